@@ -1,0 +1,46 @@
+"""Opaque cursors that only this server can have written (`api.md` §1.4)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from typing import Any
+
+import orjson
+
+from isthmus.errors import BadRequest, failure
+
+__all__ = ["CursorSigner"]
+
+_TAG_BYTES = 16
+
+
+class CursorSigner:
+    """Signs JSON values into cursors and reads them back. `key`: at least 16 secret bytes."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def encode(self, value: Any) -> str:
+        payload = orjson.dumps(value)
+        return base64.urlsafe_b64encode(self._tag(payload) + payload).rstrip(b"=").decode()
+
+    def decode(self, cursor: str) -> Any:
+        """The value that was encoded. Raises BadRequest for a cursor this server did not write."""
+        try:
+            raw = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
+            tag, payload = raw[:_TAG_BYTES], raw[_TAG_BYTES:]
+            if hmac.compare_digest(tag, self._tag(payload)):
+                return orjson.loads(payload)
+        except (binascii.Error, ValueError):
+            pass
+        raise BadRequest(
+            "next_cursor is not a cursor of this list. Send the next_cursor of the page before, unchanged, "
+            "or none to start at the first page.",
+            failures=[failure("next_cursor", "must be a cursor returned by this list", "bad_cursor")],
+        )
+
+    def _tag(self, payload: bytes) -> bytes:
+        return hmac.new(self._key, payload, hashlib.sha256).digest()[:_TAG_BYTES]
