@@ -1,0 +1,99 @@
+"""The front door: one ASGI application before all routes.
+
+It gives each request its id, splits the raw path (so that an id may hold `%2F`), collapses repeated slashes
+(`api.md` §1.1, Q1), hands data-plane calls to their door by the first segment, and everything else to the
+platform application. Every error leaves through `answer_error`.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import unquote_to_bytes
+
+from isthmus.api.answers import Answer, Receive, Scope, Send, error_answer, send_answer
+from isthmus.api.incoming import Incoming
+from isthmus.errors import IsthmusError
+from isthmus.kit.ids import new_id
+
+__all__ = ["Door", "Front", "answer_error", "split_path"]
+
+log = logging.getLogger("isthmus.api")
+
+Door = Callable[[Incoming], Awaitable[Answer]]
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def split_path(raw_path: bytes) -> tuple[str, ...]:
+    """`/proxy/a%2Fb/` -> ("proxy", "a/b"). Leading repeated slashes and a trailing one do not count."""
+    return tuple(
+        unquote_to_bytes(segment).decode("utf-8", "replace")
+        for segment in raw_path.strip(b"/").split(b"/")
+        if segment
+    )
+
+
+def answer_error(error: BaseException, request_id: str) -> Answer:
+    """The answer for any exception; one that nobody raised on purpose is logged with its trace."""
+    if not isinstance(error, IsthmusError):
+        log.error("request %s failed", request_id, exc_info=error)
+        error = IsthmusError("Isthmus failed to serve this request. The server's log has the cause.")
+    return error_answer(error, request_id)
+
+
+class Front:
+    """`doors`: first path segment -> data-plane handler. `platform`: the ASGI application for the rest."""
+
+    def __init__(
+        self,
+        doors: Mapping[str, Door],
+        platform: Callable[[Scope, Receive, Send], Awaitable[None]],
+        *,
+        max_body_bytes: int,
+    ) -> None:
+        self._doors = doors
+        self._platform = platform
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._platform(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        segments = split_path(scope.get("raw_path") or scope["path"].encode())
+        door = self._doors.get(segments[0]) if segments else None
+        if door is None:
+            await self._serve_platform(scope, receive, send, segments, request_id)
+            return
+        incoming = Incoming(scope, receive, segments, request_id, self._max_body_bytes)
+        try:
+            answer = await door(incoming)
+        except Exception as error:  # the front door is where every failure becomes an answer
+            answer = answer_error(error, request_id)
+        await send_answer(send, answer, request_id)
+
+    async def _serve_platform(
+        self, scope: Scope, receive: Receive, send: Send, segments: tuple[str, ...], request_id: str
+    ) -> None:
+        path = "/" + "/".join(segments)
+        scope = {**scope, "path": path, "raw_path": path.encode(), "isthmus.request_id": request_id}
+
+        async def send_with_id(message: Mapping[str, object]) -> None:
+            if message["type"] == "http.response.start":
+                headers = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]  # type: ignore[misc]  # ASGI messages are untyped
+                message = {**message, "headers": headers}
+            await send(dict(message))
+
+        await self._platform(scope, receive, send_with_id)
+
+
+def _request_id(scope: Scope) -> str:
+    """The caller's own X-Request-Id where it is short and plain, else a new one."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            text: str = value.decode("latin-1")
+            if _REQUEST_ID.fullmatch(text):
+                return text
+    return new_id()

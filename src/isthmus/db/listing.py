@@ -1,0 +1,148 @@
+"""Pages of rows: filters, order and keyset cursors, the same for every platform list (`api.md` §1.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, or_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.errors import BadRequest, failure
+
+__all__ = ["Filter", "ListQuery", "Page", "Position", "fetch_page"]
+
+OPERATORS: dict[str, Callable[[ColumnElement[Any], list[Any]], ColumnElement[bool]]] = {
+    "eq": lambda column, values: column == values[0],
+    "ne": lambda column, values: column != values[0],
+    "in": lambda column, values: column.in_(values),
+    "nin": lambda column, values: column.not_in(values),
+    "gt": lambda column, values: column > values[0],
+    "gte": lambda column, values: column >= values[0],
+    "lt": lambda column, values: column < values[0],
+    "lte": lambda column, values: column <= values[0],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """`values` as sent; only `in` and `nin` take more than one."""
+
+    field: str
+    operator: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a page ended: the sort value of its last row (times as ISO text) and that row's id."""
+
+    key: str | int | float | bool | None
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    filters: tuple[Filter, ...] = ()
+    sort_by: str = "created_at"
+    descending: bool = True
+    limit: int = 5000
+    after: Position | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`after` is None on the last page."""
+
+    rows: Sequence[Mapping[str, Any]]
+    after: Position | None
+
+
+async def fetch_page(
+    conn: AsyncConnection,
+    statement: Select[Any],
+    fields: Mapping[str, ColumnElement[Any]],
+    query: ListQuery,
+) -> Page:
+    """Runs `statement`, narrowed, ordered and cut as `query` says.
+
+    `fields` maps the wire's field names (dotted ones reach a relation) to columns; it must hold `id` and the
+    default sort field. A filter on any other name is ignored; an unknown operator, an unknown sort field or a
+    value of the wrong type is a BadRequest.
+    """
+    sort = fields.get(query.sort_by)
+    if sort is None:
+        raise BadRequest(
+            f"cannot sort by {query.sort_by}. Sort by one of: {', '.join(sorted(fields))}.",
+            failures=[failure("sort_by", "must name a field of this list", "unknown_sort_field")],
+        )
+    identity = fields["id"]
+    conditions = [_condition(fields[each.field], each) for each in query.filters if each.field in fields]
+    if query.after is not None:
+        conditions.append(_beyond(sort, identity, query))
+    order = (sort.desc(), identity.desc()) if query.descending else (sort.asc(), identity.asc())
+    rows = (
+        (await conn.execute(statement.where(*conditions).order_by(*order).limit(query.limit + 1)))
+        .mappings()
+        .all()
+    )
+    page = [dict(row) for row in rows[: query.limit]]
+    if len(rows) <= query.limit or not page:
+        return Page(page, None)
+    return Page(page, _position(page[-1], query.sort_by, str(identity.key)))
+
+
+def _position(row: Mapping[str, Any], sort_by: str, identity: str) -> Position:
+    value = row[sort_by.replace(".", "_")] if sort_by not in row else row[sort_by]
+    return Position(value.isoformat() if isinstance(value, datetime) else value, str(row[identity]))
+
+
+def _beyond(sort: ColumnElement[Any], identity: ColumnElement[Any], query: ListQuery) -> ColumnElement[bool]:
+    after = query.after
+    assert after is not None  # the caller checked
+    key = datetime.fromisoformat(after.key) if _is_time(sort) and isinstance(after.key, str) else after.key
+    if query.descending:
+        return or_(sort < key, and_(sort == key, identity < after.id))
+    return or_(sort > key, and_(sort == key, identity > after.id))
+
+
+def _condition(column: ColumnElement[Any], each: Filter) -> ColumnElement[bool]:
+    operator = OPERATORS.get(each.operator)
+    if operator is None:
+        raise BadRequest(
+            f"unknown operator [{each.operator}] on {each.field}. Use one of: {', '.join(OPERATORS)}.",
+            failures=[failure(each.field, f"operator must be one of {', '.join(OPERATORS)}", "unknown_operator")],
+        )
+    return operator(column, [_coerce(column, value, each.field) for value in each.values])
+
+
+def _is_time(column: ColumnElement[Any]) -> bool:
+    return _python_type(column) is datetime
+
+
+def _python_type(column: ColumnElement[Any]) -> type:
+    try:
+        return column.type.python_type
+    except NotImplementedError:
+        return str
+
+
+def _coerce(column: ColumnElement[Any], text: str, field: str) -> Any:
+    kind = _python_type(column)
+    try:
+        if kind is bool:
+            return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
+        if kind is int:
+            return int(text)
+        if kind is datetime:
+            moment = datetime.fromisoformat(text)
+            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (KeyError, ValueError):
+        expected = {bool: "true or false", int: "a whole number", datetime: "an ISO 8601 date-time"}[kind]
+        raise BadRequest(
+            f"{text!r} is not a value of {field}. It must be {expected}.",
+            failures=[failure(field, f"must be {expected}", "wrong_type")],
+        ) from None
+    return text
