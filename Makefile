@@ -1,0 +1,86 @@
+# The workshop. Every target sets itself up in .venv; a second run costs nothing.
+#
+#   make run         install what the product needs and start it (HOST, PORT)
+#   make install     install everything that developing needs
+#   make test        lint, types, import order, and the test suite on SQLite and PostgreSQL
+#   make lint        the static gates alone
+#   make bench       each measurement beside its peer, in one run
+#   make faults      the long proofs in full
+#   make acceptance  foreign products and waits in real time
+#   make pins        resolve requirements/*.txt again from pyproject.toml
+
+HOST ?= 127.0.0.1
+PORT ?= 8000
+PYTHON ?= python3
+
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+# Steps that other steps need; a stamp is newer than what it was made from.
+TOOLS := $(VENV)/.tools
+RUNTIME := $(VENV)/.runtime
+DEV := $(VENV)/.dev
+
+# One place is asked for packages: what pip is configured with counts for uv as well.
+PIP_INDEX = $(or $(UV_DEFAULT_INDEX),$(PIP_INDEX_URL),$(shell $(BIN)/python -m pip config get global.index-url 2>/dev/null))
+UV = $(if $(PIP_INDEX),UV_DEFAULT_INDEX="$(PIP_INDEX)") VIRTUAL_ENV=$(VENV) $(BIN)/uv
+SYNC = $(UV) pip install --quiet --require-hashes
+
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links $(PINS_FLAGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test lint bench faults acceptance pins clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+$(TOOLS): requirements/setup.txt scripts/make_venv.sh
+	@sh scripts/make_venv.sh "$(PYTHON)" $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/setup.txt
+	@touch $@
+
+$(RUNTIME): $(TOOLS) requirements.txt pyproject.toml
+	@$(SYNC) -r requirements.txt
+	@$(UV) pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(DEV): $(RUNTIME) requirements-dev.txt
+	@$(SYNC) -r requirements-dev.txt
+	@touch $@
+
+install: $(DEV)
+
+run: $(RUNTIME)
+	@exec $(BIN)/isthmus serve --host $(HOST) --port $(PORT)
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+test: lint
+	@sh scripts/need.sh node nodejs || true
+	$(PYTEST) -n auto -m "not acceptance and not faults"
+
+faults: $(DEV)
+	$(PYTEST) -n auto -m faults
+
+acceptance: $(DEV)
+	@sh scripts/need.sh /usr/share/redmine redmine redmine-sqlite ruby-sqlite3 puma || true
+	$(PYTEST) -m acceptance
+
+bench: $(DEV)
+	@sh scripts/need.sh wrk wrk
+	@sh scripts/need.sh nginx nginx-light
+	$(BIN)/python -m bench
+
+pins: $(TOOLS)
+	$(COMPILE) requirements/setup.in -o requirements/setup.txt
+	$(COMPILE) pyproject.toml -o requirements.txt
+	$(COMPILE) pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
