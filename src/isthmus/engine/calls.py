@@ -1,0 +1,191 @@
+"""What a caller asked for, before any definition is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from isthmus.engine.queries import Query, parse
+from isthmus.errors import BadRequest, NotExecutable, failure
+
+__all__ = ["NO_BODY", "Call", "NoBody", "Shaping", "read_call"]
+
+_FORMATS: Final = ("unified", "normalized", "raw")
+
+
+class NoBody:
+    """The type of `NO_BODY`: the caller sent none (which is not the JSON value null)."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "NO_BODY"
+
+
+NO_BODY: Final = NoBody()
+
+
+@dataclass(frozen=True, slots=True)
+class Shaping:
+    """How a unified answer is to look (`api.md` §4.1). `exclude_fields`: dotted paths. `key_by`: field."""
+
+    ignore_remote_data: bool = False
+    exclude_fields: tuple[str, ...] = ()
+    key_by: str | None = None
+    response_format: str = "unified"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One data-plane call.
+
+    `method`: the name in the definition (`list`, `get`, `create`, `update`, `delete`, or a custom one).
+    `id`: from the path, decoded; None where there is none. `query`: the caller's own parameters; platform
+    parameters are taken out, except `cursor`, which is the alias of `next_cursor` only where the method
+    paginates. `body`: parsed; `NO_BODY` for none. `raw_body`: the bytes as received, only with
+    `body_passthrough`, with their `content_type`. `headers`: the caller's, lower-case names. `limit`: >= 1.
+    `cursor`: `next_cursor` or `prev_cursor`, None on the first page. `remote_query`: `remote_query[...]`.
+    """
+
+    method: str
+    id: str | None = None
+    query: Query = field(default_factory=Query)
+    body: Any = NO_BODY
+    raw_body: bytes | AsyncIterator[bytes] | None = None
+    content_type: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    limit: int | None = None
+    cursor: str | None = None
+    remote_query: Mapping[str, Any] = field(default_factory=dict)
+    body_passthrough: bool = False
+    shaping: Shaping = Shaping()
+
+
+_PLATFORM = frozenset(
+    {
+        "integrated_account_id",
+        "next_cursor",
+        "prev_cursor",
+        "remote_query",
+        "truto_ignore_remote_data",
+        "truto_exclude_fields",
+        "truto_response_format",
+        "truto_key_by",
+        "truto_body_passthrough",
+        "truto_super_query",
+    }
+)
+
+
+def read_call(
+    method: str,
+    *,
+    id: str | None = None,
+    query_string: bytes | str = b"",
+    body: Any = NO_BODY,
+    raw_body: bytes | AsyncIterator[bytes] | None = None,
+    content_type: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Call:
+    """A `Call` from the parts of an HTTP request; splits the query (`definitions.md` §4.1 step 6).
+
+    Raises BadRequest for a malformed query, limit or shaping parameter, NotExecutable for a platform
+    parameter that is not executed yet.
+    """
+    query = parse(query_string)
+    values = query.nested
+    if not values:
+        return Call(
+            method=method,
+            id=id,
+            body=body,
+            raw_body=raw_body,
+            content_type=content_type,
+            headers=headers or {},
+        )
+    if _text(values, "truto_super_query"):
+        raise NotExecutable(
+            "truto_super_query is not available yet. Leave it out to ask the provider itself."
+        )
+    return Call(
+        method=method,
+        id=id,
+        query=query.without(_PLATFORM),
+        body=body,
+        raw_body=raw_body,
+        content_type=content_type,
+        headers=headers or {},
+        limit=_limit(values.get("limit")),
+        cursor=_cursor(values),
+        remote_query=_remote_query(values.get("remote_query")),
+        body_passthrough=_flag(values, "truto_body_passthrough"),
+        shaping=_shaping(values),
+    )
+
+
+def _cursor(values: Mapping[str, Any]) -> str | None:
+    """The place to go on from: an empty cursor is none (clients send `next_cursor=` on the first page)."""
+    forward, back = _text(values, "next_cursor"), _text(values, "prev_cursor")
+    if forward and back:
+        raise BadRequest(
+            "next_cursor and prev_cursor were both sent. Send one of them.",
+            failures=[failure("prev_cursor", "must be absent beside next_cursor", "conflict")],
+        )
+    return forward or back
+
+
+def _limit(value: Any) -> int | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, str) and value.isascii() and value.isdigit() and 0 < int(value[:12]) <= 1_000_000:
+        return int(value)
+    raise BadRequest(
+        "limit must be a whole number from 1 to 1000000.",
+        failures=[failure("limit", "must be a whole number from 1 to 1000000", "bad_limit")],
+    )
+
+
+def _text(values: Mapping[str, Any], name: str) -> str | None:
+    value = values.get(name)
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        return value
+    raise BadRequest(
+        f"{name} was sent more than once, or with brackets. Send it once, as text.",
+        failures=[failure(name, "must be one text value", "bad_value")],
+    )
+
+
+def _flag(values: Mapping[str, Any], name: str) -> bool:
+    return (_text(values, name) or "").lower() in {"true", "1"}
+
+
+def _remote_query(value: Any) -> Mapping[str, Any]:
+    if value is None or value == "":
+        return {}
+    if isinstance(value, dict):
+        return value
+    raise BadRequest(
+        "remote_query takes names in brackets, for example remote_query[expand]=owner.",
+        failures=[failure("remote_query", "must be of the form remote_query[name]=value", "bad_value")],
+    )
+
+
+def _shaping(values: Mapping[str, Any]) -> Shaping:
+    exclude = values.get("truto_exclude_fields")
+    listed = exclude if isinstance(exclude, list) else [exclude or ""]
+    fields = tuple(part.strip() for text in listed for part in str(text).split(",") if part.strip())
+    form = _text(values, "truto_response_format") or "unified"
+    if form not in _FORMATS:
+        raise BadRequest(
+            f"truto_response_format must be one of {', '.join(_FORMATS)}.",
+            failures=[failure("truto_response_format", f"must be one of {', '.join(_FORMATS)}", "bad_value")],
+        )
+    return Shaping(
+        ignore_remote_data=_flag(values, "truto_ignore_remote_data"),
+        exclude_fields=fields,
+        key_by=_text(values, "truto_key_by"),
+        response_format=form,
+    )

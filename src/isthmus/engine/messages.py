@@ -1,0 +1,56 @@
+"""What goes to an `Upstream`: a request that is complete but for its authorization."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from isthmus.http.messages import HttpRequest
+
+if TYPE_CHECKING:
+    from isthmus.definitions import Authorization, RateLimit
+
+__all__ = ["Operation", "OperationKind", "OutgoingRequest"]
+
+OperationKind = Literal["list", "get", "create", "update", "delete", "custom"]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What the request does, in the words of the definition; enough to replay it without sending.
+
+    `id`: the path id, None where there is none. `query`: nested and unencoded, without pagination
+    parameters. `cursor`: as the caller sent it, None on the first page. `limit`: page size after
+    `default_limit` and `max_limit`, None where nobody asked for one. `body`: before encoding, None for none.
+    """
+
+    kind: OperationKind
+    resource: str
+    method: str
+    id: str | None = None
+    query: Mapping[str, Any] = field(default_factory=dict)
+    cursor: str | None = None
+    limit: int | None = None
+    body: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingRequest:
+    """`http` is complete but for authorization. `authorization`: None where the method has `no_auth` or
+    nothing is defined. `rate_limit`: None means the default rule (status 429). `scopes`: OAuth scopes that
+    the method needs, for the account of a 403. `drop_credentials_on_redirect`: `definitions.md` §1.8
+    `ignore_credentials_on_redirect`: every header that authorization builds is dropped, not only
+    `Authorization`, when a redirect leaves the origin."""
+
+    http: HttpRequest
+    operation: Operation
+    authorization: Authorization | None = None
+    rate_limit: RateLimit | None = None
+    scopes: tuple[str, ...] = ()
+    drop_credentials_on_redirect: bool = False
+
+    @property
+    def is_idempotent(self) -> bool:
+        """Whether the same request may be sent twice (RFC 9110 §9.2.2)."""
+        return self.http.method in {"GET", "HEAD", "PUT", "DELETE", "OPTIONS"}
