@@ -1,3 +1,305 @@
-"""Settings: each is an environment variable `ISTHMUS_<NAME>`, read once at start."""
+"""Settings: each is an environment variable `ISTHMUS_<NAME>`, read once at start.
+
+`python -m isthmus.config` prints the reference page (`docs/reference/settings.md`).
+"""
 
 from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from isthmus.errors import SetupError
+from isthmus.kit.secret import Secret
+
+__all__ = ["DatetimeStyle", "Network", "Settings", "check_key", "reference"]
+
+Network = IPv4Network | IPv6Network
+DatetimeStyle = Literal["space", "iso"]
+
+MAKE_A_KEY = "make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+_KEY_CHARACTERS = 32
+_KEY_VARIETY = 10
+_TOKEN_CHARACTERS = 8
+
+
+class _Wrong(ValueError):
+    """What would be right, for a person; never the value itself, which may be a secret."""
+
+
+def _about(read: Callable[[str], Any], doc: str, *, shown: str = "unset") -> Mapping[str, Any]:
+    return {"read": read, "doc": doc, "shown": shown}
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser()
+
+
+def _secret(text: str) -> Secret[str]:
+    return Secret(text)
+
+
+def _keys(text: str) -> Secret[tuple[str, ...]]:
+    keys = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not keys:
+        raise _Wrong(f"one key, or several separated by commas; {MAKE_A_KEY}")
+    for key in keys:
+        _check_key(key)
+    return Secret(keys)
+
+
+def _check_key(key: str) -> None:
+    weak = len(key) < _KEY_CHARACTERS or len(set(key)) < _KEY_VARIETY
+    if weak or not key.isascii() or any(character.isspace() for character in key):
+        raise _Wrong(
+            f"random keys of at least {_KEY_CHARACTERS} ASCII characters, without spaces; {MAKE_A_KEY}"
+        )
+
+
+def check_key(key: str, where: str) -> None:
+    """Raises SetupError, naming `where` the key came from, unless it is fit to seal secrets."""
+    try:
+        _check_key(key)
+    except _Wrong as wrong:
+        raise SetupError(f"{where} must hold {wrong}") from None
+
+
+def _token(text: str) -> Secret[str]:
+    if len(text) < _TOKEN_CHARACTERS or not text.isascii() or not text.isprintable() or " " in text:
+        raise _Wrong(
+            f"a token of at least {_TOKEN_CHARACTERS} printable ASCII characters without spaces; {MAKE_A_KEY}"
+        )
+    return Secret(text)
+
+
+def _origin(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise _Wrong("an absolute http or https URL, for example https://api.example.com")
+    return text.rstrip("/")
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise _Wrong("networks separated by commas, for example 127.0.0.0/8,10.1.0.0/16") from None
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise _Wrong(f"a whole number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+def _seconds(least: float, most: float) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not least <= value <= most:
+            raise _Wrong(f"a number of seconds from {least:g} to {most:g}")
+        return value
+
+    return read
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in words:
+            raise _Wrong(f"one of {', '.join(words)}")
+        return text
+
+    return read
+
+
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Field `name` is the variable `ISTHMUS_NAME`. An empty variable counts as unset."""
+
+    data_dir: Path = field(
+        default=Path(".isthmus"),
+        metadata=_about(
+            _path,
+            "Directory of what the embedded default keeps: the SQLite file and the key file. "
+            "Made with mode 0700 if absent. Back it up as a whole.",
+            shown="`.isthmus` in the working directory",
+        ),
+    )
+    database_url: Secret[str] | None = field(
+        default=None,
+        metadata=_about(
+            _secret,
+            "`postgresql://user:password@host:5432/name`, or `sqlite:////absolute/path/isthmus.sqlite3`.",
+            shown="`isthmus.sqlite3` in the data directory",
+        ),
+    )
+    database_pool_size: int = field(
+        default=10,
+        metadata=_about(_whole(2, 200), "Most connections to PostgreSQL a process holds.", shown="`10`"),
+    )
+    secret_key: Secret[tuple[str, ...]] | None = field(
+        default=None,
+        metadata=_about(
+            _keys,
+            "Keys that seal stored secrets, separated by commas: the first seals, all open. At least 32 random "
+            "characters each; `python3 -c 'import secrets; print(secrets.token_urlsafe(32))'` makes one. "
+            "Required with PostgreSQL.",
+            shown="SQLite: a key file `secret.key` (mode 0600) in the data directory",
+        ),
+    )
+    bootstrap_token: Secret[str] | None = field(
+        default=None,
+        metadata=_about(
+            _token,
+            "The API token that the first start creates, instead of a random one that it prints. "
+            "Make it as long and random as a key. Without effect once a team exists.",
+            shown="unset: a random one",
+        ),
+    )
+    public_api_url: str | None = field(
+        default=None,
+        metadata=_about(
+            _origin, "The URL under which clients reach the API.", shown="`http://` and the address served"
+        ),
+    )
+    public_app_url: str | None = field(
+        default=None,
+        metadata=_about(
+            _origin,
+            "The URL under which people reach the pages.",
+            shown="the same as `ISTHMUS_PUBLIC_API_URL`",
+        ),
+    )
+    egress_allow: tuple[Network, ...] = field(
+        default=(),
+        metadata=_about(
+            _networks,
+            "Networks, separated by commas, that outgoing requests may reach although they are private: "
+            "for example `127.0.0.0/8`. Every other private, loopback or link-local address is refused.",
+            shown="none",
+        ),
+    )
+    token_rate_limit: int = field(
+        default=0,
+        metadata=_about(
+            _whole(0, 1_000_000),
+            "Requests in 10 seconds that one token may make; 0 = no limit. (The platform's own: 500.)",
+            shown="`0`",
+        ),
+    )
+    account_rate_limit: int = field(
+        default=0,
+        metadata=_about(
+            _whole(0, 1_000_000),
+            "Unified, proxy and custom requests in 10 seconds to one integrated account; 0 = no limit. "
+            "(The platform's own: 50.)",
+            shown="`0`",
+        ),
+    )
+    datetime_style: DatetimeStyle = field(
+        default="space",
+        metadata=_about(
+            _one_of("space", "iso"),
+            "How times of platform rows are written: `space` = `2024-09-01 10:00:00`, "
+            "`iso` = `2024-09-01T10:00:00.000Z`. Both are UTC; input accepts both.",
+            shown="`space`",
+        ),
+    )
+    connect_timeout_seconds: float = field(
+        default=10.0,
+        metadata=_about(_seconds(0.1, 300), "Longest wait for a connection to a third party.", shown="`10`"),
+    )
+    upstream_timeout_seconds: float = field(
+        default=60.0,
+        metadata=_about(
+            _seconds(0.1, 3600),
+            "Longest exchange with a third party where its definition names no time.",
+            shown="`60`",
+        ),
+    )
+    max_request_bytes: int = field(
+        default=50 * _MIB,
+        metadata=_about(
+            _whole(1024, 4096 * _MIB),
+            "Largest body of a request to Isthmus; a larger one is answered with 413.",
+            shown="`52428800` (50 MiB)",
+        ),
+    )
+    max_response_bytes: int = field(
+        default=50 * _MIB,
+        metadata=_about(
+            _whole(1024, 4096 * _MIB),
+            "Largest third-party answer that is read into memory; a larger one is answered with 502. "
+            "Streamed files are not bounded.",
+            shown="`52428800` (50 MiB)",
+        ),
+    )
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Raises SetupError that names every bad variable and what would be right."""
+        given = os.environ if environ is None else environ
+        values: dict[str, Any] = {}
+        problems: list[str] = []
+        for each in fields(cls):
+            text = given.get(variable(each), "").strip()
+            if not text:
+                continue
+            try:
+                values[each.name] = each.metadata["read"](text)
+            except _Wrong as wrong:
+                problems.append(f"{variable(each)} must be {wrong}")
+        if problems:
+            raise SetupError(". ".join(problems) + ".")
+        return cls(**values)
+
+    @property
+    def key_file(self) -> Path:
+        return self.data_dir / "secret.key"
+
+    @property
+    def resolved_database_url(self) -> Secret[str]:
+        """`database_url`, or that of the SQLite file in the data directory."""
+        if self.database_url is not None:
+            return self.database_url
+        return Secret(f"sqlite:///{self.data_dir.absolute() / 'isthmus.sqlite3'}")
+
+
+def variable(setting: Field[Any]) -> str:
+    return f"ISTHMUS_{setting.name.upper()}"
+
+
+def reference() -> str:
+    """The reference page of the settings, in Markdown."""
+    lines = [
+        "# Settings",
+        "",
+        "<!-- Generated by `python -m isthmus.config`; a test holds it to the code. -->",
+        "",
+        "Each setting is an environment variable, read once at start. An empty variable counts as unset. "
+        "A value that cannot be right ends the command with a message that names the variable. "
+        "Host and port are options of `isthmus serve`.",
+        "",
+        "| variable | default | meaning |",
+        "| --- | --- | --- |",
+    ]
+    for each in fields(Settings):
+        lines.append(f"| `{variable(each)}` | {each.metadata['shown']} | {each.metadata['doc']} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())

@@ -1,0 +1,92 @@
+"""The way to the database: `read()` for statements that change nothing, `write()` for one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from sqlalchemy import URL
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.db.engines import Engines, make_engines
+from isthmus.db.urls import parse_url
+
+if TYPE_CHECKING:
+    from isthmus.db.encryption import KeyRing
+
+__all__ = ["Database", "EpochListener", "keys_of"]
+
+EpochListener = Callable[[Mapping[str, int]], None]
+
+_EPOCHS = "isthmus.epochs"
+_KEYS = "isthmus.keys"
+_writing: ContextVar[asyncio.Task[object] | None] = ContextVar("isthmus_db_writing", default=None)
+
+
+class Database:
+    """One database of one process. `keys` seals and opens the encrypted columns.
+
+    SQLite: writers take turns on one connection, and each begins with the write lock (`BEGIN IMMEDIATE`);
+    readers have their own connections and never wait. PostgreSQL: one pool of `pool_size` connections.
+    """
+
+    def __init__(self, url: str | URL, keys: KeyRing, *, pool_size: int = 10) -> None:
+        self.url = parse_url(url) if isinstance(url, str) else url
+        self.keys = keys
+        self._engines: Engines = make_engines(self.url, pool_size)
+        self._listeners: list[EpochListener] = []
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.url.get_backend_name() == "sqlite"
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for statements that change nothing. Each statement sees what is committed by then."""
+        async with self._engines.reader.connect() as conn:
+            conn.info[_KEYS] = self.keys
+            yield conn
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction: committed when the block ends, rolled back when it raises.
+
+        Never nested (a RuntimeError): hand the connection down instead. Never open during a third-party call.
+        """
+        task = asyncio.current_task()
+        if task is not None and _writing.get() is task:
+            raise RuntimeError("a write inside a write of the same task; hand its connection down")
+        raised: dict[str, int] = {}
+        token = _writing.set(task)
+        try:
+            async with self._engines.writer.begin() as conn:
+                conn.info[_KEYS] = self.keys
+                conn.info[_EPOCHS] = raised
+                yield conn
+        finally:
+            _writing.reset(token)
+        if raised:
+            for listener in tuple(self._listeners):
+                listener(raised)
+
+    def on_epochs(self, listener: EpochListener) -> None:
+        """`listener` gets the epochs a transaction of this process raised, right after its commit."""
+        self._listeners.append(listener)
+
+    async def close(self) -> None:
+        await self._engines.close()
+
+
+def keys_of(conn: AsyncConnection) -> KeyRing:
+    """The key ring of the database that handed out `conn`."""
+    keys: KeyRing = conn.info[_KEYS]
+    return keys
+
+
+def raised_epochs(conn: AsyncConnection) -> dict[str, int]:
+    """The epochs this transaction raised so far; only inside `Database.write()`."""
+    raised: dict[str, int] = conn.info[_EPOCHS]
+    return raised

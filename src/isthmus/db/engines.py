@@ -1,0 +1,104 @@
+"""The engines of SQLAlchemy for each database, and how each connection is set up."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import URL, event
+from sqlalchemy.engine import Connection
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+__all__ = ["Engines", "dumps", "make_engines"]
+
+_BUSY_SECONDS = 30.0
+_SQLITE_READERS = 4
+_SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "temp_store=MEMORY")
+
+
+def dumps(value: Any) -> str:
+    """JSON text. Integers beyond 64 bits, which orjson refuses, are written too."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    reader: AsyncEngine
+    writer: AsyncEngine
+
+    async def close(self) -> None:
+        await self.reader.dispose()
+        await self.writer.dispose()
+
+
+def make_engines(url: URL, pool_size: int) -> Engines:
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url)
+    return _postgresql(url, pool_size)
+
+
+def _sqlite(url: URL) -> Engines:
+    # isolation_level=None: the driver begins nothing by itself, so BEGIN IMMEDIATE is ours to send.
+    driver = {"timeout": _BUSY_SECONDS, "isolation_level": None, "cached_statements": 512}
+    writer = create_async_engine(
+        url,
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=_BUSY_SECONDS,
+        connect_args=driver,
+        json_serializer=dumps,
+        json_deserializer=orjson.loads,
+    )
+    reader = create_async_engine(
+        url,
+        pool_size=_SQLITE_READERS,
+        max_overflow=0,
+        pool_timeout=_BUSY_SECONDS,
+        pool_use_lifo=True,
+        isolation_level="AUTOCOMMIT",
+        skip_autocommit_rollback=True,
+        connect_args=driver,
+        json_serializer=dumps,
+        json_deserializer=orjson.loads,
+    )
+    event.listen(writer.sync_engine, "connect", _set_pragmas(*_SQLITE_PRAGMAS))
+    event.listen(writer.sync_engine, "begin", _begin_immediate)
+    event.listen(reader.sync_engine, "connect", _set_pragmas(*_SQLITE_PRAGMAS, "query_only=ON"))
+    return Engines(reader=reader, writer=writer)
+
+
+def _postgresql(url: URL, pool_size: int) -> Engines:
+    writer = create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=_BUSY_SECONDS,
+        pool_pre_ping=True,
+        pool_use_lifo=True,
+        skip_autocommit_rollback=True,
+        connect_args={"options": "-c timezone=UTC", "connect_timeout": 10},
+        json_serializer=dumps,
+        json_deserializer=orjson.loads,
+    )
+    return Engines(reader=writer.execution_options(isolation_level="AUTOCOMMIT"), writer=writer)
+
+
+def _set_pragmas(*pragmas: str) -> Any:
+    def on_connect(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    return on_connect
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

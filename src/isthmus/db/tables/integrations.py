@@ -1,0 +1,148 @@
+"""Integrations, unified models, mappings, and what an environment installs and overrides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Boolean, Column, ForeignKey, Named, String, Table, Text, UniqueConstraint
+
+from isthmus.db.tables.base import Revisioned, Row, Versioned, metadata
+from isthmus.db.types import Encrypted, Json, Uuid
+
+__all__ = [
+    "catalog_state",
+    "environment_integration",
+    "environment_unified_model",
+    "environment_unified_model_resource_method",
+    "integration",
+    "unified_model",
+    "unified_model_resource_method",
+]
+
+
+class IntegrationColumns(Revisioned, Versioned, Row):
+    """`team_id` None = shipped. `sharing`: deny, ask or allow. `secrets`: leaves taken out of `config`."""
+
+    team_id: Named[str | None] = Column(Uuid, ForeignKey("team.id", ondelete="CASCADE"), index=True)
+    name: Named[str] = Column(Text, unique=True)
+    category: Named[str | None] = Column(Text)
+    is_beta: Named[bool] = Column(Boolean, default=False)
+    sharing: Named[str] = Column(String(8), default="deny")
+    config: Named[Any] = Column(Json, nullable=False)
+    secrets: Named[bytes | None] = Column(Encrypted)
+
+
+integration = Table("integration", metadata, IntegrationColumns)
+
+
+class EnvironmentIntegrationColumns(Revisioned, Row):
+    """`override`: laid over `integration.config`; its secret leaves are in `override_secrets`."""
+
+    environment_id: Named[str] = Column(Uuid, ForeignKey("environment.id", ondelete="CASCADE"))
+    integration_id: Named[str] = Column(Uuid, ForeignKey("integration.id", ondelete="RESTRICT"), index=True)
+    is_enabled: Named[bool] = Column(Boolean, default=True)
+    show_in_catalog: Named[bool] = Column(Boolean, default=True)
+    override: Named[Any] = Column(Json, nullable=False)
+    override_secrets: Named[bytes | None] = Column(Encrypted)
+
+
+environment_integration = Table(
+    "environment_integration",
+    metadata,
+    EnvironmentIntegrationColumns,
+    UniqueConstraint("environment_id", "integration_id"),
+)
+
+
+class UnifiedModelColumns(Revisioned, Versioned, Row):
+    """`team_id` None = shipped. `resources`: name -> {schema, description, methods}."""
+
+    team_id: Named[str | None] = Column(Uuid, ForeignKey("team.id", ondelete="CASCADE"), index=True)
+    name: Named[str] = Column(Text, unique=True)
+    category: Named[str] = Column(Text)
+    description: Named[str | None] = Column(Text)
+    sharing: Named[str] = Column(String(8), default="deny")
+    resources: Named[Any] = Column(Json, nullable=False)
+    scopes: Named[Any] = Column(Json, nullable=False)
+    docs: Named[Any] = Column(Json, nullable=False)
+    webhooks: Named[Any] = Column(Json, nullable=False)
+
+
+unified_model = Table("unified_model", metadata, UnifiedModelColumns)
+
+
+class EnvironmentUnifiedModelColumns(Revisioned, Row):
+    environment_id: Named[str] = Column(Uuid, ForeignKey("environment.id", ondelete="CASCADE"))
+    unified_model_id: Named[str] = Column(
+        Uuid, ForeignKey("unified_model.id", ondelete="RESTRICT"), index=True
+    )
+    override: Named[Any] = Column(Json, nullable=False)
+
+
+environment_unified_model = Table(
+    "environment_unified_model",
+    metadata,
+    EnvironmentUnifiedModelColumns,
+    UniqueConstraint("environment_id", "unified_model_id"),
+)
+
+
+class MappingColumns(Revisioned, Versioned, Row):
+    """One mapping: the cell of (integration, resource, method)."""
+
+    integration_name: Named[str] = Column(Text)
+    resource_name: Named[str] = Column(Text)
+    method_name: Named[str] = Column(Text)
+    config: Named[Any] = Column(Json, nullable=False)
+
+
+class BaseMappingColumns(MappingColumns):
+    unified_model_id: Named[str] = Column(Uuid, ForeignKey("unified_model.id", ondelete="CASCADE"))
+
+
+unified_model_resource_method = Table(
+    "unified_model_resource_method",
+    metadata,
+    BaseMappingColumns,
+    UniqueConstraint(
+        "unified_model_id",
+        "integration_name",
+        "resource_name",
+        "method_name",
+        name="uq_unified_model_resource_method_cell",
+    ),
+)
+
+
+class EnvironmentMappingColumns(MappingColumns):
+    environment_unified_model_id: Named[str] = Column(
+        Uuid,
+        ForeignKey(
+            "environment_unified_model.id",
+            ondelete="CASCADE",
+            name="fk_environment_unified_model_resource_method_model",
+        ),
+    )
+
+
+environment_unified_model_resource_method = Table(
+    "environment_unified_model_resource_method",
+    metadata,
+    EnvironmentMappingColumns,
+    UniqueConstraint(
+        "environment_unified_model_id",
+        "integration_name",
+        "resource_name",
+        "method_name",
+        name="uq_environment_unified_model_resource_method_cell",
+    ),
+)
+
+
+class CatalogStateColumns(Row):
+    """One row: the hash of the shipped catalogue that was last loaded."""
+
+    hash: Named[str] = Column(String(64))
+
+
+catalog_state = Table("catalog_state", metadata, CatalogStateColumns)

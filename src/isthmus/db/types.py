@@ -1,0 +1,69 @@
+"""The column types that behave alike on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import JSON, DateTime, LargeBinary, String, TypeDecorator
+
+if TYPE_CHECKING:
+    from sqlalchemy import Dialect
+    from sqlalchemy.types import TypeEngine
+
+__all__ = ["Encrypted", "Json", "UtcDateTime", "Uuid"]
+
+_SQLITE_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime in UTC, both ways; microseconds are kept.
+
+    PostgreSQL: `timestamp with time zone`. SQLite: text of fixed width, so that it sorts as time does.
+    A naive datetime is refused: nobody can know which zone it meant.
+    """
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(String(26))
+        return dialect.type_descriptor(DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime cannot be stored; give it a zone (datetime.now(UTC))")
+        moment = value.astimezone(UTC)
+        return moment.strftime(_SQLITE_FORMAT) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if isinstance(value, str):
+            return datetime.strptime(value, _SQLITE_FORMAT).replace(tzinfo=UTC)
+        moment: datetime = value
+        return moment.astimezone(UTC)
+
+
+class Uuid(TypeDecorator[str]):
+    """A UUID as its lower-case text with dashes, as it goes over the wire."""
+
+    impl = String(36)
+    cache_ok = True
+
+
+class Json(TypeDecorator[Any]):
+    """JSON whose object keys keep their order (so never `jsonb`); None is SQL NULL."""
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+
+class Encrypted(TypeDecorator[bytes]):
+    """Sealed bytes (`db.encryption.EncryptedJSON`). The type marks the column for key rotation."""
+
+    impl = LargeBinary
+    cache_ok = True
