@@ -1,0 +1,54 @@
+"""A clock that a test moves by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from datetime import UTC, datetime, timedelta
+
+__all__ = ["VirtualClock"]
+
+
+class VirtualClock:
+    """Implements `isthmus.kit.clock.Clock`. Time stands still until `advance`.
+
+    With `auto_advance`, a sleep moves time itself and yields once, so that code full of waits runs at once.
+    """
+
+    def __init__(self, start: datetime | None = None, *, auto_advance: bool = False) -> None:
+        self._start = start or datetime(2030, 1, 1, tzinfo=UTC)
+        self._elapsed = 0.0
+        self._auto_advance = auto_advance
+        self._order = itertools.count()
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+
+    def now(self) -> datetime:
+        return self._start + timedelta(seconds=self._elapsed)
+
+    def monotonic(self) -> float:
+        return self._elapsed
+
+    async def sleep(self, seconds: float) -> None:
+        if self._auto_advance:
+            self._elapsed += max(0.0, seconds)
+            await asyncio.sleep(0)
+            return
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self._elapsed + seconds, next(self._order), waiter))
+        await waiter
+
+    async def advance(self, seconds: float) -> None:
+        """Moves time on, waking each sleeper at its own moment, in order."""
+        end = self._elapsed + seconds
+        while self._sleepers and self._sleepers[0][0] <= end:
+            at, _, waiter = heapq.heappop(self._sleepers)
+            self._elapsed = max(self._elapsed, at)
+            if not waiter.done():
+                waiter.set_result(None)
+            await asyncio.sleep(0)
+        self._elapsed = end
+        await asyncio.sleep(0)
