@@ -1,0 +1,66 @@
+"""The one error of this room, with JSONata's codes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["LIMIT", "ExpressionError"]
+
+LIMIT: Final = "ISTHMUS_LIMIT"
+"""The code of an evaluation that went over one of `Limits`."""
+
+_WIDTH = 100
+
+
+class ExpressionError(Exception):
+    """An expression that cannot be compiled or evaluated.
+
+    `code`: JSONata's (`S…` syntax, `T…` types, `D…` evaluation) or ours (`ISTHMUS_…`).
+    `position`: index into the expression's text behind the token that failed, as JSONata counts; None
+    where no place is known.
+    `token`, `value`: what the message is about; `value` never leaves the process by itself.
+    `text`: the whole expression, where known; `str()` then shows the line with a caret under the place.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        position: int | None = None,
+        *,
+        token: str | None = None,
+        value: object = None,
+        text: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.position = position
+        self.token = token
+        self.value = value
+        self.text = text
+
+    def __str__(self) -> str:
+        head = f"{self.code}: {self.message}"
+        if self.text is None or self.position is None:
+            return head
+        return f"{head}\n{excerpt(self.text, self.position)}"
+
+
+def excerpt(text: str, position: int) -> str:
+    """The line of `text` that `position` lies in, and a caret under the place; long lines are cut."""
+    at = max(0, min(position - 1, len(text)))
+    start = text.rfind("\n", 0, at) + 1
+    end = text.find("\n", at)
+    line = text[start : end if end >= 0 else len(text)].replace("\t", " ")
+    column = at - start
+    if len(line) > _WIDTH:
+        left = max(0, column - _WIDTH // 2)
+        cut = line[left : left + _WIDTH]
+        column -= left
+        if left:
+            cut = "…" + cut[1:]
+        line = cut if left + _WIDTH >= start + len(line) else cut[:-1] + "…"
+    number = text.count("\n", 0, start) + 1
+    gutter = f"{number} | "
+    return f"{gutter}{line}\n{' ' * (len(gutter) + max(0, column))}^"

@@ -1,0 +1,232 @@
+"""What an expression may call: functions by name, and the members of host values.
+
+A function is a plain typed Python callable, registered once:
+
+    def wrap(evaluation: Evaluation, value: object, start: object, end: object) -> object: ...
+    Function("wrap", wrap, wants_evaluation=True)
+
+Calling rule: the callable receives exactly as many positional arguments as it declares; missing ones
+are `UNDEFINED` (defaults in Python are never used for them), surplus ones are dropped; `*args` takes
+all. With `wants_evaluation` the `Evaluation` comes first. With a `signature` (JSONata's notation,
+`<s-b?:s>`) arguments are checked, wrapped and taken from the context before the call.
+
+Values arrive and leave as `values.py` says. Lists that arrive may be subclasses of `list`; a `list`
+that is returned is an array, a `values.Sequence` is a sequence. Functions of the expression arrive as
+a `Callback`. A coroutine function (`is_async`) is awaited; it runs in the caller's event loop.
+"""
+
+from __future__ import annotations
+
+import inspect
+import random
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from time import monotonic
+from types import MappingProxyType
+from typing import Any, Final, Protocol, runtime_checkable
+
+from isthmus.expressions.errors import LIMIT, ExpressionError
+from isthmus.expressions.limits import Limits
+from isthmus.expressions.values import UNDEFINED
+from isthmus.kit.clock import Clock, SystemClock
+
+__all__ = ["Callback", "Evaluation", "Fetcher", "Function", "HostType", "Library", "Services"]
+
+
+@runtime_checkable
+class Callback(Protocol):
+    """A function of the expression (lambda, partial application, built-in) given as an argument.
+
+    `arity` is the number of parameters it declares. Arguments it does not declare are dropped. A call
+    may raise `ExpressionError`. From a coroutine function use `await callback.call_async(...)`, which
+    also works when the function itself awaits something.
+    """
+
+    @property
+    def arity(self) -> int: ...
+
+    def __call__(self, *arguments: Any) -> Any: ...
+
+    async def call_async(self, *arguments: Any) -> Any: ...
+
+
+class Fetcher(Protocol):
+    """Sends one request outside for a function; implemented above this room, with the SSRF guard."""
+
+    async def __call__(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        seconds: float,
+        max_bytes: int,
+    ) -> tuple[int, Mapping[str, str], bytes]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What an evaluation takes from the world, handed in.
+
+    `settings`: switches of functions (`strict_compat`, `documents.mode`, …), read by their names.
+    `fetch`: None means that no function may reach outside.
+    """
+
+    clock: Clock = field(default_factory=SystemClock)
+    random: random.Random = field(default_factory=random.SystemRandom)
+    fetch: Fetcher | None = None
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+
+class Evaluation:
+    """One evaluation, as generated code and a function that asks for it see it.
+
+    `bindings` are the evaluation's variables by name without `$`. Work is charged in steps (about
+    50 ns each); the time is looked at once a `SLICE` of them.
+    """
+
+    __slots__ = (
+        "_now", "awaited", "bindings", "context", "deadline",
+        "depth", "left", "library", "limits", "services",
+    )  # fmt: skip
+
+    SLICE: Final = 20_000
+
+    def __init__(
+        self, library: Library, limits: Limits, services: Services, bindings: Mapping[str, object]
+    ) -> None:
+        self.library = library
+        self.limits = limits
+        self.services = services
+        self.bindings = bindings
+        self.context: object = UNDEFINED
+        self.depth = limits.depth
+        self.left = self.SLICE
+        self.awaited = 0.0
+        self.deadline = monotonic() + limits.seconds
+        self._now: datetime | None = None
+
+    @property
+    def now(self) -> datetime:
+        """The time of this evaluation, in UTC, with milliseconds; the same for all its functions."""
+        if self._now is None:
+            moment = self.services.clock.now()
+            self._now = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+        return self._now
+
+    def charge(self, steps: int) -> None:
+        """Account for `steps` units of work before doing them; raises when the time is over."""
+        self.left -= steps
+        if self.left < 0:
+            self.left = self.SLICE
+            if monotonic() > self.deadline + self.awaited:
+                raise self.out_of_time()
+
+    def out_of_time(self) -> ExpressionError:
+        seconds = self.limits.seconds
+        return ExpressionError(
+            self.library.bound_code, f"The evaluation took longer than seconds = {seconds}", value=seconds
+        )
+
+    def too_deep(self) -> ExpressionError:
+        depth = self.limits.depth
+        return ExpressionError(
+            self.library.bound_code, f"Calls are nested deeper than depth = {depth}", value=depth
+        )
+
+    def exceeded(self, limit: str, function: str) -> ExpressionError:
+        """The error to raise when `function` (without `$`) would go over `limit`, a field of `Limits`."""
+        allowed = getattr(self.limits, limit)
+        return ExpressionError(
+            LIMIT, f"{function} went over the limit {limit} = {allowed}", token=function, value=allowed
+        )
+
+
+Getter = Callable[[Any], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One `$function`. `name` is without `$`; see the module for how `call` is called.
+
+    `signature` in JSONata's notation. `is_async`: `call` is a coroutine function. `wants_evaluation`:
+    the `Evaluation` is the first argument, before those of the expression.
+    """
+
+    name: str
+    call: Callable[..., Any]
+    signature: str | None = None
+    is_async: bool = False
+    wants_evaluation: bool = False
+    arity: int = field(init=False)
+    is_variadic: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        parameters = inspect.signature(self.call).parameters.values()
+        kinds = [p.kind for p in parameters]
+        positional = kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD) + kinds.count(
+            inspect.Parameter.POSITIONAL_ONLY
+        )
+        object.__setattr__(self, "arity", positional - (1 if self.wants_evaluation else 0))
+        object.__setattr__(self, "is_variadic", inspect.Parameter.VAR_POSITIONAL in kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class HostType:
+    """Which members the values of one Python class show to expressions. Nothing else is reachable.
+
+    `properties`: name -> getter of the value. `methods`: name -> `Function` whose first argument (after
+    the `Evaluation`, if wanted) is the host value itself. Members are hidden from `*`, `$keys`, `$spread`.
+    `leave`: the value as the result of an evaluation, at any depth (a date-time's ISO text); None keeps
+    the host value. `to_json`: the value inside `$string` and wherever JSON text is made; default `{}`.
+    A registered class and its values must be immutable as far as expressions can tell.
+    """
+
+    python_type: type
+    properties: Mapping[str, Getter] = field(default_factory=dict)
+    methods: Mapping[str, Function] = field(default_factory=dict)
+    leave: Getter | None = None
+    to_json: Getter | None = None
+
+
+class Library:
+    """A set of functions and host types. Immutable; `extended` makes a new one."""
+
+    def __init__(
+        self,
+        functions: Iterable[Function] = (),
+        hosts: Iterable[HostType] = (),
+        *,
+        name: str,
+        bound_code: str = LIMIT,
+    ) -> None:
+        self.name = name
+        self.bound_code = bound_code
+        self.functions: Mapping[str, Function] = MappingProxyType({f.name: f for f in functions})
+        self.hosts: Mapping[type, HostType] = MappingProxyType({h.python_type: h for h in hosts})
+
+    def extended(
+        self,
+        functions: Iterable[Function] = (),
+        hosts: Iterable[HostType] = (),
+        *,
+        name: str,
+        bound_code: str | None = None,
+    ) -> Library:
+        """This library with more (or replaced) functions and host types."""
+        return Library(
+            [*self.functions.values(), *functions],
+            [*self.hosts.values(), *hosts],
+            name=name,
+            bound_code=bound_code or self.bound_code,
+        )
+
+    def host(self, value: object) -> HostType | None:
+        """The host type of a value by its class or the nearest registered base; None if there is none."""
+        for python_type in type(value).__mro__:
+            found = self.hosts.get(python_type)
+            if found is not None:
+                return found
+        return None

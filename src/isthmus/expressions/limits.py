@@ -1,0 +1,39 @@
+"""How much one evaluation may use (`functions.md` §10)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["MAX_PATTERN", "MAX_SOURCE", "Limits"]
+
+MAX_SOURCE: Final = 256 * 1024
+"""Bytes of UTF-8 that the text of an expression may have; checked before it is read."""
+
+MAX_PATTERN: Final = 1_000
+"""Characters of a regular expression."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """A hit raises `ExpressionError`; nothing is ever cut short silently.
+
+    `seconds`: wall time of the evaluation, without awaited time of asynchronous functions.
+    `awaited_seconds`: that awaited time, in all.
+    `depth`: evaluations nested in each other, counted as the reference does: a call of a lambda adds
+    the levels of the tree between the function and the call; tail calls add none.
+    `data_depth`: levels a function follows into data.
+    `input_chars`: text that a parsing function takes.
+    `output_chars`: characters of one string; also about the bytes of one value.
+    `items`: items of one list (a lazy range counts when it is materialised).
+    `regex_seconds`: time of one search of a regular expression.
+    """
+
+    seconds: float = 5.0
+    awaited_seconds: float = 60.0
+    depth: int = 500
+    data_depth: int = 200
+    input_chars: int = 5 * 1024 * 1024
+    output_chars: int = 20 * 1024 * 1024
+    items: int = 200_000
+    regex_seconds: float = 1.0

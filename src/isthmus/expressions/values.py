@@ -1,0 +1,67 @@
+"""The values an expression works on.
+
+Plain Python JSON values (`None`, `bool`, `int`, `float`, `str`, `list`, `dict`), and beside them:
+
+- `UNDEFINED`: nothing is there. JSONata keeps it apart from `null` (`None`).
+- `Sequence`: a list that a path or a function collected. One item stands for itself and none for
+  `UNDEFINED` wherever a value is handed on (`collapse`).
+- functions (`library.Function`, lambdas, regular expressions), and host values, whose members are
+  registered in a `library.Library`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, final
+
+__all__ = ["UNDEFINED", "Sequence", "UndefinedType", "collapse"]
+
+
+@final
+class UndefinedType:
+    """The type of `UNDEFINED`; there is one value, which is falsy and survives copying and pickling."""
+
+    __slots__ = ()
+    _single: UndefinedType | None = None
+
+    def __new__(cls) -> UndefinedType:
+        if cls._single is None:
+            cls._single = super().__new__(cls)
+        return cls._single
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "UNDEFINED"
+
+    def __copy__(self) -> UndefinedType:
+        return self
+
+    def __deepcopy__(self, memo: object) -> UndefinedType:
+        return self
+
+    def __reduce__(self) -> str:
+        return "UNDEFINED"
+
+
+UNDEFINED: Final = UndefinedType()
+
+
+class Sequence(list[Any]):
+    """What a path or a function collected, as against an array that someone wrote down.
+
+    `keep`: a single item stays a list (the author wrote `[]`).
+    """
+
+    __slots__ = ("keep",)
+
+    def __init__(self, items: Any = (), keep: bool = False) -> None:
+        super().__init__(items)
+        self.keep = keep
+
+
+def collapse(items: Sequence) -> Any:
+    """A sequence as a value: nothing for none, the item for one, itself for more."""
+    if len(items) > 1 or (items and items.keep):
+        return items
+    return items[0] if items else UNDEFINED
