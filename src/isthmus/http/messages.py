@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 __all__ = ["HttpRequest", "HttpResponse", "HttpStream"]
 
@@ -13,9 +14,10 @@ class HttpRequest:
     """`url` is absolute and already encoded; it is sent as it stands.
 
     `headers`: names as they are to be sent. `body`: bytes, an async iterator of bytes, or None for no body.
-    `timeout_seconds` bounds the whole exchange. `credential_headers`: lower-case names that are dropped when
-    a redirect leaves the origin (`Authorization` and `Cookie` always are). `stream`: hand the body over as it
-    arrives instead of reading it.
+    `timeout_seconds` bounds the whole exchange; for a streamed body, its head and each wait for a chunk.
+    `credential_headers`: lower-case names that are dropped when a redirect leaves the origin
+    (`Authorization` and `Cookie` always are). `stream`: given the status and the response's headers, whether
+    to hand its body over as it arrives instead of reading it; None means never.
     """
 
     method: str
@@ -25,25 +27,23 @@ class HttpRequest:
     timeout_seconds: float = 60.0
     max_redirects: int = 5
     credential_headers: frozenset[str] = frozenset()
-    stream: bool = False
+    stream: Callable[[int, Mapping[str, str]], bool] | None = None
 
 
-class HttpStream:
-    """A response body that has not been read; iterate it once, or `close()` it."""
+class HttpStream(Protocol):
+    """A response body that has not been read. Iterate it once to its end, or `close()` it; iterating raises
+    UpstreamTimeout or UpstreamInvalid where it breaks off."""
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        raise NotImplementedError
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
 
-    async def close(self) -> None:
-        raise NotImplementedError
+    async def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """`headers`: lower-case names; repeated ones joined by ", ". `url`: where redirects ended.
-
-    `body` is b"" where `stream` was asked for; then `stream` is not None.
-    """
+    """`headers`: lower-case names; repeated ones joined by ", ". `url`: where redirects ended. `body` is
+    decoded (gzip, deflate), and `headers` tell nothing of that encoding; it is b"" where `stream` is not
+    None. `seconds`: until the body was read, or until its head for a stream."""
 
     status: int
     headers: Mapping[str, str]

@@ -1,0 +1,281 @@
+"""Sends one request and reads its answer, within limits. The only place that opens a connection."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final, Self
+
+import aiohttp
+from aiohttp.resolver import ThreadedResolver
+from yarl import URL
+
+from isthmus.errors import BadRequest, UpstreamInvalid, UpstreamTimeout, UpstreamUnreachable
+from isthmus.http.decoding import ACCEPTED, Decoder, decoder_for
+from isthmus.http.guard import Guard
+from isthmus.http.messages import HttpRequest, HttpResponse
+from isthmus.http.redirects import is_redirect, next_request
+
+__all__ = ["HttpClient", "HttpLimits"]
+
+_USER_AGENT: Final = "Isthmus"
+_DENIED: Final = "address refused by the egress guard"
+_CHUNK: Final = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """`response_bytes`: after decoding; a streamed body is not counted. `connect_seconds`: TCP and TLS of
+    one connection. `header_bytes`: of one header line; `header_lines`: how many. `connections`: the pool.
+    """
+
+    response_bytes: int = 50 * 1024 * 1024
+    connect_seconds: float = 10.0
+    header_bytes: int = 16 * 1024
+    header_lines: int = 256
+    connections: int = 1_000
+    keep_alive_seconds: float = 30.0
+
+
+class HttpClient:
+    """One pool for the process. It belongs to the event loop it first sends in; `close()` it there.
+
+    No cookies are kept, no proxy or netrc of the environment is used, nothing is retried but an idempotent
+    request whose kept-alive connection turns out to be closed.
+    """
+
+    def __init__(self, guard: Guard, limits: HttpLimits | None = None) -> None:
+        self._guard = guard
+        self._limits = limits or HttpLimits()
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """The answer, whatever its status, after following redirects.
+
+        Raises UpstreamUnreachable (name, connection, TLS, reset), UpstreamTimeout, UpstreamInvalid (not
+        HTTP, too large, broken encoding, too many redirects), EgressDenied, and BadRequest for a header that
+        cannot be sent. No message holds more of the URL than its host.
+        """
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(request.timeout_seconds):
+                return await self._follow(request, started)
+        except TimeoutError as error:
+            raise UpstreamTimeout(
+                f"{_host(request.url)} did not answer within {request.timeout_seconds:g} seconds."
+            ) from error
+
+    async def _follow(self, request: HttpRequest, started: float) -> HttpResponse:
+        for _ in range(request.max_redirects + 1):
+            response, headers = await self._open(request)
+            if not (request.max_redirects and is_redirect(response.status, headers)):
+                return await self._finish(request, response, headers, started)
+            response.close()
+            request = next_request(request, response.status, headers["location"])
+        raise UpstreamInvalid(f"{_host(request.url)} redirected more than {request.max_redirects} times.")
+
+    async def _open(self, request: HttpRequest) -> tuple[aiohttp.ClientResponse, dict[str, str]]:
+        """The head of the answer to one request, no redirect followed."""
+        try:
+            url = URL(request.url, encoded=True)
+            host, scheme = url.raw_host or "", url.scheme
+        except ValueError as error:
+            raise UpstreamUnreachable("The provider's address is not a valid URL.") from error
+        self._guard.check_target(scheme, host)
+        if url.raw_user is not None or not host:
+            raise UpstreamUnreachable(f"The provider's address ({host or 'no host'}) is not a plain URL.")
+        session = self._session or self._new_session()
+        try:
+            response = await session.request(
+                request.method,
+                url,
+                headers=request.headers,
+                data=request.body,
+                allow_redirects=False,
+                timeout=_timeout(self._limits.connect_seconds, request.timeout_seconds),
+            )
+        except aiohttp.ClientConnectorDNSError as error:
+            raise UpstreamUnreachable(f"The name {host} cannot be resolved.") from error
+        except aiohttp.ClientConnectorError as error:
+            if _DENIED in str(error.os_error):
+                raise self._guard.denial(host) from error
+            raise UpstreamUnreachable(f"{host} cannot be connected to: {_reason(error)}.") from error
+        except aiohttp.ConnectionTimeoutError as error:
+            raise UpstreamUnreachable(
+                f"{host} did not accept a connection within {self._limits.connect_seconds:g} seconds."
+            ) from error
+        except aiohttp.InvalidURL as error:
+            raise UpstreamUnreachable(f"The provider's address ({host}) is not a valid URL.") from error
+        except (aiohttp.ClientResponseError, aiohttp.ClientPayloadError) as error:
+            raise UpstreamInvalid(f"{host} did not answer with valid HTTP within the limits.") from error
+        except (aiohttp.ClientConnectionError, OSError) as error:
+            if isinstance(error, TimeoutError):
+                raise
+            raise UpstreamUnreachable(f"{host} closed the connection without an answer.") from error
+        except ValueError as error:
+            raise BadRequest(f"The request to {host} has a header that cannot be sent: {error}") from error
+        return response, _headers(response)
+
+    async def _finish(
+        self,
+        request: HttpRequest,
+        response: aiohttp.ClientResponse,
+        headers: dict[str, str],
+        started: float,
+    ) -> HttpResponse:
+        body, stream = b"", None
+        try:
+            encoding = headers.pop("content-encoding", None)
+            decoder = decoder_for(encoding) if encoding and request.method != "HEAD" else None
+            if request.stream is not None and request.stream(response.status, headers):
+                stream = _Stream(response, decoder)
+            else:
+                body = await self._read(response, headers, decoder)
+        except BaseException:
+            response.close()
+            raise
+        if decoder is not None:
+            headers.pop("content-length", None)
+        return HttpResponse(
+            status=response.status,
+            headers=headers,
+            body=body,
+            url=str(response.url),
+            seconds=time.perf_counter() - started,
+            stream=stream,
+        )
+
+    async def _read(
+        self, response: aiohttp.ClientResponse, headers: Mapping[str, str], decoder: Decoder | None
+    ) -> bytes:
+        room = self._limits.response_bytes
+        length = headers.get("content-length", "")
+        if length.isdigit() and int(length) > room and response.method != "HEAD":
+            raise self._too_large(response)
+        try:
+            if decoder is None and length.isdigit():
+                return await response.read()
+            parts: list[bytes] = []
+            async for chunk in response.content.iter_any():
+                data = chunk if decoder is None else decoder.feed(chunk, room)
+                room -= len(data)
+                if room < 0:
+                    raise self._too_large(response)
+                parts.append(data)
+        except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError) as error:
+            if isinstance(error, TimeoutError):
+                raise
+            raise _broke_off(response) from error
+        if decoder is not None:
+            decoder.finish()
+        return b"".join(parts)
+
+    def _too_large(self, response: aiohttp.ClientResponse) -> UpstreamInvalid:
+        return UpstreamInvalid(
+            f"The answer of {response.url.raw_host} is larger than {self._limits.response_bytes} bytes. "
+            "Ask for fewer records a page, or for a single file by a method that streams it."
+        )
+
+    def _new_session(self) -> aiohttp.ClientSession:
+        limits = self._limits
+        connector = aiohttp.TCPConnector(
+            limit=limits.connections,
+            keepalive_timeout=limits.keep_alive_seconds,
+            resolver=ThreadedResolver(),
+            socket_factory=self._socket,
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": _USER_AGENT, "Accept-Encoding": ACCEPTED},
+            skip_auto_headers=("Content-Type",),
+            auto_decompress=False,
+            trust_env=False,
+            max_line_size=limits.header_bytes,
+            max_field_size=limits.header_bytes,
+            max_headers=limits.header_lines,
+        )
+        return self._session
+
+    def _socket(self, info: tuple[Any, ...]) -> socket.socket:
+        """A socket for exactly the address that is judged here, so that no second look-up comes between."""
+        family, kind, protocol, _, address = info
+        if not self._guard.permits(address[0]):
+            raise PermissionError(_DENIED)
+        return socket.socket(family, kind, protocol)
+
+
+class _Stream:
+    def __init__(self, response: aiohttp.ClientResponse, decoder: Decoder | None) -> None:
+        self._response = response
+        self._decoder = decoder
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        decoder = self._decoder
+        try:
+            async for chunk in self._response.content.iter_any():
+                if decoder is None:
+                    yield chunk
+                    continue
+                # One piece of a compressed body may unpack a thousandfold: hand it on in bounded pieces.
+                for start in range(0, len(chunk), _CHUNK // 64):
+                    yield decoder.feed(chunk[start : start + _CHUNK // 64], 16 * 1024 * 1024)
+            if decoder is not None:
+                decoder.finish()
+        except TimeoutError as error:
+            raise UpstreamTimeout(f"{self._response.url.raw_host} stopped sending its answer.") from error
+        except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError) as error:
+            raise _broke_off(self._response) from error
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Gives the connection back where the body was read to its end, else closes it."""
+        self._response.close()
+
+
+def _broke_off(response: aiohttp.ClientResponse) -> UpstreamInvalid:
+    return UpstreamInvalid(f"The answer of {response.url.raw_host} broke off before its end.")
+
+
+def _reason(error: aiohttp.ClientConnectorError) -> str:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return "its TLS certificate is not valid"
+    if isinstance(error, aiohttp.ClientConnectorSSLError):
+        return "TLS failed"
+    return (error.os_error.strerror or "connection failed").lower()
+
+
+def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for name, value in response.headers.items():
+        key = name.lower()
+        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    return headers
+
+
+def _host(url: str) -> str:
+    try:
+        return URL(url, encoded=True).raw_host or "The provider"
+    except ValueError:
+        return "The provider"
+
+
+@lru_cache(maxsize=256)
+def _timeout(connect_seconds: float, read_seconds: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, sock_connect=connect_seconds, sock_read=read_seconds)
