@@ -27,7 +27,7 @@ async def serve() -> AsyncIterator[Serve]:
     runners: list[web.ServerRunner] = []
 
     async def start(handler: Handler) -> str:
-        server = web.Server(handler)
+        server = web.Server(handler)  # type: ignore[arg-type]  # its requests are web.Request
         runner = web.ServerRunner(server, shutdown_timeout=0.1)
         await runner.setup()
         runners.append(runner)
