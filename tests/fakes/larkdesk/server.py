@@ -53,7 +53,10 @@ def _decode_cursor(cursor: str) -> tuple[int, int]:
 
 
 class Larkdesk:
-    """The product. `visits` is every request to `/v1/`, in the order of arrival; `faults` wait for theirs."""
+    """The product. `visits` is every request to `/v1/`, in the order of arrival; `faults` wait for theirs.
+
+    `holding` is set once a request hangs.
+    """
 
     def __init__(
         self,
@@ -70,6 +73,7 @@ class Larkdesk:
         self.faults: list[Fault] = []
         self.visits: list[Visit] = []
         self.url = ""
+        self.holding = asyncio.Event()
         self._closing = asyncio.Event()
 
     def cue(self, fault: Fault) -> None:
@@ -155,6 +159,8 @@ class Larkdesk:
             asyncio.ensure_future(self.clock.sleep(seconds)),
             asyncio.ensure_future(self._closing.wait()),
         ]
+        await asyncio.sleep(0)
+        self.holding.set()
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
