@@ -154,9 +154,9 @@ class Settings:
         default=None,
         metadata=_about(
             _keys,
-            "Keys that seal stored secrets, separated by commas: the first seals, all open. At least 32 random "
-            "characters each; `python3 -c 'import secrets; print(secrets.token_urlsafe(32))'` makes one. "
-            "Required with PostgreSQL.",
+            "Keys that seal stored secrets, separated by commas: the first seals, all open. At least 32 "
+            "random characters each; `python3 -c 'import secrets; print(secrets.token_urlsafe(32))'` makes "
+            "one. Required with PostgreSQL.",
             shown="SQLite: a key file `secret.key` (mode 0600) in the data directory",
         ),
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db.engines import Engines, make_engines
+from isthmus.db.engines import Engines, make_engines, make_schema_engine
 from isthmus.db.urls import parse_url
 
 if TYPE_CHECKING:
@@ -33,11 +33,19 @@ class Database:
     readers have their own connections and never wait. PostgreSQL: one pool of `pool_size` connections.
     """
 
-    def __init__(self, url: str | URL, keys: KeyRing, *, pool_size: int = 10) -> None:
+    def __init__(
+        self,
+        url: str | URL,
+        keys: KeyRing,
+        *,
+        pool_size: int = 10,
+        on_close: Callable[[], None] | None = None,
+    ) -> None:
         self.url = parse_url(url) if isinstance(url, str) else url
         self.keys = keys
         self._engines: Engines = make_engines(self.url, pool_size)
         self._listeners: list[EpochListener] = []
+        self._on_close = on_close
 
     @property
     def is_sqlite(self) -> bool:
@@ -72,12 +80,24 @@ class Database:
             for listener in tuple(self._listeners):
                 listener(raised)
 
+    @asynccontextmanager
+    async def write_schema(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction on a connection of its own that checks no foreign keys; for migrations only."""
+        engine = make_schema_engine(self.url)
+        try:
+            async with engine.begin() as conn:
+                yield conn
+        finally:
+            await engine.dispose()
+
     def on_epochs(self, listener: EpochListener) -> None:
         """`listener` gets the epochs a transaction of this process raised, right after its commit."""
         self._listeners.append(listener)
 
     async def close(self) -> None:
         await self._engines.close()
+        if self._on_close is not None:
+            self._on_close()
 
 
 def keys_of(conn: AsyncConnection) -> KeyRing:

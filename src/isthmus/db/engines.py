@@ -11,12 +11,15 @@ from sqlalchemy import URL, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
-__all__ = ["Engines", "dumps", "make_engines"]
+__all__ = ["Engines", "dumps", "make_engines", "make_schema_engine"]
 
 _BUSY_SECONDS = 30.0
-_SQLITE_READERS = 4
+_SQLITE_READERS = 5
+# isolation_level None: the driver begins nothing by itself, so BEGIN IMMEDIATE is ours to send.
+_SQLITE3 = {"timeout": _BUSY_SECONDS, "isolation_level": None, "cached_statements": 512}
+_PSYCOPG = {"options": "-c timezone=UTC", "connect_timeout": 10}
 _SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "temp_store=MEMORY")
 
 
@@ -44,15 +47,23 @@ def make_engines(url: URL, pool_size: int) -> Engines:
     return _postgresql(url, pool_size)
 
 
+def make_schema_engine(url: URL) -> AsyncEngine:
+    """For migrations. SQLite without foreign keys: it changes a table by dropping and rebuilding it."""
+    if url.get_backend_name() != "sqlite":
+        return create_async_engine(url, poolclass=NullPool, connect_args=_PSYCOPG)
+    engine = create_async_engine(url, poolclass=NullPool, connect_args=_SQLITE3)
+    event.listen(engine.sync_engine, "connect", _set_pragmas("journal_mode=WAL", "foreign_keys=OFF"))
+    event.listen(engine.sync_engine, "begin", _begin_immediate)
+    return engine
+
+
 def _sqlite(url: URL) -> Engines:
-    # isolation_level=None: the driver begins nothing by itself, so BEGIN IMMEDIATE is ours to send.
-    driver = {"timeout": _BUSY_SECONDS, "isolation_level": None, "cached_statements": 512}
     writer = create_async_engine(
         url,
         pool_size=1,
         max_overflow=0,
         pool_timeout=_BUSY_SECONDS,
-        connect_args=driver,
+        connect_args=_SQLITE3,
         json_serializer=dumps,
         json_deserializer=orjson.loads,
     )
@@ -64,7 +75,7 @@ def _sqlite(url: URL) -> Engines:
         pool_use_lifo=True,
         isolation_level="AUTOCOMMIT",
         skip_autocommit_rollback=True,
-        connect_args=driver,
+        connect_args=_SQLITE3,
         json_serializer=dumps,
         json_deserializer=orjson.loads,
     )
@@ -83,7 +94,7 @@ def _postgresql(url: URL, pool_size: int) -> Engines:
         pool_pre_ping=True,
         pool_use_lifo=True,
         skip_autocommit_rollback=True,
-        connect_args={"options": "-c timezone=UTC", "connect_timeout": 10},
+        connect_args=_PSYCOPG,
         json_serializer=dumps,
         json_deserializer=orjson.loads,
     )

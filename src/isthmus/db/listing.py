@@ -113,7 +113,9 @@ def _condition(column: ColumnElement[Any], each: Filter) -> ColumnElement[bool]:
     if operator is None:
         raise BadRequest(
             f"unknown operator [{each.operator}] on {each.field}. Use one of: {', '.join(OPERATORS)}.",
-            failures=[failure(each.field, f"operator must be one of {', '.join(OPERATORS)}", "unknown_operator")],
+            failures=[
+                failure(each.field, f"operator must be one of {', '.join(OPERATORS)}", "unknown_operator")
+            ],
         )
     return operator(column, [_coerce(column, value, each.field) for value in each.values])
 

@@ -1,0 +1,193 @@
+"""One number an environment, raised by every write that caches elsewhere must see.
+
+`raise_epoch` inside the writing transaction; `EpochWatcher.current` in front of each cache. The process that
+wrote sees the new number when its transaction has committed; others at the notification (PostgreSQL) or the
+next look (at most `LOOK_SECONDS` later).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+import psycopg
+from sqlalchemy import func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.db.database import Database, raised_epochs
+from isthmus.db.keys import learn_granted_keys
+from isthmus.db.tables import epoch
+from isthmus.kit.clock import Clock
+
+__all__ = ["KEYS", "LOOK_SECONDS", "EpochWatcher", "raise_epoch", "raise_epochs"]
+
+KEYS: Final = "keys"
+"""The storage's own epoch: a key was granted to the running processes."""
+
+LOOK_SECONDS: Final = 0.4
+_RECONNECT_SECONDS = 1.0
+_CHANNEL = "isthmus_epoch"
+_log = logging.getLogger("isthmus.db.epochs")
+
+
+async def raise_epoch(conn: AsyncConnection, environment_id: str) -> int:
+    """The new value. `conn` is that of a `Database.write()`; the row stays locked until it commits."""
+    values = {"environment_id": environment_id, "value": 1}
+    more = {"value": epoch.c.value + 1}
+    key = [epoch.c.environment_id]
+    is_sqlite = conn.dialect.name == "sqlite"
+    statement: Any = (
+        sqlite.insert(epoch).values(values).on_conflict_do_update(index_elements=key, set_=more)
+        if is_sqlite
+        else postgresql.insert(epoch).values(values).on_conflict_do_update(index_elements=key, set_=more)
+    )
+    value = int((await conn.execute(statement.returning(epoch.c.value))).scalar_one())
+    if not is_sqlite:
+        await conn.execute(select(func.pg_notify(_CHANNEL, f"{environment_id}:{value}")))
+    raised_epochs(conn)[environment_id] = value
+    return value
+
+
+async def raise_epochs(conn: AsyncConnection, environment_ids: Iterable[str]) -> None:
+    """Several at once, always in the same order, so that two writers cannot deadlock."""
+    for each in sorted(set(environment_ids)):
+        await raise_epoch(conn, each)
+
+
+class EpochWatcher:
+    """The epochs as this process knows them. `start()` before use; `stop()` at the end."""
+
+    def __init__(self, database: Database, clock: Clock, *, seconds: float = LOOK_SECONDS) -> None:
+        self._database = database
+        self._clock = clock
+        self._seconds = seconds
+        self._values: dict[str, int] = {}
+        self._subscribers: list[Callable[[str, int], None]] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._sqlite = _SqliteView(database) if database.is_sqlite else None
+        self._last_look = clock.monotonic()
+        self._failing = False
+        database.on_epochs(self._take)
+
+    def current(self, environment_id: str) -> int:
+        """0 for an environment whose epoch was never raised."""
+        return self._values.get(environment_id, 0)
+
+    @property
+    def seconds_behind(self) -> float:
+        """How long ago the last successful look was; more than a second or two means the database is away."""
+        return self._clock.monotonic() - self._last_look
+
+    def subscribe(self, subscriber: Callable[[str, int], None]) -> None:
+        """Called in the event loop with (environment_id, value) at each rise; must be quick and not raise."""
+        self._subscribers.append(subscriber)
+
+    async def start(self) -> None:
+        await self.look()
+        self._tasks.append(asyncio.create_task(self._look_for_ever(), name="epochs: look"))
+        if not self._database.is_sqlite:
+            self._tasks.append(asyncio.create_task(self._listen_for_ever(), name="epochs: listen"))
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        self._tasks.clear()
+        if self._sqlite is not None:
+            await self._sqlite.close()
+
+    async def look(self) -> None:
+        """Reads the table once; on SQLite only if another connection committed since."""
+        if self._sqlite is None:
+            async with self._database.read() as conn:
+                await self._read(conn)
+        elif await self._sqlite.changed():
+            await self._read(self._sqlite.connection)
+        self._last_look = self._clock.monotonic()
+
+    async def _read(self, conn: AsyncConnection) -> None:
+        rows = (await conn.execute(select(epoch.c.environment_id, epoch.c.value))).all()
+        await self._take_all({row.environment_id: row.value for row in rows})
+
+    async def _take_all(self, values: Mapping[str, int]) -> None:
+        if values.get(KEYS, 0) > self.current(KEYS):
+            await learn_granted_keys(self._database)
+        self._take(values)
+
+    def _take(self, values: Mapping[str, int]) -> None:
+        for environment_id, value in values.items():
+            if value > self.current(environment_id):
+                self._values[environment_id] = value
+                for subscriber in self._subscribers:
+                    subscriber(environment_id, value)
+
+    async def _look_for_ever(self) -> None:
+        while True:
+            await self._clock.sleep(self._seconds)
+            try:
+                await self.look()
+            except (SQLAlchemyError, OSError) as error:
+                self._note_failure(error)
+                await self._reopen()
+            else:
+                self._failing = False
+
+    async def _listen_for_ever(self) -> None:
+        url = self._database.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+                    await connection.execute(f"LISTEN {_CHANNEL}")
+                    async for notice in connection.notifies():
+                        environment_id, _, value = notice.payload.rpartition(":")
+                        await self._take_all({environment_id: int(value)})
+            except (psycopg.Error, SQLAlchemyError, OSError) as error:
+                self._note_failure(error)
+            await self._clock.sleep(_RECONNECT_SECONDS)
+
+    async def _reopen(self) -> None:
+        if self._sqlite is not None:
+            with suppress(SQLAlchemyError, OSError):
+                await self._sqlite.close()
+
+    def _note_failure(self, error: Exception) -> None:
+        if not self._failing:
+            _log.warning(
+                "epochs cannot be read, so changes of other processes wait: %s", type(error).__name__
+            )
+        self._failing = True
+
+
+class _SqliteView:
+    """One connection kept open: `PRAGMA data_version` counts what others committed since its last look."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._context: Any = None
+        self._connection: AsyncConnection | None = None
+        self._version: int | None = None
+
+    @property
+    def connection(self) -> AsyncConnection:
+        assert self._connection is not None
+        return self._connection
+
+    async def changed(self) -> bool:
+        if self._connection is None:
+            self._context = self._database.read()
+            self._connection = await self._context.__aenter__()
+        version = (await self._connection.exec_driver_sql("PRAGMA data_version")).scalar_one()
+        before, self._version = self._version, version
+        return bool(version != before)
+
+    async def close(self) -> None:
+        if self._connection is not None:
+            self._connection = self._version = None
+            await self._context.__aexit__(None, None, None)

@@ -1,0 +1,95 @@
+"""Where the key ring comes from, and how running processes learn a key while it is being rotated."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+
+from sqlalchemy import insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.config import MAKE_A_KEY, Settings
+from isthmus.db.database import Database, keys_of
+from isthmus.db.encryption import KeyMissing, KeyRing, sealed_with
+from isthmus.db.key_file import create_key_file, read_key_file
+from isthmus.db.tables import key_grant, server_secret
+from isthmus.errors import SetupError
+from isthmus.kit.clock import Clock
+from isthmus.kit.ids import derived_id, new_id
+
+__all__ = ["grant_key", "learn_granted_keys", "load_keys", "server_secret_bytes"]
+
+_SECRET_BYTES = 32
+
+
+def load_keys(settings: Settings, *, embedded: bool) -> KeyRing:
+    """The keys of ISTHMUS_SECRET_KEY, else (SQLite only: `embedded`) of the key file, made if absent.
+
+    With both, the setting's first key seals and those of the file go on opening.
+    """
+    path = settings.key_file
+    if settings.secret_key is not None:
+        known = read_key_file(path) if embedded and path.exists() else ()
+        return KeyRing((*settings.secret_key.reveal(), *known))
+    if not embedded:
+        raise SetupError(
+            f"PostgreSQL needs ISTHMUS_SECRET_KEY: the key that seals stored secrets; {MAKE_A_KEY}. "
+            "Give the same to every process, and keep a copy: without it the secrets cannot be opened."
+        )
+    if not path.exists():
+        create_key_file(path)
+    return KeyRing(read_key_file(path), file=path)
+
+
+async def server_secret_bytes(database: Database, name: str, clock: Clock) -> bytes:
+    """32 random bytes of that name, the same for every process and at every start. Raises KeyMissing."""
+    query = select(server_secret.c.id, server_secret.c.value).where(server_secret.c.name == name)
+    async with database.read() as conn:
+        row = (await conn.execute(query)).one_or_none()
+    if row is None:
+        async with database.write() as conn:
+            await _create_secret(conn, name, clock.now())
+            row = (await conn.execute(query)).one()
+    return database.keys.decrypt(row.value, _secret_aad(row.id))
+
+
+async def _create_secret(conn: AsyncConnection, name: str, now: datetime) -> None:
+    identity = derived_id("server_secret", name)
+    value = keys_of(conn).encrypt(os.urandom(_SECRET_BYTES), _secret_aad(identity))
+    row = {"id": identity, "created_at": now, "updated_at": now, "name": name, "value": value}
+    if conn.dialect.name == "sqlite":
+        await conn.execute(sqlite.insert(server_secret).values(row).on_conflict_do_nothing())
+    else:
+        await conn.execute(postgresql.insert(server_secret).values(row).on_conflict_do_nothing())
+
+
+def _secret_aad(row_id: str) -> bytes:
+    return f"server_secret.value:{row_id}".encode()
+
+
+async def grant_key(conn: AsyncConnection, text: str, now: datetime, *, under: str) -> None:
+    """Leaves the key `text` for processes that hold the key with the id `under`."""
+    identity = new_id()
+    sealed = keys_of(conn).seal_key(text, _grant_aad(identity), under=under)
+    row = {"id": identity, "created_at": now, "updated_at": now, "sealed": sealed}
+    await conn.execute(insert(key_grant).values(row))
+
+
+async def learn_granted_keys(database: Database) -> None:
+    """Takes up every key granted under one this process holds; the latest one seals from now on."""
+    query = select(key_grant.c.id, key_grant.c.sealed).order_by(key_grant.c.created_at)
+    async with database.read() as conn:
+        rows = (await conn.execute(query)).all()
+    keys = database.keys
+    for row in rows:
+        try:
+            text = keys.decrypt(row.sealed, _grant_aad(row.id)).decode()
+        except KeyMissing:
+            continue
+        if sealed_with(row.sealed) == keys.primary_id:
+            keys.add_primary(text)
+
+
+def _grant_aad(row_id: str) -> bytes:
+    return f"key_grant.sealed:{row_id}".encode()

@@ -1,0 +1,15 @@
+"""Run by alembic for each upgrade, on the connection and in the transaction that `db.upgrade` hands in."""
+
+from alembic import context
+
+from isthmus.db.migrations import VERSION_TABLE
+from isthmus.db.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    version_table=VERSION_TABLE,
+    transactional_ddl=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

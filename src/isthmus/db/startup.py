@@ -1,0 +1,108 @@
+"""Opens the database of the settings: key ring, file and lock, schema."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from sqlalchemy import URL
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from isthmus.config import Settings
+from isthmus.db.database import Database
+from isthmus.db.encryption import KeyMissing
+from isthmus.db.keys import learn_granted_keys, load_keys, server_secret_bytes
+from isthmus.db.locks import ServeLock, is_served, setup_lock
+from isthmus.db.upgrade import is_current, upgrade
+from isthmus.db.urls import parse_url, sqlite_path
+from isthmus.errors import SetupError
+from isthmus.kit.clock import Clock, SystemClock
+
+__all__ = ["check_workers", "open_database"]
+
+
+async def open_database(settings: Settings, *, serving: bool = False, clock: Clock | None = None) -> Database:
+    """The database, its schema current, its secrets readable. `close()` it at the end.
+
+    `serving`: hold a SQLite file's lock until then; local administration leaves it False and opens the same
+    file beside a server. Raises SetupError: another server on the file, no key, an unreachable server, a
+    schema from a newer version, a key that does not open what is stored.
+    """
+    url = parse_url(settings.resolved_database_url.reveal())
+    path = sqlite_path(url)
+    if path is None:
+        return await _prepared(
+            Database(url, load_keys(settings, embedded=False), pool_size=settings.database_pool_size), clock
+        )
+    _make_directory(settings.data_dir)
+    _make_file(path)
+    lock = ServeLock(path) if serving else None
+    try:
+        async with setup_lock(path):
+            keys = load_keys(settings, embedded=True)
+            database = Database(url, keys, on_close=None if lock is None else lock.release)
+            return await _prepared(database, clock, served=not serving and is_served(path))
+    except BaseException:
+        if lock is not None:
+            lock.release()
+        raise
+
+
+def check_workers(settings: Settings, workers: int) -> None:
+    """Raises SetupError for several serving processes on SQLite."""
+    if workers > 1 and sqlite_path(parse_url(settings.resolved_database_url.reveal())) is not None:
+        raise SetupError(
+            f"--workers {workers} needs PostgreSQL: a SQLite database has one serving process. "
+            "Set ISTHMUS_DATABASE_URL to a postgresql:// URL, or serve with --workers 1."
+        )
+
+
+async def _prepared(database: Database, clock: Clock | None, *, served: bool = False) -> Database:
+    try:
+        if not await is_current(database):
+            if served:
+                raise SetupError(
+                    "the schema must be brought up to date, and a server of another version is running on "
+                    "this file. Stop it, start the new version, and try again."
+                )
+            await upgrade(database)
+        await _check_keys(database, clock or SystemClock())
+    except BaseException as error:
+        await database.close()
+        if isinstance(error, OperationalError):
+            raise SetupError(_unreachable(database.url, error)) from error
+        raise
+    return database
+
+
+async def _check_keys(database: Database, clock: Clock) -> None:
+    try:
+        await server_secret_bytes(database, "key-check", clock)
+    except KeyMissing:
+        await learn_granted_keys(database)
+        await server_secret_bytes(database, "key-check", clock)
+
+
+def _unreachable(url: URL, error: DBAPIError) -> str:
+    place = url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
+    return f"the database {place} cannot be opened: {str(error.orig).strip()} (ISTHMUS_DATABASE_URL)"
+
+
+def _make_directory(path: Path) -> None:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        marker = path / ".gitignore"
+        if not marker.exists():
+            marker.write_text("*\n", encoding="ascii")
+    except OSError as error:
+        raise SetupError(
+            f"ISTHMUS_DATA_DIR: {path} cannot be used as a directory ({error.strerror})"
+        ) from error
+
+
+def _make_file(path: Path) -> None:
+    """The file before SQLite makes it: readable by its owner only, as are the files SQLite adds to it."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise SetupError(f"the SQLite file {path} cannot be opened ({error.strerror})") from error
