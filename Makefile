@@ -16,7 +16,7 @@ PYTHON ?= python3
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
-PYTEST := $(BIN)/python -m pytest
+PYTEST := $(BIN)/python -m pytest -p tests.skips
 # Steps that other steps need; a stamp is newer than what it was made from.
 TOOLS := $(VENV)/.tools
 RUNTIME := $(VENV)/.runtime
