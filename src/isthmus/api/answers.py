@@ -49,7 +49,9 @@ async def send_answer(send: Send, answer: Answer, request_id: str) -> None:
     ]
     if answer.stream is None:
         headers.append((b"content-length", str(len(answer.body)).encode()))
-    headers.extend((name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items())
+    headers.extend(
+        (name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()
+    )
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     if answer.stream is None:
         await send({"type": "http.response.body", "body": answer.body})

@@ -1,0 +1,98 @@
+"""What a platform route is given: the caller, the parts of the application, the list it asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Query, Request, Security
+from fastapi.security import HTTPBearer
+
+from isthmus.api.authentication import Authentication
+from isthmus.api.listing import MAX_LIMIT, list_envelope, read_list_query
+from isthmus.api.request_limits import RequestLimits
+from isthmus.api.times import TimeStyle, wire_times
+from isthmus.db import Database
+from isthmus.db.listing import ListQuery, Page
+from isthmus.kit.cursors import CursorSigner
+from isthmus.tenancy import Principal
+
+__all__ = ["ApiPrincipal", "Listed", "Parts", "PartsOfApp"]
+
+
+@dataclass(frozen=True, slots=True)
+class PartsOfApp:
+    """Built once by the composition root and kept on `app.state.parts`."""
+
+    database: Database
+    authentication: Authentication
+    limits: RequestLimits
+    cursors: CursorSigner
+    time_style: TimeStyle
+
+    def row(self, row: Mapping[str, Any]) -> Any:
+        """A row in its wire form; FastAPI reads it into the route's model."""
+        return wire_times(row, self.time_style)
+
+
+async def _parts(request: Request) -> PartsOfApp:
+    parts: PartsOfApp = request.app.state.parts
+    return parts
+
+
+Parts = Annotated[PartsOfApp, Depends(_parts)]
+
+_bearer = HTTPBearer(auto_error=False, description="An API token of an environment.")
+
+
+async def _principal(request: Request, parts: Parts, _: Annotated[Any, Security(_bearer)]) -> Principal:
+    principal = await parts.authentication.api_principal(request.headers.get("authorization"))
+    parts.limits.take_token(principal)
+    return principal
+
+
+ApiPrincipal = Annotated[Principal, Depends(_principal)]
+
+
+class ListedQuery:
+    """The parameters every platform list takes; any other is a filter `field[op]=value` (`api.md` §1.4)."""
+
+    def __init__(
+        self,
+        request: Request,
+        parts: Parts,
+        limit: Annotated[
+            str | None, Query(description=f"Page size, 1 to {MAX_LIMIT}; default {MAX_LIMIT}.")
+        ] = None,
+        next_cursor: Annotated[
+            str | None, Query(description="`next_cursor` of the page before; empty: the first page.")
+        ] = None,
+        select: Annotated[
+            str | None, Query(description="Comma list of fields to return; dotted names reach into objects.")
+        ] = None,
+        sort_by: Annotated[
+            str | None, Query(description="`field`, `field:asc` or `field:desc`; default `created_at:desc`.")
+        ] = None,
+    ) -> None:
+        self._parts = parts
+        self._select = select
+        self.query: ListQuery = read_list_query(
+            request.query_params.multi_items(),
+            limit=limit,
+            next_cursor=next_cursor,
+            sort_by=sort_by,
+            signer=parts.cursors,
+        )
+
+    def answer(self, page: Page) -> Any:
+        """The list envelope of a page whose rows are in their wire shape but for times."""
+        rows: Sequence[Mapping[str, Any]] = [self._parts.row(row) for row in page.rows]
+        return list_envelope(rows, page.after, self.query, self._select, self._parts.cursors)
+
+
+async def _listed(listed: Annotated[ListedQuery, Depends()]) -> ListedQuery:
+    return listed
+
+
+Listed = Annotated[ListedQuery, Depends(_listed)]

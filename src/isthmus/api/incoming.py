@@ -1,0 +1,84 @@
+"""A request as a data-plane door sees it: path segments decoded, headers lower-case, body bounded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from isthmus.api.answers import Receive, Scope
+from isthmus.engine.calls import NO_BODY
+from isthmus.errors import BadRequest, PayloadTooLarge, failure
+
+__all__ = ["Incoming", "parse_json_body"]
+
+
+class Incoming:
+    """One HTTP request. `segments`: the path, split on `/` and then percent-decoded (`api.md` §1.1)."""
+
+    __slots__ = ("_max_body_bytes", "_receive", "headers", "query_string", "request_id", "segments", "verb")
+
+    def __init__(
+        self, scope: Scope, receive: Receive, segments: tuple[str, ...], request_id: str, max_body_bytes: int
+    ) -> None:
+        self._receive = receive
+        self._max_body_bytes = max_body_bytes
+        self.verb: str = scope["method"]
+        self.segments = segments
+        self.query_string: bytes = scope["query_string"]
+        self.headers: dict[str, str] = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        self.request_id = request_id
+
+    @property
+    def content_type(self) -> str:
+        """The media type without parameters, lower-case; "" where none was sent."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    async def read_body(self) -> bytes:
+        """The whole body. Raises PayloadTooLarge past the server's limit, before reading on."""
+        declared = self.headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > self._max_body_bytes:
+            raise self._too_large()
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise BadRequest("the request ended before its body did")
+            chunk: bytes = message.get("body", b"")
+            size += len(chunk)
+            if size > self._max_body_bytes:
+                raise self._too_large()
+            if chunk:
+                chunks.append(chunk)
+            if not message.get("more_body", False):
+                return b"".join(chunks)
+
+    def _too_large(self) -> PayloadTooLarge:
+        return PayloadTooLarge(
+            f"the body is larger than {self._max_body_bytes} bytes. Send less at once, or raise "
+            "ISTHMUS_MAX_REQUEST_BYTES."
+        )
+
+
+def parse_json_body(raw: bytes, content_type: str) -> Any:
+    """The JSON value of a body; NO_BODY for an empty one, whatever its type (clients send a JSON content type
+    on GET and DELETE too). `text/plain` that is JSON counts as JSON (`api.md` §1.2, Q2); other types are
+    refused, since nothing but JSON could be mapped."""
+    if not raw.strip():
+        return NO_BODY
+    if content_type and not content_type.endswith("json") and content_type != "text/plain":
+        raise BadRequest(
+            f"a body of type {content_type} cannot be mapped. Send application/json, or add "
+            "truto_body_passthrough=true to forward the bytes as they are.",
+            failures=[failure("content-type", "must be application/json", "unsupported_media_type")],
+        )
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(
+            f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.",
+            failures=[failure("body", error.msg, "malformed_json")],
+        ) from None

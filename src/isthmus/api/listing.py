@@ -1,0 +1,108 @@
+"""The query string of a platform list, and its envelope (`api.md` §1.3, §1.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from isthmus.db.listing import Filter, ListQuery, Position
+from isthmus.errors import BadRequest, failure
+from isthmus.kit.cursors import CursorSigner
+
+__all__ = ["MAX_LIMIT", "list_envelope", "read_list_query"]
+
+MAX_LIMIT = 5000
+_OWN = frozenset({"limit", "next_cursor", "select", "sort_by", "prev_cursor"})
+
+
+def list_envelope(
+    rows: Sequence[Mapping[str, Any]],
+    after: Position | None,
+    query: ListQuery,
+    select: str | None,
+    signer: CursorSigner,
+) -> dict[str, Any]:
+    """`{result, next_cursor, limit}`. `select`: a comma list of dotted paths, None for whole rows."""
+    cursor = None
+    if after is not None:
+        cursor = signer.encode({"k": after.key, "id": after.id, "s": query.sort_by, "d": query.descending})
+    result = [dict(row) for row in rows]
+    if select:
+        paths = [path.strip() for path in select.split(",") if path.strip()]
+        result = [project(row, paths) for row in result]
+    return {"result": result, "next_cursor": cursor, "limit": query.limit}
+
+
+def read_list_query(
+    items: Iterable[tuple[str, str]],
+    *,
+    limit: str | None,
+    next_cursor: str | None,
+    sort_by: str | None,
+    signer: CursorSigner,
+) -> ListQuery:
+    field, _, direction = (sort_by or "created_at:desc").partition(":")
+    descending = (direction or ("desc" if sort_by is None else "asc")) == "desc"
+    if direction not in ("", "asc", "desc"):
+        raise BadRequest(
+            f"sort_by={sort_by} has an unknown direction. Use field:asc or field:desc.",
+            failures=[failure("sort_by", "direction must be asc or desc", "bad_sort")],
+        )
+    after = None
+    if next_cursor:
+        value = signer.decode(next_cursor)
+        if (value.get("s"), value.get("d")) != (field, descending):
+            raise BadRequest(
+                "next_cursor belongs to a list in another order. Keep sort_by while you page.",
+                failures=[failure("next_cursor", "must come from the same sort_by", "bad_cursor")],
+            )
+        after = Position(value["k"], value["id"])
+    return ListQuery(tuple(_filters(items)), field, descending, _limit(limit), after)
+
+
+def _limit(text: str | None) -> int:
+    if not text:
+        return MAX_LIMIT
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MAX_LIMIT:
+        raise BadRequest(
+            f"limit={text} is not a page size. Send a whole number from 1 to {MAX_LIMIT}.",
+            failures=[failure("limit", f"must be a whole number from 1 to {MAX_LIMIT}", "bad_limit")],
+        )
+    return int(text)
+
+
+def _filters(items: Iterable[tuple[str, str]]) -> Iterable[Filter]:
+    """`a=1` is `a[eq]=1`; `a[in]=1,2`, `a[in][]=1&a[in][]=2` and a repeated `a=1&a=2` are lists."""
+    gathered: dict[tuple[str, str], list[str]] = {}
+    for name, value in items:
+        field, bracket, rest = name.partition("[")
+        if field in _OWN:
+            continue
+        operator = rest.partition("]")[0] if bracket else "eq"
+        if operator == "" or operator.isdigit():
+            operator = "in"
+        gathered.setdefault((field, operator), []).append(value)
+    for (field, operator), values in gathered.items():
+        if operator in ("in", "nin"):
+            yield Filter(field, operator, tuple(part for value in values for part in value.split(",")))
+        elif operator == "eq" and len(values) > 1:
+            yield Filter(field, "in", tuple(values))
+        else:
+            yield Filter(field, operator, (values[-1],))
+
+
+def project(row: Mapping[str, Any], paths: Sequence[str]) -> dict[str, Any]:
+    """Only the named fields of a row; `a.b` keeps `{a: {b}}`. Unknown names are left out."""
+    kept: dict[str, Any] = {}
+    for path in paths:
+        source: Any = row
+        target = kept
+        *parents, leaf = path.split(".")
+        for parent in parents:
+            source = source.get(parent) if isinstance(source, Mapping) else None
+            if not isinstance(source, Mapping):
+                break
+            target = target.setdefault(parent, {})
+        if isinstance(source, Mapping) and leaf in source:
+            target[leaf] = source[leaf]
+    return kept

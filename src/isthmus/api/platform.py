@@ -1,0 +1,92 @@
+"""The platform application: every route that is not the data plane, on FastAPI (documented and validated)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from isthmus import __version__
+from isthmus.api.answers import Answer
+from isthmus.api.front import answer_error
+from isthmus.errors import BadRequest, IsthmusError, MethodNotAllowed, NotFound, failure
+
+__all__ = ["build_platform"]
+
+_DESCRIPTION = """\
+One API with one schema over your customers' accounts in other products.
+
+Send `Authorization: Bearer <token>`. Lists answer `{result, next_cursor, limit}`; send `next_cursor` back for the
+page after. Errors answer `{statusCode, error, message, details?, isthmus_request_id}`.
+"""
+
+
+def build_platform(routers: Sequence[APIRouter]) -> FastAPI:
+    """The application with all routers; state (`app.state.*`) is set by the composition root."""
+    app = FastAPI(
+        title="Isthmus",
+        version=__version__,
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    for router in routers:
+        app.include_router(router)
+    app.add_exception_handler(IsthmusError, _on_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_error)
+    return app
+
+
+def _response(request: Request, error: BaseException) -> Response:
+    answer: Answer = answer_error(error, request.scope.get("isthmus.request_id", ""))
+    return Response(answer.body, answer.status, dict(answer.headers), answer.content_type)
+
+
+async def _on_error(request: Request, error: Exception) -> Response:
+    return _response(request, error)
+
+
+async def _on_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # registered for it
+    return _response(request, BadRequest(_summary(error.errors()), failures=_failures(error.errors())))
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # registered for it
+    route = f"{request.method} {request.url.path}"
+    if error.status_code == 404:
+        return _response(request, NotFound(f"no route {route}. GET /openapi.json lists all routes."))
+    if error.status_code == 405:
+        headers = dict(error.headers or {})
+        return _response(
+            request,
+            MethodNotAllowed(f"{route} is not served. Allowed: {headers.get('allow', '')}", headers=headers),
+        )
+    return JSONResponse({"statusCode": error.status_code, "message": str(error.detail)}, error.status_code)
+
+
+def _failures(errors: Sequence[Any]) -> list[dict[str, str]]:
+    return [failure(_path(each["loc"]), each["msg"], each["type"]) for each in errors]
+
+
+def _summary(errors: Sequence[Any]) -> str:
+    first = errors[0]
+    more = f" (and {len(errors) - 1} more, see details.failures)" if len(errors) > 1 else ""
+    return f"{_path(first['loc'])}: {first['msg']}{more}"
+
+
+def _path(location: Sequence[str | int]) -> str:
+    """`("body", "config", "label")` -> `config.label`; a whole missing body stays `body`."""
+    rest = (
+        [str(part) for part in location[1:]]
+        if location[0] in ("body", "query", "path")
+        else list(map(str, location))
+    )
+    return ".".join(rest) or str(location[0])

@@ -1,0 +1,93 @@
+"""The five routes of a platform resource, the same for all (`api.md` §3): list, create, get, update, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from fastapi import APIRouter
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.api.dependencies import ApiPrincipal, Listed, Parts
+from isthmus.api.resources.shapes import Body, DeletedOut, ListOut, Row
+from isthmus.db.listing import ListQuery, Page
+from isthmus.tenancy import Principal
+
+__all__ = ["Reads", "Writes", "add_reads", "add_writes"]
+
+
+class Reads(Protocol):
+    """A repository made for one caller; rows are in their wire shape but for times."""
+
+    async def list(self, query: ListQuery) -> Page: ...
+
+    async def get(self, id: str) -> Mapping[str, Any]: ...
+
+
+class Writes(Protocol):
+    """`update` and `delete` raise NotFound for a row the caller cannot see; `delete` returns the id."""
+
+    async def create(self, values: dict[str, Any]) -> Mapping[str, Any]: ...
+
+    async def update(self, id: str, changes: dict[str, Any]) -> Mapping[str, Any]: ...
+
+    async def delete(self, id: str) -> str: ...
+
+
+def add_reads(
+    router: APIRouter, noun: str, repository: Callable[[AsyncConnection, Principal], Reads], out: type[Row]
+) -> None:
+    """`GET` of the list and of one row. `noun` names the operations: `list_<noun>s`, `get_<noun>`."""
+
+    async def list_rows(parts: Parts, principal: ApiPrincipal, listed: Listed) -> Any:
+        async with parts.database.read() as conn:
+            return listed.answer(await repository(conn, principal).list(listed.query))
+
+    async def get_row(parts: Parts, principal: ApiPrincipal, id: str) -> Any:
+        async with parts.database.read() as conn:
+            return parts.row(await repository(conn, principal).get(id))
+
+    router.add_api_route("", list_rows, name=f"list_{noun}s", response_model=ListOut[out])  # type: ignore[valid-type]  # the model is the argument
+    router.add_api_route("/{id}", get_row, name=f"get_{noun}", response_model=out)
+
+
+def add_writes(
+    router: APIRouter,
+    noun: str,
+    repository: Callable[[AsyncConnection, Principal], Writes],
+    out: type[Row],
+    *,
+    create: type[Body],
+    update: type[Body],
+    about: Mapping[str, str] | None = None,
+) -> None:
+    """`POST`, `PATCH /{id}`, `DELETE /{id}`. `about`: descriptions by `create`, `update`, `delete`."""
+    about = about or {}
+
+    async def create_row(parts: Parts, principal: ApiPrincipal, body: Body) -> Any:
+        async with parts.database.write() as conn:
+            return parts.row(await repository(conn, principal).create(body.sent()))
+
+    async def update_row(parts: Parts, principal: ApiPrincipal, id: str, body: Body) -> Any:
+        async with parts.database.write() as conn:
+            return parts.row(await repository(conn, principal).update(id, body.sent()))
+
+    async def delete_row(parts: Parts, principal: ApiPrincipal, id: str) -> Any:
+        async with parts.database.write() as conn:
+            return DeletedOut(id=await repository(conn, principal).delete(id))
+
+    create_row.__annotations__["body"] = create
+    update_row.__annotations__["body"] = update
+    for path, endpoint, verb, model, key in (
+        ("", create_row, "POST", out, "create"),
+        ("/{id}", update_row, "PATCH", out, "update"),
+        ("/{id}", delete_row, "DELETE", DeletedOut, "delete"),
+    ):
+        router.add_api_route(
+            path,
+            endpoint,
+            methods=[verb],
+            name=f"{key}_{noun}",
+            response_model=model,
+            description=about.get(key, ""),
+        )

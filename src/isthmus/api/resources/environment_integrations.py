@@ -1,0 +1,58 @@
+"""`/environment-integration`: installs (`api.md` §3.5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from isthmus.api.resources.crud import add_reads, add_writes
+from isthmus.api.resources.shapes import Body, Row
+from isthmus.integrations import EnvironmentIntegrations
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/environment-integration", tags=["environment integrations"])
+
+
+class EnvironmentIntegrationOut(Row):
+    integration_id: str
+    environment_id: str
+    is_enabled: bool
+    is_active: bool = Field(description="The same as `is_enabled`.")
+    show_in_catalog: bool
+    override: dict[str, Any] = Field(description="Laid over the integration's config; secrets are absent.")
+    integration: dict[str, Any]
+
+
+class InstallIn(Body):
+    integration_id: str = Field(description="Id or name of the integration.")
+    is_enabled: bool = True
+    is_active: bool | None = Field(None, description="Another name of `is_enabled`.")
+    show_in_catalog: bool = True
+    override: dict[str, Any] | None = None
+
+
+class InstallPatch(Body):
+    is_enabled: bool | None = None
+    is_active: bool | None = Field(None, description="Another name of `is_enabled`.")
+    show_in_catalog: bool | None = None
+    override: dict[str, Any] | None = Field(
+        None, description="Replaces the stored override whole; secrets left out survive; {} clears all."
+    )
+
+
+add_reads(router, "environment_integration", EnvironmentIntegrations, EnvironmentIntegrationOut)
+add_writes(
+    router,
+    "environment_integration",
+    EnvironmentIntegrations,
+    EnvironmentIntegrationOut,
+    create=InstallIn,
+    update=InstallPatch,
+    about={
+        "create": "Installing twice answers the existing install.",
+        "delete": "By the install's id or the integration's. Deletes every account of the install.",
+    },
+)

@@ -1,0 +1,98 @@
+"""`/integrated-account` (`api.md` §3.9)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from isthmus.accounts import Accounts
+from isthmus.api.dependencies import ApiPrincipal, Parts
+from isthmus.api.resources.crud import add_reads, add_writes
+from isthmus.api.resources.shapes import Body, Row, SuccessOut
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/integrated-account", tags=["integrated accounts"])
+
+Region = Literal["wnam", "enam", "apac", "eu"]
+
+
+class AccountOut(Row):
+    tenant_id: str
+    environment_id: str
+    environment_integration_id: str
+    status: Literal["connecting", "active", "post_install_error", "validation_error", "needs_reauth"]
+    authentication_method: str
+    region: Region
+    is_sandbox: bool
+    context: dict[str, Any] = Field(description="Without secrets.")
+    object_store_context_fields: list[str]
+    unified_model_override: dict[str, Any] | None
+    integration_override: dict[str, Any] | None
+    features: dict[str, Any]
+    truto_static_gate_id: str | None
+    last_error: str | None
+    last_forbidden_error: dict[str, Any] | None
+    last_action_run_result: Any
+    integration: dict[str, Any]
+    environment_integration: dict[str, Any]
+
+
+class AccountIn(Body):
+    tenant_id: str = Field(description="Your own key of the customer; several accounts may share one.")
+    environment_integration_id: str
+    authentication_method: str = Field(description="A credential format of the integration, e.g. `api_key`.")
+    context: dict[str, Any] = Field(description="The credential fields of that format, and anything else.")
+    region: Region = "wnam"
+    unified_model_override: dict[str, Any] | None = None
+    integration_override: dict[str, Any] | None = None
+
+
+class AccountPatch(Body):
+    tenant_id: str | None = None
+    status: str | None = None
+    context: dict[str, Any] | None = Field(
+        None, description="Merged by top-level keys; secrets left out survive; `oauth` is merged deep."
+    )
+    authentication_method: str | None = None
+    region: Any = Field(None, description="Fixed after creation: sending another one is a 400.")
+    is_sandbox: Any = Field(None, description="Fixed after creation: sending another one is a 400.")
+    unified_model_override: dict[str, Any] | None = Field(None, description="Replaced whole; null clears.")
+    integration_override: dict[str, Any] | None = Field(None, description="Replaced whole; null clears.")
+
+
+class CredentialsPatch(Body):
+    context: dict[str, Any] = Field(description="Credential keys only.")
+
+
+class BulkDeleteIn(Body):
+    ids: list[str] | None = Field(None, max_length=500)
+    tenant_id: str | None = Field(None, description="Instead of `ids`: every account of this tenant.")
+
+
+@router.post("/bulk-delete")
+async def delete_accounts(parts: Parts, principal: ApiPrincipal, body: BulkDeleteIn) -> SuccessOut:
+    async with parts.database.write() as conn:
+        await Accounts(conn, principal).delete_many(body.sent())
+    return SuccessOut(success=True)
+
+
+@router.patch("/{id}/credentials")
+async def update_credentials(
+    parts: Parts, principal: ApiPrincipal, id: str, body: CredentialsPatch
+) -> AccountOut:
+    async with parts.database.write() as conn:
+        return parts.row(await Accounts(conn, principal).update_credentials(id, body.sent()))
+
+
+add_reads(router, "account", Accounts, AccountOut)
+add_writes(
+    router,
+    "account",
+    Accounts,
+    AccountOut,
+    create=AccountIn,
+    update=AccountPatch,
+)

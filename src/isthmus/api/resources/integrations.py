@@ -1,0 +1,62 @@
+"""`/integration` (`api.md` §3.4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from isthmus.api.resources.crud import add_reads, add_writes
+from isthmus.api.resources.shapes import Body, Row, Sharing
+from isthmus.integrations import Integrations
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/integration", tags=["integrations"])
+
+
+class IntegrationOut(Row):
+    name: str
+    category: str | None
+    is_beta: bool
+    sharing: Sharing
+    config: dict[str, Any] = Field(
+        description="Without client secrets; only its public parts for other teams."
+    )
+    team_id: str | None = Field(description="null: shipped with Isthmus.")
+    team: dict[str, Any] | None
+    can_install: bool
+    installed_environment: list[str]
+    version: int
+
+
+class IntegrationIn(Body):
+    name: str = Field(min_length=1, max_length=100, description="A slug, unique on this server.")
+    config: dict[str, Any] = Field(description="The integration definition.")
+    category: str | None = None
+    is_beta: bool = False
+    sharing: Sharing = "deny"
+
+
+class IntegrationPatch(Body):
+    name: str | None = Field(None, min_length=1, max_length=100)
+    config: dict[str, Any] | None = Field(
+        None, description="Merged deep into the stored one; null removes a key."
+    )
+    category: str | None = None
+    is_beta: bool | None = None
+    sharing: Sharing | None = None
+    version: int | None = Field(None, description="When sent, must be the stored version (409 otherwise).")
+
+
+add_reads(router, "integration", Integrations, IntegrationOut)
+add_writes(
+    router,
+    "integration",
+    Integrations,
+    IntegrationOut,
+    create=IntegrationIn,
+    update=IntegrationPatch,
+    about={"delete": "409 while it is installed in an environment."},
+)

@@ -1,0 +1,72 @@
+"""What the bodies of platform routes have in common."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["Body", "DeletedOut", "ErrorOut", "ListOut", "Row", "Sharing", "SuccessOut"]
+
+T = TypeVar("T")
+
+Sharing = Literal["deny", "ask", "allow"]
+
+
+class Body(BaseModel):
+    """A request body. Unknown keys are ignored: clients echo whole rows back."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    def sent(self) -> dict[str, Any]:
+        """Only the keys the client sent, so that an absent key and an explicit null stay apart."""
+        return self.model_dump(exclude_unset=True)
+
+
+class Row(BaseModel):
+    """A platform row on the wire. Times are UTC text `YYYY-MM-DD HH:MM:SS` (`api.md` §1.5)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    created_at: str
+    updated_at: str
+
+
+class ListOut(BaseModel, Generic[T]):
+    result: list[T]
+    next_cursor: str | None = Field(description="Send it back as `next_cursor`; null on the last page.")
+    limit: int
+
+
+class DeletedOut(BaseModel):
+    id: str
+
+
+class SuccessOut(BaseModel):
+    success: Literal[True]
+
+
+class Failure(BaseModel):
+    path: str
+    message: str
+    code: str
+
+
+class ErrorOut(BaseModel):
+    """Every error (`api.md` §1.6)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    statusCode: int  # noqa: N815  # the wire's own name
+    error: str
+    message: str
+    isthmus_request_id: str
+    details: dict[str, Any] | None = Field(
+        None, description="For invalid input: `failures`, a list of `{path, message, code}`."
+    )
+    truto_is_remote_error: Literal[True] | None = Field(
+        None, description="Present when the provider itself answered with the error."
+    )
+    raw_response: Any = None
+    truto_error_insight: dict[str, Any] | None = None

@@ -1,0 +1,66 @@
+"""`/unified-model` (`api.md` §3.6)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from isthmus.api.resources.crud import add_reads, add_writes
+from isthmus.api.resources.shapes import Body, Row, Sharing
+from isthmus.integrations import UnifiedModels
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/unified-model", tags=["unified models"])
+
+
+class UnifiedModelOut(Row):
+    name: str
+    category: str
+    description: str | None
+    sharing: Sharing
+    resources: dict[str, Any]
+    scopes: dict[str, Any]
+    docs: dict[str, Any]
+    webhooks: dict[str, Any]
+    team_id: str | None = Field(description="null: shipped with Isthmus.")
+    team: dict[str, Any] | None
+    installed_environment: list[str]
+    version: int
+
+
+class UnifiedModelIn(Body):
+    name: str = Field(min_length=1, max_length=64, description="A slug: the segment in /unified/{name}.")
+    category: str
+    description: str | None = None
+    sharing: Sharing = "deny"
+    resources: dict[str, Any] = Field(description="Resource -> {schema, description, methods}.")
+    scopes: dict[str, Any] = {}
+    docs: dict[str, Any] = {}
+    webhooks: dict[str, Any] = {}
+
+
+class UnifiedModelPatch(Body):
+    name: str | None = Field(None, min_length=1, max_length=64)
+    category: str | None = None
+    description: str | None = None
+    sharing: Sharing | None = None
+    resources: dict[str, Any] | None = Field(None, description="Merged deep; null removes a key.")
+    scopes: dict[str, Any] | None = None
+    docs: dict[str, Any] | None = None
+    webhooks: dict[str, Any] | None = None
+    version: int | None = Field(None, description="When sent, must be the stored version (409 otherwise).")
+
+
+add_reads(router, "unified_model", UnifiedModels, UnifiedModelOut)
+add_writes(
+    router,
+    "unified_model",
+    UnifiedModels,
+    UnifiedModelOut,
+    create=UnifiedModelIn,
+    update=UnifiedModelPatch,
+    about={"delete": "409 while it is installed in an environment."},
+)
