@@ -1,0 +1,123 @@
+"""What every test may ask for: a fresh database, on SQLite and on PostgreSQL in turn."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from isthmus.config import Settings
+from isthmus.db.database import Database
+from isthmus.db.startup import open_database
+from isthmus.kit.secret import Secret
+from tests.postgres import PostgreSQL, running_postgresql
+
+SECRET_KEY = "a-key-for-tests-only-0123456789-abcdefghijk"
+
+
+@pytest.fixture(scope="session")
+def postgresql(testrun_uid: str) -> Iterator[PostgreSQL]:
+    """A real server, shared by all workers of the run."""
+    with running_postgresql(testrun_uid) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql: PostgreSQL) -> str:
+    return postgresql.template(_fill)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "isthmus.sqlite3"
+    _fill(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """`sqlite`, then `postgresql`: whatever asks for a database runs on both."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def empty_database_url(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a database without a schema; on SQLite of a file that is not there yet."""
+    if backend == "sqlite":
+        yield f"sqlite:///{tmp_path / 'isthmus.sqlite3'}"
+        return
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    name = server.create()
+    yield server.url_of(name)
+    server.drop(name)
+
+
+@pytest.fixture
+def database_url(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a fresh database with the current schema and no rows."""
+    if backend == "sqlite":
+        path = tmp_path / "isthmus.sqlite3"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
+        return
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    name = server.create(template=request.getfixturevalue("postgresql_template"))
+    yield server.url_of(name)
+    server.drop(name)
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    """Settings of `database_url`; those of another process: `environ`."""
+    return _settings(database_url, tmp_path / "data")
+
+
+@pytest.fixture
+def environ(database_url: str, tmp_path: Path) -> dict[str, str]:
+    """The environment for a command on `database_url`."""
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("ISTHMUS_")},
+        "ISTHMUS_DATABASE_URL": database_url,
+        "ISTHMUS_DATA_DIR": str(tmp_path / "data"),
+        "ISTHMUS_SECRET_KEY": SECRET_KEY,
+    }
+
+
+@pytest.fixture
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    """A fresh database, open; once on SQLite, once on PostgreSQL."""
+    opened = await open_database(settings)
+    yield opened
+    await opened.close()
+
+
+def _settings(url: str, data_dir: Path) -> Settings:
+    return Settings(data_dir=data_dir, database_url=Secret(url), secret_key=Secret((SECRET_KEY,)))
+
+
+def _fill(url: str) -> None:
+    """Brings the schema up, in a thread: the loop of this one belongs to the tests."""
+
+    async def fill() -> None:
+        database = await open_database(_settings(url, Path(os.devnull).parent / "unused"))
+        await database.close()
+
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            asyncio.run(fill())
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if failures:
+        raise failures[0]

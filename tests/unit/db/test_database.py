@@ -1,0 +1,159 @@
+"""`Database`: transactions, readers beside writers, and column types, on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.exc import IntegrityError, StatementError
+
+from isthmus.db.database import Database
+from isthmus.db.tables import environment, team
+from isthmus.kit.ids import new_id
+
+NOW = datetime(2030, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
+
+
+async def add_team(database: Database, name: str = "Acme") -> str:
+    identity = new_id()
+    async with database.write() as conn:
+        await conn.execute(insert(team).values(id=identity, created_at=NOW, updated_at=NOW, name=name))
+    return identity
+
+
+async def team_name(database: Database, identity: str) -> str | None:
+    async with database.read() as conn:
+        name: str | None = await conn.scalar(select(team.c.name).where(team.c.id == identity))
+    return name
+
+
+async def test_a_write_is_seen_once_its_block_ends(database: Database) -> None:
+    identity = await add_team(database)
+    async with database.write() as conn:
+        await conn.execute(update(team).where(team.c.id == identity).values(name="Later"))
+        assert await team_name(database, identity) == "Acme"
+    assert await team_name(database, identity) == "Later"
+
+
+async def test_a_write_that_raises_leaves_nothing(database: Database) -> None:
+    identity = await add_team(database)
+
+    async def fail() -> None:
+        async with database.write() as conn:
+            await conn.execute(update(team).where(team.c.id == identity).values(name="Never"))
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await fail()
+    assert await team_name(database, identity) == "Acme"
+
+
+async def test_a_cancelled_write_leaves_nothing_and_frees_the_writer(database: Database) -> None:
+    identity = await add_team(database)
+    entered = asyncio.Event()
+
+    async def hang() -> None:
+        async with database.write() as conn:
+            await conn.execute(update(team).where(team.c.id == identity).values(name="Never"))
+            entered.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(hang())
+    await entered.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await team_name(database, identity) == "Acme"
+    await add_team(database, "Next")
+
+
+async def test_writers_of_one_process_lose_no_update(database: Database) -> None:
+    identity = await add_team(database, "0")
+
+    async def count_up() -> None:
+        async with database.write() as conn:
+            query = select(team.c.name).where(team.c.id == identity).with_for_update()
+            name = (await conn.execute(query)).scalar_one()
+            await conn.execute(update(team).where(team.c.id == identity).values(name=str(int(name) + 1)))
+
+    await asyncio.gather(*(count_up() for _ in range(30)))
+    assert await team_name(database, identity) == "30"
+
+
+async def test_a_write_inside_a_write_is_refused_before_it_can_wait_for_itself(database: Database) -> None:
+    with pytest.raises(RuntimeError, match="hand its connection down"):
+        async with database.write(), database.write():
+            pass
+    await add_team(database)
+
+
+async def test_many_readers_share_few_connections(database: Database) -> None:
+    await add_team(database)
+
+    async def count() -> int:
+        async with database.read() as conn:
+            return (await conn.execute(select(func.count()).select_from(team))).scalar_one()
+
+    assert await asyncio.gather(*(count() for _ in range(50))) == [1] * 50
+
+
+async def test_a_reader_cannot_write_on_sqlite(database: Database) -> None:
+    if not database.is_sqlite:
+        return
+    with pytest.raises(Exception, match="readonly"):
+        async with database.read() as conn:
+            await conn.execute(insert(team).values(id=new_id(), created_at=NOW, updated_at=NOW, name="x"))
+
+
+async def test_foreign_keys_hold(database: Database) -> None:
+    values = {"id": new_id(), "created_at": NOW, "updated_at": NOW, "team_id": new_id(), "name": "e"}
+    with pytest.raises(IntegrityError):
+        async with database.write() as conn:
+            await conn.execute(insert(environment).values(**values, settings={}))
+
+
+async def test_times_come_back_in_utc_with_their_microseconds(database: Database) -> None:
+    identity = await add_team(database)
+    elsewhere = NOW.astimezone(timezone(timedelta(hours=-7)))
+    async with database.write() as conn:
+        await conn.execute(update(team).where(team.c.id == identity).values(updated_at=elsewhere))
+        row = (await conn.execute(select(team))).one()
+    assert row.created_at == row.updated_at == NOW
+    assert row.updated_at.utcoffset() == timedelta(0)
+
+
+async def test_times_compare_in_statements(database: Database) -> None:
+    await add_team(database)
+    async with database.read() as conn:
+        earlier = select(func.count()).where(team.c.created_at < NOW + timedelta(microseconds=1))
+        later = select(func.count()).where(team.c.created_at > NOW)
+        assert (await conn.execute(earlier)).scalar_one() == 1
+        assert (await conn.execute(later)).scalar_one() == 0
+
+
+async def test_a_naive_time_is_refused(database: Database) -> None:
+    with pytest.raises(StatementError, match="naive"):
+        async with database.write() as conn:
+            await conn.execute(
+                insert(team).values(
+                    id=new_id(), created_at=NOW.replace(tzinfo=None), updated_at=NOW, name="x"
+                )
+            )
+
+
+async def test_json_keeps_the_order_of_its_keys_and_every_character(database: Database) -> None:
+    value = {"z": 1, "a": [None, True, 1.5, "ünïcödé 🚣"], "m": {"y": {}, "b": []}, "": "\u0000\\"}
+    async with database.write() as conn:
+        team_id = new_id()
+        await conn.execute(insert(team).values(id=team_id, created_at=NOW, updated_at=NOW, name="t"))
+        await conn.execute(
+            insert(environment).values(
+                id=new_id(), created_at=NOW, updated_at=NOW, team_id=team_id, name="e", settings=value
+            )
+        )
+    async with database.read() as conn:
+        stored = (await conn.execute(select(environment.c.settings))).scalar_one()
+    assert stored == value
+    assert list(stored) == list(value)
