@@ -1,0 +1,41 @@
+"""What an integration, a unified model and a mapping are: models, layers, lint. Knows no database.
+
+`load` turns JSON into the models below, `layers` merges the layers before that, `secrets` takes secret
+leaves out of what is stored and shown, `execution` says what is accepted and not carried out yet, `lint`
+checks files. `files` are the shapes on disk.
+"""
+
+from isthmus.definitions.authorization import Authorization, default_authorization
+from isthmus.definitions.credentials import Credential, CredentialField, CredentialFormat, credential_format
+from isthmus.definitions.integration import IntegrationConfig
+from isthmus.definitions.load import (
+    DefinitionInvalid,
+    load_integration,
+    load_mapping,
+    load_unified_model,
+)
+from isthmus.definitions.mapping import MappingConfig
+from isthmus.definitions.methods import MethodDefinition
+from isthmus.definitions.pagination import Pagination
+from isthmus.definitions.rate_limit import RateLimit
+from isthmus.definitions.unified_model import UnifiedModelDefinition, UnifiedResource
+
+__all__ = [
+    "Authorization",
+    "Credential",
+    "CredentialField",
+    "CredentialFormat",
+    "DefinitionInvalid",
+    "IntegrationConfig",
+    "MappingConfig",
+    "MethodDefinition",
+    "Pagination",
+    "RateLimit",
+    "UnifiedModelDefinition",
+    "UnifiedResource",
+    "credential_format",
+    "default_authorization",
+    "load_integration",
+    "load_mapping",
+    "load_unified_model",
+]

@@ -1,0 +1,191 @@
+"""Steps that run one after the other: actions, and what runs before and after a mapped call
+(`definitions.md` §1.12, §3.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, Tag, model_validator
+
+from isthmus.definitions.credentials import CredentialField
+from isthmus.definitions.fields import (
+    Expr,
+    OptionalExpr,
+    OptionalTemplateField,
+    Part,
+    TemplateField,
+)
+from isthmus.definitions.methods import MethodDefinition
+from isthmus.definitions.tagged import by_key, by_shape
+from isthmus.expressions import Expression
+
+__all__ = [
+    "RESERVED_ACTIONS",
+    "STEP_TYPES",
+    "Action",
+    "ExpressionConfig",
+    "FormStep",
+    "GetContextStep",
+    "PathConfig",
+    "RequestStep",
+    "ResourceCall",
+    "Schedule",
+    "SetContextStep",
+    "Step",
+    "TransformStep",
+    "UpdateContextStep",
+]
+
+RESERVED_ACTIONS: Final = ("post_install", "validation", "post_connect_user_form", "refresh_token")
+STEP_TYPES: Final = ("request", "transform", "update_context", "set_context", "get_context", "form")
+
+
+class ResourceCall(Part):
+    """A call of a method that the integration defines."""
+
+    resource: str = Field(min_length=1, description="Name of the resource.")
+    method: str = Field(min_length=1, description="Name of its method.")
+    id: OptionalTemplateField = Field(default=None, description="Path id.")
+    query: OptionalTemplateField = Field(default=None, description="Query parameters.")
+    body: OptionalTemplateField = Field(default=None, description="Body.")
+
+
+def _request_shape(value: Any) -> str | None:
+    if isinstance(value, str | Expression):
+        return "expression"
+    if isinstance(value, Mapping):
+        return "call" if "resource" in value else "method"
+    if isinstance(value, ResourceCall):
+        return "call"
+    return "method" if isinstance(value, MethodDefinition) else None
+
+
+RequestConfig = Annotated[
+    Annotated[Expr, Tag("expression")]
+    | Annotated[ResourceCall, Tag("call")]
+    | Annotated[MethodDefinition, Tag("method")],
+    by_shape(
+        _request_shape,
+        "must be a method object, an object with `resource` and `method`, or an expression that returns one",
+    ),
+]
+
+
+class ExpressionConfig(Part):
+    """An expression, alone in its object or written in the object's place."""
+
+    expression: OptionalExpr = Field(default=None, description="The expression.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare(cls, value: Any) -> Any:
+        return {"expression": value} if isinstance(value, str | Expression) else value
+
+
+class PathConfig(Part):
+    """A key path, alone in its object or written in the object's place; empty: the whole context."""
+
+    path: str = Field(default="", description="Dotted path below `context`.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare(cls, value: Any) -> Any:
+        if value is None:
+            return {}
+        return {"path": value} if isinstance(value, str) else value
+
+
+class _Step(Part):
+    name: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Name its result is read by; `step_<index>` in a mapping where absent.",
+    )
+    run_if: OptionalExpr = Field(default=None, description="Falsy: the step is skipped.")
+    ignore_error: bool = Field(
+        default=False, description="A failure of this step of a mapping does not end the call."
+    )
+
+
+class RequestStep(_Step):
+    """Calls the provider; its result is the data after `response_path`."""
+
+    type: Literal["request"] = Field(description="Kind of step.")
+    config: RequestConfig = Field(description="The call.")
+
+
+class TransformStep(_Step):
+    """Evaluates an expression; its value is the result."""
+
+    type: Literal["transform"] = Field(description="Kind of step.")
+    config: ExpressionConfig = Field(description="The expression.")
+
+
+class UpdateContextStep(_Step):
+    """Merges an object shallowly into the context and stores it."""
+
+    type: Literal["update_context"] = Field(description="Kind of step.")
+    config: ExpressionConfig = Field(
+        default=ExpressionConfig(), description="Returns the object; the result before where absent."
+    )
+
+
+class SetContextStep(_Step):
+    """Merges a fixed object shallowly into the context and stores it."""
+
+    type: Literal["set_context"] = Field(description="Kind of step.")
+    config: TemplateField = Field(description="The object; templates.")
+
+
+class GetContextStep(_Step):
+    """Reads the context."""
+
+    type: Literal["get_context"] = Field(description="Kind of step.")
+    config: PathConfig = Field(default=PathConfig(), description="What is read.")
+
+
+def _form_shape(value: Any) -> str | None:
+    if isinstance(value, str | Expression):
+        return "expression"
+    return "fields" if isinstance(value, list | tuple) else None
+
+
+class FormStep(_Step):
+    """Shows a form and waits; the submission is the result."""
+
+    type: Literal["form"] = Field(description="Kind of step.")
+    config: Annotated[
+        Annotated[Expr, Tag("expression")] | Annotated[tuple[CredentialField, ...], Tag("fields")],
+        by_shape(_form_shape, "must be a list of fields, or an expression that returns one"),
+    ] = Field(description="The fields (§1.3.1), or an expression that returns them.")
+
+
+Step = Annotated[
+    Annotated[RequestStep, Tag("request")]
+    | Annotated[TransformStep, Tag("transform")]
+    | Annotated[UpdateContextStep, Tag("update_context")]
+    | Annotated[SetContextStep, Tag("set_context")]
+    | Annotated[GetContextStep, Tag("get_context")]
+    | Annotated[FormStep, Tag("form")],
+    by_key("type", STEP_TYPES),
+]
+
+
+class Schedule(Part):
+    """When an action runs by itself."""
+
+    cron: str = Field(min_length=1, description="Five-field cron expression, UTC.")
+    run_if: OptionalExpr = Field(
+        default=None, description="Falsy: not for this account. The context is its root."
+    )
+
+
+class Action(Part):
+    """Steps under a name; four names are run by the account's lifecycle."""
+
+    steps: tuple[Step, ...] = Field(default=(), description="What runs, in order.")
+    schedule: Schedule | None = Field(default=None, description="When it runs by itself.")
+    validation_interval_hours: float | None = Field(
+        default=None, gt=0, description="`validation`: hours between two runs; only on connect where absent."
+    )

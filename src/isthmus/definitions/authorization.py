@@ -1,0 +1,104 @@
+"""What a request carries to be let in: the `authorization` block (`definitions.md` §1.4)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, Tag, model_validator
+
+from isthmus.definitions.fields import OptionalExpr, OptionalTextTemplate, Part, TextTemplate
+from isthmus.definitions.tagged import by_key
+from isthmus.expressions.placeholders import compile_template
+
+__all__ = [
+    "Authorization",
+    "BasicAuthorization",
+    "BasicConfig",
+    "BearerAuthorization",
+    "BearerConfig",
+    "HeaderAuthorization",
+    "HeaderConfig",
+    "default_authorization",
+]
+
+
+class BearerConfig(Part):
+    """Optional: where the token comes from."""
+
+    token: OptionalTextTemplate = Field(
+        default=None,
+        repr=False,
+        description="The token. Where absent: the first non-empty of the context's "
+        "`oauth.token.access_token`, `access_token`, `token`, `api_key`.",
+    )
+
+
+class BearerAuthorization(Part):
+    """`Authorization: Bearer <token>`."""
+
+    format: Literal["bearer"] = Field(default="bearer", description="Name of the format.")
+    config: BearerConfig = Field(default=BearerConfig(), description="Where the token comes from.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_config(cls, value: Any) -> Any:
+        if isinstance(value, dict) and value.get("config", 0) is None:
+            return {key: item for key, item in value.items() if key != "config"}
+        return value
+
+
+class HeaderConfig(Part):
+    """One header, or an expression that returns several."""
+
+    header_name: str | None = Field(default=None, description="Name of the header.")
+    header_value: OptionalTextTemplate = Field(default=None, repr=False, description="Value of the header.")
+    expression: OptionalExpr = Field(
+        default=None,
+        description="Returns an object of header names to values, undefined and null ones dropped; wins over "
+        "`header_name`. In scope: `url`, `requestOptions`, `context`.",
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> HeaderConfig:
+        if self.expression is None and (not self.header_name or self.header_value is None):
+            raise ValueError("needs `header_name` and `header_value`, or an `expression`")
+        return self
+
+
+class HeaderAuthorization(Part):
+    """Headers of the provider's own."""
+
+    format: Literal["header"] = Field(default="header", description="Name of the format.")
+    config: HeaderConfig = Field(description="The header or headers.")
+
+
+class BasicConfig(Part):
+    """User name and password; a placeholder without a value counts as empty."""
+
+    username: TextTemplate = Field(default=compile_template(""), description="User name.")
+    password: TextTemplate = Field(default=compile_template(""), repr=False, description="Password.")
+
+
+class BasicAuthorization(Part):
+    """`Authorization: Basic …`, RFC 7617 with UTF-8."""
+
+    format: Literal["basic"] = Field(default="basic", description="Name of the format.")
+    config: BasicConfig = Field(description="User name and password.")
+
+
+Authorization = Annotated[
+    Annotated[BearerAuthorization, Tag("bearer")]
+    | Annotated[HeaderAuthorization, Tag("header")]
+    | Annotated[BasicAuthorization, Tag("basic")],
+    by_key("format", ("bearer", "header", "basic")),
+]
+
+_OAUTH_DEFAULT = BearerAuthorization()
+_KEY_DEFAULT = HeaderAuthorization.model_validate(
+    {"config": {"header_name": "Authorization", "header_value": "Bearer {{credentials.api_key}}"}}
+)
+
+
+def default_authorization(credential_format: str) -> BearerAuthorization | HeaderAuthorization:
+    """What a definition without the block means: bearer for the OAuth families, else the API key as one."""
+    return _KEY_DEFAULT if credential_format == "api_key" else _OAUTH_DEFAULT

@@ -1,0 +1,235 @@
+"""The kinds of value a definition's field can have (`definitions.md` §0): static, template, expression.
+
+Expressions compile when the model is built, templates are taken apart; at call time nothing is parsed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, JsonValue, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from isthmus import expressions
+from isthmus.definitions.object_mapping import ObjectMapping, ObjectMappingError
+from isthmus.expressions import Expression, ExpressionError
+from isthmus.expressions.placeholders import Template, compile_template
+from isthmus.kit.secret import Secret
+
+__all__ = [
+    "Dynamic",
+    "Entries",
+    "Expr",
+    "JsonObject",
+    "MappingField",
+    "OptionalDynamic",
+    "OptionalEntries",
+    "OptionalExpr",
+    "OptionalMappingField",
+    "OptionalTemplateField",
+    "OptionalTextTemplate",
+    "Part",
+    "SecretText",
+    "TemplateField",
+    "TextTemplate",
+    "compiled",
+]
+
+JsonObject: TypeAlias = dict[str, JsonValue]
+
+
+class Part(BaseModel):
+    """A piece of a definition: immutable; keys nobody knows are kept in `model_extra` (lint reports them)."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", arbitrary_types_allowed=True, populate_by_name=True)
+
+
+def compiled(text: str) -> Expression:
+    """Compile one expression. Raises PydanticCustomError `expression` with its `position` and `reason`."""
+    try:
+        return expressions.compile(text)
+    except ExpressionError as error:
+        where = "" if error.position is None else f" at position {error.position}"
+        raise PydanticCustomError(
+            "expression",
+            "does not compile{where}: {reason}",
+            {
+                "where": where,
+                "reason": error.message,
+                "position": error.position,
+                "expression_code": error.code,
+            },
+        ) from error
+
+
+def _expression(value: object) -> Expression:
+    if isinstance(value, Expression):
+        return value
+    if not isinstance(value, str):
+        raise PydanticCustomError("expression_type", "must be a JSONata expression, written as a string")
+    return compiled(value)
+
+
+def _optional_expression(value: object) -> Expression | None:
+    """An empty expression counts as absent (§3.4)."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    return _expression(value)
+
+
+def _template(value: object) -> Template:
+    return value if isinstance(value, Template) else compile_template(value)
+
+
+def _optional_template(value: object) -> Template | None:
+    return None if value is None else _template(value)
+
+
+def _text_template(value: object) -> Template:
+    if isinstance(value, Template):
+        return value
+    if not isinstance(value, str):
+        raise PydanticCustomError("string_type", "must be a string")
+    return compile_template(value)
+
+
+def _optional_text_template(value: object) -> Template | None:
+    return None if value is None else _text_template(value)
+
+
+def _entries(value: object) -> dict[str, Template | None]:
+    if not isinstance(value, Mapping):
+        raise PydanticCustomError("dict_type", "must be an object")
+    for key in value:
+        if not isinstance(key, str):
+            raise PydanticCustomError("key_type", "has a key that is not a string: {key}", {"key": repr(key)})
+    return {key: _optional_template(item) for key, item in value.items()}
+
+
+def _optional_entries(value: object) -> dict[str, Template | None] | Expression | None:
+    """An object of templates, or an expression that returns the object."""
+    if value is None or isinstance(value, Expression):
+        return value
+    return _optional_expression(value) if isinstance(value, str) else _entries(value)
+
+
+def _plain_entries(value: object) -> dict[str, Template | None]:
+    return {} if value is None else _entries(value)
+
+
+def _optional_dynamic(value: object) -> Template | Expression | None:
+    """An object is walked as templates; a string is an expression that returns the value.
+
+    A string that is one placeholder could never be an expression, and is a template.
+    """
+    if value is None or isinstance(value, Template | Expression):
+        return value
+    template = compile_template(value)
+    if isinstance(value, str) and not template.is_placeholder:
+        return _optional_expression(value)
+    return template
+
+
+def _dynamic(value: object) -> Template | Expression:
+    result = _optional_dynamic(value)
+    if result is None:
+        raise PydanticCustomError("dynamic_type", "must be an object of templates or a JSONata expression")
+    return result
+
+
+def _optional_mapping_field(value: object) -> Expression | ObjectMapping | None:
+    """A JSONata string, or an object whose string leaves are JSONata (§3.3)."""
+    if isinstance(value, ObjectMapping):
+        return value
+    if isinstance(value, Mapping):
+        try:
+            return ObjectMapping(value)
+        except ObjectMappingError as error:
+            raise PydanticCustomError(
+                "expression",
+                "does not compile{where}: {reason}",
+                {
+                    "where": "" if error.position is None else f" at position {error.position}",
+                    "reason": error.reason,
+                    "position": error.position,
+                    "expression_code": error.code,
+                    "below": error.path,
+                },
+            ) from error
+    return _optional_expression(value)
+
+
+def _mapping_field(value: object) -> Expression | ObjectMapping:
+    result = _optional_mapping_field(value)
+    if result is None:
+        raise PydanticCustomError("expression_type", "must be a JSONata expression or an object of them")
+    return result
+
+
+def _secret(value: object) -> Secret[str]:
+    if isinstance(value, Secret):
+        return value
+    if not isinstance(value, str):
+        raise PydanticCustomError("string_type", "must be a string")
+    return Secret(value)
+
+
+def _written(value: Any) -> Any:
+    """A compiled field as its author wrote it."""
+    if isinstance(value, Expression):
+        return value.text
+    if isinstance(value, Template | ObjectMapping):
+        return value.source
+    if isinstance(value, dict):
+        return {key: _written(item) for key, item in value.items()}
+    return value
+
+
+_WRITE: Final = PlainSerializer(_written)
+_J: Final[dict[str, Any]] = {"type": "string", "format": "jsonata"}
+_T: Final[dict[str, Any]] = {"type": "string", "format": "template"}
+_MAP: Final[dict[str, Any]] = {"type": "object", "additionalProperties": True}
+
+
+def _nullable(*schemas: dict[str, Any]) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [*schemas, {"type": "null"}]})
+
+
+Expr = Annotated[Expression, PlainValidator(_expression), _WRITE, WithJsonSchema(_J)]
+OptionalExpr = Annotated[Expression | None, PlainValidator(_optional_expression), _WRITE, _nullable(_J)]
+TextTemplate = Annotated[Template, PlainValidator(_text_template), _WRITE, WithJsonSchema(_T)]
+OptionalTextTemplate = Annotated[
+    Template | None, PlainValidator(_optional_text_template), _WRITE, _nullable(_T)
+]
+TemplateField = Annotated[Template, PlainValidator(_template), _WRITE, WithJsonSchema({"format": "template"})]
+OptionalTemplateField = Annotated[
+    Template | None, PlainValidator(_optional_template), _WRITE, WithJsonSchema({"format": "template"})
+]
+Entries = Annotated[
+    dict[str, Template | None],
+    PlainValidator(_plain_entries),
+    _WRITE,
+    _nullable({"type": "object", "additionalProperties": {"format": "template"}}),
+]
+OptionalEntries = Annotated[
+    dict[str, Template | None] | Expression | None,
+    PlainValidator(_optional_entries),
+    _WRITE,
+    _nullable({"type": "object", "additionalProperties": {"format": "template"}}, _J),
+]
+Dynamic = Annotated[
+    Template | Expression, PlainValidator(_dynamic), _WRITE, WithJsonSchema({"anyOf": [_MAP, _J]})
+]
+OptionalDynamic = Annotated[
+    Template | Expression | None, PlainValidator(_optional_dynamic), _WRITE, _nullable(_MAP, _J)
+]
+MappingField = Annotated[
+    Expression | ObjectMapping, PlainValidator(_mapping_field), _WRITE, WithJsonSchema({"anyOf": [_J, _MAP]})
+]
+OptionalMappingField = Annotated[
+    Expression | ObjectMapping | None, PlainValidator(_optional_mapping_field), _WRITE, _nullable(_J, _MAP)
+]
+SecretText = Annotated[
+    Secret[str], PlainValidator(_secret), WithJsonSchema({"type": "string", "writeOnly": True})
+]

@@ -1,0 +1,140 @@
+"""An integration definition: `integration.config`, all layers merged (`definitions.md` §1.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field, JsonValue, field_validator
+
+from isthmus.definitions.actions import Action
+from isthmus.definitions.authorization import Authorization, default_authorization
+from isthmus.definitions.credentials import Credential, normalise_credentials
+from isthmus.definitions.fields import Entries, OptionalExpr, OptionalTextTemplate, Part, SecretText
+from isthmus.definitions.methods import MethodDefinition, QueryArrayFormat
+from isthmus.definitions.pagination import Pagination
+from isthmus.definitions.rate_limit import RateLimit
+from isthmus.definitions.webhook import Webhook
+from isthmus.expressions import Expression
+
+__all__ = ["IntegrationConfig"]
+
+
+class IntegrationConfig(Part):
+    """Everything optional, as on the wire: without `credentials`, `authorization` or `resources` it is
+    stored, and cannot be connected or called."""
+
+    label: str | None = Field(default=None, description="Display name; the row's name where absent.")
+    base_url: OptionalTextTemplate = Field(
+        default=None,
+        description="Prefix of every method's path. A placeholder without a value fails the call.",
+    )
+    logo: str | None = Field(default=None, description="URL of a square image, 256 by 256 pixels advised.")
+    icon: str | None = Field(default=None, description="URL of a small monochrome image for lists.")
+    headers: Entries = Field(
+        default={}, description="Default headers; null removes one even if a method sets it."
+    )
+    required_headers: tuple[str, ...] = Field(
+        default=(), description="Names of headers that the caller must send and that are forwarded."
+    )
+    query: Entries = Field(default={}, description="Default query parameters.")
+    query_array_format: QueryArrayFormat | None = Field(
+        default=None,
+        description="How arrays in the query are written: `comma` `a=1,2`, `brackets` `a[]=1`, `indices` "
+        "`a[0]=1`, `repeat` `a=1&a=2`; `repeat` where absent.",
+    )
+    credentials: dict[str, Credential] = Field(
+        default={}, description="Ways to connect, by format. One credential object is read as a map of one."
+    )
+    authorization: Authorization | None = Field(
+        default=None,
+        description="What requests carry to be let in; follows from the credential where absent.",
+    )
+    pagination: Pagination | None = Field(
+        default=None, description="How lists go on; methods may replace it."
+    )
+    rate_limit: RateLimit | None = Field(
+        default=None, description="How the provider says that calls come too fast."
+    )
+    resources: dict[str, dict[str, MethodDefinition | None]] = Field(
+        default={}, description="Methods by resource. Null hides a method of a layer below."
+    )
+    webhook: Webhook | None = Field(default=None, description="Inbound webhooks.")
+    actions: dict[str, Action] = Field(
+        default={}, description="Steps that the account's lifecycle or a caller runs."
+    )
+    error_expression: OptionalExpr = Field(
+        default=None,
+        description="Truthy: the answer is an error even at a status below 400. In scope: `response`, "
+        "`headers`, `status`, `data`.",
+    )
+    tool_tags: dict[str, tuple[str, ...]] = Field(default={}, description="Tags of each resource's tools.")
+    environment_variables: dict[str, JsonValue] = Field(
+        default={}, description="Override layers only: readable as `environment_variables.<name>`."
+    )
+    secret_environment_variables: dict[str, SecretText] = Field(
+        default={}, repr=False, description="Override layers only: the same, never returned by the API."
+    )
+
+    @field_validator("credentials", mode="before")
+    @classmethod
+    def _map_form(cls, value: Any) -> Any:
+        return {} if value is None else normalise_credentials(value)
+
+    @field_validator("credentials")
+    @classmethod
+    def _keys_are_formats(cls, value: dict[str, Credential]) -> dict[str, Credential]:
+        for key, credential in value.items():
+            if key != credential.format:
+                raise ValueError(f"{key} holds a credential of the format {credential.format}")
+        return value
+
+    @field_validator(
+        "required_headers",
+        "actions",
+        "tool_tags",
+        "environment_variables",
+        "secret_environment_variables",
+        mode="before",
+    )
+    @classmethod
+    def _absent(cls, value: Any) -> Any:
+        return {} if value is None else value
+
+    @field_validator("resources", mode="before")
+    @classmethod
+    def _hidden_resources(cls, value: Any) -> Any:
+        """A null resource hides all its methods."""
+        if value is None:
+            return {}
+        if not isinstance(value, Mapping):
+            return value
+        return {name: {} if methods is None else methods for name, methods in value.items()}
+
+    def method(self, resource: str, method: str) -> MethodDefinition | None:
+        """By exact names; None where there is none or a layer hides it."""
+        return self.resources.get(resource, {}).get(method)
+
+    def authorization_of(self, method: MethodDefinition, credential_format: str) -> Authorization | None:
+        """The block a call of this method uses: its own, the integration's, or what an account connected
+        with this credential format gets by default. None for `no_auth`.
+        """
+        if method.no_auth:
+            return None
+        return method.authorization or self.authorization or default_authorization(credential_format)
+
+    def pagination_of(self, method: MethodDefinition) -> Pagination | None:
+        """The method's own if it names the key at all, else the integration's."""
+        return method.pagination if method.declares("pagination") else self.pagination
+
+    def error_expression_of(self, method: MethodDefinition) -> Expression | None:
+        """The method's own if it has one, else the integration's."""
+        return method.error_expression or self.error_expression
+
+    def query_array_format_of(self, method: MethodDefinition) -> QueryArrayFormat:
+        return method.query_array_format or self.query_array_format or "repeat"
+
+    def variables(self) -> dict[str, JsonValue]:
+        """Both kinds of environment variables, the secret ones revealed: scope of templates, never output."""
+        secrets = {name: value.reveal() for name, value in self.secret_environment_variables.items()}
+        return {**self.environment_variables, **secrets}

@@ -1,0 +1,98 @@
+"""From JSON to a definition, or to the list of everything that is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from isthmus.definitions.integration import IntegrationConfig
+from isthmus.definitions.mapping import MappingConfig
+from isthmus.definitions.unified_model import UnifiedModelDefinition
+from isthmus.errors import BadRequest, failure
+
+__all__ = [
+    "DefinitionInvalid",
+    "failures_of",
+    "load",
+    "load_integration",
+    "load_mapping",
+    "load_unified_model",
+]
+
+M = TypeVar("M", bound=BaseModel)
+
+_SHOWN_FAILURES: Final = 3
+
+
+class DefinitionInvalid(BadRequest):
+    """`failures`: each with its dotted path, what would be right, and a code."""
+
+    def __init__(self, source: str, failures: list[dict[str, str]]) -> None:
+        shown = "; ".join(
+            f"{item['path'] or source}: {item['message']}" for item in failures[:_SHOWN_FAILURES]
+        )
+        more = len(failures) - _SHOWN_FAILURES
+        tail = f" (and {more} more)" if more > 0 else ""
+        super().__init__(f"The {source} is not valid. {shown}{tail}", failures=failures)
+        self.failures = failures
+
+
+def load_integration(data: Mapping[str, Any], *, source: str = "integration definition") -> IntegrationConfig:
+    """The definition of an effective (merged) config. Raises DefinitionInvalid."""
+    return load(IntegrationConfig, data, source=source)
+
+
+def load_mapping(data: Mapping[str, Any], *, source: str = "mapping") -> MappingConfig:
+    """The mapping of an effective (merged) row. Raises DefinitionInvalid."""
+    return load(MappingConfig, data, source=source)
+
+
+def load_unified_model(data: Mapping[str, Any], *, source: str = "unified model") -> UnifiedModelDefinition:
+    """Raises DefinitionInvalid."""
+    return load(UnifiedModelDefinition, data, source=source)
+
+
+def load(model: type[M], data: object, *, source: str, prefix: str = "") -> M:
+    """`prefix` is put before every path, for a definition that stands inside another document."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise DefinitionInvalid(source, failures_of(error, data, prefix=prefix)) from error
+
+
+def failures_of(error: ValidationError, data: object, *, prefix: str = "") -> list[dict[str, str]]:
+    """The errors of a validation with the paths their author knows: dotted, and without union branches."""
+    found = []
+    for item in error.errors(include_url=False, include_input=False):
+        path = _author_path(item, data)
+        dotted = ".".join(part for part in (prefix, path) if part)
+        found.append(failure(dotted, _message(item), item["type"]))
+    return found
+
+
+def _message(item: ErrorDetails) -> str:
+    if item["type"] == "missing":
+        return "is required"
+    message = item["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return message[:1].lower() + message[1:]
+
+
+def _author_path(item: ErrorDetails, data: object) -> str:
+    """pydantic names the branch of a union in a path, and what a short form was read as; such a name is no
+    key of the data, and is left out, unless it is the very key that is missing."""
+    parts: list[str] = []
+    value = data
+    last = len(item["loc"]) - 1
+    for index, part in enumerate(item["loc"]):
+        is_key = isinstance(value, Mapping) and part in value
+        is_index = isinstance(value, list | tuple) and isinstance(part, int) and part < len(value)
+        if is_key or is_index:
+            value = value[part]  # type: ignore[index]  # one of the two checks above holds
+            parts.append(str(part))
+        elif index == last and item["type"] == "missing":
+            parts.append(str(part))
+    below = (item.get("ctx") or {}).get("below")
+    return ".".join([*parts, str(below)] if below else parts)

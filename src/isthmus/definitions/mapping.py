@@ -1,0 +1,143 @@
+"""How one unified method becomes a provider's and back: the config of a mapping row
+(`definitions.md` §3.3 to §3.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, Tag
+
+from isthmus.definitions.actions import Step
+from isthmus.definitions.fields import (
+    Expr,
+    JsonObject,
+    OptionalExpr,
+    OptionalMappingField,
+    OptionalTemplateField,
+    Part,
+)
+from isthmus.definitions.methods import BodyFormat
+from isthmus.definitions.tagged import by_shape
+
+__all__ = ["FileUpload", "MappingConfig", "MethodChoice", "ResourceChoice", "SideLoad"]
+
+
+class ResourceChoice(Part):
+    """The resource is computed; it has to be one of the list."""
+
+    expression: Expr = Field(description="Returns a name. In scope: `query`, `rawQuery`, `body`, `context`.")
+    resources: tuple[str, ...] = Field(min_length=1, description="Names it may return.")
+
+
+class MethodChoice(Part):
+    """The method is computed; it has to be one of the list."""
+
+    expression: Expr = Field(description="Returns a name. In scope: `query`, `rawQuery`, `body`, `context`.")
+    methods: tuple[str, ...] = Field(min_length=1, description="Names it may return.")
+
+
+def _choice(value: Any) -> str | None:
+    if isinstance(value, str):
+        return "name"
+    return "choice" if isinstance(value, Mapping | Part) else None
+
+
+ResourceName = Annotated[
+    Annotated[str, Tag("name")] | Annotated[ResourceChoice, Tag("choice")],
+    by_shape(_choice, "must be a resource's name, or an object with `expression` and `resources`"),
+]
+MethodName = Annotated[
+    Annotated[str, Tag("name")] | Annotated[MethodChoice, Tag("choice")],
+    by_shape(_choice, "must be a method's name, or an object with `expression` and `methods`"),
+]
+
+
+class SideLoad(Part):
+    """A further call for each record, its mapped answer set as a key of the record (§3.7)."""
+
+    resource: str = Field(min_length=1, description="Proxy resource to call.")
+    method: str = Field(default="list", min_length=1, description="Its method.")
+    id: OptionalTemplateField = Field(default=None, description="Path id; `record` and `item` are in scope.")
+    query: OptionalTemplateField = Field(default=None, description="Query; `record` and `item` are in scope.")
+    body: OptionalTemplateField = Field(default=None, description="Body.")
+    response_mapping: OptionalMappingField = Field(
+        default=None, description="Maps the answer. In scope: `response`, `query`, `rawQuery`, `body`."
+    )
+    run_if: OptionalExpr = Field(default=None, description="Falsy: not for this record.")
+
+
+class FileUpload(Part):
+    """The caller's bytes go out as a file."""
+
+    field: str | None = Field(default=None, description="Name of the part.")
+    body_format: BodyFormat = Field(default="multipart", description="How they are sent.")
+
+
+class MappingConfig(Part):
+    """All layers merged; every field is optional."""
+
+    resource: ResourceName | None = Field(
+        default=None, description="Proxy resource to call; the unified resource's name where absent."
+    )
+    method: MethodName | None = Field(
+        default=None, description="Proxy method to call; the unified method's name where absent."
+    )
+    query_mapping: OptionalMappingField = Field(
+        default=None,
+        description="The outbound query; the caller's where absent. In scope: `query`, `body`, `context`, "
+        "`before`, `id`.",
+    )
+    query: OptionalTemplateField = Field(default=None, description="Default query; meta output shows it.")
+    query_schema: JsonObject | None = Field(
+        default=None, description="JSON Schema of the unified query: types, defaults and required names."
+    )
+    request_body_mapping: OptionalMappingField = Field(
+        default=None,
+        description="The outbound body; the caller's where absent. In scope: `body`, `context`, `query`, "
+        "`rawQuery`, `before`, `id`, and the default body's keys at the root.",
+    )
+    request_body_schema: JsonObject | None = Field(
+        default=None, description="JSON Schema of the unified body, required names marked."
+    )
+    body: OptionalTemplateField = Field(default=None, description="Default body; meta output shows it.")
+    path_mapping: OptionalExpr = Field(
+        default=None,
+        description="URL path under the base URL; the method's path where absent. In scope: `headers`, "
+        "`body`, `query`, `rawQuery`, `context`, `before`, `id`.",
+    )
+    request_header_mapping: OptionalMappingField = Field(
+        default=None,
+        description="Replaces the outbound headers; authorization comes after it. In scope: `headers` "
+        "(defaults), `body`, `query`, `rawQuery`, `context`, `requestBody`.",
+    )
+    response_mapping: OptionalMappingField = Field(
+        default=None,
+        description="The unified record or records; the data as it is where absent. In scope: `response`, "
+        "`query`, `rawQuery`, `context`, `headers`, `body`.",
+    )
+    response_mapping_method: Literal["array", "item"] = Field(
+        default="array", description="`array`: evaluated once over the data; `item`: once for each element."
+    )
+    response_header_mapping: OptionalMappingField = Field(
+        default=None,
+        description="Headers returned to the caller. In scope: `headers`, `body`, `query`, `rawQuery`, "
+        "`context`, `response`.",
+    )
+    error_mapping: OptionalMappingField = Field(
+        default=None,
+        description="The unified error. In scope: `headers`, `error` (the error's parsed body), `body`, "
+        "`query`, `rawQuery`, `context`, `before`, `id`.",
+    )
+    is_partial_expression: OptionalExpr = Field(
+        default=None,
+        description="Truthy: the page is incomplete. In scope: `data`, `query`, `rawQuery`, `before`, `id`, "
+        "`requestBody`, `rawBody`.",
+    )
+    before: tuple[Step, ...] = Field(default=(), description="Steps before the call (§3.6).")
+    after: tuple[Step, ...] = Field(default=(), description="Steps after the mapping (§3.6).")
+    side_load: dict[str, SideLoad] = Field(default={}, description="Further calls for each record (§3.7).")
+    file_upload: bool | FileUpload = Field(
+        default=False, description="Whether the caller's bytes go out as a file."
+    )
+    documentation_link: str | None = Field(default=None, description="Link that meta output shows.")

@@ -1,0 +1,172 @@
+"""One operation of a provider's resource: the method object (`definitions.md` §1.8, §1.9)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+from pydantic import Field, field_validator
+
+from isthmus.definitions.authorization import Authorization
+from isthmus.definitions.fields import (
+    JsonObject,
+    OptionalDynamic,
+    OptionalEntries,
+    OptionalExpr,
+    OptionalTextTemplate,
+    Part,
+    TextTemplate,
+)
+from isthmus.definitions.pagination import Pagination
+
+__all__ = [
+    "STANDARD_METHODS",
+    "BodyFormat",
+    "BodyFormatConfig",
+    "HttpVerb",
+    "MethodDefinition",
+    "MethodExamples",
+    "QueryArrayFormat",
+    "ResponseFormat",
+]
+
+HttpVerb: TypeAlias = Literal["get", "post", "put", "patch", "delete"]
+BodyFormat: TypeAlias = Literal["json", "form", "multipart", "raw", "xml"]
+QueryArrayFormat: TypeAlias = Literal["comma", "brackets", "indices", "repeat"]
+ResponseFormat: TypeAlias = Literal["json", "text", "xml", "csv", "binary"]
+
+STANDARD_METHODS = ("list", "get", "create", "update", "delete")
+
+
+class BodyFormatConfig(Part):
+    """Options of a body format; each belongs to the formats it names."""
+
+    array_format: QueryArrayFormat | None = Field(
+        default=None,
+        description="`form`: how arrays are written; the effective `query_array_format` where absent.",
+    )
+    boundary: str | None = Field(
+        default=None, description="`multipart`: the boundary; made at random where absent."
+    )
+    file_fields: tuple[str, ...] | None = Field(
+        default=None, description="`multipart`: names of the file parts."
+    )
+    content_type: str | None = Field(
+        default=None,
+        description="`raw`: content type; `application/octet-stream` where neither this nor a header says.",
+    )
+    root: str | None = Field(default=None, description="`xml`: name of the outermost element.")
+    attribute_prefix: str = Field(
+        default="@", description="`xml`: what a key begins with that is an attribute."
+    )
+    text_key: str = Field(default="#text", description="`xml`: the key of an element's own text.")
+    declaration: bool | None = Field(
+        default=None, description="`xml`: whether the document begins with a declaration."
+    )
+
+
+class MethodExamples(Part):
+    """Samples for documentation and tool descriptions: text, never evaluated."""
+
+    response: str | None = Field(default=None, description="A sample answer.")
+    query: str | None = Field(default=None, description="Sample query parameters.")
+    body: str | None = Field(default=None, description="A sample body.")
+
+
+class MethodDefinition(Part):
+    """How a method's request is made and its answer read."""
+
+    path: TextTemplate = Field(
+        description="Appended to the base URL with exactly one `/` between. Values from `id`, `query` and "
+        "`body` are percent-encoded; one without a value fails the call."
+    )
+    method: HttpVerb = Field(default="get", description="HTTP verb, in any case.")
+    base_url: OptionalTextTemplate = Field(
+        default=None, description="Replaces the integration's base URL for this method."
+    )
+    headers: OptionalEntries = Field(
+        default=None,
+        description="Merged over the integration's headers; null removes one. Templates, or one expression.",
+    )
+    query: OptionalEntries = Field(
+        default=None,
+        description="Merged over the integration's query, under the caller's. Templates, or one expression.",
+    )
+    query_array_format: QueryArrayFormat | None = Field(
+        default=None, description="How arrays in the query are written; the integration's where absent."
+    )
+    body: OptionalDynamic = Field(
+        default=None,
+        description="The whole outbound body. The caller's body goes out as it is where this is absent; "
+        '`"$truto_merge": "{{body:json}}"` keeps its fields.',
+    )
+    body_format: BodyFormat = Field(default="json", description="How the body is encoded.")
+    body_format_config: BodyFormatConfig = Field(
+        default=BodyFormatConfig(), description="Options of the body format."
+    )
+    query_schema: JsonObject | str | None = Field(
+        default=None, description="JSON Schema of the query; documentation."
+    )
+    body_schema: JsonObject | str | None = Field(
+        default=None, description="JSON Schema of the body; documentation."
+    )
+    response_schema: JsonObject | str | None = Field(
+        default=None, description="JSON Schema of one record after `response_path`; documentation."
+    )
+    response_path: OptionalExpr = Field(
+        default=None, description="JSONata path to the data inside the body; the whole body where absent."
+    )
+    pagination_path: OptionalTextTemplate = Field(
+        default=None,
+        description="A value that begins with `/` or `http` or holds a placeholder is the path of every page "
+        "after the first; any other is the root of cursor look-ups.",
+    )
+    pagination: Pagination | None = Field(
+        default=None, description="Replaces the integration's pagination; an explicit null switches it off."
+    )
+    authorization: Authorization | None = Field(
+        default=None, description="Replaces the integration's authorization whole."
+    )
+    add_query_to_body: bool = Field(
+        default=False,
+        description="The caller's query goes into the body of post, put and patch instead of the URL.",
+    )
+    ignore_body_in_pagination: bool = Field(default=False, description="No body on pages after the first.")
+    ignore_body: bool = Field(default=False, description="Send no body at all; wins over `set_body_to_null`.")
+    set_body_to_null: bool = Field(default=False, description="Send the JSON literal null.")
+    no_auth: bool = Field(default=False, description="Send the request without authorization.")
+    ignore_credentials_on_redirect: bool = Field(
+        default=False,
+        description="On a redirect to another host, every header of `authorization` is removed.",
+    )
+    api_response_format: ResponseFormat | None = Field(
+        default=None, description="Forces the parser of the answer; its content type decides where absent."
+    )
+    throw_error_on_parse_error: bool | None = Field(
+        default=None,
+        description='True: an unparseable answer is a 502. Else its data is `{"raw", "parse_error"}`.',
+    )
+    error_expression: OptionalExpr = Field(
+        default=None, description="Replaces the integration's error expression."
+    )
+    description: str | None = Field(
+        default=None, description="What the method does; agents choose tools by it."
+    )
+    api_documentation_url: str | None = Field(default=None, description="The provider's page about it.")
+    scopes: tuple[str, ...] = Field(
+        default=(), description="OAuth scopes it needs; feeds `missing_scopes` on a 403."
+    )
+    examples: MethodExamples | None = Field(default=None, description="Samples for documentation.")
+    timeout_seconds: float = Field(
+        default=60, gt=0, le=600, description="How long the provider may take to answer."
+    )
+    paginate_in_body: bool = Field(default=False, description="Pagination parameters go into the body.")
+
+    @field_validator("method", mode="before")
+    @classmethod
+    def _lower(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+    def declares(self, field: str) -> bool:
+        """Whether the definition names the field, if only with null: null is not the same as absent for
+        `pagination`, `error_expression` and `authorization`."""
+        return field in self.model_fields_set

@@ -1,0 +1,122 @@
+"""Object-style mappings: an object whose string leaves are JSONata (`definitions.md` §3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from isthmus import expressions
+from isthmus.expressions import UNDEFINED, Expression, ExpressionError, Limits
+
+__all__ = ["LITERAL_KEY", "ObjectMapping", "ObjectMappingError"]
+
+LITERAL_KEY: Final = "$literal"
+
+
+class ObjectMappingError(Exception):
+    """A leaf does not compile. `path`: dotted, below the object; `position`: in the leaf's text, 0-based."""
+
+    def __init__(self, path: str, error: ExpressionError) -> None:
+        super().__init__(f"{path}: {error.message}")
+        self.path = path
+        self.reason = error.message
+        self.position = error.position
+        self.code = error.code
+
+
+class _Literal:
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+
+_Node = Expression | _Literal | dict[str, "_Node"] | list["_Node"]
+
+
+class ObjectMapping:
+    """Evaluates to an object of the same shape; `{"$literal": v}` yields `v`; undefined leaves are dropped.
+
+    An undefined element of an array is null, so that positions stay. Has the reading methods of
+    `Expression`.
+    """
+
+    __slots__ = ("_leaves", "_root", "names", "source")
+
+    def __init__(self, source: Mapping[str, object]) -> None:
+        self.source: Final = source
+        self._root: Final = _compile(source, "")
+        self._leaves: Final = tuple(_expressions(self._root))
+        self.names: Final = frozenset(name for leaf in self._leaves for name in leaf.names)
+
+    def reads_path(self, *names: str) -> bool:
+        """Whether any leaf reads a path that starts with these names."""
+        return any(leaf.reads_path(*names) for leaf in self._leaves)
+
+    def evaluate(
+        self,
+        input: object = UNDEFINED,
+        bindings: Mapping[str, object] | None = None,
+        *,
+        limits: Limits | None = None,
+    ) -> object:
+        """Raises ExpressionError as `Expression.evaluate` does."""
+
+        def value(node: _Node) -> object:
+            if isinstance(node, Expression):
+                return node.evaluate(input, bindings, limits=limits)
+            return _filled(node, value)
+
+        return value(self._root)
+
+    async def evaluate_async(
+        self,
+        input: object = UNDEFINED,
+        bindings: Mapping[str, object] | None = None,
+        *,
+        limits: Limits | None = None,
+    ) -> object:
+        values = {
+            id(leaf): await leaf.evaluate_async(input, bindings, limits=limits) for leaf in self._leaves
+        }
+
+        def value(node: _Node) -> object:
+            return values[id(node)] if isinstance(node, Expression) else _filled(node, value)
+
+        return value(self._root)
+
+
+def _filled(node: _Literal | dict[str, _Node] | list[_Node], value: Callable[[_Node], object]) -> object:
+    if isinstance(node, _Literal):
+        return node.value
+    if isinstance(node, list):
+        items = [value(item) for item in node]
+        return [None if item is UNDEFINED else item for item in items]
+    entries = ((key, value(item)) for key, item in node.items())
+    return {key: item for key, item in entries if item is not UNDEFINED}
+
+
+def _compile(value: object, path: str) -> _Node:
+    if isinstance(value, str):
+        try:
+            return expressions.compile(value)
+        except ExpressionError as error:
+            raise ObjectMappingError(path, error) from error
+    if isinstance(value, Mapping):
+        if set(value) == {LITERAL_KEY}:
+            return _Literal(value[LITERAL_KEY])
+        return {key: _compile(item, f"{path}.{key}" if path else str(key)) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_compile(item, f"{path}.{index}" if path else str(index)) for index, item in enumerate(value)]
+    return _Literal(value)
+
+
+def _expressions(node: _Node) -> Iterator[Expression]:
+    if isinstance(node, Expression):
+        yield node
+    elif isinstance(node, dict):
+        for item in node.values():
+            yield from _expressions(item)
+    elif isinstance(node, list):
+        for item in node:
+            yield from _expressions(item)

@@ -1,0 +1,81 @@
+"""Dotted paths into a response, as pagination uses them (`definitions.md` §1.6)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from isthmus.definitions.fields import compiled
+from isthmus.expressions import UNDEFINED, Expression
+
+__all__ = ["BodyPath", "BodyPathField", "OptionalBodyPath"]
+
+_DOTTED = re.compile(r"[A-Za-z_@][A-Za-z0-9_@$-]*(?:\.[A-Za-z0-9_@$-]+)*\Z")
+
+
+class BodyPath:
+    """A dotted path, or a JSONata expression where it is more than names.
+
+    A plain path is walked without evaluating anything; names may hold hyphens and `@`, an object's own key
+    that holds the dots (`@odata.nextLink`) wins, and a number counts into an array.
+    """
+
+    __slots__ = ("_expression", "_names", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text: Final = text
+        self._names: Final = tuple(text.split(".")) if _DOTTED.match(text) else ()
+        self._expression: Final[Expression | None] = None if self._names else compiled(text)
+
+    def __repr__(self) -> str:
+        return f"BodyPath({self.text!r})"
+
+    def read(self, body: object) -> object:
+        """What is there; UNDEFINED where nothing is. Raises ExpressionError for an expression that fails."""
+        if self._expression is not None:
+            return self._expression.evaluate(body)
+        value = body
+        for depth, name in enumerate(self._names):
+            if isinstance(value, Mapping):
+                rest = ".".join(self._names[depth:])
+                if rest in value:
+                    return value[rest]
+                value = value.get(name, UNDEFINED)
+            elif isinstance(value, list) and name.isdigit():
+                value = value[int(name)] if int(name) < len(value) else UNDEFINED
+            else:
+                return UNDEFINED
+        return value
+
+
+def _path(value: object) -> BodyPath:
+    if isinstance(value, BodyPath):
+        return value
+    if not isinstance(value, str) or not value.strip():
+        raise PydanticCustomError("path_type", "must be a dotted path (or JSONata) into the response body")
+    return BodyPath(value.strip())
+
+
+def _optional_path(value: object) -> BodyPath | None:
+    return None if value is None or value == "" else _path(value)
+
+
+def _written(value: BodyPath | None) -> str | None:
+    return None if value is None else value.text
+
+
+_SCHEMA: Final[dict[str, object]] = {"type": "string", "format": "path"}
+
+BodyPathField = Annotated[
+    BodyPath, PlainValidator(_path), PlainSerializer(_written), WithJsonSchema(dict(_SCHEMA))
+]
+OptionalBodyPath = Annotated[
+    BodyPath | None,
+    PlainValidator(_optional_path),
+    PlainSerializer(_written),
+    WithJsonSchema({"anyOf": [_SCHEMA, {"type": "null"}]}),
+]

@@ -1,0 +1,30 @@
+"""Unions told apart by one key of the object, so that an error speaks of the branch that was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import Discriminator
+
+__all__ = ["by_key", "by_shape"]
+
+
+def by_key(key: str, allowed: tuple[str, ...], *, default: str | None = None) -> Discriminator:
+    """The branch is the value of `key` (`default` where it is absent); the tags are `allowed`."""
+
+    def tag(value: Any) -> str | None:
+        found = value.get(key, default) if isinstance(value, Mapping) else getattr(value, key, None)
+        return found if isinstance(found, str) and found in allowed else None
+
+    choices = ", ".join(allowed)
+    return Discriminator(
+        tag,
+        custom_error_type="tag",
+        custom_error_message=f"must be an object whose `{key}` is one of {choices}",
+    )
+
+
+def by_shape(tag: Callable[[Any], str | None], message: str) -> Discriminator:
+    """The branch is told from the value's shape; None where it has no legal one."""
+    return Discriminator(tag, custom_error_type="shape", custom_error_message=message)

@@ -1,0 +1,59 @@
+"""A unified model: resources that look the same whatever provider is behind them (`definitions.md` §3.1)."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, TypeAlias
+
+from pydantic import Field, field_validator
+
+from isthmus.definitions.fields import Expr, JsonObject, Part
+
+__all__ = ["RESERVED_MODEL_NAMES", "Sharing", "UnifiedModelDefinition", "UnifiedResource"]
+
+Sharing: TypeAlias = Literal["deny", "ask", "allow"]
+RESERVED_MODEL_NAMES: Final = frozenset({"meta"})
+
+
+class UnifiedResource(Part):
+    """One resource of a model."""
+
+    record_schema: JsonObject = Field(
+        default={},
+        alias="schema",
+        description="JSON Schema (2020-12) of the unified record. `x-example`, `x-sortable`, "
+        "`x-filter-operators` and `x-required-if` have a meaning; other `x-` keys are kept.",
+    )
+    description: str | None = Field(default=None, description="What the resource is.")
+    methods: tuple[str, ...] = Field(default=(), description="Methods it allows; a call to another is a 404.")
+    query_schema: dict[str, JsonObject] = Field(
+        default={}, description="By method: JSON Schema of the query, under each mapping's own."
+    )
+    request_body_schema: dict[str, JsonObject] = Field(
+        default={}, description="By method: JSON Schema of the body, under each mapping's own."
+    )
+    scopes: dict[str, dict[str, tuple[str, ...]]] = Field(
+        default={}, description="By integration and method: OAuth scopes beside those of the proxy method."
+    )
+    docs_url: str | None = Field(default=None, description="Link shown in capabilities.")
+
+
+class UnifiedModelDefinition(Part):
+    """A model's row, without its ids and times."""
+
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9_-]*$", description="Segment of the URL: `/unified/{name}/…`; not `meta`."
+    )
+    category: str | None = Field(default=None, description="Kind of product it belongs to.")
+    description: str | None = Field(default=None, description="What the model is for.")
+    sharing: Sharing = Field(default="deny", description="Who outside the owning team may install it.")
+    resources: dict[str, UnifiedResource] = Field(default={}, description="Its resources.")
+    webhooks: dict[str, Expr] = Field(
+        default={}, description="By integration: turns an inbound webhook into unified events."
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _not_reserved(cls, value: str) -> str:
+        if value in RESERVED_MODEL_NAMES:
+            raise ValueError(f"{value} is a reserved name")
+        return value

@@ -1,0 +1,396 @@
+"""The placeholder language `{{path:cast|other?:default}}` of definitions (`definitions.md` §7).
+
+A JSON value is compiled once into a `Template`; rendering walks only the leaves that hold placeholders.
+One pass: text that a placeholder inserts is never read again, and objects it injects are not walked
+(§7.5). What is left when nothing resolves differs by where the template stands, so there is a method for
+each: `render` leaves the text, `render_strict` raises, `render_or_undefined` drops, `render_or_empty`
+empties.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from isthmus.expressions import UNDEFINED
+from isthmus.expressions.casts import CASTS, PlaceholderError, cast, text_form
+
+__all__ = [
+    "CASTS",
+    "FLAGS",
+    "MERGE_KEY",
+    "Alternative",
+    "Encode",
+    "Placeholder",
+    "PlaceholderError",
+    "Template",
+    "UnresolvedPlaceholder",
+    "compile_template",
+    "find_placeholders",
+]
+
+MERGE_KEY: Final = "$truto_merge"
+FLAGS: Final = frozenset({"null", "undefined", "ignore-empty-str"})
+
+Encode = Callable[[tuple[str, ...], str], str]
+"""Given the path a value came from and its text, the text to insert. Not called for defaults."""
+
+_PLACEHOLDER = re.compile(r"\{\{([A-Za-z0-9_\-./|:?\s]+)\}\}")
+_CAST_COLON = re.compile(r":(?=[\w\s])")
+_INDEX = re.compile(r"-?[0-9]+\Z")
+
+
+class UnresolvedPlaceholder(PlaceholderError):
+    """No alternative had a value and there is no default. `name` is what stands between the braces."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{{{{{name}}}}} has no value", placeholder=name)
+        self.name = name
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One `path:cast` of a placeholder; `cast` is "str" where none is written."""
+
+    path: tuple[str, ...]
+    cast: str
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholder:
+    """One `{{…}}`. `inner` is its text without the braces; an empty `default` means none."""
+
+    inner: str
+    alternatives: tuple[Alternative, ...]
+    default: str
+    default_cast: str
+    has_default_cast: bool
+    or_null: bool
+    or_undefined: bool
+    skips_empty: bool
+
+    @property
+    def text(self) -> str:
+        return "{{" + self.inner + "}}"
+
+    @property
+    def roots(self) -> frozenset[str]:
+        """The first name of each alternative's path."""
+        return frozenset(alternative.path[0] for alternative in self.alternatives)
+
+    def find(self, scope: Mapping[str, object]) -> tuple[Alternative, object] | None:
+        """The first alternative with a value, and that value before its cast; None when there is none."""
+        for alternative in self.alternatives:
+            value = _look_up(scope, alternative.path)
+            if value is UNDEFINED or (self.skips_empty and value == ""):
+                continue
+            return alternative, value
+        return None
+
+
+def _parse(inner: str) -> Placeholder:
+    main, *rest = inner.split("?:")
+    default, *default_casts = _CAST_COLON.split(rest[0]) if rest else [""]
+    alternatives = []
+    for text in main.split("|"):
+        path, *words = _CAST_COLON.split(text)
+        name = words[0].strip() if words else "str"
+        alternatives.append(Alternative(tuple(path.strip().split(".")), name))
+    return Placeholder(
+        inner=inner,
+        alternatives=tuple(alternatives),
+        default=default,
+        default_cast=default_casts[0] if default_casts else "str",
+        has_default_cast=bool(default_casts),
+        or_null=":null" in main,
+        or_undefined=":undefined" in main,
+        skips_empty=":ignore-empty-str" in main,
+    )
+
+
+def _look_up(scope: Mapping[str, object], path: tuple[str, ...]) -> object:
+    value: object = scope
+    for segment in path:
+        if isinstance(value, Mapping):
+            value = value.get(segment, UNDEFINED)
+        elif isinstance(value, list) and _INDEX.match(segment):
+            index = int(segment)
+            value = value[index] if -len(value) <= index < len(value) else UNDEFINED
+        else:
+            return UNDEFINED
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """How one rendering treats what has no value (`unresolved`) and what it inserts (`encode`)."""
+
+    unresolved: Callable[[Placeholder], object]
+    encode: Encode | None = None
+
+
+class _Dropped(Exception):
+    """The leaf being rendered holds a placeholder without a value and is to be left out."""
+
+
+def _keep(placeholder: Placeholder) -> object:
+    return placeholder.text
+
+
+def _raise(placeholder: Placeholder) -> object:
+    raise UnresolvedPlaceholder(placeholder.inner)
+
+
+def _drop(placeholder: Placeholder) -> object:
+    raise _Dropped
+
+
+def _empty(placeholder: Placeholder) -> object:
+    return ""
+
+
+_KEEP: Final = _Rules(_keep)
+_STRICT: Final = _Rules(_raise)
+_DROP: Final = _Rules(_drop)
+_EMPTY: Final = _Rules(_empty)
+
+
+def _resolve(placeholder: Placeholder, scope: Mapping[str, object], rules: _Rules, *, whole: bool) -> object:
+    found = placeholder.find(scope)
+    if found is not None:
+        alternative, raw = found
+        value = cast(raw, alternative.cast, whole=whole)
+        if rules.encode is None:
+            return value
+        return rules.encode(alternative.path, text_form(value))
+    if placeholder.default:
+        return cast(placeholder.default, placeholder.default_cast, whole=whole)
+    if placeholder.or_undefined:
+        return UNDEFINED if whole else ""
+    if placeholder.or_null:
+        return None
+    return rules.unresolved(placeholder)
+
+
+class _Node:
+    """A compiled part that holds at least one placeholder, or has to be rebuilt for another reason."""
+
+    __slots__ = ()
+
+    def render(self, scope: Mapping[str, object], rules: _Rules) -> object:
+        raise NotImplementedError
+
+    def placeholders(self) -> Iterator[Placeholder]:
+        raise NotImplementedError
+
+
+class _Static(_Node):
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def render(self, scope: Mapping[str, object], rules: _Rules) -> object:
+        return self.value
+
+    def placeholders(self) -> Iterator[Placeholder]:
+        return iter(())
+
+
+class _Whole(_Node):
+    """A string that is one placeholder: keeps the type its cast gives."""
+
+    __slots__ = ("placeholder",)
+
+    def __init__(self, placeholder: Placeholder) -> None:
+        self.placeholder = placeholder
+
+    def render(self, scope: Mapping[str, object], rules: _Rules) -> object:
+        try:
+            return _resolve(self.placeholder, scope, rules, whole=True)
+        except _Dropped:
+            return UNDEFINED
+
+    def placeholders(self) -> Iterator[Placeholder]:
+        yield self.placeholder
+
+
+class _Text(_Node):
+    """A string with placeholders among other text: always renders to text."""
+
+    __slots__ = ("pieces",)
+
+    def __init__(self, pieces: tuple[str | Placeholder, ...]) -> None:
+        self.pieces = pieces
+
+    def render(self, scope: Mapping[str, object], rules: _Rules) -> object:
+        try:
+            return "".join(
+                piece if isinstance(piece, str) else text_form(_resolve(piece, scope, rules, whole=False))
+                for piece in self.pieces
+            )
+        except _Dropped:
+            return UNDEFINED
+
+    def placeholders(self) -> Iterator[Placeholder]:
+        return (piece for piece in self.pieces if isinstance(piece, Placeholder))
+
+
+class _Array(_Node):
+    __slots__ = ("items",)
+
+    def __init__(self, items: tuple[_Node, ...]) -> None:
+        self.items = items
+
+    def render(self, scope: Mapping[str, object], rules: _Rules) -> object:
+        rendered = (item.render(scope, rules) for item in self.items)
+        return [None if value is UNDEFINED else value for value in rendered]
+
+    def placeholders(self) -> Iterator[Placeholder]:
+        for item in self.items:
+            yield from item.placeholders()
+
+
+class _Object(_Node):
+    __slots__ = ("entries", "merges")
+
+    def __init__(self, entries: tuple[tuple[str, _Node], ...], merges: tuple[_Node, ...]) -> None:
+        self.entries = entries
+        self.merges = merges
+
+    def render(self, scope: Mapping[str, object], rules: _Rules) -> object:
+        result: dict[str, object] = {}
+        for key, node in self.entries:
+            value = node.render(scope, rules)
+            if value is not UNDEFINED:
+                result[key] = value
+        for node in self.merges:
+            value = node.render(scope, rules)
+            if isinstance(value, Mapping):
+                result = _merged(result, value)
+        return result
+
+    def placeholders(self) -> Iterator[Placeholder]:
+        for _, node in self.entries:
+            yield from node.placeholders()
+        for node in self.merges:
+            yield from node.placeholders()
+
+
+def _merged(low: Mapping[str, object], high: Mapping[str, object]) -> dict[str, object]:
+    """Deep: objects by key, arrays one after the other, everything else replaced by `high`."""
+    result = dict(low)
+    for key, value in high.items():
+        below = result.get(key)
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            result[key] = _merged(below, value)
+        elif isinstance(below, list) and isinstance(value, list):
+            result[key] = [*below, *value]
+        else:
+            result[key] = value
+    return result
+
+
+def _compile_text(text: str) -> _Node:
+    pieces: list[str | Placeholder] = []
+    end = 0
+    for match in _PLACEHOLDER.finditer(text):
+        if match.start() > end:
+            pieces.append(text[end : match.start()])
+        pieces.append(_parse(match[1]))
+        end = match.end()
+    if not pieces:
+        return _Static(text)
+    if end < len(text):
+        pieces.append(text[end:])
+    first = pieces[0]
+    if len(pieces) == 1 and isinstance(first, Placeholder):
+        return _Whole(first)
+    return _Text(tuple(pieces))
+
+
+def _compile(value: object) -> _Node:
+    if isinstance(value, str):
+        return _compile_text(value)
+    if isinstance(value, Mapping):
+        return _compile_object(value)
+    if isinstance(value, list | tuple):
+        items = tuple(_compile(item) for item in value)
+        return _Static(value) if all(isinstance(item, _Static) for item in items) else _Array(items)
+    return _Static(value)
+
+
+def _compile_object(value: Mapping[str, object]) -> _Node:
+    entries = tuple((key, _compile(item)) for key, item in value.items() if key != MERGE_KEY)
+    if MERGE_KEY in value:
+        merges = value[MERGE_KEY]
+        nodes = tuple(_compile(item) for item in (merges if isinstance(merges, list) else [merges]))
+        return _Object(entries, nodes)
+    if all(isinstance(node, _Static) for _, node in entries):
+        return _Static(value)
+    return _Object(entries, ())
+
+
+class Template:
+    """A compiled JSON value. Immutable, safe to share between threads and calls.
+
+    Its `repr` shows placeholders and never the text around them, which may be a secret.
+    """
+
+    __slots__ = ("_node", "is_static", "placeholders", "source")
+
+    def __init__(self, source: object) -> None:
+        self.source: Final = source
+        self._node: Final = _compile(source)
+        self.is_static: Final = isinstance(self._node, _Static)
+        self.placeholders: Final = tuple(self._node.placeholders())
+
+    def __repr__(self) -> str:
+        return f"Template({', '.join(item.text for item in self.placeholders) or 'static'})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Template) and self.source == other.source
+
+    def __hash__(self) -> int:
+        return hash(repr(self.source))
+
+    @property
+    def is_placeholder(self) -> bool:
+        """Whether the source is one string that is one placeholder."""
+        return isinstance(self._node, _Whole)
+
+    def render(self, scope: Mapping[str, object]) -> object:
+        """The value; a placeholder without one stays as its text. UNDEFINED for a whole string that
+        resolves to undefined. A static template gives its source itself, not a copy.
+
+        Raises PlaceholderError for an unknown cast once there is a value to cast.
+        """
+        return self._node.render(scope, _KEEP)
+
+    def render_strict(self, scope: Mapping[str, object], *, encode: Encode | None = None) -> object:
+        """As `render`, but raises UnresolvedPlaceholder where a placeholder has no value.
+
+        With `encode`, each inserted value is turned into text and passed through it.
+        """
+        return self._node.render(scope, _STRICT if encode is None else _Rules(_raise, encode))
+
+    def render_or_undefined(self, scope: Mapping[str, object]) -> object:
+        """As `render`, but a string in which a placeholder has no value is UNDEFINED (dropped)."""
+        return self._node.render(scope, _DROP)
+
+    def render_or_empty(self, scope: Mapping[str, object]) -> object:
+        """As `render`, but a placeholder without a value becomes the empty string."""
+        return self._node.render(scope, _EMPTY)
+
+
+def compile_template(value: object) -> Template:
+    """Compile any JSON value. Never fails: a `{{…}}` outside the grammar is plain text (§7.1)."""
+    return Template(value)
+
+
+def find_placeholders(text: str) -> Iterator[tuple[int, Placeholder]]:
+    """Each placeholder of a string with the offset of its first brace."""
+    for match in _PLACEHOLDER.finditer(text):
+        yield match.start(), _parse(match[1])
