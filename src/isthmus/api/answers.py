@@ -62,5 +62,5 @@ async def send_answer(send: Send, answer: Answer, request_id: str) -> None:
 
 
 def _plain(value: object) -> object:
-    """JSON has no number for NaN and infinities, and no way to show bytes: both are the author's to convert."""
+    """Bytes and dates have no JSON form: converting them is the author's choice."""
     raise TypeError(f"a {type(value).__name__} has no JSON form")

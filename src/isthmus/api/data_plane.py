@@ -56,8 +56,8 @@ class DataPlane:
         """`/proxy/{resource}[/{id} or /{method}]`."""
         if len(incoming.segments) not in (2, 3):
             raise NotFound(
-                f"no route {incoming.verb} /{'/'.join(incoming.segments)}. Proxy calls are /proxy/{{resource}}, "
-                "with /{id} for one record; raw paths are not served here."
+                f"no route {incoming.verb} /{'/'.join(incoming.segments)}. Proxy calls are "
+                "/proxy/{resource}, with /{id} for one record; raw paths are not served here."
             )
         resource = incoming.segments[1]
         method, identity = _method(incoming, incoming.segments[2:])

@@ -20,8 +20,8 @@ __all__ = ["build_platform"]
 _DESCRIPTION = """\
 One API with one schema over your customers' accounts in other products.
 
-Send `Authorization: Bearer <token>`. Lists answer `{result, next_cursor, limit}`; send `next_cursor` back for the
-page after. Errors answer `{statusCode, error, message, details?, isthmus_request_id}`.
+Send `Authorization: Bearer <token>`. Lists answer `{result, next_cursor, limit}`; send `next_cursor` back for
+the page after. Errors answer `{statusCode, error, message, details?, isthmus_request_id}`.
 """
 
 

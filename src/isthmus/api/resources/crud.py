@@ -1,9 +1,9 @@
-"""The five routes of a platform resource, the same for all (`api.md` §3): list, create, get, update, delete."""
+"""The routes every platform resource has (`api.md` §3): list, get, create, update, delete."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol, TypeVar
 
 from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,7 +13,9 @@ from isthmus.api.resources.shapes import Body, DeletedOut, ListOut, Row
 from isthmus.db.listing import ListQuery, Page
 from isthmus.tenancy import Principal
 
-__all__ = ["Reads", "Writes", "add_reads", "add_writes"]
+__all__ = ["Reads", "add_reads", "add_writes"]
+
+R = TypeVar("R")
 
 
 class Reads(Protocol):
@@ -21,17 +23,7 @@ class Reads(Protocol):
 
     async def list(self, query: ListQuery) -> Page: ...
 
-    async def get(self, id: str) -> Mapping[str, Any]: ...
-
-
-class Writes(Protocol):
-    """`update` and `delete` raise NotFound for a row the caller cannot see; `delete` returns the id."""
-
-    async def create(self, values: dict[str, Any]) -> Mapping[str, Any]: ...
-
-    async def update(self, id: str, changes: dict[str, Any]) -> Mapping[str, Any]: ...
-
-    async def delete(self, id: str) -> str: ...
+    async def get(self, id: str, /) -> Mapping[str, Any]: ...
 
 
 def add_reads(
@@ -47,37 +39,40 @@ def add_reads(
         async with parts.database.read() as conn:
             return parts.row(await repository(conn, principal).get(id))
 
-    router.add_api_route("", list_rows, name=f"list_{noun}s", response_model=ListOut[out])  # type: ignore[valid-type]  # the model is the argument
+    page: Any = ListOut[out]  # type: ignore[valid-type]  # the model is an argument
+    router.add_api_route("", list_rows, name=f"list_{noun}s", response_model=page)
     router.add_api_route("/{id}", get_row, name=f"get_{noun}", response_model=out)
 
 
 def add_writes(
     router: APIRouter,
     noun: str,
-    repository: Callable[[AsyncConnection, Principal], Writes],
+    repository: Callable[[AsyncConnection, Principal], R],
     out: type[Row],
     *,
-    create: type[Body],
-    update: type[Body],
+    create: tuple[type[Body], Callable[[R, dict[str, Any]], Awaitable[Mapping[str, Any]]]],
+    update: tuple[type[Body], Callable[[R, str, dict[str, Any]], Awaitable[Mapping[str, Any]]]],
+    delete: Callable[[R, str], Awaitable[str]],
     about: Mapping[str, str] | None = None,
 ) -> None:
-    """`POST`, `PATCH /{id}`, `DELETE /{id}`. `about`: descriptions by `create`, `update`, `delete`."""
+    """`POST`, `PATCH /{id}`, `DELETE /{id}`: each body's model with what the repository does with the keys
+    the client sent. `about`: descriptions by `create`, `update`, `delete`."""
     about = about or {}
 
     async def create_row(parts: Parts, principal: ApiPrincipal, body: Body) -> Any:
         async with parts.database.write() as conn:
-            return parts.row(await repository(conn, principal).create(body.sent()))
+            return parts.row(await create[1](repository(conn, principal), body.sent()))
 
     async def update_row(parts: Parts, principal: ApiPrincipal, id: str, body: Body) -> Any:
         async with parts.database.write() as conn:
-            return parts.row(await repository(conn, principal).update(id, body.sent()))
+            return parts.row(await update[1](repository(conn, principal), id, body.sent()))
 
     async def delete_row(parts: Parts, principal: ApiPrincipal, id: str) -> Any:
         async with parts.database.write() as conn:
-            return DeletedOut(id=await repository(conn, principal).delete(id))
+            return DeletedOut(id=await delete(repository(conn, principal), id))
 
-    create_row.__annotations__["body"] = create
-    update_row.__annotations__["body"] = update
+    create_row.__annotations__["body"] = create[0]
+    update_row.__annotations__["body"] = update[0]
     for path, endpoint, verb, model, key in (
         ("", create_row, "POST", out, "create"),
         ("/{id}", update_row, "PATCH", out, "update"),

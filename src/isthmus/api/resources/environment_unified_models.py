@@ -19,9 +19,7 @@ router = APIRouter(prefix="/environment-unified-model", tags=["environment unifi
 class EnvironmentUnifiedModelOut(Row):
     unified_model_id: str
     environment_id: str
-    override: dict[str, Any] = Field(
-        description="Changes schemas, docs and webhooks here; never the mapping."
-    )
+    override: dict[str, Any] = Field(description="Changes schemas, docs and webhooks, never the mapping.")
     unified_model: dict[str, Any]
 
 

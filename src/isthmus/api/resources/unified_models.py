@@ -37,9 +37,9 @@ class UnifiedModelIn(Body):
     description: str | None = None
     sharing: Sharing = "deny"
     resources: dict[str, Any] = Field(description="Resource -> {schema, description, methods}.")
-    scopes: dict[str, Any] = {}
-    docs: dict[str, Any] = {}
-    webhooks: dict[str, Any] = {}
+    scopes: dict[str, Any] | None = None
+    docs: dict[str, Any] | None = None
+    webhooks: dict[str, Any] | None = None
 
 
 class UnifiedModelPatch(Body):

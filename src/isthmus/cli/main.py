@@ -1,0 +1,131 @@
+"""The `isthmus` command: groups and their help. Each command's work is in a module of its own, imported when
+it runs, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from isthmus import __version__
+from isthmus.errors import IsthmusError
+
+__all__ = ["app", "run"]
+
+app = typer.Typer(
+    name="isthmus",
+    help="Self-hosted unified API: connect your customers' accounts once, read and write all through one API.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+environments = typer.Typer(help="Environments of this server's database.", no_args_is_help=True)
+tokens = typer.Typer(help="API tokens of this server's database.", no_args_is_help=True)
+database = typer.Typer(help="The database itself.", no_args_is_help=True)
+integrations = typer.Typer(help="Integration definitions.", no_args_is_help=True)
+app.add_typer(environments, name="environments")
+app.add_typer(tokens, name="tokens")
+app.add_typer(database, name="db")
+app.add_typer(integrations, name="integrations")
+
+
+def run() -> None:
+    """The entry point: an error raised on purpose ends with its message, never with a trace."""
+    try:
+        app()
+    except IsthmusError as error:
+        typer.echo(f"isthmus: {error.message}", err=True)
+        sys.exit(1)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = 8000,
+    workers: Annotated[int, typer.Option(help="Processes; more than one needs PostgreSQL.", min=1)] = 1,
+) -> None:
+    """Serve the API. On first start it makes a team, an environment, sandbox accounts and a token."""
+    from isthmus.cli.serve import serve as work
+
+    work(host, port, workers)
+
+
+@environments.command("create")
+def create_environment(name: Annotated[str, typer.Argument(help="Unique in the team.")]) -> None:
+    """Create an environment with every shipped integration and unified model installed."""
+    _local("create_environment", name)
+
+
+@environments.command("list")
+def list_environments() -> None:
+    """List the environments: id, name, when it was created."""
+    _local("list_environments")
+
+
+@tokens.command("create")
+def create_token(
+    environment: Annotated[str, typer.Option(help="Id or name of the environment.")],
+    name: Annotated[str, typer.Option(help="What it is for; shown in lists.")] = "cli",
+    expires_in_days: Annotated[int | None, typer.Option(help="Days until it stops working.", min=1)] = None,
+) -> None:
+    """Create an API token and print it, once: it is stored only as a hash."""
+    _local("create_token", environment, name, expires_in_days)
+
+
+@tokens.command("list")
+def list_tokens(
+    environment: Annotated[str | None, typer.Option(help="Only of this environment (id or name).")] = None,
+) -> None:
+    """List the API tokens: id, environment, name, start of the token, state."""
+    _local("list_tokens", environment)
+
+
+@tokens.command("revoke")
+def revoke_token(token: Annotated[str, typer.Argument(help="Id of the token.")]) -> None:
+    """Revoke an API token; a running server refuses it within a second."""
+    _local("revoke_token", token)
+
+
+@database.command("rotate-key")
+def rotate_key(
+    new_key: Annotated[
+        str | None, typer.Option(help="The new key; without it one is made.", envvar="ISTHMUS_NEW_SECRET_KEY")
+    ] = None,
+) -> None:
+    """Seal every secret with a new key, while servers keep running."""
+    _local("rotate_key", new_key)
+
+
+@integrations.command("validate")
+def validate(
+    files: Annotated[list[str], typer.Argument(help="Definition, mapping or catalogue folder; YAML or JSON.")],
+    ignore_warnings: Annotated[bool, typer.Option(help="Only errors make it fail.")] = False,
+    output: Annotated[str, typer.Option("-o", "--output", help="text, json or csv.")] = "text",
+) -> None:
+    """Check definitions: each finding with file, path, line and what would be right. Exit 1 on findings that
+    block, 2 on a file that cannot be read."""
+    from isthmus.cli.validate import validate as work
+
+    raise typer.Exit(work(files, ignore_warnings=ignore_warnings, output=output))
+
+
+def _local(name: str, *arguments: object) -> None:
+    from isthmus.cli import administration
+
+    work: Callable[..., None] = getattr(administration, name)
+    work(*arguments)

@@ -1,0 +1,133 @@
+"""`isthmus serve`: uvicorn around the application, and the words that tell a newcomer what to do next."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import sys
+from typing import Any
+
+import typer
+import uvicorn
+
+from isthmus.app import Application
+from isthmus.config import Settings
+from isthmus.db.startup import check_workers
+from isthmus.errors import SetupError
+
+__all__ = ["serve"]
+
+_FIRST_CALL = """\
+curl -s '{url}/unified/crm/contacts?integrated_account_id={account}' -H 'Authorization: Bearer {token}'"""
+
+
+def serve(host: str, port: int, workers: int) -> None:
+    """Serves until it is stopped. Raises SetupError for what the operator must mend first."""
+    settings = Settings.from_environment()
+    check_workers(settings, workers)
+    _log_to_stdout()
+    listener = _listen(host, port)
+    url = settings.public_api_url or f"http://{_shown(host)}:{listener.getsockname()[1]}"
+    if workers > 1:
+        _serve_many(listener, url, workers)
+        return
+    asyncio.run(_serve_one(settings, listener, url))
+
+
+async def _serve_one(settings: Settings, listener: socket.socket, url: str) -> None:
+    async with Application.open(settings) as application:
+        server = uvicorn.Server(_config(application.asgi))
+        greeting = asyncio.create_task(_greet_when_up(server, application, url))
+        try:
+            await server.serve(sockets=[listener])
+        finally:
+            greeting.cancel()
+
+
+async def _greet_when_up(server: uvicorn.Server, application: Application, url: str) -> None:
+    while not server.started:
+        await asyncio.sleep(0.01)
+    greet(application, url)
+
+
+def _serve_many(listener: socket.socket, url: str, workers: int) -> None:
+    """One supervisor, `workers` processes on one socket. The first start's work is done before they fork."""
+
+    async def prepare() -> None:
+        async with Application.open(Settings.from_environment()) as application:
+            greet(application, url)
+
+    asyncio.run(prepare())
+    config = _config("isthmus.app:served", workers=workers, lifespan="on")
+    from uvicorn.supervisors import Multiprocess
+
+    Multiprocess(config, target=uvicorn.Server(config).run, sockets=[listener]).run()
+
+
+def greet(application: Application, url: str) -> None:
+    """The URL; on a first start also the token, shown this once, and a call to paste."""
+    lines = [f"Isthmus is ready: {url}   (API reference: {url}/docs)"]
+    first = application.first_start
+    if first is not None:
+        lines += ["", "Your API token, shown only now (`isthmus tokens create` makes more):", f"  {first.token}"]
+    account = application.greeting_account
+    if account is not None:
+        token = first.token if first is not None else "$ISTHMUS_API_TOKEN"
+        lines += ["", "Try it (an offline sandbox account):"]
+        lines += ["  " + _FIRST_CALL.format(url=url, account=account, token=token)]
+    typer.echo("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
+def _config(app: Any, **options: Any) -> uvicorn.Config:
+    options = {"lifespan": "off"} | options
+    return uvicorn.Config(
+        app,
+        loop="uvloop" if sys.platform != "win32" else "asyncio",
+        http="httptools",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=True,
+        timeout_graceful_shutdown=30,
+        **options,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise SetupError(
+            f"cannot listen on {host}:{port} ({os.strerror(error.errno or 0)}). Choose another with --port "
+            "(make run: PORT=8001 make run)."
+        ) from error
+    listener.setblocking(False)
+    listener.set_inheritable(True)
+    return listener
+
+
+def _shown(host: str) -> str:
+    if host in ("0.0.0.0", "::"):  # noqa: S104  # compared, not bound
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+def _log_to_stdout() -> None:
+    """Call lines are JSON already; everything else is a plain line on stderr."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    calls = logging.getLogger("isthmus.calls")
+    lines = logging.StreamHandler(sys.stdout)
+    lines.setFormatter(logging.Formatter("%(message)s"))
+    calls.addHandler(lines)
+    calls.setLevel(logging.INFO)
+    calls.propagate = False
