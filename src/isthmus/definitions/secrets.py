@@ -1,0 +1,164 @@
+"""Which leaves of a config are secret, and how they part from it and come back.
+
+A row stores the plain part as it is and the secret part encrypted; the API shows the plain part only.
+Secrets are nested like the config they come from, so that joining is a deep merge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from isthmus.expressions.placeholders import find_placeholders
+
+__all__ = [
+    "PROTECTED_CONTEXT_PATHS",
+    "join_secrets",
+    "mask_secrets",
+    "replace_config",
+    "secret_paths",
+    "split_context",
+    "split_paths",
+    "split_secrets",
+]
+
+Json = dict[str, Any]
+Path = tuple[str, ...]
+
+PROTECTED_CONTEXT_PATHS: Final[frozenset[Path]] = frozenset(
+    {
+        ("oauth", "token", "access_token"),
+        ("oauth", "token", "refresh_token"),
+        ("oauth", "token", "access_token_secret"),
+        ("api_key",),
+        ("api_token",),
+        ("token",),
+        ("password",),
+        ("secret",),
+        ("client_secret",),
+        ("access_token",),
+    }
+)
+"""Leaves of an account's context that no answer and no webhook payload carries (§1.3.7)."""
+
+_OAUTH_APP: Final = ("config", "client", "secret")
+_AUTHORIZATION: Final = (("config", "token"), ("config", "password"), ("config", "header_value"))
+_SIGNATURE: Final = (("config", "secret"), ("config", "password"))
+
+
+def secret_paths(config: Mapping[str, Any]) -> frozenset[Path]:
+    """The secret leaves that a config holds.
+
+    They are: client secrets; `secret_environment_variables`; and what is written out literally, without a
+    placeholder, where an authorization or a signature holds its key.
+    """
+    return frozenset(_secret_paths(config))
+
+
+def _secret_paths(config: Mapping[str, Any]) -> Iterator[Path]:
+    variables = config.get("secret_environment_variables")
+    if isinstance(variables, Mapping):
+        yield from (("secret_environment_variables", str(name)) for name in variables)
+    credentials = config.get("credentials")
+    if isinstance(credentials, Mapping):
+        for prefix in ((), *((str(name),) for name in credentials)):
+            path = ("credentials", *prefix, *_OAUTH_APP)
+            if _at(config, path) is not None:
+                yield path
+    yield from _literals(config, ("authorization",), _AUTHORIZATION)
+    yield from _literals(config, ("webhook", "signature_verification"), _SIGNATURE)
+    resources = config.get("resources")
+    for resource, methods in resources.items() if isinstance(resources, Mapping) else ():
+        for method in methods if isinstance(methods, Mapping) else ():
+            yield from _literals(config, ("resources", resource, method, "authorization"), _AUTHORIZATION)
+
+
+def _literals(config: Mapping[str, Any], prefix: Path, leaves: tuple[Path, ...]) -> Iterator[Path]:
+    for leaf in leaves:
+        value = _at(config, (*prefix, *leaf))
+        if isinstance(value, str) and value and not any(find_placeholders(value)):
+            yield (*prefix, *leaf)
+
+
+def _at(value: Any, path: Path) -> Any:
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def split_secrets(config: Mapping[str, Any]) -> tuple[Json, Json]:
+    """`(plain, secrets)`; objects that only held secrets are left out of `plain`."""
+    return split_paths(config, secret_paths(config))
+
+
+def mask_secrets(config: Mapping[str, Any]) -> Json:
+    """The config without its secrets, as the API shows it."""
+    return split_secrets(config)[0]
+
+
+def join_secrets(plain: Mapping[str, Any], secrets: Mapping[str, Any]) -> Json:
+    """The whole config again."""
+    result = dict(plain)
+    for key, value in secrets.items():
+        below = result.get(key)
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            result[key] = join_secrets(below, value)
+        else:
+            result[key] = value
+    return result
+
+
+def split_context(
+    context: Mapping[str, Any], password_fields: frozenset[str] = frozenset()
+) -> tuple[Json, Json]:
+    """`(plain, secrets)` of an account's context: the protected paths, and the names of the credential
+    fields of the type `password`."""
+    return split_paths(context, PROTECTED_CONTEXT_PATHS | {(name,) for name in password_fields})
+
+
+def split_paths(value: Mapping[str, Any], paths: frozenset[Path]) -> tuple[Json, Json]:
+    """Take the given leaves out of an object; paths it does not have are ignored."""
+    plain: Json = {}
+    taken: Json = {}
+    for key, item in value.items():
+        below = frozenset(path[1:] for path in paths if path[0] == key)
+        if () in below:
+            taken[key] = item
+            continue
+        if not below or not isinstance(item, Mapping):
+            plain[key] = item
+            continue
+        inner_plain, inner_taken = split_paths(item, below)
+        if inner_plain or not inner_taken:
+            plain[key] = inner_plain
+        if inner_taken:
+            taken[key] = inner_taken
+    return plain, taken
+
+
+def replace_config(plain: Mapping[str, Any], secrets: Mapping[str, Any], new: Mapping[str, Any]) -> Json:
+    """What a wholesale replacement of a stored column by `new` makes of it, secrets included.
+
+    `plain` and `secrets` are what is stored. Readers never see secrets, so one that `new` leaves out
+    survives, as long as the visible object it belongs to is still there, with the same `format`. Null
+    removes one; `{}`, for the whole or for an object, clears all below it.
+    """
+    if not new:
+        return {}
+    result = dict(new)
+    for key, secret in secrets.items():
+        if key not in new:
+            if key not in plain:
+                result[key] = secret
+        elif new[key] is None:
+            del result[key]
+        elif isinstance(secret, Mapping) and isinstance(new[key], Mapping):
+            visible = plain.get(key)
+            before = visible if isinstance(visible, Mapping) else {}
+            if _same_kind(before, new[key]):
+                result[key] = replace_config(before, secret, new[key])
+    return result
+
+
+def _same_kind(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    return "format" not in before or after.get("format", before["format"]) == before["format"]

@@ -1,0 +1,173 @@
+"""YAML and JSON documents with the line of every value.
+
+YAML is read as the JSON it stands for (YAML 1.2's core schema): `no`, `on` and dates are text, duplicate
+keys are an error. JSON is read by the same parser, of which it is a subset, after Python's own has accepted
+it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+__all__ = ["Document", "Unreadable", "parse", "read"]
+
+_MAX_DEPTH: Final = 200
+_MAX_VALUES: Final = 1_000_000  # aliases are copied where they stand, and could multiply without end
+
+
+class Unreadable(Exception):
+    """The document cannot be read at all. `line`: 1-based, None where it is not known."""
+
+    def __init__(self, message: str, line: int | None = None) -> None:
+        super().__init__(message if line is None else f"line {line}: {message}")
+        self.message = message
+        self.line = line
+
+
+@dataclass(frozen=True)
+class Document:
+    """`data` is JSON; `lines` maps a dotted path to the 1-based line its key or item begins on.
+
+    `texts` maps it to the line its scalar's text begins on, which in a block scalar is below the key.
+    """
+
+    data: Any
+    lines: Mapping[str, int] = field(default_factory=dict)
+    texts: Mapping[str, int] = field(default_factory=dict)
+
+    def line(self, path: str) -> int | None:
+        """The line of the path, or of the nearest object around it that stands in the document."""
+        names = path.split(".") if path else []
+        while names:
+            found = self.lines.get(".".join(names))
+            if found is not None:
+                return found
+            names.pop()
+        return self.lines.get("")
+
+    def line_of_text(self, path: str, text: str, position: int) -> int | None:
+        """The line of a position inside a scalar's text; exact for block scalars and plain one-liners."""
+        start = self.texts.get(path)
+        return self.line(path) if start is None else start + text.count("\n", 0, position)
+
+
+class _Loader(yaml.CSafeLoader):
+    """Composes nodes; values are made by `_value`."""
+
+
+_Loader.yaml_implicit_resolvers = {}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""]
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9]+$"), list("-+0123456789"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$"),
+    list("-+.0123456789"),
+)
+
+
+def read(path: Path) -> Document:
+    """Raises Unreadable for a file that is absent, not UTF-8, or not YAML or JSON by its suffix."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise Unreadable("is not UTF-8 text") from error
+    except OSError as error:
+        raise Unreadable(error.strerror or "cannot be read") from error
+    return parse(text, is_json=path.suffix == ".json")
+
+
+def parse(text: str, *, is_json: bool = False) -> Document:
+    """Raises Unreadable."""
+    if is_json:
+        try:
+            json.loads(text)
+        except json.JSONDecodeError as error:
+            raise Unreadable(f"is not JSON: {error.msg}", error.lineno) from error
+        except RecursionError as error:
+            raise Unreadable("is nested too deeply") from error
+    try:
+        node = yaml.compose(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise Unreadable(
+            f"is not YAML: {error.problem or error.context}", None if mark is None else mark.line + 1
+        ) from error
+    except yaml.YAMLError as error:
+        raise Unreadable(f"is not YAML: {error}") from error
+    except RecursionError as error:
+        raise Unreadable("is nested too deeply") from error
+    if node is None:
+        raise Unreadable("is empty")
+    reader = _Reader()
+    reader.lines[""] = _line(node)
+    return Document(reader.value(node, ""), reader.lines, reader.texts)
+
+
+class _Reader:
+    """Turns nodes into JSON and notes where each stands."""
+
+    def __init__(self) -> None:
+        self.lines: dict[str, int] = {}
+        self.texts: dict[str, int] = {}
+        self._values = 0
+
+    def value(self, node: yaml.Node, path: str, depth: int = 0) -> Any:
+        self._values += 1
+        if depth > _MAX_DEPTH or self._values > _MAX_VALUES:
+            raise Unreadable("is nested too deeply or too large", _line(node))
+        if isinstance(node, yaml.MappingNode):
+            return self._object(node, path, depth)
+        if isinstance(node, yaml.SequenceNode):
+            return [self._below(item, item, path, str(index), depth) for index, item in enumerate(node.value)]
+        if not isinstance(node, yaml.ScalarNode):
+            raise Unreadable("has a value that is neither object, array nor scalar", _line(node))
+        self.texts[path] = _line(node) + (1 if node.style in ("|", ">") else 0)
+        return _scalar(node)
+
+    def _object(self, node: yaml.MappingNode, path: str, depth: int) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key_node, item in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise Unreadable("has a key that is not text", _line(key_node))
+            key = str(key_node.value)
+            if key in result:
+                raise Unreadable(f"has the key {key} twice in one object", _line(key_node))
+            result[key] = self._below(key_node, item, path, key, depth)
+        return result
+
+    def _below(self, place: yaml.Node, node: yaml.Node, path: str, name: str, depth: int) -> Any:
+        below = f"{path}.{name}" if path else name
+        self.lines[below] = _line(place)
+        return self.value(node, below, depth + 1)
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _scalar(node: yaml.Node) -> Any:
+    text = str(node.value)
+    kind = node.tag.removeprefix("tag:yaml.org,2002:")
+    if kind == "null":
+        return None
+    if kind == "bool":
+        return text.lower() == "true"
+    if kind == "int":
+        return int(text)
+    if kind == "float":
+        return float(text)
+    if kind == "str":
+        return text
+    raise Unreadable(f"has a value of the type {node.tag}, which JSON does not know", _line(node))
