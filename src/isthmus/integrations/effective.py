@@ -1,0 +1,271 @@
+"""Effective definitions: all layers merged and parsed once, kept by the revisions they were made from.
+
+    integration.config <- environment_integration.override <- integrated_account.integration_override
+    base mapping row   <- environment mapping row          <- integrated_account.unified_model_override
+
+`definitions.md` §2 and §3.8 say how a layer is laid over the one below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.db.database import Database, keys_of
+from isthmus.db.tables import (
+    environment_unified_model,
+    environment_unified_model_resource_method,
+    integration,
+    unified_model,
+    unified_model_resource_method,
+)
+from isthmus.definitions.integration import IntegrationConfig
+from isthmus.definitions.layers import (
+    account_mapping,
+    deep_merge_patch,
+    merge_integration,
+    merge_mapping,
+)
+from isthmus.definitions.load import load_integration, load_mapping, load_unified_model
+from isthmus.definitions.mapping import MappingConfig
+from isthmus.definitions.secrets import join_secrets
+from isthmus.definitions.unified_model import UnifiedModelDefinition, UnifiedResource
+from isthmus.errors import NotFound
+from isthmus.integrations.epoch_cache import EpochCache, Epochs, RevisionCache
+from isthmus.integrations.integrations import INTEGRATION_SECRETS
+from isthmus.integrations.names import either_separator, not_found
+
+__all__ = ["Effective", "Layer", "ResolvedMapping"]
+
+ResolvedMapping = tuple[UnifiedResource, MappingConfig]
+
+_DEFINITIONS: Final = 256
+_MODELS: Final = 128
+_MAPPINGS: Final = 2_048
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One override, and what identifies this state of it. An empty one is no layer at all."""
+
+    id: str
+    revision: int
+    content: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def key(self) -> tuple[str, int] | None:
+        return (self.id, self.revision) if self.content else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """A model as one environment sees it."""
+
+    id: str
+    install_id: str
+    definition: UnifiedModelDefinition
+
+
+class Effective:
+    """One for the process; safe to share between environments, since every key holds whose rows it is of."""
+
+    def __init__(self, database: Database, epochs: Epochs) -> None:
+        self._database = database
+        self._definitions: RevisionCache[Any, IntegrationConfig] = RevisionCache(_DEFINITIONS)
+        self._models: RevisionCache[Any, UnifiedModelDefinition] = RevisionCache(_MODELS)
+        self._mappings: RevisionCache[Any, MappingConfig] = RevisionCache(_MAPPINGS)
+        self._installed: EpochCache[str, _Model] = EpochCache(epochs, _MODELS)
+        self._resolved: EpochCache[Any, ResolvedMapping] = EpochCache(epochs, _MAPPINGS)
+
+    async def definition(
+        self, conn: AsyncConnection, integration_id: str, revision: int, install: Layer, account: Layer
+    ) -> IntegrationConfig:
+        """The merged definition of an account's integration. Raises DefinitionInvalid where layers that
+        were written apart do not fit together."""
+        key = (integration_id, revision, install.key, account.key)
+        kept = self._definitions.get(key)
+        if kept is not None:
+            return kept
+        statement = select(integration.c.name, integration.c.config, integration.c.secrets).where(
+            integration.c.id == integration_id
+        )
+        row = (await conn.execute(statement)).one()
+        secrets = INTEGRATION_SECRETS.open(keys_of(conn), integration_id, row.secrets) or {}
+        base = join_secrets(row.config, secrets)
+        merged = merge_integration(base, install.content, account.content)
+        return self._definitions.keep(
+            key, load_integration(merged, source=f"effective definition of {row.name}")
+        )
+
+    async def mapping(
+        self,
+        environment_id: str,
+        integration_name: str,
+        account: Layer,
+        model: str,
+        resource: str,
+        method: str,
+    ) -> ResolvedMapping:
+        """The resource and the merged mapping of a unified call; `account` holds `unified_model_override`.
+
+        Raises NotFound that names the tuple and names close to the one that is unknown.
+        """
+        key = (integration_name, account.key, model, resource, method)
+        kept = self._resolved.fresh(environment_id, key)
+        if kept is not None:
+            return kept
+
+        async def read() -> ResolvedMapping:
+            return await self._resolve(environment_id, integration_name, account, model, resource, method)
+
+        return await self._resolved.load(environment_id, key, read)
+
+    async def _resolve(
+        self,
+        environment_id: str,
+        integration_name: str,
+        account: Layer,
+        model: str,
+        resource: str,
+        method: str,
+    ) -> ResolvedMapping:
+        async with self._database.read() as conn:
+            found = self._installed.fresh(environment_id, model)
+            if found is None:
+                found = await self._installed.load(
+                    environment_id, model, lambda: _read_model(conn, self._models, environment_id, model)
+                )
+            name, definition = _resource(found.definition, resource, method)
+            cell = _Cell(found, integration_name, name, method)
+            base, over = await _mapping_rows(conn, cell)
+            partial = account_mapping(account.content, model, name, method)
+            mine = None if partial is None else Layer(account.id, account.revision, partial)
+            if base is None and over is None and mine is None:
+                raise await _unmapped(conn, cell, model)
+        layers = [each.content for each in (base, over, mine) if each is not None]
+        key = tuple(None if each is None else (each.id, each.revision) for each in (base, over, mine))
+        identity = (*key, *cell.names)
+        kept = self._mappings.get(identity)
+        if kept is None:
+            source = f"mapping of {model}/{name}.{method} to {integration_name}"
+            kept = self._mappings.keep(identity, load_mapping(merge_mapping(*layers), source=source))
+        return definition, kept
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    model: _Model
+    integration_name: str
+    resource: str
+    method: str
+
+    @property
+    def names(self) -> tuple[str, str, str]:
+        return (self.integration_name, self.resource, self.method)
+
+
+async def _read_model(
+    conn: AsyncConnection,
+    cache: RevisionCache[Any, UnifiedModelDefinition],
+    environment_id: str,
+    name: str,
+) -> _Model:
+    statement = (
+        select(
+            unified_model,
+            environment_unified_model.c.id.label("install_id"),
+            environment_unified_model.c.revision.label("install_revision"),
+            environment_unified_model.c.override,
+        )
+        .join(environment_unified_model, environment_unified_model.c.unified_model_id == unified_model.c.id)
+        .where(unified_model.c.name == name, environment_unified_model.c.environment_id == environment_id)
+    )
+    row = (await conn.execute(statement)).mappings().one_or_none()
+    if row is None:
+        raise await _not_installed(conn, environment_id, name)
+    key = (row["id"], row["revision"], row["install_id"], row["install_revision"])
+    definition = cache.get(key)
+    if definition is None:
+        values = {
+            part: deep_merge_patch(row[part], row["override"].get(part) or {})
+            for part in ("resources", "webhooks")
+        }
+        definition = cache.keep(
+            key, load_unified_model({"name": name, **values}, source=f"unified model {name}")
+        )
+    return _Model(row["id"], row["install_id"], definition)
+
+
+async def _not_installed(conn: AsyncConnection, environment_id: str, name: str) -> NotFound:
+    installed = (
+        select(unified_model.c.name)
+        .join(environment_unified_model, environment_unified_model.c.unified_model_id == unified_model.c.id)
+        .where(environment_unified_model.c.environment_id == environment_id)
+    )
+    names = (await conn.execute(installed)).scalars().all()
+    return not_found(
+        f"no unified model {name} is installed in this environment",
+        name,
+        names,
+        "GET /environment-unified-model lists what is installed; POST there installs another.",
+    )
+
+
+def _resource(model: UnifiedModelDefinition, resource: str, method: str) -> tuple[str, UnifiedResource]:
+    name = either_separator(resource, model.resources)
+    if name is None:
+        raise not_found(
+            f"the unified model {model.name} has no resource {resource}",
+            resource,
+            model.resources,
+            f"Its resources: {', '.join(sorted(model.resources))}.",
+        )
+    definition = model.resources[name]
+    if definition.methods and method not in definition.methods:
+        raise not_found(
+            f"{model.name}/{name} has no method {method}",
+            method,
+            definition.methods,
+            f"Its methods: {', '.join(definition.methods)}.",
+        )
+    return name, definition
+
+
+async def _mapping_rows(conn: AsyncConnection, cell: _Cell) -> tuple[Layer | None, Layer | None]:
+    layers: list[Layer | None] = []
+    for table, parent, owner in (
+        (unified_model_resource_method, "unified_model_id", cell.model.id),
+        (
+            environment_unified_model_resource_method,
+            "environment_unified_model_id",
+            cell.model.install_id,
+        ),
+    ):
+        statement = select(table.c.id, table.c.revision, table.c.config).where(
+            table.c[parent] == owner,
+            table.c.integration_name == cell.integration_name,
+            table.c.resource_name == cell.resource,
+            table.c.method_name == cell.method,
+        )
+        row = (await conn.execute(statement)).one_or_none()
+        layers.append(None if row is None else Layer(row.id, row.revision, row.config))
+    return layers[0], layers[1]
+
+
+async def _unmapped(conn: AsyncConnection, cell: _Cell, model: str) -> NotFound:
+    table = unified_model_resource_method
+    statement = select(table.c.resource_name, table.c.method_name).where(
+        table.c.unified_model_id == cell.model.id, table.c.integration_name == cell.integration_name
+    )
+    mapped = [f"{row.resource_name}.{row.method_name}" for row in (await conn.execute(statement)).all()]
+    mine = f"{cell.resource}.{cell.method}"
+    return not_found(
+        f"{cell.integration_name} has no mapping for {model}/{cell.resource} method {cell.method}",
+        mine,
+        mapped,
+        f"Mapped for {cell.integration_name}: {', '.join(sorted(mapped)) or 'nothing'}.",
+    )

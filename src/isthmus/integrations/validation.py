@@ -1,0 +1,65 @@
+"""Definitions are judged when they are written: what cannot be run, or would be ignored, is refused then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from isthmus.definitions.execution import mapping_not_executed, not_executed, refuse
+from isthmus.definitions.integration import IntegrationConfig
+from isthmus.definitions.layers import merge_integration, merge_mapping
+from isthmus.definitions.load import load
+from isthmus.definitions.mapping import MappingConfig
+from isthmus.definitions.unified_model import UnifiedModelDefinition
+
+__all__ = [
+    "check_integration",
+    "check_mapping",
+    "check_mapping_override",
+    "check_model",
+    "check_override",
+]
+
+
+def check_integration(name: str, config: Mapping[str, Any]) -> None:
+    """Raises DefinitionInvalid: every failure with its path, or every field that is not executed yet."""
+    source = f"config of {name}"
+    definition = load(IntegrationConfig, config, source=source, prefix="config")
+    refuse(not_executed(definition), source=source, prefix="config")
+
+
+def check_override(
+    name: str, base: Mapping[str, Any], override: Mapping[str, Any], *, field: str
+) -> IntegrationConfig:
+    """The definition that `override` makes of `base`; `field` is the name of the body's key.
+
+    Raises DefinitionInvalid for what the override breaks, or adds and is not executed; `base` is not judged
+    again.
+    """
+    source = f"{field} of {name}"
+    effective = load(IntegrationConfig, merge_integration(base, override), source=source, prefix=field)
+    known = {each.path for each in not_executed(load(IntegrationConfig, base, source=name))}
+    added = [each for each in not_executed(effective) if each.path not in known]
+    refuse(added, source=source, prefix=field)
+    return effective
+
+
+def check_model(values: Mapping[str, Any], *, field: str = "") -> None:
+    names = ("name", "category", "description", "sharing", "resources", "webhooks")
+    load(
+        UnifiedModelDefinition,
+        {name: values[name] for name in names if name in values},
+        source=f"unified model {values['name']}",
+        prefix=field,
+    )
+
+
+def check_mapping(config: Mapping[str, Any], *, source: str, field: str = "config") -> None:
+    what = f"mapping of {source}"
+    mapping = load(MappingConfig, config, source=what, prefix=field)
+    refuse(mapping_not_executed(mapping), source=what, prefix=field)
+
+
+def check_mapping_override(override: Mapping[str, Any], *, source: str, field: str) -> None:
+    """A partial mapping config by itself: what it names must be right whatever it is laid over."""
+    check_mapping(merge_mapping({}, override), source=source, field=field)
