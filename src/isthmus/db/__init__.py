@@ -1,0 +1,21 @@
+"""The database: the way in, what is sealed, what others must see. Tables: `isthmus.db.tables`."""
+
+from isthmus.db.database import Database, keys_of, now_of
+from isthmus.db.encryption import EncryptedJSON, KeyRing
+from isthmus.db.epochs import EpochWatcher, raise_epoch, raise_epochs
+from isthmus.db.keys import server_secret_bytes
+from isthmus.db.startup import check_workers, open_database
+
+__all__ = [
+    "Database",
+    "EncryptedJSON",
+    "EpochWatcher",
+    "KeyRing",
+    "check_workers",
+    "keys_of",
+    "now_of",
+    "open_database",
+    "raise_epoch",
+    "raise_epochs",
+    "server_secret_bytes",
+]

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import URL
@@ -13,21 +14,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.engines import Engines, make_engines, make_schema_engine
 from isthmus.db.urls import parse_url
+from isthmus.kit.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from isthmus.db.encryption import KeyRing
 
-__all__ = ["Database", "EpochListener", "keys_of"]
+__all__ = ["Database", "EpochListener", "keys_of", "now_of", "raised_epochs"]
 
 EpochListener = Callable[[Mapping[str, int]], None]
 
 _EPOCHS = "isthmus.epochs"
-_KEYS = "isthmus.keys"
+_DATABASE = "isthmus.database"
 _writing: ContextVar[asyncio.Task[object] | None] = ContextVar("isthmus_db_writing", default=None)
 
 
 class Database:
-    """One database of one process. `keys` seals and opens the encrypted columns.
+    """One database of one process. `keys` seals and opens the encrypted columns; `clock` dates its rows.
 
     SQLite: writers take turns on one connection, and each begins with the write lock (`BEGIN IMMEDIATE`);
     readers have their own connections and never wait. PostgreSQL: one pool of `pool_size` connections.
@@ -39,10 +41,12 @@ class Database:
         keys: KeyRing,
         *,
         pool_size: int = 10,
+        clock: Clock | None = None,
         on_close: Callable[[], None] | None = None,
     ) -> None:
         self.url = parse_url(url) if isinstance(url, str) else url
         self.keys = keys
+        self.clock = clock or SystemClock()
         self._engines: Engines = make_engines(self.url, pool_size)
         self._listeners: list[EpochListener] = []
         self._on_close = on_close
@@ -55,7 +59,7 @@ class Database:
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection for statements that change nothing. Each statement sees what is committed by then."""
         async with self._engines.reader.connect() as conn:
-            conn.info[_KEYS] = self.keys
+            conn.info[_DATABASE] = self
             yield conn
 
     @asynccontextmanager
@@ -71,7 +75,7 @@ class Database:
         token = _writing.set(task)
         try:
             async with self._engines.writer.begin() as conn:
-                conn.info[_KEYS] = self.keys
+                conn.info[_DATABASE] = self
                 conn.info[_EPOCHS] = raised
                 yield conn
         finally:
@@ -102,8 +106,17 @@ class Database:
 
 def keys_of(conn: AsyncConnection) -> KeyRing:
     """The key ring of the database that handed out `conn`."""
-    keys: KeyRing = conn.info[_KEYS]
-    return keys
+    return _database(conn).keys
+
+
+def now_of(conn: AsyncConnection) -> datetime:
+    """The time by the clock of the database that handed out `conn`: that of `created_at` and `updated_at`."""
+    return _database(conn).clock.now()
+
+
+def _database(conn: AsyncConnection) -> Database:
+    database: Database = conn.info[_DATABASE]
+    return database
 
 
 def raised_epochs(conn: AsyncConnection) -> dict[str, int]:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime
 
 from sqlalchemy import insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.config import MAKE_A_KEY, Settings
-from isthmus.db.database import Database, keys_of
+from isthmus.db.database import Database, keys_of, now_of
 from isthmus.db.encryption import KeyMissing, KeyRing, sealed_with
 from isthmus.db.key_file import create_key_file, read_key_file
 from isthmus.db.tables import key_grant, server_secret
 from isthmus.errors import SetupError
-from isthmus.kit.clock import Clock
 from isthmus.kit.ids import derived_id, new_id
 
 __all__ = ["grant_key", "learn_granted_keys", "load_keys", "server_secret_bytes"]
@@ -42,19 +40,20 @@ def load_keys(settings: Settings, *, embedded: bool) -> KeyRing:
     return KeyRing(read_key_file(path), file=path)
 
 
-async def server_secret_bytes(database: Database, name: str, clock: Clock) -> bytes:
+async def server_secret_bytes(database: Database, name: str) -> bytes:
     """32 random bytes of that name, the same for every process and at every start. Raises KeyMissing."""
     query = select(server_secret.c.id, server_secret.c.value).where(server_secret.c.name == name)
     async with database.read() as conn:
         row = (await conn.execute(query)).one_or_none()
     if row is None:
         async with database.write() as conn:
-            await _create_secret(conn, name, clock.now())
+            await _create_secret(conn, name)
             row = (await conn.execute(query)).one()
     return database.keys.decrypt(row.value, _secret_aad(row.id))
 
 
-async def _create_secret(conn: AsyncConnection, name: str, now: datetime) -> None:
+async def _create_secret(conn: AsyncConnection, name: str) -> None:
+    now = now_of(conn)
     identity = derived_id("server_secret", name)
     value = keys_of(conn).encrypt(os.urandom(_SECRET_BYTES), _secret_aad(identity))
     row = {"id": identity, "created_at": now, "updated_at": now, "name": name, "value": value}
@@ -68,9 +67,9 @@ def _secret_aad(row_id: str) -> bytes:
     return f"server_secret.value:{row_id}".encode()
 
 
-async def grant_key(conn: AsyncConnection, text: str, now: datetime, *, under: str) -> None:
+async def grant_key(conn: AsyncConnection, text: str, *, under: str) -> None:
     """Leaves the key `text` for processes that hold the key with the id `under`."""
-    identity = new_id()
+    identity, now = new_id(), now_of(conn)
     sealed = keys_of(conn).seal_key(text, _grant_aad(identity), under=under)
     row = {"id": identity, "created_at": now, "updated_at": now, "sealed": sealed}
     await conn.execute(insert(key_grant).values(row))

@@ -16,7 +16,7 @@ from isthmus.db.locks import ServeLock, is_served, setup_lock
 from isthmus.db.upgrade import is_current, upgrade
 from isthmus.db.urls import parse_url, sqlite_path
 from isthmus.errors import SetupError
-from isthmus.kit.clock import Clock, SystemClock
+from isthmus.kit.clock import Clock
 
 __all__ = ["check_workers", "open_database"]
 
@@ -31,17 +31,16 @@ async def open_database(settings: Settings, *, serving: bool = False, clock: Clo
     url = parse_url(settings.resolved_database_url.reveal())
     path = sqlite_path(url)
     if path is None:
-        return await _prepared(
-            Database(url, load_keys(settings, embedded=False), pool_size=settings.database_pool_size), clock
-        )
+        keys = load_keys(settings, embedded=False)
+        return await _prepared(Database(url, keys, pool_size=settings.database_pool_size, clock=clock))
     _make_directory(settings.data_dir)
     _make_file(path)
     lock = ServeLock(path) if serving else None
     try:
         async with setup_lock(path):
             keys = load_keys(settings, embedded=True)
-            database = Database(url, keys, on_close=None if lock is None else lock.release)
-            return await _prepared(database, clock, served=not serving and is_served(path))
+            database = Database(url, keys, clock=clock, on_close=None if lock is None else lock.release)
+            return await _prepared(database, served=not serving and is_served(path))
     except BaseException:
         if lock is not None:
             lock.release()
@@ -57,7 +56,7 @@ def check_workers(settings: Settings, workers: int) -> None:
         )
 
 
-async def _prepared(database: Database, clock: Clock | None, *, served: bool = False) -> Database:
+async def _prepared(database: Database, *, served: bool = False) -> Database:
     try:
         if not await is_current(database):
             if served:
@@ -66,7 +65,7 @@ async def _prepared(database: Database, clock: Clock | None, *, served: bool = F
                     "this file. Stop it, start the new version, and try again."
                 )
             await upgrade(database)
-        await _check_keys(database, clock or SystemClock())
+        await _check_keys(database)
     except BaseException as error:
         await database.close()
         if isinstance(error, OperationalError):
@@ -75,12 +74,12 @@ async def _prepared(database: Database, clock: Clock | None, *, served: bool = F
     return database
 
 
-async def _check_keys(database: Database, clock: Clock) -> None:
+async def _check_keys(database: Database) -> None:
     try:
-        await server_secret_bytes(database, "key-check", clock)
+        await server_secret_bytes(database, "key-check")
     except KeyMissing:
         await learn_granted_keys(database)
-        await server_secret_bytes(database, "key-check", clock)
+        await server_secret_bytes(database, "key-check")
 
 
 def _unreachable(url: URL, error: DBAPIError) -> str:

@@ -26,6 +26,10 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime
     cache_ok = True
 
+    @property
+    def python_type(self) -> type[datetime]:
+        return datetime
+
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name == "sqlite":
             return dialect.type_descriptor(String(26))
@@ -53,6 +57,10 @@ class Uuid(TypeDecorator[str]):
 
     impl = String(36)
     cache_ok = True
+
+    @property
+    def python_type(self) -> type[str]:
+        return str
 
 
 class Json(TypeDecorator[Any]):
