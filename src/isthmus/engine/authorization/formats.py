@@ -1,0 +1,108 @@
+"""The headers that each authorization format builds."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from isthmus.definitions.authorization import BasicAuthorization, BearerAuthorization, HeaderAuthorization
+from isthmus.engine.messages import OutgoingRequest
+from isthmus.engine.queries import parse, scalar_text
+from isthmus.engine.scopes import evaluate, template_scope, unresolved
+from isthmus.errors import BadRequest, failure
+from isthmus.expressions import UNDEFINED, Expression
+from isthmus.expressions.placeholders import PlaceholderError, Template
+
+__all__ = ["credential_headers"]
+
+_FIELD = "authorization.config"
+
+
+def credential_headers(outgoing: OutgoingRequest, context: Mapping[str, Any]) -> dict[str, str]:
+    """Header names and values; empty where the method needs none."""
+    spec = outgoing.authorization
+    if spec is None:
+        return {}
+    operation = outgoing.operation
+    scope = template_scope(context, id=operation.id, query=operation.query, body=operation.body)
+    if isinstance(spec, BearerAuthorization):
+        return {"Authorization": f"Bearer {_bearer_token(spec, scope, context)}"}
+    if isinstance(spec, BasicAuthorization):
+        return {"Authorization": f"Basic {_basic_pair(spec, scope)}"}
+    return _headers(spec, scope, outgoing, context)
+
+
+def _bearer_token(spec: BearerAuthorization, scope: Mapping[str, Any], context: Mapping[str, Any]) -> str:
+    if spec.config.token is not None:
+        return _strict(spec.config.token, scope, f"{_FIELD}.token")
+    oauth = context.get("oauth")
+    token = oauth.get("token") if isinstance(oauth, Mapping) else None
+    nested = token.get("access_token") if isinstance(token, Mapping) else None
+    found = nested or context.get("access_token") or context.get("token") or context.get("api_key")
+    if not found:
+        raise BadRequest(
+            "The account has no token to send, so the call was not sent. Put one into the account's context, as "
+            "oauth.token.access_token, access_token, token or api_key.",
+            failures=[
+                failure("context.access_token", "is needed for bearer authorization", "missing_credential")
+            ],
+        )
+    return scalar_text(found)
+
+
+def _basic_pair(spec: BasicAuthorization, scope: Mapping[str, Any]) -> str:
+    try:
+        name, password = (
+            scalar_text(template.render_or_empty(scope) or "")
+            for template in (spec.config.username, spec.config.password)
+        )
+    except PlaceholderError as error:
+        raise unresolved(_FIELD, error) from error
+    return base64.b64encode(f"{name}:{password}".encode()).decode()
+
+
+def _headers(
+    spec: HeaderAuthorization,
+    scope: Mapping[str, Any],
+    outgoing: OutgoingRequest,
+    context: Mapping[str, Any],
+) -> dict[str, str]:
+    config = spec.config
+    if config.expression is not None:
+        return _computed(config.expression, outgoing, context)
+    assert config.header_name is not None
+    assert config.header_value is not None
+    return {config.header_name: _strict(config.header_value, scope, f"{_FIELD}.header_value")}
+
+
+def _computed(
+    expression: Expression, outgoing: OutgoingRequest, context: Mapping[str, Any]
+) -> dict[str, str]:
+    http, body = outgoing.http, outgoing.operation.body
+    options: dict[str, Any] = {
+        "method": http.method,
+        "headers": dict(http.headers),
+        "query": dict(parse(urlsplit(http.url).query).nested),
+    }
+    if body is not None:
+        options["body"] = body
+    field = f"{_FIELD}.expression"
+    root = {"url": http.url, "requestOptions": options, "context": dict(context)}
+    value = evaluate(field, expression, root)
+    if value is UNDEFINED or value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise BadRequest(
+            f"{field} must return an object of header names and values.",
+            failures=[failure(field, "must return an object", "bad_authorization")],
+        )
+    return {str(name): scalar_text(item) for name, item in value.items() if item is not None}
+
+
+def _strict(template: Template, scope: Mapping[str, Any], field: str) -> str:
+    try:
+        return scalar_text(template.render_strict(scope))
+    except PlaceholderError as error:
+        raise unresolved(field, error) from error

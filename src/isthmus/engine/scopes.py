@@ -1,0 +1,104 @@
+"""What names a definition's templates and expressions see (`definitions.md` §0, §3.4), and running them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+from isthmus.engine.calls import NO_BODY
+from isthmus.errors import BadRequest, MappingFailed, failure
+from isthmus.expressions import UNDEFINED, Expression, ExpressionError, Limits
+from isthmus.expressions.placeholders import PlaceholderError, UnresolvedPlaceholder
+
+__all__ = [
+    "LIMITS",
+    "Evaluable",
+    "evaluate",
+    "evaluate_or_undefined",
+    "mapped",
+    "mapping_failed",
+    "template_scope",
+    "unresolved",
+    "without_undefined",
+]
+
+LIMITS: Final = Limits(seconds=5.0)
+
+_LOG = logging.getLogger("isthmus.engine")
+
+
+class Evaluable(Protocol):
+    """An `Expression`, or an object whose leaves are some."""
+
+    async def evaluate_async(
+        self, input: object = ..., bindings: Mapping[str, object] | None = ..., *, limits: Limits | None = ...
+    ) -> object: ...
+
+
+def template_scope(context: Mapping[str, Any], *, id: str | None, query: Any, body: Any) -> dict[str, Any]:
+    """The scope of everything in an integration's config. A context key never hides a named root."""
+    scope = dict(context)
+    scope["id"] = UNDEFINED if id is None else id
+    scope["query"] = query
+    scope["body"] = UNDEFINED if body is NO_BODY else body
+    scope["credentials"] = context
+    scope["context"] = context
+    scope["environment_variables"] = context.get("environment_variables", UNDEFINED)
+    return scope
+
+
+def without_undefined(scope: Mapping[str, Any]) -> dict[str, Any]:
+    """A scope as the root of an expression: an absent name is absent."""
+    return {name: value for name, value in scope.items() if value is not UNDEFINED and value is not NO_BODY}
+
+
+async def mapped(field: str, expression: Evaluable, root: Mapping[str, Any]) -> Any:
+    """The value of a mapping's expression. Raises MappingFailed, which tells nothing of the data."""
+    try:
+        return await expression.evaluate_async(without_undefined(root), limits=LIMITS)
+    except ExpressionError as error:
+        raise mapping_failed(field, error) from error
+
+
+def evaluate(field: str, expression: Expression, root: Any) -> Any:
+    """As `mapped`, for a definition's own expressions, which await nothing. `root` is any JSON value."""
+    try:
+        return expression.evaluate(root, limits=LIMITS)
+    except ExpressionError as error:
+        raise mapping_failed(field, error) from error
+
+
+def evaluate_or_undefined(field: str, expression: Expression, root: Any) -> Any:
+    """UNDEFINED where the expression fails; the log tells where, never on what."""
+    try:
+        return expression.evaluate(root, limits=LIMITS)
+    except ExpressionError as error:
+        _LOG.warning("%s failed with %s at position %s and is ignored", field, error.code, error.position)
+        return UNDEFINED
+
+
+def mapping_failed(field: str, error: ExpressionError) -> MappingFailed:
+    where = "" if error.position is None else f" at position {error.position}"
+    return MappingFailed(
+        f"The expression of {field} failed{where} ({error.code}). Try it on a recorded answer of the provider, "
+        f"and correct {field}.",
+        field=field,
+        position=error.position,
+        code=error.code,
+    )
+
+
+def unresolved(field: str, error: PlaceholderError) -> BadRequest:
+    """A placeholder that must have a value and has none, or that cannot be rendered at all."""
+    if isinstance(error, UnresolvedPlaceholder):
+        text = "{{" + error.name + "}}"
+        return BadRequest(
+            f"{text} in {field} has no value, so the call was not sent. Send it with the call, or put it into "
+            "the account's context.",
+            failures=[failure(field, f"{text} has no value", "unresolved_placeholder")],
+        )
+    return BadRequest(
+        f"A placeholder in {field} cannot be rendered: {error.message}.",
+        failures=[failure(field, error.message, "bad_placeholder")],
+    )

@@ -1,0 +1,145 @@
+"""Addresses: a base URL that context values cannot bend, and a path that callers cannot climb out of
+(`definitions.md` §7.5)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import quote, unquote, urljoin, urlsplit
+
+from isthmus.engine.scopes import unresolved
+from isthmus.errors import BadRequest, failure
+from isthmus.expressions.placeholders import PlaceholderError, Template, compile_template
+
+__all__ = ["BaseUrl", "PathTemplate", "join", "legal", "origin", "same_origin", "with_query"]
+
+_PARTS: Final = re.compile(r"(https?://)((?:\{\{.*?\}\}|[^/?#])*)(.*)\Z", re.IGNORECASE | re.DOTALL)
+_BASE: Final = re.compile(r"https?://(?:\[[0-9a-f:.]+\]|[^\s/@\\?#\[\]]+)(?:/[^\s?#\\]*)?\Z", re.IGNORECASE)
+_PRINTABLE: Final = "".join(chr(code) for code in range(0x21, 0x7F))
+_CALLERS: Final = frozenset({"id", "query", "body"})
+_FORBIDDEN_IN_HOST: Final = re.compile(r"[@/\\?#\s]")
+
+
+class BaseUrl:
+    """`field`: where the definition has it, for messages."""
+
+    __slots__ = ("_fixed", "_host", "_rest", "_whole", "field")
+
+    def __init__(self, template: Template, field: str) -> None:
+        self.field: Final = field
+        source = str(template.source)
+        parts = _PARTS.match(source)
+        self._fixed: Final = source if template.is_static else None
+        self._whole: Final = template
+        self._host: Final = compile_template(parts[1] + parts[2]) if parts else None
+        self._rest: Final = compile_template(parts[3]) if parts else None
+
+    def render(self, scope: Mapping[str, Any]) -> str:
+        """Scheme, host and path prefix, without a trailing slash. Raises BadRequest for a placeholder
+        without a value, and for a value that would lead to another host."""
+        if self._fixed is not None:
+            text = self._fixed
+        else:
+            try:
+                text = self._rendered(scope)
+            except PlaceholderError as error:
+                raise unresolved(self.field, error) from error
+        if not _BASE.match(text) or _climbs(text):
+            raise BadRequest(
+                f"{self.field} does not give a plain http(s) address with this account's context. A value in its "
+                "host may not hold @, /, \\ or blanks.",
+                failures=[failure(self.field, "must be http(s)://host[:port][/path]", "bad_base_url")],
+            )
+        return text.rstrip("/")
+
+    def _rendered(self, scope: Mapping[str, Any]) -> str:
+        if self._host is None or self._rest is None:
+            return str(self._whole.render_strict(scope)).strip()
+        return f"{self._host.render_strict(scope, encode=self._host_value)}{self._rest.render_strict(scope)}"
+
+    def _host_value(self, path: tuple[str, ...], text: str) -> str:
+        if _FORBIDDEN_IN_HOST.search(text) or not text:
+            name = ".".join(path)
+            raise BadRequest(
+                f"{name} stands in the host of {self.field} and may not be empty or hold @, /, \\, ?, # or blanks.",
+                failures=[failure(name, "must be a plain part of a host name", "bad_base_url")],
+            )
+        return text
+
+
+class PathTemplate:
+    """A path under a base URL, possibly with a query of its own."""
+
+    __slots__ = ("_fixed", "_template", "field")
+
+    def __init__(self, template: Template, field: str) -> None:
+        self.field: Final = field
+        self._template: Final = template
+        self._fixed: Final = self._checked(str(template.source)) if template.is_static else None
+
+    def render(self, scope: Mapping[str, Any]) -> str:
+        """Values from `id`, `query` and `body` are percent-encoded but for unreserved characters and `/`.
+        Raises BadRequest for a placeholder without a value and for `..` segments."""
+        if self._fixed is not None:
+            return self._fixed
+        try:
+            return self._checked(str(self._template.render_strict(scope, encode=_path_value)))
+        except PlaceholderError as error:
+            raise unresolved(self.field, error) from error
+
+    def _checked(self, path: str) -> str:
+        if _climbs(path):
+            raise BadRequest(
+                f"{self.field} would hold a '..' segment with the values of this call, so it was not sent.",
+                failures=[failure(self.field, "must not hold '..' segments", "bad_path")],
+            )
+        return legal(path)
+
+
+def _path_value(path: tuple[str, ...], text: str) -> str:
+    return quote(text, safe="/" if path[0] in _CALLERS else "/:@!$&'()*+,;=%")
+
+
+def _climbs(path: str) -> bool:
+    if ".." not in path and "%2e" not in path.lower():
+        return False
+    plain = path.partition("?")[0].partition("#")[0].replace("\\", "/")
+    return any(unquote(segment).strip() == ".." for segment in plain.split("/"))
+
+
+def legal(text: str) -> str:
+    """Whatever may not stand in a URL percent-encoded (blanks, control and non-ASCII characters)."""
+    if text.isascii() and text.isprintable() and " " not in text:
+        return text
+    return quote(text, safe=_PRINTABLE)
+
+
+def join(base: str, path: str) -> str:
+    """Exactly one slash between; an empty path is the base itself."""
+    if not path or path[0] == "?":
+        return base + path
+    return f"{base}/{path.lstrip('/')}"
+
+
+def with_query(url: str, query: str) -> str:
+    if not query:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}{query}"
+
+
+def origin(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port (RFC 6454). Raises ValueError for what is no absolute address."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("no absolute http(s) address")
+    return parts.scheme, parts.hostname.lower(), parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def same_origin(base: str, target: str) -> str | None:
+    """`target` resolved against `base`; None where that leaves the origin of `base` or is no address."""
+    try:
+        resolved = urljoin(base + "/", target)
+        return resolved if origin(resolved) == origin(base) and "@" not in urlsplit(resolved).netloc else None
+    except ValueError:
+        return None
