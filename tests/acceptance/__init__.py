@@ -1,0 +1,1 @@
+"""Proofs with foreign products and waits in real time: `make acceptance`."""
