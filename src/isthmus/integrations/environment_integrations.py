@@ -10,19 +10,18 @@ from sqlalchemy import delete as delete_from
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db.database import keys_of
+from isthmus.db.database import keys_of, now_of
 from isthmus.db.encryption import EncryptedJSON
 from isthmus.db.epochs import raise_epoch
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import environment_integration, integration
 from isthmus.definitions.secrets import join_secrets, replace_config, split_secrets
 from isthmus.errors import Forbidden, NotFound
-from isthmus.integrations.checks import Failures, sent_only
+from isthmus.integrations.checks import Failures, own_environment_only, sent_only
 from isthmus.integrations.integrations import INTEGRATION_SECRETS
 from isthmus.integrations.scope import Scope
 from isthmus.integrations.validation import check_override
 from isthmus.integrations.views import Row, embedded_integration, environment_integration_view
-from isthmus.kit.clock import Clock, SystemClock
 from isthmus.kit.ids import is_uuid, new_id
 
 __all__ = ["OVERRIDE_SECRETS", "EnvironmentIntegrations"]
@@ -52,18 +51,18 @@ _FIELDS: Final[Mapping[str, ColumnElement[Any]]] = {
 class EnvironmentIntegrations:
     """What one environment has installed. Each write raises the environment's epoch."""
 
-    def __init__(self, conn: AsyncConnection, scope: Scope, *, clock: Clock | None = None) -> None:
+    def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
         self._scope = scope
-        self._clock = clock or SystemClock()
 
     async def list(self, query: ListQuery) -> Page:
+        own_environment_only(query, self._scope.environment_id)
         page = await fetch_page(self._conn, self._mine(), _FIELDS, query)
         return Page([_view(row) for row in page.rows], page.after)
 
-    async def get(self, identity: str) -> Row:
-        """`identity`: an install, or (`api.md` Q9) an integration installed here. Raises NotFound."""
-        return _view(await self._row(identity))
+    async def get(self, id: str) -> Row:
+        """`id`: an install, or (`api.md` Q9) an integration installed here. Raises NotFound."""
+        return _view(await self._row(id))
 
     async def create(self, values: Mapping[str, Any]) -> Row:
         """Installs: `values` has `integration_id` (or its name), and if wanted `is_enabled` (or `is_active`),
@@ -83,7 +82,7 @@ class EnvironmentIntegrations:
         plain, secrets = split_secrets(given["override"])
         if plain or secrets:
             self._check_override(target, plain, secrets)
-        now = self._clock.now()
+        now = now_of(self._conn)
         insert_new = sqlite.insert if self._conn.dialect.name == "sqlite" else postgresql.insert
         statement: Any = insert_new(environment_integration).values(
             id=identity,
@@ -103,10 +102,10 @@ class EnvironmentIntegrations:
         assert row is not None  # just written, here or by whom it conflicted with
         return _view(row)
 
-    async def update(self, identity: str, changes: Mapping[str, Any]) -> Row:
+    async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
         """`override` takes the place of the whole stored one; secrets that it leaves out survive."""
         sent_only(changes, _WRITABLE, {})
-        row = await self._row(identity, lock=True)
+        row = await self._row(id, lock=True)
         values = _sent(changes)
         _check(values)
         if "override" in values:
@@ -121,17 +120,17 @@ class EnvironmentIntegrations:
         await self._conn.execute(
             update(environment_integration)
             .where(environment_integration.c.id == row["id"])
-            .values(**values, revision=environment_integration.c.revision + 1, updated_at=self._clock.now())
+            .values(**values, revision=environment_integration.c.revision + 1, updated_at=now_of(self._conn))
         )
         await raise_epoch(self._conn, self._scope.environment_id)
         return await self.get(row["id"])
 
-    async def delete(self, identity: str) -> str:
-        """The install's id. `identity`: an install, or (`api.md` Q9) an integration installed here.
+    async def delete(self, id: str) -> str:
+        """The install's id. `id`: an install, or (`api.md` Q9) an integration installed here.
 
         Its accounts go with it.
         """
-        row = await self._row(identity)
+        row = await self._row(id)
         await self._conn.execute(
             delete_from(environment_integration).where(environment_integration.c.id == row["id"])
         )

@@ -10,16 +10,16 @@ from sqlalchemy import delete as delete_from
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from isthmus.db.database import now_of
 from isthmus.db.epochs import raise_epoch
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import environment_unified_model, team, unified_model
 from isthmus.definitions.layers import deep_merge_patch
 from isthmus.errors import Forbidden, NotFound
-from isthmus.integrations.checks import Failures, sent_only
+from isthmus.integrations.checks import Failures, own_environment_only, sent_only
 from isthmus.integrations.scope import Scope
 from isthmus.integrations.validation import check_model
 from isthmus.integrations.views import Row, environment_model_view, model_view
-from isthmus.kit.clock import Clock, SystemClock
 from isthmus.kit.ids import is_uuid, new_id
 
 __all__ = ["EnvironmentUnifiedModels"]
@@ -40,17 +40,17 @@ _MODEL: Final = tuple(column.label(f"{_PREFIX}{column.key}") for column in unifi
 class EnvironmentUnifiedModels:
     """Which models an environment may call. Each write raises the environment's epoch."""
 
-    def __init__(self, conn: AsyncConnection, scope: Scope, *, clock: Clock | None = None) -> None:
+    def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
         self._scope = scope
-        self._clock = clock or SystemClock()
 
     async def list(self, query: ListQuery) -> Page:
+        own_environment_only(query, self._scope.environment_id)
         page = await fetch_page(self._conn, self._mine(), _FIELDS, query)
         return Page([self._view(row) for row in page.rows], page.after)
 
-    async def get(self, identity: str) -> Row:
-        return self._view(await self._row(identity))
+    async def get(self, id: str) -> Row:
+        return self._view(await self._row(id))
 
     async def create(self, values: Mapping[str, Any]) -> Row:
         """Installs: `values` has `unified_model_id` (or its name) and if wanted `override`. An install that
@@ -65,7 +65,7 @@ class EnvironmentUnifiedModels:
         override = values.get("override") or {}
         _check(model, override)
         insert_new = sqlite.insert if self._conn.dialect.name == "sqlite" else postgresql.insert
-        now = self._clock.now()
+        now = now_of(self._conn)
         statement: Any = insert_new(environment_unified_model).values(
             id=new_id(),
             environment_id=self._scope.environment_id,
@@ -81,10 +81,10 @@ class EnvironmentUnifiedModels:
         assert row is not None  # just written, here or by whom it conflicted with
         return self._view(row)
 
-    async def update(self, identity: str, changes: Mapping[str, Any]) -> Row:
+    async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
         """`override` takes the place of the whole stored one."""
         sent_only(changes, frozenset({"override"}), {})
-        row = await self._row(identity)
+        row = await self._row(id)
         model = (
             (
                 await self._conn.execute(
@@ -101,15 +101,15 @@ class EnvironmentUnifiedModels:
             .values(
                 override=changes["override"],
                 revision=environment_unified_model.c.revision + 1,
-                updated_at=self._clock.now(),
+                updated_at=now_of(self._conn),
             )
         )
         await raise_epoch(self._conn, self._scope.environment_id)
         return await self.get(row["id"])
 
-    async def delete(self, identity: str) -> str:
-        """The install's id. `identity`: an install, or (`api.md` Q9) a model installed here."""
-        row = await self._row(identity)
+    async def delete(self, id: str) -> str:
+        """The install's id. `id`: an install, or (`api.md` Q9) a model installed here."""
+        row = await self._row(id)
         await self._conn.execute(
             delete_from(environment_unified_model).where(environment_unified_model.c.id == row["id"])
         )

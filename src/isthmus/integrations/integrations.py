@@ -10,7 +10,7 @@ from sqlalchemy import delete as delete_from
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db.database import keys_of
+from isthmus.db.database import keys_of, now_of
 from isthmus.db.encryption import EncryptedJSON
 from isthmus.db.epochs import raise_epochs
 from isthmus.db.listing import ListQuery, Page, fetch_page
@@ -22,7 +22,6 @@ from isthmus.integrations.checks import SHARING, Failures, check_version, confli
 from isthmus.integrations.scope import Scope
 from isthmus.integrations.validation import check_integration
 from isthmus.integrations.views import Row, integration_view
-from isthmus.kit.clock import Clock, SystemClock
 from isthmus.kit.ids import is_uuid, new_id
 
 __all__ = ["INTEGRATION_SECRETS", "Integrations"]
@@ -58,18 +57,17 @@ class Integrations:
     Reads work on any connection; writes need that of a `Database.write()`.
     """
 
-    def __init__(self, conn: AsyncConnection, scope: Scope, *, clock: Clock | None = None) -> None:
+    def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
         self._scope = scope
-        self._clock = clock or SystemClock()
 
     async def list(self, query: ListQuery) -> Page:
         page = await fetch_page(self._conn, self._visible(), _FIELDS, query)
         return Page(await self._views(page.rows), page.after)
 
-    async def get(self, id_or_name: str) -> Row:
+    async def get(self, id: str) -> Row:
         """Raises NotFound for an integration that this team does not see."""
-        return (await self._views([await self._row(id_or_name)]))[0]
+        return (await self._views([await self._row(id)]))[0]
 
     async def create(self, values: Mapping[str, Any]) -> Row:
         """`values`: `name`, `config`, and if wanted `category`, `is_beta`, `sharing`.
@@ -80,7 +78,7 @@ class Integrations:
         _check(row)
         check_integration(row["name"], row["config"])
         plain, secrets = split_secrets(row["config"])
-        now = self._clock.now()
+        now = now_of(self._conn)
         identity = new_id()
         statement = insert(integration).values(
             **{**row, "config": plain},
@@ -95,20 +93,20 @@ class Integrations:
         await self._write(statement, row["name"])
         return await self.get(identity)
 
-    async def update(self, id_or_name: str, changes: Mapping[str, Any]) -> Row:
+    async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
         """`config` is merged deep, null deletes a key; `version`, if sent, must be the current one.
 
         Raises Forbidden for a definition of another owner, Conflict for a stale version or a taken name.
         """
         sent_only(changes, _WRITABLE, {})
-        row = await self._owned(id_or_name)
+        row = await self._owned(id)
         check_version(changes.get("version"), row["version"])
         values = {name: changes[name] for name in _WRITABLE & changes.keys()}
         _check(values)
         if "config" in values:
             whole = join_secrets(row["config"], self._secrets(row))
             merged = deep_merge_patch(whole, values["config"])
-            check_integration(values.get("name", row["name"]), merged)
+            check_integration(str(values.get("name", row["name"])), merged)
             values["config"], secrets = split_secrets(merged)
             values["secrets"] = self._seal(row["id"], secrets)
         statement = (
@@ -118,16 +116,16 @@ class Integrations:
                 **values,
                 version=row["version"] + 1,
                 revision=integration.c.revision + 1,
-                updated_at=self._clock.now(),
+                updated_at=now_of(self._conn),
             )
         )
-        await self._write(statement, values.get("name", row["name"]))
+        await self._write(statement, str(values.get("name", row["name"])))
         await raise_epochs(self._conn, await self._installed_in(row["id"]))
         return await self.get(row["id"])
 
-    async def delete(self, id_or_name: str) -> str:
+    async def delete(self, id: str) -> str:
         """The id. Raises Conflict while any environment has it installed."""
-        row = await self._owned(id_or_name)
+        row = await self._owned(id)
         installed = await self._installed_in(row["id"])
         if installed:
             raise Conflict(

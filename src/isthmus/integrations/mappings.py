@@ -13,6 +13,7 @@ from sqlalchemy import delete as delete_from
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from isthmus.db.database import now_of
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import (
     environment_unified_model,
@@ -27,7 +28,6 @@ from isthmus.integrations.scope import Scope
 from isthmus.integrations.unified_models import UnifiedModels
 from isthmus.integrations.validation import check_mapping
 from isthmus.integrations.views import Row, mapping_view
-from isthmus.kit.clock import Clock, SystemClock
 from isthmus.kit.ids import new_id
 
 __all__ = ["EnvironmentMappings", "ModelMappings"]
@@ -45,18 +45,17 @@ class ModelMappings:
 
     _FIELDS: Final = _fields(unified_model_resource_method, "unified_model_id")
 
-    def __init__(self, conn: AsyncConnection, scope: Scope, *, clock: Clock | None = None) -> None:
+    def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
         self._scope = scope
-        self._clock = clock or SystemClock()
-        self._models = UnifiedModels(conn, scope, clock=clock)
+        self._models = UnifiedModels(conn, scope)
 
     async def list(self, query: ListQuery) -> Page:
         page = await fetch_page(self._conn, self._visible(), self._FIELDS, query)
         return Page([mapping_view(row, "unified_model_id") for row in page.rows], page.after)
 
-    async def get(self, identity: str) -> Row:
-        return mapping_view(await self._row(identity), "unified_model_id")
+    async def get(self, id: str) -> Row:
+        return mapping_view(await self._row(id), "unified_model_id")
 
     async def create(self, values: Mapping[str, Any]) -> Row:
         """`values`: `unified_model_id`, the cell's three names, `config`.
@@ -66,7 +65,7 @@ class ModelMappings:
         model = await self._models.owned(str(values.get("unified_model_id")))
         cell = {name: values.get(name) for name in (*_CELL, "config")}
         _check(cell, model)
-        now = self._clock.now()
+        now = now_of(self._conn)
         identity = new_id()
         statement = insert(unified_model_resource_method).values(
             **cell,
@@ -81,12 +80,12 @@ class ModelMappings:
         await self._models.raise_epochs(model["id"])
         return await self.get(identity)
 
-    async def update(self, identity: str, changes: Mapping[str, Any]) -> Row:
+    async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
         """`config` is merged deep over objects, null deletes a key, texts and arrays are replaced."""
         sent_only(changes, _WRITABLE, {})
-        row = await self._row(identity)
+        row = await self._row(id)
         model = await self._models.owned(row["unified_model_id"])
-        row = await self._row(identity)
+        row = await self._row(id)
         check_version(changes.get("version"), row["version"])
         values = {name: changes[name] for name in _WRITABLE & changes.keys()}
         if isinstance(values.get("config"), Mapping):
@@ -102,15 +101,15 @@ class ModelMappings:
                 **values,
                 version=row["version"] + 1,
                 revision=unified_model_resource_method.c.revision + 1,
-                updated_at=self._clock.now(),
+                updated_at=now_of(self._conn),
             )
         )
         await self._write(statement, model["name"], {**row, **values})
         await self._models.raise_epochs(model["id"])
-        return await self.get(identity)
+        return await self.get(id)
 
-    async def delete(self, identity: str) -> str:
-        row = await self._row(identity)
+    async def delete(self, id: str) -> str:
+        row = await self._row(id)
         model = await self._models.owned(row["unified_model_id"])
         await self._conn.execute(
             delete_from(unified_model_resource_method).where(unified_model_resource_method.c.id == row["id"])
@@ -146,7 +145,7 @@ class ModelMappings:
         except IntegrityError:
             raise Conflict(
                 f"{model_name} already maps {cell['integration_name']} {cell['resource_name']}"
-                f".{cell['method_name']}. GET /unified-model-resource-method finds that row; update it instead."
+                f".{cell['method_name']}. GET /unified-model-resource-method finds it; update that row."
             ) from None
 
 
@@ -163,11 +162,11 @@ class EnvironmentMappings:
         page = await fetch_page(self._conn, self._mine(), self._FIELDS, query)
         return Page([mapping_view(row, "environment_unified_model_id") for row in page.rows], page.after)
 
-    async def get(self, identity: str) -> Row:
-        statement = self._mine().where(environment_unified_model_resource_method.c.id == identity)
+    async def get(self, id: str) -> Row:
+        statement = self._mine().where(environment_unified_model_resource_method.c.id == id)
         row = (await self._conn.execute(statement)).mappings().one_or_none()
         if row is None:
-            raise NotFound(f"no environment mapping {identity} in this environment.")
+            raise NotFound(f"no environment mapping {id} in this environment.")
         return mapping_view(row, "environment_unified_model_id")
 
     def _mine(self) -> Select[Any]:

@@ -10,6 +10,7 @@ from sqlalchemy import delete as delete_from
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from isthmus.db.database import now_of
 from isthmus.db.epochs import raise_epochs
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import environment, environment_unified_model, team, unified_model
@@ -19,7 +20,6 @@ from isthmus.integrations.checks import SHARING, Failures, check_version, confli
 from isthmus.integrations.scope import Scope
 from isthmus.integrations.validation import check_model
 from isthmus.integrations.views import Row, model_view
-from isthmus.kit.clock import Clock, SystemClock
 from isthmus.kit.ids import is_uuid, new_id
 
 __all__ = ["UnifiedModels"]
@@ -45,17 +45,16 @@ _FIELDS: Final[Mapping[str, ColumnElement[Any]]] = {
 class UnifiedModels:
     """The models a team sees: its own, the shipped ones, and those that other teams share."""
 
-    def __init__(self, conn: AsyncConnection, scope: Scope, *, clock: Clock | None = None) -> None:
+    def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
         self._scope = scope
-        self._clock = clock or SystemClock()
 
     async def list(self, query: ListQuery) -> Page:
         page = await fetch_page(self._conn, self._visible(), _FIELDS, query)
         return Page(await self._views(page.rows), page.after)
 
-    async def get(self, id_or_name: str) -> Row:
-        return (await self._views([await self._row(id_or_name)]))[0]
+    async def get(self, id: str) -> Row:
+        return (await self._views([await self._row(id)]))[0]
 
     async def create(self, values: Mapping[str, Any]) -> Row:
         """`values`: `name`, `category`, `resources`, and if wanted the other fields of `api.md` §3.6.
@@ -65,7 +64,7 @@ class UnifiedModels:
         row: Row = {**_DEFAULTS, **{name: values[name] for name in _WRITABLE & values.keys()}}
         _check(row)
         check_model(row)
-        now = self._clock.now()
+        now = now_of(self._conn)
         identity = new_id()
         statement = insert(unified_model).values(
             **row,
@@ -79,10 +78,10 @@ class UnifiedModels:
         await self._write(statement, row["name"])
         return await self.get(identity)
 
-    async def update(self, id_or_name: str, changes: Mapping[str, Any]) -> Row:
+    async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
         """Objects are merged deep, null deletes a key; `version` as for integrations."""
         sent_only(changes, _WRITABLE, {})
-        row = await self.owned(id_or_name)
+        row = await self.owned(id)
         check_version(changes.get("version"), row["version"])
         values = {name: changes[name] for name in _WRITABLE & changes.keys()}
         _check(values)
@@ -97,16 +96,16 @@ class UnifiedModels:
                 **values,
                 version=row["version"] + 1,
                 revision=unified_model.c.revision + 1,
-                updated_at=self._clock.now(),
+                updated_at=now_of(self._conn),
             )
         )
-        await self._write(statement, values.get("name", row["name"]))
+        await self._write(statement, str(values.get("name", row["name"])))
         await self.raise_epochs(row["id"])
         return await self.get(row["id"])
 
-    async def delete(self, id_or_name: str) -> str:
+    async def delete(self, id: str) -> str:
         """The id; its mappings go with it. Raises Conflict while any environment has it installed."""
-        row = await self.owned(id_or_name)
+        row = await self.owned(id)
         installed = await self._installed_in(row["id"])
         if installed:
             raise Conflict(
