@@ -78,6 +78,10 @@ class EpochWatcher:
         """0 for an environment whose epoch was never raised."""
         return self._values.get(environment_id, 0)
 
+    def snapshot(self) -> Mapping[str, int]:
+        """Every epoch at this moment: taken before rows are read, it dates what is made of them."""
+        return dict(self._values)
+
     @property
     def seconds_behind(self) -> float:
         """How long ago the last successful look was; more than a second or two means the database is away."""

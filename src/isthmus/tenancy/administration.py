@@ -1,0 +1,106 @@
+"""What the operator may do on the server's own database, across environments: the local commands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.db import Database
+from isthmus.db.tables import api_token, environment, team
+from isthmus.errors import SetupError
+from isthmus.kit.secret import Secret
+from isthmus.tenancy.environments import Environments, Install
+from isthmus.tenancy.tokens import ApiTokens
+
+__all__ = ["Administration", "Issued"]
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A new token with its row; `token` can be shown now and never again."""
+
+    row: Mapping[str, Any]
+    token: Secret[str]
+
+
+class Administration:
+    """Each call is one transaction. Environments are named by id or by name. Raises SetupError for one that
+    is not there or not told apart."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create_environment(self, name: str, *, install: Install | None = None) -> Mapping[str, Any]:
+        """Its row. In the only team; `install` fills it. Raises Conflict for a name that is taken."""
+        async with self._database.write() as conn:
+            teams = (await conn.execute(select(team.c.id))).scalars().all()
+            if len(teams) != 1:
+                raise SetupError(
+                    f"this database has {len(teams)} teams, so it is not clear whose environment this is. "
+                    "Start the server once to make the first team."
+                )
+            return await Environments(conn, teams[0]).create(name, install=install)
+
+    async def environments(self) -> Sequence[Mapping[str, Any]]:
+        """Every environment of every team, the oldest first."""
+        async with self._database.read() as conn:
+            query = select(environment).order_by(environment.c.created_at, environment.c.id)
+            return [dict(row) for row in (await conn.execute(query)).mappings()]
+
+    async def create_token(
+        self, environment: str, name: str, *, expires_at: datetime | None = None
+    ) -> Issued:
+        """Works on a running server within a second."""
+        async with self._database.write() as conn:
+            environment_id = await _find_environment(conn, environment)
+            return Issued(*await ApiTokens(conn, environment_id).create(name, expires_at=expires_at))
+
+    async def tokens(self, of: str | None = None) -> Sequence[Mapping[str, Any]]:
+        """Tokens, revoked ones too, the oldest first: `id`, `name`, `prefix`, `environment_id`,
+        `environment_name`, `created_at`, `expires_at`, `revoked_at`."""
+        query = (
+            select(
+                api_token.c.id,
+                api_token.c.name,
+                api_token.c.prefix,
+                api_token.c.environment_id,
+                environment.c.name.label("environment_name"),
+                api_token.c.created_at,
+                api_token.c.expires_at,
+                api_token.c.revoked_at,
+            )
+            .join(environment, environment.c.id == api_token.c.environment_id)
+            .order_by(api_token.c.created_at, api_token.c.id)
+        )
+        async with self._database.read() as conn:
+            if of is not None:
+                query = query.where(environment.c.id == await _find_environment(conn, of))
+            return [dict(row) for row in (await conn.execute(query)).mappings()]
+
+    async def revoke_token(self, id: str) -> None:
+        """Stops working on a running server within a second. Raises SetupError for an unknown id."""
+        async with self._database.write() as conn:
+            query = select(api_token.c.environment_id, api_token.c.revoked_at).where(api_token.c.id == id)
+            row = (await conn.execute(query)).one_or_none()
+            if row is None:
+                raise SetupError(f"no token has the id {id}. `isthmus tokens list` shows them.")
+            if row.revoked_at is None:
+                await ApiTokens(conn, row.environment_id).revoke(id)
+
+
+async def _find_environment(conn: AsyncConnection, wanted: str) -> str:
+    query = select(environment.c.id).where(or_(environment.c.id == wanted, environment.c.name == wanted))
+    found: list[str] = [row.id for row in await conn.execute(query)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        ids = ", ".join(found)
+        raise SetupError(f"several environments are named {wanted}; name one by its id: {ids}")
+    names = (await conn.execute(select(environment.c.name).order_by(environment.c.name))).scalars().all()
+    known = ", ".join(names) or "none; start the server once to make the first"
+    raise SetupError(f"no environment is named {wanted}. There are: {known}.")

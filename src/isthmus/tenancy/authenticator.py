@@ -1,0 +1,105 @@
+"""From a bearer token to a principal, from memory where nothing changed since."""
+
+from __future__ import annotations
+
+import hmac
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from sqlalchemy import bindparam, select
+
+from isthmus.db import Database, EpochWatcher
+from isthmus.db.tables import api_token, environment
+from isthmus.kit.clock import Clock
+from isthmus.tenancy.principal import Principal
+from isthmus.tenancy.tokens import digest
+
+__all__ = ["Authenticator"]
+
+T = TypeVar("T")
+
+_UNKNOWN_SECONDS: Final = 0.5
+"""How long an unknown token stays unknown without a look; a new one must count within a second."""
+
+_LONGEST_TOKEN = 512
+_BY_DIGEST = (
+    select(
+        api_token.c.id,
+        api_token.c.name,
+        api_token.c.digest,
+        api_token.c.environment_id,
+        api_token.c.created_by,
+        api_token.c.expires_at,
+        environment.c.team_id,
+    )
+    .join(environment, environment.c.id == api_token.c.environment_id)
+    .where(api_token.c.digest == bindparam("wanted"), api_token.c.revoked_at.is_(None))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    principal: Principal
+    epoch: int
+
+
+class Authenticator:
+    """Remembers up to `capacity` tokens by digest, each for as long as its environment's epoch stands.
+
+    The expiry is looked at in every call.
+    """
+
+    def __init__(
+        self, database: Database, epochs: EpochWatcher, clock: Clock, *, capacity: int = 10_000
+    ) -> None:
+        self._database = database
+        self._epochs = epochs
+        self._clock = clock
+        self._capacity = capacity
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._unknown: OrderedDict[str, float] = OrderedDict()
+
+    async def authenticate(self, token: str) -> Principal | None:
+        """None for a token that is unknown, revoked or expired."""
+        if len(token) > _LONGEST_TOKEN:
+            return None
+        key = digest(token)
+        known = self._known.get(key)
+        if known is not None and known.epoch == self._epochs.current(known.principal.environment_id):
+            return self._unexpired(known.principal)
+        if self._unknown.get(key, 0.0) > self._clock.monotonic():
+            return None
+        return await self._look_up(key)
+
+    async def _look_up(self, key: str) -> Principal | None:
+        before = self._epochs.snapshot()
+        async with self._database.read() as conn:
+            row = (await conn.execute(_BY_DIGEST, {"wanted": key})).one_or_none()
+        if row is None or not hmac.compare_digest(row.digest, key):
+            self._known.pop(key, None)
+            self._remember(self._unknown, key, self._clock.monotonic() + _UNKNOWN_SECONDS)
+            return None
+        principal = Principal(
+            kind="api_token",
+            token_id=row.id,
+            token_name=row.name,
+            environment_id=row.environment_id,
+            team_id=row.team_id,
+            user_id=row.created_by,
+            expires_at=row.expires_at,
+        )
+        self._unknown.pop(key, None)
+        self._remember(self._known, key, _Known(principal, before.get(row.environment_id, 0)))
+        return self._unexpired(principal)
+
+    def _unexpired(self, principal: Principal) -> Principal | None:
+        if principal.expires_at is not None and principal.expires_at <= self._clock.now():
+            return None
+        return principal
+
+    def _remember(self, memory: OrderedDict[str, T], key: str, value: T) -> None:
+        memory[key] = value
+        memory.move_to_end(key)
+        if len(memory) > self._capacity:
+            memory.popitem(last=False)

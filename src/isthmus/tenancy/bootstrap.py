@@ -1,0 +1,56 @@
+"""The first start: a team, its first user, the environment `development`, a token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import exists, select, text
+
+from isthmus.config import Settings
+from isthmus.db import Database
+from isthmus.db.tables import team
+from isthmus.kit.secret import Secret
+from isthmus.tenancy.environments import Environments, Install
+from isthmus.tenancy.teams import create_team
+from isthmus.tenancy.tokens import ApiTokens
+from isthmus.tenancy.users import create_user
+
+__all__ = ["FirstStart", "bootstrap"]
+
+FIRST_ENVIRONMENT: Final = "development"
+_ADVISORY_LOCK = 0x1574_B007
+
+
+@dataclass(frozen=True, slots=True)
+class FirstStart:
+    """What a first start made. `token` can be shown now and never again."""
+
+    team_id: str
+    user_id: str
+    environment_id: str
+    token: Secret[str]
+
+
+async def bootstrap(
+    database: Database, settings: Settings, *, install: Install | None = None
+) -> FirstStart | None:
+    """None where a team exists. Of several processes that start at once, one makes everything."""
+    query = select(exists().where(team.c.id.is_not(None)))
+    async with database.read() as conn:
+        if (await conn.execute(query)).scalar_one():
+            return None
+    async with database.write() as conn:
+        if not database.is_sqlite:
+            await conn.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
+        if (await conn.execute(query)).scalar_one():
+            return None
+        team_id = await create_team(conn, "My team")
+        user_id = await create_user(
+            conn, team_id, name="Administrator", email="admin@localhost", is_staff=True, role=["admin"]
+        )
+        environment = await Environments(conn, team_id).create(FIRST_ENVIRONMENT, install=install)
+        _, token = await ApiTokens(conn, environment["id"]).create(
+            "first start", created_by=user_id, token=settings.bootstrap_token
+        )
+    return FirstStart(team_id, user_id, environment["id"], token)

@@ -1,0 +1,94 @@
+"""Environments of a team (`api.md` §3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.db import now_of, raise_epoch
+from isthmus.db.listing import ListQuery, Page, fetch_page
+from isthmus.db.tables import environment
+from isthmus.errors import BadRequest, Conflict, NotFound, failure
+from isthmus.kit.ids import new_id
+
+__all__ = ["Environments", "Install"]
+
+Install = Callable[[AsyncConnection, str], Awaitable[None]]
+"""Fills a new environment (its id) with what every environment has, in the transaction that creates it."""
+
+
+class Environments:
+    """The environments of one team; with `only`, no other than that one exists."""
+
+    def __init__(self, conn: AsyncConnection, team_id: str, *, only: str | None = None) -> None:
+        self._conn = conn
+        self._team_id = team_id
+        self._only = only
+
+    async def list(self, query: ListQuery) -> Page:
+        fields = {each.key: each for each in environment.c if each.key != "settings"}
+        return await fetch_page(self._conn, self._visible(), fields, query)
+
+    async def get(self, id: str, /) -> Mapping[str, Any]:
+        """Raises NotFound."""
+        row = (
+            (await self._conn.execute(self._visible().where(environment.c.id == id))).mappings().one_or_none()
+        )
+        if row is None:
+            raise NotFound(f"no environment {id} that this token can see")
+        return dict(row)
+
+    async def create(self, name: str, *, install: Install | None = None) -> Mapping[str, Any]:
+        """Raises BadRequest for an empty name, Conflict for one the team has already."""
+        name = await self._free_name(name)
+        identity, now = new_id(), now_of(self._conn)
+        await self._conn.execute(
+            insert(environment).values(
+                id=identity, created_at=now, updated_at=now, team_id=self._team_id, name=name, settings={}
+            )
+        )
+        if install is not None:
+            await install(self._conn, identity)
+        await raise_epoch(self._conn, identity)
+        return await self.get(identity)
+
+    async def update(self, id: str, /, changes: Mapping[str, Any]) -> Mapping[str, Any]:
+        """`changes`: `name`, and `settings` laid over the stored ones (a null removes). Raises NotFound,
+        BadRequest, Conflict."""
+        row = await self.get(id)
+        values: dict[str, Any] = {}
+        if "name" in changes and changes["name"] != row["name"]:
+            values["name"] = await self._free_name(changes["name"])
+        if "settings" in changes:
+            merged = {**row["settings"], **(changes["settings"] or {})}
+            values["settings"] = {key: value for key, value in merged.items() if value is not None}
+        if values:
+            values["updated_at"] = now_of(self._conn)
+            await self._conn.execute(update(environment).where(environment.c.id == id).values(values))
+            await raise_epoch(self._conn, id)
+        return await self.get(id)
+
+    async def delete(self, id: str, /) -> str:
+        """With all it holds: accounts, installs, tokens. Raises NotFound."""
+        await self.get(id)
+        await self._conn.execute(delete(environment).where(environment.c.id == id))
+        await raise_epoch(self._conn, id)
+        return id
+
+    def _visible(self) -> Any:
+        statement = select(environment).where(environment.c.team_id == self._team_id)
+        return statement if self._only is None else statement.where(environment.c.id == self._only)
+
+    async def _free_name(self, name: object) -> str:
+        if not isinstance(name, str) or not name.strip():
+            raise BadRequest(
+                "an environment needs a name.", failures=[failure("name", "must be a text", "required")]
+            )
+        name = name.strip()
+        taken = exists().where(environment.c.team_id == self._team_id, environment.c.name == name)
+        if (await self._conn.execute(select(taken))).scalar_one():
+            raise Conflict(f"the team has an environment named {name} already; choose another name.")
+        return name

@@ -1,0 +1,143 @@
+"""`Authenticator`: who a token stands for, and how soon a change counts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event, select
+from tests.fakes.clock import VirtualClock
+from tests.unit.tenancy.conftest import Tenancy
+
+from isthmus.config import Settings
+from isthmus.db import Database, EpochWatcher, open_database
+from isthmus.db.tables import api_token
+from isthmus.kit.secret import Secret
+from isthmus.tenancy import Administration, ApiTokens, Authenticator, Environments
+
+
+@pytest.fixture
+def authenticator(database: Database, epochs: EpochWatcher, clock: VirtualClock) -> Authenticator:
+    return Authenticator(database, epochs, clock)
+
+
+@pytest.fixture
+async def other_process(settings: Settings) -> AsyncIterator[Administration]:
+    """Local administration beside the server: a database of its own on the same data."""
+    opened = await open_database(settings)
+    yield Administration(opened)
+    await opened.close()
+
+
+async def test_a_token_stands_for_its_environment_and_team(
+    authenticator: Authenticator, tenancy: Tenancy
+) -> None:
+    principal = await authenticator.authenticate(tenancy.token)
+    assert principal is not None
+    assert (principal.kind, principal.environment_id, principal.team_id, principal.user_id) == (
+        "api_token",
+        tenancy.development,
+        tenancy.team_id,
+        tenancy.user_id,
+    )
+
+
+@pytest.mark.parametrize("token", ["", "isth_", "isth_" + "A" * 43, "x" * 5000, "' OR 1=1 --", "é"])
+async def test_an_unknown_token_stands_for_nobody(
+    authenticator: Authenticator, tenancy: Tenancy, token: str
+) -> None:
+    assert await authenticator.authenticate(token) is None
+
+
+async def test_a_known_token_costs_no_query(
+    authenticator: Authenticator, tenancy: Tenancy, database: Database
+) -> None:
+    first = await authenticator.authenticate(tenancy.token)
+    statements: list[str] = []
+    engine = database._engines.reader.sync_engine
+    event.listen(engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
+    assert await authenticator.authenticate(tenancy.token) == first
+    assert statements == []
+
+
+async def test_a_token_revoked_in_this_process_is_refused_at_once(
+    authenticator: Authenticator, tenancy: Tenancy, database: Database
+) -> None:
+    principal = await authenticator.authenticate(tenancy.token)
+    assert principal is not None
+    async with database.write() as conn:
+        await ApiTokens(conn, tenancy.development).revoke(principal.token_id)
+    assert await authenticator.authenticate(tenancy.token) is None
+
+
+async def test_a_token_revoked_by_another_process_is_refused_after_one_look(
+    authenticator: Authenticator, tenancy: Tenancy, other_process: Administration, epochs: EpochWatcher
+) -> None:
+    principal = await authenticator.authenticate(tenancy.token)
+    assert principal is not None
+    await other_process.revoke_token(principal.token_id)
+    await epochs.look()
+    assert await authenticator.authenticate(tenancy.token) is None
+
+
+async def test_a_token_made_by_another_process_works_at_its_first_call(
+    authenticator: Authenticator, tenancy: Tenancy, other_process: Administration
+) -> None:
+    issued = await other_process.create_token("production", "ci")
+    token = issued.token.reveal()
+    principal = await authenticator.authenticate(token)
+    assert principal is not None
+    assert principal.environment_id == tenancy.production
+
+
+async def test_an_unknown_token_is_looked_for_again_within_a_second(
+    authenticator: Authenticator, tenancy: Tenancy, database: Database, clock: VirtualClock
+) -> None:
+    token = "isth_" + "k" * 43
+    assert await authenticator.authenticate(token) is None
+    async with database.write() as conn:
+        await ApiTokens(conn, tenancy.development).create("late", token=Secret(token))
+    await clock.advance(1.0)
+    assert await authenticator.authenticate(token) is not None
+
+
+async def test_an_expired_token_is_refused_even_from_memory(
+    authenticator: Authenticator, tenancy: Tenancy, database: Database, clock: VirtualClock
+) -> None:
+    issued = await Administration(database).create_token(
+        "development", "short", expires_at=clock.now() + timedelta(seconds=30)
+    )
+    token = issued.token.reveal()
+    assert await authenticator.authenticate(token) is not None
+    await clock.advance(29.9)
+    assert await authenticator.authenticate(token) is not None
+    await clock.advance(0.1)
+    assert await authenticator.authenticate(token) is None
+
+
+async def test_tokens_of_a_deleted_environment_are_refused(
+    authenticator: Authenticator, tenancy: Tenancy, database: Database
+) -> None:
+    assert await authenticator.authenticate(tenancy.token) is not None
+    async with database.write() as conn:
+        await Environments(conn, tenancy.team_id).delete(tenancy.development)
+    assert await authenticator.authenticate(tenancy.token) is None
+
+
+async def test_memory_is_bounded(
+    database: Database, epochs: EpochWatcher, clock: VirtualClock, tenancy: Tenancy
+) -> None:
+    authenticator = Authenticator(database, epochs, clock, capacity=3)
+    for number in range(10):
+        await authenticator.authenticate(f"isth_{number}")
+    assert len(authenticator._unknown) == 3
+    assert await authenticator.authenticate(tenancy.token) is not None
+
+
+async def test_the_database_holds_no_token(tenancy: Tenancy, database: Database) -> None:
+    async with database.read() as conn:
+        row = (await conn.execute(select(api_token))).mappings().one()
+    assert tenancy.token not in str(dict(row))
+    assert tenancy.token.startswith(row["prefix"])
+    assert len(row["prefix"]) <= 9
