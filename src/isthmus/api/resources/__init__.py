@@ -1,1 +1,31 @@
 """The platform's routes, one file a resource."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter
+
+from isthmus.api.resources import (
+    environment_integrations,
+    environment_unified_models,
+    health,
+    integrated_accounts,
+    integrations,
+    model_mappings,
+    tenancy,
+    unified_models,
+)
+
+__all__ = ["ROUTERS"]
+
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    *tenancy.routers,
+    integrations.router,
+    environment_integrations.router,
+    unified_models.router,
+    environment_unified_models.router,
+    model_mappings.router,
+    integrated_accounts.router,
+    health.router,
+)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,9 +13,7 @@ from isthmus.api.resources.shapes import Body, DeletedOut, ListOut, Row
 from isthmus.db.listing import ListQuery, Page
 from isthmus.tenancy import Principal
 
-__all__ = ["Reads", "add_reads", "add_writes"]
-
-R = TypeVar("R")
+__all__ = ["Reads", "Writes", "add_reads", "add_writes"]
 
 
 class Reads(Protocol):
@@ -24,6 +22,16 @@ class Reads(Protocol):
     async def list(self, query: ListQuery) -> Page: ...
 
     async def get(self, id: str, /) -> Mapping[str, Any]: ...
+
+
+class Writes(Protocol):
+    """`values` and `changes` hold only the keys the client sent. `delete` gives the deleted row's id."""
+
+    async def create(self, values: Mapping[str, Any]) -> Mapping[str, Any]: ...
+
+    async def update(self, id: str, /, changes: Mapping[str, Any]) -> Mapping[str, Any]: ...
+
+    async def delete(self, id: str, /) -> str: ...
 
 
 def add_reads(
@@ -47,32 +55,30 @@ def add_reads(
 def add_writes(
     router: APIRouter,
     noun: str,
-    repository: Callable[[AsyncConnection, Principal], R],
+    repository: Callable[[AsyncConnection, Principal], Writes],
     out: type[Row],
     *,
-    create: tuple[type[Body], Callable[[R, dict[str, Any]], Awaitable[Mapping[str, Any]]]],
-    update: tuple[type[Body], Callable[[R, str, dict[str, Any]], Awaitable[Mapping[str, Any]]]],
-    delete: Callable[[R, str], Awaitable[str]],
+    create: type[Body],
+    update: type[Body],
     about: Mapping[str, str] | None = None,
 ) -> None:
-    """`POST`, `PATCH /{id}`, `DELETE /{id}`: each body's model with what the repository does with the keys
-    the client sent. `about`: descriptions by `create`, `update`, `delete`."""
+    """`POST`, `PATCH /{id}`, `DELETE /{id}`. `about`: descriptions by `create`, `update`, `delete`."""
     about = about or {}
 
     async def create_row(parts: Parts, principal: ApiPrincipal, body: Body) -> Any:
         async with parts.database.write() as conn:
-            return parts.row(await create[1](repository(conn, principal), body.sent()))
+            return parts.row(await repository(conn, principal).create(body.sent()))
 
     async def update_row(parts: Parts, principal: ApiPrincipal, id: str, body: Body) -> Any:
         async with parts.database.write() as conn:
-            return parts.row(await update[1](repository(conn, principal), id, body.sent()))
+            return parts.row(await repository(conn, principal).update(id, body.sent()))
 
     async def delete_row(parts: Parts, principal: ApiPrincipal, id: str) -> Any:
         async with parts.database.write() as conn:
-            return DeletedOut(id=await delete(repository(conn, principal), id))
+            return DeletedOut(id=await repository(conn, principal).delete(id))
 
-    create_row.__annotations__["body"] = create[0]
-    update_row.__annotations__["body"] = update[0]
+    create_row.__annotations__["body"] = create
+    update_row.__annotations__["body"] = update
     for path, endpoint, verb, model, key in (
         ("", create_row, "POST", out, "create"),
         ("/{id}", update_row, "PATCH", out, "update"),

@@ -1,0 +1,150 @@
+"""`/environment`, `/team`, `/user`, `/api-token`, `/me` (`api.md` §3.1-3.3, §3.10, A17)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from isthmus.api.dependencies import ApiPrincipal, Parts
+from isthmus.api.resources.crud import add_reads
+from isthmus.api.resources.shapes import Body, Row
+from isthmus.errors import Forbidden, NotFound
+from isthmus.tenancy import ApiTokens, Environments, Teams, Users
+
+__all__ = ["routers"]
+
+environments = APIRouter(prefix="/environment", tags=["environments"])
+teams = APIRouter(prefix="/team", tags=["teams"])
+users = APIRouter(prefix="/user", tags=["users"])
+tokens = APIRouter(prefix="/api-token", tags=["API tokens"])
+me = APIRouter(tags=["me"])
+routers = (environments, teams, users, tokens, me)
+
+
+class EnvironmentOut(Row):
+    name: str
+    team_id: str
+    settings: dict[str, Any] = Field(description="The environment's own settings.")
+
+
+class EnvironmentPatch(Body):
+    name: str | None = None
+    settings: dict[str, Any] | None = Field(None, description="Merged by key; null removes one.")
+
+
+class TeamOut(Row):
+    name: str
+    domain: str | None
+    logo: str | None
+
+
+class TeamPatch(Body):
+    name: str | None = None
+    logo: str | None = None
+
+
+class UserOut(Row):
+    name: str
+    email: str
+    is_active: bool
+    is_staff: bool
+    last_login_at: str | None
+    role: list[str]
+    team: list[str]
+    environment: list[str]
+
+
+class TokenOut(Row):
+    name: str
+    environment_id: str
+    created_by: str | None
+    expires_at: str | None
+
+
+class TokenFacts(BaseModel):
+    id: str
+    name: str
+    expires_at: str | None
+
+
+class MeOut(BaseModel):
+    user: UserOut | None
+    team: TeamOut
+    environment: EnvironmentOut
+    api_token: TokenFacts | None
+
+
+add_reads(
+    environments,
+    "environment",
+    lambda conn, principal: Environments(conn, principal.team_id, only=principal.environment_id),
+    EnvironmentOut,
+)
+add_reads(teams, "team", lambda conn, principal: Teams(conn, principal.team_id), TeamOut)
+add_reads(users, "user", lambda conn, principal: Users(conn, principal.team_id), UserOut)
+add_reads(tokens, "api_token", lambda conn, principal: ApiTokens(conn, principal.environment_id), TokenOut)
+
+
+@environments.patch("/{id}")
+async def update_environment(
+    parts: Parts, principal: ApiPrincipal, id: str, body: EnvironmentPatch
+) -> EnvironmentOut:
+    async with parts.database.write() as conn:
+        own = Environments(conn, principal.team_id, only=principal.environment_id)
+        return EnvironmentOut(**parts.row(await own.update(id, body.sent())))
+
+
+@teams.patch("/{id}")
+async def update_team(parts: Parts, principal: ApiPrincipal, id: str, body: TeamPatch) -> TeamOut:
+    async with parts.database.write() as conn:
+        return TeamOut(**parts.row(await Teams(conn, principal.team_id).update(id, body.sent())))
+
+
+@environments.post("", status_code=403, response_model=None)
+async def create_environment(principal: ApiPrincipal) -> None:
+    """Not with an API token: `isthmus environments create` makes one."""
+    raise Forbidden(
+        "an API token belongs to one environment and cannot create another. "
+        "Use `isthmus environments create`."
+    )
+
+
+@environments.delete("/{id}", status_code=403, response_model=None)
+async def delete_environment(principal: ApiPrincipal, id: str) -> None:
+    """Not with an API token."""
+    raise Forbidden("an API token cannot delete an environment.")
+
+
+@tokens.post("", status_code=403, response_model=None)
+async def create_token(principal: ApiPrincipal) -> None:
+    """Not with an API token: `isthmus tokens create` makes one."""
+    raise Forbidden("an API token cannot create another. Use `isthmus tokens create --environment <name>`.")
+
+
+@tokens.delete("/{id}", status_code=403, response_model=None)
+async def delete_token(principal: ApiPrincipal, id: str) -> None:
+    """Not with an API token: `isthmus tokens revoke` does it."""
+    raise Forbidden("an API token cannot revoke one. Use `isthmus tokens revoke <id>`.")
+
+
+@me.get("/me")
+async def who_am_i(parts: Parts, principal: ApiPrincipal) -> MeOut:
+    """Whose token this is, and what it opens."""
+    async with parts.database.read() as conn:
+        team = parts.row(await Teams(conn, principal.team_id).get(principal.team_id))
+        environment = parts.row(await Environments(conn, principal.team_id).get(principal.environment_id))
+        user = None
+        if principal.user_id is not None:
+            try:
+                user = UserOut(**parts.row(await Users(conn, principal.team_id).get(principal.user_id)))
+            except NotFound:
+                user = None
+    token = parts.row({"expires_at": principal.expires_at})
+    return MeOut(
+        user=user,
+        team=TeamOut(**team),
+        environment=EnvironmentOut(**environment),
+        api_token=TokenFacts(id=principal.token_id, name=principal.token_name, **token),
+    )
