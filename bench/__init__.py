@@ -1,0 +1,1 @@
+"""Measurements, each a program that runs beside its peer and prints both (`make bench`)."""

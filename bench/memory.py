@@ -1,0 +1,62 @@
+"""Memory of `isthmus serve` after a thousand unified calls, beside the pass-through peer after as many."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+from bench.figures import at_most, finish
+from bench.load import nginx, python_server
+from bench.subject import PAGE, serving
+
+CALLS = 1000
+BOUND_MIB = 150.0
+
+
+def _resident(pid: int) -> float:
+    """MiB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+    return int(line.split()[1]) / 1024
+
+
+def _call(url: str, headers: Mapping[str, str]) -> None:
+    for _ in range(CALLS):
+        with urllib.request.urlopen(urllib.request.Request(url, headers=dict(headers)), timeout=30) as answer:
+            answer.read()
+
+
+def _listener(url: str) -> int:
+    """The process that listens on the URL's port."""
+    port = int(url.rsplit(":", 1)[1])
+    rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    inode = next(row[9] for row in rows if row[1].endswith(f":{port:04X}") and row[3] == "0A")
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if str(link.readlink()) == f"socket:[{inode}]":
+                return int(link.parts[2])
+        except OSError:
+            continue
+    raise LookupError(url)
+
+
+def main() -> None:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        nginx(Path(folder) / "nginx", PAGE) as upstream,
+        python_server("bench.passthrough:app", {**os.environ, "UPSTREAM": upstream}) as peer,
+        serving(Path(folder) / "isthmus", upstream) as (product, account, headers),
+    ):
+        before = _resident(product.pid)
+        _call(f"{product.url}/unified/crm/contacts?integrated_account_id={account}", headers)
+        _call(f"{peer}/contacts", {})
+        ours, theirs = _resident(product.pid), _resident(_listener(peer))
+    print(f"ours {before:.0f} MiB before the calls; the pass-through after as many: {theirs:.0f} MiB")
+    finish([at_most(f"memory after {CALLS} unified calls", ours, "MiB", BOUND_MIB, "bound", 1.0)])
+
+
+if __name__ == "__main__":
+    main()
