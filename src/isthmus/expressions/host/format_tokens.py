@@ -1,0 +1,47 @@
+"""How a pattern of a date-time or duration is cut into tokens and literal text (`functions.md` §5.2)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+__all__ = ["MACROS", "split_pattern"]
+
+_CLOCKS: Final = {"t": "h:mm a", "tt": "h:mm:ss a", "ttt": "h:mm:ss a ZZZZ", "tttt": "h:mm:ss a ZZZZZ"}
+_CLOCKS_24: Final = {"T": "HH:mm", "TT": "HH:mm:ss", "TTT": "HH:mm:ss ZZZZ", "TTTT": "HH:mm:ss ZZZZZ"}
+_DATES: Final = {"D": "M/d/yyyy", "DD": "MMM d, yyyy", "DDD": "MMMM d, yyyy", "DDDD": "EEEE, MMMM d, yyyy"}
+_BOTH: Final = {
+    "f": "M/d/yyyy, h:mm a",
+    "ff": "MMM d, yyyy, h:mm a",
+    "fff": "MMMM d, yyyy 'at' h:mm a ZZZZ",
+    "ffff": "EEEE, MMMM d, yyyy 'at' h:mm a ZZZZZ",
+    "F": "M/d/yyyy, h:mm:ss a",
+    "FF": "MMM d, yyyy, h:mm:ss a",
+    "FFF": "MMMM d, yyyy 'at' h:mm:ss a ZZZZ",
+    "FFFF": "EEEE, MMMM d, yyyy 'at' h:mm:ss a ZZZZZ",
+}
+
+MACROS: Final = _CLOCKS | _CLOCKS_24 | _DATES | _BOTH
+"""The locale's shapes (en-US) as patterns of their own."""
+
+
+@lru_cache(maxsize=1024)
+def split_pattern(pattern: str) -> tuple[tuple[bool, str], ...]:
+    """`(is literal, text)` pairs: runs of one character are tokens, text in single quotes is literal."""
+    parts: list[tuple[bool, str]] = []
+    quoted = False
+    run = ""
+    for character in pattern:
+        if character == "'":
+            if run:
+                parts.append((quoted or run.isspace(), run))
+            run, quoted = "", not quoted
+        elif quoted or (run and character == run[-1]):
+            run += character
+        else:
+            if run:
+                parts.append((run.isspace(), run))
+            run = character
+    if run:
+        parts.append((quoted or run.isspace(), run))
+    return tuple(parts)

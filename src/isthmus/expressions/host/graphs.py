@@ -1,0 +1,117 @@
+"""Dependency graphs (`functions.md` §6.5): dependencies come before what depends on them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Final
+
+from isthmus.expressions.failures import failed, over_limit
+from isthmus.expressions.hosting import Host, host_type
+from isthmus.expressions.javascript import text, truthy
+
+__all__ = ["GRAPH", "NODES", "Graph"]
+
+NODES: Final = 100_000
+
+
+class Graph(Host):
+    """Nodes by id with their data, in the order of insertion, and the edges node → dependency.
+
+    Ids keep their type: 1 and "1" are two nodes. Walks are iterative; ids are kept as `(type, id)` keys.
+    """
+
+    __slots__ = ("_dependants", "_dependencies", "_nodes")
+
+    def __init__(
+        self, nodes: Iterable[tuple[object, object]], edges: Iterable[tuple[object, object]]
+    ) -> None:
+        self._nodes: dict[Hashable, tuple[object, object]] = {}
+        for identity, data in nodes:
+            self._nodes.setdefault(_key(identity), (identity, data))
+        if len(self._nodes) > NODES:
+            raise over_limit("dependencyGraph", "nodes", NODES)
+        self._dependencies: dict[Hashable, list[Hashable]] = {key: [] for key in self._nodes}
+        self._dependants: dict[Hashable, list[Hashable]] = {key: [] for key in self._nodes}
+        for source, target in dict.fromkeys((_key(a), _key(b)) for a, b in edges):
+            self._dependencies[source].append(target)
+            self._dependants[target].append(source)
+
+    def has(self, identity: object) -> bool:
+        return _key(identity) in self._nodes
+
+    def data(self, identity: object) -> object:
+        return self._nodes[self._known(identity)][1]
+
+    def order(self, leaves_only: object) -> list[object]:
+        """All ids, dependencies first; only those without dependencies for `leaves_only`."""
+        keys = list(self._nodes)
+        starts = [key for key in keys if not self._dependants[key]]
+        seen: dict[Hashable, None] = {}
+        for start in starts:
+            self._walk(start, self._dependencies, seen)
+        if len(seen) < len(keys):
+            for key in keys:
+                self._walk(key, self._dependencies, seen)
+        only = truthy(leaves_only)
+        return [self._nodes[key][0] for key in seen if not only or not self._dependencies[key]]
+
+    def reach(self, identity: object, leaves_only: object, *, backwards: bool) -> list[object]:
+        """What a node needs (or, `backwards`, what needs it), directly or not, without itself."""
+        edges = self._dependants if backwards else self._dependencies
+        start = self._known(identity)
+        seen: dict[Hashable, None] = {}
+        self._walk(start, edges, seen)
+        del seen[start]
+        only = truthy(leaves_only)
+        return [self._nodes[key][0] for key in seen if not only or not edges[key]]
+
+    def _walk(
+        self, start: Hashable, edges: Mapping[Hashable, list[Hashable]], done: dict[Hashable, None]
+    ) -> None:
+        """Depth-first, children before their node, into `done`; raises for a cycle."""
+        if start in done:
+            return
+        path: list[Hashable] = [start]
+        open_nodes = {start}
+        pending = [iter(edges[start])]
+        while path:
+            following = next(pending[-1], None)
+            if following is None:
+                pending.pop()
+                finished = path.pop()
+                open_nodes.discard(finished)
+                done[finished] = None
+            elif following in open_nodes:
+                names = [text(self._nodes[key][0]) for key in [*path, following]]
+                raise failed("dependencyGraph", f"Dependency Cycle Found: {' -> '.join(names)}")
+            elif following not in done:
+                path.append(following)
+                open_nodes.add(following)
+                pending.append(iter(edges[following]))
+
+    def _known(self, identity: object) -> Hashable:
+        key = _key(identity)
+        if key not in self._nodes:
+            raise failed("dependencyGraph", f"Node does not exist: {text(identity)}")
+        return key
+
+
+def _key(identity: object) -> Hashable:
+    """Ids are the same by JavaScript's map equality: numbers by value, lists and objects by identity."""
+    if isinstance(identity, bool) or not isinstance(identity, (int, float, str)):
+        return (type(identity), id(identity))
+    return ("number", float(identity)) if not isinstance(identity, str) else ("text", identity)
+
+
+GRAPH: Final = host_type(
+    Graph,
+    {},
+    {
+        "overallOrder": Graph.order,
+        "dependenciesOf": lambda graph, node, leaves: graph.reach(node, leaves, backwards=False),
+        "dependantsOf": lambda graph, node, leaves: graph.reach(node, leaves, backwards=True),
+        "hasNode": Graph.has,
+        "getNodeData": Graph.data,
+        "clone": lambda graph: graph,
+    },
+)

@@ -1,0 +1,103 @@
+"""URLs as the WHATWG standard parses them (`functions.md` §6.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import ada_url
+
+from isthmus.expressions.failures import failed
+from isthmus.expressions.hosting import Host, host_type
+
+__all__ = ["SEARCH_PARAMS", "URL", "SearchParams", "Url"]
+
+_PARTS: Final = (
+    "href",
+    "origin",
+    "protocol",
+    "username",
+    "password",
+    "host",
+    "hostname",
+    "port",
+    "pathname",
+    "hash",
+    "search",
+)
+
+
+class SearchParams(Host):
+    """The parsed query of a URL; names may repeat."""
+
+    __slots__ = ("_parsed",)
+
+    def __init__(self, query: str) -> None:
+        self._parsed = ada_url.URLSearchParams(query)
+
+    def text(self) -> str:
+        return str(self._parsed)
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        return list(self._parsed.items())
+
+    def get(self, name: object) -> str | None:
+        return next((value for key, value in self.pairs if key == name), None)
+
+    def get_all(self, name: object) -> list[str]:
+        return [value for key, value in self.pairs if key == name]
+
+
+class Url(Host):
+    """An absolute URL. Raises `ExpressionError` with the message `Invalid URL` for anything else."""
+
+    __slots__ = ("_parsed",)
+
+    def __init__(self, given: str) -> None:
+        try:
+            self._parsed = ada_url.URL(given)
+        except ValueError:
+            raise failed("parseUrl", "Invalid URL") from None
+
+    def json(self) -> object:
+        return self.text()
+
+    def text(self) -> str:
+        return self.part("href")
+
+    def part(self, name: str) -> str:
+        return str(getattr(self._parsed, name))
+
+    @property
+    def search_params(self) -> SearchParams:
+        return SearchParams(self.part("search"))
+
+
+def _reader(name: str) -> Callable[[Url], str]:
+    return lambda url: url.part(name)
+
+
+URL: Final = host_type(
+    Url,
+    {
+        **{name: _reader(name) for name in _PARTS},
+        "searchParams": lambda url: url.search_params,
+    },
+    {"toString": Url.text, "toJSON": Url.text},
+    leave=Url.text,
+)
+
+SEARCH_PARAMS: Final = host_type(
+    SearchParams,
+    {"size": lambda params: len(params.pairs)},
+    {
+        "get": SearchParams.get,
+        "has": lambda params, name: any(key == name for key, _ in params.pairs),
+        "getAll": SearchParams.get_all,
+        "keys": lambda params: [key for key, _ in params.pairs],
+        "values": lambda params: [value for _, value in params.pairs],
+        "entries": lambda params: [[key, value] for key, value in params.pairs],
+        "toString": SearchParams.text,
+    },
+)

@@ -1,0 +1,62 @@
+"""What all host values have in common, and how their members are declared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from isthmus.expressions.library import Function, HostType
+
+__all__ = ["Host", "host_type", "iso_utc"]
+
+
+class Host:
+    """An immutable value that is not JSON: expressions see only the members registered for its class."""
+
+    __slots__ = ()
+
+    def json(self) -> object:
+        """The value in a JSON document (`functions.md` §6); `{}` for what has no JSON form."""
+        return {}
+
+    def text(self) -> str:
+        """The value as text inside a function."""
+        return "[object Object]"
+
+    def primitive(self) -> object:
+        """The value as a number where it has one, else as text."""
+        return self.text()
+
+
+def iso_utc(moment: datetime) -> str:
+    """ISO text with milliseconds and `Z`, as a JavaScript Date has it."""
+    moment = moment.astimezone(UTC)
+    return f"{moment.year:04d}-{moment:%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def host_type(
+    python_type: type,
+    properties: Mapping[str, Callable[[Any], object]],
+    methods: Mapping[str, Callable[..., Any]],
+    *,
+    leave: Callable[[Any], object] | None = None,
+    to_json: Callable[[Any], object] | None = None,
+    awaited: frozenset[str] = frozenset(),
+    evaluated: frozenset[str] = frozenset(),
+) -> HostType:
+    """Members of one class, for a library.
+
+    `awaited` names the methods that are coroutine functions, `evaluated` those that take the evaluation
+    first. `to_json` defaults to the value's own `json()`.
+    """
+    return HostType(
+        python_type,
+        properties=dict(properties),
+        methods={
+            name: Function(name, call, is_async=name in awaited, wants_evaluation=name in evaluated)
+            for name, call in methods.items()
+        },
+        leave=leave,
+        to_json=to_json if to_json is not None else lambda value: value.json(),
+    )
