@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -75,6 +76,7 @@ def nginx(folder: Path, body: str) -> Iterator[str]:
     config = folder / "nginx.conf"
     config.write_text(
         f"""
+        {"user root;" if os.geteuid() == 0 else ""}
         daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
         events {{ worker_connections 1024; }}
         http {{
