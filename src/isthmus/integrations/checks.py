@@ -100,6 +100,6 @@ def own_environment_only(query: ListQuery, environment_id: str) -> None:
             foreign = [value for value in each.values if value != environment_id]
             if foreign:
                 raise Forbidden(
-                    f"environment {foreign[0]} is not this token's. Leave environment_id out: a token sees its "
-                    "own environment only."
+                    f"environment {foreign[0]} is not this token's. Leave environment_id out: a token sees "
+                    "its own environment only."
                 )

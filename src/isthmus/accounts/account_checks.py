@@ -1,0 +1,178 @@
+"""What is checked before an account is written: its fields, its credentials, its overrides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.accounts.context import secret_field_names
+from isthmus.accounts.fields import submitted
+from isthmus.db.database import keys_of
+from isthmus.db.tables import environment_integration, integration
+from isthmus.definitions.credentials import Credential, credential_format
+from isthmus.definitions.integration import IntegrationConfig
+from isthmus.definitions.layers import merge_integration
+from isthmus.definitions.load import load_integration
+from isthmus.definitions.secrets import join_secrets
+from isthmus.errors import BadRequest, NotFound, failure
+from isthmus.integrations.checks import Failures
+from isthmus.integrations.environment_integrations import OVERRIDE_SECRETS
+from isthmus.integrations.integrations import INTEGRATION_SECRETS
+from isthmus.integrations.validation import check_mapping_override, check_override
+
+__all__ = [
+    "REGIONS",
+    "SANDBOX",
+    "STATUSES",
+    "ConnectedDefinition",
+    "check_fields",
+    "check_mapping_overrides",
+    "checked_context",
+    "method_of",
+]
+
+REGIONS: Final = ("wnam", "enam", "apac", "eu")
+STATUSES: Final = ("connecting", "active", "post_install_error", "validation_error", "needs_reauth")
+SANDBOX: Final = "sandbox"
+_OAUTH: Final = "oauth"
+_REQUIRED: Final = ("tenant_id", "environment_integration_id", "authentication_method", "context")
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectedDefinition:
+    """The integration an account is connected to, as its install makes it; `merged` is plain JSON."""
+
+    install_id: str
+    name: str
+    merged: Mapping[str, Any]
+    credentials: Mapping[str, Credential]
+    secret_fields: frozenset[str]
+
+    @classmethod
+    async def read(cls, conn: AsyncConnection, environment_id: str, install_id: str) -> ConnectedDefinition:
+        """Raises NotFound for an install of another environment, or none."""
+        statement = (
+            select(
+                environment_integration.c.id,
+                environment_integration.c.override,
+                environment_integration.c.override_secrets,
+                integration.c.id.label("integration_id"),
+                integration.c.name,
+                integration.c.config,
+                integration.c.secrets,
+            )
+            .join(integration, integration.c.id == environment_integration.c.integration_id)
+            .where(
+                environment_integration.c.id == install_id,
+                environment_integration.c.environment_id == environment_id,
+            )
+        )
+        row = (await conn.execute(statement)).one_or_none()
+        if row is None:
+            raise NotFound(
+                f"no environment integration {install_id} in this environment. GET /environment-integration "
+                "lists what is installed."
+            )
+        keys = keys_of(conn)
+        base = join_secrets(row.config, INTEGRATION_SECRETS.open(keys, row.integration_id, row.secrets) or {})
+        over = join_secrets(row.override, OVERRIDE_SECRETS.open(keys, row.id, row.override_secrets) or {})
+        merged = merge_integration(base, over)
+        # The forms are all that is needed of it here; the rest is not parsed.
+        definition: IntegrationConfig = load_integration({"credentials": merged.get("credentials")})
+        return cls(row.id, row.name, merged, definition.credentials, secret_field_names(definition))
+
+    def check_override(self, override: Mapping[str, Any]) -> None:
+        check_override(self.name, self.merged, override, field="integration_override")
+
+    def credential_keys(self, method: str) -> frozenset[str]:
+        """Top-level keys of the context that are credentials of this format."""
+        credential = self.credentials.get(credential_format(method))
+        if credential is None:
+            return frozenset({_OAUTH})
+        names = frozenset(field.name for field in credential.config.fields)
+        return names if credential.format == "api_key" else names | {_OAUTH}
+
+
+def check_fields(values: Mapping[str, Any], *, creating: bool) -> None:
+    failures = Failures()
+    for name in _REQUIRED if creating else ():
+        if values.get(name) is None:
+            failures.add(name, "is required", "required")
+    for name in ("tenant_id", "authentication_method", "environment_integration_id"):
+        if values.get(name) is not None or (name in values and not creating):
+            failures.text(name, values[name])
+    if values.get("context") is not None or ("context" in values and not creating):
+        failures.object("context", values["context"])
+    for name in ("unified_model_override", "integration_override"):
+        if values.get(name) is not None:
+            failures.object(name, values[name])
+    if values.get("region") is not None and creating:
+        failures.one_of("region", values["region"], REGIONS)
+    if "status" in values and not creating:
+        failures.one_of("status", values["status"], STATUSES)
+    failures.throw("the integrated account is not valid")
+
+
+def method_of(credentials: Mapping[str, Credential], sent: str) -> str:
+    """The credential format that is meant; `basic` is another name of `api_key`."""
+    name = credential_format(sent)
+    if name in credentials:
+        return name
+    offered = ", ".join(credentials) or "none"
+    raise BadRequest(
+        f"authentication_method {sent} is not offered by this integration. It offers: {offered}.",
+        failures=[failure("authentication_method", f"must be one of {offered}", "unknown_method")],
+    )
+
+
+def checked_context(
+    credentials: Mapping[str, Credential], method: str, context: Mapping[str, Any], *, complete: bool
+) -> dict[str, Any]:
+    """The context as it is stored. `complete`: every required field has to be there, and for OAuth formats
+    the token, since this server does not fetch one by itself yet."""
+    credential = credentials.get(method)
+    if credential is None:  # a sandbox account has no form
+        return dict(context)
+    failures = Failures()
+    result = submitted(credential.config.fields, context, failures.add, complete=complete)
+    if complete and credential.format != "api_key":
+        token: Any = result
+        for name in (_OAUTH, "token", "access_token"):
+            token = token.get(name) if isinstance(token, Mapping) else None
+        if not isinstance(token, str) or not token:
+            failures.add(
+                "context.oauth.token.access_token",
+                f"is required: connect with {method} elsewhere and import its token",
+                "required",
+            )
+    failures.throw(f"the credentials do not fit {method}")
+    return result
+
+
+def check_mapping_overrides(override: Any) -> None:
+    """`{model: {resource: {method: partial mapping}}}`; a null anywhere counts as absent (A12)."""
+    for model, resources in _entries(override, "unified_model_override"):
+        for resource, methods in _entries(resources, f"unified_model_override.{model}"):
+            for method, config in _entries(methods, f"unified_model_override.{model}.{resource}"):
+                field = f"unified_model_override.{model}.{resource}.{method}"
+                if config is None:
+                    continue
+                if not isinstance(config, Mapping):
+                    raise _no_object(field)
+                check_mapping_override(config, source=f"{model}/{resource}.{method}", field=field)
+
+
+def _entries(value: Any, field: str) -> list[tuple[str, Any]]:
+    if value is None:
+        return []
+    if not isinstance(value, Mapping):
+        raise _no_object(field)
+    return list(value.items())
+
+
+def _no_object(field: str) -> BadRequest:
+    return BadRequest(f"{field} must be an object.", failures=[failure(field, "must be an object", "type")])

@@ -1,0 +1,278 @@
+"""Integrated accounts: who is connected, with which credentials (`api.md` §3.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Text, cast, delete, insert, null, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.accounts.account_checks import (
+    REGIONS,
+    ConnectedDefinition,
+    check_fields,
+    check_mapping_overrides,
+    checked_context,
+    method_of,
+)
+from isthmus.accounts.context import patched_context, split_context
+from isthmus.accounts.sealed import CONTEXT_SECRETS, OVERRIDE_SECRETS, stored_context
+from isthmus.accounts.views import account_rows, account_view
+from isthmus.db.database import keys_of, now_of
+from isthmus.db.epochs import raise_epoch
+from isthmus.db.listing import ListQuery, Page, fetch_page
+from isthmus.db.tables import integrated_account, integration
+from isthmus.definitions.secrets import replace_config, split_secrets
+from isthmus.errors import BadRequest, NotFound, failure
+from isthmus.integrations.checks import Failures, own_environment_only, sent_only
+from isthmus.integrations.scope import Scope
+from isthmus.integrations.views import Row
+from isthmus.kit.ids import new_id
+
+__all__ = ["Accounts"]
+
+_WRITABLE: Final = frozenset(
+    {
+        "tenant_id",
+        "status",
+        "context",
+        "authentication_method",
+        "unified_model_override",
+        "integration_override",
+    }
+)
+_FIXED: Final = ("region", "is_sandbox")
+_MOST_AT_ONCE: Final = 500
+_FIELDS: Final[Mapping[str, ColumnElement[Any]]] = {
+    **{
+        name: integrated_account.c[name]
+        for name in (
+            "id",
+            "tenant_id",
+            "environment_id",
+            "environment_integration_id",
+            "status",
+            "authentication_method",
+            "region",
+            "is_sandbox",
+            "created_at",
+            "updated_at",
+        )
+    },
+    "integration.name": integration.c.name,
+    "integration.category": integration.c.category,
+    "integration.id": integration.c.id,
+    "features.super_query": cast(null(), Text),
+}
+
+
+class Accounts:
+    """The accounts of one environment. Each write raises the environment's epoch."""
+
+    def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
+        self._conn = conn
+        self._environment_id = scope.environment_id
+
+    async def list(self, query: ListQuery) -> Page:
+        own_environment_only(query, self._environment_id)
+        page = await fetch_page(self._conn, account_rows(self._environment_id), _FIELDS, query)
+        return Page([account_view(row) for row in page.rows], page.after)
+
+    async def get(self, id: str) -> Row:
+        """Raises NotFound; the account of another environment is none of this one."""
+        statement = account_rows(self._environment_id).where(integrated_account.c.id == id)
+        row = (await self._conn.execute(statement)).mappings().one_or_none()
+        if row is None:
+            raise _unknown(id)
+        return account_view(row)
+
+    async def create(self, values: Mapping[str, Any]) -> Row:
+        """Connects with credentials that the caller has already; the account is active at once.
+
+        `values`: `tenant_id`, `environment_integration_id`, `authentication_method`, `context`, and if
+        wanted `region`, `unified_model_override`, `integration_override`. Raises NotFound for the install,
+        BadRequest with every field that its credential format refuses.
+        """
+        check_fields(values, creating=True)
+        definition = await ConnectedDefinition.read(
+            self._conn, self._environment_id, values["environment_integration_id"]
+        )
+        method = method_of(definition.credentials, values["authentication_method"])
+        context = patched_context({}, values["context"])
+        context = checked_context(definition.credentials, method, context, complete=True)
+        plain, secrets = split_context(context, definition.secret_fields)
+        override, override_secrets = split_secrets(values.get("integration_override") or {})
+        if override or override_secrets:
+            definition.check_override(values["integration_override"])
+        check_mapping_overrides(values.get("unified_model_override"))
+        identity, now = new_id(), now_of(self._conn)
+        await self._conn.execute(
+            insert(integrated_account).values(
+                id=identity,
+                environment_id=self._environment_id,
+                environment_integration_id=definition.install_id,
+                tenant_id=values["tenant_id"],
+                status="active",
+                authentication_method=method,
+                region=values.get("region") or REGIONS[0],
+                is_sandbox=False,
+                context=plain,
+                context_secrets=self._seal(CONTEXT_SECRETS, identity, secrets),
+                unified_model_override=values.get("unified_model_override") or None,
+                integration_override=override or None,
+                integration_override_secrets=self._seal(OVERRIDE_SECRETS, identity, override_secrets),
+                revision=1,
+                created_at=now,
+                updated_at=now,
+            )
+        )
+        return await self._written(identity)
+
+    async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
+        """`context` is merged by top-level keys, secrets that it leaves out survive; overrides are replaced
+        whole. Raises BadRequest for a field that is fixed after creation."""
+        row = await self._locked(id)
+        _refuse_fixed(row, changes)
+        sent_only(changes, _WRITABLE, {})
+        check_fields(changes, creating=False)
+        definition = await ConnectedDefinition.read(
+            self._conn, self._environment_id, row["environment_integration_id"]
+        )
+        values: dict[str, Any] = {
+            name: changes[name]
+            for name in ("tenant_id", "status", "unified_model_override")
+            if name in changes
+        }
+        check_mapping_overrides(changes.get("unified_model_override"))
+        if values.get("status") == "active":
+            values["last_error"] = None
+        if "authentication_method" in changes or "context" in changes:
+            values |= self._recontexted(row, definition, changes)
+        if "integration_override" in changes:
+            values |= self._reoverridden(row, definition, changes["integration_override"] or {})
+        return await self._update(row, values)
+
+    async def update_credentials(self, id: str, values: Mapping[str, Any]) -> Row:
+        """New values for the credential fields, and nothing else; a refused account is active again."""
+        context = values.get("context")
+        if not isinstance(context, Mapping) or not context:
+            raise BadRequest(
+                "context must hold the credential fields to replace.",
+                failures=[failure("context", "must be an object that is not empty", "required")],
+            )
+        row = await self._locked(id)
+        definition = await ConnectedDefinition.read(
+            self._conn, self._environment_id, row["environment_integration_id"]
+        )
+        allowed = definition.credential_keys(row["authentication_method"])
+        foreign = [
+            failure(f"context.{key}", f"must be one of {', '.join(sorted(allowed))}", "not_a_credential")
+            for key in context
+            if key not in allowed
+        ]
+        if foreign:
+            raise BadRequest(
+                f"{foreign[0]['path']} is no credential of {row['authentication_method']}. Change it with "
+                "PATCH /integrated-account/{id}.",
+                failures=foreign,
+            )
+        changed = self._recontexted(row, definition, {"context": context})
+        return await self._update(row, {**changed, "status": "active", "last_error": None})
+
+    async def delete(self, id: str) -> str:
+        row = await self._locked(id)
+        await self._conn.execute(delete(integrated_account).where(integrated_account.c.id == row["id"]))
+        await raise_epoch(self._conn, self._environment_id)
+        return str(row["id"])
+
+    async def delete_many(self, values: Mapping[str, Any]) -> None:
+        """`values`: `ids` (at most 500) or `tenant_id`; ids of no account here are passed over."""
+        ids, tenant_id = values.get("ids"), values.get("tenant_id")
+        if bool(ids) == bool(tenant_id) or (ids and len(ids) > _MOST_AT_ONCE):
+            raise BadRequest(
+                f"send ids (1 to {_MOST_AT_ONCE}), or tenant_id for every account of one tenant.",
+                failures=[failure("ids", f"must hold 1 to {_MOST_AT_ONCE} account ids", "bad_selection")],
+            )
+        chosen = integrated_account.c.id.in_(ids) if ids else integrated_account.c.tenant_id == tenant_id
+        await self._conn.execute(
+            delete(integrated_account).where(
+                integrated_account.c.environment_id == self._environment_id, chosen
+            )
+        )
+        await raise_epoch(self._conn, self._environment_id)
+
+    def _recontexted(
+        self, row: Mapping[str, Any], definition: ConnectedDefinition, changes: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The columns that a new context or another credential format changes."""
+        method = row["authentication_method"]
+        switched = changes.get("authentication_method", method) != method
+        if switched:
+            method = method_of(definition.credentials, changes["authentication_method"])
+        patch = changes.get("context") or {}
+        whole = stored_context(keys_of(self._conn), row)
+        if switched:
+            merged = patched_context(whole, patch, definition.secret_fields)
+            merged = checked_context(definition.credentials, method, merged, complete=True)
+        else:
+            sent = checked_context(definition.credentials, method, patch, complete=False)
+            merged = patched_context(whole, sent, definition.secret_fields)
+        plain, secrets = split_context(merged, definition.secret_fields)
+        return {
+            "authentication_method": method,
+            "context": plain,
+            "context_secrets": self._seal(CONTEXT_SECRETS, row["id"], secrets),
+        }
+
+    def _reoverridden(
+        self, row: Mapping[str, Any], definition: ConnectedDefinition, sent: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        stored = OVERRIDE_SECRETS.open(keys_of(self._conn), row["id"], row["integration_override_secrets"])
+        whole = replace_config(row["integration_override"] or {}, stored or {}, sent)
+        definition.check_override(whole)
+        plain, secrets = split_secrets(whole)
+        return {
+            "integration_override": plain or None,
+            "integration_override_secrets": self._seal(OVERRIDE_SECRETS, row["id"], secrets),
+        }
+
+    async def _locked(self, id: str) -> Mapping[str, Any]:
+        statement = (
+            select(integrated_account)
+            .where(integrated_account.c.id == id, integrated_account.c.environment_id == self._environment_id)
+            .with_for_update()
+        )
+        row = (await self._conn.execute(statement)).mappings().one_or_none()
+        if row is None:
+            raise _unknown(id)
+        return dict(row)
+
+    async def _update(self, row: Mapping[str, Any], values: Mapping[str, Any]) -> Row:
+        await self._conn.execute(
+            update(integrated_account)
+            .where(integrated_account.c.id == row["id"])
+            .values(**values, revision=integrated_account.c.revision + 1, updated_at=now_of(self._conn))
+        )
+        return await self._written(row["id"])
+
+    async def _written(self, identity: str) -> Row:
+        await raise_epoch(self._conn, self._environment_id)
+        return await self.get(identity)
+
+    def _seal(self, column: Any, identity: str, secrets: Mapping[str, Any]) -> Any:
+        return column.seal(keys_of(self._conn), identity, dict(secrets) or None)
+
+
+def _unknown(id: str) -> NotFound:
+    return NotFound(
+        f"no integrated account {id} in this environment. GET /integrated-account lists its accounts."
+    )
+
+
+def _refuse_fixed(row: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
+    failures = Failures()
+    for name in _FIXED:
+        if name in changes and changes[name] != row[name]:
+            failures.add(name, f"is fixed after creation (it is {row[name]!r})", "read_only")
+    failures.throw("the account cannot be changed so")

@@ -1,0 +1,79 @@
+"""Integrated accounts as they go over the wire (`api.md` §3.9); times stay datetimes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sqlalchemy import Select, select
+
+from isthmus.accounts.context import object_store_fields, shown_context
+from isthmus.db.tables import environment_integration, integrated_account, integration
+from isthmus.integrations.views import Row, embedded_integration, environment_integration_view
+
+__all__ = ["account_rows", "account_view"]
+
+_HIDDEN: Final = frozenset({"context_secrets", "integration_override_secrets", "closed_until", "revision"})
+_COPIED: Final = (
+    "id",
+    "tenant_id",
+    "environment_integration_id",
+    "environment_id",
+    "status",
+    "authentication_method",
+    "region",
+    "is_sandbox",
+)
+_STATES: Final = (
+    "unified_model_override",
+    "integration_override",
+    "truto_static_gate_id",
+    "last_error",
+    "last_forbidden_error",
+    "last_action_run_result",
+)
+_INSTALL: Final = "install__"
+
+
+def account_rows(environment_id: str) -> Select[Any]:
+    """The accounts of one environment, each with its install and integration, without anything sealed."""
+    return (
+        select(
+            *(column for column in integrated_account.c if column.key not in _HIDDEN),
+            *(
+                column.label(f"{_INSTALL}{column.key}")
+                for column in environment_integration.c
+                if column.key != "override_secrets"
+            ),
+            integration.c.name.label("integration_name"),
+            integration.c.category.label("integration_category"),
+            integration.c.config.label("integration_config"),
+        )
+        .join(
+            environment_integration,
+            environment_integration.c.id == integrated_account.c.environment_integration_id,
+        )
+        .join(integration, integration.c.id == environment_integration.c.integration_id)
+        .where(integrated_account.c.environment_id == environment_id)
+    )
+
+
+def account_view(row: Mapping[str, Any]) -> Row:
+    """`row`: one of `account_rows`."""
+    install = {key[len(_INSTALL) :]: value for key, value in row.items() if key.startswith(_INSTALL)}
+    return {
+        **{name: row[name] for name in _COPIED},
+        "context": shown_context(row["context"], install["override"]),
+        "object_store_context_fields": object_store_fields(row["context"]),
+        **{name: row[name] for name in _STATES},
+        "features": {"super_query": None},
+        "integration": embedded_integration(
+            install["integration_id"],
+            row["integration_name"],
+            row["integration_category"],
+            row["integration_config"],
+        ),
+        "environment_integration": environment_integration_view(install),
+        "created_at": row["created_at"],
+        "updated_at": row["updated_at"],
+    }
