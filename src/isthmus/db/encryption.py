@@ -63,6 +63,16 @@ class KeyRing:
         self._take(texts)
 
     @property
+    def file(self) -> Path | None:
+        """The key file; None where the keys come from the setting."""
+        return self._file
+
+    @property
+    def primary(self) -> str:
+        """The key that seals new values."""
+        return self._texts[self.primary_id]
+
+    @property
     def primary_id(self) -> str:
         """The id of the key that seals new values."""
         self._notice_changed_file()
