@@ -1,0 +1,1 @@
+"""The rooms together: the running product, its database and the fakes."""
