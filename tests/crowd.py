@@ -63,8 +63,8 @@ def visits(desk: str) -> list[dict[str, Any]]:
 async def walk_through_a_crowd(
     products: Sequence[Product], account: str, *, path: str, size: int, callers: int = 8
 ) -> Crowd:
-    """Walks the list at `path` on the first product, heeding `Retry-After`, while `callers` who do not spread
-    over all products and ask for one record after the other until the walker is through."""
+    """Walks the list at `path` on the first product, heeding `Retry-After`. Until it is through, `callers`
+    who do not heed it, spread over all products, ask for one record after the other."""
     crowd = Crowd()
     headers = {"Authorization": f"Bearer {products[0].token}"}
     async with aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(120)) as session:
