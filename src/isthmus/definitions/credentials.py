@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 
-from pydantic import Field, JsonValue, Tag, field_validator
+from pydantic import Field, JsonValue, Tag, field_validator, model_validator
 
 from isthmus.definitions.fields import (
     Entries,
@@ -92,6 +92,12 @@ class CredentialField(Part):
         description="The choices of a `single_select` field; the submitted value must be one of them.",
     )
 
+    @model_validator(mode="after")
+    def _has_options(self) -> CredentialField:
+        if self.type == "single_select" and not self.options:
+            raise ValueError("is a single_select and needs `options`")
+        return self
+
 
 class ClientConfig(Part):
     """An OAuth app (§1.3.3). An environment's override replaces it for an app of the customer's own."""
@@ -162,6 +168,15 @@ class _FormConfig(Part):
     permissions_text: str | None = Field(
         default=None, description="Note about the rights the credentials need."
     )
+
+    @field_validator("fields")
+    @classmethod
+    def _named_once(cls, value: tuple[CredentialField, ...]) -> tuple[CredentialField, ...]:
+        names = [item.name for item in value]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"has more than one field named {', '.join(twice)}")
+        return value
 
 
 class ApiKeyConfig(_FormConfig):

@@ -11,9 +11,9 @@ catalog/unified/<model>/model.yaml                         ModelFile
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, TypeVar
 
-from pydantic import Field, JsonValue, TypeAdapter
+from pydantic import Field, JsonValue, TypeAdapter, field_validator
 
 from isthmus.definitions.fields import JsonObject, Part
 from isthmus.definitions.integration import IntegrationConfig
@@ -49,6 +49,9 @@ DocumentationType: TypeAlias = Literal[
     "note",
     "end_user_guide",
 ]
+
+
+Cell = TypeVar("Cell", bound="MappingCell")
 
 
 class DocumentationRow(Part):
@@ -93,12 +96,25 @@ class MappingCell(Part):
     config: MappingConfig = Field(description="The mapping (§3.3).")
 
 
+def _once(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
+    names = [f"{cell.resource_name}.{cell.method_name}" for cell in cells]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"has more than one cell for {', '.join(twice)}")
+    return cells
+
+
 class MappingFile(Part):
     """`mappings/<model>.yaml` beside an `integration.yaml`: the cells of one model."""
 
     unified_model: str = Field(min_length=1, description="Name of the model; that of the file.")
     integration: str = Field(min_length=1, description="Name of the integration; that of the directory.")
     cells: tuple[MappingCell, ...] = Field(description="Its mappings, each pair of names once.")
+
+    @field_validator("cells")
+    @classmethod
+    def _each_once(cls, value: tuple[MappingCell, ...]) -> tuple[MappingCell, ...]:
+        return _once(value)
 
 
 class ProxyMatch(Part):
@@ -139,6 +155,11 @@ class MappingsExport(Part):
     cells: tuple[ExportedCell, ...] = Field(description="The mappings.")
     build_summary: JsonObject | None = Field(default=None, description="What a generator reports.")
     refinements: JsonValue = Field(default=None, description="What a generator changed.")
+
+    @field_validator("cells")
+    @classmethod
+    def _each_once(cls, value: tuple[ExportedCell, ...]) -> tuple[ExportedCell, ...]:
+        return _once(value)
 
 
 class ModelFile(UnifiedModelDefinition):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field, JsonValue, field_validator
+from pydantic_core import PydanticCustomError
 
 from isthmus.definitions.actions import Action
 from isthmus.definitions.authorization import Authorization, default_authorization
@@ -79,6 +80,10 @@ class IntegrationConfig(Part):
     @field_validator("credentials", mode="before")
     @classmethod
     def _map_form(cls, value: Any) -> Any:
+        if isinstance(value, list):
+            raise PydanticCustomError(
+                "credentials_shape", "must be one credential object or a map of them by format, not an array"
+            )
         return {} if value is None else normalise_credentials(value)
 
     @field_validator("credentials")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
@@ -24,7 +25,25 @@ __all__ = [
 
 M = TypeVar("M", bound=BaseModel)
 
+_SUBJECT: Final = re.compile(r"^\w+ should")
 _SHOWN_FAILURES: Final = 3
+_MESSAGES: Final = {
+    "missing": "is required",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "list_type": "must be an array",
+    "tuple_type": "must be an array",
+    "string_type": "must be a string",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "too_short": "must not be empty",
+    "string_too_short": "must not be empty",
+}
 
 
 class DefinitionInvalid(BadRequest):
@@ -70,14 +89,21 @@ def failures_of(error: ValidationError, data: object, *, prefix: str = "") -> li
         path = _author_path(item, data)
         dotted = ".".join(part for part in (prefix, path) if part)
         found.append(failure(dotted, _message(item), item["type"]))
-    return found
+    return [item for item in found if not _follows_from_another(item, found)]
+
+
+def _follows_from_another(item: dict[str, str], found: list[dict[str, str]]) -> bool:
+    """An array counts as empty when its items are invalid; those say more."""
+    return item["code"] == "too_short" and any(
+        other["path"].startswith(f"{item['path']}.") for other in found
+    )
 
 
 def _message(item: ErrorDetails) -> str:
-    if item["type"] == "missing":
-        return "is required"
-    message = item["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return message[:1].lower() + message[1:]
+    kind = item["type"]
+    if kind in _MESSAGES:
+        return _MESSAGES[kind]
+    return _SUBJECT.sub("must", item["msg"].removeprefix("Value error, "))
 
 
 def _author_path(item: ErrorDetails, data: object) -> str:

@@ -19,6 +19,7 @@ import yaml
 __all__ = ["Document", "Unreadable", "parse", "read"]
 
 _MAX_DEPTH: Final = 200
+_MAX_DIGITS: Final = 4_000
 _MAX_VALUES: Final = 1_000_000  # aliases are copied where they stand, and could multiply without end
 
 
@@ -164,7 +165,7 @@ def _scalar(node: yaml.Node) -> Any:
         return None
     if kind == "bool":
         return text.lower() == "true"
-    if kind == "int":
+    if kind == "int" and len(text) <= _MAX_DIGITS:
         return int(text)
     if kind == "float":
         return float(text)

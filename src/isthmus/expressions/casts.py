@@ -84,8 +84,7 @@ def cast(value: object, name: str, *, whole: bool) -> object:
 
 def _cast_text(text: str, name: str, *, whole: bool) -> object:
     if name == "int":
-        match = _INTEGER.match(text)
-        return int(match[0]) if match else text
+        return _leading_integer(text)
     if name == "num":
         return _leading_number(text)
     if name == "bool":
@@ -95,6 +94,14 @@ def _cast_text(text: str, name: str, *, whole: bool) -> object:
     if name == "null":
         return None if text == "null" or not whole else text
     return text
+
+
+def _leading_integer(text: str) -> object:
+    match = _INTEGER.match(text)
+    try:
+        return int(match[0]) if match else text
+    except ValueError:  # more digits than Python turns into a number
+        return text
 
 
 def _leading_number(text: str) -> object:

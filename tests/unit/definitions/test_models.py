@@ -1,0 +1,442 @@
+"""What definitions parse to, and what is said of those that do not parse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from isthmus.definitions import (
+    DefinitionInvalid,
+    load_integration,
+    load_mapping,
+    load_unified_model,
+)
+from isthmus.definitions.authorization import BearerAuthorization, HeaderAuthorization
+from isthmus.definitions.credentials import (
+    ApiKeyCredential,
+    OAuth2Credential,
+    credential_format,
+)
+from isthmus.definitions.files import EXCHANGES, IntegrationFile, MappingFile, MappingsExport, ModelFile
+from isthmus.definitions.mapping import ResourceChoice
+from isthmus.definitions.object_mapping import ObjectMapping
+from isthmus.definitions.paths import BodyPath
+from isthmus.expressions import UNDEFINED, Expression
+from isthmus.expressions.placeholders import Template
+
+DESK: dict[str, Any] = {
+    "label": "Brightfold Desk",
+    "base_url": "https://{{region?:eu}}.brightfold.example/api/v2",
+    "headers": {"Accept": "application/json", "X-Old": None},
+    "credentials": {
+        "format": "api_key",
+        "config": {"fields": [{"name": "api_key", "label": "Key", "type": "password", "required": True}]},
+    },
+    "authorization": {
+        "format": "header",
+        "config": {"header_name": "X-Desk-Key", "header_value": "{{credentials.api_key}}"},
+    },
+    "pagination": {"format": "cursor", "config": {"cursor_path": "paging.after", "limit_param": "size"}},
+    "error_expression": "status = 404 ? 'gone'",
+    "resources": {
+        "tickets": {
+            "list": {"path": "/tickets", "response_path": "items"},
+            "get": {"path": "/tickets/{{id}}", "pagination": None},
+            "create": {"path": "/tickets", "method": "POST", "body": {"t": "{{body.t}}"}},
+            "hidden": None,
+        }
+    },
+}
+
+
+def failures(load: Any, data: object) -> dict[str, str]:
+    with pytest.raises(DefinitionInvalid) as caught:
+        load(data)
+    return {item["path"]: item["message"] for item in caught.value.failures}
+
+
+def with_method(**fields: object) -> dict[str, Any]:
+    return {"resources": {"r": {"m": {"path": "/", **fields}}}}
+
+
+class TestIntegration:
+    def test_expressions_and_templates_are_compiled(self) -> None:
+        config = load_integration(DESK)
+        assert isinstance(config.base_url, Template)
+        assert isinstance(config.error_expression, Expression)
+        method = config.method("tickets", "list")
+        assert method is not None
+        assert method.response_path is not None
+        assert method.response_path.evaluate({"items": [1, 2]}) == [1, 2]
+        assert method.method == "get"
+        assert method.timeout_seconds == 60
+
+    def test_verbs_are_stored_in_lower_case(self) -> None:
+        method = load_integration(DESK).method("tickets", "create")
+        assert method is not None
+        assert method.method == "post"
+
+    def test_a_null_header_is_kept_as_a_removal(self) -> None:
+        assert load_integration(DESK).headers["X-Old"] is None
+
+    def test_names_are_exact_and_hidden_methods_are_none(self) -> None:
+        config = load_integration(DESK)
+        assert config.method("tickets", "hidden") is None
+        assert config.method("Tickets", "list") is None
+        assert config.method("nope", "list") is None
+        assert load_integration({"resources": {"r": None}}).method("r", "list") is None
+
+    def test_pagination_is_inherited_unless_the_method_names_it(self) -> None:
+        config = load_integration(DESK)
+        listing, single = config.method("tickets", "list"), config.method("tickets", "get")
+        assert listing is not None
+        assert single is not None
+        assert config.pagination_of(listing) is config.pagination
+        assert config.pagination_of(single) is None
+
+    def test_authorization_is_the_methods_then_the_integrations_then_the_default(self) -> None:
+        config = load_integration({**with_method(), "authorization": {"format": "bearer"}})
+        method = config.method("r", "m")
+        assert method is not None
+        assert config.authorization_of(method, "api_key") is config.authorization
+        open_to_all = load_integration(with_method(no_auth=True))
+        free = open_to_all.method("r", "m")
+        assert free is not None
+        assert open_to_all.authorization_of(free, "api_key") is None
+        bare = load_integration(with_method())
+        plain = bare.method("r", "m")
+        assert plain is not None
+        assert isinstance(bare.authorization_of(plain, "oauth2"), BearerAuthorization)
+        default = bare.authorization_of(plain, "api_key")
+        assert isinstance(default, HeaderAuthorization)
+        assert default.config.header_value is not None
+        assert default.config.header_value.render({"credentials": {"api_key": "k"}}) == "Bearer k"
+
+    def test_a_bearer_block_needs_no_config(self) -> None:
+        for block in ({"format": "bearer"}, {"format": "bearer", "config": None}):
+            config = load_integration({"authorization": block})
+            assert isinstance(config.authorization, BearerAuthorization)
+            assert config.authorization.config.token is None
+
+    @pytest.mark.parametrize(
+        "headers",
+        ["{ 'x': context.y }", {"x": "{{y}}", "n": 1, "gone": None}],
+        ids=["expression", "templates"],
+    )
+    def test_method_headers_are_templates_or_one_expression(self, headers: object) -> None:
+        method = load_integration(with_method(headers=headers)).method("r", "m")
+        assert method is not None
+        assert isinstance(method.headers, Expression if isinstance(headers, str) else dict)
+
+    def test_a_body_is_a_template_or_an_expression_and_one_placeholder_is_a_template(self) -> None:
+        for body, kind in (
+            ({"a": 1}, Template),
+            ("{ 'a': body.b }", Expression),
+            ("{{body.file:any}}", Template),
+            ([1], Template),
+        ):
+            method = load_integration(with_method(body=body)).method("r", "m")
+            assert method is not None
+            assert isinstance(method.body, kind)
+
+    def test_an_empty_expression_counts_as_absent(self) -> None:
+        assert load_integration({"error_expression": " "}).error_expression is None
+
+    def test_unknown_keys_are_kept(self) -> None:
+        config = load_integration({"shade": "blue"})
+        assert config.model_extra == {"shade": "blue"}
+
+    def test_definitions_are_frozen(self) -> None:
+        config = load_integration(DESK)
+        with pytest.raises(ValidationError):
+            config.label = "x"  # type: ignore[misc]  # that it is refused is the point
+
+    def test_what_was_written_comes_back_out(self) -> None:
+        written = load_integration(DESK).model_dump(by_alias=True, exclude_unset=True, mode="json")
+        assert written["base_url"] == DESK["base_url"]
+        assert written["resources"]["tickets"]["list"] == DESK["resources"]["tickets"]["list"]
+        assert written["pagination"] == DESK["pagination"]
+
+    def test_variables_reveal_secrets_and_nothing_prints_them(self) -> None:
+        config = load_integration(
+            {"environment_variables": {"a": 1}, "secret_environment_variables": {"b": "hush"}}
+        )
+        assert config.variables() == {"a": 1, "b": "hush"}
+        assert "hush" not in repr(config)
+
+    def test_no_secret_is_printed(self) -> None:
+        config = load_integration(
+            {
+                "credentials": {
+                    "oauth2": {
+                        "config": {
+                            "client": {"id": "i", "secret": "hush"},
+                            "auth": {"tokenHost": "https://a.example"},
+                        }
+                    }
+                },
+                "authorization": {"format": "basic", "config": {"username": "u", "password": "hush"}},
+            }
+        )
+        assert "hush" not in repr(config)
+        assert "hush" not in str(config)
+
+
+class TestCredentials:
+    def test_one_object_is_a_map_of_one(self) -> None:
+        assert isinstance(load_integration(DESK).credentials["api_key"], ApiKeyCredential)
+
+    def test_the_key_supplies_the_format(self) -> None:
+        config = load_integration(
+            {"credentials": {"oauth2": {"config": {"auth": {"tokenHost": "https://a.example"}}}}}
+        )
+        credential = config.credentials["oauth2"]
+        assert isinstance(credential, OAuth2Credential)
+        assert credential.config.auth.token_path.source == "/oauth/token"
+        assert credential.config.pkce is True
+        assert credential.config.options.authorization_method == "header"
+
+    @pytest.mark.parametrize("shape", [{"format": "basic"}, {}], ids=["one", "map"])
+    def test_basic_is_an_alias_of_api_key(self, shape: dict[str, Any]) -> None:
+        block = {**shape, "config": {"fields": [{"name": "username"}]}}
+        config = load_integration({"credentials": block if shape else {"basic": block}})
+        assert list(config.credentials) == ["api_key"]
+        assert credential_format("basic") == "api_key"
+        assert credential_format("oauth2") == "oauth2"
+
+    @pytest.mark.parametrize(
+        ("credentials", "path", "message"),
+        [
+            ([], "credentials", "not an array"),
+            (
+                {"oauth2": {"format": "api_key", "config": {"fields": [{"name": "a"}]}}},
+                "credentials",
+                "oauth2",
+            ),
+            ({"format": "magic", "config": {}}, "credentials", "one of api_key, oauth2"),
+            ({"format": "api_key", "config": {"fields": []}}, "credentials.config.fields", "not be empty"),
+            ({"oauth2": {"config": {"auth": {}}}}, "credentials.oauth2.config.auth.tokenHost", "is required"),
+            (
+                {"api_key": {"config": {"fields": [{"name": "a"}, {"name": "a"}]}}},
+                "credentials.api_key.config.fields",
+                "more than one field named a",
+            ),
+            (
+                {"api_key": {"config": {"fields": [{"name": "a", "type": "single_select"}]}}},
+                "credentials.api_key.config.fields.0",
+                "needs `options`",
+            ),
+            (
+                {"api_key": {"config": {"fields": [{"name": "a", "type": "tick"}]}}},
+                "credentials.api_key.config.fields.0.type",
+                "must be 'text', 'password' or 'single_select'",
+            ),
+        ],
+    )
+    def test_what_is_wrong_is_named(self, credentials: object, path: str, message: str) -> None:
+        found = failures(load_integration, {"credentials": credentials})
+        assert message in found[path], found
+
+
+class TestFailures:
+    @pytest.mark.parametrize(
+        ("config", "path", "message"),
+        [
+            (with_method(method="gett"), "resources.r.m.method", "must be 'get'"),
+            (with_method(path=None), "resources.r.m.path", "must be a string"),
+            ({"resources": {"r": {"m": {}}}}, "resources.r.m.path", "is required"),
+            ({"resources": {"r": {"m": "x"}}}, "resources.r.m", "must be an object"),
+            (with_method(response_path="a.("), "resources.r.m.response_path", "at position 3"),
+            (with_method(response_path=5), "resources.r.m.response_path", "must be a JSONata expression"),
+            (
+                with_method(pagination={"format": "endless"}),
+                "resources.r.m.pagination",
+                "one of page, cursor",
+            ),
+            ({"pagination": {"format": "cursor"}}, "pagination.config", "is required"),
+            (
+                {"pagination": {"format": "cursor", "config": {}}},
+                "pagination.config.cursor_path",
+                "is required",
+            ),
+            ({"authorization": {"format": "cookie"}}, "authorization", "one of bearer, header, basic"),
+            (
+                {"authorization": {"format": "header", "config": {}}},
+                "authorization.config",
+                "needs `header_name`",
+            ),
+            ({"authorization": "bearer"}, "authorization", "must be an object"),
+            ({"rate_limit": {"is_rate_limited": "("}}, "rate_limit.is_rate_limited", "does not compile"),
+            ({"headers": []}, "headers", "must be an object"),
+            ({"webhook": {"payload_transform": "["}}, "webhook.payload_transform", "does not compile"),
+            (
+                {"webhook": {"signature_verification": {"format": "seal", "config": {}}}},
+                "webhook.signature_verification",
+                "one of hmac, basic, jwt, clerk",
+            ),
+            (
+                {"webhook": {"signature_verification": {"format": "hmac", "config": {"secret": "x"}}}},
+                "webhook.signature_verification.config.algorithm",
+                "is required",
+            ),
+            ({"actions": {"a": {"steps": [{"type": "leap"}]}}}, "actions.a.steps.0", "one of request"),
+            (
+                {"actions": {"a": {"steps": [{"type": "request", "config": {"headers": {}}}]}}},
+                "actions.a.steps.0.config.path",
+                "is required",
+            ),
+            (
+                {"actions": {"a": {"steps": [{"type": "transform", "config": "a.("}]}}},
+                "actions.a.steps.0.config",
+                "at position 3",
+            ),
+        ],
+    )
+    def test_each_names_its_path_and_what_would_be_right(
+        self, config: object, path: str, message: str
+    ) -> None:
+        found = failures(load_integration, config)
+        assert message in found[path], found
+
+    def test_all_are_reported_and_the_message_shows_the_first(self) -> None:
+        with pytest.raises(DefinitionInvalid) as caught:
+            load_integration({"headers": 1, "query": 1, "label": 1, "logo": 1, "icon": 1})
+        assert len(caught.value.failures) == 5
+        assert "(and 2 more)" in caught.value.message
+        assert caught.value.details["failures"] == caught.value.failures
+        assert caught.value.status == 400
+
+
+class TestMapping:
+    def test_names_and_choices(self) -> None:
+        mapping = load_mapping(
+            {
+                "resource": {"expression": "'a'", "resources": ["a", "b"]},
+                "method": "list",
+                "response_mapping": "",
+            }
+        )
+        assert isinstance(mapping.resource, ResourceChoice)
+        assert mapping.resource.resources == ("a", "b")
+        assert mapping.method == "list"
+        assert mapping.response_mapping is None
+        assert mapping.response_mapping_method == "array"
+
+    @pytest.mark.parametrize(
+        ("config", "path", "message"),
+        [
+            ({"resource": {"expression": "'a'"}}, "resource.resources", "is required"),
+            ({"method": {"expression": "'a'", "methods": []}}, "method.methods", "not be empty"),
+            ({"resource": 5}, "resource", "must be a resource's name"),
+            ({"query_mapping": "a.("}, "query_mapping", "at position 3"),
+            ({"query_mapping": {"a": {"b": ["1", "x.("]}}}, "query_mapping.a.b.1", "at position 3"),
+            ({"response_mapping_method": "each"}, "response_mapping_method", "must be 'array' or 'item'"),
+            ({"side_load": {"a": {}}}, "side_load.a.resource", "is required"),
+            ({"before": [{"type": "nap"}]}, "before.0", "one of request"),
+        ],
+    )
+    def test_what_is_wrong_is_named(self, config: object, path: str, message: str) -> None:
+        found = failures(load_mapping, config)
+        assert message in found[path], found
+
+    def test_an_object_is_jsonata_at_its_leaves(self) -> None:
+        mapping = load_mapping(
+            {
+                "query_mapping": {
+                    "size": "query.limit",
+                    "kind": {"$literal": "query.limit"},
+                    "nested": {"missing": "query.nope", "all": ["query.limit", "query.nope"]},
+                    "fixed": 3,
+                    "no": None,
+                }
+            }
+        ).query_mapping
+        assert isinstance(mapping, ObjectMapping)
+        assert mapping.evaluate({"query": {"limit": 7}}) == {
+            "size": 7,
+            "kind": "query.limit",
+            "nested": {"all": [7, None]},
+            "fixed": 3,
+            "no": None,
+        }
+        assert mapping.reads_path("query", "limit")
+        assert not mapping.reads_path("body")
+
+    async def test_an_object_evaluates_the_same_asynchronously(self) -> None:
+        mapping = ObjectMapping({"a": "x", "b": ["y", "x"]})
+        scope = {"x": 1}
+        assert await mapping.evaluate_async(scope) == mapping.evaluate(scope) == {"a": 1, "b": [None, 1]}
+
+
+class TestBodyPath:
+    @pytest.mark.parametrize(
+        ("path", "body", "expected"),
+        [
+            ("paging.after", {"paging": {"after": "x"}}, "x"),
+            ("a-b.c_d", {"a-b": {"c_d": 1}}, 1),
+            ("@odata.nextLink", {"@odata.nextLink": "u"}, "u"),
+            ("meta.page.next", {"meta": {"page.next": 2}}, 2),
+            ("rows.0.id", {"rows": [{"id": 3}]}, 3),
+            ("rows.5.id", {"rows": []}, UNDEFINED),
+            ("a.b", {"a": None}, UNDEFINED),
+            ("a.b", None, UNDEFINED),
+            ("a", {"a": None}, None),
+            ("rows[-1].id", {"rows": [{"id": 1}, {"id": 9}]}, 9),
+            ("$count(rows)", {"rows": [1, 2]}, 2),
+        ],
+    )
+    def test_reads_names_or_evaluates(self, path: str, body: object, expected: object) -> None:
+        found = BodyPath(path).read(body)
+        assert found is expected or found == expected
+
+
+class TestFiles:
+    def test_an_integration_file(self) -> None:
+        file = IntegrationFile.model_validate({"name": "brightfold", "config": DESK})
+        assert file.sharing == "ask"
+        with pytest.raises(ValidationError):
+            IntegrationFile.model_validate({"name": "Not A Slug", "config": {}})
+
+    @pytest.mark.parametrize("model", [MappingFile, MappingsExport])
+    def test_a_cell_stands_once(self, model: type[MappingFile] | type[MappingsExport]) -> None:
+        names = {
+            "unified_model": "crm",
+            "integration": "x",
+            "unified_model_name": "crm",
+            "integration_name": "x",
+        }
+        cell = {"resource_name": "contacts", "method_name": "list", "config": {}}
+        assert len(model.model_validate({**names, "cells": [cell]}).cells) == 1
+        with pytest.raises(ValidationError, match=r"contacts\.list"):
+            model.model_validate({**names, "cells": [cell, cell]})
+
+    def test_exchanges_need_a_provenance(self) -> None:
+        exchange = {"response": {"status": 200, "body": []}}
+        assert EXCHANGES.validate_python([{**exchange, "provenance": "documented"}])[0].response.body == []
+        with pytest.raises(ValidationError):
+            EXCHANGES.validate_python([exchange])
+
+    def test_meta_is_no_models_name(self) -> None:
+        assert "reserved" in failures(load_unified_model, {"name": "meta"})["name"]
+
+    def test_a_models_schema_is_read_by_its_wire_name(self) -> None:
+        model = load_unified_model({"name": "crm", "resources": {"c": {"schema": {"type": "object"}}}})
+        assert model.resources["c"].record_schema == {"type": "object"}
+
+    @pytest.mark.filterwarnings("ignore:Default value:UserWarning")
+    @pytest.mark.parametrize("model", [IntegrationFile, MappingFile, MappingsExport, ModelFile])
+    def test_a_json_schema_can_be_made(self, model: Any) -> None:
+        assert model.model_json_schema()["type"] == "object"
+
+
+def test_the_shipped_catalogue_is_valid() -> None:
+    from isthmus.definitions.yaml_source import read
+
+    root = Path(__file__).parents[3] / "catalog"
+    for path in sorted(root.glob("integrations/*/integration.yaml")):
+        IntegrationFile.model_validate(read(path).data)
+    for path in sorted(root.glob("integrations/*/mappings/*.yaml")):
+        MappingFile.model_validate(read(path).data)
