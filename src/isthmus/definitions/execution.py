@@ -32,11 +32,8 @@ __all__ = [
 
 PAGINATION_FORMATS: Final = frozenset({"page", "cursor", "link_header", "offset"})
 BODY_FORMATS: Final = frozenset({"json", "form"})
-RESPONSE_FORMATS: Final = frozenset({"json", "text"})
+RESPONSE_FORMATS: Final = frozenset({"json", "text", "binary"})
 
-_METHOD_FIELDS: Final = {
-    "pagination_path": "pages after the first at a path of their own",
-}
 _MAPPING_FIELDS: Final = {
     "before": "steps before the call",
     "after": "steps after the mapping",
@@ -87,9 +84,6 @@ def _refused(config: IntegrationConfig) -> Iterator[Finding]:
 
 
 def _method(method: MethodDefinition, path: str) -> Iterator[Finding]:
-    for field, what in _METHOD_FIELDS.items():
-        if getattr(method, field):
-            yield _unsupported(f"{path}.{field}", f"{what} are not carried out yet", "resources")
     if method.body_format not in BODY_FORMATS:
         yield _unsupported(
             f"{path}.body_format",

@@ -1,4 +1,4 @@
-"""Is this answer throttling, and for how long (`definitions.md` §1.7). Keeping the wait is a gateway's work."""
+"""Is this answer throttling, and for how long (`definitions.md` §1.7)? Keeping the wait is a gateway's."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from isthmus.definitions.rate_limit import RateLimit
-from isthmus.engine.scopes import evaluate_or_undefined
+from isthmus.engine.scopes import evaluate_or_undefined, truthy
 from isthmus.errors import RemoteError
 from isthmus.expressions import Expression
 from isthmus.http.messages import HttpResponse
@@ -31,9 +31,7 @@ def detect(spec: RateLimit | None, response: HttpResponse, *, now: float) -> flo
     if spec.is_rate_limited is None:
         limited = response.status == 429
     else:
-        limited = bool(
-            _truthy(evaluate_or_undefined("rate_limit.is_rate_limited", spec.is_rate_limited, root))
-        )
+        limited = truthy(evaluate_or_undefined("rate_limit.is_rate_limited", spec.is_rate_limited, root))
     if not limited:
         return None
     after = _number("retry_after_header_expression", spec.retry_after_header_expression, root)
@@ -87,10 +85,3 @@ def _number(name: str, expression: Expression | None, root: Mapping[str, Any]) -
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         return None
     return float(value)
-
-
-def _truthy(value: Any) -> bool:
-    """Truthiness as expressions have it: an empty array or object is false."""
-    if isinstance(value, list):
-        return any(_truthy(item) for item in value)
-    return bool(value)

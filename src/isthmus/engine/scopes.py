@@ -19,6 +19,7 @@ __all__ = [
     "mapped",
     "mapping_failed",
     "template_scope",
+    "truthy",
     "unresolved",
     "without_undefined",
 ]
@@ -46,6 +47,13 @@ def template_scope(context: Mapping[str, Any], *, id: str | None, query: Any, bo
     scope["context"] = context
     scope["environment_variables"] = context.get("environment_variables", UNDEFINED)
     return scope
+
+
+def truthy(value: Any) -> bool:
+    """Truthiness as expressions have it: an array is true where one of its items is; undefined is false."""
+    if isinstance(value, list):
+        return any(truthy(item) for item in value)
+    return bool(value)
 
 
 def without_undefined(scope: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,8 +89,8 @@ def evaluate_or_undefined(field: str, expression: Expression, root: Any) -> Any:
 def mapping_failed(field: str, error: ExpressionError) -> MappingFailed:
     where = "" if error.position is None else f" at position {error.position}"
     return MappingFailed(
-        f"The expression of {field} failed{where} ({error.code}). Try it on a recorded answer of the provider, "
-        f"and correct {field}.",
+        f"The expression of {field} failed{where} ({error.code}). Try it on a recorded answer of the "
+        f"provider, and correct {field}.",
         field=field,
         position=error.position,
         code=error.code,
@@ -94,8 +102,8 @@ def unresolved(field: str, error: PlaceholderError) -> BadRequest:
     if isinstance(error, UnresolvedPlaceholder):
         text = "{{" + error.name + "}}"
         return BadRequest(
-            f"{text} in {field} has no value, so the call was not sent. Send it with the call, or put it into "
-            "the account's context.",
+            f"{text} in {field} has no value, so the call was not sent. Send it with the call, or put it "
+            "into the account's context.",
             failures=[failure(field, f"{text} has no value", "unresolved_placeholder")],
         )
     return BadRequest(

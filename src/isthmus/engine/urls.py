@@ -47,8 +47,8 @@ class BaseUrl:
                 raise unresolved(self.field, error) from error
         if not _BASE.match(text) or _climbs(text):
             raise BadRequest(
-                f"{self.field} does not give a plain http(s) address with this account's context. A value in its "
-                "host may not hold @, /, \\ or blanks.",
+                f"{self.field} does not give a plain http(s) address with this account's context. A value in "
+                "its host may not hold @, /, \\ or blanks.",
                 failures=[failure(self.field, "must be http(s)://host[:port][/path]", "bad_base_url")],
             )
         return text.rstrip("/")
@@ -62,7 +62,8 @@ class BaseUrl:
         if _FORBIDDEN_IN_HOST.search(text) or not text:
             name = ".".join(path)
             raise BadRequest(
-                f"{name} stands in the host of {self.field} and may not be empty or hold @, /, \\, ?, # or blanks.",
+                f"{name} stands in the host of {self.field} and may not be empty or hold any of "
+                "@ / \\ ? # or blanks.",
                 failures=[failure(name, "must be a plain part of a host name", "bad_base_url")],
             )
         return text

@@ -43,7 +43,7 @@ def _bearer_token(spec: BearerAuthorization, scope: Mapping[str, Any], context: 
     found = nested or context.get("access_token") or context.get("token") or context.get("api_key")
     if not found:
         raise BadRequest(
-            "The account has no token to send, so the call was not sent. Put one into the account's context, as "
+            "The account has no token, so the call was not sent. Put one into the account's context, as "
             "oauth.token.access_token, access_token, token or api_key.",
             failures=[
                 failure("context.access_token", "is needed for bearer authorization", "missing_credential")
@@ -55,12 +55,16 @@ def _bearer_token(spec: BearerAuthorization, scope: Mapping[str, Any], context: 
 def _basic_pair(spec: BasicAuthorization, scope: Mapping[str, Any]) -> str:
     try:
         name, password = (
-            scalar_text(template.render_or_empty(scope) or "")
+            _text_or_empty(template.render_or_empty(scope))
             for template in (spec.config.username, spec.config.password)
         )
     except PlaceholderError as error:
         raise unresolved(_FIELD, error) from error
     return base64.b64encode(f"{name}:{password}".encode()).decode()
+
+
+def _text_or_empty(value: Any) -> str:
+    return "" if value is None or value is UNDEFINED else scalar_text(value)
 
 
 def _headers(

@@ -1,0 +1,123 @@
+"""One request and its answer, read; the only place that sends (`definitions.md` §4.2, 12 to 17)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from isthmus.definitions.paths import BodyPath
+from isthmus.engine.failures import find_failure, rate_limited
+from isthmus.engine.pagination import Answer, Cursors, Step
+from isthmus.engine.plans import MethodPlan
+from isthmus.engine.ports import Upstream
+from isthmus.engine.rate_limits import detect
+from isthmus.engine.requests import Inputs, build
+from isthmus.engine.responses import error_body, parse, record_count
+from isthmus.engine.results import StreamResult
+from isthmus.engine.scopes import mapping_failed
+from isthmus.expressions import UNDEFINED, ExpressionError
+from isthmus.http.messages import HttpResponse, HttpStream
+from isthmus.kit.clock import Clock
+
+__all__ = ["MAX_EMPTY_PAGES", "Exchange", "Page", "exchange", "filled_page"]
+
+MAX_EMPTY_PAGES: Final = 20
+
+_STREAM_HEADERS: Final = ("content-type", "content-disposition", "content-length", "content-language", "etag")
+_NO_CURSORS: Final = Cursors()
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A success. `body`: the whole parsed body. `data`: what `response_path` finds in it, UNDEFINED for
+    nothing. `stream`: not None where the answer is to be handed on as it arrives; then `body` is None."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+    data: Any
+    cursors: Cursors = _NO_CURSORS
+    stream: HttpStream | None = None
+
+    def streamed(self, stream: HttpStream) -> StreamResult:
+        kept = {name: self.headers[name] for name in _STREAM_HEADERS if name in self.headers}
+        return StreamResult(self.status, kept, stream)
+
+
+async def exchange(
+    upstream: Upstream, plan: MethodPlan, inputs: Inputs, cursor: str | None, clock: Clock
+) -> Exchange:
+    """Sends one request of a method. Raises RemoteFailure for an error of the third party, besides what
+    `build` and `Upstream.send` raise."""
+    outgoing, step = build(plan, inputs, upstream.context, upstream.account.authentication_method, cursor)
+    response = await upstream.send(outgoing)
+    wait = None
+    if response.status == 429 or plan.config.rate_limit is not None:
+        now = clock.now().timestamp()
+        wait = detect(plan.config.rate_limit, response, now=now)
+        if wait is not None:
+            await _drop(response)
+            raise rate_limited(response, wait, now)
+    if response.stream is not None:
+        return Exchange(response.status, response.headers, None, None, stream=response.stream)
+    return _read(plan, inputs, response, step, clock)
+
+
+async def _drop(response: HttpResponse) -> None:
+    if response.stream is not None:
+        await response.stream.close()
+
+
+def _read(plan: MethodPlan, inputs: Inputs, response: HttpResponse, step: Step, clock: Clock) -> Exchange:
+    if response.status >= 400:
+        body, is_garbage = error_body(response), False
+    else:
+        parsed = parse(plan.definition, response)
+        body, is_garbage = parsed.body, parsed.is_garbage
+    if response.status >= 400 or plan.error_expression is not None:
+        failed = find_failure(plan.error_expression, response, body, clock.now().timestamp())
+        if failed is not None:
+            raise failed
+    data = body
+    if plan.response_path is not None and not is_garbage:
+        data = plan.response_path.read(body, keep_arrays=inputs.asks_for_list)
+    cursors = _cursors(plan, inputs, response, step, body, data)
+    return Exchange(response.status, response.headers, body, data, cursors)
+
+
+def _cursors(
+    plan: MethodPlan, inputs: Inputs, response: HttpResponse, step: Step, body: Any, data: Any
+) -> Cursors:
+    if plan.paginator is None or not inputs.asks_for_list:
+        return _NO_CURSORS
+    try:
+        root = body if plan.cursor_root is None else BodyPath(plan.cursor_root).read(body)
+        root = None if root is UNDEFINED else root
+        return plan.paginator.read(step, Answer(root, response.headers, response.url, record_count(data)))
+    except ExpressionError as error:
+        raise mapping_failed("pagination", error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Records as the caller gets them, with where to go on."""
+
+    records: list[Any]
+    next_cursor: str | None
+    prev_cursor: str | None
+    is_partial: bool = False
+    headers: Mapping[str, str] | None = None
+
+
+async def filled_page(
+    fetch: Callable[[str | None], Awaitable[Page | StreamResult]], cursor: str | None
+) -> Page | StreamResult:
+    """The page at a cursor; where it is empty and goes on, the next that is not. Clients stop at an empty
+    page (`api.md` §1.2 Q7). After 20 empty ones in a row the last is returned as it is."""
+    page = await fetch(cursor)
+    for _ in range(MAX_EMPTY_PAGES):
+        if isinstance(page, StreamResult) or page.records or page.next_cursor is None:
+            break
+        page = await fetch(page.next_cursor)
+    return page

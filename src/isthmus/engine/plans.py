@@ -1,0 +1,209 @@
+"""What of a method can be worked out before any call: once for each effective definition, kept with it."""
+
+from __future__ import annotations
+
+import difflib
+import weakref
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from isthmus.definitions.authorization import Authorization
+from isthmus.definitions.execution import BODY_FORMATS, RESPONSE_FORMATS
+from isthmus.definitions.integration import IntegrationConfig
+from isthmus.definitions.methods import MethodDefinition
+from isthmus.engine.pagination import Paginator, paginator
+from isthmus.engine.queries import ArrayFormat
+from isthmus.engine.responses import DataPath
+from isthmus.engine.urls import BaseUrl, PathTemplate
+from isthmus.errors import DefinitionError, NotExecutable, NotFound
+from isthmus.expressions import Expression
+from isthmus.expressions.placeholders import Template, compile_template
+
+__all__ = ["MethodPlan", "close_names", "plan_of"]
+
+Entry = tuple[str, Template]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MethodPlan:
+    """`headers` and `query`: templates of the integration under those of the method, names removed by null
+    left out. `dynamic_headers`, `dynamic_query`: the method's expression, where it has one instead.
+    `paginator`: for calls that ask for a list. `later_path`: the path of every page after the first.
+    `cursor_root`: where in the body the paginator looks, None for the whole."""
+
+    resource: str
+    name: str
+    config: IntegrationConfig
+    definition: MethodDefinition
+    verb: str
+    base_url: BaseUrl
+    path: PathTemplate
+    headers: tuple[Entry, ...]
+    removed_headers: frozenset[str]
+    dynamic_headers: Expression | None
+    query: tuple[Entry, ...]
+    dynamic_query: Expression | None
+    array_format: ArrayFormat
+    paginator: Paginator | None
+    later_path: PathTemplate | None
+    cursor_root: str | None
+    response_path: DataPath | None
+    error_expression: Expression | None
+
+    def authorization(self, credential_format: str | None) -> Authorization | None:
+        """What the method sends for an account that connected in this way."""
+        return self.config.authorization_of(self.definition, credential_format or "")
+
+
+_PLANS: Final[dict[int, tuple[weakref.ref[IntegrationConfig], dict[tuple[str, str], MethodPlan]]]] = {}
+
+
+def plan_of(config: IntegrationConfig, resource: str, method: str) -> MethodPlan:
+    """The plan of a method, the same object for the same `config` object.
+
+    Raises NotFound, naming what is close, NotExecutable for a field that is not executed yet, and
+    DefinitionError for a method that no call could work with.
+    """
+    plans = _plans_of(config)
+    plan = plans.get((resource, method))
+    if plan is None:
+        plan = plans[resource, method] = _compile(
+            config, resource, method, _definition(config, resource, method)
+        )
+    return plan
+
+
+def _plans_of(config: IntegrationConfig) -> dict[tuple[str, str], MethodPlan]:
+    """By identity, because a definition is immutable and too large to compare."""
+    key = id(config)
+    found = _PLANS.get(key)
+    if found is not None and found[0]() is config:
+        return found[1]
+    plans: dict[tuple[str, str], MethodPlan] = {}
+    _PLANS[key] = weakref.ref(config, lambda _: _PLANS.pop(key, None)), plans
+    return plans
+
+
+def _definition(config: IntegrationConfig, resource: str, method: str) -> MethodDefinition:
+    methods = {name: item for name, item in config.resources.get(resource, {}).items() if item is not None}
+    definition = methods.get(method)
+    if definition is not None:
+        return definition
+    label = config.label or "this integration"
+    if not methods:
+        raise NotFound(
+            f"{label} has no resource {resource!r}. "
+            f"{close_names(resource, config.resources, 'Its resources')} "
+            "Names are case-sensitive; resources are defined in integration.config.resources.",
+            details={"resource": resource, "available": sorted(config.resources)},
+        )
+    raise NotFound(
+        f"The resource {resource!r} of {label} has no method {method!r}. "
+        f"{close_names(method, methods, 'Its methods')} "
+        f"Methods are defined in integration.config.resources.{resource}.",
+        details={"resource": resource, "method": method, "available": sorted(methods)},
+    )
+
+
+def close_names(name: str, names: Iterable[str], label: str) -> str:
+    """A sentence that helps whoever mistyped a name: close ones, or else some that exist."""
+    known = sorted(names)
+    if not known:
+        return f"{label}: none."
+    by_lower = {item.lower(): item for item in known}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.6)
+    if close:
+        return f"Did you mean {' or '.join(by_lower[item] for item in close)}?"
+    shown = ", ".join(known[:10])
+    return f"{label} are {shown}{', …' if len(known) > 10 else ''}."
+
+
+def _compile(config: IntegrationConfig, resource: str, name: str, definition: MethodDefinition) -> MethodPlan:
+    where = f"resources.{resource}.{name}"
+    _refuse(definition, where)
+    base, field = (
+        (definition.base_url, f"{where}.base_url") if definition.base_url else (config.base_url, "base_url")
+    )
+    if base is None:
+        raise DefinitionError(
+            "The integration has no base_url, so nothing can be called. Add config.base_url."
+        )
+    own_headers = definition.headers if isinstance(definition.headers, Mapping) else {}
+    own_query = definition.query if isinstance(definition.query, Mapping) else {}
+    later, root = _pagination_path(definition, where)
+    headers, removed = _headers(config.headers, own_headers)
+    pages = config.pagination_of(definition)
+    return MethodPlan(
+        resource=resource,
+        name=name,
+        config=config,
+        definition=definition,
+        verb=definition.method.upper(),
+        base_url=BaseUrl(base, field),
+        path=PathTemplate(definition.path, f"{where}.path"),
+        headers=headers,
+        removed_headers=removed,
+        dynamic_headers=definition.headers if isinstance(definition.headers, Expression) else None,
+        query=_query(config.query, own_query),
+        dynamic_query=definition.query if isinstance(definition.query, Expression) else None,
+        array_format=config.query_array_format_of(definition),
+        paginator=paginator(pages) if pages is not None and _may_list(name, definition) else None,
+        later_path=later,
+        cursor_root=root,
+        response_path=DataPath(definition.response_path) if definition.response_path else None,
+        error_expression=config.error_expression_of(definition),
+    )
+
+
+def _may_list(name: str, definition: MethodDefinition) -> bool:
+    """A standard single-record method never pages; a custom one may be what a unified list calls."""
+    return (
+        name == "list"
+        or name not in {"get", "create", "update", "delete"}
+        or definition.declares("pagination")
+    )
+
+
+def _refuse(definition: MethodDefinition, where: str) -> None:
+    """What is refused when a definition is written, for one that was stored before."""
+    form = definition.api_response_format
+    if definition.body_format not in BODY_FORMATS:
+        field, allowed = "body_format", BODY_FORMATS
+    elif form is not None and form not in RESPONSE_FORMATS:
+        field, allowed = "api_response_format", RESPONSE_FORMATS
+    else:
+        return
+    raise NotExecutable(f"{where}.{field} is not executed yet. Use {' or '.join(sorted(allowed))}.")
+
+
+def _headers(
+    low: Mapping[str, Template | None], high: Mapping[str, Template | None]
+) -> tuple[tuple[Entry, ...], frozenset[str]]:
+    """Entries of two levels, the higher winning, names without case; null at any level removes the name."""
+    merged: dict[str, Entry] = {}
+    removed = set()
+    for name, template in (*low.items(), *high.items()):
+        key = name.lower()
+        if template is None or template.source is None:
+            removed.add(key)
+        else:
+            merged[key] = (name, template)
+    return tuple(entry for key, entry in merged.items() if key not in removed), frozenset(removed)
+
+
+def _query(low: Mapping[str, Template | None], high: Mapping[str, Template | None]) -> tuple[Entry, ...]:
+    """Entries of two levels, the higher winning; null drops what is below."""
+    merged = {**low, **high}
+    return tuple((name, template) for name, template in merged.items() if template is not None)
+
+
+def _pagination_path(definition: MethodDefinition, where: str) -> tuple[PathTemplate | None, str | None]:
+    """As a path of later pages, or as the root of cursor look-ups (`definitions.md` §8, 21)."""
+    template = definition.pagination_path
+    if template is None or not template.source:
+        return None, None
+    text = str(template.source)
+    if text.startswith(("/", "http")) or "{{" in text:
+        return PathTemplate(compile_template(text), f"{where}.pagination_path"), None
+    return None, text
