@@ -72,6 +72,8 @@ class EpochWatcher:
         self._sqlite = _SqliteView(database) if database.is_sqlite else None
         self._last_look = clock.monotonic()
         self._failing = False
+        self.listening = asyncio.Event()
+        """Set while notifications arrive; never on SQLite."""
         database.on_epochs(self._take)
 
     def current(self, environment_id: str) -> int:
@@ -149,11 +151,13 @@ class EpochWatcher:
             try:
                 async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
                     await connection.execute(f"LISTEN {_CHANNEL}")
+                    self.listening.set()
                     async for notice in connection.notifies():
                         environment_id, _, value = notice.payload.rpartition(":")
                         await self._take_all({environment_id: int(value)})
             except (psycopg.Error, SQLAlchemyError, OSError) as error:
                 self._note_failure(error)
+            self.listening.clear()
             await self._clock.sleep(_RECONNECT_SECONDS)
 
     async def _reopen(self) -> None:

@@ -1,0 +1,157 @@
+"""Epochs: the writer knows at once, others at their next look or at the notification."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import event, insert, text
+from tests.fakes.clock import VirtualClock
+
+from isthmus.config import Settings
+from isthmus.db import Database, EpochWatcher, open_database, raise_epoch, raise_epochs
+from isthmus.db.epochs import LOOK_SECONDS
+from isthmus.db.tables import epoch
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock()
+
+
+@pytest.fixture
+async def watcher(database: Database, clock: VirtualClock) -> AsyncIterator[EpochWatcher]:
+    running = EpochWatcher(database, clock)
+    await running.start()
+    yield running
+    await running.stop()
+
+
+@pytest.fixture
+async def elsewhere(settings: Settings) -> AsyncIterator[Database]:
+    """The database as another process has it open."""
+    opened = await open_database(settings)
+    yield opened
+    await opened.close()
+
+
+async def raised(database: Database, *environment_ids: str) -> None:
+    async with database.write() as conn:
+        await raise_epochs(conn, environment_ids)
+
+
+async def test_an_epoch_that_was_never_raised_is_zero(watcher: EpochWatcher) -> None:
+    assert watcher.current("e") == 0
+
+
+async def test_the_writer_knows_once_its_transaction_has_committed(
+    database: Database, watcher: EpochWatcher
+) -> None:
+    async with database.write() as conn:
+        assert await raise_epoch(conn, "e") == 1
+        assert watcher.current("e") == 0
+    assert watcher.current("e") == 1
+
+
+async def test_a_write_that_is_rolled_back_raises_nothing(database: Database, watcher: EpochWatcher) -> None:
+    async def fail() -> None:
+        async with database.write() as conn:
+            await raise_epoch(conn, "e")
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await fail()
+    await watcher.look()
+    assert watcher.current("e") == 0
+    await raised(database, "other")
+    assert watcher.current("e") == 0
+
+
+async def test_a_look_sees_what_another_process_committed(elsewhere: Database, watcher: EpochWatcher) -> None:
+    await raised(elsewhere, "e", "f")
+    await raised(elsewhere, "e")
+    await watcher.look()
+    assert (watcher.current("e"), watcher.current("f")) == (2, 1)
+
+
+async def test_the_watcher_looks_by_itself_well_within_a_second(
+    elsewhere: Database, watcher: EpochWatcher, clock: VirtualClock
+) -> None:
+    assert LOOK_SECONDS <= 0.5
+    seen = asyncio.Event()
+    watcher.subscribe(lambda environment_id, value: seen.set())
+    await raised(elsewhere, "e")
+    await clock.advance(LOOK_SECONDS)
+    await asyncio.wait_for(seen.wait(), 5)
+    assert watcher.current("e") == 1
+
+
+async def test_a_notification_arrives_without_a_look(elsewhere: Database, watcher: EpochWatcher) -> None:
+    """PostgreSQL only: time stands still here, so no look is due."""
+    if elsewhere.is_sqlite:
+        return
+    seen = asyncio.Event()
+    watcher.subscribe(lambda environment_id, value: seen.set())
+    await watcher.listening.wait()
+    await raised(elsewhere, "e")
+    await asyncio.wait_for(seen.wait(), 5)
+    assert watcher.current("e") == 1
+
+
+async def test_subscribers_are_told_once_of_each_rise(database: Database, watcher: EpochWatcher) -> None:
+    told: list[tuple[str, int]] = []
+    watcher.subscribe(lambda environment_id, value: told.append((environment_id, value)))
+    await raised(database, "a", "b", "a")
+    await watcher.look()
+    await raised(database, "a")
+    await watcher.look()
+    assert told == [("a", 1), ("b", 1), ("a", 2)]
+
+
+async def test_a_look_at_nothing_new_reads_no_table_on_sqlite(
+    database: Database, watcher: EpochWatcher
+) -> None:
+    if not database.is_sqlite:
+        return
+    await watcher.look()
+    statements: list[str] = []
+    engine = database._engines.reader.sync_engine
+    event.listen(engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
+    await watcher.look()
+    assert statements == ["PRAGMA data_version"]
+
+
+async def test_writers_of_two_processes_lose_no_rise(
+    database: Database, elsewhere: Database, watcher: EpochWatcher
+) -> None:
+    await asyncio.gather(*(raised(each, "x", "y") for each in (database, elsewhere) for _ in range(15)))
+    await watcher.look()
+    assert (watcher.current("x"), watcher.current("y")) == (30, 30)
+
+
+async def test_an_outage_is_waited_out(
+    elsewhere: Database,
+    watcher: EpochWatcher,
+    clock: VirtualClock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with elsewhere.write() as conn:
+        await conn.execute(text("ALTER TABLE epoch RENAME TO epoch_away"))
+        await conn.execute(text("CREATE TABLE epoch (gone INTEGER)"))
+    with caplog.at_level(logging.WARNING, "isthmus.db.epochs"):
+        async with asyncio.timeout(5):
+            while not caplog.records:
+                await clock.advance(LOOK_SECONDS)
+    assert watcher.seconds_behind >= LOOK_SECONDS
+    async with elsewhere.write() as conn:
+        await conn.execute(text("DROP TABLE epoch"))
+        await conn.execute(text("ALTER TABLE epoch_away RENAME TO epoch"))
+        await conn.execute(insert(epoch).values(environment_id="e", value=7))
+    seen = asyncio.Event()
+    watcher.subscribe(lambda environment_id, value: seen.set())
+    async with asyncio.timeout(5):
+        while not seen.is_set():
+            await clock.advance(LOOK_SECONDS)
+    assert watcher.current("e") == 7

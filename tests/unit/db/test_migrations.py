@@ -1,0 +1,105 @@
+"""The migrations arrive at the tables, on both databases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect, text
+from tests.conftest import SECRET_KEY
+
+from isthmus.db import Database, migrations
+from isthmus.db.encryption import KeyRing
+from isthmus.db.migrations import HEAD, VERSION_TABLE
+from isthmus.db.tables import metadata
+from isthmus.db.upgrade import is_current, upgrade
+from isthmus.errors import SetupError
+
+
+def shape(connection: Connection) -> dict[str, Any]:
+    """Everything the database says about its tables, but our table of revisions."""
+    inspector = inspect(connection)
+    return {
+        name: {
+            "columns": [
+                (each["name"], str(each["type"]), each["nullable"], each["default"])
+                for each in sorted(inspector.get_columns(name), key=lambda each: each["name"])
+            ],
+            "primary key": inspector.get_pk_constraint(name),
+            "foreign keys": _sorted(inspector.get_foreign_keys(name)),
+            "unique": _sorted(inspector.get_unique_constraints(name)),
+            "indices": _sorted(inspector.get_indexes(name)),
+            "checks": _sorted(inspector.get_check_constraints(name)),
+        }
+        for name in sorted(inspector.get_table_names())
+        if name != VERSION_TABLE
+    }
+
+
+def _sorted(entries: Any) -> list[str]:
+    return sorted(repr(sorted(dict(each).items(), key=lambda item: item[0])) for each in entries)
+
+
+async def test_the_migrations_make_exactly_the_tables(database: Database, empty_database_url: str) -> None:
+    async with database.read() as conn:
+        migrated = await conn.run_sync(shape)
+    if database.is_sqlite:  # there, both URLs are one file of this test
+        empty_database_url = empty_database_url.replace("isthmus.sqlite3", "created.sqlite3")
+    created = Database(empty_database_url, KeyRing([SECRET_KEY]))
+    async with created.write() as conn:
+        await conn.run_sync(metadata.create_all)
+    async with created.read() as conn:
+        wanted = await conn.run_sync(shape)
+    await created.close()
+    assert migrated == wanted
+    assert len(wanted) == len(metadata.tables)
+
+
+async def test_a_second_upgrade_changes_nothing(database: Database) -> None:
+    async with database.read() as conn:
+        before = await conn.run_sync(shape)
+    await upgrade(database)
+    async with database.read() as conn:
+        assert await conn.run_sync(shape) == before
+    assert await is_current(database)
+
+
+async def test_a_schema_of_a_newer_version_is_refused(database: Database) -> None:
+    async with database.write() as conn:
+        await conn.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
+    assert not await is_current(database)
+    with pytest.raises(SetupError, match="newer version"):
+        await upgrade(database)
+
+
+async def test_a_migration_that_fails_leaves_nothing(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(empty_database_url, KeyRing([SECRET_KEY]))
+    async with database.write() as conn:  # in the way of the last table the first migration makes
+        await conn.execute(text("CREATE TABLE integrated_account (id INTEGER)"))
+    with pytest.raises(Exception, match="already exists"):
+        await upgrade(database)
+    async with database.read() as conn:
+        assert list(await conn.run_sync(shape)) == ["integrated_account"]
+    async with database.write() as conn:
+        await conn.execute(text("DROP TABLE integrated_account"))
+    await upgrade(database)
+    assert await is_current(database)
+    await database.close()
+
+
+def test_the_head_is_that_of_the_scripts() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    scripts = ScriptDirectory.from_config(config)
+    assert scripts.get_heads() == [HEAD]
+
+
+def test_no_script_imports_the_tables() -> None:
+    for script in (Path(migrations.__file__).parent / "versions").glob("*.py"):
+        assert "isthmus.db.tables" not in script.read_text()
+        assert "isthmus.db.types" not in script.read_text()
