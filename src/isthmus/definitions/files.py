@@ -35,6 +35,7 @@ __all__ = [
     "MappingsExport",
     "ModelFile",
     "ProxyMatch",
+    "Unmapped",
 ]
 
 DocumentationType: TypeAlias = Literal[
@@ -104,12 +105,28 @@ def _once(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
     return cells
 
 
+class Unmapped(Part):
+    """What the mappings of one resource leave out, each name with the reason."""
+
+    fields: dict[str, str] = Field(
+        default={}, description="Fields of the model's record that the provider has nothing for."
+    )
+    remote: dict[str, str] = Field(
+        default={},
+        description="Dotted paths of the provider's record, without indexes, that the model has no "
+        "place for. One covers what is below it; `*` stands for any part of a path.",
+    )
+
+
 class MappingFile(Part):
     """`mappings/<model>.yaml` beside an `integration.yaml`: the cells of one model."""
 
     unified_model: str = Field(min_length=1, description="Name of the model; that of the file.")
     integration: str = Field(min_length=1, description="Name of the integration; that of the directory.")
     cells: tuple[MappingCell, ...] = Field(description="Its mappings, each pair of names once.")
+    unmapped: dict[str, Unmapped] = Field(
+        default={}, description="By unified resource: what is left out on purpose. Checked, never executed."
+    )
 
     @field_validator("cells")
     @classmethod
