@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -65,3 +67,22 @@ def test_a_missing_command_names_its_package(tmp_path: Path) -> None:
     )
     assert needed.returncode == 1
     assert "apt install its-package" in needed.stderr
+
+
+@pytest.mark.parametrize("target", ["install", "run", "test", "lint", "bench", "faults", "acceptance"])
+def test_the_names_that_scripts_rely_on_are_targets(target: str) -> None:
+    planned = subprocess.run(
+        ["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert planned.returncode == 0, planned.stderr
+
+
+def test_run_listens_where_it_is_told_to() -> None:
+    planned = subprocess.run(
+        ["make", "--dry-run", "run", "HOST=0.0.0.0", "PORT=8123"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "isthmus serve --host 0.0.0.0 --port 8123" in planned.stdout
