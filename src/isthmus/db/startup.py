@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from sqlalchemy import URL
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from isthmus.config import Settings
 from isthmus.db.database import Database
@@ -66,10 +66,13 @@ async def _prepared(database: Database, *, served: bool = False) -> Database:
                 )
             await upgrade(database)
         await _check_keys(database)
-    except BaseException as error:
+    except DatabaseError as error:
         await database.close()
-        if isinstance(error, OperationalError):
+        if type(error) in (OperationalError, DatabaseError):  # its other kinds are faults of ours
             raise SetupError(_unreachable(database.url, error)) from error
+        raise
+    except BaseException:
+        await database.close()
         raise
     return database
 
@@ -82,9 +85,11 @@ async def _check_keys(database: Database) -> None:
         await server_secret_bytes(database, "key-check")
 
 
-def _unreachable(url: URL, error: DBAPIError) -> str:
+def _unreachable(url: URL, error: DatabaseError) -> str:
     place = url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
-    return f"the database {place} cannot be opened: {str(error.orig).strip()} (ISTHMUS_DATABASE_URL)"
+    return (
+        f"the database {place} cannot be opened: {' '.join(str(error.orig).split())} (ISTHMUS_DATABASE_URL)"
+    )
 
 
 def _make_directory(path: Path) -> None:

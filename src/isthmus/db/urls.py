@@ -26,7 +26,7 @@ def parse_url(text: str) -> URL:
     """
     try:
         url = make_url(text)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # ValueError: a port that is no number
         raise SetupError(f"ISTHMUS_DATABASE_URL is not a database URL. {_EXAMPLES}") from None
     backend = url.drivername.partition("+")[0]
     if backend not in _DRIVERS:

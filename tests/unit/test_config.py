@@ -1,0 +1,109 @@
+"""Settings: what the environment may say, and what is said back when it can't be right."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from isthmus.config import Settings, reference
+from isthmus.errors import SetupError
+
+KEY = "a-random-looking-key-0123456789-abcdef"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
+
+
+def test_nothing_set_is_the_embedded_default() -> None:
+    settings = Settings.from_environment({})
+    assert settings == Settings()
+    assert settings.data_dir == Path(".isthmus")
+    assert (
+        settings.resolved_database_url.reveal() == f"sqlite:///{Path.cwd() / '.isthmus' / 'isthmus.sqlite3'}"
+    )
+    assert (settings.token_rate_limit, settings.account_rate_limit) == (0, 0)
+    assert settings.egress_allow == ()
+
+
+def test_everything_can_be_set() -> None:
+    settings = Settings.from_environment(
+        {
+            "ISTHMUS_DATA_DIR": "/var/lib/isthmus",
+            "ISTHMUS_DATABASE_URL": "postgresql://u:p@h/d",
+            "ISTHMUS_DATABASE_POOL_SIZE": "4",
+            "ISTHMUS_SECRET_KEY": f" {KEY} , {KEY}-older ,",
+            "ISTHMUS_BOOTSTRAP_TOKEN": "a-token-of-my-own",
+            "ISTHMUS_PUBLIC_API_URL": "https://api.example.com/isthmus/",
+            "ISTHMUS_PUBLIC_APP_URL": "http://127.0.0.1:8000",
+            "ISTHMUS_EGRESS_ALLOW": "127.0.0.0/8, ::1, 10.1.2.3/16",
+            "ISTHMUS_TOKEN_RATE_LIMIT": "500",
+            "ISTHMUS_ACCOUNT_RATE_LIMIT": "50",
+            "ISTHMUS_DATETIME_STYLE": "iso",
+            "ISTHMUS_CONNECT_TIMEOUT_SECONDS": "2.5",
+            "ISTHMUS_UPSTREAM_TIMEOUT_SECONDS": "30",
+            "ISTHMUS_MAX_REQUEST_BYTES": "1048576",
+            "ISTHMUS_MAX_RESPONSE_BYTES": "2097152",
+        }
+    )
+    assert settings.secret_key is not None
+    assert settings.secret_key.reveal() == (KEY, f"{KEY}-older")
+    assert settings.public_api_url == "https://api.example.com/isthmus"
+    assert settings.egress_allow == (ip_network("127.0.0.0/8"), ip_network("::1"), ip_network("10.1.0.0/16"))
+    assert settings.connect_timeout_seconds == 2.5
+    assert settings.resolved_database_url.reveal() == "postgresql://u:p@h/d"
+
+
+def test_an_empty_variable_counts_as_unset() -> None:
+    assert Settings.from_environment({"ISTHMUS_SECRET_KEY": "", "ISTHMUS_DATA_DIR": "  "}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "right"),
+    [
+        ("ISTHMUS_SECRET_KEY", "hunter2", "at least 32"),
+        ("ISTHMUS_SECRET_KEY", "a" * 40, "random"),
+        ("ISTHMUS_SECRET_KEY", f"{KEY},hunter2", "token_urlsafe"),
+        ("ISTHMUS_SECRET_KEY", ",", "one key"),
+        ("ISTHMUS_BOOTSTRAP_TOKEN", "short", "at least 8"),
+        ("ISTHMUS_BOOTSTRAP_TOKEN", "with a space in it", "without spaces"),
+        ("ISTHMUS_PUBLIC_API_URL", "api.example.com", "absolute http"),
+        ("ISTHMUS_PUBLIC_APP_URL", "ftp://example.com", "absolute http"),
+        ("ISTHMUS_EGRESS_ALLOW", "localhost", "127.0.0.0/8"),
+        ("ISTHMUS_TOKEN_RATE_LIMIT", "-1", "whole number from 0"),
+        ("ISTHMUS_ACCOUNT_RATE_LIMIT", "many", "whole number from 0"),
+        ("ISTHMUS_DATETIME_STYLE", "rfc", "one of space, iso"),
+        ("ISTHMUS_CONNECT_TIMEOUT_SECONDS", "nan", "seconds from 0.1 to 300"),
+        ("ISTHMUS_UPSTREAM_TIMEOUT_SECONDS", "1e9", "seconds from"),
+        ("ISTHMUS_MAX_RESPONSE_BYTES", "50 MB", "whole number from"),
+        ("ISTHMUS_DATABASE_POOL_SIZE", "1", "from 2 to 200"),
+    ],
+)
+def test_a_value_that_cannot_be_right_is_named_with_what_would_be(
+    variable: str, value: str, right: str
+) -> None:
+    with pytest.raises(SetupError, match=right) as caught:
+        Settings.from_environment({variable: value})
+    assert caught.value.message.startswith(variable)
+
+
+def test_all_bad_values_are_named_at_once_and_none_is_repeated() -> None:
+    with pytest.raises(SetupError) as caught:
+        Settings.from_environment({"ISTHMUS_SECRET_KEY": "hunter2", "ISTHMUS_DATETIME_STYLE": "x"})
+    assert "ISTHMUS_SECRET_KEY" in caught.value.message
+    assert "ISTHMUS_DATETIME_STYLE" in caught.value.message
+    assert "hunter2" not in caught.value.message
+
+
+def test_settings_cannot_be_changed_and_show_no_secret() -> None:
+    settings = Settings.from_environment(
+        {"ISTHMUS_SECRET_KEY": KEY, "ISTHMUS_DATABASE_URL": "postgresql://u:pw@h/d"}
+    )
+    with pytest.raises(FrozenInstanceError):
+        settings.token_rate_limit = 5  # type: ignore[misc]  # the point of the test
+    assert KEY not in repr(settings)
+    assert "pw" not in repr(settings)
+
+
+def test_the_reference_page_is_that_of_the_code() -> None:
+    assert PAGE.read_text() == reference(), "run: python -m isthmus.config > docs/reference/settings.md"
