@@ -31,7 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 __all__ = [
     "AccountBlocked",
@@ -68,8 +68,19 @@ def failure(path: str, message: str, code: str) -> dict[str, str]:
     return {"path": path, "message": message, "code": code}
 
 
+_NAMES: Final = {
+    413: "Payload Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Entity",
+}
+"""Names that differ between versions of Python; the wire's do not."""
+
+
 def status_name(status: int) -> str:
     """The standard reason phrase; "Error" for a status that has none."""
+    if status in _NAMES:
+        return _NAMES[status]
     try:
         return HTTPStatus(status).phrase
     except ValueError:

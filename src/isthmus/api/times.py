@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
-__all__ = ["TimeStyle", "wire_times"]
+__all__ = ["TimeStyle", "time_style", "wire_times"]
 
 TimeStyle = Callable[[datetime], str]
 
@@ -28,3 +28,8 @@ def wire_times(value: Any, style: TimeStyle) -> Any:
     if isinstance(value, list | tuple):
         return [wire_times(item, style) for item in value]
     return value
+
+
+def time_style(name: Literal["space", "iso"]) -> TimeStyle:
+    """`space`: `2024-09-01 10:00:00`; `iso`: `2024-09-01T10:00:00.000Z`. Both are UTC."""
+    return spaced if name == "space" else iso

@@ -4,7 +4,6 @@ it runs, so that `--help` answers at once."""
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -16,7 +15,7 @@ __all__ = ["app", "run"]
 
 app = typer.Typer(
     name="isthmus",
-    help="Self-hosted unified API: connect your customers' accounts once, read and write all through one API.",
+    help="Self-hosted unified API: one schema over your customers' accounts in other products.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -48,7 +47,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")
+    ] = False,
 ) -> None:
     pass
 
@@ -56,7 +57,9 @@ def options(
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = 8000,
+    port: Annotated[
+        int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)
+    ] = 8000,
     workers: Annotated[int, typer.Option(help="Processes; more than one needs PostgreSQL.", min=1)] = 1,
 ) -> None:
     """Serve the API. On first start it makes a team, an environment, sandbox accounts and a token."""
@@ -68,13 +71,17 @@ def serve(
 @environments.command("create")
 def create_environment(name: Annotated[str, typer.Argument(help="Unique in the team.")]) -> None:
     """Create an environment with every shipped integration and unified model installed."""
-    _local("create_environment", name)
+    from isthmus.cli.administration import create_environment as work
+
+    work(name)
 
 
 @environments.command("list")
 def list_environments() -> None:
     """List the environments: id, name, when it was created."""
-    _local("list_environments")
+    from isthmus.cli.administration import list_environments as work
+
+    work()
 
 
 @tokens.command("create")
@@ -84,7 +91,9 @@ def create_token(
     expires_in_days: Annotated[int | None, typer.Option(help="Days until it stops working.", min=1)] = None,
 ) -> None:
     """Create an API token and print it, once: it is stored only as a hash."""
-    _local("create_token", environment, name, expires_in_days)
+    from isthmus.cli.administration import create_token as work
+
+    work(environment, name, expires_in_days)
 
 
 @tokens.command("list")
@@ -92,13 +101,17 @@ def list_tokens(
     environment: Annotated[str | None, typer.Option(help="Only of this environment (id or name).")] = None,
 ) -> None:
     """List the API tokens: id, environment, name, start of the token, state."""
-    _local("list_tokens", environment)
+    from isthmus.cli.administration import list_tokens as work
+
+    work(environment)
 
 
 @tokens.command("revoke")
 def revoke_token(token: Annotated[str, typer.Argument(help="Id of the token.")]) -> None:
     """Revoke an API token; a running server refuses it within a second."""
-    _local("revoke_token", token)
+    from isthmus.cli.administration import revoke_token as work
+
+    work(token)
 
 
 @database.command("rotate-key")
@@ -108,12 +121,16 @@ def rotate_key(
     ] = None,
 ) -> None:
     """Seal every secret with a new key, while servers keep running."""
-    _local("rotate_key", new_key)
+    from isthmus.cli.administration import rotate_key as work
+
+    work(new_key)
 
 
 @integrations.command("validate")
 def validate(
-    files: Annotated[list[str], typer.Argument(help="Definition, mapping or catalogue folder; YAML or JSON.")],
+    files: Annotated[
+        list[str], typer.Argument(help="Definition, mapping or catalogue folder; YAML or JSON.")
+    ],
     ignore_warnings: Annotated[bool, typer.Option(help="Only errors make it fail.")] = False,
     output: Annotated[str, typer.Option("-o", "--output", help="text, json or csv.")] = "text",
 ) -> None:
@@ -122,10 +139,3 @@ def validate(
     from isthmus.cli.validate import validate as work
 
     raise typer.Exit(work(files, ignore_warnings=ignore_warnings, output=output))
-
-
-def _local(name: str, *arguments: object) -> None:
-    from isthmus.cli import administration
-
-    work: Callable[..., None] = getattr(administration, name)
-    work(*arguments)

@@ -11,6 +11,7 @@ from typing import Any
 
 import typer
 import uvicorn
+from uvicorn.supervisors import Multiprocess
 
 from isthmus.app import Application
 from isthmus.config import Settings
@@ -19,8 +20,10 @@ from isthmus.errors import SetupError
 
 __all__ = ["serve"]
 
-_FIRST_CALL = """\
-curl -s '{url}/unified/crm/contacts?integrated_account_id={account}' -H 'Authorization: Bearer {token}'"""
+_FIRST_CALL = (
+    "curl -s '{url}/unified/crm/contacts?integrated_account_id={account}' "
+    '-H "Authorization: Bearer {token}"'
+)
 
 
 def serve(host: str, port: int, workers: int) -> None:
@@ -31,38 +34,27 @@ def serve(host: str, port: int, workers: int) -> None:
     listener = _listen(host, port)
     url = settings.public_api_url or f"http://{_shown(host)}:{listener.getsockname()[1]}"
     if workers > 1:
-        _serve_many(listener, url, workers)
+        _serve_many(settings, listener, url, workers)
         return
     asyncio.run(_serve_one(settings, listener, url))
 
 
 async def _serve_one(settings: Settings, listener: socket.socket, url: str) -> None:
     async with Application.open(settings) as application:
-        server = uvicorn.Server(_config(application.asgi))
-        greeting = asyncio.create_task(_greet_when_up(server, application, url))
-        try:
-            await server.serve(sockets=[listener])
-        finally:
-            greeting.cancel()
+        # The socket listens already: a call that is pasted at once waits in its queue.
+        greet(application, url)
+        await uvicorn.Server(_config(application.asgi)).serve(sockets=[listener])
 
 
-async def _greet_when_up(server: uvicorn.Server, application: Application, url: str) -> None:
-    while not server.started:
-        await asyncio.sleep(0.01)
-    greet(application, url)
-
-
-def _serve_many(listener: socket.socket, url: str, workers: int) -> None:
-    """One supervisor, `workers` processes on one socket. The first start's work is done before they fork."""
+def _serve_many(settings: Settings, listener: socket.socket, url: str, workers: int) -> None:
+    """One supervisor, `workers` processes on one socket. The first start's work is done before they begin."""
 
     async def prepare() -> None:
-        async with Application.open(Settings.from_environment()) as application:
+        async with Application.open(settings) as application:
             greet(application, url)
 
     asyncio.run(prepare())
     config = _config("isthmus.app:served", workers=workers, lifespan="on")
-    from uvicorn.supervisors import Multiprocess
-
     Multiprocess(config, target=uvicorn.Server(config).run, sockets=[listener]).run()
 
 
@@ -71,7 +63,11 @@ def greet(application: Application, url: str) -> None:
     lines = [f"Isthmus is ready: {url}   (API reference: {url}/docs)"]
     first = application.first_start
     if first is not None:
-        lines += ["", "Your API token, shown only now (`isthmus tokens create` makes more):", f"  {first.token}"]
+        lines += [
+            "",
+            "Your API token, shown only now (`isthmus tokens create` makes more):",
+            f"  {first.token}",
+        ]
     account = application.greeting_account
     if account is not None:
         token = first.token if first is not None else "$ISTHMUS_API_TOKEN"

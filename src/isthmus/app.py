@@ -1,0 +1,121 @@
+"""The composition root: builds each part once and hands it down. Nothing else constructs these parts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from isthmus.accounts import Connections, JsonCallLog, sandbox_account_id
+from isthmus.api.answers import Receive, Scope, Send
+from isthmus.api.authentication import Authentication
+from isthmus.api.data_plane import DataPlane
+from isthmus.api.dependencies import PartsOfApp
+from isthmus.api.documentation_page import router as documentation_page
+from isthmus.api.front import Front
+from isthmus.api.platform import build_platform
+from isthmus.api.request_limits import RequestLimits
+from isthmus.api.resources import ROUTERS
+from isthmus.api.times import time_style
+from isthmus.config import Settings
+from isthmus.errors import IsthmusError
+from isthmus.db import Database, EpochWatcher, open_database, server_secret_bytes
+from isthmus.http import Guard, HttpClient, HttpLimits
+from isthmus.integrations import Effective, install_everything, load_catalog
+from isthmus.kit.clock import Clock, SystemClock
+from isthmus.kit.cursors import CursorSigner
+from isthmus.tenancy import Authenticator, FirstStart, bootstrap
+
+__all__ = ["Application", "served"]
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """A running Isthmus. `asgi` serves it; `first_start` is None unless this start made the first team."""
+
+    asgi: Front
+    database: Database
+    first_start: FirstStart | None
+
+    @staticmethod
+    @asynccontextmanager
+    async def open(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Application]:
+        """Everything, started; stopped in the opposite order at the end. Raises SetupError."""
+        clock = clock or SystemClock()
+        async with AsyncExitStack() as stack:
+            database = await open_database(settings, serving=True, clock=clock)
+            stack.push_async_callback(database.close)
+            catalog = await load_catalog(database)
+            first_start = await bootstrap(database, settings, install=install_everything)
+            epochs = EpochWatcher(database, clock)
+            await epochs.start()
+            stack.push_async_callback(epochs.stop)
+            http = await stack.enter_async_context(_http_client(settings))
+            effective = Effective(database, epochs)
+            connections = Connections(
+                database, effective, epochs, http, clock, JsonCallLog(), catalog.exchanges
+            )
+            parts = PartsOfApp(
+                database=database,
+                authentication=Authentication(Authenticator(database, epochs, clock)),
+                limits=RequestLimits(
+                    per_token=settings.token_rate_limit, per_account=settings.account_rate_limit, clock=clock
+                ),
+                cursors=CursorSigner(await server_secret_bytes(database, "cursors", clock)),
+                time_style=time_style(settings.datetime_style),
+            )
+            front = _front(parts, connections, epochs, max_body_bytes=settings.max_request_bytes)
+            yield Application(front, database, first_start)
+
+
+def _http_client(settings: Settings) -> HttpClient:
+    limits = HttpLimits(
+        response_bytes=settings.max_response_bytes, connect_seconds=settings.connect_timeout_seconds
+    )
+    return HttpClient(Guard(settings.egress_allow), limits)
+
+
+def _front(
+    parts: PartsOfApp, connections: Connections, epochs: EpochWatcher, *, max_body_bytes: int
+) -> Front:
+    async def readiness() -> dict[str, str]:
+        behind = epochs.seconds_behind
+        return {"database": "ok" if behind < _MOST_SECONDS_BEHIND else f"no answer for {behind:.0f} s"}
+
+    platform = build_platform((*ROUTERS, documentation_page))
+    platform.state.parts = parts
+    platform.state.readiness = readiness
+    plane = DataPlane(parts.authentication, parts.limits, connections)
+    return Front(
+        {"unified": plane.unified, "proxy": plane.proxy}, platform, max_body_bytes=max_body_bytes
+    )
+
+
+class _Served:
+    """The application of one of several worker processes: opened and closed by the server's lifespan."""
+
+    def __init__(self) -> None:
+        self._front: Front | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif self._front is not None:
+            await self._front(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            async with Application.open(Settings.from_environment()) as application:
+                self._front = application.asgi
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+        except IsthmusError as error:
+            await send({"type": "lifespan.startup.failed", "message": error.message})
+            return
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+served: Final = _Served()
+"""What `isthmus serve --workers N` runs in each process (`isthmus.app:served`)."""

@@ -1,0 +1,122 @@
+"""Local administration: works on the database itself, beside a running server (`cli.md` §11)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from isthmus.config import Settings
+from isthmus.db import Database, open_database
+from isthmus.db.rotation import Rotated, choose_key
+from isthmus.db.rotation import rotate_key as rotate
+from isthmus.integrations import install_everything, load_catalog
+from isthmus.tenancy import Administration
+
+__all__ = [
+    "create_environment",
+    "create_token",
+    "list_environments",
+    "list_tokens",
+    "revoke_token",
+    "rotate_key",
+]
+
+T = TypeVar("T")
+
+
+def create_environment(name: str) -> None:
+    async def work(database: Database) -> Mapping[str, Any]:
+        await load_catalog(database)
+        return await Administration(database).create_environment(name, install=install_everything)
+
+    row = _with_database(work)
+    typer.echo(f"{row['id']}  {row['name']}")
+
+
+def list_environments() -> None:
+    rows = _with_database(lambda database: Administration(database).environments())
+    _table(rows, "id", "name", "created_at")
+
+
+def create_token(environment: str, name: str, expires_in_days: int | None) -> None:
+    """The token alone goes to standard output, so that it can be captured."""
+    expires_at = None if expires_in_days is None else datetime.now(UTC) + timedelta(days=expires_in_days)
+    issued = _with_database(
+        lambda database: Administration(database).create_token(environment, name, expires_at=expires_at)
+    )
+    typer.echo(f"Token {issued.row['id']} ({name}), shown only now:", err=True)
+    typer.echo(issued.token.reveal())
+
+
+def list_tokens(environment: str | None) -> None:
+    rows = _with_database(lambda database: Administration(database).tokens(environment))
+    now = datetime.now(UTC)
+    shown = [{**row, "environment": row["environment_name"], "state": _state(row, now)} for row in rows]
+    _table(shown, "id", "environment", "name", "prefix", "state", "created_at", "expires_at")
+
+
+def revoke_token(token: str) -> None:
+    _with_database(lambda database: Administration(database).revoke_token(token))
+    typer.echo(f"Revoked {token}.")
+
+
+def rotate_key(new_key: str | None) -> None:
+    """A key that nobody else knows is shown before it is used, so that a crash cannot lose it."""
+
+    async def work(database: Database) -> Rotated:
+        new = choose_key(database, new_key)
+        if new.is_made and new.key_file is None:
+            typer.echo(
+                "The new key, shown only now. Put it first in ISTHMUS_SECRET_KEY, before the old one:",
+                err=True,
+            )
+            typer.echo(new.key.reveal())
+        return await rotate(database, new)
+
+    done = _with_database(work)
+    typer.echo(f"Sealed {done.sealed} values with the key {done.key_id}.", err=True)
+    if done.unreadable:
+        typer.echo(
+            f"{done.unreadable} values are sealed with a key that is not in the ring; add that key to "
+            "ISTHMUS_SECRET_KEY and run this again.",
+            err=True,
+        )
+        raise typer.Exit(1)
+
+
+def _state(row: Mapping[str, Any], now: datetime) -> str:
+    if row["revoked_at"] is not None:
+        return "revoked"
+    if row["expires_at"] is not None and row["expires_at"] <= now:
+        return "expired"
+    return "valid"
+
+
+def _with_database(work: Callable[[Database], Awaitable[T]]) -> T:
+    async def run() -> T:
+        database = await open_database(Settings.from_environment())
+        try:
+            return await work(database)
+        finally:
+            await database.close()
+
+    return asyncio.run(run())
+
+
+def _table(rows: Sequence[Mapping[str, Any]], *columns: str) -> None:
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*(_cell(row[column]) for column in columns))
+    Console(soft_wrap=True).print(table)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return value.strftime("%Y-%m-%d %H:%M:%S") if isinstance(value, datetime) else str(value)

@@ -1,0 +1,279 @@
+"""Bad input of every kind gets the error of `docs/reference/errors.md`: each of its rows is a case here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from isthmus.config import Settings
+from isthmus.integrations import install_everything
+from isthmus.tenancy import Administration
+from tests.fakes.larkdesk import Fault, Larkdesk, RequestLimit, running
+from tests.integration.larkdesk import MODEL, connect, definition, install
+from tests.integration.serving import Server, serving
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "errors.md"
+Answered = tuple[int, Any]
+
+
+@dataclass
+class Scene:
+    """A server, the fake it calls, and an account on the fake."""
+
+    server: Server
+    desk: Larkdesk
+    install_id: str
+    account: str
+
+    async def unified(
+        self, verb: str = "GET", rest: str = "tickets", query: str = "", **options: Any
+    ) -> Answered:
+        path = f"/unified/{MODEL}/{rest}?integrated_account_id={self.account}{query}"
+        return await self.server.call(verb, path, **options)
+
+    async def proxy(
+        self, verb: str = "GET", rest: str = "tickets", query: str = "", **options: Any
+    ) -> Answered:
+        return await self.server.call(
+            verb, f"/proxy/{rest}?integrated_account_id={self.account}{query}", **options
+        )
+
+    async def after(self, fault: Fault) -> Answered:
+        self.desk.cue(fault)
+        return await self.proxy()
+
+
+@asynccontextmanager
+async def scene(settings: Settings) -> AsyncIterator[Scene]:
+    async with running(Larkdesk(limit=RequestLimit(None))) as desk, serving(settings) as server:
+        install_id = await install(server)
+        yield Scene(server, desk, install_id, await connect(server, install_id, desk.url))
+
+
+async def no_token(it: Scene) -> Answered:
+    return await it.server.call("GET", "/integration", token="")
+
+
+async def unknown_token(it: Scene) -> Answered:
+    return await it.server.call("GET", "/integration", token="isth_nobody")
+
+
+async def revoked_token(it: Scene) -> Answered:
+    administration = Administration(it.server.application.database)
+    issued = await administration.create_token("development", "short-lived")
+    token = issued.token.reveal()
+    await it.server.ok("GET", "/me", token=token)
+    await administration.revoke_token(issued.row["id"])
+    return await it.proxy(token=token)
+
+
+async def expired_token(it: Scene) -> Answered:
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    administration = Administration(it.server.application.database)
+    issued = await administration.create_token("development", "over", expires_at=past)
+    return await it.proxy(token=issued.token.reveal())
+
+
+async def no_account(it: Scene) -> Answered:
+    return await it.server.call("GET", "/proxy/tickets")
+
+
+async def unknown_account(it: Scene) -> Answered:
+    return await it.server.call(
+        "GET", "/proxy/tickets?integrated_account_id=8d5a4f4e-0000-4000-8000-000000000000"
+    )
+
+
+async def foreign_account(it: Scene) -> Answered:
+    administration = Administration(it.server.application.database)
+    await administration.create_environment("other", install=install_everything)
+    token = (await administration.create_token("other", "t")).token.reveal()
+    return await it.proxy(token=token)
+
+
+async def disabled_install(it: Scene) -> Answered:
+    await it.server.ok("PATCH", f"/environment-integration/{it.install_id}", json={"is_enabled": False})
+    return await it.proxy()
+
+
+async def needs_reauth(it: Scene) -> Answered:
+    await it.after(Fault("unauthorized"))
+    return await it.proxy()
+
+
+async def sandbox_write(it: Scene) -> Answered:
+    sandbox = await it.server.sandbox_of("hubspot")
+    return await it.server.call("POST", f"/unified/crm/contacts?integrated_account_id={sandbox}", json={})
+
+
+async def unknown_model(it: Scene) -> Answered:
+    return await it.server.call("GET", f"/unified/desc/tickets?integrated_account_id={it.account}")
+
+
+async def missing_field(it: Scene) -> Answered:
+    status, body = await it.unified("POST", json={"description": "x"})
+    assert body["truto_error_insight"]["missing_required_body_fields"]["value"] == ["name"]
+    return status, body
+
+
+async def platform_cursor(it: Scene) -> Answered:
+    return await it.server.call("GET", "/integration?next_cursor=abc")
+
+
+async def invalid_definition(it: Scene) -> Answered:
+    config = {"label": "x", "pagination": {"format": "spiral"}}
+    status, body = await it.server.call("POST", "/integration", json={"name": "odd", "config": config})
+    assert any(each["path"].startswith("config.pagination") for each in body["details"]["failures"]), body
+    return status, body
+
+
+async def bad_expression(it: Scene) -> Answered:
+    config = {**definition()["config"], "error_expression": "status >"}
+    status, body = await it.server.call("POST", "/integration", json={"name": "odd", "config": config})
+    assert body["details"]["failures"][0]["path"] == "config.error_expression", body
+    return status, body
+
+
+async def taken_name(it: Scene) -> Answered:
+    return await it.server.call("POST", "/integration", json=definition())
+
+
+async def stale_version(it: Scene) -> Answered:
+    patch = {"is_beta": True, "version": 7}
+    status, body = await it.server.call("PATCH", "/integration/larkdesk", json=patch)
+    assert body["details"]["version"] == 1
+    return status, body
+
+
+async def failing_expression(it: Scene) -> Answered:
+    override = {MODEL: {"tickets": {"list": {"response_mapping": "$number(response.subject)"}}}}
+    await it.server.ok(
+        "PATCH", f"/integrated-account/{it.account}", json={"unified_model_override": override}
+    )
+    status, body = await it.unified()
+    assert (body["details"]["field"], body["details"]["code"]) == ("response_mapping", "D3030"), body
+    assert "kettle" not in str(body)
+    return status, body
+
+
+async def refused_credentials(it: Scene) -> Answered:
+    answer = await it.after(Fault("unauthorized"))
+    account = await it.server.ok("GET", f"/integrated-account/{it.account}")
+    assert account["status"] == "needs_reauth"
+    return answer
+
+
+async def rate_limited(it: Scene) -> Answered:
+    it.desk.limit = RequestLimit(1, seconds=3600, wait_seconds=3600)
+    await it.proxy()
+    return await it.proxy()
+
+
+async def nobody_there(it: Scene) -> Answered:
+    account = await connect(it.server, it.install_id, "http://127.0.0.1:1")
+    return await replace(it, account=account).proxy()
+
+
+async def no_answer(it: Scene) -> Answered:
+    override = {"resources": {"tickets": {"list": {"timeout_seconds": 0.05}}}}
+    await it.server.ok("PATCH", f"/integrated-account/{it.account}", json={"integration_override": override})
+    return await it.after(Fault("hang"))
+
+
+async def garbage(it: Scene) -> Answered:
+    override = {"resources": {"tickets": {"list": {"throw_error_on_parse_error": True}}}}
+    await it.server.ok("PATCH", f"/integrated-account/{it.account}", json={"integration_override": override})
+    return await it.after(Fault("garbage"))
+
+
+async def private_definition(it: Scene) -> Answered:
+    account = await connect(it.server, it.install_id, "http://169.254.169.254")
+    return await replace(it, account=account).proxy()
+
+
+async def own_limit(it: Scene) -> Answered:
+    for _ in range(40):
+        await it.server.call("GET", "/me")
+    return await it.server.call("GET", "/me")
+
+
+CASES: dict[str, Callable[[Scene], Awaitable[Answered]]] = {
+    "no token": no_token,
+    "unknown token": unknown_token,
+    "revoked token": revoked_token,
+    "expired token": expired_token,
+    "no account named": no_account,
+    "unknown account": unknown_account,
+    "account of another environment": foreign_account,
+    "install is disabled": disabled_install,
+    "account needs reconnecting": needs_reauth,
+    "write on a sandbox account": sandbox_write,
+    "unknown route": lambda it: it.server.call("GET", "/nowhere"),
+    "verb that is not served": lambda it: it.server.call("PUT", "/integration"),
+    "unknown unified model": unknown_model,
+    "unknown unified resource": lambda it: it.unified(rest="tikets"),
+    "unmapped unified method": lambda it: it.unified("POST", rest="tickets/search"),
+    "unknown proxy resource": lambda it: it.proxy(rest="tikets"),
+    "unknown proxy method": lambda it: it.proxy("POST", rest="tickets/search"),
+    "malformed JSON body": lambda it: it.unified("POST", data='{"name": ', headers=JSON),
+    "body of another type": lambda it: it.unified("POST", data="a=1", headers=FORM),
+    "missing required body field": missing_field,
+    "body too large": lambda it: it.unified("POST", data=b" " * 2_000_000, headers=JSON),
+    "bad limit": lambda it: it.unified(query="&limit=none"),
+    "bad cursor of a platform list": platform_cursor,
+    "bad cursor of the data plane": lambda it: it.proxy(query="&next_cursor=%21"),
+    "unknown filter operator": lambda it: it.server.call("GET", "/integration?name[like]=x"),
+    "invalid definition": invalid_definition,
+    "expression that does not compile": bad_expression,
+    "name that is taken": taken_name,
+    "stale version": stale_version,
+    "expression that fails": failing_expression,
+    "provider refuses (4xx)": lambda it: it.proxy("POST", json={}),
+    "provider refuses the credentials": refused_credentials,
+    "provider fails (5xx)": lambda it: it.after(Fault("status", code=503, times=None)),
+    "provider limits the rate": rate_limited,
+    "provider is not there": nobody_there,
+    "provider drops the connection": lambda it: it.after(Fault("reset", times=None)),
+    "provider does not answer in time": no_answer,
+    "provider answers garbage": garbage,
+    "provider answers too much": lambda it: it.after(Fault("huge", size=8_000_000)),
+    "provider redirects to a private address": lambda it: it.after(
+        Fault("redirect", location="http://10.0.0.1/")
+    ),
+    "private address in a definition": private_definition,
+    "our own rate limit": own_limit,
+}
+JSON = {"content-type": "application/json"}
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+LIMITS: dict[str, dict[str, int]] = {
+    "our own rate limit": {"token_rate_limit": 40},
+    "body too large": {"max_request_bytes": 1_000_000},
+    "provider answers too much": {"max_response_bytes": 1_000_000},
+}
+
+
+def documented() -> dict[str, tuple[int, str, bool]]:
+    rows = re.findall(r"^\| ([^|]+) \| (\d{3}) \| ([^|]+) \| (yes|no) \|", PAGE.read_text(), re.MULTILINE)
+    return {case: (int(status), name, remote == "yes") for case, status, name, remote in rows}
+
+
+def test_the_page_and_the_cases_are_the_same_list() -> None:
+    assert list(documented()) == list(CASES)
+
+
+@pytest.mark.parametrize("case", list(CASES))
+async def test_bad_input_gets_the_documented_error(settings: Settings, case: str) -> None:
+    async with scene(replace(settings, **LIMITS.get(case, {}))) as it:
+        status, body = await CASES[case](it)
+    assert isinstance(body, dict), body
+    assert (status, body["error"], body.get("truto_is_remote_error", False)) == documented()[case], body
+    assert body["statusCode"] == status
+    assert body["isthmus_request_id"]
+    assert body["message"]
