@@ -13,7 +13,8 @@ Severity: TypeAlias = Literal["error", "warn", "info"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """`path` is dotted, from the top of the document; `line` is 1-based, None where the text is not known;
-    `section` is the part of the definition, `source` the family of rules; `fix` is what would be right."""
+    `position` is 0-based in an expression's text. `section` is the part of the definition, `source` the
+    family of rules; `fix` is what would be right."""
 
     severity: Severity
     section: str
@@ -24,6 +25,7 @@ class Finding:
     resource: str | None = None
     method: str | None = None
     line: int | None = None
+    position: int | None = None
 
     def as_json(self) -> dict[str, object]:
         return asdict(self)

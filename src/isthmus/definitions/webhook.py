@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, Tag
+from pydantic import Field, Tag, model_validator
 
 from isthmus.definitions.fields import OptionalExpr, Part, TextTemplate
 from isthmus.definitions.tagged import by_key
@@ -51,6 +51,12 @@ class HmacSignatureConfig(_Routed):
     string_type: Literal["hex", "base64", "base64url"] = Field(
         default="hex", description="Text form of the digest."
     )
+
+    @model_validator(mode="after")
+    def _signs_something(self) -> HmacSignatureConfig:
+        if not self.parts and not self.verification_content:
+            raise ValueError("needs `parts` (or `verification_content`): what is signed")
+        return self
 
 
 class BasicSignatureConfig(_Routed):

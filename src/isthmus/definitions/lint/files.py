@@ -1,0 +1,250 @@
+"""From a file to its report: what it is, what stands beside it, which rules apply."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from isthmus.definitions.execution import mapping_not_executed, not_executed
+from isthmus.definitions.files import Exchange, IntegrationFile, MappingFile, MappingsExport, ModelFile
+from isthmus.definitions.findings import Finding
+from isthmus.definitions.integration import IntegrationConfig
+from isthmus.definitions.lint import (
+    critic,
+    jsonata,
+    lifecycle,
+    mapping,
+    naming,
+    placeholder,
+    presence,
+    schema,
+    security,
+)
+from isthmus.definitions.lint.report import Mode, Report
+from isthmus.definitions.lint.sites import integration_sites, mapping_sites
+from isthmus.definitions.lint.subject import IntegrationSubject, as_mapping
+from isthmus.definitions.load import failures_of
+from isthmus.definitions.mapping import MappingConfig
+from isthmus.definitions.yaml_source import Document, Unreadable, read
+
+__all__ = ["lint_config", "validate_document", "validate_file"]
+
+_EXCHANGES: Final = TypeAdapter(tuple[Exchange, ...])
+_BESIDE_INTEGRATION: Final = "integration.yaml"
+
+
+def validate_file(path: Path) -> Report:
+    """Check any file of `definitions.md` §6, or a bare config. What it refers to is read from the files
+    beside it, as the catalogue lays them out, and not checked where they are absent. Never raises.
+    """
+    try:
+        document = read(path)
+    except Unreadable as error:
+        finding = Finding(
+            severity="error", section="file", source="schema", message=error.message, line=error.line
+        )
+        return Report.of(str(path), "unreadable", [finding])
+    return validate_document(document, str(path), path)
+
+
+def validate_document(document: Document, source: str, path: Path | None = None) -> Report:
+    """As `validate_file`, of a document that is already read; `path` is where it stands, if anywhere."""
+    mode = _mode(document.data)
+    if mode == "integration":
+        findings = _integration_file(document.data)
+    elif mode == "config":
+        findings = lint_config(document.data)
+    elif mode == "mapping":
+        findings = _mapping_file(document.data, path)
+    elif mode == "model":
+        findings = _model_file(document.data)
+    elif mode == "exchanges":
+        findings = _exchanges(document.data)
+    else:
+        findings = [Finding(severity="error", section="file", source="schema", message="is not an object")]
+    return Report.of(source, mode, [_placed(finding, document) for finding in findings])
+
+
+def _mode(data: Any) -> Mode:
+    if isinstance(data, list):
+        return "exchanges"
+    if not isinstance(data, Mapping):
+        return "unreadable"
+    if "cells" in data:
+        return "mapping"
+    if "config" in data or ("name" in data and "resources" not in data):
+        return "integration"
+    is_model = "name" in data and "base_url" not in data and "credentials" not in data
+    return "model" if is_model else "config"
+
+
+def _placed(finding: Finding, document: Document) -> Finding:
+    line = document.line(finding.path)
+    text = _text_at(document.data, finding.path)
+    if finding.position is not None and text is not None:
+        line = document.line_of_text(finding.path, text, finding.position)
+    return replace(finding, line=line)
+
+
+def _text_at(data: Any, path: str) -> str | None:
+    for name in path.split("."):
+        if isinstance(data, list) and name.isdigit() and int(name) < len(data):
+            data = data[int(name)]
+        else:
+            data = as_mapping(data).get(name)
+    return data if isinstance(data, str) else None
+
+
+def lint_config(
+    config: Mapping[str, Any], *, has_label: bool = False, documentation: tuple[Mapping[str, Any], ...] = ()
+) -> list[Finding]:
+    """Every rule for an integration's config, paths from its top."""
+    model, findings = schema.parse(IntegrationConfig, config)
+    if model is not None:
+        findings += schema.unknown_keys(model, top="info")
+        findings += not_executed(model)
+    subject = IntegrationSubject(config, has_label, documentation)
+    sites = tuple(integration_sites(subject))
+    for rules in (presence.check, critic.check, naming.check, security.check, lifecycle.check):
+        findings += rules(subject)
+    findings += placeholder.check(subject, sites)
+    for site in sites:
+        if site.kind == "expression":
+            findings += jsonata.check(site)
+    return [_as_written(finding, config) for finding in findings]
+
+
+def _as_written(finding: Finding, config: Mapping[str, Any]) -> Finding:
+    """Paths inside a single credential object have no format in them."""
+    block = as_mapping(config.get("credentials"))
+    prefix = f"credentials.{block.get('format')}."
+    if isinstance(block.get("format"), str) and finding.path.startswith(prefix):
+        return replace(finding, path=f"credentials.{finding.path.removeprefix(prefix)}")
+    return finding
+
+
+def _integration_file(data: Mapping[str, Any]) -> list[Finding]:
+    shell, found = schema.parse(IntegrationFile, {**data, "config": {}} if "config" in data else data)
+    findings = list(found)
+    if shell is not None:
+        findings += schema.unknown_keys(shell, top="info")
+    config = data.get("config")
+    if isinstance(config, Mapping):
+        rows = tuple(row for row in data.get("documentation") or () if isinstance(row, Mapping))
+        inner = lint_config(config, has_label=bool(data.get("label")), documentation=rows)
+        findings += [_inside(finding, "config") for finding in inner]
+    elif "config" in data:
+        findings.append(
+            Finding(
+                severity="error", section="file", source="schema", path="config", message="must be an object"
+            )
+        )
+    return findings
+
+
+def _inside(finding: Finding, prefix: str) -> Finding:
+    if finding.section == "documentation":
+        return finding
+    return replace(finding, path=f"{prefix}.{finding.path}" if finding.path else prefix)
+
+
+def _mapping_file(data: Mapping[str, Any], path: Path | None) -> list[Finding]:
+    is_export = "unified_model_name" in data or "integration_name" in data
+    model: MappingFile | MappingsExport | None
+    if is_export:
+        model, findings = schema.parse(MappingsExport, data)
+    else:
+        model, findings = schema.parse(MappingFile, data)
+    if model is not None:
+        findings += schema.unknown_keys(model, top="info")
+    cells = tuple(_cells(data))
+    names = (
+        data.get("unified_model_name" if is_export else "unified_model"),
+        data.get("integration_name" if is_export else "integration"),
+    )
+    findings += mapping.check(_mapping_subject(cells, path, str(names[0]), str(names[1])))
+    for cell in cells:
+        findings += _cell(cell)
+    return findings
+
+
+def _cells(data: Mapping[str, Any]) -> Iterator[mapping.Cell]:
+    cells = data.get("cells")
+    for index, cell in enumerate(cells if isinstance(cells, list) else ()):
+        config = as_mapping(cell).get("config")
+        if isinstance(config, Mapping):
+            names = (str(cell.get("resource_name")), str(cell.get("method_name")))
+            yield mapping.Cell(*names, f"cells.{index}.config", config)
+
+
+def _cell(cell: mapping.Cell) -> Iterator[Finding]:
+    model, _ = schema.parse(MappingConfig, cell.config)
+    for finding in mapping_not_executed(model) if model is not None else ():
+        yield replace(finding, path=f"{cell.path}.{finding.path}", resource=cell.resource, method=cell.method)
+    for site in mapping_sites(cell.config, cell.path, cell.resource, cell.method):
+        yield from jsonata.check(site) if site.kind == "expression" else placeholder.check_syntax(site)
+
+
+def _mapping_subject(
+    cells: tuple[mapping.Cell, ...], path: Path | None, model: str, integration: str
+) -> mapping.MappingSubject:
+    """With what stands around the file in the catalogue, or beside it as an export."""
+    if path is None:
+        return mapping.MappingSubject(cells)
+    home = path.resolve().parent.parent
+    for candidate in (home / _BESIDE_INTEGRATION, path.parent / f"{integration}.integration.json"):
+        config = as_mapping(_read_if_there(candidate)).get("config")
+        if isinstance(config, Mapping):
+            break
+    else:
+        config = None
+    others = frozenset(
+        item.parent.name for item in home.parent.glob(f"*/{_BESIDE_INTEGRATION}") if item.parent != home
+    )
+    return mapping.MappingSubject(
+        cells, config, _model_beside(home.parent.parent / "unified" / model), others
+    )
+
+
+def _model_beside(folder: Path) -> Mapping[str, Any] | None:
+    model = _read_if_there(folder / "model.yaml")
+    if not isinstance(model, Mapping):
+        return None
+    resources = {
+        name: {**as_mapping(resource), "schema": _read_if_there(folder / f"{name}.schema.yaml")}
+        for name, resource in as_mapping(model.get("resources")).items()
+    }
+    return {**model, "resources": resources}
+
+
+def _read_if_there(path: Path) -> Any:
+    try:
+        return read(path).data
+    except Unreadable:
+        return None
+
+
+def _model_file(data: Mapping[str, Any]) -> list[Finding]:
+    model, findings = schema.parse(ModelFile, data)
+    return findings if model is None else list(schema.unknown_keys(model, top="warn"))
+
+
+def _exchanges(data: list[Any]) -> list[Finding]:
+    try:
+        _EXCHANGES.validate_python(data)
+    except ValidationError as error:
+        return [
+            Finding(
+                severity="error",
+                section="exchanges",
+                source="schema",
+                path=item["path"],
+                message=item["message"],
+            )
+            for item in failures_of(error, data)
+        ]
+    return []

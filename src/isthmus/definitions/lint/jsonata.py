@@ -1,0 +1,76 @@
+"""Expressions that fail on every call, or read what is never there (`jsonata`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Final
+
+from isthmus import expressions
+from isthmus.definitions.findings import Finding, Severity
+from isthmus.definitions.lint.scan import called_functions, hyphenated_headers
+from isthmus.definitions.lint.sites import Site
+from isthmus.expressions import DIALECT, Expression, ExpressionError
+
+__all__ = ["check"]
+
+_ALWAYS: Final = frozenset({"undefined"})
+
+
+def check(site: Site) -> Iterator[Finding]:
+    """The rules for one expression. One that does not compile is reported by the schema."""
+    try:
+        expression = expressions.compile(site.text)
+    except ExpressionError:
+        return
+    yield from _functions(site)
+    yield from _headers(site)
+    yield from _scope(site, expression)
+
+
+def _functions(site: Site) -> Iterator[Finding]:
+    known = DIALECT.functions
+    for name, position in called_functions(site.text) if known else ():
+        if name not in known:
+            close = get_close_matches(name, known, 1)
+            yield _finding(
+                "error",
+                site,
+                f"${name} is no function",
+                f"did you mean ${close[0]}?" if close else "use a function of the dialect",
+                position,
+            )
+
+
+def _headers(site: Site) -> Iterator[Finding]:
+    for name, position in hyphenated_headers(site.text):
+        yield _finding(
+            "error", site, f"headers.{name} subtracts one name from another", f"headers.`{name}`", position
+        )
+
+
+def _scope(site: Site, expression: Expression) -> Iterator[Finding]:
+    if site.scope is None:
+        return
+    for name in sorted(expression.names - site.scope - _ALWAYS):
+        yield _finding(
+            "warn",
+            site,
+            f"{name} is not in scope here and is always undefined",
+            f"in scope: {', '.join(sorted(site.scope))}",
+            None,
+        )
+
+
+def _finding(severity: Severity, site: Site, message: str, fix: str, position: int | None) -> Finding:
+    return Finding(
+        severity=severity,
+        section=site.section,
+        source="jsonata",
+        path=site.path,
+        message=message,
+        fix=fix,
+        resource=site.resource,
+        method=site.method,
+        position=position,
+    )
