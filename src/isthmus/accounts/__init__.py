@@ -1,5 +1,19 @@
 """Integrated accounts: repositories, connections, the gateway to a provider, sandbox accounts."""
 
 from isthmus.accounts.accounts import Accounts
+from isthmus.accounts.call_log import CallLog, CallRecord, JsonCallLog
+from isthmus.accounts.connections import Connection, Connections
+from isthmus.accounts.installs import Installs, install_everything
+from isthmus.accounts.sandbox_accounts import sandbox_account_id
 
-__all__ = ["Accounts"]
+__all__ = [
+    "Accounts",
+    "CallLog",
+    "CallRecord",
+    "Connection",
+    "Connections",
+    "Installs",
+    "JsonCallLog",
+    "install_everything",
+    "sandbox_account_id",
+]

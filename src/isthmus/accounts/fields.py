@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import regex
+import regex  # type: ignore[import-untyped]  # no stubs are published with it
 
 from isthmus.definitions.credentials import CredentialField
 from isthmus.kit.ids import is_uuid

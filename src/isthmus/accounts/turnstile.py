@@ -30,6 +30,7 @@ _NARROWEST: Final = 0.005
 _SLOWER: Final = 1.3
 _FASTER: Final = 0.985
 _PROBE_SECONDS: Final = 1.0
+_SAME: Final = 0.25
 
 
 class Turnstile:
@@ -87,20 +88,23 @@ class Turnstile:
                 self._closed_until = 0.0
                 self._probe = asyncio.get_running_loop().create_future()
 
-    def close(self, seconds: float) -> None:
-        """The provider refused and wants `seconds` of quiet."""
+    def close(self, seconds: float) -> bool:
+        """The provider refused and wants `seconds` of quiet. Whether that is news: of several calls that
+        are refused together, the first one is."""
         now = self._clock.monotonic()
         if self._interval == 0.0:
             recent = sum(1 for moment in self._successes if now - moment <= _SPAN)
             self._interval = min(_WIDEST, _SLOWER * _SPAN / max(recent, 1))
         elif not self.seconds_closed:
             self._interval = min(_WIDEST, self._interval * _SLOWER)
+        is_news = seconds > _SAME and now + seconds > self._closed_until + _SAME
         self._closed_until = max(self._closed_until, now + seconds)
         self._answered()
+        return is_news
 
     def learn_closed(self, seconds: float) -> None:
         """Another process was refused; not counted again when it was this one."""
-        if seconds > self.seconds_closed + 0.05:
+        if seconds > self.seconds_closed + _SAME:
             self.close(seconds)
 
     def succeeded(self) -> None:

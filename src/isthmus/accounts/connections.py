@@ -1,0 +1,279 @@
+"""From (environment, account) to everything a call needs, without reading the database on the hot path."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from isthmus.accounts.account_checks import SANDBOX
+from isthmus.accounts.call_log import CallLog
+from isthmus.accounts.context import effective_context
+from isthmus.accounts.context_store import store_context
+from isthmus.accounts.gateway import Gateway, GatewayAccount, GatewayParts, Sender
+from isthmus.accounts.sandbox import SandboxUpstream
+from isthmus.accounts.sealed import OVERRIDE_SECRETS, stored_context
+from isthmus.accounts.states import AccountStates
+from isthmus.accounts.turnstile import Turnstile
+from isthmus.db.database import Database, keys_of
+from isthmus.db.tables import environment_integration, integrated_account, integration
+from isthmus.definitions.integration import IntegrationConfig
+from isthmus.definitions.secrets import join_secrets
+from isthmus.engine.ports import AccountFacts, Upstream
+from isthmus.errors import AccountBlocked, AccountNeedsReauth, Forbidden, MethodNotAllowed, NotFound
+from isthmus.integrations.effective import Effective, Layer, ResolvedMapping
+from isthmus.integrations.environment_integrations import OVERRIDE_SECRETS as INSTALL_SECRETS
+from isthmus.integrations.epoch_cache import EpochCache, Epochs
+from isthmus.integrations.exchanges import Exchanges
+from isthmus.kit.clock import Clock
+
+__all__ = ["Connection", "Connections"]
+
+_ACCOUNTS: Final = 2_048
+_TURNSTILES: Final = 8_192
+_READS: Final = frozenset({"list", "get"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """What was read of one account; good until its environment's epoch rises."""
+
+    gateway: GatewayAccount
+    definition: IntegrationConfig
+    mapping_layer: Layer
+    is_enabled: bool
+    is_offline: bool
+    status: str
+    last_error: str | None
+
+
+class Connection:
+    """One call's hold on an account: made anew for each call, and cheap."""
+
+    __slots__ = ("_connections", "_read", "_request_id")
+
+    def __init__(self, connections: Connections, read: _Account, request_id: str) -> None:
+        self._connections = connections
+        self._read = read
+        self._request_id = request_id
+
+    @property
+    def account(self) -> AccountFacts:
+        return self._read.gateway.facts
+
+    @property
+    def integration_name(self) -> str:
+        return self._read.gateway.integration
+
+    @property
+    def definition(self) -> IntegrationConfig:
+        """All layers merged."""
+        return self._read.definition
+
+    @property
+    def upstream(self) -> Upstream:
+        """The way out for this call."""
+        return self._connections.upstream(self._read, self._request_id)
+
+    async def mapping(self, model: str, resource: str, method: str) -> ResolvedMapping:
+        """Raises NotFound that names the tuple."""
+        return await self._connections.effective.mapping(
+            self.account.environment_id,
+            self.integration_name,
+            self._read.mapping_layer,
+            model,
+            resource,
+            method,
+        )
+
+    def require_writable(self, method: str) -> None:
+        """Raises MethodNotAllowed for any method but list and get on a sandbox account."""
+        if self.account.is_sandbox and method not in _READS:
+            raise MethodNotAllowed(
+                f"{method} is a write, and {self.account.id} is a sandbox account, which is read-only. "
+                "Connect a real account to write.",
+                headers={"allow": "GET"},
+            )
+
+
+class Connections:
+    """One for the process.
+
+    `is_blocked`: the block list, asked for each call. `exchanges`: what offline sandbox accounts answer with.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        epochs: Epochs,
+        effective: Effective,
+        http: Sender,
+        clock: Clock,
+        call_log: CallLog,
+        exchanges: Exchanges,
+        *,
+        is_blocked: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        self.effective = effective
+        self._database = database
+        self._clock = clock
+        self._exchanges = exchanges
+        self._is_blocked = is_blocked
+        self._accounts: EpochCache[str, _Account] = EpochCache(epochs, _ACCOUNTS)
+        self._turnstiles: OrderedDict[str, Turnstile] = OrderedDict()
+        self._parts = GatewayParts(http, clock, AccountStates(database), call_log, self._update_context)
+
+    async def open(self, environment_id: str, account_id: str, *, request_id: str) -> Connection:
+        """Raises, in this order: NotFound (also for another environment's account), Forbidden for a disabled
+        install, AccountBlocked, AccountNeedsReauth."""
+        read = self._accounts.fresh(environment_id, account_id)
+        if read is None:
+            read = await self._accounts.load(
+                environment_id, account_id, lambda: self._load(environment_id, account_id)
+            )
+        if not read.is_enabled:
+            raise Forbidden(
+                f"{read.gateway.integration} is disabled in this environment. Enable it with "
+                "PATCH /environment-integration/{id} {is_enabled: true}."
+            )
+        if self._is_blocked(account_id):
+            raise AccountBlocked(f"the account {account_id} is blocked. Ask who operates this server.")
+        if read.status == "needs_reauth":
+            raise AccountNeedsReauth(
+                f"the credentials of account {account_id} are refused by the provider: {read.last_error} "
+                "Reconnect it, or send new ones with PATCH /integrated-account/{id}/credentials.",
+            )
+        return Connection(self, read, request_id)
+
+    def upstream(self, read: _Account, request_id: str) -> Upstream:
+        if read.is_offline:
+            account = read.gateway
+            return SandboxUpstream(
+                account.facts, account.context, account.integration, read.definition, self._exchanges
+            )
+        return Gateway(self._parts, read.gateway, request_id)
+
+    async def _load(self, environment_id: str, account_id: str) -> _Account:
+        async with self._database.read() as conn:
+            found = (await conn.execute(_statement(environment_id, account_id))).mappings().one_or_none()
+            if found is None:
+                raise NotFound(
+                    f"no integrated account {account_id} in this environment. GET /integrated-account lists "
+                    "its accounts."
+                )
+            row = dict(found)
+            keys = keys_of(conn)
+            override = OVERRIDE_SECRETS.open(keys, row["id"], row["integration_override_secrets"])
+            installed = INSTALL_SECRETS.open(keys, row["install_id"], row["install_secrets"])
+            definition = await self.effective.definition(
+                conn,
+                row["integration_id"],
+                row["integration_revision"],
+                Layer(
+                    row["install_id"],
+                    row["install_revision"],
+                    join_secrets(row["install_override"], installed or {}),
+                ),
+                Layer(
+                    row["id"],
+                    row["revision"],
+                    join_secrets(row["integration_override"] or {}, override or {}),
+                ),
+            )
+            context = stored_context(keys, row)
+        return self._account(environment_id, row, definition, context)
+
+    def _account(
+        self,
+        environment_id: str,
+        row: Mapping[str, Any],
+        definition: IntegrationConfig,
+        context: Mapping[str, Any],
+    ) -> _Account:
+        facts = AccountFacts(
+            id=row["id"],
+            tenant_id=row["tenant_id"],
+            environment_id=environment_id,
+            is_sandbox=row["is_sandbox"],
+            authentication_method=row["authentication_method"],
+        )
+        refused = row["last_forbidden_error"]
+        gateway = GatewayAccount(
+            facts=facts,
+            integration=row["integration_name"],
+            context=effective_context(context, definition.variables()),
+            revision=row["revision"],
+            turnstile=self._turnstile(row["id"]),
+            forbidden=None if refused is None else (refused["resource"], refused["method"]),
+        )
+        if row["closed_until"] is not None:
+            left = (row["closed_until"] - self._clock.now()).total_seconds()
+            if left > 0:
+                gateway.turnstile.learn_closed(left)
+        return _Account(
+            gateway=gateway,
+            definition=definition,
+            mapping_layer=Layer(row["id"], row["revision"], row["unified_model_override"] or {}),
+            is_enabled=row["is_enabled"],
+            is_offline=row["authentication_method"] == SANDBOX,
+            status=row["status"],
+            last_error=row["last_error"],
+        )
+
+    def _turnstile(self, account_id: str) -> Turnstile:
+        """One an account, whatever becomes of its row; the least recently connected are forgotten."""
+        found = self._turnstiles.get(account_id)
+        if found is None:
+            found = self._turnstiles[account_id] = Turnstile(self._clock)
+            if len(self._turnstiles) > _TURNSTILES:
+                self._turnstiles.popitem(last=False)
+        self._turnstiles.move_to_end(account_id)
+        return found
+
+    async def _update_context(self, account: AccountFacts, patch: Mapping[str, Any]) -> Mapping[str, Any]:
+        read = self._accounts.stale(account.environment_id, account.id)
+        if read is None:
+            read = await self._load(account.environment_id, account.id)
+        whole = await store_context(self._database, account, read.definition, patch)
+        return effective_context(whole, read.definition.variables())
+
+
+def _statement(environment_id: str, account_id: str) -> Any:
+    names = (
+        "id",
+        "tenant_id",
+        "status",
+        "is_sandbox",
+        "authentication_method",
+        "context",
+        "context_secrets",
+        "unified_model_override",
+        "integration_override",
+        "integration_override_secrets",
+        "last_error",
+        "last_forbidden_error",
+        "closed_until",
+        "revision",
+    )
+    return (
+        select(
+            *(integrated_account.c[name] for name in names),
+            environment_integration.c.id.label("install_id"),
+            environment_integration.c.revision.label("install_revision"),
+            environment_integration.c.is_enabled,
+            environment_integration.c.override.label("install_override"),
+            environment_integration.c.override_secrets.label("install_secrets"),
+            integration.c.id.label("integration_id"),
+            integration.c.revision.label("integration_revision"),
+            integration.c.name.label("integration_name"),
+        )
+        .join(
+            environment_integration,
+            environment_integration.c.id == integrated_account.c.environment_integration_id,
+        )
+        .join(integration, integration.c.id == environment_integration.c.integration_id)
+        .where(integrated_account.c.id == account_id, integrated_account.c.environment_id == environment_id)
+    )

@@ -1,0 +1,52 @@
+"""Writes what a step of a definition leaves in an account's context."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select, update
+
+from isthmus.accounts.context import patched_context, secret_field_names, split_context
+from isthmus.accounts.sealed import CONTEXT_SECRETS, stored_context
+from isthmus.db.database import Database, keys_of, now_of
+from isthmus.db.epochs import raise_epoch
+from isthmus.db.tables import integrated_account
+from isthmus.definitions.integration import IntegrationConfig
+from isthmus.engine.ports import AccountFacts
+from isthmus.errors import NotFound
+
+__all__ = ["store_context"]
+
+
+async def store_context(
+    database: Database, account: AccountFacts, definition: IntegrationConfig, patch: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The whole context after the patch, without virtual keys. Raises NotFound for a deleted account."""
+    mine = (
+        integrated_account.c.id == account.id,
+        integrated_account.c.environment_id == account.environment_id,
+    )
+    names = secret_field_names(definition)
+    columns = (integrated_account.c.id, integrated_account.c.context, integrated_account.c.context_secrets)
+    async with database.write() as conn:
+        statement = select(*columns).where(*mine).with_for_update()
+        row = (await conn.execute(statement)).mappings().one_or_none()
+        if row is None:
+            raise NotFound(f"the account {account.id} is gone, so its context cannot be kept.")
+        keys = keys_of(conn)
+        whole = patched_context(stored_context(keys, dict(row)), patch, names)
+        plain, secrets = split_context(whole, names)
+        sealed = CONTEXT_SECRETS.seal(keys, account.id, secrets or None)
+        await conn.execute(
+            update(integrated_account)
+            .where(*mine)
+            .values(
+                context=plain,
+                context_secrets=sealed,
+                revision=integrated_account.c.revision + 1,
+                updated_at=now_of(conn),
+            )
+        )
+        await raise_epoch(conn, account.environment_id)
+    return whole

@@ -1,0 +1,211 @@
+"""The one way out for a connected account: credentials, pace, sending, what the answer does to the account.
+
+authorize -> turnstile -> send -> throttled? wait once, or close -> 401, 403, success: the account's state
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
+
+from isthmus.accounts.call_log import CallLog, CallRecord
+from isthmus.accounts.states import AccountStates, forbidden_record
+from isthmus.accounts.turnstile import PATIENCE, Turnstile
+from isthmus.engine.authorization import authorize
+from isthmus.engine.failures import missing_scopes
+from isthmus.engine.messages import OutgoingRequest
+from isthmus.engine.ports import AccountFacts
+from isthmus.engine.rate_limits import detect
+from isthmus.errors import IsthmusError
+from isthmus.http.messages import HttpRequest, HttpResponse
+from isthmus.kit.clock import Clock
+
+__all__ = ["Gateway", "GatewayAccount", "GatewayParts", "Sender", "UpdateContext"]
+
+_ERROR: Final = 400
+_UNAUTHORIZED: Final = 401
+_FORBIDDEN: Final = 403
+_SERVER_ERROR: Final = 500
+_REPEATABLE: Final = frozenset({"list", "get"})
+
+UpdateContext = Callable[[AccountFacts, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+"""Stores a patch of an account's context; returns the whole new context with its virtual keys."""
+
+
+class Sender(Protocol):
+    """`http.HttpClient`, as a gateway sees it."""
+
+    async def send(self, request: HttpRequest) -> HttpResponse: ...
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayParts:
+    """What the gateways of a process share."""
+
+    http: Sender
+    clock: Clock
+    states: AccountStates
+    call_log: CallLog
+    update_context: UpdateContext
+
+
+@dataclass(slots=True)
+class GatewayAccount:
+    """What the gateways of one account share until its row is read again.
+
+    `revision`: of the row that held the credentials. `forbidden`: the resource and method that the provider
+    refused last, None for none.
+    """
+
+    facts: AccountFacts
+    integration: str
+    context: Mapping[str, Any]
+    revision: int
+    turnstile: Turnstile
+    forbidden: tuple[str, str] | None = None
+
+
+class Gateway:
+    """An `engine.ports.Upstream` over HTTP, for one call of one account."""
+
+    __slots__ = ("_account", "_parts", "_request_id")
+
+    def __init__(self, parts: GatewayParts, account: GatewayAccount, request_id: str) -> None:
+        self._parts = parts
+        self._account = account
+        self._request_id = request_id
+
+    @property
+    def context(self) -> Mapping[str, Any]:
+        return self._account.context
+
+    @property
+    def account(self) -> AccountFacts:
+        return self._account.facts
+
+    async def send(self, request: OutgoingRequest) -> HttpResponse:
+        started = self._parts.clock.monotonic()
+        attempt = _Attempt()
+        try:
+            response = await self._send(request, attempt)
+        except IsthmusError as failed:
+            attempt.error = type(failed).__name__
+            raise
+        finally:
+            self._record(request, attempt, started)
+        return response
+
+    async def update_context(self, patch: Mapping[str, Any]) -> None:
+        account = self._account
+        account.context = await self._parts.update_context(account.facts, patch)
+
+    async def _send(self, request: OutgoingRequest, attempt: _Attempt) -> HttpResponse:
+        may_repeat = _may_repeat(request)
+        response, wait = await self._pass(request, may_repeat, attempt)
+        if wait is not None and wait <= PATIENCE and may_repeat:
+            await _discard(response)
+            attempt.retries += 1
+            response, wait = await self._pass(request, may_repeat, attempt)
+        if wait is None:
+            await self._settle(request, response)
+        return response
+
+    async def _pass(
+        self, request: OutgoingRequest, may_wait: bool, attempt: _Attempt
+    ) -> tuple[HttpResponse, float | None]:
+        """Through the turnstile to the provider: its answer, and the wait it asks for, if it does.
+
+        Whatever happens, those who stand behind are let on.
+        """
+        turnstile = self._account.turnstile
+        if not turnstile.is_free:
+            await turnstile.enter(may_wait=may_wait)
+        try:
+            attempt.host = urlsplit(request.http.url).hostname
+            response = await self._authorized(request)
+        except BaseException:
+            turnstile.failed()
+            raise
+        attempt.status = response.status
+        wait = detect(request.rate_limit, response, now=self._parts.clock.now().timestamp())
+        if wait is None and response.status < _SERVER_ERROR:
+            turnstile.succeeded()
+        elif wait is None:
+            turnstile.failed()
+        elif turnstile.close(wait):
+            await self._parts.states.closed(self._account.facts, wait)
+        return response, wait
+
+    async def _authorized(self, request: OutgoingRequest) -> HttpResponse:
+        """Drives the authorization flow, then sends the request with what it wrote."""
+        http = self._parts.http
+        flow = authorize(request, self._account.context)
+        try:
+            needed = next(flow)
+            while True:
+                needed = flow.send(await http.send(needed))
+        except StopIteration as ready:
+            authorized: HttpRequest = ready.value
+        return await http.send(authorized)
+
+    async def _settle(self, request: OutgoingRequest, response: HttpResponse) -> None:
+        """The account's state after an answer that was no throttling."""
+        account, operation = self._account, request.operation
+        here = (operation.resource, operation.method)
+        if response.status == _UNAUTHORIZED:
+            await self._parts.states.needs_reauth(account.facts, account.revision, _refused(response, here))
+        elif response.status == _FORBIDDEN:
+            if account.forbidden != here:
+                account.forbidden = here
+                missing = missing_scopes(request.scopes, account.context)
+                record = forbidden_record(*here, missing, self._parts.clock.now())
+                await self._parts.states.forbidden(account.facts, record)
+        elif response.status < _ERROR and account.forbidden == here:
+            account.forbidden = None
+            await self._parts.states.permitted(account.facts)
+
+    def _record(self, request: OutgoingRequest, attempt: _Attempt, started: float) -> None:
+        account, operation = self._account, request.operation
+        self._parts.call_log.record(
+            CallRecord(
+                request_id=self._request_id,
+                environment_id=account.facts.environment_id,
+                integrated_account_id=account.facts.id,
+                integration=account.integration,
+                resource=operation.resource,
+                method=operation.method,
+                verb=request.http.method,
+                host=attempt.host,
+                status=attempt.status,
+                milliseconds=(self._parts.clock.monotonic() - started) * 1000,
+                retries=attempt.retries,
+                error=attempt.error,
+            )
+        )
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """What the log line will say of a call that is under way."""
+
+    host: str | None = None
+    status: int | None = None
+    retries: int = 0
+    error: str | None = None
+
+
+def _may_repeat(request: OutgoingRequest) -> bool:
+    """A read may be sent again whatever its verb: some products list by POST."""
+    return request.operation.kind in _REPEATABLE or request.is_idempotent
+
+
+async def _discard(response: HttpResponse) -> None:
+    if response.stream is not None:
+        await response.stream.close()
+
+
+def _refused(response: HttpResponse, here: tuple[str, str]) -> str:
+    host = urlsplit(response.url).hostname
+    return f"{host} refused the credentials (401) at {here[0]}.{here[1]}. Reconnect, or send new credentials."

@@ -1,0 +1,80 @@
+"""Installing an integration, with the sandbox account that belongs to each install."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.accounts.sandbox_accounts import create_sandbox_account
+from isthmus.db.epochs import raise_epoch
+from isthmus.db.listing import ListQuery, Page
+from isthmus.db.tables import environment, integrated_account, integration, unified_model
+from isthmus.integrations.environment_integrations import EnvironmentIntegrations
+from isthmus.integrations.environment_unified_models import EnvironmentUnifiedModels
+from isthmus.integrations.scope import EnvironmentScope, Scope
+from isthmus.integrations.views import Row
+
+__all__ = ["Installs", "install_everything"]
+
+
+class Installs:
+    """`EnvironmentIntegrations` with the accounts that come and go with an install."""
+
+    def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
+        self._conn = conn
+        self._scope = scope
+        self._rows = EnvironmentIntegrations(conn, scope)
+
+    async def list(self, query: ListQuery) -> Page:
+        return await self._rows.list(query)
+
+    async def get(self, id: str) -> Row:
+        return await self._rows.get(id)
+
+    async def create(self, values: Mapping[str, Any]) -> Row:
+        """Idempotent; the install's sandbox account is there afterwards."""
+        row = await self._rows.create(values)
+        config = (
+            await self._conn.execute(
+                select(integration.c.config).where(integration.c.id == row["integration_id"])
+            )
+        ).scalar_one()
+        await create_sandbox_account(
+            self._conn, self._scope.environment_id, row["id"], row["integration_id"], config
+        )
+        await raise_epoch(self._conn, self._scope.environment_id)
+        return row
+
+    async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
+        return await self._rows.update(id, changes)
+
+    async def delete(self, id: str) -> str:
+        """The install's id; every account of it is deleted."""
+        row = await self._rows.get(id)
+        await self._conn.execute(
+            delete(integrated_account).where(
+                integrated_account.c.environment_integration_id == row["id"],
+                integrated_account.c.environment_id == self._scope.environment_id,
+            )
+        )
+        return await self._rows.delete(row["id"])
+
+
+async def install_everything(conn: AsyncConnection, environment_id: str) -> None:
+    """Every shipped integration, with its sandbox account, and every shipped model; what is there stays."""
+    team_id = (
+        await conn.execute(select(environment.c.team_id).where(environment.c.id == environment_id))
+    ).scalar_one()
+    scope = EnvironmentScope(environment_id, team_id)
+    installs, models = Installs(conn, scope), EnvironmentUnifiedModels(conn, scope)
+    shipped = select(integration.c.id).where(integration.c.team_id.is_(None)).order_by(integration.c.name)
+    for identity in (await conn.execute(shipped)).scalars().all():
+        await installs.create({"integration_id": identity})
+    shipped = (
+        select(unified_model.c.id).where(unified_model.c.team_id.is_(None)).order_by(unified_model.c.name)
+    )
+    for identity in (await conn.execute(shipped)).scalars().all():
+        await models.create({"unified_model_id": identity})
