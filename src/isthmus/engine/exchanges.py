@@ -30,8 +30,9 @@ _NO_CURSORS: Final = Cursors()
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A success. `body`: the whole parsed body. `data`: what `response_path` finds in it, UNDEFINED for
-    nothing. `stream`: not None where the answer is to be handed on as it arrives; then `body` is None."""
+    """A success. `body`: the whole parsed body. `data`: what `response_path` finds in it; for
+    nothing, [] on a list and None else. `stream`: not None where the answer is to be handed on as it
+    arrives; then `body` is None."""
 
     status: int
     headers: Mapping[str, str]
@@ -81,7 +82,9 @@ def _read(plan: MethodPlan, inputs: Inputs, response: HttpResponse, step: Step, 
             raise failed
     data = body
     if plan.response_path is not None and not is_garbage:
-        data = plan.response_path.read(body, keep_arrays=inputs.asks_for_list)
+        found = plan.response_path.read(body, keep_arrays=inputs.asks_for_list)
+        nothing: list[Any] | None = [] if inputs.asks_for_list else None
+        data = nothing if found is UNDEFINED else found
     cursors = _cursors(plan, inputs, response, step, body, data)
     return Exchange(response.status, response.headers, body, data, cursors)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -12,6 +11,7 @@ from isthmus.definitions.authorization import Authorization
 from isthmus.definitions.execution import BODY_FORMATS, RESPONSE_FORMATS
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.methods import MethodDefinition
+from isthmus.engine.identity import IdentityCache
 from isthmus.engine.pagination import Paginator, paginator
 from isthmus.engine.queries import ArrayFormat
 from isthmus.engine.responses import DataPath
@@ -56,7 +56,7 @@ class MethodPlan:
         return self.config.authorization_of(self.definition, credential_format or "")
 
 
-_PLANS: Final[dict[int, tuple[weakref.ref[IntegrationConfig], dict[tuple[str, str], MethodPlan]]]] = {}
+_PLANS: Final[IdentityCache[IntegrationConfig, tuple[str, str], MethodPlan]] = IdentityCache()
 
 
 def plan_of(config: IntegrationConfig, resource: str, method: str) -> MethodPlan:
@@ -65,24 +65,13 @@ def plan_of(config: IntegrationConfig, resource: str, method: str) -> MethodPlan
     Raises NotFound, naming what is close, NotExecutable for a field that is not executed yet, and
     DefinitionError for a method that no call could work with.
     """
-    plans = _plans_of(config)
+    plans = _PLANS.of(config)
     plan = plans.get((resource, method))
     if plan is None:
         plan = plans[resource, method] = _compile(
             config, resource, method, _definition(config, resource, method)
         )
     return plan
-
-
-def _plans_of(config: IntegrationConfig) -> dict[tuple[str, str], MethodPlan]:
-    """By identity, because a definition is immutable and too large to compare."""
-    key = id(config)
-    found = _PLANS.get(key)
-    if found is not None and found[0]() is config:
-        return found[1]
-    plans: dict[tuple[str, str], MethodPlan] = {}
-    _PLANS[key] = weakref.ref(config, lambda _: _PLANS.pop(key, None)), plans
-    return plans
 
 
 def _definition(config: IntegrationConfig, resource: str, method: str) -> MethodDefinition:

@@ -16,10 +16,9 @@ from isthmus.engine.requests import Inputs, RawBody
 from isthmus.engine.responses import records_of
 from isthmus.engine.results import CallResult, ListResult, StreamResult, ValueResult
 from isthmus.errors import BadRequest, failure
-from isthmus.expressions import UNDEFINED
 from isthmus.kit.clock import Clock, SystemClock
 
-__all__ = ["call", "caller_headers", "custom_id", "operation_kind", "raw_body", "with_cursor"]
+__all__ = ["call", "caller_headers", "custom_id", "operation_kind", "raw_body"]
 
 _CLOCK: Final = SystemClock()
 _STANDARD: Final[dict[str, OperationKind]] = {
@@ -50,7 +49,7 @@ async def call(
         raise proxy_error(failed, plan.definition.scopes, upstream.context) from failed
     if answer.stream is not None:
         return answer.streamed(answer.stream)
-    data = None if answer.data is UNDEFINED else answer.data
+    data = answer.data
     if call.method == "delete" and not data and call.id is not None:
         data = {"id": call.id}
     return ValueResult(data)
@@ -92,7 +91,7 @@ def _inputs(plan: MethodPlan, call: Call) -> tuple[Inputs, str | None]:
         id=custom_id(call) if call.method not in _STANDARD else call.id,
         query=query,
         fixed=frozenset(call.remote_query),
-        scope_query=with_cursor(nested, cursor),
+        scope_query=nested,
         body=call.body,
         raw=raw_body(call),
         forwarded=caller_headers(plan.config, call),
@@ -100,11 +99,6 @@ def _inputs(plan: MethodPlan, call: Call) -> tuple[Inputs, str | None]:
         asks_for_list=is_list,
     )
     return inputs, cursor
-
-
-def with_cursor(query: Mapping[str, Any], cursor: str | None) -> Mapping[str, Any]:
-    """The query as expressions and templates see it: the cursor under both of its names."""
-    return {**query, "cursor": cursor, "next_cursor": cursor} if cursor is not None else query
 
 
 def operation_kind(method: str) -> OperationKind:

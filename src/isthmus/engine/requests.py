@@ -22,7 +22,7 @@ from isthmus.expressions import UNDEFINED
 from isthmus.expressions.placeholders import PlaceholderError, Template
 from isthmus.http.messages import HttpRequest
 
-__all__ = ["Inputs", "RawBody", "build", "default_headers"]
+__all__ = ["Inputs", "RawBody", "build", "default_headers", "with_cursor"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,8 @@ def build(
     cursor: str | None,
 ) -> tuple[OutgoingRequest, Step]:
     """The request of one page. Raises BadRequest where the call lacks something, and MappingFailed."""
-    scope = template_scope(context, id=inputs.id, query=inputs.scope_query, body=inputs.body)
+    seen = with_cursor(inputs.scope_query, cursor)
+    scope = template_scope(context, id=inputs.id, query=seen, body=inputs.body)
     definition = plan.definition
     own_query = _own_query(plan, scope)
     in_url = {**own_query, **({} if _query_in_body(plan) else inputs.query)}
@@ -109,6 +110,11 @@ def build(
         drop_credentials_on_redirect=definition.ignore_credentials_on_redirect,
     )
     return outgoing, step
+
+
+def with_cursor(query: Mapping[str, Any], cursor: str | None) -> Mapping[str, Any]:
+    """The query as expressions and templates see it: the cursor under both of its names."""
+    return {**query, "cursor": cursor, "next_cursor": cursor} if cursor is not None else query
 
 
 def _step(plan: MethodPlan, inputs: Inputs, given: Mapping[str, Any], cursor: str | None) -> Step:

@@ -141,7 +141,7 @@ def records_of(data: Any) -> list[Any]:
     """The data of a list as an array (`definitions.md` §1.10)."""
     if isinstance(data, list):
         return data
-    return [] if data is UNDEFINED or data is None else [data]
+    return [] if data is None else [data]
 
 
 def raw_records(data: Any) -> list[Any]:

@@ -1,0 +1,157 @@
+"""The caller's query as its schema means it, and what a call lacks (`definitions.md` §4.2, 4 and 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from isthmus.engine.calls import NO_BODY
+from isthmus.errors import BadRequest, failure
+
+__all__ = ["Schema", "check_required"]
+
+_TRUE_FALSE: Final = {"true": True, "false": False}
+
+
+class Schema:
+    """A JSON Schema of a query or body, as far as calls go by it. `{}` asks for nothing.
+
+    Reads `properties` (or a map of properties by itself), `required` (names, or `true` on a property),
+    `type`, `items`, `default`, `dependentRequired` and `x-required-if`.
+    """
+
+    __slots__ = ("_defaults", "_types", "conditional", "required")
+
+    def __init__(self, schema: Mapping[str, Any] | None) -> None:
+        schema = schema or {}
+        properties = _properties(schema)
+        named = schema.get("required")
+        marked = [name for name, item in properties.items() if item.get("required") is True]
+        self.required: Final = tuple(dict.fromkeys([*(named if isinstance(named, list) else ()), *marked]))
+        self.conditional: Final = _conditional(schema, properties)
+        self._defaults: Final = {
+            name: item["default"] for name, item in properties.items() if "default" in item
+        }
+        self._types: Final = {name: item for name, item in properties.items() if "type" in item}
+
+    def coerce(self, query: Mapping[str, Any]) -> dict[str, Any]:
+        """Text as the type its schema names, where it can be read as that; defaults for what is absent.
+        Operators (`field[gt]=1`) take the field's type, `in` and `nin` are comma lists. Unknown keys pass."""
+        result: dict[str, Any] = dict(query)
+        for name, item in self._types.items():
+            if name in result:
+                result[name] = _coerced(result[name], item)
+        for name, value in self._defaults.items():
+            result.setdefault(name, value)
+        return result
+
+    def missing(self, values: Any) -> list[str]:
+        given = values if isinstance(values, Mapping) else {}
+        return [name for name in self.required if given.get(name) in (None, "")]
+
+
+def check_required(query_schema: Schema, body_schema: Schema, query: Mapping[str, Any], body: Any) -> None:
+    """Raises BadRequest with the insights of `api.md` §1.6 for required names that the call lacks."""
+    lacking_query = query_schema.missing(query)
+    lacking_body = body_schema.missing(None if body is NO_BODY else body)
+    if not lacking_query and not lacking_body:
+        return
+    parts = [
+        f"{label} {', '.join(names)}"
+        for label, names in (("query parameters", lacking_query), ("body fields", lacking_body))
+        if names
+    ]
+    insight = {
+        **_insight(
+            "missing_required_query_parameters", "Query parameters that the call lacks.", lacking_query
+        ),
+        **_insight("missing_required_body_fields", "Body fields that the call lacks.", lacking_body),
+        **conditional_insights(query_schema, body_schema),
+    }
+    raise BadRequest(
+        f"The call lacks required {' and '.join(parts)}.",
+        failures=[
+            *(failure(f"query.{name}", "is required", "missing") for name in lacking_query),
+            *(failure(f"body.{name}", "is required", "missing") for name in lacking_body),
+        ],
+        insight=insight,
+    )
+
+
+def conditional_insights(query_schema: Schema, body_schema: Schema) -> dict[str, Any]:
+    """Hints that go with any error of a call whose schemas have conditional rules."""
+    return {
+        **_insight(
+            "conditionally_required_query_parameters",
+            "Query parameters that are required under a condition.",
+            query_schema.conditional,
+        ),
+        **_insight(
+            "conditionally_required_body_fields",
+            "Body fields that are required under a condition.",
+            body_schema.conditional,
+        ),
+    }
+
+
+def _insight(key: str, description: str, value: Any) -> dict[str, Any]:
+    return {key: {"description": description, "value": value}} if value else {}
+
+
+def _properties(schema: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    found = schema.get("properties")
+    if not isinstance(found, Mapping):
+        found = {} if isinstance(schema.get("type"), str) else schema
+    return {name: item for name, item in found.items() if isinstance(item, Mapping)}
+
+
+def _conditional(schema: Mapping[str, Any], properties: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Name to rule, in words or as the expression."""
+    rules = {
+        name: str(item["x-required-if"]) for name, item in properties.items() if item.get("x-required-if")
+    }
+    dependent = schema.get("dependentRequired")
+    for given, names in dependent.items() if isinstance(dependent, Mapping) else ():
+        for name in names if isinstance(names, list) else ():
+            rules.setdefault(str(name), f"required with {given}")
+    return rules
+
+
+def _coerced(value: Any, schema: Mapping[str, Any]) -> Any:
+    kinds = schema.get("type")
+    kind = next((item for item in kinds if item != "null"), None) if isinstance(kinds, list) else kinds
+    if isinstance(value, Mapping) and kind not in {"object", "array"}:
+        return {
+            operator: _comma_list(item, schema) if operator in {"in", "nin"} else _coerced(item, schema)
+            for operator, item in value.items()
+        }
+    if kind == "array":
+        items = schema.get("items")
+        return _comma_list(value, items if isinstance(items, Mapping) else {})
+    if isinstance(value, list):
+        return [_coerced(item, schema) for item in value]
+    return _scalar(value, kind) if isinstance(value, str) else value
+
+
+def _comma_list(value: Any, items: Mapping[str, Any]) -> Any:
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split(",")] if value else []
+    return [_coerced(item, items) for item in value] if isinstance(value, list) else value
+
+
+def _scalar(text: str, kind: Any) -> Any:
+    if kind == "boolean":
+        return _TRUE_FALSE.get(text.strip().lower(), text)
+    if kind not in {"integer", "number"} or len(text) > 40:
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    if number != number or number in (float("inf"), float("-inf")):
+        return text
+    return number if kind == "number" else text

@@ -1,0 +1,52 @@
+"""How a caller wants unified records to look: the `truto_*` parameters (`definitions.md` §4.2, 24)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from isthmus.engine.calls import Shaping
+
+__all__ = ["key_by", "shape"]
+
+
+def shape(record: Any, shaping: Shaping, schema: Mapping[str, Any]) -> Any:
+    """One record. `schema`: that of unified records; `normalized` fills its fields with null."""
+    if not isinstance(record, dict):
+        return record
+    if shaping.response_format == "raw":
+        return _without(record.get("remote_data", record), shaping.exclude_fields)
+    if shaping.response_format == "normalized":
+        properties = schema.get("properties")
+        names = properties if isinstance(properties, Mapping) else {}
+        record = {**dict.fromkeys(names), **record}
+    if shaping.ignore_remote_data or shaping.response_format == "normalized":
+        record = {name: value for name, value in record.items() if name != "remote_data"}
+    return _without(record, shaping.exclude_fields)
+
+
+def key_by(records: list[Any], field: str) -> dict[str, Any]:
+    """An object by the field's value, the last one winning; records without it are left out."""
+    keyed = {}
+    for record in records:
+        value = record.get(field) if isinstance(record, dict) else None
+        if value is not None and not isinstance(value, (dict, list)):
+            keyed[value if isinstance(value, str) else str(value)] = record
+    return keyed
+
+
+def _without(record: Any, fields: tuple[str, ...]) -> Any:
+    for field in fields:
+        record = _removed(record, field.split("."))
+    return record
+
+
+def _removed(value: Any, path: list[str]) -> Any:
+    """A copy without the path; arrays on the way are gone through."""
+    if isinstance(value, list):
+        return [_removed(item, path) for item in value]
+    if not isinstance(value, dict) or path[0] not in value:
+        return value
+    if len(path) == 1:
+        return {name: item for name, item in value.items() if name != path[0]}
+    return {**value, path[0]: _removed(value[path[0]], path[1:])}

@@ -1,0 +1,134 @@
+"""The pipeline of a unified call, step by step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from isthmus.definitions.integration import IntegrationConfig
+from isthmus.definitions.mapping import MappingConfig
+from isthmus.engine.calls import Call
+from isthmus.engine.coercion import check_required
+from isthmus.engine.exchanges import Exchange, Page, exchange, filled_page
+from isthmus.engine.failures import RemoteFailure
+from isthmus.engine.plans import MethodPlan, plan_of
+from isthmus.engine.ports import Upstream
+from isthmus.engine.results import CallResult, ListResult, StreamResult, ValueResult
+from isthmus.engine.shaping import key_by, shape
+from isthmus.engine.unified.errors import insights, unified_error
+from isthmus.engine.unified.inbound import answer_headers, mapped_page, mapped_value
+from isthmus.engine.unified.outbound import Asked, asked, outbound
+from isthmus.engine.unified.plans import MappingPlan, Target, check_method, mapping_plan, pick
+from isthmus.errors import RemoteError
+from isthmus.expressions import UNDEFINED
+from isthmus.kit.clock import Clock, SystemClock
+
+__all__ = ["call"]
+
+_CLOCK: Final = SystemClock()
+
+
+async def call(
+    upstream: Upstream,
+    config: IntegrationConfig,
+    target: Target,
+    mapping: MappingConfig,
+    call: Call,
+    *,
+    clock: Clock = _CLOCK,
+) -> CallResult:
+    """One call of a unified method through a mapping whose layers are merged.
+
+    Raises what `proxy.call` raises, and MappingFailed for an expression that fails. Remote errors are
+    worded by `error_mapping` and carry insights.
+    """
+    check_method(target, call.method)
+    plan = mapping_plan(mapping, target, call.method)
+    said, cursor = asked(plan, call, upstream.context)
+    check_required(plan.query_schema, plan.body_schema, said.query, call.body)
+    chooses = {**said.scope(cursor), "body": call.body}
+    resource = await pick("resource", mapping.resource, target.resource, chooses)
+    name = await pick("method", mapping.method, call.method, chooses)
+    run = _Run(upstream, plan, plan_of(config, resource, name), said, clock)
+    if call.method == "list":
+        return await _list(run, target, cursor)
+    return await _single(run, target)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One call on its way: what does not change from page to page."""
+
+    upstream: Upstream
+    plan: MappingPlan
+    method: MethodPlan
+    said: Asked
+    clock: Clock
+
+    async def fetch(self, cursor: str | None) -> Page | StreamResult:
+        """One page, mapped."""
+        inputs = await outbound(self.plan, self.method, self.said, cursor)
+        try:
+            answer = await exchange(self.upstream, self.method, inputs, cursor, self.clock)
+        except (RemoteFailure, RemoteError) as failed:
+            raise await self.error(failed, cursor) from failed
+        if answer.stream is not None:
+            return answer.streamed(answer.stream)
+        return await mapped_page(self.plan, self.said, cursor, inputs, answer)
+
+    async def answer(self) -> Exchange:
+        inputs = await outbound(self.plan, self.method, self.said, None)
+        try:
+            return await exchange(self.upstream, self.method, inputs, None, self.clock)
+        except (RemoteFailure, RemoteError) as failed:
+            raise await self.error(failed, None) from failed
+
+    async def error(self, failed: RemoteFailure | RemoteError, cursor: str | None) -> RemoteError:
+        """A RemoteError comes from an account that is closed for a while: nothing was answered to map."""
+        scopes = self.method.definition.scopes
+        if isinstance(failed, RemoteFailure):
+            return await unified_error(self.plan, self.said, cursor, failed, scopes)
+        failed.insight.update(insights(self.plan, failed.status, scopes, self.said))
+        return failed
+
+
+async def _list(run: _Run, target: Target, cursor: str | None) -> ListResult | StreamResult:
+    page = await filled_page(run.fetch, cursor)
+    if isinstance(page, StreamResult):
+        return page
+    shaping, schema = run.said.call.shaping, target.definition.record_schema
+    records: list[Any] = [shape(record, shaping, schema) for record in page.records]
+    return ListResult(
+        key_by(records, shaping.key_by) if shaping.key_by else records,
+        page.next_cursor,
+        page.prev_cursor,
+        is_partial_response=page.is_partial,
+        headers=page.headers or {},
+    )
+
+
+async def _single(run: _Run, target: Target) -> ValueResult | StreamResult:
+    call = run.said.call
+    answer = await run.answer()
+    if answer.stream is not None:
+        return answer.streamed(answer.stream)
+    value = await mapped_value(run.plan, run.said, answer)
+    headers = await answer_headers(run.plan, run.said, None, answer)
+    if call.method == "delete":
+        return ValueResult({"id": _deleted_id(call, value)}, headers)
+    schema = target.definition.record_schema
+    if isinstance(value, list):
+        shaped: Any = [shape(item, call.shaping, schema) for item in value]
+    else:
+        shaped = None if value is UNDEFINED else shape(value, call.shaping, schema)
+    if call.method in {"get", "create", "update"}:
+        return ValueResult(shaped, headers)
+    return ValueResult({"result": shaped}, headers)
+
+
+def _deleted_id(call: Call, record: Any) -> str | None:
+    """From the path, else from the mapped record; unified ids are text."""
+    if call.id is not None:
+        return call.id
+    found = record.get("id") if isinstance(record, dict) else None
+    return None if found is None else str(found)

@@ -1,0 +1,80 @@
+"""The error path of a unified call (`definitions.md` §4.3)."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final
+
+from isthmus.engine.coercion import conditional_insights
+from isthmus.engine.failures import RemoteFailure, error_status, remote_insights
+from isthmus.engine.scopes import mapped
+from isthmus.engine.unified.outbound import Asked
+from isthmus.engine.unified.plans import MappingPlan
+from isthmus.errors import MappingFailed, RemoteError
+from isthmus.expressions import UNDEFINED
+
+__all__ = ["insights", "unified_error"]
+
+_LOG = logging.getLogger("isthmus.engine")
+_RESERVED: Final = frozenset(
+    {
+        "statusCode",
+        "status",
+        "error",
+        "message",
+        "truto_is_remote_error",
+        "raw_response",
+        "truto_error_insight",
+    }
+)
+
+
+async def unified_error(
+    plan: MappingPlan, said: Asked, cursor: str | None, failed: RemoteFailure, scopes: tuple[str, ...]
+) -> RemoteError:
+    """The third party's error as `error_mapping` words it, else as the provider did."""
+    shaped = await _mapped(plan, said, cursor, failed)
+    message, error, status, extra = failed.message, failed.verdict.error, failed.status, {}
+    if isinstance(shaped, str):
+        message = shaped
+    elif isinstance(shaped, dict):
+        message = shaped["message"] if isinstance(shaped.get("message"), str) else message
+        error = shaped["error"] if isinstance(shaped.get("error"), str) else error
+        status = error_status(shaped) or status
+        extra = {name: value for name, value in shaped.items() if name not in _RESERVED}
+    return RemoteError(
+        message,
+        status=status,
+        raw_response=failed.body,
+        error=error,
+        extra=extra,
+        insight=insights(plan, failed.status, scopes, said),
+        headers=failed.forwarded(),
+    )
+
+
+def insights(plan: MappingPlan, status: int, scopes: tuple[str, ...], said: Asked) -> dict[str, Any]:
+    """Each `{description, value?}`, by the rules of `definitions.md` §4.3.5."""
+    found: dict[str, Any] = {
+        "remote_error": {"description": "The provider answered the call with an error."},
+        **remote_insights(status, scopes, said.context),
+        **conditional_insights(plan.query_schema, plan.body_schema),
+    }
+    if status == 429:
+        found["rate_limit_error"] = {
+            "description": "The provider limits calls. Repeat the call after Retry-After seconds."
+        }
+    return found
+
+
+async def _mapped(plan: MappingPlan, said: Asked, cursor: str | None, failed: RemoteFailure) -> Any:
+    """What `error_mapping` gives; UNDEFINED where there is none or it fails itself."""
+    expression = plan.mapping.error_mapping
+    if expression is None:
+        return UNDEFINED
+    scope = {**said.scope(cursor), "headers": failed.headers, "error": failed.body, "body": failed.body}
+    try:
+        return await mapped("error_mapping", expression, scope)
+    except MappingFailed as error:
+        _LOG.warning("error_mapping failed and is ignored: %s", error.details.get("code"))
+        return UNDEFINED

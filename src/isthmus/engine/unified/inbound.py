@@ -1,0 +1,138 @@
+"""The response side of a unified call: from an answer to unified records (`definitions.md` §3.4)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from isthmus.engine.calls import NO_BODY
+from isthmus.engine.exchanges import Exchange, Page
+from isthmus.engine.queries import scalar_text
+from isthmus.engine.records import MappedList, attached, mapped_list, with_raw
+from isthmus.engine.requests import Inputs
+from isthmus.engine.responses import raw_records
+from isthmus.engine.scopes import mapped, truthy
+from isthmus.engine.unified.outbound import Asked, wrong_result
+from isthmus.engine.unified.plans import MappingPlan
+from isthmus.expressions import UNDEFINED
+
+__all__ = ["answer_headers", "mapped_page", "mapped_value"]
+
+_REFUSED_HEADERS: Final = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "set-cookie",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+
+
+async def mapped_page(
+    plan: MappingPlan, said: Asked, cursor: str | None, inputs: Inputs, answer: Exchange
+) -> Page:
+    """One page of unified records, nulls removed, each with its raw record."""
+    mapping = plan.mapping
+    scope = _scope(said, cursor, answer)
+    if mapping.response_mapping is None:
+        found = mapped_list(answer.data, answer.data)
+    elif mapping.response_mapping_method == "item":
+        found = MappedList(await _by_item(plan, scope, answer))
+    else:
+        scope["response"] = _response(plan, answer)
+        found = mapped_list(await mapped("response_mapping", mapping.response_mapping, scope), answer.data)
+    return Page(
+        found.records,
+        found.next_cursor if found.has_next else answer.cursors.next,
+        found.prev_cursor if found.has_prev else answer.cursors.prev,
+        is_partial=await _is_partial(plan, said, cursor, inputs, answer),
+        headers=await answer_headers(plan, said, cursor, answer),
+    )
+
+
+async def mapped_value(plan: MappingPlan, said: Asked, answer: Exchange) -> Any:
+    """The value of a method that is no list, with its raw record where it is one; UNDEFINED for nothing."""
+    mapping = plan.mapping
+    if mapping.response_mapping is None:
+        value = answer.data
+    else:
+        scope = _scope(said, None, answer)
+        item = mapping.response_mapping_method == "item"
+        scope["response"] = answer.data if item else _response(plan, answer)
+        value = await mapped("response_mapping", mapping.response_mapping, scope)
+    if isinstance(value, list):
+        return attached(value, raw_records(answer.data))
+    return with_raw(value, answer.data)
+
+
+async def _by_item(plan: MappingPlan, scope: dict[str, Any], answer: Exchange) -> list[Any]:
+    """The mapping of each raw record; a record that gives several stands behind all of them."""
+    expression = plan.mapping.response_mapping
+    assert expression is not None
+    records: list[Any] = []
+    for raw in raw_records(answer.data):
+        value = await mapped("response_mapping", expression, {**scope, "response": raw})
+        several = value if isinstance(value, list) else [value]
+        records.extend(with_raw(item, raw) for item in several if item is not None and item is not UNDEFINED)
+    return records
+
+
+def _scope(said: Asked, cursor: str | None, answer: Exchange) -> dict[str, Any]:
+    shared = said.scope(cursor)
+    return {
+        "query": shared["query"],
+        "rawQuery": shared["rawQuery"],
+        "context": shared["context"],
+        "headers": answer.headers,
+        "body": answer.body,
+    }
+
+
+def _response(plan: MappingPlan, answer: Exchange) -> Any:
+    """`response`: the data, with `body`, `headers` and `statusCode` beside its own keys where the mapping
+    may read them; or these three alone where the data is no object and the mapping reads them."""
+    virtual = {"body": answer.body, "headers": answer.headers, "statusCode": answer.status}
+    if isinstance(answer.data, dict):
+        if not plan.virtual:
+            return answer.data
+        return {**{name: virtual[name] for name in plan.virtual}, **answer.data}
+    return virtual if plan.reads_whole else answer.data
+
+
+async def _is_partial(
+    plan: MappingPlan, said: Asked, cursor: str | None, inputs: Inputs, answer: Exchange
+) -> bool:
+    expression = plan.mapping.is_partial_expression
+    if expression is None:
+        return False
+    scope = said.scope(cursor)
+    del scope["context"]
+    scope.update(data=answer.body, requestBody=inputs.body, rawBody=said.call.body)
+    return truthy(await mapped("is_partial_expression", expression, scope))
+
+
+async def answer_headers(
+    plan: MappingPlan, said: Asked, cursor: str | None, answer: Exchange
+) -> dict[str, str]:
+    """Headers for the caller, names lower-case; those that belong to the connection or body are left out."""
+    expression = plan.mapping.response_header_mapping
+    if expression is None:
+        return {}
+    scope = {**answer.headers, **_scope(said, cursor, answer), "response": _response(plan, answer)}
+    value = await mapped("response_header_mapping", expression, scope)
+    if value is UNDEFINED or value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise wrong_result("response_header_mapping", "an object")
+    names = {
+        str(name).lower(): item for name, item in value.items() if item is not None and item is not NO_BODY
+    }
+    return {
+        name: scalar_text(item)
+        for name, item in names.items()
+        if name not in _REFUSED_HEADERS and not name.startswith("content-")
+    }

@@ -1,0 +1,168 @@
+"""The request side: unified query and body become the provider's (`definitions.md` §3.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from isthmus.definitions.mapping import MappingConfig
+from isthmus.engine.calls import NO_BODY, Call
+from isthmus.engine.plans import MethodPlan
+from isthmus.engine.proxy import caller_headers, custom_id, operation_kind, raw_body
+from isthmus.engine.queries import scalar_text
+from isthmus.engine.requests import Inputs, default_headers, with_cursor
+from isthmus.engine.scopes import mapped, template_scope, unresolved
+from isthmus.engine.unified.plans import MappingPlan
+from isthmus.engine.urls import PathTemplate
+from isthmus.errors import MappingFailed
+from isthmus.expressions import UNDEFINED
+from isthmus.expressions.placeholders import PlaceholderError, Template, compile_template
+
+__all__ = ["Asked", "asked", "outbound"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the caller asked, as expressions see it. `query`: coerced, without platform parameters and
+    cursors. `raw_query`: as sent. `body`: the caller's, or NO_BODY."""
+
+    call: Call
+    query: Mapping[str, Any]
+    raw_query: Mapping[str, Any]
+    context: Mapping[str, Any]
+
+    def scope(self, cursor: str | None) -> dict[str, Any]:
+        """The names that most fields share. `before` is empty: its steps are not executed yet."""
+        return {
+            "query": with_cursor(self.query, cursor),
+            "rawQuery": self.raw_query,
+            "context": self.context,
+            "before": {},
+            "id": UNDEFINED if self.call.id is None else self.call.id,
+        }
+
+
+def asked(plan: MappingPlan, call: Call, context: Mapping[str, Any]) -> tuple[Asked, str | None]:
+    """The call with its query coerced, and its cursor, under whichever name it came."""
+    nested = call.query.nested
+    alias = nested.get("cursor")
+    cursor = call.cursor or (alias if isinstance(alias, str) and alias else None)
+    query = plan.query_schema.coerce({name: value for name, value in nested.items() if name != "cursor"})
+    return Asked(call, query, nested, context), cursor
+
+
+async def outbound(plan: MappingPlan, method: MethodPlan, said: Asked, cursor: str | None) -> Inputs:
+    """What the provider's method is given for one page. Raises MappingFailed and BadRequest."""
+    mapping, call = plan.mapping, said.call
+    scope = {**said.scope(cursor), "body": call.body}
+    templates = template_scope(said.context, id=call.id, query=scope["query"], body=call.body)
+    raw = raw_body(call)
+    body = NO_BODY if raw is not None else await _body(mapping, scope, templates)
+    query, fixed = await _query(mapping, scope, templates, call)
+    own = template_scope(said.context, id=call.id, query=query, body=body)
+    headers = await _headers(mapping, method, scope, own, body)
+    is_list = call.method == "list"
+    return Inputs(
+        kind=operation_kind(call.method),
+        id=call.id if call.id is not None or is_list else custom_id(call),
+        query=query,
+        fixed=fixed,
+        scope_query=query,
+        body=body,
+        raw=raw,
+        headers=headers,
+        forwarded=caller_headers(method.config, call),
+        path=await _path(mapping, method, scope, own),
+        limit=call.limit,
+        asks_for_list=is_list,
+    )
+
+
+async def _body(mapping: MappingConfig, scope: Mapping[str, Any], templates: Mapping[str, Any]) -> Any:
+    default = NO_BODY
+    if mapping.body is not None:
+        default = _rendered(mapping.body, templates, "body")
+        default = NO_BODY if default is UNDEFINED else default
+    if mapping.request_body_mapping is None:
+        body = scope["body"]
+        if isinstance(default, dict) and isinstance(body, dict):
+            return {**default, **body}
+        return default if body is NO_BODY else body
+    root = {**default, **scope} if isinstance(default, dict) else scope
+    result = await mapped("request_body_mapping", mapping.request_body_mapping, root)
+    return default if result is UNDEFINED else result
+
+
+async def _query(
+    mapping: MappingConfig, scope: Mapping[str, Any], templates: Mapping[str, Any], call: Call
+) -> tuple[dict[str, Any], frozenset[str]]:
+    """The outbound query, and the names in it that pagination leaves alone."""
+    query: dict[str, Any] = {}
+    if mapping.query is not None:
+        defaults = mapping.query.render_or_undefined(templates)
+        query.update(_object("query", defaults))
+    fixed: set[str] = set(call.remote_query)
+    if mapping.query_mapping is None:
+        hidden = {"limit", "cursor", "next_cursor"}
+        query.update((name, value) for name, value in scope["query"].items() if name not in hidden)
+    else:
+        names = {name: value for name, value in scope.items() if name != "rawQuery"}
+        result = _object("query_mapping", await mapped("query_mapping", mapping.query_mapping, names))
+        query.update(result)
+        fixed.update(name for name, value in result.items() if value is not None)
+    query.update(call.remote_query)
+    return query, frozenset(fixed)
+
+
+async def _headers(
+    mapping: MappingConfig,
+    method: MethodPlan,
+    scope: Mapping[str, Any],
+    own: Mapping[str, Any],
+    body: Any,
+) -> dict[str, str] | None:
+    """The set that replaces the definition's own; None where the mapping leaves that alone."""
+    if mapping.request_header_mapping is None:
+        return None
+    defaults = default_headers(method, own)
+    root = {**defaults, **scope, "headers": defaults, "requestBody": body}
+    result = await mapped("request_header_mapping", mapping.request_header_mapping, root)
+    headers = _object("request_header_mapping", result)
+    return {str(name): scalar_text(value) for name, value in headers.items() if value is not None}
+
+
+async def _path(
+    mapping: MappingConfig, method: MethodPlan, scope: Mapping[str, Any], own: Mapping[str, Any]
+) -> str | None:
+    if mapping.path_mapping is None:
+        return None
+    root = {**scope, "headers": default_headers(method, own)}
+    result = await mapped("path_mapping", mapping.path_mapping, root)
+    if not isinstance(result, str):
+        raise wrong_result("path_mapping", "a string")
+    return PathTemplate(compile_template(result), "path_mapping").render(own)
+
+
+def _rendered(template: Template, scope: Mapping[str, Any], field: str) -> Any:
+    try:
+        return template.render(scope)
+    except PlaceholderError as error:
+        raise unresolved(field, error) from error
+
+
+def _object(field: str, value: Any) -> dict[str, Any]:
+    if value is UNDEFINED or value is None:
+        return {}
+    if isinstance(value, dict):
+        return value
+    raise wrong_result(field, "an object")
+
+
+def wrong_result(field: str, wanted: str) -> MappingFailed:
+    return MappingFailed(
+        f"{field} must return {wanted}. Try it on a recorded call, and correct {field}.",
+        field=field,
+        position=None,
+        code="wrong_result",
+    )

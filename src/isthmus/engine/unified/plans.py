@@ -1,0 +1,128 @@
+"""What of a mapping can be worked out before any call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from isthmus.definitions.execution import mapping_not_executed
+from isthmus.definitions.mapping import MappingConfig, MethodChoice, ResourceChoice
+from isthmus.definitions.object_mapping import ObjectMapping
+from isthmus.definitions.unified_model import UnifiedResource
+from isthmus.engine.coercion import Schema
+from isthmus.engine.identity import IdentityCache
+from isthmus.engine.plans import close_names
+from isthmus.engine.scopes import mapped
+from isthmus.errors import BadRequest, NotExecutable, NotFound, failure
+from isthmus.expressions import Expression
+
+__all__ = ["MappingPlan", "Target", "check_method", "mapping_plan", "pick", "unmapped"]
+
+_VIRTUAL: Final = ("body", "headers", "statusCode")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
+    """Which unified resource is called, and what the environment's model says of it."""
+
+    model: str
+    resource: str
+    definition: UnifiedResource
+
+    @property
+    def name(self) -> str:
+        return f"{self.model}/{self.resource}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MappingPlan:
+    """`virtual`: the keys that `response` needs beside the data's own, for what the mapping reads.
+    `reads_whole`: where the data is no object, the mapping reads `response` as the whole answer."""
+
+    mapping: MappingConfig
+    definition: UnifiedResource
+    query_schema: Schema
+    body_schema: Schema
+    virtual: tuple[str, ...]
+    reads_whole: bool
+
+
+_PLANS: Final[IdentityCache[MappingConfig, str, MappingPlan]] = IdentityCache()
+
+
+def mapping_plan(mapping: MappingConfig, target: Target, method: str) -> MappingPlan:
+    """The plan of a mapping, the same for the same objects. Raises NotExecutable for a field that is not
+    executed yet."""
+    plans = _PLANS.of(mapping)
+    plan = plans.get(method)
+    if plan is None or plan.definition is not target.definition:
+        plan = plans[method] = _compile(mapping, target, method)
+    return plan
+
+
+def _compile(mapping: MappingConfig, target: Target, method: str) -> MappingPlan:
+    for finding in mapping_not_executed(mapping):
+        raise NotExecutable(
+            f"The mapping of {target.name} {method} uses {finding.path}, and {finding.message}. Remove it."
+        )
+    response = mapping.response_mapping
+    text = "" if response is None else _text(response)
+    definition = target.definition
+    return MappingPlan(
+        mapping=mapping,
+        definition=definition,
+        query_schema=Schema(mapping.query_schema or definition.query_schema.get(method)),
+        body_schema=Schema(mapping.request_body_schema or definition.request_body_schema.get(method)),
+        virtual=tuple(name for name in _VIRTUAL if name in text),
+        reads_whole=response is not None and any(response.reads_path("response", name) for name in _VIRTUAL),
+    )
+
+
+def _text(mapping: Expression | ObjectMapping) -> str:
+    return mapping.text if isinstance(mapping, Expression) else str(mapping.source)
+
+
+def check_method(target: Target, method: str) -> None:
+    """Raises NotFound for a method that the model does not allow on this resource."""
+    allowed = target.definition.methods
+    if allowed and method not in allowed:
+        raise NotFound(
+            f"{target.name} has no method {method!r}. {close_names(method, allowed, 'Its methods')}",
+            details={"model": target.model, "resource": target.resource, "method": method},
+        )
+
+
+def unmapped(target: Target, integration: str, method: str) -> NotFound:
+    """What a call gets where no row maps it."""
+    return NotFound(
+        f"{target.name} {method} is not mapped for {integration}. Add a mapping row for this resource, "
+        "integration and method, or ask capabilities for what is mapped.",
+        details={
+            "model": target.model,
+            "resource": target.resource,
+            "method": method,
+            "integration": integration,
+        },
+    )
+
+
+async def pick(
+    field: str,
+    choice: str | ResourceChoice | MethodChoice | None,
+    default: str,
+    scope: Mapping[str, Any],
+) -> str:
+    """The proxy resource or method. Raises BadRequest for a computed name outside its list."""
+    if choice is None:
+        return default
+    if isinstance(choice, str):
+        return choice
+    allowed = choice.resources if isinstance(choice, ResourceChoice) else choice.methods
+    found = await mapped(f"{field}.expression", choice.expression, scope)
+    if isinstance(found, str) and found in allowed:
+        return found
+    raise BadRequest(
+        f"The mapping's {field} expression chose none of {', '.join(allowed)} for this query and body.",
+        failures=[failure(field, f"must be one of {', '.join(allowed)}", "not_allowed")],
+    )

@@ -1,0 +1,296 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
+
+from isthmus.engine import proxy
+from isthmus.engine.calls import Call, read_call
+from isthmus.engine.results import CallResult, ListResult, ValueResult
+from isthmus.errors import BadRequest, NotFound, RemoteError
+
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+GET = {"get": {"path": "/things/{{id}}"}}
+
+
+async def _value(upstream: MemoryUpstream, methods: dict[str, Any], call: Call, **config: Any) -> Any:
+    result = await proxy.call(upstream, integration(methods, **config), "things", call)
+    assert isinstance(result, ValueResult)
+    return result.body
+
+
+async def _page(
+    upstream: MemoryUpstream, method: dict[str, Any], query: str = "", **config: Any
+) -> ListResult:
+    result: CallResult = await proxy.call(
+        upstream, integration({"list": method}, **config), "things", read_call("list", query_string=query)
+    )
+    assert isinstance(result, ListResult)
+    return result
+
+
+async def test_a_get_is_sent_to_the_path_with_its_id_and_the_default_key() -> None:
+    upstream = MemoryUpstream([answer({"id": 1})])
+    assert await _value(upstream, GET, read_call("get", id="a b/c:d@e")) == {"id": 1}
+    assert upstream.request.method == "GET"
+    assert upstream.request.url == "https://api.acme.test/v1/things/a%20b/c%3Ad%40e"
+    assert upstream.request.headers == {"Authorization": "Bearer k"}
+    assert upstream.request.body is None
+    operation = upstream.sent[0].operation
+    assert (operation.kind, operation.resource, operation.method, operation.id) == (
+        "get",
+        "things",
+        "get",
+        "a b/c:d@e",
+    )
+
+
+@pytest.mark.parametrize("id", ["..", "a/../b", "%2e%2e"])
+async def test_an_id_cannot_climb_out_of_the_path(id: str) -> None:
+    upstream = MemoryUpstream([])
+    if "%" in id:
+        upstream = MemoryUpstream([answer({})])
+        await _value(upstream, GET, read_call("get", id=id))
+        assert upstream.request.url.endswith("/things/%252e%252e")
+        return
+    with pytest.raises(BadRequest, match=r"'\.\.' segment"):
+        await _value(upstream, GET, read_call("get", id=id))
+    assert upstream.sent == []
+
+
+async def test_a_placeholder_without_a_value_stops_the_call_and_is_named() -> None:
+    upstream = MemoryUpstream([])
+    with pytest.raises(
+        BadRequest, match=r"\{\{query\.project\}\} in resources\.things\.get\.path has no value"
+    ):
+        await _value(upstream, {"get": {"path": "/p/{{query.project}}"}}, read_call("get", id="1"))
+
+
+async def test_headers_merge_without_case_and_null_removes_them_at_any_level() -> None:
+    upstream = MemoryUpstream([answer({})])
+    method = {
+        "path": "/x",
+        "headers": {
+            "x-two": "method",
+            "X-Three": None,
+            "X-Four": "{{nothing}}",
+            "X-Gone": "m",
+            "X-Five": "{{context.n}}",
+        },
+    }
+    await _value(
+        upstream,
+        {"get": method},
+        read_call("get"),
+        headers={"X-One": "1", "X-Two": "config", "X-Three": "3", "x-gone": None},
+        authorization={
+            "format": "header",
+            "config": {"header_name": "x-one", "header_value": "{{credentials.api_key}}"},
+        },
+    )
+    assert upstream.request.headers == {"x-one": "k", "x-two": "method"}
+
+
+async def test_query_levels_override_each_other_and_the_caller_wins() -> None:
+    upstream = MemoryUpstream([answer({})])
+    method = {
+        "path": "/x",
+        "query": {"b": "method", "c": "{{query.seen:undefined}}", "d": "{{gone}}", "e": "m", "n": None},
+    }
+    call = read_call(
+        "get", query_string="e=caller&seen=1&f[gt]=2&integrated_account_id=9&truto_exclude_fields=a"
+    )
+    await _value(upstream, {"get": method}, call, query={"a": "config", "b": "config", "n": "config"})
+    assert upstream.query == [
+        ("a", "config"), ("b", "method"), ("c", "1"), ("e", "caller"), ("seen", "1"), ("f[gt]", "2"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("form", "sent"),
+    [
+        ("comma", "ids=a,b"),
+        ("brackets", "ids%5B%5D=a&ids%5B%5D=b"),
+        ("indices", "ids%5B0%5D=a&ids%5B1%5D=b"),
+        ("repeat", "ids=a&ids=b"),
+        (None, "ids=a&ids=b"),
+    ],
+)
+async def test_arrays_are_written_as_the_definition_says(form: str | None, sent: str) -> None:
+    upstream = MemoryUpstream([answer({})])
+    call = read_call("get", query_string="ids[]=a&ids[]=b")
+    await _value(upstream, {"get": {"path": "/x"}}, call, query_array_format=form)
+    assert upstream.request.url.partition("?")[2] == sent
+
+
+@pytest.mark.parametrize(
+    ("method", "given", "sent", "content_type"),
+    [
+        ({}, {"a": 1}, b'{"a":1}', JSON),
+        ({"body": {"b": "{{body.a:int}}", "c": "{{body.n:undefined}}"}}, {"a": "1"}, b'{"b":1}', JSON),
+        ({"body": {"k": 1, "$truto_merge": "{{body:json}}"}}, {"a": 2}, b'{"k":1,"a":2}', JSON),
+        ({"body": "{'a': body.a + 1}"}, {"a": 1}, b'{"a":2}', JSON),
+        ({"body_format": "form"}, {"a": ["x", "y"], "b": {"c": True}}, b"a=x&a=y&b%5Bc%5D=true", FORM),
+        (
+            {"body_format": "form", "body_format_config": {"array_format": "brackets"}},
+            {"a": ["x"]},
+            b"a%5B%5D=x",
+            FORM,
+        ),
+        ({"ignore_body": True, "set_body_to_null": True}, {"a": 1}, None, None),
+        ({"set_body_to_null": True}, {"a": 1}, b"null", JSON),
+        ({"add_query_to_body": True}, {"a": 1}, b'{"a":1,"q":"2"}', JSON),
+        ({"headers": {"content-type": "application/vnd.api+json"}}, {"a": 1}, b'{"a":1}', None),
+        ({}, {"big": 2**70}, b'{"big":1180591620717411303424}', JSON),
+    ],
+)  # fmt: skip
+async def test_the_body_follows_the_rules_of_the_method(
+    method: dict[str, Any], given: Any, sent: bytes | None, content_type: str | None
+) -> None:
+    upstream = MemoryUpstream([answer({"ok": True})])
+    query = "a=9&q=2" if "add_query_to_body" in method else ""
+    methods = {"create": {"path": "/things", "method": "POST", **method}}
+    await _value(upstream, methods, read_call("create", body=given, query_string=query))
+    assert upstream.request.body == sent
+    assert upstream.request.headers.get("Content-Type") == content_type
+    if query:
+        assert upstream.query == []
+
+
+async def test_a_delete_without_a_body_of_its_own_sends_none_and_answers_the_id() -> None:
+    upstream = MemoryUpstream([answer(status=204)])
+    methods = {"delete": {"path": "/things/{{id}}", "method": "delete"}}
+    assert await _value(upstream, methods, read_call("delete", id="7", body={"x": 1})) == {"id": "7"}
+    assert upstream.request.body is None
+
+
+async def test_bytes_are_passed_through_with_their_content_type() -> None:
+    upstream = MemoryUpstream([answer({})])
+    call = read_call(
+        "create",
+        query_string="truto_body_passthrough=true",
+        raw_body=b"\x00\x01",
+        content_type="image/png",
+        headers={"accept": "*/*", "x-other": "1"},
+    )
+    await _value(upstream, {"create": {"path": "/files", "method": "post", "body": {"a": 1}}}, call)
+    assert upstream.request.body == b"\x00\x01"
+    assert upstream.request.headers == {
+        "Authorization": "Bearer k",
+        "Content-Type": "image/png",
+        "Accept": "*/*",
+    }
+
+
+async def test_a_custom_method_takes_its_id_from_query_or_body() -> None:
+    upstream = MemoryUpstream([answer({"done": 1})] * 2)
+    methods = {"close": {"path": "/things/{{id}}/close", "method": "post"}}
+    assert await _value(upstream, methods, read_call("close", body={"id": 5})) == {"done": 1}
+    assert upstream.request.url.endswith("/things/5/close")
+    await _value(upstream, methods, read_call("close", query_string="id=6", body={"id": 5}))
+    assert "/things/6/close" in upstream.request.url
+    assert upstream.sent[0].operation.kind == "custom"
+
+
+async def test_required_headers_are_asked_for_and_forwarded() -> None:
+    upstream = MemoryUpstream([answer({})])
+    with pytest.raises(BadRequest, match="needs the headers X-Shop"):
+        await _value(upstream, {"get": {"path": "/x"}}, read_call("get"), required_headers=["X-Shop"])
+    call = read_call("get", headers={"x-shop": "9", "x-no": "1"})
+    await _value(upstream, {"get": {"path": "/x"}}, call, required_headers=["X-Shop"])
+    assert upstream.request.headers["X-Shop"] == "9"
+    assert "x-no" not in upstream.request.headers
+
+
+async def test_response_path_and_list_rules() -> None:
+    async def listed(body: Any, path: str | None) -> list[Any]:
+        method = {"path": "/x", **({"response_path": path} if path else {})}
+        page = await _page(MemoryUpstream([answer(body)]), method)
+        assert isinstance(page.records, list)
+        return page.records
+
+    assert await listed({"data": {"rows": [{"a": 1}]}}, "data.rows") == [{"a": 1}]
+    assert await listed({"data": {}}, "data.rows") == []
+    assert await listed({"data": None}, "data") == []
+    assert await listed({"data": {"a": 1}}, "data") == [{"a": 1}]
+    assert await listed([{"a": 1}], None) == [{"a": 1}]
+    assert await listed({"rows": [{"v": 1}, {"v": 2}]}, "rows.v") == [1, 2]
+    assert await listed({"rows": [{"v": 1}]}, "rows[v=1]") == [{"v": 1}]
+    assert await listed({"rows": [None, [1]]}, "rows") == [None, [1]]
+    methods = {"get": {"path": "/", "response_path": "data"}}
+    upstream = MemoryUpstream([answer({"data": {"a": 1}}), answer({})])
+    assert await _value(upstream, methods, read_call("get")) == {"a": 1}
+    assert await _value(upstream, methods, read_call("get")) is None
+
+
+async def test_the_list_envelope_has_all_its_keys() -> None:
+    page = await _page(MemoryUpstream([answer([{"a": 1}])]), {"path": "/x"})
+    assert page.body == {
+        "result": [{"a": 1}],
+        "next_cursor": None,
+        "prev_cursor": None,
+        "result_count": 1,
+        "is_partial_response": False,
+    }
+
+
+async def test_an_unknown_resource_or_method_names_what_is_close() -> None:
+    config = integration({"list": {"path": "/x"}, "search": {"path": "/x"}})
+    with pytest.raises(NotFound, match=r"no resource 'thing'. Did you mean things\?"):
+        await proxy.call(MemoryUpstream([]), config, "thing", read_call("list"))
+    with pytest.raises(NotFound, match=r"no method 'serch'. Did you mean search\?"):
+        await proxy.call(MemoryUpstream([]), config, "things", read_call("serch"))
+    with pytest.raises(NotFound, match=r"Its methods are list, search"):
+        await proxy.call(MemoryUpstream([]), config, "things", read_call("zap"))
+
+
+async def test_an_error_of_the_provider_is_handed_on_with_its_body_and_headers() -> None:
+    body = {"error": {"message": "no such thing"}, "code": 7}
+    upstream = MemoryUpstream(
+        [answer(body, 403, retry_after="0.4", x_ratelimit_remaining="3", set_cookie="a", x_request_id="r")],
+        {"oauth": {"scope": ["a"]}},
+    )
+    with pytest.raises(RemoteError) as caught:
+        await _value(upstream, {"get": {"path": "/x", "scopes": ["a", "b"]}}, read_call("get"))
+    error = caught.value
+    assert (error.status, error.message, error.raw_response, error.remote_details) == (
+        403,
+        "no such thing",
+        body,
+        body,
+    )
+    assert error.insight["forbidden_error"]["value"] == {"missing_scopes": ["b"]}
+    assert error.headers == {"retry-after": "1", "x-ratelimit-remaining": "3", "x-request-id": "r"}
+
+
+@pytest.mark.parametrize(
+    ("expression", "body", "status", "wire", "message"),
+    [
+        ("data.ok = false ? data.why", {"ok": False, "why": "broken"}, 200, 502, "broken"),
+        ("data.ok = false", {"ok": False, "message": "own"}, 200, 502, "own"),
+        ("{'message': 'm', 'status': 409, 'error': 'Clash', 'x': 1}", {}, 200, 409, "m"),
+        ("status = 404 ? 'gone'", {}, 404, 404, "gone"),
+        ("$error('fails')", {"message": "own"}, 500, 500, "own"),
+        ("false", {"detail": "d"}, 422, 422, "d"),
+    ],
+)
+async def test_an_error_expression_adds_errors_and_never_hides_one(
+    expression: str, body: Any, status: int, wire: int, message: str
+) -> None:
+    with pytest.raises(RemoteError) as caught:
+        await _value(
+            MemoryUpstream([answer(body, status)]),
+            {"get": {"path": "/x"}},
+            read_call("get"),
+            error_expression=expression,
+        )
+    assert (caught.value.status, caught.value.message) == (wire, message)
+
+
+async def test_an_error_expression_that_fails_on_a_success_counts_as_no_error() -> None:
+    upstream = MemoryUpstream([answer({"a": 1})])
+    assert await _value(
+        upstream, {"get": {"path": "/x"}}, read_call("get"), error_expression="$error('x')"
+    ) == {"a": 1}

@@ -1,0 +1,395 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
+
+from isthmus.definitions import UnifiedResource, load_mapping
+from isthmus.engine import unified
+from isthmus.engine.calls import Call, read_call
+from isthmus.engine.rate_limits import closed
+from isthmus.engine.results import ListResult, ValueResult
+from isthmus.engine.unified import Target
+from isthmus.errors import BadRequest, MappingFailed, NotExecutable, NotFound, RemoteError
+
+METHODS = {
+    "list": {"path": "/things", "response_path": "items"},
+    "get": {"path": "/things/{{id}}"},
+    "create": {"path": "/things", "method": "post"},
+    "update": {"path": "/things/{{id}}", "method": "put"},
+    "delete": {"path": "/things/{{id}}", "method": "delete"},
+    "search": {"path": "/search", "method": "post", "response_path": "items"},
+}
+SCHEMA = {"type": "object", "properties": {"id": {"type": "string"}, "name": {"type": "string"}, "size": {}}}
+RECORD = "{'id': $string(response.no), 'name': response.label}"
+RAW = [{"no": 1, "label": "a"}, {"no": 2, "label": "b"}]
+
+
+def _target(**extra: Any) -> Target:
+    definition = UnifiedResource.model_validate({"schema": SCHEMA, "methods": [*METHODS, "zap"], **extra})
+    return Target("crm", "contacts", definition)
+
+
+async def _run(
+    upstream: MemoryUpstream, mapping: dict[str, Any], call: Call, methods: Any = None, **config: Any
+) -> Any:
+    given = {"resource": "things", **mapping}
+    return await unified.call(
+        upstream, integration(methods or METHODS, **config), _target(), load_mapping(given), call
+    )
+
+
+async def _list(
+    upstream: MemoryUpstream, mapping: dict[str, Any], query: str = "", **config: Any
+) -> ListResult:
+    result = await _run(upstream, mapping, read_call("list", query_string=query), **config)
+    assert isinstance(result, ListResult)
+    return result
+
+
+async def _value(upstream: MemoryUpstream, mapping: dict[str, Any], call: Call, **config: Any) -> Any:
+    result = await _run(upstream, mapping, call, **config)
+    assert isinstance(result, ValueResult)
+    return result.body
+
+
+async def test_a_list_maps_each_record_and_keeps_its_raw_one() -> None:
+    page = await _list(
+        MemoryUpstream([answer({"items": RAW})]),
+        {"response_mapping": RECORD, "response_mapping_method": "item"},
+    )
+    assert page.records == [
+        {"id": "1", "name": "a", "remote_data": RAW[0]},
+        {"id": "2", "name": "b", "remote_data": RAW[1]},
+    ]
+
+
+@pytest.mark.parametrize("raw", [[], RAW[:1], RAW])
+async def test_array_mode_restores_the_list_that_expressions_collapse(raw: list[Any]) -> None:
+    page = await _list(
+        MemoryUpstream([answer({"items": raw})]), {"response_mapping": "response.{'id': $string(no)}"}
+    )
+    assert page.records == [{"id": str(item["no"]), "remote_data": item} for item in raw]
+
+
+async def test_nulls_are_removed_and_remote_data_still_fits() -> None:
+    mapping = {
+        "response_mapping": "$map(response, function($v) { $v.no = 1 ? null : {'id': $string($v.no)} })"
+    }
+    page = await _list(MemoryUpstream([answer({"items": RAW})]), mapping)
+    assert page.records == [{"id": "2", "remote_data": RAW[1]}]
+
+
+async def test_remote_data_is_matched_by_id_where_lengths_differ_and_own_keys_win() -> None:
+    raw = [{"id": 1, "v": "x"}, {"id": 2, "v": "y"}]
+    mapping = {"response_mapping": "[response[v='y'].{'id': $string(id)}]"}
+    page = await _list(MemoryUpstream([answer({"items": raw})]), mapping)
+    assert page.records == [{"id": "2", "remote_data": raw[1]}]
+    mapping = {"response_mapping": "response.{'id': v, 'remote_data': 'mine'}"}
+    page = await _list(MemoryUpstream([answer({"items": raw})]), mapping)
+    assert [record["remote_data"] for record in page.records] == ["mine", "mine"]
+
+
+async def test_a_mapping_may_return_an_envelope_with_its_own_cursor() -> None:
+    mapping = {"response_mapping": "{'result': [response.{'id': $string(no)}], 'next_cursor': 'n'}"}
+    page = await _list(MemoryUpstream([answer({"items": RAW})]), mapping)
+    assert (page.next_cursor, len(page.records)) == ("n", 2)
+
+
+async def test_a_list_without_a_response_path_maps_the_whole_body() -> None:
+    methods = {"list": {"path": "/x"}}
+    upstream = MemoryUpstream([answer({"items": RAW, "total": 2})] * 3)
+    page = await _list(upstream, {"response_mapping": "response.items.{'id': $string(no)}"}, methods=methods)
+    assert [record["remote_data"] for record in page.records] == RAW
+    page = await _list(
+        upstream,
+        {"response_mapping": "{'id': $string(response.no)}", "response_mapping_method": "item"},
+        methods=methods,
+    )
+    assert [record["id"] for record in page.records] == ["1", "2"]
+    page = await _list(upstream, {}, methods=methods)
+    assert page.records == [{"items": RAW, "total": 2}]
+
+
+async def test_response_has_the_parts_of_the_answer_beside_the_datas_own_keys() -> None:
+    upstream = MemoryUpstream([answer({"body": "own", "n": 1}, x_a="h")] * 3)
+    call = read_call("get", id="1", query_string="truto_ignore_remote_data=true")
+    mapping = {
+        "response_mapping": "{'s': response.statusCode, 'b': response.body, 'h': response.headers.`x-a`}"
+    }
+    assert await _value(upstream, mapping, call) == {"s": 200, "b": "own", "h": "h"}
+    assert await _value(upstream, {"response_mapping": "response"}, call) == {"body": "own", "n": 1}
+    mapping = {"response_mapping": "{'n': body.n, 'q': query.x, 'h': headers.`x-a`}"}
+    assert await _value(upstream, mapping, call) == {"n": 1, "h": "h"}
+
+
+async def test_response_is_the_whole_answer_where_the_data_is_no_object_and_the_mapping_reads_it() -> None:
+    upstream = MemoryUpstream([answer([1, 2])])
+    mapping = {"response_mapping": "{'count': $count(response.body), 's': response.statusCode}"}
+    assert await _value(upstream, mapping, read_call("get", id="1")) == {
+        "count": 2,
+        "s": 200,
+        "remote_data": [1, 2],
+    }
+
+
+async def test_query_mapping_replaces_the_query_and_defaults_lie_under_it() -> None:
+    upstream = MemoryUpstream([answer({"items": []})])
+    mapping = {
+        "query": {"expand": "owner", "lang": "{{context.lang}}", "gone": "{{context.nope}}"},
+        "query_mapping": "{'after': query.updated_at.gt, 'expand': query.wide ? 'all', 'no': null, "
+        "'page[size]': 5}",
+    }
+    query = "updated_at[gt]=2020&wide=1&limit=7&other=1&remote_query[raw]=r&remote_query[after]=2021"
+    await _list(upstream, mapping, query)
+    assert upstream.query == [("expand", "all"), ("after", "2021"), ("page[size]", "5"), ("raw", "r")]
+
+
+async def test_without_query_mapping_the_query_goes_out_less_limit_and_cursor() -> None:
+    upstream = MemoryUpstream([answer({"items": [], "next": None})] * 2)
+    await _list(upstream, {}, "a=1&limit=7")
+    assert upstream.query == [("a", "1")]
+    pages = {"format": "cursor", "config": {"cursor_path": "next", "limit_param": "size"}}
+    await _list(upstream, {}, "a=1&limit=7&cursor=c", pagination=pages)
+    assert upstream.query == [("a", "1"), ("cursor", "c"), ("size", "7")]
+
+
+async def test_the_paginator_leaves_a_parameter_alone_that_the_mapping_sets() -> None:
+    upstream = MemoryUpstream([answer({"items": RAW})])
+    pages = {"format": "page", "config": {"limit_param": "size"}}
+    mapping = {"query_mapping": "{'size': 2, 'page': query.cursor ? $number(query.cursor) : 1}"}
+    page = await _list(upstream, mapping, "limit=50&next_cursor=3", pagination=pages)
+    assert upstream.query == [("size", "2"), ("page", "3")]
+    assert (page.next_cursor, page.prev_cursor) == ("4", "2")
+
+
+async def test_the_query_is_coerced_by_its_schema_and_raw_query_is_not() -> None:
+    upstream = MemoryUpstream([answer({"items": []})])
+    properties = {
+        "n": {"type": "integer"},
+        "b": {"type": "boolean"},
+        "ids": {"type": "array", "items": {"type": "integer"}},
+        "at": {"type": "number"},
+        "d": {"type": "string", "default": "x"},
+    }
+    mapping = {
+        "query_schema": {"type": "object", "properties": properties},
+        "query_mapping": "{'t': $join([$type(query.n), $type(query.b), $type(query.ids), $type(query.at.gt)]) "
+        "& query.d, 'in': $sum(query.at.in), 'u': query.unknown, 'raw': rawQuery.n}",
+    }
+    await _list(upstream, mapping, "n=1&b=true&ids=1,2&at[gt]=2.5&at[in]=1,2&unknown=z")
+    assert upstream.query == [("t", "numberbooleanarraynumberx"), ("in", "3"), ("u", "z")]
+
+
+async def test_missing_required_parameters_and_fields_are_named_before_anything_is_sent() -> None:
+    upstream = MemoryUpstream([])
+    mapping = {
+        "query_schema": {
+            "required": ["account"],
+            "properties": {"region": {"type": "string", "required": True}},
+        },
+        "request_body_schema": {
+            "properties": {"name": {}, "phone": {"x-required-if": "body.kind = 'call'"}},
+            "required": ["name"],
+        },
+    }
+    with pytest.raises(BadRequest, match="query parameters account, region and body fields name") as caught:
+        await _value(upstream, mapping, read_call("create", body={"x": 1}))
+    insight = caught.value.insight
+    assert insight["missing_required_query_parameters"]["value"] == ["account", "region"]
+    assert insight["missing_required_body_fields"]["value"] == ["name"]
+    assert insight["conditionally_required_body_fields"]["value"] == {"phone": "body.kind = 'call'"}
+    assert upstream.sent == []
+
+
+async def test_the_body_is_mapped_over_its_default() -> None:
+    upstream = MemoryUpstream([answer({"no": 1, "label": "n"})] * 4)
+    call = read_call("create", body={"name": "n", "k": 1})
+    value = await _value(
+        upstream,
+        {
+            "request_body_mapping": "{'label': body.name, 'kind': kind, 'who': context.user}",
+            "body": {"kind": "{{body.k:int}}"},
+            "response_mapping": RECORD,
+        },
+        call,
+    )
+    assert upstream.body == {"label": "n", "kind": 1}
+    assert value == {"id": "1", "name": "n", "remote_data": {"no": 1, "label": "n"}}
+    await _value(upstream, {"body": {"kind": 1, "name": "default"}}, call)
+    assert upstream.body == {"kind": 1, "name": "n", "k": 1}
+    await _value(upstream, {"request_body_mapping": "nothing", "body": {"kind": 1}}, call)
+    assert upstream.body == {"kind": 1}
+    await _value(
+        upstream, {"request_body_mapping": {"a": "body.name", "b": {"$literal": 1}, "c": "no"}}, call
+    )
+    assert upstream.body == {"a": "n", "b": 1}
+
+
+async def test_the_methods_templates_see_the_mapped_query_and_body() -> None:
+    upstream = MemoryUpstream([answer({"items": []})])
+    methods = {"list": {"path": "/boards/{{query.board}}/things", "response_path": "items"}}
+    await _list(upstream, {"query_mapping": "{'board': 'b' & query.project}"}, "project=7", methods=methods)
+    assert upstream.request.url.startswith("https://api.acme.test/v1/boards/b7/things?")
+
+
+async def test_path_mapping_replaces_the_path_and_stays_on_the_origin() -> None:
+    upstream = MemoryUpstream([answer({"items": []})] * 3)
+    await _list(upstream, {"path_mapping": "'/p/' & query.x & '/{{query.x}}'"}, "x=a b")
+    assert upstream.request.url.partition("?")[0] == "https://api.acme.test/v1/p/a%20b/a%20b"
+    await _list(upstream, {"path_mapping": "'https://api.acme.test/v2/x'"})
+    assert upstream.request.url == "https://api.acme.test/v2/x"
+    for path in (
+        "https://evil.test/x",
+        "http://api.acme.test/x",
+        "https://api.acme.test:8443/",
+        "https://a@evil.test",
+    ):
+        with pytest.raises(BadRequest, match="another origin"):
+            await _list(upstream, {"path_mapping": f"'{path}'"})
+    with pytest.raises(BadRequest, match=r"'\.\.' segment"):
+        await _list(upstream, {"path_mapping": "'/a/' & query.x"}, "x=..")
+    with pytest.raises(MappingFailed, match="path_mapping must return a string"):
+        await _list(upstream, {"path_mapping": "1"})
+
+
+async def test_request_header_mapping_replaces_the_set_and_authorization_still_wins() -> None:
+    upstream = MemoryUpstream([answer({"no": 1})])
+    mapping = {
+        "request_header_mapping": "$merge([headers, {'X-B': requestBody.n, 'X-C': null}, "
+        "{'Authorization': 'no'}])"
+    }
+    await _value(upstream, mapping, read_call("create", body={"n": 2}), headers={"X-A": "1"})
+    assert upstream.request.headers == {
+        "X-A": "1",
+        "X-B": "2",
+        "Content-Type": "application/json",
+        "Authorization": "Bearer k",
+    }
+
+
+async def test_resource_and_method_are_chosen_from_their_lists() -> None:
+    upstream = MemoryUpstream([answer({"items": RAW})])
+    choice = {"expression": "query.q ? 'search' : 'list'", "methods": ["search", "list"]}
+    page = await _list(upstream, {"method": choice, "request_body_mapping": "{'term': query.q}"}, "q=x")
+    assert (upstream.request.method, upstream.body, len(page.records)) == ("POST", {"term": "x"}, 2)
+    assert upstream.sent[0].operation.kind == "list"
+    with pytest.raises(BadRequest, match="resource expression chose none of things"):
+        await _list(upstream, {"resource": {"expression": "query.r", "resources": ["things"]}}, "r=users")
+
+
+async def test_a_method_the_model_does_not_allow_and_one_that_is_not_there_are_not_found() -> None:
+    with pytest.raises(NotFound, match=r"crm/contacts has no method 'serch'. Did you mean search\?"):
+        await _run(MemoryUpstream([]), {}, read_call("serch"))
+    with pytest.raises(NotFound, match="no method 'zap'"):
+        await _run(MemoryUpstream([]), {}, read_call("zap"))
+
+
+async def test_delete_answers_the_id_and_a_custom_method_its_result() -> None:
+    upstream = MemoryUpstream([answer(status=204), answer({"no": 9}), answer({"items": [{"no": 1}]})])
+    assert await _value(upstream, {}, read_call("delete", id="7")) == {"id": "7"}
+    methods = {"delete": {"path": "/things/{{body.ref}}", "method": "delete"}}
+    call = read_call("delete", body={"ref": "r"})
+    mapping = {"response_mapping": "{'id': response.no}"}
+    assert await _value(upstream, mapping, call, methods=methods) == {"id": "9"}
+    mapping = {"response_mapping": "response.{'id': $string(no)}"}
+    found = await _value(upstream, mapping, read_call("search", body={}))
+    assert found == {"result": {"id": "1", "remote_data": [{"no": 1}]}}
+
+
+async def test_an_error_is_worded_by_error_mapping() -> None:
+    body = {"fault": {"text": "bad", "id": 12}}
+    upstream = MemoryUpstream([answer(body, 418, x_kind="k", x_ratelimit_limit="5")])
+    mapping = {
+        "error_mapping": "{'message': error.fault.text, 'code': error.fault.id, 'status': 422, "
+        "'error': 'Refused', 'kind': headers.`x-kind`, 'raw_response': 'mine', 'who': id}"
+    }
+    with pytest.raises(RemoteError) as caught:
+        await _value(upstream, mapping, read_call("get", id="5"))
+    error = caught.value
+    assert (error.status, error.message, error.error) == (422, "bad", "Refused")
+    assert error.extra == {"code": 12, "kind": "k", "who": "5"}
+    assert error.raw_response == body
+    assert error.remote_details is None
+    assert error.headers == {"x-ratelimit-limit": "5"}
+    assert set(error.insight) == {"remote_error"}
+
+
+@pytest.mark.parametrize("mapping", ["$error('x')", "nothing", "5"])
+async def test_an_error_mapping_without_a_usable_result_leaves_the_default(mapping: str) -> None:
+    upstream = MemoryUpstream([answer({"errors": ["first"]}, 500)])
+    with pytest.raises(RemoteError, match="first"):
+        await _value(upstream, {"error_mapping": mapping}, read_call("get", id="5"))
+
+
+async def test_insights_follow_the_status() -> None:
+    methods = {"get": {"path": "/x", "scopes": ["read", "write"]}}
+    upstream = MemoryUpstream([answer({}, 403), answer("slow", 429)], {"oauth": {"scope": "read"}})
+    with pytest.raises(RemoteError) as caught:
+        await _value(upstream, {}, read_call("get"), methods=methods)
+    assert caught.value.insight["forbidden_error"]["value"] == {"missing_scopes": ["write"]}
+    with pytest.raises(RemoteError) as caught:
+        await _value(upstream, {}, read_call("get"), methods=methods)
+    assert set(caught.value.insight) == {"remote_error", "rate_limit_error"}
+    assert (caught.value.headers, caught.value.raw_response) == ({"retry-after": "10"}, "slow")
+
+
+async def test_a_closed_account_answers_as_its_provider_would() -> None:
+    class Closed(MemoryUpstream):
+        async def send(self, request: Any) -> Any:
+            raise closed(2.2)
+
+    with pytest.raises(RemoteError) as caught:
+        await _value(Closed([]), {}, read_call("get", id="1"))
+    assert (caught.value.status, caught.value.headers) == (429, {"retry-after": "3"})
+    assert "rate_limit_error" in caught.value.insight
+
+
+async def test_an_expression_that_fails_is_told_without_its_data() -> None:
+    upstream = MemoryUpstream([answer({"secret": "s3cr3t"})])
+    with pytest.raises(MappingFailed) as caught:
+        await _value(upstream, {"response_mapping": "$number(response.secret)"}, read_call("get", id="1"))
+    assert caught.value.details["field"] == "response_mapping"
+    assert caught.value.details["code"] == "D3030"
+    assert "s3cr3t" not in caught.value.message
+
+
+async def test_a_partial_page_is_flagged() -> None:
+    upstream = MemoryUpstream([answer({"items": RAW, "more": True})])
+    assert (
+        await _list(upstream, {"is_partial_expression": "data.more and rawQuery.a = '1'"}, "a=1")
+    ).is_partial_response
+
+
+async def test_response_headers_are_mapped_and_those_of_the_connection_refused() -> None:
+    upstream = MemoryUpstream([answer({"a": 1}, x_total="5")])
+    mapping = {
+        "response_header_mapping": "{'X-Total': headers.`x-total`, 'X-A': response.a, 'Content-Type': 'x', "
+        "'Connection': 'close', 'Set-Cookie': 'a=b'}"
+    }
+    result = await _run(upstream, mapping, read_call("get", id="1"))
+    assert result.headers == {"x-total": "5", "x-a": "1"}
+
+
+async def test_answers_are_shaped_as_the_caller_asks() -> None:
+    async def shaped(query: str) -> Any:
+        upstream = MemoryUpstream([answer({"items": [{"no": 1, "label": "a", "o": {"p": 1, "q": 2}}]})])
+        mapping = {
+            "response_mapping": "{'id': $string(response.no), 'name': response.label, 'o': response.o}",
+            "response_mapping_method": "item",
+        }
+        return (await _list(upstream, mapping, query)).records
+
+    record = {"id": "1", "name": "a", "o": {"p": 1, "q": 2}}
+    raw = {"no": 1, "label": "a", "o": {"p": 1, "q": 2}}
+    assert await shaped("truto_ignore_remote_data=true") == [record]
+    assert await shaped("truto_exclude_fields=name,o.p,remote_data") == [{"id": "1", "o": {"q": 2}}]
+    assert await shaped("truto_key_by=id&truto_ignore_remote_data=true") == {"1": record}
+    assert await shaped("truto_response_format=normalized") == [{**record, "size": None}]
+    assert await shaped("truto_response_format=raw") == [raw]
+
+
+async def test_a_field_that_is_not_executed_stops_the_call() -> None:
+    with pytest.raises(NotExecutable, match="side_load"):
+        await _list(MemoryUpstream([]), {"side_load": {"x": {"resource": "things"}}})
