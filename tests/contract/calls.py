@@ -1,0 +1,107 @@
+"""Unified calls of a catalogue entry, made by the engine against exchanges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from isthmus.definitions.files import Exchange
+from isthmus.engine import unified
+from isthmus.engine.calls import NO_BODY, Call, read_call
+from isthmus.engine.ports import Upstream
+from isthmus.engine.results import ListResult, ValueResult
+from isthmus.expressions import Expression
+from tests.contract.catalog import Cell, Entry, model
+
+__all__ = ["Choice", "call_for", "records", "run", "sample"]
+
+Choice = tuple[str, str]
+_WITH_ID = frozenset({"get", "update", "delete"})
+_WITH_BODY = frozenset({"create", "update"})
+
+
+async def run(entry: Entry, cell: Cell, choice: Choice, call: Call, upstream: Upstream) -> Any:
+    """The engine's answer, as if the mapping's expressions had chosen this proxy method."""
+    target = unified.Target(cell.model, cell.resource, model(cell.model).file.resources[cell.resource])
+    return await unified.call(upstream, entry.file.config, target, cell.fixed(choice), call)
+
+
+async def records(
+    entry: Entry, cell: Cell, choice: Choice, call: Call, upstream: Upstream
+) -> list[dict[str, Any]]:
+    """The unified records of one answer."""
+    result = await run(entry, cell, choice, call, upstream)
+    if isinstance(result, ListResult):
+        return list(result.records)
+    assert isinstance(result, ValueResult)
+    return [result.body]
+
+
+def call_for(
+    entry: Entry,
+    cell: Cell,
+    choice: Choice,
+    exchange: Exchange,
+    *,
+    body: Mapping[str, Any] | None = None,
+    cursor: str | None = None,
+) -> Call:
+    """A call that makes the request of this exchange, or one like it: its id, the filters that the method's
+    path needs, a body with the fields that are required."""
+    schema = cell.config.request_body_schema or {}
+    given = {**sample(schema), **(body or {})} if cell.method in _WITH_BODY else NO_BODY
+    query = {**_parents(entry, cell, choice, exchange), **({"next_cursor": cursor} if cursor else {})}
+    recorded_id = exchange.request.path_params.get("id")
+    return read_call(
+        cell.method,
+        id=str(recorded_id) if cell.method in _WITH_ID and recorded_id is not None else None,
+        query_string=urlencode(query),
+        body=given,
+    )
+
+
+def _parents(entry: Entry, cell: Cell, choice: Choice, exchange: Exchange) -> dict[str, str]:
+    """Filters by which the mapping gives the method's path the values that the exchange had in it."""
+    definition = entry.file.config.method(*choice)
+    mapping = cell.config.query_mapping
+    if definition is None or not isinstance(mapping, Expression):
+        return {}
+    found = {}
+    for name, value in exchange.request.query.items():
+        if f"query.{name}" not in str(definition.path.source):
+            continue
+        for resource in _filters(cell):
+            mapped = mapping.evaluate({"query": {resource: {"id": str(value)}}, "context": entry.context})
+            if isinstance(mapped, dict) and mapped.get(name) == str(value):
+                found[f"{resource}[id]"] = str(value)
+                break
+    return found
+
+
+def _filters(cell: Cell) -> list[str]:
+    shared = model(cell.model).file.resources[cell.resource].query_schema.get(cell.method, {})
+    own = cell.config.query_schema or {}
+    return list({**_properties(shared), **_properties(own)})
+
+
+def _properties(schema: Mapping[str, Any]) -> dict[str, Any]:
+    found = schema.get("properties", {})
+    return dict(found) if isinstance(found, Mapping) else {}
+
+
+def sample(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The smallest object that a schema lets through: required names, with some value of their type."""
+    properties = _properties(schema)
+    required = schema.get("required", [])
+    assert isinstance(required, list)
+    return {name: _value(properties.get(name, {})) for name in required}
+
+
+def _value(schema: Mapping[str, Any]) -> Any:
+    kind = schema.get("type", "string")
+    if kind == "object":
+        return sample(schema) or {"id": "1"}
+    if kind == "array":
+        return [_value(schema.get("items", {}))]
+    return {"number": 1, "integer": 1, "boolean": True}.get(str(kind), "1")
