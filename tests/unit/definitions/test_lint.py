@@ -1,0 +1,217 @@
+"""Each rule of `definitions.md` §6.3 finds what is planted, and is silent of a definition that is right."""
+
+from __future__ import annotations
+
+import pytest
+from tests.unit.definitions.desk import CLEAN, changed
+
+from isthmus.definitions.findings import Finding
+from isthmus.definitions.lint import lint_config
+
+
+def of(findings: list[Finding], source: str) -> list[tuple[str, str]]:
+    return [(item.severity, item.path) for item in findings if item.source == source]
+
+
+def test_a_definition_that_is_right_has_no_findings() -> None:
+    assert lint_config(CLEAN) == []
+
+
+LIST = "resources.tickets.list"
+CREATE = "resources.tickets.create"
+GET = "resources.tickets.get"
+HMAC = {
+    "algorithm": "sha256",
+    "secret": "{{credentials.api_key}}",
+    "parts": ["$body"],
+    "compare_with": "$header.x",
+}
+TRANSFORM = {"type": "transform", "config": "1"}
+
+RULES: list[tuple[str, object, str, str, str]] = [
+    # path, value, severity, source, path of the finding
+    ("pagination.format", "endless", "error", "schema", "pagination"),
+    ("credentials", [], "error", "schema", "credentials"),
+    (
+        "credentials",
+        {"oauth2": {"format": "api_key", "config": {"fields": [{"name": "a"}]}}},
+        "error",
+        "schema",
+        "credentials",
+    ),
+    (
+        "credentials.config.fields",
+        [{"name": "a"}, {"name": "a"}],
+        "error",
+        "schema",
+        "credentials.config.fields",
+    ),
+    ("authorization.format", "cookie", "error", "schema", "authorization"),
+    ("shade", "blue", "info", "schema", "shade"),
+    (f"{LIST}.respones_path", "rows", "warn", "schema", f"{LIST}.respones_path"),
+    (
+        "credentials.config.fields",
+        [{"name": "region", "lable": "x"}, {"name": "api_key"}],
+        "warn",
+        "schema",
+        "credentials.config.fields.0.lable",
+    ),
+    ("pagination", {"format": "range"}, "error", "execution", "pagination.format"),
+    ("tool_tags", {"tickets": ["a"]}, "info", "execution", "tool_tags"),
+    ("label", ..., "error", "presence_check", "label"),
+    ("credentials", ..., "error", "presence_check", "credentials"),
+    ("pagination", ..., "info", "presence_check", "pagination"),
+    ("rate_limit", ..., "info", "presence_check", "rate_limit"),
+    ("error_expression", ..., "info", "presence_check", "error_expression"),
+    ("headers", ..., "warn", "presence_check", "headers"),
+    ("resources", {}, "warn", "presence_check", "resources"),
+    (f"{CREATE}.path", "/tickets/{{id}}", "error", "critic_method_config", f"{CREATE}.path"),
+    (
+        "resources.tickets.close",
+        {"path": "/t/{{id}}/close", "method": "post"},
+        "warn",
+        "critic_method_config",
+        "resources.tickets.close.path",
+    ),
+    (f"{GET}.body", {"a": "b"}, "warn", "critic_method_config", f"{GET}.body"),
+    (f"{LIST}.add_query_to_body", True, "warn", "critic_method_config", f"{LIST}.add_query_to_body"),
+    (
+        f"{LIST}.examples",
+        {"response": '{"rows": {"a": 1}}'},
+        "warn",
+        "critic_method_config",
+        f"{LIST}.response_path",
+    ),
+    (
+        "resources.tickets.get_2",
+        {"path": "/x/{{query.a}}"},
+        "warn",
+        "method_naming",
+        "resources.tickets.get_2",
+    ),
+    (f"{GET}.path", "/tickets/{{query.ticket_id}}", "warn", "method_naming", f"{GET}.path"),
+    (f"{LIST}.path", "/t/{{query.a[0]}}", "error", "placeholder", f"{LIST}.path"),
+    (f"{LIST}.path", "/t/{{query.a:date}}", "error", "placeholder", f"{LIST}.path"),
+    (f"{LIST}.path", "/t/{{query.a?:http://h:8080}}", "error", "placeholder", f"{LIST}.path"),
+    (f"{LIST}.path", "/t/{{workspace}}", "warn", "placeholder", f"{LIST}.path"),
+    ("base_url", "https://{{sub}}.example", "error", "placeholder", "base_url"),
+    ("base_url", "https://{{sub?:www}}.example", "warn", "placeholder", "base_url"),
+    (
+        "authorization.config.header_value",
+        "{{credentials.nope}}",
+        "error",
+        "placeholder",
+        "authorization.config.header_value",
+    ),
+    (f"{CREATE}.body", {"tags": "{{body.tags}}"}, "warn", "placeholder", f"{CREATE}.body.tags"),
+    (f"{CREATE}.body", {"at": "$now()"}, "warn", "placeholder", f"{CREATE}.body.at"),
+    ("error_expression", "data.(", "error", "jsonata", "error_expression"),
+    ("error_expression", "response.headers.x-fault", "error", "jsonata", "error_expression"),
+    ("error_expression", "body.fault", "warn", "jsonata", "error_expression"),
+    ("rate_limit.is_rate_limited", "data.code = 7", "warn", "jsonata", "rate_limit.is_rate_limited"),
+    ("headers.X-Api-Key", "abc", "warn", "security", "headers.X-Api-Key"),
+    (f"{LIST}.query", {"q": "ghp_0123456789abcdef"}, "warn", "security", f"{LIST}.query.q"),
+    ("base_url", "http://desk.example", "warn", "security", "base_url"),
+    ("base_url", "https://10.0.0.8/api", "warn", "security", "base_url"),
+    ("base_url", "https://desk.internal", "warn", "security", "base_url"),
+    ("webhook", {}, "warn", "webhook", "webhook"),
+    ("webhook", {"payload_transform": "body"}, "warn", "webhook", "webhook.payload_transform"),
+    (
+        "webhook",
+        {"signature_verification": {"format": "hmac", "config": {**HMAC, "parts": []}}},
+        "error",
+        "schema",
+        "webhook.signature_verification.config",
+    ),
+    (
+        "webhook",
+        {"signature_verification": {"format": "hmac", "config": {**HMAC, "secret": "{{credentials.x}}"}}},
+        "error",
+        "webhook",
+        "webhook.signature_verification.config.secret",
+    ),
+    ("actions", {"validation": {"steps": []}}, "warn", "actions", "actions.validation"),
+    (
+        "actions",
+        {"post_install": {"steps": [{"type": "form", "config": []}]}},
+        "warn",
+        "actions",
+        "actions.post_install.steps.0",
+    ),
+    ("actions", {"x": {"steps": [{"type": "nap"}]}}, "error", "schema", "actions.x.steps.0"),
+    ("tool_tags", {"nope": ["a"]}, "warn", "tool_tags", "tool_tags.nope"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "severity", "source", "found"), RULES)
+def test_a_planted_mistake_is_found(path: str, value: object, severity: str, source: str, found: str) -> None:
+    findings = lint_config(changed(path, value))
+    assert (severity, found) in of(findings, source), [item.as_json() for item in findings]
+    assert all(item.message for item in findings)
+
+
+def test_a_client_secret_in_a_file_is_found_in_either_shape() -> None:
+    oauth = {"auth": {"tokenHost": "https://a.example"}, "client": {"id": "i", "secret": "hush"}}
+    for block, path in (
+        ({"format": "oauth2", "config": oauth}, "credentials.config.client.secret"),
+        ({"oauth2": {"config": oauth}}, "credentials.oauth2.config.client.secret"),
+    ):
+        findings = lint_config(changed("credentials", block))
+        assert ("warn", path) in of(findings, "security")
+        assert not any("hush" in item.message for item in findings)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (f"{LIST}.path", "/t/{{query.a|body.b?:c}}"),
+        (f"{LIST}.path", "/t/{{account_id|region}}"),
+        (f"{LIST}.path", "/t/{{context.oauth.token.access_token}}"),
+        (f"{CREATE}.body", {"tags": "{{body.tags:json:undefined}}", "note": "{{body.note}}"}),
+        (f"{CREATE}.body", "{ 'at': $now() }"),
+        ("error_expression", "response.headers.`x-fault` or undefined"),
+        ("error_expression", "response.body.a-response.body.b > 0"),
+        ("headers.X-Api-Key", "{{credentials.api_key}}"),
+        ("headers.Accept", "application/vnd.brightfold.desk-api.v3+json"),
+    ],
+)
+def test_what_is_right_is_not_reported(path: str, value: object) -> None:
+    assert lint_config(changed(path, value)) == []
+
+
+def test_what_an_action_writes_is_known() -> None:
+    config = changed("base_url", "https://{{workspace}}.example")
+    config["actions"] = {
+        "post_install": {"steps": [{"type": "update_context", "config": "{ 'workspace': previous.id }"}]}
+    }
+    assert of(lint_config(config), "placeholder") == []
+
+
+def test_an_invalid_part_hides_nothing_elsewhere() -> None:
+    config = changed("authorization.format", "cookie")
+    config["resources"]["tickets"]["get"]["body"] = {"a": 1}
+    sources = {item.source for item in lint_config(config)}
+    assert {"schema", "critic_method_config"} <= sources
+
+
+def test_descriptions_are_read_where_documentation_is_in_the_file() -> None:
+    rows = (
+        {"type": "description", "resource": "tickets", "method": "list", "content": "Short"},
+        {
+            "type": "description",
+            "resource": "tickets",
+            "method": "escalate_ticket",
+            "content": "Escalate ticket",
+        },
+        {
+            "type": "description",
+            "resource": "tickets",
+            "method": "get",
+            "content": "Reads one ticket by its id.",
+        },
+        {"type": "readme", "content": "x"},
+    )
+    assert of(lint_config(CLEAN, documentation=rows), "description_quality") == [
+        ("warn", "documentation.0.content"),
+        ("info", "documentation.1.content"),
+    ]

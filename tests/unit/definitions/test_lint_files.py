@@ -1,0 +1,194 @@
+"""Whole files: what they are taken for, where findings stand, and what the files beside them add."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.definitions.desk import CLEAN, changed
+
+from isthmus.definitions.lint import Report, validate_file
+
+
+class TestFiles:
+    def validate(self, path: Path, text: str) -> Report:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return validate_file(path)
+
+    def test_an_integration_yaml_has_lines(self, tmp_path: Path) -> None:
+        text = (
+            "name: desk\nlabel: Desk\nconfig:\n  base_url: http://desk.example\n"
+            "  error_expression: |-\n    (\n      data.x-\n    )\n"
+        )
+        report = self.validate(tmp_path / "integration.yaml", text)
+        assert report.mode == "integration"
+        lines = {item.path: item.line for item in report.findings}
+        assert lines["config.base_url"] == 4
+        assert lines["config.error_expression"] in (7, 8)
+        assert lines["config.credentials"] == 3
+        assert report.exit_code() == 1
+
+    def test_the_text_form_names_file_line_path_and_fix(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.integration.json"
+        report = self.validate(
+            path, json.dumps({"name": "desk", "config": changed("base_url", "http://d.example")})
+        )
+        assert report.lines() == [
+            f"{path}:1: warn: config.base_url: is not https: credentials travel in the clear (use https)"
+        ]
+        assert report.as_json()["summary"] == {"total": 1, "error": 0, "warn": 1, "info": 0}
+        assert report.exit_code() == 1
+        assert report.exit_code(ignore_warnings=True) == 0
+
+    def test_a_bare_config_is_accepted(self, tmp_path: Path) -> None:
+        report = self.validate(tmp_path / "config.json", json.dumps(CLEAN))
+        assert (report.mode, report.findings, report.exit_code()) == ("config", (), 0)
+
+    @pytest.mark.parametrize("text", ["{", '"text"'])
+    def test_what_cannot_be_read_is_told_apart(self, tmp_path: Path, text: str) -> None:
+        report = self.validate(tmp_path / "a.json", text)
+        assert report.exit_code() == 2
+        assert report.exit_code(ignore_warnings=True) == 2
+
+    def test_an_absent_file_is_unreadable(self, tmp_path: Path) -> None:
+        assert validate_file(tmp_path / "absent.yaml").exit_code() == 2
+
+    def test_a_bad_slug_and_a_config_that_is_no_object(self, tmp_path: Path) -> None:
+        report = self.validate(tmp_path / "a.yaml", "name: Not A Slug\nconfig: []")
+        assert [(item.severity, item.path) for item in report.findings] == [
+            ("error", "name"),
+            ("error", "config"),
+        ]
+
+    def test_exchanges_and_models(self, tmp_path: Path) -> None:
+        good = [{"provenance": "documented", "response": {"status": 200}}]
+        assert self.validate(tmp_path / "t.list.json", json.dumps(good)).exit_code() == 0
+        bad = self.validate(tmp_path / "t.get.json", json.dumps([{"response": {"status": 200}}]))
+        assert (bad.mode, [item.path for item in bad.findings]) == ("exchanges", ["0.provenance"])
+        model = self.validate(tmp_path / "model.yaml", "name: crm\nresources: {contacts: {method: [list]}}")
+        assert (model.mode, [item.path for item in model.findings]) == (
+            "model",
+            ["resources.contacts.method"],
+        )
+
+
+class TestMappings:
+    def home(self, root: Path) -> Path:
+        """A little catalogue with one integration and one model; where its mapping file goes."""
+        config = {"name": "desk", "config": CLEAN}
+        other = {"name": "rival", "config": CLEAN}
+        model = {"name": "ticketing", "resources": {"tickets": {"methods": ["list", "get", "create"]}}}
+        record = {"type": "object", "properties": {"id": {}, "title": {}, "status": {}}}
+        for path, data in {
+            "integrations/desk/integration.yaml": config,
+            "integrations/rival/integration.yaml": other,
+            "unified/ticketing/model.yaml": model,
+            "unified/ticketing/tickets.schema.yaml": record,
+        }.items():
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_text(json.dumps(data))
+        (root / "integrations/desk/mappings").mkdir()
+        return root / "integrations/desk/mappings/ticketing.yaml"
+
+    def findings(self, root: Path, *cells: dict[str, Any]) -> list[tuple[str, str, str]]:
+        path = self.home(root)
+        path.write_text(json.dumps({"unified_model": "ticketing", "integration": "desk", "cells": cells}))
+        return [(item.severity, item.source, item.path) for item in validate_file(path).findings]
+
+    def cell(self, method: str, config: dict[str, Any], resource: str = "tickets") -> dict[str, Any]:
+        return {"resource_name": resource, "method_name": method, "config": config}
+
+    def test_a_mapping_that_is_right_has_no_findings(self, tmp_path: Path) -> None:
+        record = "{ 'id': $string(response.no), 'title': response.subject }"
+        schema = {"type": "object", "properties": {"title": {"type": "string"}}}
+        write = {"request_body_schema": schema, "request_body_mapping": "{ 'subject': body.title }"}
+        cells = (
+            self.cell("list", {"response_mapping": record}),
+            self.cell("get", {"response_mapping": record}),
+            self.cell("create", write),
+        )
+        assert self.findings(tmp_path, *cells) == []
+
+    @pytest.mark.parametrize(
+        ("config", "severity", "source", "path"),
+        [
+            ({"resource": "tikets"}, "error", "mapping", "resource"),
+            ({"method": "search"}, "error", "mapping", "method"),
+            (
+                {"resource": {"expression": "'x'", "resources": ["tickets", "x"]}},
+                "error",
+                "mapping",
+                "resource",
+            ),
+            ({"resource": {"expression": "'x'"}}, "error", "schema", "resource.resources"),
+            ({"query_mapping": "{ 'a': rawQuery.b }"}, "warn", "jsonata", "query_mapping"),
+            ({"query_mapping": {"a": "rawQuery.b"}}, "warn", "jsonata", "query_mapping.a"),
+            ({"query_mapping": "a.("}, "error", "jsonata", "query_mapping"),
+            ({"query": {"a": "{{b[0]}}"}}, "error", "placeholder", "query.a"),
+            ({"response_mapping": "{ 'id': $number(response.no) }"}, "warn", "mapping", "response_mapping"),
+            ({"response_mapping": {"id": "$number(response.no)"}}, "warn", "mapping", "response_mapping"),
+            ({"response_mapping": "{ 'titel': response.subject }"}, "info", "mapping", "response_mapping"),
+            ({"response_mapping": "{ 'id': response.`x` = 'rival' }"}, "warn", "mapping", "response_mapping"),
+            ({"response_maping": "response"}, "warn", "schema", "response_maping"),
+            (
+                {"side_load": {"a": {"resource": "tickets", "response_mapping": "context.x"}}},
+                "warn",
+                "jsonata",
+                "side_load.a.response_mapping",
+            ),
+            ({"side_load": {"a": {"resource": "tickets"}}}, "error", "execution", "side_load"),
+        ],
+    )
+    def test_a_planted_mistake_is_found(
+        self, tmp_path: Path, config: dict[str, Any], severity: str, source: str, path: str
+    ) -> None:
+        found = self.findings(tmp_path, self.cell("list", config))
+        assert (severity, source, f"cells.0.config.{path}") in found, found
+
+    @pytest.mark.parametrize(("method", "resource"), [("list", "tikets"), ("delete", "tickets")])
+    def test_names_that_the_model_does_not_have(self, tmp_path: Path, method: str, resource: str) -> None:
+        cell = self.cell(method, {"resource": "tickets", "method": "list"}, resource)
+        assert self.findings(tmp_path, cell) == [("error", "mapping", "cells.0.config")]
+
+    def test_a_write_needs_a_schema(self, tmp_path: Path) -> None:
+        found = self.findings(tmp_path, self.cell("create", {}))
+        assert found == [("warn", "mapping", "cells.0.config.request_body_schema")]
+
+    @pytest.mark.parametrize(
+        ("config", "silent"),
+        [
+            ({"request_body_mapping": "{ 's': body.title }"}, False),
+            ({"request_body_mapping": "$merge([body, {'a': 1}])"}, True),
+            ({"request_body_mapping": {"s": "body.title", "t": "body.tags"}}, True),
+            ({"request_body_mapping": "{ 's': body.title }", "path_mapping": "'/x/' & body.tags[0]"}, True),
+            ({}, True),
+        ],
+    )
+    def test_a_write_sends_what_it_accepts(
+        self, tmp_path: Path, config: dict[str, Any], silent: bool
+    ) -> None:
+        schema = {"request_body_schema": {"properties": {"title": {"title": "Tags"}, "tags": {}}}}
+        found = self.findings(tmp_path, self.cell("create", {**config, **schema}))
+        assert found == ([] if silent else [("warn", "mapping", "cells.0.config.request_body_mapping")])
+
+    def test_list_and_get_map_the_same_fields(self, tmp_path: Path) -> None:
+        found = self.findings(
+            tmp_path,
+            self.cell("list", {"response_mapping": "{ 'id': response.no }"}),
+            self.cell("get", {"response_mapping": "{ 'id': response.no, 'title': response.t }"}),
+        )
+        assert found == [("warn", "mapping", "cells.0.config.response_mapping")]
+
+    def test_an_export_is_checked_with_the_integration_beside_it(self, tmp_path: Path) -> None:
+        (tmp_path / "desk.integration.json").write_text(json.dumps({"name": "desk", "config": CLEAN}))
+        path = tmp_path / "desk.ticketing.mappings.json"
+        cell = {**self.cell("list", {"method": "search"}), "apply_db_action": "skip"}
+        names = {"integration_name": "desk", "unified_model_name": "ticketing"}
+        path.write_text(json.dumps({"schema_version": 1, **names, "cells": [cell]}))
+        report = validate_file(path)
+        assert [(item.severity, item.path) for item in report.findings] == [
+            ("error", "cells.0.config.method")
+        ]
