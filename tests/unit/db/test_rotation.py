@@ -85,7 +85,7 @@ async def server(database: Database) -> AsyncIterator[Server]:
 
 
 async def test_rows_are_readable_before_during_and_after(server: Server, settings: Settings) -> None:
-    rows: dict[str, object] = {await server.add({"n": number}): {"n": number} for number in range(450)}
+    rows: dict[str, object] = {await server.add({"n": number}): {"n": number} for number in range(230)}
     seen = []
 
     async def meanwhile() -> None:
@@ -99,7 +99,7 @@ async def test_rows_are_readable_before_during_and_after(server: Server, setting
     local = await open_database(settings, clock=Waits(meanwhile))
     secret = await server_secret_bytes(local, "cursors")
     rotated = await rotate_key(local, choose_key(local, NEW))
-    assert rotated.sealed >= 450
+    assert rotated.sealed >= 230
     assert rotated.unreadable == 0
     assert len(seen) >= 2
     for identity, value in rows.items():
