@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from isthmus.accounts import Connections, JsonCallLog, sandbox_account_id
-from isthmus.api.answers import Receive, Scope, Send
+from isthmus.accounts import Connections, JsonCallLog, install_everything
+from isthmus.accounts.sample import sample_account
 from isthmus.api.authentication import Authentication
 from isthmus.api.data_plane import DataPlane
 from isthmus.api.dependencies import PartsOfApp
@@ -19,24 +19,32 @@ from isthmus.api.request_limits import RequestLimits
 from isthmus.api.resources import ROUTERS
 from isthmus.api.times import time_style
 from isthmus.config import Settings
-from isthmus.errors import IsthmusError
 from isthmus.db import Database, EpochWatcher, open_database, server_secret_bytes
 from isthmus.http import Guard, HttpClient, HttpLimits
-from isthmus.integrations import Effective, install_everything, load_catalog
+from isthmus.integrations.catalog import find_catalog, sync
+from isthmus.integrations.effective import Effective
+from isthmus.integrations.exchanges import Exchanges
 from isthmus.kit.clock import Clock, SystemClock
 from isthmus.kit.cursors import CursorSigner
 from isthmus.tenancy import Authenticator, FirstStart, bootstrap
 
-__all__ = ["Application", "served"]
+__all__ = ["Application"]
+
+_MOST_SECONDS_BEHIND: Final = 5.0
+_SAMPLE: Final = ("crm", "contacts")
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """A running Isthmus. `asgi` serves it; `first_start` is None unless this start made the first team."""
+    """A running Isthmus. `asgi` serves it; `first_start` is None unless this start made the first team.
+
+    `sample_account`: a sandbox account that a first call can be tried on; None where none is installed.
+    """
 
     asgi: Front
     database: Database
     first_start: FirstStart | None
+    sample_account: str | None
 
     @staticmethod
     @asynccontextmanager
@@ -46,15 +54,21 @@ class Application:
         async with AsyncExitStack() as stack:
             database = await open_database(settings, serving=True, clock=clock)
             stack.push_async_callback(database.close)
-            catalog = await load_catalog(database)
+            catalog = find_catalog()
+            await sync(database, catalog)
             first_start = await bootstrap(database, settings, install=install_everything)
             epochs = EpochWatcher(database, clock)
             await epochs.start()
             stack.push_async_callback(epochs.stop)
             http = await stack.enter_async_context(_http_client(settings))
-            effective = Effective(database, epochs)
             connections = Connections(
-                database, effective, epochs, http, clock, JsonCallLog(), catalog.exchanges
+                database,
+                epochs,
+                Effective(database, epochs),
+                http,
+                clock,
+                JsonCallLog(),
+                Exchanges(catalog),
             )
             parts = PartsOfApp(
                 database=database,
@@ -62,11 +76,13 @@ class Application:
                 limits=RequestLimits(
                     per_token=settings.token_rate_limit, per_account=settings.account_rate_limit, clock=clock
                 ),
-                cursors=CursorSigner(await server_secret_bytes(database, "cursors", clock)),
+                cursors=CursorSigner(await server_secret_bytes(database, "cursors")),
                 time_style=time_style(settings.datetime_style),
             )
             front = _front(parts, connections, epochs, max_body_bytes=settings.max_request_bytes)
-            yield Application(front, database, first_start)
+            async with database.read() as conn:
+                sample = await sample_account(conn, *_SAMPLE)
+            yield Application(front, database, first_start, sample)
 
 
 def _http_client(settings: Settings) -> HttpClient:
@@ -87,35 +103,4 @@ def _front(
     platform.state.parts = parts
     platform.state.readiness = readiness
     plane = DataPlane(parts.authentication, parts.limits, connections)
-    return Front(
-        {"unified": plane.unified, "proxy": plane.proxy}, platform, max_body_bytes=max_body_bytes
-    )
-
-
-class _Served:
-    """The application of one of several worker processes: opened and closed by the server's lifespan."""
-
-    def __init__(self) -> None:
-        self._front: Front | None = None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._live(receive, send)
-        elif self._front is not None:
-            await self._front(scope, receive, send)
-
-    async def _live(self, receive: Receive, send: Send) -> None:
-        await receive()
-        try:
-            async with Application.open(Settings.from_environment()) as application:
-                self._front = application.asgi
-                await send({"type": "lifespan.startup.complete"})
-                await receive()
-        except IsthmusError as error:
-            await send({"type": "lifespan.startup.failed", "message": error.message})
-            return
-        await send({"type": "lifespan.shutdown.complete"})
-
-
-served: Final = _Served()
-"""What `isthmus serve --workers N` runs in each process (`isthmus.app:served`)."""
+    return Front({"unified": plane.unified, "proxy": plane.proxy}, platform, max_body_bytes=max_body_bytes)

@@ -18,6 +18,7 @@ from isthmus.engine import proxy, unified
 from isthmus.engine.calls import NO_BODY, Call, read_call
 from isthmus.engine.queries import parse
 from isthmus.engine.results import CallResult, ListResult, StreamResult
+from isthmus.engine.unified import Target
 from isthmus.errors import BadRequest, MethodNotAllowed, NotFound, failure
 
 __all__ = ["DataPlane"]
@@ -45,10 +46,9 @@ class DataPlane:
         method, identity = _method(incoming, incoming.segments[3:])
 
         async def run(connection: Connection, call: Call) -> CallResult:
-            model_resource, mapping = await connection.mapping(model, resource, method)
-            return await unified.call(
-                connection.upstream, connection.definition, model_resource, mapping, call
-            )
+            schema, mapping = await connection.mapping(model, resource, method)
+            target = Target(model, resource, schema)
+            return await unified.call(connection.upstream, connection.definition, target, mapping, call)
 
         return await self._serve(incoming, method, identity, run)
 

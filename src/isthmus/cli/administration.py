@@ -11,11 +11,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from isthmus.accounts import install_everything
 from isthmus.config import Settings
 from isthmus.db import Database, open_database
 from isthmus.db.rotation import Rotated, choose_key
 from isthmus.db.rotation import rotate_key as rotate
-from isthmus.integrations import install_everything, load_catalog
+from isthmus.integrations.catalog import find_catalog, sync
 from isthmus.tenancy import Administration
 
 __all__ = [
@@ -32,7 +33,7 @@ T = TypeVar("T")
 
 def create_environment(name: str) -> None:
     async def work(database: Database) -> Mapping[str, Any]:
-        await load_catalog(database)
+        await sync(database, find_catalog())
         return await Administration(database).create_environment(name, install=install_everything)
 
     row = _with_database(work)

@@ -7,18 +7,20 @@ import logging
 import os
 import socket
 import sys
-from typing import Any
+from typing import Any, Final
 
 import typer
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from isthmus.api.answers import Receive, Scope, Send
+from isthmus.api.front import Front
 from isthmus.app import Application
 from isthmus.config import Settings
 from isthmus.db.startup import check_workers
-from isthmus.errors import SetupError
+from isthmus.errors import IsthmusError, SetupError
 
-__all__ = ["serve"]
+__all__ = ["serve", "served"]
 
 _FIRST_CALL = (
     "curl -s '{url}/unified/crm/contacts?integrated_account_id={account}' "
@@ -54,27 +56,21 @@ def _serve_many(settings: Settings, listener: socket.socket, url: str, workers: 
             greet(application, url)
 
     asyncio.run(prepare())
-    config = _config("isthmus.app:served", workers=workers, lifespan="on")
-    Multiprocess(config, target=uvicorn.Server(config).run, sockets=[listener]).run()
+    config = _config("isthmus.cli.serve:served", workers=workers, lifespan="on")
+    Multiprocess(config, sockets=[listener]).run()
 
 
 def greet(application: Application, url: str) -> None:
-    """The URL; on a first start also the token, shown this once, and a call to paste."""
-    lines = [f"Isthmus is ready: {url}   (API reference: {url}/docs)"]
-    first = application.first_start
-    if first is not None:
-        lines += [
-            "",
-            "Your API token, shown only now (`isthmus tokens create` makes more):",
-            f"  {first.token}",
-        ]
-    account = application.greeting_account
-    if account is not None:
-        token = first.token if first is not None else "$ISTHMUS_API_TOKEN"
-        lines += ["", "Try it (an offline sandbox account):"]
-        lines += ["  " + _FIRST_CALL.format(url=url, account=account, token=token)]
-    typer.echo("\n".join(lines) + "\n")
-    sys.stdout.flush()
+    """The URL; on a first start also the token, shown this once; and a call to paste."""
+    lines = [f"Isthmus is ready: {url}   (API reference: {url}/docs)", ""]
+    token = "$ISTHMUS_API_TOKEN"  # noqa: S105  # a variable for the shell, not a token
+    if application.first_start is not None:
+        token = application.first_start.token.reveal()
+        lines += ["Your API token, shown only now (`isthmus tokens create` makes more):", f"  {token}", ""]
+    if application.sample_account is not None:
+        call = _FIRST_CALL.format(url=url, account=application.sample_account, token=token)
+        lines += ["A first call, to paste (an offline sandbox account answers it):", f"  {call}", ""]
+    typer.echo("\n".join(lines))
 
 
 def _config(app: Any, **options: Any) -> uvicorn.Config:
@@ -127,3 +123,33 @@ def _log_to_stdout() -> None:
     calls.addHandler(lines)
     calls.setLevel(logging.INFO)
     calls.propagate = False
+
+
+class _Served:
+    """The application of one of several worker processes: opened and closed by the server's lifespan."""
+
+    def __init__(self) -> None:
+        self._front: Front | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif self._front is not None:
+            await self._front(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        _log_to_stdout()
+        try:
+            async with Application.open(Settings.from_environment()) as application:
+                self._front = application.asgi
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+        except IsthmusError as error:
+            await send({"type": "lifespan.startup.failed", "message": error.message})
+            return
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+served: Final = _Served()
+"""What `isthmus serve --workers N` runs in each process."""

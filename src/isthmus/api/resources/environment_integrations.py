@@ -7,9 +7,9 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import Field
 
+from isthmus.accounts import Installs
 from isthmus.api.resources.crud import add_reads, add_writes
 from isthmus.api.resources.shapes import Body, Row
-from isthmus.integrations import EnvironmentIntegrations
 
 __all__ = ["router"]
 
@@ -43,11 +43,11 @@ class InstallPatch(Body):
     )
 
 
-add_reads(router, "environment_integration", EnvironmentIntegrations, EnvironmentIntegrationOut)
+add_reads(router, "environment_integration", Installs, EnvironmentIntegrationOut)
 add_writes(
     router,
     "environment_integration",
-    EnvironmentIntegrations,
+    Installs,
     EnvironmentIntegrationOut,
     create=InstallIn,
     update=InstallPatch,

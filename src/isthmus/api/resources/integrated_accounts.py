@@ -84,7 +84,7 @@ async def update_credentials(
     parts: Parts, principal: ApiPrincipal, id: str, body: CredentialsPatch
 ) -> AccountOut:
     async with parts.database.write() as conn:
-        return parts.row(await Accounts(conn, principal).update_credentials(id, body.sent()))
+        return AccountOut(**parts.row(await Accounts(conn, principal).update_credentials(id, body.sent())))
 
 
 add_reads(router, "account", Accounts, AccountOut)

@@ -1,0 +1,51 @@
+"""`isthmus integrations validate`: prints what the checks find."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import typer
+
+from isthmus.definitions.lint import CSV_COLUMNS, Report, validate_file
+
+__all__ = ["validate"]
+
+_SUFFIXES = (".yaml", ".yml", ".json")
+
+
+def validate(files: Sequence[str], *, ignore_warnings: bool, output: str) -> int:
+    """The exit code: that of the worst file."""
+    reports = [validate_file(path) for name in files for path in _files(Path(name))]
+    if output == "json":
+        typer.echo(json.dumps([report.as_json() for report in reports], indent=2))
+    elif output == "csv":
+        writer = csv.writer(sys.stdout)
+        writer.writerow(CSV_COLUMNS)
+        for report in reports:
+            writer.writerows(
+                [getattr(finding, column) or "" for column in CSV_COLUMNS] for finding in report.findings
+            )
+    else:
+        for report in reports:
+            _print(report)
+    return max((report.exit_code(ignore_warnings=ignore_warnings) for report in reports), default=2)
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """The file itself, or each definition file below a folder."""
+    if not path.is_dir():
+        yield path
+        return
+    yield from sorted(each for each in path.rglob("*") if each.suffix in _SUFFIXES)
+
+
+def _print(report: Report) -> None:
+    for line in report.lines():
+        typer.echo(line)
+    summary = report.summary
+    counts = ", ".join(f"{summary[name]} {name}" for name in ("error", "warn", "info"))
+    typer.echo(f"{report.source}: {report.mode}: {counts}")
