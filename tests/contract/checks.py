@@ -237,13 +237,14 @@ async def _wrong_about_error(entry: Entry, cell: Cell, choice: Choice, exchange:
 
 
 async def fields_are_mapped(entry: Entry) -> list[str]:
-    """Each sourced field of a model's record is filled by some answer, or left out with its reason."""
+    """Each sourced field of a model's record is told by some answer, or left out with its reason. A null is
+    told: the provider has the field, and nothing in it."""
     filled: dict[tuple[str, str], set[str]] = {name: set() for name in entry.resources()}
     for cell, choice, exchange in success_answers(entry, _READS | _WRITES):
         call = call_for(entry, cell, choice, exchange)
         for record in await records(entry, cell, choice, call, OneAnswer(entry, exchange)):
             filled[cell.model, cell.resource].update(
-                name for name, value in record.items() if value not in (None, "", [], {})
+                name for name, value in record.items() if value not in ("", [], {})
             )
     complaints: list[str] = []
     for (model_name, resource), names in filled.items():

@@ -33,7 +33,7 @@ async def nothing_is_lost(entry: Entry) -> list[str]:
         lost, seen = await _losses(entry, model_name, resource, list(reasons))
         complaints.extend(f"{model_name}/{resource}: {path} is lost" for path in sorted(lost))
         for pattern, reason in reasons.items():
-            if not reason.strip() or not any(_covers(pattern, path) for path in seen):
+            if not reason.strip() or not any(_covered([pattern], path) for path in seen):
                 complaints.append(f"{model_name}/{resource}: {pattern} is left out, and no answer has it")
     return complaints
 
@@ -43,22 +43,25 @@ async def _losses(
 ) -> tuple[set[str], set[str]]:
     """Paths that no answer's record carries, and all paths that there are."""
     carried: set[str] = set()
+    told: set[str] = set()
     seen: set[str] = set()
     for cell, choice, exchange in success_answers(entry, frozenset({"list", "get"})):
         if (cell.model, cell.resource) != (model_name, resource):
             continue
         before = await _mapped(entry, cell, choice, exchange, exchange.response.body)
         root = _root(entry, choice)
-        for steps in _leaves(_at(exchange.response.body, root)):
+        record = _at(exchange.response.body, root)
+        for steps in _leaves(record):
             path = ".".join(str(step) for step in steps if isinstance(step, str))
             seen.add(path)
-            if path in carried or any(_covers(pattern, path) for pattern in patterns):
+            if path in carried or _is_empty(_at(record, steps)) or _covered(patterns, path):
                 continue
+            told.add(path)
             for body in _changed(exchange.response.body, (*root, *steps)):
                 if await _mapped(entry, cell, choice, exchange, body) != before:
                     carried.add(path)
                     break
-    return {p for p in seen - carried if not any(_covers(pattern, p) for pattern in patterns)}, seen
+    return told - carried, seen
 
 
 async def _mapped(
@@ -87,15 +90,20 @@ def _at(value: Any, steps: tuple[Step, ...]) -> Any:
 
 
 def _leaves(value: Any, steps: tuple[Step, ...] = ()) -> Iterator[tuple[Step, ...]]:
-    """Where there is a value that says something."""
-    if isinstance(value, dict):
+    """Where there is a value, or a place that is empty."""
+    if isinstance(value, dict) and value:
         for key, item in value.items():
             yield from _leaves(item, (*steps, key))
-    elif isinstance(value, list):
+    elif isinstance(value, list) and value:
         for index, item in enumerate(value):
             yield from _leaves(item, (*steps, index))
-    elif value not in (None, ""):
+    else:
         yield steps
+
+
+def _is_empty(value: Any) -> bool:
+    """Says nothing that could be lost."""
+    return value is None or value in ("", [], {})
 
 
 def _changed(body: Any, steps: tuple[Step, ...]) -> Iterator[Any]:
@@ -121,5 +129,5 @@ def _another(value: Any) -> Any:
     return f"{value}1"
 
 
-def _covers(pattern: str, path: str) -> bool:
-    return fnmatchcase(path, pattern) or fnmatchcase(path, f"{pattern}.*")
+def _covered(patterns: list[str], path: str) -> bool:
+    return any(fnmatchcase(path, item) or fnmatchcase(path, f"{item}.*") for item in patterns)
