@@ -15,7 +15,9 @@ from isthmus.expressions.placeholders import PlaceholderError, Template, compile
 __all__ = ["BaseUrl", "PathTemplate", "join", "legal", "origin", "same_origin", "with_query"]
 
 _PARTS: Final = re.compile(r"(https?://)((?:\{\{.*?\}\}|[^/?#])*)(.*)\Z", re.IGNORECASE | re.DOTALL)
-_BASE: Final = re.compile(r"https?://(?:\[[0-9a-f:.]+\]|[^\s/@\\?#\[\]]+)(?:/[^\s?#\\]*)?\Z", re.IGNORECASE)
+_BASE: Final = re.compile(
+    r"https?://(?:\[[0-9a-f:.]+\](?::[0-9]+)?|[^\s/@\\?#\[\]]+)(?:/[^\s?#\\]*)?\Z", re.IGNORECASE
+)
 _PRINTABLE: Final = "".join(chr(code) for code in range(0x21, 0x7F))
 _CALLERS: Final = frozenset({"id", "query", "body"})
 _FORBIDDEN_IN_HOST: Final = re.compile(r"[@/\\?#\s]")

@@ -48,6 +48,12 @@ async def _list(
     return result
 
 
+async def _records(upstream: MemoryUpstream, mapping: dict[str, Any], **config: Any) -> list[Any]:
+    records = (await _list(upstream, mapping, **config)).records
+    assert isinstance(records, list)
+    return records
+
+
 async def _value(upstream: MemoryUpstream, mapping: dict[str, Any], call: Call, **config: Any) -> Any:
     result = await _run(upstream, mapping, call, **config)
     assert isinstance(result, ValueResult)
@@ -87,8 +93,8 @@ async def test_remote_data_is_matched_by_id_where_lengths_differ_and_own_keys_wi
     page = await _list(MemoryUpstream([answer({"items": raw})]), mapping)
     assert page.records == [{"id": "2", "remote_data": raw[1]}]
     mapping = {"response_mapping": "response.{'id': v, 'remote_data': 'mine'}"}
-    page = await _list(MemoryUpstream([answer({"items": raw})]), mapping)
-    assert [record["remote_data"] for record in page.records] == ["mine", "mine"]
+    records = await _records(MemoryUpstream([answer({"items": raw})]), mapping)
+    assert [record["remote_data"] for record in records] == ["mine", "mine"]
 
 
 async def test_a_mapping_may_return_an_envelope_with_its_own_cursor() -> None:
@@ -100,14 +106,16 @@ async def test_a_mapping_may_return_an_envelope_with_its_own_cursor() -> None:
 async def test_a_list_without_a_response_path_maps_the_whole_body() -> None:
     methods = {"list": {"path": "/x"}}
     upstream = MemoryUpstream([answer({"items": RAW, "total": 2})] * 3)
-    page = await _list(upstream, {"response_mapping": "response.items.{'id': $string(no)}"}, methods=methods)
-    assert [record["remote_data"] for record in page.records] == RAW
-    page = await _list(
+    records = await _records(
+        upstream, {"response_mapping": "response.items.{'id': $string(no)}"}, methods=methods
+    )
+    assert [record["remote_data"] for record in records] == RAW
+    records = await _records(
         upstream,
         {"response_mapping": "{'id': $string(response.no)}", "response_mapping_method": "item"},
         methods=methods,
     )
-    assert [record["id"] for record in page.records] == ["1", "2"]
+    assert [record["id"] for record in records] == ["1", "2"]
     page = await _list(upstream, {}, methods=methods)
     assert page.records == [{"items": RAW, "total": 2}]
 
@@ -175,8 +183,8 @@ async def test_the_query_is_coerced_by_its_schema_and_raw_query_is_not() -> None
     }
     mapping = {
         "query_schema": {"type": "object", "properties": properties},
-        "query_mapping": "{'t': $join([$type(query.n), $type(query.b), $type(query.ids), $type(query.at.gt)]) "
-        "& query.d, 'in': $sum(query.at.in), 'u': query.unknown, 'raw': rawQuery.n}",
+        "query_mapping": "{'t': $join([$type(query.n), $type(query.b), $type(query.ids), $type(query.at.gt)])"
+        " & query.d, 'in': $sum(query.at.in), 'u': query.unknown, 'raw': rawQuery.n}",
     }
     await _list(upstream, mapping, "n=1&b=true&ids=1,2&at[gt]=2.5&at[in]=1,2&unknown=z")
     assert upstream.query == [("t", "numberbooleanarraynumberx"), ("in", "3"), ("u", "z")]

@@ -14,7 +14,7 @@ from isthmus.engine.pagination.tokens import decode_address, encode_address
 __all__ = ["LinkHeaderPaginator", "link_targets"]
 
 _LINK: Final = re.compile(r"<([^>]*)>((?:[^,\"]|\"(?:[^\"\\]|\\.)*\")*)")
-_REL: Final = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s;,\"]+))", re.IGNORECASE)
+_PARAMETER: Final = re.compile(r";\s*([\w*-]+)\s*(?:=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s;,\"]+)))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,14 @@ def link_targets(header: str) -> dict[str, str]:
     """Target by relation, the first of each; `previous` is another name of `prev`."""
     targets: dict[str, str] = {}
     for match in _LINK.finditer(header):
-        relation = _REL.search(match[2])
-        for name in ((relation[1] or relation[2] or "") if relation else "").lower().split():
+        for name in _relations(match[2]):
             targets.setdefault("prev" if name == "previous" else name, match[1].strip())
     return targets
+
+
+def _relations(parameters: str) -> list[str]:
+    """The first `rel` counts (RFC 8288 §3.3)."""
+    for name, quoted, token in _PARAMETER.findall(parameters):
+        if name.lower() == "rel":
+            return str(quoted or token).lower().split()
+    return []

@@ -1,0 +1,163 @@
+"""The engine over the real client, against a real server on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+
+from isthmus.definitions import IntegrationConfig, load_integration
+from isthmus.engine import proxy
+from isthmus.engine.authorization import authorize
+from isthmus.engine.calls import read_call
+from isthmus.engine.messages import OutgoingRequest
+from isthmus.engine.ports import AccountFacts
+from isthmus.engine.results import ListResult, StreamResult, ValueResult
+from isthmus.errors import EgressDenied, RemoteError, UpstreamInvalid, UpstreamTimeout, UpstreamUnreachable
+from isthmus.http import Guard, HttpClient, HttpLimits
+from isthmus.http.messages import HttpRequest, HttpResponse
+
+
+class DirectUpstream:
+    """The port over HTTP, with nothing kept."""
+
+    def __init__(self, http: HttpClient) -> None:
+        self.context = {"api_key": "k", "deep": {"x": 1}}
+        self.account = AccountFacts("a", "t", "e", authentication_method="api_key")
+        self._http = http
+
+    async def send(self, request: OutgoingRequest) -> HttpResponse:
+        try:
+            next(authorize(request, self.context))
+        except StopIteration as done:
+            ready: HttpRequest = done.value
+        return await self._http.send(ready)
+
+    async def update_context(self, patch: object) -> None:
+        raise AssertionError("no test writes")
+
+
+async def _provider(request: web.Request) -> web.StreamResponse:
+    if request.headers.get("Authorization") != "Bearer k":
+        return web.json_response({"message": "who are you"}, status=401)
+    path = request.path.removeprefix("/v1")
+    if path == "/pages":
+        number = int(request.query.get("page", "1"))
+        last = number == 3
+        headers = {} if last else {"Link": f'</v1/pages?page={number + 1}>; rel="next"'}
+        return web.json_response([{"n": number}], headers=headers)
+    if path == "/echo":
+        return web.json_response({"query": request.query_string, "body": await request.json()})
+    if path == "/file":
+        return web.Response(
+            body=b"%PDF", content_type="application/pdf", headers={"Content-Disposition": "inline"}
+        )
+    if path == "/moved":
+        return web.Response(status=307, headers={"Location": "/v1/echo"})
+    if path == "/huge":
+        return web.Response(body=b"x" * 200_000, content_type="application/json")
+    if path == "/private":
+        return web.Response(status=302, headers={"Location": "http://10.1.1.1/"})
+    if path == "/slow":
+        await asyncio.Event().wait()
+    if path == "/gone" and request.transport is not None:
+        request.transport.close()
+    return web.json_response({"message": "no such path"}, status=404)
+
+
+@pytest.fixture
+async def base() -> AsyncIterator[str]:
+    runner = web.ServerRunner(web.Server(_provider), shutdown_timeout=0.1)  # type: ignore[arg-type]  # web.Request
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[DirectUpstream]:
+    async with HttpClient(Guard(["127.0.0.0/8"]), HttpLimits(response_bytes=100_000)) as http:
+        yield DirectUpstream(http)
+
+
+def _config(base: str) -> IntegrationConfig:
+    paths = ("file", "huge", "private", "gone", "nothing")
+    methods = {name: {"get": {"path": f"/{name}"}} for name in paths}
+    return load_integration(
+        {
+            "base_url": base,
+            "resources": {
+                **methods,
+                "slow": {"get": {"path": "/slow", "timeout_seconds": 0.05}},
+                "pages": {"list": {"path": "/pages", "pagination": {"format": "link_header"}}},
+                "echo": {"create": {"path": "/echo", "method": "post"}},
+                "moved": {"create": {"path": "/moved", "method": "post"}},
+            },
+        }
+    )
+
+
+async def test_a_list_is_walked_to_its_end(base: str, upstream: DirectUpstream) -> None:
+    seen: list[object] = []
+    cursor = ""
+    while True:
+        page = await proxy.call(
+            upstream, _config(base), "pages", read_call("list", query_string=f"next_cursor={cursor}")
+        )
+        assert isinstance(page, ListResult)
+        seen.extend(page.records)
+        if page.next_cursor is None:
+            break
+        cursor = page.next_cursor
+    assert seen == [{"n": 1}, {"n": 2}, {"n": 3}]
+
+
+@pytest.mark.parametrize("resource", ["echo", "moved"])
+async def test_query_and_body_arrive_also_through_a_redirect(
+    base: str, upstream: DirectUpstream, resource: str
+) -> None:
+    call = read_call("create", query_string="a[b]=c d", body={"x": [1]})
+    result = await proxy.call(upstream, _config(base), resource, call)
+    assert isinstance(result, ValueResult)
+    assert json.loads(json.dumps(result.body))["body"] == {"x": [1]}
+
+
+async def test_a_file_is_streamed_with_its_type(base: str, upstream: DirectUpstream) -> None:
+    result = await proxy.call(upstream, _config(base), "file", read_call("get"))
+    assert isinstance(result, StreamResult)
+    assert result.headers["content-type"] == "application/pdf"
+    assert result.headers["content-disposition"] == "inline"
+    assert b"".join([chunk async for chunk in result.stream]) == b"%PDF"
+
+
+@pytest.mark.parametrize(
+    ("resource", "error"),
+    [
+        ("huge", UpstreamInvalid),
+        ("private", EgressDenied),
+        ("slow", UpstreamTimeout),
+        ("gone", UpstreamUnreachable),
+        ("nothing", RemoteError),
+    ],
+)
+async def test_what_goes_wrong_on_the_way_has_its_own_error(
+    base: str, upstream: DirectUpstream, resource: str, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        await proxy.call(upstream, _config(base), resource, read_call("get"))
+
+
+async def test_a_private_address_is_refused(base: str) -> None:
+    async with HttpClient(Guard()) as http:
+        with pytest.raises(EgressDenied):
+            await proxy.call(DirectUpstream(http), _config(base), "nothing", read_call("get"))
+
+
+async def test_refused_credentials_are_the_providers_answer(base: str, upstream: DirectUpstream) -> None:
+    upstream.context = {"api_key": "wrong", "deep": {}}
+    with pytest.raises(RemoteError, match="who are you") as caught:
+        await proxy.call(upstream, _config(base), "nothing", read_call("get"))
+    assert caught.value.status == 401

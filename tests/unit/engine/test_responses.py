@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+import pytest
+from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
+
+from isthmus.definitions import load_integration
+from isthmus.engine import proxy
+from isthmus.engine.calls import read_call
+from isthmus.engine.failures import default_message
+from isthmus.engine.plans import plan_of
+from isthmus.engine.responses import raw_records, streams
+from isthmus.engine.results import ListResult, StreamResult, ValueResult
+from isthmus.errors import DefinitionError, NotExecutable, RemoteError, UpstreamInvalid
+from isthmus.http.messages import HttpResponse
+
+
+async def _get(response: HttpResponse, **method: Any) -> Any:
+    upstream = MemoryUpstream([response])
+    result = await proxy.call(
+        upstream, integration({"get": {"path": "/x", **method}}), "things", read_call("get")
+    )
+    assert isinstance(result, ValueResult)
+    return result.body
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "value"),
+    [
+        (b'{"a":1}', "application/json", {"a": 1}),
+        (b'\xef\xbb\xbf{"a":1}', "application/vnd.api+json; charset=utf-8", {"a": 1}),
+        ('{"a":"ü"}'.encode("latin-1"), "application/json; charset=ISO-8859-1", {"a": "ü"}),
+        (b"", "application/json", None),
+        ("ü".encode("latin-1"), "text/plain; charset=latin1", "ü"),
+        (b"a,b\n1,2", "text/csv", "a,b\n1,2"),
+        (b"<a/>", "application/xml", "<a/>"),
+        (b'{"a":1}', "text/html", '{"a":1}'),
+        (b'{"a":1}', "", {"a": 1}),
+        (b"hello", "", "hello"),
+        (b"x", "text/plain; charset=nonsense", "x"),
+    ],
+)
+async def test_the_content_type_chooses_the_parser(body: bytes, kind: str, value: Any) -> None:
+    assert await _get(answer(body, content_type=kind)) == value
+
+
+async def test_a_definition_can_force_the_parser() -> None:
+    assert await _get(answer(b'{"a":1}', content_type="text/html"), api_response_format="json") == {"a": 1}
+    assert await _get(answer(b'{"a":1}'), api_response_format="text") == '{"a":1}'
+    with pytest.raises(
+        NotExecutable, match=r"api_response_format is not executed yet. Use binary or json or text"
+    ):
+        await _get(answer(b"a,b"), api_response_format="csv")
+
+
+async def test_json_that_does_not_parse_is_told_as_data_or_as_an_error() -> None:
+    garbage = answer(b"<html>oops")
+    value = await _get(garbage, response_path="data")
+    assert value["raw"] == "<html>oops"
+    assert "line 1" in value["parse_error"]
+    with pytest.raises(UpstreamInvalid, match="not valid JSON"):
+        await _get(garbage, throw_error_on_parse_error=True)
+
+
+@pytest.mark.parametrize(
+    ("body", "raw"), [(b"<h1>down</h1>", "<h1>down</h1>"), (b'{"a":1}', {"a": 1}), (b"", None)]
+)
+async def test_an_errors_body_is_json_where_it_parses_whatever_its_type(body: bytes, raw: Any) -> None:
+    with pytest.raises(RemoteError) as caught:
+        await _get(answer(body, 500, content_type="text/html"))
+    assert caught.value.raw_response == raw
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "length", "yes"),
+    [
+        (200, "application/pdf", "9", True),
+        (200, "application/octet-stream", None, True),
+        (200, "image/png", None, True),
+        (200, "application/json", None, False),
+        (200, "application/hal+json", None, False),
+        (200, "image/svg+xml", None, False),
+        (200, "text/csv", None, False),
+        (200, "", None, False),
+        (200, "application/pdf", "0", False),
+        (204, "application/pdf", None, False),
+        (500, "application/pdf", None, False),
+    ],
+)
+def test_what_is_no_text_is_handed_on_as_it_arrives(
+    status: int, kind: str, length: str | None, yes: bool
+) -> None:
+    headers = {"content-type": kind, **({"content-length": length} if length else {})}
+    assert streams(None, status, headers) is yes
+    assert streams("binary", 200, headers) is (length != "0")
+    assert streams("json", 200, headers) is False
+
+
+async def test_a_list_of_garbage_is_one_record_that_tells() -> None:
+    upstream = MemoryUpstream([answer(b"oops")])
+    config = integration({"list": {"path": "/x", "response_path": "rows"}})
+    result = await proxy.call(upstream, config, "things", read_call("list"))
+    assert isinstance(result, ListResult)
+    assert isinstance(result.records, list)
+    assert result.records[0]["raw"] == "oops"
+
+
+@pytest.mark.parametrize(
+    ("data", "records"),
+    [
+        ([1, 2], [1, 2]),
+        (None, []),
+        ({"a": [{"b": 1}], "n": [1, 2]}, [{"b": 1}]),
+        ({"a": []}, []),
+        ({"a": [{"b": 1}], "c": [{"d": 1}]}, [{"a": [{"b": 1}], "c": [{"d": 1}]}]),
+        ({"a": 1}, [{"a": 1}]),
+        ("x", ["x"]),
+    ],
+)
+def test_the_raw_records_of_a_list(data: Any, records: list[Any]) -> None:
+    assert raw_records(data) == records
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"message": "a", "error": "b"}, "a"),
+        ({"message": "", "error": {"message": "b"}}, "b"),
+        ({"error_description": "c", "error": "d"}, "c"),
+        ({"error": "d"}, "d"),
+        ({"errors": [{"message": "e"}]}, "e"),
+        ({"errors": ["f"]}, "f"),
+        ({"errors": []}, ""),
+        ({"detail": "g", "title": "h"}, "g"),
+        ({"title": "h"}, "h"),
+        ([{"message": "i"}], "i"),
+        ([], ""),
+        ({"message": {"no": 1}, "errors": {"a": 1}, "error": 5}, ""),
+        ("text", ""),
+        (None, ""),
+    ],
+)
+def test_a_message_is_found_where_providers_put_it(body: Any, message: str) -> None:
+    assert default_message(body) == message
+
+
+def test_a_plan_is_made_once_for_a_definition_and_goes_with_it() -> None:
+    config = integration({"list": {"path": "/x"}})
+    plan = plan_of(config, "things", "list")
+    assert plan_of(config, "things", "list") is plan
+    assert plan_of(integration({"list": {"path": "/x"}}), "things", "list") is not plan
+    del config, plan
+    gc.collect()
+
+
+def test_a_definition_without_a_base_url_says_so() -> None:
+    config = load_integration({"resources": {"things": {"list": {"path": "/x"}}}})
+    with pytest.raises(DefinitionError, match="has no base_url"):
+        plan_of(config, "things", "list")
+
+
+def test_stream_results_carry_no_body_of_their_own() -> None:
+    assert not hasattr(StreamResult, "body")

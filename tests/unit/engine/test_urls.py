@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from isthmus.engine.scopes import template_scope
+from isthmus.engine.urls import BaseUrl, PathTemplate, join, same_origin
+from isthmus.errors import BadRequest
+from isthmus.expressions.placeholders import compile_template
+
+
+def _base(text: str, **context: Any) -> str:
+    return BaseUrl(compile_template(text), "base_url").render(
+        template_scope(context, id=None, query={}, body={})
+    )
+
+
+def _path(text: str, id: str | None = None, **context: Any) -> str:
+    scope = template_scope(context, id=id, query={"q": "x y/é?#"}, body={"b": "1"})
+    return PathTemplate(compile_template(text), "path").render(scope)
+
+
+@pytest.mark.parametrize(
+    ("text", "context", "url"),
+    [
+        ("https://api.test/v1/", {}, "https://api.test/v1"),
+        ("https://{{sub}}.api.test", {"sub": "acme"}, "https://acme.api.test"),
+        ("https://{{region?:eu}}.api.test/v1", {}, "https://eu.api.test/v1"),
+        ("{{context.url}}", {"url": "http://127.0.0.1:8080/desk/"}, "http://127.0.0.1:8080/desk"),
+        ("https://{{host}}/v1/{{org}}", {"host": "h.test:8443", "org": "o"}, "https://h.test:8443/v1/o"),
+        ("https://{{x?:https://}}api.test", {"x": "a."}, "https://a.api.test"),
+        ("https://[::1]:8080/x", {}, "https://[::1]:8080/x"),
+    ],
+)
+def test_a_base_url_takes_values_of_the_context(text: str, context: dict[str, Any], url: str) -> None:
+    assert _base(text, **context) == url
+
+
+@pytest.mark.parametrize(
+    "value", ["evil.test/", "a@evil.test", "evil.test\\", "a b", "x?y", "x#y", "", "a\n"]
+)
+def test_a_value_cannot_bend_the_host(value: str) -> None:
+    with pytest.raises(BadRequest, match=r"sub stands in the host|plain http"):
+        _base("https://{{sub}}.api.test/v1", sub=value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "api.test",
+        "ftp://api.test",
+        "http://a@b.test",
+        "http://a.test/x?y=1",
+        "http://a.test/../x",
+        "http://a b",
+    ],
+)
+def test_a_whole_base_url_of_the_context_has_to_be_plain(value: str) -> None:
+    with pytest.raises(BadRequest, match="plain http"):
+        _base("{{url}}", url=value)
+
+
+def test_a_base_url_without_its_value_is_named() -> None:
+    with pytest.raises(BadRequest, match=r"\{\{sub\}\} in base_url has no value"):
+        _base("https://{{sub}}.api.test")
+
+
+@pytest.mark.parametrize(
+    ("text", "id", "path"),
+    [
+        ("/things/{{id}}", "a/b", "/things/a/b"),
+        ("/things/{{id}}", "a?b=c&d#e%f", "/things/a%3Fb%3Dc%26d%23e%25f"),
+        ("/things/{{id}}", "1.5-~_", "/things/1.5-~_"),
+        ("/things/{{id}}", "...", "/things/..."),
+        ("/q/{{query.q}}", None, "/q/x%20y/%C3%A9%3F%23"),
+        ("/b/{{body.b}}?fixed=1", None, "/b/1?fixed=1"),
+        ("/a b/ü", None, "/a%20b/%C3%BC"),
+        ("/{{org}}", None, "/a@b:c%20d"),
+        ("/{{context.org}}/x", None, "/a@b:c%20d/x"),
+    ],
+)
+def test_values_of_callers_are_encoded_in_a_path(text: str, id: str | None, path: str) -> None:
+    assert _path(text, id, org="a@b:c d") == path
+
+
+@pytest.mark.parametrize("id", ["..", "../x", "x/../y", "a/.."])
+def test_a_path_never_climbs(id: str) -> None:
+    with pytest.raises(BadRequest, match=r"'\.\.' segment"):
+        _path("/things/{{id}}", id)
+
+
+@pytest.mark.parametrize("value", ["..", "%2e%2E", "x/../y"])
+def test_a_context_value_does_not_climb_either(value: str) -> None:
+    with pytest.raises(BadRequest, match=r"'\.\.' segment"):
+        _path("/{{org}}/x", org=value)
+
+
+@pytest.mark.parametrize(
+    ("base", "path", "url"),
+    [
+        ("https://a.test/v1", "/x", "https://a.test/v1/x"),
+        ("https://a.test/v1", "x", "https://a.test/v1/x"),
+        ("https://a.test/v1", "//x", "https://a.test/v1/x"),
+        ("https://a.test/v1", "/", "https://a.test/v1/"),
+        ("https://a.test/v1", "", "https://a.test/v1"),
+        ("https://a.test/v1", "?a=1", "https://a.test/v1?a=1"),
+    ],
+)
+def test_one_slash_stands_between(base: str, path: str, url: str) -> None:
+    assert join(base, path) == url
+
+
+@pytest.mark.parametrize(
+    ("target", "same"),
+    [
+        ("/x?y=1", True),
+        ("https://a.test/x", True),
+        ("https://A.test:443/x", True),
+        ("//b.test/x", False),
+        ("http://a.test/x", False),
+        ("https://a.test:8443/", False),
+        ("https://u@a.test/", False),
+        ("ftp://a.test/", False),
+        ("https://a.test:port/", False),
+    ],
+)
+def test_same_origin(target: str, same: bool) -> None:
+    assert (same_origin("https://a.test/v1", target) is not None) is same
