@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from isthmus.definitions import yaml_source
-from isthmus.definitions.files import EXCHANGES, Exchange, IntegrationFile, MappingFile, ModelFile
+from isthmus.definitions.files import EXCHANGES, Exchange, IntegrationFile, MappingFile, ModelFile, Unmapped
 from isthmus.definitions.mapping import MappingConfig, MethodChoice, ResourceChoice
 
 __all__ = ["CATALOG", "Cell", "Entry", "Model", "entry", "integration_names", "model", "model_names"]
@@ -110,6 +110,9 @@ class Entry:
     def resources(self) -> Iterator[tuple[str, str]]:
         """Each mapped resource, with its model."""
         yield from dict.fromkeys((cell.model, cell.resource) for cell in self.cells)
+
+    def left_out(self, model_name: str, resource: str) -> Unmapped:
+        return self.mapping_files[model_name].unmapped.get(resource, Unmapped())
 
     def answers(self, resource: str, method: str, *, error: bool) -> list[Exchange]:
         found = self.exchanges.get((resource, method), ())

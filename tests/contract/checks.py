@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, FormatChecker
 
 from isthmus.definitions.execution import mapping_not_executed, not_executed
 from isthmus.definitions.files import Exchange
@@ -22,6 +23,7 @@ __all__ = [
     "examples_are_complete",
     "executes",
     "fields_are_mapped",
+    "invalid",
     "listed_records_can_be_read",
     "names_exist",
     "pages_end",
@@ -113,14 +115,23 @@ def success_answers(entry: Entry, methods: frozenset[str]) -> Iterator[tuple[Cel
                         yield cell, choice, exchange
 
 
+_FORMATS = FormatChecker(formats=())
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+
+
+@_FORMATS.checks("date-time")
+def _is_moment(value: object) -> bool:
+    """UTC with milliseconds, as records have it."""
+    return not isinstance(value, str) or _MOMENT.fullmatch(value) is not None
+
+
 @cache
 def _validator(model_name: str, resource: str) -> Draft202012Validator:
-    return Draft202012Validator(
-        model(model_name).schemas[resource], format_checker=Draft202012Validator.FORMAT_CHECKER
-    )
+    return Draft202012Validator(model(model_name).schemas[resource], format_checker=_FORMATS)
 
 
-def _invalid(cell: Cell, record: Any) -> Iterator[str]:
+def invalid(cell: Cell, record: Any) -> Iterator[str]:
+    """What the model's schema has against a record."""
     for error in _validator(cell.model, cell.resource).iter_errors(record):
         yield f"{error.json_path}: {error.message}"
 
@@ -137,7 +148,7 @@ async def records_are_valid(entry: Entry) -> list[str]:
             complaints.append(f"{cell.name}: {error} {getattr(error, 'details', '')}")
             continue
         for record in found:
-            complaints.extend(f"{cell.name}: {text}" for text in _invalid(cell, record))
+            complaints.extend(f"{cell.name}: {text}" for text in invalid(cell, record))
     return complaints
 
 
@@ -249,8 +260,7 @@ async def fields_are_mapped(entry: Entry) -> list[str]:
     complaints: list[str] = []
     for (model_name, resource), names in filled.items():
         properties = model(model_name).schemas[resource]["properties"]
-        left = entry.mapping_files[model_name].unmapped.get(resource)
-        reasons = left.fields if left else {}
+        reasons = entry.left_out(model_name, resource).fields
         for name, schema in properties.items():
             if schema["x-source"] in _SOURCED and name not in names and not reasons.get(name, "").strip():
                 complaints.append(

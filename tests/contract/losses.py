@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -15,53 +16,64 @@ from isthmus.definitions.files import Exchange
 from isthmus.errors import IsthmusError
 from tests.contract.calls import Choice, call_for, records
 from tests.contract.catalog import Cell, Entry
-from tests.contract.checks import success_answers
 from tests.contract.replay import OneAnswer
 
-__all__ = ["nothing_is_lost"]
+__all__ = ["Traces", "nothing_is_lost", "trace"]
 
 Step = str | int
+_READS = frozenset({"list", "get"})
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+@dataclass
+class Traces:
+    """Paths of a provider's record, without indexes. `seen`: all. `told`: with a value. `carried`: whose
+    value shows in the unified record."""
+
+    seen: set[str] = field(default_factory=set)
+    told: set[str] = field(default_factory=set)
+    carried: set[str] = field(default_factory=set)
+
+    @property
+    def lost(self) -> list[str]:
+        return sorted(self.told - self.carried)
 
 
 async def nothing_is_lost(entry: Entry) -> list[str]:
     """Each value of a provider's record reaches the unified one, or is left out with its reason."""
     complaints: list[str] = []
-    for model_name, resource in entry.resources():
-        left = entry.mapping_files[model_name].unmapped.get(resource)
-        reasons = left.remote if left else {}
-        lost, seen = await _losses(entry, model_name, resource, list(reasons))
-        complaints.extend(f"{model_name}/{resource}: {path} is lost" for path in sorted(lost))
-        for pattern, reason in reasons.items():
-            if not reason.strip() or not any(_covered([pattern], path) for path in seen):
+    seen: dict[tuple[str, str], set[str]] = {}
+    for cell in entry.cells:
+        if cell.method in _READS:
+            traces = Traces()
+            for choice in cell.choices:
+                for exchange in entry.answers(*choice, error=False):
+                    await trace(entry, cell, choice, exchange, traces)
+            complaints.extend(f"{cell.name}: {path} is lost" for path in traces.lost)
+            seen.setdefault((cell.model, cell.resource), set()).update(traces.seen)
+    for (model_name, resource), paths in seen.items():
+        for pattern, reason in entry.left_out(model_name, resource).remote.items():
+            if not reason.strip() or not any(_covered([pattern], path) for path in paths):
                 complaints.append(f"{model_name}/{resource}: {pattern} is left out, and no answer has it")
     return complaints
 
 
-async def _losses(
-    entry: Entry, model_name: str, resource: str, patterns: list[str]
-) -> tuple[set[str], set[str]]:
-    """Paths that no answer's record carries, and all paths that there are."""
-    carried: set[str] = set()
-    told: set[str] = set()
-    seen: set[str] = set()
-    for cell, choice, exchange in success_answers(entry, frozenset({"list", "get"})):
-        if (cell.model, cell.resource) != (model_name, resource):
+async def trace(entry: Entry, cell: Cell, choice: Choice, exchange: Exchange, traces: Traces) -> None:
+    """Changes each value of an answer's records in turn, but for those left out, and adds what it saw."""
+    left_out = list(entry.left_out(cell.model, cell.resource).remote)
+    before = await _mapped(entry, cell, choice, exchange, exchange.response.body)
+    root = _root(entry, choice)
+    record = _at(exchange.response.body, root)
+    for steps in _leaves(record):
+        path = ".".join(str(step) for step in steps if isinstance(step, str))
+        traces.seen.add(path)
+        if path in traces.carried or _is_empty(_at(record, steps)) or _covered(left_out, path):
             continue
-        before = await _mapped(entry, cell, choice, exchange, exchange.response.body)
-        root = _root(entry, choice)
-        record = _at(exchange.response.body, root)
-        for steps in _leaves(record):
-            path = ".".join(str(step) for step in steps if isinstance(step, str))
-            seen.add(path)
-            if path in carried or _is_empty(_at(record, steps)) or _covered(patterns, path):
-                continue
-            told.add(path)
-            for body in _changed(exchange.response.body, (*root, *steps)):
-                if await _mapped(entry, cell, choice, exchange, body) != before:
-                    carried.add(path)
-                    break
-    return told - carried, seen
+        traces.told.add(path)
+        for body in _changed(exchange.response.body, (*root, *steps)):
+            if await _mapped(entry, cell, choice, exchange, body) != before:
+                traces.carried.add(path)
+                break
 
 
 async def _mapped(

@@ -1,0 +1,189 @@
+"""Each check finds the fault it is there for: a planted one in a copy of a catalogue entry."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from tests.contract import checks, linting
+from tests.contract.catalog import Entry, entry
+from tests.contract.losses import nothing_is_lost
+
+Check = Callable[[Entry], list[str] | Awaitable[list[str]]]
+Plant = Callable[[Entry], None]
+
+HELPDESK, CRM, TRACKER = "zendesk", "hubspot", "github"
+
+
+def _cell(copy: Entry, model: str, resource: str, method: str) -> dict[str, Any]:
+    for cell in copy.mappings[model]["cells"]:
+        if (cell["resource_name"], cell["method_name"]) == (resource, method):
+            config: dict[str, Any] = cell["config"]
+            return config
+    raise LookupError(f"{model}/{resource}.{method}")
+
+
+def _replace(copy: Entry, model: str, resource: str, method: str, old: str, new: str) -> None:
+    config = _cell(copy, model, resource, method)
+    assert old in config["response_mapping"]
+    config["response_mapping"] = config["response_mapping"].replace(old, new)
+
+
+def a_header_name_that_subtracts(copy: Entry) -> None:
+    copy.definition["config"]["rate_limit"]["retry_after_header_expression"] = "headers.retry-after"
+
+
+def a_path_with_an_undeclared_variable(copy: Entry) -> None:
+    copy.definition["config"]["base_url"] = "https://{{sub_domain}}.zendesk.com"
+
+
+def a_body_format_that_is_not_executed(copy: Entry) -> None:
+    copy.definition["config"]["resources"]["tickets"]["create"]["body_format"] = "xml"
+
+
+def a_step_that_is_not_executed(copy: Entry) -> None:
+    _cell(copy, "ticketing", "tags", "list")["before"] = [{"type": "transform", "config": "1"}]
+
+
+def a_mapping_to_a_method_that_is_not_there(copy: Entry) -> None:
+    _cell(copy, "ticketing", "tags", "list")["resource"] = "labels"
+
+
+def an_example_of_no_method(copy: Entry) -> None:
+    copy.exchanges_data["views.list"] = copy.exchanges_data["tags.list"]
+
+
+def one_page_only(copy: Entry) -> None:
+    del copy.exchanges_data["tags.list"][1:]
+
+
+def no_error(copy: Entry) -> None:
+    copy.exchanges_data["tags.list"] = [
+        item for item in copy.exchanges_data["tags.list"] if item["response"]["status"] < 400
+    ]
+
+
+def an_id_that_is_a_number(copy: Entry) -> None:
+    _replace(copy, "ticketing", "tickets", "list", '"id": $string(response.id)', '"id": response.id')
+
+
+def a_date_that_is_none(copy: Entry) -> None:
+    _replace(copy, "ticketing", "tickets", "get", "$time(response.created_at)", '"yesterday"')
+
+
+def an_expression_that_fails(copy: Entry) -> None:
+    _replace(copy, "ticketing", "tickets", "get", "$time(response.created_at)", "$number(response.subject)")
+
+
+def a_cursor_that_comes_again(copy: Entry) -> None:
+    first, second, *others = copy.exchanges_data["tags.list"]
+    again = second["request"]["query"]["page[after]"]
+    third = {**second, "request": {"query": {"page[after]": "third"}}}
+    third["response"] = {**second["response"], "body": {"tags": [], "meta": _more(again)}}
+    second["response"]["body"]["meta"] = _more("third")
+    copy.exchanges_data["tags.list"] = [first, second, third, *others]
+
+
+def _more(cursor: str) -> dict[str, Any]:
+    return {"has_more": True, "after_cursor": cursor}
+
+
+def a_cursor_that_is_not_found(copy: Entry) -> None:
+    copy.definition["config"]["pagination"]["config"]["cursor_path"] = "meta.next_cursor"
+
+
+def a_cursor_that_is_sent_under_another_name(copy: Entry) -> None:
+    copy.definition["config"]["pagination"]["config"]["cursor_param"] = "cursor"
+
+
+def a_record_on_two_pages(copy: Entry) -> None:
+    first, second = (item["response"]["body"]["tags"] for item in copy.exchanges_data["tags.list"][:2])
+    second.append(first[0])
+
+
+def a_listed_record_that_cannot_be_got(copy: Entry) -> None:
+    del copy.exchanges_data["tickets.get"][0]
+
+
+def a_record_got_under_another_id(copy: Entry) -> None:
+    copy.exchanges_data["tickets.get"][0]["response"]["body"]["ticket"]["id"] = 9
+
+
+def an_error_under_another_status(copy: Entry) -> None:
+    copy.definition["config"]["error_expression"] = "status >= 400 ? { 'status': 503 }"
+
+
+def an_error_without_a_message(copy: Entry) -> None:
+    copy.definition["config"]["error_expression"] = "status >= 400 ? { 'message': '' }"
+
+
+def a_sourced_field_that_is_dropped(copy: Entry) -> None:
+    for method in ("list", "get", "create", "update"):
+        _replace(copy, "ticketing", "tickets", method, '"name": response.subject', '"nome": response.subject')
+
+
+def a_reason_for_a_field_that_is_filled(copy: Entry) -> None:
+    copy.mappings["ticketing"]["unmapped"]["tickets"]["fields"]["name"] = "Zendesk has none."
+
+
+def a_reason_that_says_nothing(copy: Entry) -> None:
+    copy.mappings["ticketing"]["unmapped"]["comments"]["fields"]["receiver"] = " "
+
+
+def a_value_that_is_dropped(copy: Entry) -> None:
+    for method in ("list", "get"):
+        _replace(copy, "crm", "contacts", method, "$p.mobilephone ? {", "false ? {")
+
+
+def a_reason_for_a_value_that_no_answer_has(copy: Entry) -> None:
+    copy.mappings["crm"]["unmapped"]["contacts"]["remote"]["properties.shoe_size"] = "No place for it."
+
+
+def a_write_that_fails_on_what_was_read(copy: Entry) -> None:
+    _cell(copy, "ticketing", "tickets", "update")["request_body_mapping"] = "{ 'n': $number(body.name) }"
+
+
+def a_write_that_sends_nothing(copy: Entry) -> None:
+    _cell(copy, "ticketing", "tickets", "update")["request_body_mapping"] = "{ 'title': body.title }"
+
+
+CONTROLS: list[tuple[Check, str, Plant, str]] = [
+    (linting.lint_is_clean, HELPDESK, a_header_name_that_subtracts, "headers.retry-after subtracts"),
+    (linting.lint_is_clean, HELPDESK, a_path_with_an_undeclared_variable, "sub_domain"),
+    (checks.executes, HELPDESK, a_body_format_that_is_not_executed, "body_format"),
+    (checks.executes, HELPDESK, a_step_that_is_not_executed, "before"),
+    (checks.names_exist, HELPDESK, a_mapping_to_a_method_that_is_not_there, "calls labels.list"),
+    (checks.names_exist, HELPDESK, an_example_of_no_method, "views.list"),
+    (checks.examples_are_complete, HELPDESK, one_page_only, "has 1 answers, not 2"),
+    (checks.examples_are_complete, HELPDESK, no_error, "no example of an error"),
+    (checks.records_are_valid, HELPDESK, an_id_that_is_a_number, "$.id"),
+    (checks.records_are_valid, HELPDESK, a_date_that_is_none, "is not a 'date-time'"),
+    (checks.records_are_valid, HELPDESK, an_expression_that_fails, "response_mapping"),
+    (checks.pages_end, HELPDESK, a_cursor_that_comes_again, "comes again"),
+    (checks.pages_end, HELPDESK, a_cursor_that_is_not_found, "ends after the first page"),
+    (checks.pages_end, HELPDESK, a_cursor_that_is_sent_under_another_name, "a record twice"),
+    (checks.pages_end, HELPDESK, a_record_on_two_pages, "a record twice"),
+    (checks.listed_records_can_be_read, HELPDESK, a_listed_record_that_cannot_be_got, "no example"),
+    (checks.listed_records_can_be_read, HELPDESK, a_record_got_under_another_id, "is read as 9"),
+    (checks.errors_map, HELPDESK, an_error_under_another_status, "is told as 503"),
+    (checks.errors_map, HELPDESK, an_error_without_a_message, "without a message"),
+    (checks.fields_are_mapped, HELPDESK, a_sourced_field_that_is_dropped, "name is neither"),
+    (checks.fields_are_mapped, HELPDESK, a_reason_for_a_field_that_is_filled, "filled all the same"),
+    (checks.fields_are_mapped, HELPDESK, a_reason_that_says_nothing, "receiver is neither"),
+    (nothing_is_lost, CRM, a_value_that_is_dropped, "properties.mobilephone is lost"),
+    (nothing_is_lost, CRM, a_reason_for_a_value_that_no_answer_has, "shoe_size is left out"),
+    (checks.writes_are_built, TRACKER, a_write_that_fails_on_what_was_read, "D3030"),
+    (checks.writes_are_built, TRACKER, a_write_that_sends_nothing, "sends b'{}'"),
+]
+
+
+@pytest.mark.parametrize(
+    ("check", "name", "plant", "said"), CONTROLS, ids=[control[2].__name__ for control in CONTROLS]
+)
+async def test_a_check_finds(check: Check, name: str, plant: Plant, said: str) -> None:
+    found = check(entry(name).planted(plant))
+    complaints = await found if inspect.isawaitable(found) else found
+    assert any(said in complaint for complaint in complaints), complaints

@@ -1,0 +1,60 @@
+"""What vendors really send, read from outside the project, maps to valid records with nothing lost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from isthmus.definitions.files import Exchange
+from tests.contract.calls import call_for, records
+from tests.contract.catalog import entry
+from tests.contract.checks import invalid
+from tests.contract.losses import Traces, trace
+from tests.contract.replay import OneAnswer
+
+_PAYLOADS = Path(__file__).parents[3] / "shared" / "vendor-data" / "payloads"
+
+PAYLOADS = [
+    ("hubspot", "crm", "contacts", "list", "hubspot/test/search/contacts/1-first-page.json"),
+    ("hubspot", "crm", "contacts", "search", "hubspot/test/search/contacts/1-first-page.json"),
+    ("hubspot", "crm", "contacts", "list", "hubspot/test/search/contacts/2-second-page.json"),
+    ("hubspot", "crm", "contacts", "search", "hubspot/test/search/contacts/2-second-page.json"),
+    ("hubspot", "crm", "contacts", "search", "hubspot/test/read-via-search/contacts-response.json"),
+    ("zendesk", "ticketing", "users", "list", "zendesksupport/test/read/incremental/users-2-last-page.json"),
+]
+
+
+@pytest.mark.parametrize(("integration", "model", "resource", "method", "path"), PAYLOADS)
+async def test_a_real_page_maps_to_valid_records_with_nothing_lost(
+    integration: str, model: str, resource: str, method: str, path: str
+) -> None:
+    payload = _PAYLOADS / path
+    if not payload.is_file():
+        pytest.skip(f"shared vendor-data/payloads/{path} absent")
+    catalogued = entry(integration)
+    cell = catalogued.cell(model, resource, "list")
+    assert cell is not None
+    exchange = _exchange(json.loads(payload.read_text("utf-8")))
+    choice = (cell.choices[0][0], method)
+    found = await records(
+        catalogued,
+        cell,
+        choice,
+        call_for(catalogued, cell, choice, exchange),
+        OneAnswer(catalogued, exchange),
+    )
+    assert found
+    assert [text for record in found for text in invalid(cell, record)] == []
+    traces = Traces()
+    await trace(catalogued, cell, choice, exchange, traces)
+    assert traces.lost == []
+
+
+def _exchange(body: Any) -> Exchange:
+    headers = {"content-type": "application/json"}
+    return Exchange.model_validate(
+        {"provenance": "recorded", "response": {"status": 200, "headers": headers, "body": body}}
+    )
