@@ -6,7 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, Tag, model_validator
+from pydantic import Field, GetJsonSchemaHandler, Tag, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from isthmus.definitions.credentials import CredentialField
 from isthmus.definitions.fields import (
@@ -82,6 +84,12 @@ class ExpressionConfig(Part):
     def _bare(cls, value: Any) -> Any:
         return {"expression": value} if isinstance(value, str | Expression) else value
 
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"anyOf": [handler(schema), {"type": "string", "format": "jsonata"}]}
+
 
 class PathConfig(Part):
     """A key path, alone in its object or written in the object's place; empty: the whole context."""
@@ -94,6 +102,12 @@ class PathConfig(Part):
         if value is None:
             return {}
         return {"path": value} if isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"anyOf": [handler(schema), {"type": "string"}]}
 
 
 class _Step(Part):

@@ -22,7 +22,9 @@ from isthmus.errors import failure
 
 __all__ = [
     "BODY_FORMATS",
+    "INACTIVE_BLOCKS",
     "INACTIVE_CREDENTIALS",
+    "MAPPING_FIELDS",
     "PAGINATION_FORMATS",
     "RESPONSE_FORMATS",
     "mapping_not_executed",
@@ -34,7 +36,7 @@ PAGINATION_FORMATS: Final = frozenset({"page", "cursor", "link_header", "offset"
 BODY_FORMATS: Final = frozenset({"json", "form"})
 RESPONSE_FORMATS: Final = frozenset({"json", "text", "binary"})
 
-_MAPPING_FIELDS: Final = {
+MAPPING_FIELDS: Final = {
     "before": "steps before the call",
     "after": "steps after the mapping",
     "side_load": "further calls for each record",
@@ -42,7 +44,7 @@ _MAPPING_FIELDS: Final = {
 }
 
 INACTIVE_CREDENTIALS: Final = frozenset({"oauth2", "oauth2_client_credentials", "oauth", "keka_oauth"})
-_INACTIVE_BLOCKS: Final = {
+INACTIVE_BLOCKS: Final = {
     "actions": "actions",
     "webhook": "webhook",
     "tool_tags": "tools",
@@ -58,7 +60,7 @@ def mapping_not_executed(mapping: MappingConfig) -> list[Finding]:
     """Errors for the fields of a mapping that would change a call."""
     return [
         _unsupported(field, f"{what} are not carried out yet", "mapping")
-        for field, what in _MAPPING_FIELDS.items()
+        for field, what in MAPPING_FIELDS.items()
         if getattr(mapping, field)
     ]
 
@@ -115,7 +117,7 @@ def _inactive(config: IntegrationConfig) -> Iterator[Finding]:
     for name in config.credentials:
         if name in INACTIVE_CREDENTIALS:
             yield _stored(f"credentials.{name}", f"accounts are not connected by {name} yet", "credentials")
-    for field, what in _INACTIVE_BLOCKS.items():
+    for field, what in INACTIVE_BLOCKS.items():
         value: BaseModel | dict[str, object] | None = getattr(config, field)
         if value:
             yield _stored(field, f"{what}: not active yet", field)

@@ -1,0 +1,220 @@
+"""The reference of definitions, made from the models.
+
+python -m isthmus.definitions.reference docs/reference/definitions.md
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from isthmus.definitions import execution
+from isthmus.definitions.files import (
+    AuditNote,
+    DocumentationRow,
+    Exchange,
+    IntegrationFile,
+    MappingFile,
+    MappingsExport,
+    ModelFile,
+)
+from isthmus.definitions.integration import IntegrationConfig
+from isthmus.definitions.json_schema import json_schema
+from isthmus.definitions.mapping import MappingConfig
+
+__all__ = ["render"]
+
+Schema = dict[str, Any]
+
+_PARTS: Final[tuple[tuple[str, str, tuple[type[BaseModel], ...]], ...]] = (
+    (
+        "The integration",
+        "What a product is: the `config` of an integration, all layers merged.",
+        (IntegrationConfig,),
+    ),
+    (
+        "The mapping",
+        "One unified method on one integration: the `config` of a mapping row.",
+        (MappingConfig,),
+    ),
+    (
+        "Files",
+        "What stands in the catalogue and what is imported and exported; see "
+        "[Layers](../explanation/layers.md) for what overrides what.",
+        (IntegrationFile, DocumentationRow, AuditNote, MappingFile, MappingsExport, ModelFile, Exchange),
+    ),
+)
+
+_INTRODUCTION: Final = """# Definitions
+
+<!-- Made by `python -m isthmus.definitions.reference docs/reference/definitions.md`: change the models. -->
+
+Every field of an integration definition, a mapping and their files. Under *kind*:
+
+| kind | is |
+| --- | --- |
+| template | text (or any JSON) with [placeholders](placeholders.md); resolved at the time of a call |
+| JSONata | an expression in a string; compiled when it is written, and refused there if it does not compile |
+| path | a dotted path into a response, or JSONata |
+| any other | used as written |
+
+A field without a default that is marked *required* has to be there. Keys that no table names are kept, not
+read, and reported by `isthmus integrations validate`.
+"""
+
+
+def render() -> str:
+    """The page, ending in a newline."""
+    seen: set[str] = set()
+    parts = [_INTRODUCTION]
+    for title, text, models in _PARTS:
+        parts.append(f"## {title}\n\n{text}\n")
+        for model in models:
+            parts.extend(_sections(model, seen))
+    parts.append(_not_yet())
+    return "\n".join(parts)
+
+
+def _sections(model: type[BaseModel], seen: set[str]) -> Iterator[str]:
+    """The model's section, then that of each thing it refers to with what that refers to; each once."""
+    schema = json_schema(model)
+    definitions: dict[str, Schema] = schema.get("$defs", {})
+
+    def below(name: str, section: Schema) -> Iterator[str]:
+        if name in seen or name == "JsonValue":
+            return
+        seen.add(name)
+        yield _section(name, _object_of(section))
+        for reference in _references(section):
+            yield from below(reference, definitions[reference])
+
+    return below(model.__name__, schema)
+
+
+def _object_of(schema: Schema) -> Schema:
+    """The object form of a definition that also has a short form."""
+    forms = schema.get("anyOf")
+    return schema if forms is None else next(form for form in forms if form.get("type") == "object")
+
+
+def _references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        target = value.get("$ref")
+        if isinstance(target, str):
+            yield target.rpartition("/")[2]
+        for key, item in value.items():
+            if key != "$defs":
+                yield from _references(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _references(item)
+
+
+def _section(name: str, schema: Schema) -> str:
+    lines = [f"### {_title(name)}", ""]
+    description = " ".join(str(schema.get("description", "")).split())
+    if description:
+        lines += [description, ""]
+    properties: dict[str, Schema] = schema.get("properties", {})
+    if properties:
+        required = schema.get("required", [])
+        lines += ["| field | kind | default | meaning |", "| --- | --- | --- | --- |"]
+        lines += [_row(key, field, key in required) for key, field in properties.items()]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _row(key: str, field: Schema, required: bool) -> str:
+    default = "required" if required else _default(field.get("default"))
+    meaning = " ".join(str(field.get("description", "")).split()).replace("|", "\\|")
+    return f"| `{key}` | {_kind(field)} | {default} | {meaning} |"
+
+
+def _default(value: Any) -> str:
+    if value is None or value in ({}, [], ""):
+        return ""
+    if isinstance(value, dict | list):
+        return "see there"
+    return f"`{json.dumps(value)}`"
+
+
+def _title(name: str) -> str:
+    """`OAuth2Config` -> `OAuth2 config`."""
+    words = re.findall(r"OAuth[0-9]?|[A-Z]+(?![a-z])|[A-Z][a-z0-9]*", name)
+    return " ".join([words[0], *(word if word.startswith("OAuth") else word.lower() for word in words[1:])])
+
+
+def _link(target: str) -> str:
+    name = target.rpartition("/")[2]
+    if name == "JsonValue":
+        return "any JSON"
+    title = _title(name)
+    return f"[{title}](#{title.lower().replace(' ', '-')})"
+
+
+def _kind(field: Schema) -> str:
+    for forms in ("anyOf", "oneOf"):
+        if forms in field:
+            kinds = (_kind(form) for form in field[forms] if form.get("type") != "null")
+            return " or ".join(dict.fromkeys(kinds))
+    if "$ref" in field:
+        return _link(field["$ref"])
+    if "const" in field:
+        return f"`{field['const']}`"
+    if "enum" in field:
+        return ", ".join(f"`{value}`" for value in field["enum"])
+    return _plain_kind(field)
+
+
+def _plain_kind(field: Schema) -> str:
+    named = {"jsonata": "JSONata", "template": "template", "path": "path"}.get(field.get("format", ""))
+    if named:
+        return named
+    kind = field.get("type")
+    if kind == "array":
+        return f"list of {_kind(field.get('items', {}))}"
+    if kind == "object" and "properties" in field:
+        return "a map of them by format"
+    if kind == "object":
+        below = field.get("additionalProperties")
+        return f"map of {_kind(below)}" if isinstance(below, dict) and below else "object"
+    return {"string": "text", "boolean": "true or false", "integer": "whole number", "number": "number"}.get(
+        str(kind), "any JSON"
+    )
+
+
+def _not_yet() -> str:
+    accepted = (
+        ("pagination formats", execution.PAGINATION_FORMATS),
+        ("body formats", execution.BODY_FORMATS),
+        ("response formats", execution.RESPONSE_FORMATS),
+    )
+    lines = [
+        "## Not carried out yet",
+        "",
+        "Everything above is read. What would change a call and is not carried out yet is refused when it is",
+        "written; nothing is ignored in silence.",
+        "",
+        *(f"- Of the {what}, these are carried out: {_listed(names)}." for what, names in accepted),
+        *(
+            f"- `{field}` of a mapping ({what}) is refused."
+            for field, what in execution.MAPPING_FIELDS.items()
+        ),
+        f"- Stored and not active yet: {_listed(frozenset(execution.INACTIVE_BLOCKS))}, and the credentials "
+        f"{_listed(execution.INACTIVE_CREDENTIALS)}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _listed(names: frozenset[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(names)) or "none"
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(render(), encoding="utf-8")

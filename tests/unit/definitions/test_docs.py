@@ -1,0 +1,117 @@
+"""The pages about definitions say what the code does."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from isthmus.definitions import execution, reference
+from isthmus.definitions.json_schema import EXPORTED, json_schema
+from isthmus.definitions.layers import merge_integration, merge_mapping
+from isthmus.definitions.yaml_source import read
+from isthmus.expressions import UNDEFINED
+from isthmus.expressions.placeholders import compile_template
+
+ROOT = Path(__file__).parents[3]
+DOCS = ROOT / "docs"
+
+
+def test_the_reference_is_what_the_models_say() -> None:
+    page = DOCS / "reference" / "definitions.md"
+    assert page.read_text(encoding="utf-8") == reference.render(), (
+        f"run: .venv/bin/python -m isthmus.definitions.reference {page.relative_to(ROOT)}"
+    )
+
+
+def test_every_link_of_the_reference_has_its_heading() -> None:
+    page = reference.render()
+    headings = {line[4:].lower().replace(" ", "-") for line in page.splitlines() if line.startswith("### ")}
+    assert set(re.findall(r"\(#([^)]+)\)", page)) <= headings
+
+
+def test_every_field_has_a_meaning() -> None:
+    rows = [line for line in reference.render().splitlines() if line.startswith("| `")]
+    assert len(rows) > 200
+    assert [row for row in rows if row.endswith("|  |")] == []
+
+
+def test_the_reference_names_what_is_refused() -> None:
+    page = reference.render()
+    for name in (*execution.MAPPING_FIELDS, *execution.INACTIVE_CREDENTIALS):
+        assert f"`{name}`" in page.partition("## Not carried out yet")[2]
+
+
+def placeholder_rows() -> list[tuple[str, str, str]]:
+    text = (DOCS / "reference" / "placeholders.md").read_text(encoding="utf-8")
+    rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in text.splitlines() if line.startswith("| `")]
+    cells = [[cell.strip().replace("\\|", "|").strip("`") for cell in row] for row in rows]
+    return [(a, b, c) for a, b, c in cells if b.startswith("{") and a[0] in '"{']
+
+
+@pytest.mark.parametrize(("template", "data", "result"), placeholder_rows())
+def test_each_example_of_a_placeholder_is_true(template: str, data: str, result: str) -> None:
+    found = compile_template(json.loads(template)).render(json.loads(data))
+    assert found == (UNDEFINED if result == "undefined" else json.loads(result))
+
+
+def test_there_are_examples_of_placeholders() -> None:
+    assert len(placeholder_rows()) >= 24
+
+
+def layer_blocks() -> list[tuple[str, dict[str, Any]]]:
+    text = (DOCS / "explanation" / "layers.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```json (\S+)\n(.*?)```", text, re.DOTALL)
+    return [(name, json.loads(body)) for name, body in blocks]
+
+
+def test_the_layers_of_the_explanation_merge_as_it_says() -> None:
+    current: dict[str, Any] = {}
+    mapping: dict[str, Any] = {}
+    checked = 0
+    for name, block in layer_blocks():
+        if name == "base":
+            current = block
+        elif name == "override":
+            current = merge_integration(current, block)
+        elif name == "mapping":
+            mapping = block
+        elif name == "mapping-override":
+            mapping = merge_mapping(mapping, block)
+        else:
+            assert block == (mapping if name == "mapping-merged" else current)
+            checked += 1
+    assert checked == 3
+
+
+class TestJsonSchemas:
+    @pytest.mark.parametrize("name", EXPORTED)
+    def test_each_is_a_schema(self, name: str) -> None:
+        jsonschema.Draft202012Validator.check_schema(json_schema(EXPORTED[name]))
+
+    @pytest.mark.parametrize(
+        ("name", "pattern"),
+        [
+            ("integration", "integrations/*/integration.yaml"),
+            ("mappings", "integrations/*/mappings/*.yaml"),
+            ("model", "unified/*/model.yaml"),
+        ],
+    )
+    def test_the_shipped_files_are_valid_by_it(self, name: str, pattern: str) -> None:
+        validator = jsonschema.Draft202012Validator(json_schema(EXPORTED[name]))
+        for path in (ROOT / "catalog").glob(pattern):
+            assert [error.message for error in validator.iter_errors(read(path).data)] == [], path
+
+    def test_short_forms_are_valid_too(self) -> None:
+        validator = jsonschema.Draft202012Validator(json_schema(EXPORTED["integration-config"]))
+        fields = {"fields": [{"name": "a"}]}
+        for credentials in ({"format": "api_key", "config": fields}, {"basic": {"config": fields}}):
+            steps = [{"type": "transform", "config": "1"}, {"type": "get_context", "config": "a.b"}]
+            config = {"credentials": credentials, "actions": {"a": {"steps": steps}}}
+            assert list(validator.iter_errors(config)) == []
+        assert not validator.is_valid({"credentials": []})
+        assert not validator.is_valid({"resources": {"r": {"m": {"method": "leap", "path": "/"}}}})
