@@ -133,17 +133,17 @@ class Effective:
         resource: str,
         method: str,
     ) -> ResolvedMapping:
+        found = self._installed.fresh(environment_id, model)
+        if found is None:
+            found = await self._installed.load(
+                environment_id, model, lambda: self._read_model(environment_id, model)
+            )
+        name, definition = _resource(found.definition, resource, method)
+        cell = _Cell(found, integration_name, name, method)
+        partial = account_mapping(account.content, model, name, method)
+        mine = None if partial is None else Layer(account.id, account.revision, partial)
         async with self._database.read() as conn:
-            found = self._installed.fresh(environment_id, model)
-            if found is None:
-                found = await self._installed.load(
-                    environment_id, model, lambda: _read_model(conn, self._models, environment_id, model)
-                )
-            name, definition = _resource(found.definition, resource, method)
-            cell = _Cell(found, integration_name, name, method)
             base, over = await _mapping_rows(conn, cell)
-            partial = account_mapping(account.content, model, name, method)
-            mine = None if partial is None else Layer(account.id, account.revision, partial)
             if base is None and over is None and mine is None:
                 raise await _unmapped(conn, cell, model)
         layers = [each.content for each in (base, over, mine) if each is not None]
@@ -154,6 +154,34 @@ class Effective:
             source = f"mapping of {model}/{name}.{method} to {integration_name}"
             kept = self._mappings.keep(identity, load_mapping(merge_mapping(*layers), source=source))
         return definition, kept
+
+    async def _read_model(self, environment_id: str, name: str) -> _Model:
+        statement = (
+            select(
+                unified_model,
+                environment_unified_model.c.id.label("install_id"),
+                environment_unified_model.c.revision.label("install_revision"),
+                environment_unified_model.c.override,
+            )
+            .join(
+                environment_unified_model, environment_unified_model.c.unified_model_id == unified_model.c.id
+            )
+            .where(unified_model.c.name == name, environment_unified_model.c.environment_id == environment_id)
+        )
+        async with self._database.read() as conn:
+            row = (await conn.execute(statement)).mappings().one_or_none()
+            if row is None:
+                raise await _not_installed(conn, environment_id, name)
+        key = (row["id"], row["revision"], row["install_id"], row["install_revision"])
+        definition = self._models.get(key)
+        if definition is None:
+            values = {
+                part: deep_merge_patch(row[part], row["override"].get(part) or {})
+                for part in ("resources", "webhooks")
+            }
+            source = f"unified model {name}"
+            definition = self._models.keep(key, load_unified_model({"name": name, **values}, source=source))
+        return _Model(row["id"], row["install_id"], definition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,38 +194,6 @@ class _Cell:
     @property
     def names(self) -> tuple[str, str, str]:
         return (self.integration_name, self.resource, self.method)
-
-
-async def _read_model(
-    conn: AsyncConnection,
-    cache: RevisionCache[Any, UnifiedModelDefinition],
-    environment_id: str,
-    name: str,
-) -> _Model:
-    statement = (
-        select(
-            unified_model,
-            environment_unified_model.c.id.label("install_id"),
-            environment_unified_model.c.revision.label("install_revision"),
-            environment_unified_model.c.override,
-        )
-        .join(environment_unified_model, environment_unified_model.c.unified_model_id == unified_model.c.id)
-        .where(unified_model.c.name == name, environment_unified_model.c.environment_id == environment_id)
-    )
-    row = (await conn.execute(statement)).mappings().one_or_none()
-    if row is None:
-        raise await _not_installed(conn, environment_id, name)
-    key = (row["id"], row["revision"], row["install_id"], row["install_revision"])
-    definition = cache.get(key)
-    if definition is None:
-        values = {
-            part: deep_merge_patch(row[part], row["override"].get(part) or {})
-            for part in ("resources", "webhooks")
-        }
-        definition = cache.keep(
-            key, load_unified_model({"name": name, **values}, source=f"unified model {name}")
-        )
-    return _Model(row["id"], row["install_id"], definition)
 
 
 async def _not_installed(conn: AsyncConnection, environment_id: str, name: str) -> NotFound:

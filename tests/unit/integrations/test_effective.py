@@ -1,0 +1,221 @@
+"""Layers, merged once, kept by revision."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from sqlalchemy import insert
+from tests.unit.integrations.small_catalog import MAPPING, write_catalog
+from tests.unit.integrations.world import World
+
+from isthmus.db import Database, EpochWatcher
+from isthmus.db.database import now_of
+from isthmus.db.epochs import raise_epoch
+from isthmus.db.tables import environment_unified_model_resource_method
+from isthmus.errors import NotFound
+from isthmus.integrations import EnvironmentIntegrations, EnvironmentUnifiedModels
+from isthmus.integrations.catalog import Catalog, integration_id, sync
+from isthmus.integrations.effective import Effective, Layer, ResolvedMapping
+from isthmus.integrations.epoch_cache import EpochCache, RevisionCache
+from isthmus.kit.ids import new_id
+
+NONE = Layer("account", 1, {})
+
+
+@pytest.fixture
+async def installed(database: Database, world: World) -> str:
+    """The id of the desk model's install in `world.mine`."""
+    async with database.write() as conn:
+        row = await EnvironmentUnifiedModels(conn, world.mine).create({"unified_model_id": "desk"})
+    return str(row["id"])
+
+
+async def resolve(
+    effective: Effective,
+    world: World,
+    *names: str,
+    account: Layer = NONE,
+) -> ResolvedMapping:
+    model, resource, method = names
+    return await effective.mapping(world.mine.environment_id, "brightfold", account, model, resource, method)
+
+
+async def lay_over(database: Database, world: World, install_id: str, config: dict[str, Any]) -> None:
+    async with database.write() as conn:
+        await conn.execute(
+            insert(environment_unified_model_resource_method).values(
+                id=new_id(),
+                environment_unified_model_id=install_id,
+                integration_name="brightfold",
+                resource_name="tickets",
+                method_name="list",
+                config=config,
+                version=1,
+                revision=1,
+                created_at=now_of(conn),
+                updated_at=now_of(conn),
+            )
+        )
+        await raise_epoch(conn, world.mine.environment_id)
+
+
+async def test_three_layers_make_one_mapping(
+    database: Database, world: World, epochs: EpochWatcher, installed: str
+) -> None:
+    effective = Effective(database, epochs)
+    resource, mapping = await resolve(effective, world, "desk", "tickets", "list")
+    assert resource.record_schema["type"] == "object"
+    assert mapping.response_mapping_method == "item"
+    await lay_over(database, world, installed, {"query": {"lang": "en"}, "response_mapping_method": None})
+    account = Layer("a", 1, {"desk": {"tickets": {"list": {"query": {"expand": None, "deep": "1"}}}}})
+    _, mapping = await resolve(effective, world, "desk", "tickets", "list", account=account)
+    assert mapping.query is not None
+    assert mapping.query.source == {"lang": "en", "deep": "1"}
+    assert mapping.response_mapping_method == "array"
+    _, without = await resolve(effective, world, "desk", "tickets", "list")
+    assert without.query is not None
+    assert without.query.source == {"expand": "owner", "lang": "en"}
+
+
+async def test_a_mapping_is_parsed_once_until_its_row_changes(
+    database: Database, world: World, catalog: Catalog, epochs: EpochWatcher, installed: str
+) -> None:
+    effective = Effective(database, epochs)
+    _, first = await resolve(effective, world, "desk", "tickets", "list")
+    async with database.write() as conn:
+        await raise_epoch(conn, world.mine.environment_id)
+    _, after_other_write = await resolve(effective, world, "desk", "tickets", "list")
+    assert after_other_write is first
+    write_catalog(catalog.path, mapping=MAPPING.replace("$string(response.no), 'title'", "'x', 'title'"))
+    await sync(database, catalog)
+    _, changed = await resolve(effective, world, "desk", "tickets", "list")
+    assert changed is not first
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (("desl", "tickets", "list"), "no unified model desl is installed .* Close to it: desk"),
+        (("desk", "tiket", "list"), "no resource tiket.* Close to it: tickets"),
+        (("desk", "tickets", "lists"), "desk/tickets has no method lists.* Close to it: list"),
+        (("desk", "tickets", "create"), "brightfold has no mapping for desk/tickets method create"),
+        (("desk", "work_logs", "list"), "brightfold has no mapping for desk/work-logs method list"),
+    ],
+)
+async def test_an_unknown_name_is_told_with_close_ones(
+    database: Database,
+    world: World,
+    epochs: EpochWatcher,
+    installed: str,
+    names: tuple[str, str, str],
+    says: str,
+) -> None:
+    with pytest.raises(NotFound, match=says):
+        await resolve(Effective(database, epochs), world, *names)
+
+
+async def test_either_separator_names_a_resource(
+    database: Database, world: World, epochs: EpochWatcher, installed: str
+) -> None:
+    effective = Effective(database, epochs)
+    account = Layer("a", 1, {"desk": {"work-logs": {"list": {"response_mapping": "$"}}}})
+    for name in ("work-logs", "work_logs"):
+        resource, _ = await resolve(effective, world, "desk", name, "list", account=account)
+        assert resource.description == "Time spent."
+
+
+async def test_a_model_of_another_environment_is_not_called(
+    database: Database, world: World, epochs: EpochWatcher, installed: str
+) -> None:
+    effective = Effective(database, epochs)
+    for scope in (world.sibling, world.foreign):
+        with pytest.raises(NotFound, match="no unified model desk is installed"):
+            await effective.mapping(scope.environment_id, "brightfold", NONE, "desk", "tickets", "list")
+
+
+async def test_definitions_without_overrides_are_one_object(
+    database: Database, world: World, epochs: EpochWatcher
+) -> None:
+    effective = Effective(database, epochs)
+    async with database.read() as conn:
+        plain = [
+            await effective.definition(conn, integration_id("brightfold"), 1, Layer(install, 1, {}), NONE)
+            for install in ("one", "two")
+        ]
+        over = Layer("one", 2, {"pagination": {"format": "page"}})
+        other = await effective.definition(conn, integration_id("brightfold"), 1, over, NONE)
+    assert plain[0] is plain[1]
+    assert other.pagination is not None
+    assert other.pagination.format == "page"
+
+
+async def test_secret_variables_reach_the_definition(
+    database: Database, world: World, epochs: EpochWatcher
+) -> None:
+    override = {"environment_variables": {"a": "1"}, "secret_environment_variables": {"b": "2"}}
+    async with database.write() as conn:
+        await EnvironmentIntegrations(conn, world.mine).create(
+            {"integration_id": "brightfold", "override": override}
+        )
+        definition = await Effective(database, epochs).definition(
+            conn, integration_id("brightfold"), 1, Layer("one", 1, override), NONE
+        )
+    assert definition.variables() == {"a": "1", "b": "2"}
+
+
+class Counter:
+    """Epochs that a test raises, and a read that counts."""
+
+    def __init__(self) -> None:
+        self.epoch = 0
+        self.reads = 0
+
+    def current(self, environment_id: str) -> int:
+        return self.epoch
+
+    async def read(self) -> int:
+        self.reads += 1
+        await asyncio.sleep(0)
+        return self.reads
+
+
+async def test_callers_at_once_share_one_load() -> None:
+    counter = Counter()
+    cache: EpochCache[str, int] = EpochCache(counter, 2)
+    values = await asyncio.gather(*(cache.load("e", "k", counter.read) for _ in range(5)))
+    assert (values, counter.reads) == ([1] * 5, 1)
+    assert cache.fresh("e", "k") == 1
+    counter.epoch = 1
+    assert cache.fresh("e", "k") is None
+    assert cache.stale("e", "k") == 1
+
+
+async def test_a_write_during_a_load_makes_it_stale() -> None:
+    counter = Counter()
+    cache: EpochCache[str, int] = EpochCache(counter, 2)
+    load = asyncio.ensure_future(cache.load("e", "k", counter.read))
+    await asyncio.sleep(0)
+    counter.epoch = 1
+    assert await load == 1
+    assert cache.fresh("e", "k") is None
+
+
+async def test_a_caller_that_gives_up_does_not_take_the_load_away() -> None:
+    counter = Counter()
+    cache: EpochCache[str, int] = EpochCache(counter, 2)
+    first = asyncio.ensure_future(cache.load("e", "k", counter.read))
+    second = asyncio.ensure_future(cache.load("e", "k", counter.read))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert await second == 1
+
+
+def test_caches_are_bounded() -> None:
+    cache: RevisionCache[int, str] = RevisionCache(2)
+    for key in (1, 2):
+        cache.keep(key, "x")
+    assert cache.get(1) == "x"
+    cache.keep(3, "x")
+    assert (cache.get(1), cache.get(2), cache.get(3)) == ("x", None, "x")

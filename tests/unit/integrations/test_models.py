@@ -1,0 +1,172 @@
+"""Unified models and base mappings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.unit.integrations.world import World, query
+
+from isthmus.db import Database, EpochWatcher
+from isthmus.errors import BadRequest, Conflict, Forbidden, NotFound
+from isthmus.integrations import (
+    EnvironmentMappings,
+    EnvironmentScope,
+    EnvironmentUnifiedModels,
+    ModelMappings,
+    UnifiedModels,
+)
+from isthmus.integrations.catalog import unified_model_id
+
+MODEL = {"name": "own", "category": "crm", "resources": {"people": {"methods": ["list"], "schema": {}}}}
+CELL = {"integration_name": "brightfold", "resource_name": "people", "method_name": "list"}
+
+
+async def model(database: Database, scope: EnvironmentScope, **values: Any) -> dict[str, Any]:
+    async with database.write() as conn:
+        return await UnifiedModels(conn, scope).create({**MODEL, **values})
+
+
+async def mapping(
+    database: Database, scope: EnvironmentScope, model_id: str, **values: Any
+) -> dict[str, Any]:
+    async with database.write() as conn:
+        sent = {"unified_model_id": model_id, **CELL, "config": {"response_mapping": "$"}, **values}
+        return await ModelMappings(conn, scope).create(sent)
+
+
+async def test_a_model_is_its_teams_alone_until_it_is_shared(database: Database, world: World) -> None:
+    row = await model(database, world.mine)
+    async with database.write() as conn:
+        assert (await UnifiedModels(conn, world.sibling).get(row["id"]))["name"] == "own"
+        theirs = UnifiedModels(conn, world.foreign)
+        with pytest.raises(NotFound):
+            await theirs.get(row["id"])
+        await UnifiedModels(conn, world.mine).update(row["id"], {"sharing": "allow"})
+        with pytest.raises(Forbidden):
+            await theirs.update(row["id"], {"category": "hris"})
+        with pytest.raises(Forbidden):
+            await theirs.delete(row["id"])
+
+
+async def test_a_patch_of_a_model_merges_its_resources(database: Database, world: World) -> None:
+    row = await model(database, world.mine)
+    async with database.write() as conn:
+        mine = UnifiedModels(conn, world.mine)
+        changed = await mine.update(
+            row["id"], {"resources": {"people": {"description": "Who"}, "teams": {}}, "version": 1}
+        )
+        assert changed["resources"]["people"] == {"methods": ["list"], "schema": {}, "description": "Who"}
+        assert set(changed["resources"]) == {"people", "teams"}
+        with pytest.raises(Conflict) as refused:
+            await mine.update(row["id"], {"category": "x", "version": 1})
+        assert refused.value.details == {"version": 2}
+
+
+async def test_an_installed_model_is_not_deleted(database: Database, world: World) -> None:
+    row = await model(database, world.mine)
+    async with database.write() as conn:
+        installed = await EnvironmentUnifiedModels(conn, world.mine).create({"unified_model_id": row["id"]})
+        with pytest.raises(Conflict):
+            await UnifiedModels(conn, world.mine).delete(row["id"])
+        await EnvironmentUnifiedModels(conn, world.mine).delete(installed["id"])
+        assert await UnifiedModels(conn, world.mine).delete(row["id"]) == row["id"]
+
+
+@pytest.mark.parametrize(
+    ("values", "path"),
+    [
+        ({"name": "meta"}, "name"),
+        ({"category": None}, "category"),
+        ({"resources": {"people": {"methods": "list"}}}, "resources.people.methods"),
+    ],
+)
+async def test_a_model_that_is_none_is_refused(
+    database: Database, world: World, values: dict[str, Any], path: str
+) -> None:
+    with pytest.raises(BadRequest) as refused:
+        await model(database, world.mine, **values)
+    assert refused.value.details["failures"][0]["path"] == path
+
+
+async def test_a_cell_is_mapped_once(database: Database, world: World) -> None:
+    row = await model(database, world.mine)
+    first = await mapping(database, world.mine, row["id"])
+    assert first["version"] == 1
+    with pytest.raises(Conflict, match=r"own already maps brightfold people\.list"):
+        await mapping(database, world.mine, row["id"])
+
+
+async def test_a_patch_of_a_mapping_merges_objects_and_null_deletes(database: Database, world: World) -> None:
+    row = await model(database, world.mine)
+    config = {"query": {"a": "1", "b": "2"}, "response_mapping": "$"}
+    cell = await mapping(database, world.mine, row["id"], config=config)
+    async with database.write() as conn:
+        changed = await ModelMappings(conn, world.mine).update(
+            cell["id"], {"config": {"query": {"b": None, "c": "3"}, "response_mapping": "data"}}
+        )
+    assert changed["config"] == {"query": {"a": "1", "c": "3"}, "response_mapping": "data"}
+    assert changed["version"] == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "path"),
+    [
+        ({"config": {"response_mapping": "{"}}, "config.response_mapping"),
+        ({"config": {"before": [{"type": "transform", "config": "1"}]}}, "config.before"),
+        ({"resource_name": "animals"}, "resource_name"),
+    ],
+)
+async def test_a_mapping_that_cannot_run_is_refused(
+    database: Database, world: World, values: dict[str, Any], path: str
+) -> None:
+    row = await model(database, world.mine)
+    with pytest.raises(BadRequest) as refused:
+        await mapping(database, world.mine, row["id"], **values)
+    assert [each["path"] for each in refused.value.details["failures"]] == [path]
+
+
+async def test_shipped_mappings_are_read_and_not_written(database: Database, world: World) -> None:
+    async with database.read() as conn:
+        cells = await ModelMappings(conn, world.mine).list(
+            query(("integration_name", "brightfold"), ("method_name", "get"))
+        )
+        assert [cell["resource_name"] for cell in cells.rows] == ["tickets"]
+    with pytest.raises(Forbidden):
+        await mapping(database, world.mine, unified_model_id("desk"), resource_name="tickets")
+    async with database.write() as conn:
+        with pytest.raises(Forbidden):
+            await ModelMappings(conn, world.mine).update(cells.rows[0]["id"], {"config": {}})
+        with pytest.raises(Forbidden):
+            await ModelMappings(conn, world.mine).delete(cells.rows[0]["id"])
+
+
+async def test_a_foreign_teams_mappings_do_not_exist(database: Database, world: World) -> None:
+    row = await model(database, world.mine)
+    cell = await mapping(database, world.mine, row["id"])
+    async with database.write() as conn:
+        theirs = ModelMappings(conn, world.foreign)
+        with pytest.raises(NotFound):
+            await theirs.get(cell["id"])
+        with pytest.raises(NotFound):
+            await theirs.delete(cell["id"])
+        assert (await theirs.list(query(("unified_model_id", row["id"])))).rows == []
+
+
+async def test_a_changed_mapping_is_seen_where_the_model_is_installed(
+    database: Database, world: World, epochs: EpochWatcher
+) -> None:
+    row = await model(database, world.mine)
+    async with database.write() as conn:
+        await EnvironmentUnifiedModels(conn, world.sibling).create({"unified_model_id": row["id"]})
+    before = epochs.current(world.sibling.environment_id)
+    await mapping(database, world.mine, row["id"])
+    assert epochs.current(world.sibling.environment_id) > before
+
+
+async def test_an_environments_own_layer_is_empty_at_first(database: Database, world: World) -> None:
+    async with database.read() as conn:
+        mine = EnvironmentMappings(conn, world.mine)
+        assert (await mine.list(query())).rows == []
+        with pytest.raises(NotFound):
+            await mine.get(unified_model_id("desk"))
