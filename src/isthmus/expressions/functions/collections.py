@@ -1,0 +1,331 @@
+"""Lists and objects, by lodash's rules (`functions.md` §3.6). `$join` is among the replacements.
+
+A list argument that is no list counts as a list of one, null and missing included.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from isthmus.expressions.functions import paths
+from isthmus.expressions.functions.arguments import output_items, output_text
+from isthmus.expressions.functions.ordering import sort_key
+from isthmus.expressions.functions.selection import selector
+from isthmus.expressions.javascript import (
+    as_list,
+    deeper,
+    first_integers,
+    integer,
+    is_nil,
+    same_value,
+    text,
+    truthy,
+)
+from isthmus.expressions.library import Evaluation
+from isthmus.expressions.values import UNDEFINED
+
+__all__ = [
+    "chunk",
+    "compact",
+    "difference",
+    "find",
+    "flatten",
+    "flatten_deep",
+    "flatten_depth",
+    "group_by",
+    "key_by",
+    "lofilter",
+    "omit",
+    "order_by",
+    "pick",
+    "values",
+    "wrap",
+]
+
+
+def group_by(items: object = UNDEFINED, by: object = UNDEFINED) -> dict[str, object]:
+    """The items of a list by the text form of a value of theirs.
+
+    Keys that are whole numbers come first, ascending.
+
+    Arguments:
+        list: the items.
+        by: a path, or a function of an item; items without a value go under `"undefined"`.
+    Example:
+        $groupBy([{"t": "a", "n": 1}, {"t": "b", "n": 2}, {"t": "a", "n": 3}], "t").a.n
+        => [1, 3]
+    """
+    read = selector(by)
+    groups: dict[str, list[object]] = {}
+    for item in as_list(items):
+        groups.setdefault(text(read(item)), []).append(item)
+    return first_integers(groups.items())
+
+
+def key_by(items: object = UNDEFINED, by: object = UNDEFINED) -> dict[str, object]:
+    """The items of a list as the fields of an object; of items with the same key the last counts.
+
+    Arguments:
+        list: the items.
+        by: a path, or a function of an item, that gives the key.
+    Null and missing: `{}` for a missing list.
+    Example:
+        $keyBy([{"id": "a", "n": 1}, {"id": "b", "n": 2}], "id").b.n
+        => 2
+    """
+    read = selector(by)
+    return first_integers([(text(read(item)), item) for item in as_list(items)])
+
+
+def pick(value: object = UNDEFINED, keys: object = UNDEFINED) -> dict[str, object]:
+    """Some fields of an object.
+
+    Arguments:
+        obj: the object.
+        keys: one path or a list of them; `a.b` gives a nested result, absent ones are left out.
+    Null and missing: `{}` for an object that is null or missing.
+    Example:
+        $pick({"a": 1, "b": {"c": 2, "d": 3}}, ["a", "b.c"])
+        => {"a": 1, "b": {"c": 2}}
+    """
+    result: dict[str, object] = {}
+    if is_nil(value):
+        return result
+    for key in _paths(keys):
+        if paths.has(value, key):
+            paths.written(result, paths.segments(key, value), paths.get(value, key))
+    return result
+
+
+def omit(value: object = UNDEFINED, keys: object = UNDEFINED) -> object:
+    """An object without some fields.
+
+    Arguments:
+        obj: the object.
+        keys: one path or a list of them.
+    Null and missing: `{}` for an object that is null or missing.
+    Example:
+        $omit({"a": 1, "b": {"c": 2, "d": 3}}, ["a", "b.c"])
+        => {"b": {"d": 3}}
+    """
+    if isinstance(value, list):
+        value = {str(index): item for index, item in enumerate(value)}
+    if not isinstance(value, Mapping):
+        return {}
+    result: object = dict(value)
+    for key in _paths(keys):
+        result = paths.without(result, paths.segments(key, value))
+    return result
+
+
+def _paths(keys: object) -> list[object]:
+    return [] if keys is UNDEFINED else flatten(keys)
+
+
+def compact(items: object = UNDEFINED) -> list[object]:
+    """A list without its null, missing, `false`, `0` and `""` items.
+
+    Arguments:
+        list: the items.
+    Example:
+        $compact([0, 1, false, "", "a", null, []])
+        => [1, "a", []]
+    """
+    return [item for item in as_list(items) if truthy(item)]
+
+
+def order_by(items: object = UNDEFINED, by: object = UNDEFINED, order: object = UNDEFINED) -> list[object]:
+    """A list sorted by one or more values; equal items keep their order.
+
+    Arguments:
+        list: the items.
+        by: a path, a function of an item, or a list of those (default: the item itself).
+        order: `asc` or `desc`, or a list of them for each of `by` (default `asc`).
+    Null and missing: null, missing and NaN come last, first with `desc`.
+    Example:
+        $orderBy([{"n": 1}, {"n": 3}, {"n": 2}], "n", "desc").n
+        => [3, 2, 1]
+    """
+    keys = by if isinstance(by, list) else [] if is_nil(by) else [by]
+    readers = [selector(_segments(key)) for key in keys] or [selector(None)]
+    orders = order if isinstance(order, list) else [] if is_nil(order) else [order]
+    result = list(as_list(items))
+    for position in reversed(range(len(readers))):
+        read = readers[position]
+        descending = position < len(orders) and orders[position] == "desc"
+        result.sort(key=lambda item, read=read: sort_key(read(item)), reverse=descending)
+    return result
+
+
+def _segments(key: object) -> object:
+    """A list inside `by` is one path; its steps are read one after the other."""
+    if not isinstance(key, list):
+        return key
+    return key[0] if len(key) == 1 else lambda item: paths.get(item, key)
+
+
+def find(items: object = UNDEFINED, by: object = UNDEFINED) -> object:
+    """The first item that fits.
+
+    Arguments:
+        list: the items.
+        by: a path whose value counts as true, an object of fields to match (deep), a pair `[path, value]`,
+            or a function of an item (default: the item itself counts as true).
+    Null and missing: nothing where none fits.
+    Example:
+        $find([{"id": 1}, {"id": 2, "ok": true}], {"ok": true}).id
+        => 2
+    """
+    read = selector(by)
+    return next((item for item in as_list(items) if truthy(read(item))), UNDEFINED)
+
+
+def lofilter(items: object = UNDEFINED, by: object = UNDEFINED) -> list[object]:
+    """All items that fit; a single one stays in a list.
+
+    Arguments:
+        list: the items.
+        by: as for `$find`.
+    Example:
+        $lofilter([{"id": 1, "ok": true}, {"id": 2}], "ok")
+        => [{"id": 1, "ok": true}]
+    """
+    read = selector(by)
+    return [item for item in as_list(items) if truthy(read(item))]
+
+
+def values(value: object = UNDEFINED) -> list[object]:
+    """The values of an object, in the order of its keys.
+
+    Arguments:
+        obj: an object; a list is copied, text gives its characters.
+    Null and missing: `[]`.
+    Example:
+        $values({"a": 1, "b": [2]})
+        => [1, [2]]
+    """
+    if isinstance(value, Mapping):
+        return list(value.values())
+    return list(value) if isinstance(value, (list, str)) else []
+
+
+def chunk(evaluation: Evaluation, items: object = UNDEFINED, size: object = UNDEFINED) -> list[object]:
+    """A list cut into lists of a size; the last may be shorter.
+
+    Arguments:
+        list: the items.
+        size: cut to a whole number (default `1`); below 1 gives `[]`.
+    Example:
+        $chunk([1, 2, 3], 2)
+        => [[1, 2], [3]]
+    """
+    given = as_list(items)
+    step = integer(1 if size is UNDEFINED else size)
+    if step < 1:
+        return []
+    whole = len(given) or 1 if math.isinf(step) else int(step)
+    output_items(evaluation, len(given) // whole, "chunk")
+    return [given[start : start + whole] for start in range(0, len(given), whole)]
+
+
+def wrap(
+    evaluation: Evaluation, value: object = UNDEFINED, start: object = UNDEFINED, end: object = UNDEFINED
+) -> str:
+    """A text between two others.
+
+    Arguments:
+        value: by its text form; the items of a list are joined by commas.
+        start: what comes before it.
+        end: what comes after it (default: `start`, also for `""`).
+    Null and missing: `""` in their place.
+    Example:
+        $wrap(5, "<", ">")
+        => "<5>"
+    """
+    last = end if truthy(end) else start
+    parts = ("" if is_nil(part) else text(part) for part in (start, value, last))
+    return output_text(evaluation, "".join(parts), "wrap")
+
+
+def difference(items: object = UNDEFINED, others: object = UNDEFINED) -> list[object]:
+    """The items of a list that are not in another one.
+
+    Arguments:
+        a: the list; anything else gives `[]`.
+        b: the items to leave out. Objects and lists are the same only if they are one and the same.
+    Example:
+        $difference([1, 2, 3, 2], [2])
+        => [1, 3]
+    """
+    if not isinstance(items, list):
+        return []
+    if not isinstance(others, list):
+        return list(items)
+    plain: set[tuple[bool, object]] = {
+        (type(other) is bool, other) for other in others if isinstance(other, (str, int, float))
+    }
+    rest = [other for other in others if not isinstance(other, (str, int, float)) or other != other]
+    return [item for item in items if not _contains(plain, rest, item)]
+
+
+def _contains(plain: set[tuple[bool, object]], rest: list[object], item: object) -> bool:
+    if isinstance(item, (str, int, float)) and item == item:
+        return (type(item) is bool, item) in plain
+    return any(same_value(item, other) for other in rest)
+
+
+def flatten(items: object = UNDEFINED) -> list[object]:
+    """A list without its first level of inner lists.
+
+    Arguments:
+        list: the items.
+    Example:
+        $flatten([1, [2, [3]], []])
+        => [1, 2, [3]]
+    """
+    out: list[object] = []
+    for item in as_list(items):
+        if isinstance(item, list):
+            out.extend(item)
+        else:
+            out.append(item)
+    return out
+
+
+def flatten_deep(items: object = UNDEFINED) -> list[object]:
+    """A list without any inner lists.
+
+    Arguments:
+        list: the items.
+    Example:
+        $flattenDeep([1, [2, [3, [4]]]])
+        => [1, 2, 3, 4]
+    """
+    out: list[object] = []
+    _spill(as_list(items), math.inf, out, 0)
+    return out
+
+
+def flatten_depth(items: object = UNDEFINED, depth: object = UNDEFINED) -> list[object]:
+    """A list without so many levels of inner lists.
+
+    Arguments:
+        list: the items.
+        depth: how many levels (default `1`); 0 gives a copy.
+    Example:
+        $flattenDepth([1, [2, [3, [4]]]], 2)
+        => [1, 2, 3, [4]]
+    """
+    out: list[object] = []
+    _spill(as_list(items), 1 if depth is UNDEFINED else integer(depth), out, 0)
+    return out
+
+
+def _spill(items: list[object], depth: int | float, out: list[object], level: int) -> None:
+    inside = deeper(level, "flattenDeep")
+    for item in items:
+        if depth > 0 and isinstance(item, list):
+            _spill(item, depth - 1, out, inside)
+        else:
+            out.append(item)

@@ -1,0 +1,218 @@
+"""Encoding and cryptography (`functions.md` §3.1)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+import uuid as uuids
+from typing import Final
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_der_private_key
+
+from isthmus.expressions.failures import failed
+from isthmus.expressions.functions.arguments import content_bytes, input_text, options_of
+from isthmus.expressions.host.blobs import Blob, raw_bytes
+from isthmus.expressions.javascript import is_nil, text, truthy
+from isthmus.expressions.library import Evaluation
+from isthmus.expressions.values import UNDEFINED
+
+__all__ = ["base64_to_blob", "base64decode", "base64encode", "digest", "sign", "uuid"]
+
+_SPACE: Final = re.compile(r"[\t\n\f\r ]+")
+_ALPHABET: Final = re.compile(r"[A-Za-z0-9+/]*")
+_DATA_URI: Final = re.compile(r"data:([^;,]+);base64,(.*)")
+_HASHES: Final = {"SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
+_PEM: Final = re.compile(r"-----BEGIN PRIVATE KEY-----(.*?)-----END PRIVATE KEY-----", re.S)
+
+
+def base64encode(evaluation: Evaluation, value: object = UNDEFINED, url_safe: object = UNDEFINED) -> str:
+    """Base64 of a text's UTF-8 bytes, or of bytes as they are.
+
+    Arguments:
+        value: text, or a blob, buffer or bytes; numbers and booleans by their text form.
+        urlSafe: `-` and `_` instead of `+` and `/`, no `=` at the end (default `false`).
+    Null and missing: missing gives `""`; null is encoded as the word `null`.
+    Example:
+        $base64encode("こんにちは")
+        => "44GT44KT44Gr44Gh44Gv"
+    """
+    if value is UNDEFINED:
+        return ""
+    data = content_bytes(value)
+    if len(data) > evaluation.limits.input_chars * 4:
+        raise evaluation.exceeded("input_chars", "base64encode")
+    return encoded(data, "base64-urlSafe" if truthy(url_safe) else "base64") or ""
+
+
+def base64decode(evaluation: Evaluation, value: object = UNDEFINED, url_safe: object = UNDEFINED) -> str:
+    """The text that Base64 stands for, read as UTF-8; bytes that are none become U+FFFD.
+
+    Arguments:
+        base64: Base64; padding may be missing, white space is ignored.
+        urlSafe: read `-` and `_` as `+` and `/` (default `false`).
+    Null and missing: missing raises an error.
+    Errors: characters outside the alphabet, or a length that no text can have.
+    Example:
+        $base64decode("aMOpbGxv")
+        => "héllo"
+    """
+    if truthy(url_safe):
+        if not isinstance(value, str):
+            raise failed("base64decode", "base64decode: with urlSafe the value must be text")
+        value = value.replace("-", "+").replace("_", "/")
+    data = strict_base64(input_text(evaluation, text(value), "base64decode"), "base64decode")
+    return data.decode("utf-8", "replace").removeprefix("\ufeff")
+
+
+def strict_base64(given: str, function: str, prefix: str = "") -> bytes:
+    """Bytes of Base64 with optional padding; raises with the messages of a browser's `atob`."""
+    compact = _SPACE.sub("", given)
+    if len(compact) % 4 == 0:
+        compact = compact.removesuffix("==") if compact.endswith("==") else compact.removesuffix("=")
+    if len(compact) % 4 == 1:
+        raise failed(function, f"{prefix}The string to be decoded is not correctly encoded.")
+    if not _ALPHABET.fullmatch(compact):
+        raise failed(function, f"{prefix}Invalid character")
+    return base64.b64decode(compact + "=" * (-len(compact) % 4))
+
+
+def base64_to_blob(evaluation: Evaluation, value: object = UNDEFINED, options: object = UNDEFINED) -> Blob:
+    """A blob of the bytes that Base64, or a `data:` URI, stands for.
+
+    Arguments:
+        base64: Base64 or `data:<type>;base64,<data>`, whose type wins.
+        options: `mimeType` (default `application/octet-stream`), `urlSafe` (default `false`).
+    Null and missing: anything that is no text, or empty, gives an empty blob.
+    Errors: `Invalid data URI format`; `Invalid base64 string: …`.
+    Example:
+        $base64ToBlob("data:text/plain;base64,aGk=").text()
+        => "hi"
+    """
+    given = options_of(options, "base64ToBlob")
+    media_type = given.get("mimeType", UNDEFINED)
+    kind = "application/octet-stream" if media_type is UNDEFINED else text(media_type)
+    if not isinstance(value, str) or not value:
+        return Blob(b"", kind.lower())
+    trimmed = input_text(evaluation, value, "base64ToBlob").strip()
+    if trimmed.startswith("data:"):
+        found = _DATA_URI.fullmatch(trimmed)
+        if found is None:
+            raise failed("base64ToBlob", "Invalid data URI format")
+        kind, trimmed = found[1], found[2]
+    if truthy(given.get("urlSafe")):
+        trimmed = trimmed.replace("-", "+").replace("_", "/")
+    return Blob(strict_base64(trimmed, "base64ToBlob", "Invalid base64 string: "), kind.lower())
+
+
+def encoded(data: bytes, form: object) -> str | None:
+    """Bytes as `hex`, `base64` or `base64-urlSafe` (no padding); None for another form."""
+    if form == "hex":
+        return data.hex()
+    if form == "base64":
+        return base64.b64encode(data).decode()
+    if form == "base64-urlSafe":
+        return base64.urlsafe_b64encode(data).decode().rstrip("=")
+    return None
+
+
+def digest(
+    value: object = UNDEFINED, algorithm: object = UNDEFINED, string_type: object = UNDEFINED
+) -> object:
+    """A hash of a text (its UTF-8 bytes) or of bytes.
+
+    Arguments:
+        text: what to hash; other values by their text form.
+        algorithm: `SHA-1`, `SHA-256` (default), `SHA-384`, `SHA-512` in any case; `MD5` or `md5`.
+        stringType: `hex` (default), `base64` or `base64-urlSafe`.
+    Null and missing: a missing text is hashed as empty. An unknown `stringType` gives nothing (plain
+        `base64` for MD5).
+    Errors: `Unrecognized algorithm name`; MD5 of anything but text or bytes.
+    Example:
+        $digest("Hello World")
+        => "a591a6d40bf420404a011733cfb7b190d62c65bf0bcda32b57b277d9ad9f146e"
+    """
+    name = "SHA-256" if algorithm is UNDEFINED else algorithm
+    form = "hex" if string_type is UNDEFINED else string_type
+    data = b"" if value is UNDEFINED else content_bytes(value)
+    if name in ("MD5", "md5"):
+        if not isinstance(value, str) and raw_bytes(value) is None:
+            raise failed("digest", "digest: for MD5 the value must be text or bytes")
+        sum_ = hashlib.md5(data, usedforsecurity=False).digest()
+        return encoded(sum_, form) or encoded(sum_, "base64")
+    found = _HASHES.get(name.upper()) if isinstance(name, str) else None
+    if found is None:
+        raise failed("digest", "Unrecognized algorithm name")
+    result = encoded(hashlib.new(found, data, usedforsecurity=False).digest(), form)
+    return UNDEFINED if result is None else result
+
+
+def sign(
+    value: object = UNDEFINED,
+    algorithm: object = UNDEFINED,
+    secret: object = UNDEFINED,
+    output_format: object = UNDEFINED,
+) -> object:
+    """A keyed signature of a text: HMAC, or RSA (`RS256`). A JWT is put together from `$base64encode`.
+
+    Arguments:
+        text: what to sign; other values by their text form, a missing one as empty.
+        algorithm: `SHA-1`, `SHA-256` (default), `SHA-384`, `SHA-512` for HMAC, or `RS256`
+            (RSASSA-PKCS1-v1_5 with SHA-256).
+        secret: the HMAC key; for `RS256` an unencrypted PKCS#8 PEM, in which `\\n` stands for a line end.
+        outputFormat: `hex` (default), `base64` or `base64-urlSafe`; another one gives nothing.
+    Null and missing: an empty or null algorithm is `SHA-256`.
+    Errors: `Zero-length key is not supported`; `Unrecognized algorithm name`; `RS256 requires a PKCS#8
+        PEM private key (BEGIN PRIVATE KEY)`; `RS256 key import failed…`.
+    Example:
+        $sign("Hello World", "SHA-256", "secret")
+        => "82ce0d2f821fa0ce5447b21306f214c99240fecc6387779d7515148bbdd0c415"
+    """
+    name = "SHA-256" if is_nil(algorithm) else text(algorithm).strip().upper() or "SHA-256"
+    data = b"" if value is UNDEFINED else content_bytes(value)
+    form = "hex" if output_format is UNDEFINED else output_format
+    if name == "RS256":
+        signature = _rsa_signature(data, secret)
+    else:
+        found = _HASHES.get(name)
+        if found is None:
+            raise failed("sign", "Unrecognized algorithm name")
+        key = b"" if secret is UNDEFINED else content_bytes(secret)
+        if not key:
+            raise failed("sign", "Zero-length key is not supported")
+        signature = hmac.new(key, data, found).digest()
+    result = encoded(signature, form)
+    return UNDEFINED if result is None else result
+
+
+def _rsa_signature(data: bytes, secret: object) -> bytes:
+    pem = _PEM.search(text(secret).replace("\\n", "\n"))
+    if pem is None:
+        raise failed("sign", "RS256 requires a PKCS#8 PEM private key (BEGIN PRIVATE KEY)")
+    try:
+        key = load_der_private_key(base64.b64decode("".join(pem[1].split()), validate=True), None)
+        if not isinstance(key, RSAPrivateKey):
+            raise ValueError("the key is not an RSA key")
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        # The cause may quote key material, so only its class is told.
+        raise failed(
+            "sign",
+            "RS256 key import failed. Ensure an unencrypted PKCS#8 PEM (BEGIN PRIVATE KEY). "
+            f"Underlying: {type(error).__name__}",
+        ) from None
+    return key.sign(data, padding.PKCS1v15(), hashes.SHA256())
+
+
+def uuid(evaluation: Evaluation) -> str:
+    """A random UUID (version 4), new at each call.
+
+    Example:
+        $length($uuid())
+        => 36
+    """
+    return str(uuids.UUID(int=evaluation.services.random.getrandbits(128), version=4))

@@ -1,0 +1,147 @@
+"""Files and binary data (`functions.md` §3.2)."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Coroutine, Mapping
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any, Final
+
+from isthmus.expressions.failures import failed
+from isthmus.expressions.functions.arguments import content_bytes
+from isthmus.expressions.host.blobs import ArrayBuffer, Blob, decode_bytes, raw_bytes
+from isthmus.expressions.host.streams import Stream, drain, tee
+from isthmus.expressions.javascript import as_list, is_nil, text, truthy
+from isthmus.expressions.values import UNDEFINED
+
+__all__ = ["blob", "buffer_to_string", "get_array_buffer", "get_data_uri", "get_mime_type", "tee_stream"]
+
+_FOLDERS: Final = re.compile(r".*[/\\]", re.S)
+
+
+def blob(content: object = UNDEFINED, options: object = UNDEFINED) -> Blob:
+    """A blob of one content or a list of parts, one after the other.
+
+    Arguments:
+        content: texts (as UTF-8), blobs, buffers and bytes (as they are), other values by their text form.
+        options: `type`, the media type (default `""`).
+    Null and missing: content that is null, missing, `""`, `0` or `false` gives an empty blob.
+    Example:
+        $blob(["héllo", "!"], {"type": "text/plain"}).size
+        => 7
+    """
+    parts = as_list(content) if truthy(content) else [""]
+    data = b"".join(content_bytes(part) for part in parts)
+    kind = options.get("type", "") if isinstance(options, Mapping) else ""
+    return Blob(data, "" if is_nil(kind) else text(kind).lower())
+
+
+def get_array_buffer(file: object = UNDEFINED) -> object:
+    """The bytes of a blob or file as an array buffer.
+
+    Arguments:
+        file: a blob.
+    Null and missing: anything but a blob gives nothing.
+    Example:
+        $getArrayBuffer($blob("hello")).byteLength
+        => 5
+    """
+    return ArrayBuffer(file.data) if isinstance(file, Blob) else UNDEFINED
+
+
+def get_data_uri(file: object = UNDEFINED, mime_type: object = UNDEFINED) -> str | Coroutine[Any, Any, str]:
+    """A `data:` URI of a blob, of bytes, or of what is left in a stream.
+
+    Arguments:
+        file: a blob, buffer, bytes or stream.
+        mimeType: the media type to state (default: the blob's own).
+    Errors: `Mime type is required`; `Unsupported file type for getDataUri`.
+    Example:
+        $getDataUri($blob("hello"), "text/plain")
+        => "data:text/plain;base64,aGVsbG8="
+    """
+    given = file.type if isinstance(file, Blob) and not truthy(mime_type) else mime_type
+    if not truthy(given):
+        raise failed("getDataUri", "Mime type is required")
+    kind = text(given)
+    if isinstance(file, Stream):
+        return _streamed_uri(file, kind)
+    data = raw_bytes(file)
+    if data is None:
+        raise failed("getDataUri", "Unsupported file type for getDataUri")
+    return _data_uri(data, kind)
+
+
+def _data_uri(data: bytes, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+async def _streamed_uri(stream: Stream, kind: str) -> str:
+    return _data_uri(await drain(stream, "getDataUri"), kind)
+
+
+def buffer_to_string(
+    value: object = UNDEFINED, encoding: object = UNDEFINED
+) -> str | Coroutine[Any, Any, str]:
+    """The text in bytes or in what is left of a stream.
+
+    Arguments:
+        value: bytes, a buffer, a blob or a stream.
+        encoding: `utf8` (default), `hex`, `base64`, `base64url`, `latin1`, `ascii` or `utf16le`.
+    Errors: `Unsupported value type for bufferToString`; `Unknown encoding: …`.
+    Example:
+        $bufferToString($getArrayBuffer($blob("hé")), "hex")
+        => "68c3a9"
+    """
+    if isinstance(value, Stream):
+        return _streamed_text(value, encoding)
+    data = raw_bytes(value)
+    if data is None:
+        raise failed("bufferToString", "Unsupported value type for bufferToString")
+    return decode_bytes(data, encoding)
+
+
+async def _streamed_text(stream: Stream, encoding: object) -> str:
+    return decode_bytes(await drain(stream, "bufferToString"), encoding)
+
+
+def tee_stream(stream: object = UNDEFINED) -> list[Stream]:
+    """Two streams with the bytes of one, which becomes locked.
+
+    Arguments:
+        stream: a stream that nobody reads yet.
+    Errors: the value is no stream, or another reader has it; one branch more than 8 MiB behind.
+    Example:
+        $bufferToString($teeStream($blob("hello").stream())[1])
+        => "hello"
+    """
+    if not isinstance(stream, Stream):
+        raise failed("teeStream", "teeStream: the value must be a stream")
+    return tee(stream)
+
+
+def get_mime_type(name: object = UNDEFINED) -> str | None:
+    """The media type that a file name or an extension stands for.
+
+    Arguments:
+        extensionOrName: `html`, `.html` or `a/b/report.HTML`.
+    Null and missing: null for anything unknown, also for null, missing and values that are no text.
+    Example:
+        [$getMimeType("report.PDF"), $getMimeType("dir/html")]
+        => ["application/pdf", null]
+    """
+    if not isinstance(name, str):
+        return None
+    last = _FOLDERS.sub("", name).lower()
+    extension = last.rpartition(".")[2]
+    has_folder, has_dot = len(last) < len(name), len(extension) < len(last)
+    return _media_types().get(extension) if has_dot or not has_folder else None
+
+
+@lru_cache(maxsize=1)
+def _media_types() -> Mapping[str, str]:
+    table = files("isthmus.expressions.functions").joinpath("data/media_types.txt").read_text("utf-8")
+    rows = (line.split() for line in table.splitlines() if not line.startswith("#"))
+    return {extension: row[0] for row in rows for extension in row[1:]}

@@ -1,0 +1,296 @@
+"""The text inside a block: emphasis, code, links, images, HTML tags, autolinks (GitHub's rules)."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from isthmus.expressions.functions.markdown.links import closing_bracket, destination_and_title
+from isthmus.expressions.functions.markdown.tokens import Token, merged
+from isthmus.expressions.javascript import deeper
+
+__all__ = ["References", "read_inline"]
+
+References = Mapping[str, tuple[str, str]]
+"""Label (normalised) -> address and title."""
+
+_SPECIAL: Final = re.compile(r" {2,}\n|[\\`*_~!\[<]|(?:https?|ftp)://|www\.", re.I)
+_ESCAPABLE: Final = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
+_TAG: Final = re.compile(
+    r"<!--(?:-?>|[\s\S]*?(?:-->|$))|</[a-zA-Z][\w:-]*\s*>|"
+    r"<[a-zA-Z][\w-]*(?:\s+[a-zA-Z:_][\w.:-]*(?:\s*=\s*\"[^\"]*\"|\s*=\s*'[^']*'|\s*=\s*[^\s\"'=<>`]+)?)*\s*/?>|"
+    r"<\?[\s\S]*?\?>|<![a-zA-Z]+\s[\s\S]*?>|<!\[CDATA\[[\s\S]*?\]\]>"
+)
+_AUTOLINK: Final = re.compile(r"<([a-zA-Z][a-zA-Z0-9+.-]{1,31}:[^\s\x00-\x1f<>]*)>")
+_EMAIL: Final = r"[A-Za-z0-9._+-]+@[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*[A-Za-z0-9])+(?![-_])"
+_AUTOMAIL: Final = re.compile(rf"<({_EMAIL})>")
+_BARE_MAIL: Final = re.compile(_EMAIL)
+_BARE_URL: Final = re.compile(r"(?:(?:https?|ftp)://|www\.)(?:[a-zA-Z0-9-]+\.?)+[^\s<]*", re.I)
+_TAIL: Final = re.compile(r"(?:[?!.,:;*_'\"~]|&[a-zA-Z0-9]+;)$")
+_TICKS: Final = re.compile(r"`+")
+
+
+@dataclass(slots=True)
+class _Delimiter:
+    mark: str
+    count: int
+    given: int
+    opens: bool
+    closes: bool
+
+    def token(self) -> Token:
+        return Token("text", self.mark * self.count, self.mark * self.count)
+
+
+_Node = Token | _Delimiter
+
+
+def read_inline(source: str, references: References, level: int = 0, *, in_link: bool = False) -> list[Token]:
+    """The tokens of one block's text, whose sources joined are that text."""
+    return _Reader(source, references, deeper(level, "Markdown"), in_link).read()
+
+
+class _Reader:
+    def __init__(self, source: str, references: References, level: int, in_link: bool) -> None:
+        self.source = source
+        self.references = references
+        self.level = level
+        self.in_link = in_link
+        self.at = 0
+        self.nodes: list[_Node] = []
+        self.unclosed: set[str] = set()
+        """Markers that have no end further on, so that none is sought twice."""
+
+    def read(self) -> list[Token]:
+        source = self.source
+        plain = 0
+        while found := _SPECIAL.search(source, self.at):
+            start = self.at = found.start()
+            node = self.special(found.group())
+            if node is None:
+                self.at = start + 1
+                continue
+            if plain < start:
+                self.add_text(source[plain:start])
+            self.nodes.append(node)
+            plain = self.at
+        if plain < len(source):
+            self.add_text(source[plain:])
+        return merged(_emphasised(self.nodes))
+
+    def special(self, lead: str) -> _Node | None:
+        """The token at this place, moving past it; None where the character stands for itself."""
+        match lead[0]:
+            case "\\":
+                return self.backslash()
+            case " ":
+                return self.taken("br", lead)
+            case "`":
+                return self.codespan()
+            case "*" | "_":
+                return self.delimiter(lead)
+            case "~":
+                return self.strike()
+            case "!" | "[":
+                return self.link(is_image=lead == "!")
+            case "<":
+                return self.angle()
+        return None if self.in_link else self.bare_url()
+
+    def taken(self, kind: str, raw: str, text: str = "") -> Token:
+        self.at += len(raw)
+        return Token("br" if kind == "br" else "text", raw, text)
+
+    def add_text(self, text: str) -> None:
+        position = 0
+        if "@" in text and not self.in_link:
+            for found in _BARE_MAIL.finditer(text):
+                if found.start() > position:
+                    plain = text[position : found.start()]
+                    self.nodes.append(Token("text", plain, plain))
+                self.nodes.append(_link(found.group(), f"mailto:{found.group()}", found.group()))
+                position = found.end()
+        if position < len(text):
+            self.nodes.append(Token("text", text[position:], text[position:]))
+
+    def backslash(self) -> Token | None:
+        following = self.source[self.at + 1 : self.at + 2]
+        if following == "\n":
+            return self.taken("br", "\\\n")
+        if following not in _ESCAPABLE or not following:
+            return None
+        self.at += 2
+        return Token("escape", "\\" + following, following)
+
+    def codespan(self) -> Token | None:
+        run = _TICKS.match(self.source, self.at)
+        assert run is not None
+        ticks = run.group()
+        if ticks not in self.unclosed:
+            for closing in _TICKS.finditer(self.source, run.end()):
+                if closing.group() == ticks:
+                    raw = self.source[self.at : closing.end()]
+                    inner = self.source[run.end() : closing.start()].replace("\n", " ")
+                    if inner.strip() and inner[0] == inner[-1] == " ":
+                        inner = inner[1:-1]
+                    self.at = closing.end()
+                    return Token("codespan", raw, inner)
+            self.unclosed.add(ticks)
+        self.at = run.end()
+        return Token("text", ticks, ticks)
+
+    def delimiter(self, mark: str) -> _Delimiter:
+        start = end = self.at
+        while end < len(self.source) and self.source[end] == mark:
+            end += 1
+        before = self.source[start - 1] if start else " "
+        after = self.source[end] if end < len(self.source) else " "
+        left = not after.isspace() and (not _is_mark(after) or before.isspace() or _is_mark(before))
+        right = not before.isspace() and (not _is_mark(before) or after.isspace() or _is_mark(after))
+        self.at = end
+        if mark == "_":
+            left, right = left and (not right or _is_mark(before)), right and (not left or _is_mark(after))
+        return _Delimiter(mark, end - start, end - start, left, right)
+
+    def strike(self) -> Token | None:
+        start = end = self.at
+        while end < len(self.source) and self.source[end] == "~":
+            end += 1
+        mark = self.source[start:end]
+        if len(mark) > 2 or mark in self.unclosed or self.source[end : end + 1].isspace():
+            self.at = end
+            return Token("text", mark, mark)
+        closing = re.compile(rf"(?<![\s~\\]){mark}(?!~)").search(self.source, end + 1)
+        if closing is None:
+            self.unclosed.add(mark)
+            self.at = end
+            return Token("text", mark, mark)
+        inner = self.source[end : closing.start()]
+        self.at = closing.end()
+        children = read_inline(inner, self.references, self.level, in_link=self.in_link)
+        return Token("del", f"{mark}{inner}{mark}", inner, children)
+
+    def angle(self) -> Token | None:
+        if found := _AUTOLINK.match(self.source, self.at):
+            self.at = found.end()
+            return _link(found.group(), found[1], found[1])
+        if found := _AUTOMAIL.match(self.source, self.at):
+            self.at = found.end()
+            return _link(found.group(), f"mailto:{found[1]}", found[1])
+        if found := _TAG.match(self.source, self.at):
+            self.at = found.end()
+            return Token("html", found.group(), found.group())
+        return None
+
+    def bare_url(self) -> Token | None:
+        before = self.source[self.at - 1] if self.at else " "
+        found = _BARE_URL.match(self.source, self.at)
+        if found is None or before.isalnum():
+            return None
+        url = found.group()
+        while True:
+            if url.endswith(")") and url.count("(") < url.count(")"):
+                url = url[:-1]
+            elif (tail := _TAIL.search(url)) is not None:
+                url = url[: tail.start()]
+            else:
+                break
+        self.at += len(url)
+        return _link(url, f"http://{url}" if url[:4].lower() == "www." else url, url)
+
+    def link(self, *, is_image: bool) -> Token | None:
+        opening = self.at + 1 if is_image else self.at
+        if self.source[opening : opening + 1] != "[" or (self.in_link and not is_image):
+            return None
+        closing = closing_bracket(self.source, opening)
+        if closing is None:
+            return None
+        label = self.source[opening + 1 : closing]
+        target = self.target(closing + 1, label)
+        if target is None:
+            return None
+        end, href, title = target
+        raw = self.source[self.at : end]
+        self.at = end
+        if is_image:
+            return Token("image", raw, label, href=href, title=title)
+        children = read_inline(label, self.references, self.level, in_link=True)
+        return Token("link", raw, label, children, href=href, title=title)
+
+    def target(self, after: int, label: str) -> tuple[int, str, str] | None:
+        """Where a link ends, its address and title; from what follows the label or a reference."""
+        if self.source[after : after + 1] == "(":
+            found = destination_and_title(self.source, after)
+            if found is not None:
+                return found
+        end = after
+        if self.source[after : after + 1] == "[":
+            closing = closing_bracket(self.source, after)
+            if closing is not None:
+                end = closing + 1
+                label = self.source[after + 1 : closing] or label
+        reference = self.references.get(" ".join(label.split()).casefold().upper())
+        return None if reference is None else (end, *reference)
+
+
+def _link(raw: str, href: str, text: str) -> Token:
+    return Token("link", raw, text, [Token("text", text, text)], href=href)
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character)[0] in "PS"
+
+
+def _emphasised(nodes: list[_Node]) -> list[Token]:
+    """Runs of `*` and `_` matched from the inside out, as CommonMark's delimiter algorithm does."""
+    bottoms: dict[tuple[str, bool, int], int] = {}
+    at = 0
+    while at < len(nodes):
+        closer = nodes[at]
+        if not isinstance(closer, _Delimiter) or not closer.closes:
+            at += 1
+            continue
+        key = (closer.mark, closer.opens, closer.given % 3)
+        place = _opener(nodes, at, closer, bottoms.get(key, 0))
+        if place is None:
+            bottoms[key] = at
+            at += 1
+            continue
+        at = _joined(nodes, place, at)
+    return [node.token() if isinstance(node, _Delimiter) else node for node in nodes]
+
+
+def _opener(nodes: list[_Node], at: int, closer: _Delimiter, bottom: int) -> int | None:
+    for place in range(at - 1, bottom - 1, -1):
+        node = nodes[place]
+        if not isinstance(node, _Delimiter) or node.mark != closer.mark or not node.opens:
+            continue
+        both = node.closes or closer.opens
+        if both and (node.given + closer.given) % 3 == 0 and (node.given % 3 or closer.given % 3):
+            continue
+        return place
+    return None
+
+
+def _joined(nodes: list[_Node], place: int, at: int) -> int:
+    """The nodes between two delimiters as one mark; gives where to go on."""
+    opener, closer = nodes[place], nodes[at]
+    assert isinstance(opener, _Delimiter)
+    assert isinstance(closer, _Delimiter)
+    width = 2 if opener.count >= 2 and closer.count >= 2 else 1
+    inner = merged([node.token() if isinstance(node, _Delimiter) else node for node in nodes[place + 1 : at]])
+    text = "".join(token.raw for token in inner)
+    mark = opener.mark * width
+    token = Token("strong" if width == 2 else "em", f"{mark}{text}{mark}", text, inner)
+    opener.count -= width
+    closer.count -= width
+    rest: list[_Node] = [token]
+    if opener.count:
+        rest.insert(0, opener)
+    if closer.count:
+        rest.append(closer)
+    nodes[place : at + 1] = rest
+    return place + len(rest) - (1 if closer.count else 0)

@@ -1,0 +1,99 @@
+"""`$convertMarkdownToSlack`: Markdown as the blocks of Slack's Block Kit."""
+
+from __future__ import annotations
+
+from isthmus.expressions.functions.markdown.reading import markdown_argument
+from isthmus.expressions.functions.markdown.tokens import Token
+from isthmus.expressions.library import Evaluation
+from isthmus.expressions.values import UNDEFINED
+
+__all__ = ["convert_markdown_to_slack"]
+
+Json = dict[str, object]
+
+
+def convert_markdown_to_slack(evaluation: Evaluation, markdown: object = UNDEFINED) -> list[object]:
+    """Markdown as Slack blocks: sections of mrkdwn, headers, dividers and images.
+
+    Tables and HTML blocks are left out; an image comes behind its paragraph.
+
+    Arguments:
+        md: GitHub-flavoured Markdown.
+    Null and missing: an error.
+    Errors: `convertMarkdownToSlack: …` for anything but text.
+    Example:
+        $convertMarkdownToSlack("see **[this](https://a.b)**")[0].text.text
+        => "see *[this](https://a.b)*"
+    """
+    out: list[object] = []
+    for token in markdown_argument(evaluation, markdown, "convertMarkdownToSlack"):
+        out.extend(_blocks(token))
+    return out
+
+
+def _section(text: str) -> Json:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+
+
+def _blocks(token: Token) -> list[Json]:
+    match token.kind:
+        case "space":
+            return [_section("\n")]
+        case "hr":
+            return [{"type": "divider"}]
+        case "heading":
+            return [{"type": "header", "text": {"type": "plain_text", "text": token.text, "emoji": True}}]
+        case "paragraph" | "text":
+            text = _inline(token.children)
+            return ([_section(text)] if text else []) + [
+                _image(child) for child in token.children if child.kind == "image"
+            ]
+        case "blockquote" | "code":
+            return [_section(token.raw)]
+        case "list":
+            return [_section(_list(token))]
+    return []
+
+
+def _image(token: Token) -> Json:
+    return {"type": "image", "image_url": token.href, "alt_text": token.text}
+
+
+def _list(token: Token) -> str:
+    """Each piece of each item is an item of its own; a nested list is one piece."""
+    pieces: list[str] = []
+    for item in token.children:
+        pieces.extend(piece for child in item.children if (piece := _piece(child)))
+    if token.start is None:
+        return "\n".join(f"• {piece}" for piece in pieces)
+    return "\n".join(f"{number}. {piece}" for number, piece in enumerate(pieces, 1))
+
+
+def _piece(token: Token) -> str:
+    match token.kind:
+        case "list":
+            return _list(token)
+        case "space":
+            return "\n"
+        case "text" | "paragraph":
+            return _inline(token.children)
+        case "blockquote" | "code":
+            return token.raw
+        case "heading":
+            return token.text
+    return ""
+
+
+def _inline(tokens: list[Token]) -> str:
+    out = []
+    for token in tokens:
+        match token.kind:
+            case "image":
+                continue
+            case "strong":
+                out.append(f"*{token.text}*")
+            case "link":
+                out.append(f"<{token.href}|{token.text}>")
+            case _:
+                out.append(token.raw)
+    return "".join(out)

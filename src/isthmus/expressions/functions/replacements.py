@@ -1,0 +1,173 @@
+"""Functions in the place of JSONata's own (`functions.md` §4); `$base64encode` and `$base64decode` too."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.failures import failed
+from isthmus.expressions.functions.arguments import output_text
+from isthmus.expressions.javascript import (
+    as_list,
+    deeper,
+    is_nil,
+    is_number,
+    json_text,
+    number_text,
+    text,
+    truthy,
+)
+from isthmus.expressions.library import Evaluation
+from isthmus.expressions.values import UNDEFINED, Sequence, collapse
+
+__all__ = ["each", "join", "keys", "sift", "string"]
+
+
+def join(evaluation: Evaluation, items: object = UNDEFINED, separator: object = UNDEFINED) -> str:
+    """The text forms of a list's items, joined.
+
+    Other than JSONata's own: any items, and a comma between them by default.
+
+    Arguments:
+        list: the items; a single value counts as a list; items that are null give `""`.
+        separator: what stands between them (default `,`).
+    Null and missing: `""` for a missing list.
+    Example:
+        [$join(["a", 1, null]), $join(["a", "b"], "-")]
+        => ["a,1,", "a-b"]
+    """
+    between = "," if separator is UNDEFINED else text(separator)
+    given = as_list(items)
+    if len(given) * len(between) > evaluation.limits.output_chars:
+        raise evaluation.exceeded("output_chars", "join")
+    evaluation.charge(len(given) * 4)
+    joined = between.join("" if is_nil(item) else text(item) for item in given)
+    return output_text(evaluation, joined, "join")
+
+
+def each(value: object = UNDEFINED, function: object = UNDEFINED) -> object:
+    """What a function gives for each field of an object.
+
+    Arguments:
+        obj: an object (default: the context).
+        function: called with the value, and with key and object where it takes so many.
+    Null and missing: a missing object gives nothing; results that are nothing are left out; one result
+        stands for itself.
+    Errors: `T0410` for anything but an object.
+    Example:
+        $each({"a": 1, "b": 2}, function($v, $k) { $k & $v })
+        => ["a1", "b2"]
+    """
+    if not isinstance(value, Mapping):
+        return UNDEFINED
+    call = _callback(function, "each")
+    results = Sequence()
+    for key, item in value.items():
+        result = call(item, key, value)
+        if result is not UNDEFINED:
+            results.append(result)
+    return collapse(results)
+
+
+def sift(value: object = UNDEFINED, function: object = UNDEFINED) -> object:
+    """The fields of an object for which a function gives something that counts as true.
+
+    Arguments:
+        obj: an object (default: the context).
+        function: called as by `$each`; its result counts as `$boolean` would see it.
+    Null and missing: nothing where no field is left.
+    Errors: `T0410` for anything but an object; `D1001` for an infinite result.
+    Example:
+        $sift({"a": 1, "b": 0, "c": "x"}, function($v) { $v })
+        => {"a": 1, "c": "x"}
+    """
+    if not isinstance(value, Mapping):
+        return UNDEFINED
+    call = _callback(function, "sift")
+    kept = {key: item for key, item in value.items() if _holds(call(item, key, value), 0)}
+    return kept or UNDEFINED
+
+
+def _callback(function: object, name: str) -> Callable[[object, str, object], object]:
+    """The function with as many of value, key and object as it declares."""
+    if not callable(function):
+        raise failed(name, f"{name}: the second argument must be a function")
+    arity = getattr(function, "arity", 3)
+    if arity >= 3:
+        return function
+    if arity == 2:
+        return lambda value, key, _: function(value, key)
+    return lambda value, key, _: function(value)
+
+
+def _holds(value: object, level: int) -> bool:
+    """JSONata's effective boolean; functions count as true."""
+    if isinstance(value, list):
+        inside = deeper(level, "sift")
+        return any(_holds(item, inside) for item in value)
+    if is_number(value) and math.isinf(value):
+        raise ExpressionError("D1001", "Number out of range: null")
+    if isinstance(value, Mapping):
+        return bool(value)
+    return truthy(value)
+
+
+def keys(value: object = UNDEFINED) -> object:
+    """The keys of an object, or of all objects in a list, each once.
+
+    Arguments:
+        object: an object or a list of objects (default: the context).
+    Null and missing: nothing for anything without keys; a single key stands for itself.
+    Example:
+        $keys([{"a": 1}, {"b": 2, "a": 3}])
+        => ["a", "b"]
+    """
+    found: dict[str, None] = {}
+    _collect(value, found, 0)
+    return collapse(Sequence(found))
+
+
+def _collect(value: object, found: dict[str, None], level: int) -> None:
+    if isinstance(value, Mapping):
+        found.update(dict.fromkeys(value))
+    elif isinstance(value, list):
+        inside = deeper(level, "keys")
+        for item in value:
+            _collect(item, found, inside)
+
+
+def string(evaluation: Evaluation, value: object = UNDEFINED, prettify: object = UNDEFINED) -> object:
+    """A value as text: text as it is, anything else as JSON.
+
+    Numbers, nested ones too, show 15 significant digits.
+
+    Arguments:
+        x: any value (default: the context); functions give `""`, a date-time its quoted ISO text.
+        prettify: over several lines, two spaces a level (default `false`).
+    Null and missing: missing gives nothing; null gives `"null"`.
+    Errors: `D3001` for NaN and infinite numbers; `D1001` where an infinite one is nested.
+    Example:
+        [$string(0.1 + 0.2), $string({"a": [1, 2]})]
+        => ["0.3", "{\\"a\\":[1,2]}"]
+    """
+    if value is UNDEFINED or isinstance(value, str):
+        return value
+    if is_number(value) and not math.isfinite(value):
+        raise ExpressionError("D3001", "Attempting to invoke string function on Infinity or NaN")
+    if callable(value):
+        return ""
+    evaluation.charge(8)
+    written = json_text(value, 2 if truthy(prettify) else 0, number=_rounded, function='""')
+    return output_text(evaluation, written, "string")
+
+
+def _rounded(number: int | float) -> str:
+    if isinstance(number, int) and -(10**15) < number < 10**15:
+        return str(number)
+    value = float(number)
+    if value != value:
+        return "null"
+    if math.isinf(value):
+        raise ExpressionError("D1001", "Number out of range: null")
+    return number_text(float(f"{value:.15g}"))

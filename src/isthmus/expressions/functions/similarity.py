@@ -1,0 +1,92 @@
+"""How alike texts are (`functions.md` §3.5)."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from itertools import pairwise
+from typing import Final
+
+from isthmus.expressions.failures import failed, over_limit
+from isthmus.expressions.javascript import describe, is_nil, is_number, same_value
+from isthmus.expressions.library import Evaluation
+from isthmus.expressions.values import UNDEFINED
+
+__all__ = ["dice_coefficient", "most_similar"]
+
+TEXT: Final = 10_000
+WORK: Final = 10_000_000
+_NOISE: Final = re.compile(r"[^a-z0-9]+")
+
+
+def dice_coefficient(
+    evaluation: Evaluation, left: object = UNDEFINED, right: object = UNDEFINED
+) -> int | float:
+    """How alike two texts are, from 0 to 1: shared pairs of letters and digits, twice, by all pairs.
+
+    Arguments:
+        a: text; case and everything but `a-z0-9` is ignored.
+        b: text.
+    Null and missing: equal values give 1, also null and null.
+    Errors: `diceCoefficient: …` where values differ and one is no text.
+    Example:
+        $diceCoefficient("night", "nacht")
+        => 0.25
+    """
+    if left is right or same_value(left, right):
+        return 1
+    evaluation.charge(64)
+    return _score(_pairs(left, "diceCoefficient"), _pairs(right, "diceCoefficient"))
+
+
+def most_similar(
+    evaluation: Evaluation,
+    value: object = UNDEFINED,
+    options: object = UNDEFINED,
+    threshold: object = UNDEFINED,
+) -> object:
+    """The candidate that is most like a text, or the text itself where none is like enough.
+
+    Arguments:
+        value: text.
+        options: a list of texts; the first of equals wins, in its own spelling.
+        threshold: the least `$diceCoefficient` (default `0.8`).
+    Null and missing: without candidates the value itself.
+    Errors: `mostSimilar: …` where the value or a candidate is no text.
+    Example:
+        $mostSimilar("Part time", ["FULL_TIME", "PART_TIME"])
+        => "PART_TIME"
+    """
+    if is_nil(options) or options == []:
+        return value
+    candidates = options if isinstance(options, list) else [options]
+    wanted = _pairs(value, "mostSimilar")
+    if len(candidates) * (sum(wanted.values()) + 1) > WORK:
+        raise over_limit("mostSimilar", "pairs of letters compared", WORK)
+    best: object = ""
+    highest: float = 0
+    for candidate in candidates:
+        evaluation.charge(64)
+        exact = isinstance(candidate, str) and candidate == value
+        score = 1 if exact else _score(wanted, _pairs(candidate, "mostSimilar"))
+        if score > highest:
+            best, highest = candidate, score
+    least = 0.8 if threshold is UNDEFINED else threshold if is_number(threshold) else 0
+    return best if highest >= least else value
+
+
+def _pairs(value: object, function: str) -> Counter[str]:
+    if not isinstance(value, str):
+        raise failed(function, f"{function}: expected text, not {describe(value)}")
+    if len(value) > TEXT:
+        raise over_limit(function, "characters of a text", TEXT)
+    cleaned = _NOISE.sub("", value.lower())
+    if len(cleaned) == 1:
+        return Counter([cleaned])
+    return Counter(map("".join, pairwise(cleaned)))
+
+
+def _score(left: Counter[str], right: Counter[str]) -> float:
+    total = left.total() + right.total()
+    return 2 * (left & right).total() / total if total else math.nan

@@ -1,0 +1,129 @@
+"""Hierarchies in flat lists (`functions.md` §3.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Final
+
+from isthmus.expressions.failures import failed, over_limit
+from isthmus.expressions.functions import paths
+from isthmus.expressions.functions.ordering import sort_key
+from isthmus.expressions.host.graphs import NODES, Graph, node_key
+from isthmus.expressions.javascript import describe, is_nil, text, truthy
+from isthmus.expressions.library import Evaluation
+from isthmus.expressions.values import UNDEFINED
+
+__all__ = ["dependency_graph", "sort_nodes"]
+
+_CHILDREN: Final = "children"
+
+
+def dependency_graph(
+    evaluation: Evaluation,
+    items: object = UNDEFINED,
+    parent_key: object = UNDEFINED,
+    key: object = UNDEFINED,
+) -> Graph:
+    """A graph of the items of a list, in which each depends on its parent.
+
+    Arguments:
+        list: the items; a single one counts as a list.
+        parentKey: path of the parent's key in an item; a parent that is not in the list is left out.
+        key: path of an item's own key; of items with the same key the first counts.
+    Errors: `dependencyGraph: …` for null and missing; the members raise `Node does not exist: …` and
+        `Dependency Cycle Found: …`.
+    Members: `overallOrder(leavesOnly)` lists parents before children, `dependenciesOf(id)`,
+        `dependantsOf(id)`, `hasNode(id)`, `getNodeData(id)`, `clone()`.
+    Example:
+        $dependencyGraph([{"id": "b", "p": "a"}, {"id": "a"}], "p", "id").overallOrder()
+        => ["a", "b"]
+    """
+    given = _items(items, "dependencyGraph")
+    evaluation.charge(len(given) * 20)
+    by_key: dict[Hashable, object] = {}
+    for item in given:
+        by_key[node_key(paths.get(item, key))] = item
+    nodes: list[tuple[object, object]] = []
+    edges: list[tuple[object, object]] = []
+    for item in given:
+        own, parent = paths.get(item, key), paths.get(item, parent_key)
+        nodes.append((own, item))
+        if parent is not UNDEFINED and node_key(parent) in by_key:
+            nodes.append((parent, by_key[node_key(parent)]))
+            edges.append((own, parent))
+    return Graph(nodes, edges)
+
+
+def sort_nodes(
+    evaluation: Evaluation,
+    items: object = UNDEFINED,
+    id_key: object = UNDEFINED,
+    parent_id_key: object = UNDEFINED,
+    sequence_key: object = UNDEFINED,
+) -> list[object]:
+    """A flat list in the order of its tree: parents before their children, siblings by their sequence.
+
+    A field `children` of the input is left out; items that only a cycle reaches disappear.
+
+    Arguments:
+        list: the items; a single one counts as a list.
+        idKey: path of an item's id (default `id`).
+        parentIdKey: path of its parent's id (default `parent_id`); an item is a root where it is empty or
+            not in the list.
+        sequenceKey: path of what siblings are sorted by (default `sequence`); missing ones come last.
+    Errors: `sortNodes: …` for null and missing.
+    Example:
+        $sortNodes([{"id": 2, "parent_id": 1}, {"id": 1}, {"id": 3}]).id
+        => [1, 2, 3]
+    """
+    given = _items(items, "sortNodes")
+    if len(given) > NODES:
+        raise over_limit("sortNodes", "nodes", NODES)
+    evaluation.charge(len(given) * 20)
+    own, parent, sequence = (
+        default if value is UNDEFINED else value
+        for value, default in ((id_key, "id"), (parent_id_key, "parent_id"), (sequence_key, "sequence"))
+    )
+    by_id = {text(paths.get(item, own)): item for item in given}
+    children: dict[str, list[object]] = {}
+    roots: list[object] = []
+    for item in given:
+        place = paths.get(item, parent)
+        current = by_id[text(paths.get(item, own))]
+        if truthy(place) and text(place) in by_id:
+            children.setdefault(text(place), []).append(current)
+        else:
+            roots.append(current)
+    return _flattened(roots, children, own, sequence)
+
+
+def _flattened(
+    roots: list[object], children: Mapping[str, list[object]], own: object, sequence: object
+) -> list[object]:
+    def ordered(siblings: list[object]) -> list[object]:
+        return sorted(siblings, key=lambda item: sort_key(paths.get(item, sequence)))
+
+    out: list[object] = []
+    pending = [iter(ordered(roots))]
+    while pending:
+        item = next(pending[-1], UNDEFINED)
+        if item is UNDEFINED:
+            pending.pop()
+            continue
+        if len(out) > NODES:
+            raise over_limit("sortNodes", "nodes", NODES)
+        out.append(
+            {name: value for name, value in item.items() if name != _CHILDREN}
+            if isinstance(item, Mapping)
+            else item
+        )
+        below = children.get(text(paths.get(item, own)))
+        if below:
+            pending.append(iter(ordered(below)))
+    return out
+
+
+def _items(value: object, function: str) -> list[object]:
+    if is_nil(value):
+        raise failed(function, f"{function}: expected a list, not {describe(value)}")
+    return value if isinstance(value, list) else [value]
