@@ -60,6 +60,7 @@ class Database:
         """A connection for statements that change nothing. Each statement sees what is committed by then."""
         async with self._engines.reader.connect() as conn:
             conn.info[_DATABASE] = self
+            conn.info.pop(_EPOCHS, None)  # of a write that had this connection before
             yield conn
 
     @asynccontextmanager

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Encrypted", "Json", "UtcDateTime", "Uuid"]
 
-_SQLITE_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
-
 
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware datetime in UTC, both ways; microseconds are kept.
@@ -41,13 +39,15 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value.tzinfo is None:
             raise ValueError("a naive datetime cannot be stored; give it a zone (datetime.now(UTC))")
         moment = value.astimezone(UTC)
-        return moment.strftime(_SQLITE_FORMAT) if dialect.name == "sqlite" else moment
+        if dialect.name != "sqlite":
+            return moment
+        return moment.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
         if isinstance(value, str):
-            return datetime.strptime(value, _SQLITE_FORMAT).replace(tzinfo=UTC)
+            return datetime.fromisoformat(value).replace(tzinfo=UTC)
         moment: datetime = value
         return moment.astimezone(UTC)
 

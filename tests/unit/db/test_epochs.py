@@ -155,3 +155,30 @@ async def test_an_outage_is_waited_out(
         while not seen.is_set():
             await clock.advance(LOOK_SECONDS)
     assert watcher.current("e") == 7
+
+
+async def test_connections_that_the_server_ends_are_made_again(
+    database: Database, elsewhere: Database, watcher: EpochWatcher, clock: VirtualClock
+) -> None:
+    """PostgreSQL only: as after its restart."""
+    if database.is_sqlite:
+        return
+    await watcher.listening.wait()
+    async with elsewhere.write() as conn:
+        others = text(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        assert (await conn.execute(others)).all()
+    async with database.read() as conn:
+        assert (await conn.execute(text("SELECT 1"))).scalar_one() == 1
+    async with asyncio.timeout(10):
+        while watcher.listening.is_set():
+            await clock.advance(0)
+        while not watcher.listening.is_set():
+            await clock.advance(1)
+    seen = asyncio.Event()
+    watcher.subscribe(lambda environment_id, value: seen.set())
+    await raised(elsewhere, "e")
+    await asyncio.wait_for(seen.wait(), 10)
+    assert watcher.current("e") == 1
