@@ -38,7 +38,9 @@ def serve(host: str, port: int, workers: int) -> None:
     if workers > 1:
         _serve_many(settings, listener, url, workers)
         return
-    asyncio.run(_serve_one(settings, listener, url))
+    # uvicorn chooses the loop only where it starts it; here the application is opened in it first.
+    with asyncio.Runner(loop_factory=_config(None).get_loop_factory()) as runner:
+        runner.run(_serve_one(settings, listener, url))
 
 
 async def _serve_one(settings: Settings, listener: socket.socket, url: str) -> None:
@@ -90,7 +92,8 @@ def _config(app: Any, **options: Any) -> uvicorn.Config:
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # The protocol by name: asyncio turns Nagle's algorithm off (40 ms an answer) only where it reads "TCP".
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
