@@ -127,6 +127,12 @@ async def platform_cursor(it: Scene) -> Answered:
     return await it.server.call("GET", "/integration?next_cursor=abc")
 
 
+async def page_cursor(it: Scene) -> Answered:
+    override = {"pagination": {"format": "page", "config": {}}}
+    await it.server.ok("PATCH", f"/integrated-account/{it.account}", json={"integration_override": override})
+    return await it.proxy(query="&next_cursor=%21")
+
+
 async def invalid_definition(it: Scene) -> Answered:
     config = {"label": "x", "pagination": {"format": "spiral"}}
     status, body = await it.server.call("POST", "/integration", json={"name": "odd", "config": config})
@@ -228,7 +234,8 @@ CASES: dict[str, Callable[[Scene], Awaitable[Answered]]] = {
     "body too large": lambda it: it.unified("POST", data=b" " * 200_000, headers=JSON),
     "bad limit": lambda it: it.unified(query="&limit=none"),
     "bad cursor of a platform list": platform_cursor,
-    "bad cursor of the data plane": lambda it: it.proxy(query="&next_cursor=%21"),
+    "bad cursor of the data plane": page_cursor,
+    "cursor that the provider does not know": lambda it: it.proxy(query="&next_cursor=%21"),
     "unknown filter operator": lambda it: it.server.call("GET", "/integration?name[like]=x"),
     "invalid definition": invalid_definition,
     "expression that does not compile": bad_expression,
@@ -276,4 +283,4 @@ async def test_bad_input_gets_the_documented_error(settings: Settings, case: str
     assert (status, body["error"], body.get("truto_is_remote_error", False)) == documented()[case], body
     assert body["statusCode"] == status
     assert body["isthmus_request_id"]
-    assert body["message"]
+    assert body["message"] or documented()[case][2]
