@@ -1,0 +1,84 @@
+"""Pages of rows: each row once, in order, whatever the page size and however many share a sort value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select
+
+from isthmus.db import Database
+from isthmus.db.listing import Filter, ListQuery, Page, fetch_page
+from isthmus.db.tables import team
+from isthmus.errors import BadRequest
+from isthmus.kit.ids import derived_id
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+FIELDS = {each.key: each for each in team.c}
+TEAMS: list[dict[str, Any]] = [
+    {
+        "id": derived_id(str(number)),
+        "created_at": NOW + timedelta(seconds=number // 4),  # four rows share each moment
+        "updated_at": NOW,
+        "name": f"team {number % 3}",
+    }
+    for number in range(10)
+]
+
+
+@pytest.fixture
+async def teams(database: Database) -> Database:
+    async with database.write() as conn:
+        await conn.execute(insert(team), TEAMS)
+    return database
+
+
+async def page(database: Database, query: ListQuery) -> Page:
+    async with database.read() as conn:
+        return await fetch_page(conn, select(team), FIELDS, query)
+
+
+async def walk(database: Database, **query: Any) -> list[Mapping[str, Any]]:
+    rows: list[Mapping[str, Any]] = []
+    after = None
+    while True:
+        found = await page(database, ListQuery(after=after, **query))
+        rows.extend(found.rows)
+        after = found.after
+        if after is None:
+            return rows
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5, 10, 11])
+@pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize("sort_by", ["created_at", "name"])
+async def test_a_walk_sees_each_row_once_in_order(
+    teams: Database, limit: int, descending: bool, sort_by: str
+) -> None:
+    rows = await walk(teams, limit=limit, descending=descending, sort_by=sort_by)
+    wanted = sorted(TEAMS, key=lambda row: (row[sort_by], row["id"]), reverse=descending)
+    assert [row["id"] for row in rows] == [row["id"] for row in wanted]
+
+
+@pytest.mark.parametrize(
+    ("operator", "values", "count"),
+    [
+        ("eq", ("2030-01-01T00:00:01Z",), 4),
+        ("gt", ("2030-01-01 00:00:01",), 2),
+        ("gte", ("2030-01-01T01:00:01+01:00",), 6),
+        ("lt", ("2030-01-01T00:00:01",), 4),
+        ("nin", ("2030-01-01T00:00:00Z", "2030-01-01T00:00:02Z"), 4),
+    ],
+)
+async def test_times_are_compared_as_times_in_any_zone(
+    teams: Database, operator: str, values: tuple[str, ...], count: int
+) -> None:
+    found = await page(teams, ListQuery(filters=(Filter("created_at", operator, values),)))
+    assert len(found.rows) == count
+
+
+async def test_a_time_that_is_none_is_refused(teams: Database) -> None:
+    with pytest.raises(BadRequest, match="ISO 8601"):
+        await page(teams, ListQuery(filters=(Filter("created_at", "gt", ("yesterday",)),)))
