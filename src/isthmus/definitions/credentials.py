@@ -204,7 +204,9 @@ class OAuth2Config(_FormConfig):
         default={}, alias="refreshParams", description="Extra form fields of the refresh."
     )
     pkce: bool | Pkce = Field(default=True, description="Whether, and how, a proof key is used.")
-    options: TokenCallOptions = Field(default=TokenCallOptions(), description="Where client id and secret travel, and in what encoding.")
+    options: TokenCallOptions = Field(
+        default=TokenCallOptions(), description="Where client id and secret travel, and in what encoding."
+    )
 
 
 class OAuth2ClientCredentialsConfig(_FormConfig):
@@ -216,7 +218,9 @@ class OAuth2ClientCredentialsConfig(_FormConfig):
     token_params: Entries = Field(
         default={}, alias="tokenParams", description="Extra form fields, for example an audience."
     )
-    options: TokenCallOptions = Field(default=TokenCallOptions(), description="Where client id and secret travel, and in what encoding.")
+    options: TokenCallOptions = Field(
+        default=TokenCallOptions(), description="Where client id and secret travel, and in what encoding."
+    )
 
 
 class OAuth1Config(_FormConfig):

@@ -26,7 +26,7 @@ from isthmus.definitions.lint import (
 )
 from isthmus.definitions.lint.report import Mode, Report
 from isthmus.definitions.lint.sites import integration_sites, mapping_sites
-from isthmus.definitions.lint.subject import IntegrationSubject, as_mapping
+from isthmus.definitions.lint.subject import IntegrationSubject, as_list, as_mapping
 from isthmus.definitions.load import failures_of
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.definitions.yaml_source import Document, Unreadable, read
@@ -134,7 +134,7 @@ def _integration_file(data: Mapping[str, Any]) -> list[Finding]:
         findings += schema.unknown_keys(shell, top="info")
     config = data.get("config")
     if isinstance(config, Mapping):
-        rows = tuple(row for row in data.get("documentation") or () if isinstance(row, Mapping))
+        rows = tuple(row for row in as_list(data.get("documentation")) if isinstance(row, Mapping))
         inner = lint_config(config, has_label=bool(data.get("label")), documentation=rows)
         findings += [_inside(finding, "config") for finding in inner]
     elif "config" in data:
@@ -173,8 +173,7 @@ def _mapping_file(data: Mapping[str, Any], path: Path | None) -> list[Finding]:
 
 
 def _cells(data: Mapping[str, Any]) -> Iterator[mapping.Cell]:
-    cells = data.get("cells")
-    for index, cell in enumerate(cells if isinstance(cells, list) else ()):
+    for index, cell in enumerate(as_list(data.get("cells"))):
         config = as_mapping(cell).get("config")
         if isinstance(config, Mapping):
             names = (str(cell.get("resource_name")), str(cell.get("method_name")))

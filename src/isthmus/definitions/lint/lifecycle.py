@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from isthmus.definitions.actions import RESERVED_ACTIONS
 from isthmus.definitions.findings import Finding, Severity
-from isthmus.definitions.lint.subject import IntegrationSubject, as_mapping, at
+from isthmus.definitions.lint.subject import IntegrationSubject, as_list, as_mapping, at
 from isthmus.expressions.placeholders import compile_template
 
 __all__ = ["check"]
@@ -67,7 +67,7 @@ def _actions(subject: IntegrationSubject) -> Iterator[Finding]:
         steps = as_mapping(action).get("steps")
         if name in RESERVED_ACTIONS and not steps:
             yield _finding("warn", "actions", f"actions.{name}", "has no steps", "remove it, or add steps")
-        for index, step in enumerate(steps if isinstance(steps, list) else ()):
+        for index, step in enumerate(as_list(steps)):
             if at(step, "type") == "form" and name != "post_connect_user_form":
                 yield _finding(
                     "warn",

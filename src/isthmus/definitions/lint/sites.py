@@ -7,7 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from isthmus.definitions.lint.subject import IntegrationSubject, Method, as_mapping, at, text_leaves
+from isthmus.definitions.lint.subject import (
+    IntegrationSubject,
+    Method,
+    as_list,
+    as_mapping,
+    at,
+    text_leaves,
+)
 
 __all__ = ["MAPPING_SCOPES", "TEMPLATE_ROOTS", "Site", "integration_sites", "mapping_sites"]
 
@@ -204,10 +211,10 @@ def _webhook_sites(webhook: Any) -> Iterator[Site]:
 
 
 def _step_sites(steps: Any, path: str, section: str) -> Iterator[Site]:
-    for index, step in enumerate(steps if isinstance(steps, list) else ()):
+    for index, step in enumerate(as_list(steps)):
         below = f"{path}.{index}"
         config = at(step, "config")
-        kind = at(step, "type")
+        kind = str(at(step, "type"))
         yield from _expression(at(step, "run_if"), f"{below}.run_if", section, _STEP_NAMES)
         if isinstance(config, str):
             if kind != "get_context":

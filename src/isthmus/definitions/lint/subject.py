@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from isthmus.definitions.credentials import normalise_credentials
 from isthmus.definitions.lint.scan import object_keys
 
-__all__ = ["CONTEXT_ALWAYS", "IntegrationSubject", "Method", "as_mapping", "at", "text_leaves"]
+__all__ = ["CONTEXT_ALWAYS", "IntegrationSubject", "Method", "as_list", "as_mapping", "at", "text_leaves"]
 
 CONTEXT_ALWAYS: Final = frozenset({"oauth", "access_token", "environment_variables"})
 """Names that a context can have whatever the credential fields are (§1.3.7)."""
@@ -38,6 +38,11 @@ class Method(NamedTuple):
 def as_mapping(value: Any) -> Mapping[str, Any]:
     """The value if it is an object, else an empty one."""
     return value if isinstance(value, Mapping) else {}
+
+
+def as_list(value: Any) -> list[Any]:
+    """The value if it is an array, else an empty one."""
+    return value if isinstance(value, list) else []
 
 
 def at(value: Any, *names: str) -> Any:
@@ -88,7 +93,7 @@ class IntegrationSubject:
         return frozenset(
             str(item["name"])
             for credential in self.credentials.values()
-            for item in at(credential, "config", "fields") or ()
+            for item in as_list(at(credential, "config", "fields"))
             if isinstance(item, Mapping) and "name" in item
         )
 
@@ -99,9 +104,9 @@ class IntegrationSubject:
 
     def _written(self) -> Iterator[str]:
         for action in as_mapping(self.config.get("actions")).values():
-            for step in as_mapping(action).get("steps") or ():
-                if as_mapping(step).get("type") in _WRITING_STEPS:
-                    yield from _names_written(step.get("config"))
+            for step in as_list(at(action, "steps")):
+                if str(at(step, "type")) in _WRITING_STEPS:
+                    yield from _names_written(at(step, "config"))
         for name in ("environment_variables", "secret_environment_variables"):
             yield from as_mapping(self.config.get(name))
 
