@@ -8,6 +8,7 @@ environment's epoch.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from isthmus.accounts.connections import Connection, Connections
 from isthmus.api.answers import Answer, json_answer
@@ -21,10 +22,10 @@ from isthmus.engine.results import CallResult, ListResult, StreamResult
 from isthmus.engine.unified import Target
 from isthmus.errors import BadRequest, MethodNotAllowed, NotFound, failure
 
-__all__ = ["DataPlane"]
+__all__ = ["COLLECTION_METHODS", "ITEM_METHODS", "DataPlane"]
 
-_ITEM_METHODS = {"GET": "get", "PATCH": "update", "DELETE": "delete"}
-_COLLECTION_METHODS = {"GET": "list", "POST": "create", "PATCH": "update", "DELETE": "delete"}
+ITEM_METHODS: Final = {"GET": "get", "PATCH": "update", "DELETE": "delete"}
+COLLECTION_METHODS: Final = {"GET": "list", "POST": "create", "PATCH": "update", "DELETE": "delete"}
 
 
 class DataPlane:
@@ -102,7 +103,7 @@ def _method(incoming: Incoming, rest: tuple[str, ...]) -> tuple[str, str | None]
     """The method's name in the definition, and the record's id from the path."""
     if rest and incoming.verb == "POST":
         return rest[0], None
-    method = (_ITEM_METHODS if rest else _COLLECTION_METHODS).get(incoming.verb)
+    method = (ITEM_METHODS if rest else COLLECTION_METHODS).get(incoming.verb)
     if method is None:
         raise MethodNotAllowed(
             f"{incoming.verb} is not served here. Use GET, POST, PATCH or DELETE.",

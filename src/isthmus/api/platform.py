@@ -7,12 +7,15 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from isthmus import __version__
 from isthmus.api.answers import Answer
+from isthmus.api.data_plane_document import data_plane_paths
 from isthmus.api.front import answer_error
+from isthmus.api.resources.shapes import ErrorOut
 from isthmus.errors import BadRequest, IsthmusError, MethodNotAllowed, NotFound, failure
 
 __all__ = ["build_platform"]
@@ -28,20 +31,45 @@ the page after. Errors answer `{statusCode, error, message, details?, isthmus_re
 def build_platform(routers: Sequence[APIRouter]) -> FastAPI:
     """The application with all routers; state (`app.state.*`) is set by the composition root."""
     app = FastAPI(
+        responses={"4XX": {"model": ErrorOut, "description": "The request."}},
         title="Isthmus",
         version=__version__,
         description=_DESCRIPTION,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
     )
     for router in routers:
         app.include_router(router)
+    app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     app.add_exception_handler(IsthmusError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(Exception, _on_error)
     return app
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of all routes; made once."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title,
+            version=app.version,
+            openapi_version="3.1.0",
+            description=app.description,
+            routes=app.routes,
+        )
+        for path in document["paths"].values():
+            for operation in path.values():
+                operation["responses"].pop("422", None)  # ours is 400
+        document["paths"] = data_plane_paths() | document["paths"]
+        schemas = document["components"]["schemas"]
+        own = ErrorOut.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= own.pop("$defs", {})
+        schemas[ErrorOut.__name__] = own
+        app.openapi_schema = document
+    return app.openapi_schema
 
 
 def _response(request: Request, error: BaseException) -> Response:

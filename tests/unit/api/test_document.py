@@ -1,0 +1,44 @@
+"""The OpenAPI document."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from isthmus.api.data_plane import COLLECTION_METHODS, ITEM_METHODS
+from isthmus.api.platform import build_platform
+from isthmus.api.resources import ROUTERS
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return build_platform(ROUTERS).openapi()
+
+
+def test_the_document_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1")
+    OpenAPIV31SpecValidator(document).validate()
+
+
+def test_each_operation_has_an_id_of_its_own(document: dict[str, Any]) -> None:
+    ids = Counter(each["operationId"] for path in document["paths"].values() for each in path.values())
+    assert [name for name, count in ids.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("plane", ["/unified/{model}/{resource}", "/proxy/{resource}"])
+def test_the_data_plane_is_documented_as_it_is_routed(document: dict[str, Any], plane: str) -> None:
+    assert {verb.upper() for verb in document["paths"][plane]} == COLLECTION_METHODS.keys()
+    assert {verb.upper() for verb in document["paths"][f"{plane}/{{id}}"]} == {*ITEM_METHODS, "POST"}
+
+
+def test_no_operation_promises_a_status_that_is_never_sent(document: dict[str, Any]) -> None:
+    promised = {
+        status
+        for path in document["paths"].values()
+        for each in path.values()
+        for status in each["responses"]
+    }
+    assert promised <= {"200", "403", "4XX", "5XX", "503"}
