@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from isthmus.definitions import DefinitionInvalid, load_integration, load_mapping
-from isthmus.definitions.execution import mapping_not_executed, not_executed, refuse
+from isthmus.definitions.authorization import BasicConfig, BearerConfig, HeaderConfig
+from isthmus.definitions.execution import (
+    INACTIVE_BLOCKS,
+    MAPPING_FIELDS,
+    mapping_not_executed,
+    not_executed,
+    refuse,
+)
+from isthmus.definitions.integration import IntegrationConfig
+from isthmus.definitions.mapping import MappingConfig
+from isthmus.definitions.methods import BodyFormatConfig, MethodDefinition
+from isthmus.definitions.pagination import CursorConfig, LinkHeaderConfig, OffsetConfig, PageConfig
+from isthmus.definitions.rate_limit import RateLimit
 
 
 def with_method(**fields: object) -> dict[str, Any]:
@@ -73,3 +88,40 @@ def test_what_is_carried_out_is_not_mentioned() -> None:
     )
     assert not_executed(config) == []
     assert mapping_not_executed(load_mapping({"response_mapping": "response"})) == []
+
+
+ROOM = Path(__file__).parents[3] / "src" / "isthmus"
+
+DOCUMENTATION = {
+    "label", "logo", "icon", "description", "api_documentation_url", "examples", "documentation_link",
+    "query_schema", "body_schema", "response_schema", "request_body_schema",
+}  # fmt: skip
+"""Fields that tell people something and change no call."""
+
+REFUSED_BY_VALUE = {"boundary", "file_fields", "root", "attribute_prefix", "text_key", "declaration"}
+"""Options of body formats that are refused themselves."""
+
+
+def read_by_a_call() -> str:
+    """Everything that carries definitions out."""
+    rooms = ("engine", "accounts", "integrations")
+    files = [path for room in rooms for path in sorted((ROOM / room).rglob("*.py"))]
+    return "\n".join(
+        path.read_text(encoding="utf-8") for path in [*files, ROOM / "definitions" / "integration.py"]
+    )
+
+
+@pytest.mark.parametrize(
+    "model", [IntegrationConfig, MethodDefinition, BodyFormatConfig, MappingConfig, RateLimit, PageConfig,
+              CursorConfig, LinkHeaderConfig, OffsetConfig, HeaderConfig, BasicConfig, BearerConfig]
+)  # fmt: skip
+def test_each_field_is_read_or_said_not_to_be(model: type[BaseModel]) -> None:
+    """A field that nothing reads would be ignored in silence."""
+    accounted = {*DOCUMENTATION, *REFUSED_BY_VALUE, *MAPPING_FIELDS, *INACTIVE_BLOCKS}
+    source = read_by_a_call()
+    ignored = [
+        name
+        for name in model.model_fields
+        if name not in accounted and not re.search(rf"\.{name}\b|[\"']{name}[\"']", source)
+    ]
+    assert ignored == []
