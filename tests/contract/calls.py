@@ -46,17 +46,20 @@ def call_for(
     *,
     body: Mapping[str, Any] | None = None,
     cursor: str | None = None,
+    query: Mapping[str, str] | None = None,
 ) -> Call:
     """A call that makes the request of this exchange, or one like it: its id, the filters that the method's
     path needs, a body with the fields that are required."""
     schema = cell.config.request_body_schema or {}
     given = {**sample(schema), **(body or {})} if cell.method in _WITH_BODY else NO_BODY
-    query = {**_parents(entry, cell, choice, exchange), **({"next_cursor": cursor} if cursor else {})}
+    asked = {**_parents(entry, cell, choice, exchange), **(query or {})}
+    if cursor is not None:
+        asked["next_cursor"] = cursor
     recorded_id = exchange.request.path_params.get("id")
     return read_call(
         cell.method,
         id=str(recorded_id) if cell.method in _WITH_ID and recorded_id is not None else None,
-        query_string=urlencode(query),
+        query_string=urlencode(asked),
         body=given,
     )
 

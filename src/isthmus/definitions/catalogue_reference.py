@@ -1,0 +1,208 @@
+"""The reference of the shipped catalogue, made from its files.
+
+python -m isthmus.definitions.catalogue_reference catalog docs/reference
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from isthmus.definitions.files import IntegrationFile, MappingFile, ModelFile
+from isthmus.definitions.yaml_source import read
+
+__all__ = ["pages"]
+
+Schema = Mapping[str, Any]
+
+_MADE: Final = (
+    "<!-- Made by `python -m isthmus.definitions.catalogue_reference catalog docs/reference`: "
+    "change the catalogue. -->"
+)
+_SOURCES: Final = (
+    "*From* says where a name comes from: `S`, the platform's public documentation gives key and type; `S?`, "
+    "it gives the meaning, the key is our reading; `D`, decided here. A `D` or `S?` name may still be "
+    "corrected."
+)
+_METHOD_ORDER: Final = ("list", "get", "create", "update", "delete")
+
+
+def pages(catalog: Path) -> dict[str, str]:
+    """Each page's text by its path below the reference."""
+    models = {path.parent.name: path.parent for path in sorted(catalog.glob("unified/*/model.yaml"))}
+    integrations = [path.parent for path in sorted(catalog.glob("integrations/*/integration.yaml"))]
+    mapped = {directory: list(_mappings(directory)) for directory in integrations}
+    texts = {f"models/{name}.md": _model_page(path, mapped) for name, path in models.items()}
+    texts["catalogue.md"] = _catalogue_page(list(models), mapped)
+    return texts
+
+
+Mapped = dict[Path, list[MappingFile]]
+
+
+def _mappings(directory: Path) -> Iterator[MappingFile]:
+    for path in sorted(directory.glob("mappings/*.yaml")):
+        yield MappingFile.model_validate(read(path).data)
+
+
+def _label(directory: Path) -> str:
+    file = IntegrationFile.model_validate(read(directory / "integration.yaml").data)
+    return file.label or file.config.label or file.name
+
+
+def _catalogue_page(models: list[str], mapped: Mapped) -> str:
+    lines = ["# Catalogue", "", _MADE, "", "What is shipped, without any set-up of its own.", ""]
+    lines += ["| integration | connects with | unified models |", "| --- | --- | --- |"]
+    for directory, files in mapped.items():
+        file = IntegrationFile.model_validate(read(directory / "integration.yaml").data)
+        formats = ", ".join(f"`{name}`" for name in file.config.credentials)
+        named = ", ".join(f"[{each.unified_model}](models/{each.unified_model}.md)" for each in files)
+        lines.append(f"| [{_label(directory)}](#{directory.name}) | {formats} | {named} |")
+    lines += ["", f"Unified models: {', '.join(f'[{name}](models/{name}.md)' for name in models)}.", ""]
+    for directory, files in mapped.items():
+        lines += [f"## {directory.name}", "", *_notes(directory), *_proxy(directory), *_left_out(files)]
+    return "\n".join(lines)
+
+
+def _notes(directory: Path) -> list[str]:
+    """The integration's own page, below the heading it has here."""
+    path = directory / "docs.md"
+    text = path.read_text("utf-8") if path.is_file() else ""
+    body = text.partition("\n")[2].strip() if text.startswith("# ") else text.strip()
+    return [body, ""] if body else []
+
+
+def _proxy(directory: Path) -> list[str]:
+    """The product's own resources, as the proxy has them."""
+    file = IntegrationFile.model_validate(read(directory / "integration.yaml").data)
+    lines = ["| proxy resource | methods |", "| --- | --- |"]
+    for resource, methods in file.config.resources.items():
+        names = ", ".join(name for name, method in methods.items() if method is not None)
+        lines.append(f"| `{resource}` | {names} |")
+    return [*lines, ""]
+
+
+def _left_out(files: list[MappingFile]) -> list[str]:
+    """Fields of a model that the product has nothing for."""
+    rows = [
+        f"| {file.unified_model}/{resource} | `{name}` | {reason} |"
+        for file in files
+        for resource, unmapped in file.unmapped.items()
+        for name, reason in unmapped.fields.items()
+    ]
+    return ["| resource | field left out | why |", "| --- | --- | --- |", *rows, ""] if rows else []
+
+
+def _model_page(directory: Path, mapped: Mapped) -> str:
+    model = ModelFile.model_validate(read(directory / "model.yaml").data)
+    lines = [f"# {model.name}", "", _MADE, "", model.description or "", "", _SOURCES, ""]
+    lines += _support(model, mapped)
+    for name, resource in model.resources.items():
+        schema = read(directory / f"{name}.schema.yaml").data
+        methods = ", ".join(f"`{method}`" for method in resource.methods)
+        lines += [f"## {name}", "", resource.description or "", "", f"Methods: {methods}.", ""]
+        lines += ["| field | type | meaning | from |", "| --- | --- | --- | --- |"]
+        lines += [_row(field, item) for field, item in schema["properties"].items()]
+        lines.append("")
+        for method, query in resource.query_schema.items():
+            lines += [f"Filters of `{method}`:", "", "| filter | meaning | from |", "| --- | --- | --- |"]
+            lines += list(_filters(query))
+            lines.append("")
+    return "\n".join(lines)
+
+
+def _support(model: ModelFile, mapped: Mapped) -> list[str]:
+    """Which integration maps which method of which resource."""
+    cells: dict[str, dict[str, list[str]]] = {}
+    for directory, files in mapped.items():
+        for file in files:
+            for cell in file.cells if file.unified_model == model.name else ():
+                by_resource = cells.setdefault(_label(directory), {})
+                by_resource.setdefault(cell.resource_name, []).append(cell.method_name)
+    if not cells:
+        return ["No shipped integration maps this model yet.", ""]
+    lines = ["| integration | resource | methods |", "| --- | --- | --- |"]
+    lines += [
+        f"| {label} | {resource} | {', '.join(sorted(methods, key=_place))} |"
+        for label, resources in cells.items()
+        for resource, methods in resources.items()
+    ]
+    return [*lines, ""]
+
+
+def _place(method: str) -> tuple[int, str]:
+    known = method in _METHOD_ORDER
+    return (_METHOD_ORDER.index(method) if known else len(_METHOD_ORDER), method)
+
+
+def _row(name: str, schema: Schema) -> str:
+    return f"| `{name}` | {_type(schema)} | {_meaning(schema)} | {schema.get('x-source', '')} |"
+
+
+def _meaning(schema: Schema) -> str:
+    parts = [str(schema.get("description", ""))]
+    parts += _values(schema)
+    if "x-ref" in schema:
+        parts.append(f"Refers to `{schema['x-ref']}`.")
+    shape = _shape(schema)
+    if shape:
+        parts.append(f"`{shape}`.")
+    return " ".join(part for part in parts if part).replace("|", "\\|")
+
+
+def _values(schema: Schema) -> list[str]:
+    values = schema.get("x-enum")
+    return (
+        [f"Usually {', '.join(f'`{value}`' for value in values)}; others are passed through."]
+        if values
+        else []
+    )
+
+
+def _shape(schema: Schema) -> str:
+    """`{id, name}` of an object or of the items of a list."""
+    inner = schema.get("items", schema)
+    properties = inner.get("properties") if isinstance(inner, Mapping) else None
+    if not properties:
+        return ""
+    return "{" + ", ".join(name + _shape(item) for name, item in properties.items()) + "}"
+
+
+def _type(schema: Schema) -> str:
+    kinds = schema.get("type", "any JSON")
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    named = [_kind(str(kind), schema) for kind in kinds if kind != "null"]
+    return " or ".join(named)
+
+
+def _kind(kind: str, schema: Schema) -> str:
+    if kind == "array":
+        items = schema.get("items", {})
+        return f"list of {_type(items)}s" if items else "list"
+    if schema.get("format") == "date-time":
+        return "date-time"
+    return {"string": "text", "boolean": "true or false", "integer": "whole number"}.get(kind, kind)
+
+
+def _filters(query: Schema) -> Iterator[str]:
+    for name, schema in query.get("properties", {}).items():
+        operators = schema.get("x-filter-operators")
+        names = [f"{name}[{operator}]" for operator in operators] if operators else [name]
+        if not operators and schema.get("properties"):
+            names = [f"{name}[{key}]" for key in schema["properties"]]
+        shown = ", ".join(f"`{each}`" for each in names)
+        meaning = " ".join([str(schema.get("description", "")), *_values(schema)]).replace("|", "\\|")
+        yield f"| {shown} | {meaning} | {schema.get('x-source', '')} |"
+
+
+def _write(catalog: Path, reference: Path) -> None:
+    for name, text in pages(catalog).items():
+        path = reference / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    _write(Path(sys.argv[1]), Path(sys.argv[2]))
