@@ -50,8 +50,8 @@ async def call(
     if answer.stream is not None:
         return answer.streamed(answer.stream)
     data = answer.data
-    if call.method == "delete" and not data and call.id is not None:
-        data = {"id": call.id}
+    if call.method == "delete" and not data:
+        data = {"id": custom_id(call)}
     return ValueResult(data)
 
 
@@ -106,7 +106,7 @@ def operation_kind(method: str) -> OperationKind:
 
 
 def custom_id(call: Call) -> str | None:
-    """The id of a custom method, which has none in its path: `query.id`, else `body.id`."""
+    """The id of a call that may have none in its path: else `query.id`, else `body.id`."""
     if call.id is not None:
         return call.id
     found = call.query.nested.get("id")

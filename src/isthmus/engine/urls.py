@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import quote, unquote, urljoin, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from isthmus.engine.scopes import unresolved
 from isthmus.errors import BadRequest, failure
@@ -16,8 +16,9 @@ __all__ = ["BaseUrl", "PathTemplate", "join", "legal", "origin", "same_origin", 
 
 _PARTS: Final = re.compile(r"(https?://)((?:\{\{.*?\}\}|[^/?#])*)(.*)\Z", re.IGNORECASE | re.DOTALL)
 _BASE: Final = re.compile(
-    r"https?://(?:\[[0-9a-f:.]+\](?::[0-9]+)?|[^\s/@\\?#\[\]]+)(?:/[^\s?#\\]*)?\Z", re.IGNORECASE
+    r"https?://(?:\[[0-9a-f:.]+\]|[^\s/@\\?#\[\]:]+)(?::[0-9]{1,5})?(?:/[^\s?#\\]*)?\Z", re.IGNORECASE
 )
+_ASCII_HOST: Final = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?\Z")
 _PRINTABLE: Final = "".join(chr(code) for code in range(0x21, 0x7F))
 _CALLERS: Final = frozenset({"id", "query", "body"})
 _FORBIDDEN_IN_HOST: Final = re.compile(r"[@/\\?#\s]")
@@ -53,7 +54,7 @@ class BaseUrl:
                 "its host may not hold @, /, \\ or blanks.",
                 failures=[failure(self.field, "must be http(s)://host[:port][/path]", "bad_base_url")],
             )
-        return text.rstrip("/")
+        return _ascii_host(text.rstrip("/"), self.field)
 
     def _rendered(self, scope: Mapping[str, Any]) -> str:
         if self._host is None or self._rest is None:
@@ -69,6 +70,23 @@ class BaseUrl:
                 failures=[failure(name, "must be a plain part of a host name", "bad_base_url")],
             )
         return text
+
+
+def _ascii_host(url: str, field: str) -> str:
+    """An internationalised name in the form that goes over the wire (RFC 5890)."""
+    if url.isascii():
+        return url
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.encode("idna").decode()
+        if not _ASCII_HOST.match(host):
+            raise ValueError("characters that turn into others")
+        return urlunsplit(parts._replace(netloc=host, path=legal(parts.path)))
+    except ValueError as error:
+        raise BadRequest(
+            f"{field} holds a host name that cannot be looked up.",
+            failures=[failure(field, "must hold a valid host name", "bad_base_url")],
+        ) from error
 
 
 class PathTemplate:

@@ -164,6 +164,9 @@ async def test_a_delete_without_a_body_of_its_own_sends_none_and_answers_the_id(
     methods = {"delete": {"path": "/things/{{id}}", "method": "delete"}}
     assert await _value(upstream, methods, read_call("delete", id="7", body={"x": 1})) == {"id": "7"}
     assert upstream.request.body is None
+    own: dict[str, Any] = {"delete": {"path": "/x", "method": "delete", "body": {"id": "{{body.id}}"}}}
+    upstream = MemoryUpstream([answer(status=204)])
+    assert await _value(upstream, own, read_call("delete", body={"id": 8})) == {"id": "8"}
 
 
 async def test_bytes_are_passed_through_with_their_content_type() -> None:

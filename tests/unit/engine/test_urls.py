@@ -31,6 +31,7 @@ def _path(text: str, id: str | None = None, **context: Any) -> str:
         ("https://{{host}}/v1/{{org}}", {"host": "h.test:8443", "org": "o"}, "https://h.test:8443/v1/o"),
         ("https://{{x?:https://}}api.test", {"x": "a."}, "https://a.api.test"),
         ("https://[::1]:8080/x", {}, "https://[::1]:8080/x"),
+        ("https://bücher.test:8443/ü", {}, "https://xn--bcher-kva.test:8443/%C3%BC"),
     ],
 )
 def test_a_base_url_takes_values_of_the_context(text: str, context: dict[str, Any], url: str) -> None:
@@ -38,10 +39,23 @@ def test_a_base_url_takes_values_of_the_context(text: str, context: dict[str, An
 
 
 @pytest.mark.parametrize(
-    "value", ["evil.test/", "a@evil.test", "evil.test\\", "a b", "x?y", "x#y", "", "a\n"]
+    "value",
+    [
+        "evil.test/",
+        "a@evil.test",
+        "evil.test\\",
+        "a b",
+        "x?y",
+        "x#y",
+        "",
+        "a\n",
+        "evil.test:",
+        "evil.test:80",
+        "evil.test／",
+    ],
 )
 def test_a_value_cannot_bend_the_host(value: str) -> None:
-    with pytest.raises(BadRequest, match=r"sub stands in the host|plain http"):
+    with pytest.raises(BadRequest, match=r"sub stands in the host|plain http|cannot be looked up"):
         _base("https://{{sub}}.api.test/v1", sub=value)
 
 

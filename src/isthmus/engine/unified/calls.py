@@ -13,6 +13,7 @@ from isthmus.engine.exchanges import Exchange, Page, exchange, filled_page
 from isthmus.engine.failures import RemoteFailure
 from isthmus.engine.plans import MethodPlan, plan_of
 from isthmus.engine.ports import Upstream
+from isthmus.engine.proxy import custom_id
 from isthmus.engine.results import CallResult, ListResult, StreamResult, ValueResult
 from isthmus.engine.shaping import key_by, shape
 from isthmus.engine.unified.errors import insights, unified_error
@@ -127,8 +128,6 @@ async def _single(run: _Run, target: Target) -> ValueResult | StreamResult:
 
 
 def _deleted_id(call: Call, record: Any) -> str | None:
-    """From the path, else from the mapped record; unified ids are text."""
-    if call.id is not None:
-        return call.id
-    found = record.get("id") if isinstance(record, dict) else None
-    return None if found is None else str(found)
+    """From the path, else from the mapped record, else as the caller named it; unified ids are text."""
+    found = record.get("id") if call.id is None and isinstance(record, dict) else None
+    return custom_id(call) if found is None else str(found)
