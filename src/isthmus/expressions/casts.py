@@ -34,11 +34,11 @@ def text_form(value: object) -> str:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int | float):
+    if isinstance(value, (int, float)):
         return _number_text(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return ",".join(text_form(item) for item in value)
     return "[object Object]"
 
@@ -65,7 +65,7 @@ def cast(value: object, name: str, *, whole: bool) -> object:
     null, undefined (never given here) and binary values come back unchanged. Raises PlaceholderError for
     a name that is no cast.
     """
-    if value is None or isinstance(value, bytes | bytearray | memoryview):
+    if value is None or isinstance(value, (bytes, bytearray, memoryview)):
         return value
     if name == "str":
         return text_form(value)
