@@ -6,7 +6,8 @@ import pytest
 from tests.unit.definitions.desk import CLEAN, changed
 
 from isthmus.definitions.findings import Finding
-from isthmus.definitions.lint import lint_config
+from isthmus.definitions.lint import jsonata, lint_config
+from isthmus.expressions.library import Function, Library
 
 
 def of(findings: list[Finding], source: str) -> list[tuple[str, str]]:
@@ -215,3 +216,12 @@ def test_descriptions_are_read_where_documentation_is_in_the_file() -> None:
         ("warn", "documentation.0.content"),
         ("info", "documentation.1.content"),
     ]
+
+
+def test_a_function_that_does_not_exist_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    functions = [Function(name, lambda value: value) for name in ("string", "number", "firstNonEmpty")]
+    monkeypatch.setattr(jsonata, "DIALECT", Library(functions, name="small"))
+    config = changed("error_expression", "$frstNonEmpty(data.fault) & $string($own := 1)")
+    (finding,) = [item for item in lint_config(config) if item.source == "jsonata"]
+    assert (finding.severity, finding.position) == ("error", 0)
+    assert finding.fix == "did you mean $firstNonEmpty?"

@@ -15,6 +15,7 @@ from isthmus.expressions import DIALECT, Expression, ExpressionError
 __all__ = ["check"]
 
 _ALWAYS: Final = frozenset({"undefined"})
+_BUILT_IN: Final = "string"
 
 
 def check(site: Site) -> Iterator[Finding]:
@@ -30,7 +31,9 @@ def check(site: Site) -> Iterator[Finding]:
 
 def _functions(site: Site) -> Iterator[Finding]:
     known = DIALECT.functions
-    for name, position in called_functions(site.text) if known else ():
+    if _BUILT_IN not in known:  # a library that does not list what the language has can tell nothing
+        return
+    for name, position in called_functions(site.text):
         if name not in known:
             close = get_close_matches(name, known, 1)
             yield _finding(
