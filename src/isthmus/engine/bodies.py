@@ -77,10 +77,15 @@ def _form(body: Any, array_format: ArrayFormat) -> tuple[bytes, str]:
 
 
 def dump_json(value: Any) -> bytes:
-    """UTF-8 JSON; integers of any size."""
+    """UTF-8 JSON; integers of any size. Raises BadRequest for what has no JSON form."""
     try:
         return orjson.dumps(value)
     except TypeError:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode(
-            "utf-8", "surrogatepass"
-        )
+        pass
+    try:
+        return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadRequest(
+            "The body cannot be written as JSON: it is nested too deeply, or holds what has no form there.",
+            failures=[failure("body", "must be plain JSON", "bad_body")],
+        ) from error

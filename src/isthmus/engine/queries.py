@@ -137,10 +137,14 @@ def serialize(values: Mapping[str, Any], array_format: ArrayFormat = "repeat") -
     """The encoded query string, without a `?`. None is dropped, at any level; a key is sent literally,
     brackets included, as one name."""
     return "&".join(
-        f"{quote(name, safe=_SAFE)}={quote(text, safe=_SAFE)}"
+        f"{_encoded(name)}={_encoded(text)}"
         for key, value in values.items()
         for name, text in _flat(key, value, array_format)
     )
+
+
+def _encoded(text: str) -> str:
+    return quote(text, safe=_SAFE, errors="replace")
 
 
 def _flat(name: str, value: Any, array_format: ArrayFormat) -> Iterator[tuple[str, str]]:

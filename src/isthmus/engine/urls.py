@@ -119,7 +119,7 @@ class PathTemplate:
 
 
 def _path_value(path: tuple[str, ...], text: str) -> str:
-    return quote(text, safe="/" if path[0] in _CALLERS else "/:@!$&'()*+,;=%")
+    return quote(text, safe="/" if path[0] in _CALLERS else "/:@!$&'()*+,;=%", errors="replace")
 
 
 def _climbs(path: str) -> bool:
@@ -133,7 +133,7 @@ def legal(text: str) -> str:
     """Whatever may not stand in a URL percent-encoded (blanks, control and non-ASCII characters)."""
     if text.isascii() and text.isprintable() and " " not in text:
         return text
-    return quote(text, safe=_PRINTABLE)
+    return quote(text, safe=_PRINTABLE, errors="replace")
 
 
 def join(base: str, path: str) -> str:

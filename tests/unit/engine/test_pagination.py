@@ -275,6 +275,8 @@ async def test_pagination_path_is_a_path_of_later_pages_or_a_place_in_the_body()
         ("<a>; rel=next, <b>; rel=next", {"next": "a"}),
         ("<a>", {}),
         ("garbage", {}),
+        ("<" * 60_000 + '<a>; rel="next"', {"next": "a"}),
+        ('<a>; title="' + "x" * 60_000, {}),
         ("", {}),
     ],
 )

@@ -159,6 +159,15 @@ async def test_the_body_follows_the_rules_of_the_method(
         assert upstream.query == []
 
 
+async def test_a_body_without_a_json_form_is_refused() -> None:
+    deep: Any = 1
+    for _ in range(5000):
+        deep = [deep]
+    methods = {"create": {"path": "/x", "method": "post"}}
+    with pytest.raises(BadRequest, match="nested too deeply"):
+        await _value(MemoryUpstream([]), methods, read_call("create", body=deep))
+
+
 async def test_a_delete_without_a_body_of_its_own_sends_none_and_answers_the_id() -> None:
     upstream = MemoryUpstream([answer(status=204)])
     methods = {"delete": {"path": "/things/{{id}}", "method": "delete"}}

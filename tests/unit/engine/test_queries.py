@@ -78,6 +78,7 @@ def test_values_are_written_as_providers_expect_them() -> None:
     }
     assert serialize(values) == "t=true&f=false&i=3&w=2&r=2.5&l=1&s=a,b"
     assert serialize({"e": []}, "comma") == ""
+    assert serialize({"half": "\ud83d"}) == "half=%3F"
 
 
 def test_platform_parameters_are_taken_out() -> None:

@@ -13,7 +13,8 @@ from isthmus.engine.pagination.tokens import decode_address, encode_address
 
 __all__ = ["LinkHeaderPaginator", "link_targets"]
 
-_LINK: Final = re.compile(r"<([^>]*)>((?:[^,\"]|\"(?:[^\"\\]|\\.)*\")*)")
+_LINK: Final = re.compile(r"<([^<>]*)>((?:[^,\"]|\"(?:[^\"\\]|\\.)*\")*)")
+_READ: Final = 65_536
 _PARAMETER: Final = re.compile(r";\s*([\w*-]+)\s*(?:=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s;,\"]+)))?")
 
 
@@ -47,9 +48,9 @@ class LinkHeaderPaginator:
 
 
 def link_targets(header: str) -> dict[str, str]:
-    """Target by relation, the first of each; `previous` is another name of `prev`."""
+    """Target by relation, the first of each; `previous` is another name of `prev`. Reads 64 KiB of it."""
     targets: dict[str, str] = {}
-    for match in _LINK.finditer(header):
+    for match in _LINK.finditer(header[:_READ]):
         for name in _relations(match[2]):
             targets.setdefault("prev" if name == "previous" else name, match[1].strip())
     return targets
