@@ -1,0 +1,91 @@
+"""Installs bring a sandbox account, and take their accounts with them."""
+
+from __future__ import annotations
+
+from tests.unit.accounts.conftest import Desk
+from tests.unit.integrations.world import World, query
+
+from isthmus.accounts import Accounts, Installs, install_everything, sandbox_account_id
+from isthmus.accounts.sandbox_accounts import example_context
+from isthmus.db import Database
+from isthmus.definitions.load import load_integration
+from isthmus.integrations import EnvironmentUnifiedModels
+from isthmus.integrations.catalog import integration_id
+
+
+async def test_everything_shipped_is_installed_with_a_sandbox_account(
+    database: Database, world: World
+) -> None:
+    async with database.write() as conn:
+        await install_everything(conn, world.mine.environment_id)
+        await install_everything(conn, world.mine.environment_id)
+        (install,) = (await Installs(conn, world.mine).list(query())).rows
+        (model,) = (await EnvironmentUnifiedModels(conn, world.mine).list(query())).rows
+        (account,) = (await Accounts(conn, world.mine).list(query())).rows
+    assert (install["integration"]["name"], model["unified_model"]["name"]) == ("brightfold", "desk")
+    assert account["id"] == sandbox_account_id(world.mine.environment_id, integration_id("brightfold"))
+    assert (account["tenant_id"], account["authentication_method"], account["is_sandbox"]) == (
+        "sandbox",
+        "sandbox",
+        True,
+    )
+    assert account["status"] == "active"
+
+
+async def test_the_sandbox_account_has_the_same_id_when_installed_anew(
+    database: Database, world: World
+) -> None:
+    async with database.write() as conn:
+        installs = Installs(conn, world.mine)
+        row = await installs.create({"integration_id": "brightfold"})
+        (first,) = (await Accounts(conn, world.mine).list(query())).rows
+        await installs.delete(row["id"])
+        assert (await Accounts(conn, world.mine).list(query())).rows == []
+        await installs.create({"integration_id": "brightfold"})
+        (second,) = (await Accounts(conn, world.mine).list(query())).rows
+    assert first["id"] == second["id"]
+
+
+async def test_uninstalling_by_the_integrations_id_deletes_every_account(
+    database: Database, desk: Desk
+) -> None:
+    await desk.connect()
+    async with database.write() as conn:
+        removed = await Installs(conn, desk.scope).delete(integration_id("brightfold"))
+        assert removed == desk.install_id
+        assert (await Accounts(conn, desk.scope).list(query())).rows == []
+
+
+def test_every_field_of_every_format_has_an_example_that_the_field_accepts() -> None:
+    fields = [
+        {"name": "mail", "format": "email", "required": True},
+        {"name": "site", "format": "url"},
+        {"name": "count", "format": "number"},
+        {"name": "key", "type": "password"},
+        {"name": "zone", "type": "single_select", "options": [{"label": "EU", "value": "eu"}]},
+        {"name": "sub", "placeholder": "acme"},
+        {"name": "code", "placeholder": "your code", "pattern": "[a-z]+"},
+        {"name": "kept", "default": "d"},
+    ]
+    definition = load_integration(
+        {
+            "credentials": {
+                "api_key": {"config": {"fields": fields}},
+                "oauth2": {"config": {"auth": {"tokenHost": "https://a.example"}, "scope": ["read"]}},
+            }
+        }
+    )
+    assert example_context(definition) == {
+        "mail": "person@example.com",
+        "site": "https://example.com",
+        "count": "1",
+        "key": "sandbox-key",
+        "zone": "eu",
+        "sub": "acme",
+        "code": "sandbox",
+        "kept": "d",
+        "oauth": {
+            "token": {"access_token": "sandbox-access-token", "refresh_token": "sandbox-refresh-token"},
+            "scope": ["read"],
+        },
+    }
