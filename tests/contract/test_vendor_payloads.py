@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from isthmus.definitions.files import Exchange
+from isthmus.errors import RemoteError
 from tests.contract.calls import call_for, records
 from tests.contract.catalog import entry
 from tests.contract.checks import invalid
@@ -53,8 +54,52 @@ async def test_a_real_page_maps_to_valid_records_with_nothing_lost(
     assert traces.lost == []
 
 
-def _exchange(body: Any) -> Exchange:
+ERRORS = [
+    (
+        "hubspot",
+        "crm",
+        "contacts",
+        400,
+        "hubspot/test/search/error-invalid-object.json",
+        "Unable to infer object type",
+    ),
+    ("zendesk", "ticketing", "tickets", 403, "zendesksupport/test/forbidden.json", "You do not have access"),
+    (
+        "zendesk",
+        "ticketing",
+        "tickets",
+        400,
+        "zendesksupport/test/missing-parameter.json",
+        "Parameter brands is",
+    ),
+]
+
+
+@pytest.mark.parametrize(("integration", "model", "resource", "status", "path", "message"), ERRORS)
+async def test_a_real_error_is_told_in_its_own_words(
+    integration: str, model: str, resource: str, status: int, path: str, message: str
+) -> None:
+    payload = _PAYLOADS / path
+    if not payload.is_file():
+        pytest.skip(f"shared vendor-data/payloads/{path} absent")
+    catalogued = entry(integration)
+    cell = catalogued.cell(model, resource, "list")
+    assert cell is not None
+    exchange = _exchange(json.loads(payload.read_text("utf-8")), status)
+    choice = cell.choices[0]
+    with pytest.raises(RemoteError, match=message) as caught:
+        await records(
+            catalogued,
+            cell,
+            choice,
+            call_for(catalogued, cell, choice, exchange),
+            OneAnswer(catalogued, exchange),
+        )
+    assert caught.value.status == status
+
+
+def _exchange(body: Any, status: int = 200) -> Exchange:
     headers = {"content-type": "application/json"}
     return Exchange.model_validate(
-        {"provenance": "recorded", "response": {"status": 200, "headers": headers, "body": body}}
+        {"provenance": "recorded", "response": {"status": status, "headers": headers, "body": body}}
     )
