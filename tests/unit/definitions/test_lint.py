@@ -195,6 +195,22 @@ def test_an_invalid_part_hides_nothing_elsewhere() -> None:
     assert {"schema", "critic_method_config"} <= sources
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("authorization", "bearer"),
+        ("pagination.config", {}),
+        ("credentials.config.fields", [{"name": "a"}, {"nme": "b"}, {"type": "tick"}]),
+        ("resources.tickets.get", {"method": "leap"}),
+        ("error_expression", "data.("),
+    ],
+)
+def test_a_misspelt_field_is_found_beside_an_invalid_one(path: str, value: object) -> None:
+    config = changed(path, value)
+    config["resources"]["tickets"]["list"]["respones_path"] = "rows"
+    assert ("warn", f"{LIST}.respones_path") in of(lint_config(config), "schema")
+
+
 def test_descriptions_are_read_where_documentation_is_in_the_file() -> None:
     rows = (
         {"type": "description", "resource": "tickets", "method": "list", "content": "Short"},

@@ -104,6 +104,7 @@ def lint_config(
 ) -> list[Finding]:
     """Every rule for an integration's config, paths from its top."""
     model, findings = schema.parse(IntegrationConfig, config)
+    model = model or schema.salvaged(IntegrationConfig, config, findings)
     if model is not None:
         findings += schema.unknown_keys(model, top="info")
         findings += not_executed(model)
@@ -154,11 +155,9 @@ def _inside(finding: Finding, prefix: str) -> Finding:
 
 def _mapping_file(data: Mapping[str, Any], path: Path | None) -> list[Finding]:
     is_export = "unified_model_name" in data or "integration_name" in data
-    model: MappingFile | MappingsExport | None
-    if is_export:
-        model, findings = schema.parse(MappingsExport, data)
-    else:
-        model, findings = schema.parse(MappingFile, data)
+    shape: type[MappingFile] | type[MappingsExport] = MappingsExport if is_export else MappingFile
+    model, findings = schema.parse(shape, data)
+    model = model or schema.salvaged(shape, data, findings)
     if model is not None:
         findings += schema.unknown_keys(model, top="info")
     cells = tuple(_cells(data))
