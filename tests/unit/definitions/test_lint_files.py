@@ -74,6 +74,15 @@ class TestFiles:
             ["resources.contacts.method"],
         )
 
+    def test_findings_name_the_resource_and_method_they_are_about(self, tmp_path: Path) -> None:
+        config = changed("resources.tickets.list.method", "leap")
+        report = self.validate(tmp_path / "a.json", json.dumps(config))
+        assert [(item.resource, item.method) for item in report.findings] == [("tickets", "list")]
+        cell = {"resource_name": "tickets", "method_name": "get", "config": {"resource": 5}}
+        cells = {"unified_model": "m", "integration": "i", "cells": [cell]}
+        report = self.validate(tmp_path / "b.json", json.dumps(cells))
+        assert [(item.resource, item.method) for item in report.findings] == [("tickets", "get")]
+
 
 class TestMappings:
     def home(self, root: Path) -> Path:

@@ -35,6 +35,7 @@ __all__ = ["lint_config", "validate_document", "validate_file"]
 
 _EXCHANGES: Final = TypeAdapter(tuple[Exchange, ...])
 _BESIDE_INTEGRATION: Final = "integration.yaml"
+_METHOD_DEPTH: Final = 3
 
 
 def validate_file(path: Path) -> Report:
@@ -116,7 +117,15 @@ def lint_config(
     for site in sites:
         if site.kind == "expression":
             findings += jsonata.check(site)
-    return [_as_written(finding, config) for finding in findings]
+    return [_named(_as_written(finding, config)) for finding in findings]
+
+
+def _named(finding: Finding) -> Finding:
+    """With the resource and method that a path below `resources` leads to."""
+    names = finding.path.split(".")
+    if finding.resource is not None or names[0] != "resources" or len(names) < _METHOD_DEPTH:
+        return finding
+    return replace(finding, resource=names[1], method=names[2])
 
 
 def _as_written(finding: Finding, config: Mapping[str, Any]) -> Finding:
@@ -168,7 +177,27 @@ def _mapping_file(data: Mapping[str, Any], path: Path | None) -> list[Finding]:
     findings += mapping.check(_mapping_subject(cells, path, str(names[0]), str(names[1])))
     for cell in cells:
         findings += _cell(cell)
-    return findings
+    return [_of_cell(finding, data) for finding in findings]
+
+
+def _of_cell(finding: Finding, data: Mapping[str, Any]) -> Finding:
+    """With the names of the cell that the path leads into."""
+    names = finding.path.split(".")
+    cells = as_list(data.get("cells"))
+    if (
+        finding.resource is not None
+        or len(names) == 1
+        or not names[1].isdigit()
+        or int(names[1]) >= len(cells)
+    ):
+        return finding
+    cell = as_mapping(cells[int(names[1])])
+    resource, method = cell.get("resource_name"), cell.get("method_name")
+    return replace(
+        finding,
+        resource=resource if isinstance(resource, str) else None,
+        method=method if isinstance(method, str) else None,
+    )
 
 
 def _cells(data: Mapping[str, Any]) -> Iterator[mapping.Cell]:
