@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from isthmus.definitions.lint import validate_file
 from tests.contract.catalog import CATALOG, Model, model, model_names
 
 _TAIL = ("created_at", "updated_at", "remote_data")
@@ -21,6 +22,12 @@ def unified(request: pytest.FixtureRequest) -> Model:
 
 def test_each_resource_has_a_schema_and_each_schema_a_resource(unified: Model) -> None:
     assert sorted(unified.file.resources) == sorted(unified.schemas)
+
+
+def test_lint_finds_nothing(unified: Model) -> None:
+    report = validate_file(CATALOG / "unified" / unified.file.name / "model.yaml")
+    assert [line for line in report.lines() if ": info: " not in line] == []
+    assert report.mode == "model"
 
 
 def test_the_name_is_that_of_the_directory(unified: Model) -> None:
