@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, Tag, model_validator
 
@@ -38,13 +38,6 @@ class BearerAuthorization(Part):
 
     format: Literal["bearer"] = Field(default="bearer", description="Name of the format.")
     config: BearerConfig = Field(default=BearerConfig(), description="Where the token comes from.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _no_config(cls, value: Any) -> Any:
-        if isinstance(value, dict) and value.get("config", 0) is None:
-            return {key: item for key, item in value.items() if key != "config"}
-        return value
 
 
 class HeaderConfig(Part):

@@ -6,9 +6,17 @@ Expressions compile when the model is built, templates are taken apart; at call 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, ClassVar, Final, TypeAlias, get_args
 
-from pydantic import BaseModel, ConfigDict, JsonValue, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    JsonValue,
+    PlainSerializer,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from isthmus import expressions
@@ -39,10 +47,38 @@ __all__ = [
 JsonObject: TypeAlias = dict[str, JsonValue]
 
 
+def _has_null(annotation: object) -> bool:
+    any_json: object = JsonValue
+    return annotation is any_json or type(None) in get_args(annotation)
+
+
 class Part(BaseModel):
-    """A piece of a definition: immutable; keys nobody knows are kept in `model_extra` (lint reports them)."""
+    """A piece of a definition: immutable; keys nobody knows are kept in `model_extra` (lint reports them).
+
+    Null counts as absent wherever a field has a default and null is not one of its values.
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow", arbitrary_types_allowed=True, populate_by_name=True)
+
+    _null_is_absent: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        cls._null_is_absent = frozenset(
+            name
+            for field_name, field in cls.model_fields.items()
+            if not field.is_required() and not _has_null(field.annotation)
+            for name in (field_name, field.alias or field_name)
+        )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping) or None not in value.values():
+            return value
+        absent = cls._null_is_absent
+        return {key: item for key, item in value.items() if item is not None or key not in absent}
 
 
 def compiled(text: str) -> Expression:

@@ -84,7 +84,7 @@ class IntegrationConfig(Part):
             raise PydanticCustomError(
                 "credentials_shape", "must be one credential object or a map of them by format, not an array"
             )
-        return {} if value is None else normalise_credentials(value)
+        return normalise_credentials(value)
 
     @field_validator("credentials")
     @classmethod
@@ -94,24 +94,10 @@ class IntegrationConfig(Part):
                 raise ValueError(f"{key} holds a credential of the format {credential.format}")
         return value
 
-    @field_validator(
-        "required_headers",
-        "actions",
-        "tool_tags",
-        "environment_variables",
-        "secret_environment_variables",
-        mode="before",
-    )
-    @classmethod
-    def _absent(cls, value: Any) -> Any:
-        return {} if value is None else value
-
     @field_validator("resources", mode="before")
     @classmethod
     def _hidden_resources(cls, value: Any) -> Any:
         """A null resource hides all its methods."""
-        if value is None:
-            return {}
         if not isinstance(value, Mapping):
             return value
         return {name: {} if methods is None else methods for name, methods in value.items()}

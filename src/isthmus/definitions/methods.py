@@ -156,9 +156,7 @@ class MethodDefinition(Part):
         default=(), description="OAuth scopes it needs; feeds `missing_scopes` on a 403."
     )
     examples: MethodExamples | None = Field(default=None, description="Samples for documentation.")
-    timeout_seconds: float = Field(
-        default=60, gt=0, le=600, description="How long the provider may take to answer."
-    )
+    timeout_seconds: float = Field(default=60, gt=0, description="How long the provider may take to answer.")
     paginate_in_body: bool = Field(default=False, description="Pagination parameters go into the body.")
 
     @field_validator("method", mode="before")

@@ -145,6 +145,24 @@ class TestIntegration:
     def test_an_empty_expression_counts_as_absent(self) -> None:
         assert load_integration({"error_expression": " "}).error_expression is None
 
+    def test_null_counts_as_absent_where_it_is_no_value(self) -> None:
+        config = load_integration(
+            {
+                **with_method(
+                    body_format=None, scopes=None, no_auth=None, headers=None, body_format_config=None
+                ),
+                "headers": None,
+                "credentials": None,
+                "tool_tags": None,
+                "actions": None,
+            }
+        )
+        method = config.method("r", "m")
+        assert method is not None
+        assert (method.body_format, method.scopes, method.no_auth) == ("json", (), False)
+        assert method.body_format_config.attribute_prefix == "@"
+        assert (config.headers, config.credentials, config.actions) == ({}, {}, {})
+
     def test_unknown_keys_are_kept(self) -> None:
         config = load_integration({"shade": "blue"})
         assert config.model_extra == {"shade": "blue"}
