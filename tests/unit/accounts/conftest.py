@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,9 @@ from tests.unit.accounts.provider import Provider
 from tests.unit.integrations.small_catalog import write_catalog
 from tests.unit.integrations.world import World, make_world
 
-from isthmus.accounts import Accounts, Connections, Installs, JsonCallLog
-from isthmus.db import Database, EpochWatcher
+from isthmus.accounts import Accounts, Connection, Connections, Installs, JsonCallLog
+from isthmus.config import Settings
+from isthmus.db import Database, EpochWatcher, open_database
 from isthmus.http import Guard, HttpClient
 from isthmus.integrations import EnvironmentScope, EnvironmentUnifiedModels
 from isthmus.integrations.catalog import Catalog, sync
@@ -33,10 +36,24 @@ async def world(database: Database, catalog: Catalog) -> World:
     return await make_world(database)
 
 
+class WatchedClock(VirtualClock):
+    """Tells when somebody sleeps on it."""
+
+    def __init__(self, start: datetime) -> None:
+        super().__init__(start)
+        self.slept_on = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept_on.set()
+        await super().sleep(seconds)
+
+
 @pytest.fixture
-def clock(database: Database) -> VirtualClock:
-    """Time of the account's pace; it starts where the database's clock stands."""
-    return VirtualClock(database.clock.now())
+def clock(database: Database) -> WatchedClock:
+    """The time of calls and of rows."""
+    clock = WatchedClock(database.clock.now())
+    database.clock = clock
+    return clock
 
 
 @pytest.fixture
@@ -107,9 +124,6 @@ async def http() -> AsyncIterator[HttpClient]:
         yield client
 
 
-Connect = Callable[[], Awaitable[Connections]]
-
-
 @pytest.fixture
 def connections(
     database: Database, catalog: Catalog, epochs: EpochWatcher, http: HttpClient, clock: VirtualClock
@@ -123,3 +137,24 @@ def connections(
         JsonCallLog(logging.getLogger("test.calls")),
         Exchanges(catalog),
     )
+
+
+@pytest.fixture
+async def other(
+    settings: Settings, catalog: Catalog, http: HttpClient, clock: VirtualClock
+) -> AsyncIterator[Connections]:
+    """The connections of another process on the same database, which has just looked at the epochs."""
+    database = await open_database(settings, clock=clock)
+    watcher = EpochWatcher(database, VirtualClock())
+    await watcher.start()
+    effective = Effective(database, watcher)
+    log = JsonCallLog(logging.getLogger("test.other"))
+
+    class Looking(Connections):
+        async def open(self, environment_id: str, account_id: str, *, request_id: str) -> Connection:
+            await watcher.look()
+            return await super().open(environment_id, account_id, request_id=request_id)
+
+    yield Looking(database, watcher, effective, http, clock, log, Exchanges(catalog))
+    await watcher.stop()
+    await database.close()

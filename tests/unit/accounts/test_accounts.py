@@ -230,7 +230,13 @@ async def test_accounts_are_deleted_one_by_one_or_together(
         assert await mine.delete(rows[3]["id"]) == rows[3]["id"]
         await mine.delete_many({"ids": [rows[2]["id"], new_id()]})
         await mine.delete_many({"tenant_id": "a"})
-        for selection in ({}, {"ids": []}, {"ids": ["x"] * 501}, {"ids": ["x"], "tenant_id": "a"}):
+        selections: list[dict[str, Any]] = [
+            {},
+            {"ids": []},
+            {"ids": ["x"] * 501},
+            {"ids": ["x"], "tenant_id": "a"},
+        ]
+        for selection in selections:
             with pytest.raises(BadRequest):
                 await mine.delete_many(selection)
         assert [row["tenant_id"] for row in (await mine.list(query())).rows] == ["sandbox"]
