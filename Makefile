@@ -25,7 +25,7 @@ DEV := $(VENV)/.dev
 # One place is asked for packages: what pip is configured with counts for uv as well.
 PIP_INDEX = $(or $(UV_DEFAULT_INDEX),$(PIP_INDEX_URL),$(shell $(BIN)/python -m pip config get global.index-url 2>/dev/null))
 UV = $(if $(PIP_INDEX),UV_DEFAULT_INDEX="$(PIP_INDEX)") VIRTUAL_ENV=$(VENV) $(BIN)/uv
-SYNC = $(UV) pip install --quiet --require-hashes
+SYNC = $(UV) pip install --quiet --require-hashes --compile-bytecode
 
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links $(PINS_FLAGS)
@@ -44,6 +44,7 @@ $(TOOLS): requirements/setup.txt scripts/make_venv.sh
 $(RUNTIME): $(TOOLS) requirements.txt pyproject.toml
 	@$(SYNC) -r requirements.txt
 	@$(UV) pip install --quiet --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q src
 	@touch $@
 
 $(DEV): $(RUNTIME) requirements-dev.txt

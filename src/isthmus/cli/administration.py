@@ -8,15 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from isthmus.accounts import install_everything
 from isthmus.config import Settings
 from isthmus.db import Database, open_database
 from isthmus.db.rotation import Rotated, choose_key
 from isthmus.db.rotation import rotate_key as rotate
-from isthmus.integrations.catalog import find_catalog, sync
 from isthmus.tenancy import Administration
 
 __all__ = [
@@ -32,6 +28,9 @@ T = TypeVar("T")
 
 
 def create_environment(name: str) -> None:
+    from isthmus.accounts import install_everything
+    from isthmus.integrations.catalog import find_catalog, sync
+
     async def work(database: Database) -> Mapping[str, Any]:
         await sync(database, find_catalog())
         return await Administration(database).create_environment(name, install=install_everything)
@@ -111,10 +110,11 @@ def _with_database(work: Callable[[Database], Awaitable[T]]) -> T:
 
 
 def _table(rows: Sequence[Mapping[str, Any]], *columns: str) -> None:
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
-    for row in rows:
-        table.add_row(*(_cell(row[column]) for column in columns))
-    Console(soft_wrap=True).print(table)
+    """Aligned columns, never cut: an id must survive being copied from here."""
+    lines = [columns, *(tuple(_cell(row[column]) for column in columns) for row in rows)]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
+    for line in lines:
+        typer.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
 
 
 def _cell(value: object) -> str:

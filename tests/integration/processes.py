@@ -1,0 +1,99 @@
+"""The `isthmus` command as processes of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+__all__ = ["Process", "isthmus", "refused", "serving_process"]
+
+COMMAND = str(Path(sys.executable).parent / "isthmus")
+SECONDS_TO_START = 60.0
+
+
+@dataclass
+class Process:
+    """A running `isthmus serve`. `token`: None unless it was the first start."""
+
+    url: str
+    token: str | None
+    greeting: str
+
+    async def status_of(self, path: str, token: str) -> int:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(self.url + path, headers={"authorization": f"Bearer {token}"}) as response,
+        ):
+            return response.status
+
+    async def seconds_until(self, status: int, path: str, token: str, *, at_most: float) -> float:
+        """How long it took until `path` answered with `status`. Fails after `at_most` seconds."""
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        while (found := await self.status_of(path, token)) != status:
+            assert loop.time() - started < at_most, f"{path} still answers {found}, not {status}"
+            await asyncio.sleep(0.02)
+        return loop.time() - started
+
+
+@asynccontextmanager
+async def serving_process(environ: Mapping[str, str], *options: str) -> AsyncIterator[Process]:
+    """`isthmus serve` on a free port, ended by SIGTERM."""
+    process = await asyncio.create_subprocess_exec(
+        COMMAND, "serve", "--port", "0", *options, env=dict(environ), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    drain: asyncio.Task[bytes] | None = None
+    try:
+        greeting = ""
+        async with asyncio.timeout(SECONDS_TO_START):
+            while "curl" not in greeting:
+                line = await process.stdout.readline()
+                assert line, f"the server ended: {greeting}"
+                greeting += line.decode()
+        drain = asyncio.create_task(process.stdout.read())
+        url = re.search(r"ready: (\S+)", greeting)
+        token = re.search(r"isth_\S+", greeting.partition("curl")[0])
+        assert url is not None
+        yield Process(url[1], token[0] if token else None, greeting)
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+        if drain is not None:
+            await drain
+
+
+async def isthmus(environ: Mapping[str, str], *arguments: str) -> str:
+    """Standard output of a command that must succeed."""
+    code, output, errors = await _run(environ, *arguments)
+    assert code == 0, errors
+    return output.strip()
+
+
+async def refused(environ: Mapping[str, str], *arguments: str) -> str:
+    """The message of a command that must fail with exit code 1, and without a trace."""
+    code, _, errors = await _run(environ, *arguments)
+    assert code == 1, errors
+    assert "Traceback" not in errors
+    return errors.strip()
+
+
+async def _run(environ: Mapping[str, str], *arguments: str) -> tuple[int | None, str, str]:
+    process = await asyncio.create_subprocess_exec(
+        COMMAND,
+        *arguments,
+        env=dict(environ),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(SECONDS_TO_START):
+        output, errors = await process.communicate()
+    return process.returncode, output.decode(), errors.decode()

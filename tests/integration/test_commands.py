@@ -1,0 +1,106 @@
+"""Local administration beside running servers: real processes on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import aiohttp
+import pytest
+
+from tests.fakes.larkdesk import Larkdesk, Records, RequestLimit, running
+from tests.integration.larkdesk import MODEL, connect, install
+from tests.integration.processes import Process, isthmus, refused, serving_process
+from tests.integration.serving import Server
+
+
+async def test_the_greeting_is_a_call_that_works_when_pasted(environ: dict[str, str]) -> None:
+    async with serving_process(environ) as process:
+        call = next(line for line in process.greeting.splitlines() if "curl" in line)
+        shell = await asyncio.create_subprocess_shell(call, stdout=asyncio.subprocess.PIPE)
+        output, _ = await shell.communicate()
+    assert b'"email_addresses"' in output
+
+
+async def test_a_token_of_the_command_line_works_and_stops_within_a_second(environ: dict[str, str]) -> None:
+    async with serving_process(environ) as process:
+        token = await isthmus(environ, "tokens", "create", "--environment", "development", "--name", "x")
+        await process.seconds_until(200, "/me", token, at_most=1.0)
+        listed = await isthmus(environ, "tokens", "list")
+        identity = next(line.split()[0] for line in listed.splitlines() if line.split()[2] == "x")
+        await isthmus(environ, "tokens", "revoke", identity)
+        await process.seconds_until(401, "/me", token, at_most=1.0)
+
+
+async def test_an_environment_of_the_command_line_has_everything_installed(environ: dict[str, str]) -> None:
+    async with serving_process(environ) as process:
+        await isthmus(environ, "environments", "create", "staging")
+        token = await isthmus(environ, "tokens", "create", "--environment", "staging")
+        await process.seconds_until(200, "/me", token, at_most=1.0)
+        assert await process.status_of("/integrated-account?limit=1", token) == 200
+
+
+async def test_an_account_works_before_during_and_after_a_key_rotation(environ: dict[str, str]) -> None:
+    environ["ISTHMUS_EGRESS_ALLOW"] = "127.0.0.0/8"
+    async with AsyncExitStack() as stack:
+        desk = await stack.enter_async_context(
+            running(Larkdesk(records=Records(tickets=3), limit=RequestLimit(None)))
+        )
+        process = await stack.enter_async_context(serving_process(environ))
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        assert process.token is not None
+        server = Server(process.url, process.token, None, session)  # type: ignore[arg-type]  # another process
+        install_id = await install(server)
+        account = await connect(server, install_id, desk.url)
+        path = f"/unified/{MODEL}/tickets?integrated_account_id="
+        await server.ok("GET", path + account)
+
+        rotation = asyncio.create_task(isthmus(environ, "db", "rotate-key"))
+        during = 0
+        while not rotation.done():
+            fresh = await connect(server, install_id, desk.url)
+            for identity in (account, fresh):
+                listed = await server.ok("GET", path + identity)
+                assert listed["result_count"] == 3
+                during += 1
+        await rotation
+        assert during > 0
+        listed = await server.ok("GET", path + account)
+        assert listed["result_count"] == 3
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+async def test_a_sqlite_file_has_one_serving_process(environ: dict[str, str]) -> None:
+    async with serving_process(environ):
+        message = await refused(environ, "serve", "--port", "0")
+        assert "being served by another process" in message
+    assert "needs PostgreSQL" in await refused(environ, "serve", "--port", "0", "--workers", "2")
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+async def test_several_processes_serve_one_postgresql(environ: dict[str, str]) -> None:
+    async with AsyncExitStack() as stack:
+        processes: list[Process] = await asyncio.gather(
+            *(stack.enter_async_context(serving_process(environ)) for _ in range(2))
+        )
+        tokens = [process.token for process in processes if process.token]
+        assert len(tokens) == 1
+        for process in processes:
+            await process.seconds_until(200, "/me", tokens[0], at_most=1.0)
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+async def test_worker_processes_share_one_socket(environ: dict[str, str]) -> None:
+    async with serving_process(environ, "--workers", "2") as process:
+        assert process.token is not None
+        async with asyncio.timeout(60):
+            assert {await process.status_of("/me", process.token) for _ in range(10)} == {200}
+
+
+async def test_a_port_in_use_is_told_with_a_way_out(environ: dict[str, str]) -> None:
+    async with serving_process(environ) as process:
+        port = process.url.rpartition(":")[2]
+        other = environ | {"ISTHMUS_DATA_DIR": environ["ISTHMUS_DATA_DIR"] + "-other"}
+        message = await refused(other, "serve", "--port", port)
+    assert f"cannot listen on 127.0.0.1:{port}" in message
+    assert "--port" in message
