@@ -13,10 +13,12 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
+from isthmus.expressions.dialect import DIALECT
+from isthmus.expressions.engine import Expression
 from isthmus.expressions.errors import LIMIT, ExpressionError
-from isthmus.expressions.interim import Expression
 from isthmus.expressions.library import Library, Services
 from isthmus.expressions.limits import Limits
+from isthmus.expressions.standard import STANDARD
 from isthmus.expressions.values import UNDEFINED, UndefinedType
 
 __all__ = [
@@ -33,10 +35,7 @@ __all__ = [
     "compile",
 ]
 
-STANDARD: Final = Library(name="standard", bound_code="U1001")
-DIALECT: Final = Library(name="dialect")
-
-_CACHED = 2_048
+_CACHED: Final = 2_048
 
 
 @lru_cache(maxsize=_CACHED)

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import inspect
 import random
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,6 +29,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 
 from isthmus.expressions.errors import LIMIT, ExpressionError
 from isthmus.expressions.limits import Limits
+from isthmus.expressions.signatures import Signature
 from isthmus.expressions.values import UNDEFINED
 from isthmus.kit.clock import Clock, SystemClock
 
@@ -84,12 +86,13 @@ class Evaluation:
     """One evaluation, as generated code and a function that asks for it see it.
 
     `bindings` are the evaluation's variables by name without `$`. Work is charged in steps (about
-    50 ns each); the time is looked at once a `SLICE` of them.
+    50 ns each); the time is looked at once a `SLICE` of them, the memory more rarely. `letters` is what
+    is left for long texts in all.
     """
 
     __slots__ = (
         "_now", "awaited", "bindings", "context", "deadline",
-        "depth", "left", "library", "limits", "services",
+        "blocks", "depth", "left", "letters", "library", "limits", "services", "slices",
     )  # fmt: skip
 
     SLICE: Final = 20_000
@@ -104,8 +107,11 @@ class Evaluation:
         self.context: object = UNDEFINED
         self.depth = limits.depth
         self.left = self.SLICE
+        self.letters = 4 * limits.output_chars
         self.awaited = 0.0
         self.deadline = monotonic() + limits.seconds
+        self.slices = 0
+        self.blocks = 0
         self._now: datetime | None = None
 
     @property
@@ -123,6 +129,17 @@ class Evaluation:
             self.left = self.SLICE
             if monotonic() > self.deadline + self.awaited:
                 raise self.out_of_time()
+            self.slices += 1
+            if self.slices & 31 == 0:
+                self._watch_memory()
+
+    def _watch_memory(self) -> None:
+        """Now and then in a long evaluation: how many objects has the process gained meanwhile?"""
+        held = sys.getallocatedblocks()
+        if not self.blocks:
+            self.blocks = held
+        elif held - self.blocks > self.limits.objects:
+            raise self.exceeded("objects", "evaluation")
 
     def out_of_time(self) -> ExpressionError:
         seconds = self.limits.seconds
@@ -147,12 +164,18 @@ class Evaluation:
 Getter = Callable[[Any], object]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Function:
     """One `$function`. `name` is without `$`; see the module for how `call` is called.
 
     `signature` in JSONata's notation. `is_async`: `call` is a coroutine function. `wants_evaluation`:
     the `Evaluation` is the first argument, before those of the expression.
+
+    `intrinsic`: names a form that the compiler may write in place of a call; the form must give what
+    the function gives (only for the standard library's own functions and those that agree with them).
+
+    Worked out: `arity` (parameters), `declared` (those without a default in Python: what `$map` and
+    others go by when they decide how many values to pass), `checked` (the parsed signature).
     """
 
     name: str
@@ -160,8 +183,11 @@ class Function:
     signature: str | None = None
     is_async: bool = False
     wants_evaluation: bool = False
+    intrinsic: str = ""
     arity: int = field(init=False)
     is_variadic: bool = field(init=False)
+    declared: int = field(init=False)
+    checked: Signature | None = field(init=False)
 
     def __post_init__(self) -> None:
         parameters = inspect.signature(self.call).parameters.values()
@@ -171,6 +197,9 @@ class Function:
         )
         object.__setattr__(self, "arity", positional - (1 if self.wants_evaluation else 0))
         object.__setattr__(self, "is_variadic", inspect.Parameter.VAR_POSITIONAL in kinds)
+        optional = sum(p.default is not inspect.Parameter.empty for p in parameters)
+        object.__setattr__(self, "declared", self.arity - optional)
+        object.__setattr__(self, "checked", None if self.signature is None else Signature.of(self.signature))
 
 
 @dataclass(frozen=True, slots=True)

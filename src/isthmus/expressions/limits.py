@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["MAX_PATTERN", "MAX_SOURCE", "Limits"]
+__all__ = ["MAX_NESTING", "MAX_PATTERN", "MAX_SOURCE", "Limits"]
 
 MAX_SOURCE: Final = 256 * 1024
 """Bytes of UTF-8 that the text of an expression may have; checked before it is read."""
@@ -26,6 +26,7 @@ class Limits:
     `input_chars`: text that a parsing function takes.
     `output_chars`: characters of one string; also about the bytes of one value.
     `items`: items of one list (a lazy range counts when it is materialised).
+    `objects`: how many more Python objects may be alive in the process than early in the evaluation.
     `regex_seconds`: time of one search of a regular expression.
     """
 
@@ -36,4 +37,9 @@ class Limits:
     input_chars: int = 5 * 1024 * 1024
     output_chars: int = 20 * 1024 * 1024
     items: int = 200_000
+    objects: int = 1_500_000
     regex_seconds: float = 1.0
+
+
+MAX_NESTING: Final = 150
+"""Levels of brackets and operators inside each other in the text of an expression."""

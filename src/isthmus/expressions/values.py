@@ -11,9 +11,10 @@ Plain Python JSON values (`None`, `bool`, `int`, `float`, `str`, `list`, `dict`)
 
 from __future__ import annotations
 
-from typing import Any, Final, final
+from collections.abc import Iterator
+from typing import Any, Final, SupportsIndex, final
 
-__all__ = ["UNDEFINED", "Sequence", "UndefinedType", "collapse"]
+__all__ = ["UNDEFINED", "ConsArray", "LazyRange", "Sequence", "Stream", "UndefinedType", "collapse"]
 
 
 @final
@@ -65,3 +66,47 @@ def collapse(items: Sequence) -> Any:
     if len(items) > 1 or (items and items.keep):
         return items
     return items[0] if items else UNDEFINED
+
+
+class ConsArray(list[Any]):
+    """An array written as first or last step of a path: the steps around it don't flatten it."""
+
+    __slots__ = ()
+
+
+class Stream(list[Any]):
+    """What a step gave, before it is handed on as a value; never leaves the runtime."""
+
+    __slots__ = ()
+
+
+class LazyRange(list[Any]):
+    """`[first..last]` whose numbers are made when they are looked at.
+
+    A list by type only: its C storage stays empty, so it must be read through Python's protocols.
+    """
+
+    __slots__ = ("numbers",)
+
+    def __init__(self, first: int, last: int) -> None:
+        super().__init__()
+        self.numbers = range(first, last + 1)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __bool__(self) -> bool:
+        return bool(self.numbers)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.numbers)
+
+    def __reversed__(self) -> Iterator[int]:
+        return reversed(self.numbers)
+
+    def __getitem__(self, at: SupportsIndex | slice) -> Any:
+        found = self.numbers[at]
+        return list(found) if isinstance(found, range) else found
+
+    def __contains__(self, value: object) -> bool:
+        return value in self.numbers

@@ -1,0 +1,297 @@
+"""Functions as values: what `$f` may hold, and how each is called.
+
+All are `FunctionValue`s. `arity` is the number of declared parameters; callers that pass values by
+position (`$map`, `$each`) look at it to know how many to pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import BuiltinFunctionType, FunctionType, MethodType
+from typing import TYPE_CHECKING, Any, Final
+
+from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.suspension import awaited, run_async
+from isthmus.expressions.values import UNDEFINED
+
+if TYPE_CHECKING:
+    from isthmus.expressions.library import Evaluation, Function
+    from isthmus.expressions.signatures import Signature
+
+__all__ = [
+    "Composed", "FunctionValue", "Lambda", "Matcher", "Member", "Native", "Partial", "TailCall", "bounce",
+    "call_library", "function_of", "is_function",
+]  # fmt: skip
+
+PYTHON_CALLABLES: Final = (FunctionType, MethodType, BuiltinFunctionType)
+
+
+class FunctionValue:
+    """`call(arguments, context)` applies it; calling the value itself passes no context."""
+
+    __slots__ = ()
+
+    @property
+    def arity(self) -> int:
+        raise NotImplementedError
+
+    def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
+        raise NotImplementedError
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.call(arguments, UNDEFINED)
+
+    async def call_async(self, *arguments: Any) -> Any:
+        return await run_async(self, *arguments)
+
+
+class TailCall:
+    """A call in tail position, handed back to the caller instead of made: the stack does not grow."""
+
+    __slots__ = ("arguments", "context", "function", "position", "token")
+
+    def __init__(
+        self, function: Any, arguments: tuple[Any, ...], context: Any, position: int, token: str | None
+    ) -> None:
+        self.function = function
+        self.arguments = arguments
+        self.context = context
+        self.position = position
+        self.token = token
+
+
+class Lambda(FunctionValue):
+    """`function($a, $b) { … }` with what it sees around it (a Python closure of exactly `arity`)."""
+
+    __slots__ = ("_arity", "code", "evaluation", "signature")
+
+    def __init__(
+        self, evaluation: Evaluation, code: Callable[..., Any], arity: int, signature: Signature | None
+    ) -> None:
+        self.evaluation = evaluation
+        self.code = code
+        self._arity = arity
+        self.signature = signature
+
+    @property
+    def arity(self) -> int:
+        return self._arity
+
+    def enter(self, arguments: tuple[Any, ...], context: Any) -> Any:
+        """The value, or the tail call that the body ended with."""
+        if self.signature is not None:
+            arguments = self.signature.bind(arguments, context)
+        arity = self._arity
+        given = len(arguments)
+        if given == arity:
+            return self.code(*arguments)
+        if given > arity:
+            return self.code(*arguments[:arity])
+        return self.code(*arguments, *(UNDEFINED,) * (arity - given))
+
+    def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
+        evaluation = self.evaluation
+        evaluation.depth -= 1
+        if evaluation.depth < 0:
+            raise evaluation.too_deep()
+        evaluation.charge(4)
+        result = self.enter(arguments, context)
+        if type(result) is TailCall:
+            result = bounce(result, evaluation)
+        evaluation.depth += 1
+        return result
+
+
+def bounce(pending: Any, evaluation: Evaluation) -> Any:
+    """Make tail calls until one gives a value."""
+    while type(pending) is TailCall:
+        evaluation.charge(4)
+        function = pending.function
+        try:
+            if type(function) is Lambda:
+                pending = function.enter(pending.arguments, pending.context)
+            elif isinstance(function, FunctionValue):
+                return function.call(pending.arguments, pending.context)
+            else:
+                return function_of(function, evaluation).call(pending.arguments, pending.context)
+        except ExpressionError as error:
+            placed(error, pending.position, pending.token)
+            raise
+    return pending
+
+
+def placed(error: ExpressionError, position: int, token: str | None) -> None:
+    """Say where, if the error does not know it yet; the message names the function."""
+    if error.position is None:
+        error.position = position
+    if error.token is None and token is not None:
+        error.token = token
+        if "{token}" in error.message:
+            error.message = error.message.replace("{token}", token)
+            error.args = (error.message,)
+
+
+class Native(FunctionValue):
+    """A function of the library as a value."""
+
+    __slots__ = ("evaluation", "function")
+
+    def __init__(self, evaluation: Evaluation, function: Function) -> None:
+        self.evaluation = evaluation
+        self.function = function
+
+    @property
+    def arity(self) -> int:
+        return self.function.declared
+
+    def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
+        return call_library(self.evaluation, self.function, arguments, context)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Native) and other.function is self.function
+
+    def __hash__(self) -> int:
+        return hash(self.function.name)
+
+
+def call_library(evaluation: Evaluation, function: Function, arguments: tuple[Any, ...], context: Any) -> Any:
+    """Check and fit the arguments, give the evaluation if it is wanted, await if it is asynchronous."""
+    evaluation.left -= 4
+    if evaluation.left < 0:
+        evaluation.charge(0)
+    if function.checked is not None:
+        arguments = function.checked.bind(arguments, context)
+    arity = function.arity
+    given = len(arguments)
+    if given < arity:
+        arguments = (*arguments, *(UNDEFINED,) * (arity - given))
+    elif given > arity and not function.is_variadic:
+        arguments = arguments[:arity]
+    if function.wants_evaluation:
+        evaluation.context = context
+        result = function.call(evaluation, *arguments)
+    else:
+        result = function.call(*arguments)
+    return awaited(evaluation, result, function.name) if function.is_async else result
+
+
+class Member(FunctionValue):
+    """A registered method of a host value."""
+
+    __slots__ = ("evaluation", "function", "owner")
+
+    def __init__(self, evaluation: Evaluation, function: Function, owner: object) -> None:
+        self.evaluation = evaluation
+        self.function = function
+        self.owner = owner
+
+    @property
+    def arity(self) -> int:
+        return max(0, self.function.arity - 1)
+
+    def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
+        return call_library(self.evaluation, self.function, (self.owner, *arguments), context)
+
+
+class Partial(FunctionValue):
+    """`$f(1, ?)`: some arguments given, `holes` (indexes) still open."""
+
+    __slots__ = ("arguments", "function", "holes")
+
+    def __init__(self, function: FunctionValue, arguments: tuple[Any, ...], holes: tuple[int, ...]) -> None:
+        self.function = function
+        self.arguments = arguments
+        self.holes = holes
+
+    @property
+    def arity(self) -> int:
+        return len(self.holes)
+
+    def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
+        filled = list(self.arguments)
+        for at, hole in enumerate(self.holes):
+            filled[hole] = arguments[at] if at < len(arguments) else UNDEFINED
+        function = self.function
+        if isinstance(function, Native):
+            return call_unchecked(function, tuple(filled))
+        if isinstance(function, Lambda):
+            return function.call(tuple(filled), UNDEFINED)
+        return function.call(tuple(filled), UNDEFINED)
+
+
+def call_unchecked(native: Native, arguments: tuple[Any, ...]) -> Any:
+    """A partially applied library function takes its arguments as they are, without its signature."""
+    function = native.function
+    arity = function.arity
+    fitted = arguments if function.is_variadic else arguments[:arity]
+    fitted = (*fitted, *(UNDEFINED,) * (arity - len(fitted)))
+    evaluation = native.evaluation
+    given = (evaluation, *fitted) if function.wants_evaluation else fitted
+    result = function.call(*given)
+    return awaited(evaluation, result, function.name) if function.is_async else result
+
+
+class Composed(FunctionValue):
+    """`$f ~> $g` as a function."""
+
+    __slots__ = ("first", "second")
+
+    def __init__(self, first: FunctionValue, second: FunctionValue) -> None:
+        self.first = first
+        self.second = second
+
+    @property
+    def arity(self) -> int:
+        return 1
+
+    def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
+        given = arguments[0] if arguments else UNDEFINED
+        return self.second.call((self.first.call((given,), UNDEFINED),), UNDEFINED)
+
+
+class Matcher(FunctionValue):
+    """A regular expression: a function of a text that gives the first match as an object."""
+
+    __slots__ = ("evaluation", "position", "regex")
+
+    def __init__(self, evaluation: Evaluation, regex: Any, position: int) -> None:
+        self.evaluation = evaluation
+        self.regex = regex
+        self.position = position
+
+    @property
+    def arity(self) -> int:
+        return 2
+
+    def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
+        text = arguments[0] if arguments else UNDEFINED
+        return self.regex.first(self, text)
+
+
+class PythonFunction(FunctionValue):
+    """A Python callable that came in with the bindings."""
+
+    __slots__ = ("function",)
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+
+    @property
+    def arity(self) -> int:
+        return 1
+
+    def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
+        return self.function(*arguments)
+
+
+def is_function(value: object) -> bool:
+    return isinstance(value, (FunctionValue, *PYTHON_CALLABLES))
+
+
+def function_of(value: object, evaluation: Evaluation) -> FunctionValue:
+    """The value as something to call; T1006 if it is no function."""
+    if isinstance(value, FunctionValue):
+        return value
+    if isinstance(value, PYTHON_CALLABLES):
+        return PythonFunction(value)
+    raise ExpressionError("T1006", "Attempted to invoke a non-function")

@@ -1,0 +1,54 @@
+"""What the generator knows about a value before it exists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = [
+    "ANY", "BOOL", "DICT", "FUNCTION", "HOST", "LIST", "NULL", "NUMBER", "SEQUENCE", "TEXT", "UNDEF", "Operand",
+]  # fmt: skip
+
+UNDEF: Final = 1
+NULL: Final = 2
+BOOL: Final = 4
+NUMBER: Final = 8
+TEXT: Final = 16
+LIST: Final = 32
+SEQUENCE: Final = 64
+DICT: Final = 128
+FUNCTION: Final = 256
+HOST: Final = 512
+ANY: Final = 1023
+
+
+@dataclass(slots=True)
+class Operand:
+    """A value as Python text.
+
+    code: a Python expression; evaluated at most once unless `is_atom` (a name or a constant).
+    kinds: which kinds of values it may be (bits).
+    is_pure: containers in it are those of the input: no sequences, functions or undefined inside.
+    is_raw: a sequence of one or none may still stand for its item or for nothing (`collapse`).
+    constant: it is known now; `value` is it.
+    """
+
+    code: str
+    kinds: int = ANY
+    is_pure: bool = False
+    is_atom: bool = False
+    is_raw: bool = False
+    is_constant: bool = False
+    value: object = None
+
+    def may(self, kinds: int) -> bool:
+        return bool(self.kinds & kinds)
+
+    @property
+    def is_final(self) -> bool:
+        """Nothing in it has to be converted before it leaves an evaluation."""
+        if self.kinds & (SEQUENCE | FUNCTION):
+            return False
+        if self.is_pure:
+            return True
+        return not self.kinds & (LIST | DICT | HOST)

@@ -1,0 +1,177 @@
+"""Objects, arrays and groupings."""
+
+from __future__ import annotations
+
+from isthmus.expressions.compiler.generator import Context, GeneratorBase
+from isthmus.expressions.compiler.kinds import (
+    ANY,
+    BOOL,
+    DICT,
+    FUNCTION,
+    HOST,
+    LIST,
+    NULL,
+    NUMBER,
+    SEQUENCE,
+    TEXT,
+    UNDEF,
+    Operand,
+)
+from isthmus.expressions.syntax import tree as t
+
+__all__ = ["ObjectGenerator"]
+
+_SCALAR = NULL | BOOL | NUMBER | TEXT | DICT | FUNCTION | HOST
+
+
+class ObjectGenerator(GeneratorBase):
+    def object(self, node: t.Object, context: Context, *, final: bool) -> Operand:
+        if not node.pairs:
+            return Operand("{}", DICT, is_pure=True)
+        if all(_is_key(key) for key, _ in node.pairs):
+            return self.literal_object(node, context, final=final)
+        if context.is_root or context.no_list:
+            return self.single_object(node, context, final=final)
+        return self.group_call(f"group_items({context.code})", node.pairs, node.position, context)
+
+    def literal_object(self, node: t.Object, context: Context, *, final: bool) -> Operand:
+        """Keys known now: a dict display, with what turns out to be undefined taken out again."""
+        keys: list[str] = []
+        for key, _ in node.pairs:
+            assert isinstance(key, t.Literal)
+            keys.append(str(key.value))
+        double = next((key for at, key in enumerate(keys) if key in keys[:at]), None)
+        if double is not None:
+            self.emit(f"same_key({self.const(double)}, {node.position})")
+        inner = self.object_context(context)
+        shown: list[str] = []
+        missing: list[str] = []
+        is_final = True
+        name = self.fresh("d")
+        for key, (_, value) in zip(keys, node.pairs, strict=True):
+            operand = self.value(value, inner, final=final)
+            if operand.may(UNDEF):
+                operand = self.held(operand)
+                missing.append(f"if {operand.code} is U: del {name}[{self.const(key)}]")
+            elif not operand.is_atom and not operand.is_constant:
+                operand = self.held(operand)
+            is_final = is_final and operand.is_final
+            shown.append(f"{self.const(key)}: {operand.code}")
+        self.emit(f"{name} = {{{', '.join(shown)}}}")
+        for line in missing if double is None else ():
+            self.emit(line)
+        return Operand(name, DICT, is_pure=is_final, is_atom=True)
+
+    def object_context(self, context: Context) -> Context:
+        """Where the context is a list, an object's values see all its items together."""
+        if context.is_root or context.no_list:
+            return context
+        code = self.fresh("c")
+        old = context.code
+        self.emit(f"{code} = literal_context({old}) if isinstance({old}, list) else {old}")
+        return self.context(code, is_pure=context.is_pure)
+
+    def single_object(self, node: t.Object, context: Context, *, final: bool) -> Operand:
+        """Keys worked out, one context: keys first, then values, as the reference does."""
+        names: list[str] = []
+        taken = self.fresh("d")
+        self.emit(f"{taken} = {{}}")
+        for key, _ in node.pairs:
+            operand = self.held(self.value(key, context))
+            name = self.fresh("k")
+            self.emit(f"{name} = {operand.code}")
+            self.emit(f"if {name} is not U: new_key({taken}, {name}, {node.position})")
+            names.append(name)
+        made = self.fresh("d")
+        self.emit(f"{made} = {{}}")
+        is_final = True
+        for name, (_, value) in zip(names, node.pairs, strict=True):
+            with self.inside(f"if {name} is not U:"):
+                operand = self.held(self.value(value, context, final=final))
+                is_final = is_final and operand.is_final
+                put = f"{made}[{name}] = {operand.code}"
+                self.emit(f"if {operand.code} is not U: {put}" if operand.may(UNDEF) else put)
+        return Operand(made, DICT, is_pure=is_final, is_atom=True)
+
+    def grouped(self, operand: Operand, group: t.Group, context: Context) -> Operand:
+        """`path{…}`: an object with one field a key, its value worked out over all items of that key."""
+        held = self.held(operand)
+        return self.group_call(
+            f"group_items({held.code})", group.pairs, group.position, Context("", is_pure=held.is_pure)
+        )
+
+    def group_call(
+        self, over: str, pairs: list[tuple[t.Node, t.Node]], position: int, context: Context
+    ) -> Operand:
+        functions: list[str] = []
+        for key, value in pairs:
+            names: list[str] = []
+            for one in (key, value):
+                name, item = self.fresh("b"), self.fresh("c")
+                with self.define(name, [item]):
+                    inner = self.context(item, is_pure=context.is_pure and one is key)
+                    operand = self.value(one, inner)
+                    self.emit(f"return {operand.code}")
+                names.append(name)
+            functions.append(f"({names[0]}, {names[1]})")
+        made = self.fresh("d")
+        self.emit(f"{made} = group(E, {over}, ({', '.join(functions)},), {position})")
+        return Operand(made, DICT, is_atom=True)
+
+    def array(self, node: t.Array, context: Context, *, final: bool) -> Operand:
+        if len(node.items) == 1 and isinstance(node.items[0], t.Operation) and node.items[0].operator == "..":
+            return self.range_array(node, node.items[0], context, final=final)
+        operands: list[Operand] = []
+        can_show = True
+        name = self.fresh("l")
+        lines: list[str] = []
+        for item in node.items:
+            operand = self.value(item, context, final=final)
+            if not operand.is_constant:
+                operand = self.held(operand)
+            operands.append(operand)
+            if isinstance(item, t.Array):
+                lines.append(f"{name}.append({operand.code})")
+            elif not operand.kinds & ~_SCALAR:
+                lines.append(f"{name}.append({operand.code})")
+            else:
+                can_show = False
+                lines.append(f"append_to(E, {name}, {operand.code})")
+        is_pure = all(one.is_pure and not one.may(SEQUENCE) or one.is_final for one in operands)
+        if can_show:
+            shown = ", ".join(one.code for one in operands)
+            self.emit(f"{name} = [{shown}]")
+        elif len(operands) == 1:
+            code = operands[0].code
+            self.emit(f"{name} = [*{code}] if isinstance({code}, list) else [] if {code} is U else [{code}]")
+            is_pure = operands[0].is_pure
+        else:
+            self.emit(f"{name} = []")
+            for line in lines:
+                self.emit(line)
+            is_pure = all(one.is_pure for one in operands)
+        if node.cons and not final:
+            self.emit(f"{name} = ConsArray({name})")
+        return Operand(name, LIST, is_pure=is_pure, is_atom=True)
+
+    def range_array(self, node: t.Array, ends: t.Operation, context: Context, *, final: bool) -> Operand:
+        left = self.value(ends.left, context)
+        right = self.value(ends.right, context)
+        name = self.fresh("l")
+        self.emit(f"{name} = make_range({left.code}, {right.code}, {ends.position})")
+        self.emit(f"if {name} is U: {name} = []")
+        if node.cons and not final:
+            self.emit(f"{name} = ConsArray(items(E, {name}))")
+        if final:
+            self.emit(f"{name} = finish(E, {name})")
+        return Operand(name, LIST, is_pure=True, is_atom=True)
+
+
+def _is_key(node: t.Node) -> bool:
+    return (
+        isinstance(node, t.Literal)
+        and isinstance(node.value, str)
+        and node.predicates is None
+        and node.group is None
+        and node.value not in ("_jsonata_lambda", "_jsonata_function")
+    )

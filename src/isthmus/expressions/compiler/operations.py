@@ -1,0 +1,251 @@
+"""Operators, conditions, blocks and bindings."""
+
+from __future__ import annotations
+
+from isthmus.expressions.compiler.generator import Context, GeneratorBase, Local
+from isthmus.expressions.compiler.kinds import (
+    ANY,
+    BOOL,
+    DICT,
+    NULL,
+    NUMBER,
+    TEXT,
+    UNDEF,
+    Operand,
+)
+from isthmus.expressions.syntax import tree as t
+
+__all__ = ["OperationGenerator"]
+
+_ARITHMETIC = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "%": "modulo"}
+
+
+class OperationGenerator(GeneratorBase):
+    def operation(self, node: t.Operation, context: Context) -> Operand:
+        operator = node.operator
+        if operator in ("and", "or"):
+            return Operand(f"(True if {self.logical(node, context)} else False)", BOOL)
+        if operator == "&":
+            return self.concatenation(node, context)
+        left = self.value(node.left, context)
+        if operator in _ARITHMETIC:
+            left = self.held(left)
+            return self.arithmetic(operator, left, self.held(self.value(node.right, context)), node.position)
+        if not left.is_constant:
+            left = self.held(left)
+        right = self.value(node.right, context)
+        if operator in ("=", "!="):
+            return Operand(self.equality(operator, left, right), BOOL)
+        if operator == "in":
+            return Operand(f"includes({left.code}, {right.code})", BOOL)
+        if operator == "..":
+            return Operand(f"make_range({left.code}, {right.code}, {node.position})", ANY, is_pure=True)
+        return self.comparison(operator, left, self.held(right), node.position)
+
+    def arithmetic(self, operator: str, left: Operand, right: Operand, position: int) -> Operand:
+        name = self.fresh("n")
+        a, b = left.code, right.code
+        slow = f"{_ARITHMETIC[operator]}({a}, {b}, {position})"
+        if operator in "+-" and (left.may(NUMBER) and right.may(NUMBER)):
+            checks = [f"type({one.code}) is int" for one in (left, right) if not one.is_constant]
+            whole = all(type(one.value) is int for one in (left, right) if one.is_constant)
+            if whole and checks:
+                self.emit(f"{name} = {a} {operator} {b} if {' and '.join(checks)} else {slow}")
+                self.emit(
+                    f"if {name}.__class__ is int and not -SAFE <= {name} <= SAFE: {name} = normal({name})"
+                )
+                return Operand(name, NUMBER | UNDEF, is_pure=True, is_atom=True)
+        self.emit(f"{name} = {slow}")
+        return Operand(name, NUMBER | UNDEF, is_pure=True, is_atom=True)
+
+    def equality(self, operator: str, left: Operand, right: Operand) -> str:
+        """`=` and `!=` as a condition; against a text, Python's own comparison is exact."""
+        for one, other in ((left, right), (right, left)):
+            if not one.is_constant or other.is_constant:
+                continue
+            if one.kinds == TEXT:
+                if operator == "=":
+                    return f"({other.code} == {one.code})"
+                held = self.held(other)
+                return f"({held.code} != {one.code} and {held.code} is not U)"
+            if one.kinds in (NULL, BOOL):
+                if operator == "=":
+                    return f"({other.code} is {one.code})"
+                held = self.held(other)
+                return f"({held.code} is not {one.code} and {held.code} is not U)"
+        function = "equals" if operator == "=" else "unequal"
+        return f"{function}({left.code}, {right.code})"
+
+    def comparison(self, operator: str, left: Operand, right: Operand, position: int) -> Operand:
+        slow = f"compare({operator!r}, {left.code}, {right.code}, {position})"
+        for one, other in ((left, right), (right, left)):
+            if one.is_constant and one.kinds == NUMBER and not other.is_constant:
+                code = f"({left.code} {operator} {right.code} if type({other.code}) is int else {slow})"
+                return Operand(code, BOOL | UNDEF)
+        return Operand(slow, BOOL | UNDEF)
+
+    # Text.
+
+    def concatenation(self, node: t.Operation, context: Context) -> Operand:
+        """A run of `&` as one f-string."""
+        parts: list[tuple[t.Node, int]] = []
+        one: t.Node = node
+        while isinstance(one, t.Operation) and one.operator == "&" and _is_bare(one):
+            parts.append((one.right, one.position))
+            one = one.left
+        parts.append((one, node.position))
+        pieces: list[str] = []
+        may_grow = self.loops > 0 or self.level > 0
+        for part, position in reversed(parts):
+            operand = self.value(part, context)
+            if operand.is_constant and operand.kinds == TEXT:
+                pieces.append(self.shown(operand))
+            elif operand.kinds == TEXT:
+                pieces.append(f"{{{self.held(operand).code}}}")
+            else:
+                code = self.held(operand).code
+                name = self.fresh("x")
+                self.emit(f"{name} = {code} if type({code}) is str else piece(E, {code}, {position})")
+                pieces.append(f"{{{name}}}")
+            may_grow = may_grow or isinstance(part, (t.Variable, t.Call, t.Block, t.Condition))
+        name = self.fresh("x")
+        self.emit(f'{name} = f"{"".join(pieces)}"')
+        if may_grow:
+            self.emit(f"if len({name}) > 9999: bounded(E, {name})")
+        return Operand(name, TEXT, is_pure=True, is_atom=True)
+
+    def shown(self, operand: Operand) -> str:
+        """A constant text inside an f-string: spelled if it is harmless there, else by its name."""
+        text = operand.value
+        assert isinstance(text, str)
+        if (
+            len(text) < 100
+            and all(char.isalnum() or char in " -_./:,;@#+" for char in text)
+            and text.isascii()
+        ):
+            return text
+        return f"{{{self.constants.name(text)}}}"
+
+    # Conditions.
+
+    def truth(self, node: t.Node, context: Context) -> str:
+        if node.predicates is None and node.group is None and not node.keep:
+            if isinstance(node, t.Operation) and node.operator in ("and", "or"):
+                return self.logical(node, context)
+            if isinstance(node, t.Operation) and node.operator in ("=", "!="):
+                return self.operation(node, context).code
+        return self.truth_of(self.value(node, context))
+
+    def logical(self, node: t.Operation, context: Context) -> str:
+        """A run of `and` or `or`; a side that needs lines of its own is only run if it is reached."""
+        operator = node.operator
+        sides: list[t.Node] = []
+        one: t.Node = node
+        while isinstance(one, t.Operation) and one.operator == operator and _is_bare(one):
+            sides.append(one.right)
+            one = one.left
+        sides.append(one)
+        sides.reverse()
+        condition = self.truth(sides[0], context)
+        for side in sides[1:]:
+            before = self.block
+            probe = type(before)()
+            self.block = probe
+            text = self.truth(side, context)
+            self.block = before
+            if probe.is_empty():
+                self.block.parts.append(probe)
+                condition = f"({condition} {operator} {text})"
+                continue
+            name = self.fresh("t")
+            self.emit(f"{name} = {condition}")
+            nested = self.block.nest(f"if {name}:" if operator == "and" else f"if not {name}:")
+            nested.parts.append(probe)
+            nested.add(f"{name} = {text}")
+            condition = name
+        return condition
+
+    def condition(self, node: t.Condition, context: Context, *, final: bool) -> Operand:
+        target = self.fresh("t")
+        test = self.truth(node.condition, context)
+        operands: list[Operand] = []
+        with self.inside(f"if {test}:"):
+            operands.append(self.assigned(target, node.then, context, final=final))
+        with self.inside("else:"):
+            if node.otherwise is None:
+                self.emit(f"{target} = U")
+                operands.append(self.undefined())
+            else:
+                operands.append(self.assigned(target, node.otherwise, context, final=final))
+        return self.merge(target, operands)
+
+    def assigned(self, target: str, node: t.Node, context: Context, *, final: bool) -> Operand:
+        operand = self.value(node, context, final=final)
+        self.emit(f"{target} = {operand.code}")
+        return operand
+
+    def default(self, node: t.Default, context: Context, *, final: bool) -> Operand:
+        """`?:` and `??`."""
+        target = self.fresh("t")
+        left = self.value(node.left, context, final=final)
+        self.emit(f"{target} = {left.code}")
+        held = Operand(target, left.kinds, is_pure=left.is_pure, is_atom=True)
+        test = f"{target} is U" if node.operator == "??" else f"not {self.truth_of(held)}"
+        with self.inside(f"if {test}:"):
+            right = self.assigned(target, node.right, context, final=final)
+        kinds = Operand("", left.kinds & ~UNDEF, is_pure=left.is_pure)
+        return self.merge(target, [kinds, right])
+
+    def negation(self, node: t.Negate, context: Context) -> Operand:
+        operand = self.value(node.operand, context)
+        return Operand(f"negate({operand.code}, {node.position})", NUMBER | UNDEF, is_pure=True)
+
+    # Blocks and bindings.
+
+    def block_value(self, node: t.Block, context: Context, *, final: bool) -> Operand:
+        if not node.expressions:
+            return self.undefined()
+        self.open_frame(node)
+        for one in node.expressions[:-1]:
+            self.statement(one, context)
+        operand = self.value(node.expressions[-1], context, final=final)
+        self.frames.pop()
+        return operand
+
+    def open_frame(self, owner: t.Node) -> None:
+        """Make the Python variables of a frame; those that may be read early start with the outer value."""
+        frame: dict[str, Local] = {}
+        late = self.survey.late.get(id(owner), set())
+        for name, times in self.survey.bound.get(id(owner), {}).items():
+            once = times == 1 and name not in late
+            local = Local(self.fresh("v"), self.function, Operand("", ANY), is_settled=once)
+            if name in late:
+                self.emit(f"{local.code} = {self.variable_code(name)}")
+            frame[name] = local
+        self.frames.append(frame)
+
+    def statement(self, node: t.Node, context: Context) -> None:
+        """A value nobody takes; still evaluated, for its bindings and errors."""
+        operand = self.value(node, context)
+        if not operand.is_atom:
+            self.emit(operand.code)
+
+    def bind(self, node: t.Bind, context: Context) -> Operand:
+        local = self.find(node.name)
+        assert local is not None
+        if local.is_settled and isinstance(node.value, t.Lambda) and _is_bare(node.value):
+            operand = self.bound_function(local, node.value, context)
+        else:
+            operand = self.value(node.value, context)
+        self.outer(local)
+        self.emit(f"{local.code} = {operand.code}")
+        known = Operand(local.code, operand.kinds, is_pure=operand.is_pure, is_atom=True)
+        if local.is_settled:
+            local.operand = known
+            if operand.is_pure and local.function is self.function and operand.may(DICT):
+                local.source = self.reads.source(local.code, self.block.here(), self.level)
+        return known
+
+
+def _is_bare(node: t.Node) -> bool:
+    return node.predicates is None and node.group is None and not node.keep

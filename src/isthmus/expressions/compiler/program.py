@@ -1,0 +1,129 @@
+"""From a tree to a Python function: survey, generate, resolve the reads, `compile()`, `exec`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from isthmus.expressions.compiler.calls import CallGenerator
+from isthmus.expressions.compiler.functions import FunctionGenerator
+from isthmus.expressions.compiler.generator import Context
+from isthmus.expressions.compiler.kinds import ANY, FUNCTION, Operand
+from isthmus.expressions.compiler.objects import ObjectGenerator
+from isthmus.expressions.compiler.operations import OperationGenerator
+from isthmus.expressions.compiler.paths import PathGenerator
+from isthmus.expressions.compiler.scopes import survey
+from isthmus.expressions.compiler.tuples import TupleGenerator
+from isthmus.expressions.library import Library
+from isthmus.expressions.runtime.names import RUNTIME
+from isthmus.expressions.runtime.regex import Pattern
+from isthmus.expressions.syntax import tree as t
+
+__all__ = ["Program", "generate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """`main(evaluation, input, bindings)` gives the expression's value, ready to leave.
+
+    free: names of variables and functions taken from outside. source: the generated Python.
+    """
+
+    main: Callable[[Any, Any, Any], Any]
+    free: frozenset[str]
+    source: str
+
+
+def generate(
+    tree: t.Node, library: Library, shadowed: frozenset[str] = frozenset(), *, final: bool = True
+) -> Program:
+    """`shadowed`: functions that bindings replace. Without `final` the value stays inside an evaluation."""
+    found = survey(tree, library, shadowed)
+    generator = _Generator(library, found, shadowed)
+    source = generator.program(tree, final=final)
+    namespace: dict[str, Any] = {**RUNTIME, **generator.constants.values}
+    exec(compile(source, "<expression>", "exec"), namespace)  # noqa: S102  our own text, checked literals only
+    return Program(namespace["main"], frozenset(found.free), source)
+
+
+class _Generator(
+    TupleGenerator, PathGenerator, ObjectGenerator, CallGenerator, FunctionGenerator, OperationGenerator
+):
+    def program(self, tree: t.Node, *, final: bool) -> str:
+        root = Context("c0", is_root=True, is_pure=True)
+        root.source = self.reads.source("c0", self.main.here(), 0, is_root=True)
+        if not isinstance(tree, (t.Block, t.Lambda)):
+            self.open_frame(tree)
+        operand = self.value(tree, root, final=final)
+        self.emit(f"return {operand.code}")
+        self.reads.settle(self.main)
+        return "\n".join(self.reads.resolve(line) for line in self.main.lines())
+
+    def raw(self, node: t.Node, context: Context, *, final: bool = False) -> Operand:  # noqa: C901  one line a node
+        match node:
+            case t.Path():
+                return self.path(node, context, final=final)
+            case t.Literal():
+                return self.known(node.value)
+            case t.Variable():
+                return self.variable(node, context)
+            case t.Object():
+                return self.object(node, context, final=final)
+            case t.Array():
+                return self.array(node, context, final=final)
+            case t.Operation():
+                return self.operation(node, context)
+            case t.Call():
+                return self.call(node, context, final=final)
+            case t.Block():
+                return self.block_value(node, context, final=final)
+            case t.Condition():
+                return self.condition(node, context, final=final)
+            case t.Bind():
+                return self.bind(node, context)
+            case t.Default():
+                return self.default(node, context, final=final)
+            case t.Lambda():
+                return self.function_value(node, context)
+            case t.Apply():
+                return self.application(node, context, final=final)
+            case t.Negate():
+                return self.negation(node, context)
+        return self.rare(node, context)
+
+    def rare(self, node: t.Node, context: Context) -> Operand:
+        code = context.code or "U"
+        match node:
+            case t.Wildcard():
+                return Operand(f"wildcard(E, {code})", ANY, is_pure=False)
+            case t.Descendant():
+                return Operand(f"descendants(E, {code})", ANY)
+            case t.Parent():
+                local = self.find(node.slot.label)
+                return self.undefined() if local is None else Operand(local.code, ANY, is_atom=True)
+            case t.Regex():
+                pattern = self.constants.name(Pattern.of(node.pattern, node.flags))
+                return Operand(f"Matcher(E, {pattern}, {node.position})", FUNCTION)
+            case t.Name():
+                name = self.const(node.value)
+                return Operand(f"named(E, {code}, {name})", ANY, is_pure=context.is_pure)
+            case t.Transform():
+                return self.transform(node)
+        raise AssertionError(f"no code for {type(node).__name__}")
+
+    def transform(self, node: t.Transform) -> Operand:
+        names: list[str] = []
+        for part in (node.pattern, node.update, node.delete):
+            if part is None:
+                names.append("None")
+                continue
+            name, item = self.fresh("b"), self.fresh("c")
+            with self.define(name, [item]):
+                operand = self.value(part, self.context(item, is_pure=False))
+                self.emit(f"return {operand.code}")
+            names.append(name)
+        delete = 0 if node.delete is None else node.delete.position
+        return Operand(
+            f"transformer(E, {', '.join(names)}, {node.position}, {node.update.position}, {delete})", FUNCTION
+        )

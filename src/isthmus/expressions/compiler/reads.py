@@ -1,0 +1,145 @@
+"""Reads of the input, gathered per context and lifted to where the context starts.
+
+`properties.email` of one context is a path in a tree of reads. While code is written, a read is only a
+marker in the text; at the end each marker becomes either the read itself (used once) or a local variable
+(used more often, or from inside a loop or function), and shared prefixes are read once. What a dict is
+asked is a bound `get`; anything else goes to the runtime.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from isthmus.expressions.compiler.source import Block, Constants, literal
+
+__all__ = ["Read", "Reads", "Source"]
+
+_MARKER: Final = re.compile("\x00([a-z]?)([0-9]+)\x00")
+
+
+class Source:
+    """A Python variable that reads start from, and the bookmark behind its assignment.
+
+    is_root: the root of the input, where a list is one value.
+    level: how many loops and functions enclose it.
+    """
+
+    __slots__ = ("bookmark", "children", "code", "is_root", "level")
+
+    def __init__(self, code: str, bookmark: Block, level: int, *, is_root: bool = False) -> None:
+        self.code = code
+        self.bookmark = bookmark
+        self.level = level
+        self.is_root = is_root
+        self.children: dict[str, Read] = {}
+
+
+class Read:
+    """One name read from a source or from another read.
+
+    Three ways to use it: as a value, as a value of the result (final), and as the start of further steps
+    (`is_inner`, or `children`). `is_far`: it is used in a loop or function inside its context.
+    """
+
+    __slots__ = ("children", "is_far", "is_inner", "name", "number")
+
+    def __init__(self, name: str, number: int) -> None:
+        self.name = name
+        self.number = number
+        self.is_far = False
+        self.is_inner = False
+        self.children: dict[str, Read] = {}
+
+
+class Reads:
+    def __init__(self, constants: Constants) -> None:
+        self.constants = constants
+        self.sources: list[Source] = []
+        self.text: dict[str, str] = {}
+        self._count = 0
+        self._uses: dict[str, int] = {}
+
+    def source(self, code: str, bookmark: Block, level: int, *, is_root: bool = False) -> Source:
+        made = Source(code, bookmark, level, is_root=is_root)
+        self.sources.append(made)
+        return made
+
+    def value(self, source: Source, names: list[str], level: int, *, final: bool) -> str:
+        """The path's value as a marker; `level` is where it is used."""
+        read = self._read(source, names)
+        read.is_far = read.is_far or level != source.level
+        return f"\x00{'r' if final else 'v'}{read.number}\x00"
+
+    def inner(self, source: Source, names: list[str]) -> str:
+        """What the path's steps gave, to go on from; a marker for a variable."""
+        read = self._read(source, names)
+        read.is_inner = True
+        return f"\x00p{read.number}\x00"
+
+    def _read(self, source: Source, names: list[str]) -> Read:
+        holder: Source | Read = source
+        for name in names:
+            found = holder.children.get(name)
+            if found is None:
+                self._count += 1
+                found = holder.children[name] = Read(name, self._count)
+            holder = found
+        assert isinstance(holder, Read)
+        return holder
+
+    def settle(self, main: Block) -> None:
+        """Write the lifted reads and decide what each marker stands for."""
+        for line in main.lines():
+            if "\x00" in line:
+                for letter, number in _MARKER.findall(line):
+                    self._uses[letter + number] = self._uses.get(letter + number, 0) + 1
+        for source in self.sources:
+            if source.children:
+                self._settle(source.bookmark, source.code, list(source.children.values()), source)
+
+    def _settle(self, block: Block, code: str, reads: list[Read], source: Source | None) -> None:
+        prefix = "root_" if source is not None and source.is_root else ""
+        self._leaves(block, code, reads, prefix, is_context=source is not None)
+        for read in reads:
+            if not (read.children or read.is_inner and self._uses.get(f"p{read.number}")):
+                continue
+            name = literal(read.name, self.constants)
+            held = f"p{read.number}"
+            block.add(
+                f"{held} = {code}.get({name}, U) if type({code}) is dict"
+                f" else {prefix}inner(E, {code}, {name})"
+            )
+            self.text[f"p{read.number}"] = held
+            if read.children:
+                self._settle(block, held, list(read.children.values()), None)
+
+    def _leaves(self, block: Block, code: str, reads: list[Read], prefix: str, *, is_context: bool) -> None:
+        for final in (False, True):
+            letter = "r" if final else "v"
+            used = [read for read in reads if self._uses.get(f"{letter}{read.number}")]
+            if not used:
+                continue
+            ask = f"{code}.get"
+            kind = "plain_" if final else ""
+            if len(used) > 1:
+                self._count += 1
+                ask = f"{'h' if final else 'g'}{self._count}"
+                otherwise = f"{kind}{prefix or ('' if is_context else 'leaf_')}getter"
+                block.add(f"{ask} = {code}.get if type({code}) is dict else {otherwise}(E, {code})")
+            for read in used:
+                name = literal(read.name, self.constants)
+                text = f"{ask}({name}, U)"
+                if len(used) == 1:
+                    text = f"({text} if type({code}) is dict else {kind}{prefix}field(E, {code}, {name}))"
+                mark = f"{letter}{read.number}"
+                if read.is_far or self._uses[mark] > 1:
+                    block.add(f"{mark} = {text}")
+                    text = mark
+                self.text[mark] = text
+
+    def resolve(self, line: str) -> str:
+        """A line with its markers replaced."""
+        if "\x00" not in line:
+            return line
+        return _MARKER.sub(lambda found: self.text[found.group(1) + found.group(2)], line)

@@ -1,0 +1,263 @@
+"""One look at the whole tree before code is written: variables, closures, reach.
+
+JSONata's variables live in frames (the program, a block, a function); in generated code each is one
+Python local. This pass finds which frame binds which names, whether a variable has its value before
+anyone can read it, which functions can be written in place, and what the expression reads from outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from isthmus.expressions.library import Library
+from isthmus.expressions.syntax.tree import (
+    Apply,
+    Bind,
+    Block,
+    Call,
+    Lambda,
+    Name,
+    Node,
+    Parent,
+    Path,
+    Transform,
+    Variable,
+    Wildcard,
+    children,
+)
+
+__all__ = ["INLINED", "Survey", "survey"]
+
+INLINED: Final = frozenset({"map", "filter", "reduce"})
+"""Functions of the standard library whose literal function argument is written in place."""
+
+
+@dataclass(slots=True)
+class Survey:
+    """What is known of the whole tree. Nodes are keyed by `id`.
+
+    bound: names that a frame node binds with `:=`.
+    late: names of a block that may be read before they have a value.
+    inlined: functions that become part of the code around them.
+    closures: nodes that hold a function which may outlive the pass of a loop it is made in.
+    weights: how many nodes lie below.
+    free: variables that no frame binds (bindings or functions of the library).
+    """
+
+    bound: dict[int, dict[str, int]] = field(default_factory=dict)
+    late: dict[int, set[str]] = field(default_factory=dict)
+    inlined: set[int] = field(default_factory=set)
+    closures: set[int] = field(default_factory=set)
+    weights: dict[int, int] = field(default_factory=dict)
+    free: set[str] = field(default_factory=set)
+    uses_eval: bool = False
+
+
+def survey(tree: Node, library: Library, shadowed: frozenset[str]) -> Survey:
+    """`shadowed`: names of functions that the bindings of this evaluation replace."""
+    walker = _Walker(library)
+    walker.frames.append(dict.fromkeys(shadowed, 1))
+    walker.frame(tree, [tree], [])
+    walker.found.free |= shadowed
+    return walker.found
+
+
+class _Walker:
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self.found = Survey()
+        self.frames: list[dict[str, int]] = []
+
+    def frame(self, owner: Node, parts: list[Node], parameters: list[str]) -> int:
+        """Walk what runs in the frame of `owner`; gives the number of nodes."""
+        bound: dict[str, int] = {}
+        for part in parts:
+            for one in _binds(part):
+                bound[one.name] = bound.get(one.name, 0) + 1
+        self.found.bound[id(owner)] = bound
+        self.frames.append({**dict.fromkeys(parameters, 1), **bound})
+        weight = sum(self.node(part) for part in parts)
+        self.frames.pop()
+        if bound and isinstance(owner, Block):
+            self.found.late[id(owner)] = _late(owner, bound)
+        elif bound:
+            self.found.late[id(owner)] = set(bound)
+        if any(id(part) in self.found.closures for part in parts):
+            self.found.closures.add(id(owner))
+        return weight
+
+    def node(self, node: Node) -> int:
+        found = self.found
+        weight = 1
+        if isinstance(node, Block):
+            weight += self.frame(node, node.expressions, [])
+            weight += self.suffixes(node)
+        elif isinstance(node, Lambda):
+            weight += self.frame(node, [node.body], node.parameters)
+            if id(node) not in found.inlined:
+                found.closures.add(id(node))
+            weight += self.suffixes(node)
+        else:
+            if isinstance(node, Variable):
+                self.variable(node)
+            elif isinstance(node, Call):
+                self.call(node)
+            elif isinstance(node, Apply) and isinstance(node.right, Call) and _is_bare(node.right):
+                self.call(node.right, given=1)
+            focused = self.tuple_frame(node)
+            for child in children(node):
+                weight += self.node(child)
+                if id(child) in found.closures:
+                    found.closures.add(id(node))
+            if focused:
+                self.frames.pop()
+            if isinstance(node, Transform):
+                found.closures.add(id(node))
+        found.weights[id(node)] = weight
+        return weight
+
+    def suffixes(self, node: Node) -> int:
+        weight = 0
+        inside = set(map(id, node.expressions if isinstance(node, Block) else [node.body]))  # type: ignore[attr-defined]  # a Lambda
+        for child in children(node):
+            if id(child) not in inside:
+                weight += self.node(child)
+        return weight
+
+    def tuple_frame(self, node: Node) -> bool:
+        if not isinstance(node, Path):
+            return False
+        names = [step.focus for step in node.steps if step.focus]
+        names += [step.index for step in node.steps if step.index]
+        for step in node.steps:
+            names += [stage.name for stage in step.stages or () if hasattr(stage, "name")]
+        if names:
+            self.frames.append(dict.fromkeys(names, 1))
+        return bool(names)
+
+    def variable(self, node: Variable) -> None:
+        if node.name not in ("", "$") and not any(node.name in frame for frame in self.frames):
+            self.found.free.add(node.name)
+            if node.name == "eval":
+                self.found.uses_eval = True
+
+    def call(self, node: Call, given: int = 0) -> None:
+        """Note partial applications, and literal functions that can be written in place."""
+        procedure = node.procedure
+        if node.is_partial:
+            self.found.closures.add(id(node))
+            return
+        if not isinstance(procedure, Variable) or any(procedure.name in frame for frame in self.frames):
+            return
+        total = len(node.arguments) + given
+        if total != 2 and not (procedure.name == "reduce" and total == 3):
+            return
+        function = node.arguments[1 - given] if procedure.name in INLINED else None
+        if not isinstance(function, Lambda) or function.signature is not None or not _is_bare(function):
+            return
+        if procedure.name != "reduce" or len(function.parameters) >= 2:
+            self.found.inlined.add(id(function))
+
+
+def _is_bare(node: Node) -> bool:
+    return node.predicates is None and node.group is None and node.stages is None
+
+
+def _binds(node: Node) -> Iterator[Bind]:
+    """The bindings that take effect in the frame around `node`."""
+    if isinstance(node, Bind):
+        yield node
+    if isinstance(node, (Block, Lambda)):
+        return
+    for child in children(node):
+        yield from _binds(child)
+
+
+def _late(block: Block, bound: dict[str, int]) -> set[str]:
+    """Names of the block that something may read before their statement has run."""
+    safe: set[str] = set()
+    mentioned: set[str] = set()
+    for statement in block.expressions:
+        if isinstance(statement, Bind) and statement.predicates is None:
+            if isinstance(statement.value, Lambda):
+                if statement.name not in mentioned:
+                    safe.add(statement.name)
+                mentioned |= _mentions(statement.value)
+            else:
+                mentioned |= _mentions(statement.value)
+                if statement.name not in mentioned:
+                    safe.add(statement.name)
+        else:
+            mentioned |= _mentions(statement)
+    return set(bound) - safe
+
+
+def _mentions(node: Node) -> set[str]:
+    found: set[str] = set()
+    pending = [node]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, Variable):
+            found.add(one.name)
+        pending.extend(children(one))
+    return found
+
+
+def root_names(tree: Node) -> frozenset[str]:
+    """Names that paths may read from the root: of the first steps outside of other contexts."""
+    found: set[str] = set()
+    _collect(tree, found, at_root=True)
+    return frozenset(found)
+
+
+def _collect(node: Node, found: set[str], *, at_root: bool) -> None:
+    if isinstance(node, Path):
+        first = node.steps[0]
+        if isinstance(first, Name) and at_root:
+            found.add(first.value)
+        rest_of = first
+        for number, step in enumerate(node.steps):
+            is_root_value = number == 1 and isinstance(rest_of, Variable) and _is_root(rest_of, at_root)
+            if is_root_value and isinstance(step, Name):
+                found.add(step.value)
+            inside = at_root and number == 0
+            for child in _inner(step):
+                _collect(child, found, at_root=inside)
+            for stage in step.stages or ():
+                if hasattr(stage, "expression"):
+                    _collect(stage.expression, found, at_root=False)
+            if step.group is not None:
+                _collect_group(step, found)
+        if node.group is not None:
+            _collect_group(node, found)
+        return
+    for child in _inner(node):
+        _collect(child, found, at_root=at_root)
+    for one in node.predicates or ():
+        _collect(one.expression, found, at_root=False)
+    if node.group is not None:
+        _collect_group(node, found)
+
+
+def _collect_group(node: Node, found: set[str]) -> None:
+    assert node.group is not None
+    for key, value in node.group.pairs:
+        _collect(key, found, at_root=False)
+        _collect(value, found, at_root=False)
+
+
+def _is_root(variable: Variable, at_root: bool) -> bool:
+    return variable.name == "$" or (variable.name == "" and at_root)
+
+
+def _inner(node: Node) -> list[Node]:
+    skipped = {id(one.expression) for one in node.predicates or ()}
+    skipped |= {id(stage.expression) for stage in node.stages or () if hasattr(stage, "expression")}
+    if node.group is not None:
+        for key, value in node.group.pairs:
+            skipped |= {id(key), id(value)}
+    if isinstance(node, (Name, Wildcard, Parent)):
+        return []
+    return [child for child in children(node) if id(child) not in skipped]

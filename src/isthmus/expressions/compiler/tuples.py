@@ -1,0 +1,296 @@
+"""Paths whose values travel with variables: `@$focus`, `#$index`, and the parents that `%` means.
+
+Every value is a Python tuple: the value, then one slot a variable, in the order of `_Stream.names`. Each
+step is a loop that unpacks a tuple into Python variables, so that what is inside the step reads them as
+it reads any other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from isthmus.expressions.compiler.generator import Context, GeneratorBase, Local
+from isthmus.expressions.compiler.kinds import ANY, DICT, SEQUENCE, Operand
+from isthmus.expressions.syntax import tree as t
+
+__all__ = ["TupleGenerator"]
+
+
+@dataclass(slots=True)
+class _Stream:
+    """code: the variable of a list of tuples. names: variables in slots 1, 2, …."""
+
+    code: str
+    names: list[str]
+    is_pure: bool
+
+
+class TupleGenerator(GeneratorBase):
+    def tuple_path(self, node: t.Path, context: Context) -> Operand:
+        stream = self.stream(node, context)
+        if node.group is not None:
+            return self.tuple_group(stream, node.group)
+        name = self.fresh("q")
+        self.emit(f"{name} = Sequence([one[0] for one in {stream.code}], {node.keep})")
+        return Operand(name, SEQUENCE, is_pure=stream.is_pure, is_atom=True, is_raw=True)
+
+    def stream(self, node: t.Path, context: Context) -> _Stream:
+        """The tuples that the steps of a path give."""
+        code = self.fresh("s")
+        steps = node.steps
+        first = steps[0]
+        if context.is_root or context.no_list or isinstance(first, t.Variable):
+            self.emit(f"{code} = [{context.code or 'U'}]")
+        else:
+            self.emit(f"{code} = context_items({context.code or 'U'})")
+        stream: _Stream | None = None
+        is_root = context.is_root
+        is_pure = context.is_pure
+        for step in steps:
+            if step.is_tuple or stream is not None:
+                if stream is None:
+                    wrapped = self.fresh("s")
+                    if isinstance(step, t.Sort):
+                        stream = self.first_sort(code, step, is_pure=is_pure)
+                        continue
+                    self.emit(f"{wrapped} = [(one,) for one in {code}]")
+                    stream = _Stream(wrapped, [], is_pure)
+                stream = self.tuple_step(stream, step, is_root=is_root)
+            else:
+                code, is_pure = self.plain_step(code, step, is_root=is_root, is_pure=is_pure)
+            is_root = False
+        assert stream is not None
+        return stream
+
+    def plain_step(self, code: str, step: t.Node, *, is_root: bool, is_pure: bool) -> tuple[str, bool]:
+        """A step before the first variable appears: a list of values to a list of values."""
+        result = self.fresh("s")
+        if isinstance(step, t.Sort):
+            self.emit(f"{result} = items(E, order(E, {code}, {self.order_keys(step)}, {step.position}))")
+            return result, is_pure
+        if isinstance(step, t.Array) and step.cons:
+            operand = self.value(step, Context(f"{code}[0]", is_root=True, is_pure=is_pure))
+            self.emit(f"{result} = items(E, {operand.code})")
+            return result, False
+        out, item = self.fresh("a"), self.fresh("c")
+        self.emit(f"{out} = []")
+        with self.inside(f"for {item} in {code}:"):
+            context = self.context(item, is_pure=is_pure)
+            if is_root:
+                context = Context(item, is_root=True, is_pure=is_pure)
+            operand = self.step_value(step, context)
+            for stage in step.stages or ():
+                assert isinstance(stage, t.Filter)
+                operand = self.held(self.filtered(operand, stage, context))
+            self.emit(f"if {operand.code} is not U: {out}.append({operand.code})")
+        self.emit(f"{result} = flat(E, {out})")
+        return result, operand.is_pure
+
+    def step_value(self, step: t.Node, context: Context) -> Operand:
+        """A step for one input, without its stages; a name is looked up as it is."""
+        if not isinstance(step, t.Name):
+            return self.held(self.value(step, context))
+        name, code, item = self.const(step.value), self.fresh("t"), context.code
+        self.emit(f"{code} = {item}.get({name}, U) if type({item}) is dict else named(E, {item}, {name})")
+        return Operand(code, ANY, is_pure=context.is_pure, is_atom=True)
+
+    def order_keys(self, step: t.Sort) -> str:
+        keys: list[str] = []
+        for term in step.terms:
+            name, item = self.fresh("b"), self.fresh("c")
+            with self.define(name, [item]):
+                operand = self.value(term.expression, Context(item))
+                self.emit(f"return {operand.code}")
+            keys.append(f"({name}, {term.descending})")
+        return f"({', '.join(keys)},)"
+
+    def first_sort(self, code: str, step: t.Sort, *, is_pure: bool) -> _Stream:
+        ordered = self.fresh("s")
+        self.emit(f"{ordered} = order(E, {code}, {self.order_keys(step)}, {step.position})")
+        result = self.fresh("s")
+        names = [step.index] if step.index else []
+        shown = "(one, at)" if names else "(one,)"
+        self.emit(f"{result} = [{shown} for at, one in enumerate({ordered})]")
+        return self.staged(_Stream(result, names, is_pure), step)
+
+    # Steps.
+
+    def opened(self, stream: _Stream, item: str, *, is_root: bool = False) -> Context:
+        """Unpack a tuple into Python variables and make them visible; the caller closes the frame."""
+        value = self.fresh("c")
+        locals_ = [self.fresh("v") for _ in stream.names]
+        self.emit(f"({''.join(f'{one}, ' for one in [value, *locals_])}) = {item}")
+        frame = {
+            name: Local(code, self.function, Operand(code, ANY, is_pure=stream.is_pure), is_settled=True)
+            for name, code in zip(stream.names, locals_, strict=True)
+        }
+        self.frames.append(frame)
+        if is_root:
+            return Context(value, is_root=True, is_pure=stream.is_pure)
+        return self.context(value, is_pure=stream.is_pure)
+
+    def tuple_step(self, stream: _Stream, step: t.Node, *, is_root: bool) -> _Stream:
+        if isinstance(step, t.Sort):
+            result = self.fresh("s")
+            self.emit(f"{result} = order(E, {stream.code}, {self.tuple_keys(stream, step)}, {step.position})")
+            return self.staged(_Stream(result, stream.names, stream.is_pure), step)
+        out, item = self.fresh("a"), self.fresh("u")
+        self.emit(f"{out} = []")
+        self.charge(f"len({stream.code}) * {max(4, self.survey.weights.get(id(step), 1))}")
+        names = list(stream.names)
+        if id(step) in self.survey.closures:
+            return self.staged(self.called_step(stream, step, out, item, is_root=is_root), step)
+        with self.inside(f"for {item} in {stream.code}:"):
+            context = self.opened(stream, item, is_root=is_root)
+            names, is_pure = self.put(stream, step, context, out)
+            self.frames.pop()
+        self.emit(f"if len({out}) > 9999: grown(E, {out})")
+        return self.staged(_Stream(out, names, is_pure), step)
+
+    def called_step(self, stream: _Stream, step: t.Node, out: str, item: str, *, is_root: bool) -> _Stream:
+        name = self.fresh("b")
+        with self.define(name, [item]):
+            context = self.opened(stream, item, is_root=is_root)
+            names, is_pure = self.put(stream, step, context, out)
+            self.frames.pop()
+        with self.inside(f"for {item} in {stream.code}:"):
+            self.emit(f"{name}({item})")
+        return _Stream(out, names, is_pure)
+
+    def put(self, stream: _Stream, step: t.Node, context: Context, out: str) -> tuple[list[str], bool]:
+        """Run the step for one tuple and add what it gives; gives the variables of the new tuples."""
+        nested = _nested_path(step)
+        if nested is not None:
+            return self.put_nested(stream, step, nested, context, out)
+        operand = self.step_value(step, context)
+        values, one, at = self.fresh("s"), self.fresh("c"), self.fresh("i")
+        code = operand.code
+        self.emit(f"{values} = {code} if isinstance({code}, list) else () if {code} is U else ({code},)")
+        slots = {name: self.slot(name) for name in stream.names}
+        value = one
+        if step.focus:
+            slots[step.focus] = one
+            value = context.code
+        if step.index:
+            slots[step.index] = at
+        if step.ancestor is not None:
+            slots[step.ancestor.label] = context.code
+        shown = "".join(f"{part}, " for part in [value, *slots.values()])
+        with self.inside(f"for {at}, {one} in enumerate({values}):"):
+            self.emit(f"{out}.append(({shown}))")
+        return list(slots), stream.is_pure and operand.is_pure
+
+    def put_nested(
+        self, stream: _Stream, step: t.Node, nested: t.Path, context: Context, out: str
+    ) -> tuple[list[str], bool]:
+        """A step in parentheses whose own path has variables: they join those of this path."""
+        opened = 0
+        one: t.Node = step
+        while isinstance(one, t.Block):
+            self.open_frame(one)
+            opened += 1
+            for statement in one.expressions[:-1]:
+                self.value(statement, context)
+            one = one.expressions[-1]
+        inner = self.stream(nested, context)
+        for one_filter in step.predicates or ():
+            inner = self.tuple_filter(inner, one_filter)
+        for _ in range(opened):
+            self.frames.pop()
+        item = self.fresh("u")
+        slots = {name: self.slot(name) for name in stream.names}
+        for number, name in enumerate(inner.names, 1):
+            slots[name] = f"{item}[{number}]"
+        value = f"{item}[0]"
+        if step.focus:
+            slots[step.focus] = value
+            value = context.code
+        shown = "".join(f"{part}, " for part in [value, *slots.values()])
+        with self.inside(f"for {item} in {inner.code}:"):
+            self.emit(f"{out}.append(({shown}))")
+        return list(slots), stream.is_pure and inner.is_pure
+
+    def slot(self, name: str) -> str:
+        local = self.frames[-1].get(name) or self.find(name)
+        assert local is not None
+        return local.code
+
+    def staged(self, stream: _Stream, step: t.Node) -> _Stream:
+        """Filters and index bindings behind a step."""
+        for stage in step.stages or ():
+            if isinstance(stage, t.Index):
+                stream = self.numbered(stream, stage.name)
+            else:
+                stream = self.tuple_filter(stream, stage)
+        return stream
+
+    def numbered(self, stream: _Stream, name: str) -> _Stream:
+        result = self.fresh("s")
+        if name in stream.names:
+            slot = stream.names.index(name) + 1
+            self.emit(
+                f"{result} = [(*one[:{slot}], at, *one[{slot + 1}:]) for at, one in enumerate({stream.code})]"
+            )
+            return _Stream(result, stream.names, stream.is_pure)
+        self.emit(f"{result} = [(*one, at) for at, one in enumerate({stream.code})]")
+        return _Stream(result, [*stream.names, name], stream.is_pure)
+
+    def tuple_filter(self, stream: _Stream, stage: t.Filter) -> _Stream:
+        out = self.fresh("a")
+        expression = stage.expression
+        if isinstance(expression, t.Literal) and type(expression.value) in (int, float):
+            assert isinstance(expression.value, (int, float))
+            at = int(expression.value // 1)
+            self.emit(f"{out} = [one for one in (index({stream.code}, {at}),) if one is not U]")
+            return _Stream(out, stream.names, stream.is_pure)
+        name, item = self.fresh("b"), self.fresh("u")
+        with self.define(name, [item]):
+            context = self.opened(stream, item)
+            operand = self.value(expression, context)
+            self.frames.pop()
+            self.emit(f"return {operand.code}")
+        self.emit(f"{out} = []")
+        self.emit(f"filter_by(E, {stream.code}, {name}, {out})")
+        return _Stream(out, stream.names, stream.is_pure)
+
+    def tuple_keys(self, stream: _Stream, step: t.Sort) -> str:
+        keys: list[str] = []
+        for term in step.terms:
+            name, item = self.fresh("b"), self.fresh("u")
+            with self.define(name, [item]):
+                context = self.opened(stream, item)
+                operand = self.value(term.expression, context)
+                self.frames.pop()
+                self.emit(f"return {operand.code}")
+            keys.append(f"({name}, {term.descending})")
+        return f"({', '.join(keys)},)"
+
+    def tuple_group(self, stream: _Stream, group: t.Group) -> Operand:
+        """Grouping: keys for each tuple; values over the tuples of a key, each variable put together."""
+        functions: list[str] = []
+        for key, value in group.pairs:
+            names: list[str] = []
+            for one in (key, value):
+                name, item = self.fresh("b"), self.fresh("u")
+                with self.define(name, [item]):
+                    context = self.opened(_Stream("", stream.names, False), item)
+                    operand = self.value(one, context)
+                    self.frames.pop()
+                    self.emit(f"return {operand.code}")
+                names.append(name)
+            functions.append(f"({names[0]}, {names[1]})")
+        made = self.fresh("d")
+        self.emit(f"{made} = group_tuples(E, {stream.code}, ({', '.join(functions)},), {group.position})")
+        return Operand(made, DICT, is_atom=True)
+
+
+def _nested_path(step: t.Node) -> t.Path | None:
+    """The path with variables that a step in parentheses ends with."""
+    if step.group is not None or not isinstance(step, t.Block) or not step.expressions:
+        return None
+    one: t.Node = step.expressions[-1]
+    while isinstance(one, t.Block) and one.expressions and one.predicates is None and one.group is None:
+        one = one.expressions[-1]
+    if isinstance(one, t.Path) and one.is_tuple and one.group is None and any(s.is_tuple for s in one.steps):
+        return one
+    return None

@@ -1,0 +1,145 @@
+"""An expression: parsed, compiled when it is first evaluated, and evaluated as often as you like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from isthmus.expressions.compiler.program import Program, generate
+from isthmus.expressions.compiler.scopes import root_names
+from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.library import Evaluation, Library, Services
+from isthmus.expressions.limits import Limits
+from isthmus.expressions.suspension import run_async
+from isthmus.expressions.syntax import parse
+from isthmus.expressions.syntax import tree as t
+from isthmus.expressions.values import UNDEFINED
+
+__all__ = ["Expression"]
+
+_LIMITS = Limits()
+_SERVICES = Services()
+_NOTHING: Mapping[str, object] = {}
+
+
+class Expression:
+    """`text` in the language of `library`. Safe to share between threads and tasks.
+
+    `names`: names that paths read from the root of the input.
+    """
+
+    def __init__(self, text: str, library: Library) -> None:
+        self.text = text
+        self.library = library
+        try:
+            self.tree = parse(text)
+            self._program = generate(self.tree, library)
+        except ExpressionError as error:
+            error.text = text
+            raise
+        self._names: frozenset[str] | None = None
+        self._variants: dict[frozenset[str], Program] = {}
+        self._reserved = self._program.free & library.functions.keys()
+        self._may_await = (
+            any(library.functions[name].is_async for name in self._reserved)
+            or "eval" in self._reserved
+            or _calls_members(self.tree)
+        )
+
+    @property
+    def names(self) -> frozenset[str]:
+        if self._names is None:
+            self._names = root_names(self.tree)
+        return self._names
+
+    def reads_path(self, *names: str) -> bool:
+        """Does the expression contain a path that starts with these names?"""
+        return any(_starts_with(path, names) for path in _paths(self.tree))
+
+    def evaluate(
+        self,
+        input: object = UNDEFINED,
+        bindings: Mapping[str, object] | None = None,
+        *,
+        limits: Limits | None = None,
+        services: Services | None = None,
+    ) -> object:
+        """The value for this input, as plain JSON values; `UNDEFINED` when there is none.
+
+        Raises `ExpressionError`; errors of the library's Python functions pass through.
+        """
+        program = self._program
+        if bindings is None:
+            bindings = _NOTHING
+        elif bindings and self._reserved:
+            program = self._variant(bindings)
+        evaluation = Evaluation(self.library, limits or _LIMITS, services or _SERVICES, bindings)
+        try:
+            return program.main(evaluation, input, bindings)
+        except ExpressionError as error:
+            if error.text is None:
+                error.text = self.text
+            raise
+        except RecursionError:
+            error = evaluation.too_deep()
+            error.text = self.text
+            raise error from None
+
+    async def evaluate_async(
+        self,
+        input: object = UNDEFINED,
+        bindings: Mapping[str, object] | None = None,
+        *,
+        limits: Limits | None = None,
+        services: Services | None = None,
+    ) -> object:
+        """As `evaluate`, awaiting asynchronous functions; costs the same where none can be reached."""
+        if not self._may_await:
+            return self.evaluate(input, bindings, limits=limits, services=services)
+
+        def run() -> Any:
+            return self.evaluate(input, bindings, limits=limits, services=services)
+
+        return await run_async(run)
+
+    def _variant(self, bindings: Mapping[str, object]) -> Program:
+        """The program for bindings that replace functions of the library."""
+        shadowed = frozenset(name for name in self._reserved if name in bindings)
+        if not shadowed:
+            return self._program
+        program = self._variants.get(shadowed)
+        if program is None:
+            program = generate(parse(self.text), self.library, shadowed)
+            self._variants[shadowed] = program
+        return program
+
+    def python(self) -> str:
+        """The generated Python, for people."""
+        return self._program.source
+
+
+def _nodes(tree: t.Node) -> Iterator[t.Node]:
+    pending = [tree]
+    while pending:
+        node = pending.pop()
+        yield node
+        pending.extend(t.children(node))
+
+
+def _paths(tree: t.Node) -> Iterator[list[t.Node]]:
+    for node in _nodes(tree):
+        if isinstance(node, t.Path):
+            steps = node.steps
+            while steps and isinstance(steps[0], t.Variable) and steps[0].name in ("", "$"):
+                steps = steps[1:]
+            yield steps
+
+
+def _starts_with(steps: list[t.Node], names: tuple[str, ...]) -> bool:
+    return len(steps) >= len(names) and all(
+        isinstance(step, t.Name) and step.value == name for step, name in zip(steps, names, strict=False)
+    )
+
+
+def _calls_members(tree: t.Node) -> bool:
+    return any(isinstance(node, t.Call) and isinstance(node.procedure, t.Path) for node in _nodes(tree))

@@ -1,0 +1,145 @@
+"""Calls from generated code: of any value, of library functions, partial application, `~>`, `$eval`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from isthmus.expressions.callables import (
+    Composed,
+    FunctionValue,
+    Lambda,
+    Partial,
+    TailCall,
+    bounce,
+    call_library,
+    function_of,
+    is_function,
+    placed,
+)
+from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.library import Evaluation, Function
+from isthmus.expressions.values import UNDEFINED, Sequence, collapse
+
+__all__ = ["apply", "call", "enter", "library_call", "partial", "settled_call"]
+
+
+def enter(evaluation: Evaluation, weight: int) -> None:
+    """A call of a known function is about to be made; the caller gives the depth back."""
+    evaluation.left -= 4
+    if evaluation.left < 0:
+        evaluation.charge(0)
+    evaluation.depth -= weight
+    if evaluation.depth < 1:
+        raise evaluation.too_deep()
+
+
+def call(
+    evaluation: Evaluation,
+    function: Any,
+    arguments: tuple[Any, ...],
+    context: Any,
+    position: int,
+    token: str | None,
+    weight: int,
+    hint: bool,
+) -> Any:
+    """Call whatever `function` is. `weight`: levels of the tree since the function around the call."""
+    evaluation.left -= 4
+    if evaluation.left < 0:
+        evaluation.charge(0)
+    evaluation.depth -= weight
+    if evaluation.depth < 1:
+        raise evaluation.too_deep()
+    try:
+        if type(function) is Lambda:
+            if function.signature is None and len(arguments) == function._arity:
+                result = function.code(*arguments)
+            else:
+                result = function.enter(arguments, context)
+            if type(result) is TailCall:
+                result = bounce(result, evaluation)
+        elif isinstance(function, FunctionValue):
+            result = function.call(arguments, context)
+        elif is_function(function):
+            result = function_of(function, evaluation).call(arguments, context)
+        else:
+            raise _not_callable(function, token, hint)
+    except ExpressionError as error:
+        placed(error, position, token)
+        raise
+    except RecursionError:
+        raise evaluation.too_deep() from None
+    evaluation.depth += weight
+    return result
+
+
+def _not_callable(function: Any, token: str | None, hint: bool) -> ExpressionError:
+    if function is UNDEFINED and hint:
+        return ExpressionError(
+            "T1005", f"Attempted to invoke a non-function. Did you mean ${token}?", token=token
+        )
+    return ExpressionError("T1006", "Attempted to invoke a non-function", token=token)
+
+
+def library_call(
+    evaluation: Evaluation,
+    function: Function,
+    arguments: tuple[Any, ...],
+    context: Any,
+    position: int,
+    weight: int,
+) -> Any:
+    """Call a function of the library; uncollapsed."""
+    evaluation.depth -= weight
+    try:
+        result = call_library(evaluation, function, arguments, context)
+    except ExpressionError as error:
+        placed(error, position, function.name)
+        raise
+    except RecursionError:
+        raise evaluation.too_deep() from None
+    evaluation.depth += weight
+    return result
+
+
+def settled_call(
+    evaluation: Evaluation, function: Function, arguments: tuple[Any, ...], context: Any, position: int
+) -> Any:
+    """As `library_call`, collapsed."""
+    result = library_call(evaluation, function, arguments, context, position, 1)
+    return collapse(result) if type(result) is Sequence else result
+
+
+def partial(
+    evaluation: Evaluation,
+    function: Any,
+    arguments: tuple[Any, ...],
+    holes: tuple[int, ...],
+    position: int,
+    token: str | None,
+    hint: bool,
+) -> Any:
+    if is_function(function):
+        return Partial(function_of(function, evaluation), arguments, holes)
+    if function is UNDEFINED and hint:
+        raise ExpressionError(
+            "T1007",
+            f"Attempted to partially apply a non-function. Did you mean ${token}?",
+            position,
+            token=token,
+        )
+    raise ExpressionError("T1008", "Attempted to partially apply a non-function", position, token=token)
+
+
+def apply(evaluation: Evaluation, left: Any, function: Any, context: Any, position: int, weight: int) -> Any:
+    """`left ~> function`: a call, or a composition where both are functions."""
+    if not is_function(function):
+        raise ExpressionError(
+            "T2006",
+            "The right side of the function application operator ~> must be a function",
+            position,
+            value=function,
+        )
+    if is_function(left):
+        return Composed(function_of(left, evaluation), function_of(function, evaluation))
+    return call(evaluation, function, (left,), UNDEFINED, position, None, weight, False)

@@ -1,0 +1,67 @@
+"""`$eval`: an expression in a text, evaluated where the call stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from isthmus.expressions.errors import LIMIT, ExpressionError
+from isthmus.expressions.library import Evaluation, Library
+from isthmus.expressions.values import UNDEFINED
+
+if TYPE_CHECKING:
+    from isthmus.expressions.compiler.program import Program
+
+__all__ = ["evaluate_text"]
+
+
+@lru_cache(maxsize=256)
+def _program(text: str, library: Library, shadowed: frozenset[str]) -> Program:
+    from isthmus.expressions.compiler.program import generate
+    from isthmus.expressions.syntax import parse
+
+    return generate(parse(text), library, shadowed, final=False)
+
+
+def evaluate_text(
+    evaluation: Evaluation,
+    arguments: tuple[Any, ...],
+    context: Any,
+    variables: Mapping[str, Any],
+    position: int,
+) -> Any:
+    """`$eval(text, context?)`; `variables` are those that the text sees."""
+    text = arguments[0] if arguments else UNDEFINED
+    if text is UNDEFINED:
+        return UNDEFINED
+    if type(text) is not str:
+        raise ExpressionError(
+            "T0410", "Argument 1 of function eval does not match function signature", position, token="eval"
+        )
+    focus = arguments[1] if len(arguments) > 1 and arguments[1] is not UNDEFINED else context
+    library = evaluation.library
+    try:
+        shadowed = frozenset(name for name in variables if name in library.functions)
+        program = _program(text, library, shadowed)
+    except ExpressionError as error:
+        if error.code == LIMIT:
+            raise
+        raise ExpressionError(
+            "D3120",
+            f"Syntax error in expression passed to function eval: {error.message}",
+            position,
+            token="eval",
+        ) from error
+    try:
+        evaluation.charge(100)
+        return program.main(evaluation, focus, variables)
+    except ExpressionError as error:
+        if error.code in (LIMIT, library.bound_code):
+            raise
+        raise ExpressionError(
+            "D3121",
+            f"Dynamic error evaluating the expression passed to function eval: {error.message}",
+            position,
+            token="eval",
+        ) from error

@@ -1,0 +1,166 @@
+"""JavaScript's regular expressions in the notation of Python's `regex` module.
+
+What differs and is translated: `$` and `^` (no newline exceptions), `.` (line ends), `\\d \\w \\s \\b` (ASCII
+digits and letters, JavaScript's blanks), `[^]` and `[]`, `\\cX`, `\\uXXXX`, `\\u{…}`, `\\0`, `\\/`, named groups
+and references, references to groups that took no part (they match nothing), literal `{` and `]`.
+What stays different: case-insensitive matching folds more than JavaScript does for a few letters
+(`ſ`, `K`), and characters outside the BMP are one character, not two.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+__all__ = ["translate"]
+
+_ENDS: Final = r"\n\r\u2028\u2029"
+_BLANKS: Final = r"\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+_CLASSES: Final = {
+    "d": "0-9", "w": "0-9A-Za-z_", "s": _BLANKS,
+}  # fmt: skip
+_QUANTIFIER: Final = re.compile(r"\{[0-9]+(,[0-9]*)?\}")
+_CONTROL: Final = {"t": r"\t", "n": r"\n", "v": r"\v", "f": r"\f", "r": r"\r"}
+
+
+def translate(source: str, *, multiline: bool) -> str:
+    return _Translator(source, multiline=multiline).run()
+
+
+class _Translator:
+    def __init__(self, source: str, *, multiline: bool) -> None:
+        self.source = source
+        self.multiline = multiline
+        self.at = 0
+        self.out: list[str] = []
+
+    def run(self) -> str:
+        source = self.source
+        while self.at < len(source):
+            char = source[self.at]
+            if char == "\\":
+                self.out.append(self.escape())
+            elif char == "[":
+                self.out.append(self.charset())
+            elif char == "(":
+                self.out.append(self.group())
+            else:
+                self.out.append(self.plain(char))
+                self.at += 1
+        return "".join(self.out)
+
+    def plain(self, char: str) -> str:
+        if char == ".":
+            return f"[^{_ENDS}]"
+        if char == "^":
+            return rf"(?:\A|(?<=[{_ENDS}]))" if self.multiline else r"\A"
+        if char == "$":
+            return rf"(?=[{_ENDS}]|\Z)" if self.multiline else r"\Z"
+        if char == "{" and not _QUANTIFIER.match(self.source, self.at):
+            return r"\{"
+        if char in "#&~ ":
+            return "\\" + char
+        if char in "]":
+            return r"\]"
+        return char
+
+    def group(self) -> str:
+        for opening, made in (("(?<=", "(?<="), ("(?<!", "(?<!"), ("(?<", "(?P<")):
+            if self.source.startswith(opening, self.at):
+                self.at += len(opening)
+                return made
+        self.at += 1
+        return "("
+
+    def escape(self) -> str:
+        char = self.source[self.at + 1 : self.at + 2]
+        self.at += 2
+        if char in _CLASSES and char:
+            return f"[{_CLASSES[char]}]"
+        if char and char.lower() in _CLASSES:
+            return f"[^{_CLASSES[char.lower()]}]"
+        if char == "b":
+            return r"(?:(?<=[0-9A-Za-z_])(?![0-9A-Za-z_])|(?<![0-9A-Za-z_])(?=[0-9A-Za-z_]))"
+        if char == "B":
+            return r"(?:(?<=[0-9A-Za-z_])(?=[0-9A-Za-z_])|(?<![0-9A-Za-z_])(?![0-9A-Za-z_]))"
+        if char == "k" and self.source.startswith("<", self.at):
+            end = self.source.find(">", self.at)
+            if end > 0:
+                name = self.source[self.at + 1 : end]
+                self.at = end + 1
+                return f"(?({name})(?P={name})|)"
+        if char in "123456789" and char:
+            return self.reference(char)
+        return self.character(char)
+
+    def reference(self, digits: str) -> str:
+        while self.source[self.at : self.at + 1].isdigit() and int(digits) < 10:
+            digits += self.source[self.at]
+            self.at += 1
+        return f"(?({digits})\\{digits}|)"
+
+    def character(self, char: str) -> str:
+        """An escape that stands for one character, here or in a set."""
+        if char in _CONTROL and char:
+            return _CONTROL[char]
+        if char == "0":
+            return r"\x00"
+        if char == "c" and self.source[self.at : self.at + 1].isalpha():
+            code = ord(self.source[self.at]) % 32
+            self.at += 1
+            return f"\\x{code:02x}"
+        if char == "x":
+            return self.coded(2, "x")
+        if char == "u":
+            return self.coded(4, "u")
+        return re.escape(char) if char else r"\\"
+
+    def coded(self, size: int, letter: str) -> str:
+        digits = self.source[self.at : self.at + size]
+        if len(digits) == size and all(one in "0123456789abcdefABCDEF" for one in digits):
+            self.at += size
+            return re.escape(chr(int(digits, 16)))
+        return letter
+
+    def charset(self) -> str:
+        """`[…]`; everything in it is escaped, since Python's sets know more than JavaScript's."""
+        self.at += 1
+        negated = self.source.startswith("^", self.at)
+        if negated:
+            self.at += 1
+        parts: list[str] = []
+        while self.at < len(self.source) and self.source[self.at] != "]":
+            char = self.source[self.at]
+            if char == "\\":
+                parts.append(self.set_escape())
+            else:
+                parts.append("-" if char == "-" else re.escape(char))
+                self.at += 1
+        if self.at >= len(self.source):
+            raise ValueError("unterminated character set")
+        self.at += 1
+        inside = "".join(parts)
+        if not inside:
+            return r"[\s\S]" if negated else r"(?!)"
+        if inside.startswith("-"):
+            inside = "\\" + inside
+        if inside.endswith("-"):
+            inside = inside[:-1] + "\\-"
+        return f"[{'^' if negated else ''}{inside}]"
+
+    def set_escape(self) -> str:
+        char = self.source[self.at + 1 : self.at + 2]
+        self.at += 2
+        if char in _CLASSES and char:
+            return _CLASSES[char]
+        if char == "D":
+            return r"\x00-/:-\U0010ffff"
+        if char == "W":
+            return r"\x00-/:-@\[-\^`\{-\U0010ffff"
+        if char == "S":
+            return r"\S"
+        if char == "b":
+            return r"\x08"
+        if char == "-":
+            return r"\-"
+        return self.character(char)

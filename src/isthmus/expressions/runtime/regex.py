@@ -1,0 +1,83 @@
+"""Regular expressions: JavaScript's patterns on the `regex` module, with a time-out for each search."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import regex
+
+from isthmus.expressions.callables import Matcher, Native
+from isthmus.expressions.errors import LIMIT, ExpressionError
+from isthmus.expressions.library import Evaluation, Function
+from isthmus.expressions.limits import MAX_PATTERN
+from isthmus.expressions.runtime.javascript import translate
+from isthmus.expressions.values import UNDEFINED
+
+__all__ = ["Pattern", "search"]
+
+
+class Pattern:
+    """A pattern as written in an expression, and what it is in Python."""
+
+    __slots__ = ("compiled", "groups", "source")
+
+    def __init__(self, source: str, flags: str) -> None:
+        if len(source) > MAX_PATTERN:
+            raise ExpressionError(LIMIT, f"The regular expression is longer than {MAX_PATTERN} characters")
+        self.source = source
+        try:
+            self.compiled = regex.compile(
+                translate(source, multiline="m" in flags), regex.IGNORECASE if "i" in flags else 0
+            )
+        except (regex.error, ValueError, RecursionError, OverflowError) as error:
+            raise ExpressionError(
+                "S0303", f"The regular expression cannot be understood: {error}", value=source
+            ) from None
+        self.groups = self.compiled.groups
+
+    @staticmethod
+    @lru_cache(maxsize=512)
+    def of(source: str, flags: str) -> Pattern:
+        return Pattern(source, flags)
+
+    def first(self, matcher: Matcher, text: Any) -> Any:
+        if type(text) is not str:
+            return UNDEFINED
+        return _result(matcher, text, 0)
+
+
+def search(evaluation: Evaluation, pattern: Pattern, text: str, start: int) -> Any:
+    """The next match at or behind `start`, or None; bounded in time."""
+    limit = evaluation.limits.regex_seconds
+    evaluation.charge(20 + (len(text) >> 6))
+    try:
+        return pattern.compiled.search(text, start, timeout=min(limit, evaluation.limits.seconds))
+    except TimeoutError:
+        raise evaluation.exceeded("regex_seconds", "regular expression") from None
+
+
+def _result(matcher: Matcher, text: str, start: int) -> Any:
+    """A match as the object that matcher functions give; undefined without one."""
+    found = search(matcher.evaluation, matcher.regex, text, start)
+    if found is None:
+        return UNDEFINED
+    if start and found.end() == found.start():
+        raise ExpressionError(
+            "D1004",
+            "Regular expression matches zero length string",
+            matcher.position,
+            value=matcher.regex.source,
+        )
+
+    def following() -> Any:
+        return UNDEFINED if found.end() >= len(text) else _result(matcher, text, found.end())
+
+    groups = [UNDEFINED if group is None else group for group in found.groups()]
+    return {
+        "match": found.group(),
+        "start": found.start(),
+        "end": found.end(),
+        "groups": groups,
+        "next": Native(matcher.evaluation, Function("next", following)),
+    }

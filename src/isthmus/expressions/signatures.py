@@ -1,0 +1,217 @@
+"""JSONata's function signatures (`<s-n?:s>`): check arguments, take missing ones from the context.
+
+A call's arguments become a word of type letters, one each, which the signature's parameters match like
+a regular expression. What a word means is worked out once and kept, so a check costs one look-up.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from isthmus.expressions.callables import is_function
+from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.values import UNDEFINED
+
+__all__ = ["Signature", "letter"]
+
+_KINDS: Final = {
+    "a": "arrays", "b": "booleans", "f": "functions", "n": "numbers", "o": "objects", "s": "strings",
+}  # fmt: skip
+_LETTERS: Final[dict[type, str]] = {
+    str: "s", int: "n", float: "n", bool: "b", type(None): "l", list: "a", dict: "o", type(UNDEFINED): "m",
+}  # fmt: skip
+
+
+def letter(value: object) -> str:
+    """s n b l(null) a o f, or m for missing."""
+    found = _LETTERS.get(type(value))
+    if found is None:
+        if isinstance(value, list):
+            return "a"
+        return "f" if is_function(value) else "o"
+    return found
+
+
+@dataclass(slots=True)
+class _Parameter:
+    pattern: str
+    kind: str
+    takes_context: bool = False
+    context_pattern: str = ""
+    subtype: str | None = None
+
+
+_TAKE, _WRAP, _CONTEXT, _MISSING = range(4)
+
+
+class Signature:
+    __slots__ = ("_plans", "_regex", "parameters", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.parameters = _parameters(text)
+        self._regex = re.compile("".join(f"({one.pattern})" for one in self.parameters))
+        self._plans: dict[str, tuple[tuple[int, int, _Parameter], ...] | int] = {}
+
+    @staticmethod
+    @lru_cache(maxsize=1024)
+    def of(text: str) -> Signature:
+        """Parse `text`; raises S0401 or S0402 with a position relative to it."""
+        return Signature(text)
+
+    def bind(self, arguments: tuple[Any, ...], context: Any) -> tuple[Any, ...]:
+        """The arguments as the function gets them; T0410, T0411 or T0412 if they do not fit."""
+        word = "".join([letter(one) for one in arguments])
+        plan = self._plans.get(word)
+        if plan is None:
+            plan = self._plan(word)
+            if len(self._plans) < 256:
+                self._plans[word] = plan
+        if isinstance(plan, int):
+            value = arguments[plan] if plan < len(arguments) else UNDEFINED
+            raise ExpressionError(
+                "T0410",
+                f"Argument {plan + 1} of function {{token}} does not match function signature",
+                value=value,
+            )
+        bound: list[Any] = []
+        for action, at, parameter in plan:
+            if action == _TAKE:
+                value = arguments[at] if at < len(arguments) else UNDEFINED
+                if parameter.subtype is not None and type(value) is not str:
+                    _check_items(value, parameter.subtype, at)
+                bound.append(value)
+            elif action == _WRAP:
+                bound.append([arguments[at]])
+            elif action == _CONTEXT:
+                if not re.match(parameter.context_pattern, letter(context)):
+                    raise ExpressionError(
+                        "T0411",
+                        f"Context value is not a compatible type with argument {at + 1} of function {{token}}",
+                        value=context,
+                    )
+                bound.append(context)
+            else:
+                bound.append(UNDEFINED)
+        return tuple(bound)
+
+    def _plan(self, word: str) -> tuple[tuple[int, int, _Parameter], ...] | int:
+        """What to do with arguments of these types; the index of the first bad one if they don't fit."""
+        found = self._regex.fullmatch(word)
+        if found is None:
+            return self._first_bad(word)
+        plan: list[tuple[int, int, _Parameter]] = []
+        at = 0
+        for parameter, matched in zip(self.parameters, found.groups(), strict=True):
+            if not matched:
+                if parameter.takes_context:
+                    plan.append((_CONTEXT, at, parameter))
+                else:
+                    plan.append((_TAKE if at < len(word) else _MISSING, at, parameter))
+                    at += 1
+                continue
+            for one in matched:
+                plan.append((_action(parameter, one, matched, at), at, parameter))
+                at += 1
+        return tuple(plan)
+
+    def _first_bad(self, word: str) -> int:
+        pattern = ""
+        good = 0
+        for parameter in self.parameters:
+            pattern += parameter.pattern
+            found = re.match(pattern, word)
+            if found is None:
+                return good
+            good = found.end()
+        return good
+
+
+def _action(parameter: _Parameter, one: str, matched: str, at: int) -> int:
+    if parameter.kind != "a" or one == "a":
+        return _TAKE
+    if one == "m":
+        return _MISSING
+    if parameter.subtype is not None and matched != parameter.subtype:
+        raise _wrong_items(parameter.subtype, at, UNDEFINED)
+    return _WRAP
+
+
+def _check_items(value: Any, subtype: str, at: int) -> None:
+    if isinstance(value, list) and value:
+        first = letter(value[0])
+        if first != subtype[0] or any(letter(item) != first for item in value):
+            raise _wrong_items(subtype, at, value)
+
+
+def _wrong_items(subtype: str, at: int, value: Any) -> ExpressionError:
+    return ExpressionError(
+        "T0412",
+        f"Argument {at + 1} of function {{token}} must be an array of {_KINDS.get(subtype, subtype)}",
+        value=value,
+    )
+
+
+def _closing(text: str, start: int, opening: str, closing: str) -> int:
+    depth = 1
+    at = start
+    while at < len(text):
+        at += 1
+        char = text[at : at + 1]
+        if char == closing:
+            depth -= 1
+            if depth == 0:
+                break
+        elif char == opening:
+            depth += 1
+    return at
+
+
+def _parameters(text: str) -> list[_Parameter]:
+    found: list[_Parameter] = []
+    at = 1
+    while at < len(text) and text[at] != ":":
+        char = text[at]
+        if char in "snblo":
+            found.append(_Parameter(f"[{char}m]", char))
+        elif char == "a":
+            found.append(_Parameter("[asnblfom]", char))
+        elif char == "f":
+            found.append(_Parameter("f", char))
+        elif char == "j":
+            found.append(_Parameter("[asnblom]", char))
+        elif char == "x":
+            found.append(_Parameter("[asnblfom]", char))
+        elif char == "-" and found:
+            found[-1].takes_context = True
+            found[-1].context_pattern = found[-1].pattern
+            found[-1].pattern += "?"
+        elif char in "?+" and found:
+            found[-1].pattern += char
+        elif char == "(":
+            end = _closing(text, at, "(", ")")
+            choice = text[at + 1 : end]
+            if "<" in choice:
+                raise ExpressionError(
+                    "S0402",
+                    "Choice groups containing parameterized types are not supported",
+                    at,
+                    value=choice,
+                )
+            found.append(_Parameter(f"[{re.escape(choice)}m]", f"({choice})"))
+            at = end
+        elif char == "<":
+            kind = found[-1].kind if found else None
+            if kind not in ("a", "f"):
+                raise ExpressionError(
+                    "S0401", "Type parameters can only be applied to functions and arrays", at, value=kind
+                )
+            end = _closing(text, at, "<", ">")
+            if kind == "a":
+                found[-1].subtype = text[at + 1 : end]
+            at = end
+        at += 1
+    return found

@@ -1,0 +1,113 @@
+"""Lists and truth: counting, joining, ordering by chance, distinct values, kinds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from isthmus.expressions.callables import is_function
+from isthmus.expressions.library import Evaluation
+from isthmus.expressions.runtime.operators import equal, is_number, truth
+from isthmus.expressions.values import UNDEFINED, Sequence
+
+__all__ = [
+    "append", "boolean", "count", "distinct", "exists", "negated", "reverse", "shuffle", "type_of", "zipped",
+]  # fmt: skip
+
+
+def boolean(value: Any) -> Any:
+    return UNDEFINED if value is UNDEFINED else truth(value)
+
+
+def negated(value: Any) -> Any:
+    return UNDEFINED if value is UNDEFINED else not truth(value)
+
+
+def exists(value: Any) -> bool:
+    return value is not UNDEFINED
+
+
+def count(values: Any) -> int:
+    return 0 if values is UNDEFINED else len(values)
+
+
+def append(evaluation: Evaluation, one: Any, other: Any) -> Any:
+    if one is UNDEFINED:
+        return other
+    if other is UNDEFINED:
+        return one
+    left = one if isinstance(one, list) else [one]
+    right = other if isinstance(other, list) else [other]
+    size = len(left) + len(right)
+    if size > evaluation.limits.items:
+        raise evaluation.exceeded("items", "append")
+    evaluation.charge(size >> 2)
+    return [*left, *right]
+
+
+def reverse(evaluation: Evaluation, values: Any) -> Any:
+    if values is UNDEFINED or len(values) <= 1:
+        return values
+    if len(values) > evaluation.limits.items:
+        raise evaluation.exceeded("items", "reverse")
+    return [*reversed(values)]
+
+
+def shuffle(evaluation: Evaluation, values: Any) -> Any:
+    if values is UNDEFINED or len(values) <= 1:
+        return values
+    if len(values) > evaluation.limits.items:
+        raise evaluation.exceeded("items", "shuffle")
+    shuffled = [*values]
+    evaluation.charge(len(shuffled) * 10)
+    evaluation.services.random.shuffle(shuffled)
+    return shuffled
+
+
+def distinct(evaluation: Evaluation, values: Any) -> Any:
+    """By deep equality, the first of each; a sequence stays one."""
+    if not isinstance(values, list) or len(values) <= 1:
+        return values
+    if len(values) > evaluation.limits.items:
+        raise evaluation.exceeded("items", "distinct")
+    found: list[Any] = Sequence() if type(values) is Sequence else []
+    seen: set[Any] = set()
+    nested: list[Any] = []
+    evaluation.charge(len(values) * 2)
+    for value in values:
+        kind = type(value)
+        if kind in (str, int, float, bool, type(None)):
+            key = (kind is bool, value)
+            if key in seen:
+                continue
+            seen.add(key)
+        else:
+            evaluation.charge(len(nested) * 4)
+            if any(equal(value, other) for other in nested):
+                continue
+            nested.append(value)
+        found.append(value)
+    return found
+
+
+def zipped(evaluation: Evaluation, *lists: Any) -> list[Any]:
+    size = min((len(one) if isinstance(one, list) else 0 for one in lists), default=0)
+    if size > evaluation.limits.items:
+        raise evaluation.exceeded("items", "zip")
+    evaluation.charge(size * len(lists))
+    return [[one[at] for one in lists] for at in range(size)]
+
+
+def type_of(value: Any) -> Any:
+    if value is UNDEFINED:
+        return UNDEFINED
+    if value is None:
+        return "null"
+    if type(value) is bool:
+        return "boolean"
+    if is_number(value):
+        return "number"
+    if type(value) is str:
+        return "string"
+    if isinstance(value, list):
+        return "array"
+    return "function" if is_function(value) else "object"

@@ -1,0 +1,118 @@
+"""Calendar arithmetic on milliseconds since 1970 (UTC), for any year."""
+
+from __future__ import annotations
+
+from math import floor
+from typing import Any, Final
+
+from isthmus.expressions.errors import ExpressionError
+
+__all__ = ["DAYS", "MONTHS", "Moment", "days_from_civil"]
+
+MONTHS: Final = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+    "November", "December",
+)  # fmt: skip
+DAYS: Final = ("", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_DAY: Final = 86_400_000
+MAX_MILLIS: Final = 8.64e15
+
+
+def days_from_civil(year: int, month: int, day: int) -> int:
+    """Days from 1970-01-01 to a date of the proleptic Gregorian calendar."""
+    shifted = year - (month <= 2)
+    era, year_of_era = divmod(shifted, 400)
+    day_of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
+    return era * 146_097 + year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year - 719_468
+
+
+def civil_from_days(days: int) -> tuple[int, int, int]:
+    """Year, month and day of a day counted from 1970-01-01."""
+    era, day_of_era = divmod(days + 719_468, 146_097)
+    year_of_era = (day_of_era - day_of_era // 1460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
+    day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
+    shifted = (5 * day_of_year + 2) // 153
+    month = shifted + 3 if shifted < 10 else shifted - 9
+    return year_of_era + era * 400 + (month <= 2), month, day_of_year - (153 * shifted + 2) // 5 + 1
+
+
+def _weekday(days: int) -> int:
+    """1 for Monday to 7 for Sunday."""
+    return (days + 3) % 7 + 1
+
+
+def _first_week(year: int, month: int) -> int:
+    """The day on which week 1 starts: the week with the first Thursday."""
+    first = days_from_civil(year, month, 1)
+    weekday = _weekday(first)
+    return first + 8 - weekday if weekday > 4 else first - weekday + 1
+
+
+def _next(year: int, month: int) -> tuple[int, int]:
+    return (year + 1, 1) if month == 12 else (year, month + 1)
+
+
+def _previous(year: int, month: int) -> tuple[int, int]:
+    return (year - 1, 12) if month == 1 else (year, month - 1)
+
+
+class Moment:
+    """A point in time taken apart. D3110 beyond the years that JavaScript knows."""
+
+    __slots__ = ("day", "days", "hour", "millis", "minute", "month", "second", "year")
+
+    def __init__(self, millis: float) -> None:
+        if not -MAX_MILLIS <= millis <= MAX_MILLIS:
+            raise ExpressionError("D3110", "The time is beyond what can be represented", value=millis)
+        whole = floor(millis)
+        self.days, rest = divmod(whole, _DAY)
+        self.year, self.month, self.day = civil_from_days(self.days)
+        self.hour, rest = divmod(rest, 3_600_000)
+        self.minute, rest = divmod(rest, 60_000)
+        self.second, self.millis = divmod(rest, 1000)
+
+    def component(self, letter: str) -> Any:
+        simple = {
+            "Y": self.year, "M": self.month, "D": self.day, "H": self.hour, "m": self.minute,
+            "s": self.second, "f": self.millis, "C": "ISO", "E": "ISO",
+        }  # fmt: skip
+        if letter in simple:
+            return simple[letter]
+        if letter == "h":
+            return self.hour % 12 or 12
+        if letter == "P":
+            return "pm" if self.hour >= 12 else "am"
+        if letter == "F":
+            return _weekday(self.days)
+        if letter == "d":
+            return self.days - days_from_civil(self.year, 1, 1) + 1
+        return self._week_component(letter)
+
+    def _week_component(self, letter: str) -> Any:
+        if letter == "W":
+            return self._week(_first_week(self.year, 1), 52, (self.year + 1, 1), (self.year - 1, 1))
+        if letter == "w":
+            return self._week(
+                _first_week(self.year, self.month),
+                4,
+                _next(self.year, self.month),
+                _previous(self.year, self.month),
+            )
+        if letter == "X":
+            if self.days < _first_week(self.year, 1):
+                return self.year - 1
+            return self.year + 1 if self.days >= _first_week(self.year + 1, 1) else self.year
+        if letter == "x":
+            if self.days < _first_week(self.year, self.month):
+                return _previous(self.year, self.month)[1]
+            following = _next(self.year, self.month)
+            return following[1] if self.days >= _first_week(*following) else self.month
+        return None
+
+    def _week(self, start: int, most: int, following: tuple[int, int], previous: tuple[int, int]) -> int:
+        week = (self.days - start) // 7 + 1
+        if week > most and self.days >= _first_week(*following):
+            return 1
+        if week < 1:
+            return (self.days - _first_week(*previous)) // 7 + 1
+        return week

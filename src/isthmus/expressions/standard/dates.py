@@ -1,0 +1,75 @@
+"""`$now`, `$millis`, `$toMillis`, `$fromMillis`."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.library import Evaluation
+from isthmus.expressions.runtime.operators import normal
+from isthmus.expressions.standard import calendar, date_pictures
+from isthmus.expressions.values import UNDEFINED
+
+__all__ = ["from_millis", "millis", "now", "to_millis"]
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_ISO: Final = re.compile(
+    r"(\d{4})(?:-([01]\d))?(?:-([0-3]\d))?(?:T([0-2]\d):([0-5]\d):([0-5]\d))?(\.\d+)?([+-][0-2]\d:?[0-5]\d|Z)?",
+    re.ASCII,
+)
+
+
+def millis(evaluation: Evaluation) -> int:
+    return (evaluation.now - _EPOCH) // timedelta(milliseconds=1)
+
+
+def now(evaluation: Evaluation, picture: Any, zone: Any) -> Any:
+    return from_millis(millis(evaluation), picture, zone)
+
+
+def from_millis(time: Any, picture: Any, zone: Any) -> Any:
+    """With a picture, or as ISO 8601 in UTC; `zone` is an offset such as `+0530`."""
+    if time is UNDEFINED:
+        return UNDEFINED
+    if picture is UNDEFINED and zone is UNDEFINED and type(time) is int and 0 <= time < 253_402_300_800_000:
+        moment = _EPOCH + timedelta(milliseconds=time)
+        return f"{moment:%Y-%m-%dT%H:%M:%S}.{time % 1000:03d}Z"
+    return date_pictures.write_time(time, date_pictures.ISO if picture is UNDEFINED else picture, zone)
+
+
+def to_millis(evaluation: Evaluation, text: Any, picture: Any) -> Any:
+    if text is UNDEFINED:
+        return UNDEFINED
+    if picture is not UNDEFINED:
+        found = date_pictures.parse(text, picture, evaluation.now)
+        return found if found is UNDEFINED else normal(found)
+    found = _ISO.fullmatch(text)
+    if found is None:
+        raise ExpressionError(
+            "D3110",
+            f'The argument of the toMillis function must be an ISO 8601 formatted timestamp. Given "{text}"',
+            value=text,
+        )
+    return _iso_millis(found)
+
+
+def _iso_millis(found: re.Match[str]) -> Any:
+    """As JavaScript's `Date.parse` reads what the pattern lets through; NaN for a date that is none."""
+    year, month, day, hour, minute, second, fraction, zone = found.groups()
+    month_number, day_number = int(month or 1), int(day or 1)
+    if hour is None and (fraction or zone) and zone != "Z":
+        return float("nan")
+    if not (1 <= month_number <= 12 and 1 <= day_number <= 31):
+        return float("nan")
+    hours, minutes, seconds = int(hour or 0), int(minute or 0), int(second or 0)
+    part = float(f"0{fraction}") if fraction else 0.0
+    if hours > 24 or (hours == 24 and (minutes or seconds or part)):
+        return float("nan")
+    days = calendar.days_from_civil(int(year), month_number, 1) + day_number - 1
+    total = ((days * 24 + hours) * 60 + minutes) * 60_000 + seconds * 1000 + int(part * 1000 + 1e-9)
+    if zone and zone != "Z":
+        sign = -1 if zone[0] == "-" else 1
+        total -= sign * (int(zone[1:3]) * 60 + int(zone[-2:])) * 60_000
+    return total

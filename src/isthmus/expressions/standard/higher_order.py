@@ -1,0 +1,174 @@
+"""Functions that take functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.library import Callback, Evaluation
+from isthmus.expressions.runtime.operators import is_number, js_less, truth
+from isthmus.expressions.values import UNDEFINED, Sequence
+
+__all__ = ["each", "filter_items", "map_items", "reduce", "sift", "single", "sort"]
+
+
+def _passed(function: Any, value: Any, key: Any, whole: Any) -> tuple[Any, ...]:
+    """As many of value, key and whole as the function declares, at least the value."""
+    arity = arity_of(function)
+    if arity >= 3:
+        return (value, key, whole)
+    return (value, key) if arity == 2 else (value,)
+
+
+def arity_of(function: Any) -> int:
+    return int(getattr(function, "arity", 1))
+
+
+def map_items(evaluation: Evaluation, values: Any, function: Callback) -> Any:
+    if values is UNDEFINED:
+        return UNDEFINED
+    found = Sequence()
+    if len(values) > evaluation.limits.items:
+        raise evaluation.exceeded("items", "map")
+    for at, value in enumerate(values):
+        evaluation.charge(4)
+        result = function(*_passed(function, value, at, values))
+        result = single_value(result)
+        if result is not UNDEFINED:
+            found.append(result)
+    return found
+
+
+def single_value(result: Any) -> Any:
+    """A function's result as a value: sequences of one or none collapse."""
+    if type(result) is Sequence and len(result) < 2 and not (result and result.keep):
+        return result[0] if result else UNDEFINED
+    return result
+
+
+def filter_items(evaluation: Evaluation, values: Any, function: Callback) -> Any:
+    if values is UNDEFINED:
+        return UNDEFINED
+    found = Sequence()
+    for at, value in enumerate(values):
+        evaluation.charge(4)
+        if truth(function(*_passed(function, value, at, values))):
+            found.append(value)
+    if len(found) > evaluation.limits.items:
+        raise evaluation.exceeded("items", "filter")
+    return found
+
+
+def single(evaluation: Evaluation, values: Any, function: Any) -> Any:
+    if values is UNDEFINED:
+        return UNDEFINED
+    found: Any = UNDEFINED
+    has_found = False
+    for at, value in enumerate(values):
+        evaluation.charge(4)
+        if function is not UNDEFINED and not truth(function(*_passed(function, value, at, values))):
+            continue
+        if has_found:
+            raise ExpressionError(
+                "D3138",
+                "The $single() function expected exactly 1 matching result.  Instead it matched more.",
+            )
+        found, has_found = value, True
+    if not has_found:
+        raise ExpressionError(
+            "D3139", "The $single() function expected exactly 1 matching result.  Instead it matched 0."
+        )
+    return found
+
+
+def reduce(evaluation: Evaluation, values: Any, function: Callback, first: Any) -> Any:
+    if values is UNDEFINED:
+        return UNDEFINED
+    arity = arity_of(function)
+    if arity < 2:
+        raise ExpressionError(
+            "D3050", "The second argument of reduce function must be a function with at least two arguments"
+        )
+    result, start = first, 0
+    if first is UNDEFINED and len(values) > 0:
+        result, start = values[0], 1
+    for at in range(start, len(values)):
+        evaluation.charge(4)
+        given = (result, values[at], at, values)
+        result = single_value(function(*given[: min(arity, 4)]))
+    return result
+
+
+def each(evaluation: Evaluation, value: Any, function: Callback) -> Any:
+    found = Sequence()
+    if isinstance(value, dict):
+        for key, item in list(value.items()):
+            evaluation.charge(4)
+            result = single_value(function(*_passed(function, item, key, value)))
+            if result is not UNDEFINED:
+                found.append(result)
+    return found
+
+
+def sift(evaluation: Evaluation, value: Any, function: Any) -> Any:
+    if not isinstance(value, dict):
+        return UNDEFINED
+    found: dict[str, Any] = {}
+    for key, item in list(value.items()):
+        evaluation.charge(4)
+        if function is UNDEFINED:
+            raise ExpressionError("T1006", "Attempted to invoke a non-function")
+        if truth(function(*_passed(function, item, key, value))):
+            found[key] = item
+    return found if found else UNDEFINED
+
+
+def sort(evaluation: Evaluation, values: Any, function: Any) -> Any:
+    """Stable; `function(a, b)` says whether `a` comes behind `b`."""
+    if values is UNDEFINED or len(values) <= 1:
+        return values
+    if len(values) > evaluation.limits.items:
+        raise evaluation.exceeded("items", "sort")
+    evaluation.charge(len(values) * 8)
+    if function is UNDEFINED:
+        return _sorted_values(values)
+
+    def behind(one: Any, other: Any) -> bool:
+        evaluation.charge(8)
+        result = single_value(function(one, other))
+        return bool(result) or isinstance(result, (list, dict))
+
+    return _merge_sorted([*values], behind)
+
+
+def _sorted_values(values: Any) -> list[Any]:
+    if all(is_number(value) for value in values):
+        return sorted(values)
+    if all(type(value) is str for value in values):
+        if all(value.isascii() for value in values):
+            return sorted(values)
+        return _merge_sorted([*values], lambda one, other: js_less(other, one))
+    raise ExpressionError(
+        "D3070",
+        "The single argument form of the sort function can only be applied to an array of strings or an array"
+        " of numbers.  Use the second argument to specify a comparison function",
+    )
+
+
+def _merge_sorted(values: list[Any], behind: Any) -> list[Any]:
+    """Merge sort from the top, so that even an inconsistent comparison gives the reference's order."""
+    if len(values) <= 1:
+        return values
+    middle = len(values) // 2
+    left = _merge_sorted(values[:middle], behind)
+    right = _merge_sorted(values[middle:], behind)
+    merged: list[Any] = []
+    i = j = 0
+    while i < len(left) and j < len(right):
+        if behind(left[i], right[j]):
+            merged.append(right[j])
+            j += 1
+        else:
+            merged.append(left[i])
+            i += 1
+    return [*merged, *left[i:], *right[j:]]

@@ -1,0 +1,164 @@
+"""Numbers: aggregates, rounding, conversion. Pictures are in `number_pictures` and `integer_pictures`."""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any, Final
+
+from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.library import Evaluation
+from isthmus.expressions.runtime.operators import normal
+from isthmus.expressions.runtime.text import number_text
+from isthmus.expressions.standard.integer_pictures import format_integer, parse_integer
+from isthmus.expressions.standard.number_pictures import format_number
+from isthmus.expressions.values import UNDEFINED, LazyRange
+
+__all__ = [
+    "absolute", "average", "ceil", "floor", "format_base", "format_integer", "format_number", "largest", "number",
+    "parse_integer", "power", "random", "round_half_even", "smallest", "square_root", "sum_of",
+]  # fmt: skip
+
+_DECIMAL: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([Ee][-+]?[0-9]+)?")
+_PREFIXED: Final = re.compile(r"0[xX][0-9A-Fa-f]+|0[oO][0-7]+|0[bB][01]+")
+_DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def sum_of(values: Any) -> Any:
+    if values is UNDEFINED:
+        return UNDEFINED
+    if type(values) is LazyRange:
+        return normal(sum(values.numbers))
+    total: float = 0
+    for value in values:
+        total += value
+    return normal(total)
+
+
+def largest(values: Any) -> Any:
+    return UNDEFINED if values is UNDEFINED or not values else max(values)
+
+
+def smallest(values: Any) -> Any:
+    return UNDEFINED if values is UNDEFINED or not values else min(values)
+
+
+def average(values: Any) -> Any:
+    if values is UNDEFINED or not values:
+        return UNDEFINED
+    return normal(sum_of(values) / len(values))
+
+
+def number(value: Any) -> Any:
+    """Of text in decimal, hexadecimal, octal or binary, and of booleans; anything else is D3030."""
+    if value is UNDEFINED or type(value) in (int, float):
+        return value
+    if type(value) is bool:
+        return 1 if value else 0
+    if type(value) is str:
+        if _DECIMAL.fullmatch(value):
+            if len(value) < 16 and value.isdigit():
+                return int(value)
+            result = float(value)
+            if math.isfinite(result):
+                return normal(result)
+        elif _PREFIXED.fullmatch(value):
+            return normal(int(value, 0))
+        elif _looks_prefixed(value):
+            return float("nan")
+    raise ExpressionError("D3030", f"Unable to cast value to a number: {value!r}", value=value)
+
+
+def _looks_prefixed(text: str) -> bool:
+    """The reference's check is loose: text with a prefixed number inside passes it and is NaN."""
+    return re.search(r"^(0[xX][0-9A-Fa-f]+)|(0[oO][0-7]+)|(0[bB][0-1]+)$", text) is not None
+
+
+def floor(value: Any) -> Any:
+    return value if value is UNDEFINED or type(value) is int else _whole(math.floor, value)
+
+
+def ceil(value: Any) -> Any:
+    return value if value is UNDEFINED or type(value) is int else _whole(math.ceil, value)
+
+
+def _whole(function: Any, value: float) -> float:
+    return normal(function(value)) if math.isfinite(value) else value
+
+
+def absolute(value: Any) -> Any:
+    return UNDEFINED if value is UNDEFINED else abs(value)
+
+
+def round_half_even(value: Any, precision: Any) -> Any:
+    """Half to even, on the decimal text of the number, so that 2.675 to 2 places is 2.68."""
+    if value is UNDEFINED:
+        return UNDEFINED
+    places = 0 if precision is UNDEFINED else int(precision)
+    if type(value) is int and places >= 0:
+        return value
+    if not math.isfinite(value):
+        return value
+    if abs(places) > 400:
+        return value if places > 0 else 0
+    exact = Decimal(repr(value) if type(value) is float else value)
+    if exact.adjusted() + places > 300:
+        return value
+    shifted = exact.scaleb(places).to_integral_value(ROUND_HALF_EVEN)
+    return normal(float(shifted.scaleb(-places)))
+
+
+def square_root(value: Any) -> Any:
+    if value is UNDEFINED:
+        return UNDEFINED
+    if value < 0:
+        raise ExpressionError(
+            "D3060",
+            f"The sqrt function cannot be applied to a negative number: {number_text(value)}",
+            value=value,
+        )
+    return normal(math.sqrt(value)) if math.isfinite(value) else value
+
+
+def power(base: Any, exponent: Any) -> Any:
+    if base is UNDEFINED:
+        return UNDEFINED
+    by = float("nan") if exponent is UNDEFINED else float(exponent)
+    try:
+        result = math.pow(base, by)
+    except (OverflowError, ValueError):
+        result = math.inf
+    if not math.isfinite(result):
+        raise ExpressionError(
+            "D3061",
+            "The power function has resulted in a value that cannot be represented as a JSON number: "
+            f"base={number_text(base)}, exponent={number_text(by)}",
+            value=base,
+        )
+    return normal(result)
+
+
+def random(evaluation: Evaluation) -> float:
+    return evaluation.services.random.random()
+
+
+def format_base(value: Any, radix: Any) -> Any:
+    if value is UNDEFINED:
+        return UNDEFINED
+    rounded = round_half_even(value, UNDEFINED)
+    base = 10 if radix is UNDEFINED else round_half_even(radix, UNDEFINED)
+    if not 2 <= base <= 36:
+        raise ExpressionError(
+            "D3100",
+            f"The radix of the formatBase function must be between 2 and 36.  It was given {base}",
+            value=base,
+        )
+    if base == 10 or not math.isfinite(rounded):
+        return number_text(rounded)
+    left = abs(int(rounded))
+    digits = ""
+    while left:
+        left, digit = divmod(left, int(base))
+        digits = _DIGITS[digit] + digits
+    return ("-" if rounded < 0 else "") + (digits or "0")

@@ -1,0 +1,93 @@
+"""Objects: keys, look-ups, merging; and `$error`, `$assert`, `$clone`, `$eval`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.library import Evaluation
+from isthmus.expressions.runtime import paths, shapes
+from isthmus.expressions.runtime.evaluating import evaluate_text
+from isthmus.expressions.values import UNDEFINED, Sequence
+
+__all__ = ["assert_", "clone", "error", "evaluate", "keys", "lookup", "merge", "spread"]
+
+
+def keys(value: Any) -> Any:
+    """Of an object; of a list, all keys of its objects once, in the order of their first appearance."""
+    if isinstance(value, dict):
+        return Sequence(value)
+    if isinstance(value, list):
+        found: dict[str, None] = {}
+        _add_keys(value, found)
+        return Sequence(found)
+    return Sequence()
+
+
+def _add_keys(value: Any, found: dict[str, None]) -> None:
+    if isinstance(value, dict):
+        found.update(dict.fromkeys(value))
+    elif isinstance(value, list):
+        for item in value:
+            _add_keys(item, found)
+
+
+def lookup(evaluation: Evaluation, value: Any, key: Any) -> Any:
+    return paths.lookup(evaluation, value, "undefined" if key is UNDEFINED else key)
+
+
+def spread(evaluation: Evaluation, value: Any) -> Any:
+    """One object a field; of a list, of each item."""
+    if isinstance(value, dict):
+        return Sequence([{key: item} for key, item in value.items()])
+    if isinstance(value, list):
+        found: Any = Sequence()
+        evaluation.charge(len(value) * 2)
+        for item in value:
+            one = spread(evaluation, item)
+            if one is UNDEFINED:
+                continue
+            found = [*found, *one] if isinstance(one, list) and len(found) < 8 else _extended(found, one)
+            if len(found) > evaluation.limits.items:
+                raise evaluation.exceeded("items", "spread")
+        return found
+    return value
+
+
+def _extended(found: list[Any], one: Any) -> list[Any]:
+    if isinstance(one, list):
+        found.extend(one)
+    else:
+        found.append(one)
+    return found
+
+
+def merge(evaluation: Evaluation, objects: Any) -> Any:
+    if objects is UNDEFINED:
+        return UNDEFINED
+    evaluation.charge(len(objects) * 2)
+    made: dict[str, Any] = {}
+    for one in objects:
+        made.update(one)
+    if len(made) > evaluation.limits.items:
+        raise evaluation.exceeded("items", "merge")
+    return made
+
+
+def error(message: Any) -> Any:
+    raise ExpressionError("D3137", message if message else "$error() function evaluated")
+
+
+def assert_(condition: Any, message: Any) -> Any:
+    if condition is UNDEFINED or not condition:
+        raise ExpressionError("D3141", message if message else "$assert() statement failed")
+    return UNDEFINED
+
+
+def clone(evaluation: Evaluation, value: Any) -> Any:
+    return UNDEFINED if value is UNDEFINED else shapes.clone(evaluation, value)
+
+
+def evaluate(evaluation: Evaluation, text: Any, context: Any) -> Any:
+    """`$eval` as a value; a direct call also sees the variables around it."""
+    return evaluate_text(evaluation, (text, context), evaluation.context, evaluation.bindings, 0)

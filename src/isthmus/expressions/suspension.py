@@ -1,0 +1,66 @@
+"""One compiled form for synchronous and asynchronous evaluation.
+
+Generated code is plain synchronous Python. `evaluate_async` runs it in a greenlet of its own; where it
+reaches an asynchronous function, `awaited` switches to the event loop's side, which awaits the coroutine
+and switches back with the result. An expression that never awaits never pays for it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import greenlet
+
+from isthmus.expressions.errors import LIMIT, ExpressionError
+
+if TYPE_CHECKING:
+    from isthmus.expressions.library import Evaluation
+
+__all__ = ["awaited", "run_async"]
+
+
+class _Island(greenlet.greenlet):
+    """The greenlet in which an evaluation runs; its parent drives the event loop."""
+
+
+async def run_async(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Run synchronous code that may reach `awaited`."""
+    island = _Island(function, greenlet.getcurrent())
+    island.gr_context = greenlet.getcurrent().gr_context
+    outcome = island.switch(*arguments)
+    while not island.dead:
+        try:
+            result = await outcome
+        except BaseException as error:
+            outcome = island.throw(error)
+        else:
+            outcome = island.switch(result)
+    return outcome
+
+
+def awaited(evaluation: Evaluation, coroutine: Any, name: str) -> Any:
+    """The result of a coroutine, from inside `run_async`; awaited time does not count as work."""
+    if not inspect.isawaitable(coroutine):
+        return coroutine
+    island = greenlet.getcurrent()
+    if not isinstance(island, _Island):
+        if inspect.iscoroutine(coroutine):
+            coroutine.close()
+        raise ExpressionError(
+            "ISTHMUS_ASYNC",
+            f"${name} is asynchronous; evaluate the expression with evaluate_async",
+            token=name,
+        )
+    if evaluation.awaited > evaluation.limits.awaited_seconds:
+        raise ExpressionError(
+            LIMIT, f"${name} went over the limit awaited_seconds = {evaluation.limits.awaited_seconds}"
+        )
+    started = monotonic()
+    parent = island.parent
+    assert parent is not None
+    result = parent.switch(coroutine)
+    evaluation.awaited += monotonic() - started
+    return result

@@ -1,0 +1,341 @@
+"""The parsed tree to the shaped tree: chains of steps become paths, and parents find their steps.
+
+`a.b[x].c` arrives as nested `Infix` nodes and leaves as one `Path` whose steps carry their filters
+(`stages`), bindings (`focus`, `index`) and grouping. A `%` is a slot that climbs: through the steps of
+its own path, then through what encloses it, until it reaches the step whose input it means; that step is
+told to keep its input in a variable (`ancestor`) beside its values (`is_tuple`).
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.syntax.tree import (
+    Apply,
+    Array,
+    Bind,
+    Block,
+    Call,
+    Condition,
+    Default,
+    Filter,
+    Group,
+    GroupBy,
+    Index,
+    Infix,
+    Lambda,
+    Literal,
+    Missing,
+    Name,
+    Negate,
+    Node,
+    Object,
+    Operation,
+    Parent,
+    Path,
+    Slot,
+    Sort,
+    SortBy,
+    Term,
+    Transform,
+    Wildcard,
+)
+
+__all__ = ["shape"]
+
+N = TypeVar("N", bound=Node)
+
+
+def shape(tree: Node) -> Node:
+    shaped = _shape(tree)
+    if isinstance(shaped, Parent) or shaped.seeking:
+        raise _no_parent(shaped)
+    return shaped
+
+
+def _no_parent(node: Node) -> ExpressionError:
+    return ExpressionError(
+        "S0217",
+        "The object representing the 'parent' cannot be derived from this expression",
+        node.position,
+        token=type(node).__name__.lower(),
+    )
+
+
+def _shape(node: Node) -> Node:
+    shaped = _shaped(node)
+    if node.keep:
+        shaped.keep = True
+    return shaped
+
+
+def _shaped(node: Node) -> Node:  # noqa: C901  one case a kind of node; each is one line or a call
+    match node:
+        case Infix():
+            return _infix(node)
+        case Name():
+            return Path(node.position, [node], keep=node.keep)
+        case GroupBy():
+            return _grouped(node)
+        case SortBy():
+            return _sorted(node)
+        case Array():
+            node.items = [_climb(node, _shape(item)) for item in node.items]
+        case Object():
+            node.pairs = [(_climb(node, _shape(k)), _climb(node, _shape(v))) for k, v in node.pairs]
+        case Negate():
+            node.operand = _climb(node, _shape(node.operand))
+        case Block():
+            node.expressions = [_climb(node, _shape(one)) for one in node.expressions]
+            node.cons = any(
+                one.cons or (isinstance(one, Path) and one.steps[0].cons) for one in node.expressions
+            )
+        case Call():
+            node.arguments = [_climb(node, _shape(one)) for one in node.arguments]
+            node.procedure = _shape(node.procedure)
+        case Condition():
+            node.condition = _climb(node, _shape(node.condition))
+            node.then = _climb(node, _shape(node.then))
+            if node.otherwise is not None:
+                node.otherwise = _climb(node, _shape(node.otherwise))
+        case Default():
+            node.left = _climb(node, _shape(node.left))
+            node.right = _climb(node, _shape(node.right))
+        case Lambda():
+            node.body = _shape(node.body)
+        case Transform():
+            node.pattern = _shape(node.pattern)
+            node.update = _shape(node.update)
+            node.delete = None if node.delete is None else _shape(node.delete)
+        case Missing():
+            raise ExpressionError("S0207", "Unexpected end of expression", node.position, token="(end)")
+    return node
+
+
+def _infix(node: Infix) -> Node:
+    operator = node.operator
+    if operator in (".", "&", "and", "or"):
+        return _chain(node)
+    if operator == "[":
+        return _filtered(node)
+    if operator == ":=":
+        value = _shape(node.right)
+        bind = Bind(node.position, _variable(node.left), value)
+        _climb(bind, value)
+        return bind
+    if operator == "@":
+        return _focused(node)
+    if operator == "#":
+        return _indexed(node)
+    if operator == "~>":
+        left, right = _shape(node.left), _shape(node.right)
+        return Apply(node.position, left, right, keep=left.keep or right.keep)
+    operation = Operation(node.position, operator, _shape(node.left), _shape(node.right))
+    _climb(operation, operation.left)
+    _climb(operation, operation.right)
+    return operation
+
+
+def _variable(node: Node) -> str:
+    name = getattr(node, "name", "")
+    return str(name)
+
+
+def _chain(node: Infix) -> Node:
+    """A run of one operator, from the left; in a loop, since runs may be long."""
+    links: list[Infix] = []
+    first: Node = node
+    while isinstance(first, Infix) and first.operator == node.operator and (not links or not first.keep):
+        links.append(first)
+        first = first.left
+    left = _shape(first)
+    for link in reversed(links):
+        right = _shape(link.right)
+        if node.operator == ".":
+            left = _step(left, right, link)
+        else:
+            operation = Operation(link.position, link.operator, left, right)
+            _climb(operation, left)
+            _climb(operation, right)
+            left = operation
+    return left
+
+
+def _step(left: Node, right: Node, link: Infix) -> Path:
+    """`left.right` as one path."""
+    if isinstance(left, Path):
+        path = left
+    else:
+        path = Path(link.position, [left])
+    if isinstance(left, Parent):
+        path.seeking = [left.slot]
+    added: list[Node]
+    if isinstance(right, Path):
+        added = right.steps
+    else:
+        if right.predicates is not None:
+            right.stages, right.predicates = [*right.predicates], None
+        added = [right]
+    if len(path.steps) == 1:
+        path.steps[0] = _as_step(path.steps[0])
+    path.steps.extend(_as_step(step) for step in added)
+    if any(step.keep for step in path.steps):
+        path.keep = True
+    for edge in (path.steps[0], path.steps[-1]):
+        if isinstance(edge, Array):
+            edge.cons = True
+    _settle(path)
+    return path
+
+
+def _as_step(step: Node) -> Node:
+    """A string as a step is a name; other literals cannot be steps."""
+    if isinstance(step, Literal):
+        if not isinstance(step.value, str):
+            raise ExpressionError(
+                "S0213",
+                f"The literal value {step.value} cannot be used as a step within a path expression",
+                step.position,
+                value=step.value,
+            )
+        return Name(step.position, step.value, keep=step.keep, predicates=step.predicates, stages=step.stages)
+    return step
+
+
+def _filtered(node: Infix) -> Node:
+    shaped = _shape(node.left)
+    step = shaped.steps[-1] if isinstance(shaped, Path) else shaped
+    if step.group is not None:
+        raise ExpressionError(
+            "S0209", "A predicate cannot follow a grouping expression in a step", node.position
+        )
+    predicate = _shape(node.right)
+    if predicate.seeking:
+        for slot in predicate.seeking:
+            if slot.level == 1:
+                _seek(step, slot)
+            else:
+                slot.level -= 1
+        _climb(step, predicate)
+    one = Filter(predicate, node.position)
+    if isinstance(shaped, Path):
+        step.stages = [*(step.stages or ()), one]
+    else:
+        step.predicates = [*(step.predicates or ()), one]
+    return shaped
+
+
+def _grouped(node: GroupBy) -> Node:
+    shaped = _shape(node.left)
+    if shaped.group is not None:
+        raise ExpressionError("S0210", "Each step can only have one grouping expression", node.position)
+    shaped.group = Group([(_shape(key), _shape(value)) for key, value in node.pairs], node.position)
+    return shaped
+
+
+def _sorted(node: SortBy) -> Node:
+    shaped = _shape(node.left)
+    path = shaped if isinstance(shaped, Path) else Path(node.position, [shaped])
+    step = Sort(node.position, [])
+    for term in node.terms:
+        step.terms.append(Term(_climb(step, _shape(term.expression)), term.descending))
+    path.steps.append(step)
+    _settle(path)
+    return path
+
+
+def _focused(node: Infix) -> Node:
+    shaped = _shape(node.left)
+    step = shaped.steps[-1] if isinstance(shaped, Path) else shaped
+    if step.stages is not None or step.predicates is not None:
+        raise ExpressionError(
+            "S0215", "A context variable binding must precede any predicates on a step", node.position
+        )
+    if isinstance(step, Sort):
+        raise ExpressionError(
+            "S0216",
+            "A context variable binding must precede the 'order-by' clause on a step",
+            node.position,
+        )
+    if node.keep:
+        step.keep = True
+    step.focus = _variable(node.right)
+    step.is_tuple = True
+    return shaped
+
+
+def _indexed(node: Infix) -> Node:
+    shaped = _shape(node.left)
+    if isinstance(shaped, Path):
+        step = shaped.steps[-1]
+    else:
+        step = shaped
+        shaped = Path(node.position, [step])
+        if step.predicates is not None:
+            step.stages, step.predicates = [*step.predicates], None
+    name = _variable(node.right)
+    if step.stages is None:
+        step.index = name
+    else:
+        step.stages.append(Index(name))
+    step.is_tuple = True
+    return shaped
+
+
+# How parents find their steps.
+
+
+def _climb(enclosing: Node, inner: N) -> N:
+    """Slots that are still on their way up leave `inner` for `enclosing`."""
+    if inner.seeking or isinstance(inner, Parent):
+        slots = [*inner.seeking, inner.slot] if isinstance(inner, Parent) else inner.seeking
+        enclosing.seeking = [*enclosing.seeking, *slots]
+    return inner
+
+
+def _settle(path: Path) -> None:
+    """Let the slots of a path's last step look for their parents among the steps before it."""
+    last = path.steps[-1]
+    slots = [*last.seeking, last.slot] if isinstance(last, Parent) else last.seeking
+    for slot in slots:
+        at = len(path.steps) - 2
+        while slot.level > 0:
+            if at < 0:
+                path.seeking = [*path.seeking, slot]
+                break
+            step = path.steps[at]
+            at -= 1
+            while at >= 0 and step.focus and path.steps[at].focus:
+                step = path.steps[at]
+                at -= 1
+            _seek(step, slot)
+
+
+def _seek(node: Node, slot: Slot) -> None:
+    """One step up: a name or wildcard is a level, a parent costs one more, blocks are looked into."""
+    match node:
+        case Name() | Wildcard():
+            slot.level -= 1
+            if slot.level == 0:
+                if node.ancestor is None:
+                    node.ancestor = slot
+                else:
+                    slot.label = node.ancestor.label
+                    node.ancestor = slot
+                node.is_tuple = True
+        case Parent():
+            slot.level += 1
+        case Block():
+            if node.expressions:
+                node.is_tuple = True
+                _seek(node.expressions[-1], slot)
+        case Path():
+            node.is_tuple = True
+            at = len(node.steps) - 1
+            _seek(node.steps[at], slot)
+            while slot.level > 0 and at > 0:
+                at -= 1
+                _seek(node.steps[at], slot)
+        case _:
+            raise _no_parent(node)

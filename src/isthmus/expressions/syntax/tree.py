@@ -1,0 +1,308 @@
+"""The tree of an expression.
+
+The parser builds it close to the text (`Infix`, `GroupBy`, `SortBy`); `shape` turns chains of steps
+into `Path` nodes and hangs what follows a step (filters, bindings, grouping) onto it. The compiler only
+sees shaped trees.
+
+`position` is the index behind the token that made the node, as JSONata counts it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Union
+
+__all__ = [
+    "Apply", "Array", "Bind", "Block", "Call", "Condition", "Default", "Descendant", "Filter", "Group",
+    "GroupBy", "Index", "Infix", "Lambda", "Literal", "Missing", "Name", "Negate", "Node", "Object", "Operation",
+    "Parent", "Path", "Placeholder", "Regex", "Slot", "Sort", "SortBy", "Stage", "Term", "Transform",
+    "Variable", "Wildcard", "children",
+]  # fmt: skip
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """A `%` on its way to the step whose input it means: `level` steps still to go up.
+
+    `label` names the variable that will hold the parent; slots that end at one step share it.
+    """
+
+    label: str
+    level: int = 1
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """What every node can carry.
+
+    keep: `[]` was written behind it: a single item stays a list.
+    predicates: filters of a node that is not a step of a path; applied to its value.
+    stages: filters and index bindings of a step; applied to what one input of the step gave.
+    group: `{…}` behind it.
+    focus, index: names of the variables of `@$name` and `#$name`.
+    ancestor: the slot whose parent is this step's input.
+    is_tuple: the step's values travel together with variables (focus, index, parents).
+    cons: an array written as first or last step; its arrays are not flattened.
+    seeking: slots of `%` inside it that are still on their way up.
+    """
+
+    position: int
+    keep: bool = field(default=False, kw_only=True)
+    predicates: list[Filter] | None = field(default=None, kw_only=True)
+    stages: list[Stage] | None = field(default=None, kw_only=True)
+    group: Group | None = field(default=None, kw_only=True)
+    focus: str | None = field(default=None, kw_only=True)
+    index: str | None = field(default=None, kw_only=True)
+    ancestor: Slot | None = field(default=None, kw_only=True)
+    is_tuple: bool = field(default=False, kw_only=True)
+    cons: bool = field(default=False, kw_only=True)
+    seeking: list[Slot] = field(default_factory=list, kw_only=True)
+
+
+@dataclass(slots=True, eq=False)
+class Filter:
+    expression: Node
+    position: int
+
+
+@dataclass(slots=True, eq=False)
+class Index:
+    """`#$name` behind a filter: numbers what is left."""
+
+    name: str
+
+
+Stage = Union[Filter, Index]
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    pairs: list[tuple[Node, Node]]
+    position: int
+
+
+@dataclass(slots=True, eq=False)
+class Term:
+    expression: Node
+    descending: bool
+
+
+@dataclass(slots=True, eq=False)
+class Literal(Node):
+    value: str | int | float | bool | None
+
+
+@dataclass(slots=True, eq=False)
+class Name(Node):
+    value: str
+
+
+@dataclass(slots=True, eq=False)
+class Variable(Node):
+    """`name` is without `$`; empty for `$` (the context) and `$` for `$$` (the root)."""
+
+    name: str
+
+
+@dataclass(slots=True, eq=False)
+class Regex(Node):
+    pattern: str
+    flags: str
+
+
+@dataclass(slots=True, eq=False)
+class Wildcard(Node):
+    pass
+
+
+@dataclass(slots=True, eq=False)
+class Descendant(Node):
+    pass
+
+
+@dataclass(slots=True, eq=False)
+class Parent(Node):
+    slot: Slot
+
+
+@dataclass(slots=True, eq=False)
+class Placeholder(Node):
+    """`?` as an argument: a partial application."""
+
+
+@dataclass(slots=True, eq=False)
+class Missing(Node):
+    """Only before shaping: the text ended where an expression should start."""
+
+
+@dataclass(slots=True, eq=False)
+class Infix(Node):
+    """Only before shaping: any operator between two expressions."""
+
+    operator: str
+    left: Node
+    right: Node
+
+
+@dataclass(slots=True, eq=False)
+class GroupBy(Node):
+    """Only before shaping."""
+
+    left: Node
+    pairs: list[tuple[Node, Node]]
+
+
+@dataclass(slots=True, eq=False)
+class SortBy(Node):
+    """Only before shaping."""
+
+    left: Node
+    terms: list[Term]
+
+
+@dataclass(slots=True, eq=False)
+class Path(Node):
+    steps: list[Node]
+
+
+@dataclass(slots=True, eq=False)
+class Sort(Node):
+    """A step that orders its input."""
+
+    terms: list[Term]
+
+
+@dataclass(slots=True, eq=False)
+class Operation(Node):
+    """`+ - * / % = != < <= > >= & .. in and or`."""
+
+    operator: str
+    left: Node
+    right: Node
+
+
+@dataclass(slots=True, eq=False)
+class Negate(Node):
+    operand: Node
+
+
+@dataclass(slots=True, eq=False)
+class Array(Node):
+    items: list[Node]
+
+
+@dataclass(slots=True, eq=False)
+class Object(Node):
+    pairs: list[tuple[Node, Node]]
+
+
+@dataclass(slots=True, eq=False)
+class Block(Node):
+    expressions: list[Node]
+
+
+@dataclass(slots=True, eq=False)
+class Bind(Node):
+    name: str
+    value: Node
+
+
+@dataclass(slots=True, eq=False)
+class Condition(Node):
+    condition: Node
+    then: Node
+    otherwise: Node | None
+
+
+@dataclass(slots=True, eq=False)
+class Default(Node):
+    """`left ?: right` (left if it is truthy) and `left ?? right` (left if it exists)."""
+
+    operator: str
+    left: Node
+    right: Node
+
+
+@dataclass(slots=True, eq=False)
+class Call(Node):
+    """`is_partial`: some argument is a `Placeholder`."""
+
+    procedure: Node
+    arguments: list[Node]
+    is_partial: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Lambda(Node):
+    parameters: list[str]
+    signature: str | None
+    body: Node
+
+
+@dataclass(slots=True, eq=False)
+class Apply(Node):
+    left: Node
+    right: Node
+
+
+@dataclass(slots=True, eq=False)
+class Transform(Node):
+    pattern: Node
+    update: Node
+    delete: Node | None
+
+
+def children(node: Node) -> Iterator[Node]:
+    """The nodes right below, in the order in which they are evaluated."""
+    yield from _parts(node)
+    for one in node.predicates or ():
+        yield one.expression
+    for stage in node.stages or ():
+        if isinstance(stage, Filter):
+            yield stage.expression
+    if node.group is not None:
+        for key, value in node.group.pairs:
+            yield key
+            yield value
+
+
+def _parts(node: Node) -> Iterator[Node]:
+    match node:
+        case Path():
+            yield from node.steps
+        case Operation() | Default() | Infix() | Apply():
+            yield node.left
+            yield node.right
+        case Call():
+            yield node.procedure
+            yield from node.arguments
+        case Object():
+            for key, value in node.pairs:
+                yield key
+                yield value
+        case Array():
+            yield from node.items
+        case Block():
+            yield from node.expressions
+        case Bind():
+            yield node.value
+        case Negate():
+            yield node.operand
+        case Lambda():
+            yield node.body
+        case Condition():
+            yield node.condition
+            yield node.then
+            if node.otherwise is not None:
+                yield node.otherwise
+        case Sort():
+            for term in node.terms:
+                yield term.expression
+        case Transform():
+            yield node.pattern
+            yield node.update
+            if node.delete is not None:
+                yield node.delete
+        case _:
+            return
