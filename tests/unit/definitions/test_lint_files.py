@@ -83,6 +83,33 @@ class TestFiles:
         report = self.validate(tmp_path / "b.json", json.dumps(cells))
         assert [(item.resource, item.method) for item in report.findings] == [("tickets", "get")]
 
+    @pytest.mark.parametrize(
+        ("part", "path", "severity"),
+        [
+            ({"type": "text"}, "properties.a.type", "error"),
+            ({"type": ["string", "nil"]}, "properties.a.type", "error"),
+            ({"type": "array", "items": {"type": "x"}}, "properties.a.items.type", "error"),
+            ({"anyOf": [{"type": "x"}]}, "properties.a.anyOf.0.type", "error"),
+            ({"type": "object", "properties": {"b": {}}, "required": ["c"]}, "properties.a.required", "warn"),
+            ({"x-filter-operators": ["eq", "near"]}, "properties.a.x-filter-operators", "error"),
+            ({"enum": "open"}, "properties.a.enum", "error"),
+            ("string", "properties.a", "error"),
+        ],
+    )
+    def test_schemas(self, tmp_path: Path, part: object, path: str, severity: str) -> None:
+        record = {
+            "type": "object",
+            "properties": {"a": part, "ok": {"type": ["string", "null"], "enum": ["x"]}},
+        }
+        report = self.validate(tmp_path / "a.schema.yaml", json.dumps(record))
+        assert (report.mode, [(item.severity, item.path) for item in report.findings]) == (
+            "schema",
+            [(severity, path)],
+        )
+        model = {"name": "m", "resources": {"r": {"schema": record}}}
+        report = self.validate(tmp_path / "model.yaml", json.dumps(model))
+        assert [item.path for item in report.findings] == [f"resources.r.schema.{path}"]
+
 
 class TestMappings:
     def home(self, root: Path) -> Path:
@@ -137,6 +164,12 @@ class TestMappings:
             ({"query_mapping": {"a": "rawQuery.b"}}, "warn", "jsonata", "query_mapping.a"),
             ({"query_mapping": "a.("}, "error", "jsonata", "query_mapping"),
             ({"query": {"a": "{{b[0]}}"}}, "error", "placeholder", "query.a"),
+            (
+                {"query_schema": {"properties": {"a": {"type": "x"}}}},
+                "error",
+                "schema",
+                "query_schema.properties.a.type",
+            ),
             ({"response_mapping": "{ 'id': $number(response.no) }"}, "warn", "mapping", "response_mapping"),
             ({"response_mapping": {"id": "$number(response.no)"}}, "warn", "mapping", "response_mapping"),
             ({"response_mapping": "{ 'titel': response.subject }"}, "info", "mapping", "response_mapping"),

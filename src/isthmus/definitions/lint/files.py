@@ -21,6 +21,7 @@ from isthmus.definitions.lint import (
     naming,
     placeholder,
     presence,
+    record_schema,
     schema,
     security,
 )
@@ -63,6 +64,8 @@ def validate_document(document: Document, source: str, path: Path | None = None)
         findings = _mapping_file(document.data, path)
     elif mode == "model":
         findings = _model_file(document.data)
+    elif mode == "schema":
+        findings = list(record_schema.check(document.data, "", "schema"))
     elif mode == "exchanges":
         findings = _exchanges(document.data)
     else:
@@ -79,6 +82,8 @@ def _mode(data: Any) -> Mode:
         return "mapping"
     if "config" in data or ("name" in data and "resources" not in data):
         return "integration"
+    if record_schema.is_record_schema(data):
+        return "schema"
     is_model = "name" in data and "base_url" not in data and "credentials" not in data
     return "model" if is_model else "config"
 
@@ -212,6 +217,8 @@ def _cell(cell: mapping.Cell) -> Iterator[Finding]:
     model, _ = schema.parse(MappingConfig, cell.config)
     for finding in mapping_not_executed(model) if model is not None else ():
         yield replace(finding, path=f"{cell.path}.{finding.path}", resource=cell.resource, method=cell.method)
+    given = {name: cell.config.get(name) for name in ("query_schema", "request_body_schema")}
+    yield from _schemas(given, cell.path, "mapping")
     for site in mapping_sites(cell.config, cell.path, cell.resource, cell.method):
         yield from jsonata.check(site) if site.kind == "expression" else placeholder.check_syntax(site)
 
@@ -257,7 +264,21 @@ def _read_if_there(path: Path) -> Any:
 
 def _model_file(data: Mapping[str, Any]) -> list[Finding]:
     model, findings = schema.parse(ModelFile, data)
-    return findings if model is None else list(schema.unknown_keys(model, top="warn"))
+    model = model or schema.salvaged(ModelFile, data, findings)
+    if model is not None:
+        findings += schema.unknown_keys(model, top="warn")
+    for name, resource in as_mapping(data.get("resources")).items():
+        path = f"resources.{name}"
+        findings += _schemas({"schema": as_mapping(resource).get("schema")}, path, "model")
+        for field in ("query_schema", "request_body_schema"):
+            findings += _schemas(as_mapping(as_mapping(resource).get(field)), f"{path}.{field}", "model")
+    return findings
+
+
+def _schemas(schemas: Mapping[str, Any], path: str, section: str) -> Iterator[Finding]:
+    for name, value in schemas.items():
+        if value is not None:
+            yield from record_schema.check(value, f"{path}.{name}", section)
 
 
 def _exchanges(data: list[Any]) -> list[Finding]:

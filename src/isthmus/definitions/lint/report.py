@@ -10,7 +10,7 @@ from isthmus.definitions.findings import Finding, Severity
 
 __all__ = ["CSV_COLUMNS", "Mode", "Report"]
 
-Mode: TypeAlias = Literal["integration", "config", "mapping", "model", "exchanges", "unreadable"]
+Mode: TypeAlias = Literal["integration", "config", "mapping", "model", "schema", "exchanges", "unreadable"]
 
 CSV_COLUMNS: Final = ("severity", "section", "source", "resource", "method", "message")
 _ORDER: Final[dict[Severity, int]] = {"error": 0, "warn": 1, "info": 2}
