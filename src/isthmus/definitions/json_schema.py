@@ -1,7 +1,12 @@
-"""JSON Schemas (2020-12) of definitions and their files, for editors and for the reference."""
+"""JSON Schemas (2020-12) of definitions and their files, for editors and for the reference.
+
+python -m isthmus.definitions.json_schema integration > integration.schema.json
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -50,3 +55,7 @@ def _accept_one_credential(field: dict[str, Any]) -> None:
         {"oneOf": branches, "required": ["format"]},
         {"type": "object", "properties": keys | {"basic": keys["api_key"]}, "additionalProperties": False},
     ]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(json_schema(EXPORTED[sys.argv[1]]), indent=2) + "\n")

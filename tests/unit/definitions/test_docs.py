@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +118,40 @@ class TestJsonSchemas:
             assert list(validator.iter_errors(config)) == []
         assert not validator.is_valid({"credentials": []})
         assert not validator.is_valid({"resources": {"r": {"m": {"method": "leap", "path": "/"}}}})
+
+
+class TestCheckingPage:
+    PAGE = (DOCS / "howto" / "check-definitions.md").read_text(encoding="utf-8")
+
+    def block(self, language: str) -> list[str]:
+        return re.findall(rf"```{language}.*?\n(.*?)```", self.PAGE, re.DOTALL)
+
+    def test_its_commands_run_and_print_what_it_says(self, tmp_path: Path) -> None:
+        (tmp_path / "desk.yaml").write_text(self.block("yaml")[0])
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        printed = []
+        for command in self.block("bash"):
+            done = subprocess.run(
+                ["bash", "-euc", command],
+                cwd=tmp_path,
+                env={**os.environ, "PATH": path},
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+            assert done.returncode == 0, done.stderr
+            printed.append(done.stdout)
+        assert printed[0] == self.block("text")[0]
+        (report,) = json.loads((tmp_path / "report.json").read_text())
+        assert report["summary"] == {"total": 2, "error": 0, "warn": 0, "info": 2}
+        assert json.loads((tmp_path / "mappings.schema.json").read_text())["title"] == "MappingFile"
+
+    def test_every_source_of_findings_is_on_the_page_of_checks(self) -> None:
+        page = (DOCS / "reference" / "checks.md").read_text(encoding="utf-8")
+        rules = ROOT / "src" / "isthmus" / "definitions"
+        texts = [
+            path.read_text(encoding="utf-8") for path in [*rules.glob("lint/*.py"), rules / "execution.py"]
+        ]
+        sources = set(re.findall(r'source="(\w+)"', "\n".join(texts)))
+        assert sources
+        assert {source for source in sources if f"| `{source}` |" not in page} == set()
