@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request, Security
+from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
 
 from isthmus.api.authentication import Authentication
@@ -86,9 +87,13 @@ class ListedQuery:
         )
 
     def answer(self, page: Page) -> Any:
-        """The list envelope of a page whose rows are in their wire shape but for times."""
+        """The list envelope of a page whose rows are in their wire shape but for times.
+
+        With `select` it is answered as it is: a row without some of its fields is not the route's model.
+        """
         rows: Sequence[Mapping[str, Any]] = [self._parts.row(row) for row in page.rows]
-        return list_envelope(rows, page.after, self.query, self._select, self._parts.cursors)
+        envelope = list_envelope(rows, page.after, self.query, self._select, self._parts.cursors)
+        return JSONResponse(envelope) if self._select else envelope
 
 
 async def _listed(listed: Annotated[ListedQuery, Depends()]) -> ListedQuery:

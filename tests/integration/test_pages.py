@@ -1,0 +1,32 @@
+"""The commands of tutorials and how-to pages run, in their order, against a server."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.integration.processes import serving_process
+
+DOCS = Path(__file__).parents[2] / "docs"
+PRELUDE = """set -euo pipefail
+curl() { command curl --fail-with-body --show-error "$@"; }
+"""
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("page", ["tutorial/first-call.md", "howto/connect-an-account.md"])
+async def test_the_commands_of_a_page_run(environ: dict[str, str], page: str) -> None:
+    blocks = re.findall(r"```bash\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
+    assert blocks
+    async with serving_process(environ) as process:
+        assert process.token is not None
+        variables = environ | {"URL": process.url, "TOKEN": process.token}
+        shell = await asyncio.create_subprocess_exec(
+            "bash", "-c", PRELUDE + "\n".join(blocks),
+            env=variables, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        output, _ = await shell.communicate()
+    assert shell.returncode == 0, output.decode()
