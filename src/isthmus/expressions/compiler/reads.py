@@ -102,10 +102,10 @@ class Reads:
         prefix = "root_" if source is not None and source.is_root else ""
         self._leaves(block, code, reads, prefix, is_context=source is not None)
         for read in reads:
-            if not (read.children or read.is_inner and self._uses.get(f"p{read.number}")):
+            if not (read.children or (read.is_inner and self._uses.get(f"p{read.number}"))):
                 continue
             name = literal(read.name, self.constants)
-            held = f"p{read.number}"
+            held = f"_p{read.number}"  # the generator's own names have no underscore
             block.add(
                 f"{held} = {code}.get({name}, U) if type({code}) is dict"
                 f" else {prefix}inner(E, {code}, {name})"
@@ -124,7 +124,7 @@ class Reads:
             kind = "plain_" if final else ""
             if len(used) > 1:
                 self._count += 1
-                ask = f"{'h' if final else 'g'}{self._count}"
+                ask = f"_{'h' if final else 'g'}{self._count}"
                 otherwise = f"{kind}{prefix or ('' if is_context else 'leaf_')}getter"
                 block.add(f"{ask} = {code}.get if type({code}) is dict else {otherwise}(E, {code})")
             for read in used:
@@ -134,8 +134,8 @@ class Reads:
                     text = f"({text} if type({code}) is dict else {kind}{prefix}field(E, {code}, {name}))"
                 mark = f"{letter}{read.number}"
                 if read.is_far or self._uses[mark] > 1:
-                    block.add(f"{mark} = {text}")
-                    text = mark
+                    block.add(f"_{mark} = {text}")
+                    text = f"_{mark}"
                 self.text[mark] = text
 
     def resolve(self, line: str) -> str:
