@@ -18,7 +18,7 @@ from tests.contract.calls import Choice, call_for, records
 from tests.contract.catalog import Cell, Entry
 from tests.contract.replay import OneAnswer
 
-__all__ = ["Traces", "nothing_is_lost", "trace"]
+__all__ = ["Traces", "at", "nothing_is_lost", "root_of", "trace"]
 
 Step = str | int
 _READS = frozenset({"list", "get"})
@@ -62,12 +62,12 @@ async def trace(entry: Entry, cell: Cell, choice: Choice, exchange: Exchange, tr
     """Changes each value of an answer's records in turn, but for those left out, and adds what it saw."""
     left_out = list(entry.left_out(cell.model, cell.resource).remote)
     before = await _mapped(entry, cell, choice, exchange, exchange.response.body)
-    root = _root(entry, choice)
-    record = _at(exchange.response.body, root)
+    root = root_of(entry, choice)
+    record = at(exchange.response.body, root)
     for steps in _leaves(record):
         path = ".".join(str(step) for step in steps if isinstance(step, str))
         traces.seen.add(path)
-        if path in traces.carried or _is_empty(_at(record, steps)) or _covered(left_out, path):
+        if path in traces.carried or _is_empty(at(record, steps)) or _covered(left_out, path):
             continue
         traces.told.add(path)
         for body in _changed(exchange.response.body, (*root, *steps)):
@@ -89,13 +89,13 @@ async def _mapped(
     return [{name: value for name, value in record.items() if name != "remote_data"} for record in found]
 
 
-def _root(entry: Entry, choice: Choice) -> tuple[str, ...]:
+def root_of(entry: Entry, choice: Choice) -> tuple[str, ...]:
     definition = entry.file.config.method(*choice)
     path = definition.response_path.text if definition and definition.response_path else ""
     return tuple(path.split(".")) if re.fullmatch(r"\w+(\.\w+)*", path) else ()
 
 
-def _at(value: Any, steps: tuple[Step, ...]) -> Any:
+def at(value: Any, steps: tuple[Step, ...]) -> Any:
     for step in steps:
         value = value[step]
     return value
@@ -121,11 +121,11 @@ def _is_empty(value: Any) -> bool:
 def _changed(body: Any, steps: tuple[Step, ...]) -> Iterator[Any]:
     """The body with another value there, then without it."""
     other = copy.deepcopy(body)
-    holder = _at(other, steps[:-1])
+    holder = at(other, steps[:-1])
     holder[steps[-1]] = _another(holder[steps[-1]])
     yield other
     without = copy.deepcopy(body)
-    del _at(without, steps[:-1])[steps[-1]]
+    del at(without, steps[:-1])[steps[-1]]
     yield without
 
 

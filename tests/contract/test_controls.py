@@ -10,6 +10,7 @@ import pytest
 
 from tests.contract import checks, linting
 from tests.contract.catalog import Entry, entry
+from tests.contract.gaps import gaps_are_borne
 from tests.contract.losses import nothing_is_lost
 
 Check = Callable[[Entry], list[str] | Awaitable[list[str]]]
@@ -142,6 +143,10 @@ def a_reason_for_a_value_that_no_answer_has(copy: Entry) -> None:
     copy.mappings["crm"]["unmapped"]["contacts"]["remote"]["properties.shoe_size"] = "No place for it."
 
 
+def a_null_that_is_not_expected(copy: Entry) -> None:
+    _replace(copy, "ticketing", "tickets", "get", "response.status ? $lookup", "true ? $lookup")
+
+
 def a_write_that_fails_on_what_was_read(copy: Entry) -> None:
     _cell(copy, "ticketing", "tickets", "update")["request_body_mapping"] = "{ 'n': $number(body.name) }"
 
@@ -175,6 +180,7 @@ CONTROLS: list[tuple[Check, str, Plant, str]] = [
     (checks.fields_are_mapped, HELPDESK, a_reason_that_says_nothing, "receiver is neither"),
     (nothing_is_lost, CRM, a_value_that_is_dropped, "properties.mobilephone is lost"),
     (nothing_is_lost, CRM, a_reason_for_a_value_that_no_answer_has, "shoe_size is left out"),
+    (gaps_are_borne, HELPDESK, a_null_that_is_not_expected, "with status null"),
     (checks.writes_are_built, TRACKER, a_write_that_fails_on_what_was_read, "D3030"),
     (checks.writes_are_built, TRACKER, a_write_that_sends_nothing, "sends b'{}'"),
 ]

@@ -6,6 +6,7 @@ import pytest
 
 from tests.contract import checks, linting
 from tests.contract.catalog import Entry, entry, integration_names
+from tests.contract.gaps import gaps_are_borne
 from tests.contract.losses import nothing_is_lost
 
 
@@ -52,6 +53,10 @@ async def test_sourced_fields_are_mapped_or_left_out_for_a_reason(integration: E
 
 async def test_what_its_records_hold_is_carried_or_left_out_for_a_reason(integration: Entry) -> None:
     assert await nothing_is_lost(integration) == []
+
+
+async def test_it_bears_what_a_provider_leaves_out(integration: Entry) -> None:
+    assert await gaps_are_borne(integration) == []
 
 
 async def test_what_was_read_can_be_written(integration: Entry) -> None:
