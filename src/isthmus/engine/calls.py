@@ -59,10 +59,11 @@ class Call:
     cursor: str | None = None
     remote_query: Mapping[str, Any] = field(default_factory=dict)
     body_passthrough: bool = False
-    shaping: Shaping = Shaping()
+    shaping: Shaping = field(default_factory=Shaping)
 
 
-_PLATFORM = frozenset(
+_AS_IS: Final = Shaping()
+_PLATFORM: Final = frozenset(
     {
         "integrated_account_id",
         "next_cursor",
@@ -174,6 +175,8 @@ def _remote_query(value: Any) -> Mapping[str, Any]:
 
 
 def _shaping(values: Mapping[str, Any]) -> Shaping:
+    if not any(name.startswith("truto_") for name in values):
+        return _AS_IS
     exclude = values.get("truto_exclude_fields")
     listed = exclude if isinstance(exclude, list) else [exclude or ""]
     fields = tuple(part.strip() for text in listed for part in str(text).split(",") if part.strip())

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, Literal
 from urllib.parse import quote, unquote_plus
 
@@ -21,12 +22,14 @@ ArrayFormat = Literal["comma", "brackets", "indices", "repeat"]
 
 _MAX_PAIRS: Final = 2_000
 _MAX_DEPTH: Final = 8
+_SHORT: Final = 512
 _SAFE: Final = "-._~,:/@"
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A parsed query string. `pairs`: decoded, in the order sent. `nested`: text leaves, objects, arrays."""
+    """A parsed query string; shared, so never changed. `pairs`: decoded, in the order sent. `nested`: text
+    leaves, objects, arrays."""
 
     pairs: tuple[tuple[str, str], ...] = ()
     nested: Mapping[str, Any] = field(default_factory=dict)
@@ -50,6 +53,10 @@ def parse(raw: bytes | str) -> Query:
     text = raw.decode("latin-1") if isinstance(raw, bytes) else raw
     if not text:
         return _EMPTY
+    return _parse_again(text) if len(text) <= _SHORT else _parse(text)
+
+
+def _parse(text: str) -> Query:
     parts = [part for part in text.split("&") if part]
     if len(parts) > _MAX_PAIRS:
         raise _bad("query", f"has {len(parts)} parameters; at most {_MAX_PAIRS} are read")
@@ -61,6 +68,10 @@ def parse(raw: bytes | str) -> Query:
         pairs.append((key, content))
         _insert(tree, _steps(key), content)
     return Query(tuple(pairs), {key: _settle(value) for key, value in tree.items()})
+
+
+# One call reads its query more than once, and walkers and pollers send the same one for hours.
+_parse_again: Final = lru_cache(maxsize=512)(_parse)
 
 
 def _steps(key: str) -> list[str]:

@@ -17,6 +17,7 @@ __all__ = [
     "evaluate",
     "evaluate_or_undefined",
     "mapped",
+    "mapped_root",
     "mapping_failed",
     "template_scope",
     "truthy",
@@ -63,8 +64,13 @@ def without_undefined(scope: Mapping[str, Any]) -> dict[str, Any]:
 
 async def mapped(field: str, expression: Evaluable, root: Mapping[str, Any]) -> Any:
     """The value of a mapping's expression. Raises MappingFailed, which tells nothing of the data."""
+    return await mapped_root(field, expression, without_undefined(root))
+
+
+async def mapped_root(field: str, expression: Evaluable, root: Mapping[str, Any]) -> Any:
+    """As `mapped`, for a root that holds no UNDEFINED."""
     try:
-        return await expression.evaluate_async(without_undefined(root), limits=LIMITS)
+        return await expression.evaluate_async(root, limits=LIMITS)
     except ExpressionError as error:
         raise mapping_failed(field, error) from error
 

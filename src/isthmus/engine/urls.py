@@ -19,6 +19,7 @@ _BASE: Final = re.compile(
     r"https?://(?:\[[0-9a-f:.]+\]|[^\s/@\\?#\[\]:]+)(?::[0-9]{1,5})?(?:/[^\s?#\\]*)?\Z", re.IGNORECASE
 )
 _ASCII_HOST: Final = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?\Z")
+_REMEMBERED: Final = 1_024
 _PRINTABLE: Final = "".join(chr(code) for code in range(0x21, 0x7F))
 _CALLERS: Final = frozenset({"id", "query", "body"})
 _FORBIDDEN_IN_HOST: Final = re.compile(r"[@/\\?#\s]")
@@ -27,7 +28,7 @@ _FORBIDDEN_IN_HOST: Final = re.compile(r"[@/\\?#\s]")
 class BaseUrl:
     """`field`: where the definition has it, for messages."""
 
-    __slots__ = ("_fixed", "_host", "_rest", "_whole", "field")
+    __slots__ = ("_checked", "_fixed", "_host", "_rest", "_whole", "field")
 
     def __init__(self, template: Template, field: str) -> None:
         self.field: Final = field
@@ -35,6 +36,7 @@ class BaseUrl:
         parts = _PARTS.match(source)
         self._fixed: Final = source if template.is_static else None
         self._whole: Final = template
+        self._checked: Final[dict[str, str]] = {}
         self._host: Final = compile_template(parts[1] + parts[2]) if parts else None
         self._rest: Final = compile_template(parts[3]) if parts else None
 
@@ -48,6 +50,14 @@ class BaseUrl:
                 text = self._rendered(scope)
             except PlaceholderError as error:
                 raise unresolved(self.field, error) from error
+        known = self._checked.get(text)
+        if known is None:
+            known = self._check(text)
+            if len(self._checked) < _REMEMBERED:
+                self._checked[text] = known
+        return known
+
+    def _check(self, text: str) -> str:
         if not _BASE.match(text) or _climbs(text):
             raise BadRequest(
                 f"{self.field} does not give a plain http(s) address with this account's context. A value in "

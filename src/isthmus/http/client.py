@@ -7,7 +7,6 @@ import socket
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final, Self
 
 import aiohttp
@@ -107,7 +106,6 @@ class HttpClient:
                 headers=request.headers,
                 data=request.body,
                 allow_redirects=False,
-                timeout=_timeout(self._limits.connect_seconds, request.timeout_seconds),
             )
         except aiohttp.ClientConnectorDNSError as error:
             raise UpstreamUnreachable(f"The name {host} cannot be resolved.") from error
@@ -143,7 +141,7 @@ class HttpClient:
             encoding = headers.pop("content-encoding", None)
             decoder = decoder_for(encoding) if encoding and request.method != "HEAD" else None
             if request.stream is not None and request.stream(response.status, headers):
-                stream = _Stream(response, decoder)
+                stream = _Stream(response, decoder, request.timeout_seconds)
             else:
                 body = await self._read(response, headers, decoder)
         except BaseException:
@@ -206,6 +204,8 @@ class HttpClient:
             skip_auto_headers=("Content-Type",),
             auto_decompress=False,
             trust_env=False,
+            # The whole exchange is bounded in `send`, and each piece of a stream in `_Stream`.
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.connect_seconds),
             max_line_size=limits.header_bytes,
             max_field_size=limits.header_bytes,
             max_headers=limits.header_lines,
@@ -221,14 +221,15 @@ class HttpClient:
 
 
 class _Stream:
-    def __init__(self, response: aiohttp.ClientResponse, decoder: Decoder | None) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, decoder: Decoder | None, seconds: float) -> None:
         self._response = response
         self._decoder = decoder
+        self._seconds = seconds
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         decoder = self._decoder
         try:
-            async for chunk in self._response.content.iter_any():
+            while chunk := await self._next():
                 if decoder is None:
                     yield chunk
                     continue
@@ -243,6 +244,10 @@ class _Stream:
             raise _broke_off(self._response) from error
         finally:
             await self.close()
+
+    async def _next(self) -> bytes:
+        async with asyncio.timeout(self._seconds):
+            return await self._response.content.readany()
 
     async def close(self) -> None:
         """Gives the connection back where the body was read to its end, else closes it."""
@@ -262,10 +267,11 @@ def _reason(error: aiohttp.ClientConnectorError) -> str:
 
 
 def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for name, value in response.headers.items():
-        key = name.lower()
-        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    pairs = [(name.lower(), value) for name, value in response.headers.items()]
+    headers = dict(pairs)
+    if len(headers) < len(pairs):
+        for repeated in headers:
+            headers[repeated] = ", ".join(value for name, value in pairs if name == repeated)
     return headers
 
 
@@ -274,8 +280,3 @@ def _host(url: str) -> str:
         return URL(url, encoded=True).raw_host or "The provider"
     except ValueError:
         return "The provider"
-
-
-@lru_cache(maxsize=256)
-def _timeout(connect_seconds: float, read_seconds: float) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(total=None, sock_connect=connect_seconds, sock_read=read_seconds)

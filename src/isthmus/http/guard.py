@@ -41,6 +41,7 @@ _BLOCKED_4: Final = tuple(
 )
 _GLOBAL_6: Final = IPv6Network("2000::/3")
 _BLOCKED_6: Final = tuple(IPv6Network(text) for text in ("2001::/23", "2001:db8::/32", "3fff::/20"))
+_REMEMBERED: Final = 4_096
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 _COMPATIBLE: Final = IPv6Network("::/96")
 
@@ -55,6 +56,7 @@ class Guard:
         self._allowed: tuple[Network, ...] = tuple(
             ip_network(item) if isinstance(item, str) else item for item in allowed
         )
+        self._named: set[str] = set()
 
     def check(self, host: str, ip: str) -> None:
         """Raises EgressDenied where `ip`, the address of `host`, may not be connected to."""
@@ -81,9 +83,13 @@ class Guard:
             raise EgressDenied(
                 f"Only http and https addresses are called, and this one is {scheme or 'none'}."
             )
+        if host in self._named:
+            return
         literal = literal_address(host)
         if literal is not None:
             self.check(host, literal)
+        if len(self._named) < _REMEMBERED:
+            self._named.add(host)
 
     @staticmethod
     def denial(host: str) -> EgressDenied:

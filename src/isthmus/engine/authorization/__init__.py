@@ -12,7 +12,6 @@ except StopIteration as done:
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from isthmus.engine.authorization.formats import credential_headers
@@ -38,10 +37,16 @@ def _with_headers(outgoing: OutgoingRequest, credentials: Mapping[str, str]) -> 
     if not credentials:
         return outgoing.http
     names = frozenset(name.lower() for name in credentials)
-    kept = {name: value for name, value in outgoing.http.headers.items() if name.lower() not in names}
+    http = outgoing.http
+    kept = {name: value for name, value in http.headers.items() if name.lower() not in names}
     dropped = names if outgoing.drop_credentials_on_redirect else frozenset()
-    return replace(
-        outgoing.http,
+    return HttpRequest(
+        method=http.method,
+        url=http.url,
         headers={**kept, **credentials},
-        credential_headers=outgoing.http.credential_headers | dropped,
+        body=http.body,
+        timeout_seconds=http.timeout_seconds,
+        max_redirects=http.max_redirects,
+        credential_headers=http.credential_headers | dropped,
+        stream=http.stream,
     )

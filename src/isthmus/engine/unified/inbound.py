@@ -10,7 +10,7 @@ from isthmus.engine.queries import scalar_text
 from isthmus.engine.records import MappedList, attached, mapped_list, with_raw
 from isthmus.engine.requests import Inputs
 from isthmus.engine.responses import raw_records
-from isthmus.engine.scopes import mapped, truthy
+from isthmus.engine.scopes import mapped, mapped_root, truthy, without_undefined
 from isthmus.engine.unified.outbound import Asked, wrong_result
 from isthmus.engine.unified.plans import MappingPlan
 from isthmus.expressions import UNDEFINED
@@ -74,8 +74,9 @@ async def _by_item(plan: MappingPlan, scope: dict[str, Any], answer: Exchange) -
     expression = plan.mapping.response_mapping
     assert expression is not None
     records: list[Any] = []
+    root = without_undefined(scope)
     for raw in raw_records(answer.data):
-        value = await mapped("response_mapping", expression, {**scope, "response": raw})
+        value = await mapped_root("response_mapping", expression, {**root, "response": raw})
         several = value if isinstance(value, list) else [value]
         records.extend(with_raw(item, raw) for item in several if item is not None and item is not UNDEFINED)
     return records
