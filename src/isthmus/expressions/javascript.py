@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, TypeGuard
@@ -224,32 +224,49 @@ def first_integers(entries: Iterable[tuple[str, object]]) -> dict[str, object]:
     return ordered
 
 
-def json_text(value: object, indent: int = 0, level: int = 0) -> str:
+def _json_number(number: int | float) -> str:
+    return number_text(number) if math.isfinite(number) else "null"
+
+
+def json_text(
+    value: object,
+    indent: int = 0,
+    level: int = 0,
+    *,
+    number: Callable[[int | float], str] = _json_number,
+    function: str | None = None,
+) -> str:
     """JSON as JavaScript writes it: its numbers, missing values left out (null in lists), NaN as null.
 
-    `indent`: spaces a level; 0 writes one line. Functions count as missing.
+    `indent`: spaces a level; 0 writes one line. `number` writes the numbers. `function` stands for
+    functions; None counts them as missing.
     """
-    if value is None or value is UNDEFINED or callable(value):
+    if isinstance(value, Host):
+        value = value.json()
+    elif isinstance(value, datetime):
+        value = iso_utc(value)
+    if value is None or value is UNDEFINED:
         return "null"
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):
-        return number_text(value) if math.isfinite(value) else "null"
-    if isinstance(value, Host):
-        return json_text(value.json(), indent, level)
-    if isinstance(value, datetime):
-        return json_text(iso_utc(value))
+        return number(value)
+    if callable(value):
+        return "null" if function is None else function
     inside = deeper(level, "JSON text")
     if isinstance(value, list):
-        return _bracketed("[]", [json_text(item, indent, inside) for item in value], indent, level)
+        items = [json_text(item, indent, inside, number=number, function=function) for item in value]
+        return _bracketed("[]", items, indent, level)
     if isinstance(value, Mapping):
         colon = ": " if indent else ":"
         members = [
-            f"{json_text(str(key))}{colon}{json_text(item, indent, inside)}"
+            json.dumps(str(key), ensure_ascii=False)
+            + colon
+            + json_text(item, indent, inside, number=number, function=function)
             for key, item in value.items()
-            if item is not UNDEFINED and not callable(item)
+            if item is not UNDEFINED and not (function is None and callable(item))
         ]
         return _bracketed("{}", members, indent, level)
     return "{}"

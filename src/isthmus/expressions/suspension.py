@@ -19,7 +19,7 @@ from isthmus.expressions.errors import LIMIT, ExpressionError
 if TYPE_CHECKING:
     from isthmus.expressions.library import Evaluation
 
-__all__ = ["awaited", "run_async"]
+__all__ = ["awaited", "can_await", "run_async"]
 
 
 class _Island(greenlet.greenlet):
@@ -64,3 +64,8 @@ def awaited(evaluation: Evaluation, coroutine: Any, name: str) -> Any:
     result = parent.switch(coroutine)
     evaluation.awaited += monotonic() - started
     return result
+
+
+def can_await() -> bool:
+    """Whether this runs inside `run_async`: a function may then hand heavy work to a thread."""
+    return isinstance(greenlet.getcurrent(), _Island)

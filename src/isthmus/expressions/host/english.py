@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, Literal
+from importlib import import_module
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from isthmus.expressions.failures import failed
-
-if TYPE_CHECKING:
-    from babel import Locale
 
 __all__ = ["DAYS", "MONTHS", "Width", "day_names", "meridiem", "month_names", "zone_names"]
 
@@ -65,28 +63,26 @@ def _babel_names(locale: str, what: str, width: Width, alone: bool) -> tuple[str
 
 
 @lru_cache(maxsize=64)
-def _babel_locale(locale: str) -> Locale:
+def _babel_locale(locale: str) -> Any:
     try:
-        from babel import Locale, UnknownLocaleError
+        babel = import_module("babel")
     except ImportError:
         raise failed(
             "toFormat",
             f"Names in the language {locale!r} need the extra `locales`: pip install 'isthmus[locales]'",
         ) from None
     try:
-        return Locale.parse(locale, sep="-")
-    except (ValueError, UnknownLocaleError):
+        return babel.Locale.parse(locale, sep="-")
+    except (ValueError, babel.UnknownLocaleError):
         raise failed("toFormat", f"Incorrect locale information provided: {locale}") from None
 
 
 def zone_names(zone: str, moment: datetime) -> tuple[str, str] | None:
     """The short and long English names of a zone at a moment; None without the extra `locales`."""
     try:
-        from babel.dates import get_timezone_name
+        dates = import_module("babel.dates")
     except ImportError:
         return None
     local = moment.astimezone(ZoneInfo(zone))
-    return (
-        get_timezone_name(local, width="short", locale="en_US"),
-        get_timezone_name(local, width="long", locale="en_US"),
-    )
+    short, long = (dates.get_timezone_name(local, width=width, locale="en_US") for width in ("short", "long"))
+    return str(short), str(long)

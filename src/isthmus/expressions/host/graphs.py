@@ -9,7 +9,7 @@ from isthmus.expressions.failures import failed, over_limit
 from isthmus.expressions.hosting import Host, host_type
 from isthmus.expressions.javascript import text, truthy
 
-__all__ = ["GRAPH", "NODES", "Graph"]
+__all__ = ["GRAPH", "NODES", "Graph", "node_key"]
 
 NODES: Final = 100_000
 
@@ -27,17 +27,17 @@ class Graph(Host):
     ) -> None:
         self._nodes: dict[Hashable, tuple[object, object]] = {}
         for identity, data in nodes:
-            self._nodes.setdefault(_key(identity), (identity, data))
+            self._nodes.setdefault(node_key(identity), (identity, data))
         if len(self._nodes) > NODES:
             raise over_limit("dependencyGraph", "nodes", NODES)
         self._dependencies: dict[Hashable, list[Hashable]] = {key: [] for key in self._nodes}
         self._dependants: dict[Hashable, list[Hashable]] = {key: [] for key in self._nodes}
-        for source, target in dict.fromkeys((_key(a), _key(b)) for a, b in edges):
+        for source, target in dict.fromkeys((node_key(a), node_key(b)) for a, b in edges):
             self._dependencies[source].append(target)
             self._dependants[target].append(source)
 
     def has(self, identity: object) -> bool:
-        return _key(identity) in self._nodes
+        return node_key(identity) in self._nodes
 
     def data(self, identity: object) -> object:
         return self._nodes[self._known(identity)][1]
@@ -90,13 +90,13 @@ class Graph(Host):
                 pending.append(iter(edges[following]))
 
     def _known(self, identity: object) -> Hashable:
-        key = _key(identity)
+        key = node_key(identity)
         if key not in self._nodes:
             raise failed("dependencyGraph", f"Node does not exist: {text(identity)}")
         return key
 
 
-def _key(identity: object) -> Hashable:
+def node_key(identity: object) -> Hashable:
     """Ids are the same by JavaScript's map equality: numbers by value, lists and objects by identity."""
     if isinstance(identity, bool) or not isinstance(identity, (int, float, str)):
         return (type(identity), id(identity))

@@ -1,0 +1,89 @@
+"""`$parseDocument` (`functions.md` §9)."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from isthmus.expressions.failures import failed
+from isthmus.expressions.functions.ai import raise_for
+from isthmus.expressions.functions.arguments import setting
+from isthmus.expressions.functions.documents.process import run_worker
+from isthmus.expressions.functions.outside import Retry, exchange, has_port
+from isthmus.expressions.host.blobs import Blob, encode_text, raw_bytes
+from isthmus.expressions.host.streams import DRAINED_BYTES, Stream, drain
+from isthmus.expressions.javascript import describe, is_nil, text, truthy
+from isthmus.expressions.library import Evaluation
+from isthmus.expressions.values import UNDEFINED
+
+__all__ = ["parse_document"]
+
+_NAME: Final = "parseDocument"
+
+
+async def parse_document(
+    evaluation: Evaluation, file: object = UNDEFINED, file_type: object = UNDEFINED
+) -> str:
+    """The text of a document. Off unless the operator sets `documents.mode`.
+
+    `local` reads PDF, Word and text files here, in a process of its own (extra `documents`); `remote` sends
+    the file to the service in the variables `documentParserApiUrl` and `documentParserApiKey`.
+
+    Arguments:
+        file: a blob, bytes, text or stream.
+        fileType: its media type (default: the blob's own).
+    Errors: `parseDocument is not configured`; `API key not found in environment`; `Rate limit exceeded`;
+        `Server error`; what the service or the library says.
+    Example:
+        $parseDocument("hi", "text/plain")
+        => error: parseDocument is not configured
+    """
+    mode = setting(evaluation, "documents.mode", "off")
+    if mode not in {"local", "remote"}:
+        raise failed(_NAME, f"{_NAME} is not configured")
+    kind = file.type if isinstance(file, Blob) and not truthy(file_type) else file_type
+    body = await _content(file)
+    media_type = "" if is_nil(kind) else text(kind)
+    if mode == "local":
+        found = await run_worker(_NAME, "text", {"type": media_type}, body)
+        return found.decode()
+    return await _remote(evaluation, body, media_type)
+
+
+async def _content(file: object) -> bytes:
+    if isinstance(file, Stream):
+        return await drain(file, _NAME, DRAINED_BYTES)
+    data = encode_text(file) if isinstance(file, str) else raw_bytes(file)
+    if data is None:
+        raise failed(_NAME, f"{_NAME}: the file must be a blob, bytes, text or stream, not {describe(file)}")
+    return data
+
+
+async def _remote(evaluation: Evaluation, body: bytes, media_type: str) -> str:
+    url, key = (evaluation.bindings.get(f"documentParserApi{name}") for name in ("Url", "Key"))
+    if not isinstance(key, str) or not key:
+        raise failed(_NAME, "API key not found in environment")
+    if not isinstance(url, str) or not has_port(evaluation):
+        raise failed(_NAME, f"{_NAME} is not configured")
+    answer = await exchange(
+        evaluation,
+        _NAME,
+        f"{url.rstrip('/')}/parse",
+        headers={
+            "authorization": f"Bearer {key}",
+            "content-type": media_type,
+            "accept": "application/json",
+            "user-agent": "isthmus",
+        },
+        body=body,
+        retry=Retry(),
+    )
+    raise_for(answer, _NAME)
+    try:
+        found = json.loads(answer.body)
+    except ValueError:
+        found = None
+    content = found.get("content") if isinstance(found, dict) else None
+    if not isinstance(content, str):
+        raise failed(_NAME, f"{_NAME}: the answer has no content")
+    return content

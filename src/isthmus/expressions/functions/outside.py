@@ -1,0 +1,80 @@
+"""Requests of functions to other servers: only through the fetch port that was handed in.
+
+The retry policy is the same for all (`functions.md` §9): rate limits, server errors and network faults are
+tried again, other answers stop at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from isthmus.errors import UpstreamTimeout, UpstreamUnreachable
+from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.failures import failed
+from isthmus.expressions.library import Evaluation
+
+__all__ = ["Retry", "exchange", "has_port"]
+
+_ATTEMPTS: Final = 6
+_MAX_BYTES: Final = 50 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Pauses grow from `first` to `longest` seconds; everything ends after `total`."""
+
+    first: float = 2.5
+    longest: float = 5.0
+    total: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def has_port(evaluation: Evaluation) -> bool:
+    return evaluation.services.fetch is not None
+
+
+async def exchange(
+    evaluation: Evaluation,
+    function: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    body: bytes,
+    retry: Retry,
+) -> Answer:
+    """POST until there is an answer that is not worth a retry; the last one otherwise.
+
+    Raises for a fault of the network, with the name of its class: addresses and credentials stay out.
+    """
+    fetch, clock = evaluation.services.fetch, evaluation.services.clock
+    if fetch is None:
+        raise failed(function, f"{function} is not configured")
+    ends = clock.monotonic() + min(retry.total, evaluation.limits.awaited_seconds)
+    pause = retry.first
+    for attempt in range(1, _ATTEMPTS + 1):
+        answer: Answer | None = None
+        try:
+            left = max(0.1, ends - clock.monotonic())
+            status, received, data = await fetch(
+                "POST", url, headers=headers, body=body, seconds=left, max_bytes=_MAX_BYTES
+            )
+            answer = Answer(status, {name.lower(): value for name, value in received.items()}, data)
+        except (OSError, TimeoutError, UpstreamUnreachable, UpstreamTimeout) as error:
+            failure: ExpressionError = failed(function, f"{function}: no answer ({type(error).__name__})")
+        if answer is not None and answer.status != 429 and answer.status < 500:
+            return answer
+        if attempt == _ATTEMPTS or clock.monotonic() + pause >= ends:
+            break
+        await clock.sleep(pause)
+        pause = min(pause * 2, retry.longest)
+    if answer is not None:
+        return answer
+    raise failure

@@ -1,0 +1,163 @@
+"""`$jsonToParquet` (`functions.md` §8), with the extra `parquet`."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import struct
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from isthmus.expressions.failures import failed, over_limit
+from isthmus.expressions.functions.extras import extra
+from isthmus.expressions.host.blobs import ArrayBuffer, raw_bytes
+from isthmus.expressions.host.datetimes import DateTime
+from isthmus.expressions.hosting import iso_utc
+from isthmus.expressions.javascript import as_list, is_nil, is_number, json_text, text, truthy
+from isthmus.expressions.library import Evaluation
+from isthmus.expressions.suspension import can_await
+from isthmus.expressions.values import UNDEFINED
+
+__all__ = ["json_to_parquet"]
+
+_COLUMNS: Final = 1_000
+_CELLS: Final = 1_000_000
+_HEAVY_CELLS: Final = 20_000
+_MAGIC: Final = b"PAR1"
+_CODECS: Final = {"SNAPPY": "snappy", "GZIP": "gzip", "ZSTD": "zstd", "UNCOMPRESSED": "none"}
+_INT32: Final = 2**31
+_INT64: Final = 2**63
+
+
+def json_to_parquet(
+    evaluation: Evaluation, rows: object = UNDEFINED, options: object = UNDEFINED
+) -> ArrayBuffer | Coroutine[Any, Any, ArrayBuffer]:
+    """Rows of objects as a Parquet file.
+
+    Columns are typed by their values: booleans, whole numbers (32 or 64 bits), doubles, dates, bytes, texts;
+    lists and objects, and texts among them, are JSON; mixed values are text.
+
+    Arguments:
+        rows: the rows; a single one counts as a list; those that are null or empty are left out.
+        options: `codec` (`SNAPPY`, the default, `GZIP`, `ZSTD`, `UNCOMPRESSED`), `rowGroupSize`.
+    Null and missing: a missing value is null in its column.
+    Errors: `$jsonToParquet received no rows to encode; …`; `$jsonToParquet received rows with no columns; …`.
+    Example:
+        $jsonToParquet([{"a": 1, "b": {"c": 2}}, {"a": 2}]).byteLength > 100
+        => true
+    """
+    items = [row for row in as_list(rows) if truthy(row)]
+    if not items:
+        raise failed(
+            "jsonToParquet",
+            "$jsonToParquet received no rows to encode; a valid Parquet file requires at least one record",
+        )
+    names: dict[str, None] = {}
+    for row in items:
+        if isinstance(row, Mapping):
+            names.update(dict.fromkeys(row))
+    if not names:
+        raise failed(
+            "jsonToParquet",
+            "$jsonToParquet received rows with no columns; a valid Parquet file requires at least one field",
+        )
+    if len(names) > _COLUMNS:
+        raise over_limit("jsonToParquet", "columns", _COLUMNS)
+    cells = len(names) * len(items)
+    if cells > _CELLS:
+        raise over_limit("jsonToParquet", "cells", _CELLS)
+    evaluation.charge(cells * 10)
+    columns = {name: [_native(row, name) for row in items] for name in names}
+    given = options if isinstance(options, Mapping) else {}
+    if cells > _HEAVY_CELLS and can_await():
+        return asyncio.to_thread(_encoded, columns, given)
+    return _encoded(columns, given)
+
+
+def _native(row: object, name: str) -> object:
+    """A cell as a plain value; host values as dates or bytes."""
+    value = row.get(name) if isinstance(row, Mapping) else None
+    if value is UNDEFINED or (is_number(value) and value != value):
+        return None
+    if isinstance(value, DateTime):
+        return datetime.fromtimestamp(value.stamp / 1000, UTC) if value.is_valid else None
+    data = raw_bytes(value)
+    return value if data is None else data
+
+
+def _encoded(columns: Mapping[str, list[object]], options: Mapping[str, object]) -> ArrayBuffer:
+    arrow = extra("pyarrow", "parquet", "jsonToParquet")
+    writer = extra("pyarrow.parquet", "parquet", "jsonToParquet")
+    table = arrow.table({name: _column(arrow, values) for name, values in columns.items()})
+    size = options.get("rowGroupSize")
+    if isinstance(size, list):
+        size = size[0] if size else None
+    sink = io.BytesIO()
+    writer.write_table(
+        table,
+        sink,
+        compression=_CODECS.get(text(options.get("codec")), "snappy"),
+        row_group_size=int(size) if is_number(size) and size >= 1 else None,
+    )
+    return ArrayBuffer(_checked(sink.getvalue()))
+
+
+def _column(arrow: Any, values: list[object]) -> Any:
+    present = [value for value in values if value is not None]
+    for fits, build in _KINDS:
+        if present and fits(present):
+            return build(arrow, values)
+    return arrow.array([None if value is None else _as_text(value) for value in values], arrow.string())
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+
+
+def _all(kind: type | tuple[type, ...]) -> Callable[[list[object]], bool]:
+    return lambda values: all(isinstance(value, kind) for value in values)
+
+
+def _numbers(arrow: Any, values: list[object]) -> Any:
+    present = [value for value in values if is_number(value)]
+    if not all(_is_whole(value) and -_INT64 <= value < _INT64 for value in present):
+        doubles = [float(value) if is_number(value) else None for value in values]
+        return arrow.array(doubles, arrow.float64())
+    wide = any(not -_INT32 <= value < _INT32 for value in present)
+    whole = [int(value) if is_number(value) else None for value in values]
+    return arrow.array(whole, arrow.int64() if wide else arrow.int32())
+
+
+def _json(arrow: Any, values: list[object]) -> Any:
+    texts = [
+        None if value is None else value if isinstance(value, str) else json_text(value) for value in values
+    ]
+    return arrow.array(texts, arrow.string()).cast(arrow.json_(arrow.string()))
+
+
+_KINDS: Final[tuple[tuple[Callable[[list[object]], bool], Callable[[Any, list[object]], Any]], ...]] = (
+    (lambda values: any(isinstance(value, (list, Mapping)) for value in values), _json),
+    (_all(bool), lambda arrow, values: arrow.array(values, arrow.bool_())),
+    (_all(datetime), lambda arrow, values: arrow.array(values, arrow.timestamp("ms", tz="UTC"))),
+    (lambda values: all(is_number(value) for value in values), _numbers),
+    (_all(bytes), lambda arrow, values: arrow.array(values, arrow.binary())),
+)
+
+
+def _as_text(value: object) -> str:
+    return iso_utc(value) if isinstance(value, datetime) else "" if is_nil(value) else text(value)
+
+
+def _checked(data: bytes) -> bytes:
+    """The file, if its two marks and the length of its footer fit."""
+    if not data:
+        raise failed("jsonToParquet", "$jsonToParquet produced an empty body")
+    if len(data) < 12:
+        raise failed("jsonToParquet", "$jsonToParquet: the file is too small")
+    if data[:4] != _MAGIC or data[-4:] != _MAGIC:
+        raise failed("jsonToParquet", "$jsonToParquet: invalid Parquet structure")
+    (footer,) = struct.unpack("<I", data[-8:-4])
+    if footer > len(data) - 12:
+        raise failed("jsonToParquet", "$jsonToParquet: corrupt Parquet footer")
+    return data

@@ -1,0 +1,108 @@
+"""`$recursiveCharacterTextSplitter` (`functions.md` §9): text in chunks that fit a model's window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from isthmus.expressions.failures import failed
+from isthmus.expressions.functions.arguments import input_text, output_items
+from isthmus.expressions.javascript import is_nil, is_number, json_text, text, units
+from isthmus.expressions.library import Evaluation
+from isthmus.expressions.values import UNDEFINED
+
+__all__ = ["recursive_character_text_splitter"]
+
+_SEPARATORS: Final = ("\n\n", "\n", " ", "")
+
+
+def recursive_character_text_splitter(
+    evaluation: Evaluation, value: object = UNDEFINED, options: object = UNDEFINED
+) -> list[str]:
+    """A text in trimmed chunks, cut at blank lines where possible, else at line ends, spaces, anywhere.
+
+    Lengths count UTF-16 units; no character is cut in two.
+
+    Arguments:
+        text: text; lists and objects as JSON, other values by their text form.
+        options: `chunkSize` and `chunkOverlap` (default `{"chunkSize": 200, "chunkOverlap": 60}`; an object
+            or value without one of them counts as 1000 and 200).
+    Null and missing: `[]`.
+    Errors: `Cannot have chunkOverlap >= chunkSize`.
+    Example:
+        $recursiveCharacterTextSplitter("hello big world", {"chunkSize": 10, "chunkOverlap": 0})
+        => ["hello big", "world"]
+    """
+    given = options if isinstance(options, Mapping) else {}
+    size, overlap = (1000, 200) if options is not UNDEFINED else (200, 60)
+    wanted_size, wanted_overlap = given.get("chunkSize"), given.get("chunkOverlap")
+    size = int(wanted_size) if is_number(wanted_size) else size
+    overlap = int(wanted_overlap) if is_number(wanted_overlap) else overlap
+    if overlap >= size:
+        raise failed("recursiveCharacterTextSplitter", "Cannot have chunkOverlap >= chunkSize")
+    if is_nil(value):
+        return []
+    source = json_text(value, 2) if isinstance(value, (list, Mapping)) else text(value)
+    source = input_text(evaluation, source, "recursiveCharacterTextSplitter")
+    length: Callable[[str], int] = len if source.isascii() else units
+    chunks = _Splitter(size, overlap, length).split(source, _SEPARATORS)
+    output_items(evaluation, len(chunks), "recursiveCharacterTextSplitter")
+    return chunks
+
+
+class _Splitter:
+    def __init__(self, size: int, overlap: int, length: Callable[[str], int]) -> None:
+        self.size = size
+        self.overlap = overlap
+        self.length = length
+
+    def split(self, source: str, separators: tuple[str, ...]) -> list[str]:
+        """Pieces at the first separator that occurs; those still too long are split by the next ones."""
+        place = next(at for at, mark in enumerate(separators) if mark == "" or mark in source)
+        rest = separators[place + 1 :]
+        out: list[str] = []
+        fitting: list[str] = []
+        for piece in _pieces(source, separators[place]):
+            if self.length(piece) < self.size:
+                fitting.append(piece)
+                continue
+            out.extend(self.merged(fitting))
+            fitting = []
+            if rest:
+                out.extend(self.split(piece, rest))
+            else:
+                out.append(piece)
+        return [*out, *self.merged(fitting)]
+
+    def merged(self, pieces: list[str]) -> list[str]:
+        """Neighbouring pieces joined up to the size; each chunk starts with the end of the one before."""
+        out: list[str] = []
+        current: list[str] = []
+        total = first = 0
+        for piece in pieces:
+            length = self.length(piece)
+            if total + length > self.size and first < len(current):
+                _add(out, current[first:])
+                while first < len(current) and (
+                    total > self.overlap or (total + length > self.size and total > 0)
+                ):
+                    total -= self.length(current[first])
+                    first += 1
+            current.append(piece)
+            total += length
+        _add(out, current[first:])
+        return out
+
+
+def _pieces(source: str, separator: str) -> list[str]:
+    """The text cut before each separator, which stays at the start of what follows it."""
+    if not separator:
+        return list(source)
+    head, *tail = source.split(separator)
+    return [piece for piece in (head, *(separator + part for part in tail)) if piece]
+
+
+def _add(out: list[str], pieces: list[str]) -> None:
+    chunk = "".join(pieces).strip()
+    if chunk:
+        out.append(chunk)

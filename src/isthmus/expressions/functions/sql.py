@@ -1,0 +1,181 @@
+"""`$convertQueryToSql` (`functions.md` §8): the condition of a WHERE from a parsed query.
+
+Values without a type are inserted as they are: give text columns a type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from isthmus.expressions.failures import failed
+from isthmus.expressions.functions.arguments import output_text, strict
+from isthmus.expressions.functions.values import map_values
+from isthmus.expressions.host.datetime_fields import Reading
+from isthmus.expressions.host.datetime_format import format_datetime
+from isthmus.expressions.host.datetime_reading import read_iso
+from isthmus.expressions.host.datetimes import DateTime
+from isthmus.expressions.javascript import deeper, describe, is_nil, text, truthy
+from isthmus.expressions.library import Evaluation
+from isthmus.expressions.values import UNDEFINED
+
+__all__ = ["convert_query_to_sql"]
+
+Json = Mapping[str, object]
+
+_OPERATORS: Final = {
+    "eq": "=",
+    "ne": "<>",
+    "gt": ">",
+    "gte": ">=",
+    "lt": "<",
+    "lte": "<=",
+    "in": "in",
+    "nin": "not in",
+    "like": "like",
+}
+
+
+def convert_query_to_sql(
+    evaluation: Evaluation,
+    query: object = UNDEFINED,
+    keys: object = UNDEFINED,
+    mapping: object = UNDEFINED,
+    types: object = UNDEFINED,
+    operators: object = UNDEFINED,
+    options: object = UNDEFINED,
+) -> str:
+    """The condition of a SQL query from an object of filters. Values without a type are inserted raw.
+
+    Arguments:
+        query: key to value (`=`), list (`in`), or object of operators (`eq ne gt gte lt lte in nin like`);
+            the key `or` holds a list of such objects.
+        keys: the keys to use, in this order (default: all).
+        mapping: key to column name.
+        types: key to `string`, `number`, `boolean`, `date`, `date|<pattern>`, `dotnetdate`, or to a table
+            that the value is looked up in.
+        operators: operators to add or replace.
+        options: `conjunction` (`AND`), `useOrForIn`, `noSpaceBetweenOperator`, `groupComparisonInBrackets`,
+            `useDoubleQuotes`, `noQuotes`, `noQuotesForDate`, `escapeSingleQuotes`.
+    Null and missing: an operator with null is left out; without conditions `""`; a null value is an error.
+    Errors: `Unknown operator: …`.
+    Example:
+        $convertQueryToSql({"name": "Ada", "age": {"gte": 18}}, [], {}, {"name": "string"})
+        => "name = 'Ada' AND age >= 18"
+    """
+    if not isinstance(query, Mapping):
+        raise failed("convertQueryToSql", f"convertQueryToSql: the query is {describe(query)}")
+    writer = _Writer(
+        names=_object(mapping),
+        types=_object(types),
+        operators={**_OPERATORS, **{key: text(word) for key, word in _object(operators).items()}},
+        options=_object(options),
+        evaluation=evaluation,
+    )
+    wanted = [text(key) for key in keys] if isinstance(keys, list) and keys else list(query)
+    return output_text(evaluation, writer.joined(writer.parts(query, wanted, 0)), "convertQueryToSql")
+
+
+def _object(value: object) -> Json:
+    return value if isinstance(value, Mapping) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    names: Json
+    types: Json
+    operators: Mapping[str, str]
+    options: Json
+    evaluation: Evaluation
+
+    def has(self, option: str) -> bool:
+        return truthy(self.options.get(option))
+
+    def parts(self, query: Json, keys: list[str], level: int) -> list[str]:
+        out: list[str] = []
+        for key in keys:
+            value = query.get(key, UNDEFINED)
+            if value is UNDEFINED:
+                continue
+            if key == "or" and isinstance(value, list):
+                out.append(self.either(value, level))
+            elif isinstance(value, list):
+                out.append(self.members(key, value, "in"))
+            elif isinstance(value, Mapping):
+                out.extend(
+                    self.comparison(key, name, operand)
+                    for name, operand in value.items()
+                    if not is_nil(operand)
+                )
+            elif value is None:
+                raise failed("convertQueryToSql", f"convertQueryToSql: the value of {key} is null")
+            else:
+                out.append(self.comparison(key, "eq", value))
+        return out
+
+    def either(self, queries: list[object], level: int) -> str:
+        inside = deeper(level, "convertQueryToSql")
+        sides = [
+            self.joined(self.parts(query, list(query), inside))
+            for query in queries
+            if isinstance(query, Mapping)
+        ]
+        return f"({' OR '.join(side for side in sides if side)})"
+
+    def joined(self, parts: list[str]) -> str:
+        given = self.options.get("conjunction")
+        word = f" {given if isinstance(given, str) and given else 'AND'} "
+        if not self.has("groupComparisonInBrackets") or len(parts) < 2:
+            return word.join(parts)
+        out = parts[0]
+        for part in parts[1:]:
+            out = f"({out}{word}{part})"
+        return out
+
+    def comparison(self, key: str, name: str, operand: object) -> str:
+        if name not in self.operators:
+            raise failed("convertQueryToSql", f"Unknown operator: {name}")
+        if name in {"in", "nin"}:
+            return self.members(key, operand if isinstance(operand, list) else [operand], name)
+        return self.condition(key, self.operators[name], self.literal(key, operand))
+
+    def members(self, key: str, values: list[object], name: str) -> str:
+        literals = [self.literal(key, value) for value in values]
+        if not self.has("useOrForIn"):
+            return self.condition(key, self.operators[name], f"({','.join(literals)})")
+        negated = name == "nin" and not strict(self.evaluation)
+        sign, word = (self.operators["ne"], " AND ") if negated else (self.operators["eq"], " OR ")
+        return f"({word.join(self.condition(key, sign, literal) for literal in literals)})"
+
+    def condition(self, key: str, sign: str, literal: str) -> str:
+        column = self.names.get(key)
+        space = "" if self.has("noSpaceBetweenOperator") else " "
+        return f"{key if is_nil(column) else text(column)}{space}{sign}{space}{literal}"
+
+    def literal(self, key: str, value: object) -> str:
+        kind = self.types.get(key)
+        if isinstance(kind, Mapping):
+            found = map_values(value, kind)
+            return self.quoted(found) if isinstance(found, str) else text(found)
+        if kind == "string":
+            return self.quoted(text(value))
+        if kind == "dotnetdate":
+            return f"DateTime({format_datetime(self.moment(value), 'yyyy,MM,dd')})"
+        if isinstance(kind, str) and (kind == "date" or kind.startswith("date|")):
+            moment = self.moment(value)
+            shown = format_datetime(moment, kind[5:]) if kind != "date" else moment.text()
+            return shown if self.has("noQuotesForDate") else self.quoted(shown)
+        return text(value)
+
+    def moment(self, value: object) -> DateTime:
+        return value if isinstance(value, DateTime) else read_iso(value, Reading(self.evaluation.now))
+
+    def quoted(self, value: str) -> str:
+        if self.has("noQuotes"):
+            return value
+        if self.has("useDoubleQuotes"):
+            return f'"{value}"'
+        if self.has("escapeSingleQuotes"):
+            value = value.replace("'", "\\'")
+        return f"'{value}'"

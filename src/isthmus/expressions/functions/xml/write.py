@@ -1,0 +1,164 @@
+"""`$jsToXml`: the inverse of `$xmlToJs`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from isthmus.expressions.failures import failed
+from isthmus.expressions.functions.arguments import output_text
+from isthmus.expressions.functions.xml.options import XmlOptions, xml_options
+from isthmus.expressions.hosting import Host
+from isthmus.expressions.javascript import as_list, deeper, is_nil, text
+from isthmus.expressions.library import Evaluation
+from isthmus.expressions.values import UNDEFINED
+
+__all__ = ["js_to_xml"]
+
+_NAME: Final = re.compile(r"[^\s<>&\"'/=]+")
+_LOOSE: Final = re.compile(r"&(?!(?:#\d+|#x[0-9a-fA-F]+|\w+);)")
+_SHOWN: Final = frozenset({"text", "cdata", "comment", "doctype", "instruction"})
+_INLINE: Final = frozenset({"text", "cdata", "instruction", "attributes"})
+
+
+def js_to_xml(evaluation: Evaluation, value: object = UNDEFINED, options: object = UNDEFINED) -> str:
+    """An object as XML: what `$xmlToJs` gives, in the same two shapes.
+
+    Arguments:
+        obj: the object; values that are no objects are the text of their element, lists repeat it.
+        options: they replace the default `{"compact": true, "spaces": 4}` as a whole: `spaces` to indent by
+            (a number or text), `fullTagEmptyElement`, `textKey` (`attributesKey`, …), `ignoreText` and so on;
+            without `compact` the object has `elements`.
+    Null and missing: `""`.
+    Errors: `jsToXml: …` for a name that XML cannot have.
+    Example:
+        $jsToXml({"a": {"_attributes": {"x": 1}, "b": ["t", "u"]}}, {"compact": true})
+        => "<a x=\\"1\\"><b>t</b><b>u</b></a>"
+    """
+    if is_nil(value):
+        return ""
+    chosen = xml_options(options)
+    root = value if isinstance(value, Mapping) else {str(i): item for i, item in enumerate(as_list(value))}
+    writer = _Writer(chosen)
+    writer.document(root)
+    return output_text(evaluation, "".join(writer.out), "jsToXml")
+
+
+class _Writer:
+    def __init__(self, options: XmlOptions) -> None:
+        self.options = options
+        self.parts = {key: part for part, key in options.keys.items()}
+        self.out: list[str] = []
+
+    def document(self, root: Mapping[str, object]) -> None:
+        declaration = root.get(self.options.keys["declaration"])
+        if isinstance(declaration, Mapping) and "declaration" not in self.options.ignored:
+            attributes = declaration.get(self.options.keys["attributes"])
+            self.out.append(f"<?xml{self.attributes(attributes)}?>")
+        self.content(root, 0)
+
+    def content(self, element: Mapping[str, object], level: int) -> None:
+        for part, name, value in self.pieces(element):
+            if part is None:
+                self.element(name, value, level)
+            elif part not in self.options.ignored:
+                self.part(part, value, level)
+
+    def pieces(self, element: Mapping[str, object]) -> Iterator[tuple[str | None, str, object]]:
+        """What an element holds, in order: the part's name (None for an element), its name, its value."""
+        if self.options.compact:
+            for key, given in element.items():
+                part = self.parts.get(key)
+                if part in {"declaration", "attributes"}:
+                    continue
+                for value in as_list(given):
+                    yield (
+                        (part if part in {"text", "cdata", "comment", "doctype", "instruction"} else None),
+                        key,
+                        value,
+                    )
+            return
+        keys = self.options.keys
+        for child in as_list(element.get(keys["elements"], [])):
+            if not isinstance(child, Mapping):
+                continue
+            kind = text(child.get(keys["type"], "element"))
+            name = text(child.get(keys["name"], ""))
+            if kind == "element":
+                yield None, name, child
+            elif kind == "instruction":
+                yield kind, name, {name: child.get(keys["instruction"], "")}
+            elif kind in keys:
+                yield kind, name, child.get(keys[kind], "")
+
+    def part(self, part: str, value: object, level: int) -> None:
+        shown = "" if is_nil(value) else text(value)
+        match part:
+            case "text":
+                self.out.append(_escaped(shown))
+            case "cdata":
+                self.out.append(f"<![CDATA[{shown.replace(']]>', ']]]]><![CDATA[>')}]]>")
+            case "comment":
+                self.line(level)
+                self.out.append(f"<!--{shown}-->")
+            case "doctype":
+                self.line(level)
+                self.out.append(f"<!DOCTYPE {shown}>")
+            case "instruction" if isinstance(value, Mapping):
+                self.out.extend(f"<?{_name(name)} {text(body)}?>" for name, body in value.items())
+
+    def element(self, name: str, value: object, level: int) -> None:
+        inside = deeper(level, "jsToXml")
+        if isinstance(value, Host):
+            value = value.json()
+        if isinstance(value, list):
+            value = {str(index): item for index, item in enumerate(value)}
+        attributes: object = None
+        if isinstance(value, Mapping):
+            attributes = value.get(self.options.keys["attributes"])
+        self.line(level)
+        self.out.append(f"<{_name(name)}{self.attributes(attributes)}")
+        if not self.holds(value):
+            self.out.append(f"></{name}>" if self.options.full_tags else "/>")
+            return
+        self.out.append(">")
+        if isinstance(value, Mapping):
+            self.content(value, inside)
+            if any(part is None or part not in _INLINE for part, _, _ in self.pieces(value)):
+                self.line(level)
+        else:
+            self.out.append(_escaped(text(value)))
+        self.out.append(f"</{name}>")
+
+    def holds(self, value: object) -> bool:
+        if isinstance(value, Mapping):
+            return any(part is None or part not in self.options.ignored for part, _, _ in self.pieces(value))
+        return not is_nil(value) and value != ""
+
+    def attributes(self, given: object) -> str:
+        if not isinstance(given, Mapping) or "attributes" in self.options.ignored:
+            return ""
+        return "".join(
+            f' {_name(name)}="{_attribute(text(value))}"'
+            for name, value in given.items()
+            if not is_nil(value)
+        )
+
+    def line(self, level: int) -> None:
+        if self.options.indent and self.out:
+            self.out.append("\n" + self.options.indent * level)
+
+
+def _name(name: object) -> str:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise failed("jsToXml", f"jsToXml: {text(name)!r} cannot be the name of an element or attribute")
+    return name
+
+
+def _escaped(value: str) -> str:
+    return value.replace("&amp;", "&").replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _attribute(value: str) -> str:
+    return _LOOSE.sub("&amp;", value).replace('"', "&quot;").replace("<", "&lt;")
