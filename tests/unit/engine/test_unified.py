@@ -183,8 +183,8 @@ async def test_the_query_is_coerced_by_its_schema_and_raw_query_is_not() -> None
     }
     mapping = {
         "query_schema": {"type": "object", "properties": properties},
-        "query_mapping": "{'t': $join([$type(query.n), $type(query.b), $type(query.ids), $type(query.at.gt)])"
-        " & query.d, 'in': $sum(query.at.in), 'u': query.unknown, 'raw': rawQuery.n}",
+        "query_mapping": "{'t': $type(query.n) & $type(query.b) & $type(query.ids) & $type(query.at.gt) "
+        "& query.d, 'in': $sum(query.at.in), 'u': query.unknown, 'raw': rawQuery.n}",
     }
     await _list(upstream, mapping, "n=1&b=true&ids=1,2&at[gt]=2.5&at[in]=1,2&unknown=z")
     assert upstream.query == [("t", "numberbooleanarraynumberx"), ("in", "3"), ("u", "z")]
