@@ -14,7 +14,7 @@ from functools import reduce
 from typing import Any, Final
 
 from isthmus.definitions.credentials import CREDENTIAL_FORMATS, credential_format, normalise_credentials
-from isthmus.definitions.load import DefinitionInvalid
+from isthmus.definitions.load import DefinitionInvalid, check_depth
 from isthmus.definitions.object_mapping import LITERAL_KEY
 from isthmus.errors import failure
 
@@ -53,8 +53,10 @@ def merge_integration(base: Mapping[str, Any], *overrides: Mapping[str, Any] | N
     """The effective config. Null at a top slot of an override is as if it were absent; null deeper is kept
     and means "none". Tagged unions of another `format` replace the lower one whole.
 
-    Raises DefinitionInvalid where an override's credential cannot be told to belong to one of several.
+    Raises DefinitionInvalid where an override's credential cannot be told to belong to one of several, and
+    for what is nested too deeply.
     """
+    _check_depth(base, *overrides)
     return reduce(_over, (override for override in overrides if override), dict(base))
 
 
@@ -155,7 +157,9 @@ def merge_mapping(base: Mapping[str, Any] | None, *overrides: Mapping[str, Any] 
     strings, arrays and the two forms of a field replace each other whole.
 
     Without a base row the first override is the whole mapping; the caller knows whether there was any.
+    Raises DefinitionInvalid for what is nested too deeply.
     """
+    _check_depth(base, *overrides)
     return reduce(_patched, (override for override in overrides if override), dict(base or {}))
 
 
@@ -170,8 +174,17 @@ def account_mapping(
 
 
 def deep_merge_patch(stored: Mapping[str, Any], patch: Mapping[str, Any]) -> Json:
-    """What a PATCH makes of a stored object: deep merge, arrays replaced, null deletes the key."""
+    """What a PATCH makes of a stored object: deep merge, arrays replaced, null deletes the key.
+
+    Raises DefinitionInvalid for what is nested too deeply.
+    """
+    _check_depth(stored, patch)
     return _patched(stored, patch)
+
+
+def _check_depth(*layers: Mapping[str, Any] | None) -> None:
+    for layer in layers:
+        check_depth(layer, source="definition")
 
 
 def _patched(low: Mapping[str, Any], high: Mapping[str, Any]) -> Json:

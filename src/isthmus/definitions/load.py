@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from isthmus.definitions.depth import MAX_DEPTH, too_deep_at
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.definitions.unified_model import UnifiedModelDefinition
@@ -16,6 +17,7 @@ from isthmus.errors import BadRequest, failure
 
 __all__ = [
     "DefinitionInvalid",
+    "check_depth",
     "failures_of",
     "load",
     "load_integration",
@@ -27,6 +29,7 @@ M = TypeVar("M", bound=BaseModel)
 
 _SUBJECT: Final = re.compile(r"^\w+ should")
 _SHOWN_FAILURES: Final = 3
+_SHOWN_NAMES: Final = 5
 _MESSAGES: Final = {
     "missing": "is required",
     "dict_type": "must be an object",
@@ -76,10 +79,20 @@ def load_unified_model(data: Mapping[str, Any], *, source: str = "unified model"
 
 def load(model: type[M], data: object, *, source: str, prefix: str = "") -> M:
     """`prefix` is put before every path, for a definition that stands inside another document."""
+    check_depth(data, source=source, prefix=prefix)
     try:
         return model.model_validate(data)
     except ValidationError as error:
         raise DefinitionInvalid(source, failures_of(error, data, prefix=prefix)) from error
+
+
+def check_depth(data: object, *, source: str, prefix: str = "") -> None:
+    """Raises DefinitionInvalid for JSON that is nested deeper than `depth.MAX_DEPTH`."""
+    path = too_deep_at(data)
+    if path is not None:
+        message = f"must not be nested deeper than {MAX_DEPTH} objects and arrays"
+        shown = ".".join(part for part in (prefix, *path.split(".")[:_SHOWN_NAMES]) if part)
+        raise DefinitionInvalid(source, [failure(shown, message, "too_deep")])
 
 
 def failures_of(error: ValidationError, data: object, *, prefix: str = "") -> list[dict[str, str]]:

@@ -39,8 +39,15 @@ def text_form(value: object) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, (list, tuple)):
-        return ",".join(text_form(item) for item in value)
+        return _array_text(value)
     return "[object Object]"
+
+
+def _array_text(value: list[object] | tuple[object, ...]) -> str:
+    try:
+        return ",".join([text_form(item) for item in value])
+    except RecursionError:
+        raise PlaceholderError("An array is nested too deeply to be text") from None
 
 
 def _number_text(value: float) -> str:

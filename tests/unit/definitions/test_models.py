@@ -20,7 +20,9 @@ from isthmus.definitions.credentials import (
     OAuth2Credential,
     credential_format,
 )
+from isthmus.definitions.depth import MAX_DEPTH
 from isthmus.definitions.files import EXCHANGES, IntegrationFile, MappingFile, MappingsExport, ModelFile
+from isthmus.definitions.layers import deep_merge_patch, merge_integration, merge_mapping
 from isthmus.definitions.mapping import ResourceChoice
 from isthmus.definitions.object_mapping import ObjectMapping
 from isthmus.definitions.paths import BodyPath
@@ -326,6 +328,38 @@ class TestFailures:
         assert "(and 2 more)" in caught.value.message
         assert caught.value.details["failures"] == caught.value.failures
         assert caught.value.status == 400
+
+
+def nested(depth: int) -> Any:
+    value: Any = "1"
+    for level in range(depth):
+        value = {"a": value} if level % 2 else [value]
+    return value
+
+
+@pytest.mark.parametrize("depth", [MAX_DEPTH, 1_000])
+@pytest.mark.parametrize(
+    "use",
+    [
+        load_integration,
+        load_mapping,
+        lambda data: merge_integration({}, data),
+        lambda data: merge_mapping(data, data),
+        lambda data: deep_merge_patch(data, data),
+    ],
+    ids=["integration", "mapping", "merge", "merge-mapping", "patch"],
+)
+def test_what_is_nested_too_deeply_is_refused(use: Any, depth: int) -> None:
+    found = failures(use, {"query": nested(depth)})
+    assert list(found.values()) == ["must not be nested deeper than 100 objects and arrays"]
+    assert all(path.startswith("query.") for path in found)
+
+
+def test_what_is_nested_as_deep_as_it_may_be_is_read() -> None:
+    data = {"query": {"a": nested(MAX_DEPTH - 2)}, "body": nested(MAX_DEPTH - 1)}
+    load_integration(data)
+    load_mapping(data)
+    assert merge_mapping(data, data) == data
 
 
 class TestMapping:

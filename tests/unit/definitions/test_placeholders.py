@@ -223,6 +223,14 @@ class TestCasts:
         text = "[" * 100_000
         assert render("{{v:json}}", v=text) == text
 
+    def test_an_array_that_is_nested_too_deeply_is_no_text(self) -> None:
+        value: list[object] = []
+        for _ in range(100_000):
+            value = [value]
+        with pytest.raises(PlaceholderError, match="too deeply"):
+            render("{{v}}", v=value)
+        assert render("{{v:any}}", v=value) is value
+
     def test_a_path_of_indexes_gives_text(self) -> None:
         assert render("{{l.0.k}}", l=[{"k": 7}]) == "7"
 

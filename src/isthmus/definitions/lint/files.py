@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from isthmus.definitions.depth import MAX_DEPTH, too_deep_at
 from isthmus.definitions.execution import mapping_not_executed, not_executed
 from isthmus.definitions.files import Exchange, IntegrationFile, MappingFile, MappingsExport, ModelFile
 from isthmus.definitions.findings import Finding
@@ -56,7 +57,11 @@ def validate_file(path: Path) -> Report:
 def validate_document(document: Document, source: str, path: Path | None = None) -> Report:
     """As `validate_file`, of a document that is already read; `path` is where it stands, if anywhere."""
     mode = _mode(document.data)
-    if mode == "integration":
+    deep = too_deep_at(document.data)
+    if deep is not None:
+        message = f"is nested deeper than {MAX_DEPTH} objects and arrays"
+        findings = [Finding(severity="error", section="file", source="schema", path=deep, message=message)]
+    elif mode == "integration":
         findings = _integration_file(document.data)
     elif mode == "config":
         findings = lint_config(document.data)
