@@ -118,6 +118,12 @@ class Product:
             self._process.kill()
             self._process.wait()
 
+    def kill(self) -> None:
+        """Ends it in the middle of whatever it does."""
+        assert self._process is not None, "not started"
+        self._process.kill()
+        self._process.wait()
+
     def call(self, method: str, path: str, body: Json = None, **query: str) -> Json:
         """Raises CallFailed for an answer of 400 and above."""
         request = urllib.request.Request(
