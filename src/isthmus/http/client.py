@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
@@ -30,6 +31,7 @@ _CHUNK: Final = 256 * 1024
 class HttpLimits:
     """`response_bytes`: after decoding; a streamed body is not counted. `connect_seconds`: TCP and TLS of
     one connection. `header_bytes`: of one header line; `header_lines`: how many. `connections`: the pool.
+    `name_seconds`: how long a name's addresses are remembered, 0 for not at all.
     """
 
     response_bytes: int = 50 * 1024 * 1024
@@ -38,17 +40,22 @@ class HttpLimits:
     header_lines: int = 256
     connections: int = 1_000
     keep_alive_seconds: float = 30.0
+    name_seconds: int = 10
 
 
 class HttpClient:
     """One pool for the process. It belongs to the event loop it first sends in; `close()` it there.
+    `resolver`: the system's where None.
 
     No cookies are kept, no proxy or netrc of the environment is used, nothing is retried but an idempotent
     request whose kept-alive connection turns out to be closed.
     """
 
-    def __init__(self, guard: Guard, limits: HttpLimits | None = None) -> None:
+    def __init__(
+        self, guard: Guard, limits: HttpLimits | None = None, *, resolver: AbstractResolver | None = None
+    ) -> None:
         self._guard = guard
+        self._resolver = resolver
         self._limits = limits or HttpLimits()
         self._session: aiohttp.ClientSession | None = None
 
@@ -96,7 +103,7 @@ class HttpClient:
         except ValueError as error:
             raise UpstreamUnreachable("The provider's address is not a valid URL.") from error
         self._guard.check_target(scheme, host)
-        if url.raw_user is not None or not host:
+        if url.raw_user is not None or not host or _is_too_long(host):
             raise UpstreamUnreachable(f"The provider's address ({host or 'no host'}) is not a plain URL.")
         session = self._session or self._new_session()
         try:
@@ -194,7 +201,9 @@ class HttpClient:
         connector = aiohttp.TCPConnector(
             limit=limits.connections,
             keepalive_timeout=limits.keep_alive_seconds,
-            resolver=ThreadedResolver(),
+            use_dns_cache=limits.name_seconds > 0,
+            ttl_dns_cache=limits.name_seconds,
+            resolver=self._resolver or ThreadedResolver(),
             socket_factory=self._socket,
         )
         self._session = aiohttp.ClientSession(
@@ -273,6 +282,11 @@ def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
         for repeated in headers:
             headers[repeated] = ", ".join(value for name, value in pairs if name == repeated)
     return headers
+
+
+def _is_too_long(host: str) -> bool:
+    """For a name in the DNS (RFC 1035 §2.3.4); a resolver would not say so in an orderly way."""
+    return len(host) > 63 and (len(host) > 253 or max(map(len, host.split("."))) > 63)
 
 
 def _host(url: str) -> str:

@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import socket
 import zlib
 from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import web
+from aiohttp.abc import AbstractResolver, ResolveResult
 from tests.unit.http.conftest import Raw, Serve
 
 from isthmus.errors import BadRequest, EgressDenied, UpstreamInvalid, UpstreamTimeout, UpstreamUnreachable
-from isthmus.http import Guard, HttpClient, HttpRequest
+from isthmus.http import Guard, HttpClient, HttpLimits, HttpRequest
 
 
 async def test_a_request_is_sent_as_it_stands_and_its_answer_read(client: HttpClient, serve: Serve) -> None:
@@ -139,13 +141,56 @@ async def test_a_port_nobody_listens_on_is_unreachable(client: HttpClient, raw: 
         await client.send(HttpRequest("GET", f"http://127.0.0.1:{port}/?key=secret"))
 
 
-async def test_a_name_that_does_not_exist_is_unreachable(client: HttpClient) -> None:
-    with pytest.raises(UpstreamUnreachable, match=r"nothing\.invalid cannot be resolved"):
-        await client.send(HttpRequest("GET", "http://nothing.invalid/"))
+class Names(AbstractResolver):
+    """The addresses of names, one after the other; none for a name that does not exist."""
+
+    def __init__(self, **addresses: list[str]) -> None:
+        self._addresses = {name.replace("_", "."): list(listed) for name, listed in addresses.items()}
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        if not self._addresses.get(host):
+            raise OSError(None, "no such name")
+        address = self._addresses[host].pop(0)
+        return [
+            ResolveResult(hostname=host, host=address, port=port, family=socket.AF_INET, proto=0, flags=0)
+        ]
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_a_name_that_does_not_exist_is_unreachable() -> None:
+    async with HttpClient(Guard(), resolver=Names()) as http:
+        with pytest.raises(UpstreamUnreachable, match=r"api\.test cannot be resolved"):
+            await http.send(HttpRequest("GET", "http://api.test/"))
+
+
+async def test_a_name_that_moves_to_a_private_address_is_denied(serve: Serve) -> None:
+    async def handler(request: web.Request) -> web.Response:
+        return web.Response(text="here", headers={"Connection": "close"})
+
+    port = (await serve(handler)).rpartition(":")[2]
+    names = Names(api_test=["127.0.0.1", "10.0.0.1"])
+    async with HttpClient(Guard(["127.0.0.0/8"]), HttpLimits(name_seconds=0), resolver=names) as http:
+        request = HttpRequest("GET", f"http://api.test:{port}/")
+        assert (await http.send(request)).body == b"here"
+        with pytest.raises(EgressDenied, match=r"api\.test is, or resolves to"):
+            await http.send(request)
 
 
 @pytest.mark.parametrize(
-    "url", ["http://", "http:///x", "nonsense", "http://a b/", "http://user:pw@127.0.0.1/"]
+    "url",
+    [
+        "http://",
+        "http:///x",
+        "nonsense",
+        "http://a b/",
+        "http://user:pw@127.0.0.1/",
+        f"http://{'a' * 64}.test/",
+        f"http://{'a.' * 130}test/",
+    ],
 )
 async def test_an_address_that_is_no_plain_url_is_refused(client: HttpClient, url: str) -> None:
     with pytest.raises((UpstreamUnreachable, EgressDenied)):
