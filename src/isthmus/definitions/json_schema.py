@@ -51,8 +51,14 @@ def _accept_one_credential(field: dict[str, Any]) -> None:
     branches = field.pop("additionalProperties")["oneOf"]
     keys = dict(zip(CREDENTIAL_FORMATS, branches, strict=True))
     field.pop("type")
+    alias = {
+        "title": "basic",
+        "properties": {"format": {"const": "basic"}},
+        "required": ["format", "config"],
+        "type": "object",
+    }
     field["anyOf"] = [
-        {"oneOf": branches, "required": ["format"]},
+        {"oneOf": [*branches, alias], "required": ["format"]},
         {"type": "object", "properties": keys | {"basic": keys["api_key"]}, "additionalProperties": False},
     ]
 

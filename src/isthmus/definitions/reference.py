@@ -179,6 +179,8 @@ def _plain_kind(field: Schema) -> str:
     kind = field.get("type")
     if kind == "array":
         return f"list of {_kind(field.get('items', {}))}"
+    if kind == "object" and "properties" in field and "title" in field:
+        return f"`{field['title']}`"
     if kind == "object" and "properties" in field:
         return "a map of them by format"
     if kind == "object":

@@ -112,7 +112,11 @@ class TestJsonSchemas:
     def test_short_forms_are_valid_too(self) -> None:
         validator = jsonschema.Draft202012Validator(json_schema(EXPORTED["integration-config"]))
         fields = {"fields": [{"name": "a"}]}
-        for credentials in ({"format": "api_key", "config": fields}, {"basic": {"config": fields}}):
+        for credentials in (
+            {"format": "api_key", "config": fields},
+            {"format": "basic", "config": fields},
+            {"basic": {"config": fields}},
+        ):
             steps = [{"type": "transform", "config": "1"}, {"type": "get_context", "config": "a.b"}]
             config = {"credentials": credentials, "actions": {"a": {"steps": steps}}}
             assert list(validator.iter_errors(config)) == []
