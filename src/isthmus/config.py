@@ -222,14 +222,6 @@ class Settings:
         default=10.0,
         metadata=_about(_seconds(0.1, 300), "Longest wait for a connection to a third party.", shown="`10`"),
     )
-    upstream_timeout_seconds: float = field(
-        default=60.0,
-        metadata=_about(
-            _seconds(0.1, 3600),
-            "Longest exchange with a third party where its definition names no time.",
-            shown="`60`",
-        ),
-    )
     max_request_bytes: int = field(
         default=50 * _MIB,
         metadata=_about(

@@ -41,7 +41,7 @@ def test_everything_can_be_set() -> None:
             "ISTHMUS_ACCOUNT_RATE_LIMIT": "50",
             "ISTHMUS_DATETIME_STYLE": "iso",
             "ISTHMUS_CONNECT_TIMEOUT_SECONDS": "2.5",
-            "ISTHMUS_UPSTREAM_TIMEOUT_SECONDS": "30",
+            "ISTHMUS_CONNECT_TIMEOUT_SECONDS": "30",
             "ISTHMUS_MAX_REQUEST_BYTES": "1048576",
             "ISTHMUS_MAX_RESPONSE_BYTES": "2097152",
         }
@@ -74,7 +74,7 @@ def test_an_empty_variable_counts_as_unset() -> None:
         ("ISTHMUS_ACCOUNT_RATE_LIMIT", "many", "whole number from 0"),
         ("ISTHMUS_DATETIME_STYLE", "rfc", "one of space, iso"),
         ("ISTHMUS_CONNECT_TIMEOUT_SECONDS", "nan", "seconds from 0.1 to 300"),
-        ("ISTHMUS_UPSTREAM_TIMEOUT_SECONDS", "1e9", "seconds from"),
+        ("ISTHMUS_CONNECT_TIMEOUT_SECONDS", "1e9", "seconds from"),
         ("ISTHMUS_MAX_RESPONSE_BYTES", "50 MB", "whole number from"),
         ("ISTHMUS_DATABASE_POOL_SIZE", "1", "from 2 to 200"),
     ],
