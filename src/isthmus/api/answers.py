@@ -18,6 +18,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 JSON = "application/json"
+_OWN = {"x-request-id": "x-upstream-request-id"}
+"""Names that mean ours: the provider's own value goes out under another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,9 @@ async def send_answer(send: Send, answer: Answer, request_id: str) -> None:
     ]
     if answer.stream is None:
         headers.append((b"content-length", str(len(answer.body)).encode()))
-    headers.extend(
-        (name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()
-    )
+    for name, value in answer.headers.items():
+        shown = _OWN.get(name, name)
+        headers.append((shown.encode("latin-1"), value.encode("latin-1")))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     if answer.stream is None:
         await send({"type": "http.response.body", "body": answer.body})

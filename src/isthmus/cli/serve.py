@@ -84,6 +84,7 @@ def _config(app: Any, **options: Any) -> uvicorn.Config:
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,
         date_header=True,
         timeout_graceful_shutdown=30,
         **options,
