@@ -167,6 +167,8 @@ class AccountError(IsthmusError):
 
 
 class AccountNeedsReauth(AccountError):
+    """The provider refused the credentials before; on the wire it counts as its answer (`connect.md` §9)."""
+
     status = 401
 
 
@@ -262,6 +264,9 @@ def envelope(error: IsthmusError) -> dict[str, Any]:
             body["details"] = error.remote_details
     elif error.details:
         body["details"] = error.details
+    if isinstance(error, AccountNeedsReauth):
+        body["truto_is_remote_error"] = True
+        body["integrated_account_needs_reauth"] = True
     if error.insight:
         body["truto_error_insight"] = error.insight
     return body
