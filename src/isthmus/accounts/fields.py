@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import regex  # type: ignore[import-untyped]  # no stubs are published with it
-
 from isthmus.definitions.credentials import CredentialField
+from isthmus.expressions import ExpressionError
+from isthmus.expressions.runtime.regex import Pattern
 from isthmus.kit.ids import is_uuid
 
 __all__ = ["Report", "submitted"]
@@ -77,8 +77,8 @@ def _problem(field: CredentialField, value: Any) -> tuple[str, str] | None:
 def _matches(pattern: str, text: str) -> bool:
     """Whether the whole text matches; a pattern that takes too long, or is none, matches nothing."""
     try:
-        return regex.fullmatch(pattern, text, timeout=_PATTERN_SECONDS) is not None
-    except (regex.error, TimeoutError):
+        return Pattern.of(pattern, "").compiled.fullmatch(text, timeout=_PATTERN_SECONDS) is not None
+    except (ExpressionError, TimeoutError):
         return False
 
 

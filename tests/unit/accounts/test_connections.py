@@ -11,7 +11,7 @@ from tests.unit.integrations.world import World
 from isthmus.accounts import Accounts, Connections, sandbox_account_id
 from isthmus.db import Database
 from isthmus.definitions.pagination import CursorPagination
-from isthmus.errors import AccountNeedsReauth, Forbidden, MethodNotAllowed, NotFound
+from isthmus.errors import AccountNeedsReauth, Forbidden, MethodNotAllowed, NotFound, envelope
 from isthmus.integrations import EnvironmentIntegrations
 from isthmus.integrations.catalog import integration_id
 from isthmus.kit.ids import new_id
@@ -58,8 +58,14 @@ async def test_a_disabled_install_is_forbidden_even_to_a_refused_account(
 ) -> None:
     row = await desk.connect()
     await desk.update(row["id"], status="needs_reauth")
-    with pytest.raises(AccountNeedsReauth):
+    with pytest.raises(AccountNeedsReauth) as refused:
         await connections.open(desk.scope.environment_id, row["id"], request_id="r")
+    told = envelope(refused.value)
+    assert (told["statusCode"], told["integrated_account_needs_reauth"], told["truto_is_remote_error"]) == (
+        401,
+        True,
+        True,
+    )
     async with database.write() as conn:
         await EnvironmentIntegrations(conn, desk.scope).update(desk.install_id, {"is_enabled": False})
     with pytest.raises(Forbidden, match="disabled"):
