@@ -5,6 +5,7 @@ Values are those of `values.py`; host values (`host/`) take part through `Host.t
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import re
@@ -138,6 +139,8 @@ def text(value: object, level: int = 0) -> str:
         return value.text()
     if isinstance(value, datetime):
         return iso_utc(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
     return "[object Object]"
 
 
@@ -245,6 +248,8 @@ def json_text(
         value = value.json()
     elif isinstance(value, datetime):
         value = iso_utc(value)
+    elif isinstance(value, bytes):
+        value = base64.b64encode(value).decode()
     if value is None or value is UNDEFINED:
         return "null"
     if isinstance(value, str):

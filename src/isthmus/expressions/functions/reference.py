@@ -1,0 +1,156 @@
+"""The reference of the functions, out of their docstrings.
+
+    python -m isthmus.expressions.functions.reference docs/reference/functions.md
+
+writes the page; a test holds page and docstrings together and runs every example.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from isthmus.expressions.functions import FAMILIES
+from isthmus.expressions.host import HOSTS
+from isthmus.expressions.library import Function, HostType
+
+__all__ = ["Entry", "entry", "page"]
+
+_SECTION: Final = re.compile(r"^(Arguments|Null and missing|Errors|Members|Example):[ ]*", re.M)
+_ARGUMENT: Final = re.compile(r"^([\w.]+): ", re.M)
+_HOST_TEXTS: Final = {
+    "Blob": ("Blob", "Bytes with a media type: from `$blob`, `$base64ToBlob`, `$convertMdToPdf`, upstream."),
+    "ArrayBuffer": ("ArrayBuffer", "Bytes: from `$getArrayBuffer`, `$jsonToParquet`, `arrayBuffer()`."),
+    "bytes": ("Bytes", "Raw bytes from upstream; in JSON they are Base64."),
+    "datetime": (
+        "Date",
+        "A moment in UTC, from `toJSDate()` and the data of runs; in JSON ISO text.",
+    ),
+    "DateTime": (
+        "DateTime",
+        "From `$dtFromIso` and `$dtFromFormat`; in JSON its ISO text, null when invalid. See "
+        "[date-times](date-times.md).",
+    ),
+    "Duration": (
+        "Duration",
+        "From `diff()`, with the fields of the units asked for; in JSON ISO text.",
+    ),
+    "Graph": ("DepGraph", "From `$dependencyGraph`. Parents come before children."),
+    "Headers": ("Headers", "Headers of a response; each name, in any case, is also a field."),
+    "StreamReader": ("Reader", "From `getReader()` of a stream; `read()` gives `{value, done}`."),
+    "Response": ("Response", "An answer of a server, where a mapping is given one."),
+    "SearchParams": ("SearchParams", "The query of a URL; names may repeat."),
+    "Stream": ("Stream", "Bytes that are read once; whoever reads them locks the stream."),
+    "Url": ("Url", "From `$parseUrl`; in JSON its `href`."),
+}
+
+_INTRODUCTION: Final = """\
+# Functions
+
+Mappings are written in [JSONata](https://docs.jsonata.org) 2.2 with the functions of this page beside, or in
+the place of, its own. This page is generated from the functions themselves by
+`python -m isthmus.expressions.functions.reference docs/reference/functions.md`.
+
+## Rules for all
+
+- An argument marked `?` may be left out. A default applies to a **missing** argument only, not to `null`.
+- There is no implicit context argument and no check of types, except where a signature is shown.
+- "A list" takes anything: what is no list counts as a list of one, `null` and missing included.
+- A text form is JavaScript's: `null`, `true`, `1e+21`, lists joined by commas, objects as `[object Object]`.
+- "Counts as true" is JavaScript's truth: `false`, `0`, NaN, `""`, `null` and missing are false; `[]` and `{}`
+  are true.
+- NaN and infinite numbers may be results; in JSON they are `null`.
+- The local time zone is always UTC.
+- A problem is an error with the code `ISTHMUS_FUNCTION` and the message that stands here; going over a limit
+  has the code `ISTHMUS_LIMIT`.
+- Functions marked *waits* may need `evaluate_async`: they read streams, start a process or ask a server.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A docstring in its parts. `result` is JSON, or `error: <message>`."""
+
+    summary: str
+    arguments: tuple[tuple[str, str], ...]
+    sections: dict[str, str]
+    example: str
+    result: str
+
+
+def entry(function: Function) -> Entry:
+    """The parts of a function's docstring; raises ValueError where one is missing."""
+    text = inspect.getdoc(function.call) or ""
+    pieces = _SECTION.split(text)
+    sections = {
+        name: inspect.cleandoc("\n" + body) for name, body in zip(pieces[1::2], pieces[2::2], strict=True)
+    }
+    example, mark, result = sections.pop("Example", "").partition("\n=> ")
+    if not pieces[0].strip() or not mark:
+        raise ValueError(f"the docstring of {function.name} needs a summary and an example")
+    return Entry(
+        pieces[0].strip(), tuple(_arguments(sections.pop("Arguments", ""))), sections, example, result
+    )
+
+
+def _arguments(text: str) -> Iterator[tuple[str, str]]:
+    pieces = _ARGUMENT.split(text)
+    for name, body in zip(pieces[1::2], pieces[2::2], strict=True):
+        yield name, " ".join(body.split())
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [_INTRODUCTION, _contents()]
+    for family in FAMILIES:
+        parts.append(f"## {family.title}\n")
+        parts.extend(_function(function) for function in family.functions)
+    parts.append("## Host values\n")
+    parts.append("Values that are not JSON. `*`, `$keys`, `$spread` and `$merge` do not see their members.\n")
+    parts.extend(_host(host) for host in HOSTS)
+    return "\n".join(parts)
+
+
+def _contents() -> str:
+    lines = ["| Family | Functions |", "| --- | --- |"]
+    for family in FAMILIES:
+        names = ", ".join(
+            f"[`${name}`](#{name.lower()})" for name in sorted(f.name for f in family.functions)
+        )
+        lines.append(f"| {family.title} | {names} |")
+    return "\n".join(lines) + "\n"
+
+
+def _function(function: Function) -> str:
+    found = entry(function)
+    shown = ", ".join(f"{name}?" if "default" in text else name for name, text in found.arguments)
+    lines = [f"### {function.name}", "", f"`${function.name}({shown})`", "", found.summary, ""]
+    notes = ["*waits*"] if function.is_async else []
+    if function.signature:
+        notes.append(f"signature `{function.signature}`")
+    if notes:
+        lines += ["; ".join(notes), ""]
+    lines += [f"- `{name}`: {text}" for name, text in found.arguments]
+    lines += [f"- **{name}**: {' '.join(text.split())}" for name, text in found.sections.items()]
+    if found.arguments or found.sections:
+        lines.append("")
+    return "\n".join([*lines, "```jsonata", found.example, f"=> {found.result}", "```", ""])
+
+
+def _host(host: HostType) -> str:
+    title, summary = _HOST_TEXTS[host.python_type.__name__]
+    lines = [f"### {title}", "", summary, ""]
+    if host.properties:
+        lines.append(f"- Fields: {', '.join(f'`{name}`' for name in host.properties)}")
+    if host.methods:
+        lines.append(f"- Methods: {', '.join(f'`{name}()`' for name in host.methods)}")
+    return "\n".join([*lines, ""])
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(page(), encoding="utf-8")
