@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.account_checks import (
     REGIONS,
+    SANDBOX,
     ConnectedDefinition,
     check_fields,
     check_mapping_overrides,
@@ -275,4 +276,9 @@ def _refuse_fixed(row: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
     for name in _FIXED:
         if name in changes and changes[name] != row[name]:
             failures.add(name, f"is fixed after creation (it is {row[name]!r})", "read_only")
+    method = changes.get("authentication_method", row["authentication_method"])
+    if row["authentication_method"] == SANDBOX and method != SANDBOX:
+        failures.add(
+            "authentication_method", "is fixed for a sandbox account; connect a real one", "read_only"
+        )
     failures.throw("the account cannot be changed so")

@@ -151,8 +151,10 @@ class Effective:
         identity = (*key, *cell.names)
         kept = self._mappings.get(identity)
         if kept is None:
+            # Named here, because a caller may have written the resource with the other separator.
+            merged = {"resource": name, "method": method, **merge_mapping(*layers)}
             source = f"mapping of {model}/{name}.{method} to {integration_name}"
-            kept = self._mappings.keep(identity, load_mapping(merge_mapping(*layers), source=source))
+            kept = self._mappings.keep(identity, load_mapping(merged, source=source))
         return definition, kept
 
     async def _read_model(self, environment_id: str, name: str) -> _Model:

@@ -9,12 +9,13 @@ from sqlalchemy import select
 from tests.unit.accounts.conftest import Desk, install
 from tests.unit.integrations.world import World, query
 
-from isthmus.accounts import Accounts
+from isthmus.accounts import Accounts, sandbox_account_id
 from isthmus.accounts.sealed import OVERRIDE_SECRETS, stored_context
 from isthmus.db import Database, EpochWatcher
 from isthmus.db.tables import integrated_account
 from isthmus.errors import BadRequest, Forbidden, NotFound
 from isthmus.integrations import EnvironmentIntegrations
+from isthmus.integrations.catalog import integration_id
 from isthmus.kit.ids import new_id
 
 
@@ -149,6 +150,14 @@ async def test_what_is_fixed_after_creation_is_refused_unless_it_is_the_same(des
     assert (await desk.update(row["id"], region="wnam", is_sandbox=False, tenant_id="t"))["tenant_id"] == "t"
     assert await failures(desk.update(row["id"], status="inactive")) == {("status", "enum")}
     assert await failures(desk.update(row["id"], last_error="x")) == {("body", "empty")}
+
+
+async def test_a_sandbox_account_stays_one(database: Database, desk: Desk) -> None:
+    id = sandbox_account_id(desk.scope.environment_id, integration_id("brightfold"))
+    assert await failures(desk.update(id, authentication_method="api_key")) == {
+        ("authentication_method", "read_only")
+    }
+    assert (await desk.update(id, context={"note": "x"}))["context"]["note"] == "x"
 
 
 async def test_another_format_needs_its_whole_form(desk: Desk) -> None:

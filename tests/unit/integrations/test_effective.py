@@ -122,8 +122,9 @@ async def test_either_separator_names_a_resource(
     effective = Effective(database, epochs)
     account = Layer("a", 1, {"desk": {"work-logs": {"list": {"response_mapping": "$"}}}})
     for name in ("work-logs", "work_logs"):
-        resource, _ = await resolve(effective, world, "desk", name, "list", account=account)
+        resource, mapping = await resolve(effective, world, "desk", name, "list", account=account)
         assert resource.description == "Time spent."
+        assert (mapping.resource, mapping.method) == ("work-logs", "list")
 
 
 async def test_a_model_of_another_environment_is_not_called(
