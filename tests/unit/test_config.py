@@ -41,7 +41,6 @@ def test_everything_can_be_set() -> None:
             "ISTHMUS_ACCOUNT_RATE_LIMIT": "50",
             "ISTHMUS_DATETIME_STYLE": "iso",
             "ISTHMUS_CONNECT_TIMEOUT_SECONDS": "2.5",
-            "ISTHMUS_CONNECT_TIMEOUT_SECONDS": "30",
             "ISTHMUS_MAX_REQUEST_BYTES": "1048576",
             "ISTHMUS_MAX_RESPONSE_BYTES": "2097152",
         }

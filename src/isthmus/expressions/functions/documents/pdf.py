@@ -40,7 +40,7 @@ async def convert_md_to_pdf(
     `documentParserApiKey` makes it.
 
     Arguments:
-        markdown: GitHub-flavoured Markdown.
+        markdown: Markdown (GFM).
         options: `title`, `pageSize` (`A4`, `Letter`, …), `margin` (`top`, `bottom`, `left`, `right`),
             `displayHeaderFooter`, `headerTemplate`, `footerTemplate`, `styles` (CSS), `filename`;
             `pageMargins` (points: left, top, right, bottom) and `defaultStyle` are read too.

@@ -1,4 +1,4 @@
-"""Markdown from the nodes of an HTML fragment, by turndown's rules with GitHub's additions."""
+"""Markdown from the nodes of an HTML fragment, by turndown's rules with GFM's additions."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ def convert_markdown_to_adf(evaluation: Evaluation, markdown: object = UNDEFINED
     Task items become plain items; an image stands in a block of its own; HTML is left out.
 
     Arguments:
-        md: GitHub-flavoured Markdown.
+        md: Markdown (GFM).
     Null and missing: an error.
     Errors: `convertMarkdownToAdf: …` for anything but text.
     Example:

@@ -28,7 +28,7 @@ def convert_markdown_to_google_docs(
     Indices count UTF-16 units.
 
     Arguments:
-        md: GitHub-flavoured Markdown.
+        md: Markdown (GFM).
         start: the index in the document where it goes (default `1`).
     Null and missing: an error.
     Errors: `convertMarkdownToGoogleDocs: …` for anything but text.

@@ -29,7 +29,7 @@ def convert_markdown_to_html(
     """Markdown as HTML. HTML inside the Markdown passes through; nothing is sanitised.
 
     Arguments:
-        md: GitHub-flavoured Markdown: tables, task lists, `~x~` and `~~x~~`, bare addresses as links.
+        md: Markdown (GFM): tables, task lists, `~x~` and `~~x~~`, bare addresses as links.
         options: `breaks` turns line ends inside a paragraph into `<br>` (default `false`).
     Null and missing: an error.
     Errors: `marked(): input parameter is undefined or null`; `marked(): input parameter is of type [object

@@ -1,4 +1,4 @@
-"""The text inside a block: emphasis, code, links, images, HTML tags, autolinks (GitHub's rules)."""
+"""The text inside a block: emphasis, code, links, images, HTML tags, autolinks (GFM's rules)."""
 
 from __future__ import annotations
 

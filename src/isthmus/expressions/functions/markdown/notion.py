@@ -26,7 +26,7 @@ def convert_markdown_to_notion(evaluation: Evaluation, markdown: object = UNDEFI
     cut at 2000 characters.
 
     Arguments:
-        md: GitHub-flavoured Markdown.
+        md: Markdown (GFM).
     Null and missing: an error.
     Errors: `convertMarkdownToNotion: …` for anything but text.
     Example:

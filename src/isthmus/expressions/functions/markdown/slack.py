@@ -18,7 +18,7 @@ def convert_markdown_to_slack(evaluation: Evaluation, markdown: object = UNDEFIN
     Tables and HTML blocks are left out; an image comes behind its paragraph.
 
     Arguments:
-        md: GitHub-flavoured Markdown.
+        md: Markdown (GFM).
     Null and missing: an error.
     Errors: `convertMarkdownToSlack: …` for anything but text.
     Example:
