@@ -81,9 +81,9 @@ class Expression:
                 error.text = self.text
             raise
         except RecursionError:
-            error = evaluation.too_deep()
-            error.text = self.text
-            raise error from None
+            too_deep = evaluation.too_deep()
+            too_deep.text = self.text
+            raise too_deep from None
 
     async def evaluate_async(
         self,

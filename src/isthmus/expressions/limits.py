@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["MAX_NESTING", "MAX_PATTERN", "MAX_SOURCE", "Limits"]
+__all__ = ["DEFAULT_OUTPUT", "MAX_NESTING", "MAX_PATTERN", "MAX_SOURCE", "Limits"]
 
 MAX_SOURCE: Final = 256 * 1024
 """Bytes of UTF-8 that the text of an expression may have; checked before it is read."""
 
 MAX_PATTERN: Final = 1_000
 """Characters of a regular expression."""
+
+
+DEFAULT_OUTPUT: Final = 20 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class Limits:
     depth: int = 500
     data_depth: int = 200
     input_chars: int = 5 * 1024 * 1024
-    output_chars: int = 20 * 1024 * 1024
+    output_chars: int = DEFAULT_OUTPUT
     items: int = 200_000
     objects: int = 1_500_000
     regex_seconds: float = 1.0

@@ -48,11 +48,14 @@ _TAKE, _WRAP, _CONTEXT, _MISSING = range(4)
 
 
 class Signature:
-    __slots__ = ("_plans", "_regex", "parameters", "text")
+    """`parameters` and `result` (the letters behind the colon) are what the text says."""
+
+    __slots__ = ("_plans", "_regex", "parameters", "result", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.parameters = _parameters(text)
+        self.result = text.rpartition(":")[2].removesuffix(">")
         self._regex = re.compile("".join(f"({one.pattern})" for one in self.parameters))
         self._plans: dict[str, tuple[tuple[int, int, _Parameter], ...] | int] = {}
 
@@ -90,7 +93,8 @@ class Signature:
                 if not re.match(parameter.context_pattern, letter(context)):
                     raise ExpressionError(
                         "T0411",
-                        f"Context value is not a compatible type with argument {at + 1} of function {{token}}",
+                        f"Context value is not a compatible type with argument {at + 1} of function"
+                        " {token}",
                         value=context,
                     )
                 bound.append(context)

@@ -11,10 +11,19 @@ Plain Python JSON values (`None`, `bool`, `int`, `float`, `str`, `list`, `dict`)
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, SupportsIndex, final
 
-__all__ = ["UNDEFINED", "ConsArray", "LazyRange", "Sequence", "Stream", "UndefinedType", "collapse"]
+__all__ = [
+    "UNDEFINED",
+    "ConsArray",
+    "LazyRange",
+    "Sequence",
+    "Stream",
+    "UndefinedType",
+    "collapse",
+    "keeping",
+]
 
 
 @final
@@ -51,14 +60,17 @@ UNDEFINED: Final = UndefinedType()
 class Sequence(list[Any]):
     """What a path or a function collected, as against an array that someone wrote down.
 
-    `keep`: a single item stays a list (the author wrote `[]`).
+    `keep`: a single item stays a list (the author wrote `[]`); see `keeping`.
     """
 
-    __slots__ = ("keep",)
+    keep = False
 
-    def __init__(self, items: Any = (), keep: bool = False) -> None:
-        super().__init__(items)
-        self.keep = keep
+
+def keeping(items: Iterable[Any]) -> Sequence:
+    """A sequence whose single item stays a list."""
+    made = Sequence(items)
+    made.keep = True
+    return made
 
 
 def collapse(items: Sequence) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from isthmus.expressions.compiler.generator import Callee, Context, GeneratorBase
-from isthmus.expressions.compiler.kinds import ANY, FUNCTION, Operand
+from isthmus.expressions.compiler.kinds import ANY, FUNCTION, SEQUENCE, Operand
 from isthmus.expressions.library import Function
 from isthmus.expressions.syntax import tree as t
 
@@ -16,9 +16,10 @@ class CallGenerator(GeneratorBase):
     def variable(self, node: t.Variable, context: Context) -> Operand:
         name = node.name
         if name == "":
-            return Operand(context.code, ANY, is_pure=context.is_pure, is_atom=True)
+            kinds = ANY & ~(SEQUENCE | FUNCTION) if context.is_pure else ANY
+            return Operand(context.code, kinds, is_pure=context.is_pure, is_atom=True)
         if name == "$":
-            return Operand("c0", ANY, is_pure=True, is_atom=True)
+            return Operand("c0", ANY & ~(SEQUENCE | FUNCTION), is_pure=True, is_atom=True)
         local = self.find(name)
         if local is not None:
             known = local.operand

@@ -182,9 +182,9 @@ class FunctionGenerator(GeneratorBase):
         given = arguments[0]
         source = self.listed_source(given)
         out, item = self.fresh("a"), self.fresh("c")
-        self.emit(f"{out} = Sequence()")
+        self.emit(f"{out} = []")
         with self.inside(f"if {source} is not U:"):
-            self.charge(f"len({source}) * {max(3, self.survey.weights.get(id(node), 1))}")
+            self.charge(source, max(3, self.survey.weights.get(id(node), 1)))
             self.emit(f"if len({source}) > 9999: items(E, {source})")
             header, values = self.loop_values(node, source, item, is_pure=given.is_pure)
             with self.inside(header):
@@ -194,12 +194,14 @@ class FunctionGenerator(GeneratorBase):
                     self.emit(f"if {operand.code} is not U: {out}.append({operand.code})")
                 else:
                     self.emit(f"{out}.append({operand.code})")
-        if final and operand.is_final:
-            name = self.fresh("t")
-            self.emit(f"{name} = [*{out}] if len({out}) > 1 else {out}[0] if {out} else U")
-            return Operand(name, LIST | DICT | operand.kinds | UNDEF, is_pure=True, is_atom=True)
+        is_final = final and operand.is_final
         return Operand(
-            out, SEQUENCE, is_pure=operand.is_pure and not operand.may(SEQUENCE), is_atom=True, is_raw=True
+            out,
+            operand.kinds & ~UNDEF,
+            is_pure=is_final or (operand.is_pure and not operand.may(SEQUENCE)),
+            is_atom=True,
+            is_raw=True,
+            is_collected=True,
         )
 
     def selected(self, arguments: list[Operand], node: t.Lambda, context: Context, *, final: bool) -> Operand:
@@ -207,9 +209,9 @@ class FunctionGenerator(GeneratorBase):
         given = arguments[0]
         source = self.listed_source(given)
         out, item = self.fresh("a"), self.fresh("c")
-        self.emit(f"{out} = Sequence()")
+        self.emit(f"{out} = []")
         with self.inside(f"if {source} is not U:"):
-            self.charge(f"len({source}) * {max(3, self.survey.weights.get(id(node), 1))}")
+            self.charge(source, max(3, self.survey.weights.get(id(node), 1)))
             header, values = self.loop_values(node, source, item, is_pure=given.is_pure)
             with self.inside(header):
                 if id(node) in self.survey.closures or self.survey.bound.get(id(node)):
@@ -217,8 +219,9 @@ class FunctionGenerator(GeneratorBase):
                 else:
                     condition = self.inlined_truth(node, values, context)
                 self.emit(f"if {condition}: {out}.append({item})")
-            self.emit(f"if len({out}) > 9999: grown(E, {out})")
-        return Operand(out, SEQUENCE, is_pure=given.is_pure, is_atom=True, is_raw=True)
+        return Operand(
+            out, ANY & ~SEQUENCE, is_pure=given.is_pure, is_atom=True, is_raw=True, is_collected=True
+        )
 
     def inlined_truth(self, node: t.Lambda, values: list[Operand], context: Context) -> str:
         frame: dict[str, Local] = {}
@@ -241,7 +244,7 @@ class FunctionGenerator(GeneratorBase):
         result, rest, item, at = self.fresh("r"), self.fresh("s"), self.fresh("c"), self.fresh("i")
         first = self.held(arguments[2]).code if len(arguments) > 2 else "U"
         self.emit(f"{result}, {rest}, {at} = reduction({source}, {first})")
-        self.charge(f"len({rest}) * {max(3, self.survey.weights.get(id(node), 1))}")
+        self.charge(rest, max(3, self.survey.weights.get(id(node), 1)))
         with self.inside(f"for {item} in {rest}:"):
             values = [
                 Operand(result, ANY, is_atom=True),
@@ -267,11 +270,48 @@ class FunctionGenerator(GeneratorBase):
         if inlined is not None and name in ("map", "filter", "reduce"):
             return self.with_function(name, inlined, node, given, context, final=final)
         writer = _WRITERS.get((name, total))
-        if writer is None:
-            return None
         arguments = self.arguments(node, given, context)
-        written = writer(self, function, arguments, context, node.position)
+        written = writer(self, function, arguments, context, node.position) if writer is not None else None
+        if written is None:
+            written = self.checked_in_place(function, arguments, context, node.position)
         return written or self.library_call(function, arguments, context, node.position)
+
+    def checked_in_place(
+        self, function: Function, arguments: list[Operand], context: Context, position: int
+    ) -> Operand | None:
+        """A function of texts and numbers, called at once where its arguments are of the right kinds."""
+        if function.checked is None or function.is_variadic or len(arguments) > function.arity:
+            return None
+        parameters = function.checked.parameters
+        if any(one.takes_context or not one.pattern.endswith("?") for one in parameters[len(arguments) :]):
+            return None
+        checks: list[str] = []
+        for operand, parameter in zip(arguments, parameters, strict=False):
+            if parameter.kind == "(sf)" and operand.kinds == FUNCTION:
+                continue
+            kinds, check = _CHECKS.get(parameter.kind, (0, ""))
+            if not operand.may(kinds):
+                return None
+            if operand.kinds & ~kinds:
+                checks.append(check.format(operand.code))
+        given = [one.code for one in arguments] + ["U"] * (function.arity - len(arguments))
+        evaluation = "E, " if function.wants_evaluation else ""
+        code = f"{self.constants.name(function.call)}({evaluation}{', '.join(given)})"
+        if checks:
+            code = (
+                f"{code} if {' and '.join(checks)} else {self.slow(function, arguments, context, position)}"
+            )
+        name = self.fresh("t")
+        if function.intrinsic in _CANNOT_FAIL:
+            self.emit(f"{name} = {code}")
+        else:
+            with self.inside("try:"):
+                self.emit(f"{name} = {code}")
+            with self.inside("except ExpressionError as error:"):
+                self.emit(f"placed(error, {position}, {function.name!r})")
+                self.emit("raise")
+        kinds = _RESULTS.get(function.checked.result, ANY)
+        return Operand(name, kinds, is_pure=kinds != ANY, is_atom=True, is_raw=kinds == ANY)
 
     def with_function(
         self,
@@ -382,6 +422,54 @@ def _lookup(g: FunctionGenerator, f: Function, a: list[Operand], c: Context, p: 
     return Operand(name, ANY, is_pure=a[0].is_pure, is_atom=True)
 
 
+_CHECKS: Final = {
+    "s": (TEXT, "type({0}) is str"),
+    "(sf)": (TEXT, "type({0}) is str"),
+    "n": (NUMBER, "(type({0}) is int or type({0}) is float)"),
+    "b": (BOOL, "type({0}) is bool"),
+    "(nsb)": (TEXT | NUMBER | BOOL, "type({0}) in SCALARS"),
+}
+_RESULTS: Final = {"s": TEXT | UNDEF, "n": NUMBER | UNDEF, "b": BOOL | UNDEF, "a<s>": LIST | UNDEF}
+_CANNOT_FAIL: Final = {
+    "substring",
+    "substringBefore",
+    "substringAfter",
+    "base64encode",
+    "floor",
+    "ceil",
+    "abs",
+}
+
+
+def _or_called(
+    g: FunctionGenerator, f: Function, a: list[Operand], c: Context, p: int, *, fast: str, kinds: int
+) -> Operand:
+    """`fast` gives None where the function itself has to look at the arguments."""
+    name = g.fresh("t")
+    g.emit(f"{name} = {fast}")
+    g.emit(f"if {name} is None: {name} = {g.slow(f, a, c, p)}")
+    return Operand(name, kinds, is_pure=True, is_atom=True)
+
+
+def _sum(g: FunctionGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
+    return _or_called(g, f, a, c, p, fast=f"sum_in_place({a[0].code})", kinds=NUMBER | UNDEF)
+
+
+def _join(g: FunctionGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand | None:
+    if len(a) > 1 and a[1].kinds != TEXT:
+        return None
+    between = a[1].code if len(a) > 1 else "''"
+    return _or_called(g, f, a, c, p, fast=f"join_in_place(E, {a[0].code}, {between})", kinds=TEXT | UNDEF)
+
+
+def _to_millis(g: FunctionGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
+    return _or_called(g, f, a, c, p, fast=f"iso_millis({a[0].code})", kinds=NUMBER | UNDEF)
+
+
+def _from_millis(g: FunctionGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
+    return _or_called(g, f, a, c, p, fast=f"iso_text({a[0].code})", kinds=TEXT | UNDEF)
+
+
 Writer = Callable[[FunctionGenerator, Function, list[Operand], Context, int], Operand | None]
 _WRITERS: Final[dict[tuple[str, int], Writer]] = {
     ("uppercase", 1): _upper,
@@ -395,6 +483,11 @@ _WRITERS: Final[dict[tuple[str, int], Writer]] = {
     ("count", 1): _count,
     ("contains", 2): _contains,
     ("lookup", 2): _lookup,
+    ("sum", 1): _sum,
+    ("join", 1): _join,
+    ("join", 2): _join,
+    ("toMillis", 1): _to_millis,
+    ("fromMillis", 1): _from_millis,
 }
 
 

@@ -134,28 +134,44 @@ class GeneratorBase:
         operand.is_atom = True
         return operand
 
-    def settled(self, operand: Operand, *, keep: bool = False) -> Operand:
+    def settled(self, operand: Operand, *, keep: bool = False, final: bool = False) -> Operand:
         """The operand as a value: a sequence of one or none collapsed."""
+        if operand.is_collected:
+            return self.collapsed(operand, keep=keep, final=final)
         if not operand.is_raw or not operand.may(SEQUENCE):
             operand.is_raw = False
             return operand
         held = self.held(operand)
-        if held.kinds == SEQUENCE:
-            self.emit(f"{held.code} = {'kept' if keep else 'collapse'}({held.code})")
+        function = "kept" if keep else "collapse"
+        self.emit(f"if type({held.code}) is Sequence: {held.code} = {function}({held.code})")
+        return Operand(held.code, ANY, is_pure=held.is_pure, is_atom=True)
+
+    def collapsed(self, operand: Operand, *, keep: bool, final: bool) -> Operand:
+        """What was collected, as a value."""
+        name, out = self.fresh("t"), operand.code
+        self.emit(f"if len({out}) > 9999: grown(E, {out})")
+        if keep and final and operand.is_pure:
+            self.emit(f"{name} = {out} if {out} else U")
         elif keep:
-            self.emit(f"if type({held.code}) is Sequence: {held.code} = kept({held.code})")
+            self.emit(f"{name} = keeping({out}) if {out} else U")
+        elif final and operand.is_pure:
+            self.emit(f"{name} = {out} if len({out}) > 1 else {out}[0] if {out} else U")
         else:
-            self.emit(f"if type({held.code}) is Sequence: {held.code} = collapse({held.code})")
-        held.is_raw = False
-        held.kinds = ANY
-        return held
+            self.emit(f"{name} = Sequence({out}) if len({out}) > 1 else {out}[0] if {out} else U")
+        kinds = (operand.kinds & ~SEQUENCE) | LIST | UNDEF
+        if not (final and operand.is_pure):
+            kinds |= SEQUENCE
+        return Operand(name, kinds, is_pure=operand.is_pure, is_atom=True)
 
     def final(self, operand: Operand) -> Operand:
         """The operand as a part of the result: no sequences, functions or undefined inside."""
         if operand.is_final:
             return operand
         held = self.held(operand)
-        self.emit(f"if {held.code}.__class__ not in PLAIN: {held.code} = finish(E, {held.code})")
+        if operand.is_pure:
+            self.emit(f"if type({held.code}) is Sequence: {held.code} = [*{held.code}]")
+        else:
+            self.emit(f"if {held.code}.__class__ not in PLAIN: {held.code} = finish(E, {held.code})")
         held.kinds &= ~(SEQUENCE | FUNCTION)
         held.kinds |= LIST | UNDEF
         held.is_pure = True
@@ -199,7 +215,7 @@ class GeneratorBase:
             return self.outlined(node, context, final=final)
         self.nesting += 1
         operand = self.suffixed(node, context, final=final)
-        operand = self.settled(operand, keep=node.keep)
+        operand = self.settled(operand, keep=node.keep, final=final)
         self.nesting -= 1
         return self.final(operand) if final else operand
 
@@ -219,7 +235,7 @@ class GeneratorBase:
         for one in node.predicates or ():
             operand = self.filtered(operand, one, context)
         if node.group is not None and not isinstance(node, t.Path):
-            operand = self.grouped(operand, node.group, context)
+            operand = self.grouped(operand, node.group, context, final=final)
         return operand
 
     def raw(self, node: t.Node, context: Context, *, final: bool = False) -> Operand:
@@ -228,7 +244,7 @@ class GeneratorBase:
     def filtered(self, operand: Operand, one: t.Filter, context: Context) -> Operand:
         raise NotImplementedError
 
-    def grouped(self, operand: Operand, group: t.Group, context: Context) -> Operand:
+    def grouped(self, operand: Operand, group: t.Group, context: Context, *, final: bool) -> Operand:
         raise NotImplementedError
 
     def truth(self, node: t.Node, context: Context) -> str:
@@ -284,7 +300,10 @@ class GeneratorBase:
         if not operand.kinds & ~(BOOL | NULL | TEXT | DICT | UNDEF):
             held = self.held(operand)
             return f"({held.code} is not U and {held.code})"
-        return f"truth({operand.code})"
+        held = self.held(operand)
+        if held.is_constant:
+            return f"truth({held.code})"
+        return f"({held.code} is True or ({held.code} is not False and truth({held.code})))"
 
     def known(self, value: object) -> Operand:
         """A constant."""
@@ -294,10 +313,19 @@ class GeneratorBase:
     def undefined(self) -> Operand:
         return Operand("U", UNDEF, is_pure=True, is_atom=True)
 
-    def charge(self, amount: str) -> None:
-        """Account for work that is about to be done."""
-        self.emit(f"E.left -= {amount}")
-        self.emit("if E.left < 0: E.charge(0)")
+    def charge(self, code: str, weight: int) -> None:
+        """Account for a loop over the list `code`; a short one that runs once is not worth the trouble."""
+        if self.level == 0:
+            self.emit(f"if len({code}) > 99: E.charge(len({code}) * {weight})")
+        else:
+            self.emit(f"E.left -= len({code}) * {weight}")
+            self.emit("if E.left < 0: E.charge(0)")
+
+    def over(self, code: str) -> str:
+        """The variable of what a step goes over, from what the step before it gave."""
+        name = self.fresh("s")
+        self.emit(f"{name} = {code} if type({code}) is list else items(E, {code})")
+        return name
 
     def merge(self, target: str, operands: list[Operand]) -> Operand:
         """The variable that branches assigned, with what is known of all of them."""

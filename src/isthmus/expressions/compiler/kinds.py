@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 __all__ = [
-    "ANY", "BOOL", "DICT", "FUNCTION", "HOST", "LIST", "NULL", "NUMBER", "SEQUENCE", "TEXT", "UNDEF", "Operand",
+    "ANY", "BOOL", "DICT", "FUNCTION", "HOST", "LIST", "NULL", "NUMBER", "SEQUENCE", "TEXT", "UNDEF",
+    "Operand",
 ]  # fmt: skip
 
 UNDEF: Final = 1
@@ -38,6 +39,7 @@ class Operand:
     is_pure: bool = False
     is_atom: bool = False
     is_raw: bool = False
+    is_collected: bool = False
     is_constant: bool = False
     value: object = None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from isthmus.expressions.compiler.generator import Context, GeneratorBase
 from isthmus.expressions.compiler.kinds import (
-    ANY,
     BOOL,
     DICT,
     FUNCTION,
@@ -32,7 +31,8 @@ class ObjectGenerator(GeneratorBase):
             return self.literal_object(node, context, final=final)
         if context.is_root or context.no_list:
             return self.single_object(node, context, final=final)
-        return self.group_call(f"group_items({context.code})", node.pairs, node.position, context)
+        over = f"group_items({context.code})"
+        return self.group_call(over, node.pairs, node.position, context, final=final)
 
     def literal_object(self, node: t.Object, context: Context, *, final: bool) -> Operand:
         """Keys known now: a dict display, with what turns out to be undefined taken out again."""
@@ -48,15 +48,15 @@ class ObjectGenerator(GeneratorBase):
         missing: list[str] = []
         is_final = True
         name = self.fresh("d")
-        for key, (_, value) in zip(keys, node.pairs, strict=True):
+        for field, (_, value) in zip(keys, node.pairs, strict=True):
             operand = self.value(value, inner, final=final)
             if operand.may(UNDEF):
                 operand = self.held(operand)
-                missing.append(f"if {operand.code} is U: del {name}[{self.const(key)}]")
+                missing.append(f"if {operand.code} is U: del {name}[{self.const(field)}]")
             elif not operand.is_atom and not operand.is_constant:
                 operand = self.held(operand)
             is_final = is_final and operand.is_final
-            shown.append(f"{self.const(key)}: {operand.code}")
+            shown.append(f"{self.const(field)}: {operand.code}")
         self.emit(f"{name} = {{{', '.join(shown)}}}")
         for line in missing if double is None else ():
             self.emit(line)
@@ -68,7 +68,7 @@ class ObjectGenerator(GeneratorBase):
             return context
         code = self.fresh("c")
         old = context.code
-        self.emit(f"{code} = literal_context({old}) if isinstance({old}, list) else {old}")
+        self.emit(f"{code} = {old} if type({old}) is dict else literal_context({old})")
         return self.context(code, is_pure=context.is_pure)
 
     def single_object(self, node: t.Object, context: Context, *, final: bool) -> Operand:
@@ -93,15 +93,25 @@ class ObjectGenerator(GeneratorBase):
                 self.emit(f"if {operand.code} is not U: {put}" if operand.may(UNDEF) else put)
         return Operand(made, DICT, is_pure=is_final, is_atom=True)
 
-    def grouped(self, operand: Operand, group: t.Group, context: Context) -> Operand:
+    def grouped(self, operand: Operand, group: t.Group, context: Context, *, final: bool) -> Operand:
         """`path{…}`: an object with one field a key, its value worked out over all items of that key."""
         held = self.held(operand)
         return self.group_call(
-            f"group_items({held.code})", group.pairs, group.position, Context("", is_pure=held.is_pure)
+            f"group_items({held.code})",
+            group.pairs,
+            group.position,
+            Context("", is_pure=held.is_pure),
+            final=final,
         )
 
     def group_call(
-        self, over: str, pairs: list[tuple[t.Node, t.Node]], position: int, context: Context
+        self,
+        over: str,
+        pairs: list[tuple[t.Node, t.Node]],
+        position: int,
+        context: Context,
+        *,
+        final: bool,
     ) -> Operand:
         functions: list[str] = []
         for key, value in pairs:
@@ -109,14 +119,14 @@ class ObjectGenerator(GeneratorBase):
             for one in (key, value):
                 name, item = self.fresh("b"), self.fresh("c")
                 with self.define(name, [item]):
-                    inner = self.context(item, is_pure=context.is_pure and one is key)
-                    operand = self.value(one, inner)
+                    inner = self.context(item, is_pure=context.is_pure)
+                    operand = self.value(one, inner, final=final and one is value)
                     self.emit(f"return {operand.code}")
                 names.append(name)
             functions.append(f"({names[0]}, {names[1]})")
         made = self.fresh("d")
         self.emit(f"{made} = group(E, {over}, ({', '.join(functions)},), {position})")
-        return Operand(made, DICT, is_atom=True)
+        return Operand(made, DICT, is_pure=final, is_atom=True)
 
     def array(self, node: t.Array, context: Context, *, final: bool) -> Operand:
         if len(node.items) == 1 and isinstance(node.items[0], t.Operation) and node.items[0].operator == "..":
@@ -130,14 +140,12 @@ class ObjectGenerator(GeneratorBase):
             if not operand.is_constant:
                 operand = self.held(operand)
             operands.append(operand)
-            if isinstance(item, t.Array):
-                lines.append(f"{name}.append({operand.code})")
-            elif not operand.kinds & ~_SCALAR:
+            if isinstance(item, t.Array) or not operand.kinds & ~_SCALAR:
                 lines.append(f"{name}.append({operand.code})")
             else:
                 can_show = False
                 lines.append(f"append_to(E, {name}, {operand.code})")
-        is_pure = all(one.is_pure and not one.may(SEQUENCE) or one.is_final for one in operands)
+        is_pure = all((one.is_pure and not one.may(SEQUENCE)) or one.is_final for one in operands)
         if can_show:
             shown = ", ".join(one.code for one in operands)
             self.emit(f"{name} = [{shown}]")

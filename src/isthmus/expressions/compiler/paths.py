@@ -39,11 +39,12 @@ class _Flow:
 
 @dataclass(slots=True)
 class _Results:
-    """What a step gave for each input: the variable of a list; `is_plain`: dicts or arrays, not to be flattened."""
+    """The variable of a list: what a step gave for each input. `is_flat`: nothing in it is to be flattened."""
 
     code: str
     is_pure: bool
-    is_plain: bool
+    is_flat: bool
+    kinds: int
 
 
 class PathGenerator(GeneratorBase):
@@ -51,7 +52,9 @@ class PathGenerator(GeneratorBase):
         if any(step.is_tuple for step in node.steps):
             return self.tuple_path(node, context)
         operand = self.steps(node, context, final=final and node.group is None)
-        return self.grouped(operand, node.group, context) if node.group is not None else operand
+        if node.group is None:
+            return operand
+        return self.grouped(operand, node.group, context, final=final)
 
     def steps(self, node: t.Path, context: Context, *, final: bool) -> Operand:
         """All steps; the operand is collapsed, but for a path that keeps arrays."""
@@ -76,9 +79,16 @@ class PathGenerator(GeneratorBase):
                 if is_last:
                     return Operand(flow.code, ANY, is_pure=flow.is_pure, is_atom=True, is_raw=True)
                 continue
+            if isinstance(step, t.Name) and step.stages is not None:
+                operand = self.filtered_name(flow, step, context)
+                if operand is not None:
+                    if is_last:
+                        return self.last_filtered(operand, keep=keep)
+                    flow = self.flowing(operand)
+                    continue
             results = self.each(flow, step, final=final and is_last)
             if is_last:
-                return self.gathered(results, keep=keep, final=final)
+                return self.gathered(results, keep=keep)
             flow = self.flowing(results)
         raise AssertionError("a path ends with its last step")
 
@@ -104,12 +114,16 @@ class PathGenerator(GeneratorBase):
         if isinstance(first, t.Array) and first.cons and first.stages is None:
             operand = self.held(self.value(first, context))
             return _Flow(operand.code, operand.is_pure), 1
+        if isinstance(first, t.Name) and context.source is not None:
+            return _Flow("", True, context.source, ()), 0
         if context.is_root or context.no_list:
             if isinstance(first, t.Sort):
                 return _Flow(context.code, context.is_pure), 0
             operand = self.once(first, context)
             if len(steps) > 1:
                 return self.flowing(operand), 1
+            operand.code = self.sequence(operand)
+            operand.is_atom = operand.is_atom and not operand.is_collected
             return self.single(operand), 1
         code = self.fresh("s")
         self.emit(f"{code} = context_items({context.code})")
@@ -175,9 +189,8 @@ class PathGenerator(GeneratorBase):
     def each(self, flow: _Flow, step: t.Node, *, final: bool) -> _Results:
         """Run a step for each input."""
         source = self.written(flow)
-        over, out, item = self.fresh("s"), self.fresh("a"), self.fresh("c")
-        self.emit(f"{over} = items(E, {source})")
-        self.charge(f"len({over}) * {max(2, self.survey.weights.get(id(step), 1))}")
+        over, out, item = self.over(source), self.fresh("a"), self.fresh("c")
+        self.charge(over, max(2, self.survey.weights.get(id(step), 1)))
         self.emit(f"{out} = []")
         is_plain = step.stages is None and step.predicates is None and step.group is None
         is_plain = is_plain and (isinstance(step, t.Object) or (isinstance(step, t.Array) and step.cons))
@@ -185,21 +198,72 @@ class PathGenerator(GeneratorBase):
             name = self.fresh("b")
             with self.define(name, [item]):
                 operand = self.each_value(flow, step, item, final=final and is_plain)
-                self.emit(f"return {operand.code}")
+                self.emit(f"return {self.sequence(operand)}")
+            operand = Operand(f"{name}({item})", operand.kinds, is_pure=operand.is_pure)
             with self.inside(f"for {item} in {over}:"):
-                self.collect(out, Operand(f"{name}({item})", operand.kinds, is_pure=operand.is_pure))
+                self.collect(out, operand)
         else:
             with self.inside(f"for {item} in {over}:"):
                 operand = self.each_value(flow, step, item, final=final and is_plain)
                 self.collect(out, operand)
-        return _Results(out, operand.is_pure, is_plain)
+        is_flat = is_plain or operand.is_collected or not operand.kinds & (LIST | SEQUENCE)
+        return _Results(out, operand.is_pure, is_flat, operand.kinds)
+
+    def sequence(self, operand: Operand) -> str:
+        """The operand where a sequence may stand uncollapsed."""
+        return f"Sequence({operand.code})" if operand.is_collected else operand.code
 
     def each_value(self, flow: _Flow, step: t.Node, item: str, *, final: bool) -> Operand:
         context = self.context(item, is_pure=flow.is_pure)
         return self.value(step, context, final=True) if final else self.once(step, context)
 
+    def filtered_name(self, flow: _Flow, step: t.Name, context: Context) -> Operand | None:
+        """`name[filter]` read from a gathered place; None if it has to be a loop.
+
+        Filters that only say yes or no may go over the values of all inputs at once. A position counts
+        within one input: that is read in place where the input is one dict, and by a loop otherwise.
+        """
+        if flow.source is None:
+            return None
+        stages = [stage for stage in step.stages or () if isinstance(stage, t.Filter)]
+        names = [*flow.names, step.value]
+        if all(self.is_condition(stage.expression) for stage in stages):
+            operand = Operand(
+                self.reads.inner(flow.source, names), ANY & ~FUNCTION, is_pure=True, is_atom=True
+            )
+            for stage in stages:
+                operand = self.filtered(operand, stage, context)
+            return operand
+        parent = self.written(flow)
+        target = self.fresh("t")
+        with self.inside(f"if type({parent}) is dict:"):
+            code = f"{parent}.get({self.const(step.value)}, U)"
+            operand = Operand(code, ANY & ~FUNCTION, is_pure=True)
+            for stage in stages:
+                operand = self.filtered(operand, stage, context)
+            self.emit(f"{target} = {self.sequence(operand)}")
+        with self.inside("else:"):
+            if flow.source.is_root and not flow.names:
+                single = self.named(step, Context(parent, is_root=True, is_pure=True))
+                self.emit(f"{target} = {self.sequence(single)}")
+            else:
+                results = self.each(_Flow(parent, True), step, final=False)
+                self.emit(f"{target} = last_raw(E, {results.code})")
+        return Operand(target, ANY & ~FUNCTION, is_pure=True, is_atom=True)
+
+    def last_filtered(self, operand: Operand, *, keep: bool) -> Operand:
+        if not keep or operand.is_collected:
+            operand.is_raw = True
+            return operand
+        held = self.held(operand)
+        self.emit(f"{held.code} = kept_path({held.code})")
+        return Operand(held.code, ANY, is_pure=held.is_pure, is_atom=True)
+
     def collect(self, out: str, operand: Operand) -> None:
-        if operand.may(UNDEF):
+        """Add what a step gave for one input."""
+        if operand.is_collected:
+            self.emit(f"extend(E, {out}, {operand.code})")
+        elif operand.may(UNDEF):
             held = self.held(operand)
             self.emit(f"if {held.code} is not U: {out}.append({held.code})")
         else:
@@ -217,37 +281,29 @@ class PathGenerator(GeneratorBase):
             operand = self.filtered(operand, stage, context)
         return operand
 
-    def gathered(self, results: _Results, *, keep: bool, final: bool) -> Operand:
+    def gathered(self, results: _Results, *, keep: bool) -> Operand:
         """The path's value from what its last step gave."""
-        name = self.fresh("t")
         out = results.code
-        if not results.is_plain:
-            self.emit(f"{name} = last(E, {out}, {keep})")
-            return Operand(name, ANY, is_pure=results.is_pure, is_atom=True)
-        self.emit(f"if len({out}) > 9999: grown(E, {out})")
-        if keep:
-            self.emit(f"{name} = Sequence({out}, True) if {out} else U")
-        elif final:
-            self.emit(f"{name} = {out} if len({out}) > 1 else {out}[0] if {out} else U")
-            return Operand(name, LIST | DICT | UNDEF, is_pure=True, is_atom=True)
-        else:
-            self.emit(f"{name} = Sequence({out}) if len({out}) > 1 else {out}[0] if {out} else U")
-        return Operand(name, SEQUENCE | LIST | DICT | UNDEF, is_atom=True)
+        if results.is_flat:
+            return Operand(
+                out, results.kinds, is_pure=results.is_pure, is_atom=True, is_raw=True, is_collected=True
+            )
+        name = self.fresh("t")
+        self.emit(f"{name} = last(E, {out}, {keep})")
+        return Operand(name, ANY, is_pure=results.is_pure, is_atom=True)
 
     def flowing(self, results: _Results | Operand) -> _Flow:
         """What a step in the middle gave, flattened."""
         if isinstance(results, _Results):
-            if results.is_plain:
-                return _Flow(results.code, False)
+            if results.is_flat:
+                return _Flow(results.code, results.is_pure)
             code = self.fresh("s")
             self.emit(f"{code} = flat(E, {results.code})")
             return _Flow(code, results.is_pure)
         held = self.held(results)
-        code = self.fresh("s")
-        self.emit(f"{code} = Stream({held.code}) if type({held.code}) is Sequence else {held.code}")
-        if held.may(LIST):
-            self.emit(f"if type({code}) is ConsArray: {code} = Stream(({code},))")
-        return _Flow(code, held.is_pure)
+        if not held.is_pure and held.may(LIST) and not held.is_collected:
+            self.emit(f"if type({held.code}) is ConsArray: {held.code} = Stream(({held.code},))")
+        return _Flow(held.code, held.is_pure)
 
     # Filters.
 
@@ -262,9 +318,12 @@ class PathGenerator(GeneratorBase):
             return Operand(name, ANY, is_pure=held.is_pure, is_atom=True)
         source, out, item = self.fresh("s"), self.fresh("q"), self.fresh("c")
         code = held.code
-        self.emit(f"{source} = {code} if isinstance({code}, list) else ({code},)")
-        self.charge(f"len({source}) * {max(2, self.survey.weights.get(id(expression), 1))}")
-        self.emit(f"{out} = Sequence()")
+        if held.is_collected:
+            source = code
+        else:
+            self.emit(f"{source} = {code} if type({code}) is list or isinstance({code}, list) else ({code},)")
+        self.charge(source, max(2, self.survey.weights.get(id(expression), 1)))
+        self.emit(f"{out} = []")
         if id(expression) in self.survey.closures:
             test = self.filter_function(expression, item, is_pure=held.is_pure)
             self.emit(f"filter_by(E, {source}, {test}, {out})")
@@ -281,7 +340,9 @@ class PathGenerator(GeneratorBase):
                 times = self.fresh("n")
                 self.emit(f"{times} = picked({found.code}, {at}, len({source}))")
                 self.emit(f"if {times}: {out}.extend([{item}] * {times})")
-        return Operand(out, SEQUENCE, is_pure=held.is_pure, is_atom=True, is_raw=True)
+        return Operand(
+            out, ANY & ~SEQUENCE, is_pure=held.is_pure, is_atom=True, is_raw=True, is_collected=True
+        )
 
     def filter_function(self, expression: t.Node, item: str, *, is_pure: bool) -> str:
         name = self.fresh("b")

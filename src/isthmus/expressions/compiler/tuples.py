@@ -31,8 +31,10 @@ class TupleGenerator(GeneratorBase):
         if node.group is not None:
             return self.tuple_group(stream, node.group)
         name = self.fresh("q")
-        self.emit(f"{name} = Sequence([one[0] for one in {stream.code}], {node.keep})")
-        return Operand(name, SEQUENCE, is_pure=stream.is_pure, is_atom=True, is_raw=True)
+        self.emit(f"{name} = [one[0] for one in {stream.code}]")
+        return Operand(
+            name, ANY & ~SEQUENCE, is_pure=stream.is_pure, is_atom=True, is_raw=True, is_collected=True
+        )
 
     def stream(self, node: t.Path, context: Context) -> _Stream:
         """The tuples that the steps of a path give."""
@@ -82,7 +84,8 @@ class TupleGenerator(GeneratorBase):
             for stage in step.stages or ():
                 assert isinstance(stage, t.Filter)
                 operand = self.held(self.filtered(operand, stage, context))
-            self.emit(f"if {operand.code} is not U: {out}.append({operand.code})")
+            shown = self.sequence(operand)
+            self.emit(f"if {operand.code} is not U: {out}.append({shown})")
         self.emit(f"{result} = flat(E, {out})")
         return result, operand.is_pure
 
@@ -136,7 +139,7 @@ class TupleGenerator(GeneratorBase):
             return self.staged(_Stream(result, stream.names, stream.is_pure), step)
         out, item = self.fresh("a"), self.fresh("u")
         self.emit(f"{out} = []")
-        self.charge(f"len({stream.code}) * {max(4, self.survey.weights.get(id(step), 1))}")
+        self.charge(stream.code, max(4, self.survey.weights.get(id(step), 1)))
         names = list(stream.names)
         if id(step) in self.survey.closures:
             return self.staged(self.called_step(stream, step, out, item, is_root=is_root), step)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["translate"]
+__all__ = ["is_linear", "translate"]
 
 _ENDS: Final = r"\n\r\u2028\u2029"
 _BLANKS: Final = r"\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
@@ -25,6 +25,23 @@ _CONTROL: Final = {"t": r"\t", "n": r"\n", "v": r"\v", "f": r"\f", "r": r"\r"}
 
 def translate(source: str, *, multiline: bool) -> str:
     return _Translator(source, multiline=multiline).run()
+
+
+_ATOM: Final = re.compile(
+    r"(?:\\[dDwWsStnrfv\\/.^$|()\[\]{}*+?-]|\[\^?(?:[^\\\]\[]|\\[dDwWsStnrfv\\/.^$|()\[\]{}*+?-])+\]"
+    r"|[^\\.^$|()\[\]{}*+?])"
+)
+
+
+def is_linear(source: str) -> bool:
+    """Is the pattern a run of single characters and sets, of which at most the last repeats (`+`)?
+
+    Such a pattern takes time in proportion to the text, and never matches nothing.
+    """
+    at = 0
+    while found := _ATOM.match(source, at):
+        at = found.end()
+    return at > 0 and (at == len(source) or source[at:] == "+" and _ATOM.fullmatch(source[:-1]) is not None)
 
 
 class _Translator:

@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import Any, Final
 
-from isthmus.expressions.callables import Lambda, Matcher, Native, TailCall, bounce
+from isthmus.expressions.callables import Lambda, Matcher, Native, TailCall, bounce, placed
+from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.runtime import calls, operators, paths, shapes
 from isthmus.expressions.runtime.evaluating import evaluate_text
-from isthmus.expressions.standard.strings import trim
-from isthmus.expressions.values import UNDEFINED, ConsArray, Sequence, Stream, UndefinedType, collapse
+from isthmus.expressions.standard.dates import iso_millis, iso_text
+from isthmus.expressions.standard.numbers import number, sum_in_place
+from isthmus.expressions.standard.strings import join_in_place, trim
+from isthmus.expressions.values import (
+    UNDEFINED,
+    ConsArray,
+    Sequence,
+    Stream,
+    UndefinedType,
+    collapse,
+    keeping,
+)
 
 __all__ = ["RUNTIME"]
 
 _BUILTINS: Final = {
-    name: __builtins__[name] if isinstance(__builtins__, dict) else getattr(__builtins__, name)
-    for name in ("bool", "dict", "enumerate", "int", "isinstance", "len", "list", "str", "type")
+    name: getattr(builtins, name)
+    for name in ("bool", "dict", "enumerate", "float", "int", "isinstance", "len", "list", "str", "type")
 }
 
 RUNTIME: Final[dict[str, Any]] = {
     "__builtins__": _BUILTINS,
     "U": UNDEFINED,
+    "ExpressionError": ExpressionError,
+    "placed": placed,
+    "SCALARS": frozenset({str, int, float, bool}),
     "SAFE": operators.SAFE,
     "PLAIN": frozenset({str, int, float, bool, type(None), UndefinedType}),
     "Sequence": Sequence,
     "Stream": Stream,
     "ConsArray": ConsArray,
     "collapse": collapse,
+    "keeping": keeping,
     "Lambda": Lambda,
     "Native": Native,
     "Matcher": Matcher,
@@ -33,6 +49,11 @@ RUNTIME: Final[dict[str, Any]] = {
     "bounce": bounce,
     "evaluate_text": evaluate_text,
     "trimmed": trim,
+    "number_of": number,
+    "sum_in_place": sum_in_place,
+    "join_in_place": join_in_place,
+    "iso_millis": iso_millis,
+    "iso_text": iso_text,
     **{
         name: getattr(operators, name)
         for name in (
@@ -43,8 +64,9 @@ RUNTIME: Final[dict[str, Any]] = {
     **{
         name: getattr(paths, name)
         for name in (
-            "context_items", "descendants", "field", "flat", "getter", "group_items", "grown", "index", "inner",
-            "items", "kept", "last", "last_field", "leaf_getter", "literal_context", "named", "picked",
+            "context_items", "descendants", "extend", "field", "flat", "getter", "group_items", "grown", "index",
+            "inner",
+            "items", "kept", "kept_path", "last", "last_field", "last_raw", "leaf_getter", "literal_context", "named", "picked",
             "plain_field", "plain_getter", "plain_leaf_getter", "plain_root_field", "plain_root_getter",
             "root_field", "root_getter", "root_inner", "wildcard",
         )
@@ -55,5 +77,8 @@ RUNTIME: Final[dict[str, Any]] = {
             "append_to", "filter_by", "finish", "group", "group_tuples", "new_key", "order", "reduction", "same_key", "transformer",
         )
     },
-    **{name: getattr(calls, name) for name in ("apply", "call", "enter", "library_call", "partial", "settled_call")},
+    **{
+        name: getattr(calls, name)
+        for name in ("apply", "call", "enter", "library_call", "partial", "settled_call")
+    },
 }  # fmt: skip

@@ -107,7 +107,7 @@ def negate(value: Any, position: int) -> Any:
         "Cannot negate a non-numeric value",
         position,
         token="-",
-        value=value,  # noqa: S106
+        value=value,
     )
 
 
@@ -125,7 +125,8 @@ def compare(operator: str, left: Any, right: Any, position: int) -> Any:
         if value is not UNDEFINED and type(value) not in kinds:
             raise ExpressionError(
                 "T2010",
-                f'The expressions either side of operator "{operator}" must evaluate to numeric or string values',
+                f'The expressions either side of operator "{operator}" must evaluate to numeric or string'
+                " values",
                 position,
                 token=operator,
                 value=value,
@@ -256,7 +257,7 @@ def make_range(left: Any, right: Any, position: int) -> Any:
             code,
             f"The {side} side of the range operator (..) must evaluate to an integer",
             position,
-            token="..",  # noqa: S106
+            token="..",
             value=value,
         )
 
@@ -274,7 +275,7 @@ def make_range(left: Any, right: Any, position: int) -> Any:
             "The size of the sequence allocated by the range operator (..) must not exceed 1e7."
             f"  Attempted to allocate {size}.",
             position,
-            token="..",  # noqa: S106
+            token="..",
             value=size,
         )
     return LazyRange(first, last)

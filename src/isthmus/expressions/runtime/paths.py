@@ -13,7 +13,7 @@ from typing import Any
 from isthmus.expressions.callables import Member, is_function
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.runtime.operators import is_number, truth
-from isthmus.expressions.values import UNDEFINED, ConsArray, LazyRange, Sequence, Stream, collapse
+from isthmus.expressions.values import UNDEFINED, ConsArray, LazyRange, Sequence, Stream, collapse, keeping
 
 __all__ = [
     "descendants", "extend", "field", "getter", "group_items", "grown", "index", "inner", "items", "last",
@@ -116,15 +116,24 @@ def last_field(evaluation: Evaluation, value: Any, name: str) -> Any:
         return last(evaluation, [found]) if type(found) is Sequence else found
     if not isinstance(value, list):
         return named(evaluation, value, name)
-    evaluation.charge(len(value))
-    results: list[Any] = []
     if type(value) is LazyRange:
         return UNDEFINED
+    if len(value) > 99:
+        evaluation.charge(len(value))
+    results: list[Any] = []
+    is_flat = True
     for item in value:
         one = item.get(name, UNDEFINED) if type(item) is dict else named(evaluation, item, name)
+        kind = type(one)
         if one is not UNDEFINED:
             results.append(one)
-    return last(evaluation, results)
+            if kind is list or kind is Sequence or kind is ConsArray or kind is LazyRange:
+                is_flat = False
+    if not is_flat:
+        return last(evaluation, results)
+    if len(results) > 1:
+        return Sequence(results)
+    return results[0] if results else UNDEFINED
 
 
 def last(evaluation: Evaluation, results: list[Any], keep: bool = False) -> Any:
@@ -136,18 +145,31 @@ def last(evaluation: Evaluation, results: list[Any], keep: bool = False) -> Any:
     if len(results) == 1:
         only = results[0]
         if not isinstance(only, list):
-            return Sequence(results, True) if keep else only
+            return keeping(results) if keep else only
         if type(only) is ConsArray:
-            return Sequence(results, True) if keep else only
+            return keeping(results) if keep else only
         if type(only) is not Sequence:
             return only
-    flat = Sequence(keep=keep)
+    flat = keeping(()) if keep else Sequence()
     for one in results:
         if isinstance(one, list) and type(one) is not ConsArray:
             extend(evaluation, flat, one)
         else:
             flat.append(one)
     return collapse(flat)
+
+
+def last_raw(evaluation: Evaluation, results: list[Any]) -> Any:
+    """As `last`, before it is known what follows: uncollapsed."""
+    if len(results) == 1 and type(results[0]) is not Sequence:
+        return results[0]
+    found = Sequence()
+    for one in results:
+        if isinstance(one, list) and type(one) is not ConsArray:
+            extend(evaluation, found, one)
+        else:
+            found.append(one)
+    return found
 
 
 def flat(evaluation: Evaluation, results: list[Any]) -> Any:
@@ -217,7 +239,18 @@ def plain_leaf_getter(evaluation: Evaluation, value: Any) -> Callable[[str, Any]
 
 def kept(items: Sequence) -> Any:
     """A sequence whose author wrote `[]`: one item stays a list."""
-    return Sequence(items, True) if items else UNDEFINED
+    return keeping(items) if items else UNDEFINED
+
+
+def kept_path(value: Any) -> Any:
+    """The value of a path with `[]`: a single value is put into a list, an array stays the one it is."""
+    if value is UNDEFINED:
+        return UNDEFINED
+    if type(value) is Sequence:
+        return kept(value)
+    if isinstance(value, list) and type(value) is not ConsArray:
+        return value
+    return keeping((value,))
 
 
 def nothing(name: str, default: Any) -> Any:
@@ -330,8 +363,10 @@ def grouped(one: Any, more: Any) -> Any:
     return [*left, *more] if isinstance(more, list) else [*left, more]
 
 
-def literal_context(value: list[Any]) -> Any:
-    """The context of an object whose keys are literals, where the context is a list: all items together."""
+def literal_context(value: Any) -> Any:
+    """The context of an object whose keys are literals: of a list, all items together."""
+    if not isinstance(value, list):
+        return value
     if not value:
         return UNDEFINED
     together = value[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -11,16 +12,19 @@ from isthmus.expressions.callables import Matcher, Native
 from isthmus.expressions.errors import LIMIT, ExpressionError
 from isthmus.expressions.library import Evaluation, Function
 from isthmus.expressions.limits import MAX_PATTERN
-from isthmus.expressions.runtime.javascript import translate
+from isthmus.expressions.runtime.javascript import is_linear, translate
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["Pattern", "search"]
 
 
 class Pattern:
-    """A pattern as written in an expression, and what it is in Python."""
+    """A pattern as written in an expression, and what it is in Python.
 
-    __slots__ = ("compiled", "groups", "source")
+    `linear`: the same pattern for Python's own engine, where it is too simple to run away.
+    """
+
+    __slots__ = ("compiled", "groups", "linear", "source")
 
     def __init__(self, source: str, flags: str) -> None:
         if len(source) > MAX_PATTERN:
@@ -35,6 +39,11 @@ class Pattern:
                 "S0303", f"The regular expression cannot be understood: {error}", value=source
             ) from None
         self.groups = self.compiled.groups
+        self.linear: re.Pattern[str] | None = None
+        if is_linear(source):
+            self.linear = re.compile(
+                translate(source, multiline="m" in flags), re.IGNORECASE if "i" in flags else 0
+            )
 
     @staticmethod
     @lru_cache(maxsize=512)
@@ -51,6 +60,8 @@ def search(evaluation: Evaluation, pattern: Pattern, text: str, start: int) -> A
     """The next match at or behind `start`, or None; bounded in time."""
     limit = evaluation.limits.regex_seconds
     evaluation.charge(20 + (len(text) >> 6))
+    if pattern.linear is not None:
+        return pattern.linear.search(text, start)
     try:
         return pattern.compiled.search(text, start, timeout=min(limit, evaluation.limits.seconds))
     except TimeoutError:

@@ -155,7 +155,7 @@ class _Writer:
         self.put(opening)
         for item in value if is_list else value.items():
             if not is_list:
-                key, item = item  # noqa: PLW2901  the pair's value is what is written
+                key, item = item
                 if item is UNDEFINED:
                     continue
             self.put(pad if first else "," + pad)

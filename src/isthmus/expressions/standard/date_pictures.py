@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final
 
 import regex
@@ -127,7 +128,36 @@ def _number_part(part: Part, picture: str) -> Part:
 # Writing.
 
 
+_PLAIN: Final = {"Y": "year", "M": "month", "D": "day", "H": "hour", "m": "minute", "s": "second"}
+_FIRST_YEAR: Final = -30_610_224_000_000
+_LAST: Final = 253_402_300_800_000
+
+
+@lru_cache(maxsize=512)
+def _template(picture: str) -> tuple[str, Callable[[datetime], Any]] | None:
+    """A picture of plain numbers as a %-template and what fills it; None for any other picture."""
+    template = ""
+    names: list[str] = []
+    for part in parts_of(picture):
+        if not part.component:
+            template += part.text.replace("%", "%%")
+            continue
+        form = part.form
+        name = _PLAIN.get(part.component)
+        if name is None or form is None or part.names or form.kind != "decimal" or form.is_ordinal:
+            return None
+        if form.zero != 0x30 or form.separators or (name == "year" and part.year not in (-1, 4)):
+            return None
+        template += f"%0{form.mandatory}d"
+        names.append(name)
+    return (template, attrgetter(*names)) if names else None
+
+
 def write_time(millis: float, picture: str, zone: Any) -> str:
+    if zone is UNDEFINED and type(millis) is int and _FIRST_YEAR < millis < _LAST:
+        plain = _template(picture)
+        if plain is not None:
+            return plain[0] % plain[1](datetime.fromtimestamp(millis // 1000, UTC))
     hours = minutes = 0
     if zone is not UNDEFINED:
         found = re.match(r"\s*([-+]?[0-9]+)", zone)
@@ -265,12 +295,59 @@ def _zone_reader(part: Part) -> tuple[str, Reader]:
     return pattern, read
 
 
+@lru_cache(maxsize=512)
+def _plain_reader(picture: str) -> tuple[re.Pattern[str], tuple[int, ...]] | None:
+    """A picture of year, month and day (and time) in plain numbers, apart from each other.
+
+    Gives a pattern and where year, month, day, hour, minute and second are among its groups (-1: missing).
+    """
+    pattern = ""
+    given: list[str] = []
+    may_follow = True
+    for part in parts_of(picture):
+        if not part.component:
+            pattern += re.escape(part.text)
+            may_follow = not part.text[-1].isdigit()
+            continue
+        form = part.form
+        if part.component not in _PLAIN or form is None or part.names or not may_follow:
+            return None
+        if form.kind != "decimal" or form.is_ordinal or form.zero != 0x30 or form.separators:
+            return None
+        pattern += f"([0-9]{{{form.parse_width}}})" if form.parse_width else "([0-9]{1,9})"
+        may_follow = False
+        given.append(part.component)
+    if not {"Y", "M", "D"} <= set(given) or len(set(given)) != len(given):
+        return None
+    times = "Hms"[: len(given) - 3]
+    if set(given) != {"Y", "M", "D", *times}:
+        return None
+    return re.compile(pattern), tuple(given.index(one) if one in given else -1 for one in _PLAIN)
+
+
+def _plain_millis(groups: tuple[str, ...], places: tuple[int, ...]) -> int | None:
+    """The time of a text that fits; None if a part is zero that must not be, or the day does not exist."""
+    year, month, day, hour, minute, second = (int(groups[place]) if place >= 0 else 0 for place in places)
+    try:
+        days = date(year, month, day).toordinal() - 719_163
+    except ValueError:
+        return None
+    return (((days * 24 + hour) * 60 + minute) * 60 + second) * 1000
+
+
 def parse(text: str, picture: str, now: datetime) -> Any:
     """Milliseconds, or undefined where the text does not fit; D3136 for an incomplete picture.
 
     Components that are missing before the largest given one come from `now`, behind the smallest they are
     the first.
     """
+    plain = _plain_reader(picture)
+    if plain is not None:
+        fitting = plain[0].fullmatch(text)
+        if fitting is not None:
+            millis = _plain_millis(fitting.groups(), plain[1])
+            if millis is not None:
+                return millis
     pattern, readers = _reader(picture)
     found = pattern.fullmatch(text, timeout=1.0)
     if found is None or not readers:

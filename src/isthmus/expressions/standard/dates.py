@@ -12,13 +12,35 @@ from isthmus.expressions.runtime.operators import normal
 from isthmus.expressions.standard import calendar, date_pictures
 from isthmus.expressions.values import UNDEFINED
 
-__all__ = ["from_millis", "millis", "now", "to_millis"]
+__all__ = ["from_millis", "iso_millis", "iso_text", "millis", "now", "to_millis"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST: Final = 253_402_300_800_000
 _ISO: Final = re.compile(
     r"(\d{4})(?:-([01]\d))?(?:-([0-3]\d))?(?:T([0-2]\d):([0-5]\d):([0-5]\d))?(\.\d+)?([+-][0-2]\d:?[0-5]\d|Z)?",
     re.ASCII,
 )
+
+
+def iso_millis(text: Any) -> Any:
+    """`$toMillis` of the usual `2024-01-02T03:04:05.678Z`; None for anything else."""
+    if type(text) is not str:
+        return UNDEFINED if text is UNDEFINED else None
+    size = len(text)
+    if not (size == 24 and text[19] == "." or size == 20) or text[10] != "T" or text[-1] != "Z":
+        return None
+    try:
+        passed = datetime.fromisoformat(text) - _EPOCH
+    except ValueError:
+        return None
+    return passed.days * 86_400_000 + passed.seconds * 1_000 + passed.microseconds // 1_000
+
+
+def iso_text(time: Any) -> Any:
+    """`$fromMillis` without a picture of a time this side of 1970; None for anything else."""
+    if type(time) is int and 0 <= time < _LAST:
+        return datetime.fromtimestamp(time / 1_000, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    return UNDEFINED if time is UNDEFINED else None
 
 
 def millis(evaluation: Evaluation) -> int:
@@ -33,9 +55,8 @@ def from_millis(time: Any, picture: Any, zone: Any) -> Any:
     """With a picture, or as ISO 8601 in UTC; `zone` is an offset such as `+0530`."""
     if time is UNDEFINED:
         return UNDEFINED
-    if picture is UNDEFINED and zone is UNDEFINED and type(time) is int and 0 <= time < 253_402_300_800_000:
-        moment = _EPOCH + timedelta(milliseconds=time)
-        return f"{moment:%Y-%m-%dT%H:%M:%S}.{time % 1000:03d}Z"
+    if picture is UNDEFINED and zone is UNDEFINED and type(time) is int and 0 <= time < _LAST:
+        return iso_text(time)
     return date_pictures.write_time(time, date_pictures.ISO if picture is UNDEFINED else picture, zone)
 
 

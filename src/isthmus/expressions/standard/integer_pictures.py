@@ -16,16 +16,52 @@ from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["IntegerFormat", "analyse", "format_integer", "matcher", "parse_integer", "write"]
 
-_FEW: Final = (
-    "Zero One Two Three Four Five Six Seven Eight Nine Ten Eleven Twelve Thirteen Fourteen Fifteen Sixteen"
-    " Seventeen Eighteen Nineteen"
-).split()
-_FEW_ORDINAL: Final = (
-    "Zeroth First Second Third Fourth Fifth Sixth Seventh Eighth Ninth Tenth Eleventh Twelfth Thirteenth"
-    " Fourteenth Fifteenth Sixteenth Seventeenth Eighteenth Nineteenth"
-).split()
-_TENS: Final = "Twenty Thirty Forty Fifty Sixty Seventy Eighty Ninety Hundred".split()
-_MAGNITUDES: Final = "Thousand Million Billion Trillion".split()
+_FEW: Final = [
+    "Zero",
+    "One",
+    "Two",
+    "Three",
+    "Four",
+    "Five",
+    "Six",
+    "Seven",
+    "Eight",
+    "Nine",
+    "Ten",
+    "Eleven",
+    "Twelve",
+    "Thirteen",
+    "Fourteen",
+    "Fifteen",
+    "Sixteen",
+    "Seventeen",
+    "Eighteen",
+    "Nineteen",
+]
+_FEW_ORDINAL: Final = [
+    "Zeroth",
+    "First",
+    "Second",
+    "Third",
+    "Fourth",
+    "Fifth",
+    "Sixth",
+    "Seventh",
+    "Eighth",
+    "Ninth",
+    "Tenth",
+    "Eleventh",
+    "Twelfth",
+    "Thirteenth",
+    "Fourteenth",
+    "Fifteenth",
+    "Sixteenth",
+    "Seventeenth",
+    "Eighteenth",
+    "Nineteenth",
+]
+_TENS: Final = ["Twenty", "Thirty", "Forty", "Fifty", "Sixty", "Seventy", "Eighty", "Ninety", "Hundred"]
+_MAGNITUDES: Final = ["Thousand", "Million", "Billion", "Trillion"]
 _ROMAN: Final = (
     (1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"), (40, "xl"),
     (10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i"),
@@ -198,11 +234,12 @@ def _words(value: float, *, has_before: bool, is_ordinal: bool) -> str:
     if value <= 19:
         return (" and " if has_before else "") + (_FEW_ORDINAL if is_ordinal else _FEW)[int(value)]
     if value < 100:
-        tens, rest = divmod(int(value), 10)
+        tens, ones = divmod(int(value), 10)
         text = (" and " if has_before else "") + _TENS[tens - 2]
-        if rest:
-            return f"{text}-{_words(rest, has_before=False, is_ordinal=is_ordinal)}"
+        if ones:
+            return f"{text}-{_words(ones, has_before=False, is_ordinal=is_ordinal)}"
         return text[:-1] + "ieth" if is_ordinal else text
+    rest: float
     if value < 1000:
         hundreds, rest = divmod(int(value), 100)
         text = (", " if has_before else "") + _FEW[hundreds] + " Hundred"

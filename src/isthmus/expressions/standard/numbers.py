@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.runtime.operators import normal
+from isthmus.expressions.runtime.operators import SAFE, normal
 from isthmus.expressions.runtime.text import number_text
 from isthmus.expressions.standard.integer_pictures import format_integer, parse_integer
 from isthmus.expressions.standard.number_pictures import format_number
@@ -17,7 +17,8 @@ from isthmus.expressions.values import UNDEFINED, LazyRange
 
 __all__ = [
     "absolute", "average", "ceil", "floor", "format_base", "format_integer", "format_number", "largest", "number",
-    "parse_integer", "power", "random", "round_half_even", "smallest", "square_root", "sum_of",
+    "parse_integer", "power", "random", "round_half_even",
+    "smallest", "square_root", "sum_in_place", "sum_of",
 ]  # fmt: skip
 
 _DECIMAL: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([Ee][-+]?[0-9]+)?")
@@ -26,14 +27,27 @@ _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def sum_of(values: Any) -> Any:
+    """From the left, as doubles add up."""
     if values is UNDEFINED:
         return UNDEFINED
-    if type(values) is LazyRange:
-        return normal(sum(values.numbers))
     total: float = 0
-    for value in values:
+    for value in values.numbers if type(values) is LazyRange else values:
         total += value
-    return normal(total)
+    return total if type(total) is int and -SAFE <= total <= SAFE else normal(total)
+
+
+def sum_in_place(values: Any) -> Any:
+    """`$sum` of a list of numbers; None for anything else, which has to be checked."""
+    if type(values) is int:
+        return values
+    if not isinstance(values, list):
+        return UNDEFINED if values is UNDEFINED else None
+    total: float = 0
+    for value in values.numbers if type(values) is LazyRange else values:
+        if type(value) is not int and type(value) is not float:
+            return None
+        total += value
+    return total if type(total) is int and -SAFE <= total <= SAFE else normal(total)
 
 
 def largest(values: Any) -> Any:
@@ -57,9 +71,9 @@ def number(value: Any) -> Any:
     if type(value) is bool:
         return 1 if value else 0
     if type(value) is str:
+        if len(value) < 16 and value.isdigit() and value.isascii():
+            return int(value)
         if _DECIMAL.fullmatch(value):
-            if len(value) < 16 and value.isdigit():
-                return int(value)
             result = float(value)
             if math.isfinite(result):
                 return normal(result)

@@ -18,7 +18,7 @@ from isthmus.expressions.values import UNDEFINED, Sequence
 
 __all__ = [
     "base64decode", "base64encode", "contains", "decode_url", "decode_url_component", "encode_url",
-    "encode_url_component", "join", "length", "lowercase", "match", "pad", "replace", "split", "string",
+    "encode_url_component", "join", "join_in_place", "length", "lowercase", "match", "pad", "replace", "split", "string",
     "substring", "substring_after", "substring_before", "trim", "uppercase",
 ]  # fmt: skip
 
@@ -58,7 +58,7 @@ def substring(text: Any, start: Any, size: Any) -> Any:
         return ""
     last = first + size if first >= 0 else len(text) + first + size
     end = trunc(last)
-    return text[trunc(first) : end if end >= 0 or first < 0 else end]
+    return text[trunc(first) : end]
 
 
 def substring_before(text: Any, chars: Any) -> Any:
@@ -237,6 +237,17 @@ def replace(evaluation: Evaluation, text: Any, pattern: Any, replacement: Any, l
 
 
 def _replaced(evaluation: Evaluation, text: str, pattern: Any, replacement: Any, limit: Any) -> str:
+    if isinstance(pattern, Matcher) and limit is UNDEFINED:
+        linear = pattern.regex.linear
+        if (
+            linear is not None
+            and type(replacement) is str
+            and "$" not in replacement
+            and "\\" not in replacement
+        ):
+            if len(text) * max(1, len(replacement)) > evaluation.limits.output_chars:
+                raise evaluation.exceeded("output_chars", "replace")
+            return made(evaluation, linear.sub(replacement, text), "replace")
     parts: list[str] = []
     room = evaluation.limits.output_chars
     position = count = 0
@@ -334,6 +345,18 @@ def _split_by(evaluation: Evaluation, text: str, separator: Any, limit: Any) -> 
             return parts
     parts.append(text[start:])
     return parts
+
+
+def join_in_place(evaluation: Evaluation, texts: Any, separator: str) -> Any:
+    """`$join` of a list of texts; None for anything else, which has to be checked."""
+    if type(texts) is str or texts is UNDEFINED:
+        return texts
+    if not isinstance(texts, list) or len(texts) * len(separator) > 9_999:
+        return None
+    try:
+        return made(evaluation, separator.join(texts), "join")
+    except TypeError:
+        return None
 
 
 def join(evaluation: Evaluation, texts: Any, separator: Any) -> Any:

@@ -16,15 +16,14 @@ END: Final = "(end)"
 
 _OPERATOR_CHARS = r".\[\]{}(),@#;:?+\-*/%|=<>^&!~"
 _TOKEN = re.compile(
-    r"""
+    rf"""
       (?P<number> (?:0|[1-9][0-9]*) (?:\.[0-9]+)? (?:[eE][-+]?[0-9]+)? )
-    | (?P<operator> \.\. | := | != | >= | <= | \*\* | ~> | \?: | \?\? | [%s] )
+    | (?P<operator> \.\. | := | != | >= | <= | \*\* | ~> | \?: | \?\? | [{_OPERATOR_CHARS}] )
     | (?P<string> "[^"\\]*" | '[^'\\]*' )
     | (?P<quote> ["'] )
     | (?P<quoted> ` [^`]* `? )
-    | (?P<word> [^\ \t\n\r\v%s]+ )
-    """
-    % (_OPERATOR_CHARS, _OPERATOR_CHARS),
+    | (?P<word> [^\ \t\n\r\v{_OPERATOR_CHARS}]+ )
+    """,
     re.VERBOSE,
 )
 _BLANK = re.compile(r"[ \t\n\r\v]*")

@@ -164,10 +164,7 @@ def _chain(node: Infix) -> Node:
 
 def _step(left: Node, right: Node, link: Infix) -> Path:
     """`left.right` as one path."""
-    if isinstance(left, Path):
-        path = left
-    else:
-        path = Path(link.position, [left])
+    path = left if isinstance(left, Path) else Path(link.position, [left])
     if isinstance(left, Parent):
         path.seeking = [left.slot]
     added: list[Node]
