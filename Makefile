@@ -47,8 +47,9 @@ $(RUNTIME): $(TOOLS) requirements.txt pyproject.toml
 	@$(BIN)/python -m compileall -q src
 	@touch $@
 
-$(DEV): $(RUNTIME) requirements-dev.txt
+$(DEV): $(RUNTIME) requirements-dev.txt requirements/sdk.txt
 	@$(SYNC) -r requirements-dev.txt
+	@$(SYNC) --no-deps --python-version 3.13 -r requirements/sdk.txt
 	@touch $@
 
 install: $(DEV)
