@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[3]
-FILES = ("requirements.txt", "requirements-dev.txt", "requirements/setup.txt")
+FILES = ("requirements.txt", "requirements-dev.txt", "requirements/setup.txt", "requirements/sdk.txt")
 
 
 def pins(name: str) -> dict[str, Requirement]:
