@@ -14,9 +14,14 @@ ROOT = Path(__file__).parents[3]
 FILES = ("requirements.txt", "requirements-dev.txt", "requirements/setup.txt", "requirements/sdk.txt")
 
 
-def pins(name: str) -> dict[str, Requirement]:
+def lines(name: str) -> list[str]:
+    """The requirements of a file, each in one line with its hashes."""
     logical = (ROOT / name).read_text().replace("\\\n", " ").splitlines()
-    found = (Requirement(line.split("--hash", 1)[0].strip()) for line in logical if line and line[0] != "#")
+    return [line for line in logical if line and not line.startswith("#")]
+
+
+def pins(name: str) -> dict[str, Requirement]:
+    found = (Requirement(line.split("--hash", 1)[0].strip()) for line in lines(name))
     return {canonicalize_name(each.name): each for each in found}
 
 
