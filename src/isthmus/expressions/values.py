@@ -20,6 +20,7 @@ __all__ = [
     "LazyRange",
     "Sequence",
     "Stream",
+    "Table",
     "UndefinedType",
     "collapse",
     "keeping",
@@ -82,6 +83,12 @@ def collapse(items: Sequence) -> Any:
 
 class ConsArray(list[Any]):
     """An array written as first or last step of a path: the steps around it don't flatten it."""
+
+    __slots__ = ()
+
+
+class Table(dict[str, Any]):
+    """An object of constants that all evaluations share; it leaves an evaluation as a copy."""
 
     __slots__ = ()
 

@@ -24,7 +24,13 @@ class CallGenerator(GeneratorBase):
         if local is not None:
             known = local.operand
             kinds = known.kinds if local.is_settled else ANY
-            return Operand(local.code, kinds, is_pure=local.is_settled and known.is_pure, is_atom=True)
+            return Operand(
+                local.code,
+                kinds,
+                is_pure=local.is_settled and known.is_pure,
+                is_atom=True,
+                table_kinds=known.table_kinds if local.is_settled else 0,
+            )
         is_function = self.library_function(name) is not None
         return Operand(self.variable_code(name), FUNCTION if is_function else ANY, is_atom=True)
 

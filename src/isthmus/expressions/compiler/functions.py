@@ -417,6 +417,11 @@ def _lookup(g: FunctionGenerator, f: Function, a: list[Operand], c: Context, p: 
         return None
     name = g.fresh("t")
     slow = g.slow(f, a, c, p)
+    if a[0].table_kinds:
+        if a[1].is_constant or a[1].kinds == TEXT:
+            return Operand(f"{table}.get({key}, U)", a[0].table_kinds | UNDEF, is_pure=True)
+        g.emit(f"{name} = {table}.get({key}, U) if type({key}) is str else {slow}")
+        return Operand(name, a[0].table_kinds | UNDEF, is_pure=True, is_atom=True)
     test = f"type({table}) is dict" + ("" if a[1].is_constant else f" and type({key}) is str")
     g.emit(f"{name} = {table}.get({key}, U) if {test} else {slow}")
     return Operand(name, ANY, is_pure=a[0].is_pure, is_atom=True)

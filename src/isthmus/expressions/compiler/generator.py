@@ -290,6 +290,10 @@ class GeneratorBase:
 
     # Small pieces of code.
 
+    def sequence(self, operand: Operand) -> str:
+        """The operand where a sequence may stand uncollapsed."""
+        return f"Sequence({operand.code})" if operand.is_collected else operand.code
+
     def truth_of(self, operand: Operand) -> str:
         if operand.kinds == BOOL:
             return operand.code

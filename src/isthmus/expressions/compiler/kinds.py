@@ -30,6 +30,8 @@ class Operand:
     code: a Python expression; evaluated at most once unless `is_atom` (a name or a constant).
     kinds: which kinds of values it may be (bits).
     is_pure: containers in it are those of the input: no sequences, functions or undefined inside.
+    table_kinds: it is an object of constants; their kinds.
+    is_collected: it is the variable of a plain list of what a sequence will hold (then it is raw, too).
     is_raw: a sequence of one or none may still stand for its item or for nothing (`collapse`).
     constant: it is known now; `value` is it.
     """
@@ -40,6 +42,7 @@ class Operand:
     is_atom: bool = False
     is_raw: bool = False
     is_collected: bool = False
+    table_kinds: int = 0
     is_constant: bool = False
     value: object = None
 

@@ -17,6 +17,7 @@ from isthmus.expressions.compiler.kinds import (
     Operand,
 )
 from isthmus.expressions.syntax import tree as t
+from isthmus.expressions.values import Table
 
 __all__ = ["ObjectGenerator"]
 
@@ -43,6 +44,13 @@ class ObjectGenerator(GeneratorBase):
         double = next((key for at, key in enumerate(keys) if key in keys[:at]), None)
         if double is not None:
             self.emit(f"same_key({self.const(double)}, {node.position})")
+        constants = [value for _, value in node.pairs if isinstance(value, t.Literal) and _is_bare(value)]
+        if not final and double is None and len(constants) == len(keys):
+            kinds = 0
+            for one in constants:
+                kinds |= self.known(one.value).kinds
+            table = Table(zip(keys, [one.value for one in constants], strict=True))
+            return Operand(self.constants.name(table), DICT, is_atom=True, table_kinds=kinds)
         inner = self.object_context(context)
         shown: list[str] = []
         missing: list[str] = []
@@ -131,6 +139,12 @@ class ObjectGenerator(GeneratorBase):
     def array(self, node: t.Array, context: Context, *, final: bool) -> Operand:
         if len(node.items) == 1 and isinstance(node.items[0], t.Operation) and node.items[0].operator == "..":
             return self.range_array(node, node.items[0], context, final=final)
+        if len(node.items) == 1 and not node.items[0].keep and not node.cons:
+            operand = self.suffixed(node.items[0], context, final=final)
+            if operand.is_collected and not operand.kinds & (LIST | SEQUENCE):
+                return Operand(operand.code, LIST, is_pure=operand.is_pure, is_atom=True)
+            operand = self.settled(operand, final=final)
+            return self.single_item(self.final(operand) if final else operand, node.items[0])
         operands: list[Operand] = []
         can_show = True
         name = self.fresh("l")
@@ -149,10 +163,6 @@ class ObjectGenerator(GeneratorBase):
         if can_show:
             shown = ", ".join(one.code for one in operands)
             self.emit(f"{name} = [{shown}]")
-        elif len(operands) == 1:
-            code = operands[0].code
-            self.emit(f"{name} = [*{code}] if isinstance({code}, list) else [] if {code} is U else [{code}]")
-            is_pure = operands[0].is_pure
         else:
             self.emit(f"{name} = []")
             for line in lines:
@@ -161,6 +171,16 @@ class ObjectGenerator(GeneratorBase):
         if node.cons and not final:
             self.emit(f"{name} = ConsArray({name})")
         return Operand(name, LIST, is_pure=is_pure, is_atom=True)
+
+    def single_item(self, operand: Operand, item: t.Node) -> Operand:
+        """`[x]`: the items of a list, nothing for nothing."""
+        held = operand if operand.is_constant else self.held(operand)
+        name, code = self.fresh("l"), held.code
+        if isinstance(item, t.Array) or not held.kinds & ~_SCALAR:
+            self.emit(f"{name} = [{code}]")
+            return Operand(name, LIST, is_pure=held.is_pure, is_atom=True)
+        self.emit(f"{name} = [*{code}] if isinstance({code}, list) else [] if {code} is U else [{code}]")
+        return Operand(name, LIST, is_pure=held.is_pure, is_atom=True)
 
     def range_array(self, node: t.Array, ends: t.Operation, context: Context, *, final: bool) -> Operand:
         left = self.value(ends.left, context)
@@ -173,6 +193,10 @@ class ObjectGenerator(GeneratorBase):
         if final:
             self.emit(f"{name} = finish(E, {name})")
         return Operand(name, LIST, is_pure=True, is_atom=True)
+
+
+def _is_bare(node: t.Node) -> bool:
+    return node.predicates is None and node.group is None and not node.keep
 
 
 def _is_key(node: t.Node) -> bool:

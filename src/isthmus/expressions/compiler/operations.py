@@ -28,6 +28,10 @@ class OperationGenerator(GeneratorBase):
         if operator == "&":
             return self.concatenation(node, context)
         left = self.value(node.left, context)
+        if operator == "in" and _texts(node.right) is not None and not left.is_constant:
+            left = self.held(left)
+            known = self.constants.name(_texts(node.right))
+            return Operand(f"(type({left.code}) is str and {left.code} in {known})", BOOL)
         if operator in _ARITHMETIC:
             left = self.held(left)
             return self.arithmetic(operator, left, self.held(self.value(node.right, context)), node.position)
@@ -239,12 +243,26 @@ class OperationGenerator(GeneratorBase):
             operand = self.value(node.value, context)
         self.outer(local)
         self.emit(f"{local.code} = {operand.code}")
-        known = Operand(local.code, operand.kinds, is_pure=operand.is_pure, is_atom=True)
+        known = Operand(
+            local.code,
+            operand.kinds,
+            is_pure=operand.is_pure,
+            is_atom=True,
+            table_kinds=operand.table_kinds,
+        )
         if local.is_settled:
             local.operand = known
             if operand.is_pure and local.function is self.function and operand.may(DICT):
                 local.source = self.reads.source(local.code, self.block.here(), self.level)
         return known
+
+
+def _texts(node: t.Node) -> frozenset[str] | None:
+    """The texts of an array that holds only such."""
+    if not isinstance(node, t.Array) or not _is_bare(node):
+        return None
+    found = [one.value for one in node.items if isinstance(one, t.Literal) and isinstance(one.value, str)]
+    return frozenset(found) if len(found) == len(node.items) else None
 
 
 def _is_bare(node: t.Node) -> bool:

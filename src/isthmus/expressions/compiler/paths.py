@@ -80,7 +80,7 @@ class PathGenerator(GeneratorBase):
                     return Operand(flow.code, ANY, is_pure=flow.is_pure, is_atom=True, is_raw=True)
                 continue
             if isinstance(step, t.Name) and step.stages is not None:
-                operand = self.filtered_name(flow, step, context)
+                operand = self.filtered_name(flow, step, context, final=final and is_last and not keep)
                 if operand is not None:
                     if is_last:
                         return self.last_filtered(operand, keep=keep)
@@ -209,15 +209,11 @@ class PathGenerator(GeneratorBase):
         is_flat = is_plain or operand.is_collected or not operand.kinds & (LIST | SEQUENCE)
         return _Results(out, operand.is_pure, is_flat, operand.kinds)
 
-    def sequence(self, operand: Operand) -> str:
-        """The operand where a sequence may stand uncollapsed."""
-        return f"Sequence({operand.code})" if operand.is_collected else operand.code
-
     def each_value(self, flow: _Flow, step: t.Node, item: str, *, final: bool) -> Operand:
         context = self.context(item, is_pure=flow.is_pure)
         return self.value(step, context, final=True) if final else self.once(step, context)
 
-    def filtered_name(self, flow: _Flow, step: t.Name, context: Context) -> Operand | None:
+    def filtered_name(self, flow: _Flow, step: t.Name, context: Context, *, final: bool) -> Operand | None:
         """`name[filter]` read from a gathered place; None if it has to be a loop.
 
         Filters that only say yes or no may go over the values of all inputs at once. A position counts
@@ -249,7 +245,14 @@ class PathGenerator(GeneratorBase):
             else:
                 results = self.each(_Flow(parent, True), step, final=False)
                 self.emit(f"{target} = last_raw(E, {results.code})")
-        return Operand(target, ANY & ~FUNCTION, is_pure=True, is_atom=True)
+            if not operand.may(SEQUENCE) and not operand.is_collected:
+                self.emit(
+                    f"{target} = plain(collapsed({target}))" if final else f"{target} = collapsed({target})"
+                )
+        kinds = ANY & ~FUNCTION & ~(SEQUENCE if final and not operand.may(SEQUENCE) else 0)
+        if operand.is_collected:
+            kinds = ANY & ~FUNCTION
+        return Operand(target, kinds, is_pure=True, is_atom=True)
 
     def last_filtered(self, operand: Operand, *, keep: bool) -> Operand:
         if not keep or operand.is_collected:
@@ -313,9 +316,7 @@ class PathGenerator(GeneratorBase):
         held = self.held(operand)
         if isinstance(expression, t.Literal) and type(expression.value) in (int, float):
             assert isinstance(expression.value, (int, float))
-            name = self.fresh("t")
-            self.emit(f"{name} = index({held.code}, {int(expression.value // 1)})")
-            return Operand(name, ANY, is_pure=held.is_pure, is_atom=True)
+            return self.at_index(held, int(expression.value // 1))
         source, out, item = self.fresh("s"), self.fresh("q"), self.fresh("c")
         code = held.code
         if held.is_collected:
@@ -343,6 +344,19 @@ class PathGenerator(GeneratorBase):
         return Operand(
             out, ANY & ~SEQUENCE, is_pure=held.is_pure, is_atom=True, is_raw=True, is_collected=True
         )
+
+    def at_index(self, held: Operand, at: int) -> Operand:
+        """`[n]`; an array that lies there stays the array it is."""
+        name = self.fresh("t")
+        code = held.code
+        if 0 <= at < 1_000:
+            test = (
+                f"type({code}) is list and len({code}) > {at}" if at else f"type({code}) is list and {code}"
+            )
+            self.emit(f"{name} = {code}[{at}] if {test} else index({code}, {at})")
+        else:
+            self.emit(f"{name} = index({code}, {at})")
+        return Operand(name, ANY & ~SEQUENCE if held.is_pure else ANY, is_pure=held.is_pure, is_atom=True)
 
     def filter_function(self, expression: t.Node, item: str, *, is_pure: bool) -> str:
         name = self.fresh("b")

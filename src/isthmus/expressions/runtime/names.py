@@ -64,10 +64,10 @@ RUNTIME: Final[dict[str, Any]] = {
     **{
         name: getattr(paths, name)
         for name in (
-            "context_items", "descendants", "extend", "field", "flat", "getter", "group_items", "grown", "index",
+            "collapsed", "context_items", "descendants", "extend", "field", "flat", "getter", "group_items", "grown", "index",
             "inner",
             "items", "kept", "kept_path", "last", "last_field", "last_raw", "leaf_getter", "literal_context", "named", "picked",
-            "plain_field", "plain_getter", "plain_leaf_getter", "plain_root_field", "plain_root_getter",
+            "plain", "plain_field", "plain_getter", "plain_leaf_getter", "plain_root_field", "plain_root_getter",
             "root_field", "root_getter", "root_inner", "wildcard",
         )
     },

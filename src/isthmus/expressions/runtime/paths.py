@@ -237,6 +237,10 @@ def plain_leaf_getter(evaluation: Evaluation, value: Any) -> Callable[[str, Any]
     return lambda name, _: plain_field(evaluation, value, name)
 
 
+def collapsed(value: Any) -> Any:
+    return collapse(value) if type(value) is Sequence else value
+
+
 def kept(items: Sequence) -> Any:
     """A sequence whose author wrote `[]`: one item stays a list."""
     return keeping(items) if items else UNDEFINED

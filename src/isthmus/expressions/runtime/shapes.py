@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from functools import cmp_to_key
 from typing import Any, Final
 
@@ -61,27 +61,32 @@ def append_to(evaluation: Evaluation, array: list[Any], value: Any) -> None:
         array.append(value)
 
 
-def group(evaluation: Evaluation, items: Iterable[Any], pairs: Pairs, position: int) -> dict[str, Any]:
+def group(evaluation: Evaluation, items: Collection[Any], pairs: Pairs, position: int) -> dict[str, Any]:
     """An object whose keys and values are worked out over items: items of one key go together."""
     held: dict[str, Any] = {}
     owners: dict[str, int] = {}
+    evaluation.charge(4 * len(items) * len(pairs))
     for item in items:
-        evaluation.charge(4)
         for number, (key_of, _) in enumerate(pairs):
             key = key_of(item)
             if key is UNDEFINED:
                 continue
-            checked_key(key, position)
-            if key not in owners:
+            owner = owners.get(key) if type(key) is str else None
+            if owner is None:
+                checked_key(key, position)
                 owners[key] = number
-                held[key] = _Group(item)
-            elif owners[key] != number:
+                held[key] = item
+            elif owner != number:
                 same_key(key, position)
             else:
-                held[key].add(item)
+                found = held[key]
+                if type(found) is not _Group:
+                    found = held[key] = _Group(found)
+                found.add(item)
     made: dict[str, Any] = {}
     for key, number in owners.items():
-        value = pairs[number][1](held[key].value())
+        found = held[key]
+        value = pairs[number][1](found.value() if type(found) is _Group else found)
         if value is not UNDEFINED:
             made[key] = value
     return made
@@ -352,7 +357,7 @@ class _Finisher:
 
     def of_dict(self, value: dict[str, Any], depth: int) -> Any:
         self.check(len(value), depth)
-        changed: dict[str, Any] | None = None
+        changed: dict[str, Any] | None = None if type(value) is dict else dict(value)
         for key, item in value.items():
             if item.__class__ in _SCALARS:
                 continue
