@@ -31,7 +31,10 @@ _BLANK: Final = re.compile(r"\s*")
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """An element, or a text (`tag` is `""`)."""
+    """An element, or a text (`tag` is `""`).
+
+    `index` counts among all children of the parent, `place` among its elements; `settle` sets both.
+    """
 
     tag: str
     text: str = ""
@@ -39,6 +42,16 @@ class Node:
     children: list[Node] = field(default_factory=list)
     parent: Node | None = None
     in_code: bool = False
+    index: int = 0
+    place: int = 0
+
+    def settle(self, children: list[Node]) -> None:
+        """These are the children."""
+        self.children = children
+        place = 0
+        for index, child in enumerate(children):
+            child.index, child.place = index, place
+            place += 1 if child.tag else 0
 
     @property
     def is_block(self) -> bool:
@@ -68,9 +81,12 @@ class Node:
     def sibling(self, step: int) -> Node | None:
         if self.parent is None:
             return None
-        siblings = self.parent.children
-        place = siblings.index(self) + step
-        return siblings[place] if 0 <= place < len(siblings) else None
+        siblings, index = self.parent.children, self.index + step
+        return siblings[index] if 0 <= index < len(siblings) else None
+
+    @property
+    def last_element(self) -> Node | None:
+        return next((child for child in reversed(self.children) if child.tag), None)
 
     @property
     def elements(self) -> list[Node]:

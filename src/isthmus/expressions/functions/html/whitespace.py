@@ -39,7 +39,7 @@ class _Collapse:
                 self.children(child, in_pre=in_pre)
         if node.parent is None:
             self.edge()
-        node.children = [child for child in node.children if child.tag or child.text]
+        node.settle([child for child in node.children if child.tag or child.text])
 
     def text(self, node: Node, in_pre: bool) -> None:
         if in_pre:

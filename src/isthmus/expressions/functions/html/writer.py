@@ -40,21 +40,24 @@ def markdown_of(root: Node) -> str:
 
 
 def _inner(node: Node) -> str:
-    out = ""
+    """The children's texts. Where line ends meet, the larger number counts, at most two."""
+    parts: list[str] = []
+    ends = 0
     for child in node.children:
-        out = _joined(out, _element(child) if child.tag else _text(child))
-    return out
+        piece = _element(child) if child.tag else _text(child)
+        body = piece.lstrip("\n")
+        ends = min(2, max(ends, len(piece) - len(body)))
+        if not body:
+            continue
+        parts.append("\n" * ends)
+        shown = body.rstrip("\n")
+        parts.append(shown)
+        ends = len(body) - len(shown)
+    return "".join(parts) + "\n" * ends
 
 
 def _text(node: Node) -> str:
     return node.text if node.in_code else _escaped(node.text)
-
-
-def _joined(before: str, after: str) -> str:
-    """Both, with the larger of the line ends that meet, at most two."""
-    head, tail = before.rstrip("\n"), after.lstrip("\n")
-    ends = max(len(before) - len(head), len(after) - len(tail))
-    return head + "\n" * min(ends, 2) + tail
 
 
 def _escaped(text: str) -> str:
@@ -91,7 +94,7 @@ def _quote(node: Node, content: str) -> str:
 
 def _list(node: Node, content: str) -> str:
     parent = node.parent
-    if parent is not None and parent.tag == "li" and parent.elements[-1] is node:
+    if parent is not None and parent.tag == "li" and parent.last_element is node:
         return f"\n{content}"
     return f"\n\n{content}\n\n"
 
@@ -105,7 +108,7 @@ def _item(node: Node, content: str) -> str:
     parent = node.parent
     if parent is not None and parent.tag == "ol":
         given = parent.attributes.get("start", "")
-        place = parent.elements.index(node)
+        place = node.place
         marker = f"{int(given) + place if given.isdecimal() else place + 1}.  "
     ends = "\n" if node.sibling(1) is not None and not content.endswith("\n") else ""
     return marker + content + ends

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from isthmus.expressions.functions.markdown.links import closing_bracket, destination_and_title
+from isthmus.expressions.functions.markdown.links import bracket_pairs, destination_and_title
 from isthmus.expressions.functions.markdown.tokens import Token, merged
 from isthmus.expressions.javascript import deeper
 
@@ -21,15 +21,15 @@ _SPECIAL: Final = re.compile(r" {2,}\n|[\\`*_~!\[<]|(?:https?|ftp)://|www\.", re
 _ESCAPABLE: Final = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 _TAG: Final = re.compile(
     r"<!--(?:-?>|[\s\S]*?(?:-->|$))|</[a-zA-Z][\w:-]*\s*>|"
-    r"<[a-zA-Z][\w-]*(?:\s+[a-zA-Z:_][\w.:-]*(?:\s*=\s*\"[^\"]*\"|\s*=\s*'[^']*'|\s*=\s*[^\s\"'=<>`]+)?)*\s*/?>|"
-    r"<\?[\s\S]*?\?>|<![a-zA-Z]+\s[\s\S]*?>|<!\[CDATA\[[\s\S]*?\]\]>"
+    r"<[a-zA-Z][\w-]*(?:\s+[a-zA-Z:_][\w.:-]*(?:\s*=\s*\"[^\"]*\"|\s*=\s*'[^']*'|\s*=\s*[^\s\"'=<>`]+)?)*\s*/?>"
 )
+_SECTIONS: Final = (("<?", "?>"), ("<![CDATA[", "]]>"), ("<!", ">"))
 _AUTOLINK: Final = re.compile(r"<([a-zA-Z][a-zA-Z0-9+.-]{1,31}:[^\s\x00-\x1f<>]*)>")
-_EMAIL: Final = r"[A-Za-z0-9._+-]+@[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*[A-Za-z0-9])+(?![-_])"
+_EMAIL: Final = r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*[A-Za-z0-9])+(?![-_])"
 _AUTOMAIL: Final = re.compile(rf"<({_EMAIL})>")
-_BARE_MAIL: Final = re.compile(_EMAIL)
+_BARE_MAIL: Final = re.compile(rf"(?<![A-Za-z0-9._+-]){_EMAIL}")
 _BARE_URL: Final = re.compile(r"(?:(?:https?|ftp)://|www\.)(?:[a-zA-Z0-9-]+\.?)+[^\s<]*", re.I)
-_TAIL: Final = re.compile(r"(?:[?!.,:;*_'\"~]|&[a-zA-Z0-9]+;)$")
+_REFERENCE: Final = re.compile(r"&[a-zA-Z0-9]{1,32};$")
 _TICKS: Final = re.compile(r"`+")
 
 
@@ -61,6 +61,7 @@ class _Reader:
         self.in_link = in_link
         self.at = 0
         self.nodes: list[_Node] = []
+        self.pairs = bracket_pairs(source) if "[" in source else {}
         self.unclosed: set[str] = set()
         """Markers that have no end further on, so that none is sought twice."""
 
@@ -183,6 +184,14 @@ class _Reader:
         if found := _TAG.match(self.source, self.at):
             self.at = found.end()
             return Token("html", found.group(), found.group())
+        for opening, closing in _SECTIONS:
+            if self.source.startswith(opening, self.at) and closing not in self.unclosed:
+                end = self.source.find(closing, self.at + len(opening))
+                if end >= 0:
+                    raw = self.source[self.at : end + len(closing)]
+                    self.at = end + len(closing)
+                    return Token("html", raw, raw)
+                self.unclosed.add(closing)
         return None
 
     def bare_url(self) -> Token | None:
@@ -190,14 +199,7 @@ class _Reader:
         found = _BARE_URL.match(self.source, self.at)
         if found is None or before.isalnum():
             return None
-        url = found.group()
-        while True:
-            if url.endswith(")") and url.count("(") < url.count(")"):
-                url = url[:-1]
-            elif (tail := _TAIL.search(url)) is not None:
-                url = url[: tail.start()]
-            else:
-                break
+        url = _trimmed(found.group())
         self.at += len(url)
         return _link(url, f"http://{url}" if url[:4].lower() == "www." else url, url)
 
@@ -205,7 +207,7 @@ class _Reader:
         opening = self.at + 1 if is_image else self.at
         if self.source[opening : opening + 1] != "[" or (self.in_link and not is_image):
             return None
-        closing = closing_bracket(self.source, opening)
+        closing = self.pairs.get(opening)
         if closing is None:
             return None
         label = self.source[opening + 1 : closing]
@@ -228,12 +230,29 @@ class _Reader:
                 return found
         end = after
         if self.source[after : after + 1] == "[":
-            closing = closing_bracket(self.source, after)
+            closing = self.pairs.get(after)
             if closing is not None:
                 end = closing + 1
                 label = self.source[after + 1 : closing] or label
         reference = self.references.get(" ".join(label.split()).casefold().upper())
         return None if reference is None else (end, *reference)
+
+
+def _trimmed(url: str) -> str:
+    """A bare address without the punctuation behind it, and without a bracket that it does not open."""
+    surplus = url.count(")") - url.count("(")
+    end = len(url)
+    while end:
+        last = url[end - 1]
+        if last == ")" and surplus > 0:
+            surplus -= 1
+        elif last == ";" and (found := _REFERENCE.search(url, max(0, end - 34), end)):
+            end = found.start()
+            continue
+        elif last not in "?!.,:;*_'\"~":
+            break
+        end -= 1
+    return url[:end]
 
 
 def _link(raw: str, href: str, text: str) -> Token:
@@ -245,27 +264,32 @@ def _is_mark(character: str) -> bool:
 
 
 def _emphasised(nodes: list[_Node]) -> list[Token]:
-    """Runs of `*` and `_` matched from the inside out, as CommonMark's delimiter algorithm does."""
+    """Runs of `*` and `_` matched from the inside out, as CommonMark's delimiter algorithm does.
+
+    `bottoms`: per kind of closer, how far down `done` holds no opener for it, so that none is sought twice.
+    """
+    done: list[_Node] = []
     bottoms: dict[tuple[str, bool, int], int] = {}
-    at = 0
-    while at < len(nodes):
-        closer = nodes[at]
-        if not isinstance(closer, _Delimiter) or not closer.closes:
-            at += 1
-            continue
-        key = (closer.mark, closer.opens, closer.given % 3)
-        place = _opener(nodes, at, closer, bottoms.get(key, 0))
-        if place is None:
-            bottoms[key] = at
-            at += 1
-            continue
-        at = _joined(nodes, place, at)
-    return [node.token() if isinstance(node, _Delimiter) else node for node in nodes]
+    for node in nodes:
+        if isinstance(node, _Delimiter) and node.closes:
+            key = (node.mark, node.opens, node.given % 3)
+            while node.count:
+                place = _opener(done, node, bottoms.get(key, 0))
+                if place is None:
+                    bottoms[key] = len(done)
+                    break
+                _join(done, place, node)
+                for kind, bottom in bottoms.items():
+                    bottoms[kind] = min(bottom, place + 1)
+            if not node.count:
+                continue
+        done.append(node)
+    return [node.token() if isinstance(node, _Delimiter) else node for node in done]
 
 
-def _opener(nodes: list[_Node], at: int, closer: _Delimiter, bottom: int) -> int | None:
-    for place in range(at - 1, bottom - 1, -1):
-        node = nodes[place]
+def _opener(done: list[_Node], closer: _Delimiter, bottom: int) -> int | None:
+    for place in range(len(done) - 1, bottom - 1, -1):
+        node = done[place]
         if not isinstance(node, _Delimiter) or node.mark != closer.mark or not node.opens:
             continue
         both = node.closes or closer.opens
@@ -275,22 +299,16 @@ def _opener(nodes: list[_Node], at: int, closer: _Delimiter, bottom: int) -> int
     return None
 
 
-def _joined(nodes: list[_Node], place: int, at: int) -> int:
-    """The nodes between two delimiters as one mark; gives where to go on."""
-    opener, closer = nodes[place], nodes[at]
+def _join(done: list[_Node], place: int, closer: _Delimiter) -> None:
+    """What follows the opener in `done` becomes one mark."""
+    opener = done[place]
     assert isinstance(opener, _Delimiter)
-    assert isinstance(closer, _Delimiter)
     width = 2 if opener.count >= 2 and closer.count >= 2 else 1
-    inner = merged([node.token() if isinstance(node, _Delimiter) else node for node in nodes[place + 1 : at]])
+    inner = merged([node.token() if isinstance(node, _Delimiter) else node for node in done[place + 1 :]])
     text = "".join(token.raw for token in inner)
     mark = opener.mark * width
-    token = Token("strong" if width == 2 else "em", f"{mark}{text}{mark}", text, inner)
     opener.count -= width
     closer.count -= width
-    rest: list[_Node] = [token]
-    if opener.count:
-        rest.insert(0, opener)
-    if closer.count:
-        rest.append(closer)
-    nodes[place : at + 1] = rest
-    return place + len(rest) - (1 if closer.count else 0)
+    done[place + (1 if opener.count else 0) :] = [
+        Token("strong" if width == 2 else "em", f"{mark}{text}{mark}", text, inner)
+    ]

@@ -5,37 +5,42 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["closing_bracket", "destination_and_title"]
+__all__ = ["bracket_pairs", "destination_and_title"]
 
-_LABEL: Final = 5_000
-"""Characters that a label may have."""
+_PARENTHESES: Final = 32
+"""Levels of parentheses in an address without angle brackets."""
 
 _STEP: Final = re.compile(r"\\.|`+|[\[\]]", re.S)
 _ANGLED: Final = re.compile(r"<((?:\\.|[^\n<>\\])*)>", re.S)
 _BARE: Final = re.compile(r"\\[!-/:-@\[-`{-~]|[()]|[^\s\x00-\x1f()\\]+|\\", re.S)
-_TITLE: Final = re.compile(r"\s+(?:\"((?:\\.|[^\"\\])*)\"|'((?:\\.|[^'\\])*)'|\(((?:\\.|[^)\\])*)\))", re.S)
+_TITLE: Final = re.compile(
+    r"\s+(?:\"((?:\\.|[^\"\\]){0,2000})\"|'((?:\\.|[^'\\]){0,2000})'|\(((?:\\.|[^)\\]){0,2000})\))", re.S
+)
 _BLANK: Final = re.compile(r"\s*")
 _ESCAPED: Final = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
-def closing_bracket(source: str, opening: int) -> int | None:
-    """The `]` that closes the `[` at `opening`, past escapes, code and nested brackets."""
-    depth = 0
-    at = opening
-    limit = opening + _LABEL
-    while found := _STEP.search(source, at, limit):
+def bracket_pairs(source: str) -> dict[int, int]:
+    """Where each `[` is closed, past escapes and code."""
+    pairs: dict[int, int] = {}
+    opened: list[int] = []
+    unclosed: set[str] = set()
+    at = 0
+    while found := _STEP.search(source, at):
         step = found.group()
         at = found.end()
         if step == "[":
-            depth += 1
+            opened.append(found.start())
         elif step == "]":
-            depth -= 1
-            if depth == 0:
-                return found.start()
-        elif step[0] == "`":
-            closing = re.compile(rf"(?<!`){step}(?!`)").search(source, at, limit)
-            at = closing.end() if closing else at
-    return None
+            if opened:
+                pairs[opened.pop()] = found.start()
+        elif step[0] == "`" and step not in unclosed:
+            closing = re.compile(rf"(?<!`){step}(?!`)").search(source, at)
+            if closing:
+                at = closing.end()
+            else:
+                unclosed.add(step)
+    return pairs
 
 
 def destination_and_title(source: str, opening: int) -> tuple[int, str, str] | None:
@@ -71,6 +76,8 @@ def _bare_end(source: str, at: int) -> int | None:
         step = found.group()
         if step == "(":
             depth += 1
+            if depth > _PARENTHESES:
+                return None
         elif step == ")":
             if depth == 0:
                 break

@@ -1,0 +1,199 @@
+"""From Markdown into other formats (`functions.md` §7)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.functions.running import check, error, value
+
+from isthmus.expressions.functions.markdown.inline import read_inline
+from isthmus.expressions.javascript import units
+
+_TABLE = json.loads((Path(__file__).parent / "markdown_cases.json").read_text(encoding="utf-8"))
+CASES = [
+    pytest.param(function, _TABLE["sources"][name], expected, id=f"{function}-{name}")
+    for function, cases in _TABLE["expected"].items()
+    for name, expected in cases.items()
+]
+
+
+@pytest.mark.parametrize(("function", "source", "expected"), CASES)
+def test_each_format_has_the_shapes_that_its_product_receives(
+    function: str, source: str, expected: object
+) -> None:
+    assert json.loads(json.dumps(value(f"${function}(d)", {"d": source}))) == expected
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        "convertMarkdownToAdf",
+        "convertMarkdownToGoogleDocs",
+        "convertMarkdownToNotion",
+        "convertMarkdownToSlack",
+    ],
+)
+@pytest.mark.parametrize("argument", ["missing", "null", "5", "[]"])
+def test_anything_but_text_is_an_error(function: str, argument: str) -> None:
+    error(f"${function}({argument})")
+
+
+def test_html_says_what_it_was_given() -> None:
+    for nothing in ("missing", "null"):
+        message = error(f"$convertMarkdownToHtml({nothing})").message
+        assert message == "marked(): input parameter is undefined or null"
+    message = error("$convertMarkdownToHtml(5)").message
+    assert message == "marked(): input parameter is of type [object Number], string expected"
+
+
+def test_html_option_breaks() -> None:
+    check("$convertMarkdownToHtml('a\\nb', {'breaks': true})", "<p>a<br>b</p>\n")
+
+
+def test_notion_texts_hold_2000_units_and_cut_no_character() -> None:
+    texts = value(
+        "$convertMarkdownToNotion(d).children[0].paragraph.rich_text.text.content", {"d": "😀" * 1500}
+    )
+    assert isinstance(texts, list)
+    assert [units(text) for text in texts] == [2000, 1000]
+
+
+def test_google_docs_starts_where_it_is_told_and_forgets_the_tabs() -> None:
+    check("$convertMarkdownToGoogleDocs('a', 7).requests[0].insertText.location.index", 7)
+    source = "- a\n  - **b**\n\n**c** _d_\n\n- x\n  - y\n\n# H"
+    check(
+        "$convertMarkdownToGoogleDocs(d).requests.*.range.(startIndex & '-' & endIndex)",
+        ["12-16", "1-5", "3-4", "6-7", "8-9", "16-17"],
+        {"d": source},
+    )
+
+
+NODES = {
+    "doc": {
+        "heading",
+        "paragraph",
+        "bulletList",
+        "orderedList",
+        "blockquote",
+        "codeBlock",
+        "rule",
+        "table",
+        "mediaSingle",
+    },
+    "bulletList": {"listItem"},
+    "orderedList": {"listItem"},
+    "listItem": {
+        "paragraph",
+        "bulletList",
+        "orderedList",
+        "codeBlock",
+        "mediaSingle",
+        "blockquote",
+        "heading",
+        "rule",
+        "table",
+    },
+    "blockquote": {
+        "paragraph",
+        "bulletList",
+        "orderedList",
+        "codeBlock",
+        "mediaSingle",
+        "blockquote",
+        "heading",
+        "rule",
+        "table",
+    },
+    "table": {"tableRow"},
+    "tableRow": {"tableHeader", "tableCell"},
+    "tableHeader": {"paragraph"},
+    "tableCell": {"paragraph"},
+    "mediaSingle": {"media"},
+    "heading": {"text", "hardBreak"},
+    "paragraph": {"text", "hardBreak"},
+    "codeBlock": {"text"},
+}
+
+
+def _assert_document(node: dict[str, object]) -> None:
+    content = node.get("content", [])
+    assert isinstance(content, list)
+    for child in content:
+        assert child["type"] in NODES[str(node["type"])], f"{child['type']} in {node['type']}"
+        assert child["type"] != "text" or child["text"]
+        if child["type"] in NODES:
+            _assert_document(child)
+    if node["type"] in {"listItem", "blockquote", "tableRow", "table", "bulletList", "orderedList"}:
+        assert content
+
+
+MARKDOWN = st.lists(
+    st.sampled_from(
+        [
+            "# h",
+            "a **b** _c_",
+            "- x",
+            "  - y",
+            "1. z",
+            "> q",
+            "```",
+            "---",
+            "| a | b |",
+            "|---|---|",
+            "",
+            "![i](u)",
+            "- [x] t",
+            "<b>",
+            "    code",
+            "\\*",
+            "[l](u)",
+        ]
+    ),
+    max_size=14,
+).map("\n".join)
+
+
+@given(MARKDOWN)
+def test_adf_is_well_formed_whatever_the_markdown(source: str) -> None:
+    document = value("$convertMarkdownToAdf(d)", {"d": source})
+    assert isinstance(document, dict)
+    assert (document["version"], document["type"]) == (1, "doc")
+    _assert_document(document)
+
+
+@given(MARKDOWN)
+def test_every_format_takes_any_markdown(source: str) -> None:
+    for name in ("Html", "Notion", "Slack", "GoogleDocs"):
+        value(f"$convertMarkdownTo{name}(d)", {"d": source})
+
+
+@given(st.text(alphabet="ab *_`~[]()!<>\\\n.&:/@w", max_size=40))
+def test_inline_tokens_cover_their_source(source: str) -> None:
+    assert "".join(token.raw for token in read_inline(source, {})) == source
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "*a " * 20_000,
+        "[" * 20_000,
+        "`" * 3 + "a`" * 20_000,
+        "~a " * 20_000,
+        "> " * 500 + "a",
+        "<a " * 20_000,
+        "**" * 20_000,
+        "*a* " * 40_000,
+        "a*b_" * 40_000,
+        "[a](" * 40_000,
+        '[a](b "' * 20_000,
+        "<? " * 40_000,
+        "http://a" + ")" * 100_000,
+        "a" * 200_000 + "@",
+    ],
+)
+def test_hostile_markdown_ends_soon(source: str) -> None:
+    value("$convertMarkdownToHtml(d)", {"d": source})
