@@ -20,7 +20,7 @@ from isthmus.errors import SetupError
 
 
 def shape(connection: Connection) -> dict[str, Any]:
-    """Everything the database says about its tables, but our table of revisions."""
+    """Everything the database says about its tables, but our table of revisions and the job engine's own."""
     inspector = inspect(connection)
     return {
         name: {
@@ -31,12 +31,18 @@ def shape(connection: Connection) -> dict[str, Any]:
             "primary key": inspector.get_pk_constraint(name),
             "foreign keys": _sorted(inspector.get_foreign_keys(name)),
             "unique": _sorted(inspector.get_unique_constraints(name)),
-            "indices": _sorted(inspector.get_indexes(name)),
+            "indices": _sorted(_written(each) for each in inspector.get_indexes(name)),
             "checks": _sorted(inspector.get_check_constraints(name)),
         }
         for name in sorted(inspector.get_table_names())
-        if name != VERSION_TABLE
+        if name != VERSION_TABLE and not name.startswith("procrastinate_")
     }
+
+
+def _written(index: Any) -> dict[str, Any]:
+    """The condition of a partial index as text: on SQLite it is told as an expression."""
+    options = {name: str(value) for name, value in index.get("dialect_options", {}).items()}
+    return {**index, "dialect_options": options}
 
 
 def _sorted(entries: Any) -> list[str]:

@@ -1,7 +1,9 @@
-"""Every table, one file a room. `metadata` holds them all; the migrations are tested against it."""
+"""Every table, one file a room. `metadata` holds them all but the job engine's own (`engine_metadata`); the
+migrations are tested against it."""
 
 from isthmus.db.tables.accounts import integrated_account
 from isthmus.db.tables.base import metadata
+from isthmus.db.tables.events import event
 from isthmus.db.tables.integrations import (
     catalog_state,
     environment_integration,
@@ -11,19 +13,26 @@ from isthmus.db.tables.integrations import (
     unified_model,
     unified_model_resource_method,
 )
+from isthmus.db.tables.jobs import engine_metadata, job, job_schedule, job_timer, job_worker
 from isthmus.db.tables.storage import epoch, key_grant, server_secret
 from isthmus.db.tables.tenancy import api_token, environment, team, user
 
 __all__ = [
     "api_token",
     "catalog_state",
+    "engine_metadata",
     "environment",
     "environment_integration",
     "environment_unified_model",
     "environment_unified_model_resource_method",
     "epoch",
+    "event",
     "integrated_account",
     "integration",
+    "job",
+    "job_schedule",
+    "job_timer",
+    "job_worker",
     "key_grant",
     "metadata",
     "server_secret",

@@ -1,0 +1,60 @@
+"""The outbox: what happened, written with the change it tells of."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    Named,
+    String,
+    Table,
+    Text,
+    TypedColumns,
+    text,
+)
+
+from isthmus.db.tables.base import metadata
+from isthmus.db.types import Json, UtcDateTime, Uuid
+
+__all__ = ["event"]
+
+
+class EventColumns(TypedColumns):
+    """`seq` orders the events of one resource (`resource_type`, `resource_id`). `payload`: as it was then.
+
+    `relayed_at` is None until every subscriber has it. `retry_at`: not before this, after `attempts`
+    failures; `taken`: names of the subscribers that have it already, once one of them failed.
+    """
+
+    seq: Named[int] = Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    id: Named[str] = Column(String(30), unique=True)
+    created_at: Named[datetime] = Column(UtcDateTime)
+    environment_id: Named[str] = Column(Uuid, ForeignKey("environment.id", ondelete="CASCADE"))
+    event: Named[str] = Column(String(64))
+    resource_type: Named[str] = Column(String(64))
+    resource_id: Named[str] = Column(Text)
+    payload: Named[Any] = Column(Json, nullable=False)
+    relayed_at: Named[datetime | None] = Column(UtcDateTime)
+    attempts: Named[int] = Column(Integer)
+    retry_at: Named[datetime | None] = Column(UtcDateTime)
+    taken: Named[Any] = Column(Json, nullable=True)
+
+
+_WAITS = text("relayed_at IS NULL")
+
+event = Table(
+    "event",
+    metadata,
+    EventColumns,
+    Index(None, "environment_id", "created_at", "id"),
+    Index(None, "relayed_at"),
+    Index("ix_event_waiting", "seq", sqlite_where=_WAITS, postgresql_where=_WAITS),
+    Index("ix_event_waiting_resource", "resource_id", "seq", sqlite_where=_WAITS, postgresql_where=_WAITS),
+    sqlite_autoincrement=True,
+)

@@ -1,0 +1,1 @@
+"""The catalogue of events, and the outbox they leave through."""

@@ -1,0 +1,1 @@
+"""Durable background work: the one door to the job engine."""
