@@ -17,7 +17,9 @@ UPSTREAM = os.environ.get("UPSTREAM", "")
 
 @asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[None]:
-    async with httpx.AsyncClient(limits=httpx.Limits(max_connections=100)) as client:
+    async with httpx.AsyncClient(
+        limits=httpx.Limits(max_connections=100, max_keepalive_connections=100)
+    ) as client:
         app.state.client = client
         yield
 
