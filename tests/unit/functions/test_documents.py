@@ -1,0 +1,84 @@
+"""Documents: text out of files, PDF out of Markdown (`functions.md` §9)."""
+
+from __future__ import annotations
+
+import io
+
+import docx
+import pypdf
+import pytest
+from tests.unit.functions.running import error, services, value
+
+from isthmus.expressions.functions.documents.page import page_styles
+from isthmus.expressions.host import Blob
+
+LOCAL = services(documents_mode="local")
+WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+
+
+def _pdf(markdown: str, **options: object) -> Blob:
+    found = value("$convertMdToPdf(m, o)", {"m": markdown, "o": options})
+    assert isinstance(found, Blob)
+    return found
+
+
+def test_a_pdf_of_markdown_is_read_back() -> None:
+    blob = _pdf("# Title\n\nHello **world**", title="The title", filename="r.pdf", pageSize="Letter")
+    assert (blob.type, blob.name) == ("application/pdf", "r.pdf")
+    reader = pypdf.PdfReader(io.BytesIO(blob.data))
+    assert "Hello world" in reader.pages[0].extract_text()
+    assert reader.metadata is not None
+    assert reader.metadata.title == "The title"
+    assert round(reader.pages[0].mediabox.width) == 612
+    found = value("$parseDocument(f)", {"f": blob}, given=LOCAL)
+    assert "Hello world" in str(found)
+
+
+def test_a_pdf_reaches_no_file_and_no_server() -> None:
+    blob = _pdf("![x](file:///etc/passwd) ![y](http://127.0.0.1:9/z)\n\n<img src='/etc/passwd'>ok")
+    assert "ok" in pypdf.PdfReader(io.BytesIO(blob.data)).pages[0].extract_text()
+    assert b"root:" not in blob.data
+
+
+@pytest.mark.parametrize("markdown", ["''", "missing", "null", "5"])
+def test_a_pdf_of_nothing_is_an_error(markdown: str) -> None:
+    assert (
+        error(f"$convertMdToPdf({markdown})").message == "Markdown content is required and must be a string"
+    )
+
+
+def test_page_options_become_css() -> None:
+    css = page_styles(
+        {"pageMargins": [1, 2, 3, 4], "displayHeaderFooter": True, "headerTemplate": '<b>"H"</b>'}
+    )
+    assert "margin: 2pt 3pt 4pt 1pt" in css
+    assert '@top-center { content: "\\"H\\""; font-size: 9pt }' in css
+    assert "margin: 18mm 5px 1cm 18mm" in page_styles({"margin": {"right": 5, "bottom": "1cm", "left": "}x"}})
+    assert "font-size: 20pt" in page_styles({"defaultStyle": {"fontSize": 20}})
+    assert page_styles({"styles": "b { color: red }"}).endswith("b { color: red }")
+
+
+def test_parse_document_is_off_until_it_is_configured() -> None:
+    assert error("$parseDocument('x', 'text/plain')").message == "parseDocument is not configured"
+    remote = services(documents_mode="remote")
+    assert error("$parseDocument('x', 'text/plain')", given=remote).message == (
+        "API key not found in environment"
+    )
+
+
+def test_parse_document_reads_text_and_word() -> None:
+    assert value("$parseDocument('héllo', 'text/plain')", given=LOCAL) == "héllo"
+    assert value("$parseDocument($blob('hi').stream(), 'text/plain')", given=LOCAL) == "hi"
+    document = docx.Document()
+    document.add_paragraph("First")
+    document.add_table(1, 2).rows[0].cells[0].text = "cell"
+    written = io.BytesIO()
+    document.save(written)
+    data = {"f": Blob(written.getvalue(), WORD)}
+    assert value("$parseDocument(f)", data, given=LOCAL) == "First\ncell\t"
+
+
+def test_parse_document_says_what_it_cannot_read() -> None:
+    assert "image/png" in error("$parseDocument('x', 'image/png')", given=LOCAL).message
+    assert "cannot be used" in error("$parseDocument('x', 'application/pdf')", given=LOCAL).message
+    error("$parseDocument(5, 'text/plain')", given=LOCAL)

@@ -1,0 +1,157 @@
+"""What functions may use (`functions.md` §10): each bound has a case that goes over it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.unit.functions.running import error, value
+
+from isthmus.expressions import ExpressionError, Limits, compile
+from isthmus.expressions.host.streams import LAG_BYTES, Stream
+
+
+def _deep(levels: int) -> object:
+    data: object = 1
+    for _ in range(levels):
+        data = [data]
+    return data
+
+
+SMALL = Limits(input_chars=100, output_chars=1_000, items=10)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        "jsonParse",
+        "base64decode",
+        "base64ToBlob",
+        "parseQuery",
+        "xmlToJs",
+        "convertHtmlToMarkdown",
+        "convertMarkdownToHtml",
+        "convertMarkdownToNotion",
+        "convertMarkdownToSlack",
+        "convertMarkdownToAdf",
+        "convertMarkdownToGoogleDocs",
+        "convertMdToPdf",
+        "recursiveCharacterTextSplitter",
+    ],
+)
+def test_input_text_is_bounded(function: str) -> None:
+    failure = error(f"${function}(t)", {"t": "a" * 101}, limits=SMALL)
+    assert (failure.code, failure.token) == ("ISTHMUS_LIMIT", function)
+
+
+@pytest.mark.parametrize(
+    ("expression", "function"),
+    [
+        ("$wrap(t, t, t)", "wrap"),
+        ("$join([t, t, t])", "join"),
+        ("$string([t, t, t])", "string"),
+        ("$jsonToCsv([{'a': t}, {'a': t}, {'a': t}])", "jsonToCsv"),
+        ("$jsToXml({'a': [t, t, t]})", "jsToXml"),
+        ("$stringifyQuery({'a': [t, t, t]})", "stringifyQuery"),
+        ("$convertQueryToSql({'a': [t, t, t]})", "convertQueryToSql"),
+    ],
+)
+def test_output_text_is_bounded(expression: str, function: str) -> None:
+    failure = error(expression, {"t": "a" * 400}, limits=SMALL)
+    assert (failure.code, failure.token) == ("ISTHMUS_LIMIT", function)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "$chunk(l, 1)",
+        "$jsonToCsv([{'a': 1, 'b': 2, 'c': 3, 'd': 4, 'e': 5, 'f': 6}, {'a': 2}])",
+        "$zipSqlResponse([{'n': 'a'}, {'n': 'b'}], [[1], [2], [3], [4], [5], [6]], 'n')",
+    ],
+)
+def test_lists_are_bounded(expression: str) -> None:
+    assert error(expression, {"l": list(range(20))}, limits=SMALL).code == "ISTHMUS_LIMIT"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "$mapValues(d, {'x': 1})",
+        "$flattenDeep(d)",
+        "$stringifyQuery({'a': d})",
+        "$join(d)",
+        "$string(d)",
+        "$jsToXml({'a': d})",
+        "$lofilter([d], [0, d])",
+    ],
+)
+def test_data_is_followed_200_levels(expression: str) -> None:
+    assert error(expression, {"d": _deep(450)}).code == "ISTHMUS_LIMIT"
+
+
+def test_text_formats_are_followed_200_levels() -> None:
+    assert error("$xmlToJs(x)", {"x": "<a>" * 250 + "</a>" * 250}).code == "ISTHMUS_LIMIT"
+    assert error("$jsonParse(t)", {"t": "[" * 100_000}).code == "ISTHMUS_LIMIT"
+    blocks = [
+        {
+            "id": str(n),
+            "type": "toggle",
+            "toggle": {},
+            "has_children": True,
+            "parent_id": str(n - 1),
+            "parent": {"type": "block_id" if n else "page_id"},
+        }
+        for n in range(250)
+    ]
+    assert error("$convertNotionToMarkdown(b)", {"b": blocks}).code == "ISTHMUS_LIMIT"
+
+
+def test_similarity_is_bounded() -> None:
+    assert error("$diceCoefficient(t, 'a')", {"t": "a" * 10_001}).code == "ISTHMUS_LIMIT"
+    data = {"t": "ab" * 4_000, "l": ["x"] * 2_000}
+    assert error("$mostSimilar(t, l)", data).code == "ISTHMUS_LIMIT"
+
+
+def test_graphs_are_bounded() -> None:
+    data = {"l": [{"id": n} for n in range(100_001)]}
+    assert error("$dependencyGraph(l, 'p', 'id')", data).code == "ISTHMUS_LIMIT"
+    assert error("$sortNodes(l)", data).code == "ISTHMUS_LIMIT"
+
+
+def test_a_long_chain_is_no_recursion() -> None:
+    chain = [{"id": n, "p": n - 1} for n in range(5_000)]
+    assert value("$count($dependencyGraph(l, 'p', 'id').overallOrder())", {"l": chain}) == 5_000
+    assert value("$count($sortNodes(l, 'id', 'p'))", {"l": chain}) == 5_000
+
+
+def test_parquet_is_bounded() -> None:
+    assert error("$jsonToParquet(r)", {"r": {f"c{n}": 1 for n in range(1_001)}}).code == "ISTHMUS_LIMIT"
+
+
+def test_embeddings_are_bounded() -> None:
+    from tests.unit.functions.running import services
+
+    async def never(*_: object, **__: object) -> tuple[int, dict[str, str], bytes]:
+        raise AssertionError("no request may go out")
+
+    given = services(never, embeddings_url="http://127.0.0.1:9")
+    failure = error("$generateEmbeddingsCohere(b, 'k')", {"b": {"texts": ["t"] * 2_001}}, given=given)
+    assert failure.code == "ISTHMUS_LIMIT"
+
+
+async def _chunks(count: int) -> AsyncIterator[bytes]:
+    for _ in range(count):
+        yield b"x" * 1_048_576
+
+
+async def test_a_branch_of_a_stream_lags_only_so_far() -> None:
+    data = {"s": Stream(_chunks(LAG_BYTES // 1_048_576 + 2))}
+    with pytest.raises(ExpressionError) as caught:
+        await compile("$length($bufferToString($teeStream(s)[0], 'latin1'))").evaluate_async(data)
+    assert caught.value.code == "ISTHMUS_LIMIT"
+
+
+async def test_streams_are_drained_only_so_far() -> None:
+    with pytest.raises(ExpressionError) as caught:
+        await compile("$bufferToString(s)").evaluate_async({"s": Stream(_chunks(51))})
+    assert caught.value.code == "ISTHMUS_LIMIT"
