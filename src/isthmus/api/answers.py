@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
 from isthmus.errors import IsthmusError, envelope
+from isthmus.http.messages import HttpStream
 
 __all__ = ["Answer", "Receive", "Scope", "Send", "error_answer", "json_answer", "send_answer"]
 
@@ -30,7 +32,7 @@ class Answer:
     content_type: str
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
-    stream: AsyncIterator[bytes] | None = None
+    stream: HttpStream | None = None
 
 
 def json_answer(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
@@ -44,23 +46,52 @@ def error_answer(error: IsthmusError, request_id: str) -> Answer:
     return json_answer(body, status=error.status, headers=error.headers)
 
 
-async def send_answer(send: Send, answer: Answer, request_id: str) -> None:
+async def send_answer(receive: Receive, send: Send, answer: Answer, request_id: str) -> None:
+    """`receive`: of a request whose body was read or is not wanted. A stream is closed in any case."""
     headers = [
-        (b"content-type", answer.content_type.encode("latin-1")),
-        (b"x-request-id", request_id.encode("latin-1")),
+        (b"content-type", _raw(answer.content_type)),
+        (b"x-request-id", _raw(request_id)),
     ]
     if answer.stream is None:
         headers.append((b"content-length", str(len(answer.body)).encode()))
     for name, value in answer.headers.items():
-        shown = _OWN.get(name, name)
-        headers.append((shown.encode("latin-1"), value.encode("latin-1")))
+        headers.append((_raw(_OWN.get(name, name)), _raw(value)))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     if answer.stream is None:
         await send({"type": "http.response.body", "body": answer.body})
         return
-    async for chunk in answer.stream:
+    await _hand_on(receive, send, answer.stream)
+
+
+async def _hand_on(receive: Receive, send: Send, stream: HttpStream) -> None:
+    """Chunk by chunk, as fast as the caller takes them; when the caller goes away, the provider is let go."""
+    pump = asyncio.ensure_future(_pump(send, stream))
+    gone = asyncio.ensure_future(_until_gone(receive))
+    try:
+        await asyncio.wait((pump, gone), return_when=asyncio.FIRST_COMPLETED)
+        if pump.done():
+            pump.result()
+    finally:
+        pump.cancel()
+        gone.cancel()
+        await asyncio.gather(pump, gone, return_exceptions=True)
+        await stream.close()
+
+
+async def _pump(send: Send, stream: HttpStream) -> None:
+    async for chunk in stream:
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _raw(text: str) -> bytes:
+    """The bytes that a provider's header was read from: products put file names there in any encoding."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _plain(value: object) -> object:

@@ -127,7 +127,7 @@ def _answer(result: CallResult) -> Answer:
     if isinstance(result, StreamResult):
         headers = dict(result.headers)
         content_type = headers.pop("content-type", "application/octet-stream")
-        return Answer(result.status, content_type, headers=headers, stream=aiter(result.stream))
+        return Answer(result.status, content_type, headers=headers, stream=result.stream)
     body = result.body
     if isinstance(result, ListResult):
         return json_answer(body, headers=result.headers)

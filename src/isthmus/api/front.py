@@ -72,7 +72,7 @@ class Front:
             answer = await door(incoming)
         except Exception as error:  # the front door is where every failure becomes an answer
             answer = answer_error(error, request_id)
-        await send_answer(send, answer, request_id)
+        await send_answer(receive, send, answer, request_id)
 
     async def _serve_platform(
         self, scope: Scope, receive: Receive, send: Send, segments: tuple[str, ...], request_id: str
