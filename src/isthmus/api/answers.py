@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,9 @@ Send = Callable[[Message], Awaitable[None]]
 JSON = "application/json"
 _OWN = {"x-request-id": "x-upstream-request-id"}
 """Names that mean ours: the provider's own value goes out under another one."""
+
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,8 @@ async def send_answer(receive: Receive, send: Send, answer: Answer, request_id: 
     if answer.stream is None:
         headers.append((b"content-length", str(len(answer.body)).encode()))
     for name, value in answer.headers.items():
-        headers.append((_raw(_OWN.get(name, name)), _raw(value)))
+        if _NAME.fullmatch(name):
+            headers.append((_raw(_OWN.get(name, name)), _raw(value)))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     if answer.stream is None:
         await send({"type": "http.response.body", "body": answer.body})
@@ -90,8 +95,11 @@ async def _until_gone(receive: Receive) -> None:
 
 
 def _raw(text: str) -> bytes:
-    """The bytes that a provider's header was read from: products put file names there in any encoding."""
-    return text.encode("utf-8", "surrogateescape")
+    """The bytes that a provider's header was read from: products put file names there in any encoding.
+
+    A line break, which a mapping may make of the provider's data, would begin a header of its own.
+    """
+    return _CONTROL.sub(" ", text).encode("utf-8", "surrogateescape")
 
 
 def _plain(value: object) -> object:

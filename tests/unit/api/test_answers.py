@@ -104,3 +104,12 @@ async def test_header_values_outside_latin_1_are_sent_as_their_bytes_were() -> N
     headers = dict(caller.sent[0]["headers"])
     assert headers[b"content-disposition"] == 'attachment; filename="\u62a5\u544a.pdf"'.encode()
     assert headers[b"x-raw"] == b"caf\xe9"
+
+
+async def test_a_header_that_a_mapping_made_cannot_begin_another_one() -> None:
+    caller = Caller()
+    made = {"x-note": "a\r\nset-cookie: b=1", "not a name": "1"}
+    await send_answer(caller.receive, caller.send, Answer(200, "text/plain", b"x", made), ID)
+    headers = dict(caller.sent[0]["headers"])
+    assert headers[b"x-note"] == b"a  set-cookie: b=1"
+    assert b"not a name" not in headers
