@@ -20,6 +20,8 @@ from tests.integration.larkdesk import MODEL, connect, definition, install
 from tests.integration.serving import Server, serving
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "errors.md"
+JSON = {"content-type": "application/json"}
+FORM = {"content-type": "application/x-www-form-urlencoded"}
 Answered = tuple[int, Any]
 
 
@@ -257,9 +259,7 @@ CASES: dict[str, Callable[[Scene], Awaitable[Answered]]] = {
     "private address in a definition": private_definition,
     "our own rate limit": own_limit,
 }
-JSON = {"content-type": "application/json"}
-FORM = {"content-type": "application/x-www-form-urlencoded"}
-LIMITS: dict[str, dict[str, int]] = {
+LIMITS: dict[str, dict[str, Any]] = {
     "our own rate limit": {"token_rate_limit": 40},
     "body too large": {"max_request_bytes": 100_000},
     "provider answers too much": {"max_response_bytes": 1_000_000},
