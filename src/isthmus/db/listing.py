@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, or_
+from sqlalchemy import ColumnElement, Select, and_, literal, or_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.errors import BadRequest, failure
@@ -82,7 +82,10 @@ async def fetch_page(
     conditions = [_condition(fields[each.field], each) for each in query.filters if each.field in fields]
     if query.after is not None:
         conditions.append(_beyond(sort, identity, query))
-    order = (sort.desc(), identity.desc()) if query.descending else (sort.asc(), identity.asc())
+    order = [sort.desc(), identity.desc()] if query.descending else [sort.asc(), identity.asc()]
+    if _may_be_null(sort):
+        # The databases disagree on where null stands; here it is last, whatever the direction.
+        order.insert(0, sort.is_(None).asc())
     rows = (
         (await conn.execute(statement.where(*conditions).order_by(*order).limit(query.limit + 1)))
         .mappings()
@@ -103,9 +106,17 @@ def _beyond(sort: ColumnElement[Any], identity: ColumnElement[Any], query: ListQ
     after = query.after
     assert after is not None  # the caller checked
     key = datetime.fromisoformat(after.key) if _is_time(sort) and isinstance(after.key, str) else after.key
-    if query.descending:
-        return or_(sort < key, and_(sort == key, identity < after.id))
-    return or_(sort > key, and_(sort == key, identity > after.id))
+    same = identity < after.id if query.descending else identity > after.id
+    if key is None:
+        return and_(sort.is_(None), same)
+    value = literal(key, sort.type)
+    later = sort < value if query.descending else sort > value
+    beyond = or_(later, and_(sort == value, same))
+    return or_(beyond, sort.is_(None)) if _may_be_null(sort) else beyond
+
+
+def _may_be_null(column: ColumnElement[Any]) -> bool:
+    return bool(getattr(column, "nullable", True))
 
 
 def _condition(column: ColumnElement[Any], each: Filter) -> ColumnElement[bool]:
