@@ -19,7 +19,7 @@ from isthmus.accounts.account_checks import (
 )
 from isthmus.accounts.context import patched_context, split_context
 from isthmus.accounts.sealed import CONTEXT_SECRETS, OVERRIDE_SECRETS, stored_context
-from isthmus.accounts.views import account_rows, account_view
+from isthmus.accounts.views import account_rows, account_views
 from isthmus.db.database import keys_of, now_of
 from isthmus.db.epochs import raise_epoch
 from isthmus.db.listing import ListQuery, Page, fetch_page
@@ -78,7 +78,7 @@ class Accounts:
     async def list(self, query: ListQuery) -> Page:
         own_environment_only(query, self._environment_id)
         page = await fetch_page(self._conn, account_rows(self._environment_id), _FIELDS, query)
-        return Page([account_view(row) for row in page.rows], page.after)
+        return Page(await account_views(self._conn, page.rows), page.after)
 
     async def get(self, id: str) -> Row:
         """Raises NotFound; the account of another environment is none of this one."""
@@ -86,7 +86,7 @@ class Accounts:
         row = (await self._conn.execute(statement)).mappings().one_or_none()
         if row is None:
             raise _unknown(id)
-        return account_view(row)
+        return (await account_views(self._conn, [row]))[0]
 
     async def create(self, values: Mapping[str, Any]) -> Row:
         """Connects with credentials that the caller has already; the account is active at once.

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, null, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.context import object_store_fields, shown_context
 from isthmus.db.tables import environment_integration, integrated_account, integration
-from isthmus.integrations.views import Row, embedded_integration, environment_integration_view
+from isthmus.integrations.faces import integration_faces
+from isthmus.integrations.views import Row, environment_integration_view
 
-__all__ = ["account_rows", "account_view"]
+__all__ = ["account_rows", "account_views"]
 
 _HIDDEN: Final = frozenset({"context_secrets", "integration_override_secrets", "closed_until", "revision"})
 _COPIED: Final = (
@@ -45,9 +47,10 @@ def account_rows(environment_id: str) -> Select[Any]:
                 for column in environment_integration.c
                 if column.key != "override_secrets"
             ),
+            integration.c.id.label("integration_id"),
             integration.c.name.label("integration_name"),
             integration.c.category.label("integration_category"),
-            integration.c.config.label("integration_config"),
+            null().label("features_super_query"),
         )
         .join(
             environment_integration,
@@ -58,8 +61,13 @@ def account_rows(environment_id: str) -> Select[Any]:
     )
 
 
-def account_view(row: Mapping[str, Any]) -> Row:
-    """`row`: one of `account_rows`."""
+async def account_views(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row]:
+    """`rows`: some of `account_rows`."""
+    faces = await integration_faces(conn, (row[f"{_INSTALL}integration_id"] for row in rows))
+    return [_view(row, faces) for row in rows]
+
+
+def _view(row: Mapping[str, Any], faces: Mapping[str, Row]) -> Row:
     install = {key[len(_INSTALL) :]: value for key, value in row.items() if key.startswith(_INSTALL)}
     return {
         **{name: row[name] for name in _COPIED},
@@ -67,12 +75,7 @@ def account_view(row: Mapping[str, Any]) -> Row:
         "object_store_context_fields": object_store_fields(row["context"]),
         **{name: row[name] for name in _STATES},
         "features": {"super_query": None},
-        "integration": embedded_integration(
-            install["integration_id"],
-            row["integration_name"],
-            row["integration_category"],
-            row["integration_config"],
-        ),
+        "integration": faces[install["integration_id"]],
         "environment_integration": environment_integration_view(install),
         "created_at": row["created_at"],
         "updated_at": row["updated_at"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, or_, select, update
@@ -18,10 +18,11 @@ from isthmus.db.tables import environment_integration, integration
 from isthmus.definitions.secrets import join_secrets, replace_config, split_secrets
 from isthmus.errors import Forbidden, NotFound
 from isthmus.integrations.checks import Failures, own_environment_only, sent_only
+from isthmus.integrations.faces import integration_faces
 from isthmus.integrations.integrations import INTEGRATION_SECRETS
 from isthmus.integrations.scope import Scope
 from isthmus.integrations.validation import check_override
-from isthmus.integrations.views import Row, embedded_integration, environment_integration_view
+from isthmus.integrations.views import Row, environment_integration_view
 from isthmus.kit.ids import is_uuid, new_id
 
 __all__ = ["OVERRIDE_SECRETS", "EnvironmentIntegrations"]
@@ -58,11 +59,11 @@ class EnvironmentIntegrations:
     async def list(self, query: ListQuery) -> Page:
         own_environment_only(query, self._scope.environment_id)
         page = await fetch_page(self._conn, self._mine(), _FIELDS, query)
-        return Page([_view(row) for row in page.rows], page.after)
+        return Page(await self._views(page.rows), page.after)
 
     async def get(self, id: str) -> Row:
         """`id`: an install, or (`api.md` Q9) an integration installed here. Raises NotFound."""
-        return _view(await self._row(id))
+        return (await self._views([await self._row(id)]))[0]
 
     async def create(self, values: Mapping[str, Any]) -> Row:
         """Installs: `values` has `integration_id` (or its name), and if wanted `is_enabled` (or `is_active`),
@@ -74,7 +75,7 @@ class EnvironmentIntegrations:
         target = await self._installable(str(values.get("integration_id")))
         existing = await self._find(integration_id=target["id"])
         if existing is not None:
-            return _view(existing)
+            return (await self._views([existing]))[0]
         given = {**_DEFAULTS, **_sent(values)}
         given["override"] = given["override"] or {}
         _check(given)
@@ -100,7 +101,7 @@ class EnvironmentIntegrations:
         await raise_epoch(self._conn, self._scope.environment_id)
         row = await self._find(integration_id=target["id"])
         assert row is not None  # just written, here or by whom it conflicted with
-        return _view(row)
+        return (await self._views([row]))[0]
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
         """`override` takes the place of the whole stored one; secrets that it leaves out survive."""
@@ -137,13 +138,19 @@ class EnvironmentIntegrations:
         await raise_epoch(self._conn, self._scope.environment_id)
         return str(row["id"])
 
+    async def _views(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row]:
+        faces = await integration_faces(self._conn, (row["integration_id"] for row in rows))
+        return [
+            environment_integration_view({**row, "integration": faces[row["integration_id"]]}) for row in rows
+        ]
+
     def _mine(self) -> Select[Any]:
         return (
             select(
                 *(column for column in environment_integration.c if column.key != "override_secrets"),
+                environment_integration.c.is_enabled.label("is_active"),
                 integration.c.name.label("integration_name"),
                 integration.c.category.label("integration_category"),
-                integration.c.config.label("integration_config"),
             )
             .join(integration, integration.c.id == environment_integration.c.integration_id)
             .where(environment_integration.c.environment_id == self._scope.environment_id)
@@ -202,13 +209,6 @@ class EnvironmentIntegrations:
         hidden = INTEGRATION_SECRETS.open(keys_of(self._conn), target["id"], target["secrets"]) or {}
         whole = join_secrets(target["config"], hidden)
         check_override(target["name"], whole, join_secrets(plain, secrets), field="override")
-
-
-def _view(row: Mapping[str, Any]) -> Row:
-    embedded = embedded_integration(
-        row["integration_id"], row["integration_name"], row["integration_category"], row["integration_config"]
-    )
-    return environment_integration_view({**row, "integration": embedded})
 
 
 def _sent(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -118,7 +118,13 @@ class EnvironmentUnifiedModels:
 
     def _mine(self) -> Select[Any]:
         return (
-            select(environment_unified_model, *_MODEL, team.c.name.label("team_name"))
+            select(
+                environment_unified_model,
+                *_MODEL,
+                team.c.name.label("team_name"),
+                unified_model.c.name.label("unified_model_name"),
+                unified_model.c.category.label("unified_model_category"),
+            )
             .join(unified_model, unified_model.c.id == environment_unified_model.c.unified_model_id)
             .outerjoin(team, team.c.id == unified_model.c.team_id)
             .where(environment_unified_model.c.environment_id == self._scope.environment_id)

@@ -12,6 +12,7 @@ from tests.unit.integrations.world import World, query
 from isthmus.accounts import Accounts, sandbox_account_id
 from isthmus.accounts.sealed import OVERRIDE_SECRETS, stored_context
 from isthmus.db import Database, EpochWatcher
+from isthmus.db.listing import ListQuery
 from isthmus.db.tables import integrated_account
 from isthmus.errors import BadRequest, Forbidden, NotFound
 from isthmus.integrations import EnvironmentIntegrations
@@ -250,3 +251,22 @@ async def test_accounts_are_deleted_one_by_one_or_together(
                 await mine.delete_many(selection)
         assert [row["tenant_id"] for row in (await mine.list(query())).rows] == ["sandbox"]
     assert epochs.current(desk.scope.environment_id) > before
+
+
+@pytest.mark.parametrize("sort_by", ["tenant_id", "integration.name", "status", "created_at"])
+async def test_pages_in_any_order_hold_each_account_once(
+    database: Database, desk: Desk, sort_by: str
+) -> None:
+    for tenant in ("a", "b", "b"):
+        await desk.connect(tenant_id=tenant)
+    seen: list[str] = []
+    after = None
+    async with database.read() as conn:
+        mine = Accounts(conn, desk.scope)
+        while True:
+            page = await mine.list(ListQuery(sort_by=sort_by, descending=False, limit=1, after=after))
+            seen += [row["id"] for row in page.rows]
+            after = page.after
+            if after is None:
+                break
+    assert len(seen) == len(set(seen)) == 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import select
 from tests.unit.integrations.world import World, query
 
 from isthmus.db import Database, EpochWatcher
+from isthmus.db.listing import ListQuery
 from isthmus.db.tables import environment_integration
 from isthmus.errors import BadRequest, Forbidden, NotFound
 from isthmus.integrations import (
@@ -16,6 +18,7 @@ from isthmus.integrations import (
     EnvironmentScope,
     EnvironmentUnifiedModels,
     Integrations,
+    UnifiedModels,
 )
 from isthmus.integrations.catalog import integration_id, unified_model_id
 from isthmus.integrations.environment_integrations import OVERRIDE_SECRETS
@@ -187,3 +190,30 @@ async def test_a_models_override_is_checked_and_replaced_whole(database: Databas
         with pytest.raises(BadRequest) as refused:
             await mine.update(row["id"], {"override": {"mappings": {}}})
         assert refused.value.details["failures"][0]["path"] == "override.mappings"
+
+
+@pytest.mark.parametrize("sort_by", ["integration.name", "is_active", "is_enabled"])
+async def test_installs_page_in_any_order(database: Database, world: World, sort_by: str) -> None:
+    async with database.write() as conn:
+        for name in ("one", "two"):
+            await Integrations(conn, world.mine).create({"name": name, "config": {}})
+            await EnvironmentIntegrations(conn, world.mine).create({"integration_id": name})
+        first = await EnvironmentIntegrations(conn, world.mine).list(
+            ListQuery(sort_by=sort_by, descending=False, limit=1)
+        )
+        second = await EnvironmentIntegrations(conn, world.mine).list(
+            ListQuery(sort_by=sort_by, descending=False, limit=1, after=first.after)
+        )
+    assert {row["integration"]["name"] for row in (*first.rows, *second.rows)} == {"one", "two"}
+
+
+async def test_installed_models_page_by_name(database: Database, world: World) -> None:
+    async with database.write() as conn:
+        await UnifiedModels(conn, world.mine).create({"name": "own", "category": "crm", "resources": {}})
+        mine = EnvironmentUnifiedModels(conn, world.mine)
+        for name in ("desk", "own"):
+            await mine.create({"unified_model_id": name})
+        by_name = ListQuery(sort_by="unified_model.name", descending=False, limit=1)
+        first = await mine.list(by_name)
+        second = await mine.list(replace(by_name, after=first.after))
+    assert [row["unified_model"]["name"] for row in (*first.rows, *second.rows)] == ["desk", "own"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import select
 from tests.unit.integrations.world import World, query
 
 from isthmus.db import Database, EpochWatcher
+from isthmus.db.listing import ListQuery
 from isthmus.db.tables import integration
 from isthmus.errors import BadRequest, Conflict, Forbidden, NotFound
 from isthmus.integrations import EnvironmentIntegrations, EnvironmentScope, Integrations
@@ -190,3 +192,21 @@ async def test_lists_filter_by_name_and_page(database: Database, world: World) -
         first = await mine.list(query(limit=1))
         assert first.after is not None
         assert len(first.rows) == 1
+
+
+@pytest.mark.parametrize("descending", [True, False])
+async def test_rows_without_a_value_come_last_and_once(
+    database: Database, world: World, descending: bool
+) -> None:
+    for name, category in (("one", None), ("two", "crm"), ("three", None)):
+        await create(database, world.mine, name=name, category=category)
+    by_category = ListQuery(sort_by="category", descending=descending, limit=1)
+    seen: list[str | None] = []
+    async with database.read() as conn:
+        while True:
+            page = await Integrations(conn, world.mine).list(by_category)
+            seen += [row["category"] for row in page.rows]
+            if page.after is None:
+                break
+            by_category = replace(by_category, after=page.after)
+    assert seen == (["ticketing", "crm"] if descending else ["crm", "ticketing"]) + [None, None]
