@@ -1,6 +1,6 @@
 """The database: the way in, what is sealed, what others must see. Tables: `isthmus.db.tables`."""
 
-from isthmus.db.database import Database, keys_of, now_of
+from isthmus.db.database import Database, announce, keys_of, now_of
 from isthmus.db.encryption import EncryptedJSON, KeyRing
 from isthmus.db.epochs import EpochWatcher, raise_epoch, raise_epochs
 from isthmus.db.keys import server_secret_bytes
@@ -11,6 +11,7 @@ __all__ = [
     "EncryptedJSON",
     "EpochWatcher",
     "KeyRing",
+    "announce",
     "check_workers",
     "keys_of",
     "now_of",

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.engines import Engines, make_engines, make_schema_engine
+from isthmus.db.turns import SqliteTurns
 from isthmus.db.urls import parse_url
 from isthmus.kit.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from isthmus.db.encryption import KeyRing
 
-__all__ = ["Database", "EpochListener", "keys_of", "now_of", "raised_epochs"]
+__all__ = ["Database", "EpochListener", "announce", "keys_of", "now_of", "raised_epochs"]
 
 EpochListener = Callable[[Mapping[str, int]], None]
 
 _EPOCHS = "isthmus.epochs"
+_ANNOUNCED = "isthmus.announced"
 _DATABASE = "isthmus.database"
 _writing: ContextVar[asyncio.Task[object] | None] = ContextVar("isthmus_db_writing", default=None)
 
@@ -48,7 +50,9 @@ class Database:
         self.keys = keys
         self.clock = clock or SystemClock()
         self._engines: Engines = make_engines(self.url, pool_size)
+        self._turns = SqliteTurns(self.url) if self.is_sqlite else None
         self._listeners: list[EpochListener] = []
+        self._on_announced: dict[str, list[Callable[[], None]]] = {}
         self._on_close = on_close
 
     @property
@@ -60,7 +64,8 @@ class Database:
         """A connection for statements that change nothing. Each statement sees what is committed by then."""
         async with self._engines.reader.connect() as conn:
             conn.info[_DATABASE] = self
-            conn.info.pop(_EPOCHS, None)  # of a write that had this connection before
+            for left in (_EPOCHS, _ANNOUNCED):  # of a write that had this connection before
+                conn.info.pop(left, None)
             yield conn
 
     @asynccontextmanager
@@ -73,17 +78,30 @@ class Database:
         if task is not None and _writing.get() is task:
             raise RuntimeError("a write inside a write of the same task; hand its connection down")
         raised: dict[str, int] = {}
+        announced: set[str] = set()
         token = _writing.set(task)
         try:
-            async with self._engines.writer.begin() as conn:
+            async with self._turn(), self._engines.writer.begin() as conn:
                 conn.info[_DATABASE] = self
                 conn.info[_EPOCHS] = raised
+                conn.info[_ANNOUNCED] = announced
                 yield conn
         finally:
             _writing.reset(token)
         if raised:
             for listener in tuple(self._listeners):
                 listener(raised)
+        for topic in announced:
+            for heard in tuple(self._on_announced.get(topic, ())):
+                heard()
+
+    async def write_alone(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """SQLite only: one statement as a transaction of its own, for 1/20 of what `write()` costs.
+
+        In SQLite's own words: `?` for parameters, times as its text. It takes its turn among the writers.
+        """
+        assert self._turns is not None
+        return await self._turns.execute(statement, parameters)
 
     @asynccontextmanager
     async def write_schema(self) -> AsyncIterator[AsyncConnection]:
@@ -99,7 +117,19 @@ class Database:
         """`listener` gets the epochs a transaction of this process raised, right after its commit."""
         self._listeners.append(listener)
 
+    def on_announced(self, topic: str, heard: Callable[[], None]) -> Callable[[], None]:
+        """`heard` is called after each commit of this process that announced `topic`; it must be quick and
+        not raise. The result takes it back."""
+        listeners = self._on_announced.setdefault(topic, [])
+        listeners.append(heard)
+        return lambda: listeners.remove(heard)
+
+    def _turn(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if self._turns is None else self._turns.turn()
+
     async def close(self) -> None:
+        if self._turns is not None:
+            await self._turns.close()
         await self._engines.close()
         if self._on_close is not None:
             self._on_close()
@@ -113,6 +143,12 @@ def keys_of(conn: AsyncConnection) -> KeyRing:
 def now_of(conn: AsyncConnection) -> datetime:
     """The time by the clock of the database that handed out `conn`: that of `created_at` and `updated_at`."""
     return _database(conn).clock.now()
+
+
+def announce(conn: AsyncConnection, topic: str) -> None:
+    """When the write of `conn` has committed, whoever asked for `topic` in this process is told."""
+    announced: set[str] = conn.info[_ANNOUNCED]
+    announced.add(topic)
 
 
 def _database(conn: AsyncConnection) -> Database:
