@@ -15,6 +15,7 @@ from isthmus.accounts.context import effective_context
 from isthmus.accounts.context_store import store_context
 from isthmus.accounts.gateway import Gateway, GatewayAccount, GatewayParts, Sender
 from isthmus.accounts.sandbox import SandboxUpstream
+from isthmus.accounts.sandbox_accounts import example_context
 from isthmus.accounts.sealed import OVERRIDE_SECRETS, stored_context
 from isthmus.accounts.states import AccountStates
 from isthmus.accounts.turnstile import Turnstile
@@ -200,6 +201,10 @@ class Connections:
             is_sandbox=row["is_sandbox"],
             authentication_method=row["authentication_method"],
         )
+        is_offline = row["authentication_method"] == SANDBOX
+        if is_offline:
+            # A field that the definition got since then has an example all the same.
+            context = {**example_context(definition), **context}
         refused = row["last_forbidden_error"]
         gateway = GatewayAccount(
             facts=facts,
@@ -218,7 +223,7 @@ class Connections:
             definition=definition,
             mapping_layer=Layer(row["id"], row["revision"], row["unified_model_override"] or {}),
             is_enabled=row["is_enabled"],
-            is_offline=row["authentication_method"] == SANDBOX,
+            is_offline=is_offline,
             status=row["status"],
             last_error=row["last_error"],
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -86,12 +86,10 @@ class SandboxUpstream:
             )
         return [_sampled(sample)]
 
-    def _nearest(self, recorded: Sequence[Exchange], resource: str) -> Sequence[Exchange]:
-        return [
-            *recorded,
-            *self._exchanges.of(self._integration, resource, "get"),
-            *self._exchanges.everything(self._integration),
-        ]
+    def _nearest(self, recorded: Sequence[Exchange], resource: str) -> Iterator[Exchange]:
+        yield from recorded
+        yield from self._exchanges.of(self._integration, resource, "get")
+        yield from self._exchanges.everything(self._integration)
 
 
 def _sampled(text: str) -> Exchange:

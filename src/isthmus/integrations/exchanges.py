@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -31,9 +31,10 @@ class Exchanges:
         path = self._index(integration).get(f"{resource}.{method}.json")
         return () if path is None else self._read(path)
 
-    def everything(self, integration: str) -> Sequence[Exchange]:
-        """Every exchange of an integration, file by file."""
-        return [each for path in self._index(integration).values() for each in self._read(path)]
+    def everything(self, integration: str) -> Iterator[Exchange]:
+        """Every exchange of an integration, file by file, each read when it is come to."""
+        for path in self._index(integration).values():
+            yield from self._read(path)
 
     def _index(self, integration: str) -> dict[str, Path]:
         """File names, looked up and never built from a name: a definition may call a resource anything."""

@@ -93,6 +93,19 @@ async def test_a_sandbox_account_takes_no_writes(connections: Connections, desk:
     real.require_writable("create")
 
 
+async def test_a_sandbox_account_has_an_example_of_a_field_that_came_later(
+    connections: Connections, database: Database, desk: Desk
+) -> None:
+    field = {"name": "workspace", "required": True, "placeholder": "acme"}
+    override = {"credentials": {"api_key": {"config": {"fields": [field]}}}}
+    async with database.write() as conn:
+        await EnvironmentIntegrations(conn, desk.scope).update(desk.install_id, {"override": override})
+    sandbox = sandbox_account_id(desk.scope.environment_id, integration_id("brightfold"))
+    connection = await connections.open(desk.scope.environment_id, sandbox, request_id="r")
+    assert connection.upstream.context["workspace"] == "acme"
+    assert connection.upstream.context["api_key"] == "sandbox-api_key"
+
+
 async def test_layers_of_install_and_account_reach_the_call(
     connections: Connections, database: Database, desk: Desk
 ) -> None:
