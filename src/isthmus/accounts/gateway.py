@@ -18,7 +18,7 @@ from isthmus.engine.failures import missing_scopes
 from isthmus.engine.messages import OutgoingRequest
 from isthmus.engine.ports import AccountFacts
 from isthmus.engine.rate_limits import detect
-from isthmus.errors import IsthmusError
+from isthmus.errors import IsthmusError, RemoteError
 from isthmus.http.messages import HttpRequest, HttpResponse
 from isthmus.kit.clock import Clock
 
@@ -28,7 +28,8 @@ _ERROR: Final = 400
 _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
 _SERVER_ERROR: Final = 500
-_REPEATABLE: Final = frozenset({"list", "get"})
+_READS: Final = frozenset({"list", "get"})
+_READING_VERBS: Final = frozenset({"GET", "HEAD"})
 
 UpdateContext = Callable[[AccountFacts, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 """Stores a patch of an account's context; returns the whole new context with its virtual keys."""
@@ -102,26 +103,29 @@ class Gateway:
         account.context = await self._parts.update_context(account.facts, patch)
 
     async def _send(self, request: OutgoingRequest, attempt: _Attempt) -> HttpResponse:
+        turnstile = self._account.turnstile
         may_repeat = _may_repeat(request)
-        response, wait = await self._pass(request, may_repeat, attempt)
+        if not turnstile.is_free:
+            await turnstile.enter(may_wait=may_repeat)
+        response, wait = await self._pass(request, attempt)
         if wait is not None and wait <= PATIENCE and may_repeat:
+            try:
+                await turnstile.enter(may_wait=True)
+            except RemoteError:  # the line is too long: the caller gets the refusal as the provider put it
+                return response
             await _discard(response)
             attempt.retries += 1
-            response, wait = await self._pass(request, may_repeat, attempt)
+            response, wait = await self._pass(request, attempt)
         if wait is None:
             await self._settle(request, response)
         return response
 
-    async def _pass(
-        self, request: OutgoingRequest, may_wait: bool, attempt: _Attempt
-    ) -> tuple[HttpResponse, float | None]:
-        """Through the turnstile to the provider: its answer, and the wait it asks for, if it does.
+    async def _pass(self, request: OutgoingRequest, attempt: _Attempt) -> tuple[HttpResponse, float | None]:
+        """To the provider, past the turnstile: its answer, and the wait it asks for, if it does.
 
         Whatever happens, those who stand behind are let on.
         """
         turnstile = self._account.turnstile
-        if not turnstile.is_free:
-            await turnstile.enter(may_wait=may_wait)
         try:
             attempt.host = urlsplit(request.http.url).hostname
             response = await self._authorized(request)
@@ -197,8 +201,9 @@ class _Attempt:
 
 
 def _may_repeat(request: OutgoingRequest) -> bool:
-    """A read may be sent again whatever its verb: some products list by POST."""
-    return request.operation.kind in _REPEATABLE or request.is_idempotent
+    """Reads may be held back and sent again: by name, since some products list by POST, or by verb."""
+    is_read = request.operation.kind in _READS or request.http.method in _READING_VERBS
+    return is_read and isinstance(request.http.body, (bytes, type(None)))
 
 
 async def _discard(response: HttpResponse) -> None:
