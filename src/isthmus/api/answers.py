@@ -13,7 +13,7 @@ import orjson
 from isthmus.errors import IsthmusError, envelope
 from isthmus.http.messages import HttpStream
 
-__all__ = ["Answer", "Receive", "Scope", "Send", "error_answer", "json_answer", "send_answer"]
+__all__ = ["Answer", "Message", "Receive", "Scope", "Send", "error_answer", "json_answer", "send_answer"]
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -12,7 +12,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import unquote_to_bytes
 
-from isthmus.api.answers import Answer, Receive, Scope, Send, error_answer, send_answer
+from isthmus.api.answers import Answer, Message, Receive, Scope, Send, error_answer, send_answer
 from isthmus.api.incoming import Incoming
 from isthmus.errors import IsthmusError
 from isthmus.kit.ids import new_id
@@ -63,30 +63,55 @@ class Front:
             return
         request_id = _request_id(scope)
         segments = split_path(scope.get("raw_path") or scope["path"].encode())
+        incoming = Incoming(scope, receive, segments, request_id, self._max_body_bytes)
         door = self._doors.get(segments[0]) if segments else None
         if door is None:
-            await self._serve_platform(scope, receive, send, segments, request_id)
+            await self._serve_platform(scope, receive, send, incoming)
             return
-        incoming = Incoming(scope, receive, segments, request_id, self._max_body_bytes)
         try:
             answer = await door(incoming)
         except Exception as error:  # the front door is where every failure becomes an answer
             answer = answer_error(error, request_id)
         await send_answer(receive, send, answer, request_id)
 
-    async def _serve_platform(
-        self, scope: Scope, receive: Receive, send: Send, segments: tuple[str, ...], request_id: str
-    ) -> None:
-        path = "/" + "/".join(segments)
+    async def _serve_platform(self, scope: Scope, receive: Receive, send: Send, incoming: Incoming) -> None:
+        """The body is read here, within the server's limit: the platform application reads without one, and
+        before it looks at the token."""
+        path = "/" + "/".join(incoming.segments)
+        request_id = incoming.request_id
         scope = {**scope, "path": path, "raw_path": path.encode(), "isthmus.request_id": request_id}
+        is_whole = False
 
         async def send_with_id(message: Mapping[str, object]) -> None:
+            nonlocal is_whole
             if message["type"] == "http.response.start":
                 headers = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]  # type: ignore[misc]  # ASGI messages are untyped
                 message = {**message, "headers": headers}
+            elif not message.get("more_body"):
+                is_whole = True
             await send(dict(message))
 
-        await self._platform(scope, receive, send_with_id)
+        try:
+            body = await incoming.read_body()
+        except IsthmusError as error:
+            await send_answer(receive, send, answer_error(error, request_id), request_id)
+            return
+        try:
+            await self._platform(scope, _replayed(body, receive), send_with_id)
+        except Exception:
+            # Starlette raises again what it has answered and we have logged; the server would hang up on it.
+            if not is_whole:
+                raise
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """What a body that was read already is read from again."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def next_message() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return next_message
 
 
 def _request_id(scope: Scope) -> str:
