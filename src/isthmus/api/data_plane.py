@@ -8,6 +8,7 @@ environment's epoch.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final
 
 from isthmus.accounts.connections import Connection, Connections
@@ -26,6 +27,9 @@ __all__ = ["COLLECTION_METHODS", "ITEM_METHODS", "DataPlane"]
 
 ITEM_METHODS: Final = {"GET": "get", "PATCH": "update", "DELETE": "delete"}
 COLLECTION_METHODS: Final = {"GET": "list", "POST": "create", "PATCH": "update", "DELETE": "delete"}
+_VERBS: Final = {
+    method: verb for table in (ITEM_METHODS, COLLECTION_METHODS) for verb, method in table.items()
+}
 
 
 class DataPlane:
@@ -87,21 +91,29 @@ class DataPlane:
 
 async def _read(incoming: Incoming, method: str, identity: str | None) -> Call:
     raw = await incoming.read_body() if incoming.verb != "GET" else b""
-    passthrough = b"truto_body_passthrough=true" in incoming.query_string
-    return read_call(
+    call = read_call(
         method,
         id=identity,
         query_string=incoming.query_string,
-        body=NO_BODY if passthrough else parse_json_body(raw, incoming.content_type),
-        raw_body=raw if passthrough else None,
         content_type=incoming.headers.get("content-type"),
         headers=incoming.headers,
     )
+    if call.body_passthrough:
+        return replace(call, raw_body=raw)
+    body = parse_json_body(raw, incoming.content_type)
+    return call if body is NO_BODY else replace(call, body=body)
 
 
 def _method(incoming: Incoming, rest: tuple[str, ...]) -> tuple[str, str | None]:
     """The method's name in the definition, and the record's id from the path."""
     if rest and incoming.verb == "POST":
+        if rest[0] in _VERBS:
+            verb = _VERBS[rest[0]]
+            raise MethodNotAllowed(
+                f"{rest[0]} is no custom method. It is called by {verb} without /{rest[0]}"
+                f"{', with the id in its place' if rest[0] in ITEM_METHODS.values() else ''}.",
+                headers={"allow": "GET, PATCH, DELETE"},
+            )
         return rest[0], None
     method = (ITEM_METHODS if rest else COLLECTION_METHODS).get(incoming.verb)
     if method is None:
@@ -116,6 +128,11 @@ def _account_id(query_string: bytes) -> str:
     value = parse(query_string).nested.get("integrated_account_id")
     if isinstance(value, str) and value:
         return value
+    if value:
+        raise BadRequest(
+            "integrated_account_id was sent more than once. Send the id of the one account to call.",
+            failures=[failure("integrated_account_id", "must be sent once", "bad_value")],
+        )
     raise BadRequest(
         "integrated_account_id is missing. Add ?integrated_account_id=<id>; GET /integrated-account lists "
         "the accounts of this environment.",

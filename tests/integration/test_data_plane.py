@@ -1,0 +1,72 @@
+"""The door of the data plane: what of a request reaches the engine, and what is refused before."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from isthmus.config import Settings
+from tests.fakes.larkdesk import Larkdesk, RequestLimit, running
+from tests.integration.larkdesk import connect, install
+from tests.integration.serving import Server, serving
+
+pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+
+
+@dataclass
+class Desk:
+    server: Server
+    account: str
+    sandbox: str
+
+    async def proxy(self, verb: str, rest: str, query: str = "", **options: Any) -> tuple[int, Any]:
+        path = f"/proxy/{rest}?integrated_account_id={self.account}{query}"
+        return await self.server.call(verb, path, **options)
+
+
+@pytest.fixture
+async def desk(settings: Settings) -> AsyncIterator[Desk]:
+    async with running(Larkdesk(limit=RequestLimit(None))) as fake, serving(settings) as server:
+        account = await connect(server, await install(server), fake.url)
+        yield Desk(server, account, await server.sandbox_of("zendesk"))
+
+
+@pytest.mark.parametrize("flag", ["true", "True", "1"])
+async def test_a_body_is_passed_through_however_the_flag_is_spelled(desk: Desk, flag: str) -> None:
+    status, body = await desk.proxy(
+        "POST",
+        "tickets",
+        f"&truto_body_passthrough={flag}",
+        data='{"subject": "Kettle"}',
+        headers={"content-type": "application/vnd.desk"},
+    )
+    assert (status, body["subject"]) == (200, "Kettle")
+
+
+async def test_a_parameter_that_only_mentions_the_flag_changes_nothing(desk: Desk) -> None:
+    status, body = await desk.proxy(
+        "POST", "tickets", "&note=truto_body_passthrough=true", json={"subject": "Kettle"}
+    )
+    assert (status, body["subject"]) == (200, "Kettle")
+
+
+@pytest.mark.parametrize("method", ["list", "get", "create", "update", "delete"])
+async def test_the_five_methods_are_not_called_as_custom_ones(desk: Desk, method: str) -> None:
+    status, body = await desk.proxy("POST", f"tickets/{method}", json={})
+    assert status == 405
+    assert "no custom method" in body["message"]
+
+
+async def test_a_sandbox_account_refuses_every_post(desk: Desk) -> None:
+    for path in ("/proxy/tickets", "/proxy/tickets/list", "/unified/ticketing/tickets/get"):
+        status, _ = await desk.server.call("POST", f"{path}?integrated_account_id={desk.sandbox}", json={})
+        assert status == 405, path
+
+
+async def test_an_account_that_is_named_twice_is_not_said_to_be_missing(desk: Desk) -> None:
+    status, body = await desk.proxy("GET", "tickets", "&integrated_account_id=another")
+    assert status == 400
+    assert "more than once" in body["message"]
