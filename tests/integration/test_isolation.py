@@ -17,6 +17,7 @@ BODIES: Mapping[str, Any] = {
     "/unified-model/{id}": {"description": "mine now"},
     "/environment-unified-model/{id}": {"override": {}},
     "/unified-model-resource-method/{id}": {"config": {"method": "get"}},
+    "/environment-unified-model-resource-method/{id}": {"config": {"method": "get"}},
     "/integrated-account/{id}": {"tenant_id": "mine-now"},
     "/integrated-account/{id}/credentials": {"context": {"api_key": "mine-now"}},
     "/environment/{id}": {"name": "mine-now"},
@@ -49,6 +50,18 @@ async def own_ids(server: Server) -> dict[str, str]:
         "GET", f"/unified-model-resource-method?unified_model_id={ids['/unified-model']}"
     )
     ids["/unified-model-resource-method"] = mappings["result"][0]["id"]
+    own_model = {
+        "environment_unified_model_id": ids["/environment-unified-model"],
+        "integration_name": "larkdesk",
+    }
+    listed = (await server.ok("GET", "/environment-unified-model"))["result"][0]["unified_model"]["resources"]
+    cell = own_model | {
+        "resource_name": next(iter(listed)),
+        "method_name": "list",
+        "config": {"method": "list"},
+    }
+    row = await server.ok("POST", "/environment-unified-model-resource-method", json=cell)
+    ids["/environment-unified-model-resource-method"] = row["id"]
     ids["/integrated-account"] = account
     return ids
 

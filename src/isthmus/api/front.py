@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import unquote_to_bytes
 
 from isthmus.api.answers import Answer, Message, Receive, Scope, Send, error_answer, send_answer
-from isthmus.api.incoming import Incoming
+from isthmus.api.incoming import Incoming, bounded, headers_for_json
 from isthmus.errors import IsthmusError
 from isthmus.kit.ids import new_id
 
@@ -79,7 +79,13 @@ class Front:
         before it looks at the token."""
         path = "/" + "/".join(incoming.segments)
         request_id = incoming.request_id
-        scope = {**scope, "path": path, "raw_path": path.encode(), "isthmus.request_id": request_id}
+        scope = {
+            **scope,
+            "path": path,
+            "raw_path": path.encode(),
+            "headers": headers_for_json(scope["headers"]),
+            "isthmus.request_id": request_id,
+        }
         is_whole = False
 
         async def send_with_id(message: Mapping[str, object]) -> None:

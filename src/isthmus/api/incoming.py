@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
 
-from isthmus.api.answers import Receive, Scope
+from isthmus.api.answers import Message, Receive, Scope
 from isthmus.engine.calls import NO_BODY
 from isthmus.errors import BadRequest, PayloadTooLarge, failure
 
-__all__ = ["Incoming", "parse_json_body"]
+__all__ = ["Incoming", "bounded", "headers_for_json", "parse_json_body"]
 
 
 class Incoming:
@@ -57,10 +58,41 @@ class Incoming:
                 return b"".join(chunks)
 
     def _too_large(self) -> PayloadTooLarge:
-        return PayloadTooLarge(
-            f"the body is larger than {self._max_body_bytes} bytes. Send less at once, or raise "
-            "ISTHMUS_MAX_REQUEST_BYTES."
-        )
+        return _too_large(self._max_body_bytes)
+
+
+def bounded(receive: Receive, most: int) -> Receive:
+    """`receive` that raises PayloadTooLarge once the body is larger than `most` bytes."""
+    size = 0
+
+    async def counted() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > most:
+            raise _too_large(most)
+        return message
+
+    return counted
+
+
+def headers_for_json(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """The headers of a request whose body is JSON whether it says so, says `text/plain` (`api.md` Q2), or
+    says nothing."""
+    kept = [pair for pair in headers if pair[0] != b"content-type" or not _is_plain(pair[1])]
+    if not any(name == b"content-type" for name, _ in kept):
+        kept.append((b"content-type", b"application/json"))
+    return kept
+
+
+def _is_plain(content_type: bytes) -> bool:
+    return content_type.partition(b";")[0].strip().lower() in (b"text/plain", b"")
+
+
+def _too_large(most: int) -> PayloadTooLarge:
+    return PayloadTooLarge(
+        f"the body is larger than {most} bytes. Send less at once, or raise ISTHMUS_MAX_REQUEST_BYTES."
+    )
 
 
 def parse_json_body(raw: bytes, content_type: str) -> Any:

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from isthmus import __version__
 from isthmus.api.answers import Answer
@@ -83,7 +84,30 @@ async def _on_error(request: Request, error: Exception) -> Response:
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # registered for it
+    unread = _unread_body(request, error)
+    if unread is not None:
+        return _response(request, unread)
     return _response(request, BadRequest(_summary(error.errors()), failures=_failures(error.errors())))
+
+
+def _unread_body(request: Request, error: RequestValidationError) -> BadRequest | None:
+    """For a body that was not JSON, or was not taken for it; None for one that was read."""
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        before = str(error.body)[: first["loc"][1]]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        reason = first["ctx"]["error"]
+        return BadRequest(
+            f"the body is not JSON: {reason} at line {line}, column {column}.",
+            failures=[failure("body", reason, "malformed_json")],
+        )
+    content_type = request.headers.get("content-type", "")
+    if isinstance(error.body, bytes) and error.body:
+        return BadRequest(
+            f"a body of type {content_type} cannot be read. Send JSON with Content-Type: application/json.",
+            failures=[failure("content-type", "must be application/json", "unsupported_media_type")],
+        )
+    return None
 
 
 async def _on_http(request: Request, error: Exception) -> Response:
@@ -92,12 +116,24 @@ async def _on_http(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         return _response(request, NotFound(f"no route {route}. GET /openapi.json lists all routes."))
     if error.status_code == 405:
-        headers = dict(error.headers or {})
+        allowed = _allowed(request)
         return _response(
             request,
-            MethodNotAllowed(f"{route} is not served. Allowed: {headers.get('allow', '')}", headers=headers),
+            MethodNotAllowed(f"{route} is not served. Allowed: {allowed}.", headers={"allow": allowed}),
         )
     return JSONResponse({"statusCode": error.status_code, "message": str(error.detail)}, error.status_code)
+
+
+def _allowed(request: Request) -> str:
+    """The methods of every route with this path; each method of a resource is a route of its own."""
+    return ", ".join(
+        sorted(
+            method
+            for route in request.app.routes
+            if route.matches(request.scope)[0] is not Match.NONE
+            for method in getattr(route, "methods", None) or ()
+        )
+    )
 
 
 def _failures(errors: Sequence[Any]) -> list[dict[str, str]]:

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from sqlalchemy import ColumnElement, Select, Table, insert, or_, select, update
 from sqlalchemy import delete as delete_from
@@ -14,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import now_of
+from isthmus.db.epochs import raise_epoch
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import (
     environment_unified_model,
@@ -24,9 +26,10 @@ from isthmus.db.tables import (
 from isthmus.definitions.layers import deep_merge_patch
 from isthmus.errors import Conflict, NotFound
 from isthmus.integrations.checks import Failures, check_version, sent_only
+from isthmus.integrations.environment_unified_models import EnvironmentUnifiedModels
 from isthmus.integrations.scope import Scope
 from isthmus.integrations.unified_models import UnifiedModels
-from isthmus.integrations.validation import check_mapping
+from isthmus.integrations.validation import check_mapping, check_mapping_override
 from isthmus.integrations.views import Row, mapping_view
 from isthmus.kit.ids import new_id
 
@@ -40,82 +43,112 @@ def _fields(table: Table, parent: str) -> Mapping[str, ColumnElement[Any]]:
     return {name: table.c[name] for name in ("id", parent, *_CELL, "version", "created_at", "updated_at")}
 
 
-class ModelMappings:
-    """Base mappings. Shipped models' rows are read by all and written by none but the catalogue."""
+class _Mappings(ABC):
+    """The rows of one of the two tables. A subclass knows whose they are and who must see a change."""
 
-    _FIELDS: Final = _fields(unified_model_resource_method, "unified_model_id")
+    _TABLE: ClassVar[Table]
+    _PARENT: ClassVar[str]
+    _LISTED: ClassVar[str]
 
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
         self._scope = scope
-        self._models = UnifiedModels(conn, scope)
 
     async def list(self, query: ListQuery) -> Page:
-        page = await fetch_page(self._conn, self._visible(), self._FIELDS, query)
-        return Page([mapping_view(row, "unified_model_id") for row in page.rows], page.after)
+        fields = _fields(self._TABLE, self._PARENT)
+        page = await fetch_page(self._conn, self._visible(), fields, query)
+        return Page([mapping_view(row, self._PARENT) for row in page.rows], page.after)
 
     async def get(self, id: str) -> Row:
-        return mapping_view(await self._row(id), "unified_model_id")
+        return mapping_view(await self._row(id), self._PARENT)
 
     async def create(self, values: Mapping[str, Any]) -> Row:
-        """`values`: `unified_model_id`, the cell's three names, `config`.
+        """`values`: the parent's id, the cell's three names, `config`.
 
-        Raises NotFound or Forbidden for the model, BadRequest for the config, Conflict for a taken cell.
+        Raises NotFound or Forbidden for the parent, BadRequest for the config, Conflict for a taken cell.
         """
-        model = await self._models.owned(str(values.get("unified_model_id")))
+        parent, model = await self._owned(str(values.get(self._PARENT)))
         cell = {name: values.get(name) for name in (*_CELL, "config")}
-        _check(cell, model)
+        self._check(cell, model)
         now = now_of(self._conn)
         identity = new_id()
-        statement = insert(unified_model_resource_method).values(
-            **cell,
-            id=identity,
-            unified_model_id=model["id"],
-            version=1,
-            revision=1,
-            created_at=now,
-            updated_at=now,
-        )
-        await self._write(statement, model["name"], cell)
-        await self._models.raise_epochs(model["id"])
+        row = {**cell, "id": identity, self._PARENT: parent, "created_at": now, "updated_at": now}
+        await self._write(insert(self._TABLE).values(**row, version=1, revision=1), model["name"], cell)
+        await self._raise_epochs(parent)
         return await self.get(identity)
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
         """`config` is merged deep over objects, null deletes a key, texts and arrays are replaced."""
         sent_only(changes, _WRITABLE, {})
-        row = await self._row(id)
-        model = await self._models.owned(row["unified_model_id"])
+        parent, model = await self._owned((await self._row(id))[self._PARENT])
         row = await self._row(id)
         check_version(changes.get("version"), row["version"])
         values = {name: changes[name] for name in _WRITABLE & changes.keys()}
         if isinstance(values.get("config"), Mapping):
             values["config"] = deep_merge_patch(row["config"], values["config"])
-        _check({**row, **values}, model)
+        self._check({**row, **values}, model)
+        table = self._TABLE
         statement = (
-            update(unified_model_resource_method)
-            .where(
-                unified_model_resource_method.c.id == row["id"],
-                unified_model_resource_method.c.version == row["version"],
-            )
+            update(table)
+            .where(table.c.id == row["id"], table.c.version == row["version"])
             .values(
                 **values,
                 version=row["version"] + 1,
-                revision=unified_model_resource_method.c.revision + 1,
+                revision=table.c.revision + 1,
                 updated_at=now_of(self._conn),
             )
         )
         await self._write(statement, model["name"], {**row, **values})
-        await self._models.raise_epochs(model["id"])
+        await self._raise_epochs(parent)
         return await self.get(id)
 
     async def delete(self, id: str) -> str:
         row = await self._row(id)
-        model = await self._models.owned(row["unified_model_id"])
-        await self._conn.execute(
-            delete_from(unified_model_resource_method).where(unified_model_resource_method.c.id == row["id"])
-        )
-        await self._models.raise_epochs(model["id"])
+        parent, _ = await self._owned(row[self._PARENT])
+        await self._conn.execute(delete_from(self._TABLE).where(self._TABLE.c.id == row["id"]))
+        await self._raise_epochs(parent)
         return str(row["id"])
+
+    @abstractmethod
+    def _visible(self) -> Select[Any]: ...
+
+    @abstractmethod
+    async def _owned(self, parent: str) -> tuple[str, Mapping[str, Any]]:
+        """The parent's id and its model (`name`, `resources`), locked, if this caller may write there."""
+
+    @abstractmethod
+    def _check(self, cell: Mapping[str, Any], model: Mapping[str, Any]) -> None: ...
+
+    @abstractmethod
+    async def _raise_epochs(self, parent: str) -> None: ...
+
+    async def _row(self, identity: str) -> Row:
+        statement = self._visible().where(self._TABLE.c.id == identity)
+        row = (await self._conn.execute(statement)).mappings().one_or_none()
+        if row is None:
+            raise NotFound(f"no mapping {identity}. GET {self._LISTED}?{self._PARENT}= lists them.")
+        return dict(row)
+
+    async def _write(self, statement: Any, model_name: str, cell: Mapping[str, Any]) -> None:
+        try:
+            await self._conn.execute(statement)
+        except IntegrityError:
+            raise Conflict(
+                f"{model_name} already maps {cell['integration_name']} {cell['resource_name']}"
+                f".{cell['method_name']}. GET {self._LISTED} finds it; update that row."
+            ) from None
+
+
+class ModelMappings(_Mappings):
+    """Base mappings. Shipped models' rows are read by all and written by none but the catalogue."""
+
+    _TABLE = unified_model_resource_method
+    _PARENT = "unified_model_id"
+    _LISTED = "/unified-model-resource-method"
+
+    def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
+        super().__init__(conn, scope)
+        self._models = UnifiedModels(conn, scope)
 
     def _visible(self) -> Select[Any]:
         return (
@@ -130,46 +163,30 @@ class ModelMappings:
             )
         )
 
-    async def _row(self, identity: str) -> Row:
-        statement = self._visible().where(unified_model_resource_method.c.id == identity)
-        row = (await self._conn.execute(statement)).mappings().one_or_none()
-        if row is None:
-            raise NotFound(
-                f"no mapping {identity}. GET /unified-model-resource-method?unified_model_id= lists them."
-            )
-        return dict(row)
+    async def _owned(self, parent: str) -> tuple[str, Mapping[str, Any]]:
+        model = await self._models.owned(parent)
+        return model["id"], model
 
-    async def _write(self, statement: Any, model_name: str, cell: Mapping[str, Any]) -> None:
-        try:
-            await self._conn.execute(statement)
-        except IntegrityError:
-            raise Conflict(
-                f"{model_name} already maps {cell['integration_name']} {cell['resource_name']}"
-                f".{cell['method_name']}. GET /unified-model-resource-method finds it; update that row."
-            ) from None
+    def _check(self, cell: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+        _check_cell(cell, model)
+        check_mapping(cell["config"], source=_source(cell, model))
+
+    async def _raise_epochs(self, parent: str) -> None:
+        await self._models.raise_epochs(parent)
 
 
-class EnvironmentMappings:
-    """What this environment lays over base mappings; read only, calls already follow it."""
+class EnvironmentMappings(_Mappings):
+    """What this environment lays over base mappings; without a base row it is the whole mapping."""
 
-    _FIELDS: Final = _fields(environment_unified_model_resource_method, "environment_unified_model_id")
+    _TABLE = environment_unified_model_resource_method
+    _PARENT = "environment_unified_model_id"
+    _LISTED = "/environment-unified-model-resource-method"
 
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
-        self._conn = conn
-        self._scope = scope
+        super().__init__(conn, scope)
+        self._installs = EnvironmentUnifiedModels(conn, scope)
 
-    async def list(self, query: ListQuery) -> Page:
-        page = await fetch_page(self._conn, self._mine(), self._FIELDS, query)
-        return Page([mapping_view(row, "environment_unified_model_id") for row in page.rows], page.after)
-
-    async def get(self, id: str) -> Row:
-        statement = self._mine().where(environment_unified_model_resource_method.c.id == id)
-        row = (await self._conn.execute(statement)).mappings().one_or_none()
-        if row is None:
-            raise NotFound(f"no environment mapping {id} in this environment.")
-        return mapping_view(row, "environment_unified_model_id")
-
-    def _mine(self) -> Select[Any]:
+    def _visible(self) -> Select[Any]:
         table = environment_unified_model_resource_method
         return (
             select(table)
@@ -180,8 +197,25 @@ class EnvironmentMappings:
             .where(environment_unified_model.c.environment_id == self._scope.environment_id)
         )
 
+    async def _owned(self, parent: str) -> tuple[str, Mapping[str, Any]]:
+        install = await self._installs.get(parent)
+        model = install["unified_model"]
+        resources = deep_merge_patch(model["resources"], install["override"].get("resources") or {})
+        return install["id"], {**model, "resources": resources}
 
-def _check(cell: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+    def _check(self, cell: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+        _check_cell(cell, model)
+        check_mapping_override(cell["config"], source=_source(cell, model), field="config")
+
+    async def _raise_epochs(self, parent: str) -> None:
+        await raise_epoch(self._conn, self._scope.environment_id)
+
+
+def _source(cell: Mapping[str, Any], model: Mapping[str, Any]) -> str:
+    return f"{model['name']}/{cell['resource_name']}.{cell['method_name']}"
+
+
+def _check_cell(cell: Mapping[str, Any], model: Mapping[str, Any]) -> None:
     failures = Failures()
     for name in _CELL:
         failures.text(name, cell[name])
@@ -191,4 +225,3 @@ def _check(cell: Mapping[str, Any], model: Mapping[str, Any]) -> None:
         known = ", ".join(sorted(model["resources"]))
         failures.add("resource_name", f"must be a resource of {model['name']}: {known}", "unknown_resource")
     failures.throw("the mapping is not valid")
-    check_mapping(cell["config"], source=f"{model['name']}/{cell['resource_name']}.{cell['method_name']}")

@@ -12,7 +12,7 @@ from isthmus.api.resources import (
     health,
     integrated_accounts,
     integrations,
-    model_mappings,
+    mappings,
     tenancy,
     unified_models,
 )
@@ -25,7 +25,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     environment_integrations.router,
     unified_models.router,
     environment_unified_models.router,
-    model_mappings.router,
+    *mappings.routers,
     integrated_accounts.router,
     health.router,
 )

@@ -1,0 +1,80 @@
+"""The environment's layer of mappings, between the model's and the account's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.fakes.larkdesk import Larkdesk, Records, RequestLimit, running
+from tests.integration.larkdesk import MODEL, connect, definition, install, mappings
+from tests.integration.serving import Server
+
+ROWS = "/environment-unified-model-resource-method"
+
+
+async def env_model(server: Server, name: str) -> str:
+    found = await server.ok("GET", f"/environment-unified-model?unified_model.name={name}")
+    identity: str = found["result"][0]["id"]
+    return identity
+
+
+async def test_an_environment_maps_its_own_product_onto_a_shipped_model(server: Server) -> None:
+    await server.ok("POST", "/integration", json=definition())
+    installed = await server.ok("POST", "/environment-integration", json={"integration_id": "larkdesk"})
+    model = await env_model(server, "ticketing")
+    for cell in mappings("ticketing"):
+        row = {"environment_unified_model_id": model, "integration_name": "larkdesk", **cell}
+        await server.ok("POST", ROWS, json=row)
+    async with running(Larkdesk(records=Records(tickets=2), limit=RequestLimit(None))) as desk:
+        account = await connect(server, installed["id"], desk.url)
+        listed = await server.ok("GET", f"/unified/ticketing/tickets?integrated_account_id={account}")
+    assert [each["id"] for each in listed["result"]] == ["1", "2"]
+
+
+async def test_the_environment_lies_over_the_model_and_under_the_account(server: Server) -> None:
+    install_id = await install(server)
+    model = await env_model(server, MODEL)
+    async with running(Larkdesk(records=Records(tickets=1), limit=RequestLimit(None))) as desk:
+        account = await connect(server, install_id, desk.url)
+
+        async def first() -> Any:
+            path = f"/unified/{MODEL}/tickets?integrated_account_id={account}&truto_ignore_remote_data=true"
+            return (await server.ok("GET", path))["result"][0]
+
+        assert "number" in await first()
+        cell = {"integration_name": "larkdesk", "resource_name": "tickets", "method_name": "list"}
+        config = {"response_mapping": '{"id": "environment"}'}
+        row = await server.ok(
+            "POST", ROWS, json={"environment_unified_model_id": model, **cell, "config": config}
+        )
+        assert await first() == {"id": "environment"}
+        override = {MODEL: {"tickets": {"list": {"response_mapping": '{"id": "account"}'}}}}
+        await server.ok("PATCH", f"/integrated-account/{account}", json={"unified_model_override": override})
+        assert await first() == {"id": "account"}
+        await server.ok("PATCH", f"/integrated-account/{account}", json={"unified_model_override": None})
+        changed = await server.ok(
+            "PATCH",
+            f"{ROWS}/{row['id']}",
+            json={"config": {"response_mapping": '{"id": "changed"}'}, "version": 1},
+        )
+        assert (changed["version"], await first()) == (2, {"id": "changed"})
+        status, body = await server.call("PATCH", f"{ROWS}/{row['id']}", json={"version": 1, "config": {}})
+        assert (status, body["details"]["version"]) == (409, 2)
+        await server.ok("DELETE", f"{ROWS}/{row['id']}")
+        assert "number" in await first()
+
+
+async def test_an_expression_that_does_not_compile_is_refused(server: Server) -> None:
+    model = await env_model(server, "ticketing")
+    cell = {"integration_name": "zendesk", "resource_name": "tickets", "method_name": "list"}
+    body = {"environment_unified_model_id": model, **cell, "config": {"response_mapping": "{"}}
+    status, answer = await server.call("POST", ROWS, json=body)
+    assert (status, answer["details"]["failures"][0]["path"]) == (400, "config.response_mapping")
+
+
+async def test_a_cell_is_laid_over_once(server: Server) -> None:
+    model = await env_model(server, "ticketing")
+    cell = {"integration_name": "zendesk", "resource_name": "tickets", "method_name": "list"}
+    body = {"environment_unified_model_id": model, **cell, "config": {"query": {"a": "b"}}}
+    await server.ok("POST", ROWS, json=body)
+    status, _ = await server.call("POST", ROWS, json=body)
+    assert status == 409
