@@ -18,6 +18,7 @@ from isthmus.engine.failures import missing_scopes
 from isthmus.engine.messages import OutgoingRequest
 from isthmus.engine.ports import AccountFacts
 from isthmus.engine.rate_limits import detect
+from isthmus.engine.urls import origin
 from isthmus.errors import IsthmusError, RemoteError
 from isthmus.http.messages import HttpRequest, HttpResponse
 from isthmus.kit.clock import Clock
@@ -159,6 +160,8 @@ class Gateway:
         account, operation = self._account, request.operation
         here = (operation.resource, operation.method)
         if response.status == _UNAUTHORIZED:
+            if _left_origin(request, response):
+                return
             await self._parts.states.needs_reauth(account.facts, account.revision, _refused(response, here))
         elif response.status == _FORBIDDEN:
             if account.forbidden != here:
@@ -209,6 +212,11 @@ def _may_repeat(request: OutgoingRequest) -> bool:
 async def _discard(response: HttpResponse) -> None:
     if response.stream is not None:
         await response.stream.close()
+
+
+def _left_origin(request: OutgoingRequest, response: HttpResponse) -> bool:
+    """Whether a redirect led elsewhere: credentials do not go there, so a 401 says nothing of them."""
+    return response.url != request.http.url and origin(response.url) != origin(request.http.url)
 
 
 def _refused(response: HttpResponse, here: tuple[str, str]) -> str:

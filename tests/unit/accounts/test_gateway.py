@@ -150,6 +150,18 @@ async def test_refused_credentials_are_kept_from_the_provider_until_there_are_ne
     assert (await call(connections, desk, row["id"])).records
 
 
+async def test_a_401_of_another_origin_that_a_redirect_led_to_condemns_no_credentials(
+    connections: Connections, desk: Desk, provider: Provider
+) -> None:
+    row = await desk.connect()
+    elsewhere = provider.url.replace("127.0.0.1", "localhost")
+    provider.script = [(302, {"location": f"{elsewhere}/file"}, {}), (401, {}, {})]
+    with pytest.raises(RemoteError) as refused:
+        await call(connections, desk, row["id"])
+    assert refused.value.status == 401
+    assert (await desk.get(row["id"]))["status"] == "active"
+
+
 async def test_a_late_refusal_of_old_credentials_does_not_condemn_new_ones(
     connections: Connections, desk: Desk, provider: Provider
 ) -> None:
