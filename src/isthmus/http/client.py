@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -25,6 +26,22 @@ __all__ = ["HttpClient", "HttpLimits"]
 _USER_AGENT: Final = "Isthmus"
 _DENIED: Final = "address refused by the egress guard"
 _CHUNK: Final = 256 * 1024
+_OURS: Final = frozenset(
+    {
+        "connection",
+        "content-length",
+        "expect",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""Headers that say where a message ends and what becomes of its connection. Connections are shared: a wrong
+length would make one account's body a part of another one's request."""
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +127,7 @@ class HttpClient:
             response = await session.request(
                 request.method,
                 url,
-                headers=request.headers,
+                headers=_sendable(request.headers, host),
                 data=request.body,
                 allow_redirects=False,
             )
@@ -261,6 +278,16 @@ class _Stream:
     async def close(self) -> None:
         """Gives the connection back where the body was read to its end, else closes it."""
         self._response.close()
+
+
+def _sendable(headers: Mapping[str, str], host: str) -> Mapping[str, str]:
+    """`headers` without those that only this client can know. Raises BadRequest for a name that is none."""
+    for name in headers:
+        if not _NAME.fullmatch(name):
+            raise BadRequest(f"The request to {host} has a header that cannot be sent: {name!r} is no name.")
+    if _OURS.isdisjoint(map(str.lower, headers)):
+        return headers
+    return {name: value for name, value in headers.items() if name.lower() not in _OURS}
 
 
 def _broke_off(response: aiohttp.ClientResponse) -> UpstreamInvalid:

@@ -34,6 +34,32 @@ async def test_a_request_is_sent_as_it_stands_and_its_answer_read(client: HttpCl
     assert seen == [("PUT", "/a%2Fb?x=%5B1%5D&y=a,b", "1", b"data", None)] * 2
 
 
+async def test_the_end_of_a_message_is_the_clients_own_to_say(client: HttpClient, raw: Raw) -> None:
+    heads: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    base = await raw(answer)
+    said = {
+        "content-length": "500",
+        "Transfer-Encoding": "chunked",
+        "Connection": "x",
+        "Expect": "100-continue",
+    }
+    await client.send(HttpRequest("POST", base, {"X-A": "1", **said, "Upgrade": "h2c"}, b"data"))
+    names = dict(line.lower().split(b": ", 1) for line in heads[0].strip().split(b"\r\n")[1:])
+    assert names[b"content-length"] == b"4"
+    assert names[b"x-a"] == b"1"
+    assert not names.keys() & {b"transfer-encoding", b"connection", b"expect", b"upgrade"}
+
+
+async def test_a_header_whose_name_is_none_is_refused(client: HttpClient) -> None:
+    with pytest.raises(BadRequest, match="is no name"):
+        await client.send(HttpRequest("GET", "http://127.0.0.1:9", {"Transfer-Encoding ": "chunked"}))
+
+
 async def test_repeated_headers_are_joined(client: HttpClient, raw: Raw) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
