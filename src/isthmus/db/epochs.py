@@ -138,7 +138,7 @@ class EpochWatcher:
             await self._clock.sleep(self._seconds)
             try:
                 await self.look()
-            except (SQLAlchemyError, OSError) as error:
+            except Exception as error:  # whatever it is: without looks a revoked token would work for ever
                 self._note_failure(error)
                 await self._reopen()
             else:
@@ -156,7 +156,7 @@ class EpochWatcher:
                     async for notice in connection.notifies():
                         environment_id, _, value = notice.payload.rpartition(":")
                         await self._take_all({environment_id: int(value)})
-            except (psycopg.Error, SQLAlchemyError, OSError) as error:
+            except Exception as error:  # as above: listening must not end before the process does
                 self._note_failure(error)
             self.listening.clear()
             await self._clock.sleep(_RECONNECT_SECONDS)

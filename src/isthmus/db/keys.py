@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.config import MAKE_A_KEY, Settings
 from isthmus.db.database import Database, keys_of, now_of
-from isthmus.db.encryption import KeyMissing, KeyRing, sealed_with
+from isthmus.db.encryption import KeyMissing, KeyRing, SealBroken, sealed_with
 from isthmus.db.key_file import create_key_file, read_key_file
 from isthmus.db.tables import key_grant, server_secret
 from isthmus.errors import SetupError
@@ -84,7 +84,7 @@ async def learn_granted_keys(database: Database) -> None:
     for row in rows:
         try:
             text = keys.decrypt(row.sealed, _grant_aad(row.id)).decode()
-        except KeyMissing:
+        except (KeyMissing, SealBroken):  # not for this process, or no key at all
             continue
         if sealed_with(row.sealed) == keys.primary_id:
             keys.add_primary(text)

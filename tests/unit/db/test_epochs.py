@@ -7,13 +7,15 @@ import logging
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy import event, insert, text
+from sqlalchemy import event, insert, text, update
 from tests.fakes.clock import VirtualClock
 
 from isthmus.config import Settings
 from isthmus.db import Database, EpochWatcher, open_database, raise_epoch, raise_epochs
-from isthmus.db.epochs import LOOK_SECONDS
-from isthmus.db.tables import epoch
+from isthmus.db.epochs import KEYS, LOOK_SECONDS
+from isthmus.db.keys import grant_key
+from isthmus.db.tables import epoch, key_grant
+from isthmus.kit.ids import new_id
 
 
 @pytest.fixture
@@ -155,6 +157,39 @@ async def test_an_outage_is_waited_out(
         while not seen.is_set():
             await clock.advance(LOOK_SECONDS)
     assert watcher.current("e") == 7
+
+
+async def test_looks_go_on_after_a_failure_of_any_kind(
+    elsewhere: Database, watcher: EpochWatcher, clock: VirtualClock
+) -> None:
+    told: list[int] = []
+    seen = asyncio.Event()
+
+    def subscriber(environment_id: str, value: int) -> None:
+        told.append(value)
+        if value == 1:
+            raise RuntimeError("a subscriber that should not raise")
+        seen.set()
+
+    watcher.subscribe(subscriber)
+    for value in (1, 2):
+        await raised(elsewhere, "e")
+        async with asyncio.timeout(5):
+            while value not in told:
+                await clock.advance(LOOK_SECONDS)
+    await asyncio.wait_for(seen.wait(), 5)
+    assert watcher.current("e") == 2
+
+
+async def test_a_grant_that_was_altered_holds_no_epoch_back(
+    elsewhere: Database, watcher: EpochWatcher
+) -> None:
+    async with elsewhere.write() as conn:
+        await grant_key(conn, "k" * 40, under=elsewhere.keys.primary_id)
+        await conn.execute(update(key_grant).values(id=new_id()))
+        await raise_epochs(conn, [KEYS, "e"])
+    await watcher.look()
+    assert watcher.current("e") == 1
 
 
 async def test_connections_that_the_server_ends_are_made_again(
