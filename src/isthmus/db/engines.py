@@ -42,6 +42,7 @@ class Engines:
 
 
 def make_engines(url: URL, pool_size: int) -> Engines:
+    """Their errors hide the parameters: an error may be logged, and rows hold people's data."""
     if url.get_backend_name() == "sqlite":
         return _sqlite(url)
     return _postgresql(url, pool_size)
@@ -50,8 +51,8 @@ def make_engines(url: URL, pool_size: int) -> Engines:
 def make_schema_engine(url: URL) -> AsyncEngine:
     """For migrations. SQLite without foreign keys: it changes a table by dropping and rebuilding it."""
     if url.get_backend_name() != "sqlite":
-        return create_async_engine(url, poolclass=NullPool, connect_args=_PSYCOPG)
-    engine = create_async_engine(url, poolclass=NullPool, connect_args=_SQLITE3)
+        return create_async_engine(url, poolclass=NullPool, connect_args=_PSYCOPG, hide_parameters=True)
+    engine = create_async_engine(url, poolclass=NullPool, connect_args=_SQLITE3, hide_parameters=True)
     event.listen(engine.sync_engine, "connect", _set_pragmas("journal_mode=WAL", "foreign_keys=OFF"))
     event.listen(engine.sync_engine, "begin", _begin_immediate)
     return engine
@@ -64,6 +65,7 @@ def _sqlite(url: URL) -> Engines:
         max_overflow=0,
         pool_timeout=_BUSY_SECONDS,
         connect_args=_SQLITE3,
+        hide_parameters=True,
         json_serializer=dumps,
         json_deserializer=orjson.loads,
     )
@@ -76,6 +78,7 @@ def _sqlite(url: URL) -> Engines:
         isolation_level="AUTOCOMMIT",
         skip_autocommit_rollback=True,
         connect_args=_SQLITE3,
+        hide_parameters=True,
         json_serializer=dumps,
         json_deserializer=orjson.loads,
     )
@@ -95,6 +98,7 @@ def _postgresql(url: URL, pool_size: int) -> Engines:
         pool_use_lifo=True,
         skip_autocommit_rollback=True,
         connect_args=_PSYCOPG,
+        hide_parameters=True,
         json_serializer=dumps,
         json_deserializer=orjson.loads,
     )

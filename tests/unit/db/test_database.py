@@ -6,8 +6,8 @@ import asyncio
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import func, insert, select, update
-from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy import func, insert, select, text, update
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError, StatementError
 
 from isthmus.db.database import Database
 from isthmus.db.tables import environment, team
@@ -157,3 +157,11 @@ async def test_json_keeps_the_order_of_its_keys_and_every_character(database: Da
         stored = (await conn.execute(select(environment.c.settings))).scalar_one()
     assert stored == value
     assert list(stored) == list(value)
+
+
+async def test_an_error_of_the_database_does_not_tell_what_was_written(database: Database) -> None:
+    with pytest.raises(SQLAlchemyError) as failed:
+        async with database.write() as conn:
+            await conn.execute(text("INSERT INTO no_such_table VALUES (:value)"), {"value": "of-a-customer"})
+    assert "no_such_table" in str(failed.value)
+    assert "of-a-customer" not in str(failed.value)
