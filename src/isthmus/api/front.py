@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import unquote_to_bytes
 
 from isthmus.api.answers import Answer, Message, Receive, Scope, Send, error_answer, send_answer
-from isthmus.api.incoming import Incoming, bounded, headers_for_json
-from isthmus.errors import IsthmusError
+from isthmus.api.incoming import Incoming, headers_for_json
+from isthmus.errors import BadRequest, IsthmusError
 from isthmus.kit.ids import new_id
 
 __all__ = ["Door", "Front", "answer_error", "split_path"]
@@ -22,6 +22,9 @@ __all__ = ["Door", "Front", "answer_error", "split_path"]
 log = logging.getLogger("isthmus.api")
 
 Door = Callable[[Incoming], Awaitable[Answer]]
+
+_NUL = BadRequest("the address holds a NUL character (%00), which no id, name or value has. Leave it out.")
+"""Databases refuse such a text, and would do so as a fault of ours."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -64,6 +67,9 @@ class Front:
         request_id = _request_id(scope)
         segments = split_path(scope.get("raw_path") or scope["path"].encode())
         incoming = Incoming(scope, receive, segments, request_id, self._max_body_bytes)
+        if b"%00" in scope["query_string"] or any("\0" in segment for segment in segments):
+            await send_answer(receive, send, error_answer(_NUL, request_id), request_id)
+            return
         door = self._doors.get(segments[0]) if segments else None
         if door is None:
             await self._serve_platform(scope, receive, send, incoming)

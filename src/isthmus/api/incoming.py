@@ -7,11 +7,11 @@ from typing import Any
 
 import orjson
 
-from isthmus.api.answers import Message, Receive, Scope
+from isthmus.api.answers import Receive, Scope
 from isthmus.engine.calls import NO_BODY
 from isthmus.errors import BadRequest, PayloadTooLarge, failure
 
-__all__ = ["Incoming", "bounded", "headers_for_json", "parse_json_body"]
+__all__ = ["Incoming", "headers_for_json", "parse_json_body"]
 
 
 class Incoming:
@@ -58,22 +58,10 @@ class Incoming:
                 return b"".join(chunks)
 
     def _too_large(self) -> PayloadTooLarge:
-        return _too_large(self._max_body_bytes)
-
-
-def bounded(receive: Receive, most: int) -> Receive:
-    """`receive` that raises PayloadTooLarge once the body is larger than `most` bytes."""
-    size = 0
-
-    async def counted() -> Message:
-        nonlocal size
-        message = await receive()
-        size += len(message.get("body", b""))
-        if size > most:
-            raise _too_large(most)
-        return message
-
-    return counted
+        return PayloadTooLarge(
+            f"the body is larger than {self._max_body_bytes} bytes. Send less at once, or raise "
+            "ISTHMUS_MAX_REQUEST_BYTES."
+        )
 
 
 def headers_for_json(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
@@ -87,12 +75,6 @@ def headers_for_json(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes
 
 def _is_plain(content_type: bytes) -> bool:
     return content_type.partition(b";")[0].strip().lower() in (b"text/plain", b"")
-
-
-def _too_large(most: int) -> PayloadTooLarge:
-    return PayloadTooLarge(
-        f"the body is larger than {most} bytes. Send less at once, or raise ISTHMUS_MAX_REQUEST_BYTES."
-    )
 
 
 def parse_json_body(raw: bytes, content_type: str) -> Any:

@@ -8,9 +8,8 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
 
 from isthmus import __version__
 from isthmus.api.answers import Answer
@@ -20,6 +19,17 @@ from isthmus.api.resources.shapes import ErrorOut
 from isthmus.errors import BadRequest, IsthmusError, MethodNotAllowed, NotFound, failure
 
 __all__ = ["build_platform"]
+
+_WORDS = {
+    "missing": "is required",
+    "model_attributes_type": "must be a JSON object",
+    "dict_type": "must be an object",
+    "string_type": "must be a text",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "list_type": "must be an array",
+}
+"""The validator's words for the types of JSON are those of another language."""
 
 _DESCRIPTION = """\
 One API with one schema over your customers' accounts in other products.
@@ -116,34 +126,47 @@ async def _on_http(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         return _response(request, NotFound(f"no route {route}. GET /openapi.json lists all routes."))
     if error.status_code == 405:
-        allowed = _allowed(request)
+        allowed = _allowed(request) or (error.headers or {}).get("Allow", "")
         return _response(
             request,
             MethodNotAllowed(f"{route} is not served. Allowed: {allowed}.", headers={"allow": allowed}),
         )
-    return JSONResponse({"statusCode": error.status_code, "message": str(error.detail)}, error.status_code)
+    return _response(
+        request,
+        BadRequest(
+            "the body cannot be read as JSON: it is nested too deeply, or is not text.",
+            failures=[failure("body", "must be JSON", "malformed_json")],
+        ),
+    )
 
 
 def _allowed(request: Request) -> str:
-    """The methods of every route with this path; each method of a resource is a route of its own."""
+    """The methods with this path; each is a route of its own, and the router names those of the first."""
+    here = request.scope["path"].split("/")
     return ", ".join(
         sorted(
-            method
-            for route in request.app.routes
-            if route.matches(request.scope)[0] is not Match.NONE
-            for method in getattr(route, "methods", None) or ()
+            method.upper()
+            for path, operations in _document(request.app)["paths"].items()
+            if len(parts := path.split("/")) == len(here)
+            and all(part == name or part.startswith("{") for part, name in zip(parts, here, strict=True))
+            for method in operations
         )
     )
 
 
 def _failures(errors: Sequence[Any]) -> list[dict[str, str]]:
-    return [failure(_path(each["loc"]), each["msg"], each["type"]) for each in errors]
+    return [failure(_path(each["loc"]), _said(each), each["type"]) for each in errors]
+
+
+def _said(error: Any) -> str:
+    text: str = _WORDS.get(error["type"], error["msg"])
+    return text.removeprefix("Value error, ")
 
 
 def _summary(errors: Sequence[Any]) -> str:
     first = errors[0]
     more = f" (and {len(errors) - 1} more, see details.failures)" if len(errors) > 1 else ""
-    return f"{_path(first['loc'])}: {first['msg']}{more}"
+    return f"{_path(first['loc'])}: {_said(first)}{more}"
 
 
 def _path(location: Sequence[str | int]) -> str:

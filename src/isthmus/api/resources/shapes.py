@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import re
 from typing import Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 __all__ = ["Body", "DeletedOut", "ErrorOut", "ListOut", "Row", "Sharing", "SuccessOut"]
 
 T = TypeVar("T")
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+"""What JSON can escape and a database cannot keep."""
 
 Sharing = Literal["deny", "ask", "allow"]
 
@@ -17,6 +22,23 @@ class Body(BaseModel):
     """A request body. Unknown keys are ignored: clients echo whole rows back."""
 
     model_config = ConfigDict(extra="ignore")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _can_be_stored(cls, value: Any) -> Any:
+        waiting = [value]
+        while waiting:
+            each = waiting.pop()
+            if isinstance(each, dict):
+                waiting += each
+                waiting += each.values()
+            elif isinstance(each, list):
+                waiting += each
+            elif isinstance(each, str) and _UNSTORABLE.search(each):
+                raise ValueError("must hold no text with NUL or half of a surrogate pair")
+            elif isinstance(each, float) and not math.isfinite(each):
+                raise ValueError("must hold no number that JSON cannot say (NaN, Infinity)")
+        return value
 
     def sent(self) -> dict[str, Any]:
         """Only the keys the client sent, so that an absent key and an explicit null stay apart."""
