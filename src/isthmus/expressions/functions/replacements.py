@@ -13,12 +13,12 @@ from isthmus.expressions.javascript import (
     deeper,
     is_nil,
     is_number,
-    json_text,
     number_text,
     text,
     truthy,
 )
 from isthmus.expressions.library import Evaluation
+from isthmus.expressions.runtime.text import json_text
 from isthmus.expressions.values import UNDEFINED, Sequence, collapse
 
 __all__ = ["each", "join", "keys", "sift", "string"]
@@ -158,7 +158,7 @@ def string(evaluation: Evaluation, value: object = UNDEFINED, prettify: object =
     if callable(value):
         return ""
     evaluation.charge(8)
-    written = json_text(value, 2 if truthy(prettify) else 0, number=_rounded, function='""')
+    written = json_text(evaluation, value, 2 if truthy(prettify) else 0, _rounded)
     return output_text(evaluation, written, "string")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from json.encoder import encode_basestring
 from math import isfinite, isnan
 from typing import Any, Final
@@ -14,7 +15,7 @@ from isthmus.expressions.values import UNDEFINED
 __all__ = ["json_text", "number_text", "quoted", "rounded", "text_of"]
 
 _SAFE: Final = 2**53
-_MAX_DEPTH: Final = 400
+_MAX_DEPTH: Final = 200
 
 
 def number_text(value: float) -> str:
@@ -92,21 +93,35 @@ def text_of(evaluation: Evaluation, value: Any) -> str:
     return json_text(evaluation, value)
 
 
+def _json_number(value: float) -> str:
+    if isnan(value):
+        return "null"
+    if not isfinite(value):
+        raise ExpressionError("D1001", f"Number out of range: {number_text(value)}", value=value)
+    return _number(value)
+
+
 def _number(value: float) -> str:
     if type(value) is float and not value.is_integer():
         value = rounded(value)
     return number_text(value)
 
 
-def json_text(evaluation: Evaluation, value: Any, indent: int = 0) -> str:
-    """JSON text; functions become "", host values their JSON form; the size is bounded."""
-    writer = _Writer(evaluation, indent)
+def json_text(
+    evaluation: Evaluation, value: Any, indent: int = 0, number: Callable[[float], str] | None = None
+) -> str:
+    """JSON text; functions become "", host values their JSON form; the size is bounded.
+
+    `number` writes numbers, if JSONata's way is not wanted.
+    """
+    writer = _Writer(evaluation, indent, number or _json_number)
     writer.write(value, 0)
     return "".join(writer.parts)
 
 
 class _Writer:
-    def __init__(self, evaluation: Evaluation, indent: int) -> None:
+    def __init__(self, evaluation: Evaluation, indent: int, number: Callable[[float], str]) -> None:
+        self.number = number
         self.evaluation = evaluation
         self.indent = indent
         self.parts: list[str] = []
@@ -134,18 +149,11 @@ class _Writer:
             self.put('""')
         else:
             host = self.evaluation.library.host(value)
-            form = {} if host is None or host.to_json is None else host.to_json(value)
-            self.write(form, depth)
-
-    def number(self, value: float) -> str:
-        if isnan(value):
-            return "null"
-        if not isfinite(value):
-            raise ExpressionError("D1001", f"Number out of range: {number_text(value)}", value=value)
-        return _number(value)
+            form = None if host is None else host.to_json or host.leave
+            self.write({} if form is None else form(value), depth)
 
     def nested(self, value: Any, depth: int) -> None:
-        if depth > _MAX_DEPTH // 2:
+        if depth > _MAX_DEPTH:
             raise self.evaluation.exceeded("data_depth", "string")
         self.evaluation.charge(len(value))
         is_list = isinstance(value, list)
