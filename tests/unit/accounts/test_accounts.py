@@ -81,8 +81,8 @@ async def test_a_token_is_imported_for_oauth(database: Database, desk: Desk) -> 
             {("unified_model_override.desk.tickets.list.response_mapping", "expression")},
         ),
         (
-            {"integration_override": {"pagination": {"format": "range"}}},
-            {("integration_override.pagination.format", "not_executed")},
+            {"integration_override": {"pagination": {"format": "scroll"}}},
+            {("integration_override.pagination", "tag")},
         ),
     ],
 )
@@ -132,6 +132,19 @@ async def test_a_patch_keeps_the_secrets_it_leaves_out(database: Database, desk:
     changed = await desk.update(row["id"], context={"note": {"b": 2}, "api_key": "k-2"})
     assert changed["context"]["note"] == {"b": 2}
     assert stored_context(database.keys, await stored(database, row["id"]))["api_key"] == "k-2"
+
+
+async def test_a_secret_stays_one_when_a_changed_form_asks_for_it_as_text(
+    database: Database, desk: Desk
+) -> None:
+    row = await desk.connect(context={"account": "acme", "api_key": "k-1", "pin": "7"})
+    async with database.write() as conn:
+        config = {"fields": [{"name": "api_key"}, {"name": "pin", "type": "text"}]}
+        override = {"credentials": {"api_key": {"config": config}}}
+        await EnvironmentIntegrations(conn, desk.scope).update(desk.install_id, {"override": override})
+    changed = await desk.update(row["id"], context={"note": "x"})
+    assert changed["context"] == {"account": "acme", "note": "x"}
+    assert stored_context(database.keys, await stored(database, row["id"]))["pin"] == "7"
 
 
 async def test_a_patch_checks_the_credential_fields_it_names(desk: Desk) -> None:

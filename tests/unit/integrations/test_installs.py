@@ -135,9 +135,9 @@ async def test_null_removes_a_secret_and_an_empty_override_clears_all(
     [
         ({"error_expression": "("}, "override.error_expression", "expression"),
         (
-            {"resources": {"tickets": {"list": {"api_response_format": "xml"}}}},
+            {"resources": {"tickets": {"list": {"api_response_format": "papyrus"}}}},
             "override.resources.tickets.list.api_response_format",
-            "not_executed",
+            "literal_error",
         ),
         ("text", "override", "type"),
     ],

@@ -134,11 +134,11 @@ async def test_a_taken_name_is_a_conflict(database: Database, world: World) -> N
         ({"config": {"base_url": 5}}, "config.base_url", "string_type"),
         ({"config": {"error_expression": "1 +"}}, "config.error_expression", "expression"),
         (
-            {"config": {"resources": {"a": {"list": {"path": "/a", "body_format": "xml"}}}}},
+            {"config": {"resources": {"a": {"list": {"path": "/a", "body_format": "papyrus"}}}}},
             "config.resources.a.list.body_format",
-            "not_executed",
+            "literal_error",
         ),
-        ({"config": {"pagination": {"format": "range"}}}, "config.pagination.format", "not_executed"),
+        ({"config": {"pagination": {"format": "scroll"}}}, "config.pagination", "tag"),
     ],
 )
 async def test_what_cannot_run_is_refused_when_it_is_written(
