@@ -18,7 +18,7 @@ from isthmus.accounts.account_checks import (
     method_of,
 )
 from isthmus.accounts.context import patched_context, split_context
-from isthmus.accounts.sealed import CONTEXT_SECRETS, OVERRIDE_SECRETS, stored_context
+from isthmus.accounts.sealed import CONTEXT_SECRETS, OVERRIDE_SECRETS, sealed_names, stored_context
 from isthmus.accounts.views import account_rows, account_views
 from isthmus.db.database import keys_of, now_of
 from isthmus.db.epochs import raise_epoch
@@ -213,13 +213,14 @@ class Accounts:
             method = method_of(definition.credentials, changes["authentication_method"])
         patch = changes.get("context") or {}
         whole = stored_context(keys_of(self._conn), row)
+        hidden = definition.secret_fields | sealed_names(keys_of(self._conn), row)
         if switched:
-            merged = patched_context(whole, patch, definition.secret_fields)
+            merged = patched_context(whole, patch, hidden)
             merged = checked_context(definition.credentials, method, merged, complete=True)
         else:
             sent = checked_context(definition.credentials, method, patch, complete=False)
-            merged = patched_context(whole, sent, definition.secret_fields)
-        plain, secrets = split_context(merged, definition.secret_fields)
+            merged = patched_context(whole, sent, hidden)
+        plain, secrets = split_context(merged, hidden)
         return {
             "authentication_method": method,
             "context": plain,

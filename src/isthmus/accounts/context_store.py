@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from isthmus.accounts.context import patched_context, secret_field_names, split_context
-from isthmus.accounts.sealed import CONTEXT_SECRETS, stored_context
+from isthmus.accounts.sealed import CONTEXT_SECRETS, sealed_names, stored_context
 from isthmus.db.database import Database, keys_of, now_of
 from isthmus.db.epochs import raise_epoch
 from isthmus.db.tables import integrated_account
@@ -27,7 +27,6 @@ async def store_context(
         integrated_account.c.id == account.id,
         integrated_account.c.environment_id == account.environment_id,
     )
-    names = secret_field_names(definition)
     columns = (integrated_account.c.id, integrated_account.c.context, integrated_account.c.context_secrets)
     async with database.write() as conn:
         statement = select(*columns).where(*mine).with_for_update()
@@ -35,6 +34,7 @@ async def store_context(
         if row is None:
             raise NotFound(f"the account {account.id} is gone, so its context cannot be kept.")
         keys = keys_of(conn)
+        names = secret_field_names(definition) | sealed_names(keys, dict(row))
         whole = patched_context(stored_context(keys, dict(row)), patch, names)
         plain, secrets = split_context(whole, names)
         sealed = CONTEXT_SECRETS.seal(keys, account.id, secrets or None)
