@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
 
 from isthmus.definitions.files import Exchange, ExchangeResponse
 from isthmus.definitions.methods import MethodDefinition
-from isthmus.definitions.pagination import Pagination
-from isthmus.engine.messages import Operation
+from isthmus.definitions.pagination import DynamicPagination, Pagination
+from isthmus.engine.messages import Operation, OutgoingRequest
 
 __all__ = ["choose", "not_found", "pagination_names"]
 
@@ -21,9 +22,13 @@ _NOT_FOUND: Final = 404
 
 
 def choose(
-    exchanges: Sequence[Exchange], operation: Operation, method: MethodDefinition, pages: Pagination | None
+    exchanges: Sequence[Exchange],
+    request: OutgoingRequest,
+    method: MethodDefinition,
+    pages: Pagination | None,
 ) -> list[Exchange]:
     """The successful exchanges of the list or record that is asked for, in order; none: not found."""
+    operation = request.operation
     names = _path_names(method)
     wanted = {name: value for name in names if (value := _sent(operation, name)) is not None}
     here = [
@@ -32,11 +37,30 @@ def choose(
         if each.response.status < _ERROR
         and all(_text(_recorded(each, name)) in (None, text) for name, text in wanted.items())
     ]
+    if isinstance(pages, DynamicPagination):
+        return _computed_page(here, request)
     ignored = pagination_names(pages) | names
     best = max(here, key=lambda each: _likeness(each, operation, ignored), default=None)
     if best is None:
         return []
     return [each for each in here if _variant(each, ignored) == _variant(best, ignored)]
+
+
+def _computed_page(exchanges: Sequence[Exchange], request: OutgoingRequest) -> list[Exchange]:
+    """Where expressions compute what asks for a page, only the request tells which page it asks for."""
+    sent = dict(parse_qsl(urlsplit(request.http.url).query))
+    body = request.operation.body
+
+    def likeness(exchange: Exchange) -> int:
+        asked = [(sent.get(name), value) for name, value in exchange.request.query.items()]
+        if isinstance(body, Mapping) and isinstance(exchange.request.body, Mapping):
+            asked += [(body.get(name), value) for name, value in exchange.request.body.items()]
+        return sum(1 if _text(found) == _text(value) else -1 for found, value in asked)
+
+    best = max(exchanges, key=likeness, default=None)
+    if best is None or (request.operation.cursor is not None and best is exchanges[0]):
+        return []
+    return [best]
 
 
 def not_found(nearest: Iterable[Exchange]) -> ExchangeResponse:

@@ -20,6 +20,7 @@ from isthmus.definitions.pagination import (
     OffsetPagination,
     PagePagination,
     Pagination,
+    RangePagination,
 )
 from isthmus.engine.messages import OutgoingRequest
 from isthmus.expressions import UNDEFINED
@@ -82,6 +83,8 @@ class RecordedList:
             sent = operation.cursor or operation.query.get(spec.config.offset_param)
             offset = _whole(sent, spec.config.start_offset)
             return None if offset is None else offset - spec.config.start_offset
+        if isinstance(spec, RangePagination):
+            return _whole(operation.cursor, 0)
         address = dict(parse_qsl(urlsplit(request.http.url).query))
         if _OFFSET in address:
             return _whole(address[_OFFSET], None)
@@ -117,6 +120,9 @@ class RecordedList:
             body = self._with_cursors(spec, request, body, window)
         elif isinstance(spec, LinkHeaderPagination):
             headers |= self._links(request, window)
+        elif isinstance(spec, RangePagination):
+            last = f"{window.start}-{window.end - 1}" if window.end > window.start else "*"
+            headers["content-range"] = f"{spec.config.range_unit} {last}/{len(self.records)}"
         elif isinstance(spec, OffsetPagination) and spec.config.total_path is not None:
             body = _put(body, _names(spec.config.total_path.text), len(self.records))
         elif isinstance(spec, PagePagination) and spec.config.total_pages_path is not None:

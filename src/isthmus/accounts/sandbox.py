@@ -12,6 +12,7 @@ from isthmus.accounts.replayed_list import recorded_list
 from isthmus.definitions.files import Exchange, ExchangeRequest, ExchangeResponse
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.methods import MethodDefinition
+from isthmus.definitions.pagination import DynamicPagination
 from isthmus.engine.messages import OutgoingRequest
 from isthmus.engine.ports import AccountFacts
 from isthmus.errors import NotFound
@@ -57,7 +58,7 @@ class SandboxUpstream:
         assert method is not None  # the engine made the request from it
         recorded = self._recorded(operation.resource, operation.method, method)
         pages = self._definition.pagination_of(method)
-        chosen = choose(recorded, operation, method, pages)
+        chosen = choose(recorded, request, method, pages)
         answer = self._answer(request, method, chosen) if chosen else None
         return _response(request, answer or not_found(self._nearest(recorded, operation.resource)))
 
@@ -68,6 +69,8 @@ class SandboxUpstream:
         self, request: OutgoingRequest, method: MethodDefinition, chosen: Sequence[Exchange]
     ) -> ExchangeResponse | None:
         pages = self._definition.pagination_of(method)
+        if isinstance(pages, DynamicPagination):
+            return chosen[0].response
         if request.operation.kind == "list" or len(chosen) > 1:
             found = recorded_list(chosen, method, pages)
             if found is not None:

@@ -103,6 +103,14 @@ FORMATS: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
             exchange({"items": [ticket(5)], "total": 90}, query={"offset": "5"}),
         ],
     ),
+    "range": (
+        {"format": "range", "config": {"default_limit": 2}},
+        [
+            exchange({"items": [ticket(1), ticket(2)]}),
+            exchange({"items": [ticket(3), ticket(4)]}),
+            exchange({"items": [ticket(5)]}),
+        ],
+    ),
     "link header": (
         {"format": "link_header", "config": {"limit_param": "n"}},
         [
@@ -222,6 +230,27 @@ async def test_lists_of_different_parents_are_told_apart(tmp_path: Path) -> None
     with pytest.raises(RemoteError) as refused:
         await numbers("ticket_id=7")
     assert refused.value.raw_response == {"gone": True}
+
+
+async def test_computed_pages_are_told_by_what_the_request_asks_for(tmp_path: Path) -> None:
+    following = "$count(body.items) = 2 ? { 'from': $string(body.items[-1].no) }"
+    pagination = {
+        "format": "dynamic",
+        "config": {
+            "get_initial_pagination_values_expression": "{ 'from': '0' }",
+            "get_pagination_values_expression": following,
+        },
+    }
+    pages = [
+        exchange({"items": [ticket(1), ticket(2)]}, query={"from": "0"}),
+        exchange({"items": [ticket(3), ticket(4)]}, query={"from": "2"}),
+        exchange({"items": [ticket(5)]}, query={"from": "4"}),
+    ]
+    sandbox = Sandbox(tmp_path, pagination, {"tickets.list": pages})
+    assert await sandbox.walk("limit=1") == [[1, 2], [3, 4], [5]]
+    with pytest.raises(RemoteError) as refused:
+        await sandbox.call(query_string="next_cursor=4711")
+    assert refused.value.status == 404
 
 
 async def test_a_list_that_the_product_does_not_page_is_not_cut(tmp_path: Path) -> None:
