@@ -19,7 +19,7 @@ from isthmus.db.listing import ListQuery, Page
 from isthmus.kit.cursors import CursorSigner
 from isthmus.tenancy import Principal
 
-__all__ = ["ApiPrincipal", "Listed", "Parts", "PartsOfApp"]
+__all__ = ["ApiPrincipal", "Listed", "Parts", "PartsOfApp", "Select"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,11 @@ async def _principal(request: Request, parts: Parts, _: Annotated[Any, Security(
 ApiPrincipal = Annotated[Principal, Depends(_principal)]
 
 
+Select = Annotated[
+    str | None, Query(description="Comma list of fields to return; dotted names reach into objects.")
+]
+
+
 class ListedQuery:
     """The parameters every platform list takes; any other is a filter `field[op]=value` (`api.md` §1.4)."""
 
@@ -69,9 +74,7 @@ class ListedQuery:
         next_cursor: Annotated[
             str | None, Query(description="`next_cursor` of the page before; empty: the first page.")
         ] = None,
-        select: Annotated[
-            str | None, Query(description="Comma list of fields to return; dotted names reach into objects.")
-        ] = None,
+        select: Select = None,
         sort_by: Annotated[
             str | None, Query(description="`field`, `field:asc` or `field:desc`; default `created_at:desc`.")
         ] = None,

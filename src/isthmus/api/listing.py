@@ -9,7 +9,7 @@ from isthmus.db.listing import Filter, ListQuery, Position
 from isthmus.errors import BadRequest, failure
 from isthmus.kit.cursors import CursorSigner
 
-__all__ = ["MAX_LIMIT", "list_envelope", "read_list_query"]
+__all__ = ["MAX_LIMIT", "list_envelope", "project", "read_list_query"]
 
 MAX_LIMIT = 5000
 _OWN = frozenset({"limit", "next_cursor", "select", "sort_by", "prev_cursor"})
@@ -28,8 +28,7 @@ def list_envelope(
         cursor = signer.encode({"k": after.key, "id": after.id, "s": query.sort_by, "d": query.descending})
     result = [dict(row) for row in rows]
     if select:
-        paths = [path.strip() for path in select.split(",") if path.strip()]
-        result = [project(row, paths) for row in result]
+        result = [project(row, select) for row in result]
     return {"result": result, "next_cursor": cursor, "limit": query.limit}
 
 
@@ -72,16 +71,23 @@ def _limit(text: str | None) -> int:
 
 
 def _filters(items: Iterable[tuple[str, str]]) -> Iterable[Filter]:
-    """`a=1` is `a[eq]=1`; `a[in]=1,2`, `a[in][]=1&a[in][]=2` and a repeated `a=1&a=2` are lists."""
+    """`a=1` is `a[eq]=1`; `a[in]=1,2`, `a[in][]=1&a[in][]=2` and a repeated `a=1&a=2` are lists.
+
+    The last name in brackets is the operator, those before it a relation: `a[b][in]=1` is `a.b[in]=1`.
+    """
     gathered: dict[tuple[str, str], list[str]] = {}
     for name, value in items:
-        field, bracket, rest = name.partition("[")
+        field, _, rest = name.partition("[")
         if field in _OWN:
             continue
-        operator = rest.partition("]")[0] if bracket else "eq"
-        if operator == "" or operator.isdigit():
+        steps = rest.removesuffix("]").split("][") if rest else []
+        operator = "eq"
+        if steps and (steps[-1] == "" or steps[-1].isdigit()):
+            steps.pop()
             operator = "in"
-        gathered.setdefault((field, operator), []).append(value)
+        if steps:
+            operator = steps.pop()
+        gathered.setdefault((".".join((field, *steps)), operator), []).append(value)
     for (field, operator), values in gathered.items():
         if operator in ("in", "nin"):
             yield Filter(field, operator, tuple(part for value in values for part in value.split(",")))
@@ -91,13 +97,13 @@ def _filters(items: Iterable[tuple[str, str]]) -> Iterable[Filter]:
             yield Filter(field, operator, (values[-1],))
 
 
-def project(row: Mapping[str, Any], paths: Sequence[str]) -> dict[str, Any]:
+def project(row: Mapping[str, Any], select: str) -> dict[str, Any]:
     """Only the named fields of a row; `a.b` keeps `{a: {b}}`. Unknown names are left out."""
     kept: dict[str, Any] = {}
-    for path in paths:
+    for path in select.split(","):
         source: Any = row
         target = kept
-        *parents, leaf = path.split(".")
+        *parents, leaf = path.strip().split(".")
         for parent in parents:
             source = source.get(parent) if isinstance(source, Mapping) else None
             if not isinstance(source, Mapping):

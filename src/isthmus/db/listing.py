@@ -24,6 +24,8 @@ OPERATORS: dict[str, Callable[[ColumnElement[Any], list[Any]], ColumnElement[boo
     "lt": lambda column, values: column < values[0],
     "lte": lambda column, values: column <= values[0],
 }
+_ORDERING = frozenset({"gt", "gte", "lt", "lte"})
+_LARGEST = 2**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,8 @@ async def fetch_page(
             failures=[failure("sort_by", "must name a field of this list", "unknown_sort_field")],
         )
     identity = fields["id"]
-    conditions = [_condition(fields[each.field], each) for each in query.filters if each.field in fields]
+    narrowed = [_spelled_out(each, fields) for each in query.filters]
+    conditions = [_condition(fields[each.field], each) for each in narrowed if each.field in fields]
     if query.after is not None:
         conditions.append(_beyond(sort, identity, query))
     order = [sort.desc(), identity.desc()] if query.descending else [sort.asc(), identity.asc()]
@@ -119,6 +122,14 @@ def _may_be_null(column: ColumnElement[Any]) -> bool:
     return bool(getattr(column, "nullable", True))
 
 
+def _spelled_out(each: Filter, fields: Mapping[str, Any]) -> Filter:
+    """`relation[field]=`, as clients that nest their parameters write it, is `relation.field=`."""
+    dotted = f"{each.field}.{each.operator}"
+    if each.field in fields or dotted not in fields:
+        return each
+    return Filter(dotted, "eq" if len(each.values) == 1 else "in", each.values)
+
+
 def _condition(column: ColumnElement[Any], each: Filter) -> ColumnElement[bool]:
     operator = OPERATORS.get(each.operator)
     if operator is None:
@@ -127,6 +138,11 @@ def _condition(column: ColumnElement[Any], each: Filter) -> ColumnElement[bool]:
             failures=[
                 failure(each.field, f"operator must be one of {', '.join(OPERATORS)}", "unknown_operator")
             ],
+        )
+    if each.operator in _ORDERING and _python_type(column) is bool:
+        raise BadRequest(
+            f"{each.field} is true or false and has no order. Use eq or ne.",
+            failures=[failure(each.field, "operator must be one of eq, ne, in, nin", "unknown_operator")],
         )
     return operator(column, [_coerce(column, value, each.field) for value in each.values])
 
@@ -148,11 +164,14 @@ def _coerce(column: ColumnElement[Any], text: str, field: str) -> Any:
         if kind is bool:
             return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
         if kind is int:
-            return int(text)
+            number = int(text)
+            if abs(number) >= _LARGEST:
+                raise ValueError
+            return number
         if kind is datetime:
             moment = datetime.fromisoformat(text)
             return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         expected = {bool: "true or false", int: "a whole number", datetime: "an ISO 8601 date-time"}[kind]
         raise BadRequest(
             f"{text!r} is not a value of {field}. It must be {expected}.",

@@ -40,6 +40,12 @@ def test_every_way_of_writing_a_list_is_one_filter(items: list[tuple[str, str]])
     assert read(*items).filters == (Filter("status", "in", ("active", "connecting")),)
 
 
+def test_names_in_brackets_before_the_operator_lead_to_a_relation() -> None:
+    assert read(("integration[name][in][]", "a"), ("integration[name][in][]", "b")).filters == (
+        Filter("integration.name", "in", ("a", "b")),
+    )
+
+
 def test_paging_parameters_are_no_filters() -> None:
     assert read(("limit", "5"), ("next_cursor", ""), ("select", "id"), ("sort_by", "name")).filters == ()
 

@@ -11,7 +11,7 @@ from sqlalchemy import insert, select
 
 from isthmus.db import Database
 from isthmus.db.listing import Filter, ListQuery, Page, fetch_page
-from isthmus.db.tables import team
+from isthmus.db.tables import integration, team
 from isthmus.errors import BadRequest
 from isthmus.kit.ids import derived_id
 
@@ -82,3 +82,31 @@ async def test_times_are_compared_as_times_in_any_zone(
 async def test_a_time_that_is_none_is_refused(teams: Database) -> None:
     with pytest.raises(BadRequest, match="ISO 8601"):
         await page(teams, ListQuery(filters=(Filter("created_at", "gt", ("yesterday",)),)))
+
+
+@pytest.mark.parametrize(
+    "given", [Filter("creator", "name", ("team 1",)), Filter("creator.name", "eq", ("team 1",))]
+)
+async def test_a_filter_on_a_relation_may_be_nested_or_dotted(teams: Database, given: Filter) -> None:
+    fields = {**FIELDS, "creator.name": team.c.name}
+    async with teams.read() as conn:
+        found = await fetch_page(conn, select(team), fields, ListQuery(filters=(given,)))
+    assert {row["name"] for row in found.rows} == {"team 1"}
+
+
+@pytest.mark.parametrize(
+    ("field", "operator", "value"),
+    [
+        ("is_beta", "gt", "true"),
+        ("version", "eq", "9" * 20),
+        ("version", "in", "-" + "9" * 20),
+        ("created_at", "gt", "0001-01-01T00:00:00+14:00"),
+    ],
+)
+async def test_a_value_that_no_column_holds_is_a_bad_request(
+    database: Database, field: str, operator: str, value: str
+) -> None:
+    query = ListQuery(filters=(Filter(field, operator, (value,)),))
+    async with database.read() as conn:
+        with pytest.raises(BadRequest):
+            await fetch_page(conn, select(integration), {each.key: each for each in integration.c}, query)

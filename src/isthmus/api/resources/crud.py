@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from fastapi import APIRouter
+from fastapi.responses import JSONResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.api.dependencies import ApiPrincipal, Listed, Parts
+from isthmus.api.dependencies import ApiPrincipal, Listed, Parts, Select
+from isthmus.api.listing import project
 from isthmus.api.resources.shapes import Body, DeletedOut, ListOut, Row
 from isthmus.db.listing import ListQuery, Page
 from isthmus.tenancy import Principal
@@ -43,9 +45,10 @@ def add_reads(
         async with parts.database.read() as conn:
             return listed.answer(await repository(conn, principal).list(listed.query))
 
-    async def get_row(parts: Parts, principal: ApiPrincipal, id: str) -> Any:
+    async def get_row(parts: Parts, principal: ApiPrincipal, id: str, select: Select = None) -> Any:
         async with parts.database.read() as conn:
-            return parts.row(await repository(conn, principal).get(id))
+            row = parts.row(await repository(conn, principal).get(id))
+        return JSONResponse(project(row, select)) if select else row
 
     page: Any = ListOut[out]  # type: ignore[valid-type]  # the model is an argument
     router.add_api_route("", list_rows, name=f"list_{noun}s", response_model=page)
