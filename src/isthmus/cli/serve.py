@@ -16,6 +16,7 @@ from uvicorn.supervisors import Multiprocess
 from isthmus.api.answers import Receive, Scope, Send
 from isthmus.api.front import Front
 from isthmus.app import Application
+from isthmus.cli.http_protocol import BoundedHttp
 from isthmus.config import Settings
 from isthmus.db.startup import check_workers
 from isthmus.errors import IsthmusError, SetupError
@@ -80,7 +81,7 @@ def _config(app: Any, **options: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="uvloop" if sys.platform != "win32" else "asyncio",
-        http="httptools",
+        http=BoundedHttp,
         access_log=False,
         log_config=None,
         server_header=False,

@@ -1,0 +1,75 @@
+"""Connections of the HTTP server, with bounds that uvicorn leaves to a proxy in front of it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, ClassVar
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+__all__ = ["BoundedHttp"]
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """Closes a connection whose request does not get past its head: that is larger than `HEAD_BYTES`, or not
+    whole `HEAD_SECONDS` after its start. Anybody can send one, without a token.
+
+    A head that arrives in one piece, as nearly all do, costs no timer.
+    """
+
+    HEAD_BYTES: ClassVar[int] = 64 * 1024
+    HEAD_SECONDS: ClassVar[float] = 30.0
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._in_head = True
+        self._head_bytes = 0
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        super().connection_made(transport)
+        self._set_deadline()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._drop_deadline()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if not self._in_head:
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > self.HEAD_BYTES:
+            self._drop_deadline()
+            self.send_400_response("The head of the request is too large.")
+        elif self._deadline is None:
+            self._set_deadline()
+
+    def on_message_begin(self) -> None:
+        self._in_head = True
+        self._head_bytes = 0
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_head:  # else a trailer: nobody reads them, and nothing bounds how many there are
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._drop_deadline()
+        super().on_headers_complete()
+
+    def _set_deadline(self) -> None:
+        self._deadline = self.loop.call_later(self.HEAD_SECONDS, self._close)
+
+    def _drop_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _close(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._set_deadline()  # half a request behind one that is still being answered
+            return
+        self._deadline = None
+        self.transport.abort()

@@ -1,0 +1,87 @@
+"""A real uvicorn on loopback, and clients that do not get past the head of their request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from uvicorn.server import ServerState
+
+from isthmus.cli.http_protocol import BoundedHttp
+from isthmus.cli.serve import _config
+
+Connect = Callable[[type[BoundedHttp]], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n"
+
+
+class Hasty(BoundedHttp):
+    HEAD_SECONDS = 0.02
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """Answers with how many headers it was given, once it has read the body."""
+    while (await receive()).get("more_body"):
+        pass
+    body = str(len(scope["headers"])).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
+    await send({"type": "http.response.body", "body": body})
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Connect]:
+    config = _config(app)
+    config.load()
+    state = ServerState()
+    opened: list[asyncio.Server | asyncio.StreamWriter] = []
+
+    async def open_connection(
+        protocol: type[BoundedHttp],
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        server = await asyncio.get_running_loop().create_server(
+            lambda: protocol(config=config, server_state=state, app_state={}), "127.0.0.1", 0
+        )
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        opened.extend((server, writer))
+        return reader, writer
+
+    yield open_connection
+    for each in opened:
+        each.close()
+
+
+async def answer(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readuntil(b"\r\n\r\n")
+    return head.split(b"\r\n")[0] + b" " + await reader.readexactly(1)
+
+
+async def test_requests_are_served_one_after_another_on_one_connection(connect: Connect) -> None:
+    reader, writer = await connect(BoundedHttp)
+    for piece in (REQUEST + b"\r\n", REQUEST, b"A: b\r\n\r\n", REQUEST + b"A: b\r\n\r\n" + REQUEST + b"\r\n"):
+        writer.write(piece)
+        await writer.drain()
+    answers = [await answer(reader) for _ in range(4)]
+    assert answers == [b"HTTP/1.1 200 OK " + count for count in (b"1", b"2", b"2", b"1")]
+
+
+async def test_a_head_that_does_not_end_is_refused(connect: Connect) -> None:
+    reader, writer = await connect(BoundedHttp)
+    writer.write(REQUEST + b"A: " + b"b" * BoundedHttp.HEAD_BYTES)
+    assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"HTTP/1.1 400")
+
+
+@pytest.mark.parametrize("start", [b"", b"GET / HT", REQUEST], ids=["nothing", "a line", "a header"])
+async def test_a_head_that_does_not_come_is_not_waited_for(connect: Connect, start: bytes) -> None:
+    reader, writer = await connect(Hasty)
+    writer.write(start)
+    with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
+        await asyncio.wait_for(reader.readexactly(1), 5)
+
+
+async def test_trailers_are_dropped(connect: Connect) -> None:
+    reader, writer = await connect(BoundedHttp)
+    writer.write(
+        REQUEST.replace(b"GET", b"POST") + b"Transfer-Encoding: chunked\r\n\r\n0\r\nT: 1\r\nU: 2\r\n\r\n"
+    )
+    assert await answer(reader) == b"HTTP/1.1 200 OK 2"
