@@ -107,6 +107,7 @@ def check_fields(values: Mapping[str, Any], *, creating: bool) -> None:
             failures.text(name, values[name])
     if values.get("context") is not None or ("context" in values and not creating):
         failures.object("context", values["context"])
+    _check_oauth(values.get("context"), failures)
     for name in ("unified_model_override", "integration_override"):
         if values.get(name) is not None:
             failures.object(name, values[name])
@@ -115,6 +116,15 @@ def check_fields(values: Mapping[str, Any], *, creating: bool) -> None:
     if "status" in values and not creating:
         failures.one_of("status", values["status"], STATUSES)
     failures.throw("the integrated account is not valid")
+
+
+def _check_oauth(context: Any, failures: Failures) -> None:
+    """It is merged, so that tokens which are left out survive; what is no object would sweep them away."""
+    value, path = context, "context"
+    for name in (_OAUTH, "token"):
+        value, path = value.get(name) if isinstance(value, Mapping) else None, f"{path}.{name}"
+        if value is not None:
+            failures.object(path, value)
 
 
 def method_of(credentials: Mapping[str, Credential], sent: str) -> str:

@@ -134,6 +134,17 @@ async def test_a_patch_keeps_the_secrets_it_leaves_out(database: Database, desk:
     assert stored_context(database.keys, await stored(database, row["id"]))["api_key"] == "k-2"
 
 
+@pytest.mark.parametrize("sent", [{"oauth": "t"}, {"oauth": {"token": "t"}}])
+async def test_a_token_is_not_swept_away_by_what_cannot_be_merged(
+    database: Database, desk: Desk, sent: dict[str, Any]
+) -> None:
+    context = {"oauth": {"token": {"access_token": "t"}}}
+    row = await desk.connect(authentication_method="oauth2", context=context)
+    assert {code for _, code in await failures(desk.update(row["id"], context=sent))} == {"type"}
+    kept = stored_context(database.keys, await stored(database, row["id"]))
+    assert kept["oauth"]["token"]["access_token"] == "t"  # not a password
+
+
 async def test_a_secret_stays_one_when_a_changed_form_asks_for_it_as_text(
     database: Database, desk: Desk
 ) -> None:
