@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
@@ -40,7 +41,15 @@ class Answer:
 
 
 def json_answer(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
-    return Answer(status, JSON, orjson.dumps(value, default=_plain), headers or {})
+    return Answer(status, JSON, _written(value), headers or {})
+
+
+def _written(value: Any) -> bytes:
+    """What orjson refuses, and JSON can say all the same: half of a surrogate pair, integers of any size."""
+    try:
+        return orjson.dumps(value, default=_plain)
+    except TypeError:
+        return json.dumps(value, default=_plain, separators=(",", ":")).encode("ascii")
 
 
 def error_answer(error: IsthmusError, request_id: str) -> Answer:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from isthmus.api.answers import Answer, send_answer
+from isthmus.api.answers import Answer, error_answer, json_answer, send_answer
+from isthmus.errors import RemoteError
 
 ID = "request-1"
 
@@ -113,3 +115,13 @@ async def test_a_header_that_a_mapping_made_cannot_begin_another_one() -> None:
     headers = dict(caller.sent[0]["headers"])
     assert headers[b"x-note"] == b"a  set-cookie: b=1"
     assert b"not a name" not in headers
+
+
+async def test_an_error_is_answered_whatever_text_a_provider_put_into_it() -> None:
+    answer = error_answer(RemoteError("no", status=400, raw_response={"said": "half \ud83d"}), ID)
+    assert b'"said":"half \\ud83d"' in answer.body
+    assert json.loads(answer.body)["statusCode"] == 400
+
+
+async def test_whole_numbers_of_any_size_are_written() -> None:
+    assert json_answer({"id": 10**30}).body == b'{"id":%d}' % 10**30
