@@ -62,9 +62,9 @@ def read_list_query(
 def _limit(text: str | None) -> int:
     if not text:
         return MAX_LIMIT
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MAX_LIMIT:
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or not 1 <= int(text) <= MAX_LIMIT:
         raise BadRequest(
-            f"limit={text} is not a page size. Send a whole number from 1 to {MAX_LIMIT}.",
+            f"limit={text[:20]} is not a page size. Send a whole number from 1 to {MAX_LIMIT}.",
             failures=[failure("limit", f"must be a whole number from 1 to {MAX_LIMIT}", "bad_limit")],
         )
     return int(text)
