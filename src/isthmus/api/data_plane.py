@@ -96,7 +96,7 @@ async def _read(incoming: Incoming, method: str, identity: str | None) -> Call:
         id=identity,
         query_string=incoming.query_string,
         content_type=incoming.headers.get("content-type"),
-        headers=incoming.headers,
+        headers=incoming.forwardable_headers,
     )
     if call.body_passthrough:
         return replace(call, raw_body=raw)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -12,6 +12,9 @@ from isthmus.engine.calls import NO_BODY
 from isthmus.errors import BadRequest, PayloadTooLarge, failure
 
 __all__ = ["Incoming", "headers_for_json", "parse_json_body"]
+
+
+_FOR_THIS_SERVER: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 
 class Incoming:
@@ -36,6 +39,12 @@ class Incoming:
     def content_type(self) -> str:
         """The media type without parameters, lower-case; "" where none was sent."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def forwardable_headers(self) -> dict[str, str]:
+        """What a definition may send on: not the caller's token for this server, and no cookie of it. The
+        author of a definition need not be the caller."""
+        return {name: value for name, value in self.headers.items() if name not in _FOR_THIS_SERVER}
 
     async def read_body(self) -> bytes:
         """The whole body. Raises PayloadTooLarge past the server's limit, before reading on."""
