@@ -81,12 +81,13 @@ class ListedQuery:
     ) -> None:
         self._parts = parts
         self._select = select
+        self._cursors = parts.cursors.of(request.url.path)
         self.query: ListQuery = read_list_query(
             request.query_params.multi_items(),
             limit=limit,
             next_cursor=next_cursor,
             sort_by=sort_by,
-            signer=parts.cursors,
+            signer=self._cursors,
         )
 
     def answer(self, page: Page) -> Any:
@@ -95,7 +96,7 @@ class ListedQuery:
         With `select` it is answered as it is: a row without some of its fields is not the route's model.
         """
         rows: Sequence[Mapping[str, Any]] = [self._parts.row(row) for row in page.rows]
-        envelope = list_envelope(rows, page.after, self.query, self._select, self._parts.cursors)
+        envelope = list_envelope(rows, page.after, self.query, self._select, self._cursors)
         return JSONResponse(envelope) if self._select else envelope
 
 

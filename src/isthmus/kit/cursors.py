@@ -23,6 +23,10 @@ class CursorSigner:
     def __init__(self, key: bytes) -> None:
         self._key = key
 
+    def of(self, name: str) -> CursorSigner:
+        """The signer of one list: what it writes, no other list takes."""
+        return CursorSigner(hmac.new(self._key, name.encode(), hashlib.sha256).digest())
+
     def encode(self, value: Any) -> str:
         payload = orjson.dumps(value)
         return base64.urlsafe_b64encode(self._tag(payload) + payload).rstrip(b"=").decode()

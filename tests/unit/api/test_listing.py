@@ -59,7 +59,7 @@ def test_an_empty_cursor_is_the_first_page() -> None:
     assert read(cursor="").after is None
 
 
-@pytest.mark.parametrize("limit", ["0", "-1", "x", "5001", "1.5", "٣"])
+@pytest.mark.parametrize("limit", ["0", "-1", "x", "5001", "1.5", "٣", "1" * 5_000])
 def test_a_limit_that_is_no_page_size_is_refused(limit: str) -> None:
     with pytest.raises(BadRequest, match="whole number from 1 to 5000"):
         read(limit=limit)
@@ -81,6 +81,14 @@ def test_a_cursor_of_another_order_is_refused() -> None:
     envelope = list_envelope([{"id": "b"}], Position("x", "b"), read(), None, SIGNER)
     with pytest.raises(BadRequest, match="sort_by"):
         read(cursor=envelope["next_cursor"], sort="name")
+
+
+def test_a_cursor_of_another_list_is_refused() -> None:
+    query = read()
+    envelope = list_envelope([{"id": "b"}], Position("x", "b"), query, None, SIGNER.of("/integration"))
+    with pytest.raises(BadRequest, match="not a cursor of this list"):
+        SIGNER.of("/unified-model").decode(envelope["next_cursor"])
+    assert SIGNER.of("/integration").decode(envelope["next_cursor"])["id"] == "b"
 
 
 def test_select_keeps_only_the_named_fields() -> None:
