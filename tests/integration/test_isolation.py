@@ -23,7 +23,11 @@ BODIES: Mapping[str, Any] = {
     "/environment/{id}": {"name": "mine-now"},
     "/team/{id}": {"name": "mine-now"},
 }
-REFUSED_ALWAYS = {("delete", "/environment/{id}"), ("delete", "/api-token/{id}")}
+REFUSED_ALWAYS = {
+    ("delete", "/environment/{id}"),
+    ("delete", "/api-token/{id}"),
+    ("post", "/team/{id}/invite"),
+}
 
 
 async def foreign_token(server: Server) -> str:

@@ -144,7 +144,8 @@ class Connections:
             raise AccountBlocked(f"the account {account_id} is blocked. Ask who operates this server.")
         if read.status == "needs_reauth":
             raise AccountNeedsReauth(
-                f"the credentials of account {account_id} are refused by the provider: {read.last_error} "
+                f"the credentials of account {account_id} are refused by the provider"
+                f"{f': {read.last_error}' if read.last_error else '.'} "
                 "Reconnect it, or send new ones with PATCH /integrated-account/{id}/credentials.",
             )
         return Connection(self, read, request_id)

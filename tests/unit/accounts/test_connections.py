@@ -61,6 +61,7 @@ async def test_a_disabled_install_is_forbidden_even_to_a_refused_account(
     with pytest.raises(AccountNeedsReauth) as refused:
         await connections.open(desk.scope.environment_id, row["id"], request_id="r")
     told = envelope(refused.value)
+    assert "None" not in told["message"]
     assert (told["statusCode"], told["integrated_account_needs_reauth"], told["truto_is_remote_error"]) == (
         401,
         True,

@@ -102,6 +102,12 @@ async def update_team(parts: Parts, principal: ApiPrincipal, id: str, body: Team
         return TeamOut(**parts.row(await Teams(conn, principal.team_id).update(id, body.sent())))
 
 
+@teams.post("/{id}/invite", status_code=403, response_model=None)
+async def invite_to_team(principal: ApiPrincipal, id: str) -> None:
+    """Not with an API token."""
+    raise Forbidden("an API token belongs to an environment and cannot invite people to its team.")
+
+
 @environments.post("", status_code=403, response_model=None)
 async def create_environment(principal: ApiPrincipal) -> None:
     """Not with an API token: `isthmus environments create` makes one."""
