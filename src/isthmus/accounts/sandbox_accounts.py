@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.account_checks import REGIONS, SANDBOX
@@ -14,6 +13,7 @@ from isthmus.accounts.fields import submitted
 from isthmus.accounts.sealed import CONTEXT_SECRETS
 from isthmus.db.database import keys_of, now_of
 from isthmus.db.tables import integrated_account
+from isthmus.db.upsert import insert_into
 from isthmus.definitions.credentials import CredentialField
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.load import load_integration
@@ -61,8 +61,7 @@ async def create_sandbox_account(
     definition = load_integration({"credentials": config.get("credentials")}, source="credentials")
     plain, secrets = split_context(example_context(definition), secret_field_names(definition))
     identity, now = sandbox_account_id(environment_id, integration_id), now_of(conn)
-    insert_new = sqlite.insert if conn.dialect.name == "sqlite" else postgresql.insert
-    statement: Any = insert_new(integrated_account).values(
+    statement: Any = insert_into(conn, integrated_account).values(
         id=identity,
         environment_id=environment_id,
         environment_integration_id=install_id,

@@ -14,13 +14,13 @@ from contextlib import suppress
 from typing import Any, Final
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database, raised_epochs
 from isthmus.db.keys import learn_granted_keys
 from isthmus.db.tables import epoch
+from isthmus.db.upsert import insert_into
 from isthmus.kit.clock import Clock
 
 __all__ = ["KEYS", "LOOK_SECONDS", "EpochWatcher", "raise_epoch", "raise_epochs"]
@@ -39,14 +39,9 @@ async def raise_epoch(conn: AsyncConnection, environment_id: str) -> int:
     values = {"environment_id": environment_id, "value": 1}
     more = {"value": epoch.c.value + 1}
     key = [epoch.c.environment_id]
-    is_sqlite = conn.dialect.name == "sqlite"
-    statement: Any = (
-        sqlite.insert(epoch).values(values).on_conflict_do_update(index_elements=key, set_=more)
-        if is_sqlite
-        else postgresql.insert(epoch).values(values).on_conflict_do_update(index_elements=key, set_=more)
-    )
+    statement = insert_into(conn, epoch).values(values).on_conflict_do_update(index_elements=key, set_=more)
     value = int((await conn.execute(statement.returning(epoch.c.value))).scalar_one())
-    if not is_sqlite:
+    if conn.dialect.name != "sqlite":
         await conn.execute(select(func.pg_notify(_CHANNEL, f"{environment_id}:{value}")))
     raised_epochs(conn)[environment_id] = value
     return value

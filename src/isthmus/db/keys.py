@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from sqlalchemy import insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.config import MAKE_A_KEY, Settings
@@ -13,6 +12,7 @@ from isthmus.db.database import Database, keys_of, now_of
 from isthmus.db.encryption import KeyMissing, KeyRing, SealBroken, sealed_with
 from isthmus.db.key_file import create_key_file, read_key_file
 from isthmus.db.tables import key_grant, server_secret
+from isthmus.db.upsert import insert_into
 from isthmus.errors import SetupError
 from isthmus.kit.ids import derived_id, new_id
 
@@ -57,10 +57,7 @@ async def _create_secret(conn: AsyncConnection, name: str) -> None:
     identity = derived_id("server_secret", name)
     value = keys_of(conn).encrypt(os.urandom(_SECRET_BYTES), _secret_aad(identity))
     row = {"id": identity, "created_at": now, "updated_at": now, "name": name, "value": value}
-    if conn.dialect.name == "sqlite":
-        await conn.execute(sqlite.insert(server_secret).values(row).on_conflict_do_nothing())
-    else:
-        await conn.execute(postgresql.insert(server_secret).values(row).on_conflict_do_nothing())
+    await conn.execute(insert_into(conn, server_secret).values(row).on_conflict_do_nothing())
 
 
 def _secret_aad(row_id: str) -> bytes:

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, or_, select, update
 from sqlalchemy import delete as delete_from
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import keys_of, now_of
@@ -15,6 +14,7 @@ from isthmus.db.encryption import EncryptedJSON
 from isthmus.db.epochs import raise_epoch
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import environment_integration, integration
+from isthmus.db.upsert import insert_into
 from isthmus.definitions.secrets import join_secrets, replace_config, split_secrets
 from isthmus.errors import Forbidden, NotFound
 from isthmus.integrations.checks import Failures, own_environment_only, sent_only
@@ -84,8 +84,7 @@ class EnvironmentIntegrations:
         if plain or secrets:
             self._check_override(target, plain, secrets)
         now = now_of(self._conn)
-        insert_new = sqlite.insert if self._conn.dialect.name == "sqlite" else postgresql.insert
-        statement: Any = insert_new(environment_integration).values(
+        statement: Any = insert_into(self._conn, environment_integration).values(
             id=identity,
             environment_id=self._scope.environment_id,
             integration_id=target["id"],

@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, or_, select, update
 from sqlalchemy import delete as delete_from
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import now_of
 from isthmus.db.epochs import raise_epoch
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import environment_unified_model, team, unified_model
+from isthmus.db.upsert import insert_into
 from isthmus.definitions.layers import deep_merge_patch
 from isthmus.errors import Forbidden, NotFound
 from isthmus.integrations.checks import Failures, own_environment_only, sent_only
@@ -64,9 +64,8 @@ class EnvironmentUnifiedModels:
             return self._view(existing)
         override = values.get("override") or {}
         _check(model, override)
-        insert_new = sqlite.insert if self._conn.dialect.name == "sqlite" else postgresql.insert
         now = now_of(self._conn)
-        statement: Any = insert_new(environment_unified_model).values(
+        statement: Any = insert_into(self._conn, environment_unified_model).values(
             id=new_id(),
             environment_id=self._scope.environment_id,
             unified_model_id=model["id"],
