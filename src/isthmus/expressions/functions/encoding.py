@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 from isthmus.expressions.failures import failed
 from isthmus.expressions.functions.arguments import content_bytes, input_text, options_of
-from isthmus.expressions.host.blobs import Blob, raw_bytes
+from isthmus.expressions.host.blobs import Blob, media_type, raw_bytes
 from isthmus.expressions.javascript import is_nil, text, truthy
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
@@ -95,10 +95,10 @@ def base64_to_blob(evaluation: Evaluation, value: object = UNDEFINED, options: o
         => "hi"
     """
     given = options_of(options, "base64ToBlob")
-    media_type = given.get("mimeType", UNDEFINED)
-    kind = "application/octet-stream" if media_type is UNDEFINED else text(media_type)
+    wanted = given.get("mimeType", UNDEFINED)
+    kind = "application/octet-stream" if wanted is UNDEFINED else text(wanted)
     if not isinstance(value, str) or not value:
-        return Blob(b"", kind.lower())
+        return Blob(b"", media_type(kind))
     trimmed = input_text(evaluation, value, "base64ToBlob").strip()
     if trimmed.startswith("data:"):
         found = _DATA_URI.fullmatch(trimmed)
@@ -107,7 +107,8 @@ def base64_to_blob(evaluation: Evaluation, value: object = UNDEFINED, options: o
         kind, trimmed = found[1], found[2]
     if truthy(given.get("urlSafe")):
         trimmed = trimmed.replace("-", "+").replace("_", "/")
-    return Blob(strict_base64(trimmed, "base64ToBlob", "Invalid base64 string: "), kind.lower())
+    trimmed += "=" * (-len(trimmed) % 4)
+    return Blob(strict_base64(trimmed, "base64ToBlob", "Invalid base64 string: "), media_type(kind))
 
 
 def encoded(data: bytes, form: object) -> str | None:

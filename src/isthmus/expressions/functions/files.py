@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from isthmus.expressions.failures import failed
 from isthmus.expressions.functions.arguments import content_bytes
-from isthmus.expressions.host.blobs import ArrayBuffer, Blob, decode_bytes, raw_bytes
+from isthmus.expressions.host.blobs import ArrayBuffer, Blob, decode_bytes, media_type, raw_bytes
 from isthmus.expressions.host.streams import Stream, drain, tee
 from isthmus.expressions.javascript import as_list, is_nil, text, truthy
 from isthmus.expressions.values import UNDEFINED
@@ -35,7 +35,7 @@ def blob(content: object = UNDEFINED, options: object = UNDEFINED) -> Blob:
     parts = as_list(content) if truthy(content) else [""]
     data = b"".join(content_bytes(part) for part in parts)
     kind = options.get("type", "") if isinstance(options, Mapping) else ""
-    return Blob(data, "" if is_nil(kind) else text(kind).lower())
+    return Blob(data, "" if is_nil(kind) else media_type(text(kind)))
 
 
 def get_array_buffer(file: object = UNDEFINED) -> object:

@@ -11,9 +11,9 @@ from qs_codec.models.undefined import Undefined as Gap
 
 from isthmus.expressions.failures import failed, over_limit
 from isthmus.expressions.functions.arguments import input_text, output_text
+from isthmus.expressions.functions.query_text import QueryStyle, query_text
 from isthmus.expressions.host.urls import Url
-from isthmus.expressions.hosting import Host
-from isthmus.expressions.javascript import DEPTH, deeper, is_nil, is_number, text, truthy
+from isthmus.expressions.javascript import DEPTH, is_number, text
 from isthmus.expressions.javascript import to_number as number_of
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
@@ -146,49 +146,4 @@ def stringify_query(evaluation: Evaluation, value: object = UNDEFINED, options: 
     """
     if not isinstance(value, (Mapping, list)):
         return ""
-    prepared = _stringable(value, 0)
-    return output_text(evaluation, qs_codec.encode(prepared, _encode_options(options)), "stringifyQuery")
-
-
-def _stringable(value: object, level: int) -> object:
-    """Plain data for the query string: host values as their JSON, numbers as JavaScript prints them."""
-    if isinstance(value, Host):
-        value = value.json()
-    if isinstance(value, Mapping):
-        inside = deeper(level, "stringifyQuery")
-        return {
-            str(key): _stringable(item, inside)
-            for key, item in value.items()
-            if item is not UNDEFINED and not callable(item)
-        }
-    if isinstance(value, list):
-        inside = deeper(level, "stringifyQuery")
-        return [_stringable(item, inside) for item in value]
-    if value is UNDEFINED:
-        return Gap()
-    return value if is_nil(value) or isinstance(value, bool) else text(value)
-
-
-_FORMATS: Final[Mapping[str, qs_codec.ListFormat]] = {
-    "indices": qs_codec.ListFormat.INDICES,
-    "brackets": qs_codec.ListFormat.BRACKETS,
-    "repeat": qs_codec.ListFormat.REPEAT,
-    "comma": qs_codec.ListFormat.COMMA,
-}
-
-
-def _encode_options(options: object) -> qs_codec.EncodeOptions:
-    given = options if isinstance(options, Mapping) else {}
-    delimiter = given.get("delimiter", UNDEFINED)
-    rfc1738 = given.get("format") == "RFC1738"
-    return qs_codec.EncodeOptions(
-        list_format=_FORMATS.get(text(given.get("arrayFormat")), qs_codec.ListFormat.INDICES),
-        encode=given.get("encode") is not False,
-        encode_values_only=given.get("encodeValuesOnly") is True,
-        add_query_prefix=given.get("addQueryPrefix") is True,
-        skip_nulls=given.get("skipNulls") is True,
-        strict_null_handling=given.get("strictNullHandling") is True,
-        allow_dots=truthy(given.get("allowDots")),
-        delimiter="&" if delimiter is UNDEFINED else text(delimiter),
-        format=qs_codec.Format.RFC1738 if rfc1738 else qs_codec.Format.RFC3986,
-    )
+    return output_text(evaluation, query_text(value, QueryStyle.of(options)), "stringifyQuery")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -98,8 +99,7 @@ def _pieces(source: str, separator: str) -> list[str]:
     """The text cut before each separator, which stays at the start of what follows it."""
     if not separator:
         return list(source)
-    head, *tail = source.split(separator)
-    return [piece for piece in (head, *(separator + part for part in tail)) if piece]
+    return [piece for piece in re.split(f"(?={re.escape(separator)})", source) if piece]
 
 
 def _add(out: list[str], pieces: list[str]) -> None:

@@ -103,16 +103,12 @@ class _Writer:
             elif isinstance(value, list):
                 out.append(self.members(key, value, "in"))
             elif isinstance(value, Mapping):
-                out.extend(
-                    self.comparison(key, name, operand)
-                    for name, operand in value.items()
-                    if not is_nil(operand)
-                )
+                out.extend(self.comparison(key, name, operand) for name, operand in value.items())
             elif value is None:
                 raise failed("convertQueryToSql", f"convertQueryToSql: the value of {key} is null")
             else:
                 out.append(self.comparison(key, "eq", value))
-        return out
+        return [part for part in out if part]
 
     def either(self, queries: list[object], level: int) -> str:
         inside = deeper(level, "convertQueryToSql")
@@ -136,46 +132,54 @@ class _Writer:
     def comparison(self, key: str, name: str, operand: object) -> str:
         if name not in self.operators:
             raise failed("convertQueryToSql", f"Unknown operator: {name}")
+        if is_nil(operand):
+            return ""
         if name in {"in", "nin"}:
             return self.members(key, operand if isinstance(operand, list) else [operand], name)
-        return self.condition(key, self.operators[name], self.literal(key, operand))
+        literal = self.literal(key, operand)
+        return "" if literal is None else self.condition(key, self.operators[name], literal)
 
     def members(self, key: str, values: list[object], name: str) -> str:
         literals = [self.literal(key, value) for value in values]
         if not self.has("useOrForIn"):
-            return self.condition(key, self.operators[name], f"({','.join(literals)})")
+            shown = ",".join(literal or "" for literal in literals)
+            return self.condition(key, self.operators[name], f"({shown})")
         negated = name == "nin" and not strict(self.evaluation)
         sign, word = (self.operators["ne"], " AND ") if negated else (self.operators["eq"], " OR ")
-        return f"({word.join(self.condition(key, sign, literal) for literal in literals)})"
+        conditions = [self.condition(key, sign, literal) for literal in literals if literal is not None]
+        return f"({word.join(conditions)})"
 
     def condition(self, key: str, sign: str, literal: str) -> str:
         column = self.names.get(key)
         space = "" if self.has("noSpaceBetweenOperator") else " "
         return f"{key if is_nil(column) else text(column)}{space}{sign}{space}{literal}"
 
-    def literal(self, key: str, value: object) -> str:
+    def literal(self, key: str, value: object) -> str | None:
+        """The text of a value; None for a date that cannot be read and is not quoted."""
         kind = self.types.get(key)
         if isinstance(kind, Mapping):
             found = map_values(value, kind)
-            return self.quoted(found) if isinstance(found, str) else text(found)
+            return self.quoted(found, escape=False) if isinstance(found, str) else text(found)
         if kind == "string":
             return self.quoted(text(value))
         if kind == "dotnetdate":
             return f"DateTime({format_datetime(self.moment(value), 'yyyy,MM,dd')})"
         if isinstance(kind, str) and (kind == "date" or kind.startswith("date|")):
             moment = self.moment(value)
-            shown = format_datetime(moment, kind[5:]) if kind != "date" else moment.text()
-            return shown if self.has("noQuotesForDate") else self.quoted(shown)
+            shown = format_datetime(moment, kind[5:]) if kind != "date" else moment.iso()
+            if self.has("noQuotesForDate") or self.has("noQuotes"):
+                return shown
+            return self.quoted("null" if shown is None else shown)
         return text(value)
 
     def moment(self, value: object) -> DateTime:
         return value if isinstance(value, DateTime) else read_iso(value, Reading(self.evaluation.now))
 
-    def quoted(self, value: str) -> str:
+    def quoted(self, value: str, *, escape: bool = True) -> str:
         if self.has("noQuotes"):
             return value
         if self.has("useDoubleQuotes"):
             return f'"{value}"'
-        if self.has("escapeSingleQuotes"):
+        if escape and self.has("escapeSingleQuotes"):
             value = value.replace("'", "\\'")
         return f"'{value}'"

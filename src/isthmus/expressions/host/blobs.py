@@ -12,7 +12,17 @@ from isthmus.expressions.host.streams import Stream
 from isthmus.expressions.hosting import Host, host_type
 from isthmus.expressions.values import UNDEFINED
 
-__all__ = ["BLOB", "BUFFER", "BYTES", "ArrayBuffer", "Blob", "decode_bytes", "encode_text", "raw_bytes"]
+__all__ = [
+    "BLOB",
+    "BUFFER",
+    "BYTES",
+    "ArrayBuffer",
+    "Blob",
+    "decode_bytes",
+    "encode_text",
+    "media_type",
+    "raw_bytes",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +51,11 @@ def raw_bytes(value: object) -> bytes | None:
     if isinstance(value, (Blob, ArrayBuffer)):
         return value.data
     return bytes(value) if isinstance(value, (bytes, bytearray, memoryview)) else None
+
+
+def media_type(given: str) -> str:
+    """A blob's type as the standard keeps it: in lower case, `""` where it is not printable ASCII."""
+    return given.lower() if given.isascii() and given.isprintable() else ""
 
 
 def decode_bytes(data: bytes, encoding: object) -> str:
@@ -84,8 +99,8 @@ def _cut(data: bytes, start: object, end: object) -> bytes:
     return data[_index(start, len(data), 0) : _index(end, len(data), len(data))]
 
 
-def _blob_slice(blob: Blob, start: object, end: object, media_type: object) -> Blob:
-    kind = media_type.lower() if isinstance(media_type, str) else ""
+def _blob_slice(blob: Blob, start: object, end: object, given: object) -> Blob:
+    kind = media_type(given) if isinstance(given, str) else ""
     return Blob(_cut(blob.data, start, end), kind)
 
 

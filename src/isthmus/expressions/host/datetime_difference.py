@@ -118,14 +118,14 @@ def relative_calendar(moment: DateTime, now: DateTime, options: object) -> str |
         return None
     units = _wanted(given.get("unit"), _CALENDAR)
     for unit in units:
-        count = 0 if base.same(moment, unit) else _calendar_count(moment, base, unit)
+        count = 0 if moment.same(base, unit) else _calendar_count(moment, base, unit)
         if abs(count) >= 1:
-            return _calendar_phrase(count, unit)
+            return _calendar_phrase(math.trunc(count), unit)
     return _calendar_phrase(0, units[-1])
 
 
-def _calendar_count(moment: DateTime, base: DateTime, unit: Unit) -> int:
-    return round(difference(moment.start_of(unit), base.start_of(unit), unit).amount(unit))
+def _calendar_count(moment: DateTime, base: DateTime, unit: Unit) -> int | float:
+    return difference(moment.start_of(unit), base.start_of(unit), unit).amount(unit)
 
 
 def _calendar_phrase(count: int, unit: Unit) -> str:
@@ -153,5 +153,5 @@ def _rounded(count: int | float, options: Mapping[str, object]) -> int | float:
 def _phrase(count: int | float, unit: Unit) -> str:
     amount = abs(count)
     name = unit if amount != 1 else unit[:-1]
-    number = f"{amount:,}" if isinstance(amount, int) else number_text(amount)
-    return f"{number} {name} ago" if math.copysign(1, count) < 0 else f"in {number} {name}"
+    shown = f"{number_text(amount)} {name}"
+    return f"{shown} ago" if math.copysign(1, count) < 0 else f"in {shown}"

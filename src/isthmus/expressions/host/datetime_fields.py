@@ -91,6 +91,10 @@ def _filled(fields: Mapping[str, int], names: tuple[str, ...], now: DateTime) ->
         "weekNumber": now.week[1],
         "weekday": now.week[2],
         "ordinal": now.ordinal,
+        "hour": now.local.hour,
+        "minute": now.local.minute,
+        "second": now.local.second,
+        "millisecond": now.millisecond,
     }
     filled: dict[str, int] = {}
     found = False

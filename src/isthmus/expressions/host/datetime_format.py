@@ -16,9 +16,8 @@ _ERAS: Final = {"G": ("BC", "AD"), "GG": ("Before Christ", "Anno Domini"), "GGGG
 
 def offset_text(minutes: int | float, style: str) -> str:
     """`+5` (narrow), `+05:00` (short), `+0500` (basic)."""
-    whole = round(minutes)
-    hours, rest = divmod(abs(whole), 60)
-    sign = "-" if whole < 0 else "+"
+    hours, rest = divmod(int(abs(minutes)), 60)
+    sign = "-" if minutes < 0 else "+"
     if style == "narrow":
         return f"{sign}{hours}" + (f":{rest}" if rest else "")
     return f"{sign}{hours:02d}{':' if style == 'short' else ''}{rest:02d}"

@@ -51,7 +51,6 @@ _NAMES: Final[Mapping[str, Callable[[DateTime], object]]] = {
 _SIZES: Final[Mapping[str, Callable[[DateTime], object]]] = {
     "daysInMonth": lambda moment: moment.end_of("month").local.day,
     "daysInYear": lambda moment: days_in_year(moment.local.year),
-    "weeksInWeekYear": lambda moment: weeks_in(moment.week[0]),
 }
 _FLAGS: Final[Mapping[str, Callable[[DateTime], object]]] = {
     "isInLeapYear": lambda moment: days_in_year(moment.local.year) == 366,
@@ -129,6 +128,7 @@ DATETIME: Final = host_type(
         **{name: _when_valid(read, math.nan) for name, read in _NUMBERS.items()},
         **{name: _when_valid(read, None) for name, read in _NAMES.items()},
         **{name: _when_valid(read, UNDEFINED) for name, read in _SIZES.items()},
+        "weeksInWeekYear": _when_valid(lambda moment: weeks_in(moment.week[0]), math.nan),
         **{name: _when_valid(read, False) for name, read in _FLAGS.items()},
         "isOffsetFixed": _when_valid(lambda moment: moment.zone.is_fixed, None),
         "isValid": lambda moment: moment.is_valid,

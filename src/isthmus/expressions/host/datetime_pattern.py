@@ -183,7 +183,8 @@ def _expanded(pattern: str) -> list[tuple[bool, str]]:
     out: list[tuple[bool, str]] = []
     for is_literal, value in split_pattern(pattern):
         if not is_literal and value in MACROS:
-            out.extend(split_pattern(MACROS[value]))
+            parts = split_pattern(MACROS[value])
+            out.extend((literal, "yyyyy" if part == "y" else part) for literal, part in parts)
         else:
             out.append((is_literal, value))
     return out

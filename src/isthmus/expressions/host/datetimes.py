@@ -172,14 +172,14 @@ class DateTime(Host):
         return self.plus(duration if sign > 0 else duration.negated())
 
     def same(self, other: object, name: object) -> bool:
-        """Whether both lie in one unit of the calendar, in this value's zone."""
+        """Whether both lie in one unit of the calendar: this value's local time, in the other's zone."""
         if not isinstance(other, DateTime):
             raise failed("hasSame", "hasSame: the other value must be a date-time")
         unit = unit_of(name)
         if not (self.is_valid and other.is_valid):
             return False
-        start = other.with_zone(self.zone, "", keep_local=True).start_of(unit).stamp
-        return start <= self.stamp <= other.with_zone(self.zone, "", keep_local=True).end_of(unit).stamp
+        here = self.with_zone(other.zone, "", keep_local=True)
+        return here.start_of(unit).stamp <= other.stamp <= here.end_of(unit).stamp
 
     def equals(self, other: object) -> bool:
         return (

@@ -9,16 +9,16 @@ __all__ = ["MACROS", "split_pattern"]
 
 _CLOCKS: Final = {"t": "h:mm a", "tt": "h:mm:ss a", "ttt": "h:mm:ss a ZZZZ", "tttt": "h:mm:ss a ZZZZZ"}
 _CLOCKS_24: Final = {"T": "HH:mm", "TT": "HH:mm:ss", "TTT": "HH:mm:ss ZZZZ", "TTTT": "HH:mm:ss ZZZZZ"}
-_DATES: Final = {"D": "M/d/yyyy", "DD": "MMM d, yyyy", "DDD": "MMMM d, yyyy", "DDDD": "EEEE, MMMM d, yyyy"}
+_DATES: Final = {"D": "M/d/y", "DD": "MMM d, y", "DDD": "MMMM d, y", "DDDD": "EEEE, MMMM d, y"}
 _BOTH: Final = {
-    "f": "M/d/yyyy, h:mm a",
-    "ff": "MMM d, yyyy, h:mm a",
-    "fff": "MMMM d, yyyy 'at' h:mm a ZZZZ",
-    "ffff": "EEEE, MMMM d, yyyy 'at' h:mm a ZZZZZ",
-    "F": "M/d/yyyy, h:mm:ss a",
-    "FF": "MMM d, yyyy, h:mm:ss a",
-    "FFF": "MMMM d, yyyy 'at' h:mm:ss a ZZZZ",
-    "FFFF": "EEEE, MMMM d, yyyy 'at' h:mm:ss a ZZZZZ",
+    "f": "M/d/y, h:mm a",
+    "ff": "MMM d, y, h:mm a",
+    "fff": "MMMM d, y 'at' h:mm a ZZZZ",
+    "ffff": "EEEE, MMMM d, y 'at' h:mm a ZZZZZ",
+    "F": "M/d/y, h:mm:ss a",
+    "FF": "MMM d, y, h:mm:ss a",
+    "FFF": "MMMM d, y 'at' h:mm:ss a ZZZZ",
+    "FFFF": "EEEE, MMMM d, y 'at' h:mm:ss a ZZZZZ",
 }
 
 MACROS: Final = _CLOCKS | _CLOCKS_24 | _DATES | _BOTH

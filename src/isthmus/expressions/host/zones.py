@@ -78,7 +78,7 @@ def offset_name(minutes: int | float, prefix: str) -> str:
     """`UTC+3`, `UTC-5:30`; the prefix alone for no offset."""
     if not minutes:
         return prefix
-    hours, rest = divmod(abs(round(minutes)), 60)
+    hours, rest = divmod(int(abs(minutes)), 60)
     return f"{prefix}{'-' if minutes < 0 else '+'}{hours}" + (f":{rest:02d}" if rest else "")
 
 

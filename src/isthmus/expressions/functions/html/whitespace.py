@@ -61,7 +61,7 @@ class _Collapse:
 
 def flanks(node: Node) -> tuple[str, str]:
     """The white space that moves out of an inline element: `<b> x</b>` is ` **x**`."""
-    if node.is_block or node.in_code:
+    if node.is_block:
         return "", ""
     content = node.content
     lead = content[: len(content) - len(content.lstrip())]

@@ -82,8 +82,10 @@ def _element(node: Node) -> str:
 
 
 def _heading(node: Node, content: str) -> str:
+    if not content:
+        return ""
     level = int(node.tag[1])
-    if level < 3 and content:
+    if level < 3:
         return f"\n\n{content}\n{('=' if level == 1 else '-') * len(content)}\n\n"
     return f"\n\n{'#' * level} {content}\n\n"
 

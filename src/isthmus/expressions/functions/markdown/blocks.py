@@ -94,12 +94,17 @@ class _Blocks:
         ends = 1 + count
         if is_last and blank == len(self.lines):
             ends -= 1
-        if previous.kind in _SWALLOWING or (previous.kind == "code" and previous.raw.startswith("    ")):
+        if _swallows(previous):
             previous.raw += "\n" * ends
         elif ends >= 2:
             out.append(Token("space", "\n" * ends))
         elif ends == 1:
             previous.raw += "\n"
+
+    def between(self, out: list[Token], blank: int) -> None:
+        """Two or more blank lines before the next item are a space at the end of this one."""
+        if out and blank >= 2 and not _swallows(out[-1]):
+            out.append(Token("space", "\n" * blank))
 
     def inline(self, node: SyntaxTreeNode) -> list[Token]:
         return read_inline(self.content(node), self.references)
@@ -123,7 +128,8 @@ class _Blocks:
                 text = node.content.removesuffix("\n")
                 return Token("code", raw if raw.startswith("    ") else f"    {raw}", text)
             case "html_block":
-                return Token("html", raw, raw)
+                text = node.content.rstrip("\n")
+                return Token("html", text, text)
             case "blockquote":
                 children = self.siblings(node.children, first, behind, in_item=False)
                 return Token("blockquote", raw, children=children)
@@ -146,6 +152,8 @@ class _Blocks:
         start = int(node.attrs.get("start", 1)) if ordered else None
         token = Token("list", raw, start=start)
         token.children = [self.item(child) for child in node.children]
+        for item, here, following in zip(token.children, node.children, node.children[1:], strict=False):
+            self.between(item.children, self.extent(following)[0] - self.extent(here)[1])
         token.loose = any(
             not child.hidden for item in node.children for child in item.children if child.type == "paragraph"
         )
@@ -162,6 +170,10 @@ class _Blocks:
             rest = lead.text[task.end() :]
             children[0] = Token("text", rest, rest, read_inline(rest, self.references))
         return item
+
+
+def _swallows(token: Token) -> bool:
+    return token.kind in _SWALLOWING or (token.kind == "code" and token.raw.startswith("    "))
 
 
 def _language(info: str) -> str:

@@ -1,0 +1,126 @@
+"""Both sides of a case, in one form that can be compared."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from isthmus.expressions import UNDEFINED, ExpressionError, compile
+from isthmus.expressions.host import ArrayBuffer, Blob, Stream
+
+__all__ = ["Case", "Outcome", "installed", "ours", "peers"]
+
+PACKAGES = ("@truto/truto-jsonata@3.0.6", "jsonata@2.2.1")
+MISSING = {"$": "undefined"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """`function` is what the case is about, without `$`."""
+
+    function: str
+    expression: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A value in comparable form, or an error's message."""
+
+    value: Any = None
+    error: str | None = None
+
+    def agrees(self, other: Outcome) -> bool:
+        if self.error is not None or other.error is not None:
+            return self.error is not None and other.error is not None
+        return same(self.value, other.value)
+
+
+def same(left: Any, right: Any) -> bool:
+    if isinstance(left, float) or isinstance(right, float):
+        if isinstance(left, bool) or isinstance(right, bool):
+            return left is right
+        both = isinstance(left, (int, float)) and isinstance(right, (int, float))
+        return both and math.isclose(left, right, rel_tol=1e-12, abs_tol=1e-300)
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
+    if isinstance(left, list):
+        return len(left) == len(right) and all(map(same, left, right))
+    return bool(left == right)
+
+
+def installed(folder: Path) -> Path:
+    """The peer in `folder`, from the registry by npm's ordinary client."""
+    shutil.copy(Path(__file__).parent / "peer.mjs", folder / "peer.mjs")
+    (folder / "package.json").write_text('{"name": "peer", "version": "1.0.0", "private": true}')
+    npm = ["npm", "install", "--no-audit", "--no-fund", "--silent", *PACKAGES]
+    subprocess.run(npm, cwd=folder, check=True, timeout=300)
+    return folder
+
+
+def peers(folder: Path, cases: Sequence[Case]) -> list[Outcome]:
+    lines = "".join(json.dumps({"expression": case.expression, "data": case.data}) + "\n" for case in cases)
+    done = subprocess.run(
+        ["node", "peer.mjs"],
+        cwd=folder,
+        input=lines,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=1_200,
+        env={**os.environ, "TZ": "UTC"},
+    )
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(found) == len(cases), done.stderr[-2_000:]
+    return [
+        Outcome(error=entry["error"]) if "error" in entry else Outcome(_plain(entry["value"]))
+        for entry in found
+    ]
+
+
+def _plain(value: Any) -> Any:
+    """The peer's value: dates and URLs as their JSON, missing fields left out."""
+    if isinstance(value, list):
+        return [None if item == MISSING else _plain(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    name = value.get("$")
+    if name in {"DateTime", "URL", "Date"}:
+        return value["json"]
+    if name in {"Blob", "ArrayBuffer", "ReadableStream"}:
+        return {"$": name}
+    hidden = (MISSING, {"$": "function"})
+    return {key: _plain(item) for key, item in value.items() if item not in hidden}
+
+
+def ours(case: Case) -> Outcome:
+    try:
+        found = asyncio.run(compile(case.expression).evaluate_async(case.data))
+    except ExpressionError as error:
+        return Outcome(error=error.message)
+    return Outcome(_comparable(found))
+
+
+def _comparable(value: Any) -> Any:
+    if value is UNDEFINED:
+        return MISSING
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return {"$": "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"}
+        return int(value) if value.is_integer() and abs(value) < 2**53 else value
+    if isinstance(value, list):
+        return [None if item is UNDEFINED else _comparable(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _comparable(item) for key, item in value.items() if item is not UNDEFINED}
+    names = {Blob: "Blob", ArrayBuffer: "ArrayBuffer", Stream: "ReadableStream"}
+    return {"$": names[type(value)]} if type(value) in names else value
