@@ -41,12 +41,8 @@ def a_path_with_an_undeclared_variable(copy: Entry) -> None:
     copy.definition["config"]["base_url"] = "https://{{sub_domain}}.zendesk.com"
 
 
-def a_body_format_that_is_not_executed(copy: Entry) -> None:
-    copy.definition["config"]["resources"]["tickets"]["create"]["body_format"] = "xml"
-
-
-def a_step_that_is_not_executed(copy: Entry) -> None:
-    _cell(copy, "ticketing", "tags", "list")["before"] = [{"type": "transform", "config": "1"}]
+def a_form_in_the_middle_of_a_call(copy: Entry) -> None:
+    _cell(copy, "ticketing", "tags", "list")["before"] = [{"type": "form", "config": [{"name": "a"}]}]
 
 
 def a_mapping_to_a_method_that_is_not_there(copy: Entry) -> None:
@@ -158,8 +154,7 @@ def a_write_that_sends_nothing(copy: Entry) -> None:
 CONTROLS: list[tuple[Check, str, Plant, str]] = [
     (linting.lint_is_clean, HELPDESK, a_header_name_that_subtracts, "headers.retry-after subtracts"),
     (linting.lint_is_clean, HELPDESK, a_path_with_an_undeclared_variable, "sub_domain"),
-    (checks.executes, HELPDESK, a_body_format_that_is_not_executed, "body_format"),
-    (checks.executes, HELPDESK, a_step_that_is_not_executed, "before"),
+    (checks.executes, HELPDESK, a_form_in_the_middle_of_a_call, "before"),
     (checks.names_exist, HELPDESK, a_mapping_to_a_method_that_is_not_there, "calls labels.list"),
     (checks.names_exist, HELPDESK, an_example_of_no_method, "views.list"),
     (checks.examples_are_complete, HELPDESK, one_page_only, "has 1 answers, not 2"),

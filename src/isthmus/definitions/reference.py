@@ -192,24 +192,14 @@ def _plain_kind(field: Schema) -> str:
 
 
 def _not_yet() -> str:
-    accepted = (
-        ("pagination formats", execution.PAGINATION_FORMATS),
-        ("body formats", execution.BODY_FORMATS),
-        ("response formats", execution.RESPONSE_FORMATS),
-    )
     lines = [
         "## Not carried out yet",
         "",
-        "Everything above is read. What would change a call and is not carried out yet is refused when it is",
-        "written; nothing is ignored in silence.",
+        "Everything above is read, and all of it that a call can carry out is carried out.",
         "",
-        *(f"- Of the {what}, these are carried out: {_listed(names)}." for what, names in accepted),
-        *(
-            f"- `{field}` of a mapping ({what}) is refused."
-            for field, what in execution.MAPPING_FIELDS.items()
-        ),
-        f"- Stored and not active yet: {_listed(frozenset(execution.INACTIVE_BLOCKS))}, and the credentials "
-        f"{_listed(execution.INACTIVE_CREDENTIALS)}.",
+        f"- Stored and not active yet: {_listed(frozenset(execution.INACTIVE_BLOCKS))}, and connecting by "
+        f"{_listed(execution.INACTIVE_CREDENTIALS)}; accounts with imported tokens of these can be called.",
+        "- A step of the type `form` is refused in `before` and `after`: nobody is there to fill it in.",
     ]
     return "\n".join(lines) + "\n"
 

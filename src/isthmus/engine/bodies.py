@@ -8,12 +8,15 @@ from typing import Any, Final
 
 import orjson
 
-from isthmus.definitions.methods import MethodDefinition
+from isthmus.definitions.methods import BodyFormatConfig, MethodDefinition
 from isthmus.engine.calls import NO_BODY
+from isthmus.engine.multipart import OCTETS, as_file, write_multipart
 from isthmus.engine.queries import ArrayFormat, serialize
 from isthmus.engine.scopes import evaluate, unresolved, without_undefined
-from isthmus.errors import BadRequest, NotExecutable, failure
+from isthmus.engine.xml import write_xml
+from isthmus.errors import BadRequest, failure
 from isthmus.expressions import UNDEFINED
+from isthmus.expressions.host import Blob
 from isthmus.expressions.placeholders import PlaceholderError, Template
 
 __all__ = ["chosen_body", "dump_json", "encode_body"]
@@ -51,17 +54,38 @@ def encode_body(
 ) -> tuple[bytes | None, str | None]:
     """Bytes and the content type they imply; None and None for no body.
 
-    Raises BadRequest where a form is wanted and the body is no object.
+    Raises BadRequest for a body that the format cannot hold.
     """
     if body is NO_BODY:
         return None, None
-    if method.body_format == "json":
-        return dump_json(body), "application/json"
-    if method.body_format == "form":
-        return _form(body, method.body_format_config.array_format or array_format)
-    raise NotExecutable(
-        f"body_format {method.body_format!r} is not executed yet. Use json or form, or send bytes "
-        "yourself with truto_body_passthrough=true."
+    match method.body_format:
+        case "json":
+            return dump_json(body), "application/json"
+        case "form":
+            return _form(body, method.body_format_config.array_format or array_format)
+        case "multipart":
+            options = method.body_format_config
+            return write_multipart(
+                {} if body is None else body, options, options.array_format or array_format
+            )
+        case "xml":
+            return write_xml(body, method.body_format_config), "application/xml"
+        case "raw":
+            return _raw(body, method.body_format_config)
+
+
+def _raw(body: Any, config: BodyFormatConfig) -> tuple[bytes, str]:
+    """Bytes and text go out as they are; nothing else has a form of its own."""
+    file = as_file(body)
+    if file is not None:
+        return file.data, config.content_type or file.type or OCTETS
+    if isinstance(body, str):
+        return body.encode(), config.content_type or OCTETS
+    if isinstance(body, (bytes, bytearray)):
+        return bytes(body), config.content_type or OCTETS
+    raise BadRequest(
+        "The body must be text or bytes, because this method sends it raw.",
+        failures=[failure("body", "must be text or bytes", "bad_body")],
     )
 
 
@@ -82,6 +106,12 @@ def dump_json(value: Any) -> bytes:
         return orjson.dumps(value)
     except TypeError:
         pass
+    if isinstance(value, Blob):
+        raise BadRequest(
+            f"a body of type {value.type or OCTETS} cannot be mapped. Send application/json, or add "
+            "truto_body_passthrough=true to forward the bytes as they are.",
+            failures=[failure("content-type", "must be application/json", "unsupported_media_type")],
+        )
     try:
         return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:

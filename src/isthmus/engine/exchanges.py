@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from isthmus.definitions.paths import BodyPath
 from isthmus.engine.failures import find_failure, rate_limited
-from isthmus.engine.pagination import Answer, Cursors, Step
+from isthmus.engine.pagination import Answer, Cursors, RangePaginator, Step
 from isthmus.engine.plans import MethodPlan
 from isthmus.engine.ports import Upstream
 from isthmus.engine.rate_limits import detect
@@ -25,6 +25,7 @@ __all__ = ["MAX_EMPTY_PAGES", "Exchange", "Page", "exchange", "filled_page"]
 MAX_EMPTY_PAGES: Final = 20
 
 _STREAM_HEADERS: Final = ("content-type", "content-disposition", "content-length", "content-language", "etag")
+_NO_SUCH_RANGE: Final = 416
 _NO_CURSORS: Final = Cursors()
 
 
@@ -59,7 +60,7 @@ async def exchange(
         wait = detect(plan.config.rate_limit, response, now=now)
         if wait is not None:
             await _drop(response)
-            raise rate_limited(response, wait, now)
+            raise rate_limited(plan.definition, response, wait, now)
     if response.stream is not None:
         return Exchange(response.status, response.headers, None, None, stream=response.stream)
     return _read(plan, inputs, response, step, clock)
@@ -71,8 +72,15 @@ async def _drop(response: HttpResponse) -> None:
 
 
 def _read(plan: MethodPlan, inputs: Inputs, response: HttpResponse, step: Step, clock: Clock) -> Exchange:
+    if (
+        response.status == _NO_SUCH_RANGE
+        and inputs.asks_for_list
+        and isinstance(plan.paginator, RangePaginator)
+    ):
+        cursors = plan.paginator.read(step, Answer(None, response.headers, response.url, 0, response.status))
+        return Exchange(response.status, response.headers, None, [], cursors)
     if response.status >= 400:
-        body, is_garbage = error_body(response), False
+        body, is_garbage = error_body(plan.definition, response), False
     else:
         parsed = parse(plan.definition, response)
         body, is_garbage = parsed.body, parsed.is_garbage
@@ -97,7 +105,8 @@ def _cursors(
     try:
         root = body if plan.cursor_root is None else BodyPath(plan.cursor_root).read(body)
         root = None if root is UNDEFINED else root
-        return plan.paginator.read(step, Answer(root, response.headers, response.url, record_count(data)))
+        answer = Answer(root, response.headers, response.url, record_count(data), response.status)
+        return plan.paginator.read(step, answer)
     except ExpressionError as error:
         raise mapping_failed("pagination", error) from error
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from isthmus.definitions.methods import MethodDefinition
 from isthmus.engine.numbers import whole_number
 from isthmus.engine.rate_limits import retry_after_seconds
-from isthmus.engine.responses import error_body
+from isthmus.engine.responses import error_body, is_xml, text_of
 from isthmus.engine.scopes import evaluate_or_undefined, truthy
 from isthmus.errors import RemoteError
 from isthmus.expressions import Expression
@@ -43,21 +44,24 @@ class Verdict:
 
 
 class RemoteFailure(Exception):
-    """The third party's error before it is shaped for a caller. `body`: parsed, any JSON value or text."""
+    """The third party's error before it is shaped for a caller. `body`: parsed, any JSON value or text.
+    `raw`: what the caller is shown of it, which is text where the body is XML."""
 
-    def __init__(
-        self, status: int, headers: Mapping[str, str], body: Any, verdict: Verdict, now: float
-    ) -> None:
+    def __init__(self, status: int, response: HttpResponse, body: Any, verdict: Verdict, now: float) -> None:
         super().__init__(status)
         self.status = status
-        self.headers = headers
+        self.headers = response.headers
         self.body = body
+        self.raw = text_of(response) if is_xml(response) else body
         self.verdict = verdict
         self.now = now
 
     @property
     def message(self) -> str:
-        return self.verdict.message if self.verdict.message is not None else default_message(self.body)
+        if self.verdict.message is not None:
+            return self.verdict.message
+        is_parsed_xml = self.raw is not self.body and isinstance(self.body, dict)
+        return default_message(next(iter(self.body.values())) if is_parsed_xml else self.body)
 
     def forwarded(self) -> dict[str, str]:
         return forwarded_headers(self.headers, self.now)
@@ -79,13 +83,14 @@ def find_failure(
         status = verdict.status or 502
     else:
         return None
-    return RemoteFailure(status, response.headers, body, verdict, now)
+    return RemoteFailure(status, response, body, verdict, now)
 
 
-def rate_limited(response: HttpResponse, wait: float, now: float) -> RemoteFailure:
+def rate_limited(method: MethodDefinition, response: HttpResponse, wait: float, now: float) -> RemoteFailure:
     """Throttling is a 429 with `Retry-After` in whole seconds, however the provider put it."""
     headers = {**response.headers, "retry-after": str(max(1, math.ceil(wait)))}
-    return RemoteFailure(429, headers, error_body(response), _NOTHING, now)
+    told = replace(response, headers=headers)
+    return RemoteFailure(429, told, error_body(method, response), _NOTHING, now)
 
 
 _NOTHING: Final = Verdict()
@@ -197,9 +202,9 @@ def proxy_error(failed: RemoteFailure, scopes: tuple[str, ...], context: Mapping
     return RemoteError(
         failed.message,
         status=failed.status,
-        raw_response=failed.body,
+        raw_response=failed.raw,
         error=failed.verdict.error,
-        details=dict(failed.verdict.details) or failed.body,
+        details=dict(failed.verdict.details) or failed.raw,
         insight=remote_insights(failed.status, scopes, context),
         headers=failed.forwarded(),
     )

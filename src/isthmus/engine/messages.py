@@ -10,6 +10,7 @@ from isthmus.http.messages import HttpRequest
 
 if TYPE_CHECKING:
     from isthmus.definitions import Authorization, RateLimit
+    from isthmus.engine.authorization.oauth1 import OAuth1Signature
 
 __all__ = ["Operation", "OperationKind", "OutgoingRequest"]
 
@@ -45,7 +46,7 @@ class OutgoingRequest:
 
     http: HttpRequest
     operation: Operation
-    authorization: Authorization | None = None
+    authorization: Authorization | OAuth1Signature | None = None
     rate_limit: RateLimit | None = None
     scopes: tuple[str, ...] = ()
     drop_credentials_on_redirect: bool = False

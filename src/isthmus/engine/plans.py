@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
-from isthmus.definitions.authorization import Authorization
-from isthmus.definitions.execution import BODY_FORMATS, RESPONSE_FORMATS
+from isthmus.definitions.authorization import Authorization, BearerAuthorization
+from isthmus.definitions.credentials import OAuth1Credential
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.methods import MethodDefinition
+from isthmus.engine.authorization.oauth1 import OAuth1Signature
 from isthmus.engine.identity import IdentityCache
 from isthmus.engine.pagination import Paginator, paginator
 from isthmus.engine.queries import ArrayFormat
-from isthmus.engine.responses import DataPath
+from isthmus.engine.responses import DataPath, streams
 from isthmus.engine.urls import BaseUrl, PathTemplate
-from isthmus.errors import DefinitionError, NotExecutable, NotFound
+from isthmus.errors import DefinitionError, NotFound
 from isthmus.expressions import Expression
 from isthmus.expressions.placeholders import Template, compile_template
 
-__all__ = ["MethodPlan", "close_names", "plan_of"]
+__all__ = ["MethodPlan", "ad_hoc_plan", "close_names", "plan_of"]
 
 Entry = tuple[str, Template]
 
@@ -30,7 +32,8 @@ class MethodPlan:
     """`headers` and `query`: templates of the integration under those of the method, names removed by null
     left out. `dynamic_headers`, `dynamic_query`: the method's expression, where it has one instead.
     `paginator`: for calls that ask for a list. `later_path`: the path of every page after the first.
-    `cursor_root`: where in the body the paginator looks, None for the whole."""
+    `cursor_root`: where in the body the paginator looks, None for the whole. `streams`: given status and
+    headers of an answer, whether it is handed on as it arrives."""
 
     resource: str
     name: str
@@ -50,27 +53,45 @@ class MethodPlan:
     cursor_root: str | None
     response_path: DataPath | None
     error_expression: Expression | None
+    streams: Callable[[int, Mapping[str, str]], bool]
 
-    def authorization(self, credential_format: str | None) -> Authorization | None:
+    def authorization(self, credential_format: str | None) -> Authorization | OAuth1Signature | None:
         """What the method sends for an account that connected in this way."""
-        return self.config.authorization_of(self.definition, credential_format or "")
+        spec = self.config.authorization_of(self.definition, credential_format or "")
+        if credential_format == "oauth" and isinstance(spec, BearerAuthorization) and not spec.config.token:
+            credential = self.config.credentials.get("oauth")
+            if isinstance(credential, OAuth1Credential):
+                return OAuth1Signature(credential.config)
+        return spec
 
 
 _PLANS: Final[IdentityCache[IntegrationConfig, tuple[str, str], MethodPlan]] = IdentityCache()
+_AD_HOC: Final[IdentityCache[MethodDefinition, str, MethodPlan]] = IdentityCache()
 
 
 def plan_of(config: IntegrationConfig, resource: str, method: str) -> MethodPlan:
     """The plan of a method, the same object for the same `config` object.
 
-    Raises NotFound, naming what is close, NotExecutable for a field that is not executed yet, and
-    DefinitionError for a method that no call could work with.
+    Raises NotFound, naming what is close, and DefinitionError for a method that no call could work with.
     """
     plans = _PLANS.of(config)
     plan = plans.get((resource, method))
     if plan is None:
-        plan = plans[resource, method] = _compile(
-            config, resource, method, _definition(config, resource, method)
-        )
+        definition = _definition(config, resource, method)
+        where = f"resources.{resource}.{method}"
+        plan = plans[resource, method] = _compile(config, resource, method, definition, where)
+    return plan
+
+
+def ad_hoc_plan(
+    config: IntegrationConfig, resource: str, name: str, definition: MethodDefinition, *, where: str
+) -> MethodPlan:
+    """The plan of a method that no resource has: one that stands in a step, or that a caller sent. Kept as
+    long as the definition lives. `where`: its place, for messages."""
+    plans = _AD_HOC.of(definition)
+    plan = plans.get(where)
+    if plan is None or plan.config is not config:
+        plan = plans[where] = _compile(config, resource, name, definition, where)
     return plan
 
 
@@ -108,9 +129,9 @@ def close_names(name: str, names: Iterable[str], label: str) -> str:
     return f"{label} are {shown}{', …' if len(known) > 10 else ''}."
 
 
-def _compile(config: IntegrationConfig, resource: str, name: str, definition: MethodDefinition) -> MethodPlan:
-    where = f"resources.{resource}.{name}"
-    _refuse(definition, where)
+def _compile(
+    config: IntegrationConfig, resource: str, name: str, definition: MethodDefinition, where: str
+) -> MethodPlan:
     base, field = (
         (definition.base_url, f"{where}.base_url") if definition.base_url else (config.base_url, "base_url")
     )
@@ -142,6 +163,7 @@ def _compile(config: IntegrationConfig, resource: str, name: str, definition: Me
         cursor_root=root,
         response_path=DataPath(definition.response_path) if definition.response_path else None,
         error_expression=config.error_expression_of(definition),
+        streams=partial(streams, definition.api_response_format),
     )
 
 
@@ -152,18 +174,6 @@ def _may_list(name: str, definition: MethodDefinition) -> bool:
         or name not in {"get", "create", "update", "delete"}
         or definition.declares("pagination")
     )
-
-
-def _refuse(definition: MethodDefinition, where: str) -> None:
-    """What is refused when a definition is written, for one that was stored before."""
-    form = definition.api_response_format
-    if definition.body_format not in BODY_FORMATS:
-        field, allowed = "body_format", BODY_FORMATS
-    elif form is not None and form not in RESPONSE_FORMATS:
-        field, allowed = "api_response_format", RESPONSE_FORMATS
-    else:
-        return
-    raise NotExecutable(f"{where}.{field} is not executed yet. Use {' or '.join(sorted(allowed))}.")
 
 
 def _headers(

@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.engine.calls import Call
-from isthmus.engine.exchanges import Page, exchange, filled_page
+from isthmus.engine.exchanges import Exchange, Page, exchange, filled_page
 from isthmus.engine.failures import RemoteFailure, proxy_error
 from isthmus.engine.messages import OperationKind
+from isthmus.engine.pagination import RangePaginator
 from isthmus.engine.plans import MethodPlan, plan_of
 from isthmus.engine.ports import Upstream
 from isthmus.engine.requests import Inputs, RawBody
@@ -18,7 +19,16 @@ from isthmus.engine.results import CallResult, ListResult, StreamResult, ValueRe
 from isthmus.errors import BadRequest, failure
 from isthmus.kit.clock import Clock, SystemClock
 
-__all__ = ["call", "caller_headers", "custom_id", "operation_kind", "raw_body"]
+__all__ = [
+    "answer_of",
+    "call",
+    "caller_headers",
+    "custom_id",
+    "inputs_of",
+    "operation_kind",
+    "raw_body",
+    "sent",
+]
 
 _CLOCK: Final = SystemClock()
 _STANDARD: Final[dict[str, OperationKind]] = {
@@ -40,13 +50,10 @@ async def call(
     an error of the third party, and what `Upstream.send` raises.
     """
     plan = plan_of(config, resource, call.method)
-    inputs, cursor = _inputs(plan, call)
-    try:
-        if call.method == "list":
-            return await _list(upstream, plan, inputs, cursor, clock)
-        answer = await exchange(upstream, plan, inputs, None, clock)
-    except RemoteFailure as failed:
-        raise proxy_error(failed, plan.definition.scopes, upstream.context) from failed
+    if call.method == "list":
+        inputs, cursor = inputs_of(plan, call)
+        return await _list(upstream, plan, inputs, cursor, clock)
+    answer = await answer_of(upstream, plan, call, clock)
     if answer.stream is not None:
         return answer.streamed(answer.stream)
     data = answer.data
@@ -55,11 +62,27 @@ async def call(
     return ValueResult(data)
 
 
+async def answer_of(upstream: Upstream, plan: MethodPlan, call: Call, clock: Clock = _CLOCK) -> Exchange:
+    """One request of a method and its answer, not shaped for a caller; of a list, one page."""
+    inputs, cursor = inputs_of(plan, call)
+    return await sent(upstream, plan, inputs, cursor, clock)
+
+
+async def sent(
+    upstream: Upstream, plan: MethodPlan, inputs: Inputs, cursor: str | None, clock: Clock = _CLOCK
+) -> Exchange:
+    """As `exchange`, raising RemoteError for an error of the third party."""
+    try:
+        return await exchange(upstream, plan, inputs, cursor, clock)
+    except RemoteFailure as failed:
+        raise proxy_error(failed, plan.definition.scopes, upstream.context) from failed
+
+
 async def _list(
     upstream: Upstream, plan: MethodPlan, inputs: Inputs, cursor: str | None, clock: Clock
 ) -> ListResult | StreamResult:
     async def fetch(cursor: str | None) -> Page | StreamResult:
-        answer = await exchange(upstream, plan, inputs, cursor, clock)
+        answer = await sent(upstream, plan, inputs, cursor, clock)
         if answer.stream is not None:
             return answer.streamed(answer.stream)
         return Page(records_of(answer.data), answer.cursors.next, answer.cursors.prev)
@@ -70,7 +93,7 @@ async def _list(
     return ListResult(page.records, page.next_cursor, page.prev_cursor)
 
 
-def _inputs(plan: MethodPlan, call: Call) -> tuple[Inputs, str | None]:
+def inputs_of(plan: MethodPlan, call: Call) -> tuple[Inputs, str | None]:
     """`limit` is renamed to the provider's parameter, where it has one; `cursor` is the alias of
     `next_cursor` only on a list that pages and was sent no `next_cursor`."""
     nested = call.query.nested
@@ -79,7 +102,8 @@ def _inputs(plan: MethodPlan, call: Call) -> tuple[Inputs, str | None]:
     is_list = call.method == "list"
     if is_list and plan.paginator is not None:
         alias = nested.get("cursor")
-        dropped = {"limit"} if plan.paginator.limit_param else set()
+        sizes = plan.paginator.limit_param or isinstance(plan.paginator, RangePaginator)
+        dropped = {"limit"} if sizes else set()
         if cursor is None and isinstance(alias, str):
             cursor = alias or None
             dropped.add("cursor")

@@ -8,7 +8,7 @@ Written (`definitions.md` §1.5): arrays as `comma`, `brackets`, `indices` or `r
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, Literal
@@ -16,9 +16,10 @@ from urllib.parse import quote, unquote_plus
 
 from isthmus.errors import BadRequest, failure
 
-__all__ = ["ArrayFormat", "Query", "parse", "scalar_text", "serialize"]
+__all__ = ["ArrayFormat", "Query", "flat", "nest", "parse", "scalar_text", "serialize"]
 
 ArrayFormat = Literal["comma", "brackets", "indices", "repeat"]
+Leaf = Callable[[Any], Any]
 
 _MAX_PAIRS: Final = 2_000
 _MAX_DEPTH: Final = 8
@@ -61,13 +62,18 @@ def _parse(text: str) -> Query:
     if len(parts) > _MAX_PAIRS:
         raise _bad("query", f"has {len(parts)} parameters; at most {_MAX_PAIRS} are read")
     pairs = []
-    tree: dict[str, Any] = {}
     for part in parts:
         name, _, value = part.partition("=")
-        key, content = unquote_plus(name), unquote_plus(value)
-        pairs.append((key, content))
-        _insert(tree, _steps(key), content)
-    return Query(tuple(pairs), {key: _settle(value) for key, value in tree.items()})
+        pairs.append((unquote_plus(name), unquote_plus(value)))
+    return Query(tuple(pairs), nest(pairs))
+
+
+def nest(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Pairs under bracketed names as objects and arrays; raises BadRequest for too many levels."""
+    tree: dict[str, Any] = {}
+    for name, value in pairs:
+        _insert(tree, _steps(name), value)
+    return {key: _settle(value) for key, value in tree.items()}
 
 
 # One call reads its query more than once, and walkers and pollers send the same one for hours.
@@ -95,7 +101,7 @@ class _Several(list[Any]):
     """Values that were sent under one name more than once."""
 
 
-def _insert(tree: dict[str, Any], steps: list[str], value: str) -> None:
+def _insert(tree: dict[str, Any], steps: list[str], value: Any) -> None:
     level = tree
     for step in steps[:-1]:
         name = step if step or level is tree else str(len(level))
@@ -150,7 +156,7 @@ def serialize(values: Mapping[str, Any], array_format: ArrayFormat = "repeat") -
     return "&".join(
         f"{_encoded(name)}={_encoded(text)}"
         for key, value in values.items()
-        for name, text in _flat(key, value, array_format)
+        for name, text in flat(key, value, array_format)
     )
 
 
@@ -158,23 +164,32 @@ def _encoded(text: str) -> str:
     return quote(text, safe=_SAFE, errors="replace")
 
 
-def _flat(name: str, value: Any, array_format: ArrayFormat) -> Iterator[tuple[str, str]]:
+def flat(
+    name: str, value: Any, array_format: ArrayFormat, leaf: Leaf | None = None
+) -> Iterator[tuple[str, Any]]:
+    """A value as pairs of name and text. `leaf` gives what a value stands for as a whole (a file)."""
     if value is None:
         return
-    if isinstance(value, Mapping):
+    kept = None if leaf is None else leaf(value)
+    if kept is not None:
+        yield name, kept
+    elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _flat(f"{name}[{key}]", item, array_format)
+            yield from flat(f"{name}[{key}]", item, array_format, leaf)
     elif isinstance(value, (list, tuple)):
-        yield from _flat_array(name, value, array_format)
+        yield from _flat_array(name, value, array_format, leaf)
     else:
         yield name, scalar_text(value)
 
 
 def _flat_array(
-    name: str, values: list[Any] | tuple[Any, ...], array_format: ArrayFormat
-) -> Iterator[tuple[str, str]]:
+    name: str,
+    values: list[Any] | tuple[Any, ...],
+    array_format: ArrayFormat,
+    leaf: Leaf | None,
+) -> Iterator[tuple[str, Any]]:
     present = [value for value in values if value is not None]
-    if any(isinstance(value, (Mapping, list, tuple)) for value in present):
+    if any(isinstance(item, (Mapping, list, tuple)) and not (leaf and leaf(item)) for item in present):
         array_format = "indices"
     if array_format == "comma":
         if present:
@@ -182,7 +197,7 @@ def _flat_array(
         return
     for index, value in enumerate(present):
         inner = {"brackets": f"{name}[]", "indices": f"{name}[{index}]"}.get(array_format, name)
-        yield from _flat(inner, value, array_format)
+        yield from flat(inner, value, array_format, leaf)
 
 
 def scalar_text(value: Any) -> str:

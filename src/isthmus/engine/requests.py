@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
 
 from isthmus.engine.bodies import chosen_body, encode_body
 from isthmus.engine.calls import NO_BODY
 from isthmus.engine.messages import Operation, OperationKind, OutgoingRequest
-from isthmus.engine.pagination import Start, Step
+from isthmus.engine.pagination import Draft, Start, Step, shown_cursor
 from isthmus.engine.pagination.contract import bad_cursor
 from isthmus.engine.plans import MethodPlan
-from isthmus.engine.queries import scalar_text, serialize
-from isthmus.engine.responses import streams
+from isthmus.engine.queries import parse, scalar_text, serialize
 from isthmus.engine.scopes import evaluate, template_scope, unresolved, without_undefined
-from isthmus.engine.urls import join, legal, same_origin, with_query
+from isthmus.engine.urls import join, legal, plain_path, same_origin, with_query
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions import UNDEFINED
 from isthmus.expressions.placeholders import PlaceholderError, Template
@@ -41,7 +40,7 @@ class Inputs:
     `scope_query`: what templates see as `query`, where that is not `query`. `body`: outbound, before the
     rules of §1.8; `raw` skips them. `headers`: replaces the definition's (a mapping's), None to keep them.
     `forwarded`: headers of the caller that go out too. `path`: replaces the method's (a mapping's).
-    `asks_for_list`: whether pages, limits and cursors apply.
+    `asks_for_list`: whether pages, limits and cursors apply. `names`: further names that templates see.
     """
 
     kind: OperationKind
@@ -56,6 +55,7 @@ class Inputs:
     path: str | None = None
     limit: int | None = None
     asks_for_list: bool = False
+    names: Mapping[str, Any] = field(default_factory=dict)
 
 
 _NO_STEP: Final = Step()
@@ -69,29 +69,15 @@ def build(
     cursor: str | None,
 ) -> tuple[OutgoingRequest, Step]:
     """The request of one page. Raises BadRequest where the call lacks something, and MappingFailed."""
-    seen = with_cursor(inputs.scope_query, cursor)
+    seen = with_cursor(inputs.scope_query, shown_cursor(plan.paginator, cursor))
     scope = template_scope(context, id=inputs.id, query=seen, body=inputs.body)
-    definition = plan.definition
+    if inputs.names:
+        scope.update(inputs.names)
     own_query = _own_query(plan, scope)
-    in_url = {**own_query, **({} if _query_in_body(plan) else inputs.query)}
-    step = _step(plan, inputs, {**own_query, **inputs.query}, cursor)
-    body = _body(plan, inputs, scope, step)
-    if not definition.paginate_in_body:
-        in_url.update(step.params)
-    url = _url(plan, inputs, scope, step, in_url)
-    data, content_type = (
-        (inputs.raw.data, inputs.raw.content_type)
-        if inputs.raw is not None
-        else encode_body(definition, body, plan.array_format)
-    )
-    http = HttpRequest(
-        method=plan.verb,
-        url=url,
-        headers=_headers(plan, inputs, scope, content_type),
-        body=data,
-        timeout_seconds=definition.timeout_seconds,
-        stream=partial(streams, definition.api_response_format),
-    )
+    step = _step(plan, inputs, scope, own_query, cursor)
+    http, body = _request(plan, inputs, scope, own_query, step)
+    if step.parts is not None:
+        step = replace(step, parts=replace(step.parts, draft=_as_draft(http, body, step.parts.draft.query)))
     outgoing = OutgoingRequest(
         http=http,
         operation=Operation(
@@ -106,10 +92,55 @@ def build(
         ),
         authorization=plan.authorization(credential_format),
         rate_limit=plan.config.rate_limit,
-        scopes=definition.scopes,
-        drop_credentials_on_redirect=definition.ignore_credentials_on_redirect,
+        scopes=plan.definition.scopes,
+        drop_credentials_on_redirect=plan.definition.ignore_credentials_on_redirect,
     )
     return outgoing, step
+
+
+def _request(
+    plan: MethodPlan, inputs: Inputs, scope: Mapping[str, Any], own_query: Mapping[str, Any], step: Step
+) -> tuple[HttpRequest, Any]:
+    """The request with what `step` adds to it, and its body before encoding."""
+    definition = plan.definition
+    in_url = {**own_query, **({} if _query_in_body(plan) else inputs.query)}
+    body = _body(plan, inputs, scope, step)
+    if not definition.paginate_in_body:
+        in_url.update(step.params)
+        if step.parts is not None and not _query_in_body(plan):
+            in_url.update(step.parts.query)
+    url = _url(plan, inputs, scope, step, in_url)
+    data, content_type = (
+        (inputs.raw.data, inputs.raw.content_type)
+        if inputs.raw is not None
+        else encode_body(definition, body, plan.array_format)
+    )
+    headers = _headers(plan, inputs, scope, content_type)
+    if step.headers:
+        names = {name.lower() for name in step.headers}
+        headers = {name: value for name, value in headers.items() if name.lower() not in names}
+        headers.update(step.headers)
+    http = HttpRequest(
+        method=plan.verb,
+        url=url,
+        headers=headers,
+        body=data,
+        timeout_seconds=definition.timeout_seconds,
+        stream=plan.streams,
+    )
+    return http, body
+
+
+def _as_draft(http: HttpRequest, body: Any, query: Mapping[str, Any]) -> Draft:
+    parts = urlsplit(http.url)
+    options: dict[str, Any] = {
+        "method": http.method,
+        "headers": dict(http.headers),
+        "query": dict(parse(parts.query).nested),
+    }
+    if body is not NO_BODY:
+        options["body"] = body
+    return Draft(urlunsplit(parts._replace(query="")), options, query)
 
 
 def with_cursor(query: Mapping[str, Any], cursor: str | None) -> Mapping[str, Any]:
@@ -117,12 +148,25 @@ def with_cursor(query: Mapping[str, Any], cursor: str | None) -> Mapping[str, An
     return {**query, "cursor": cursor, "next_cursor": cursor} if cursor is not None else query
 
 
-def _step(plan: MethodPlan, inputs: Inputs, given: Mapping[str, Any], cursor: str | None) -> Step:
+def _step(
+    plan: MethodPlan,
+    inputs: Inputs,
+    scope: Mapping[str, Any],
+    own_query: Mapping[str, Any],
+    cursor: str | None,
+) -> Step:
     if plan.paginator is None or not inputs.asks_for_list:
         if cursor is not None and inputs.asks_for_list:
             raise bad_cursor("was sent to a list that has only one page")
         return _NO_STEP
-    return plan.paginator.start(Start(cursor, inputs.limit, given, inputs.fixed))
+
+    def draft() -> Draft:
+        http, body = _request(plan, inputs, scope, own_query, _NO_STEP)
+        asked = scope["query"]
+        return _as_draft(http, body, asked if inputs.limit is None else {"limit": inputs.limit, **asked})
+
+    given = {**own_query, **inputs.query}
+    return plan.paginator.start(Start(cursor, inputs.limit, given, inputs.fixed, draft))
 
 
 def _query_in_body(plan: MethodPlan) -> bool:
@@ -151,6 +195,11 @@ def _body(plan: MethodPlan, inputs: Inputs, scope: Mapping[str, Any], step: Step
         body = _over(inputs.query, body)
     if definition.paginate_in_body and step.params:
         body = _under(body, step.params)
+    if step.parts is not None:
+        if definition.paginate_in_body or _query_in_body(plan):
+            body = _under(body, step.parts.query)
+        if step.parts.body:
+            body = _under(body, step.parts.body)
     return body
 
 
@@ -162,6 +211,8 @@ def _over(low: Mapping[str, Any], body: Any) -> Any:
 
 
 def _under(body: Any, high: Mapping[str, Any]) -> Any:
+    if not high:
+        return body
     if body is NO_BODY:
         return dict(high)
     return {**body, **high} if isinstance(body, dict) else body
@@ -177,7 +228,11 @@ def _url(
         if target is None:
             raise bad_cursor("must lead to the provider's own address")
         return legal(target)
-    if inputs.path is not None:
+    if step.parts is not None and step.parts.address is not None:
+        url = _mapped_url(base, step.parts.address, "pagination")
+        own = parse(urlsplit(url).query).nested
+        query = {name: value for name, value in query.items() if name not in own}
+    elif inputs.path is not None:
         url = _mapped_url(base, inputs.path)
     elif step.cursor is not None and plan.later_path is not None:
         url = _mapped_url(base, plan.later_path.render(scope))
@@ -186,14 +241,14 @@ def _url(
     return legal(with_query(url, serialize(query, plan.array_format)))
 
 
-def _mapped_url(base: str, path: str) -> str:
+def _mapped_url(base: str, path: str, field: str = "path_mapping") -> str:
     if not path.startswith(("http://", "https://")):
-        return join(base, path)
+        return join(base, plain_path(path, field))
     target = same_origin(base, path)
     if target is None:
         raise BadRequest(
             "The path leads to another origin than the integration's base_url, so the call was not sent.",
-            failures=[failure("path_mapping", "must stay on the origin of base_url", "foreign_origin")],
+            failures=[failure(field, "must stay on the origin of base_url", "foreign_origin")],
         )
     return target
 

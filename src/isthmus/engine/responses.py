@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Final
 
 import orjson
 
 from isthmus.definitions.methods import MethodDefinition, ResponseFormat
 from isthmus.engine.scopes import evaluate
-from isthmus.errors import NotExecutable, UpstreamInvalid
+from isthmus.engine.xml import XmlUnreadable, read_xml
+from isthmus.errors import UpstreamInvalid
 from isthmus.expressions import UNDEFINED, Expression
 from isthmus.http.messages import HttpResponse
 
@@ -19,17 +23,23 @@ __all__ = [
     "DataPath",
     "Parsed",
     "error_body",
+    "is_xml",
     "parse",
     "raw_records",
     "record_count",
     "records_of",
     "streams",
+    "text_of",
 ]
 
 _READ_WHOLE: Final = frozenset({"application/x-www-form-urlencoded", "application/javascript"})
+_XHTML: Final = "application/xhtml+xml"
 _SIMPLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*\Z")
 _WORDS: Final = frozenset({"and", "or", "in", "true", "false", "null", "function"})
 _CHARSET: Final = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
+
+
+csv.field_size_limit(2**31 - 1)  # the size of the whole answer is bounded where it is read
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,42 +70,88 @@ def media_type(headers: Mapping[str, str]) -> str:
 def parse(method: MethodDefinition, response: HttpResponse) -> Parsed:
     """The body of a success. An answer without a content type is JSON where it parses, else text.
 
-    Raises UpstreamInvalid for JSON that does not parse where `throw_error_on_parse_error` is set.
+    Raises UpstreamInvalid for JSON, XML or CSV that does not parse where `throw_error_on_parse_error` is set.
     """
     if response.status in {204, 205} or not response.body:
         return Parsed(None)
-    form = method.api_response_format
-    if form in {"xml", "csv"}:
-        raise NotExecutable(f"api_response_format {form!r} is not executed yet. Use json, text or binary.")
-    kind = media_type(response.headers)
-    if form == "json" or (form is None and kind.endswith("json")):
-        return _json(method, response)
-    if form is None and not kind:
-        value = _loads(response.body)
-        return Parsed(_text(response) if value is UNDEFINED else value)
-    return Parsed(_text(response))
+    form = method.api_response_format or _form_of(media_type(response.headers))
+    match form:
+        case "json":
+            return _json(method, response)
+        case "xml":
+            return _read(method, response, "XML", lambda: _xml(method, response))
+        case "csv":
+            return _read(method, response, "CSV", lambda: _csv(text_of(response)))
+        case "":
+            value = _loads(response.body)
+            return Parsed(text_of(response) if value is UNDEFINED else value)
+    return Parsed(text_of(response))
 
 
-def error_body(response: HttpResponse) -> Any:
-    """The body of an error, whatever its content type: JSON where it parses, else text, None if empty."""
+def _form_of(kind: str) -> str:
+    """The parser for a media type; "" where nothing is said."""
+    if kind.endswith("json"):
+        return "json"
+    return "xml" if kind.endswith("xml") and kind != _XHTML else kind and "text"
+
+
+def is_xml(response: HttpResponse) -> bool:
+    return _form_of(media_type(response.headers)) == "xml"
+
+
+def error_body(method: MethodDefinition, response: HttpResponse) -> Any:
+    """The body of an error: XML where its type says so, else JSON where it parses, else text; None if
+    empty."""
     if not response.body:
         return None
+    if is_xml(response):
+        try:
+            return _xml(method, response)
+        except XmlUnreadable:
+            return text_of(response)
     value = _loads(response.body)
-    return _text(response) if value is UNDEFINED else value
+    return text_of(response) if value is UNDEFINED else value
+
+
+def _read(method: MethodDefinition, response: HttpResponse, name: str, read: Callable[[], Any]) -> Parsed:
+    try:
+        return Parsed(read())
+    except (XmlUnreadable, csv.Error) as error:
+        return _garbage(method, response, name, str(error))
+
+
+def _garbage(method: MethodDefinition, response: HttpResponse, name: str, reason: str) -> Parsed:
+    if method.throw_error_on_parse_error:
+        raise UpstreamInvalid(f"The provider's answer is not valid {name}: {reason}.")
+    return Parsed({"raw": text_of(response), "parse_error": reason}, is_garbage=True)
+
+
+def _xml(method: MethodDefinition, response: HttpResponse) -> Any:
+    said = _CHARSET.search(response.headers.get("content-type", ""))
+    return read_xml(text_of(response) if said else response.body, method.body_format_config)
+
+
+def _csv(text: str) -> list[dict[str, str]]:
+    """A record a row, keyed by the first one; what a row lacks is "", what is too many `column_<n>`."""
+    rows = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    names = next(rows, [])
+    records = []
+    for row in rows:
+        if row:
+            extra = [f"column_{index + 1}" for index in range(len(names), len(row))]
+            records.append(dict(zip_longest([*names, *extra], row, fillvalue="")))
+    return records
 
 
 def _json(method: MethodDefinition, response: HttpResponse) -> Parsed:
     body = response.body
     charset = _CHARSET.search(response.headers.get("content-type", ""))
     if charset and charset[1].lower() not in {"utf-8", "utf8", "us-ascii"}:
-        body = _text(response).encode()
+        body = text_of(response).encode()
     try:
         return Parsed(orjson.loads(body.removeprefix(b"\xef\xbb\xbf")))
     except orjson.JSONDecodeError as error:
-        reason = f"{error.msg} (line {error.lineno}, column {error.colno})"
-        if method.throw_error_on_parse_error:
-            raise UpstreamInvalid(f"The provider's answer is not valid JSON: {reason}.") from error
-        return Parsed({"raw": _text(response), "parse_error": reason}, is_garbage=True)
+        return _garbage(method, response, "JSON", f"{error.msg} (line {error.lineno}, column {error.colno})")
 
 
 def _loads(body: bytes) -> Any:
@@ -105,7 +161,8 @@ def _loads(body: bytes) -> Any:
         return UNDEFINED
 
 
-def _text(response: HttpResponse) -> str:
+def text_of(response: HttpResponse) -> str:
+    """The body as text, in the charset that its type names, else UTF-8."""
     charset = _CHARSET.search(response.headers.get("content-type", ""))
     try:
         return response.body.decode(charset[1] if charset else "utf-8", "replace")

@@ -62,15 +62,25 @@ def without_undefined(scope: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in scope.items() if value is not UNDEFINED and value is not NO_BODY}
 
 
-async def mapped(field: str, expression: Evaluable, root: Mapping[str, Any]) -> Any:
+async def mapped(
+    field: str,
+    expression: Evaluable,
+    root: Mapping[str, Any],
+    bindings: Mapping[str, object] | None = None,
+) -> Any:
     """The value of a mapping's expression. Raises MappingFailed, which tells nothing of the data."""
-    return await mapped_root(field, expression, without_undefined(root))
+    return await mapped_root(field, expression, without_undefined(root), bindings)
 
 
-async def mapped_root(field: str, expression: Evaluable, root: Mapping[str, Any]) -> Any:
+async def mapped_root(
+    field: str,
+    expression: Evaluable,
+    root: Mapping[str, Any],
+    bindings: Mapping[str, object] | None = None,
+) -> Any:
     """As `mapped`, for a root that holds no UNDEFINED."""
     try:
-        return await expression.evaluate_async(root, limits=LIMITS)
+        return await expression.evaluate_async(root, bindings, limits=LIMITS)
     except ExpressionError as error:
         raise mapping_failed(field, error) from error
 

@@ -12,7 +12,7 @@ from isthmus.engine.scopes import unresolved
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions.placeholders import PlaceholderError, Template, compile_template
 
-__all__ = ["BaseUrl", "PathTemplate", "join", "legal", "origin", "same_origin", "with_query"]
+__all__ = ["BaseUrl", "PathTemplate", "join", "legal", "origin", "plain_path", "same_origin", "with_query"]
 
 _PARTS: Final = re.compile(r"(https?://)((?:\{\{.*?\}\}|[^/?#])*)(.*)\Z", re.IGNORECASE | re.DOTALL)
 _BASE: Final = re.compile(
@@ -120,12 +120,17 @@ class PathTemplate:
             raise unresolved(self.field, error) from error
 
     def _checked(self, path: str) -> str:
-        if _climbs(path):
-            raise BadRequest(
-                f"{self.field} would hold a '..' segment with the values of this call, so it was not sent.",
-                failures=[failure(self.field, "must not hold '..' segments", "bad_path")],
-            )
-        return legal(path)
+        return legal(plain_path(path, self.field))
+
+
+def plain_path(path: str, field: str) -> str:
+    """The path itself. Raises BadRequest where it would climb."""
+    if _climbs(path):
+        raise BadRequest(
+            f"{field} would hold a '..' segment with the values of this call, so it was not sent.",
+            failures=[failure(field, "must not hold '..' segments", "bad_path")],
+        )
+    return path
 
 
 def _path_value(path: tuple[str, ...], text: str) -> str:

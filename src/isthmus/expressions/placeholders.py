@@ -29,6 +29,7 @@ __all__ = [
     "UnresolvedPlaceholder",
     "compile_template",
     "find_placeholders",
+    "literal_template",
 ]
 
 MERGE_KEY: Final = "$truto_merge"
@@ -346,9 +347,9 @@ class Template:
 
     __slots__ = ("_node", "is_static", "placeholders", "source")
 
-    def __init__(self, source: object) -> None:
+    def __init__(self, source: object, *, literal: bool = False) -> None:
         self.source: Final = source
-        self._node: Final = _compile(source)
+        self._node: Final = _Static(source) if literal else _compile(source)
         self.is_static: Final = isinstance(self._node, _Static)
         self.placeholders: Final = tuple(self._node.placeholders())
 
@@ -393,6 +394,11 @@ class Template:
 def compile_template(value: object) -> Template:
     """Compile any JSON value. Never fails: a `{{…}}` outside the grammar is plain text (§7.1)."""
     return Template(value)
+
+
+def literal_template(value: object) -> Template:
+    """A template that renders to the value itself, whatever braces it holds: for what comes from data."""
+    return Template(value, literal=True)
 
 
 def find_placeholders(text: str) -> Iterator[tuple[int, Placeholder]]:

@@ -43,9 +43,9 @@ def test_every_field_has_a_meaning() -> None:
     assert [row for row in rows if row.endswith("|  |")] == []
 
 
-def test_the_reference_names_what_is_refused() -> None:
+def test_the_reference_names_what_is_not_active() -> None:
     page = reference.render()
-    for name in (*execution.MAPPING_FIELDS, *execution.INACTIVE_CREDENTIALS):
+    for name in (*execution.INACTIVE_BLOCKS, *execution.INACTIVE_CREDENTIALS):
         assert f"`{name}`" in page.partition("## Not carried out yet")[2]
 
 

@@ -57,7 +57,6 @@ RULES: list[tuple[str, object, str, str, str]] = [
         "schema",
         "credentials.config.fields.0.lable",
     ),
-    ("pagination", {"format": "range"}, "error", "execution", "pagination.format"),
     ("tool_tags", {"tickets": ["a"]}, "info", "execution", "tool_tags"),
     ("label", ..., "error", "presence_check", "label"),
     ("credentials", ..., "error", "presence_check", "credentials"),

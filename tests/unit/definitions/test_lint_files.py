@@ -181,7 +181,12 @@ class TestMappings:
                 "jsonata",
                 "side_load.a.response_mapping",
             ),
-            ({"side_load": {"a": {"resource": "tickets"}}}, "error", "execution", "side_load"),
+            (
+                {"before": [{"type": "form", "config": [{"name": "a"}]}]},
+                "error",
+                "execution",
+                "before.0.type",
+            ),
         ],
     )
     def test_a_planted_mistake_is_found(

@@ -13,7 +13,7 @@ from isthmus.engine.failures import default_message
 from isthmus.engine.plans import plan_of
 from isthmus.engine.responses import raw_records, streams
 from isthmus.engine.results import ListResult, StreamResult, ValueResult
-from isthmus.errors import DefinitionError, NotExecutable, RemoteError, UpstreamInvalid
+from isthmus.errors import DefinitionError, RemoteError, UpstreamInvalid
 from isthmus.http.messages import HttpResponse
 
 
@@ -35,7 +35,8 @@ async def _get(response: HttpResponse, **method: Any) -> Any:
         (b"", "application/json", None),
         ("ü".encode("latin-1"), "text/plain; charset=latin1", "ü"),
         (b"a,b\n1,2", "text/csv", "a,b\n1,2"),
-        (b"<a/>", "application/xml", "<a/>"),
+        (b"<a/>", "application/xml", {"a": None}),
+        (b"<a/>", "application/xhtml+xml", "<a/>"),
         (b'{"a":1}', "text/html", '{"a":1}'),
         (b'{"a":1}', "", {"a": 1}),
         (b"hello", "", "hello"),
@@ -49,10 +50,13 @@ async def test_the_content_type_chooses_the_parser(body: bytes, kind: str, value
 async def test_a_definition_can_force_the_parser() -> None:
     assert await _get(answer(b'{"a":1}', content_type="text/html"), api_response_format="json") == {"a": 1}
     assert await _get(answer(b'{"a":1}'), api_response_format="text") == '{"a":1}'
-    with pytest.raises(
-        NotExecutable, match=r"api_response_format is not executed yet. Use binary or json or text"
-    ):
-        await _get(answer(b"a,b"), api_response_format="csv")
+    csv = b'\xef\xbb\xbfa,b\r\n1,"x ""y"", z"\r\n\r\n2\r\n3,4,5'
+    assert await _get(answer(csv, content_type="text/plain"), api_response_format="csv") == [
+        {"a": "1", "b": 'x "y", z'},
+        {"a": "2", "b": ""},
+        {"a": "3", "b": "4", "column_3": "5"},
+    ]
+    assert await _get(answer(b""), api_response_format="csv") is None
 
 
 async def test_json_that_does_not_parse_is_told_as_data_or_as_an_error() -> None:
@@ -163,3 +167,46 @@ def test_a_definition_without_a_base_url_says_so() -> None:
 
 def test_stream_results_carry_no_body_of_their_own() -> None:
     assert not hasattr(StreamResult, "body")
+
+
+XML = b"""<?xml version="1.0" encoding="iso-8859-1"?>
+<rows page="1"><row id="7">caf\xe9</row><row id="8"><tag/>text</row></rows>"""
+
+
+async def test_xml_is_read_with_its_attributes_and_texts() -> None:
+    rows = [{"@id": "7", "#text": "café"}, {"@id": "8", "tag": None, "#text": "text"}]
+    assert await _get(answer(XML, content_type="text/xml")) == {"rows": {"@page": "1", "row": rows}}
+    assert await _get(answer(XML, content_type="application/xml"), response_path="rows.row") == rows
+    renamed = {"attribute_prefix": "_", "text_key": "value"}
+    found = await _get(answer(XML, content_type="text/xml"), body_format_config=renamed)
+    assert found["rows"]["row"][0] == {"_id": "7", "value": "café"}
+    utf8 = "<?xml version='1.0' encoding='iso-8859-1'?><a>é</a>".encode()
+    assert await _get(answer(utf8, content_type="text/xml; charset=utf-8")) == {"a": "é"}
+
+
+BOMB = (
+    b'<!DOCTYPE a [<!ENTITY x "boom"><!ENTITY y "&x;&x;&x;&x;">]><a>&y;</a>',
+    b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>',
+    b"<a>" * 300 + b"</a>" * 300,
+    b"<a>",
+)
+
+
+@pytest.mark.parametrize("body", BOMB)
+async def test_xml_that_is_broken_or_a_trap_is_told_as_data_or_as_an_error(body: bytes) -> None:
+    value = await _get(answer(body, content_type="text/xml"), response_path="a")
+    assert value["raw"] == body.decode()
+    assert "passwd" not in value["parse_error"]
+    with pytest.raises(UpstreamInvalid, match="not valid XML"):
+        await _get(answer(body, content_type="text/xml"), throw_error_on_parse_error=True)
+
+
+async def test_an_error_in_xml_is_shown_as_text_and_read_as_an_object() -> None:
+    body = b"<fault><message>no such thing</message></fault>"
+    with pytest.raises(RemoteError, match="no such thing") as caught:
+        await _get(answer(body, 404, content_type="application/xml"))
+    assert caught.value.raw_response == body.decode()
+    judged = "data.fault.code = '7' ? 'seven' : false"
+    told = answer(b"<fault><code>7</code></fault>", content_type="application/xml")
+    with pytest.raises(RemoteError, match="seven"):
+        await _get(told, error_expression=judged)

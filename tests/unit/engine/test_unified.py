@@ -11,7 +11,7 @@ from isthmus.engine.calls import Call, read_call
 from isthmus.engine.rate_limits import closed
 from isthmus.engine.results import ListResult, ValueResult
 from isthmus.engine.unified import Target
-from isthmus.errors import BadRequest, MappingFailed, NotExecutable, NotFound, RemoteError
+from isthmus.errors import BadRequest, MappingFailed, NotFound, RemoteError
 
 METHODS = {
     "list": {"path": "/things", "response_path": "items"},
@@ -396,8 +396,3 @@ async def test_answers_are_shaped_as_the_caller_asks() -> None:
     assert await shaped("truto_key_by=id&truto_ignore_remote_data=true") == {"1": record}
     assert await shaped("truto_response_format=normalized") == [{**record, "size": None}]
     assert await shaped("truto_response_format=raw") == [raw]
-
-
-async def test_a_field_that_is_not_executed_stops_the_call() -> None:
-    with pytest.raises(NotExecutable, match="side_load"):
-        await _list(MemoryUpstream([]), {"side_load": {"x": {"resource": "things"}}})

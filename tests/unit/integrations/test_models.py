@@ -113,7 +113,7 @@ async def test_a_patch_of_a_mapping_merges_objects_and_null_deletes(database: Da
     ("values", "path"),
     [
         ({"config": {"response_mapping": "{"}}, "config.response_mapping"),
-        ({"config": {"before": [{"type": "transform", "config": "1"}]}}, "config.before"),
+        ({"config": {"before": [{"type": "form", "config": [{"name": "a"}]}]}}, "config.before.0.type"),
         ({"resource_name": "animals"}, "resource_name"),
     ],
 )

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from isthmus.definitions.authorization import BasicAuthorization, BearerAuthorization, HeaderAuthorization
+from isthmus.engine.authorization.oauth1 import OAuth1Signature, signature_header
 from isthmus.engine.messages import OutgoingRequest
 from isthmus.engine.queries import parse, scalar_text
 from isthmus.engine.scopes import evaluate, template_scope, unresolved
@@ -27,6 +28,8 @@ def credential_headers(outgoing: OutgoingRequest, context: Mapping[str, Any]) ->
         return {}
     operation = outgoing.operation
     scope = template_scope(context, id=operation.id, query=operation.query, body=operation.body)
+    if isinstance(spec, OAuth1Signature):
+        return {"Authorization": signature_header(spec, outgoing.http, scope)}
     if isinstance(spec, BearerAuthorization):
         return {"Authorization": f"Bearer {_bearer_token(spec, scope, context)}"}
     if isinstance(spec, BasicAuthorization):

@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from isthmus.engine.numbers import whole_number
 from isthmus.errors import BadRequest, failure
 
-__all__ = ["Answer", "Cursors", "Paginator", "Start", "Step", "bad_cursor", "effective_limit"]
+__all__ = [
+    "Answer",
+    "Cursors",
+    "Draft",
+    "Paginator",
+    "Parts",
+    "Start",
+    "Step",
+    "bad_cursor",
+    "effective_limit",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What expressions see of a request: `url`, `requestOptions`, and `query` as the caller sent it."""
+
+    url: str
+    options: Mapping[str, Any]
+    query: Mapping[str, Any]
+
+    @property
+    def scope(self) -> dict[str, Any]:
+        return {"query": dict(self.query), "url": self.url, "requestOptions": dict(self.options)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +41,14 @@ class Start:
 
     `given`: the outbound query without pagination. A parameter in it that a mapping or `remote_query` set
     (`fixed`) is never overwritten; one that the caller set holds where no cursor or limit was sent.
+    `draft`: the request as it is without pagination, for a format that computes from it.
     """
 
     cursor: str | None = None
     limit: int | None = None
     given: Mapping[str, Any] = field(default_factory=dict)
     fixed: frozenset[str] = frozenset()
+    draft: Callable[[], Draft] | None = None
 
     def keeps_position(self, name: str) -> bool:
         return name in self.fixed or (self.cursor is None and name in self.given)
@@ -36,24 +61,40 @@ class Start:
 class Step:
     """What one page's request carries. `params`: merged into the query (or body). `url`: path and query that
     replace the request's own, None to keep them. `position`: page number or index sent. `size`: page size
-    sent, None where none was."""
+    sent, None where none was. `headers`: laid over the request's. `parts`: what was computed for it."""
 
     cursor: str | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     url: str | None = None
     position: int | None = None
     size: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    parts: Parts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What expressions computed for a page: `query` and `body` are merged into those parts, `address`
+    replaces the URL (path, or absolute on the same origin). `values`: all of it. `draft`: the request before
+    it was laid over; once the request is complete, that request."""
+
+    values: Mapping[str, Any]
+    query: Mapping[str, Any]
+    body: Mapping[str, Any]
+    address: str | None
+    draft: Draft
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: the whole parsed `body`, `headers` (lower-case names), the request's `url` without its
-    origin's credentials, and how many `records` the page holds."""
+    """What came back: `status`, the whole parsed `body`, `headers` (lower-case names), the request's `url`
+    without its origin's credentials, and how many `records` the page holds."""
 
     body: Any
     headers: Mapping[str, str]
     url: str
     records: int
+    status: int = 200
 
 
 @dataclass(frozen=True, slots=True)

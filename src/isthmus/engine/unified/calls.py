@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from isthmus.definitions.integration import IntegrationConfig
@@ -11,15 +12,20 @@ from isthmus.engine.calls import Call
 from isthmus.engine.coercion import check_required
 from isthmus.engine.exchanges import Exchange, Page, exchange, filled_page
 from isthmus.engine.failures import RemoteFailure
+from isthmus.engine.pagination import shown_cursor
 from isthmus.engine.plans import MethodPlan, plan_of
 from isthmus.engine.ports import Upstream
 from isthmus.engine.proxy import custom_id
+from isthmus.engine.responses import records_of
 from isthmus.engine.results import CallResult, ListResult, StreamResult, ValueResult
 from isthmus.engine.shaping import key_by, shape
+from isthmus.engine.steps import Progress, StepRunner
 from isthmus.engine.unified.errors import insights, unified_error
 from isthmus.engine.unified.inbound import answer_headers, mapped_page, mapped_value
 from isthmus.engine.unified.outbound import Asked, asked, outbound
 from isthmus.engine.unified.plans import MappingPlan, Target, check_method, mapping_plan, pick
+from isthmus.engine.unified.side_loads import SideLoads
+from isthmus.engine.unified.writes import upload_of
 from isthmus.errors import RemoteError
 from isthmus.expressions import UNDEFINED
 from isthmus.kit.clock import Clock, SystemClock
@@ -50,10 +56,60 @@ async def call(
     chooses = {**said.scope(cursor), "body": call.body}
     resource = await pick("resource", mapping.resource, target.resource, chooses)
     name = await pick("method", mapping.method, call.method, chooses)
-    run = _Run(upstream, plan, plan_of(config, resource, name), said, clock)
+    method = _uploading(plan_of(config, resource, name), mapping)
+    if mapping.before:
+        said = await _before(upstream, config, plan, method, said, clock)
+    run = _Run(upstream, config, plan, method, said, clock)
     if call.method == "list":
         return await _list(run, target, cursor)
     return await _single(run, target)
+
+
+def _uploading(method: MethodPlan, mapping: MappingConfig) -> MethodPlan:
+    """The method as it sends a file, where the mapping says that one goes out."""
+    upload = upload_of(mapping.file_upload)
+    if upload is None or method.definition.body_format == upload.body_format:
+        return method
+    definition = method.definition.model_copy(update={"body_format": upload.body_format})
+    return replace(method, definition=definition)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """Of the steps before and after a call (`definitions.md` §3.4)."""
+
+    said: Asked
+
+    def names(self, progress: Progress, context: Mapping[str, Any]) -> dict[str, Any]:
+        call = self.said.call
+        return {
+            "id": UNDEFINED if call.id is None else call.id,
+            "query": self.said.query,
+            "body": call.body,
+            "context": context,
+            "data": progress.data,
+            "step": progress.last,
+        }
+
+    def bindings(self, progress: Progress) -> None:
+        return None
+
+
+async def _before(
+    upstream: Upstream,
+    config: IntegrationConfig,
+    plan: MappingPlan,
+    method: MethodPlan,
+    said: Asked,
+    clock: Clock,
+) -> Asked:
+    runner = StepRunner(upstream, config, _Scope(said), "before", clock)
+    try:
+        progress = await runner.run(plan.mapping.before)
+    except RemoteError as failed:
+        failed.insight.update(insights(plan, failed.status, method.definition.scopes, said))
+        raise
+    return replace(said, before=progress.named, context=upstream.context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +117,7 @@ class _Run:
     """One call on its way: what does not change from page to page."""
 
     upstream: Upstream
+    config: IntegrationConfig
     plan: MappingPlan
     method: MethodPlan
     said: Asked
@@ -68,14 +125,32 @@ class _Run:
 
     async def fetch(self, cursor: str | None) -> Page | StreamResult:
         """One page, mapped."""
-        inputs = await outbound(self.plan, self.method, self.said, cursor)
+        shown = shown_cursor(self.method.paginator, cursor)
+        inputs = await outbound(self.plan, self.method, self.said, shown)
         try:
             answer = await exchange(self.upstream, self.method, inputs, cursor, self.clock)
         except (RemoteFailure, RemoteError) as failed:
-            raise await self.error(failed, cursor) from failed
+            raise await self.error(failed, shown) from failed
         if answer.stream is not None:
             return answer.streamed(answer.stream)
-        return await mapped_page(self.plan, self.said, cursor, inputs, answer)
+        return await mapped_page(self.plan, self.said, shown, inputs, answer)
+
+    async def completed(self, value: Any) -> Any:
+        """The mapped record or list of them, with what is loaded beside each, after the steps after."""
+        plan = self.plan
+        if plan.side_loads:
+            loads = SideLoads(self.upstream, self.config, plan.side_loads, self.said, self.clock)
+            several = value if isinstance(value, list) else [value]
+            loaded = await loads.onto(several)
+            value = loaded if isinstance(value, list) else loaded[0]
+        if not plan.mapping.after:
+            return value
+        runner = StepRunner(self.upstream, self.config, _Scope(self.said), "after", self.clock)
+        data = None if value is UNDEFINED else value
+        try:
+            return (await runner.run(plan.mapping.after, Progress(data=data))).data
+        except RemoteError as failed:
+            raise await self.error(failed, None) from failed
 
     async def answer(self) -> Exchange:
         inputs = await outbound(self.plan, self.method, self.said, None)
@@ -98,7 +173,10 @@ async def _list(run: _Run, target: Target, cursor: str | None) -> ListResult | S
     if isinstance(page, StreamResult):
         return page
     shaping, schema = run.said.call.shaping, target.definition.record_schema
-    records: list[Any] = [shape(record, shaping, schema) for record in page.records]
+    found = page.records
+    if run.plan.side_loads or run.plan.mapping.after:
+        found = [each for each in records_of(await run.completed(found)) if each is not None]
+    records: list[Any] = [shape(record, shaping, schema) for record in found]
     return ListResult(
         key_by(records, shaping.key_by) if shaping.key_by else records,
         page.next_cursor,
@@ -114,6 +192,8 @@ async def _single(run: _Run, target: Target) -> ValueResult | StreamResult:
     if answer.stream is not None:
         return answer.streamed(answer.stream)
     value = await mapped_value(run.plan, run.said, answer)
+    if run.plan.side_loads or run.plan.mapping.after:
+        value = await run.completed(value)
     headers = await answer_headers(run.plan, run.said, None, answer)
     if call.method == "delete":
         return ValueResult({"id": _deleted_id(call, value)}, headers)

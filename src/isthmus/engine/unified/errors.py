@@ -45,7 +45,7 @@ async def unified_error(
     return RemoteError(
         message,
         status=status,
-        raw_response=failed.body,
+        raw_response=failed.raw,
         error=error,
         extra=extra,
         insight=insights(plan, failed.status, scopes, said),

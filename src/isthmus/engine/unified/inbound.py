@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Final
 
 from isthmus.engine.calls import NO_BODY
@@ -10,13 +11,15 @@ from isthmus.engine.queries import scalar_text
 from isthmus.engine.records import MappedList, attached, mapped_list, with_raw
 from isthmus.engine.requests import Inputs
 from isthmus.engine.responses import raw_records
-from isthmus.engine.scopes import mapped, mapped_root, truthy, without_undefined
+from isthmus.engine.scopes import Evaluable, mapped, mapped_root, truthy, without_undefined
 from isthmus.engine.unified.outbound import Asked, wrong_result
-from isthmus.engine.unified.plans import MappingPlan
+from isthmus.engine.unified.plans import MappingPlan, ResponseView
+from isthmus.errors import MappingFailed
 from isthmus.expressions import UNDEFINED
 
-__all__ = ["answer_headers", "mapped_page", "mapped_value"]
+__all__ = ["answer_headers", "mapped_page", "mapped_value", "response_scope"]
 
+_LOG = logging.getLogger("isthmus.engine")
 _REFUSED_HEADERS: Final = frozenset(
     {
         "connection",
@@ -43,7 +46,7 @@ async def mapped_page(
     elif mapping.response_mapping_method == "item":
         found = MappedList(await _by_item(plan, scope, answer))
     else:
-        scope["response"] = _response(plan, answer)
+        scope["response"] = response_scope(plan.response, answer)
         found = mapped_list(await mapped("response_mapping", mapping.response_mapping, scope), answer.data)
     return Page(
         found.records,
@@ -62,11 +65,22 @@ async def mapped_value(plan: MappingPlan, said: Asked, answer: Exchange) -> Any:
     else:
         scope = _scope(said, None, answer)
         item = mapping.response_mapping_method == "item"
-        scope["response"] = answer.data if item else _response(plan, answer)
-        value = await mapped("response_mapping", mapping.response_mapping, scope)
+        scope["response"] = answer.data if item else response_scope(plan.response, answer)
+        value = await _mapped_single(mapping.response_mapping, scope, said, answer)
     if isinstance(value, list):
         return attached(value, raw_records(answer.data))
     return with_raw(value, answer.data)
+
+
+async def _mapped_single(expression: Evaluable, scope: dict[str, Any], said: Asked, answer: Exchange) -> Any:
+    """A write that the provider answered with nothing has succeeded, whatever the mapping makes of that."""
+    try:
+        return await mapped("response_mapping", expression, scope)
+    except MappingFailed as failed:
+        if answer.data is not None or said.call.method == "get":
+            raise
+        _LOG.warning("response_mapping failed on an empty answer: %s", failed.details.get("code"))
+        return UNDEFINED
 
 
 async def _by_item(plan: MappingPlan, scope: dict[str, Any], answer: Exchange) -> list[Any]:
@@ -93,15 +107,15 @@ def _scope(said: Asked, cursor: str | None, answer: Exchange) -> dict[str, Any]:
     }
 
 
-def _response(plan: MappingPlan, answer: Exchange) -> Any:
+def response_scope(view: ResponseView, answer: Exchange) -> Any:
     """`response`: the data, with `body`, `headers` and `statusCode` beside its own keys where the mapping
     may read them; or these three alone where the data is no object and the mapping reads them."""
     virtual = {"body": answer.body, "headers": answer.headers, "statusCode": answer.status}
     if isinstance(answer.data, dict):
-        if not plan.virtual:
+        if not view.virtual:
             return answer.data
-        return {**{name: virtual[name] for name in plan.virtual}, **answer.data}
-    return virtual if plan.reads_whole else answer.data
+        return {**{name: virtual[name] for name in view.virtual}, **answer.data}
+    return virtual if view.reads_whole else answer.data
 
 
 async def _is_partial(
@@ -123,7 +137,11 @@ async def answer_headers(
     expression = plan.mapping.response_header_mapping
     if expression is None:
         return {}
-    scope = {**answer.headers, **_scope(said, cursor, answer), "response": _response(plan, answer)}
+    scope = {
+        **answer.headers,
+        **_scope(said, cursor, answer),
+        "response": response_scope(plan.header_response, answer),
+    }
     value = await mapped("response_header_mapping", expression, scope)
     if value is UNDEFINED or value is None:
         return {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from isthmus.definitions.mapping import MappingConfig
@@ -14,6 +14,7 @@ from isthmus.engine.queries import scalar_text
 from isthmus.engine.requests import Inputs, default_headers, with_cursor
 from isthmus.engine.scopes import mapped, template_scope, unresolved
 from isthmus.engine.unified.plans import MappingPlan
+from isthmus.engine.unified.writes import as_upload, upload_of, with_remote_data, without_remote_data
 from isthmus.engine.urls import PathTemplate
 from isthmus.errors import MappingFailed
 from isthmus.expressions import UNDEFINED
@@ -25,20 +26,21 @@ __all__ = ["Asked", "asked", "outbound"]
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What the caller asked, as expressions see it. `query`: coerced, without platform parameters and
-    cursors. `raw_query`: as sent. `body`: the caller's, or NO_BODY."""
+    cursors. `raw_query`: as sent. `before`: what the steps before the call gave."""
 
     call: Call
     query: Mapping[str, Any]
     raw_query: Mapping[str, Any]
     context: Mapping[str, Any]
+    before: Mapping[str, Any] = field(default_factory=dict)
 
     def scope(self, cursor: str | None) -> dict[str, Any]:
-        """The names that most fields share. `before` is empty: its steps are not executed yet."""
+        """The names that most fields share. `cursor`: as expressions see it."""
         return {
             "query": with_cursor(self.query, cursor),
             "rawQuery": self.raw_query,
             "context": self.context,
-            "before": {},
+            "before": self.before,
             "id": UNDEFINED if self.call.id is None else self.call.id,
         }
 
@@ -58,7 +60,11 @@ async def outbound(plan: MappingPlan, method: MethodPlan, said: Asked, cursor: s
     scope = {**said.scope(cursor), "body": call.body}
     templates = template_scope(said.context, id=call.id, query=scope["query"], body=call.body)
     raw = raw_body(call)
-    body = NO_BODY if raw is not None else await _body(mapping, scope, templates)
+    upload = upload_of(mapping.file_upload)
+    if upload is not None:
+        scope["body"] = await as_upload(upload, call)
+        raw = raw if scope["body"] is NO_BODY else None
+    body = NO_BODY if raw is not None else await _body(plan, scope, templates, call)
     query, fixed = await _query(mapping, scope, templates, call)
     own = template_scope(said.context, id=call.id, query=query, body=body)
     headers = await _headers(mapping, method, scope, own, body)
@@ -79,13 +85,20 @@ async def outbound(plan: MappingPlan, method: MethodPlan, said: Asked, cursor: s
     )
 
 
-async def _body(mapping: MappingConfig, scope: Mapping[str, Any], templates: Mapping[str, Any]) -> Any:
+async def _body(plan: MappingPlan, scope: Mapping[str, Any], templates: Mapping[str, Any], call: Call) -> Any:
+    body = await _mapped_body(plan.mapping, scope, templates)
+    if plan.handles_remote_data or not isinstance(call.body, dict) or "remote_data" not in call.body:
+        return body
+    return with_remote_data(body, call, call.id if call.id is not None else custom_id(call))
+
+
+async def _mapped_body(mapping: MappingConfig, scope: Mapping[str, Any], templates: Mapping[str, Any]) -> Any:
     default = NO_BODY
     if mapping.body is not None:
         default = _rendered(mapping.body, templates, "body")
         default = NO_BODY if default is UNDEFINED else default
     if mapping.request_body_mapping is None:
-        body = scope["body"]
+        body = without_remote_data(scope["body"])
         if isinstance(default, dict) and isinstance(body, dict):
             return {**default, **body}
         return default if body is NO_BODY else body

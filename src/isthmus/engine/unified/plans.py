@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from isthmus.definitions.execution import mapping_not_executed
-from isthmus.definitions.mapping import MappingConfig, MethodChoice, ResourceChoice
+from isthmus.definitions.mapping import MappingConfig, MethodChoice, ResourceChoice, SideLoad
 from isthmus.definitions.object_mapping import ObjectMapping
 from isthmus.definitions.unified_model import UnifiedResource
 from isthmus.engine.coercion import Schema
@@ -17,7 +17,16 @@ from isthmus.engine.scopes import mapped
 from isthmus.errors import BadRequest, NotExecutable, NotFound, failure
 from isthmus.expressions import Expression
 
-__all__ = ["MappingPlan", "Target", "check_method", "mapping_plan", "pick", "unmapped"]
+__all__ = [
+    "MappingPlan",
+    "ResponseView",
+    "SideLoadPlan",
+    "Target",
+    "check_method",
+    "mapping_plan",
+    "pick",
+    "unmapped",
+]
 
 _VIRTUAL: Final = ("body", "headers", "statusCode")
 
@@ -35,17 +44,45 @@ class Target:
         return f"{self.model}/{self.resource}"
 
 
+@dataclass(frozen=True, slots=True)
+class ResponseView:
+    """What an expression reads of an answer (§3.4). `virtual`: the keys that `response` needs beside the
+    data's own. `reads_whole`: where the data is no object, it reads `response` as the whole answer."""
+
+    virtual: tuple[str, ...]
+    reads_whole: bool
+
+    @classmethod
+    def of(cls, mapping: Expression | ObjectMapping | None) -> ResponseView:
+        if mapping is None:
+            return cls((), reads_whole=False)
+        text = _text(mapping)
+        return cls(
+            tuple(name for name in _VIRTUAL if name in text),
+            reads_whole=any(mapping.reads_path("response", name) for name in _VIRTUAL),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SideLoadPlan:
+    key: str
+    spec: SideLoad
+    response: ResponseView
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class MappingPlan:
-    """`virtual`: the keys that `response` needs beside the data's own, for what the mapping reads.
-    `reads_whole`: where the data is no object, the mapping reads `response` as the whole answer."""
+    """`response`, `header_response`: what the two mappings of an answer read. `handles_remote_data`: the
+    body's mapping reads `remote_data` itself, so nothing more is done with it."""
 
     mapping: MappingConfig
     definition: UnifiedResource
     query_schema: Schema
     body_schema: Schema
-    virtual: tuple[str, ...]
-    reads_whole: bool
+    response: ResponseView
+    header_response: ResponseView
+    side_loads: tuple[SideLoadPlan, ...]
+    handles_remote_data: bool
 
 
 _PLANS: Final[IdentityCache[MappingConfig, str, MappingPlan]] = IdentityCache()
@@ -66,17 +103,36 @@ def _compile(mapping: MappingConfig, target: Target, method: str) -> MappingPlan
         raise NotExecutable(
             f"The mapping of {target.name} {method} uses {finding.path}, and {finding.message}. Remove it."
         )
-    response = mapping.response_mapping
-    text = "" if response is None else _text(response)
     definition = target.definition
+    body_mapping = mapping.request_body_mapping
     return MappingPlan(
         mapping=mapping,
         definition=definition,
-        query_schema=Schema(mapping.query_schema or definition.query_schema.get(method)),
-        body_schema=Schema(mapping.request_body_schema or definition.request_body_schema.get(method)),
-        virtual=tuple(name for name in _VIRTUAL if name in text),
-        reads_whole=response is not None and any(response.reads_path("response", name) for name in _VIRTUAL),
+        query_schema=Schema(_layered(definition.query_schema.get(method), mapping.query_schema)),
+        body_schema=Schema(_layered(definition.request_body_schema.get(method), mapping.request_body_schema)),
+        response=ResponseView.of(mapping.response_mapping),
+        header_response=ResponseView.of(mapping.response_header_mapping),
+        side_loads=tuple(
+            SideLoadPlan(key, spec, ResponseView.of(spec.response_mapping))
+            for key, spec in mapping.side_load.items()
+        ),
+        handles_remote_data=body_mapping is not None and "remote_data" in _text(body_mapping),
     )
+
+
+def _layered(low: Mapping[str, Any] | None, high: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The mapping's schema over the model's: objects by key, anything else as the mapping says."""
+    if not low or not high:
+        return high or low
+    return {
+        **low,
+        **{
+            key: _layered(low[key], value)
+            if isinstance(value, Mapping) and isinstance(low.get(key), Mapping)
+            else value
+            for key, value in high.items()
+        },
+    }
 
 
 def _text(mapping: Expression | ObjectMapping) -> str:

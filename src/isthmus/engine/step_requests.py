@@ -1,0 +1,140 @@
+"""The requests of steps: a method written out in the step, or a call of one the integration has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from isthmus.definitions.actions import ResourceCall
+from isthmus.definitions.integration import IntegrationConfig
+from isthmus.definitions.load import load
+from isthmus.definitions.methods import MethodDefinition
+from isthmus.engine.calls import NO_BODY, Call
+from isthmus.engine.exchanges import Exchange
+from isthmus.engine.numbers import whole_number
+from isthmus.engine.plans import ad_hoc_plan, plan_of
+from isthmus.engine.ports import Upstream
+from isthmus.engine.proxy import answer_of, sent
+from isthmus.engine.queries import Query, scalar_text
+from isthmus.engine.requests import Inputs
+from isthmus.engine.responses import records_of
+from isthmus.engine.scopes import template_scope, unresolved
+from isthmus.errors import MappingFailed, UpstreamInvalid
+from isthmus.expressions import UNDEFINED
+from isthmus.expressions.host import Blob
+from isthmus.expressions.placeholders import PlaceholderError, Template, literal_template
+from isthmus.kit.clock import Clock
+
+__all__ = ["StepRequests", "resource_call", "whole_data"]
+
+_MOST_BYTES: Final = 50 * 1024 * 1024
+_LITERAL: Final = ("path", "base_url", "body")
+_LITERAL_ENTRIES: Final = ("headers", "query")
+
+
+class StepRequests:
+    """Sends on behalf of one run of steps."""
+
+    __slots__ = ("_clock", "_config", "_upstream")
+
+    def __init__(self, upstream: Upstream, config: IntegrationConfig, clock: Clock) -> None:
+        self._upstream = upstream
+        self._config = config
+        self._clock = clock
+
+    async def send(self, request: Any, names: Mapping[str, Any], where: str) -> Any:
+        """The data after `response_path`; bytes as a blob. `request`: a method, a ResourceCall, or the object
+        an expression made of one. Raises RemoteError and what sending raises."""
+        if isinstance(request, MethodDefinition):
+            return await self._inline(request, names, where)
+        if isinstance(request, ResourceCall):
+            scope = {**template_scope(self._upstream.context, id=None, query={}, body=NO_BODY), **names}
+            return await self._call(
+                request.resource,
+                request.method,
+                _rendered(request.id, Template.render_strict, scope, f"{where}.id"),
+                _rendered(request.query, Template.render_or_undefined, scope, f"{where}.query"),
+                _rendered(request.body, Template.render, scope, f"{where}.body"),
+            )
+        return await self._computed(request, names, where)
+
+    async def _inline(self, method: MethodDefinition, names: Mapping[str, Any], where: str) -> Any:
+        """It sends what it says itself: the caller's query and body are only there to be read."""
+        plan = ad_hoc_plan(self._config, "_step", where, method, where=where)
+        return await whole_data(
+            await sent(self._upstream, plan, Inputs(kind="custom", names=names), None, self._clock)
+        )
+
+    async def _call(self, resource: str, method: str, id: Any, query: Any, body: Any) -> Any:
+        plan = plan_of(self._config, resource, method)
+        call = resource_call(method, id, query, body)
+        data = await whole_data(await answer_of(self._upstream, plan, call, self._clock))
+        return records_of(data) if method == "list" else data
+
+    async def _computed(self, value: Any, names: Mapping[str, Any], where: str) -> Any:
+        """Values that an expression computed hold data, so no placeholder in them is looked at."""
+        if isinstance(value, Mapping) and isinstance(value.get("resource"), str) and value.get("method"):
+            return await self._call(
+                value["resource"],
+                str(value["method"]),
+                value.get("id"),
+                value.get("query"),
+                value.get("body", NO_BODY),
+            )
+        if not isinstance(value, Mapping) or "path" not in value or "authorization" in value:
+            raise MappingFailed(
+                f"{where} must give a method object with a path and without authorization, or an object with "
+                "resource and method.",
+                field=where,
+                position=None,
+                code="wrong_result",
+            )
+        literal = dict(value)
+        for name in _LITERAL:
+            if literal.get(name) is not None:
+                literal[name] = literal_template(literal[name])
+        for name in _LITERAL_ENTRIES:
+            given = literal.pop(name, None)
+            if isinstance(given, Mapping):
+                literal[name] = {key: literal_template(item) for key, item in given.items()}
+        return await self._inline(load(MethodDefinition, literal, source=where), names, where)
+
+
+def resource_call(method: str, id: Any, query: Any, body: Any) -> Call:
+    """A call of a method from inside; `limit` and `next_cursor` in `query` are what they are for callers."""
+    given = dict(query) if isinstance(query, Mapping) else {}
+    cursor = given.pop("next_cursor", None)
+    return Call(
+        method=method,
+        id=None if id is None or id is UNDEFINED else scalar_text(id),
+        query=Query(nested=given),
+        body=NO_BODY if body is UNDEFINED else body,
+        limit=whole_number(given.get("limit")) or None,
+        cursor=None if not cursor else scalar_text(cursor),
+    )
+
+
+def _rendered(
+    template: Template | None, render: Callable[[Template, Mapping[str, object]], Any], scope: Any, where: str
+) -> Any:
+    if template is None:
+        return UNDEFINED
+    try:
+        return render(template, scope)
+    except PlaceholderError as error:
+        raise unresolved(where, error) from error
+
+
+async def whole_data(answer: Exchange) -> Any:
+    """The data, with a stream read to its end as a blob. Raises UpstreamInvalid for more than 50 MiB."""
+    if answer.stream is None:
+        return answer.data
+    parts: list[bytes] = []
+    size = 0
+    async for part in answer.stream:
+        size += len(part)
+        if size > _MOST_BYTES:
+            await answer.stream.close()
+            raise UpstreamInvalid(f"A step's answer is larger than {_MOST_BYTES} bytes.")
+        parts.append(part)
+    return Blob(b"".join(parts), answer.headers.get("content-type", ""))

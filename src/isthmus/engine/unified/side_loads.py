@@ -1,0 +1,140 @@
+"""Further calls for each record, their mapped answers set as keys of it (`definitions.md` §3.7)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from isthmus.definitions.integration import IntegrationConfig
+from isthmus.engine.calls import Call
+from isthmus.engine.exchanges import Exchange
+from isthmus.engine.plans import plan_of
+from isthmus.engine.ports import Upstream
+from isthmus.engine.proxy import answer_of
+from isthmus.engine.responses import records_of
+from isthmus.engine.scopes import mapped, template_scope, truthy
+from isthmus.engine.step_requests import resource_call
+from isthmus.engine.unified.inbound import response_scope
+from isthmus.engine.unified.outbound import Asked
+from isthmus.engine.unified.plans import SideLoadPlan
+from isthmus.errors import IsthmusError
+from isthmus.expressions import UNDEFINED
+from isthmus.expressions.placeholders import PlaceholderError
+from isthmus.kit.clock import Clock
+
+__all__ = ["CONCURRENCY", "SideLoads"]
+
+CONCURRENCY: Final = 5
+
+_LOG = logging.getLogger("isthmus.engine")
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """`identity`: alike for requests that are the same."""
+
+    index: int
+    plan: SideLoadPlan
+    call: Call
+    identity: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SideLoads:
+    upstream: Upstream
+    config: IntegrationConfig
+    plans: tuple[SideLoadPlan, ...]
+    said: Asked
+    clock: Clock
+
+    async def onto(self, records: list[Any]) -> list[Any]:
+        """The records with their side-loaded keys. At most 5 requests at a time; the same request is sent
+        once. What fails is null, and logged."""
+        loaded: list[dict[str, Any]] = [{} for _ in records]
+        wanted: list[_Wanted] = []
+        for index, record in enumerate(records):
+            if isinstance(record, dict):
+                for plan in self.plans:
+                    wanted += await self._wanted(index, record, plan, loaded[index])
+        answers = await self._answers(wanted)
+        for each in wanted:
+            answer = answers[each.identity]
+            loaded[each.index][each.plan.key] = await self._mapped(each.plan, answer)
+        return [{**record, **keys} if keys else record for record, keys in zip(records, loaded, strict=True)]
+
+    async def _wanted(
+        self, index: int, record: dict[str, Any], plan: SideLoadPlan, loaded: dict[str, Any]
+    ) -> list[_Wanted]:
+        spec, call = plan.spec, self.said.call
+        scope = {
+            **template_scope(self.upstream.context, id=call.id, query=self.said.query, body=call.body),
+            "record": record,
+            "item": record.get("remote_data", UNDEFINED),
+        }
+        try:
+            if spec.run_if is not None and not truthy(
+                await mapped(f"side_load.{plan.key}.run_if", spec.run_if, scope)
+            ):
+                return []
+            id, query, body = (
+                UNDEFINED if spec.id is None else spec.id.render_strict(scope),
+                UNDEFINED if spec.query is None else spec.query.render_or_undefined(scope),
+                UNDEFINED if spec.body is None else spec.body.render(scope),
+            )
+        except (IsthmusError, PlaceholderError) as failed:
+            self._log(plan, failed)
+            loaded[plan.key] = None
+            return []
+        asked = resource_call(spec.method, id, query, body)
+        what = None if body is UNDEFINED else [body]
+        parts = [spec.resource, spec.method, asked.id, asked.query.nested, asked.limit, asked.cursor, what]
+        identity = orjson.dumps(parts, default=repr, option=orjson.OPT_SORT_KEYS)
+        return [_Wanted(index, plan, asked, identity)]
+
+    async def _answers(self, wanted: list[_Wanted]) -> dict[bytes, Exchange | None]:
+        room = asyncio.Semaphore(CONCURRENCY)
+        distinct = {each.identity: each for each in wanted}
+
+        async def send(each: _Wanted) -> Exchange | None:
+            async with room:
+                try:
+                    plan = plan_of(self.config, each.plan.spec.resource, each.plan.spec.method)
+                    answer = await answer_of(self.upstream, plan, each.call, self.clock)
+                except IsthmusError as failed:
+                    self._log(each.plan, failed)
+                    return None
+                if answer.stream is not None:
+                    await answer.stream.close()
+                    return None
+                return answer
+
+        async with asyncio.TaskGroup() as group:
+            tasks = {key: group.create_task(send(each)) for key, each in distinct.items()}
+        return {key: task.result() for key, task in tasks.items()}
+
+    async def _mapped(self, plan: SideLoadPlan, answer: Exchange | None) -> Any:
+        if answer is None:
+            return None
+        expression = plan.spec.response_mapping
+        if expression is None:
+            return records_of(answer.data) if plan.spec.method == "list" else answer.data
+        scope: Mapping[str, Any] = {
+            "response": response_scope(plan.response, answer),
+            "query": self.said.query,
+            "rawQuery": self.said.raw_query,
+            "body": answer.body,
+        }
+        try:
+            value = await mapped(f"side_load.{plan.key}.response_mapping", expression, scope)
+        except IsthmusError as failed:
+            self._log(plan, failed)
+            return None
+        return None if value is UNDEFINED else value
+
+    def _log(self, plan: SideLoadPlan, failed: Exception) -> None:
+        _LOG.warning("side_load.%s failed with %s and is null", plan.key, type(failed).__name__)
