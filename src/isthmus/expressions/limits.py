@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["DEFAULT_OUTPUT", "MAX_NESTING", "MAX_PATTERN", "MAX_SOURCE", "Limits"]
+__all__ = [
+    "DEFAULT_OUTPUT",
+    "MAX_NESTING",
+    "MAX_OPERANDS",
+    "MAX_PATTERN",
+    "MAX_SOURCE",
+    "MAX_STEPS",
+    "Limits",
+]
 
 MAX_SOURCE: Final = 256 * 1024
 """Bytes of UTF-8 that the text of an expression may have; checked before it is read."""
@@ -46,3 +54,9 @@ class Limits:
 
 MAX_NESTING: Final = 150
 """Levels of brackets and operators inside each other in the text of an expression."""
+
+MAX_STEPS: Final = 400
+"""Steps of one path in the text of an expression."""
+
+MAX_OPERANDS: Final = 10_000
+"""Operands in the text of an expression; a mapping of 200 lines has about a thousand."""

@@ -170,12 +170,13 @@ class FunctionGenerator(GeneratorBase):
     ) -> tuple[str, list[Operand]]:
         """The head of a loop over `source`, and what the function's parameters are in it."""
         values = [Operand(item, ANY, is_pure=is_pure, is_atom=True)]
+        going = self.going(source, max(3, self.survey.weights.get(id(node), 1)))
         if len(node.parameters) < 2:
-            return f"for {item} in {source}:", values
+            return f"for {item} in {going}:", values
         at = self.fresh("i")
         values.append(Operand(at, NUMBER, is_pure=True, is_atom=True))
         values.append(Operand(source, LIST, is_pure=is_pure, is_atom=True))
-        return f"for {at}, {item} in enumerate({source}):", values
+        return f"for {at}, {item} in enumerate({going}):", values
 
     def mapped(self, arguments: list[Operand], node: t.Lambda, context: Context, *, final: bool) -> Operand:
         """`$map(array, function…)`."""
@@ -245,7 +246,8 @@ class FunctionGenerator(GeneratorBase):
         first = self.held(arguments[2]).code if len(arguments) > 2 else "U"
         self.emit(f"{result}, {rest}, {at} = reduction({source}, {first})")
         self.charge(rest, max(3, self.survey.weights.get(id(node), 1)))
-        with self.inside(f"for {item} in {rest}:"):
+        going = self.going(rest, max(3, self.survey.weights.get(id(node), 1)))
+        with self.inside(f"for {item} in {going}:"):
             values = [
                 Operand(result, ANY, is_atom=True),
                 Operand(item, ANY, is_pure=arguments[0].is_pure, is_atom=True),

@@ -26,12 +26,14 @@ from isthmus.expressions.compiler.kinds import (
 from isthmus.expressions.compiler.reads import Reads, Source
 from isthmus.expressions.compiler.scopes import Survey
 from isthmus.expressions.compiler.source import Block, Constants, literal
+from isthmus.expressions.errors import LIMIT, ExpressionError
 from isthmus.expressions.library import Function, Library
 from isthmus.expressions.syntax import tree as t
 
 __all__ = ["Context", "GeneratorBase", "Local"]
 
 _MAX_LOOPS: Final = 12
+_MAX_DEPTH: Final = 60
 _MAX_INDENT: Final = 30
 
 
@@ -325,6 +327,10 @@ class GeneratorBase:
             self.emit(f"E.left -= len({code}) * {weight}")
             self.emit("if E.left < 0: E.charge(0)")
 
+    def going(self, code: str, weight: int) -> str:
+        """A list to loop over: a long one is accounted for item by item, so that time is looked at."""
+        return f"({code} if len({code}) < 9999 else slowly(E, {code}, {weight}))"
+
     def over(self, code: str) -> str:
         """The variable of what a step goes over, from what the step before it gave."""
         name = self.fresh("s")
@@ -365,6 +371,10 @@ class _Inside:
             generator.loops -= 1
 
 
+def too_nested() -> ExpressionError:
+    return ExpressionError(LIMIT, "The expression is nested too deeply")
+
+
 class _Define:
     def __init__(self, generator: GeneratorBase, header: str, *, at_head: bool) -> None:
         self.generator = generator
@@ -377,6 +387,8 @@ class _Define:
         self.before = (generator.block, generator.function, generator.indent, generator.loops)
         holder = generator.function.head if self.at_head else generator.block
         base = generator.function.indent if self.at_head else generator.indent
+        if base > _MAX_DEPTH:
+            raise too_nested()
         generator.block = holder.nest(self.header)
         generator.indent = base + 1
         generator.function = Definition(generator.block.here(), base + 1)

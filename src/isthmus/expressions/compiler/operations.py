@@ -21,12 +21,13 @@ _ARITHMETIC = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "%":
 
 
 class OperationGenerator(GeneratorBase):
+    def run(self, node: t.Run, context: Context) -> Operand:
+        if node.operator == "&":
+            return self.concatenation(node, context)
+        return Operand(f"(True if {self.logical(node, context)} else False)", BOOL)
+
     def operation(self, node: t.Operation, context: Context) -> Operand:
         operator = node.operator
-        if operator in ("and", "or"):
-            return Operand(f"(True if {self.logical(node, context)} else False)", BOOL)
-        if operator == "&":
-            return self.concatenation(node, context)
         left = self.value(node.left, context)
         if operator == "in" and _texts(node.right) is not None and not left.is_constant:
             left = self.held(left)
@@ -90,17 +91,11 @@ class OperationGenerator(GeneratorBase):
 
     # Text.
 
-    def concatenation(self, node: t.Operation, context: Context) -> Operand:
+    def concatenation(self, node: t.Run, context: Context) -> Operand:
         """A run of `&` as one f-string."""
-        parts: list[tuple[t.Node, int]] = []
-        one: t.Node = node
-        while isinstance(one, t.Operation) and one.operator == "&" and _is_bare(one):
-            parts.append((one.right, one.position))
-            one = one.left
-        parts.append((one, node.position))
         pieces: list[str] = []
-        may_grow = self.loops > 0 or self.level > 0
-        for part, position in reversed(parts):
+        may_grow = self.loops > 0 or self.level > 0 or len(node.sides) > 50
+        for part, position in zip(node.sides, [node.positions[0], *node.positions], strict=True):
             operand = self.value(part, context)
             if operand.is_constant and operand.kinds == TEXT:
                 pieces.append(self.shown(operand))
@@ -134,22 +129,15 @@ class OperationGenerator(GeneratorBase):
 
     def truth(self, node: t.Node, context: Context) -> str:
         if node.predicates is None and node.group is None and not node.keep:
-            if isinstance(node, t.Operation) and node.operator in ("and", "or"):
+            if isinstance(node, t.Run) and node.operator != "&":
                 return self.logical(node, context)
             if isinstance(node, t.Operation) and node.operator in ("=", "!="):
                 return self.operation(node, context).code
         return self.truth_of(self.value(node, context))
 
-    def logical(self, node: t.Operation, context: Context) -> str:
+    def logical(self, node: t.Run, context: Context) -> str:
         """A run of `and` or `or`; a side that needs lines of its own is only run if it is reached."""
-        operator = node.operator
-        sides: list[t.Node] = []
-        one: t.Node = node
-        while isinstance(one, t.Operation) and one.operator == operator and _is_bare(one):
-            sides.append(one.right)
-            one = one.left
-        sides.append(one)
-        sides.reverse()
+        operator, sides = node.operator, node.sides
         condition = self.truth(sides[0], context)
         for side in sides[1:]:
             before = self.block
@@ -157,7 +145,7 @@ class OperationGenerator(GeneratorBase):
             self.block = probe
             text = self.truth(side, context)
             self.block = before
-            if probe.is_empty():
+            if probe.is_empty() and len(condition) < 4_000:
                 self.block.parts.append(probe)
                 condition = f"({condition} {operator} {text})"
                 continue

@@ -190,7 +190,8 @@ class PathGenerator(GeneratorBase):
         """Run a step for each input."""
         source = self.written(flow)
         over, out, item = self.over(source), self.fresh("a"), self.fresh("c")
-        self.charge(over, max(2, self.survey.weights.get(id(step), 1)))
+        weight = max(2, self.survey.weights.get(id(step), 1))
+        self.charge(over, weight)
         self.emit(f"{out} = []")
         is_plain = step.stages is None and step.predicates is None and step.group is None
         is_plain = is_plain and (isinstance(step, t.Object) or (isinstance(step, t.Array) and step.cons))
@@ -203,7 +204,7 @@ class PathGenerator(GeneratorBase):
             with self.inside(f"for {item} in {over}:"):
                 self.collect(out, operand)
         else:
-            with self.inside(f"for {item} in {over}:"):
+            with self.inside(f"for {item} in {self.going(over, weight)}:"):
                 operand = self.each_value(flow, step, item, final=final and is_plain)
                 self.collect(out, operand)
         is_flat = is_plain or operand.is_collected or not operand.kinds & (LIST | SEQUENCE)
@@ -323,19 +324,20 @@ class PathGenerator(GeneratorBase):
             source = code
         else:
             self.emit(f"{source} = {code} if type({code}) is list or isinstance({code}, list) else ({code},)")
-        self.charge(source, max(2, self.survey.weights.get(id(expression), 1)))
+        weight = max(2, self.survey.weights.get(id(expression), 1))
+        self.charge(source, weight)
         self.emit(f"{out} = []")
         if id(expression) in self.survey.closures:
             test = self.filter_function(expression, item, is_pure=held.is_pure)
             self.emit(f"filter_by(E, {source}, {test}, {out})")
         elif self.is_condition(expression):
-            with self.inside(f"for {item} in {source}:"):
+            with self.inside(f"for {item} in {self.going(source, weight)}:"):
                 inner = self.context(item, is_pure=held.is_pure)
                 condition = self.truth(expression, inner)
                 self.emit(f"if {condition}: {out}.append({item})")
         else:
             at = self.fresh("i")
-            with self.inside(f"for {at}, {item} in enumerate({source}):"):
+            with self.inside(f"for {at}, {item} in enumerate({self.going(source, weight)}):"):
                 inner = self.context(item, is_pure=held.is_pure)
                 found = self.value(expression, inner)
                 times = self.fresh("n")
@@ -371,7 +373,9 @@ class PathGenerator(GeneratorBase):
         if node.predicates is not None or node.group is not None:
             return False
         if isinstance(node, t.Operation):
-            return node.operator in ("=", "!=", "<", "<=", ">", ">=", "and", "or", "in", "&")
+            return node.operator in ("=", "!=", "<", "<=", ">", ">=", "in")
+        if isinstance(node, t.Run):
+            return True
         if isinstance(node, t.Literal):
             return type(node.value) not in (int, float)
         if isinstance(node, t.Call) and isinstance(node.procedure, t.Variable) and not node.is_partial:

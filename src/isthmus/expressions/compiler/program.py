@@ -8,7 +8,7 @@ from typing import Any
 
 from isthmus.expressions.compiler.calls import CallGenerator
 from isthmus.expressions.compiler.functions import FunctionGenerator
-from isthmus.expressions.compiler.generator import Context
+from isthmus.expressions.compiler.generator import Context, too_nested
 from isthmus.expressions.compiler.kinds import ANY, FUNCTION, Operand
 from isthmus.expressions.compiler.objects import ObjectGenerator
 from isthmus.expressions.compiler.operations import OperationGenerator
@@ -43,7 +43,10 @@ def generate(
     generator = _Generator(library, found, shadowed)
     source = generator.program(tree, final=final)
     namespace: dict[str, Any] = {**RUNTIME, **generator.constants.values}
-    exec(compile(source, "<expression>", "exec"), namespace)  # noqa: S102  our own text, checked literals only
+    try:
+        exec(compile(source, "<expression>", "exec"), namespace)  # noqa: S102  our own text, checked literals only
+    except (SyntaxError, RecursionError, MemoryError) as error:
+        raise too_nested() from error
     return Program(namespace["main"], frozenset(found.free), source)
 
 
@@ -74,6 +77,8 @@ class _Generator(
                 return self.array(node, context, final=final)
             case t.Operation():
                 return self.operation(node, context)
+            case t.Run():
+                return self.run(node, context)
             case t.Call():
                 return self.call(node, context, final=final)
             case t.Block():

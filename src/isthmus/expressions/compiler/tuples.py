@@ -143,7 +143,8 @@ class TupleGenerator(GeneratorBase):
         names = list(stream.names)
         if id(step) in self.survey.closures:
             return self.staged(self.called_step(stream, step, out, item, is_root=is_root), step)
-        with self.inside(f"for {item} in {stream.code}:"):
+        going = self.going(stream.code, max(4, self.survey.weights.get(id(step), 1)))
+        with self.inside(f"for {item} in {going}:"):
             context = self.opened(stream, item, is_root=is_root)
             names, is_pure = self.put(stream, step, context, out)
             self.frames.pop()

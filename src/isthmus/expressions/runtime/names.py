@@ -68,7 +68,7 @@ RUNTIME: Final[dict[str, Any]] = {
             "inner",
             "items", "kept", "kept_path", "last", "last_field", "last_raw", "leaf_getter", "literal_context", "named", "picked",
             "plain", "plain_field", "plain_getter", "plain_leaf_getter", "plain_root_field", "plain_root_getter",
-            "root_field", "root_getter", "root_inner", "wildcard",
+            "root_field", "root_getter", "root_inner", "slowly", "wildcard",
         )
     },
     **{

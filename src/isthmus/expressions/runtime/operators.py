@@ -161,19 +161,42 @@ def equal(left: Any, right: Any) -> bool:
         return bool(left == right)
     if left is right:
         return True
-    if isinstance(left, list):
-        return (
-            isinstance(right, list)
-            and len(left) == len(right)
-            and all(equal(one, other) for one, other in zip(left, right, strict=True))
-        )
-    if isinstance(left, dict):
-        return (
-            isinstance(right, dict)
-            and len(left) == len(right)
-            and all(key in right and equal(value, right[key]) for key, value in left.items())
-        )
+    if isinstance(left, (list, dict)):
+        return _Comparison().nested(left, right)
     return is_function(left) and is_function(right) and bool(left == right)
+
+
+class _Comparison:
+    """Two lists or objects against each other; a pair that was found equal is not gone into again.
+
+    An expression can put one object into itself's copies again and again: what is small in memory may be
+    endless as a tree.
+    """
+
+    __slots__ = ("known",)
+
+    def __init__(self) -> None:
+        self.known: set[tuple[int, int]] = set()
+
+    def nested(self, left: Any, right: Any) -> bool:
+        if left is right or (id(left), id(right)) in self.known:
+            return True
+        if isinstance(left, list):
+            if not isinstance(right, list) or len(left) != len(right):
+                return False
+            same = all(self.same(one, other) for one, other in zip(left, right, strict=True))
+        else:
+            if not isinstance(right, dict) or len(left) != len(right):
+                return False
+            same = all(key in right and self.same(value, right[key]) for key, value in left.items())
+        if same:
+            self.known.add((id(left), id(right)))
+        return same
+
+    def same(self, left: Any, right: Any) -> bool:
+        if isinstance(left, (list, dict)):
+            return self.nested(left, right)
+        return left is UNDEFINED and right is UNDEFINED or equal(left, right)
 
 
 def equals(left: Any, right: Any) -> bool:

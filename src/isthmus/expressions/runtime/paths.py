@@ -6,7 +6,7 @@ Generated code reads dicts itself and comes here with everything else. A step's 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from math import floor
 from typing import Any
 
@@ -70,6 +70,15 @@ def items(evaluation: Evaluation, value: Any) -> Any:
             raise evaluation.exceeded("items", "path")
         return value
     return () if value is UNDEFINED else (value,)
+
+
+def slowly(evaluation: Evaluation, values: Iterable[Any], weight: int) -> Iterator[Any]:
+    """The values, each accounted for as it is taken."""
+    for value in values:
+        evaluation.left -= weight
+        if evaluation.left < 0:
+            evaluation.charge(0)
+        yield value
 
 
 def context_items(value: Any) -> list[Any]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from isthmus.expressions.errors import LIMIT, ExpressionError
-from isthmus.expressions.limits import MAX_NESTING, MAX_SOURCE
+from isthmus.expressions.limits import MAX_NESTING, MAX_OPERANDS, MAX_SOURCE
 from isthmus.expressions.signatures import Signature
 from isthmus.expressions.syntax.lexer import END, Lexer, Token
 from isthmus.expressions.syntax.tree import (
@@ -62,6 +62,7 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self.lexer = Lexer(text)
         self.depth = 0
+        self.operands = 0
         self.slots = 0
         self.token = Token(END, END, 0)
         self.id: object = END
@@ -107,6 +108,11 @@ class _Parser:
 
     def expression(self, power: int) -> Node:
         self.depth += 1
+        self.operands += 1
+        if self.operands > MAX_OPERANDS:
+            raise ExpressionError(
+                LIMIT, f"The expression has more than {MAX_OPERANDS} operands", self.token.position
+            )
         if self.depth > MAX_NESTING:
             raise ExpressionError(
                 LIMIT, f"The expression is nested deeper than {MAX_NESTING} levels", self.token.position

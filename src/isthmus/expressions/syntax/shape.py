@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.errors import LIMIT, ExpressionError
+from isthmus.expressions.limits import MAX_STEPS
 from isthmus.expressions.syntax.tree import (
     Apply,
     Array,
@@ -34,6 +35,7 @@ from isthmus.expressions.syntax.tree import (
     Operation,
     Parent,
     Path,
+    Run,
     Slot,
     Sort,
     SortBy,
@@ -150,15 +152,16 @@ def _chain(node: Infix) -> Node:
         links.append(first)
         first = first.left
     left = _shape(first)
+    if node.operator != ".":
+        run = Run(node.position, node.operator, [left], [link.position for link in reversed(links)])
+        run.sides.extend(_shape(link.right) for link in reversed(links))
+        for side in run.sides:
+            _climb(run, side)
+        return run
+    if len(links) > MAX_STEPS:
+        raise ExpressionError(LIMIT, f"A path has more than {MAX_STEPS} steps", node.position)
     for link in reversed(links):
-        right = _shape(link.right)
-        if node.operator == ".":
-            left = _step(left, right, link)
-        else:
-            operation = Operation(link.position, link.operator, left, right)
-            _climb(operation, left)
-            _climb(operation, right)
-            left = operation
+        left = _step(left, _shape(link.right), link)
     return left
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 __all__ = [
     "Apply", "Array", "Bind", "Block", "Call", "Condition", "Default", "Descendant", "Filter", "Group",
     "GroupBy", "Index", "Infix", "Lambda", "Literal", "Missing", "Name", "Negate", "Node", "Object",
-    "Operation", "Parent", "Path", "Placeholder", "Regex", "Slot", "Sort", "SortBy", "Stage", "Term", "Transform",
+    "Operation", "Parent", "Path", "Placeholder", "Regex", "Run", "Slot", "Sort", "SortBy", "Stage", "Term", "Transform",
     "Variable", "Wildcard", "children",
 ]  # fmt: skip
 
@@ -174,11 +174,20 @@ class Sort(Node):
 
 @dataclass(slots=True, eq=False)
 class Operation(Node):
-    """`+ - * / % = != < <= > >= & .. in and or`."""
+    """`+ - * / % = != < <= > >= .. in`."""
 
     operator: str
     left: Node
     right: Node
+
+
+@dataclass(slots=True, eq=False)
+class Run(Node):
+    """`a & b & c`, `a and b and c`, `a or b or c`: the sides from the left, and each operator's position."""
+
+    operator: str
+    sides: list[Node]
+    positions: list[int]
 
 
 @dataclass(slots=True, eq=False)
@@ -282,6 +291,8 @@ def _parts(node: Node) -> Iterator[Node]:  # noqa: C901  one case a kind of node
                 yield value
         case Array():
             yield from node.items
+        case Run():
+            yield from node.sides
         case Block():
             yield from node.expressions
         case Bind():

@@ -1,0 +1,29 @@
+"""Expressions that try to hurt end in a clear error or the right value, soon and in little memory."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+MAX_SECONDS = 2.0
+MAX_BYTES = 256 * 2**20
+
+
+def test_each_attack_ends_within_two_seconds_of_work_and_256_megabytes() -> None:
+    """Time is the process's own: a machine that is busy elsewhere says nothing about us."""
+    root = Path(__file__).parents[3]
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.unit.expressions.hostile"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    outcomes = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert len(outcomes) > 100
+    failed = [
+        one for one in outcomes if not one["ok"] or one["cpu"] > MAX_SECONDS or one["bytes"] > MAX_BYTES
+    ]
+    assert failed == []
