@@ -315,7 +315,7 @@ def _texts() -> Iterator[Attack]:
     )
     yield Attack(
         "many functions",
-        "(" + "".join(f"$f{n} := function() {{ {n} }};" for n in range(4_900)) + "$f7())",
+        "(" + "".join(f"$f{n} := function() {{ {n} }};" for n in range(2_400)) + "$f7())",
         UNDEFINED,
         (),
         7,
