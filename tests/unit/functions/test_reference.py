@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,14 @@ def test_the_example_gives_what_it_says(function: Function) -> None:
     else:
         shown = json.loads(json.dumps(value(found.example)).replace('"NaN"', "null"))
         assert shown == json.loads(found.result)
+
+
+def test_the_examples_of_the_page_on_date_times_give_what_they_say() -> None:
+    text = (PAGE.parent / "date-times.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^```jsonata\n(.+?)\n=> (.+?)\n```", text, re.M | re.S)
+    assert examples
+    for expression, expected in examples:
+        assert value(expression) == json.loads(expected)
 
 
 @pytest.mark.parametrize("function", EXTENSIONS, ids=lambda function: function.name)

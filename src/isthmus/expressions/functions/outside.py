@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from isthmus.errors import UpstreamTimeout, UpstreamUnreachable
+from isthmus.errors import UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.failures import failed
 from isthmus.expressions.library import Evaluation
@@ -69,6 +69,8 @@ async def exchange(
             answer = Answer(status, {name.lower(): value for name, value in received.items()}, data)
         except (OSError, TimeoutError, UpstreamUnreachable, UpstreamTimeout) as error:
             failure: ExpressionError = failed(function, f"{function}: no answer ({type(error).__name__})")
+        except UpstreamError as error:
+            raise failed(function, f"{function}: {error.message}") from None
         if answer is not None and answer.status != 429 and answer.status < 500:
             return answer
         if attempt == _ATTEMPTS or clock.monotonic() + pause >= ends:
