@@ -58,7 +58,13 @@ class Part(BaseModel):
     Null counts as absent wherever a field has a default and null is not one of its values.
     """
 
-    model_config = ConfigDict(frozen=True, extra="allow", arbitrary_types_allowed=True, populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="allow",
+        arbitrary_types_allowed=True,
+        populate_by_name=True,
+        defer_build=True,
+    )
 
     _null_is_absent: ClassVar[frozenset[str]] = frozenset()
 
