@@ -19,7 +19,11 @@ _BUSY_SECONDS = 30.0
 _SQLITE_READERS = 5
 # isolation_level None: the driver begins nothing by itself, so BEGIN IMMEDIATE is ours to send.
 _SQLITE3 = {"timeout": _BUSY_SECONDS, "isolation_level": None, "cached_statements": 512}
-_PSYCOPG = {"options": "-c timezone=UTC", "connect_timeout": 10}
+# A process that is paused inside a transaction must not hold its rows' locks against everybody for ever.
+_PSYCOPG = {
+    "options": "-c timezone=UTC -c idle_in_transaction_session_timeout=30s",
+    "connect_timeout": 10,
+}
 _SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "temp_store=MEMORY")
 
 

@@ -1,1 +1,36 @@
-"""Durable background work: the one door to the job engine."""
+"""Durable background work: the one door to the job engine (`docs/explanation/reliability.md`).
+
+A job means only "continue thing X". It is deferred in the transaction of the change that asks for it, and
+carries no state: what a thing is at, how often it failed and when it goes on are in its own rows.
+"""
+
+from isthmus.jobs.cron import CronError, check_cron, next_after
+from isthmus.jobs.handlers import Handlers, Run, Superseded
+from isthmus.jobs.pace import Pace
+from isthmus.jobs.queue import Standing, cancel, defer, defer_missing, standing, tell_all
+from isthmus.jobs.schedules import Schedule, drop_schedule, get_schedule, put_schedule
+from isthmus.jobs.state import QueueState, queue_state
+from isthmus.jobs.worker import Worker
+
+__all__ = [
+    "CronError",
+    "Handlers",
+    "Pace",
+    "QueueState",
+    "Run",
+    "Schedule",
+    "Standing",
+    "Superseded",
+    "Worker",
+    "cancel",
+    "check_cron",
+    "defer",
+    "defer_missing",
+    "drop_schedule",
+    "get_schedule",
+    "next_after",
+    "put_schedule",
+    "queue_state",
+    "standing",
+    "tell_all",
+]

@@ -1,0 +1,172 @@
+"""Schedules: jobs that come back, as rows that are made, changed and removed while everything runs.
+
+A firing defers its job and moves the schedule on in one transaction, so it happens once whatever dies. Its
+key is `<key>@<instant>`: two firings are two jobs, and one instant is never fired twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.db.database import announce, now_of
+from isthmus.db.tables import job_schedule
+from isthmus.jobs.cron import CronError, next_after
+from isthmus.jobs.queue import READY, defer
+from isthmus.kit.ids import derived_id
+
+__all__ = [
+    "CATCH_UP",
+    "Schedule",
+    "drop_schedule",
+    "fire_due",
+    "fired_key",
+    "get_schedule",
+    "put_schedule",
+    "split_fired_key",
+    "sync_built_in",
+]
+
+CATCH_UP: Final = timedelta(hours=1)
+"""Of the firings that were missed the newest is made up for, if it is younger than this."""
+
+_log = logging.getLogger("isthmus.jobs")
+_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """`next_at`: None when it never fires again. `last_at`: the instant of the last firing, if any."""
+
+    name: str
+    what: str
+    key: str
+    cron: str
+    timezone: str
+    priority: int
+    next_at: datetime | None
+    last_at: datetime | None
+
+
+def fired_key(key: str, instant: datetime) -> str:
+    return f"{key}@{instant.astimezone(UTC).strftime('%Y-%m-%dT%H:%M:%SZ')}"
+
+
+def split_fired_key(key: str) -> tuple[str, datetime | None]:
+    """The schedule's key and the instant it was due; (key, None) for a job that no schedule made."""
+    own, at, instant = key.rpartition("@")
+    try:
+        return (own, datetime.fromisoformat(instant)) if at else (key, None)
+    except ValueError:
+        return key, None
+
+
+async def put_schedule(
+    conn: AsyncConnection,
+    name: str,
+    *,
+    what: str,
+    cron: str,
+    key: str = "",
+    timezone: str = "UTC",
+    priority: int = 0,
+    is_built_in: bool = False,
+) -> Schedule:
+    """Makes the schedule `name`, or changes it. What is due next follows from now on from the new expression;
+    one that stays the same keeps its place. Raises CronError."""
+    now = now_of(conn)
+    next_at = next_after(cron, timezone, now)
+    stored = await get_schedule(conn, name, lock=True)
+    if stored is not None and (stored.cron, stored.timezone) == (cron, timezone):
+        next_at = stored.next_at
+    values: dict[str, Any] = {
+        "what": what,
+        "key": key,
+        "cron": cron,
+        "timezone": timezone,
+        "priority": priority,
+        "next_at": next_at,
+        "is_built_in": is_built_in,
+        "updated_at": now,
+    }
+    insert = sqlite.insert if conn.dialect.name == "sqlite" else postgresql.insert
+    row = {"id": derived_id("job_schedule", name), "created_at": now, "name": name, "last_at": None}
+    statement: Any = insert(job_schedule).values(**row, **values)
+    await conn.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
+    announce(conn, READY)
+    last_at = None if stored is None else stored.last_at
+    return Schedule(name, what, key, cron, timezone, priority, next_at, last_at)
+
+
+async def drop_schedule(conn: AsyncConnection, name: str) -> bool:
+    """Whether it was there. Jobs that it fired already go on."""
+    done = await conn.execute(delete(job_schedule).where(job_schedule.c.name == name))
+    return done.rowcount > 0
+
+
+async def get_schedule(conn: AsyncConnection, name: str, *, lock: bool = False) -> Schedule | None:
+    query = select(job_schedule).where(job_schedule.c.name == name)
+    row = (await conn.execute(query.with_for_update() if lock else query)).one_or_none()
+    if row is None:
+        return None
+    return Schedule(
+        row.name, row.what, row.key, row.cron, row.timezone, row.priority, row.next_at, row.last_at
+    )
+
+
+async def sync_built_in(conn: AsyncConnection, declared: dict[str, tuple[str, str]]) -> None:
+    """`declared`: what to (cron, time zone), as code says it; built-in schedules it no longer names go."""
+    names = {f"every:{what}": (what, *when) for what, when in declared.items()}
+    for name, (what, cron, timezone) in sorted(names.items()):
+        stored = await get_schedule(conn, name)
+        if stored is None or (stored.cron, stored.timezone) != (cron, timezone):
+            await put_schedule(conn, name, what=what, cron=cron, timezone=timezone, is_built_in=True)
+    await conn.execute(
+        delete(job_schedule).where(job_schedule.c.is_built_in, job_schedule.c.name.not_in(names))
+    )
+
+
+async def fire_due(conn: AsyncConnection, limit: int = _AT_ONCE) -> int:
+    """Fires what is due; how many schedules were. Several processes may do it at once."""
+    now = now_of(conn)
+    due = (
+        select(job_schedule)
+        .where(job_schedule.c.next_at <= now)
+        .order_by(job_schedule.c.next_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    rows = (await conn.execute(due)).all()
+    for row in sorted(rows, key=lambda each: (each.what, each.key)):
+        try:
+            newest, following = _between(row.cron, row.timezone, row.next_at, now)
+        except CronError:
+            _log.exception("the schedule %s does not fire any more", row.name)
+            newest, following = None, None
+        changes: dict[str, Any] = {"next_at": following}
+        if newest is not None:
+            await defer(conn, row.what, fired_key(row.key, newest), priority=row.priority)
+            changes["last_at"] = newest
+        else:
+            _log.warning("the schedule %s missed %s, too long ago to make up for", row.name, row.next_at)
+        await conn.execute(update(job_schedule).where(job_schedule.c.id == row.id).values(**changes))
+    return len(rows)
+
+
+def _between(
+    cron: str, timezone: str, due: datetime, now: datetime
+) -> tuple[datetime | None, datetime | None]:
+    """The newest instant from `due` to `now` that is still to be fired, and the first one after `now`."""
+    oldest = now - CATCH_UP
+    newest = due if due > oldest else None
+    following: datetime | None = next_after(cron, timezone, max(due, oldest))
+    while following is not None and following <= now:
+        newest = following
+        following = next_after(cron, timezone, following)
+    return newest, following

@@ -1,0 +1,89 @@
+"""What keeps the queue whole: giving back the jobs of dead workers, finding things that lost their job."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.db.database import Database
+from isthmus.jobs.handlers import Handlers
+from isthmus.jobs.queue import announce_ready, defer_missing
+
+__all__ = ["reconcile", "sweep"]
+
+_log = logging.getLogger("isthmus.jobs")
+
+_SERVER_IS_SETTLED: Final = text(
+    "SELECT now() - pg_postmaster_start_time() > make_interval(secs => :seconds)"
+)
+_STALLED: Final = text(
+    """
+    SELECT j.id FROM procrastinate_jobs j LEFT JOIN procrastinate_workers w ON w.id = j.worker_id
+    WHERE j.status = 'doing' AND (w.id IS NULL OR w.last_heartbeat < now() - make_interval(secs => :seconds))
+    ORDER BY j.id FOR UPDATE OF j SKIP LOCKED
+    """
+)
+_GIVE_BACK: Final = text(
+    """
+    UPDATE procrastinate_jobs SET status = 'todo', worker_id = NULL, abort_requested = false,
+    attempts = attempts + 1 WHERE id = :id
+    """
+)
+_DROP: Final = text("DELETE FROM procrastinate_jobs WHERE id = :id")
+_FORGET: Final = text(
+    """
+    DELETE FROM procrastinate_workers w WHERE w.last_heartbeat < now() - make_interval(secs => :seconds)
+    AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs j WHERE j.worker_id = w.id AND j.status = 'doing')
+    """
+)
+_FINISHED: Final = text("DELETE FROM procrastinate_jobs WHERE status NOT IN ('todo', 'doing')")
+
+
+async def sweep(database: Database, *, stalled_seconds: float) -> int:
+    """PostgreSQL: gives the jobs of silent workers back to the queue; how many. Nobody is judged by a server
+    that has only just started: no worker had the time to reach it.
+
+    A job whose twin waits is dropped: the twin goes on. One that is held at this moment is passed over.
+    """
+    if database.is_sqlite:
+        return 0
+    async with database.write() as conn:
+        if not (await conn.execute(_SERVER_IS_SETTLED, {"seconds": stalled_seconds})).scalar_one():
+            return 0
+        ids = (await conn.execute(_STALLED, {"seconds": stalled_seconds})).scalars().all()
+        for identity in ids:
+            await _give_back(conn, identity)
+        await conn.execute(_FORGET, {"seconds": stalled_seconds})
+        if ids:
+            await announce_ready(conn)
+    if ids:
+        _log.warning("%d jobs of workers that fell silent were given back to the queue", len(ids))
+    return len(ids)
+
+
+async def prune(database: Database) -> None:
+    """Removes finished jobs. Ours go when they end; what is cancelled with the engine's own tools stays."""
+    async with database.write() as conn:
+        await conn.execute(_FINISHED)
+
+
+async def reconcile(database: Database, handlers: Handlers) -> None:
+    """Things that are due and have no job get one."""
+    for finder in handlers.finders:
+        async with database.read() as conn:
+            things = sorted(set(await finder(conn)))
+        if things:
+            async with database.write() as conn:
+                await defer_missing(conn, things)
+
+
+async def _give_back(conn: AsyncConnection, identity: int) -> None:
+    try:
+        async with conn.begin_nested():
+            await conn.execute(_GIVE_BACK, {"id": identity})
+    except IntegrityError:
+        await conn.execute(_DROP, {"id": identity})

@@ -1,0 +1,179 @@
+"""The worker: runs jobs until it is stopped, and keeps timers, schedules and the queue going meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from isthmus.db.database import Database
+from isthmus.db.tables import job_schedule, job_timer
+from isthmus.jobs.handlers import Handlers
+from isthmus.jobs.pace import Pace
+from isthmus.jobs.queue import READY, promote
+from isthmus.jobs.schedules import fire_due, sync_built_in
+from isthmus.jobs.state import queue_state
+from isthmus.jobs.upkeep import prune, reconcile, sweep
+
+if TYPE_CHECKING:
+    from isthmus.jobs.engine.worker import EngineWorker
+
+__all__ = ["Worker"]
+
+_log = logging.getLogger("isthmus.jobs")
+_HOUR = 3600.0
+_OLD_SECONDS = 60.0
+
+
+class Worker:
+    """`start()` returns at once: the engine is imported beside whatever else starts. `stop()` is graceful.
+
+    SQLite: the one worker of the process that serves the file. PostgreSQL: one of as many as there are.
+    """
+
+    def __init__(self, database: Database, handlers: Handlers, pace: Pace | None = None) -> None:
+        self._database = database
+        self._handlers = handlers
+        self._pace = pace or Pace()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._running: asyncio.Task[None] | None = None
+        self._engine: EngineWorker | None = None
+        self._stop = asyncio.Event()
+        self._timers_changed = asyncio.Event()
+        self._unhear: Callable[[], None] = lambda: None
+        self._trouble: float = time.monotonic()
+        """When the database was away last; a start counts, since nobody knows what was before it."""
+        self.started = asyncio.Event()
+        """Set while jobs are being fetched."""
+
+    async def start(self) -> None:
+        self._unhear = self._database.on_announced(READY, self._timers_changed.set)
+        self._running = asyncio.create_task(self._run_for_ever(), name="jobs: worker")
+        pace = self._pace
+        self._tasks = [
+            asyncio.create_task(self._move_for_ever(), name="jobs: timers"),
+            self._repeat("jobs: sweep", pace.sweep_seconds, self.sweep),
+            self._repeat("jobs: reconcile", pace.reconcile_seconds, self.reconcile),
+            self._repeat("jobs: report", pace.report_seconds, self._report),
+            self._repeat("jobs: prune", _HOUR, lambda: prune(self._database)),
+        ]
+
+    async def stop(self) -> None:
+        """Running jobs may end, for a while; those that do not go back to the queue."""
+        self._stop.set()
+        self._unhear()
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        self._tasks.clear()
+        if self._engine is not None:
+            self._engine.stop()
+        if self._running is not None:
+            await self._running
+            self._running = None
+
+    async def move(self) -> None:
+        """Fires the schedules and moves the timers that are due now."""
+        async with self._database.read() as conn:
+            due = await _next_due(conn)
+        if due is None or due > self._database.clock.now():
+            return
+        async with self._database.write() as conn:
+            await fire_due(conn)
+        while True:
+            async with self._database.write() as conn:
+                if not await promote(conn):
+                    return
+
+    async def sweep(self) -> None:
+        """Takes over from dead workers, unless the database was away a moment ago."""
+        engine = self._engine
+        if engine is not None and engine.manager.last_trouble is not None:
+            self._trouble = max(self._trouble, engine.manager.last_trouble)
+        if time.monotonic() - self._trouble >= self._pace.settle_seconds:
+            await sweep(self._database, stalled_seconds=self._pace.stalled_seconds)
+
+    async def reconcile(self) -> None:
+        await reconcile(self._database, self._handlers)
+
+    async def _run_for_ever(self) -> None:
+        engine: Any = await asyncio.to_thread(importlib.import_module, "isthmus.jobs.engine.worker")
+        while not self._stop.is_set():
+            try:
+                await self._declare_schedules()
+                async with engine.engine_worker(self._database, self._handlers, self._pace) as worker:
+                    if self._stop.is_set():
+                        break
+                    self._engine = worker
+                    self.started.set()
+                    await worker.run()
+            except Exception as error:
+                self._note("the worker ended and begins anew", error)
+            finally:
+                self.started.clear()
+                self._engine = None
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._pace.restart_seconds):
+                    await self._stop.wait()
+
+    async def _declare_schedules(self) -> None:
+        async with self._database.write() as conn:
+            await sync_built_in(conn, self._handlers.schedules)
+
+    async def _move_for_ever(self) -> None:
+        while True:
+            self._timers_changed.clear()
+            pause = self._pace.poll_seconds
+            try:
+                await self.move()
+                async with self._database.read() as conn:
+                    due = await _next_due(conn)
+                if due is not None:
+                    pause = min(pause, max(0.0, (due - self._database.clock.now()).total_seconds()))
+            except Exception as error:
+                self._note("timers and schedules wait", error)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._timers_changed.wait()
+
+    def _repeat(self, name: str, seconds: float, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        async def for_ever() -> None:
+            while True:
+                await asyncio.sleep(seconds)
+                try:
+                    await work()
+                except Exception as error:
+                    self._note(f"{name} is put off", error)
+
+        return asyncio.create_task(for_ever(), name=name)
+
+    async def _report(self) -> None:
+        async with self._database.read() as conn:
+            state = await queue_state(conn)
+        is_behind = (state.oldest_due_seconds or 0.0) > _OLD_SECONDS
+        level = logging.WARNING if is_behind or state.failing else logging.INFO
+        _log.log(level, "queue: %s", state.as_dict())
+
+    def _note(self, what: str, error: Exception) -> None:
+        if isinstance(error, SQLAlchemyError | OSError) or type(error).__module__.startswith("procrastinate"):
+            self._trouble = time.monotonic()
+            _log.warning("%s: %s", what, type(error).__name__)
+        else:
+            _log.error(what, exc_info=error)
+
+
+async def _next_due(conn: Any) -> datetime | None:
+    """When the next timer or schedule is due; None without any."""
+    timer = (await conn.execute(select(func.min(job_timer.c.run_at)))).scalar_one()
+    schedule = (await conn.execute(select(func.min(job_schedule.c.next_at)))).scalar_one()
+    return min((each for each in (timer, schedule) if each is not None), default=None)

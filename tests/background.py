@@ -1,0 +1,86 @@
+"""A worker for tests: runs the queue empty, on virtual time, without waiting for anything real."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from isthmus.db import Database
+from isthmus.jobs import Handlers, Pace, Worker, queue_state
+from isthmus.jobs.engine.worker import EngineWorker, engine_worker
+
+__all__ = ["QUICK", "drain", "engine_running", "tick", "until", "worker_running"]
+
+QUICK = Pace(
+    concurrency=4,
+    heartbeat_seconds=0.2,
+    stalled_seconds=1.0,
+    settle_seconds=0.5,
+    sweep_seconds=0.2,
+    graceful_seconds=0.3,
+    restart_seconds=0.05,
+)
+_MOST_SECONDS = 20.0
+_MOST_ROUNDS = 20
+
+
+async def drain(database: Database, handlers: Handlers, *, concurrency: int = 4) -> None:
+    """Runs jobs until none waits."""
+    for _ in range(_MOST_ROUNDS):
+        async with engine_worker(
+            database, handlers, replace(QUICK, concurrency=concurrency, graceful_seconds=10), wait=False
+        ) as worker:
+            await worker.run()
+        async with database.read() as conn:
+            if (await queue_state(conn)).waiting == 0:
+                return
+    raise AssertionError("the queue does not run empty")
+
+
+async def tick(database: Database, handlers: Handlers) -> None:
+    """What is due by now moves into the queue, and the queue is run empty."""
+    await Worker(database, handlers, QUICK).move()
+    await drain(database, handlers)
+
+
+@asynccontextmanager
+async def engine_running(
+    database: Database, handlers: Handlers, pace: Pace = QUICK
+) -> AsyncIterator[EngineWorker]:
+    """The engine's worker alone, in this process."""
+    async with engine_worker(database, handlers, pace) as worker:
+        running = asyncio.create_task(worker.run())
+        await until(lambda: worker.worker_id is not None)
+        try:
+            yield worker
+        finally:
+            worker.stop()
+            await running
+
+
+@asynccontextmanager
+async def worker_running(database: Database, handlers: Handlers, pace: Pace = QUICK) -> AsyncIterator[Worker]:
+    """A whole worker, as `isthmus worker` has it."""
+    worker = Worker(database, handlers, pace)
+    await worker.start()
+    try:
+        async with asyncio.timeout(_MOST_SECONDS):
+            await worker.started.wait()
+        yield worker
+    finally:
+        await worker.stop()
+
+
+async def until(condition: object, *, seconds: float = _MOST_SECONDS) -> None:
+    """Lets the loop run until `condition()`, a plain or an async callable, holds."""
+    assert callable(condition)
+    async with asyncio.timeout(seconds):
+        while True:
+            found = condition()
+            if asyncio.iscoroutine(found):
+                found = await found
+            if found:
+                return
+            await asyncio.sleep(0.005)
