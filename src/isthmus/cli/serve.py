@@ -47,7 +47,7 @@ def serve(host: str, port: int, workers: int) -> None:
 async def _serve_one(settings: Settings, listener: socket.socket, url: str) -> None:
     async with Application.open(settings) as application:
         # The socket listens already: a call that is pasted at once waits in its queue.
-        greet(application, url)
+        greet(application, url, settings)
         await uvicorn.Server(_config(application.asgi)).serve(sockets=[listener])
 
 
@@ -56,18 +56,20 @@ def _serve_many(settings: Settings, listener: socket.socket, url: str, workers: 
 
     async def prepare() -> None:
         async with Application.open(settings) as application:
-            greet(application, url)
+            greet(application, url, settings)
 
     asyncio.run(prepare())
     config = _config("isthmus.cli.serve:served", workers=workers, lifespan="on")
     Multiprocess(config, sockets=[listener]).run()
 
 
-def greet(application: Application, url: str) -> None:
-    """The URL; on a first start also the token, shown this once; and a call to paste."""
+def greet(application: Application, url: str, settings: Settings) -> None:
+    """The URL; on a first start also the token that was made, shown this once; and a call to paste."""
     lines = [f"Isthmus is ready: {url}   (API reference: {url}/docs)", ""]
     token = "$ISTHMUS_API_TOKEN"  # noqa: S105  # a variable for the shell, not a token
-    if application.first_start is not None:
+    if settings.bootstrap_token is not None:
+        token = "$ISTHMUS_BOOTSTRAP_TOKEN"  # noqa: S105  # the operator's own, known to them alone
+    elif application.first_start is not None:
         token = application.first_start.token.reveal()
         lines += ["Your API token, shown only now (`isthmus tokens create` makes more):", f"  {token}", ""]
     if application.sample_account is not None:

@@ -22,6 +22,7 @@ T = TypeVar("T")
 _UNKNOWN_SECONDS: Final = 0.5
 """How long an unknown token stays unknown without a look; a new one must count within a second."""
 
+_MOST_SECONDS_BEHIND: Final = 5.0
 _LONGEST_TOKEN = 512
 _BY_DIGEST = (
     select(
@@ -66,11 +67,18 @@ class Authenticator:
             return None
         key = digest(token)
         known = self._known.get(key)
-        if known is not None and known.epoch == self._epochs.current(known.principal.environment_id):
+        if known is not None and self._is_fresh(known):
             return self._unexpired(known.principal)
         if self._unknown.get(key, 0.0) > self._clock.monotonic():
             return None
         return await self._look_up(key)
+
+    def _is_fresh(self, known: _Known) -> bool:
+        """Nothing of its environment changed since, as far as this process can know: one that has not heard
+        of the database for a while asks, since the token may have been revoked meanwhile."""
+        if self._epochs.seconds_behind > _MOST_SECONDS_BEHIND:
+            return False
+        return known.epoch == self._epochs.current(known.principal.environment_id)
 
     async def _look_up(self, key: str) -> Principal | None:
         before = self._epochs.snapshot()

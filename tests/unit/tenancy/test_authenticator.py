@@ -141,3 +141,19 @@ async def test_the_database_holds_no_token(tenancy: Tenancy, database: Database)
     assert tenancy.token not in str(dict(row))
     assert tenancy.token.startswith(row["prefix"])
     assert len(row["prefix"]) <= 9
+
+
+async def test_a_process_that_lost_the_database_does_not_go_on_trusting_what_it_knew(
+    authenticator: Authenticator,
+    tenancy: Tenancy,
+    other_process: Administration,
+    clock: VirtualClock,
+    epochs: EpochWatcher,
+) -> None:
+    principal = await authenticator.authenticate(tenancy.token)
+    assert principal is not None
+    await epochs.stop()
+    await other_process.revoke_token(principal.token_id)
+    assert await authenticator.authenticate(tenancy.token) == principal
+    await clock.advance(6.0)
+    assert await authenticator.authenticate(tenancy.token) is None
