@@ -149,7 +149,7 @@ class CallGenerator(GeneratorBase):
             self.emit(f"if type({name}) is TailCall: {name} = bounce({name}, E)")
         if callee.is_open:
             self.emit(f"E.depth += {weight}")
-        return Operand(name, ANY, is_atom=True)
+        return Operand(name, ANY, is_atom=True, is_raw=True)
 
     def evaluating(self, node: t.Call, given: Operand | None, context: Context) -> Operand:
         """`$eval`: it sees the variables around the call."""

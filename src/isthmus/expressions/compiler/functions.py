@@ -93,10 +93,18 @@ class FunctionGenerator(GeneratorBase):
             self.tail_call(node, context)
         else:
             self.nesting -= 1
-            operand = self.value(node, context)
+            self.emit(f"return {self.sequence(self.tail_value(node, context))}")
             self.nesting += 1
-            self.emit(f"return {operand.code}")
         self.nesting -= 1
+
+    def tail_value(self, node: t.Node, context: Context) -> Operand:
+        """A value in tail position: what a function of the library gave there is not collapsed yet."""
+        if isinstance(node, t.Call) and _is_bare(node) and not node.is_partial:
+            self.nesting += 1
+            operand = self.suffixed(node, context)
+            self.nesting -= 1
+            return operand
+        return self.value(node, context)
 
     def hands_back(self, node: t.Call) -> bool:
         """Is it a call that might come back here? Calls of the library cannot."""
@@ -132,7 +140,11 @@ class FunctionGenerator(GeneratorBase):
             frame[variable] = local
         self.frames.append(frame)
         self.open_frame(node)
-        operand = self.value(node.body, context, final=final)
+        if isinstance(node.body, t.Call):
+            operand = self.tail_value(node.body, context)
+            operand = Operand(self.sequence(operand), operand.kinds | SEQUENCE, is_pure=operand.is_pure)
+        else:
+            operand = self.value(node.body, context, final=final)
         self.frames.pop()
         self.frames.pop()
         return operand
@@ -157,7 +169,7 @@ class FunctionGenerator(GeneratorBase):
 
     def listed_source(self, operand: Operand) -> str:
         """An argument that must be an array: the variable of a list, or U."""
-        held = self.held(operand)
+        held = self.variable_of(operand)
         if held.kinds == LIST:
             return held.code
         name = self.fresh("s")

@@ -136,6 +136,17 @@ class GeneratorBase:
         operand.is_atom = True
         return operand
 
+    def owned(self, operand: Operand) -> Operand:
+        """The operand in a variable of its own, which may be assigned again."""
+        name = self.fresh("t")
+        self.emit(f"{name} = {operand.code}")
+        return Operand(name, operand.kinds, is_pure=operand.is_pure, is_atom=True)
+
+    def variable_of(self, operand: Operand) -> Operand:
+        """As `held`, but a constant gets a variable, too: what follows looks at it as at any value."""
+        operand.is_atom = operand.is_atom and not operand.is_constant
+        return self.held(operand)
+
     def settled(self, operand: Operand, *, keep: bool = False, final: bool = False) -> Operand:
         """The operand as a value: a sequence of one or none collapsed."""
         if operand.is_collected:
@@ -169,7 +180,7 @@ class GeneratorBase:
         """The operand as a part of the result: no sequences, functions or undefined inside."""
         if operand.is_final:
             return operand
-        held = self.held(operand)
+        held = self.owned(operand)
         if operand.is_pure:
             self.emit(f"if type({held.code}) is Sequence: {held.code} = [*{held.code}]")
         else:
@@ -178,6 +189,14 @@ class GeneratorBase:
         held.kinds |= LIST | UNDEF
         held.is_pure = True
         return held
+
+    def final_item(self, operand: Operand) -> Operand:
+        """As `final`, for an item of an array: what cannot leave is null there."""
+        if operand.is_final or operand.is_pure:
+            return self.final(operand)
+        held = self.owned(operand)
+        self.emit(f"if {held.code}.__class__ not in PLAIN: {held.code} = finish_item(E, {held.code})")
+        return Operand(held.code, ANY & ~(SEQUENCE | FUNCTION), is_pure=True, is_atom=True)
 
     # Blocks.
 

@@ -144,13 +144,16 @@ class ObjectGenerator(GeneratorBase):
             if operand.is_collected and not operand.kinds & (LIST | SEQUENCE):
                 return Operand(operand.code, LIST, is_pure=operand.is_pure, is_atom=True)
             operand = self.settled(operand, final=final)
-            return self.single_item(self.final(operand) if final else operand, node.items[0])
+            return self.single_item(self.final_item(operand) if final else operand, node.items[0])
         operands: list[Operand] = []
         can_show = True
         name = self.fresh("l")
         lines: list[str] = []
         for item in node.items:
-            operand = self.value(item, context, final=final)
+            if final and not item.keep:
+                operand = self.final_item(self.settled(self.suffixed(item, context, final=True), final=True))
+            else:
+                operand = self.value(item, context, final=final)
             if not operand.is_constant:
                 operand = self.held(operand)
             operands.append(operand)

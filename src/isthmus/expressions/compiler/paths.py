@@ -226,7 +226,7 @@ class PathGenerator(GeneratorBase):
         names = [*flow.names, step.value]
         if all(self.is_condition(stage.expression) for stage in stages):
             operand = Operand(
-                self.reads.inner(flow.source, names), ANY & ~FUNCTION, is_pure=True, is_atom=True
+                self.reads.every(flow.source, names), ANY & ~FUNCTION, is_pure=True, is_atom=True
             )
             for stage in stages:
                 operand = self.filtered(operand, stage, context)
@@ -259,7 +259,7 @@ class PathGenerator(GeneratorBase):
         if not keep or operand.is_collected:
             operand.is_raw = True
             return operand
-        held = self.held(operand)
+        held = self.owned(operand)
         self.emit(f"{held.code} = kept_path({held.code})")
         return Operand(held.code, ANY, is_pure=held.is_pure, is_atom=True)
 
@@ -306,15 +306,16 @@ class PathGenerator(GeneratorBase):
             return _Flow(code, results.is_pure)
         held = self.held(results)
         if not held.is_pure and held.may(LIST) and not held.is_collected:
+            held = self.owned(held)
             self.emit(f"if type({held.code}) is ConsArray: {held.code} = Stream(({held.code},))")
         return _Flow(held.code, held.is_pure)
 
     # Filters.
 
     def filtered(self, operand: Operand, one: t.Filter, context: Context) -> Operand:
-        """Apply one filter; the operand is uncollapsed."""
+        """Apply one filter; the operand is uncollapsed. A missing value is filtered, too."""
         expression = one.expression
-        held = self.held(operand)
+        held = self.variable_of(operand)
         if isinstance(expression, t.Literal) and type(expression.value) in (int, float):
             assert isinstance(expression.value, (int, float))
             return self.at_index(held, int(expression.value // 1))

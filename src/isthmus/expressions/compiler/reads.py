@@ -77,6 +77,11 @@ class Reads:
         read.is_inner = True
         return f"\x00p{read.number}\x00"
 
+    def every(self, source: Source, names: list[str]) -> str:
+        """As `inner`, with an undefined value for each input that lacks the last name; to be filtered."""
+        read = self._read(source, names)
+        return f"\x00e{read.number}\x00"
+
     def _read(self, source: Source, names: list[str]) -> Read:
         holder: Source | Read = source
         for name in names:
@@ -102,6 +107,14 @@ class Reads:
         prefix = "root_" if source is not None and source.is_root else ""
         self._leaves(block, code, reads, prefix, is_context=source is not None)
         for read in reads:
+            mark = f"e{read.number}"
+            if self._uses.get(mark):
+                name = literal(read.name, self.constants)
+                function = f"{prefix}every" if source is None or prefix else "context_every"
+                block.add(
+                    f"_{mark} = {code}.get({name}, U) if type({code}) is dict else {function}(E, {code}, {name})"
+                )
+                self.text[mark] = f"_{mark}"
             if not (read.children or (read.is_inner and self._uses.get(f"p{read.number}"))):
                 continue
             name = literal(read.name, self.constants)

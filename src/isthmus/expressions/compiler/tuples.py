@@ -59,19 +59,25 @@ class TupleGenerator(GeneratorBase):
                     stream = _Stream(wrapped, [], is_pure)
                 stream = self.tuple_step(stream, step, is_root=is_root)
             else:
-                code, is_pure = self.plain_step(code, step, is_root=is_root, is_pure=is_pure)
+                code, is_pure = self.plain_step(
+                    code, step, is_root=is_root, is_pure=is_pure, is_first=step is steps[0]
+                )
             is_root = False
         assert stream is not None
         return stream
 
-    def plain_step(self, code: str, step: t.Node, *, is_root: bool, is_pure: bool) -> tuple[str, bool]:
+    def plain_step(
+        self, code: str, step: t.Node, *, is_root: bool, is_pure: bool, is_first: bool
+    ) -> tuple[str, bool]:
         """A step before the first variable appears: a list of values to a list of values."""
         result = self.fresh("s")
         if isinstance(step, t.Sort):
             self.emit(f"{result} = items(E, order(E, {code}, {self.order_keys(step)}, {step.position}))")
             return result, is_pure
-        if isinstance(step, t.Array) and step.cons:
-            operand = self.value(step, Context(f"{code}[0]", is_root=True, is_pure=is_pure))
+        if isinstance(step, t.Array) and step.cons and is_first:
+            whole = self.fresh("c")
+            self.emit(f"{whole} = {code}[0] if {code} else U")
+            operand = self.value(step, Context(whole, is_root=True, is_pure=is_pure))
             self.emit(f"{result} = items(E, {operand.code})")
             return result, False
         out, item = self.fresh("a"), self.fresh("c")
@@ -92,7 +98,7 @@ class TupleGenerator(GeneratorBase):
     def step_value(self, step: t.Node, context: Context) -> Operand:
         """A step for one input, without its stages; a name is looked up as it is."""
         if not isinstance(step, t.Name):
-            return self.held(self.value(step, context))
+            return self.variable_of(self.value(step, context))
         name, code, item = self.const(step.value), self.fresh("t"), context.code
         self.emit(f"{code} = {item}.get({name}, U) if type({item}) is dict else named(E, {item}, {name})")
         return Operand(code, ANY, is_pure=context.is_pure, is_atom=True)

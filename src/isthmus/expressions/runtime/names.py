@@ -64,17 +64,17 @@ RUNTIME: Final[dict[str, Any]] = {
     **{
         name: getattr(paths, name)
         for name in (
-            "collapsed", "context_items", "descendants", "extend", "field", "flat", "getter", "group_items", "grown", "index",
+            "collapsed", "context_every", "context_items", "descendants", "every", "extend", "field", "flat", "getter", "group_items", "grown", "index",
             "inner",
             "items", "kept", "kept_path", "last", "last_field", "last_raw", "leaf_getter", "literal_context", "named", "picked",
             "plain", "plain_field", "plain_getter", "plain_leaf_getter", "plain_root_field", "plain_root_getter",
-            "root_field", "root_getter", "root_inner", "slowly", "wildcard",
+            "root_every", "root_field", "root_getter", "root_inner", "slowly", "wildcard",
         )
     },
     **{
         name: getattr(shapes, name)
         for name in (
-            "append_to", "filter_by", "finish", "group", "group_tuples", "new_key", "order", "reduction", "same_key", "transformer",
+            "append_to", "filter_by", "finish", "finish_item", "group", "group_tuples", "new_key", "order", "reduction", "same_key", "transformer",
         )
     },
     **{

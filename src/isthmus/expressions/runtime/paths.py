@@ -81,6 +81,30 @@ def slowly(evaluation: Evaluation, values: Iterable[Any], weight: int) -> Iterat
         yield value
 
 
+def every(evaluation: Evaluation, value: Any, name: str) -> Any:
+    """As `inner`, with an undefined item for each input that lacks the name: filters see those, too."""
+    if not isinstance(value, list):
+        return Stream() if value is UNDEFINED else named(evaluation, value, name)
+    stream = Stream()
+    evaluation.charge(len(value))
+    for item in items(evaluation, value):
+        one = named(evaluation, item, name)
+        if isinstance(one, list) and type(one) is not ConsArray:
+            extend(evaluation, stream, one)
+        else:
+            stream.append(one)
+    return stream
+
+
+def context_every(evaluation: Evaluation, value: Any, name: str) -> Any:
+    """`every` for a path's first step: a context that is undefined is an input like any other."""
+    return every(evaluation, value, name) if isinstance(value, list) else named(evaluation, value, name)
+
+
+def root_every(evaluation: Evaluation, value: Any, name: str) -> Any:
+    return named(evaluation, value, name)
+
+
 def context_items(value: Any) -> list[Any]:
     """What the first step of a path iterates over: a list's items, or the one value, even undefined."""
     return value if isinstance(value, list) else [value]

@@ -336,6 +336,11 @@ def finish(evaluation: Evaluation, value: Any) -> Any:
     return _Finisher(evaluation).finished(value, 0)
 
 
+def finish_item(evaluation: Evaluation, value: Any) -> Any:
+    """As `finish`, for an item of an array: a function is null there."""
+    return None if is_function(value) else finish(evaluation, value)
+
+
 class _Finisher:
     """Lists and dicts that hold only plain values are handed on as they are, not copied."""
 

@@ -33,17 +33,9 @@ def map_items(evaluation: Evaluation, values: Any, function: Callback) -> Any:
     for at, value in enumerate(values):
         evaluation.charge(4)
         result = function(*_passed(function, value, at, values))
-        result = single_value(result)
         if result is not UNDEFINED:
             found.append(result)
     return found
-
-
-def single_value(result: Any) -> Any:
-    """A function's result as a value: sequences of one or none collapse."""
-    if type(result) is Sequence and len(result) < 2 and not (result and result.keep):
-        return result[0] if result else UNDEFINED
-    return result
 
 
 def filter_items(evaluation: Evaluation, values: Any, function: Callback) -> Any:
@@ -95,7 +87,7 @@ def reduce(evaluation: Evaluation, values: Any, function: Callback, first: Any) 
     for at in range(start, len(values)):
         evaluation.charge(4)
         given = (result, values[at], at, values)
-        result = single_value(function(*given[: min(arity, 4)]))
+        result = function(*given[: min(arity, 4)])
     return result
 
 
@@ -104,7 +96,7 @@ def each(evaluation: Evaluation, value: Any, function: Callback) -> Any:
     if isinstance(value, dict):
         for key, item in list(value.items()):
             evaluation.charge(4)
-            result = single_value(function(*_passed(function, item, key, value)))
+            result = function(*_passed(function, item, key, value))
             if result is not UNDEFINED:
                 found.append(result)
     return found
@@ -135,7 +127,7 @@ def sort(evaluation: Evaluation, values: Any, function: Any) -> Any:
 
     def behind(one: Any, other: Any) -> bool:
         evaluation.charge(8)
-        result = single_value(function(one, other))
+        result = function(one, other)
         return bool(result) or isinstance(result, (list, dict))
 
     return _merge_sorted([*values], behind)

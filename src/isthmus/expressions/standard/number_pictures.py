@@ -110,6 +110,7 @@ class _Plan:
 def format_number(value: Any, picture: Any, options: Any) -> Any:
     if value is UNDEFINED:
         return UNDEFINED
+    picture = "" if picture is UNDEFINED else picture
     chosen = dict(_DEFAULTS)
     if isinstance(options, dict):
         chosen.update({key: text for key, text in options.items() if isinstance(text, str)})
