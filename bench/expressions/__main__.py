@@ -46,7 +46,7 @@ def main() -> int:
         print(f"{'style':10}{'ours µs':>10}{'jlens µs':>10}{'js µs':>10}{'× jlens':>10}{'× js':>10}  results")
         ratios = [style(name, records, given.rounds, theirs.get(name), Path(directory)) for name in STYLES]
     for at, (label, aim, floor) in enumerate((("jlens", 2, 1), ("jsonata-js", 10, 4))):
-        found = [pair[at] for pair in ratios if pair[at] is not None]
+        found = [ratio for pair in ratios if (ratio := pair[at]) is not None]
         if found:
             mean = math.prod(found) ** (1 / len(found))
             print(f"{label}: geometric mean {mean:.1f}× (aim {aim}), lowest {min(found):.1f}× (aim {floor})")

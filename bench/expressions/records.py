@@ -55,21 +55,42 @@ def _contact(source: random.Random, number: int) -> dict[str, Any]:
     city, state, country = source.choice(_CITIES)
     mail = f"{first}.{last}@{source.choice(['example.com', 'example.org', 'Mail.Example.net'])}"
     properties: dict[str, Any] = {
-        "firstname": first, "lastname": last, "full_name": f"{first} {last}", "jobtitle": "Engineer", "about": None,
-        "company": company, "website": "https://example.com/" + company.split()[0].lower(), "industry": "SOFTWARE",
-        "department": "R&D", "seniority": "senior", "salutation": "Dr.", "hs_language": "en",
-        "hs_timezone": "europe_slash_berlin", "email": f" {mail}" if number % 9 == 0 else mail,
-        "work_email": f"work.{mail.lower()}", "phone": f"+49 (30) {source.randrange(10**6, 10**7)}",
-        "mobilephone": f"+49 151 {source.randrange(10**6, 10**7)}", "fax": "", "address": f"{number % 200} Main Street",
-        "city": city, "state": state, "zip": f"{source.randrange(10_000, 99_999)}", "country": country,
-        "twitterhandle": f"@{first.lower()}", "hs_linkedin_url": f"https://example.com/in/{number}",
-        "hs_lead_status": source.choice(_STATUSES), "lifecyclestage": source.choice(_STAGES),
-        "hs_analytics_source": source.choice(_SOURCES), "hubspotscore": str(source.randrange(100)),
-        "hubspot_owner_id": source.choice(["17", "23", "42", "99"]), "notes_last_updated": "2024-05-06T07:08:09.123Z",
+        "firstname": first,
+        "lastname": last,
+        "full_name": f"{first} {last}",
+        "jobtitle": "Engineer",
+        "about": None,
+        "company": company,
+        "website": "https://example.com/" + company.split()[0].lower(),
+        "industry": "SOFTWARE",
+        "department": "R&D",
+        "seniority": "senior",
+        "salutation": "Dr.",
+        "hs_language": "en",
+        "hs_timezone": "europe_slash_berlin",
+        "email": f" {mail}" if number % 9 == 0 else mail,
+        "work_email": f"work.{mail.lower()}",
+        "phone": f"+49 (30) {source.randrange(10**6, 10**7)}",
+        "mobilephone": f"+49 151 {source.randrange(10**6, 10**7)}",
+        "fax": "",
+        "address": f"{number % 200} Main Street",
+        "city": city,
+        "state": state,
+        "zip": f"{source.randrange(10_000, 99_999)}",
+        "country": country,
+        "twitterhandle": f"@{first.lower()}",
+        "hs_linkedin_url": f"https://example.com/in/{number}",
+        "hs_lead_status": source.choice(_STATUSES),
+        "lifecyclestage": source.choice(_STAGES),
+        "hs_analytics_source": source.choice(_SOURCES),
+        "hubspotscore": str(source.randrange(100)),
+        "hubspot_owner_id": source.choice(["17", "23", "42", "99"]),
+        "notes_last_updated": "2024-05-06T07:08:09.123Z",
         "birthday": f"{source.randrange(1, 13):02d}/{source.randrange(1, 29):02d}/{source.randrange(1950, 2006)}",
         "last_activity_millis": str(1_700_000_000_000 + source.randrange(10**9)),
-        "keywords": "crm,unified,api,contacts", "hs_object_id": str(number),
-    }  # fmt: skip
+        "keywords": "crm,unified,api,contacts",
+        "hs_object_id": str(number),
+    }
     for name in source.sample(
         ["fax", "mobilephone", "work_email", "twitterhandle", "salutation", "department"], 2
     ):
@@ -87,30 +108,58 @@ def _contact(source: random.Random, number: int) -> dict[str, Any]:
 
 def _lists(source: random.Random, number: int, mail: str, city: str) -> dict[str, Any]:
     deals = [
-        {"id": str(at), "name": f"Deal {number}-{at}", "stage": source.choice(["open", "won", "closed"]),
-         "amount": source.randrange(100, 10_000)}
+        {
+            "id": str(at),
+            "name": f"Deal {number}-{at}",
+            "stage": source.choice(["open", "won", "closed"]),
+            "amount": source.randrange(100, 10_000),
+        }
         for at in range(source.randrange(4))
-    ]  # fmt: skip
+    ]
     return {
         "emails": [
             {"value": mail, "type": "work", "is_primary": True},
             {"value": f"home.{mail}", "type": "home", "is_primary": False},
         ],
         "phones": [{"number": "+49 30 1234567", "kind": "work", "extension": "12"}, {"kind": "home"}],
-        "links": [{"href": "https://example.com/a", "rel": "blog"}, {"href": "https://example.com/b", "rel": "site"}],
+        "links": [
+            {"href": "https://example.com/a", "rel": "blog"},
+            {"href": "https://example.com/b", "rel": "site"},
+        ],
         "addresses": [
-            {"lines": ["1 Main Street", "Floor 2"], "city": city, "region": {"code": "X"}, "zip": "10115",
-             "country": {"code": "DE"}, "kind": "billing"},
-            {"lines": ["2 Side Street"], "city": "Potsdam", "region": {"code": "Y"}, "zip": "14467",
-             "country": {"code": "DE"}, "kind": "shipping"},
+            {
+                "lines": ["1 Main Street", "Floor 2"],
+                "city": city,
+                "region": {"code": "X"},
+                "zip": "10115",
+                "country": {"code": "DE"},
+                "kind": "billing",
+            },
+            {
+                "lines": ["2 Side Street"],
+                "city": "Potsdam",
+                "region": {"code": "Y"},
+                "zip": "14467",
+                "country": {"code": "DE"},
+                "kind": "shipping",
+            },
         ],
         "associations": {
-            "companies": {"results": [{"id": str(number % 97), "type": "contact_to_company"},
-                                      {"id": str(number % 89), "type": "contact_to_company_unlabeled"}]},
+            "companies": {
+                "results": [
+                    {"id": str(number % 97), "type": "contact_to_company"},
+                    {"id": str(number % 89), "type": "contact_to_company_unlabeled"},
+                ]
+            },
             "deals": {"results": [{"id": one["id"], "type": "contact_to_deal"} for one in deals]},
         },
-        "labels": [{"name": name, "color": source.choice(["red", "green", "blue"])} for name in ("vip", "beta", "eu")],
+        "labels": [
+            {"name": name, "color": source.choice(["red", "green", "blue"])} for name in ("vip", "beta", "eu")
+        ],
         "deals": deals,
-        "notes": [{"id": at, "text": "Called back", "is_public": at % 2 == 0, "author": {"name": "Ada"}} for at in range(3)],
+        "notes": [
+            {"id": at, "text": "Called back", "is_public": at % 2 == 0, "author": {"name": "Ada"}}
+            for at in range(3)
+        ],
         "custom": [{"key": "shoe_size", "value": "42"}, {"key": "team", "value": "blue"}],
-    }  # fmt: skip
+    }

@@ -38,7 +38,7 @@ class Expression:
             error.text = text
             raise
         self._names: frozenset[str] | None = None
-        self._variants: dict[frozenset[str], Program] = {}
+        self._variants: dict[tuple[frozenset[str], bool], Program] = {}
         self._reserved = self._program.free & library.functions.keys()
         self._may_await = (
             any(library.functions[name].is_async for name in self._reserved)
@@ -71,8 +71,8 @@ class Expression:
         program = self._program
         if bindings is None:
             bindings = _NOTHING
-        elif bindings and self._reserved:
-            program = self._variant(bindings)
+        if isinstance(input, list) or (bindings and self._reserved):
+            program = self._variant(bindings, of_list=isinstance(input, list))
         evaluation = Evaluation(self.library, limits or _LIMITS, services or _SERVICES, bindings)
         try:
             return program.main(evaluation, input, bindings)
@@ -102,15 +102,15 @@ class Expression:
 
         return await run_async(run)
 
-    def _variant(self, bindings: Mapping[str, object]) -> Program:
-        """The program for bindings that replace functions of the library."""
+    def _variant(self, bindings: Mapping[str, object], *, of_list: bool) -> Program:
+        """The program for a list, or for bindings that replace functions of the library."""
         shadowed = frozenset(name for name in self._reserved if name in bindings)
-        if not shadowed:
+        if not shadowed and not of_list:
             return self._program
-        program = self._variants.get(shadowed)
+        program = self._variants.get((shadowed, of_list))
         if program is None:
-            program = generate(parse(self.text), self.library, shadowed)
-            self._variants[shadowed] = program
+            program = generate(parse(self.text), self.library, shadowed, of_list=of_list)
+            self._variants[shadowed, of_list] = program
         return program
 
     def python(self) -> str:

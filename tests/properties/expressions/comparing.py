@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import jlens
+from tests.properties.expressions.generator import Generator
 
 from isthmus.expressions import STANDARD, UNDEFINED, ExpressionError, Limits
 from isthmus.expressions import compile as compile_expression
-from tests.properties.expressions.generator import Generator
 
 __all__ = ["Case", "cases", "node", "ours", "reference", "rust", "same"]
 

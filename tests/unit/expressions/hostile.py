@@ -339,7 +339,7 @@ def outcome(attack: Attack) -> dict[str, object]:
         )
     except ExpressionError as error:
         str(error)
-        ok = not attack.codes and attack.value is UNDEFINED or error.code in attack.codes
+        ok = (not attack.codes and attack.value is UNDEFINED) or error.code in attack.codes
         return {"ok": ok, "code": error.code, "message": error.message[:200]}
     expects_value = not attack.codes
     ok = expects_value and (attack.value is UNDEFINED or result == attack.value)

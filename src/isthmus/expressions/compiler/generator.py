@@ -113,6 +113,7 @@ class GeneratorBase:
         self.count = 0
         self.natives: dict[str, str] = {}
         self.tails = False
+        self.unwrapped: Context | None = None
 
     # Names and lines.
 

@@ -31,7 +31,7 @@ class ObjectGenerator(GeneratorBase):
         if all(_is_key(key) for key, _ in node.pairs):
             return self.literal_object(node, context, final=final)
         if context.is_root or context.no_list:
-            return self.single_object(node, context, final=final)
+            return self.single_object(node, self.object_context(context), final=final)
         over = f"group_items({context.code})"
         return self.group_call(over, node.pairs, node.position, context, final=final)
 
@@ -71,9 +71,17 @@ class ObjectGenerator(GeneratorBase):
         return Operand(name, DICT, is_pure=is_final, is_atom=True)
 
     def object_context(self, context: Context) -> Context:
-        """Where the context is a list, an object's values see all its items together."""
-        if context.is_root or context.no_list:
+        """Where the context is a list, an object's values see all its items together.
+
+        A list at the root is one value to the object, but to what is inside it a list like any other.
+        """
+        if context.no_list:
             return context
+        if context.is_root:
+            if self.unwrapped is None:
+                self.unwrapped = Context(context.code, is_pure=True)
+                self.unwrapped.source = self.reads.source(context.code, self.main_head, 0)
+            return self.unwrapped
         code = self.fresh("c")
         old = context.code
         self.emit(f"{code} = {old} if type({old}) is dict else literal_context({old})")

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from isthmus.expressions.compiler.generator import Context, GeneratorBase
 from isthmus.expressions.compiler.kinds import (
     ANY,
-    DICT,
     FUNCTION,
     LIST,
     SEQUENCE,
@@ -245,7 +244,8 @@ class PathGenerator(GeneratorBase):
                 self.emit(f"{target} = {self.sequence(single)}")
             else:
                 results = self.each(_Flow(parent, True), step, final=False)
-                self.emit(f"{target} = last_raw(E, {results.code})")
+                whole = "Sequence(" if results.is_flat else "last_raw(E, "
+                self.emit(f"{target} = {whole}{results.code})")
             if not operand.may(SEQUENCE) and not operand.is_collected:
                 self.emit(
                     f"{target} = plain(collapsed({target}))" if final else f"{target} = collapsed({target})"

@@ -36,12 +36,21 @@ class Program:
 
 
 def generate(
-    tree: t.Node, library: Library, shadowed: frozenset[str] = frozenset(), *, final: bool = True
+    tree: t.Node,
+    library: Library,
+    shadowed: frozenset[str] = frozenset(),
+    *,
+    final: bool = True,
+    of_list: bool = False,
 ) -> Program:
-    """`shadowed`: functions that bindings replace. Without `final` the value stays inside an evaluation."""
+    """`shadowed`: functions that bindings replace. Without `final` the value stays inside an evaluation.
+
+    A program is for inputs that are no lists, or `of_list` for those that are: a list at the root follows
+    rules of its own, which others need not pay for.
+    """
     found = survey(tree, library, shadowed)
     generator = _Generator(library, found, shadowed)
-    source = generator.program(tree, final=final)
+    source = generator.program(tree, final=final, of_list=of_list)
     namespace: dict[str, Any] = {**RUNTIME, **generator.constants.values}
     try:
         exec(compile(source, "<expression>", "exec"), namespace)  # noqa: S102  our own text, checked literals only
@@ -53,8 +62,8 @@ def generate(
 class _Generator(
     TupleGenerator, PathGenerator, ObjectGenerator, CallGenerator, FunctionGenerator, OperationGenerator
 ):
-    def program(self, tree: t.Node, *, final: bool) -> str:
-        root = Context("c0", is_root=True, is_pure=True)
+    def program(self, tree: t.Node, *, final: bool, of_list: bool) -> str:
+        root = Context("c0", is_root=True, is_pure=True, no_list=not of_list)
         root.source = self.reads.source("c0", self.main.here(), 0, is_root=True)
         if not isinstance(tree, (t.Block, t.Lambda)):
             self.open_frame(tree)

@@ -17,11 +17,11 @@ __all__ = ["evaluate_text"]
 
 
 @lru_cache(maxsize=256)
-def _program(text: str, library: Library, shadowed: frozenset[str]) -> Program:
+def _program(text: str, library: Library, shadowed: frozenset[str], of_list: bool) -> Program:
     from isthmus.expressions.compiler.program import generate
     from isthmus.expressions.syntax import parse
 
-    return generate(parse(text), library, shadowed, final=False)
+    return generate(parse(text), library, shadowed, final=False, of_list=of_list)
 
 
 def evaluate_text(
@@ -43,7 +43,7 @@ def evaluate_text(
     library = evaluation.library
     try:
         shadowed = frozenset(name for name in variables if name in library.functions)
-        program = _program(text, library, shadowed)
+        program = _program(text, library, shadowed, isinstance(focus, list))
     except ExpressionError as error:
         if error.code == LIMIT:
             raise

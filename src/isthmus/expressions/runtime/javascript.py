@@ -17,8 +17,10 @@ __all__ = ["is_linear", "translate"]
 _ENDS: Final = r"\n\r\u2028\u2029"
 _BLANKS: Final = r"\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 _CLASSES: Final = {
-    "d": "0-9", "w": "0-9A-Za-z_", "s": _BLANKS,
-}  # fmt: skip
+    "d": "0-9",
+    "w": "0-9A-Za-z_",
+    "s": _BLANKS,
+}
 _QUANTIFIER: Final = re.compile(r"\{[0-9]+(,[0-9]*)?\}")
 _CONTROL: Final = {"t": r"\t", "n": r"\n", "v": r"\v", "f": r"\f", "r": r"\r"}
 
@@ -41,7 +43,7 @@ def is_linear(source: str) -> bool:
     at = 0
     while found := _ATOM.match(source, at):
         at = found.end()
-    return at > 0 and (at == len(source) or source[at:] == "+" and _ATOM.fullmatch(source[:-1]) is not None)
+    return at > 0 and (at == len(source) or (source[at:] == "+" and _ATOM.fullmatch(source[:-1]) is not None))
 
 
 class _Translator:

@@ -57,28 +57,81 @@ RUNTIME: Final[dict[str, Any]] = {
     **{
         name: getattr(operators, name)
         for name in (
-            "add", "bounded", "compare", "divide", "equals", "includes", "make_range", "modulo", "multiply",
-            "negate", "normal", "piece", "subtract", "truth", "unequal",
+            "add",
+            "bounded",
+            "compare",
+            "divide",
+            "equals",
+            "includes",
+            "make_range",
+            "modulo",
+            "multiply",
+            "negate",
+            "normal",
+            "piece",
+            "subtract",
+            "truth",
+            "unequal",
         )
     },
     **{
         name: getattr(paths, name)
         for name in (
-            "collapsed", "context_every", "context_items", "descendants", "every", "extend", "field", "flat", "getter", "group_items", "grown", "index",
+            "collapsed",
+            "context_every",
+            "context_items",
+            "descendants",
+            "every",
+            "extend",
+            "field",
+            "flat",
+            "getter",
+            "group_items",
+            "grown",
+            "index",
             "inner",
-            "items", "kept", "kept_path", "last", "last_field", "last_raw", "leaf_getter", "literal_context", "named", "picked",
-            "plain", "plain_field", "plain_getter", "plain_leaf_getter", "plain_root_field", "plain_root_getter",
-            "root_every", "root_field", "root_getter", "root_inner", "slowly", "wildcard",
+            "items",
+            "kept",
+            "kept_path",
+            "last",
+            "last_field",
+            "last_raw",
+            "leaf_getter",
+            "literal_context",
+            "named",
+            "picked",
+            "plain",
+            "plain_field",
+            "plain_getter",
+            "plain_leaf_getter",
+            "plain_root_field",
+            "plain_root_getter",
+            "root_every",
+            "root_field",
+            "root_getter",
+            "root_inner",
+            "slowly",
+            "wildcard",
         )
     },
     **{
         name: getattr(shapes, name)
         for name in (
-            "append_to", "filter_by", "finish", "finish_item", "group", "group_tuples", "new_key", "order", "reduction", "same_key", "transformer",
+            "append_to",
+            "filter_by",
+            "finish",
+            "finish_item",
+            "group",
+            "group_tuples",
+            "new_key",
+            "order",
+            "reduction",
+            "same_key",
+            "transformer",
         )
     },
     **{
         name: getattr(calls, name)
         for name in ("apply", "call", "enter", "library_call", "partial", "settled_call")
     },
-}  # fmt: skip
+}

@@ -196,7 +196,7 @@ class _Comparison:
     def same(self, left: Any, right: Any) -> bool:
         if isinstance(left, (list, dict)):
             return self.nested(left, right)
-        return left is UNDEFINED and right is UNDEFINED or equal(left, right)
+        return (left is UNDEFINED and right is UNDEFINED) or equal(left, right)
 
 
 def equals(left: Any, right: Any) -> bool:

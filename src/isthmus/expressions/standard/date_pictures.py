@@ -157,7 +157,7 @@ def write_time(millis: float, picture: str, zone: Any) -> str:
     if zone is UNDEFINED and type(millis) is int and _FIRST_YEAR < millis < _LAST:
         plain = _template(picture)
         if plain is not None:
-            return plain[0] % plain[1](datetime.fromtimestamp(millis // 1000, UTC))
+            return str(plain[0] % plain[1](datetime.fromtimestamp(millis // 1000, UTC)))
     hours = minutes = 0
     if zone is not UNDEFINED:
         found = re.match(r"\s*([-+]?[0-9]+)", zone)

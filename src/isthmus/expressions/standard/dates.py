@@ -27,7 +27,7 @@ def iso_millis(text: Any) -> Any:
     if type(text) is not str:
         return UNDEFINED if text is UNDEFINED else None
     size = len(text)
-    if not (size == 24 and text[19] == "." or size == 20) or text[10] != "T" or text[-1] != "Z":
+    if not ((size == 24 and text[19] == ".") or size == 20) or text[10] != "T" or text[-1] != "Z":
         return None
     try:
         passed = datetime.fromisoformat(text) - _EPOCH

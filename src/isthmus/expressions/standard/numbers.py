@@ -16,10 +16,24 @@ from isthmus.expressions.standard.number_pictures import format_number
 from isthmus.expressions.values import UNDEFINED, LazyRange
 
 __all__ = [
-    "absolute", "average", "ceil", "floor", "format_base", "format_integer", "format_number", "largest", "number",
-    "parse_integer", "power", "random", "round_half_even",
-    "smallest", "square_root", "sum_in_place", "sum_of",
-]  # fmt: skip
+    "absolute",
+    "average",
+    "ceil",
+    "floor",
+    "format_base",
+    "format_integer",
+    "format_number",
+    "largest",
+    "number",
+    "parse_integer",
+    "power",
+    "random",
+    "round_half_even",
+    "smallest",
+    "square_root",
+    "sum_in_place",
+    "sum_of",
+]
 
 _DECIMAL: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([Ee][-+]?[0-9]+)?")
 _PREFIXED: Final = re.compile(r"0[xX][0-9A-Fa-f]+|0[oO][0-7]+|0[bB][01]+")

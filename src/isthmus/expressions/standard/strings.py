@@ -17,10 +17,28 @@ from isthmus.expressions.runtime.text import json_text, text_of
 from isthmus.expressions.values import UNDEFINED, Sequence
 
 __all__ = [
-    "base64decode", "base64encode", "contains", "decode_url", "decode_url_component", "encode_url",
-    "encode_url_component", "join", "join_in_place", "length", "lowercase", "match", "pad", "replace", "split", "string",
-    "substring", "substring_after", "substring_before", "trim", "uppercase",
-]  # fmt: skip
+    "base64decode",
+    "base64encode",
+    "contains",
+    "decode_url",
+    "decode_url_component",
+    "encode_url",
+    "encode_url_component",
+    "join",
+    "join_in_place",
+    "length",
+    "lowercase",
+    "match",
+    "pad",
+    "replace",
+    "split",
+    "string",
+    "substring",
+    "substring_after",
+    "substring_before",
+    "trim",
+    "uppercase",
+]
 
 _BLANKS: Final = re.compile(r"[ \t\n\r]+")
 _URL_COMPONENT: Final = "-_.!~*'()"
@@ -135,6 +153,8 @@ def _matches(evaluation: Evaluation, matcher: Any, text: str) -> Any:
     if isinstance(matcher, Matcher):
         yield from _regex_matches(evaluation, matcher, text)
         return
+    if not is_function(matcher):
+        raise ExpressionError("T1006", "Attempted to invoke a non-function")
     found = matcher(text)
     while found is not UNDEFINED:
         evaluation.charge(10)
@@ -228,7 +248,9 @@ def replace(evaluation: Evaluation, text: Any, pattern: Any, replacement: Any, l
         return text
     if type(pattern) is str:
         times = -1 if limit is UNDEFINED else -int(-limit // 1)
-        given = replacement if type(replacement) is str else text_of(evaluation, replacement)
+        given = replacement if type(replacement) is str else "undefined"
+        if is_function(replacement):
+            given = "[object Object]"
         count = text.count(pattern) if times < 0 else min(times, text.count(pattern))
         if len(text) + count * max(0, len(given) - len(pattern)) > evaluation.limits.output_chars:
             raise evaluation.exceeded("output_chars", "replace")
@@ -250,8 +272,8 @@ def _replaced(evaluation: Evaluation, text: str, pattern: Any, replacement: Any,
             return made(evaluation, linear.sub(replacement, text), "replace")
     parts: list[str] = []
     room = evaluation.limits.output_chars
-    position = count = 0
-    for one in _matches(evaluation, pattern, text):
+    position = 0
+    for count, one in enumerate(_matches(evaluation, pattern, text), 1):
         if type(replacement) is str:
             new: Any = _substituted(replacement, one)
         else:
@@ -265,7 +287,6 @@ def _replaced(evaluation: Evaluation, text: str, pattern: Any, replacement: Any,
         if room < 0:
             raise evaluation.exceeded("output_chars", "replace")
         position = one.start + len(one.text)
-        count += 1
         if limit is not UNDEFINED and count >= limit:
             break
     parts.append(text[position:])

@@ -13,11 +13,42 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 __all__ = [
-    "Apply", "Array", "Bind", "Block", "Call", "Condition", "Default", "Descendant", "Filter", "Group",
-    "GroupBy", "Index", "Infix", "Lambda", "Literal", "Missing", "Name", "Negate", "Node", "Object",
-    "Operation", "Parent", "Path", "Placeholder", "Regex", "Run", "Slot", "Sort", "SortBy", "Stage", "Term", "Transform",
-    "Variable", "Wildcard", "children",
-]  # fmt: skip
+    "Apply",
+    "Array",
+    "Bind",
+    "Block",
+    "Call",
+    "Condition",
+    "Default",
+    "Descendant",
+    "Filter",
+    "Group",
+    "GroupBy",
+    "Index",
+    "Infix",
+    "Lambda",
+    "Literal",
+    "Missing",
+    "Name",
+    "Negate",
+    "Node",
+    "Object",
+    "Operation",
+    "Parent",
+    "Path",
+    "Placeholder",
+    "Regex",
+    "Run",
+    "Slot",
+    "Sort",
+    "SortBy",
+    "Stage",
+    "Term",
+    "Transform",
+    "Variable",
+    "Wildcard",
+    "children",
+]
 
 
 @dataclass(slots=True, eq=False)
