@@ -84,7 +84,12 @@ async def serving(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         async with Application.open(settings, clock=clock) as application:
             config = uvicorn.Config(
-                application.asgi, lifespan="off", http="httptools", log_config=None, access_log=False
+                application.asgi,
+                lifespan="off",
+                http="httptools",
+                log_config=None,
+                access_log=False,
+                timeout_keep_alive=75,
             )
             server = uvicorn.Server(config)
             task = asyncio.create_task(server.serve(sockets=[listener]))

@@ -89,6 +89,8 @@ def _config(app: Any, **options: Any) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         date_header=True,
+        # Longer than clients and balancers keep theirs (60 s), or they send into a connection we are closing.
+        timeout_keep_alive=75,
         timeout_graceful_shutdown=30,
         **options,
     )
