@@ -78,3 +78,22 @@ async def test_a_cell_is_laid_over_once(server: Server) -> None:
     await server.ok("POST", ROWS, json=body)
     status, _ = await server.call("POST", ROWS, json=body)
     assert status == 409
+
+
+async def test_a_misspelt_field_of_a_mapping_is_refused_with_the_right_name(server: Server) -> None:
+    model = await env_model(server, "ticketing")
+    cell = {"integration_name": "zendesk", "resource_name": "tickets", "method_name": "list"}
+    body = {"environment_unified_model_id": model, **cell, "config": {"respons_mapping": "x"}}
+    status, answer = await server.call("POST", ROWS, json=body)
+    assert status == 400
+    failed = answer["details"]["failures"][0]
+    assert (failed["path"], failed["code"]) == ("config.respons_mapping", "unknown_field")
+    assert "did you mean response_mapping?" in failed["message"]
+
+
+async def test_a_mapping_of_a_method_that_the_model_lacks_is_refused(server: Server) -> None:
+    model = await env_model(server, "ticketing")
+    cell = {"integration_name": "zendesk", "resource_name": "tickets", "method_name": "nope"}
+    body = {"environment_unified_model_id": model, **cell, "config": {}}
+    status, answer = await server.call("POST", ROWS, json=body)
+    assert (status, answer["details"]["failures"][0]["path"]) == (400, "method_name")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Literal, TypeAlias
 
-__all__ = ["Finding", "Severity"]
+__all__ = ["Finding", "Severity", "section_of"]
 
 Severity: TypeAlias = Literal["error", "warn", "info"]
 
@@ -29,3 +29,9 @@ class Finding:
 
     def as_json(self) -> dict[str, object]:
         return asdict(self)
+
+
+def section_of(path: str) -> str:
+    """The part of the definition a path belongs to, wherever the definition stands in its file."""
+    names = path.removeprefix("config.").split(".")
+    return "mapping" if names[0] == "cells" else names[0]

@@ -224,4 +224,7 @@ def _check_cell(cell: Mapping[str, Any], model: Mapping[str, Any]) -> None:
     if resource is None:
         known = ", ".join(sorted(model["resources"]))
         failures.add("resource_name", f"must be a resource of {model['name']}: {known}", "unknown_resource")
+    elif (methods := resource.get("methods")) and cell["method_name"] not in methods:
+        known = ", ".join(methods)
+        failures.add("method_name", f"must be a method of {cell['resource_name']}: {known}", "unknown_method")
     failures.throw("the mapping is not valid")

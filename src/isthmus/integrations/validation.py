@@ -8,9 +8,11 @@ from typing import Any
 from isthmus.definitions.execution import mapping_not_executed, not_executed, refuse
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.layers import merge_integration, merge_mapping
-from isthmus.definitions.load import load
+from isthmus.definitions.load import DefinitionInvalid, load
 from isthmus.definitions.mapping import MappingConfig
+from isthmus.definitions.spelling import unknown_keys
 from isthmus.definitions.unified_model import UnifiedModelDefinition
+from isthmus.errors import failure
 
 __all__ = [
     "check_integration",
@@ -57,6 +59,13 @@ def check_model(values: Mapping[str, Any], *, field: str = "") -> None:
 def check_mapping(config: Mapping[str, Any], *, source: str, field: str = "config") -> None:
     what = f"mapping of {source}"
     mapping = load(MappingConfig, config, source=what, prefix=field)
+    misspelt = [
+        failure(f"{field}.{each.path}", f"{each.message}; {each.fix}", "unknown_field")
+        for each in unknown_keys(mapping, top="warn")
+        if each.fix is not None
+    ]
+    if misspelt:
+        raise DefinitionInvalid(what, misspelt)
     refuse(mapping_not_executed(mapping), source=what, prefix=field)
 
 

@@ -31,6 +31,7 @@ from isthmus.definitions.lint.sites import integration_sites, mapping_sites
 from isthmus.definitions.lint.subject import IntegrationSubject, as_list, as_mapping
 from isthmus.definitions.load import failures_of
 from isthmus.definitions.mapping import MappingConfig
+from isthmus.definitions.spelling import unknown_keys
 from isthmus.definitions.yaml_source import Document, Unreadable, read
 
 __all__ = ["lint_config", "validate_document", "validate_file"]
@@ -117,7 +118,7 @@ def lint_config(
     model, findings = schema.parse(IntegrationConfig, config)
     model = model or schema.salvaged(IntegrationConfig, config, findings)
     if model is not None:
-        findings += schema.unknown_keys(model, top="info")
+        findings += unknown_keys(model, top="info")
         findings += not_executed(model)
     subject = IntegrationSubject(config, has_label, documentation)
     sites = tuple(integration_sites(subject))
@@ -151,7 +152,7 @@ def _integration_file(data: Mapping[str, Any]) -> list[Finding]:
     shell, found = schema.parse(IntegrationFile, {**data, "config": {}} if "config" in data else data)
     findings = list(found)
     if shell is not None:
-        findings += schema.unknown_keys(shell, top="info")
+        findings += unknown_keys(shell, top="info")
     config = data.get("config")
     if isinstance(config, Mapping):
         rows = tuple(row for row in as_list(data.get("documentation")) if isinstance(row, Mapping))
@@ -178,7 +179,7 @@ def _mapping_file(data: Mapping[str, Any], path: Path | None) -> list[Finding]:
     model, findings = schema.parse(shape, data)
     model = model or schema.salvaged(shape, data, findings)
     if model is not None:
-        findings += schema.unknown_keys(model, top="info")
+        findings += unknown_keys(model, top="info")
     cells = tuple(_cells(data))
     names = (
         data.get("unified_model_name" if is_export else "unified_model"),
@@ -271,7 +272,7 @@ def _model_file(data: Mapping[str, Any]) -> list[Finding]:
     model, findings = schema.parse(ModelFile, data)
     model = model or schema.salvaged(ModelFile, data, findings)
     if model is not None:
-        findings += schema.unknown_keys(model, top="warn")
+        findings += unknown_keys(model, top="warn")
     for name, resource in as_mapping(data.get("resources")).items():
         path = f"resources.{name}"
         findings += _schemas({"schema": as_mapping(resource).get("schema")}, path, "model")
