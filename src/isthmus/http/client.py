@@ -12,7 +12,6 @@ from typing import Any, Final, Self
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
-from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from isthmus.errors import BadRequest, UpstreamInvalid, UpstreamTimeout, UpstreamUnreachable
@@ -20,6 +19,7 @@ from isthmus.http.decoding import ACCEPTED, Decoder, decoder_for
 from isthmus.http.guard import Guard
 from isthmus.http.messages import HttpRequest, HttpResponse
 from isthmus.http.redirects import is_redirect, next_request
+from isthmus.http.resolver import OwnThreadsResolver
 
 __all__ = ["HttpClient", "HttpLimits"]
 
@@ -47,8 +47,10 @@ _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
     """`response_bytes`: after decoding; a streamed body is not counted. `connect_seconds`: TCP and TLS of
-    one connection. `header_bytes`: of one header line; `header_lines`: how many. `connections`: the pool.
-    `name_seconds`: how long a name's addresses are remembered, 0 for not at all.
+    one connection. `header_bytes`: of one header line; `header_lines`: how many. `connections`: the pool;
+    `host_connections`: of it, those to one host, so that a slow provider leaves room for the others.
+    `name_seconds`: how long a name's addresses are remembered, 0 for not at all; `name_threads`: names
+    looked up at once.
     """
 
     response_bytes: int = 50 * 1024 * 1024
@@ -56,13 +58,15 @@ class HttpLimits:
     header_bytes: int = 16 * 1024
     header_lines: int = 256
     connections: int = 1_000
+    host_connections: int = 200
     keep_alive_seconds: float = 30.0
     name_seconds: int = 10
+    name_threads: int = 32
 
 
 class HttpClient:
     """One pool for the process. It belongs to the event loop it first sends in; `close()` it there.
-    `resolver`: the system's where None.
+    `resolver`: the system's where None, closed with the client; a given one stays open.
 
     No cookies are kept, no proxy or netrc of the environment is used, nothing is retried but an idempotent
     request whose kept-alive connection turns out to be closed.
@@ -73,6 +77,7 @@ class HttpClient:
     ) -> None:
         self._guard = guard
         self._resolver = resolver
+        self._own_resolver: OwnThreadsResolver | None = None
         self._limits = limits or HttpLimits()
         self._session: aiohttp.ClientSession | None = None
 
@@ -86,6 +91,9 @@ class HttpClient:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+        resolver, self._own_resolver = self._own_resolver, None
+        if resolver is not None:
+            await resolver.close()
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         """The answer, whatever its status, after following redirects.
@@ -148,7 +156,8 @@ class HttpClient:
         except (aiohttp.ClientConnectionError, OSError) as error:
             if isinstance(error, TimeoutError):
                 raise
-            raise UpstreamUnreachable(f"{host} closed the connection without an answer.") from error
+            closed = UpstreamUnreachable(f"{host} closed the connection without an answer.")
+            raise _from_the_body(error) or closed from error
         except ValueError as error:
             raise BadRequest(f"The request to {host} has a header that cannot be sent: {error}") from error
         return response, _headers(response)
@@ -215,12 +224,15 @@ class HttpClient:
 
     def _new_session(self) -> aiohttp.ClientSession:
         limits = self._limits
+        if self._resolver is None:
+            self._own_resolver = OwnThreadsResolver(limits.name_threads)
         connector = aiohttp.TCPConnector(
             limit=limits.connections,
+            limit_per_host=limits.host_connections,
             keepalive_timeout=limits.keep_alive_seconds,
             use_dns_cache=limits.name_seconds > 0,
             ttl_dns_cache=limits.name_seconds,
-            resolver=self._resolver or ThreadedResolver(),
+            resolver=self._resolver or self._own_resolver,
             socket_factory=self._socket,
         )
         self._session = aiohttp.ClientSession(

@@ -3,8 +3,10 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+import threading
 import zlib
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from aiohttp import web
@@ -325,3 +327,51 @@ async def test_connections_are_kept_alive(client: HttpClient, serve: Serve) -> N
     for _ in range(5):
         await client.send(HttpRequest("GET", base))
     assert len(peers) == 1
+
+
+async def test_a_name_is_looked_up_while_the_threads_of_the_loop_are_busy(serve: Serve) -> None:
+    async def handler(request: web.Request) -> web.Response:
+        return web.Response(text="here")
+
+    port = (await serve(handler)).rpartition(":")[2]
+    done = threading.Event()
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    busy = loop.run_in_executor(None, done.wait)
+    try:
+        async with HttpClient(Guard(["127.0.0.0/8", "::1/128"])) as http:
+            request = HttpRequest("GET", f"http://localhost:{port}/", timeout_seconds=5)
+            assert (await http.send(request)).body == b"here"
+            looking = [each for each in threading.enumerate() if each.name.startswith("isthmus-names")]
+            assert looking
+    finally:
+        done.set()
+        await busy
+    for thread in looking:
+        thread.join(5)
+    assert not any(thread.is_alive() for thread in looking)
+
+
+async def test_a_slow_provider_leaves_connections_to_the_others(serve: Serve) -> None:
+    slow: list[web.Request] = []
+    two, end = asyncio.Event(), asyncio.Event()
+
+    async def hang(request: web.Request) -> web.Response:
+        slow.append(request)
+        if len(slow) == 2:
+            two.set()
+        await end.wait()
+        return web.Response()
+
+    async def handler(request: web.Request) -> web.Response:
+        return web.Response(text="here")
+
+    slow_base, base = await serve(hang), await serve(handler)
+    limits = HttpLimits(connections=3, host_connections=2)
+    async with HttpClient(Guard(["127.0.0.0/8"]), limits) as http:
+        waiting = [asyncio.create_task(http.send(HttpRequest("GET", slow_base))) for _ in range(3)]
+        await two.wait()
+        assert (await http.send(HttpRequest("GET", base, timeout_seconds=5))).body == b"here"
+        assert len(slow) == 2
+        end.set()
+        await asyncio.gather(*waiting)

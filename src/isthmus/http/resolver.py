@@ -1,0 +1,51 @@
+"""Name look-ups in threads of their own, so that a slow one holds up neither file work nor the database."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+__all__ = ["OwnThreadsResolver"]
+
+_NUMERIC: Final = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+
+
+class OwnThreadsResolver(AbstractResolver):
+    """The system's resolver, in at most `threads` threads; further look-ups wait for one of them.
+
+    A look-up that nobody waits for any more gives its place in the queue back; one under way ends in its own
+    time, which the system's resolver bounds.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="isthmus-names")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Raises OSError for a name that cannot be resolved."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _look_up, host, port, family)
+
+    async def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _look_up(host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
+    infos = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+    return [
+        ResolveResult(
+            hostname=host, host=_address(address), port=port, family=kind, proto=protocol, flags=_NUMERIC
+        )
+        for kind, _, protocol, _, address in infos
+    ]
+
+
+def _address(address: tuple[Any, ...]) -> str:
+    """As text; a link-local IPv6 address means nothing without its interface."""
+    if len(address) == 4 and address[3]:
+        return socket.getnameinfo(address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)[0]
+    return str(address[0])
