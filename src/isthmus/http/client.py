@@ -14,7 +14,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from isthmus.errors import BadRequest, UpstreamInvalid, UpstreamTimeout, UpstreamUnreachable
+from isthmus.errors import BadRequest, IsthmusError, UpstreamInvalid, UpstreamTimeout, UpstreamUnreachable
 from isthmus.http.decoding import ACCEPTED, Decoder, decoder_for
 from isthmus.http.guard import Guard
 from isthmus.http.messages import HttpRequest, HttpResponse
@@ -300,6 +300,14 @@ def _sendable(headers: Mapping[str, str], host: str) -> Mapping[str, str]:
     if _OURS.isdisjoint(map(str.lower, headers)):
         return headers
     return {name: value for name, value in headers.items() if name.lower() not in _OURS}
+
+
+def _from_the_body(error: BaseException) -> IsthmusError | None:
+    """The error of whoever supplies a streamed body, which is no failure of the provider."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, IsthmusError):
+        cause = cause.__cause__ or cause.__context__
+    return cause
 
 
 def _broke_off(response: aiohttp.ClientResponse) -> UpstreamInvalid:
