@@ -6,7 +6,7 @@ from importlib import resources
 
 from fastapi import APIRouter
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from isthmus.errors import NotFound
 
@@ -18,6 +18,12 @@ _ASSETS = {
     "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
     "swagger-ui.css": "text/css; charset=utf-8",
 }
+
+
+@router.get("/")
+async def front_page() -> RedirectResponse:
+    """Whoever opens the server in a browser sees what it can do."""
+    return RedirectResponse("docs")
 
 
 @router.get("/docs")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
@@ -29,14 +29,21 @@ async def ping(request: Request, parts: Parts) -> StatusOut:
 
 
 @router.get("/healthz")
+@router.head("/healthz", include_in_schema=False)
 async def healthz() -> StatusOut:
     """Whether the process is alive."""
     return StatusOut(status="ok")
 
 
 @router.get("/readyz", responses={503: {"description": "Not ready; `checks` says which part."}})
+@router.head("/readyz", include_in_schema=False)
 async def readyz(request: Request) -> JSONResponse:
-    """Whether the process can serve: its database answers and the catalogue is loaded."""
+    """Whether the process can serve: its database answers and the catalogue is loaded. `queue`: how the
+    background work stands; it makes nobody unready."""
     checks: dict[str, str] = await request.app.state.readiness()
     ready = all(state == "ok" for state in checks.values())
-    return JSONResponse({"status": "ok" if ready else "unavailable", "checks": checks}, 200 if ready else 503)
+    answer: dict[str, Any] = {"status": "ok" if ready else "unavailable", "checks": checks}
+    if ready:
+        queue = await request.app.state.queue()
+        answer["queue"] = {name: value for name, value in queue.items() if name != "last_error"}
+    return JSONResponse(answer, 200 if ready else 503)
