@@ -12,6 +12,8 @@ __all__ = ["ACCEPTED", "Decoder", "decoder_for"]
 ACCEPTED: Final = "gzip, deflate"
 
 _GZIP: Final = 16 + zlib.MAX_WBITS
+_MOST_EMPTY_MEMBERS: Final = 100
+_PIECE: Final = 4 * 1024
 
 
 class Decoder(Protocol):
@@ -28,34 +30,60 @@ class Decoder(Protocol):
 class _Inflate:
     def __init__(self, encoding: str) -> None:
         self._encoding = encoding
-        self._engine = zlib.decompressobj(_GZIP) if encoding == "gzip" else None
-        self._fed = False
+        self._engine: zlib._Decompress | None = None
+        self._members = 0
+        self._is_empty = True
+        self._empty_members = 0
 
     def feed(self, data: bytes, room: int) -> bytes:
         out = bytearray()
+        view, at = memoryview(data), 0
         try:
-            while data and len(out) <= room:
-                engine = self._engine = self._engine or _deflate_engine(data)
-                self._fed = True
-                out += engine.decompress(data, room + 1 - len(out))
-                data = engine.unconsumed_tail or engine.unused_data
-                if engine.eof:
-                    # A gzip body may be several members after one another (RFC 1952 §2.2).
-                    self._engine = zlib.decompressobj(_GZIP) if data and self._encoding == "gzip" else engine
-                    if self._engine is engine:
-                        break
+            while at < len(view) and len(out) <= room:
+                engine = self._current(view[at])
+                if _is_at_end(engine):
+                    break  # what follows deflate data belongs to nothing
+                # At its end a member copies what follows: each of many would copy all the rest.
+                piece = view[at : at + _PIECE] if self._members > 1 else view[at:]
+                unpacked = engine.decompress(piece, room + 1 - len(out))
+                out += unpacked
+                at += len(piece) - len(engine.unconsumed_tail or engine.unused_data)
+                self._is_empty = self._is_empty and not unpacked
+                if _is_at_end(engine):
+                    self._count_member()
         except zlib.error as error:
             raise UpstreamInvalid(f"The provider's answer is not valid {self._encoding} data.") from error
         return bytes(out)
 
     def finish(self) -> None:
-        if self._fed and self._engine is not None and not self._engine.eof:
+        if self._engine is not None and not self._engine.eof:
             raise UpstreamInvalid(f"The provider's {self._encoding} answer ended before its end.")
 
+    def _current(self, first: int) -> zlib._Decompress:
+        """The engine of the byte `first`. A gzip body may be several members after one another (RFC 1952
+        §2.2); deflate data that ended stays ended."""
+        if self._engine is None or (self._engine.eof and self._encoding == "gzip"):
+            self._engine = zlib.decompressobj(_GZIP) if self._encoding == "gzip" else _deflate_engine(first)
+            self._members += 1
+            self._is_empty = True
+        return self._engine
 
-def _deflate_engine(data: bytes) -> zlib._Decompress:
+    def _count_member(self) -> None:
+        """Empty members take time and no room, so the bound on what is unpacked does not bound them."""
+        self._empty_members = self._empty_members + 1 if self._is_empty else 0
+        if self._empty_members > _MOST_EMPTY_MEMBERS:
+            raise UpstreamInvalid(
+                f"The provider's answer has more than {_MOST_EMPTY_MEMBERS} empty gzip members in a row."
+            )
+
+
+def _is_at_end(engine: zlib._Decompress) -> bool:
+    return engine.eof
+
+
+def _deflate_engine(first: int) -> zlib._Decompress:
     """Servers send both the zlib format (RFC 9110 §8.4.1.2) and bare deflate data under this name."""
-    return zlib.decompressobj(zlib.MAX_WBITS if data[0] & 0x0F == 8 else -zlib.MAX_WBITS)
+    return zlib.decompressobj(zlib.MAX_WBITS if first & 0x0F == 8 else -zlib.MAX_WBITS)
 
 
 def decoder_for(encoding: str) -> Decoder | None:

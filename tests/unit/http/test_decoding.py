@@ -1,0 +1,55 @@
+"""Gzip bodies of many members: what they cost, and that they still come out whole."""
+
+from __future__ import annotations
+
+import gzip
+import time
+
+import pytest
+
+from isthmus.errors import UpstreamInvalid
+from isthmus.http.decoding import Decoder, decoder_for
+
+EMPTY = gzip.compress(b"")
+
+
+@pytest.fixture
+def decoder() -> Decoder:
+    found = decoder_for("gzip")
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("step", [1, 7, 5_000, 1_000_000])
+def test_members_come_out_whole_however_they_arrive(decoder: Decoder, step: int) -> None:
+    parts = [b"a" * 10_000, b"", b"b", b"", b"", b"c" * 9_000]
+    body = b"".join(map(gzip.compress, parts))
+    out = b"".join(decoder.feed(body[at : at + step], 100_000) for at in range(0, len(body), step))
+    decoder.finish()
+    assert out == b"".join(parts)
+
+
+@pytest.mark.parametrize("step", [len(EMPTY), 1_000_000], ids=["one at a time", "all at once"])
+def test_empty_members_without_end_are_refused(decoder: Decoder, step: int) -> None:
+    def read(body: bytes) -> None:
+        for at in range(0, len(body), step):
+            decoder.feed(body[at : at + step], 10)
+
+    with pytest.raises(UpstreamInvalid, match="more than 100 empty gzip members"):
+        read(EMPTY * 200)
+
+
+def test_empty_members_between_others_are_read(decoder: Decoder) -> None:
+    assert decoder.feed((EMPTY * 60 + gzip.compress(b"x")) * 5, 100) == b"xxxxx"
+
+
+def test_the_time_of_a_chunk_grows_with_its_members_alone() -> None:
+    def seconds(count: int) -> float:
+        decoder = decoder_for("gzip")
+        assert decoder is not None
+        chunk = gzip.compress(b"x") * count
+        started = time.process_time()
+        assert len(decoder.feed(chunk, 1_000_000)) == count
+        return time.process_time() - started
+
+    assert seconds(80_000) < 60 * min(seconds(4_000) for _ in range(3))
