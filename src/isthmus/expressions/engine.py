@@ -10,6 +10,7 @@ from isthmus.expressions.compiler.scopes import root_names
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation, Library, Services
 from isthmus.expressions.limits import Limits
+from isthmus.expressions.explaining import Absence, Trace, absences, traced
 from isthmus.expressions.suspension import run_async
 from isthmus.expressions.syntax import parse
 from isthmus.expressions.syntax import tree as t
@@ -112,6 +113,33 @@ class Expression:
             program = generate(parse(self.text), self.library, shadowed, of_list=of_list)
             self._variants[shadowed, of_list] = program
         return program
+
+    def trace(
+        self,
+        input: object = UNDEFINED,
+        bindings: Mapping[str, object] | None = None,
+        *,
+        limits: Limits | None = None,
+        services: Services | None = None,
+    ) -> Trace:
+        """Evaluate and note the input and output of every sub-expression; an error is part of the trace.
+
+        Slower than `evaluate`; for people who look for a mistake. Asynchronous functions are not awaited.
+        """
+        given = bindings or _NOTHING
+        evaluation = Evaluation(self.library, limits or _LIMITS, services or _SERVICES, given)
+        return traced(self.text, self.tree, evaluation, input, given)
+
+    def explain(
+        self,
+        input: object = UNDEFINED,
+        bindings: Mapping[str, object] | None = None,
+        *,
+        limits: Limits | None = None,
+        services: Services | None = None,
+    ) -> list[Absence]:
+        """Why fields of the result came out empty, and the result itself if it did."""
+        return absences(self.trace(input, bindings, limits=limits, services=services))
 
     def python(self) -> str:
         """The generated Python, for people."""

@@ -100,6 +100,7 @@ class Evaluation:
     blocks = 0
     context: object = UNDEFINED
     _now: datetime | None = None
+    trace: Callable[[int, Any, Any], None] | None = None
 
     def __init__(
         self, library: Library, limits: Limits, services: Services, bindings: Mapping[str, object]

@@ -354,7 +354,10 @@ class GeneratorBase:
     def over(self, code: str) -> str:
         """The variable of what a step goes over, from what the step before it gave."""
         name = self.fresh("s")
-        self.emit(f"{name} = {code} if type({code}) is list else items(E, {code})")
+        if code.endswith(")"):
+            self.emit(f"{name} = {code}")
+        else:
+            self.emit(f"{name} = {code} if type({code}) is list else items(E, {code})")
         return name
 
     def merge(self, target: str, operands: list[Operand]) -> Operand:

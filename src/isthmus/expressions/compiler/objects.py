@@ -77,6 +77,8 @@ class ObjectGenerator(GeneratorBase):
         """
         if context.no_list:
             return context
+        if context.is_root and context.code != "c0":
+            return Context(context.code, is_pure=context.is_pure)
         if context.is_root:
             if self.unwrapped is None:
                 self.unwrapped = Context(context.code, is_pure=True)

@@ -79,7 +79,9 @@ class PathGenerator(GeneratorBase):
                     return Operand(flow.code, ANY, is_pure=flow.is_pure, is_atom=True, is_raw=True)
                 continue
             if isinstance(step, t.Name) and step.stages is not None:
-                operand = self.filtered_name(flow, step, context, final=final and is_last and not keep)
+                operand = self.filtered_name(
+                    flow, step, context, final=final and is_last and not keep, is_first=at == 1
+                )
                 if operand is not None:
                     if is_last:
                         return self.last_filtered(operand, keep=keep)
@@ -213,7 +215,9 @@ class PathGenerator(GeneratorBase):
         context = self.context(item, is_pure=flow.is_pure)
         return self.value(step, context, final=True) if final else self.once(step, context)
 
-    def filtered_name(self, flow: _Flow, step: t.Name, context: Context, *, final: bool) -> Operand | None:
+    def filtered_name(
+        self, flow: _Flow, step: t.Name, context: Context, *, final: bool, is_first: bool
+    ) -> Operand | None:
         """`name[filter]` read from a gathered place; None if it has to be a loop.
 
         Filters that only say yes or no may go over the values of all inputs at once. A position counts
@@ -224,9 +228,15 @@ class PathGenerator(GeneratorBase):
         stages = [stage for stage in step.stages or () if isinstance(stage, t.Filter)]
         names = [*flow.names, step.value]
         if all(self.is_condition(stage.expression) for stage in stages):
-            operand = Operand(
-                self.reads.every(flow.source, names), ANY & ~FUNCTION, is_pure=True, is_atom=True
-            )
+            if flow.names or is_first:
+                code = self.reads.every(flow.source, names)
+            else:
+                code = self.fresh("t")
+                start, name = flow.source.code, self.const(step.value)
+                self.emit(
+                    f"{code} = {start}.get({name}, U) if type({start}) is dict else every(E, {start}, {name})"
+                )
+            operand = Operand(code, ANY & ~FUNCTION, is_pure=True, is_atom=True)
             for stage in stages:
                 operand = self.filtered(operand, stage, context)
             return operand
@@ -243,7 +253,8 @@ class PathGenerator(GeneratorBase):
                 single = self.named(step, Context(parent, is_root=True, is_pure=True))
                 self.emit(f"{target} = {self.sequence(single)}")
             else:
-                results = self.each(_Flow(parent, True), step, final=False)
+                inputs = f"context_items({parent})" if is_first else parent
+                results = self.each(_Flow(inputs, True), step, final=False)
                 whole = "Sequence(" if results.is_flat else "last_raw(E, "
                 self.emit(f"{target} = {whole}{results.code})")
             if not operand.may(SEQUENCE) and not operand.is_collected:

@@ -42,14 +42,17 @@ def generate(
     *,
     final: bool = True,
     of_list: bool = False,
+    traced: list[t.Node] | None = None,
 ) -> Program:
     """`shadowed`: functions that bindings replace. Without `final` the value stays inside an evaluation.
 
     A program is for inputs that are no lists, or `of_list` for those that are: a list at the root follows
-    rules of its own, which others need not pay for.
+    rules of its own, which others need not pay for. With `traced`, the program reports every value to
+    `evaluation.trace` by its node's index in that list, which is filled.
     """
     found = survey(tree, library, shadowed)
     generator = _Generator(library, found, shadowed)
+    generator.traced = traced
     source = generator.program(tree, final=final, of_list=of_list)
     namespace: dict[str, Any] = {**RUNTIME, **generator.constants.values}
     try:
@@ -62,6 +65,8 @@ def generate(
 class _Generator(
     TupleGenerator, PathGenerator, ObjectGenerator, CallGenerator, FunctionGenerator, OperationGenerator
 ):
+    traced: list[t.Node] | None = None
+
     def program(self, tree: t.Node, *, final: bool, of_list: bool) -> str:
         root = Context("c0", is_root=True, is_pure=True, no_list=not of_list)
         root.source = self.reads.source("c0", self.main.here(), 0, is_root=True)
@@ -71,6 +76,15 @@ class _Generator(
         self.emit(f"return {operand.code}")
         self.reads.settle(self.main)
         return "\n".join(self.reads.resolve(line) for line in self.main.lines())
+
+    def value(self, node: t.Node, context: Context, *, final: bool = False) -> Operand:
+        operand = super().value(node, context, final=final)
+        if self.traced is None or isinstance(node, t.Literal):
+            return operand
+        owned = self.owned(operand)
+        self.emit(f"E.trace({len(self.traced)}, {context.code or 'U'}, {owned.code})")
+        self.traced.append(node)
+        return owned
 
     def raw(self, node: t.Node, context: Context, *, final: bool = False) -> Operand:  # noqa: C901  one line a node
         match node:

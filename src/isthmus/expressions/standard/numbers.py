@@ -154,7 +154,7 @@ def power(base: Any, exponent: Any) -> Any:
         return UNDEFINED
     by = float("nan") if exponent is UNDEFINED else float(exponent)
     try:
-        result = math.pow(base, by)
+        result = math.pow(base, by) if math.isfinite(by) else math.nan
     except (OverflowError, ValueError):
         result = math.inf
     if not math.isfinite(result):

@@ -41,25 +41,18 @@ def spread(evaluation: Evaluation, value: Any) -> Any:
     if isinstance(value, dict):
         return Sequence([{key: item} for key, item in value.items()])
     if isinstance(value, list):
-        found: Any = Sequence()
+        found: list[Any] = []
         evaluation.charge(len(value) * 2)
         for item in value:
             one = spread(evaluation, item)
-            if one is UNDEFINED:
-                continue
-            found = [*found, *one] if isinstance(one, list) and len(found) < 8 else _extended(found, one)
+            if isinstance(one, list):
+                found.extend(one)
+            elif one is not UNDEFINED:
+                found.append(one)
             if len(found) > evaluation.limits.items:
                 raise evaluation.exceeded("items", "spread")
-        return found
+        return found if found else UNDEFINED
     return value
-
-
-def _extended(found: list[Any], one: Any) -> list[Any]:
-    if isinstance(one, list):
-        found.extend(one)
-    else:
-        found.append(one)
-    return found
 
 
 def merge(evaluation: Evaluation, objects: Any) -> Any:

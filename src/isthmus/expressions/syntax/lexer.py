@@ -50,14 +50,18 @@ class Token(NamedTuple):
 
 
 class Lexer:
+    """`start`: where the token that was given last begins."""
+
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
+        self.start = 0
 
     def next(self, *, infix: bool) -> Token:
         """The next token; with `infix` the parser expects an operator, and `/` divides."""
         text = self.text
         self._skip_blanks()
+        self.start = self.at
         if self.at >= len(text):
             return Token(END, END, len(text))
         if not infix and text[self.at] == "/":

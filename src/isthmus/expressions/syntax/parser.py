@@ -65,6 +65,7 @@ class _Parser:
         self.operands = 0
         self.slots = 0
         self.token = Token(END, END, 0)
+        self.before = 0
         self.id: object = END
         self.power = 0
         self.advance()
@@ -93,6 +94,7 @@ class _Parser:
                 token=_shown(token),
                 value=expected,
             )
+        self.before = self.token.position
         token = self.token = self.lexer.next(infix=infix)
         if token.kind == "operator":
             operator = str(token.value)
@@ -117,14 +119,16 @@ class _Parser:
             raise ExpressionError(
                 LIMIT, f"The expression is nested deeper than {MAX_NESTING} levels", self.token.position
             )
-        token = self.token
+        token, start = self.token, self.lexer.start
         self.advance(infix=True)
         left = self.operand(token)
+        left.start, left.end = start, self.before
         links = 0
         while power < self.power:
             token = self.token
             self.advance()
             left = _INFIX.get(str(token.value), _Parser.operator)(self, left, token)
+            left.start, left.end = start, self.before
             links += 1
             if links > MAX_NESTING and token.value not in _FLAT:
                 raise ExpressionError(

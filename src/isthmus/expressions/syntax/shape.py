@@ -67,6 +67,7 @@ def _no_parent(node: Node) -> ExpressionError:
 
 def _shape(node: Node) -> Node:
     shaped = _shaped(node)
+    shaped.start, shaped.end = node.start, node.end
     if node.keep:
         shaped.keep = True
     return shaped
@@ -199,7 +200,15 @@ def _as_step(step: Node) -> Node:
                 step.position,
                 value=step.value,
             )
-        return Name(step.position, step.value, keep=step.keep, predicates=step.predicates, stages=step.stages)
+        return Name(
+            step.position,
+            step.value,
+            start=step.start,
+            end=step.end,
+            keep=step.keep,
+            predicates=step.predicates,
+            stages=step.stages,
+        )
     return step
 
 

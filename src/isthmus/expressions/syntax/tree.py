@@ -66,6 +66,7 @@ class Slot:
 class Node:
     """What every node can carry.
 
+    start, end: the part of the text that it was read from.
     keep: `[]` was written behind it: a single item stays a list.
     predicates: filters of a node that is not a step of a path; applied to its value.
     stages: filters and index bindings of a step; applied to what one input of the step gave.
@@ -78,6 +79,8 @@ class Node:
     """
 
     position: int
+    start: int = field(default=0, kw_only=True)
+    end: int = field(default=0, kw_only=True)
     keep: bool = field(default=False, kw_only=True)
     predicates: list[Filter] | None = field(default=None, kw_only=True)
     stages: list[Stage] | None = field(default=None, kw_only=True)

@@ -1,0 +1,231 @@
+"""For authors: what each sub-expression gave, and why a field of the result came out empty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, Final
+
+from isthmus.expressions.compiler.program import generate
+from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.library import Evaluation
+from isthmus.expressions.runtime import paths
+from isthmus.expressions.syntax import tree as t
+from isthmus.expressions.values import UNDEFINED, Sequence, collapse
+
+__all__ = ["Absence", "Step", "Trace", "absences", "traced"]
+
+MAX_STEPS: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One evaluation of one sub-expression: `text` is text[start:end] of the whole."""
+
+    text: str
+    start: int
+    end: int
+    input: Any
+    output: Any
+
+
+@dataclass(slots=True)
+class Trace:
+    """Steps in the order in which they ended (a part before its whole), at most `MAX_STEPS` of them.
+
+    `result` is `UNDEFINED` where `error` is set.
+    """
+
+    text: str
+    tree: t.Node
+    evaluation: Evaluation
+    result: Any = UNDEFINED
+    error: ExpressionError | None = None
+    is_cut: bool = False
+    nodes: list[t.Node] = field(default_factory=list)
+    events: list[tuple[int, Any, Any]] = field(default_factory=list)
+
+    @property
+    def steps(self) -> list[Step]:
+        found: list[Step] = []
+        for number, given, output in self.events:
+            node = self.nodes[number]
+            found.append(Step(self.text[node.start : node.end], node.start, node.end, given, output))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """A field of the result that came out empty.
+
+    field: its path in the result ("" for the result itself). text, start: the expression of the field.
+    times: how often it was empty, of `of` evaluations. reason: why, the first time.
+    """
+
+    field: str
+    text: str
+    start: int
+    times: int
+    of: int
+    reason: str
+
+
+def traced(
+    text: str, tree: t.Node, evaluation: Evaluation, input: Any, bindings: Mapping[str, object]
+) -> Trace:
+    trace = Trace(text, tree, evaluation)
+    shadowed = frozenset(name for name in bindings if name in evaluation.library.functions)
+    program = generate(
+        tree, evaluation.library, shadowed, of_list=isinstance(input, list), traced=trace.nodes
+    )
+
+    def note(number: int, given: Any, output: Any) -> None:
+        if len(trace.events) < MAX_STEPS:
+            trace.events.append((number, given, output))
+        else:
+            trace.is_cut = True
+
+    evaluation.trace = note
+    try:
+        trace.result = program.main(evaluation, input, bindings)
+    except ExpressionError as error:
+        error.text = error.text or text
+        trace.error = error
+    return trace
+
+
+def absences(trace: Trace) -> list[Absence]:
+    found: list[Absence] = []
+    for path, node in _fields("", trace.tree):
+        at = [place for place, event in enumerate(trace.events) if trace.nodes[event[0]] is node]
+        empty = [place for place in at if trace.events[place][2] is UNDEFINED]
+        if empty:
+            reason = _Reasons(trace).why(node, empty[0])
+            text = trace.text[node.start : node.end]
+            found.append(Absence(path, text, node.start, len(empty), len(at), reason))
+    return found
+
+
+def _fields(path: str, node: t.Node) -> Iterator[tuple[str, t.Node]]:
+    """The expressions that make the result and its fields."""
+    yield path, node
+    for inner in _inside(node):
+        if isinstance(inner, t.Object):
+            for key, value in inner.pairs:
+                name = str(key.value) if isinstance(key, t.Literal) else "*"
+                yield from _fields(f"{path}.{name}" if path else name, value)
+
+
+def _inside(node: t.Node) -> Iterator[t.Node]:
+    """The nodes that an expression's value comes from."""
+    match node:
+        case t.Object():
+            yield node
+        case t.Block() if node.expressions:
+            yield from _inside(node.expressions[-1])
+        case t.Condition():
+            yield from _inside(node.then)
+            if node.otherwise is not None:
+                yield from _inside(node.otherwise)
+        case t.Default():
+            yield from _inside(node.left)
+            yield from _inside(node.right)
+        case t.Path():
+            yield from _inside(node.steps[-1])
+        case t.Array():
+            for item in node.items:
+                yield from _inside(item)
+        case t.Call():
+            for argument in node.arguments:
+                if isinstance(argument, t.Lambda):
+                    yield from _inside(argument.body)
+
+
+class _Reasons:
+    """Why a node was undefined at one place of the trace."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+
+    def text(self, node: t.Node) -> str:
+        return self.trace.text[node.start : node.end]
+
+    def value(self, node: t.Node, place: int) -> tuple[Any, int] | None:
+        """What a part of an expression gave, last before `place`."""
+        for earlier in range(place - 1, -1, -1):
+            if self.trace.nodes[self.trace.events[earlier][0]] is node:
+                return self.trace.events[earlier][2], earlier
+        return None
+
+    def of_part(self, node: t.Node, place: int) -> str | None:
+        """The reason of a part, if it was undefined."""
+        known = self.value(node, place)
+        if known is None or known[0] is not UNDEFINED:
+            return None
+        return self.why(node, known[1])
+
+    def why(self, node: t.Node, place: int) -> str:
+        match node:
+            case t.Path():
+                return self.path(node, place)
+            case t.Variable():
+                return f"{self.text(node)} has no value"
+            case t.Condition():
+                return self.condition(node, place)
+            case t.Block() if node.expressions:
+                return self.of_part(node.expressions[-1], place) or f"{self.text(node)} gave nothing"
+            case t.Bind():
+                return self.of_part(node.value, place) or f"{self.text(node)} gave nothing"
+        for part in t.children(node):
+            reason = None if isinstance(part, t.Lambda) else self.of_part(part, place)
+            if reason is not None:
+                return reason
+        return f"{self.text(node)} gave nothing"
+
+    def condition(self, node: t.Condition, place: int) -> str:
+        for branch in (node.then, node.otherwise):
+            reason = self.of_part(branch, place) if branch is not None else None
+            if reason is not None:
+                return reason
+        return f"{self.text(node.condition)} is false, and there is nothing behind ':'"
+
+    def path(self, node: t.Path, place: int) -> str:
+        """Follow the names of a path to the first that is not there."""
+        value = self.trace.events[place][1]
+        for number, step in enumerate(node.steps):
+            if isinstance(step, t.Variable) and number == 0:
+                known = self.value(step, place)
+                value = known[0] if known is not None else value
+                if value is UNDEFINED:
+                    return f"{self.text(step)} has no value"
+                continue
+            if not isinstance(step, t.Name):
+                return self.of_part(step, place) or f"{self.text(node)} gave nothing"
+            found = paths.lookup(self.trace.evaluation, value, step.value)
+            found = collapse(found) if type(found) is Sequence else found
+            if found is UNDEFINED:
+                return self.missing(node, number, step.value, value)
+            if step.stages:
+                return f"no item of {step.value} passes {self.filters(step)}"
+            value = found
+        return f"{self.text(node)} gave nothing"
+
+    def filters(self, step: t.Node) -> str:
+        shown = [
+            f"[{self.text(stage.expression)}]" for stage in step.stages or () if isinstance(stage, t.Filter)
+        ]
+        return "".join(shown)
+
+    def missing(self, node: t.Path, number: int, name: str, holder: Any) -> str:
+        before = node.steps[number - 1] if number else None
+        where = "the input" if before is None else self.trace.text[node.start : before.end]
+        if holder is None:
+            return f"{where} is null, so it has no field {name}"
+        if isinstance(holder, list):
+            return f"no item of {where} has a field {name}"
+        if not isinstance(holder, dict):
+            return f"{where} is no object, so it has no field {name}"
+        close = get_close_matches(name, [key for key in holder if isinstance(key, str)], 1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        return f"{where} has no field {name}{hint}"
