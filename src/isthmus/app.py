@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from isthmus.accounts import Connections, JsonCallLog, install_everything
 from isthmus.accounts.sample import sample_account
@@ -20,15 +20,18 @@ from isthmus.api.resources import ROUTERS
 from isthmus.api.times import time_style
 from isthmus.config import Settings
 from isthmus.db import Database, EpochWatcher, open_database, server_secret_bytes
+from isthmus.errors import SetupError
+from isthmus.events import Relay, Subscribers, prune_events
 from isthmus.http import Guard, HttpClient, HttpLimits
 from isthmus.integrations.catalog import find_catalog, sync
 from isthmus.integrations.effective import Effective
 from isthmus.integrations.exchanges import Exchanges
+from isthmus.jobs import Handlers, Run, Worker, queue_state
 from isthmus.kit.clock import Clock, SystemClock
 from isthmus.kit.cursors import CursorSigner
 from isthmus.tenancy import Authenticator, FirstStart, bootstrap
 
-__all__ = ["Application"]
+__all__ = ["Application", "working"]
 
 _MOST_SECONDS_BEHIND: Final = 5.0
 _SAMPLE: Final = ("crm", "contacts")
@@ -80,9 +83,45 @@ class Application:
                 time_style=time_style(settings.datetime_style),
             )
             front = _front(parts, connections, epochs, max_body_bytes=settings.max_request_bytes)
+            await stack.enter_async_context(_background(database))
             async with database.read() as conn:
                 sample = await sample_account(conn, *_SAMPLE)
             yield Application(front, database, first_start, sample)
+
+
+@asynccontextmanager
+async def working(settings: Settings) -> AsyncIterator[Database]:
+    """A worker without an API, on PostgreSQL, until the block ends. Raises SetupError."""
+    database = await open_database(settings)
+    try:
+        if database.is_sqlite:
+            raise SetupError(
+                "isthmus worker needs PostgreSQL (ISTHMUS_DATABASE_URL): on SQLite the one process that "
+                "serves, isthmus serve, has the worker inside."
+            )
+        async with _background(database):
+            yield database
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def _background(database: Database) -> AsyncIterator[None]:
+    """What goes on without a request: jobs, schedules, the relay of events."""
+    handlers, subscribers = Handlers(), Subscribers()
+
+    async def forget_old_events(_: Run) -> None:
+        await prune_events(database)
+
+    handlers.every("events.prune", "17 * * * *", forget_old_events)
+    worker, relay = Worker(database, handlers), Relay(database, subscribers)
+    await worker.start()
+    await relay.start()
+    try:
+        yield
+    finally:
+        await relay.stop()
+        await worker.stop()
 
 
 def _http_client(settings: Settings) -> HttpClient:
@@ -98,6 +137,10 @@ def _front(
     async def readiness() -> dict[str, str]:
         behind = epochs.seconds_behind
         return {"database": "ok" if behind < _MOST_SECONDS_BEHIND else f"no answer for {behind:.0f} s"}
+
+    async def queue() -> dict[str, Any]:
+        async with parts.database.read() as conn:
+            return (await queue_state(conn)).as_dict()
 
     platform = build_platform((*ROUTERS, documentation_page))
     platform.state.parts = parts

@@ -17,6 +17,7 @@ from isthmus.accounts.account_checks import (
     checked_context,
     method_of,
 )
+from isthmus.accounts.account_events import tell_account, tell_deleted
 from isthmus.accounts.context import patched_context, split_context
 from isthmus.accounts.sealed import CONTEXT_SECRETS, OVERRIDE_SECRETS, sealed_names, stored_context
 from isthmus.accounts.views import account_rows, account_views
@@ -26,6 +27,13 @@ from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import integrated_account, integration
 from isthmus.definitions.secrets import replace_config, split_secrets
 from isthmus.errors import BadRequest, NotFound, failure
+from isthmus.events import Event
+from isthmus.events.catalogue import (
+    IntegratedAccountActive,
+    IntegratedAccountCreated,
+    IntegratedAccountReactivated,
+    IntegratedAccountUpdated,
+)
 from isthmus.integrations.checks import Failures, own_environment_only, sent_only
 from isthmus.integrations.scope import Scope
 from isthmus.integrations.views import Row
@@ -44,6 +52,7 @@ _WRITABLE: Final = frozenset(
     }
 )
 _FIXED: Final = ("region", "is_sandbox")
+_FAILED: Final = frozenset({"needs_reauth", "post_install_error", "validation_error"})
 _MOST_AT_ONCE: Final = 500
 _FIELDS: Final[Mapping[str, ColumnElement[Any]]] = {
     **{
@@ -128,7 +137,7 @@ class Accounts:
                 updated_at=now,
             )
         )
-        return await self._written(identity)
+        return await self._written(identity, IntegratedAccountCreated, IntegratedAccountActive)
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
         """`context` is merged by top-level keys, secrets that it leaves out survive; overrides are replaced
@@ -185,6 +194,7 @@ class Accounts:
         row = await self._locked(id)
         await self._conn.execute(delete(integrated_account).where(integrated_account.c.id == row["id"]))
         await raise_epoch(self._conn, self._environment_id)
+        await tell_deleted(self._conn, self._environment_id, [row["id"]])
         return str(row["id"])
 
     async def delete_many(self, values: Mapping[str, Any]) -> None:
@@ -196,12 +206,12 @@ class Accounts:
                 failures=[failure("ids", f"must hold 1 to {_MOST_AT_ONCE} account ids", "bad_selection")],
             )
         chosen = integrated_account.c.id.in_(ids) if ids else integrated_account.c.tenant_id == tenant_id
-        await self._conn.execute(
-            delete(integrated_account).where(
-                integrated_account.c.environment_id == self._environment_id, chosen
-            )
+        mine = delete(integrated_account).where(
+            integrated_account.c.environment_id == self._environment_id, chosen
         )
+        deleted = (await self._conn.execute(mine.returning(integrated_account.c.id))).scalars().all()
         await raise_epoch(self._conn, self._environment_id)
+        await tell_deleted(self._conn, self._environment_id, deleted)
 
     def _recontexted(
         self, row: Mapping[str, Any], definition: ConnectedDefinition, changes: Mapping[str, Any]
@@ -256,10 +266,14 @@ class Accounts:
             .where(integrated_account.c.id == row["id"])
             .values(**values, revision=integrated_account.c.revision + 1, updated_at=now_of(self._conn))
         )
-        return await self._written(row["id"])
+        is_back = values.get("status") == "active" and row["status"] in _FAILED
+        more = (IntegratedAccountReactivated,) if is_back else ()
+        return await self._written(row["id"], IntegratedAccountUpdated, *more)
 
-    async def _written(self, identity: str) -> Row:
+    async def _written(self, identity: str, *kinds: type[Event]) -> Row:
+        """The row as it is now; what happened to it is told with it."""
         await raise_epoch(self._conn, self._environment_id)
+        await tell_account(self._conn, self._environment_id, identity, *kinds)
         return await self.get(identity)
 
     def _seal(self, column: Any, identity: str, secrets: Mapping[str, Any]) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from isthmus.accounts.account_events import tell_deleted
 from isthmus.accounts.sandbox_accounts import create_sandbox_account
 from isthmus.db.epochs import raise_epoch
 from isthmus.db.listing import ListQuery, Page
@@ -54,12 +55,16 @@ class Installs:
     async def delete(self, id: str) -> str:
         """The install's id; every account of it is deleted."""
         row = await self._rows.get(id)
-        await self._conn.execute(
-            delete(integrated_account).where(
-                integrated_account.c.environment_integration_id == row["id"],
-                integrated_account.c.environment_id == self._scope.environment_id,
-            )
+        accounts = delete(integrated_account).where(
+            integrated_account.c.environment_integration_id == row["id"],
+            integrated_account.c.environment_id == self._scope.environment_id,
         )
+        deleted = await self._conn.execute(
+            accounts.returning(integrated_account.c.id, integrated_account.c.is_sandbox)
+        )
+        # A sandbox account comes and goes with the install: nobody is told of it.
+        connected = [each.id for each in deleted if not each.is_sandbox]
+        await tell_deleted(self._conn, self._scope.environment_id, connected)
         return await self._rows.delete(row["id"])
 
 

@@ -13,10 +13,13 @@ from typing import Any, Final
 from sqlalchemy import Update, update
 from sqlalchemy.exc import SQLAlchemyError
 
+from isthmus.accounts.account_events import tell_account
 from isthmus.db.database import Database
 from isthmus.db.epochs import raise_epoch
 from isthmus.db.tables import integrated_account
 from isthmus.engine.ports import AccountFacts
+from isthmus.events import Event
+from isthmus.events.catalogue import IntegratedAccountAuthenticationError
 
 __all__ = ["AccountStates", "forbidden_record"]
 
@@ -47,6 +50,7 @@ class AccountStates:
             account,
             {"status": "needs_reauth", "last_error": message},
             only=(integrated_account.c.revision == revision, integrated_account.c.status != "needs_reauth"),
+            told=IntegratedAccountAuthenticationError,
         )
 
     async def forbidden(self, account: AccountFacts, record: Mapping[str, Any]) -> None:
@@ -61,7 +65,14 @@ class AccountStates:
         column = integrated_account.c.closed_until
         await self._set(account, {"closed_until": until}, only=(column.is_(None) | (column < until),))
 
-    async def _set(self, account: AccountFacts, values: Mapping[str, Any], only: Sequence[Any] = ()) -> None:
+    async def _set(
+        self,
+        account: AccountFacts,
+        values: Mapping[str, Any],
+        only: Sequence[Any] = (),
+        told: type[Event] | None = None,
+    ) -> None:
+        """`told`: emitted with the change, if there is one."""
         statement: Update = (
             update(integrated_account)
             .where(
@@ -76,5 +87,7 @@ class AccountStates:
                 done = await conn.execute(statement)
                 if done.rowcount:
                     await raise_epoch(conn, account.environment_id)
+                    if told is not None:
+                        await tell_account(conn, account.environment_id, account.id, told)
         except (SQLAlchemyError, OSError):
             _LOG.exception("the state of account %s was not written: %s", account.id, sorted(values))

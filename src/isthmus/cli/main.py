@@ -68,6 +68,14 @@ def serve(
     work(host, port, workers)
 
 
+@app.command()
+def worker() -> None:
+    """Run background work alone, on PostgreSQL; as many as are wanted. `serve` has a worker inside too."""
+    from isthmus.cli.worker import worker as work
+
+    work()
+
+
 @environments.command("create")
 def create_environment(name: Annotated[str, typer.Argument(help="Unique in the team.")]) -> None:
     """Create an environment with every shipped integration and unified model installed."""

@@ -1,1 +1,18 @@
-"""The catalogue of events, and the outbox they leave through."""
+"""The catalogue of events, and the outbox they leave through (`docs/explanation/reliability.md`)."""
+
+from isthmus.events.catalogue import EVENTS, Event, schema_of
+from isthmus.events.outbox import Events, emit, prune_events
+from isthmus.events.relay import Occurrence, Relay, Subscriber, Subscribers
+
+__all__ = [
+    "EVENTS",
+    "Event",
+    "Events",
+    "Occurrence",
+    "Relay",
+    "Subscriber",
+    "Subscribers",
+    "emit",
+    "prune_events",
+    "schema_of",
+]

@@ -17,6 +17,12 @@ from isthmus.db.tables import environment_integration, integration
 from isthmus.db.upsert import insert_into
 from isthmus.definitions.secrets import join_secrets, replace_config, split_secrets
 from isthmus.errors import Forbidden, NotFound
+from isthmus.events import Event, emit
+from isthmus.events.catalogue import (
+    EnvironmentIntegrationCreated,
+    EnvironmentIntegrationDeleted,
+    EnvironmentIntegrationUpdated,
+)
 from isthmus.integrations.checks import Failures, own_environment_only, sent_only
 from isthmus.integrations.faces import integration_faces
 from isthmus.integrations.integrations import INTEGRATION_SECRETS
@@ -96,10 +102,12 @@ class EnvironmentIntegrations:
             created_at=now,
             updated_at=now,
         )
-        await self._conn.execute(statement.on_conflict_do_nothing())
+        done = await self._conn.execute(statement.on_conflict_do_nothing())
         await raise_epoch(self._conn, self._scope.environment_id)
         row = await self._find(integration_id=target["id"])
         assert row is not None  # just written, here or by whom it conflicted with
+        if done.rowcount:
+            await self._tell(EnvironmentIntegrationCreated, environment_integration_view(row))
         return (await self._views([row]))[0]
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
@@ -123,7 +131,9 @@ class EnvironmentIntegrations:
             .values(**values, revision=environment_integration.c.revision + 1, updated_at=now_of(self._conn))
         )
         await raise_epoch(self._conn, self._scope.environment_id)
-        return await self.get(row["id"])
+        changed = await self._row(row["id"])
+        await self._tell(EnvironmentIntegrationUpdated, environment_integration_view(changed))
+        return (await self._views([changed]))[0]
 
     async def delete(self, id: str) -> str:
         """The install's id. `id`: an install, or (`api.md` Q9) an integration installed here.
@@ -135,7 +145,12 @@ class EnvironmentIntegrations:
             delete_from(environment_integration).where(environment_integration.c.id == row["id"])
         )
         await raise_epoch(self._conn, self._scope.environment_id)
+        await self._tell(EnvironmentIntegrationDeleted, {"id": row["id"]})
         return str(row["id"])
+
+    async def _tell(self, kind: type[Event], payload: Mapping[str, Any]) -> None:
+        happened = {"environment_id": self._scope.environment_id, "payload": dict(payload)}
+        await emit(self._conn, kind.model_validate(happened))
 
     async def _views(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row]:
         faces = await integration_faces(self._conn, (row["integration_id"] for row in rows))

@@ -15,6 +15,8 @@ from isthmus.db import now_of, raise_epoch
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import api_token
 from isthmus.errors import NotFound
+from isthmus.events import Event, emit
+from isthmus.events.catalogue import ApiTokenCreated, ApiTokenDeleted
 from isthmus.kit.ids import new_id
 from isthmus.kit.secret import Secret
 
@@ -92,7 +94,9 @@ class ApiTokens:
             )
         )
         await raise_epoch(self._conn, self._environment_id)
-        return await self.get(identity), token
+        row = await self.get(identity)
+        await self._tell(ApiTokenCreated, row)
+        return row, token
 
     async def revoke(self, id: str, /) -> str:
         """From now on the token is refused, in other processes within a second. Raises NotFound."""
@@ -102,7 +106,12 @@ class ApiTokens:
             update(api_token).where(api_token.c.id == id).values(revoked_at=now, updated_at=now)
         )
         await raise_epoch(self._conn, self._environment_id)
+        await self._tell(ApiTokenDeleted, {"id": id})
         return id
+
+    async def _tell(self, kind: type[Event], payload: Mapping[str, Any]) -> None:
+        happened = {"environment_id": self._environment_id, "payload": dict(payload)}
+        await emit(self._conn, kind.model_validate(happened))
 
     def _valid(self) -> Any:
         return select(*_COLUMNS).where(

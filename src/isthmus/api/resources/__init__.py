@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from isthmus.api.resources import (
     environment_integrations,
     environment_unified_models,
+    events,
     health,
     integrated_accounts,
     integrations,
@@ -27,5 +28,6 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     environment_unified_models.router,
     *mappings.routers,
     integrated_accounts.router,
+    events.router,
     health.router,
 )

@@ -1,0 +1,54 @@
+"""`/events`: what happened in the environment (Isthmus's own route; `events.md` §1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.api.dependencies import ApiPrincipal, Listed, Parts
+from isthmus.api.resources.shapes import ListOut
+from isthmus.events import Events
+from isthmus.tenancy import Principal
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/events", tags=["events"])
+
+
+class EventOut(BaseModel):
+    """An event as it is listed; the reference of events tells the payload of each."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str = Field(description="`evt_` and a ULID; the same however often the event is handed on.")
+    event: str = Field(description="Its name, for example `integrated_account:active`.")
+    event_type: str = Field(description="The same as `event`.")
+    environment_id: str
+    resource_type: str = Field(description="What it is about, for example `integrated_account`.")
+    resource_id: str
+    payload: dict[str, Any] = Field(description="The thing as it was then, without secrets.")
+    created_at: str
+    is_relayed: bool = Field(description="Whether everything that follows from it was set going.")
+
+
+def _events(conn: AsyncConnection, principal: Principal) -> Events:
+    return Events(conn, principal.environment_id)
+
+
+@router.get("", response_model=ListOut[EventOut])
+async def list_events(parts: Parts, principal: ApiPrincipal, listed: Listed) -> Any:
+    """Of the last 30 days, the newest first. Filters: `event`, `resource_type`, `resource_id`,
+    `created_at`.
+
+    Isthmus's own route."""
+    async with parts.database.read() as conn:
+        return listed.answer(await _events(conn, principal).list(listed.query))
+
+
+@router.get("/{id}", response_model=EventOut)
+async def get_event(parts: Parts, principal: ApiPrincipal, id: str) -> Any:
+    async with parts.database.read() as conn:
+        return parts.row(await _events(conn, principal).get(id))

@@ -1,0 +1,33 @@
+"""`isthmus worker`: background work without an API, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+
+import typer
+
+from isthmus.app import working
+from isthmus.config import Settings
+
+__all__ = ["worker"]
+
+
+def worker() -> None:
+    """Works until SIGTERM or SIGINT; running jobs may end. Raises SetupError."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("isthmus.jobs").setLevel(logging.INFO)
+    asyncio.run(_work(Settings.from_environment()))
+
+
+async def _work(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, stop.set)
+    async with working(settings):
+        typer.echo("The worker runs. Stop it with SIGTERM: what it is doing may end.")
+        await stop.wait()

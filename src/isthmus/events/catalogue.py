@@ -1,0 +1,260 @@
+"""The catalogue: every event that Isthmus sends, and when (`events.md` §1). The models are the source of the
+reference page and of the JSON Schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+
+from pydantic import BaseModel, ConfigDict
+
+from isthmus.events import payloads
+
+__all__ = ["EVENTS", "Event", "schema_of"]
+
+
+class Event(BaseModel):
+    """One thing that happened in one environment. `name` and the payload's model are the class's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: ClassVar[str] = ""
+    environment_id: str
+
+    @property
+    def resource(self) -> tuple[str, str]:
+        """(type, id) of what it is about; the events of one resource are handed on in order."""
+        return self.name.partition(":")[0], str(self.content["id"])
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The payload as JSON."""
+        dumped: dict[str, Any] = self.model_dump(mode="json", exclude_unset=False)["payload"]
+        return dumped
+
+
+class IntegratedAccountCreated(Event):
+    """Credentials for a new account were saved; it is not ready yet."""
+
+    name = "integrated_account:created"
+    payload: payloads.Account
+
+
+class IntegratedAccountUpdated(Event):
+    """The account was changed, or connected anew (instead of `created`)."""
+
+    name = "integrated_account:updated"
+    payload: payloads.Account
+
+
+class IntegratedAccountActive(Event):
+    """The steps after connecting and the validation passed: the account is ready."""
+
+    name = "integrated_account:active"
+    payload: payloads.Account
+
+
+class IntegratedAccountPostInstallError(Event):
+    """A step after connecting failed."""
+
+    name = "integrated_account:post_install_error"
+    payload: payloads.FailedAccount
+
+
+class IntegratedAccountValidationError(Event):
+    """The validation of a new connection failed."""
+
+    name = "integrated_account:validation_error"
+    payload: payloads.FailedAccount
+
+
+class IntegratedAccountAuthenticationError(Event):
+    """The provider refuses the credentials: the status became `needs_reauth`. Sent once per transition."""
+
+    name = "integrated_account:authentication_error"
+    payload: payloads.FailedAccount
+
+
+class IntegratedAccountReactivated(Event):
+    """An account that had failed is `active` again."""
+
+    name = "integrated_account:reactivated"
+    payload: payloads.Account
+
+
+class IntegratedAccountPostConnectFormSubmitted(Event):
+    """The form that follows a connection was submitted."""
+
+    name = "integrated_account:post_connect_form_submitted"
+    payload: payloads.Account
+
+
+class IntegratedAccountDeleted(Event):
+    """The account was removed."""
+
+    name = "integrated_account:deleted"
+    payload: payloads.Deleted
+
+
+class EnvironmentIntegrationCreated(Event):
+    """An integration was installed."""
+
+    name = "environment_integration:created"
+    payload: payloads.EnvironmentIntegration
+
+
+class EnvironmentIntegrationUpdated(Event):
+    """The settings of an install were changed."""
+
+    name = "environment_integration:updated"
+    payload: payloads.EnvironmentIntegration
+
+
+class EnvironmentIntegrationDeleted(Event):
+    """An integration was uninstalled; its accounts went before it."""
+
+    name = "environment_integration:deleted"
+    payload: payloads.Deleted
+
+
+class ApiTokenCreated(Event):
+    """An API token was made."""
+
+    name = "api_token:created"
+    payload: payloads.ApiToken
+
+
+class ApiTokenDeleted(Event):
+    """An API token was revoked."""
+
+    name = "api_token:deleted"
+    payload: payloads.Deleted
+
+
+class SyncJobRunCreated(Event):
+    """A run was made."""
+
+    name = "sync_job_run:created"
+    payload: payloads.SyncJobRun
+
+
+class SyncJobRunUpdated(Event):
+    """A run's status changed; sent before `completed` and `failed`."""
+
+    name = "sync_job_run:updated"
+    payload: payloads.SyncJobRun
+
+
+class SyncJobRunCompleted(Event):
+    """A run ended well."""
+
+    name = "sync_job_run:completed"
+    payload: payloads.SyncJobRun
+
+
+class SyncJobRunFailed(Event):
+    """A run ended with an error."""
+
+    name = "sync_job_run:failed"
+    payload: payloads.SyncJobRun
+
+
+class SyncJobRunDeleted(Event):
+    """A run's row was removed."""
+
+    name = "sync_job_run:deleted"
+    payload: payloads.Deleted
+
+
+class SyncJobRunRecord(Event):
+    """A run hands records to its webhook destination."""
+
+    name = "sync_job_run:record"
+    run_id: str
+    payload: payloads.SyncedRecords
+
+    @property
+    def resource(self) -> tuple[str, str]:
+        return "sync_job_run", self.run_id
+
+
+class _RecordEvent(Event):
+    payload: payloads.Records
+
+    @property
+    def resource(self) -> tuple[str, str]:
+        """Of one account's record of one resource."""
+        about = self.payload
+        return "record", f"{about.integrated_account.id}/{about.resource or ''}/{about.id}"
+
+
+class RecordCreated(_RecordEvent):
+    """A provider told that a record was made."""
+
+    name = "record:created"
+
+
+class RecordUpdated(_RecordEvent):
+    """A provider told that a record was changed."""
+
+    name = "record:updated"
+
+
+class RecordDeleted(_RecordEvent):
+    """A provider told that a record was removed."""
+
+    name = "record:deleted"
+
+
+class TestEvent(Event):
+    """Sent to one webhook, on demand."""
+
+    __test__ = False
+
+    name = "test"
+    webhook_id: str
+    payload: payloads.TestPayload
+
+    @property
+    def resource(self) -> tuple[str, str]:
+        return "webhook", self.webhook_id
+
+
+EVENTS: Final[Mapping[str, type[Event]]] = {
+    each.name: each
+    for each in (
+        IntegratedAccountCreated,
+        IntegratedAccountUpdated,
+        IntegratedAccountActive,
+        IntegratedAccountPostInstallError,
+        IntegratedAccountValidationError,
+        IntegratedAccountAuthenticationError,
+        IntegratedAccountReactivated,
+        IntegratedAccountPostConnectFormSubmitted,
+        IntegratedAccountDeleted,
+        EnvironmentIntegrationCreated,
+        EnvironmentIntegrationUpdated,
+        EnvironmentIntegrationDeleted,
+        ApiTokenCreated,
+        ApiTokenDeleted,
+        SyncJobRunCreated,
+        SyncJobRunUpdated,
+        SyncJobRunCompleted,
+        SyncJobRunFailed,
+        SyncJobRunDeleted,
+        SyncJobRunRecord,
+        RecordCreated,
+        RecordUpdated,
+        RecordDeleted,
+        TestEvent,
+    )
+}
+"""By name, in the order of the reference."""
+
+
+def schema_of(name: str) -> dict[str, Any]:
+    """The JSON Schema of an event's payload."""
+    model = EVENTS[name].model_fields["payload"].annotation
+    assert isinstance(model, type)
+    assert issubclass(model, BaseModel)
+    return model.model_json_schema(mode="serialization")

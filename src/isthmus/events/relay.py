@@ -1,0 +1,213 @@
+"""Hands events on to whoever subscribed: in order for each resource, at least once, under the same id."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import exists, or_, select, text, update
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.db.database import Database, now_of
+from isthmus.db.tables import event
+from isthmus.events.catalogue import EVENTS
+from isthmus.events.outbox import EMITTED
+
+__all__ = ["Occurrence", "Relay", "Subscriber", "Subscribers"]
+
+_log = logging.getLogger("isthmus.events")
+_ADVISORY_LOCK: Final = 0x1574_4D06
+_AT_ONCE: Final = 50
+_LONGEST_PAUSE: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """An event as it is handed on. `id` is the same each time; `payload` is as it was when it was written."""
+
+    id: str
+    event: str
+    environment_id: str
+    resource_type: str
+    resource_id: str
+    payload: Mapping[str, Any]
+    created_at: datetime
+
+
+Subscriber = Callable[[AsyncConnection, Occurrence], Awaitable[None]]
+
+
+class Subscribers:
+    """Filled by the composition root, before the relay starts."""
+
+    def __init__(self) -> None:
+        self._handlers: list[tuple[str, str, Subscriber]] = []
+
+    def subscribe(self, name: str, handler: Subscriber, *, known_as: str | None = None) -> None:
+        """`handler(conn, occurrence)` for each event `name`: a name of the catalogue, `prefix:*`, or `*`.
+
+        It writes, in the transaction that it is given, what is to be done (rows, and a job for them), and
+        makes no call to anybody: what it wrote is then there exactly once. If it raises, the event comes
+        again later, and those of the same resource wait behind it. `known_as`: a name of its own that stays
+        the same from version to version; else that of the function.
+        """
+        if name != "*" and not any(matches(name, each) for each in EVENTS):
+            raise ValueError(f"{name} is no event of the catalogue")
+        own = known_as or f"{handler.__module__}.{getattr(handler, '__qualname__', type(handler).__name__)}"
+        if any(known == own and pattern == name for known, pattern, _ in self._handlers):
+            raise ValueError(f"{own} has subscribed to {name} already")
+        self._handlers.append((own, name, handler))
+
+    def of(self, name: str) -> Sequence[tuple[str, Subscriber]]:
+        """Each subscriber of an event once, in the order they subscribed."""
+        found = {own: handler for own, pattern, handler in self._handlers if matches(pattern, name)}
+        return list(found.items())
+
+
+def matches(pattern: str, name: str) -> bool:
+    if pattern.endswith(":*"):
+        return name.startswith(pattern[:-1])
+    return pattern in ("*", name)
+
+
+class Relay:
+    """One a process; of several processes one at a time hands on. `start()`, `stop()`."""
+
+    def __init__(self, database: Database, subscribers: Subscribers, *, poll_seconds: float = 1.0) -> None:
+        self._database = database
+        self._subscribers = subscribers
+        self._poll_seconds = poll_seconds
+        self._emitted = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._unhear: Callable[[], None] = lambda: None
+
+    async def start(self) -> None:
+        self._unhear = self._database.on_announced(EMITTED, self._emitted.set)
+        self._task = asyncio.create_task(self._relay_for_ever(), name="events: relay")
+
+    async def stop(self) -> None:
+        self._unhear()
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    async def relay(self) -> int:
+        """Hands on what waits, some dozens at once; how many events were looked at."""
+        if not await self._something_waits():
+            return 0
+        async with self._database.write() as conn:
+            if not await _is_alone(conn):
+                return 0
+            rows = (await conn.execute(_waiting(now_of(conn)))).mappings().all()
+            held: set[tuple[str, str]] = set()
+            done: list[int] = []
+            for row in rows:
+                resource = (row["resource_type"], row["resource_id"])
+                if resource in held:
+                    continue
+                if await self._hand_on(conn, dict(row)):
+                    done.append(row["seq"])
+                else:
+                    held.add(resource)
+            if done:
+                relayed = update(event).where(event.c.seq.in_(done)).values(relayed_at=now_of(conn))
+                await conn.execute(relayed)
+        return len(rows)
+
+    async def _something_waits(self) -> bool:
+        async with self._database.read() as conn:
+            query = select(exists().where(event.c.relayed_at.is_(None)))
+            return bool((await conn.execute(query)).scalar_one())
+
+    async def _hand_on(self, conn: AsyncConnection, row: Mapping[str, Any]) -> bool:
+        """Whether every subscriber has it now."""
+        taken = set(row["taken"] or ())
+        missing = [(own, handler) for own, handler in self._subscribers.of(row["event"]) if own not in taken]
+        failed = False
+        for own, handler in missing:
+            try:
+                async with conn.begin_nested():
+                    await handler(conn, _occurrence(row))
+            except DBAPIError as error:
+                if error.connection_invalidated or conn.closed:
+                    raise
+                failed = self._note_failure(own, row)
+            except Exception:
+                failed = self._note_failure(own, row)
+            else:
+                taken.add(own)
+        if failed:
+            attempts = row["attempts"] + 1
+            pause = min(2.0 ** min(attempts, 30), _LONGEST_PAUSE)
+            later = {
+                "attempts": attempts,
+                "retry_at": now_of(conn) + timedelta(seconds=pause),
+                "taken": sorted(taken),
+            }
+            await conn.execute(update(event).where(event.c.seq == row["seq"]).values(later))
+        return not failed
+
+    def _note_failure(self, own: str, row: Mapping[str, Any]) -> bool:
+        _log.exception("%s did not take %s %s (%d before)", own, row["event"], row["id"], row["attempts"])
+        return True
+
+    async def _relay_for_ever(self) -> None:
+        while True:
+            self._emitted.clear()
+            looked = 0
+            try:
+                looked = await self.relay()
+            except (SQLAlchemyError, OSError) as error:
+                _log.warning("events wait: %s", type(error).__name__)
+            except Exception:
+                _log.exception("events wait")
+            if looked < _AT_ONCE:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._poll_seconds):
+                        await self._emitted.wait()
+
+
+async def _is_alone(conn: AsyncConnection) -> bool:
+    """PostgreSQL: no other process hands on until this transaction ends. SQLite has one writer anyway."""
+    if conn.dialect.name == "sqlite":
+        return True
+    query = text("SELECT pg_try_advisory_xact_lock(:lock)")
+    return bool((await conn.execute(query, {"lock": _ADVISORY_LOCK})).scalar_one())
+
+
+def _waiting(now: datetime) -> Any:
+    """The oldest that are not handed on, without those that wait for another try, or behind one that does."""
+    earlier = event.alias("earlier")
+    held = exists().where(
+        earlier.c.relayed_at.is_(None),
+        earlier.c.resource_id == event.c.resource_id,
+        earlier.c.resource_type == event.c.resource_type,
+        earlier.c.seq <= event.c.seq,
+        earlier.c.retry_at > now,
+    )
+    return (
+        select(event)
+        .where(event.c.relayed_at.is_(None), or_(event.c.retry_at.is_(None), event.c.retry_at <= now), ~held)
+        .order_by(event.c.seq)
+        .limit(_AT_ONCE)
+    )
+
+
+def _occurrence(row: Mapping[str, Any]) -> Occurrence:
+    return Occurrence(
+        id=row["id"],
+        event=row["event"],
+        environment_id=row["environment_id"],
+        resource_type=row["resource_type"],
+        resource_id=row["resource_id"],
+        payload=row["payload"],
+        created_at=row["created_at"],
+    )
