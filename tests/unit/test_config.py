@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import FrozenInstanceError
 from ipaddress import ip_network
 from pathlib import Path
@@ -106,3 +108,19 @@ def test_settings_cannot_be_changed_and_show_no_secret() -> None:
 
 def test_the_reference_page_is_that_of_the_code() -> None:
     assert PAGE.read_text() == reference(), "run: python -m isthmus.config > docs/reference/settings.md"
+
+
+_PARSE = """
+import resource, sys, orjson
+size = int(sys.argv[1])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+value = orjson.loads(b"[" + b"{}," * ((size - 4) // 3) + b"{}]")
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+"""
+
+
+def test_the_largest_answer_that_is_parsed_takes_no_more_memory_than_documented() -> None:
+    size = Settings().max_response_bytes
+    command = [sys.executable, "-c", _PARSE, str(size)]
+    taken = int(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout)
+    assert taken < 36 * size < 400_000_000

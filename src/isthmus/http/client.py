@@ -53,7 +53,7 @@ class HttpLimits:
     looked up at once.
     """
 
-    response_bytes: int = 50 * 1024 * 1024
+    response_bytes: int = 10 * 1024 * 1024
     connect_seconds: float = 10.0
     header_bytes: int = 16 * 1024
     header_lines: int = 256
