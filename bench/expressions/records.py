@@ -86,7 +86,7 @@ def _contact(source: random.Random, number: int) -> dict[str, Any]:
         "hubspotscore": str(source.randrange(100)),
         "hubspot_owner_id": source.choice(["17", "23", "42", "99"]),
         "notes_last_updated": "2024-05-06T07:08:09.123Z",
-        "birthday": f"{source.randrange(1, 13):02d}/{source.randrange(1, 29):02d}/{source.randrange(1950, 2006)}",
+        "birthday": _birthday(source),
         "last_activity_millis": str(1_700_000_000_000 + source.randrange(10**9)),
         "keywords": "crm,unified,api,contacts",
         "hs_object_id": str(number),
@@ -99,11 +99,20 @@ def _contact(source: random.Random, number: int) -> dict[str, Any]:
     return {
         "id": str(100_000 + number),
         "properties": properties,
-        "createdAt": f"2023-0{source.randrange(1, 10)}-1{source.randrange(10)}T08:15:30.{source.randrange(100, 1000)}Z",
-        "updatedAt": f"2024-0{source.randrange(1, 10)}-2{source.randrange(9)}T18:45:00.{source.randrange(100, 1000)}Z",
+        "createdAt": _moment(source, 2023, 1),
+        "updatedAt": _moment(source, 2024, 2),
         "archived": number % 20 == 0,
         **_lists(source, number, mail, city),
     }
+
+
+def _birthday(source: random.Random) -> str:
+    return f"{source.randrange(1, 13):02d}/{source.randrange(1, 29):02d}/{source.randrange(1950, 2006)}"
+
+
+def _moment(source: random.Random, year: int, tens: int) -> str:
+    month, day, part = source.randrange(1, 10), source.randrange(9), source.randrange(100, 1_000)
+    return f"{year}-0{month}-{tens}{day}T08:15:30.{part}Z"
 
 
 def _lists(source: random.Random, number: int, mail: str, city: str) -> dict[str, Any]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from isthmus.expressions.compiler.generator import too_nested
 from isthmus.expressions.compiler.program import Program, generate
 from isthmus.expressions.compiler.scopes import root_names
 from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.explaining import Absence, Trace, absences, traced
 from isthmus.expressions.library import Evaluation, Library, Services
 from isthmus.expressions.limits import Limits
-from isthmus.expressions.explaining import Absence, Trace, absences, traced
 from isthmus.expressions.suspension import run_async
 from isthmus.expressions.syntax import parse
 from isthmus.expressions.syntax import tree as t
@@ -38,6 +39,8 @@ class Expression:
         except ExpressionError as error:
             error.text = text
             raise
+        except RecursionError:
+            raise too_nested() from None
         self._names: frozenset[str] | None = None
         self._variants: dict[tuple[frozenset[str], bool], Program] = {}
         self._reserved = self._program.free & library.functions.keys()

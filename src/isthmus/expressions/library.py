@@ -209,7 +209,8 @@ class HostType:
     `properties`: name -> getter of the value. `methods`: name -> `Function` whose first argument (after
     the `Evaluation`, if wanted) is the host value itself. Members are hidden from `*`, `$keys`, `$spread`.
     `leave`: the value as the result of an evaluation, at any depth (a date-time's ISO text); None keeps
-    the host value. `to_json`: the value inside `$string` and wherever JSON text is made; without it `leave`, else `{}`.
+    the host value. `to_json`: the value inside `$string` and wherever JSON text is made; without it `leave`,
+    else `{}`.
     A registered class and its values must be immutable as far as expressions can tell.
     """
 

@@ -52,7 +52,7 @@ class Limits:
     regex_seconds: float = 1.0
 
 
-MAX_NESTING: Final = 150
+MAX_NESTING: Final = 100
 """Levels of brackets and operators inside each other in the text of an expression."""
 
 MAX_STEPS: Final = 400

@@ -44,6 +44,10 @@ class _Parameter:
     subtype: str | None = None
 
 
+_PATTERNS: Final = {
+    **{char: f"[{char}m]" for char in "snblo"},
+    "a": "[asnblfom]", "f": "f", "j": "[asnblom]", "x": "[asnblfom]",
+}  # fmt: skip
 _TAKE, _WRAP, _CONTEXT, _MISSING = range(4)
 
 
@@ -179,16 +183,8 @@ def _parameters(text: str) -> list[_Parameter]:
     at = 1
     while at < len(text) and text[at] != ":":
         char = text[at]
-        if char in "snblo":
-            found.append(_Parameter(f"[{char}m]", char))
-        elif char == "a":
-            found.append(_Parameter("[asnblfom]", char))
-        elif char == "f":
-            found.append(_Parameter("f", char))
-        elif char == "j":
-            found.append(_Parameter("[asnblom]", char))
-        elif char == "x":
-            found.append(_Parameter("[asnblfom]", char))
+        if char in _PATTERNS:
+            found.append(_Parameter(_PATTERNS[char], char))
         elif char == "-" and found:
             found[-1].takes_context = True
             found[-1].context_pattern = found[-1].pattern

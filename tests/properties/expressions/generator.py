@@ -131,7 +131,8 @@ class Generator:
         return f"{self.random.choice('@#')}${name}"
 
     def group(self, depth: int) -> str:
-        return f"{self.path(depth)}{{{self.random.choice([self.name(), '$string(' + self.name() + ')'])}: {self.node(depth)}}}"
+        key = self.random.choice([self.name(), f"$string({self.name()})"])
+        return f"{self.path(depth)}{{{key}: {self.node(depth)}}}"
 
     def object(self, depth: int) -> str:
         names = self.random.sample(NAMES, self.random.randrange(1, 4))
@@ -232,7 +233,9 @@ class Generator:
         return self.node(depth)
 
     def transform(self, depth: int) -> str:
-        return f"{self.random.choice(['$', self.name()])} ~> |{self.name()}|{self.object(depth)}{self.random.choice(['', ', ' + repr(self.name()).replace(chr(39), chr(34))])}|"
+        delete = self.random.choice(["", f', "{self.name()}"'])
+        of = self.random.choice(["$", self.name()])
+        return f"{of} ~> |{self.name()}|{self.object(depth)}{delete}|"
 
     def negated(self, depth: int) -> str:
         return f"-{self.random.choice([self.name(), self.literal(), f'({self.arithmetic(depth)})'])}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-import signal
+import resource
 import sys
 import time
 from collections.abc import Iterator
@@ -82,7 +82,8 @@ def _sizes() -> Iterator[Attack]:
     )
     yield Attack(
         "doubling object texts",
-        "($f := function($o, $n) { $n = 0 ? $o : $f({'a': $o, 'b': $o}, $n - 1) }; $length($string($f({}, 40))))",
+        "($f := function($o, $n) { $n = 0 ? $o : $f({'a': $o, 'b': $o}, $n - 1) };"
+        " $length($string($f({}, 40))))",
         UNDEFINED,
         LIMIT,
     )
@@ -188,7 +189,8 @@ def _recursions() -> Iterator[Attack]:
     )
     yield Attack(
         "Ackermann",
-        "($a := function($m, $n) { $m = 0 ? $n + 1 : $n = 0 ? $a($m - 1, 1) : $a($m - 1, $a($m, $n - 1)) }; $a(4, 3))",
+        "($a := function($m, $n)"
+        " { $m = 0 ? $n + 1 : $n = 0 ? $a($m - 1, 1) : $a($m - 1, $a($m, $n - 1)) }; $a(4, 3))",
         UNDEFINED,
         LIMIT,
     )
@@ -320,11 +322,11 @@ def _texts() -> Iterator[Attack]:
         (),
         7,
     )
-    yield Attack("nested functions", "function() {" * 140 + "1" + "}" * 140)
-    yield Attack("nested conditions", "a ? (" * 140 + "1" + ")" * 140, {"a": 1})
+    yield Attack("nested functions", "function() {" * 95 + "1" + "}" * 95)
+    yield Attack("nested conditions", "a ? (" * 95 + "1" + ")" * 95, {"a": 1})
     yield Attack("nested loops", "a.(" * 60 + "1" + ")" * 60, {"a": 1})
-    yield Attack("nested arrays", "[" * 140 + "1" + "]" * 140)
-    yield Attack("nested calls", "$string(" * 140 + "1" + ")" * 140, UNDEFINED, (), "1")
+    yield Attack("nested arrays", "[" * 95 + "1" + "]" * 95)
+    yield Attack("nested calls", "$string(" * 50 + "1" + ")" * 50, UNDEFINED, (), "1")
     yield Attack("endless string", "'" + "a" * 200_000, UNDEFINED, ("S0101",))
     yield Attack("endless comment", "/*" + "a" * 200_000, UNDEFINED, ("S0106",))
     yield Attack("parents", "a" + ".%" * 20_000, {"a": 1})
@@ -353,7 +355,7 @@ def run(attack: Attack) -> dict[str, object]:
     child = os.fork()
     if child == 0:
         os.close(reading)
-        signal.alarm(10)
+        resource.setrlimit(resource.RLIMIT_CPU, (5, 5))
         try:
             found = outcome(attack)
         except BaseException as error:  # whatever it is: the parent reports it

@@ -38,7 +38,7 @@ class _Flow:
 
 @dataclass(slots=True)
 class _Results:
-    """The variable of a list: what a step gave for each input. `is_flat`: nothing in it is to be flattened."""
+    """The variable of a list: what a step gave for each input. `is_flat`: there is nothing to flatten."""
 
     code: str
     is_pure: bool

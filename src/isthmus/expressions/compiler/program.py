@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from isthmus.expressions.compiler.calls import CallGenerator
-from isthmus.expressions.compiler.functions import FunctionGenerator
 from isthmus.expressions.compiler.generator import Context, too_nested
+from isthmus.expressions.compiler.intrinsics import IntrinsicGenerator
 from isthmus.expressions.compiler.kinds import ANY, FUNCTION, Operand
 from isthmus.expressions.compiler.objects import ObjectGenerator
 from isthmus.expressions.compiler.operations import OperationGenerator
@@ -50,12 +50,12 @@ def generate(
     rules of its own, which others need not pay for. With `traced`, the program reports every value to
     `evaluation.trace` by its node's index in that list, which is filled.
     """
-    found = survey(tree, library, shadowed)
-    generator = _Generator(library, found, shadowed)
-    generator.traced = traced
-    source = generator.program(tree, final=final, of_list=of_list)
-    namespace: dict[str, Any] = {**RUNTIME, **generator.constants.values}
     try:
+        found = survey(tree, library, shadowed)
+        generator = _Generator(library, found, shadowed)
+        generator.traced = traced
+        source = generator.program(tree, final=final, of_list=of_list)
+        namespace: dict[str, Any] = {**RUNTIME, **generator.constants.values}
         exec(compile(source, "<expression>", "exec"), namespace)  # noqa: S102  our own text, checked literals only
     except (SyntaxError, RecursionError, MemoryError) as error:
         raise too_nested() from error
@@ -63,7 +63,7 @@ def generate(
 
 
 class _Generator(
-    TupleGenerator, PathGenerator, ObjectGenerator, CallGenerator, FunctionGenerator, OperationGenerator
+    TupleGenerator, PathGenerator, ObjectGenerator, CallGenerator, IntrinsicGenerator, OperationGenerator
 ):
     traced: list[t.Node] | None = None
 

@@ -112,7 +112,8 @@ class Reads:
                 name = literal(read.name, self.constants)
                 function = f"{prefix}every" if source is None or prefix else "context_every"
                 block.add(
-                    f"_{mark} = {code}.get({name}, U) if type({code}) is dict else {function}(E, {code}, {name})"
+                    f"_{mark} = {code}.get({name}, U) if type({code}) is dict"
+                    f" else {function}(E, {code}, {name})"
                 )
                 self.text[mark] = f"_{mark}"
             if not (read.children or (read.is_inner and self._uses.get(f"p{read.number}"))):

@@ -17,6 +17,7 @@ from isthmus.expressions.syntax.tree import (
     Bind,
     Block,
     Call,
+    Filter,
     Lambda,
     Name,
     Node,
@@ -214,31 +215,32 @@ def root_names(tree: Node) -> frozenset[str]:
 
 def _collect(node: Node, found: set[str], *, at_root: bool) -> None:
     if isinstance(node, Path):
-        first = node.steps[0]
-        if isinstance(first, Name) and at_root:
-            found.add(first.value)
-        rest_of = first
-        for number, step in enumerate(node.steps):
-            is_root_value = number == 1 and isinstance(rest_of, Variable) and _is_root(rest_of, at_root)
-            if is_root_value and isinstance(step, Name):
-                found.add(step.value)
-            inside = at_root and number == 0
-            for child in _inner(step):
-                _collect(child, found, at_root=inside)
-            for stage in step.stages or ():
-                if hasattr(stage, "expression"):
-                    _collect(stage.expression, found, at_root=False)
-            if step.group is not None:
-                _collect_group(step, found)
-        if node.group is not None:
-            _collect_group(node, found)
-        return
-    for child in _inner(node):
-        _collect(child, found, at_root=at_root)
+        _collect_steps(node.steps, found, at_root=at_root)
+    else:
+        for child in _inner(node):
+            _collect(child, found, at_root=at_root)
     for one in node.predicates or ():
         _collect(one.expression, found, at_root=False)
     if node.group is not None:
         _collect_group(node, found)
+
+
+def _collect_steps(steps: list[Node], found: set[str], *, at_root: bool) -> None:
+    first = steps[0]
+    if isinstance(first, Name) and at_root:
+        found.add(first.value)
+    if isinstance(first, Variable) and _is_root(first, at_root) and len(steps) > 1:
+        second = steps[1]
+        if isinstance(second, Name):
+            found.add(second.value)
+    for number, step in enumerate(steps):
+        for child in _inner(step):
+            _collect(child, found, at_root=at_root and number == 0)
+        for stage in step.stages or ():
+            if isinstance(stage, Filter):
+                _collect(stage.expression, found, at_root=False)
+        if step.group is not None:
+            _collect_group(step, found)
 
 
 def _collect_group(node: Node, found: set[str]) -> None:
@@ -254,7 +256,7 @@ def _is_root(variable: Variable, at_root: bool) -> bool:
 
 def _inner(node: Node) -> list[Node]:
     skipped = {id(one.expression) for one in node.predicates or ()}
-    skipped |= {id(stage.expression) for stage in node.stages or () if hasattr(stage, "expression")}
+    skipped |= {id(stage.expression) for stage in node.stages or () if isinstance(stage, Filter)}
     if node.group is not None:
         for key, value in node.group.pairs:
             skipped |= {id(key), id(value)}

@@ -1,0 +1,251 @@
+"""Patterns in text: `$match`, `$contains`, `$replace`, `$split`."""
+
+from __future__ import annotations
+
+import re
+from math import trunc
+from typing import Any, Final
+
+from isthmus.expressions.callables import Matcher, is_function
+from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.library import Evaluation
+from isthmus.expressions.runtime.regex import search
+from isthmus.expressions.standard.strings import made
+from isthmus.expressions.values import UNDEFINED, Sequence
+
+__all__ = ["contains", "match", "replace", "split"]
+
+# Patterns. A matcher is a regular expression, or any function that gives objects like its matches.
+
+
+class _Match:
+    """One match of either kind."""
+
+    __slots__ = ("end", "groups", "raw", "start", "text")
+
+    def __init__(self, text: Any, start: Any, end: Any, groups: Any, raw: Any) -> None:
+        self.text = text
+        self.start = start
+        self.end = end
+        self.groups = groups
+        self.raw = raw
+
+
+def _matches(evaluation: Evaluation, matcher: Any, text: str) -> Any:
+    """The matches of a text one after the other; the next is only looked for when it is asked for."""
+    if isinstance(matcher, Matcher):
+        yield from _regex_matches(evaluation, matcher, text)
+        return
+    if not is_function(matcher):
+        raise ExpressionError("T1006", "Attempted to invoke a non-function")
+    found = matcher(text)
+    while found is not UNDEFINED:
+        evaluation.charge(10)
+        yield _checked(found)
+        following = found.get("next") if isinstance(found, dict) else None
+        if not is_function(following):
+            raise ExpressionError("T1010", _T1010)
+        assert following is not None
+        found = following()
+
+
+_T1010: Final = (
+    "The matcher function argument passed to function {token} does not return the correct object structure"
+)
+
+
+def _checked(found: Any) -> _Match:
+    if not isinstance(found, dict):
+        raise ExpressionError("T1010", _T1010)
+    start, end, groups = found.get("start"), found.get("end"), found.get("groups")
+    if not (type(start) is int or isinstance(groups, list) or is_function(found.get("next"))):
+        raise ExpressionError("T1010", _T1010)
+    return _Match(
+        found.get("match", UNDEFINED), start, end, groups if isinstance(groups, list) else [], found
+    )
+
+
+def _regex_matches(evaluation: Evaluation, matcher: Matcher, text: str) -> Any:
+    start = 0
+    first = True
+    while first or start < len(text):
+        found = search(evaluation, matcher.regex, text, start)
+        if found is None:
+            return
+        if not first and found.end() == found.start():
+            raise ExpressionError(
+                "D1004",
+                "Regular expression matches zero length string",
+                matcher.position,
+                value=matcher.regex.source,
+            )
+        first = False
+        groups = [UNDEFINED if group is None else group for group in found.groups()]
+        yield _Match(found.group(), found.start(), found.end(), groups, None)
+        start = found.end()
+
+
+def _raw(matcher: Matcher, one: _Match) -> Any:
+    return {"match": one.text, "start": one.start, "end": one.end, "groups": one.groups}
+
+
+def match(evaluation: Evaluation, text: Any, matcher: Any, limit: Any) -> Any:
+    """All matches (or `limit`) as objects with match, index and groups."""
+    if text is UNDEFINED:
+        return UNDEFINED
+    if limit is not UNDEFINED and limit < 0:
+        raise ExpressionError(
+            "D3040", "Third argument of match function must evaluate to a positive number", value=limit
+        )
+    found = Sequence()
+    if limit is UNDEFINED or limit > 0:
+        for one in _matches(evaluation, matcher, text):
+            found.append({"match": one.text, "index": one.start, "groups": one.groups})
+            if limit is not UNDEFINED and len(found) >= limit:
+                break
+            if len(found) > evaluation.limits.items:
+                raise evaluation.exceeded("items", "match")
+    return found
+
+
+def contains(evaluation: Evaluation, text: Any, token: Any) -> Any:
+    if text is UNDEFINED or token is UNDEFINED:
+        return UNDEFINED
+    if type(token) is str:
+        return token in text
+    return next(_matches(evaluation, token, text), None) is not None
+
+
+def replace(evaluation: Evaluation, text: Any, pattern: Any, replacement: Any, limit: Any) -> Any:
+    if text is UNDEFINED:
+        return UNDEFINED
+    if pattern == "":
+        raise ExpressionError(
+            "D3010", "Second argument of replace function cannot be an empty string", value=pattern
+        )
+    if limit is not UNDEFINED and limit < 0:
+        raise ExpressionError(
+            "D3011", "Fourth argument of replace function must evaluate to a positive number", value=limit
+        )
+    if limit is not UNDEFINED and limit <= 0:
+        return text
+    if type(pattern) is str:
+        times = -1 if limit is UNDEFINED else -int(-limit // 1)
+        given = replacement if type(replacement) is str else "undefined"
+        if is_function(replacement):
+            given = "[object Object]"
+        count = text.count(pattern) if times < 0 else min(times, text.count(pattern))
+        if len(text) + count * max(0, len(given) - len(pattern)) > evaluation.limits.output_chars:
+            raise evaluation.exceeded("output_chars", "replace")
+        return made(evaluation, text.replace(pattern, given, times), "replace")
+    return _replaced(evaluation, text, pattern, replacement, limit)
+
+
+def _replaced(evaluation: Evaluation, text: str, pattern: Any, replacement: Any, limit: Any) -> str:
+    if isinstance(pattern, Matcher) and limit is UNDEFINED:
+        linear = pattern.regex.linear
+        if (
+            linear is not None
+            and type(replacement) is str
+            and "$" not in replacement
+            and "\\" not in replacement
+        ):
+            if len(text) * max(1, len(replacement)) > evaluation.limits.output_chars:
+                raise evaluation.exceeded("output_chars", "replace")
+            return made(evaluation, linear.sub(replacement, text), "replace")
+    parts: list[str] = []
+    room = evaluation.limits.output_chars
+    position = 0
+    for count, one in enumerate(_matches(evaluation, pattern, text), 1):
+        if type(replacement) is str:
+            new: Any = _substituted(replacement, one)
+        else:
+            new = replacement(one.raw if one.raw is not None else _raw(pattern, one))
+            if type(new) is not str:
+                raise ExpressionError(
+                    "D3012", "Attempted to replace a matched string with a non-string value", value=new
+                )
+        parts += (text[position : one.start], new)
+        room -= len(new)
+        if room < 0:
+            raise evaluation.exceeded("output_chars", "replace")
+        position = one.start + len(one.text)
+        if limit is not UNDEFINED and count >= limit:
+            break
+    parts.append(text[position:])
+    return made(evaluation, "".join(parts), "replace")
+
+
+def _substituted(replacement: str, one: _Match) -> str:
+    """`$1`, `$12` (as many digits as there are groups), `$0`, `$$`."""
+    if "$" not in replacement:
+        return replacement
+    parts: list[str] = []
+    groups = one.groups
+    digits = len(str(len(groups))) if groups else 1
+    position = 0
+    while (dollar := replacement.find("$", position)) >= 0:
+        parts.append(replacement[position:dollar])
+        position = dollar + 1
+        following = replacement[position : position + 1]
+        if following == "$":
+            parts.append("$")
+            position += 1
+        elif following == "0":
+            parts.append(one.text)
+            position += 1
+        else:
+            number = _leading(replacement[position : position + digits])
+            if digits > 1 and number is not None and number > len(groups):
+                number = _leading(replacement[position : position + digits - 1])
+            if number is None:
+                parts.append("$")
+                continue
+            if 0 < number <= len(groups) and groups[number - 1] is not UNDEFINED:
+                parts.append(groups[number - 1])
+            position += len(str(number))
+    parts.append(replacement[position:])
+    return "".join(parts)
+
+
+def _leading(text: str) -> int | None:
+    digits = re.match(r"[0-9]+", text)
+    return int(digits.group()) if digits else None
+
+
+def split(evaluation: Evaluation, text: Any, separator: Any, limit: Any) -> Any:
+    if text is UNDEFINED:
+        return UNDEFINED
+    if limit is not UNDEFINED and limit < 0:
+        raise ExpressionError(
+            "D3020", "Third argument of split function must evaluate to a positive number", value=limit
+        )
+    if limit is not UNDEFINED and limit <= 0:
+        return []
+    if type(separator) is str:
+        if separator == "":
+            parts = list(text)
+        else:
+            evaluation.charge(len(text) >> 6)
+            parts = text.split(separator)
+        if limit is not UNDEFINED:
+            parts = parts[: trunc(limit)]
+    elif separator is UNDEFINED:
+        parts = [text]
+    else:
+        parts = _split_by(evaluation, text, separator, limit)
+    if len(parts) > evaluation.limits.items:
+        raise evaluation.exceeded("items", "split")
+    return parts
+
+
+def _split_by(evaluation: Evaluation, text: str, separator: Any, limit: Any) -> list[str]:
+    parts: list[str] = []
+    start = 0
+    for one in _matches(evaluation, separator, text):
+        parts.append(text[start : one.start])
+        start = one.end
+        if limit is not UNDEFINED and len(parts) >= limit:
+            return parts
+    parts.append(text[start:])
+    return parts
