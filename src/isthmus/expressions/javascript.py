@@ -23,6 +23,7 @@ __all__ = [
     "as_list",
     "deeper",
     "describe",
+    "double",
     "first_integers",
     "integer",
     "is_nil",
@@ -36,6 +37,7 @@ __all__ = [
     "to_number",
     "truthy",
     "units",
+    "whole",
 ]
 
 DEPTH: Final = 200
@@ -52,6 +54,7 @@ _RADIX: Final = {
 }
 _INDEX: Final = re.compile(r"0|[1-9]\d{0,9}", re.ASCII)
 _SAFE: Final = 2**53
+_DOUBLE: Final = 2**1023
 
 
 def is_nil(value: object) -> bool:
@@ -87,14 +90,26 @@ def deeper(level: int, function: str) -> int:
     return level + 1
 
 
+def double(number: int | float) -> float:
+    """The number as a double; what is beyond them is infinite."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
+
+
+def whole(value: object, default: int, low: int, high: int) -> int:
+    """A number cut to an integer from `low` to `high`; `default` for NaN and for what is no number."""
+    if not is_number(value) or value != value:
+        return default
+    return int(min(max(value, low), high))
+
+
 def number_text(number: int | float) -> str:
     """A number as JavaScript prints it: `1e+21`, `0.1`, `0` for -0, `NaN`."""
     if isinstance(number, int) and -_SAFE < number < _SAFE:
         return str(int(number))
-    try:
-        value = float(number)
-    except OverflowError:
-        value = math.inf if number > 0 else -math.inf
+    value = double(number)
     if value != value:
         return "NaN"
     if math.isinf(value):
@@ -156,7 +171,7 @@ def to_number(value: object) -> int | float:
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, (int, float)):
-        return value
+        return value if -_DOUBLE < value < _DOUBLE else double(value)
     if value is None:
         return 0
     if value is UNDEFINED:
@@ -177,7 +192,7 @@ def _text_number(given: str) -> int | float:
     if radix is not None:
         base, allowed = radix
         digits = trimmed[2:]
-        return plain_number(float(int(digits, base))) if allowed.fullmatch(digits) else math.nan
+        return plain_number(double(int(digits, base))) if allowed.fullmatch(digits) else math.nan
     if trimmed.lstrip("+-") == "Infinity" and len(trimmed) <= 9:
         return -math.inf if trimmed[0] == "-" else math.inf
     return plain_number(float(trimmed)) if _DECIMAL.fullmatch(trimmed) else math.nan
@@ -228,7 +243,7 @@ def first_integers(entries: Iterable[tuple[str, object]]) -> dict[str, object]:
 
 
 def _json_number(number: int | float) -> str:
-    return number_text(number) if math.isfinite(number) else "null"
+    return number_text(number) if math.isfinite(double(number)) else "null"
 
 
 def json_text(

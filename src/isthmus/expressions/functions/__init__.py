@@ -73,7 +73,7 @@ FAMILIES: Final = (
             _evaluated("base64encode", encoding.base64encode),
             _evaluated("base64decode", encoding.base64decode),
             _evaluated("base64ToBlob", encoding.base64_to_blob),
-            _plain("digest", encoding.digest),
+            _awaited("digest", encoding.digest, evaluated=False),
             _plain("sign", encoding.sign),
             _evaluated("uuid", encoding.uuid),
         ),
@@ -171,7 +171,7 @@ FAMILIES: Final = (
         (
             _evaluated("convertMarkdownToAdf", convert_markdown_to_adf),
             _evaluated("convertMarkdownToGoogleDocs", convert_markdown_to_google_docs),
-            _evaluated("convertMarkdownToHtml", convert_markdown_to_html),
+            _awaited("convertMarkdownToHtml", convert_markdown_to_html),
             _evaluated("convertMarkdownToNotion", convert_markdown_to_notion),
             _evaluated("convertMarkdownToSlack", convert_markdown_to_slack),
             _awaited("convertMdToPdf", convert_md_to_pdf),
@@ -179,7 +179,7 @@ FAMILIES: Final = (
             _plain("convertNotionToMd", convert_notion_to_md),
         ),
     ),
-    Family("HTML", "html", (_evaluated("convertHtmlToMarkdown", convert_html_to_markdown),)),
+    Family("HTML", "html", (_awaited("convertHtmlToMarkdown", convert_html_to_markdown),)),
     Family(
         "Data formats",
         "data-formats",

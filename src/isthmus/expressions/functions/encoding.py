@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 from isthmus.expressions.failures import failed
 from isthmus.expressions.functions.arguments import content_bytes, input_text, options_of
+from isthmus.expressions.functions.offloading import offloaded
 from isthmus.expressions.host.blobs import Blob, media_type, raw_bytes
 from isthmus.expressions.javascript import is_nil, text, truthy
 from isthmus.expressions.library import Evaluation
@@ -28,6 +29,7 @@ _SPACE: Final = re.compile(r"[\t\n\f\r ]+")
 _ALPHABET: Final = re.compile(r"[A-Za-z0-9+/]*")
 _DATA_URI: Final = re.compile(r"data:([^;,]+);base64,(.*)")
 _HASHES: Final = {"SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
+_HEAVY: Final = 1024 * 1024
 _PEM: Final = re.compile(r"-----BEGIN PRIVATE KEY-----(.*?)-----END PRIVATE KEY-----", re.S)
 
 
@@ -141,6 +143,10 @@ def digest(
     name = "SHA-256" if algorithm is UNDEFINED else algorithm
     form = "hex" if string_type is UNDEFINED else string_type
     data = b"" if value is UNDEFINED else content_bytes(value)
+    return offloaded(_digest, value, data, name, form, heavy=len(data) > _HEAVY)
+
+
+def _digest(value: object, data: bytes, name: object, form: object) -> object:
     if name in ("MD5", "md5"):
         if not isinstance(value, str) and raw_bytes(value) is None:
             raise failed("digest", "digest: for MD5 the value must be text or bytes")

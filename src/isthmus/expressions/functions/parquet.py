@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import struct
 from collections.abc import Callable, Coroutine, Mapping
@@ -11,12 +10,12 @@ from typing import Any, Final
 
 from isthmus.expressions.failures import failed, over_limit
 from isthmus.expressions.functions.extras import extra
-from isthmus.expressions.host.blobs import ArrayBuffer, raw_bytes
+from isthmus.expressions.functions.offloading import offloaded
+from isthmus.expressions.host.blobs import ArrayBuffer, encode_text, raw_bytes
 from isthmus.expressions.host.datetimes import DateTime
 from isthmus.expressions.hosting import iso_utc
-from isthmus.expressions.javascript import as_list, is_nil, is_number, json_text, text, truthy
+from isthmus.expressions.javascript import as_list, double, is_nil, is_number, json_text, text, truthy, whole
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.suspension import can_await
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["json_to_parquet"]
@@ -68,11 +67,9 @@ def json_to_parquet(
     if cells > _CELLS:
         raise over_limit("jsonToParquet", "cells", _CELLS)
     evaluation.charge(cells * 10)
-    columns = {name: [_native(row, name) for row in items] for name in names}
+    columns = {_clean(name): [_native(row, name) for row in items] for name in names}
     given = options if isinstance(options, Mapping) else {}
-    if cells > _HEAVY_CELLS and can_await():
-        return asyncio.to_thread(_encoded, columns, given)
-    return _encoded(columns, given)
+    return offloaded(_encoded, columns, given, heavy=cells > _HEAVY_CELLS)
 
 
 def _native(row: object, name: str) -> object:
@@ -82,8 +79,15 @@ def _native(row: object, name: str) -> object:
         return None
     if isinstance(value, DateTime):
         return datetime.fromtimestamp(value.stamp / 1000, UTC) if value.is_valid else None
+    if isinstance(value, str):
+        return _clean(value)
     data = raw_bytes(value)
     return value if data is None else data
+
+
+def _clean(value: str) -> str:
+    """Text that UTF-8 can hold."""
+    return encode_text(value).decode()
 
 
 def _encoded(columns: Mapping[str, list[object]], options: Mapping[str, object]) -> ArrayBuffer:
@@ -98,7 +102,7 @@ def _encoded(columns: Mapping[str, list[object]], options: Mapping[str, object])
         table,
         sink,
         compression=_CODECS.get(text(options.get("codec")), "snappy"),
-        row_group_size=int(size) if is_number(size) and size >= 1 else None,
+        row_group_size=whole(size, 0, 0, _CELLS) or None,
     )
     return ArrayBuffer(_checked(sink.getvalue()))
 
@@ -122,7 +126,7 @@ def _all(kind: type | tuple[type, ...]) -> Callable[[list[object]], bool]:
 def _numbers(arrow: Any, values: list[object]) -> Any:
     present = [value for value in values if is_number(value)]
     if not all(_is_whole(value) and -_INT64 <= value < _INT64 for value in present):
-        doubles = [float(value) if is_number(value) else None for value in values]
+        doubles = [double(value) if is_number(value) else None for value in values]
         return arrow.array(doubles, arrow.float64())
     wide = any(not -_INT32 <= value < _INT32 for value in present)
     whole = [int(value) if is_number(value) else None for value in values]
@@ -131,7 +135,8 @@ def _numbers(arrow: Any, values: list[object]) -> Any:
 
 def _json(arrow: Any, values: list[object]) -> Any:
     texts = [
-        None if value is None else value if isinstance(value, str) else json_text(value) for value in values
+        None if value is None else value if isinstance(value, str) else _clean(json_text(value))
+        for value in values
     ]
     return arrow.array(texts, arrow.string()).cast(arrow.json_(arrow.string()))
 
@@ -146,7 +151,7 @@ _KINDS: Final[tuple[tuple[Callable[[list[object]], bool], Callable[[Any, list[ob
 
 
 def _as_text(value: object) -> str:
-    return iso_utc(value) if isinstance(value, datetime) else "" if is_nil(value) else text(value)
+    return iso_utc(value) if isinstance(value, datetime) else "" if is_nil(value) else _clean(text(value))
 
 
 def _checked(data: bytes) -> bytes:

@@ -13,7 +13,7 @@ from isthmus.expressions.failures import failed, over_limit
 from isthmus.expressions.functions.arguments import input_text, output_text
 from isthmus.expressions.functions.query_text import QueryStyle, query_text
 from isthmus.expressions.host.urls import Url
-from isthmus.expressions.javascript import DEPTH, is_number, text
+from isthmus.expressions.javascript import DEPTH, text, whole
 from isthmus.expressions.javascript import to_number as number_of
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
@@ -115,9 +115,9 @@ def _decode_options(options: object) -> qs_codec.DecodeOptions:
         parse_lists=given.get("parseArrays") is not False,
         strict_depth=given.get("strictDepth") is True,
         raise_on_limit_exceeded=given.get("throwOnLimitExceeded") is True,
-        depth=min(int(depth), _MAX_DEPTH) if is_number(depth) else 5,
-        list_limit=min(int(array_limit), _PARAMETERS) if is_number(array_limit) else 20,
-        parameter_limit=min(int(parameters), _PARAMETERS) if is_number(parameters) else _PARAMETERS,
+        depth=whole(depth, 5, 0, _MAX_DEPTH),
+        list_limit=whole(array_limit, 20, 0, _PARAMETERS),
+        parameter_limit=whole(parameters, _PARAMETERS, 1, _PARAMETERS),
         delimiter=delimiter if isinstance(delimiter, str) and delimiter else "&",
     )
 

@@ -17,6 +17,7 @@ _PART: Final = re.compile(
     r"""|\[(?:"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>(?:[^'\\]|\\.)*)'|(?P<bare>[^\[\]]*))\]""",
     re.S,
 )
+_PLACE: Final = re.compile(r"0|[1-9]\d{0,8}", re.ASCII)
 _PLAIN: Final = re.compile(r"\w*", re.ASCII)
 
 
@@ -51,13 +52,19 @@ def segments(path: object, target: object) -> tuple[str, ...]:
     return _split(path)
 
 
+def _index(key: str) -> int | None:
+    """The place in a list that a key names, if it names one."""
+    return int(key) if _PLACE.fullmatch(key) else None
+
+
 def child(target: object, key: str) -> object:
     """One step: a field, an item by its index, or the `length` of a list or text."""
     if isinstance(target, Mapping):
         return target.get(key, UNDEFINED)
     if isinstance(target, (list, str)):
-        if key.isdecimal() and key.isascii() and int(key) < len(target) and str(int(key)) == key:
-            return target[int(key)]
+        index = _index(key)
+        if index is not None and index < len(target):
+            return target[index]
         if key == "length":
             return len(target) if isinstance(target, list) else units(target)
     return UNDEFINED
@@ -98,9 +105,9 @@ def written(result: dict[str, object], path: tuple[str, ...], value: object) -> 
             made = _existing(target, key)
             if not isinstance(made, (dict, list)):
                 following = path[position + 1]
-                made = [] if following.isdecimal() and str(int(following)) == following else {}
+                made = {} if _index(following) is None else []
         if isinstance(target, list):
-            index = int(key)
+            index = _index(key) or 0
             target.extend([UNDEFINED] * (index + 1 - len(target)))
             target[index] = made
         elif isinstance(target, dict):
@@ -114,6 +121,8 @@ def _existing(target: object, key: str) -> object:
 
 def without(value: object, path: tuple[str, ...]) -> object:
     """A copy of `value` (only along the path) without what lies there."""
+    if not path:
+        return value
     key, rest = path[0], path[1:]
     if isinstance(value, Mapping):
         if key not in value:
@@ -121,8 +130,8 @@ def without(value: object, path: tuple[str, ...]) -> object:
         if not rest:
             return {name: item for name, item in value.items() if name != key}
         return {name: without(item, rest) if name == key else item for name, item in value.items()}
-    if isinstance(value, list) and key.isdecimal() and int(key) < len(value):
-        index = int(key)
+    index = _index(key)
+    if isinstance(value, list) and index is not None and index < len(value):
         inner: object = UNDEFINED if not rest else without(value[index], rest)
         return [*value[:index], inner, *value[index + 1 :]]
     return value

@@ -110,10 +110,26 @@ def page() -> str:
     for family in FAMILIES:
         parts.append(f"## {family.title}\n")
         parts.extend(_function(function) for function in family.functions)
+    parts.append(_SETTINGS)
     parts.append("## Host values\n")
     parts.append("Values that are not JSON. `*`, `$keys`, `$spread` and `$merge` do not see their members.\n")
     parts.extend(_host(host) for host in HOSTS)
     return "\n".join(parts)
+
+
+_SETTINGS: Final = """\
+## Switches
+
+What the operator may change, handed to an evaluation as `Services.settings`:
+
+| Name | Default | Meaning |
+| --- | --- | --- |
+| `strict_compat` | false | results that nobody could use are exactly the original's: `$removeEmpty` of an object, bookmarks and code in parts in `$convertNotionToMarkdown`, `nin` with `useOrForIn` in `$convertQueryToSql` |
+| `currency_exact` | false | `$convertCurrencyToSubunit` computes in decimal: `19.99` USD is 1999 instead of 1998 |
+| `documents.mode` | off | `$parseDocument`: `local` or `remote` |
+| `pdf.mode` | local | `$convertMdToPdf`: `local` or `remote` |
+| `embeddings.url` | none | the server that `$generateEmbeddingsCohere` asks |
+"""  # noqa: E501  # rows of a table cannot be broken
 
 
 def _contents() -> str:

@@ -11,6 +11,7 @@ from isthmus.expressions.functions.arguments import output_text
 from isthmus.expressions.javascript import (
     as_list,
     deeper,
+    double,
     is_nil,
     is_number,
     number_text,
@@ -106,7 +107,7 @@ def _holds(value: object, level: int) -> bool:
     if isinstance(value, list):
         inside = deeper(level, "sift")
         return any(_holds(item, inside) for item in value)
-    if is_number(value) and math.isinf(value):
+    if is_number(value) and math.isinf(double(value)):
         raise ExpressionError("D1001", "Number out of range: null")
     if isinstance(value, Mapping):
         return bool(value)
@@ -153,7 +154,7 @@ def string(evaluation: Evaluation, value: object = UNDEFINED, prettify: object =
     """
     if value is UNDEFINED or isinstance(value, str):
         return value
-    if is_number(value) and not math.isfinite(value):
+    if is_number(value) and not math.isfinite(double(value)):
         raise ExpressionError("D3001", "Attempting to invoke string function on Infinity or NaN")
     if callable(value):
         return ""
@@ -165,7 +166,7 @@ def string(evaluation: Evaluation, value: object = UNDEFINED, prettify: object =
 def _rounded(number: int | float) -> str:
     if isinstance(number, int) and -(10**15) < number < 10**15:
         return str(number)
-    value = float(number)
+    value = double(number)
     if value != value:
         return "null"
     if math.isinf(value):

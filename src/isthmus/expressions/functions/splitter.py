@@ -8,12 +8,13 @@ from typing import Final
 
 from isthmus.expressions.failures import failed
 from isthmus.expressions.functions.arguments import input_text, output_items
-from isthmus.expressions.javascript import is_nil, is_number, json_text, text, units
+from isthmus.expressions.javascript import is_nil, json_text, text, units, whole
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["recursive_character_text_splitter"]
 
+_LONGEST: Final = 10**9
 _SEPARATORS: Final = ("\n\n", "\n", " ", "")
 
 
@@ -37,8 +38,8 @@ def recursive_character_text_splitter(
     given = options if isinstance(options, Mapping) else {}
     size, overlap = (1000, 200) if options is not UNDEFINED else (200, 60)
     wanted_size, wanted_overlap = given.get("chunkSize"), given.get("chunkOverlap")
-    size = int(wanted_size) if is_number(wanted_size) else size
-    overlap = int(wanted_overlap) if is_number(wanted_overlap) else overlap
+    size = whole(wanted_size, size, 0, _LONGEST)
+    overlap = whole(wanted_overlap, overlap, 0, _LONGEST)
     if overlap >= size:
         raise failed("recursiveCharacterTextSplitter", "Cannot have chunkOverlap >= chunkSize")
     if is_nil(value):

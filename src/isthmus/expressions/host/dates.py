@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from isthmus.expressions.hosting import host_type, iso_utc
@@ -11,9 +11,12 @@ from isthmus.expressions.hosting import host_type, iso_utc
 __all__ = ["DATE", "milliseconds"]
 
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def milliseconds(moment: datetime) -> int:
     """Milliseconds since 1970; a `datetime` without a zone counts as UTC."""
-    return int(_utc(moment).timestamp() * 1000)
+    return (_utc(moment) - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _utc(moment: datetime) -> datetime:

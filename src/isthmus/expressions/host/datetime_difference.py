@@ -8,7 +8,7 @@ from typing import Final
 
 from isthmus.expressions.host.datetimes import DateTime
 from isthmus.expressions.host.durations import UNITS, Duration, Unit, unit_of, units_of
-from isthmus.expressions.javascript import number_text, truthy
+from isthmus.expressions.javascript import number_text, truthy, whole
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["difference", "relative", "relative_calendar"]
@@ -76,6 +76,7 @@ def _between(earlier: DateTime, later: DateTime, units: list[Unit]) -> Duration:
     return Duration({unit: counts[unit] for unit in UNITS if unit in counts})
 
 
+_PADDING: Final = 10**12
 _RELATIVE: Final[tuple[Unit, ...]] = ("years", "months", "days", "hours", "minutes", "seconds")
 _CALENDAR: Final[tuple[Unit, ...]] = ("years", "months", "days")
 _WORDS: Final = {
@@ -95,8 +96,9 @@ def relative(moment: DateTime, now: DateTime, options: object) -> str | None:
     if not moment.is_valid or not isinstance(base, DateTime) or not base.is_valid:
         return None
     padding = given.get("padding")
-    if isinstance(padding, (int, float)) and padding:
-        step = int(-padding if moment.stamp < base.stamp else padding)
+    ahead = whole(padding, 0, -_PADDING, _PADDING)
+    if ahead:
+        step = -ahead if moment.stamp < base.stamp else ahead
         moment = moment.plus(Duration({"milliseconds": step}))
     units = _wanted(given.get("unit"), _RELATIVE)
     count: int | float = 0

@@ -16,7 +16,7 @@ from isthmus.expressions.host.durations import Duration
 from isthmus.expressions.host.english import day_names, month_names
 from isthmus.expressions.host.zones import SYSTEM, Zone, fixed, zone_of
 from isthmus.expressions.hosting import host_type
-from isthmus.expressions.javascript import is_number, plain_number, truthy
+from isthmus.expressions.javascript import is_number, plain_number, truthy, whole
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
@@ -58,6 +58,10 @@ _FLAGS: Final[Mapping[str, Callable[[DateTime], object]]] = {
 }
 
 
+_DAY: Final = 24 * 60
+"""Minutes that an offset may have at most."""
+
+
 def _when_valid(read: Callable[[DateTime], object], otherwise: object) -> Callable[[DateTime], object]:
     return lambda moment: read(moment) if moment.is_valid else otherwise
 
@@ -67,7 +71,7 @@ def zone_argument(name: object) -> Zone | None:
     if name is None or name is UNDEFINED:
         return SYSTEM
     if is_number(name):
-        return fixed(int(name))
+        return fixed(int(name)) if -_DAY < name < _DAY else None
     return zone_of(name) if isinstance(name, str) else None
 
 
@@ -77,7 +81,7 @@ def _set_zone(moment: DateTime, name: object, options: object) -> DateTime:
 
 
 def _to_utc(moment: DateTime, offset: object, options: object) -> DateTime:
-    minutes = int(offset) if is_number(offset) else 0
+    minutes = whole(offset, 0, -_DAY, _DAY)
     keep = truthy(options.get("keepLocalTime", False)) if isinstance(options, Mapping) else False
     return moment.with_zone(fixed(minutes), "UTC", keep_local=keep)
 

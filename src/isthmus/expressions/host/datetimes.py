@@ -24,6 +24,7 @@ _EPOCH: Final = datetime(1970, 1, 1)
 _MILLI: Final = timedelta(milliseconds=1)
 _FIRST: Final = (datetime(1, 1, 3) - _EPOCH) // _MILLI
 _LAST: Final = (datetime(9999, 12, 30) - _EPOCH) // _MILLI
+_FAR: Final = 10**17
 _SETTABLE: Final = {
     "year": "year",
     "quarter": "quarter",
@@ -219,7 +220,7 @@ def _minutes(offset: int | float) -> int:
 
 def _whole(stamp: int | float) -> int | float:
     """Milliseconds cut towards zero, as a JavaScript Date keeps them."""
-    return math.trunc(stamp) if math.isfinite(stamp) else math.nan
+    return math.trunc(stamp) if -_FAR < stamp < _FAR else math.nan
 
 
 def _moved(local: datetime, years: int, months: int, days: int) -> datetime | None:
@@ -244,7 +245,7 @@ def _settable(name: object) -> str:
 
 def _field(value: object, function: str) -> int:
     number = to_number(value)
-    if isinstance(value, bool) or value == "" or not math.isfinite(number):
+    if isinstance(value, bool) or value == "" or not -_FAR < number < _FAR:
         raise failed(function, f"Invalid unit value {text(value)}")
     return math.trunc(number)
 

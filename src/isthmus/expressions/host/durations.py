@@ -32,6 +32,7 @@ UNITS: Final[tuple[Unit, ...]] = (
     "seconds",
     "milliseconds",
 )
+_LARGEST: Final = 10**17
 _DAY: Final = 86_400_000
 _MILLIS: Final[Mapping[Unit, int]] = {
     "years": 365 * _DAY,
@@ -216,7 +217,7 @@ def duration_of(value: object, function: str) -> Duration:
     if isinstance(value, Duration):
         return value
     if is_number(value):
-        return Duration({"milliseconds": value})
+        return Duration({"milliseconds": _amount(value, function)})
     if isinstance(value, Mapping):
         amounts: dict[Unit, Number] = {}
         for name, amount in value.items():
@@ -236,7 +237,7 @@ def duration_of(value: object, function: str) -> Duration:
 
 def _amount(value: object, function: str) -> Number:
     number = to_number(value)
-    if isinstance(value, bool) or value == "" or not math.isfinite(number):
+    if isinstance(value, bool) or value == "" or not -_LARGEST < number < _LARGEST:
         raise failed(function, f"Invalid unit value {text(value)}")
     return number
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from isthmus.expressions.failures import failed, over_limit
 from isthmus.expressions.hosting import Host, host_type
-from isthmus.expressions.javascript import text, truthy
+from isthmus.expressions.javascript import double, text, truthy
 
 __all__ = ["GRAPH", "NODES", "Graph", "node_key"]
 
@@ -100,7 +100,7 @@ def node_key(identity: object) -> Hashable:
     """Ids are the same by JavaScript's map equality: numbers by value, lists and objects by identity."""
     if isinstance(identity, bool) or not isinstance(identity, (int, float, str)):
         return (type(identity), id(identity))
-    return ("number", float(identity)) if not isinstance(identity, str) else ("text", identity)
+    return ("number", double(identity)) if not isinstance(identity, str) else ("text", identity)
 
 
 GRAPH: Final = host_type(

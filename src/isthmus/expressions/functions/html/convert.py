@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from isthmus.expressions.functions.arguments import input_text, output_text
+from collections.abc import Coroutine
+from typing import Any, Final
+
+from isthmus.expressions.functions.arguments import input_text
 from isthmus.expressions.functions.html.tree import read_html
 from isthmus.expressions.functions.html.whitespace import collapse
 from isthmus.expressions.functions.html.writer import markdown_of
+from isthmus.expressions.functions.offloading import offloaded
 from isthmus.expressions.javascript import is_nil, text
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
@@ -13,7 +17,12 @@ from isthmus.expressions.values import UNDEFINED
 __all__ = ["convert_html_to_markdown"]
 
 
-def convert_html_to_markdown(evaluation: Evaluation, html: object = UNDEFINED) -> str:
+_HEAVY: Final = 256 * 1024
+
+
+def convert_html_to_markdown(
+    evaluation: Evaluation, html: object = UNDEFINED
+) -> str | Coroutine[Any, Any, str]:
     """HTML as Markdown, malformed HTML too; characters that Markdown would read are escaped.
 
     Arguments:
@@ -25,6 +34,11 @@ def convert_html_to_markdown(evaluation: Evaluation, html: object = UNDEFINED) -
     """
     if is_nil(html):
         return ""
-    root = read_html(input_text(evaluation, text(html), "convertHtmlToMarkdown"))
+    source = input_text(evaluation, text(html), "convertHtmlToMarkdown")
+    return offloaded(_converted, source, heavy=len(source) > _HEAVY)
+
+
+def _converted(source: str) -> str:
+    root = read_html(source)
     collapse(root)
-    return output_text(evaluation, markdown_of(root), "convertHtmlToMarkdown")
+    return markdown_of(root)

@@ -42,5 +42,5 @@ def _cell(cell: Node, inner: Callable[[Node], str]) -> str:
 
 
 def _span(cell: Node) -> int:
-    given = cell.attributes.get("colspan", "")
-    return min(int(given), _SPAN) if given.isdecimal() and int(given) > 0 else 1
+    given = cell.attributes.get("colspan", "")[:6]
+    return min(int(given), _SPAN) or 1 if given.isdecimal() else 1

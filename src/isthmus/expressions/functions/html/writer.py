@@ -109,7 +109,7 @@ def _item(node: Node, content: str) -> str:
     marker = "*   "
     parent = node.parent
     if parent is not None and parent.tag == "ol":
-        given = parent.attributes.get("start", "")
+        given = parent.attributes.get("start", "")[:12]
         place = node.place
         marker = f"{int(given) + place if given.isdecimal() else place + 1}.  "
     ends = "\n" if node.sibling(1) is not None and not content.endswith("\n") else ""

@@ -6,7 +6,7 @@ from typing import Final
 
 from isthmus.expressions.functions.markdown.reading import markdown_argument
 from isthmus.expressions.functions.markdown.tokens import Token, decode_entities
-from isthmus.expressions.javascript import is_number, units
+from isthmus.expressions.javascript import units, whole
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
@@ -37,7 +37,7 @@ def convert_markdown_to_google_docs(
         => {"text": "Hi", "location": {"index": 1}}
     """
     tokens = markdown_argument(evaluation, markdown, "convertMarkdownToGoogleDocs")
-    writer = _Writer(int(start) if is_number(start) else 1)
+    writer = _Writer(whole(start, 1, 0, 2**31))
     for token in tokens:
         writer.block(token)
     return {"requests": [*writer.inserts, *writer.formats]}

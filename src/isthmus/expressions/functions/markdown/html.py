@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from html import escape as escape_all
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from isthmus.expressions.failures import failed
-from isthmus.expressions.functions.arguments import input_text, output_text
+from isthmus.expressions.functions.arguments import input_text
 from isthmus.expressions.functions.markdown.blocks import read_markdown
 from isthmus.expressions.functions.markdown.tokens import Token
+from isthmus.expressions.functions.offloading import offloaded
 from isthmus.expressions.javascript import describe, is_nil, truthy
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["convert_markdown_to_html", "html_of"]
 
+_HEAVY: Final = 256 * 1024
 _LOOSE_AMPERSAND: Final = re.compile(r"&(?!(?:#\d{1,7}|#[Xx][a-fA-F0-9]{1,6}|\w+);)")
 _TYPES: Final = {"a number": "Number", "a boolean": "Boolean", "a list": "Array", "an object": "Object"}
 _URL_SAFE: Final = ";,/?:@&=+$-_.!~*'()#%"
@@ -25,7 +27,7 @@ _URL_SAFE: Final = ";,/?:@&=+$-_.!~*'()#%"
 
 def convert_markdown_to_html(
     evaluation: Evaluation, markdown: object = UNDEFINED, options: object = UNDEFINED
-) -> str:
+) -> str | Coroutine[Any, Any, str]:
     """Markdown as HTML. HTML inside the Markdown passes through; nothing is sanitised.
 
     Arguments:
@@ -47,8 +49,12 @@ def convert_markdown_to_html(
             f"marked(): input parameter is of type [object {kind}], string expected",
         )
     breaks = isinstance(options, Mapping) and truthy(options.get("breaks"))
-    text = input_text(evaluation, markdown, "convertMarkdownToHtml")
-    return output_text(evaluation, html_of(read_markdown(text), breaks=breaks), "convertMarkdownToHtml")
+    source = input_text(evaluation, markdown, "convertMarkdownToHtml")
+    return offloaded(_converted, source, breaks, heavy=len(source) > _HEAVY)
+
+
+def _converted(source: str, breaks: bool) -> str:
+    return html_of(read_markdown(source), breaks=breaks)
 
 
 def html_of(blocks: list[Token], *, breaks: bool = False) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from isthmus.expressions.javascript import is_number, text, truthy
+from isthmus.expressions.javascript import text, truthy, whole
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["XmlOptions", "xml_options"]
@@ -66,4 +66,4 @@ def xml_options(given: object) -> XmlOptions:
 def _indent(spaces: object) -> str:
     if isinstance(spaces, str):
         return spaces[:_SPACES]
-    return " " * max(0, min(int(spaces), _SPACES)) if is_number(spaces) else ""
+    return " " * whole(spaces, 0, 0, _SPACES)
