@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from isthmus.accounts.context import secret_field_names
 from isthmus.accounts.fields import submitted
 from isthmus.db.database import keys_of
-from isthmus.db.tables import environment_integration, integration
+from isthmus.db.tables import environment, environment_integration, integration
 from isthmus.definitions.credentials import Credential, credential_format
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.layers import merge_integration
@@ -21,7 +21,7 @@ from isthmus.definitions.secrets import join_secrets
 from isthmus.errors import BadRequest, NotFound, failure
 from isthmus.integrations.checks import Failures
 from isthmus.integrations.environment_integrations import OVERRIDE_SECRETS
-from isthmus.integrations.integrations import INTEGRATION_SECRETS
+from isthmus.integrations.integrations import usable_config
 from isthmus.integrations.validation import check_mapping_override, check_override
 
 __all__ = [
@@ -64,8 +64,10 @@ class ConnectedDefinition:
                 integration.c.name,
                 integration.c.config,
                 integration.c.secrets,
+                (integration.c.team_id == environment.c.team_id).label("is_owner"),
             )
             .join(integration, integration.c.id == environment_integration.c.integration_id)
+            .join(environment, environment.c.id == environment_integration.c.environment_id)
             .where(
                 environment_integration.c.id == install_id,
                 environment_integration.c.environment_id == environment_id,
@@ -78,7 +80,8 @@ class ConnectedDefinition:
                 "lists what is installed."
             )
         keys = keys_of(conn)
-        base = join_secrets(row.config, INTEGRATION_SECRETS.open(keys, row.integration_id, row.secrets) or {})
+        stored = {"id": row.integration_id, "config": row.config, "secrets": row.secrets}
+        base = usable_config(keys, stored, is_owner=bool(row.is_owner))
         over = join_secrets(row.override, OVERRIDE_SECRETS.open(keys, row.id, row.override_secrets) or {})
         merged = merge_integration(base, over)
         # The forms are all that is needed of it here; the rest is not parsed.

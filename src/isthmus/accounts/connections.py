@@ -20,7 +20,7 @@ from isthmus.accounts.sealed import OVERRIDE_SECRETS, stored_context
 from isthmus.accounts.states import AccountStates
 from isthmus.accounts.turnstile import Turnstile
 from isthmus.db.database import Database, keys_of
-from isthmus.db.tables import environment_integration, integrated_account, integration
+from isthmus.db.tables import environment, environment_integration, integrated_account, integration
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.secrets import join_secrets
 from isthmus.engine.ports import AccountFacts, Upstream
@@ -184,6 +184,7 @@ class Connections:
                     row["revision"],
                     join_secrets(row["integration_override"] or {}, override or {}),
                 ),
+                is_owner=bool(row["is_owner"]),
             )
             context = stored_context(keys, row)
         return self._account(environment_id, row, definition, context)
@@ -275,11 +276,13 @@ def _statement(environment_id: str, account_id: str) -> Any:
             integration.c.id.label("integration_id"),
             integration.c.revision.label("integration_revision"),
             integration.c.name.label("integration_name"),
+            (integration.c.team_id == environment.c.team_id).label("is_owner"),
         )
         .join(
             environment_integration,
             environment_integration.c.id == integrated_account.c.environment_integration_id,
         )
         .join(integration, integration.c.id == environment_integration.c.integration_id)
+        .join(environment, environment.c.id == integrated_account.c.environment_id)
         .where(integrated_account.c.id == account_id, integrated_account.c.environment_id == environment_id)
     )

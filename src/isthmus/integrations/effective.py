@@ -32,11 +32,10 @@ from isthmus.definitions.layers import (
 )
 from isthmus.definitions.load import load_integration, load_mapping, load_unified_model
 from isthmus.definitions.mapping import MappingConfig
-from isthmus.definitions.secrets import join_secrets
 from isthmus.definitions.unified_model import UnifiedModelDefinition, UnifiedResource
 from isthmus.errors import NotFound
 from isthmus.integrations.epoch_cache import EpochCache, Epochs, RevisionCache
-from isthmus.integrations.integrations import INTEGRATION_SECRETS
+from isthmus.integrations.integrations import usable_config
 from isthmus.integrations.names import either_separator, not_found
 
 __all__ = ["Effective", "Layer", "ResolvedMapping"]
@@ -82,24 +81,34 @@ class Effective:
         self._resolved: EpochCache[Any, ResolvedMapping] = EpochCache(epochs, _MAPPINGS)
 
     async def definition(
-        self, conn: AsyncConnection, integration_id: str, revision: int, install: Layer, account: Layer
+        self,
+        conn: AsyncConnection,
+        integration_id: str,
+        revision: int,
+        install: Layer,
+        account: Layer,
+        *,
+        is_owner: bool,
     ) -> IntegrationConfig:
-        """The merged definition of an account's integration. Raises DefinitionInvalid where layers that
-        were written apart do not fit together."""
-        key = (integration_id, revision, install.key, account.key)
+        """The merged definition of an account's integration. `is_owner`: whether the account's team owns the
+        integration; else its secrets take no part.
+
+        Raises DefinitionInvalid where layers that were written apart do not fit together.
+        """
+        key = (integration_id, revision, install.key, account.key, is_owner)
         kept = self._definitions.get(key)
         if kept is not None:
             return kept
-        statement = select(integration.c.name, integration.c.config, integration.c.secrets).where(
-            integration.c.id == integration_id
-        )
-        row = (await conn.execute(statement)).one()
-        secrets = INTEGRATION_SECRETS.open(keys_of(conn), integration_id, row.secrets) or {}
-        base = join_secrets(row.config, secrets)
+        statement = select(
+            integration.c.id, integration.c.name, integration.c.config, integration.c.secrets
+        ).where(integration.c.id == integration_id)
+        row = (await conn.execute(statement)).mappings().one()
+        base = usable_config(keys_of(conn), dict(row), is_owner=is_owner)
         merged = merge_integration(base, install.content, account.content)
-        return self._definitions.keep(
-            key, load_integration(merged, source=f"effective definition of {row.name}")
-        )
+        source = f"effective definition of {row['name']}"
+        if row["secrets"] is not None and not is_owner:
+            source += " (without its owner's secrets, which other teams replace by an override)"
+        return self._definitions.keep(key, load_integration(merged, source=source))
 
     async def mapping(
         self,

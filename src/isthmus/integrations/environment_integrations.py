@@ -25,7 +25,7 @@ from isthmus.events.catalogue import (
 )
 from isthmus.integrations.checks import Failures, own_environment_only, sent_only
 from isthmus.integrations.faces import integration_faces
-from isthmus.integrations.integrations import INTEGRATION_SECRETS
+from isthmus.integrations.integrations import usable_config
 from isthmus.integrations.scope import Scope
 from isthmus.integrations.validation import check_override
 from isthmus.integrations.views import Row, environment_integration_view
@@ -220,9 +220,9 @@ class EnvironmentIntegrations:
     def _check_override(
         self, target: Mapping[str, Any], plain: Mapping[str, Any], secrets: Mapping[str, Any]
     ) -> None:
-        hidden = INTEGRATION_SECRETS.open(keys_of(self._conn), target["id"], target["secrets"]) or {}
-        whole = join_secrets(target["config"], hidden)
-        check_override(target["name"], whole, join_secrets(plain, secrets), field="override")
+        is_owner = target["team_id"] == self._scope.team_id
+        base = usable_config(keys_of(self._conn), target, is_owner=is_owner)
+        check_override(target["name"], base, join_secrets(plain, secrets), field="override")
 
 
 def _sent(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import keys_of, now_of
-from isthmus.db.encryption import EncryptedJSON
+from isthmus.db.encryption import EncryptedJSON, KeyRing
 from isthmus.db.epochs import raise_epochs
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import environment, environment_integration, integration, team
@@ -24,7 +24,7 @@ from isthmus.integrations.validation import check_integration
 from isthmus.integrations.views import Row, integration_view
 from isthmus.kit.ids import is_uuid, new_id
 
-__all__ = ["INTEGRATION_SECRETS", "Integrations"]
+__all__ = ["INTEGRATION_SECRETS", "Integrations", "usable_config"]
 
 INTEGRATION_SECRETS: Final = EncryptedJSON(integration.c.secrets)
 _WRITABLE: Final = frozenset({"name", "category", "is_beta", "sharing", "config"})
@@ -49,6 +49,16 @@ _FIELDS: Final[Mapping[str, ColumnElement[Any]]] = {
         "updated_at",
     )
 }
+
+
+def usable_config(keys: KeyRing, row: Mapping[str, Any], *, is_owner: bool) -> dict[str, Any]:
+    """The config of an integration as a team that installs it may use it: whole for its owner, without the
+    sealed secrets for any other. An installer's overrides say where requests go and what mappings read, so a
+    secret that merely took part would be the installer's to have. `row`: `id`, `config` and `secrets`.
+    """
+    if not is_owner:
+        return dict(row["config"])
+    return join_secrets(row["config"], INTEGRATION_SECRETS.open(keys, row["id"], row["secrets"]) or {})
 
 
 class Integrations:
@@ -104,7 +114,7 @@ class Integrations:
         values = {name: changes[name] for name in _WRITABLE & changes.keys()}
         _check(values)
         if "config" in values:
-            whole = join_secrets(row["config"], self._secrets(row))
+            whole = usable_config(keys_of(self._conn), row, is_owner=True)
             merged = deep_merge_patch(whole, values["config"])
             check_integration(str(values.get("name", row["name"])), merged)
             values["config"], secrets = split_secrets(merged)
@@ -195,9 +205,6 @@ class Integrations:
             environment_integration.c.integration_id == integration_id
         )
         return (await self._conn.execute(statement)).scalars().all()
-
-    def _secrets(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        return INTEGRATION_SECRETS.open(keys_of(self._conn), row["id"], row["secrets"]) or {}
 
     def _seal(self, identity: str, secrets: dict[str, Any]) -> bytes | None:
         return INTEGRATION_SECRETS.seal(keys_of(self._conn), identity, secrets or None)

@@ -36,14 +36,22 @@ def check_override(
     """The definition that `override` makes of `base`; `field` is the name of the body's key.
 
     Raises DefinitionInvalid for what the override breaks, or adds and is not executed; `base` is not judged
-    again.
+    again. It may be whole only with the override: another team's, without its secrets.
     """
     source = f"{field} of {name}"
     effective = load(IntegrationConfig, merge_integration(base, override), source=source, prefix=field)
-    known = {each.path for each in not_executed(load(IntegrationConfig, base, source=name))}
-    added = [each for each in not_executed(effective) if each.path not in known]
-    refuse(added, source=source, prefix=field)
+    added = not_executed(effective)
+    if added:
+        known = _not_executed_before(name, base)
+        refuse([each for each in added if each.path not in known], source=source, prefix=field)
     return effective
+
+
+def _not_executed_before(name: str, base: Mapping[str, Any]) -> frozenset[str]:
+    try:
+        return frozenset(each.path for each in not_executed(load(IntegrationConfig, base, source=name)))
+    except DefinitionInvalid:
+        return frozenset()
 
 
 def check_model(values: Mapping[str, Any], *, field: str = "") -> None:

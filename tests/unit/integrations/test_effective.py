@@ -142,11 +142,13 @@ async def test_definitions_without_overrides_are_one_object(
     effective = Effective(database, epochs)
     async with database.read() as conn:
         plain = [
-            await effective.definition(conn, integration_id("brightfold"), 1, Layer(install, 1, {}), NONE)
+            await effective.definition(
+                conn, integration_id("brightfold"), 1, Layer(install, 1, {}), NONE, is_owner=False
+            )
             for install in ("one", "two")
         ]
         over = Layer("one", 2, {"pagination": {"format": "page"}})
-        other = await effective.definition(conn, integration_id("brightfold"), 1, over, NONE)
+        other = await effective.definition(conn, integration_id("brightfold"), 1, over, NONE, is_owner=False)
     assert plain[0] is plain[1]
     assert other.pagination is not None
     assert other.pagination.format == "page"
@@ -161,7 +163,7 @@ async def test_secret_variables_reach_the_definition(
             {"integration_id": "brightfold", "override": override}
         )
         definition = await Effective(database, epochs).definition(
-            conn, integration_id("brightfold"), 1, Layer("one", 1, override), NONE
+            conn, integration_id("brightfold"), 1, Layer("one", 1, override), NONE, is_owner=False
         )
     assert definition.variables() == {"a": "1", "b": "2"}
 
