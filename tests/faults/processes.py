@@ -1,0 +1,224 @@
+"""Processes that are there to be killed: forked from one that has imported everything, so that is quick."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import multiprocessing
+import os
+import random
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.config import Settings
+from isthmus.db import Database, open_database
+from isthmus.events import Occurrence, Relay, Subscribers, emit
+from isthmus.events.catalogue import SyncJobRunUpdated
+from isthmus.jobs import Handlers, Pace, Run, Worker, defer
+from isthmus.kit.secret import Secret
+
+__all__ = ["CREATE", "PACE", "Place", "Victim", "start", "steps_of", "tell", "work"]
+
+KEY = "a-key-for-tests-only-0123456789-abcdefghijk"
+PACE = Pace(
+    concurrency=4,
+    poll_seconds=0.3,
+    heartbeat_seconds=0.2,
+    stalled_seconds=1.5,
+    settle_seconds=0.6,
+    sweep_seconds=0.2,
+    graceful_seconds=1.0,
+    restart_seconds=0.1,
+)
+CREATE = (
+    "CREATE TABLE proof_run (key VARCHAR(20) PRIMARY KEY, step INTEGER NOT NULL)",
+    "CREATE TABLE proof_step (key VARCHAR(20) NOT NULL, step INTEGER NOT NULL, attempt INTEGER NOT NULL)",
+    "CREATE TABLE proof_change (resource VARCHAR(20) NOT NULL, number INTEGER NOT NULL)",
+    "CREATE TABLE proof_seen (event VARCHAR(30) NOT NULL, resource VARCHAR(20), number INTEGER NOT NULL)",
+)
+
+_forkserver = multiprocessing.get_context("forkserver")
+_forkserver.set_forkserver_preload(["tests.faults.processes", "isthmus.jobs.engine.worker"])
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a process works. `folder`: its locks and notes. `pause`: seconds before a step writes."""
+
+    url: str
+    folder: Path
+    steps: int
+    pause: float = 0.0
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(
+            data_dir=self.folder / "data", database_url=Secret(self.url), secret_key=Secret((KEY,))
+        )
+
+    @property
+    def overlaps(self) -> Path:
+        """Has a line for each time one thing was run by two."""
+        return self.folder / "overlaps"
+
+    @property
+    def begun(self) -> Path:
+        """Has a line for each step that began."""
+        return self.folder / "begun"
+
+    @property
+    def told(self) -> Path:
+        """What the subscriber saw, also of transactions that never came to an end."""
+        return self.folder / "told"
+
+
+@dataclass
+class Victim:
+    process: BaseProcess
+
+    def kill(self) -> None:
+        self._send(signal.SIGKILL)
+        self.process.join()
+
+    def pause(self) -> None:
+        self._send(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._send(signal.SIGCONT)
+
+    def _send(self, number: int) -> None:
+        assert self.process.pid is not None
+        os.kill(self.process.pid, number)
+
+
+@contextmanager
+def start(target: Callable[..., None], *arguments: Any) -> Iterator[Victim]:
+    process = _forkserver.Process(target=target, args=arguments, daemon=True)
+    process.start()
+    victim = Victim(process)
+    try:
+        yield victim
+    finally:
+        if process.is_alive():
+            victim.kill()
+
+
+def work(place: Place) -> None:
+    """A worker: runs of `steps` steps; each writes its effect, the cursor and its successor at once."""
+    asyncio.run(_work(place))
+
+
+async def _work(place: Place) -> None:
+    database = await _opened(place)
+    handlers = Handlers()
+
+    async def step(run: Run) -> None:
+        with _alone(place, run.key):
+            _note(place.begun, run.key)
+            await asyncio.sleep(place.pause)
+            async with run.write() as conn:
+                done = await steps_of(conn, run.key)
+                await conn.execute(
+                    text("INSERT INTO proof_step (key, step, attempt) VALUES (:key, :step, :attempt)"),
+                    {"key": run.key, "step": done + 1, "attempt": run.attempts},
+                )
+                await conn.execute(
+                    text("UPDATE proof_run SET step = :step WHERE key = :key"),
+                    {"key": run.key, "step": done + 1},
+                )
+                if done + 1 < place.steps:
+                    await defer(conn, "proof", run.key)
+
+    handlers.on("proof", step)
+    await Worker(database, handlers, PACE).start()
+    await asyncio.Event().wait()
+
+
+async def steps_of(conn: AsyncConnection, key: str) -> int:
+    done = await conn.execute(text("SELECT step FROM proof_run WHERE key = :key"), {"key": key})
+    number: int = done.scalar_one()
+    return number
+
+
+def tell(place: Place, environment_id: str, seed: int) -> None:
+    """Changes four resources, with an event in each transaction, and relays the events meanwhile."""
+    asyncio.run(_tell(place, environment_id, random.Random(seed)))
+
+
+async def _tell(place: Place, environment_id: str, chance: random.Random) -> None:
+    database = await _opened(place)
+    subscribers = Subscribers()
+
+    async def record(conn: AsyncConnection, occurrence: Occurrence) -> None:
+        number = int(occurrence.payload["status"])
+        _note(place.told, f"{occurrence.id} {occurrence.resource_id} {number}")
+        await conn.execute(
+            text("INSERT INTO proof_seen (event, resource, number) VALUES (:event, :resource, :number)"),
+            {"event": occurrence.id, "resource": occurrence.resource_id, "number": number},
+        )
+        if chance.random() < 0.02:
+            raise ValueError("not this time")
+
+    subscribers.subscribe("sync_job_run:updated", record)
+    relay = Relay(database, subscribers, poll_seconds=0.05)
+    await relay.start()
+    await asyncio.gather(*(_change(database, environment_id, f"resource {name}") for name in range(4)))
+
+
+async def _change(database: Database, environment_id: str, resource: str) -> None:
+    while True:
+        async with database.write() as conn:
+            if not database.is_sqlite:  # what an UPDATE of the resource's own row would lock
+                await conn.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": resource})
+            found = await conn.execute(
+                text("SELECT count(*) FROM proof_change WHERE resource = :name"), {"name": resource}
+            )
+            number = found.scalar_one() + 1
+            await conn.execute(
+                text("INSERT INTO proof_change (resource, number) VALUES (:name, :number)"),
+                {"name": resource, "number": number},
+            )
+            await asyncio.sleep(0)
+            payload = {
+                "id": resource,
+                "sync_job_id": "x",
+                "integrated_account_id": None,
+                "status": str(number),
+            }
+            await emit(
+                conn,
+                SyncJobRunUpdated.model_validate({"environment_id": environment_id, "payload": payload}),
+            )
+            await asyncio.sleep(0)
+
+
+async def _opened(place: Place) -> Database:
+    return await open_database(place.settings, serving=place.url.startswith("sqlite"))
+
+
+@contextmanager
+def _alone(place: Place, key: str) -> Iterator[None]:
+    """Notes an overlap where another process, or this one, is inside for the same key."""
+    descriptor = os.open(place.folder / f"{key}.lock", os.O_RDWR | os.O_CREAT)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _note(place.overlaps, key)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _note(path: Path, line: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(descriptor, f"{line}\n".encode())
+    os.close(descriptor)
