@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from isthmus.accounts import Connections, JsonCallLog, install_everything
+from isthmus.accounts.idempotency import IdempotencyKeys
 from isthmus.accounts.sample import sample_account
 from isthmus.api.authentication import Authentication
 from isthmus.api.data_plane import DataPlane
@@ -145,5 +146,8 @@ def _front(
     platform = build_platform((*ROUTERS, documentation_page))
     platform.state.parts = parts
     platform.state.readiness = readiness
-    plane = DataPlane(parts.authentication, parts.limits, connections)
-    return Front({"unified": plane.unified, "proxy": plane.proxy}, platform, max_body_bytes=max_body_bytes)
+    platform.state.queue = queue
+    keys = IdempotencyKeys(parts.database)
+    plane = DataPlane(parts.authentication, parts.limits, connections, keys)
+    doors = {"unified": plane.unified, "proxy": plane.proxy, "custom": plane.custom}
+    return Front(doors, platform, max_body_bytes=max_body_bytes)

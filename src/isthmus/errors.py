@@ -9,6 +9,7 @@
     │   ├── MethodNotAllowed          405  also: a write on a sandbox account
     │   ├── Conflict                  409  uniqueness, or a stale `version`
     │   ├── PayloadTooLarge           413
+    │   ├── UnprocessableRequest      422  an idempotency key that was used for another request
     │   └── TooManyRequests           429  our own limit; `retry_after` seconds
     ├── AccountError                  the connection needs its owner
     │   ├── AccountNeedsReauth        401  credentials are refused; reconnect
@@ -53,6 +54,7 @@ __all__ = [
     "SetupError",
     "TooManyRequests",
     "Unauthorized",
+    "UnprocessableRequest",
     "UpstreamError",
     "UpstreamInvalid",
     "UpstreamTimeout",
@@ -150,6 +152,12 @@ class Conflict(RequestError):
 
 class PayloadTooLarge(RequestError):
     status = 413
+
+
+class UnprocessableRequest(BadRequest):
+    """Well-formed, and yet not to be carried out: an idempotency key that stands for another request."""
+
+    status = 422
 
 
 class TooManyRequests(RequestError):

@@ -160,6 +160,22 @@ async def stale_version(it: Scene) -> Answered:
     return status, body
 
 
+async def reused_key(it: Scene) -> Answered:
+    headers = {"idempotency-key": "k"}
+    await it.proxy("POST", json={"subject": "a"}, headers=headers)
+    return await it.proxy("POST", json={"subject": "b"}, headers=headers)
+
+
+async def malformed_upload(it: Scene) -> Answered:
+    headers = {"content-type": "multipart/form-data; boundary=b"}
+    return await it.proxy("POST", data=b"--b", headers=headers)
+
+
+async def elsewhere(it: Scene) -> Answered:
+    path = f"/custom/https://evil.test/?integrated_account_id={it.account}"
+    return await it.server.call("GET", path)
+
+
 async def failing_expression(it: Scene) -> Answered:
     override = {MODEL: {"tickets": {"list": {"response_mapping": "$number(response.subject)"}}}}
     await it.server.ok(
@@ -230,7 +246,11 @@ CASES: dict[str, Callable[[Scene], Awaitable[Answered]]] = {
     "unmapped unified method": lambda it: it.unified("POST", rest="tickets/search"),
     "unknown proxy resource": lambda it: it.proxy(rest="tikets"),
     "unknown proxy method": lambda it: it.proxy("POST", rest="tickets/search"),
+    "unknown action": lambda it: it.proxy("POST", rest="_/zap"),
+    "action of the lifecycle": lambda it: it.proxy("POST", rest="_/post_install"),
     "malformed JSON body": lambda it: it.unified("POST", data='{"name": ', headers=JSON),
+    "malformed upload": malformed_upload,
+    "custom path that leads elsewhere": elsewhere,
     "body of another type": lambda it: it.unified("POST", data="a=1", headers=FORM),
     "missing required body field": missing_field,
     "body too large": lambda it: it.unified("POST", data=b" " * 200_000, headers=JSON),
@@ -243,6 +263,7 @@ CASES: dict[str, Callable[[Scene], Awaitable[Answered]]] = {
     "expression that does not compile": bad_expression,
     "name that is taken": taken_name,
     "stale version": stale_version,
+    "idempotency key of another request": reused_key,
     "expression that fails": failing_expression,
     "provider refuses (4xx)": lambda it: it.proxy("POST", json={}),
     "provider refuses the credentials": refused_credentials,

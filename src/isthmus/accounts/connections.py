@@ -17,14 +17,21 @@ from isthmus.accounts.gateway import Gateway, GatewayAccount, GatewayParts, Send
 from isthmus.accounts.sandbox import SandboxUpstream
 from isthmus.accounts.sandbox_accounts import example_context
 from isthmus.accounts.sealed import OVERRIDE_SECRETS, stored_context
-from isthmus.accounts.states import AccountStates
+from isthmus.accounts.states import AccountStates, action_record
 from isthmus.accounts.turnstile import Turnstile
 from isthmus.db.database import Database, keys_of
 from isthmus.db.tables import environment, environment_integration, integrated_account, integration
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.secrets import join_secrets
 from isthmus.engine.ports import AccountFacts, Upstream
-from isthmus.errors import AccountBlocked, AccountNeedsReauth, Forbidden, MethodNotAllowed, NotFound
+from isthmus.errors import (
+    AccountBlocked,
+    AccountNeedsReauth,
+    Forbidden,
+    IsthmusError,
+    MethodNotAllowed,
+    NotFound,
+)
 from isthmus.integrations.effective import Effective, Layer, ResolvedMapping
 from isthmus.integrations.environment_integrations import OVERRIDE_SECRETS as INSTALL_SECRETS
 from isthmus.integrations.epoch_cache import EpochCache, Epochs
@@ -90,6 +97,10 @@ class Connection:
             method,
         )
 
+    async def record_action(self, name: str, failed: IsthmusError | None) -> None:
+        """Keeps how an action ended; never what it gave, which may hold credentials."""
+        await self._connections.record_action(self.account, name, failed)
+
     def require_writable(self, method: str) -> None:
         """Raises MethodNotAllowed for any method but list and get on a sandbox account."""
         if self.account.is_sandbox and method not in _READS:
@@ -149,6 +160,10 @@ class Connections:
                 "Reconnect it, or send new ones with PATCH /integrated-account/{id}/credentials.",
             )
         return Connection(self, read, request_id)
+
+    async def record_action(self, account: AccountFacts, name: str, failed: IsthmusError | None) -> None:
+        record = action_record(name, failed, self._clock.now())
+        await self._parts.states.action_ran(account, record)
 
     def upstream(self, read: _Account, request_id: str) -> Upstream:
         if read.is_offline:

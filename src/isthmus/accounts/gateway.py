@@ -206,7 +206,7 @@ class _Attempt:
 def _may_repeat(request: OutgoingRequest) -> bool:
     """Reads may be held back and sent again: by name, since some products list by POST, or by verb."""
     is_read = request.operation.kind in _READS or request.http.method in _READING_VERBS
-    return is_read and isinstance(request.http.body, (bytes, type(None)))
+    return is_read and request.http.can_repeat
 
 
 async def _discard(response: HttpResponse) -> None:

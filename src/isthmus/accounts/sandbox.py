@@ -55,7 +55,11 @@ class SandboxUpstream:
         """Raises NotFound for a method that the catalogue has no answer of."""
         operation = request.operation
         method = self._definition.method(operation.resource, operation.method)
-        assert method is not None  # the engine made the request from it
+        if method is None:
+            raise NotFound(
+                f"raw paths and inline methods have no recorded answer for {self._integration}. "
+                "Connect a real account to call them."
+            )
         recorded = self._recorded(operation.resource, operation.method, method)
         pages = self._definition.pagination_of(method)
         chosen = choose(recorded, request, method, pages)

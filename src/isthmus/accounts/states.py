@@ -18,10 +18,11 @@ from isthmus.db.database import Database
 from isthmus.db.epochs import raise_epoch
 from isthmus.db.tables import integrated_account
 from isthmus.engine.ports import AccountFacts
+from isthmus.errors import IsthmusError
 from isthmus.events import Event
 from isthmus.events.catalogue import IntegratedAccountAuthenticationError
 
-__all__ = ["AccountStates", "forbidden_record"]
+__all__ = ["AccountStates", "action_record", "forbidden_record"]
 
 _LOG: Final = logging.getLogger("isthmus.accounts")
 
@@ -36,6 +37,18 @@ def forbidden_record(
         "missing_scopes": list(missing_scopes),
         "occurred_at": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     }
+
+
+def action_record(name: str, failed: IsthmusError | None, now: datetime) -> dict[str, Any]:
+    """`last_action_run_result`: how an action ended, and when."""
+    record: dict[str, Any] = {
+        "action": name,
+        "status": "success" if failed is None else "error",
+        "finished_at": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+    }
+    if failed is not None:
+        record["error"] = {"statusCode": failed.status, "message": failed.message}
+    return record
 
 
 class AccountStates:
@@ -58,6 +71,9 @@ class AccountStates:
 
     async def permitted(self, account: AccountFacts) -> None:
         await self._set(account, {"last_forbidden_error": None})
+
+    async def action_ran(self, account: AccountFacts, record: Mapping[str, Any]) -> None:
+        await self._set(account, {"last_action_run_result": record})
 
     async def closed(self, account: AccountFacts, seconds: float) -> None:
         """No process sends before this time; a later one that is stored stays."""

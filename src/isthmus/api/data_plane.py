@@ -1,32 +1,42 @@
-"""The data plane: `/unified/*` and `/proxy/*` (`api.md` §4.1, §4.3), reached ahead of all other routes.
+"""The data plane: `/unified/*`, `/proxy/*`, `/custom/*` (`api.md` §4), reached ahead of all other routes.
 
 Checks run in the order of `api.md` §4: token, token kind, the token's rate limit, account, the account's rate
-limit, sandbox writes, then the mapping. Nothing here reads the database: what a call needs is cached by the
-environment's epoch.
+limit, sandbox writes, idempotency, then the mapping. Nothing here reads the database but for calls with an
+idempotency key: what a call needs is cached by the environment's epoch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Final
 
+from isthmus.accounts.actions import run_custom_action
 from isthmus.accounts.connections import Connection, Connections
-from isthmus.api.answers import Answer, json_answer
+from isthmus.accounts.idempotency import IdempotencyKeys
+from isthmus.api.answers import Answer, error_answer, json_answer
 from isthmus.api.authentication import Authentication
-from isthmus.api.incoming import Incoming, parse_json_body
+from isthmus.api.idempotent_calls import key_of, once
+from isthmus.api.incoming import Incoming
+from isthmus.api.rate_limit_headers import told
+from isthmus.api.request_bodies import read_custom_call, read_data_call
 from isthmus.api.request_limits import RequestLimits
-from isthmus.engine import proxy, unified
-from isthmus.engine.calls import NO_BODY, Call, read_call
+from isthmus.engine import custom, proxy, unified
+from isthmus.engine.calls import Call
+from isthmus.engine.custom import is_read
 from isthmus.engine.queries import parse
 from isthmus.engine.results import CallResult, ListResult, StreamResult
 from isthmus.engine.unified import Target
-from isthmus.errors import BadRequest, MethodNotAllowed, NotFound, failure
+from isthmus.errors import BadRequest, IsthmusError, MethodNotAllowed, NotFound, failure
+from isthmus.tenancy import Principal
 
-__all__ = ["COLLECTION_METHODS", "ITEM_METHODS", "DataPlane"]
+__all__ = ["ACTIONS", "COLLECTION_METHODS", "CUSTOM_VERBS", "ITEM_METHODS", "DataPlane"]
 
 ITEM_METHODS: Final = {"GET": "get", "PATCH": "update", "DELETE": "delete"}
 COLLECTION_METHODS: Final = {"GET": "list", "POST": "create", "PATCH": "update", "DELETE": "delete"}
+CUSTOM_VERBS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+ACTIONS: Final = "_"
+"""Stands where a resource would, before the name of an action."""
+
 _VERBS: Final = {
     method: verb for table in (ITEM_METHODS, COLLECTION_METHODS) for verb, method in table.items()
 }
@@ -34,11 +44,16 @@ _VERBS: Final = {
 
 class DataPlane:
     def __init__(
-        self, authentication: Authentication, limits: RequestLimits, connections: Connections
+        self,
+        authentication: Authentication,
+        limits: RequestLimits,
+        connections: Connections,
+        idempotency: IdempotencyKeys,
     ) -> None:
         self._authentication = authentication
         self._limits = limits
         self._connections = connections
+        self._idempotency = idempotency
 
     async def unified(self, incoming: Incoming) -> Answer:
         """`/unified/{model}/{resource}[/{id} or /{method}]`."""
@@ -58,19 +73,50 @@ class DataPlane:
         return await self._serve(incoming, method, identity, run)
 
     async def proxy(self, incoming: Incoming) -> Answer:
-        """`/proxy/{resource}[/{id} or /{method}]`."""
+        """`/proxy/{resource}[/{id} or /{method}]`, and `/proxy/_/{action}`."""
         if len(incoming.segments) not in (2, 3):
             raise NotFound(
                 f"no route {incoming.verb} /{'/'.join(incoming.segments)}. Proxy calls are "
-                "/proxy/{resource}, with /{id} for one record; raw paths are not served here."
+                "/proxy/{resource}, with /{id} for one record; raw paths are served under /custom."
             )
         resource = incoming.segments[1]
+        if resource == ACTIONS:
+            return await self._action(incoming)
         method, identity = _method(incoming, incoming.segments[2:])
 
         async def run(connection: Connection, call: Call) -> CallResult:
             return await proxy.call(connection.upstream, connection.definition, resource, call)
 
         return await self._serve(incoming, method, identity, run)
+
+    async def custom(self, incoming: Incoming) -> Answer:
+        """`ANY /custom/{path}`: a path of the provider itself (`api.md` §4.4)."""
+        if incoming.verb not in CUSTOM_VERBS:
+            raise MethodNotAllowed(
+                f"{incoming.verb} is not forwarded. Use one of {', '.join(CUSTOM_VERBS)}.",
+                headers={"allow": ", ".join(CUSTOM_VERBS)},
+            )
+
+        async def work(connection: Connection, principal: Principal) -> CallResult:
+            call = await read_custom_call(
+                incoming, incoming.rest_of_path, is_trusted=principal.kind == "api_token"
+            )
+            # A call that looks like a read may write out a method that is none.
+            connection.require_writable("get" if is_read(call.verb, call.method_config) else "custom")
+            return await custom.call(connection.upstream, connection.definition, call)
+
+        return await self._answered(incoming, "get" if is_read(incoming.verb, None) else "custom", work)
+
+    async def _action(self, incoming: Incoming) -> Answer:
+        """`POST /proxy/_/{action}`: steps that the integration defines (`definitions.md` §1.12)."""
+        if incoming.verb != "POST" or len(incoming.segments) != 3:
+            raise MethodNotAllowed("Actions are run by POST /proxy/_/{action}.", headers={"allow": "POST"})
+        name = incoming.segments[2]
+
+        async def run(connection: Connection, call: Call) -> CallResult:
+            return await run_custom_action(connection, name, call)
+
+        return await self._serve(incoming, "custom", None, run)
 
     async def _serve(
         self,
@@ -79,29 +125,56 @@ class DataPlane:
         identity: str | None,
         run: Callable[[Connection, Call], Awaitable[CallResult]],
     ) -> Answer:
+        async def work(connection: Connection, _: Principal) -> CallResult:
+            return await run(connection, await read_data_call(incoming, method, identity))
+
+        return await self._answered(incoming, method, work)
+
+    async def _answered(
+        self,
+        incoming: Incoming,
+        method: str,
+        work: Callable[[Connection, Principal], Awaitable[CallResult]],
+    ) -> Answer:
+        """The checks that all calls share, in the order of `api.md` §4, then the call itself."""
         principal = await self._authentication.principal(incoming.headers.get("authorization"))
-        self._limits.take_token(principal)
+        of_token = self._limits.take_token(principal)
         connection = await self._connections.open(
             principal.environment_id, _account_id(incoming.query_string), request_id=incoming.request_id
         )
-        self._limits.take_account(connection.account.id)
+        of_account = self._limits.take_account(connection.account.id)
         connection.require_writable(method)
-        return _answer(await run(connection, await _read(incoming, method, identity)))
+        key = key_of(incoming)
+        if key is None and of_token is None and of_account is None:
+            return _answer(await work(connection, principal))
 
+        async def answered() -> Answer:
+            return _answer(await work(connection, principal))
 
-async def _read(incoming: Incoming, method: str, identity: str | None) -> Call:
-    raw = await incoming.read_body() if incoming.verb != "GET" else b""
-    call = read_call(
-        method,
-        id=identity,
-        query_string=incoming.query_string,
-        content_type=incoming.headers.get("content-type"),
-        headers=incoming.forwardable_headers,
-    )
-    if call.body_passthrough:
-        return replace(call, raw_body=raw)
-    body = parse_json_body(raw, incoming.content_type)
-    return call if body is NO_BODY else replace(call, body=body)
+        try:
+            answer = await (
+                answered() if key is None else self._once(incoming, key, principal, connection, answered)
+            )
+        except IsthmusError as failed:
+            answer = error_answer(failed, incoming.request_id)
+        return told(answer, of_token, of_account)
+
+    async def _once(
+        self,
+        incoming: Incoming,
+        key: str,
+        principal: Principal,
+        connection: Connection,
+        work: Callable[[], Awaitable[Answer]],
+    ) -> Answer:
+        return await once(
+            self._idempotency,
+            incoming,
+            key,
+            environment_id=principal.environment_id,
+            account_id=connection.account.id,
+            work=work,
+        )
 
 
 def _method(incoming: Incoming, rest: tuple[str, ...]) -> tuple[str, str | None]:

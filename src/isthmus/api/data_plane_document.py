@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from isthmus.api.data_plane import COLLECTION_METHODS, ITEM_METHODS
+from isthmus.api.data_plane import COLLECTION_METHODS, CUSTOM_VERBS, ITEM_METHODS
 from isthmus.api.resources.shapes import ErrorOut
+from isthmus.engine.custom import METHOD_CONFIG
 
 __all__ = ["data_plane_paths"]
 
@@ -42,6 +43,17 @@ _UNIFIED: Final = {
 _PASSTHROUGH: Final = {
     "truto_body_passthrough": ("boolean", "Forward the body's bytes and content type as they are.")
 }
+_ACCOUNT_ABOUT: Final = "The integrated account to call."
+_DOCUMENTED_VERBS: Final = frozenset({"get", "put", "post", "delete", "options", "head", "patch"})
+"""Verbs that OpenAPI knows."""
+_IDEMPOTENCY: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "maxLength": 255},
+    "description": "Repeating the call with the same key within 24 hours gives its first answer again, with "
+    "`Idempotency-Replayed: true`.",
+}
 
 
 def data_plane_paths() -> dict[str, Any]:
@@ -56,7 +68,89 @@ def data_plane_paths() -> dict[str, Any]:
             verb.lower(): _operation(plane, name, prefix, shape, has_id=True)
             for verb, name in (ITEM_METHODS | {"POST": "custom"}).items()
         }
+    paths["/proxy/_/{action}"] = {"post": _action()}
+    paths["/custom/{path}"] = {
+        verb.lower(): _custom(verb) for verb in CUSTOM_VERBS if verb.lower() in _DOCUMENTED_VERBS
+    }
     return paths
+
+
+def _action() -> dict[str, Any]:
+    name = {"type": "string", "description": "Name of an action of the integration; not of its lifecycle."}
+    return {
+        "tags": ["proxy API"],
+        "operationId": "proxy_run_action",
+        "summary": "Run the steps of an action that the integration defines.",
+        "parameters": [_path_parameter("action", name), _account_parameter(), _IDEMPOTENCY],
+        "requestBody": {"content": {JSON: {"schema": {"description": "In scope of the steps as `body`."}}}},
+        "security": [{"HTTPBearer": []}],
+        "responses": _responses(
+            {
+                "type": "object",
+                "properties": {"result": {"description": "What the last step gave."}},
+                "required": ["result"],
+            }
+        ),
+    }
+
+
+def _custom(verb: str) -> dict[str, Any]:
+    """What is forwarded is the product's own, so nothing is said of it but how it is wrapped."""
+    path = {
+        "type": "string",
+        "description": "Path below the product's base URL, as the product has it; slashes are kept.",
+    }
+    cursor = {"type": ["string", "null"]}
+    operation: dict[str, Any] = {
+        "tags": ["custom API"],
+        "operationId": f"custom_{verb.lower()}",
+        "summary": f"Call a path of the product itself by {verb}, with the account's credentials.",
+        "description": "Query, body and headers are forwarded, but for `integrated_account_id`, `truto_*` "
+        "and headers of the connection. JSON comes back as `result`; anything else unchanged.",
+        "parameters": [_path_parameter("path", path), _account_parameter()],
+        "security": [{"HTTPBearer": []}],
+        "responses": _responses(
+            {
+                "type": "object",
+                "properties": {"result": {}, "next_cursor": cursor, "prev_cursor": cursor},
+                "required": ["result", "next_cursor", "prev_cursor"],
+            }
+        ),
+    }
+    if verb in ("POST", "PUT", "PATCH", "DELETE"):
+        operation["parameters"].append(_IDEMPOTENCY)
+        about = (
+            f"Any body. An object under `{METHOD_CONFIG}` in a JSON object is taken out of it, and is read "
+            "as the definition of a method for this call."
+        )
+        operation["requestBody"] = {"content": {"*/*": {"schema": {"description": about}}}}
+    if verb in ("HEAD", "OPTIONS"):
+        operation["responses"]["200"] = {"description": "The product's answer."}
+    return operation
+
+
+def _responses(answer: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "200": {"description": "Done.", "content": {JSON: {"schema": answer}}},
+        "4XX": _error("The request, or the provider refused it."),
+        "5XX": _error("The provider or the way to it failed, or a definition."),
+    }
+
+
+def _path_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} | {
+        "description": schema["description"]
+    }
+
+
+def _account_parameter() -> dict[str, Any]:
+    return {
+        "name": "integrated_account_id",
+        "in": "query",
+        "required": True,
+        "schema": {"type": "string"},
+        "description": _ACCOUNT_ABOUT,
+    }
 
 
 def _operation(plane: str, name: str, prefix: str, shape: str, *, has_id: bool) -> dict[str, Any]:
@@ -68,12 +162,10 @@ def _operation(plane: str, name: str, prefix: str, shape: str, *, has_id: bool) 
         "summary": _ABOUT[name],
         "parameters": _parameters(plane, name, prefix, has_id),
         "security": [{"HTTPBearer": []}],
-        "responses": {
-            "200": {"description": "Done.", "content": {JSON: {"schema": _answer(plane, name, shape)}}},
-            "4XX": _error("The request, or the provider refused it."),
-            "5XX": _error("The provider or the way to it failed, or a definition."),
-        },
+        "responses": _responses(_answer(plane, name, shape)),
     }
+    if name not in ("list", "get"):
+        operation["parameters"].append(_IDEMPOTENCY)
     if name in ("create", "update", "custom"):
         operation["requestBody"] = {
             "content": {JSON: {"schema": {"description": f"A JSON value {shape}."}}},
@@ -94,7 +186,7 @@ def _parameters(plane: str, name: str, prefix: str, has_id: bool) -> list[dict[s
         }
         for each in names
     ]
-    account = ("string", "The integrated account to call.")
+    account = ("string", _ACCOUNT_ABOUT)
     query = {"integrated_account_id": account} | (_PAGE if name == "list" else {})
     if plane == "unified":
         query |= _UNIFIED

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any, Final
+from urllib.parse import unquote_to_bytes
 
 import orjson
 
@@ -14,19 +15,32 @@ from isthmus.errors import BadRequest, PayloadTooLarge, failure
 __all__ = ["Incoming", "headers_for_json", "parse_json_body"]
 
 
+_OUR_PARAMETERS: Final = (b"integrated_account_id", b"truto_")
 _FOR_THIS_SERVER: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 
 class Incoming:
     """One HTTP request. `segments`: the path, split on `/` and then percent-decoded (`api.md` §1.1)."""
 
-    __slots__ = ("_max_body_bytes", "_receive", "headers", "query_string", "request_id", "segments", "verb")
+    __slots__ = (
+        "_max_body_bytes",
+        "_raw_path",
+        "_receive",
+        "_whole",
+        "headers",
+        "query_string",
+        "request_id",
+        "segments",
+        "verb",
+    )
 
     def __init__(
         self, scope: Scope, receive: Receive, segments: tuple[str, ...], request_id: str, max_body_bytes: int
     ) -> None:
         self._receive = receive
         self._max_body_bytes = max_body_bytes
+        self._raw_path: bytes = scope.get("raw_path") or scope.get("path", "").encode()
+        self._whole: bytes | None = None
         self.verb: str = scope["method"]
         self.segments = segments
         self.query_string: bytes = scope["query_string"]
@@ -46,12 +60,48 @@ class Incoming:
         author of a definition need not be the caller."""
         return {name: value for name, value in self.headers.items() if name not in _FOR_THIS_SERVER}
 
-    async def read_body(self) -> bytes:
-        """The whole body. Raises PayloadTooLarge past the server's limit, before reading on."""
+    @property
+    def rest_of_path(self) -> str:
+        """What stands behind the first segment, as it was sent, percent-encoding and trailing slash kept."""
+        return self._raw_path.lstrip(b"/").partition(b"/")[2].decode("latin-1")
+
+    @property
+    def custom_query(self) -> bytes:
+        """The query of a custom call, less what is for this server. Nothing else is taken out of it."""
+        kept = [
+            part
+            for part in self.query_string.split(b"&")
+            if not unquote_to_bytes(part.partition(b"=")[0]).startswith(_OUR_PARAMETERS)
+        ]
+        return b"&".join(kept)
+
+    @property
+    def content_length(self) -> int | None:
+        """Of the body; None where it was not declared."""
         declared = self.headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > self._max_body_bytes:
+        return int(declared) if declared.isdigit() else None
+
+    async def read_body(self) -> bytes:
+        """The whole body, as often as it is asked for. Raises PayloadTooLarge past the server's limit, before
+        reading on."""
+        if self._whole is None:
+            self._whole = b"".join([chunk async for chunk in self._chunks()])
+        return self._whole
+
+    def body_to_forward(self) -> bytes | AsyncIterator[bytes] | None:
+        """The body for somebody else to read, once: as it arrives, or whole where it was read before. None
+        where the request has none. Iterating raises what `read_body` does."""
+        if self._whole is not None:
+            return self._whole or None
+        if self.content_length == 0:
+            return None
+        if self.content_length is None and "transfer-encoding" not in self.headers:
+            return None
+        return self._chunks()
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        if (self.content_length or 0) > self._max_body_bytes:
             raise self._too_large()
-        chunks: list[bytes] = []
         size = 0
         while True:
             message = await self._receive()
@@ -62,9 +112,9 @@ class Incoming:
             if size > self._max_body_bytes:
                 raise self._too_large()
             if chunk:
-                chunks.append(chunk)
+                yield chunk
             if not message.get("more_body", False):
-                return b"".join(chunks)
+                return
 
     def _too_large(self) -> PayloadTooLarge:
         return PayloadTooLarge(

@@ -44,8 +44,9 @@ class Call:
     `id`: from the path, decoded; None where there is none. `query`: the caller's own parameters; platform
     parameters are taken out, except `cursor`, which is the alias of `next_cursor` only where the method
     paginates. `body`: parsed; `NO_BODY` for none. `raw_body`: the bytes as received, only with
-    `body_passthrough`, with their `content_type`. `headers`: the caller's, lower-case names. `limit`: >= 1.
-    `cursor`: `next_cursor` or `prev_cursor`, None on the first page. `remote_query`: `remote_query[...]`.
+    `body_passthrough`, with their `content_type`, and `raw_length` of a stream where it is known. `headers`:
+    the caller's, lower-case names. `limit`: >= 1. `cursor`: `next_cursor` or `prev_cursor`, None on the first
+    page. `remote_query`: `remote_query[...]`.
     """
 
     method: str
@@ -54,6 +55,7 @@ class Call:
     body: Any = NO_BODY
     raw_body: bytes | AsyncIterator[bytes] | None = None
     content_type: str | None = None
+    raw_length: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     limit: int | None = None
     cursor: str | None = None

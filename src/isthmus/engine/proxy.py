@@ -143,7 +143,7 @@ def raw_body(call: Call) -> RawBody | None:
     """The caller's bytes, where it asked to pass them through."""
     if not call.body_passthrough:
         return None
-    return RawBody(b"" if call.raw_body is None else call.raw_body, call.content_type)
+    return RawBody(b"" if call.raw_body is None else call.raw_body, call.content_type, call.raw_length)
 
 
 def caller_headers(config: IntegrationConfig, call: Call) -> dict[str, str]:

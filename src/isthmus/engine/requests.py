@@ -26,10 +26,12 @@ __all__ = ["Inputs", "RawBody", "build", "default_headers", "with_cursor"]
 
 @dataclass(frozen=True, slots=True)
 class RawBody:
-    """Bytes that go out as they came in, with their content type."""
+    """Bytes that go out as they came in, with their content type. `length`: of a stream, where it is known;
+    many providers take no body of unknown length."""
 
     data: bytes | AsyncIterator[bytes]
     content_type: str | None
+    length: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +129,7 @@ def _request(
         body=data,
         timeout_seconds=definition.timeout_seconds,
         stream=plan.streams,
+        body_length=None if inputs.raw is None else inputs.raw.length,
     )
     return http, body
 

@@ -24,6 +24,7 @@ __all__ = [
     "Parsed",
     "error_body",
     "is_xml",
+    "media_type",
     "parse",
     "raw_records",
     "record_count",

@@ -135,8 +135,8 @@ class HttpClient:
             response = await session.request(
                 request.method,
                 url,
-                headers=_sendable(request.headers, host),
-                data=request.body,
+                headers={**_sendable(request.headers, host), **_length(request)},
+                data=_measured(request),
                 allow_redirects=False,
             )
         except aiohttp.ClientConnectorDNSError as error:
@@ -300,6 +300,31 @@ def _sendable(headers: Mapping[str, str], host: str) -> Mapping[str, str]:
     if _OURS.isdisjoint(map(str.lower, headers)):
         return headers
     return {name: value for name, value in headers.items() if name.lower() not in _OURS}
+
+
+def _length(request: HttpRequest) -> dict[str, str]:
+    if request.body_length is None or isinstance(request.body, (bytes, type(None))):
+        return {}
+    return {"Content-Length": str(request.body_length)}
+
+
+def _measured(request: HttpRequest) -> bytes | AsyncIterator[bytes] | None:
+    body, length = request.body, request.body_length
+    if length is None or body is None or isinstance(body, bytes):
+        return body
+    return _exactly(body, length)
+
+
+async def _exactly(body: AsyncIterator[bytes], length: int) -> AsyncIterator[bytes]:
+    """Fails before the connection could take what follows for a part of another request."""
+    left = length
+    async for chunk in body:
+        left -= len(chunk)
+        if left < 0:
+            break
+        yield chunk
+    if left:
+        raise BadRequest(f"The body is not of the length that was declared for it, {length} bytes.")
 
 
 def _from_the_body(error: BaseException) -> IsthmusError | None:

@@ -17,7 +17,8 @@ class HttpRequest:
     `timeout_seconds` bounds the whole exchange; for a streamed body, its head and each wait for a chunk.
     `credential_headers`: lower-case names that are dropped when a redirect leaves the origin
     (`Authorization` and `Cookie` always are). `stream`: given the status and the response's headers, whether
-    to hand its body over as it arrives instead of reading it; None means never.
+    to hand its body over as it arrives instead of reading it; None means never. `body_length`: of a streamed
+    body, where it is known; it is held to that, since many providers take no body of unknown length.
     """
 
     method: str
@@ -28,6 +29,12 @@ class HttpRequest:
     max_redirects: int = 5
     credential_headers: frozenset[str] = frozenset()
     stream: Callable[[int, Mapping[str, str]], bool] | None = None
+    body_length: int | None = None
+
+    @property
+    def can_repeat(self) -> bool:
+        """Whether there is a body to send a second time: a streamed one is gone after the first."""
+        return self.body is None or isinstance(self.body, bytes)
 
 
 class HttpStream(Protocol):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from isthmus.api.data_plane import _read
 from isthmus.api.incoming import Incoming
+from isthmus.api.request_bodies import read_data_call
 
 
 def incoming(headers: dict[str, str]) -> Incoming:
@@ -22,5 +22,5 @@ def incoming(headers: dict[str, str]) -> Incoming:
 
 async def test_the_callers_token_for_this_server_is_no_header_that_a_definition_can_forward() -> None:
     sent = {"authorization": "Bearer t", "cookie": "s=1", "x-workspace": "w", "accept": "text/csv"}
-    call = await _read(incoming(sent), "create", None)
+    call = await read_data_call(incoming(sent), "create", None)
     assert call.headers == {"x-workspace": "w", "accept": "text/csv"}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from isthmus.api.data_plane import COLLECTION_METHODS, ITEM_METHODS
+from isthmus.api.data_plane import COLLECTION_METHODS, CUSTOM_VERBS, ITEM_METHODS
 from isthmus.api.platform import build_platform
 from isthmus.api.resources import ROUTERS
 
@@ -32,6 +32,19 @@ def test_each_operation_has_an_id_of_its_own(document: dict[str, Any]) -> None:
 def test_the_data_plane_is_documented_as_it_is_routed(document: dict[str, Any], plane: str) -> None:
     assert {verb.upper() for verb in document["paths"][plane]} == COLLECTION_METHODS.keys()
     assert {verb.upper() for verb in document["paths"][f"{plane}/{{id}}"]} == {*ITEM_METHODS, "POST"}
+
+
+def test_custom_calls_and_actions_are_documented_as_they_are_routed(document: dict[str, Any]) -> None:
+    assert {verb.upper() for verb in document["paths"]["/custom/{path}"]} == {*CUSTOM_VERBS}
+    assert set(document["paths"]["/proxy/_/{action}"]) == {"post"}
+
+
+def test_each_call_that_changes_something_may_have_a_key(document: dict[str, Any]) -> None:
+    for path, operations in document["paths"].items():
+        for verb, operation in operations.items():
+            if path.startswith(("/unified/{model}/{resource}", "/proxy", "/custom")):
+                names = {each["name"] for each in operation["parameters"]}
+                assert ("Idempotency-Key" in names) == (verb in ("post", "put", "patch", "delete")), path
 
 
 def test_no_operation_promises_a_status_that_is_never_sent(document: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ migrations are tested against it."""
 from isthmus.db.tables.accounts import integrated_account
 from isthmus.db.tables.base import metadata
 from isthmus.db.tables.events import event
+from isthmus.db.tables.idempotency import idempotency_record
 from isthmus.db.tables.integrations import (
     catalog_state,
     environment_integration,
@@ -27,6 +28,7 @@ __all__ = [
     "environment_unified_model_resource_method",
     "epoch",
     "event",
+    "idempotency_record",
     "integrated_account",
     "integration",
     "job",

@@ -49,4 +49,5 @@ def _with_headers(outgoing: OutgoingRequest, credentials: Mapping[str, str]) -> 
         max_redirects=http.max_redirects,
         credential_headers=http.credential_headers | dropped,
         stream=http.stream,
+        body_length=http.body_length,
     )

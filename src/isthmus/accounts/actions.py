@@ -1,0 +1,53 @@
+"""Actions that callers run by name: `POST /proxy/_/{action}` (`definitions.md` §1.12)."""
+
+from __future__ import annotations
+
+from isthmus.accounts.connections import Connection
+from isthmus.definitions.actions import RESERVED_ACTIONS
+from isthmus.engine.calls import Call
+from isthmus.engine.plans import close_names
+from isthmus.engine.proxy import custom_id
+from isthmus.engine.results import ValueResult
+from isthmus.engine.steps import run_action
+from isthmus.errors import BadRequest, IsthmusError, NotFound, failure
+
+__all__ = ["run_custom_action"]
+
+
+async def run_custom_action(connection: Connection, name: str, call: Call) -> ValueResult:
+    """`{result}` of its last step. How it ended is kept with the account, as `last_action_run_result`.
+
+    Raises BadRequest for the actions that belong to the account's lifecycle, NotFound for an unknown one, and
+    what its steps raise.
+    """
+    if name in RESERVED_ACTIONS:
+        raise BadRequest(
+            f"{name} belongs to the lifecycle of the account, and is not run by a call.",
+            failures=[failure("action", f"must not be one of {', '.join(RESERVED_ACTIONS)}", "reserved")],
+        )
+    actions = {
+        known: each for known, each in connection.definition.actions.items() if known not in RESERVED_ACTIONS
+    }
+    action = actions.get(name)
+    if action is None:
+        label = connection.definition.label or connection.integration_name
+        raise NotFound(
+            f"{label} has no action {name!r}. {close_names(name, actions, 'Its actions')} "
+            "Actions are defined in integration.config.actions.",
+            details={"action": name, "available": sorted(actions)},
+        )
+    try:
+        result = await run_action(
+            connection.upstream,
+            connection.definition,
+            name,
+            action,
+            id=custom_id(call),
+            query=call.query.nested,
+            body=call.body,
+        )
+    except IsthmusError as failed:
+        await connection.record_action(name, failed)
+        raise
+    await connection.record_action(name, None)
+    return ValueResult({"result": result})

@@ -1,0 +1,150 @@
+"""`Idempotency-Key` (`api.md` §1.7), over HTTP, on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from isthmus.config import Settings
+from isthmus.db.tables import idempotency_record
+from tests.fakes.clock import VirtualClock
+from tests.fakes.larkdesk import Fault, Larkdesk, RequestLimit, running
+from tests.integration.larkdesk import MODEL, connect, install
+from tests.integration.serving import Server, serving
+
+KEY = {"idempotency-key": "order-66"}
+
+
+class Desk:
+    def __init__(self, server: Server, fake: Larkdesk, account: str) -> None:
+        self.server = server
+        self.fake = fake
+        self.account = account
+
+    async def post(
+        self,
+        path: str = "/proxy/tickets",
+        body: Any = None,
+        *,
+        verb: str = "POST",
+        headers: dict[str, str] | None = None,
+        query: str = "",
+    ) -> tuple[int, Any, bool]:
+        """Status, body, whether it is a replay."""
+        url = f"{self.server.url}{path}?integrated_account_id={self.account}{query}"
+        sent = {"authorization": f"Bearer {self.server.token}", **(KEY if headers is None else headers)}
+        given = {"subject": "s"} if body is None else body
+        async with self.server.session.request(verb, url, json=given, headers=sent) as response:
+            return response.status, await response.json(), "idempotency-replayed" in response.headers
+
+    @property
+    def writes(self) -> int:
+        return sum(1 for visit in self.fake.visits if visit.method != "GET")
+
+    async def rows(self) -> int:
+        async with self.server.application.database.read() as conn:
+            count = select(func.count()).select_from(idempotency_record)
+            return int((await conn.execute(count)).scalar_one())
+
+
+@pytest.fixture
+async def desk(settings: Settings) -> AsyncIterator[Desk]:
+    async with running(Larkdesk(limit=RequestLimit(None))) as fake, serving(settings) as server:
+        yield Desk(server, fake, await connect(server, await install(server), fake.url))
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/proxy/tickets", {"subject": "s"}),
+        (f"/unified/{MODEL}/tickets", {"name": "n", "description": "d"}),
+        ("/custom/v1/tickets", {"subject": "s"}),
+    ],
+)
+async def test_a_repetition_gets_the_first_answer_and_does_nothing(desk: Desk, path: str, body: Any) -> None:
+    status, first, replayed = await desk.post(path, body)
+    assert (status, replayed) == (200, False), first
+    assert await desk.post(path, body) == (200, first, True)
+    assert desk.writes == 1
+
+
+async def test_another_verb_path_key_or_account_is_another_call(desk: Desk) -> None:
+    await desk.post()
+    assert not (await desk.post("/custom/v1/tickets"))[2]
+    assert not (await desk.post(headers={"idempotency-key": "order-67"}))[2]
+    assert not (await desk.post("/proxy/tickets/1", verb="PATCH"))[2]
+    assert not (await desk.post("/proxy/tickets/2", verb="PATCH"))[2]
+    assert desk.writes == 5
+
+
+async def test_a_key_that_stands_for_another_request_is_refused(desk: Desk) -> None:
+    await desk.post()
+    for options in ({"body": {"subject": "t"}}, {"query": "&x=1"}):
+        status, body, _ = await desk.post(**options)
+        assert (status, body["details"]["failures"][0]["code"]) == (422, "idempotency_key_reused")
+    assert desk.writes == 1
+
+
+async def test_an_error_that_repeating_does_not_mend_is_kept(desk: Desk) -> None:
+    status, first, _ = await desk.post(body={"text": "no subject"})
+    assert status == 422
+    assert await desk.post(body={"text": "no subject"}) == (422, first, True)
+    assert desk.writes == 1
+
+
+async def test_an_error_that_may_pass_is_not(desk: Desk) -> None:
+    desk.fake.cue(Fault("status", code=503))
+    assert (await desk.post())[0] == 503
+    status, _, replayed = await desk.post()
+    assert (status, replayed, desk.writes) == (200, False, 2)
+
+
+async def test_a_repetition_during_the_call_is_told_to_wait(desk: Desk) -> None:
+    desk.fake.cue(Fault("hang", seconds=3600))
+    first = asyncio.ensure_future(desk.post())
+    await desk.fake.holding.wait()
+    status, body, _ = await desk.post()
+    assert (status, body["error"]) == (409, "Conflict")
+    await desk.fake.close()
+    assert (await first)[0] == 503
+    assert (await desk.post())[0] == 200
+
+
+async def test_reads_and_calls_without_a_key_keep_nothing(desk: Desk) -> None:
+    assert (await desk.post("/proxy/tickets", {}, verb="GET"))[0] == 200
+    assert (await desk.post(headers={}))[0] == 200
+    assert await desk.rows() == 0
+
+
+async def test_a_key_may_be_255_characters_long(desk: Desk) -> None:
+    assert (await desk.post(headers={"idempotency-key": "k" * 255}))[0] == 200
+    assert (await desk.post(headers={"idempotency-key": "k" * 256}))[0] == 400
+
+
+async def test_what_is_kept_is_sealed(desk: Desk) -> None:
+    await desk.post(body={"subject": "secret subject"})
+    async with desk.server.application.database.read() as conn:
+        row = (await conn.execute(select(idempotency_record))).mappings().one()
+    assert b"secret subject" not in row["answer"]
+    assert KEY["idempotency-key"] not in row["key_digest"]
+    assert row["expires_at"] - row["updated_at"] == timedelta(hours=24)
+
+
+async def test_a_day_later_the_key_is_free(settings: Settings) -> None:
+    clock = VirtualClock()
+    async with (
+        running(Larkdesk(limit=RequestLimit(None))) as fake,
+        serving(settings, clock=clock) as server,
+    ):
+        desk = Desk(server, fake, await connect(server, await install(server), fake.url))
+        await desk.post()
+        await clock.advance(23 * 3600)
+        assert (await desk.post())[2]
+        await clock.advance(3600)
+        assert not (await desk.post())[2]
+        assert (desk.writes, await desk.rows()) == (2, 1)
