@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
+import os
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import typer
 
@@ -13,6 +16,7 @@ from isthmus.config import Settings
 from isthmus.db import Database, open_database
 from isthmus.db.rotation import Rotated, choose_key
 from isthmus.db.rotation import rotate_key as rotate
+from isthmus.errors import SetupError
 from isthmus.tenancy import Administration
 
 __all__ = [
@@ -25,6 +29,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+_NEW_KEY: Final = "ISTHMUS_NEW_SECRET_KEY"
 
 
 def create_environment(name: str) -> None:
@@ -67,10 +72,12 @@ def revoke_token(token: str) -> None:
 
 
 def rotate_key(new_key: str | None) -> None:
-    """A key that nobody else knows is shown before it is used, so that a crash cannot lose it."""
+    """`new_key`: "-" for one from standard input. A key that nobody else knows is shown before it is used, so
+    that a crash cannot lose it."""
+    given = _given_key(new_key)
 
     async def work(database: Database) -> Rotated:
-        new = choose_key(database, new_key)
+        new = choose_key(database, given)
         if new.is_made and new.key_file is None:
             typer.echo(
                 "The new key, shown only now. Put it first in ISTHMUS_SECRET_KEY, before the old one:",
@@ -88,6 +95,18 @@ def rotate_key(new_key: str | None) -> None:
             err=True,
         )
         raise typer.Exit(1)
+
+
+def _given_key(option: str | None) -> str | None:
+    """The operator's own key; None for none. Raises SetupError for one that stands on the command line."""
+    if option is None:
+        return os.environ.get(_NEW_KEY, "").strip() or None
+    if option != "-":
+        raise SetupError(
+            "everybody on this machine can read a key on the command line. Choose another, and give it on "
+            f"standard input with --new-key -, or in {_NEW_KEY}."
+        )
+    return getpass.getpass("New key: ") if sys.stdin.isatty() else sys.stdin.readline().strip()
 
 
 def _state(row: Mapping[str, Any], now: datetime) -> str:

@@ -125,7 +125,11 @@ def revoke_token(token: Annotated[str, typer.Argument(help="Id of the token.")])
 @database.command("rotate-key")
 def rotate_key(
     new_key: Annotated[
-        str | None, typer.Option(help="The new key; without it one is made.", envvar="ISTHMUS_NEW_SECRET_KEY")
+        str | None,
+        typer.Option(
+            metavar="-",
+            help="Read the new key from standard input. Else: ISTHMUS_NEW_SECRET_KEY, or one is made.",
+        ),
     ] = None,
 ) -> None:
     """Seal every secret with a new key, while servers keep running."""

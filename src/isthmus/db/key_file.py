@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 from pathlib import Path
 
 from isthmus.config import check_key
 from isthmus.errors import SetupError
 
-__all__ = ["create_key_file", "file_stamp", "new_key", "prepend_key", "read_key_file"]
+__all__ = ["check_mode", "create_key_file", "file_stamp", "new_key", "prepend_key", "read_key_file"]
 
 FileStamp = tuple[int, int, int]
 
@@ -57,6 +58,17 @@ def read_key_file(path: Path) -> tuple[str, ...]:
     for key in keys:
         check_key(key, str(path))
     return keys
+
+
+def check_mode(path: Path) -> None:
+    """Raises SetupError for a key file that others than its owner may read or write. Where there are no such
+    modes (Windows), nothing is checked."""
+    mode = path.stat().st_mode & 0o777
+    if os.name == "posix" and mode & 0o077:
+        raise SetupError(
+            f"the key file {path} has the mode {mode:04o}: others can read the key that opens every secret. "
+            f"Run: chmod 600 {shlex.quote(str(path))}"
+        )
 
 
 def prepend_key(path: Path, key: str) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from isthmus.config import MAKE_A_KEY, Settings
 from isthmus.db.database import Database, keys_of, now_of
 from isthmus.db.encryption import KeyMissing, KeyRing, SealBroken, sealed_with
-from isthmus.db.key_file import create_key_file, read_key_file
+from isthmus.db.key_file import check_mode, create_key_file, read_key_file
 from isthmus.db.tables import key_grant, server_secret
 from isthmus.db.upsert import insert_into
 from isthmus.errors import SetupError
@@ -24,9 +24,12 @@ _SECRET_BYTES = 32
 def load_keys(settings: Settings, *, embedded: bool) -> KeyRing:
     """The keys of ISTHMUS_SECRET_KEY, else (SQLite only: `embedded`) of the key file, made if absent.
 
-    With both, the setting's first key seals and those of the file go on opening.
+    With both, the setting's first key seals and those of the file go on opening. Raises SetupError for a file
+    that others can read.
     """
     path = settings.key_file
+    if embedded and path.exists():
+        check_mode(path)
     if settings.secret_key is not None:
         known = read_key_file(path) if embedded and path.exists() else ()
         return KeyRing((*settings.secret_key.reveal(), *known))

@@ -175,6 +175,21 @@ async def test_a_key_set_later_goes_before_those_of_the_key_file(embedded: Setti
     await database.close()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="no such modes")
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])
+@pytest.mark.parametrize("with_setting", [False, True])
+async def test_a_key_file_that_others_can_read_is_refused_with_the_command_that_mends_it(
+    embedded: Settings, mode: int, with_setting: bool
+) -> None:
+    await (await open_database(embedded)).close()
+    embedded.key_file.chmod(mode)
+    keys = Secret((OTHER_KEY,)) if with_setting else None
+    with pytest.raises(SetupError, match=rf"{mode:04o}.*chmod 600 .*{embedded.key_file.name}"):
+        await open_database(replace(embedded, secret_key=keys))
+    embedded.key_file.chmod(0o400)
+    await (await open_database(embedded)).close()
+
+
 async def test_a_data_directory_that_is_a_file_is_refused(embedded: Settings, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SetupError, match="ISTHMUS_DATA_DIR"):
