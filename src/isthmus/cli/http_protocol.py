@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 __all__ = ["BoundedHttp"]
 
+_TOO_SLOW: Final = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
 
 class BoundedHttp(HttpToolsProtocol):
     """Closes a connection whose request does not get past its head: that is larger than `HEAD_BYTES`, or not
-    whole `HEAD_SECONDS` after its start. Anybody can send one, without a token.
+    whole `HEAD_SECONDS` after its start; or whose body comes slower than `BODY_BYTES` in `BODY_SECONDS`.
+    Anybody
+    can send one, without a token.
 
-    A head that arrives in one piece, as nearly all do, costs no timer.
+    A head or a body that arrives in one piece, as nearly all do, costs no timer.
     """
 
     HEAD_BYTES: ClassVar[int] = 64 * 1024
     HEAD_SECONDS: ClassVar[float] = 30.0
+    BODY_BYTES: ClassVar[int] = 1024
+    BODY_SECONDS: ClassVar[float] = 30.0
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._in_head = True
         self._head_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
+        self._in_body = False
+        self._body_bytes = 0
+        self._was_held_back = False
+        self._period: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
@@ -32,10 +42,13 @@ class BoundedHttp(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._drop_deadline()
+        self._drop_period()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
+        if self._in_body and self._period is None:
+            self._begin_period()
         if not self._in_head:
             return
         self._head_bytes += len(data)
@@ -58,6 +71,43 @@ class BoundedHttp(HttpToolsProtocol):
         self._in_head = False
         self._drop_deadline()
         super().on_headers_complete()
+        self._in_body = True
+        self._body_bytes = 0
+
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._in_body = False
+        self._drop_period()
+        super().on_message_complete()
+
+    def _begin_period(self) -> None:
+        self._was_held_back = self._is_held_back
+        self._period = self.loop.call_later(self.BODY_SECONDS, self._end_period)
+
+    def _end_period(self) -> None:
+        if self._was_held_back or self._is_held_back or self._body_bytes >= self.BODY_BYTES:
+            self._body_bytes = 0
+            self._begin_period()
+            return
+        self._period = None
+        if self.cycle.response_started:
+            self.transport.abort()
+            return
+        self.transport.write(_TOO_SLOW)
+        self.transport.close()
+
+    @property
+    def _is_held_back(self) -> bool:
+        """Whether it is this server that lets the body wait: it has not read what came, or not asked yet."""
+        return self.flow.read_paused or self.cycle.waiting_for_100_continue
+
+    def _drop_period(self) -> None:
+        if self._period is not None:
+            self._period.cancel()
+            self._period = None
 
     def _set_deadline(self) -> None:
         self._deadline = self.loop.call_later(self.HEAD_SECONDS, self._close)

@@ -1,10 +1,10 @@
-"""A real uvicorn on loopback, and clients that do not get past the head of their request."""
+"""A real uvicorn on loopback, and clients that do not get to the end of their request."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from uvicorn.server import ServerState
@@ -18,11 +18,35 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n"
 
 class Hasty(BoundedHttp):
     HEAD_SECONDS = 0.02
+    BODY_SECONDS = 0.05
+
+
+Periods = asyncio.Queue[None]
+
+
+class Watched(BoundedHttp):
+    """Tells of each period in which a body was waited for."""
+
+    BODY_SECONDS = 0.05
+    periods: ClassVar[Periods]
+
+    def _end_period(self) -> None:
+        super()._end_period()
+        self.periods.put_nowait(None)
+
+
+@pytest.fixture
+def periods() -> Periods:
+    Watched.periods = asyncio.Queue()
+    return Watched.periods
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Answers with how many headers it was given, once it has read the body."""
-    while (await receive()).get("more_body"):
+    """Answers with how many headers it was given, once it has read the body: `/later` after two periods,
+    `/refused` not at all."""
+    for _ in range(2 if scope["path"] == "/later" else 0):
+        await Watched.periods.get()
+    while scope["path"] != "/refused" and (await receive()).get("more_body"):
         pass
     body = str(len(scope["headers"])).encode()
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
@@ -85,3 +109,55 @@ async def test_trailers_are_dropped(connect: Connect) -> None:
         REQUEST.replace(b"GET", b"POST") + b"Transfer-Encoding: chunked\r\n\r\n0\r\nT: 1\r\nU: 2\r\n\r\n"
     )
     assert await answer(reader) == b"HTTP/1.1 200 OK 2"
+
+
+POST = REQUEST.replace(b"GET", b"POST")
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"Content-Length: 5000\r\n\r\n",
+        b"Content-Length: 5000\r\n\r\nabc",
+        b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc",
+    ],
+    ids=["nothing", "a little", "a chunk"],
+)
+async def test_a_body_that_does_not_come_is_not_waited_for(connect: Connect, start: bytes) -> None:
+    reader, writer = await connect(Hasty)
+    writer.write(POST + start)
+    answered = await asyncio.wait_for(reader.read(), 5)
+    assert answered.startswith(b"HTTP/1.1 408")
+
+
+async def test_a_body_that_comes_steadily_is_waited_for(connect: Connect, periods: Periods) -> None:
+    reader, writer = await connect(Watched)
+    writer.write(POST + f"Content-Length: {1024 * 8}\r\n\r\n".encode() + b"x" * 1024)
+    for _ in range(7):
+        await asyncio.wait_for(periods.get(), 5)
+        writer.write(b"x" * 1024)
+    assert await answer(reader) == b"HTTP/1.1 200 OK 2"
+
+
+@pytest.mark.parametrize(
+    ("header", "size"), [(b"", 500_000), (b"Expect: 100-continue\r\n", 10)], ids=["not read", "not asked for"]
+)
+async def test_a_body_that_the_server_lets_wait_is_no_fault_of_the_client(
+    connect: Connect, periods: Periods, header: bytes, size: int
+) -> None:
+    reader, writer = await connect(Watched)
+    length = f"Content-Length: {size}\r\n\r\n".encode()
+    writer.write(POST.replace(b"/", b"/later", 1) + header + length)
+    if header:
+        assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)).startswith(b"HTTP/1.1 100")
+    writer.write(b"x" * size)
+    assert (await asyncio.wait_for(answer(reader), 5)).startswith(b"HTTP/1.1 200 OK")
+
+
+async def test_a_refused_body_does_not_hold_the_connection(connect: Connect) -> None:
+    reader, writer = await connect(Hasty)
+    writer.write(POST.replace(b"/", b"/refused", 1) + b"Content-Length: 5000\r\n\r\nabc")
+    assert (await asyncio.wait_for(answer(reader), 5)).startswith(b"HTTP/1.1 200 OK")
+    writer.write(b"x")
+    with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
+        await asyncio.wait_for(reader.readexactly(1), 5)
