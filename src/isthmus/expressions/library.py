@@ -129,8 +129,9 @@ class Evaluation:
             self.left = self.SLICE
             if monotonic() > self.deadline + self.awaited:
                 raise self.out_of_time()
-            self.slices += 1
-            if self.slices & 31 == 0:
+            self.slices += 1 + steps // self.SLICE
+            if self.slices > 31 or not self.blocks:
+                self.slices = 0
                 self._watch_memory()
 
     def _watch_memory(self) -> None:

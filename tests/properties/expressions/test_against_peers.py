@@ -21,7 +21,8 @@ MATCHING = ("$replace(", "$split(", "$match(", "$contains(")
 REASONS = {
     "scheduling": "the reference works out the items of arrays and objects at the same time, so which of"
     " several errors it reports depends on its scheduling; jlens reports ours",
-    "rounding": "the reference overflows when it rounds to hundreds of places; jlens gives ours",
+    "cycle": "an update that puts the object it changes into itself makes a cycle, which cannot leave",
+    "mutation": "the reference adds undefined to an empty list at the root while it makes an object",
     "matcher": "a pattern that is missing stops the reference with an error of JavaScript, which another"
     " error may overtake; ours is T1006",
     "crash": "the reference stops with an error of JavaScript, which has no code",
@@ -37,8 +38,10 @@ def reason(case: Case, mine: Outcome, theirs: Outcome) -> str | None:
         return "scheduling"
     if mine.get("code") == "T1006" and any(name in case.text for name in MATCHING):
         return "matcher"
-    if "$round(" in case.text and same(mine, rust(case)):
-        return "rounding"
+    if mine.get("code") == "ISTHMUS_LIMIT" and "~> |" in case.text and rust(case).get("code") == "U1001":
+        return "cycle"
+    if case.data == []:
+        return "mutation"
     return None
 
 

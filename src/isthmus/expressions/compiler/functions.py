@@ -209,6 +209,7 @@ class FunctionGenerator(GeneratorBase):
             is_atom=True,
             is_raw=True,
             is_collected=True,
+            absent=f"{source} is U",
         )
 
     def selected(self, arguments: list[Operand], node: t.Lambda, context: Context, *, final: bool) -> Operand:
@@ -227,7 +228,13 @@ class FunctionGenerator(GeneratorBase):
                     condition = self.inlined_truth(node, values, context)
                 self.emit(f"if {condition}: {out}.append({item})")
         return Operand(
-            out, ANY & ~SEQUENCE, is_pure=given.is_pure, is_atom=True, is_raw=True, is_collected=True
+            out,
+            ANY & ~SEQUENCE,
+            is_pure=given.is_pure,
+            is_atom=True,
+            is_raw=True,
+            is_collected=True,
+            absent=f"{source} is U",
         )
 
     def inlined_truth(self, node: t.Lambda, values: list[Operand], context: Context) -> str:

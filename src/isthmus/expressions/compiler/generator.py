@@ -314,7 +314,10 @@ class GeneratorBase:
 
     def sequence(self, operand: Operand) -> str:
         """The operand where a sequence may stand uncollapsed."""
-        return f"Sequence({operand.code})" if operand.is_collected else operand.code
+        if not operand.is_collected:
+            return operand.code
+        made = f"Sequence({operand.code})"
+        return f"(U if {operand.absent} else {made})" if operand.absent else made
 
     def truth_of(self, operand: Operand) -> str:
         if operand.kinds == BOOL:

@@ -32,6 +32,7 @@ class Operand:
     is_pure: containers in it are those of the input: no sequences, functions or undefined inside.
     table_kinds: it is an object of constants; their kinds.
     is_collected: it is the variable of a plain list of what a sequence will hold (then it is raw, too).
+    absent: the Python condition under which what was collected stands for nothing at all.
     is_raw: a sequence of one or none may still stand for its item or for nothing (`collapse`).
     constant: it is known now; `value` is it.
     """
@@ -42,6 +43,7 @@ class Operand:
     is_atom: bool = False
     is_raw: bool = False
     is_collected: bool = False
+    absent: str = ""
     table_kinds: int = 0
     is_constant: bool = False
     value: object = None

@@ -150,10 +150,10 @@ class ObjectGenerator(GeneratorBase):
         if len(node.items) == 1 and isinstance(node.items[0], t.Operation) and node.items[0].operator == "..":
             return self.range_array(node, node.items[0], context, final=final)
         if len(node.items) == 1 and not node.items[0].keep and not node.cons:
-            operand = self.suffixed(node.items[0], context, final=final)
+            operand = self.suffixed(node.items[0], context, final=final and _has_no_function(node.items[0]))
             if operand.is_collected and not operand.kinds & (LIST | SEQUENCE):
                 return Operand(operand.code, LIST, is_pure=operand.is_pure, is_atom=True)
-            operand = self.settled(operand, final=final)
+            operand = self.settled(operand, final=final and _has_no_function(node.items[0]))
             return self.single_item(self.final_item(operand) if final else operand, node.items[0])
         operands: list[Operand] = []
         can_show = True
@@ -161,7 +161,9 @@ class ObjectGenerator(GeneratorBase):
         lines: list[str] = []
         for item in node.items:
             if final and not item.keep:
-                operand = self.final_item(self.settled(self.suffixed(item, context, final=True), final=True))
+                early = _has_no_function(item)
+                operand = self.suffixed(item, context, final=early)
+                operand = self.final_item(self.settled(operand, final=early))
             else:
                 operand = self.value(item, context, final=final)
             if not operand.is_constant:
@@ -210,6 +212,14 @@ class ObjectGenerator(GeneratorBase):
 
 def _is_bare(node: t.Node) -> bool:
     return node.predicates is None and node.group is None and not node.keep
+
+
+def _has_no_function(node: t.Node) -> bool:
+    """Is the node's value surely no function, so that it can be made ready to leave at once?"""
+    if isinstance(node, t.Path):
+        last = node.steps[-1]
+        return isinstance(last, (t.Object, t.Array)) or all(isinstance(one, t.Name) for one in node.steps)
+    return isinstance(node, (t.Object, t.Array, t.Run, t.Operation))
 
 
 def _is_key(node: t.Node) -> bool:

@@ -95,8 +95,17 @@ class OperationGenerator(GeneratorBase):
         """A run of `&` as one f-string."""
         pieces: list[str] = []
         may_grow = self.loops > 0 or self.level > 0 or len(node.sides) > 50
+        first = [self.value(node.sides[0], context)]
+        if not first[0].is_constant:
+            first = [self.held(first[0])]
         for part, position in zip(node.sides, [node.positions[0], *node.positions], strict=True):
-            operand = self.value(part, context)
+            if part is node.sides[0]:
+                # The second side is worked out before the first one is made text, as the reference does.
+                second = self.value(node.sides[1], context)
+                waiting = [second if second.is_constant else self.held(second)]
+                operand = first[0]
+            else:
+                operand = waiting.pop() if waiting else self.value(part, context)
             if operand.is_constant and operand.kinds == TEXT:
                 pieces.append(self.shown(operand))
             elif operand.kinds == TEXT:

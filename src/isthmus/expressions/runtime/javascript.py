@@ -1,8 +1,8 @@
 """JavaScript's regular expressions in the notation of Python's `regex` module.
 
 What differs and is translated: `$` and `^` (no newline exceptions), `.` (line ends), `\\d \\w \\s \\b`
-(ASCII digits and letters, JavaScript's blanks), `[^]` and `[]`, `\\cX`, `\\uXXXX`, `\\u{…}`, `\\0`, `\\/`, named groups
-and references, references to groups that took no part (they match nothing), literal `{` and `]`.
+(ASCII digits and letters, JavaScript's blanks), `[^]` and `[]`, `\\cX`, `\\uXXXX`, `\\0`, `\\/`, named
+groups and references, references to groups that took no part (they match nothing), literal `{` and `]`.
 What stays different: case-insensitive matching folds more than JavaScript does for a few letters
 (`ſ`, `K`), and characters outside the BMP are one character, not two.
 """

@@ -124,15 +124,15 @@ def round_half_even(value: Any, precision: Any) -> Any:
     if value is UNDEFINED:
         return UNDEFINED
     places = 0 if precision is UNDEFINED else int(precision)
-    if type(value) is int and places >= 0:
-        return value
     if not math.isfinite(value):
+        return float("nan") if places else value
+    if type(value) is int and 0 <= places < 280:
         return value
     if abs(places) > 400:
-        return value if places > 0 else 0
+        return float("nan") if places > 0 and value else 0
     exact = Decimal(repr(value) if type(value) is float else value)
-    if exact.adjusted() + places > 300:
-        return value
+    if exact.adjusted() + places > 307:
+        return float("nan")
     shifted = exact.scaleb(places).to_integral_value(ROUND_HALF_EVEN)
     return normal(float(shifted.scaleb(-places)))
 
