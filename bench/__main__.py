@@ -6,7 +6,7 @@ import importlib.util
 import subprocess
 import sys
 
-PROGRAMS = ("startup", "proxy", "memory", "expressions")
+PROGRAMS = ("startup", "proxy", "memory", "expressions", "jobs")
 
 
 def main() -> int:
