@@ -6,6 +6,7 @@ Secrets are nested like the config they come from, so that joining is a deep mer
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -44,13 +45,20 @@ PROTECTED_CONTEXT_PATHS: Final[frozenset[Path]] = frozenset(
 _OAUTH_APP: Final = ("config", "client", "secret")
 _AUTHORIZATION: Final = (("config", "token"), ("config", "password"), ("config", "header_value"))
 _SIGNATURE: Final = (("config", "secret"), ("config", "password"))
+_ENTRIES: Final = ("headers", "query")
+_SECRET_NAME: Final = re.compile(
+    r"authorization|cookie|(?:api|access|subscription)[-_]?key|token|secret|password|signature"
+    r"|\A(?:x-)?(?:auth|key)\Z",
+    re.IGNORECASE,
+)
 
 
 def secret_paths(config: Mapping[str, Any]) -> frozenset[Path]:
     """The secret leaves that a config holds.
 
     They are: client secrets; `secret_environment_variables`; and what is written out literally, without a
-    placeholder, where an authorization or a signature holds its key.
+    placeholder, where an authorization or a signature holds its key, or under a name like `Authorization`,
+    `Cookie`, `X-Api-Key` or `access_token` in headers and queries.
     """
     return frozenset(_secret_paths(config))
 
@@ -67,10 +75,38 @@ def _secret_paths(config: Mapping[str, Any]) -> Iterator[Path]:
                 yield path
     yield from _literals(config, ("authorization",), _AUTHORIZATION)
     yield from _literals(config, ("webhook", "signature_verification"), _SIGNATURE)
+    yield from _entries(config, ())
     resources = config.get("resources")
     for resource, methods in resources.items() if isinstance(resources, Mapping) else ():
         for method in methods if isinstance(methods, Mapping) else ():
-            yield from _literals(config, ("resources", resource, method, "authorization"), _AUTHORIZATION)
+            path = ("resources", resource, method)
+            yield from _literals(config, (*path, "authorization"), _AUTHORIZATION)
+            yield from _entries(config, path)
+
+
+def _entries(config: Mapping[str, Any], prefix: Path) -> Iterator[Path]:
+    for field in _ENTRIES:
+        entries = _at(config, (*prefix, field))
+        if isinstance(entries, Mapping):
+            yield from _named(entries, (*prefix, field), is_secret=False)
+
+
+def _named(entries: Mapping[str, Any], path: Path, *, is_secret: bool) -> Iterator[Path]:
+    for name, value in entries.items():
+        secret = is_secret or _SECRET_NAME.search(name) is not None
+        if isinstance(value, Mapping):
+            yield from _named(value, (*path, name), is_secret=secret)
+        elif secret and _is_written_out(value):
+            yield (*path, name)
+
+
+def _is_written_out(value: Any) -> bool:
+    """A text or a number that is no template; of an array, any."""
+    if isinstance(value, list):
+        return any(map(_is_written_out, value))
+    if isinstance(value, str):
+        return bool(value) and not any(find_placeholders(value))
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _literals(config: Mapping[str, Any], prefix: Path, leaves: tuple[Path, ...]) -> Iterator[Path]:
@@ -141,8 +177,15 @@ def replace_config(plain: Mapping[str, Any], secrets: Mapping[str, Any], new: Ma
 
     `plain` and `secrets` are what is stored. Readers never see secrets, so one that `new` leaves out
     survives, as long as the visible object it belongs to is still there, with the same `format`. Null
-    removes one; `{}`, for the whole or for an object, clears all below it.
+    removes one; `{}`, for the whole or for an object, clears all below it. Among headers and parameters null
+    stays, since there it means that the request has none; and `format` is a name like any other.
     """
+    return _replaced(plain, secrets, new, are_entries=False)
+
+
+def _replaced(
+    plain: Mapping[str, Any], secrets: Mapping[str, Any], new: Mapping[str, Any], *, are_entries: bool
+) -> Json:
     if not new:
         return {}
     result = dict(new)
@@ -151,12 +194,14 @@ def replace_config(plain: Mapping[str, Any], secrets: Mapping[str, Any], new: Ma
             if key not in plain:
                 result[key] = secret
         elif new[key] is None:
-            del result[key]
+            if not are_entries:
+                del result[key]
         elif isinstance(secret, Mapping) and isinstance(new[key], Mapping):
             visible = plain.get(key)
             before = visible if isinstance(visible, Mapping) else {}
-            if _same_kind(before, new[key]):
-                result[key] = replace_config(before, secret, new[key])
+            below = are_entries or key in _ENTRIES
+            if below or _same_kind(before, new[key]):
+                result[key] = _replaced(before, secret, new[key], are_entries=below)
     return result
 
 

@@ -70,6 +70,59 @@ class TestSplit:
         assert split_secrets(config) == (config, {})
 
 
+class TestHeadersAndQueries:
+    @pytest.mark.parametrize(
+        "name",
+        ["Authorization", "authorization", "Cookie", "X-Api-Key", "api_key", "apikey", "accessToken",
+         "X-Token", "client_secret", "X-Signature", "key"],
+    )  # fmt: skip
+    @pytest.mark.parametrize("field", ["headers", "query"])
+    def test_a_literal_under_a_telling_name_is_a_secret(self, field: str, name: str) -> None:
+        block = {field: {name: "Bearer k", "Accept": "application/json"}}
+        config = {**block, "resources": {"r": {"m": {"path": "/", **block}}}}
+        plain, secrets = split_secrets(config)
+        visible, hidden = {field: {"Accept": "application/json"}}, {field: {name: "Bearer k"}}
+        assert plain == {**visible, "resources": {"r": {"m": {"path": "/", **visible}}}}
+        assert secrets == {**hidden, "resources": {"r": {"m": hidden}}}
+        assert join_secrets(plain, secrets) == config
+        assert replace_config(plain, secrets, plain) == config
+
+    @pytest.mark.parametrize(
+        "entries",
+        [
+            {"Authorization": "Bearer {{credentials.api_key}}"},
+            {"X-Api-Key": None},
+            {"api_key": ""},
+            {"Accept": "application/json", "sort_key": "name", "monkey": "1", "with_tokens": True},
+        ],
+    )
+    def test_what_is_none_stays_visible(self, entries: dict[str, Any]) -> None:
+        config = {"headers": entries, "query": entries}
+        assert split_secrets(config) == (config, {})
+
+    def test_an_expression_is_no_block_of_entries(self) -> None:
+        config = {"resources": {"r": {"m": {"headers": "{ 'Authorization': 'x' }"}}}}
+        assert split_secrets(config) == (config, {})
+
+    def test_a_value_that_is_nested_or_a_number_is_found(self) -> None:
+        config = {
+            "query": {"auth": {"token": "t", "x": "y"}, "filter": {"api_key": 7, "a": 1}, "token": ["a"]}
+        }
+        plain, secrets = split_secrets(config)
+        assert plain == {"query": {"filter": {"a": 1}}}
+        assert join_secrets(plain, secrets) == config
+
+    def test_null_for_a_hidden_header_replaces_it_and_stays(self) -> None:
+        plain, secrets = {"headers": {"Accept": "a"}}, {"headers": {"X-Token": "t"}}
+        new = {"headers": {"Accept": "a", "X-Token": None}}
+        assert replace_config(plain, secrets, new) == new
+
+    def test_a_parameter_called_format_is_no_format(self) -> None:
+        plain, secrets = {"query": {"format": "json"}}, {"query": {"api_key": "k"}}
+        replaced = replace_config(plain, secrets, {"query": {"format": "xml"}})
+        assert replaced == {"query": {"format": "xml", "api_key": "k"}}
+
+
 class TestReplace:
     def replaced(self, new: dict[str, Any]) -> dict[str, Any]:
         return replace_config(PLAIN, SECRETS, new)

@@ -106,6 +106,25 @@ async def test_secrets_of_an_override_are_sealed_and_never_shown(database: Datab
     assert (await secrets(database, row["id"]))["secret_environment_variables"] == {"hook": "hush"}
 
 
+async def test_a_key_written_into_a_header_is_sealed_and_never_shown(
+    database: Database, world: World
+) -> None:
+    method = {"query": {"api_key": "hush", "page": "1"}}
+    override = {
+        "headers": {"Authorization": "Bearer hush", "Accept": "application/json"},
+        "resources": {"tickets": {"list": method}},
+    }
+    row = await install(database, world.mine, override=override)
+    assert row["override"] == {
+        "headers": {"Accept": "application/json"},
+        "resources": {"tickets": {"list": {"query": {"page": "1"}}}},
+    }
+    async with database.read() as conn:
+        columns = (await conn.execute(select(environment_integration))).mappings().one()
+    assert "hush" not in str(columns["override"])
+    assert (await secrets(database, row["id"]))["headers"] == {"Authorization": "Bearer hush"}
+
+
 async def test_an_override_is_replaced_whole_but_its_secrets_survive(
     database: Database, world: World
 ) -> None:
