@@ -86,6 +86,7 @@ class Relay:
         self._emitted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._unhear: Callable[[], None] = lambda: None
+        self._is_away = False
 
     async def start(self) -> None:
         self._unhear = self._database.on_announced(EMITTED, self._emitted.set)
@@ -165,8 +166,11 @@ class Relay:
             looked = 0
             try:
                 looked = await self.relay()
+                self._is_away = False
             except (SQLAlchemyError, OSError) as error:
-                _log.warning("events wait: %s", type(error).__name__)
+                if not self._is_away:
+                    _log.warning("events wait: %s", type(error).__name__)
+                self._is_away = True
             except Exception:
                 _log.exception("events wait")
             if looked < _AT_ONCE:

@@ -31,6 +31,7 @@ __all__ = ["Worker"]
 _log = logging.getLogger("isthmus.jobs")
 _HOUR = 3600.0
 _OLD_SECONDS = 60.0
+_QUIET_SECONDS = 10.0  # of one outage one line is enough
 
 
 class Worker:
@@ -51,6 +52,7 @@ class Worker:
         self._unhear: Callable[[], None] = lambda: None
         self._trouble: float = time.monotonic()
         """When the database was away last; a start counts, since nobody knows what was before it."""
+        self._told_trouble = False
         self.started = asyncio.Event()
         """Set while jobs are being fetched."""
 
@@ -166,8 +168,10 @@ class Worker:
 
     def _note(self, what: str, error: Exception) -> None:
         if isinstance(error, SQLAlchemyError | OSError) or type(error).__module__.startswith("procrastinate"):
+            if time.monotonic() - self._trouble > _QUIET_SECONDS or not self._told_trouble:
+                _log.warning("%s: %s", what, type(error).__name__)
             self._trouble = time.monotonic()
-            _log.warning("%s: %s", what, type(error).__name__)
+            self._told_trouble = True
         else:
             _log.error(what, exc_info=error)
 

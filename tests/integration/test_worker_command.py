@@ -1,0 +1,36 @@
+"""`isthmus worker`: background work without an API."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from isthmus.config import Settings
+from isthmus.db import open_database
+from isthmus.jobs import get_schedule
+from tests.background import until
+from tests.integration.processes import COMMAND, refused
+
+
+async def test_a_worker_alone_runs_on_postgresql_and_stops_gracefully(
+    backend: str, settings: Settings, environ: Mapping[str, str]
+) -> None:
+    if backend == "sqlite":
+        assert "isthmus serve, has the worker inside" in await refused(environ, "worker")
+        return
+    process = await asyncio.create_subprocess_exec(
+        COMMAND, "worker", env=dict(environ), stdout=asyncio.subprocess.PIPE
+    )
+    database = await open_database(settings)
+
+    async def is_working() -> bool:
+        async with database.read() as conn:
+            return await get_schedule(conn, "every:events.prune") is not None
+
+    try:
+        await until(is_working, seconds=60)
+    finally:
+        process.terminate()
+        async with asyncio.timeout(30):
+            assert await process.wait() == 0
+        await database.close()
