@@ -24,8 +24,8 @@ class Incoming:
 
     __slots__ = (
         "_max_body_bytes",
-        "_raw_path",
         "_receive",
+        "_scope",
         "_whole",
         "headers",
         "query_string",
@@ -39,7 +39,7 @@ class Incoming:
     ) -> None:
         self._receive = receive
         self._max_body_bytes = max_body_bytes
-        self._raw_path: bytes = scope.get("raw_path") or scope.get("path", "").encode()
+        self._scope = scope
         self._whole: bytes | None = None
         self.verb: str = scope["method"]
         self.segments = segments
@@ -63,7 +63,8 @@ class Incoming:
     @property
     def rest_of_path(self) -> str:
         """What stands behind the first segment, as it was sent, percent-encoding and trailing slash kept."""
-        return self._raw_path.lstrip(b"/").partition(b"/")[2].decode("latin-1")
+        raw: bytes = self._scope.get("raw_path") or self._scope["path"].encode()
+        return raw.lstrip(b"/").partition(b"/")[2].decode("latin-1")
 
     @property
     def custom_query(self) -> bytes:

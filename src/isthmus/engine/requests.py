@@ -57,7 +57,7 @@ class Inputs:
     path: str | None = None
     limit: int | None = None
     asks_for_list: bool = False
-    names: Mapping[str, Any] = field(default_factory=dict)
+    names: Mapping[str, Any] | None = None
 
 
 _NO_STEP: Final = Step()

@@ -68,7 +68,7 @@ class Step:
     url: str | None = None
     position: int | None = None
     size: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] | None = None
     parts: Parts | None = None
 
 

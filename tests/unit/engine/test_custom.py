@@ -1,0 +1,77 @@
+"""Custom calls as the engine makes them; `tests/integration/test_wire_formats.py` holds them over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
+
+from isthmus.engine import custom
+from isthmus.engine.calls import NO_BODY, read_call
+from isthmus.engine.custom import CustomCall, is_read
+from isthmus.engine.results import ValueResult
+from isthmus.errors import BadRequest
+
+
+async def _call(method_config: dict[str, Any], body: Any = NO_BODY, *, is_trusted: bool) -> MemoryUpstream:
+    upstream = MemoryUpstream([answer({"ok": True})])
+    config = integration({}, query={"key": "{{credentials.api_key}}"})
+    call = CustomCall(
+        verb="POST",
+        path="things",
+        asked=read_call("custom", body=body),
+        method_config=method_config,
+        is_trusted=is_trusted,
+    )
+    result = await custom.call(upstream, config, call)
+    assert isinstance(result, ValueResult)
+    return upstream
+
+
+@pytest.mark.parametrize(
+    ("method_config", "field"),
+    [
+        ({"base_url": "https://api.acme.test/v1"}, "base_url"),
+        ({"authorization": {"format": "bearer"}}, "authorization"),
+        ({"body": {"note": "{{context.api_key}}"}}, "body"),
+        ({"body": {"note": "{{body.x|api_key}}"}}, "body"),
+        ({"headers": {"X-Note": "{{credentials.api_key}}"}}, "headers"),
+        ({"query": "{'note': context.api_key}"}, "query"),
+        ({"path": "/x/{{api_key}}"}, "path"),
+    ],
+)
+async def test_the_token_of_one_account_cannot_read_or_redirect_its_credentials(
+    method_config: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(BadRequest) as refused:
+        await _call(method_config, {"x": 1}, is_trusted=False)
+    assert refused.value.details["failures"][0]["path"] == f"methodConfig.{field}"
+
+
+async def test_it_may_use_what_it_sends_and_the_definition_its_credentials() -> None:
+    upstream = await _call({"body": {"y": "{{body.x:any}}"}}, {"x": 1}, is_trusted=False)
+    assert upstream.body == {"y": 1}
+    assert upstream.query == [("key", "k")]
+
+
+async def test_another_base_url_keeps_the_host() -> None:
+    upstream = await _call({"base_url": "https://api.acme.test/v2", "path": "/a"}, is_trusted=True)
+    assert upstream.request.url == "https://api.acme.test/v2/a?key=k"
+    with pytest.raises(BadRequest, match="must keep the scheme, host and port"):
+        await _call({"base_url": "https://api.acme.test:444/v2"}, is_trusted=True)
+
+
+@pytest.mark.parametrize(
+    ("verb", "method_config", "yes"),
+    [
+        ("GET", None, True),
+        ("HEAD", None, True),
+        ("POST", None, False),
+        ("GET", {"method": "DELETE"}, False),
+        ("POST", {"method": "get"}, False),
+        ("GET", {}, True),
+    ],
+)
+def test_what_a_sandbox_takes_for_a_read(verb: str, method_config: dict[str, Any] | None, yes: bool) -> None:
+    assert is_read(verb, method_config) is yes
