@@ -107,6 +107,15 @@ def read_call(
             content_type=content_type,
             headers=headers or {},
         )
+    unknown = sorted(name for name in values if name.startswith("truto_") and name not in _PLATFORM)
+    if unknown:
+        raise BadRequest(
+            f"{unknown[0]} is not a parameter of this API. Leave it out; parameters for the provider go into "
+            "remote_query[name].",
+            failures=[
+                failure(name, "is not a parameter of this API", "unknown_parameter") for name in unknown
+            ],
+        )
     if _text(values, "truto_super_query"):
         raise NotExecutable(
             "truto_super_query is not available yet. Leave it out to ask the provider itself."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -37,6 +38,11 @@ _READ_WHOLE: Final = frozenset({"application/x-www-form-urlencoded", "applicatio
 _XHTML: Final = "application/xhtml+xml"
 _SIMPLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*\Z")
 _WORDS: Final = frozenset({"and", "or", "in", "true", "false", "null", "function"})
+_MOST_CELLS: Final = 1_000_000
+_CHARSETS: Final = re.compile(
+    r"utf-(?:8|8-sig|16|16-le|16-be|32|32-le|32-be)|ascii|iso8859-\d+|cp\d+|koi8-[ru]|"
+    r"shift_jis|euc_jp|iso2022_jp|euc_kr|gb2312|gbk|gb18030|big5|mac-roman"
+)
 _CHARSET: Final = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
 
 
@@ -137,8 +143,13 @@ def _csv(text: str) -> list[dict[str, str]]:
     rows = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     names = next(rows, [])
     records = []
+    cells = 0
     for row in rows:
         if row:
+            # Short rows are filled up: a wide first row would make much of little text.
+            cells += max(len(names), len(row))
+            if cells > _MOST_CELLS:
+                raise csv.Error(f"more than {_MOST_CELLS} cells")
             extra = [f"column_{index + 1}" for index in range(len(names), len(row))]
             records.append(dict(zip_longest([*names, *extra], row, fillvalue="")))
     return records
@@ -165,10 +176,17 @@ def _loads(body: bytes) -> Any:
 def text_of(response: HttpResponse) -> str:
     """The body as text, in the charset that its type names, else UTF-8."""
     charset = _CHARSET.search(response.headers.get("content-type", ""))
+    return response.body.decode(_codec(charset[1]) if charset else "utf-8", "replace")
+
+
+def _codec(charset: str) -> str:
+    """UTF-8 for a charset that is unknown, or no charset: Python has codecs that take a minute for a
+    megabyte, or give text that is no Unicode."""
     try:
-        return response.body.decode(charset[1] if charset else "utf-8", "replace")
+        name = codecs.lookup(charset).name
     except LookupError:
-        return response.body.decode("utf-8", "replace")
+        return "utf-8"
+    return name if _CHARSETS.fullmatch(name) else "utf-8"
 
 
 class DataPath:

@@ -77,10 +77,12 @@ async def mapped_root(
     expression: Evaluable,
     root: Mapping[str, Any],
     bindings: Mapping[str, object] | None = None,
+    *,
+    limits: Limits = LIMITS,
 ) -> Any:
     """As `mapped`, for a root that holds no UNDEFINED."""
     try:
-        return await expression.evaluate_async(root, bindings, limits=LIMITS)
+        return await expression.evaluate_async(root, bindings, limits=limits)
     except ExpressionError as error:
         raise mapping_failed(field, error) from error
 

@@ -138,10 +138,10 @@ def _path_value(path: tuple[str, ...], text: str) -> str:
 
 
 def _climbs(path: str) -> bool:
-    if ".." not in path and "%2e" not in path.lower():
+    if "." not in path and "%2e" not in path.lower():
         return False
-    plain = path.partition("?")[0].partition("#")[0].replace("\\", "/")
-    return any(unquote(segment).strip() == ".." for segment in plain.split("/"))
+    plain = unquote(path.partition("?")[0].partition("#")[0]).replace("\\", "/")
+    return any(segment.strip() in {".", ".."} for segment in plain.split("/"))
 
 
 def legal(text: str) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any, Final
-from xml.parsers.expat import ExpatError
+from xml.parsers.expat import ExpatError, ParserCreate
 
 import xmltodict
 
@@ -17,6 +17,7 @@ from isthmus.errors import BadRequest, failure
 __all__ = ["XmlUnreadable", "read_xml", "write_xml"]
 
 _DEEPEST: Final = 200
+_MOST_NODES: Final = 1_000_000
 _NAME: Final = re.compile(r"[^\W\d][\w.\-:]*\Z")
 _UNWRITABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
@@ -31,6 +32,7 @@ def read_xml(source: bytes | str, config: BodyFormatConfig) -> Any:
     Raises XmlUnreadable, also for a document that declares entities or is nested deeper than 200 elements.
     """
     try:
+        _check_shape(source)
         value = xmltodict.parse(
             source,
             encoding="utf-8" if isinstance(source, str) else None,
@@ -42,23 +44,35 @@ def read_xml(source: bytes | str, config: BodyFormatConfig) -> Any:
         raise XmlUnreadable(str(error)) from error
     except (ValueError, LookupError) as error:
         raise XmlUnreadable(str(error) or "unknown encoding") from error
-    if _is_too_deep(value):
-        raise XmlUnreadable(f"nested deeper than {_DEEPEST} elements")
     return value
 
 
-def _is_too_deep(value: Any) -> bool:
-    level = [value]
-    for _ in range(_DEEPEST):
-        level = [
-            item
-            for around in level
-            if isinstance(around, (dict, list))
-            for item in (around.values() if isinstance(around, dict) else around)
-        ]
-        if not level:
-            return False
-    return True
+def _check_shape(source: bytes | str) -> None:
+    """Counts before anything is built: a megabyte of opening tags becomes a hundred of nested objects."""
+    parser = ParserCreate("utf-8" if isinstance(source, str) else None)
+    depth = nodes = 0
+
+    def opened(name: str, attributes: list[str]) -> None:
+        nonlocal depth, nodes
+        depth += 1
+        nodes += 1 + len(attributes) // 2
+        if depth > _DEEPEST:
+            raise XmlUnreadable(f"nested deeper than {_DEEPEST} elements")
+        if nodes > _MOST_NODES:
+            raise XmlUnreadable(f"more than {_MOST_NODES} elements and attributes")
+
+    def closed(name: str) -> None:
+        nonlocal depth
+        depth -= 1
+
+    def declared(*_: object) -> None:
+        raise XmlUnreadable("entities are disabled")
+
+    parser.ordered_attributes = True
+    parser.StartElementHandler = opened
+    parser.EndElementHandler = closed
+    parser.EntityDeclHandler = declared
+    parser.Parse(source, True)
 
 
 def write_xml(body: Any, config: BodyFormatConfig) -> bytes:

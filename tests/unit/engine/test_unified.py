@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
 from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
@@ -240,6 +241,16 @@ async def test_the_methods_templates_see_the_mapped_query_and_body() -> None:
     methods = {"list": {"path": "/boards/{{query.board}}/things", "response_path": "items"}}
     await _list(upstream, {"query_mapping": "{'board': 'b' & query.project}"}, "project=7", methods=methods)
     assert upstream.request.url.startswith("https://api.acme.test/v1/boards/b7/things?")
+
+
+@pytest.mark.parametrize("value", ["{{api_key}}", "a?admin=1", "a#b", "{{context.api_key}}"])
+async def test_a_callers_value_means_nothing_in_a_mapped_path(value: str) -> None:
+    upstream = MemoryUpstream([answer({"items": []})], context={"api_key": "SECRET"})
+    await _list(upstream, {"path_mapping": "'/p/' & query.x", "query_mapping": "{}"}, f"x={quote(value)}")
+    url = upstream.sent[0].http.url
+    assert "SECRET" not in url
+    assert unquote(url.partition("/p/")[2]) == value
+    assert "?" not in url
 
 
 async def test_path_mapping_replaces_the_path_and_stays_on_the_origin() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from dataclasses import replace
+from time import monotonic
 from typing import Any, Final
 
 from isthmus.engine.calls import NO_BODY
@@ -11,7 +14,7 @@ from isthmus.engine.queries import scalar_text
 from isthmus.engine.records import MappedList, attached, mapped_list, with_raw
 from isthmus.engine.requests import Inputs
 from isthmus.engine.responses import raw_records
-from isthmus.engine.scopes import Evaluable, mapped, mapped_root, truthy, without_undefined
+from isthmus.engine.scopes import LIMITS, Evaluable, mapped, mapped_root, truthy, without_undefined
 from isthmus.engine.unified.outbound import Asked, wrong_result
 from isthmus.engine.unified.plans import MappingPlan, ResponseView
 from isthmus.errors import MappingFailed
@@ -19,6 +22,7 @@ from isthmus.expressions import UNDEFINED
 
 __all__ = ["answer_headers", "mapped_page", "mapped_value", "response_scope"]
 
+_TURN_SECONDS: Final = 0.05
 _LOG = logging.getLogger("isthmus.engine")
 _REFUSED_HEADERS: Final = frozenset(
     {
@@ -84,13 +88,24 @@ async def _mapped_single(expression: Evaluable, scope: dict[str, Any], said: Ask
 
 
 async def _by_item(plan: MappingPlan, scope: dict[str, Any], answer: Exchange) -> list[Any]:
-    """The mapping of each raw record; a record that gives several stands behind all of them."""
+    """The mapping of each raw record; a record that gives several stands behind all of them.
+
+    The time of an evaluation is that of the page, and others have their turn in between: a slow mapping of
+    many records would hold everybody up.
+    """
     expression = plan.mapping.response_mapping
     assert expression is not None
     records: list[Any] = []
     root = without_undefined(scope)
+    started = paused = monotonic()
+    limits = LIMITS
     for raw in raw_records(answer.data):
-        value = await mapped_root("response_mapping", expression, {**root, "response": raw})
+        now = monotonic()
+        if now - paused > _TURN_SECONDS:
+            await asyncio.sleep(0)
+            paused = monotonic()
+            limits = replace(LIMITS, seconds=max(0.0, started + LIMITS.seconds - paused))
+        value = await mapped_root("response_mapping", expression, {**root, "response": raw}, limits=limits)
         several = value if isinstance(value, list) else [value]
         records.extend(with_raw(item, raw) for item in several if item is not None and item is not UNDEFINED)
     return records

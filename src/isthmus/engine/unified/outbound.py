@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.engine.calls import NO_BODY, Call
@@ -21,6 +22,8 @@ from isthmus.expressions import UNDEFINED
 from isthmus.expressions.placeholders import PlaceholderError, Template, compile_template
 
 __all__ = ["Asked", "asked", "outbound"]
+
+_MEANING: Final = re.compile(r"[{}?#\\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +154,23 @@ async def _path(
     if mapping.path_mapping is None:
         return None
     root = {**scope, "headers": default_headers(method, own)}
+    root |= {name: _inert(root[name]) for name in ("id", "query", "rawQuery", "body") if name in root}
     result = await mapped("path_mapping", mapping.path_mapping, root)
     if not isinstance(result, str):
         raise wrong_result("path_mapping", "a string")
     return PathTemplate(compile_template(result), "path_mapping").render(own)
+
+
+def _inert(value: Any) -> Any:
+    """The caller's texts without what would mean something in a path: the result of the mapping is read as a
+    template, and a template's placeholders reach the account's secrets (`definitions.md` §7.5.1)."""
+    if isinstance(value, str):
+        return _MEANING.sub(lambda found: f"%{ord(found[0]):02X}", value)
+    if isinstance(value, Mapping):
+        return {name: _inert(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_inert(item) for item in value]
+    return value
 
 
 def _rendered(template: Template, scope: Mapping[str, Any], field: str) -> Any:
