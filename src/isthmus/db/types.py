@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Dialect
     from sqlalchemy.types import TypeEngine
 
-__all__ = ["Encrypted", "Json", "UtcDateTime", "Uuid"]
+__all__ = ["Encrypted", "Json", "JsonB", "UtcDateTime", "Uuid"]
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -68,6 +68,20 @@ class Json(TypeDecorator[Any]):
 
     impl = JSON(none_as_null=True)
     cache_ok = True
+
+
+class JsonB(TypeDecorator[Any]):
+    """JSON; PostgreSQL's `jsonb`, for tables whose owner wants that type."""
+
+    impl = JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(JSON())
+        from sqlalchemy.dialects.postgresql import JSONB
+
+        return dialect.type_descriptor(JSONB())
 
 
 class Encrypted(TypeDecorator[bytes]):

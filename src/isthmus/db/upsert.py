@@ -7,13 +7,18 @@ from typing import Any
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-__all__ = ["insert_into"]
+__all__ = ["insert_for", "insert_into"]
 
 
 def insert_into(conn: AsyncConnection, table: Table) -> Any:
-    """`sqlalchemy.dialects.<the connection's>.insert(table)`, which has `on_conflict_do_nothing` and
+    """`insert_for` the connection's dialect."""
+    return insert_for(conn.dialect.name, table)
+
+
+def insert_for(dialect: str, table: Table) -> Any:
+    """`sqlalchemy.dialects.<dialect>.insert(table)`, which has `on_conflict_do_nothing` and
     `on_conflict_do_update`. The other dialect is not imported: it costs a tenth of a second at each start."""
-    if conn.dialect.name == "sqlite":
+    if dialect == "sqlite":
         from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
         return sqlite_insert(table)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -24,11 +25,11 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import announce, now_of
 from isthmus.db.tables import job, job_timer
+from isthmus.db.upsert import insert_for, insert_into
 
 __all__ = [
     "ABORT",
@@ -176,8 +177,8 @@ async def set_timer(
         "error": error,
         "failed_at": now_of(conn) if failures else None,
     }
-    insert, least, greatest = _words(conn)
-    statement: Any = insert(job_timer).values(row)
+    least, greatest = _words(conn)
+    statement = insert_into(conn, job_timer).values(row)
     new = statement.excluded
     changes: dict[str, Any] = {
         "run_at": least(job_timer.c.run_at, new.run_at),
@@ -232,11 +233,13 @@ def _row(what: str, key: str, priority: int, failures: int, due: datetime) -> di
 def _insert(conn: AsyncConnection, *, returning: bool = False) -> Insert:
     """One statement for each database, compiled once. Its result, if wanted: whether the row is new."""
     name = conn.dialect.name
-    return _INSERTS[name, returning and name != "sqlite"]
+    return _make_insert(name, returning=returning and name != "sqlite")
 
 
-def _make_insert(insert: Any, greatest: Any, *, returning: bool) -> Insert:
-    statement = insert(job).values(
+@cache
+def _make_insert(dialect: str, *, returning: bool) -> Insert:
+    greatest = func.max if dialect == "sqlite" else func.greatest
+    statement = insert_for(dialect, job).values(
         queue_name=QUEUE,
         task_name=bindparam("task_name"),
         lock=bindparam("lock"),
@@ -253,10 +256,10 @@ def _make_insert(insert: Any, greatest: Any, *, returning: bool) -> Insert:
     return merged.returning(literal_column("xmax = 0")) if returning else merged
 
 
-def _words(conn: AsyncConnection) -> tuple[Any, Any, Any]:
+def _words(conn: AsyncConnection) -> tuple[Any, Any]:
     if conn.dialect.name == "sqlite":
-        return sqlite.insert, func.min, func.max
-    return postgresql.insert, func.least, func.greatest
+        return func.min, func.max
+    return func.least, func.greatest
 
 
 async def _notify(conn: AsyncConnection) -> None:
@@ -264,8 +267,3 @@ async def _notify(conn: AsyncConnection) -> None:
 
 
 _NOTIFY = select(func.pg_notify(CHANNEL, '{"type": "job_inserted", "job_id": 0}'))
-_INSERTS: Final = {
-    ("sqlite", False): _make_insert(sqlite.insert, func.max, returning=False),
-    ("postgresql", False): _make_insert(postgresql.insert, func.greatest, returning=False),
-    ("postgresql", True): _make_insert(postgresql.insert, func.greatest, returning=True),
-}

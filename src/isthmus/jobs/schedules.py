@@ -12,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import announce, now_of
 from isthmus.db.tables import job_schedule
+from isthmus.db.upsert import insert_into
 from isthmus.jobs.cron import CronError, next_after
 from isthmus.jobs.queue import READY, defer
 from isthmus.kit.ids import derived_id
@@ -95,9 +95,8 @@ async def put_schedule(
         "is_built_in": is_built_in,
         "updated_at": now,
     }
-    insert = sqlite.insert if conn.dialect.name == "sqlite" else postgresql.insert
     row = {"id": derived_id("job_schedule", name), "created_at": now, "name": name, "last_at": None}
-    statement: Any = insert(job_schedule).values(**row, **values)
+    statement: Any = insert_into(conn, job_schedule).values(**row, **values)
     await conn.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
     announce(conn, READY)
     last_at = None if stored is None else stored.last_at

@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     Boolean,
     Column,
@@ -28,10 +27,9 @@ from sqlalchemy import (
     TypedColumns,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 
 from isthmus.db.tables.base import Row, metadata
-from isthmus.db.types import UtcDateTime
+from isthmus.db.types import JsonB, UtcDateTime
 
 __all__ = ["JOB_STATES", "engine_metadata", "job", "job_schedule", "job_timer", "job_worker"]
 
@@ -65,7 +63,7 @@ class JobColumns(TypedColumns):
     priority: Named[int] = Column(Integer, server_default=text("0"))
     lock: Named[str | None] = Column(Text)
     queueing_lock: Named[str | None] = Column(Text)
-    args: Named[Any] = Column(JSON().with_variant(JSONB(), "postgresql"), nullable=False)
+    args: Named[Any] = Column(JsonB, nullable=False)
     status: Named[str] = Column(_STATE, server_default=text("'todo'"))
     scheduled_at: Named[datetime | None] = Column(DateTime(timezone=True))
     attempts: Named[int] = Column(Integer, server_default=text("0"))
