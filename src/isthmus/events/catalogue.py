@@ -16,7 +16,7 @@ __all__ = ["EVENTS", "Event", "schema_of"]
 class Event(BaseModel):
     """One thing that happened in one environment. `name` and the payload's model are the class's."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)  # a start need not pay for all
 
     name: ClassVar[str] = ""
     environment_id: str

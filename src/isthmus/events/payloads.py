@@ -36,7 +36,7 @@ Moment = Annotated[
 class Payload(BaseModel):
     """No field that is not declared, so that nothing secret slips in."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 class Deleted(Payload):
@@ -114,7 +114,7 @@ class ApiToken(Payload):
 class SyncJobRun(BaseModel):
     """A run's row, with every field that `GET /sync-job-run/{id}` answers."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", defer_build=True)
 
     id: str
     sync_job_id: str
@@ -141,7 +141,7 @@ class RecordAccount(Payload):
 class Records(BaseModel):
     """A provider's own event, mapped to a unified resource."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", defer_build=True)
 
     integrated_account: RecordAccount
     resource: str | None = Field(description="`<model>/<resource>`; null where no model maps it.")

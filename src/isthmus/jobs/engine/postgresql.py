@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Awaitable, Collection, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
@@ -61,6 +62,7 @@ class PostgresqlManager(Manager):
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
         """Does not wait for the database to be there."""
+        logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # an outage is told once, by us
         pool = AsyncConnectionPool(
             self._conninfo,
             kwargs=dict(_OPTIONS),

@@ -12,7 +12,7 @@ from typing import Any, Final
 from procrastinate import App
 from procrastinate.job_context import AbortReason, JobContext
 from procrastinate.worker import Worker
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from isthmus.db.database import Database, now_of
 from isthmus.errors import IsthmusError
@@ -122,7 +122,16 @@ class EngineWorker(Worker):
         except Superseded:
             raise
         except Exception as error:
-            _log.exception("%s %s failed (%d before)", run.what, run.key, run.failures)
+            is_away = isinstance(error, DBAPIError) and error.connection_invalidated
+            _log.log(
+                logging.WARNING if is_away else logging.ERROR,
+                "%s %s failed (%d before): %s",
+                run.what,
+                run.key,
+                run.failures,
+                told(error),
+                exc_info=None if is_away else error,
+            )
             await self._note_failure(kind, run, error)
 
     async def _note_failure(self, kind: Kind, run: Run, error: Exception) -> None:
