@@ -520,9 +520,10 @@ async def test_a_worker_that_beats_is_left_alone(database: Database) -> None:
         await until(lambda: ran == [0])
 
 
+@pytest.mark.parametrize(
+    "backend", ["postgresql"], indirect=True
+)  # with one process, nobody takes it for dead
 async def test_a_worker_that_was_taken_for_dead_begins_anew(database: Database) -> None:
-    if database.is_sqlite:
-        pytest.skip("one process, one worker: nobody takes it for dead")
     handlers = Recorder()
     async with worker_running(database, handlers, replace(QUICK, heartbeat_seconds=0.05)):
         async with database.write() as conn:
