@@ -44,6 +44,8 @@ def ours(case: Case) -> Outcome:
         result = expression.evaluate(case.data, limits=Limits(seconds=5))
     except ExpressionError as error:
         return {"code": error.code}
+    except Exception as error:  # a crash is an outcome, too: one that agrees with nothing
+        return {"code": f"crash: {type(error).__name__}: {error}"}
     return {"value": shown(result)}
 
 

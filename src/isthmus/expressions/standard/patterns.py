@@ -157,6 +157,8 @@ def _replaced(evaluation: Evaluation, text: str, pattern: Any, replacement: Any,
     room = evaluation.limits.output_chars
     position = 0
     for count, one in enumerate(_matches(evaluation, pattern, text), 1):
+        if not (type(replacement) is str or is_function(replacement)):
+            raise ExpressionError("T1006", "Attempted to invoke a non-function")
         if type(replacement) is str:
             new: Any = _substituted(replacement, one)
         else:
