@@ -18,6 +18,8 @@ __all__ = ["Incoming", "headers_for_json", "parse_json_body"]
 _OUR_PARAMETERS: Final = (b"integrated_account_id", b"truto_")
 _FOR_THIS_SERVER: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
 
+_MOST_JSON_BYTES = 10 * 1024 * 1024
+
 
 class Incoming:
     """One HTTP request. `segments`: the path, split on `/` and then percent-decoded (`api.md` §1.1)."""
@@ -148,6 +150,11 @@ def parse_json_body(raw: bytes, content_type: str) -> Any:
             f"a body of type {content_type} cannot be mapped. Send application/json, or add "
             "truto_body_passthrough=true to forward the bytes as they are.",
             failures=[failure("content-type", "must be application/json", "unsupported_media_type")],
+        )
+    if len(raw) > _MOST_JSON_BYTES:
+        raise PayloadTooLarge(
+            f"a JSON body is at most {_MOST_JSON_BYTES} bytes: as objects it takes thirty times the memory. "
+            "Send less at once, or add truto_body_passthrough=true to forward the bytes as they are."
         )
     try:
         return orjson.loads(raw)

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-from oauthlib.oauth1 import Client
-
 from isthmus.definitions.credentials import OAuth1Config
 from isthmus.engine.queries import scalar_text
 from isthmus.engine.scopes import unresolved
@@ -41,6 +39,8 @@ def signature_header(
 
     Raises BadRequest where the consumer's key and secret, or the account's token, are missing.
     """
+    from oauthlib.oauth1 import Client  # few need it, and it is slow to import
+
     config = spec.config
     client = Client(
         _client(config.client.id, scope, "client.id"),

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Final, NoReturn
-
-import qs_codec
-from qs_codec.models.undefined import Undefined as Gap
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from isthmus.expressions.failures import failed, over_limit
 from isthmus.expressions.functions.arguments import input_text, output_text
@@ -17,6 +14,9 @@ from isthmus.expressions.javascript import DEPTH, text, whole
 from isthmus.expressions.javascript import to_number as number_of
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
+
+if TYPE_CHECKING:
+    import qs_codec
 
 __all__ = ["json_parse", "parse_query", "parse_url", "stringify_query", "to_number"]
 
@@ -94,6 +94,8 @@ def parse_query(evaluation: Evaluation, query: object = UNDEFINED, options: obje
         return dict(query)
     if not isinstance(query, str) or not query:
         return {}
+    import qs_codec  # few need it, and it is slow to import
+
     given = input_text(evaluation, query, "parseQuery")
     try:
         decoded: object = qs_codec.decode(given, _decode_options(options))
@@ -103,6 +105,8 @@ def parse_query(evaluation: Evaluation, query: object = UNDEFINED, options: obje
 
 
 def _decode_options(options: object) -> qs_codec.DecodeOptions:
+    import qs_codec
+
     given = options if isinstance(options, Mapping) else {}
     depth, array_limit = given.get("depth"), given.get("arrayLimit")
     parameters = given.get("parameterLimit")
@@ -127,6 +131,8 @@ def _without_gaps(value: object) -> object:
     if isinstance(value, Mapping):
         return {str(key): _without_gaps(item) for key, item in value.items()}
     if isinstance(value, list):
+        from qs_codec.models.undefined import Undefined as Gap
+
         return [_without_gaps(item) for item in value if not isinstance(item, Gap)]
     return value
 

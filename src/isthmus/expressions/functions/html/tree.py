@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
-
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from typing import TYPE_CHECKING, Final
 
 from isthmus.expressions.javascript import deeper
+
+if TYPE_CHECKING:
+    from selectolax.lexbor import LexborNode
 
 __all__ = ["BLOCKS", "VOIDS", "Node", "read_html"]
 
@@ -95,6 +96,8 @@ class Node:
 
 def read_html(source: str) -> Node:
     """The document as browsers read it, malformed or not; comments are left out."""
+    from selectolax.lexbor import LexborHTMLParser  # few need it, and it is slow to import
+
     root = Node("html")
     found = LexborHTMLParser(source).root
     if found is not None:

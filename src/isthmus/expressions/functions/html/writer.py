@@ -185,7 +185,7 @@ _RULES: Final[Mapping[str, Callable[[Node, str], str]]] = {
     **{f"h{level}": _heading for level in range(1, 7)},
     **dict.fromkeys(("em", "i"), _marked("_")),
     **dict.fromkeys(("strong", "b"), _marked("**")),
-    **dict.fromkeys(("del", "s", "strike"), _marked("~~")),
+    **dict.fromkeys(("del", "s", "strike"), lambda node, content: f"~~{content}~~"),
     **dict.fromkeys(("ul", "ol"), _list),
     "p": lambda node, content: f"\n\n{content}\n\n",
     "br": lambda node, content: "  \n",

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Final
-
-from markdown_it import MarkdownIt
-from markdown_it.tree import SyntaxTreeNode
+from typing import TYPE_CHECKING, Final
 
 from isthmus.expressions.functions.markdown.inline import References, read_inline
 from isthmus.expressions.functions.markdown.tokens import Token
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.tree import SyntaxTreeNode
 
 __all__ = ["read_markdown"]
 
@@ -27,6 +28,8 @@ _ALIGN: Final = re.compile(r"text-align:(\w+)")
 
 @lru_cache(maxsize=1)
 def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt  # few need it, and it is slow to import
+
     parser = MarkdownIt("commonmark", {"html": True, "maxNesting": 100}).enable("table")
     parser.core.ruler.enableOnly(["normalize", "block"])
     return parser
@@ -34,6 +37,8 @@ def _parser() -> MarkdownIt:
 
 def read_markdown(source: str) -> list[Token]:
     """The blocks of a whole text, in order."""
+    from markdown_it.tree import SyntaxTreeNode
+
     source = source.replace("\r\n", "\n").replace("\r", "\n")
     environment: dict[str, dict[str, dict[str, str]]] = {}
     found = _parser().parse(source, environment)
