@@ -31,6 +31,7 @@ __all__ = ["Worker"]
 _log = logging.getLogger("isthmus.jobs")
 _HOUR = 3600.0
 _OLD_SECONDS = 60.0
+_HEAD_START_SECONDS = 0.1  # importing the engine would slow down whatever else starts
 _QUIET_SECONDS = 10.0  # of one outage one line is enough
 
 
@@ -109,6 +110,10 @@ class Worker:
         await reconcile(self._database, self._handlers)
 
     async def _run_for_ever(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_HEAD_START_SECONDS):
+                await self._stop.wait()
+                return
         engine: Any = await asyncio.to_thread(importlib.import_module, "isthmus.jobs.engine.worker")
         while not self._stop.is_set():
             try:
