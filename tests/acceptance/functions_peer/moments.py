@@ -21,7 +21,7 @@ ZONES = (
     "Nope/Zone",
 )
 UNITS = ("year", "quarters", "month", "weeks", "day", "hours", "minute", "second", "milliseconds")
-FIELDS = ("year", "month", "day", "hour", "minute", "ordinal", "weekday")
+FIELDS = ("month", "day", "hour", "minute", "ordinal", "weekday")
 PATTERNS = (
     "yyyy-MM-dd",
     "yyyy-LL-dd",
@@ -90,6 +90,7 @@ METHODS: tuple[Callable[[random.Random], str], ...] = (
     lambda r: ".toUTC()",
     lambda r: ".toLocal()",
     lambda r: f".set({{'{r.choice(FIELDS)}': {r.randrange(1, 13)}}})",
+    lambda r: f".set({{'year': {r.randrange(1930, 2060)}}})",
 )
 ENDS: tuple[Callable[[random.Random], str], ...] = (
     lambda r: ".toISO()",

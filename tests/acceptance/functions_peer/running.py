@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from isthmus.expressions import UNDEFINED, ExpressionError, compile
+from isthmus.expressions import UNDEFINED, ExpressionError, Services, compile
 from isthmus.expressions.host import ArrayBuffer, Blob, Stream
 
 __all__ = ["Case", "Outcome", "installed", "ours", "peers"]
@@ -103,9 +103,11 @@ def _plain(value: Any) -> Any:
     return {key: _plain(item) for key, item in value.items() if item not in hidden}
 
 
-def ours(case: Case) -> Outcome:
+def ours(case: Case, **settings: object) -> Outcome:
+    """Our side; `settings` are switches of functions."""
+    services = Services(settings=settings)
     try:
-        found = asyncio.run(compile(case.expression).evaluate_async(case.data))
+        found = asyncio.run(compile(case.expression).evaluate_async(case.data, services=services))
     except ExpressionError as error:
         return Outcome(error=error.message)
     return Outcome(_comparable(found))
