@@ -183,7 +183,7 @@ async def test_a_key_file_that_others_can_read_is_refused_with_the_command_that_
 ) -> None:
     await (await open_database(embedded)).close()
     embedded.key_file.chmod(mode)
-    keys = Secret((OTHER_KEY,)) if with_setting else None
+    keys: Secret[tuple[str, ...]] | None = Secret((OTHER_KEY,)) if with_setting else None
     with pytest.raises(SetupError, match=rf"{mode:04o}.*chmod 600 .*{embedded.key_file.name}"):
         await open_database(replace(embedded, secret_key=keys))
     embedded.key_file.chmod(0o400)
