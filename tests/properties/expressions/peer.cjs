@@ -1,5 +1,6 @@
 // Evaluates cases with the reference implementation: a line of JSON in, a line of JSON out.
 // node peer.cjs <module directory> < cases
+const fs = require("fs");
 const path = require("path");
 const readline = require("readline");
 const jsonata = require(path.join(process.argv[2], "node_modules", "jsonata"));
@@ -29,7 +30,8 @@ async function outcome(one) {
 
 async function main() {
   for await (const line of readline.createInterface({ input: process.stdin })) {
-    console.log(JSON.stringify(await outcome(JSON.parse(line))));
+    // Written at once: what came before a case that ends this process must not be lost.
+    fs.writeSync(1, JSON.stringify(await outcome(JSON.parse(line))) + "\n");
   }
 }
 
