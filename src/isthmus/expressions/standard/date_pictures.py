@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any, Final
 
 import regex
@@ -128,36 +128,41 @@ def _number_part(part: Part, picture: str) -> Part:
 # Writing.
 
 
-_PLAIN: Final = {"Y": "year", "M": "month", "D": "day", "H": "hour", "m": "minute", "s": "second"}
+_PLAIN: Final = {"Y": 0, "M": 1, "D": 2, "H": 3, "m": 4, "s": 5}
 _FIRST_YEAR: Final = -30_610_224_000_000
 _LAST: Final = 253_402_300_800_000
 
 
 @lru_cache(maxsize=512)
-def _template(picture: str) -> tuple[str, Callable[[datetime], Any]] | None:
+def _template(picture: str) -> tuple[str, Callable[[tuple[int, ...]], Any]] | None:
     """A picture of plain numbers as a %-template and what fills it; None for any other picture."""
     template = ""
-    names: list[str] = []
+    places: list[int] = []
     for part in parts_of(picture):
         if not part.component:
             template += part.text.replace("%", "%%")
             continue
         form = part.form
-        name = _PLAIN.get(part.component)
-        if name is None or form is None or part.names or form.kind != "decimal" or form.is_ordinal:
+        place = _PLAIN.get(part.component)
+        if place is None or form is None or part.names or form.kind != "decimal" or form.is_ordinal:
             return None
-        if form.zero != 0x30 or form.separators or (name == "year" and part.year not in (-1, 4)):
+        if form.zero != 0x30 or form.separators or (place == 0 and part.year not in (-1, 4)):
             return None
         template += f"%0{form.mandatory}d"
-        names.append(name)
-    return (template, attrgetter(*names)) if names else None
+        places.append(place)
+    return (template, itemgetter(*places)) if places else None
+
+
+_civil = lru_cache(maxsize=4_096)(calendar.civil_from_days)
 
 
 def write_time(millis: float, picture: str, zone: Any) -> str:
     if zone is UNDEFINED and type(millis) is int and _FIRST_YEAR < millis < _LAST:
         plain = _template(picture)
         if plain is not None:
-            return str(plain[0] % plain[1](datetime.fromtimestamp(millis // 1000, UTC)))
+            minutes, second = divmod(millis // 1_000, 60)
+            days, minutes = divmod(minutes, 1_440)
+            return str(plain[0] % plain[1]((*_civil(days), *divmod(minutes, 60), second)))
     hours = minutes = 0
     if zone is not UNDEFINED:
         found = re.match(r"\s*([-+]?[0-9]+)", zone)

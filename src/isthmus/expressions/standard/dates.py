@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from isthmus.expressions.errors import ExpressionError
@@ -16,10 +17,17 @@ __all__ = ["from_millis", "iso_millis", "iso_text", "millis", "now", "to_millis"
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST: Final = 253_402_300_800_000
+_TWO: Final = tuple(f"{number:02d}" for number in range(60))
 _ISO: Final = re.compile(
     r"(\d{4})(?:-([01]\d))?(?:-([0-3]\d))?(?:T([0-2]\d):([0-5]\d):([0-5]\d))?(\.\d+)?([+-][0-2]\d:?[0-5]\d|Z)?",
     re.ASCII,
 )
+
+
+@lru_cache(maxsize=4_096)
+def _day_text(days: int) -> str:
+    """The date of a day counted from 1970-01-01; records of one page share few days."""
+    return date.fromordinal(days + 719_163).isoformat()
 
 
 def iso_millis(text: Any) -> Any:
@@ -39,7 +47,11 @@ def iso_millis(text: Any) -> Any:
 def iso_text(time: Any) -> Any:
     """`$fromMillis` without a picture of a time this side of 1970; None for anything else."""
     if type(time) is int and 0 <= time < _LAST:
-        return datetime.fromtimestamp(time / 1_000, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+        seconds, part = divmod(time, 1_000)
+        minutes, second = divmod(seconds, 60)
+        days, minutes = divmod(minutes, 1_440)
+        hour, minute = divmod(minutes, 60)
+        return f"{_day_text(days)}T{_TWO[hour]}:{_TWO[minute]}:{_TWO[second]}.{part:03d}Z"
     return UNDEFINED if time is UNDEFINED else None
 
 
