@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from procrastinate.jobs import Status
 from sqlalchemy import func, insert, select, text, update
 
 from isthmus.config import Settings
@@ -440,6 +441,23 @@ async def test_a_job_that_is_given_back_beside_its_waiting_twin_is_dropped(datab
     assert await counted(database) == 1
     await drain(database, handlers)
     assert handlers.ran == ["a"]
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+async def test_a_job_that_ends_behind_a_long_write_does_not_stay_running(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("isthmus.db.turns._MOST_SECONDS", 0.02)
+    handlers = Recorder()
+    await put(database, "a")
+    async with engine_worker(database, handlers, QUICK) as worker:
+        taken = await worker.manager.fetch_job(None, await worker.manager.register_worker())
+        assert taken is not None
+        async with database.write():
+            ending = asyncio.create_task(worker.manager.finish_job(taken, Status.SUCCEEDED, False))
+            await until(lambda: ending.done() or worker.manager.last_trouble is not None)
+        await ending
+    assert await counted(database) == 0
 
 
 async def test_a_stop_lets_running_jobs_end(database: Database) -> None:

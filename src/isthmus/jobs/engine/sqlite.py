@@ -12,6 +12,7 @@ import orjson
 from procrastinate import jobs
 from procrastinate.connector import BaseAsyncConnector
 from procrastinate.manager import NotificationCallback
+from sqlalchemy.exc import TimeoutError as WaitedTooLong
 
 from isthmus.db.database import Database
 from isthmus.jobs.engine.manager import Away, Manager
@@ -114,5 +115,5 @@ class SqliteManager(Manager):
     async def _rows(self, statement: str, *arguments: Any) -> list[tuple[Any, ...]]:
         try:
             return await self._database.write_alone(statement, arguments)
-        except sqlite3.OperationalError as error:
+        except (sqlite3.OperationalError, WaitedTooLong) as error:  # the file, or its writers' turn
             raise Away(str(error)) from error
