@@ -515,6 +515,38 @@ async def test_what_a_dead_worker_ran_is_taken_over(database: Database) -> None:
     assert {run.key: run.attempts for run in handlers.runs} == {"a": 1, "b": 0}
 
 
+async def test_a_job_whose_end_was_asked_for_is_not_taken_over(database: Database) -> None:
+    handlers = Recorder()
+    await put(database, "a", "b")
+    async with engine_worker(database, handlers, QUICK) as worker:
+        await worker.manager.prune_stalled_workers(0)
+        dead = await worker.manager.register_worker()
+        for _ in range(2):
+            assert await worker.manager.fetch_job(None, dead) is not None
+    async with database.write() as conn:
+        assert await cancel(conn, "work", "a", abort=True)  # which nobody hears any more
+    if not database.is_sqlite:
+        await until(lambda: _swept(database))
+    await drain(database, handlers)
+    assert handlers.ran == ["b"]
+    assert await counted(database) == 0
+
+
+async def test_a_job_that_is_given_back_after_its_end_was_asked_for_is_gone(database: Database) -> None:
+    handlers = Recorder()
+    await put(database, "a")
+    async with engine_worker(database, handlers, QUICK) as worker:
+        await worker.manager.prune_stalled_workers(0)
+        taken = await worker.manager.fetch_job(None, await worker.manager.register_worker())
+        assert taken is not None
+        async with database.write() as conn:
+            assert await cancel(conn, "work", "a", abort=True)
+        await worker.manager.put_back(taken)
+    await drain(database, handlers)
+    assert handlers.ran == []
+    assert await counted(database) == 0
+
+
 async def _swept(database: Database) -> bool:
     return await sweep(database, stalled_seconds=1.0) == 2
 

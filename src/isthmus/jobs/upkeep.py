@@ -30,7 +30,7 @@ _STALLED: Final = text(
 _GIVE_BACK: Final = text(
     """
     UPDATE procrastinate_jobs SET status = 'todo', worker_id = NULL, abort_requested = false,
-    attempts = attempts + 1 WHERE id = :id
+    attempts = attempts + 1 WHERE id = :id AND NOT abort_requested RETURNING id
     """
 )
 _DROP: Final = text("DELETE FROM procrastinate_jobs WHERE id = :id")
@@ -47,7 +47,8 @@ async def sweep(database: Database, *, stalled_seconds: float) -> int:
     """PostgreSQL: gives the jobs of silent workers back to the queue; how many. Nobody is judged by a server
     that has only just started: no worker had the time to reach it.
 
-    A job whose twin waits is dropped: the twin goes on. One that is held at this moment is passed over.
+    A job whose twin waits is dropped: the twin goes on. So is one whose end was asked for. One that is held at
+    this moment is passed over.
     """
     if database.is_sqlite:
         return 0
@@ -84,6 +85,8 @@ async def reconcile(database: Database, handlers: Handlers) -> None:
 async def _give_back(conn: AsyncConnection, identity: int) -> None:
     try:
         async with conn.begin_nested():
-            await conn.execute(_GIVE_BACK, {"id": identity})
+            given = (await conn.execute(_GIVE_BACK, {"id": identity})).scalar_one_or_none()
     except IntegrityError:
+        given = None
+    if given is None:
         await conn.execute(_DROP, {"id": identity})

@@ -86,7 +86,8 @@ class Manager(JobManager):
 
     @abstractmethod
     async def put_back(self, job: jobs.Job) -> None:
-        """Back to the queue with the job, if it is still ours, as another attempt; a waiting twin goes on."""
+        """Back to the queue with the job, if it is still ours, as another attempt; a waiting twin goes on.
+        One whose end was asked for is removed."""
 
     @abstractmethod
     async def put_back_all_but(self, worker_id: int, ids: Collection[int]) -> None:

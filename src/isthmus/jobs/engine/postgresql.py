@@ -44,7 +44,10 @@ _BACK = (
     "UPDATE procrastinate_jobs mine SET status = 'todo', worker_id = NULL, abort_requested = false, "
     "attempts = attempts + 1 WHERE {which} RETURNING id"
 )
-_GONE = "DELETE FROM procrastinate_jobs mine WHERE {which} AND EXISTS (" + _TWIN + ") RETURNING id"  # noqa: S608 - constants
+_GONE = (
+    "DELETE FROM procrastinate_jobs mine WHERE {which} AND (abort_requested OR EXISTS (" + _TWIN + ")) "  # noqa: S608 - constants
+    "RETURNING id"
+)
 _LEFT = "status = 'doing' AND worker_id = %(worker_id)s AND NOT id = ANY(%(ids)s::bigint[])"
 _NOTIFY = f"""SELECT pg_notify('{CHANNEL}', '{{"type": "job_inserted", "job_id": 0}}')"""
 _BEAT = "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = %(worker_id)s RETURNING id"

@@ -35,7 +35,7 @@ _TWIN: Final = (
     "EXISTS (SELECT 1 FROM procrastinate_jobs twin WHERE twin.status = 'todo' "
     "AND twin.queueing_lock = procrastinate_jobs.queueing_lock)"
 )
-_GONE: Final = "DELETE FROM procrastinate_jobs WHERE {which} AND " + _TWIN  # noqa: S608 - constants
+_GONE: Final = "DELETE FROM procrastinate_jobs WHERE {which} AND (abort_requested OR " + _TWIN + ")"  # noqa: S608 - constants
 _BACK: Final = (
     "UPDATE procrastinate_jobs SET status = 'todo', worker_id = NULL, abort_requested = 0, "  # noqa: S608
     "attempts = attempts + 1 WHERE {which} AND NOT " + _TWIN
