@@ -47,8 +47,8 @@ async def sweep(database: Database, *, stalled_seconds: float) -> int:
     """PostgreSQL: gives the jobs of silent workers back to the queue; how many. Nobody is judged by a server
     that has only just started: no worker had the time to reach it.
 
-    A job whose twin waits is dropped: the twin goes on. So is one whose end was asked for. One that is held at
-    this moment is passed over.
+    A job whose twin waits is dropped: the twin goes on. So is one whose end was asked for. One that is held
+    at this moment is passed over.
     """
     if database.is_sqlite:
         return 0
