@@ -76,6 +76,21 @@ def worker() -> None:
     work()
 
 
+@app.command("expr")
+def expression(
+    text: Annotated[str, typer.Argument(help="A JSONata expression, or @file.")],
+    document: Annotated[str | None, typer.Argument(help="A JSON file, or - for standard input.")] = None,
+    trace: Annotated[bool, typer.Option(help="Show each step's input and output.")] = False,
+    explain: Annotated[bool, typer.Option(help="Say why fields of the result came out empty.")] = False,
+    time: Annotated[bool, typer.Option(help="Show how long it took.")] = False,
+    python: Annotated[bool, typer.Option(help="Show the Python it becomes, and do not run it.")] = False,
+) -> None:
+    """Run a JSONata expression on a JSON document. Exit 1 with position and code where it fails."""
+    from isthmus.cli.expressions import run_expression as work
+
+    raise typer.Exit(work(text, document=document, trace=trace, explain=explain, time=time, python=python))
+
+
 @environments.command("create")
 def create_environment(name: Annotated[str, typer.Argument(help="Unique in the team.")]) -> None:
     """Create an environment with every shipped integration and unified model installed."""

@@ -1,0 +1,93 @@
+"""`isthmus expr`: runs an expression on a JSON document, and shows how it came to its result."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import orjson
+import typer
+
+from isthmus.errors import SetupError
+from isthmus.expressions import UNDEFINED, Expression, ExpressionError, compile
+
+__all__ = ["run_expression"]
+
+_SHOWN = 100
+
+
+def run_expression(
+    expression: str, *, document: str | None, trace: bool, explain: bool, time: bool, python: bool
+) -> int:
+    """The exit code. `expression`: a text, or `@file`. `document`: a file, `-` for standard input, or none.
+
+    The result goes to standard output as JSON (nothing where there is none); the rest to standard error.
+    """
+    try:
+        started = perf_counter()
+        compiled = compile(_text(expression))
+        compile_ms = (perf_counter() - started) * 1000
+        if python:
+            typer.echo(compiled.python())
+            return 0
+        given = _document(document)
+        started = perf_counter()
+        result = compiled.evaluate(given)
+        evaluate_ms = (perf_counter() - started) * 1000
+    except ExpressionError as error:
+        typer.echo(str(error), err=True)
+        return 1
+    if trace or explain:
+        _tell(compiled, given, trace=trace, explain=explain)
+    if time:
+        typer.echo(f"compiled in {compile_ms:.2f} ms, evaluated in {evaluate_ms:.3f} ms", err=True)
+    if result is not UNDEFINED:
+        typer.echo(orjson.dumps(result, option=orjson.OPT_INDENT_2, default=str).decode())
+    return 0
+
+
+def _tell(compiled: Expression, given: Any, *, trace: bool, explain: bool) -> None:
+    if trace:
+        told = compiled.trace(given)
+        for step in told.steps:
+            typer.echo(f"{step.text}\n    in  {_short(step.input)}\n    out {_short(step.output)}", err=True)
+        if told.is_cut:
+            typer.echo("(cut: more steps than a trace holds)", err=True)
+    if explain:
+        for each in compiled.explain(given):
+            name = each.field or "the result"
+            typer.echo(
+                f"{name} was empty {each.times} of {each.of} times: {each.reason}\n    {each.text}", err=True
+            )
+
+
+def _short(value: Any) -> str:
+    if value is UNDEFINED:
+        return "(nothing)"
+    text = orjson.dumps(value, default=str).decode()
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)"
+
+
+def _text(expression: str) -> str:
+    if not expression.startswith("@"):
+        return expression
+    try:
+        return Path(expression[1:]).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SetupError(f"the expression file {expression[1:]} cannot be read: {error}") from error
+
+
+def _document(name: str | None) -> Any:
+    if name is None:
+        return UNDEFINED
+    try:
+        raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        return orjson.loads(raw)
+    except OSError as error:
+        raise SetupError(f"the document {name} cannot be read: {error.strerror}") from error
+    except orjson.JSONDecodeError as error:
+        raise SetupError(
+            f"the document {name} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+        ) from error
