@@ -54,9 +54,9 @@ class Installs:
 
     async def delete(self, id: str) -> str:
         """The install's id; every account of it is deleted."""
-        row = await self._rows.get(id)
+        install_id = await self._rows.hold(id)
         accounts = delete(integrated_account).where(
-            integrated_account.c.environment_integration_id == row["id"],
+            integrated_account.c.environment_integration_id == install_id,
             integrated_account.c.environment_id == self._scope.environment_id,
         )
         deleted = await self._conn.execute(
@@ -65,7 +65,7 @@ class Installs:
         # A sandbox account comes and goes with the install: nobody is told of it.
         connected = [each.id for each in deleted if not each.is_sandbox]
         await tell_deleted(self._conn, self._scope.environment_id, connected)
-        return await self._rows.delete(row["id"])
+        return await self._rows.delete(install_id)
 
 
 async def install_everything(conn: AsyncConnection, environment_id: str) -> None:

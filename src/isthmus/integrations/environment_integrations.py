@@ -71,6 +71,11 @@ class EnvironmentIntegrations:
         """`id`: an install, or (`api.md` Q9) an integration installed here. Raises NotFound."""
         return (await self._views([await self._row(id)]))[0]
 
+    async def hold(self, id: str) -> str:
+        """The id of the install, which until the commit nobody else changes, removes or connects accounts to.
+        `id`: as for `get`. Raises NotFound."""
+        return str((await self._row(id, lock=True))["id"])
+
     async def create(self, values: Mapping[str, Any]) -> Row:
         """Installs: `values` has `integration_id` (or its name), and if wanted `is_enabled` (or `is_active`),
         `show_in_catalog`, `override`. An install that is there already comes back as it is.
@@ -140,13 +145,13 @@ class EnvironmentIntegrations:
 
         Its accounts go with it.
         """
-        row = await self._row(id)
+        identity = await self.hold(id)
         await self._conn.execute(
-            delete_from(environment_integration).where(environment_integration.c.id == row["id"])
+            delete_from(environment_integration).where(environment_integration.c.id == identity)
         )
         await raise_epoch(self._conn, self._scope.environment_id)
-        await self._tell(EnvironmentIntegrationDeleted, {"id": row["id"]})
-        return str(row["id"])
+        await self._tell(EnvironmentIntegrationDeleted, {"id": identity})
+        return identity
 
     async def _tell(self, kind: type[Event], payload: Mapping[str, Any]) -> None:
         happened = {"environment_id": self._scope.environment_id, "payload": dict(payload)}

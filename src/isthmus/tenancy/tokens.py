@@ -102,9 +102,13 @@ class ApiTokens:
         """From now on the token is refused, in other processes within a second. Raises NotFound."""
         now = now_of(self._conn)
         await self.get(id)
-        await self._conn.execute(
-            update(api_token).where(api_token.c.id == id).values(revoked_at=now, updated_at=now)
+        done = await self._conn.execute(
+            update(api_token)
+            .where(api_token.c.id == id, api_token.c.revoked_at.is_(None))
+            .values(revoked_at=now, updated_at=now)
         )
+        if not done.rowcount:
+            await self.get(id)  # somebody else was first: NotFound
         await raise_epoch(self._conn, self._environment_id)
         await self._tell(ApiTokenDeleted, {"id": id})
         return id

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+from tests.background import until
 from tests.unit.accounts.conftest import Desk
 from tests.unit.integrations.world import World, query
 
 from isthmus.accounts import Accounts, Installs, install_everything, sandbox_account_id
+from isthmus.accounts.account_events import tell_deleted
 from isthmus.accounts.sandbox_accounts import example_context
 from isthmus.db import Database
 from isthmus.definitions.load import load_integration
@@ -54,6 +63,30 @@ async def test_uninstalling_by_the_integrations_id_deletes_every_account(
         removed = await Installs(conn, desk.scope).delete(integration_id("brightfold"))
         assert removed == desk.install_id
         assert (await Accounts(conn, desk.scope).list(query())).rows == []
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)  # SQLite has one writer at a time
+async def test_no_account_is_connected_while_its_install_is_being_removed(
+    database: Database, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would vanish with the install, and nobody would be told."""
+    connecting: list[asyncio.Task[Any]] = []
+
+    async def tell(conn: AsyncConnection, *rest: Any) -> None:
+        connecting.append(asyncio.create_task(desk.connect()))
+
+        async def has_its_way_or_waits() -> bool:
+            waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            return connecting[0].done() or (await conn.execute(waiting)).scalar_one() > 0
+
+        await until(has_its_way_or_waits)
+        await tell_deleted(conn, *rest)
+
+    monkeypatch.setattr("isthmus.accounts.installs.tell_deleted", tell)
+    async with database.write() as conn:
+        await Installs(conn, desk.scope).delete(desk.install_id)
+    with pytest.raises(IntegrityError):
+        await connecting[0]
 
 
 def test_every_field_of_every_format_has_an_example_that_the_field_accepts() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import select
 from tests.unit.tenancy.conftest import Tenancy
 
 from isthmus.db import Database, EpochWatcher
 from isthmus.db.listing import Filter, ListQuery
+from isthmus.db.tables import event
 from isthmus.errors import BadRequest, Conflict, NotFound, SetupError
 from isthmus.tenancy import Administration, ApiTokens, Environments, Teams, Users
 from isthmus.tenancy.teams import create_team
@@ -118,6 +121,25 @@ async def test_tokens_of_another_environment_are_not_found(database: Database, t
             await tokens.revoke(issued.row["id"])
         named = ListQuery(filters=(Filter("name", "eq", ("theirs",)),))
         assert (await tokens.list(named)).rows == []
+
+
+async def test_a_token_that_is_revoked_twice_at_once_is_told_of_once(
+    database: Database, tenancy: Tenancy
+) -> None:
+    issued = await Administration(database).create_token("development", "old")
+
+    async def revoke() -> None:
+        async with database.write() as conn:
+            await ApiTokens(conn, tenancy.development).revoke(issued.row["id"])
+
+    async with database.read() as one, database.read() as other:  # so that neither waits to connect
+        await one.execute(select(1))
+        await other.execute(select(1))
+    ended = await asyncio.gather(revoke(), revoke(), return_exceptions=True)
+    assert [type(each) for each in ended if each] == [NotFound]
+    async with database.read() as conn:
+        told = select(event.c.resource_id).where(event.c.event == "api_token:deleted")
+        assert (await conn.execute(told)).scalars().all() == [issued.row["id"]]
 
 
 async def test_the_operator_lists_revoked_tokens_and_the_api_does_not(
