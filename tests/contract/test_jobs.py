@@ -359,6 +359,25 @@ async def test_a_failure_is_recorded_in_the_transaction_that_defers_the_next_try
     assert await counted(database, job_timer) == 0  # the second time it gave up
 
 
+async def test_a_run_that_ends_with_what_it_waited_for_is_a_failure(database: Database) -> None:
+    handlers, runs = Handlers(), list[int]()
+
+    async def work(run: Run) -> None:
+        runs.append(run.failures)
+        waited_for = asyncio.create_task(asyncio.Event().wait())
+        waited_for.cancel()
+        await waited_for
+
+    handlers.on("work", work)
+    await put(database, "a")
+    await drain(database, handlers)
+    assert runs == [0]
+    async with database.read() as conn:
+        found = await standing(conn, "work", "a")
+    assert (found.waiting, found.failures) == (False, 1)
+    assert found.error == "RuntimeError: cancelled, by nobody's order"
+
+
 async def test_a_recorder_that_fails_does_not_lose_the_job(database: Database) -> None:
     handlers = Handlers()
 

@@ -121,6 +121,15 @@ class EngineWorker(Worker):
             await kind.handler(run)
         except Superseded:
             raise
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Not ours: of something that it waited for. It would come again at once, for ever.
+            _log.exception(
+                "%s %s failed (%d before): what it waited for ended", run.what, run.key, run.failures
+            )
+            await self._note_failure(kind, run, RuntimeError("cancelled, by nobody's order"))
         except Exception as error:
             is_away = isinstance(error, DBAPIError) and error.connection_invalidated
             _log.log(
