@@ -359,6 +359,25 @@ async def test_a_failure_is_recorded_in_the_transaction_that_defers_the_next_try
     assert await counted(database, job_timer) == 0  # the second time it gave up
 
 
+async def test_the_next_try_keeps_the_priority(database: Database, clock: VirtualClock) -> None:
+    handlers, ran = Handlers(), list[str]()
+
+    async def work(run: Run) -> None:
+        ran.append(run.key)
+        if not run.failures:
+            raise ValueError("not yet")
+
+    handlers.on("work", work)
+    await put(database, "low", priority=-5)
+    await put(database, "high", priority=5)
+    await drain(database, handlers, concurrency=1)
+    await clock.advance(2)
+    await put(database, "middle")
+    await Worker(database, handlers, QUICK).move()
+    await drain(database, handlers, concurrency=1)
+    assert ran == ["high", "low", "high", "middle", "low"]
+
+
 async def test_a_run_that_ends_with_what_it_waited_for_is_a_failure(database: Database) -> None:
     handlers, runs = Handlers(), list[int]()
 

@@ -36,6 +36,7 @@ class Run:
     job_id: int
     worker_id: int | None
     attempts: int
+    priority: int
 
     @property
     def schedule_key(self) -> str:

@@ -106,6 +106,7 @@ class EngineWorker(Worker):
             job_id=job.id or 0,
             worker_id=job.worker_id,
             attempts=job.attempts,
+            priority=job.priority,
         )
         kind = self._handlers.kind(run.what)
         try:
@@ -151,7 +152,13 @@ class EngineWorker(Worker):
                     next_at = await kind.on_failure(conn, run, error)
                     if next_at is not None:
                         await set_timer(
-                            conn, run.what, run.key, next_at, 0, failures=run.failures + 1, error=told(error)
+                            conn,
+                            run.what,
+                            run.key,
+                            next_at,
+                            run.priority,
+                            failures=run.failures + 1,
+                            error=told(error),
                         )
                 return
             except Superseded:
@@ -161,14 +168,22 @@ class EngineWorker(Worker):
         async with run.write() as conn:
             pause = min(2.0 ** min(run.failures + 1, 30), _LONGEST_BACKOFF)
             next_at = now_of(conn) + timedelta(seconds=pause)
-            await set_timer(conn, run.what, run.key, next_at, 0, failures=run.failures + 1, error=told(error))
+            await set_timer(
+                conn, run.what, run.key, next_at, run.priority, failures=run.failures + 1, error=told(error)
+            )
 
     async def _wait_for_a_newer_version(self, run: Run) -> None:
         _log.warning("no handler of this version continues %s %s; it waits for one", run.what, run.key)
         async with run.write() as conn:
             next_at = now_of(conn) + timedelta(seconds=_UNKNOWN_KIND_SECONDS)
             await set_timer(
-                conn, run.what, run.key, next_at, 0, failures=run.failures + 1, error="no handler knows it"
+                conn,
+                run.what,
+                run.key,
+                next_at,
+                run.priority,
+                failures=run.failures + 1,
+                error="no handler knows it",
             )
 
     def _on_pruned(self) -> None:
