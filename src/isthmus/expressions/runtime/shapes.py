@@ -294,14 +294,17 @@ class transformer(FunctionValue):  # noqa: N801  called like a function by gener
                 "T0410", "Argument 1 of function {token} does not match function signature", value=given
             )
         result = clone(self.evaluation, given)
+        own = _objects_in(result)
         matches = self.pattern(result)
         if matches is not UNDEFINED:
             for match in matches if isinstance(matches, list) else [matches]:
                 self.evaluation.charge(4)
-                self.change(match)
+                self.change(match, is_own=id(match) in own)
         return result
 
-    def change(self, match: Any) -> None:
+    def change(self, match: Any, *, is_own: bool) -> None:
+        """Only what is of the copy is changed. A pattern can reach further: the input, a variable, an object
+        of constants that all evaluations of this text share, in which one caller's data would stay."""
         update = self.update(match)
         if update is not UNDEFINED:
             if not isinstance(update, dict):
@@ -311,7 +314,7 @@ class transformer(FunctionValue):  # noqa: N801  called like a function by gener
                     self.update_position,
                     value=update,
                 )
-            if isinstance(match, dict):
+            if is_own:
                 match.update(update)
         if self.delete is None:
             return
@@ -326,9 +329,23 @@ class transformer(FunctionValue):  # noqa: N801  called like a function by gener
                 self.delete_position,
                 value=names,
             )
-        if isinstance(match, dict):
+        if is_own:
             for name in listed:
                 match.pop(name, None)
+
+
+def _objects_in(value: Any) -> dict[int, dict[str, Any]]:
+    """Every object of a copy by its identity; held, so that no other takes its place."""
+    found: dict[int, dict[str, Any]] = {}
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            found[id(item)] = item
+            pending.extend(item.values())
+        elif isinstance(item, list):
+            pending.extend(item)
+    return found
 
 
 def finish(evaluation: Evaluation, value: Any) -> Any:
