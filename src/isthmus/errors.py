@@ -13,6 +13,7 @@
     │   └── TooManyRequests           429  our own limit; `retry_after` seconds
     ├── AccountError                  the connection needs its owner
     │   ├── AccountNeedsReauth        401  credentials are refused; reconnect
+    │   ├── CredentialsRefused        401  a grant or a refresh was refused, just now
     │   └── AccountBlocked            503
     ├── DefinitionError               the author of a definition or mapping can mend it
     │   ├── NotExecutable             501  a field that would change the call and is not executed yet
@@ -22,6 +23,7 @@
     │   ├── UpstreamUnreachable       502  no answer: DNS, connect, TLS, reset
     │   ├── UpstreamTimeout           504
     │   ├── UpstreamInvalid           502  it answered, and the answer cannot be used (garbage, too large)
+    │   ├── TokenEndpointFailed       502  no token, for no fault of the credentials
     │   └── EgressDenied              502  the SSRF guard refused the address
     └── SetupError                    the operator can mend it; ends a command, never a request
 
@@ -40,6 +42,7 @@ __all__ = [
     "AccountNeedsReauth",
     "BadRequest",
     "Conflict",
+    "CredentialsRefused",
     "DefinitionError",
     "EgressDenied",
     "Forbidden",
@@ -52,6 +55,7 @@ __all__ = [
     "RemoteError",
     "RequestError",
     "SetupError",
+    "TokenEndpointFailed",
     "TooManyRequests",
     "Unauthorized",
     "UnprocessableRequest",
@@ -180,6 +184,17 @@ class AccountNeedsReauth(AccountError):
     status = 401
 
 
+class CredentialsRefused(AccountError):
+    """The provider said no to a grant or a refresh. `code`: its OAuth error code (RFC 6749 §5.2), None where
+    it gave none."""
+
+    status = 401
+
+    def __init__(self, message: str, *, code: str | None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class AccountBlocked(AccountError):
     status = 503
 
@@ -243,6 +258,17 @@ class UpstreamTimeout(UpstreamError):
 
 class UpstreamInvalid(UpstreamError):
     status = 502
+
+
+class TokenEndpointFailed(UpstreamError):
+    """A token endpoint gave no usable answer, which says nothing of the credentials. `may_retry`: whether the
+    same call may do better."""
+
+    status = 502
+
+    def __init__(self, message: str, *, may_retry: bool) -> None:
+        super().__init__(message)
+        self.may_retry = may_retry
 
 
 class EgressDenied(UpstreamError):

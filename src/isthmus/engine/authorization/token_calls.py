@@ -1,0 +1,180 @@
+"""One call of a token endpoint (RFC 6749 §3.2): how it is written, and what its answer means."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Generator, Mapping
+from typing import Any, Final
+from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
+
+import orjson
+
+from isthmus.engine.queries import scalar_text
+from isthmus.engine.scopes import unresolved
+from isthmus.errors import BadRequest, CredentialsRefused, TokenEndpointFailed, failure
+from isthmus.expressions import UNDEFINED
+from isthmus.expressions.placeholders import PlaceholderError, Template
+from isthmus.http.messages import HttpRequest, HttpResponse
+
+__all__ = [
+    "Grant",
+    "Scope",
+    "address",
+    "basic_header",
+    "form_request",
+    "read_token",
+    "rendered",
+    "rendered_entries",
+    "token_call",
+]
+
+Scope = Mapping[str, Any]
+"""What the templates of a definition see: `scopes.template_scope(context, ...)`."""
+Grant = Generator[HttpRequest, HttpResponse, dict[str, Any]]
+"""Yields each request of a grant, is sent its answer, and returns the provider's whole reply."""
+
+FIELD: Final = "credentials"
+_SECONDS: Final = 30.0
+_TEXT_LIMIT: Final = 500
+_TRY_LATER: Final = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
+_REFUSALS: Final = frozenset({400, 401, 403})
+_THROTTLED: Final = 429
+_SERVER_ERROR: Final = 500
+
+
+def token_call(
+    url: str,
+    fields: Mapping[str, str],
+    client: tuple[str, str],
+    *,
+    in_header: bool = True,
+    as_json: bool = False,
+) -> Grant:
+    """POSTs `fields`, with the client's id and secret where the provider wants them (RFC 6749 §2.3.1).
+
+    An empty secret is a public client: only the id travels, in the body. Raises CredentialsRefused where the
+    provider says no, TokenEndpointFailed where it gives no usable answer.
+    """
+    name, secret = client
+    headers = {"Accept": "application/json"}
+    if in_header and secret:
+        headers["Authorization"] = basic_header(name, secret)
+    else:
+        fields = {**fields, "client_id": name, **({"client_secret": secret} if secret else {})}
+    response = yield form_request(url, fields, headers, as_json=as_json)
+    return read_token(response)
+
+
+def basic_header(name: str, secret: str) -> str:
+    """Form-encoded before they are joined (RFC 6749 §2.3.1)."""
+    pair = f"{quote_plus(name)}:{quote_plus(secret)}"
+    return f"Basic {base64.b64encode(pair.encode()).decode()}"
+
+
+def form_request(
+    url: str, fields: Mapping[str, str], headers: Mapping[str, str], *, as_json: bool = False
+) -> HttpRequest:
+    """A POST that follows no redirect: what it carries is good for anyone who reads it."""
+    kind = "application/json" if as_json else "application/x-www-form-urlencoded"
+    body = orjson.dumps(dict(fields)) if as_json else urlencode(fields).encode()
+    return HttpRequest(
+        method="POST",
+        url=url,
+        headers={**headers, "Content-Type": kind},
+        body=body,
+        timeout_seconds=_SECONDS,
+        max_redirects=0,
+    )
+
+
+def read_token(response: HttpResponse) -> dict[str, Any]:
+    """The whole reply of a token endpoint. Some answer 200 with an `error` all the same."""
+    reply = _parsed(response)
+    error = reply.get("error")
+    code = error if isinstance(error, str) else None
+    host = urlsplit(response.url).hostname
+    if response.status == _THROTTLED or response.status >= _SERVER_ERROR or code in _TRY_LATER:
+        raise TokenEndpointFailed(
+            f"{host} answered a token call with {response.status}{_reason(reply)}. It may be tried again.",
+            may_retry=True,
+        )
+    if error or response.status in _REFUSALS:
+        raise CredentialsRefused(_refusal(host, code, reply, response.status), code=code)
+    if response.status >= 300:
+        raise TokenEndpointFailed(
+            f"{host} answered a token call with {response.status}: is {urlsplit(response.url).path} its "
+            "token endpoint? It is set in the integration's credentials, under config.auth.",
+            may_retry=False,
+        )
+    if not isinstance(reply.get("access_token"), str) or not reply["access_token"]:
+        raise TokenEndpointFailed(
+            f"{host} answered a token call with {response.status} and no access_token.", may_retry=False
+        )
+    return reply
+
+
+def _parsed(response: HttpResponse) -> dict[str, Any]:
+    """JSON, else the fields of a form (which some providers answer with), else nothing."""
+    try:
+        found = orjson.loads(response.body)
+    except orjson.JSONDecodeError:
+        found = dict(parse_qsl(response.body.decode("utf-8", "replace")))
+    return found if isinstance(found, dict) else {}
+
+
+def _refusal(host: str | None, code: str | None, reply: Mapping[str, Any], status: int) -> str:
+    if code in {"invalid_client", "unauthorized_client"}:
+        return (
+            f"{host} does not accept the app's client id and secret ({code}){_reason(reply)}. Correct them "
+            "in the environment integration's override, under credentials."
+        )
+    return f"{host} refused the credentials ({code or status}){_reason(reply)}. Reconnect the account."
+
+
+def _reason(reply: Mapping[str, Any]) -> str:
+    found = reply.get("error_description") or reply.get("message")
+    return f": {found[:_TEXT_LIMIT].rstrip('.')}" if isinstance(found, str) and found else ""
+
+
+def address(host: Template, path: Template, scope: Scope, field: str) -> str:
+    """Host and path of an endpoint; a host without a scheme is https. Raises BadRequest for what is no
+    address; where it may lead is for the client that sends to judge."""
+    return checked_address(
+        f"{rendered(host, scope, field).rstrip('/')}/{rendered(path, scope, field).lstrip('/')}", field
+    )
+
+
+def checked_address(text: str, field: str) -> str:
+    """`text` as an absolute http(s) address with neither user, fragment nor control characters."""
+    url = text if "://" in text else f"https://{text}"
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or "@" in parts.netloc or parts.fragment or any(ch <= " " or ch == "\\" for ch in url):
+        raise BadRequest(
+            f"{FIELD}.{field} does not give a usable address. Check what was entered.",
+            failures=[failure(f"{FIELD}.{field}", "must give an http or https address", "bad_address")],
+        )
+    return url
+
+
+def rendered(template: Template | None, scope: Scope, field: str) -> str:
+    """Its text; "" where there is no template. Raises BadRequest for a placeholder without a value."""
+    if template is None:
+        return ""
+    try:
+        value = template.render_strict(scope)
+    except PlaceholderError as error:
+        raise unresolved(f"{FIELD}.{field}", error) from error
+    return "" if value is None or value is UNDEFINED else scalar_text(value)
+
+
+def rendered_entries(entries: Mapping[str, Template | None], scope: Scope, field: str) -> dict[str, str]:
+    """Extra parameters; one that is null is left out."""
+    return {
+        name: rendered(template, scope, f"{field}.{name}")
+        for name, template in entries.items()
+        if template is not None
+    }
