@@ -3,6 +3,7 @@ migrations are tested against it."""
 
 from isthmus.db.tables.accounts import integrated_account
 from isthmus.db.tables.base import metadata
+from isthmus.db.tables.documentation import category, documentation
 from isthmus.db.tables.events import event
 from isthmus.db.tables.idempotency import idempotency_record
 from isthmus.db.tables.integrations import (
@@ -21,6 +22,8 @@ from isthmus.db.tables.tenancy import api_token, environment, team, user
 __all__ = [
     "api_token",
     "catalog_state",
+    "category",
+    "documentation",
     "engine_metadata",
     "environment",
     "environment_integration",
