@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -74,18 +74,21 @@ def _parents(entry: Entry, cell: Cell, choice: Choice, exchange: Exchange) -> di
     for name, value in exchange.request.query.items():
         if f"query.{name}" not in str(definition.path.source):
             continue
-        for resource in _filters(cell):
-            mapped = mapping.evaluate({"query": {resource: {"id": str(value)}}, "context": entry.context})
+        for filter, asked in _filters(cell, str(value)):
+            mapped = mapping.evaluate({"query": asked, "context": entry.context})
             if isinstance(mapped, dict) and mapped.get(name) == str(value):
-                found[f"{resource}[id]"] = str(value)
+                found[filter] = str(value)
                 break
     return found
 
 
-def _filters(cell: Cell) -> list[str]:
+def _filters(cell: Cell, value: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each filter that may name a record, as it is written and as expressions see it."""
     shared = model(cell.model).file.resources[cell.resource].query_schema.get(cell.method, {})
     own = cell.config.query_schema or {}
-    return list({**_properties(shared), **_properties(own)})
+    for name in {**_properties(shared), **_properties(own)}:
+        yield f"{name}[id]", {name: {"id": value}}
+        yield name, {name: value}
 
 
 def _properties(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from typing import Any
 from isthmus.definitions import yaml_source
 from isthmus.definitions.files import EXCHANGES, Exchange, IntegrationFile, MappingFile, ModelFile, Unmapped
 from isthmus.definitions.mapping import MappingConfig, MethodChoice, ResourceChoice
+from isthmus.engine.failures import find_failure
+from isthmus.http.messages import HttpResponse
 
 __all__ = ["CATALOG", "Cell", "Entry", "Model", "entry", "integration_names", "model", "model_names"]
 
@@ -116,7 +118,22 @@ class Entry:
 
     def answers(self, resource: str, method: str, *, error: bool) -> list[Exchange]:
         found = self.exchanges.get((resource, method), ())
-        return [item for item in found if (item.response.status >= 400) is error]
+        return [item for item in found if (id(item) in self._failures) is error]
+
+    @cached_property
+    def _failures(self) -> frozenset[int]:
+        """Identities of the exchanges that tell an error, by their status or by the definition's word."""
+        return frozenset(
+            id(item) for name, items in self.exchanges.items() for item in items if self._fails(name, item)
+        )
+
+    def _fails(self, name: tuple[str, str], item: Exchange) -> bool:
+        config = self.file.config
+        definition = config.method(*name)
+        expression = (definition and definition.error_expression) or config.error_expression
+        response = item.response
+        answer = HttpResponse(status=response.status, headers=dict(response.headers), body=b"", url="")
+        return find_failure(expression, answer, response.body, 0.0) is not None
 
     @property
     def context(self) -> dict[str, str]:

@@ -239,7 +239,8 @@ async def _wrong_about_error(entry: Entry, cell: Cell, choice: Choice, exchange:
     try:
         await run(entry, cell, choice, call, OneAnswer(entry, exchange))
     except RemoteError as error:
-        if error.status != exchange.response.status:
+        answered = exchange.response.status
+        if error.status != answered if answered >= 400 else error.status < 400:
             return f"is told as {error.status}"
         if exchange.response.body and not str(error).strip():
             return "is told without a message"
