@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from contextvars import ContextVar
+from contextvars import Context, ContextVar, copy_context
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,21 +20,41 @@ from isthmus.kit.clock import Clock, SystemClock
 if TYPE_CHECKING:
     from isthmus.db.encryption import KeyRing
 
-__all__ = ["Database", "EpochListener", "announce", "keys_of", "now_of", "raised_epochs"]
+__all__ = [
+    "Database",
+    "EpochListener",
+    "announce",
+    "background_context",
+    "keys_of",
+    "now_of",
+    "raised_epochs",
+]
 
 EpochListener = Callable[[Mapping[str, int]], None]
 
 _EPOCHS = "isthmus.epochs"
 _ANNOUNCED = "isthmus.announced"
 _DATABASE = "isthmus.database"
-_writing: ContextVar[asyncio.Task[object] | None] = ContextVar("isthmus_db_writing", default=None)
+_Holder = ContextVar[asyncio.Task[object] | None]
+_writing: _Holder = ContextVar("isthmus_db_writing", default=None)
+_reading: _Holder = ContextVar("isthmus_db_reading", default=None)
+_sharing: _Holder = ContextVar("isthmus_db_sharing", default=None)
+_in_background: ContextVar[bool] = ContextVar("isthmus_db_in_background", default=False)
+
+
+def background_context() -> Context:
+    """For `create_task`: what runs in it, and in tasks it makes, leaves half of the pool to requests."""
+    context = copy_context()
+    context.run(_in_background.set, True)
+    return context
 
 
 class Database:
     """One database of one process. `keys` seals and opens the encrypted columns; `clock` dates its rows.
 
     SQLite: writers take turns on one connection, and each begins with the write lock (`BEGIN IMMEDIATE`);
-    readers have their own connections and never wait. PostgreSQL: one pool of `pool_size` connections.
+    readers have their own connections and never wait. PostgreSQL: one pool of `pool_size` connections, of
+    which background work (`background_context`) has half at most.
     """
 
     def __init__(
@@ -51,6 +71,7 @@ class Database:
         self.clock = clock or SystemClock()
         self._engines: Engines = make_engines(self.url, pool_size)
         self._turns = SqliteTurns(self.url) if self.is_sqlite else None
+        self._background = None if self.is_sqlite else asyncio.Semaphore(max(1, pool_size // 2))
         self._listeners: list[EpochListener] = []
         self._on_announced: dict[str, list[Callable[[], None]]] = {}
         self._on_close = on_close
@@ -61,7 +82,22 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for statements that change nothing. Each statement sees what is committed by then."""
+        """A connection for statements that change nothing. Each statement sees what is committed by then.
+
+        A write inside it, of the same task, is a RuntimeError: whoever holds one connection and waits for
+        another can wait for ever.
+        """
+        task = asyncio.current_task()
+        token = _reading.set(task)
+        try:
+            async with self._share(task), self.kept_open() as conn:
+                yield conn
+        finally:
+            _reading.reset(token)
+
+    @asynccontextmanager
+    async def kept_open(self) -> AsyncIterator[AsyncConnection]:
+        """`read()` for one who looks again and again: whoever opens it may write meanwhile."""
         async with self._engines.reader.connect() as conn:
             conn.info[_DATABASE] = self
             for left in (_EPOCHS, _ANNOUNCED):  # of a write that had this connection before
@@ -72,16 +108,16 @@ class Database:
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """One transaction: committed when the block ends, rolled back when it raises.
 
-        Never nested (a RuntimeError): hand the connection down instead. Never open during a third-party call.
+        Never nested in a write or a read of the same task (a RuntimeError): hand the connection down, or
+        read first. Never open during a third-party call.
         """
         task = asyncio.current_task()
-        if task is not None and _writing.get() is task:
-            raise RuntimeError("a write inside a write of the same task; hand its connection down")
+        _refuse_nested(task)
         raised: dict[str, int] = {}
         announced: set[str] = set()
         token = _writing.set(task)
         try:
-            async with self._turn(), self._engines.writer.begin() as conn:
+            async with self._share(task), self._turn(), self._engines.writer.begin() as conn:
                 conn.info[_DATABASE] = self
                 conn.info[_EPOCHS] = raised
                 conn.info[_ANNOUNCED] = announced
@@ -131,12 +167,37 @@ class Database:
     def _turn(self) -> AbstractAsyncContextManager[None]:
         return nullcontext() if self._turns is None else self._turns.turn()
 
+    def _share(self, task: asyncio.Task[object] | None) -> AbstractAsyncContextManager[None]:
+        """A place among the connections that background work may hold: one a task."""
+        if self._background is None or not _in_background.get():
+            return nullcontext()
+        return nullcontext() if _sharing.get() is task else _placed(self._background, task)
+
     async def close(self) -> None:
         if self._turns is not None:
             await self._turns.close()
         await self._engines.close()
         if self._on_close is not None:
             self._on_close()
+
+
+@asynccontextmanager
+async def _placed(places: asyncio.Semaphore, task: asyncio.Task[object] | None) -> AsyncIterator[None]:
+    async with places:
+        token = _sharing.set(task)
+        try:
+            yield
+        finally:
+            _sharing.reset(token)
+
+
+def _refuse_nested(task: asyncio.Task[object] | None) -> None:
+    if task is None:
+        return
+    if _writing.get() is task:
+        raise RuntimeError("a write inside a write of the same task; hand its connection down")
+    if _reading.get() is task:
+        raise RuntimeError("a write inside a read of the same task; read, leave the block, then write")
 
 
 def keys_of(conn: AsyncConnection) -> KeyRing:

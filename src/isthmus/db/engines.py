@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from sqlalchemy import URL, event
@@ -13,17 +13,25 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
-__all__ = ["Engines", "dumps", "make_engines", "make_schema_engine"]
+__all__ = ["LIVELY", "Engines", "dumps", "make_engines", "make_schema_engine"]
 
 _BUSY_SECONDS = 30.0
 _SQLITE_READERS = 5
 # isolation_level None: the driver begins nothing by itself, so BEGIN IMMEDIATE is ours to send.
 _SQLITE3 = {"timeout": _BUSY_SECONDS, "isolation_level": None, "cached_statements": 512}
-# A process that is paused inside a transaction must not hold its rows' locks against everybody for ever.
-_PSYCOPG = {
-    "options": "-c timezone=UTC -c idle_in_transaction_session_timeout=30s",
+
+LIVELY: Final[dict[str, Any]] = {
     "connect_timeout": 10,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
 }
+"""Of every connection to PostgreSQL, in libpq's words: a server that vanished without a word (a cut cable, a
+fail-over) is an error after half a minute, whether its answer is waited for or something is sent to it."""
+
+# A process that is paused inside a transaction must not hold its rows' locks against everybody for ever.
+_PSYCOPG = LIVELY | {"options": "-c timezone=UTC -c idle_in_transaction_session_timeout=30s"}
 _SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "temp_store=MEMORY")
 
 

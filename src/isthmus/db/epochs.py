@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database, raised_epochs
+from isthmus.db.engines import LIVELY
 from isthmus.db.keys import learn_granted_keys
 from isthmus.db.tables import epoch
 from isthmus.db.upsert import insert_into
@@ -107,14 +108,11 @@ class EpochWatcher:
         """Reads the table once; on SQLite only if another connection committed since."""
         if self._sqlite is None:
             async with self._database.read() as conn:
-                await self._read(conn)
+                values = await _stored(conn)
+            await self._take_all(values)
         elif await self._sqlite.changed():
-            await self._read(self._sqlite.connection)
+            await self._take_all(await _stored(self._sqlite.connection))
         self._last_look = self._clock.monotonic()
-
-    async def _read(self, conn: AsyncConnection) -> None:
-        rows = (await conn.execute(select(epoch.c.environment_id, epoch.c.value))).all()
-        await self._take_all({row.environment_id: row.value for row in rows})
 
     async def _take_all(self, values: Mapping[str, int]) -> None:
         if values.get(KEYS, 0) > self.current(KEYS):
@@ -145,7 +143,8 @@ class EpochWatcher:
         url = self._database.url.set(drivername="postgresql").render_as_string(hide_password=False)
         while True:
             try:
-                async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+                connecting = psycopg.AsyncConnection.connect(url, autocommit=True, **LIVELY)
+                async with await connecting as connection:
                     await connection.execute(f"LISTEN {_CHANNEL}")
                     self.listening.set()
                     async for notice in connection.notifies():
@@ -169,6 +168,11 @@ class EpochWatcher:
         self._failing = True
 
 
+async def _stored(conn: AsyncConnection) -> dict[str, int]:
+    rows = (await conn.execute(select(epoch.c.environment_id, epoch.c.value))).all()
+    return {row.environment_id: row.value for row in rows}
+
+
 class _SqliteView:
     """One connection kept open: `PRAGMA data_version` counts what others committed since its last look."""
 
@@ -185,7 +189,7 @@ class _SqliteView:
 
     async def changed(self) -> bool:
         if self._connection is None:
-            self._context = self._database.read()
+            self._context = self._database.kept_open()
             self._connection = await self._context.__aenter__()
         version = (await self._connection.exec_driver_sql("PRAGMA data_version")).scalar_one()
         before, self._version = self._version, version

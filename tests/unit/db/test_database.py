@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError, StatementError
+from tests.background import until
 
-from isthmus.db.database import Database
+from isthmus.config import Settings
+from isthmus.db.database import Database, background_context
+from isthmus.db.engines import LIVELY
+from isthmus.db.startup import open_database
 from isthmus.db.tables import environment, team
 from isthmus.kit.ids import new_id
 
@@ -87,6 +92,47 @@ async def test_a_write_inside_a_write_is_refused_before_it_can_wait_for_itself(d
         async with database.write(), database.write():
             pass
     await add_team(database)
+
+
+async def test_a_write_inside_a_read_of_the_same_task_is_refused(database: Database) -> None:
+    with pytest.raises(RuntimeError, match="read, leave the block, then write"):
+        async with database.read(), database.write():
+            pass
+    async with database.read():
+        await asyncio.create_task(add_team(database))  # another task waits for nobody here
+    await add_team(database)
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+async def test_background_work_leaves_half_of_the_pool_to_requests(settings: Settings) -> None:
+    database = await open_database(replace(settings, database_pool_size=4))
+    let_go, inside = asyncio.Event(), 0
+
+    async def hold() -> None:
+        nonlocal inside
+        async with database.write():
+            inside += 1
+            assert await team_name(database, new_id()) is None  # inside it takes no second place
+            await let_go.wait()
+
+    holding = [asyncio.create_task(hold(), context=background_context()) for _ in range(20)]
+    await until(lambda: inside == 2)
+    async with asyncio.timeout(10):
+        await add_team(database)  # a request is served meanwhile
+    assert inside == 2
+    let_go.set()
+    await asyncio.gather(*holding)
+    assert inside == 20
+    await database.close()
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+async def test_a_server_that_vanishes_is_noticed(database: Database) -> None:
+    async with database.read() as conn:
+        raw = await conn.get_raw_connection()
+        assert raw.driver_connection is not None
+        chosen = raw.driver_connection.info.get_parameters()
+    assert {name: int(chosen[name]) for name in LIVELY} == LIVELY
 
 
 async def test_many_readers_share_few_connections(database: Database) -> None:

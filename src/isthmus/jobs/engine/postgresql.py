@@ -16,6 +16,7 @@ from procrastinate.psycopg_connector import PsycopgConnector
 from psycopg_pool import AsyncConnectionPool
 
 from isthmus.db.database import Database
+from isthmus.db.engines import LIVELY
 from isthmus.jobs.engine.manager import Away, Manager, Pruned
 from isthmus.jobs.queue import CHANNEL, TELL
 
@@ -25,13 +26,9 @@ T = TypeVar("T")
 
 _MOST_CONNECTIONS: Final = 4
 _RECONNECT_SECONDS: Final = 1.0
-_OPTIONS: Final[dict[str, Any]] = {
+_OPTIONS: Final[dict[str, Any]] = LIVELY | {
     "autocommit": True,  # each statement of the engine's is a transaction of its own
     "options": "-c timezone=UTC",
-    "connect_timeout": 10,
-    "keepalives_idle": 15,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
 }
 
 _MINE = "id = %(id)s AND status = 'doing' AND worker_id = %(worker_id)s AND attempts = %(attempts)s"
