@@ -34,7 +34,7 @@ from isthmus.events.catalogue import (
     IntegratedAccountReactivated,
     IntegratedAccountUpdated,
 )
-from isthmus.integrations.checks import Failures, own_environment_only, sent_only
+from isthmus.integrations.checks import Failures, sent_only
 from isthmus.integrations.scope import Scope
 from isthmus.integrations.views import Row
 from isthmus.kit.ids import new_id
@@ -85,7 +85,6 @@ class Accounts:
         self._environment_id = scope.environment_id
 
     async def list(self, query: ListQuery) -> Page:
-        own_environment_only(query, self._environment_id)
         page = await fetch_page(self._conn, account_rows(self._environment_id), _FIELDS, query)
         return Page(await account_views(self._conn, page.rows), page.after)
 

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
 
 from isthmus.api.authentication import Authentication
-from isthmus.api.listing import MAX_LIMIT, list_envelope, read_list_query
+from isthmus.api.listing import MAX_LIMIT, list_envelope, own_environment_only, read_list_query
 from isthmus.api.request_limits import RequestLimits
 from isthmus.api.times import TimeStyle, wire_times
 from isthmus.db import Database
@@ -100,7 +100,8 @@ class ListedQuery:
         return JSONResponse(envelope) if self._select else envelope
 
 
-async def _listed(listed: Annotated[ListedQuery, Depends()]) -> ListedQuery:
+async def _listed(principal: ApiPrincipal, listed: Annotated[ListedQuery, Depends()]) -> ListedQuery:
+    own_environment_only(listed.query, principal.environment_id)
     return listed
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from isthmus.db.listing import Filter, ListQuery, Position
-from isthmus.errors import BadRequest, failure
+from isthmus.errors import BadRequest, Forbidden, failure
 from isthmus.kit.cursors import CursorSigner
 
-__all__ = ["MAX_LIMIT", "list_envelope", "project", "read_list_query"]
+__all__ = ["MAX_LIMIT", "list_envelope", "own_environment_only", "project", "read_list_query"]
 
 MAX_LIMIT = 5000
 _OWN = frozenset({"limit", "next_cursor", "select", "sort_by", "prev_cursor"})
@@ -57,6 +57,18 @@ def read_list_query(
             )
         after = Position(value["k"], value["id"])
     return ListQuery(tuple(_filters(items)), field, descending, _limit(limit), after)
+
+
+def own_environment_only(query: ListQuery, environment_id: str) -> None:
+    """Raises Forbidden for a list that asks for another environment than the token's (`api.md` §1.4)."""
+    for each in query.filters:
+        if each.field == "environment_id" and each.operator in ("eq", "in"):
+            foreign = [value for value in each.values if value != environment_id]
+            if foreign:
+                raise Forbidden(
+                    f"environment {foreign[0]} is not this token's. Leave environment_id out: a token sees "
+                    "its own environment only."
+                )
 
 
 def _limit(text: str | None) -> int:

@@ -6,10 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from isthmus.db.listing import ListQuery
-from isthmus.errors import BadRequest, Conflict, Forbidden, failure
+from isthmus.errors import BadRequest, Conflict, failure
 
-__all__ = ["SHARING", "Failures", "check_version", "conflict_of_name", "own_environment_only", "sent_only"]
+__all__ = ["SHARING", "Failures", "check_version", "conflict_of_name", "sent_only"]
 
 SHARING: Final = ("deny", "ask", "allow")
 _SLUG: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
@@ -91,15 +90,3 @@ def sent_only(changes: Mapping[str, Any], writable: frozenset[str], unwritable: 
             f"nothing to change was sent. Send at least one of: {', '.join(sorted(writable))}.",
             failures=[failure("body", "must name at least one field", "empty")],
         )
-
-
-def own_environment_only(query: ListQuery, environment_id: str) -> None:
-    """Raises Forbidden for a list that asks for another environment than the token's (`api.md` §1.4)."""
-    for each in query.filters:
-        if each.field == "environment_id" and each.operator in ("eq", "in"):
-            foreign = [value for value in each.values if value != environment_id]
-            if foreign:
-                raise Forbidden(
-                    f"environment {foreign[0]} is not this token's. Leave environment_id out: a token sees "
-                    "its own environment only."
-                )

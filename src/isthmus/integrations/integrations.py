@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from sqlalchemy import ColumnElement, Select, insert, or_, select, update
-from sqlalchemy import delete as delete_from
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, insert, update
 
 from isthmus.db.database import keys_of, now_of
 from isthmus.db.encryption import EncryptedJSON, KeyRing
-from isthmus.db.epochs import raise_epochs
-from isthmus.db.listing import ListQuery, Page, fetch_page
-from isthmus.db.tables import environment, environment_integration, integration, team
+from isthmus.db.tables import environment_integration, integration
 from isthmus.definitions.layers import deep_merge_patch
 from isthmus.definitions.secrets import join_secrets, split_secrets
-from isthmus.errors import Conflict, Forbidden, NotFound
-from isthmus.integrations.checks import SHARING, Failures, check_version, conflict_of_name, sent_only
-from isthmus.integrations.scope import Scope
+from isthmus.integrations.checks import SHARING, Failures, check_version, sent_only
+from isthmus.integrations.owned import Owned
 from isthmus.integrations.validation import check_integration
 from isthmus.integrations.views import Row, integration_view
-from isthmus.kit.ids import is_uuid, new_id
+from isthmus.kit.ids import new_id
 
 __all__ = ["INTEGRATION_SECRETS", "Integrations", "usable_config"]
 
@@ -34,20 +28,6 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
     "is_beta": False,
     "sharing": "deny",
     "config": None,
-}
-_FIELDS: Final[Mapping[str, ColumnElement[Any]]] = {
-    name: integration.c[name]
-    for name in (
-        "id",
-        "name",
-        "category",
-        "is_beta",
-        "sharing",
-        "team_id",
-        "version",
-        "created_at",
-        "updated_at",
-    )
 }
 
 
@@ -61,23 +41,30 @@ def usable_config(keys: KeyRing, row: Mapping[str, Any], *, is_owner: bool) -> d
     return join_secrets(row["config"], INTEGRATION_SECRETS.open(keys, row["id"], row["secrets"]) or {})
 
 
-class Integrations:
-    """The integrations a team sees: its own, the shipped ones, and those that other teams share.
+class Integrations(Owned):
+    """The integrations a team sees: its own, the shipped ones, and those that other teams share."""
 
-    Reads work on any connection; writes need that of a `Database.write()`.
-    """
-
-    def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
-        self._conn = conn
-        self._scope = scope
-
-    async def list(self, query: ListQuery) -> Page:
-        page = await fetch_page(self._conn, self._visible(), _FIELDS, query)
-        return Page(await self._views(page.rows), page.after)
-
-    async def get(self, id: str) -> Row:
-        """Raises NotFound for an integration that this team does not see."""
-        return (await self._views([await self._row(id)]))[0]
+    _TABLE = integration
+    _FIELDS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
+        name: integration.c[name]
+        for name in (
+            "id",
+            "name",
+            "category",
+            "is_beta",
+            "sharing",
+            "team_id",
+            "version",
+            "created_at",
+            "updated_at",
+        )
+    }
+    _NOUN = "integration"
+    _ROUTE = "/integration"
+    _HIDDEN = frozenset({"secrets"})
+    _INSTALLS = environment_integration
+    _INSTALLED = "integration_id"
+    _INSTALL_ROUTE = "/environment-integration"
 
     async def create(self, values: Mapping[str, Any]) -> Row:
         """`values`: `name`, `config`, and if wanted `category`, `is_beta`, `sharing`.
@@ -109,7 +96,7 @@ class Integrations:
         Raises Forbidden for a definition of another owner, Conflict for a stale version or a taken name.
         """
         sent_only(changes, _WRITABLE, {})
-        row = await self._owned(id)
+        row = await self.owned(id)
         check_version(changes.get("version"), row["version"])
         values = {name: changes[name] for name in _WRITABLE & changes.keys()}
         _check(values)
@@ -130,81 +117,11 @@ class Integrations:
             )
         )
         await self._write(statement, str(values.get("name", row["name"])))
-        await raise_epochs(self._conn, await self._installed_in(row["id"]))
+        await self.raise_epochs(row["id"])
         return await self.get(row["id"])
 
-    async def delete(self, id: str) -> str:
-        """The id. Raises Conflict while any environment has it installed."""
-        row = await self._owned(id)
-        installed = await self._installed_in(row["id"])
-        if installed:
-            raise Conflict(
-                f"{row['name']} is installed in {len(installed)} environment(s). Uninstall it there first: "
-                "DELETE /environment-integration/{id}.",
-            )
-        await self._conn.execute(delete_from(integration).where(integration.c.id == row["id"]))
-        return str(row["id"])
-
-    def _visible(self) -> Select[Any]:
-        return (
-            select(
-                *(column for column in integration.c if column.key != "secrets"),
-                team.c.name.label("team_name"),
-            )
-            .outerjoin(team, team.c.id == integration.c.team_id)
-            .where(
-                or_(
-                    integration.c.team_id.is_(None),
-                    integration.c.team_id == self._scope.team_id,
-                    integration.c.sharing != "deny",
-                )
-            )
-        )
-
-    async def _row(self, id_or_name: str, *, lock: bool = False) -> Row:
-        column = integration.c.id if is_uuid(id_or_name) else integration.c.name
-        statement = self._visible().where(column == id_or_name)
-        if lock:
-            statement = statement.add_columns(integration.c.secrets).with_for_update(of=integration)
-        row = (await self._conn.execute(statement)).mappings().one_or_none()
-        if row is None:
-            raise NotFound(f"no integration {id_or_name}. GET /integration lists those this token sees.")
-        return dict(row)
-
-    async def _owned(self, id_or_name: str) -> Row:
-        row = await self._row(id_or_name, lock=True)
-        if row["team_id"] != self._scope.team_id:
-            owner = "ships with Isthmus" if row["team_id"] is None else "belongs to another team"
-            raise Forbidden(
-                f"{row['name']} {owner} and is not edited in place. Change it for this environment with "
-                "PATCH /environment-integration/{id} {override}, or create an integration of your own."
-            )
-        return row
-
-    async def _write(self, statement: Any, name: str) -> None:
-        try:
-            await self._conn.execute(statement)
-        except IntegrityError:
-            raise conflict_of_name("an integration", name) from None
-
-    async def _views(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row]:
-        installed: dict[str, list[str]] = {}
-        statement = (
-            select(environment_integration.c.integration_id, environment_integration.c.environment_id)
-            .join(environment, environment.c.id == environment_integration.c.environment_id)
-            .where(environment.c.team_id == self._scope.team_id)
-        )
-        for identity, place in (await self._conn.execute(statement)).all() if rows else ():
-            installed.setdefault(identity, []).append(place)
-        return [
-            integration_view(row, self._scope.team_id, sorted(installed.get(row["id"], ()))) for row in rows
-        ]
-
-    async def _installed_in(self, integration_id: str) -> Sequence[str]:
-        statement = select(environment_integration.c.environment_id).where(
-            environment_integration.c.integration_id == integration_id
-        )
-        return (await self._conn.execute(statement)).scalars().all()
+    def _view(self, row: Mapping[str, Any], installed: Sequence[str]) -> Row:
+        return integration_view(row, self._scope.team_id, installed)
 
     def _seal(self, identity: str, secrets: dict[str, Any]) -> bytes | None:
         return INTEGRATION_SECRETS.seal(keys_of(self._conn), identity, secrets or None)

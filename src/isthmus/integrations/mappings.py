@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import ColumnElement, Select, Table, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, Table, insert, select, update
 from sqlalchemy import delete as delete_from
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -27,6 +27,7 @@ from isthmus.definitions.layers import deep_merge_patch
 from isthmus.errors import Conflict, NotFound
 from isthmus.integrations.checks import Failures, check_version, sent_only
 from isthmus.integrations.environment_unified_models import EnvironmentUnifiedModels
+from isthmus.integrations.owned import seen_by
 from isthmus.integrations.scope import Scope
 from isthmus.integrations.unified_models import UnifiedModels
 from isthmus.integrations.validation import check_mapping, check_mapping_override
@@ -154,13 +155,7 @@ class ModelMappings(_Mappings):
         return (
             select(unified_model_resource_method)
             .join(unified_model, unified_model.c.id == unified_model_resource_method.c.unified_model_id)
-            .where(
-                or_(
-                    unified_model.c.team_id.is_(None),
-                    unified_model.c.team_id == self._scope.team_id,
-                    unified_model.c.sharing != "deny",
-                )
-            )
+            .where(seen_by(unified_model, self._scope.team_id))
         )
 
     async def _owned(self, parent: str) -> tuple[str, Mapping[str, Any]]:

@@ -77,11 +77,6 @@ async def test_an_install_belongs_to_its_environment_alone(database: Database, w
                     await attempt
             with pytest.raises(NotFound):
                 await theirs.delete(row["id"])
-    async with database.read() as conn:
-        with pytest.raises(Forbidden):
-            await EnvironmentIntegrations(conn, world.mine).list(
-                query(("environment_id", world.sibling.environment_id))
-            )
 
 
 async def test_what_another_team_keeps_to_itself_is_not_installed(database: Database, world: World) -> None:

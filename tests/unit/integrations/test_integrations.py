@@ -155,11 +155,26 @@ async def test_an_installed_one_is_not_deleted(database: Database, world: World)
         installs = EnvironmentIntegrations(conn, world.sibling)
         installed = await installs.create({"integration_id": row["id"]})
     async with database.write() as conn:
-        with pytest.raises(Conflict, match="installed in 1 environment"):
+        with pytest.raises(Conflict, match="installed in 1 environment") as refused:
             await Integrations(conn, world.mine).delete(row["id"])
+    assert refused.value.details == {
+        "installed": [{"id": installed["id"], "environment_id": world.sibling.environment_id}],
+        "installed_by_other_teams": 0,
+    }
     async with database.write() as conn:
         await EnvironmentIntegrations(conn, world.sibling).delete(installed["id"])
         assert await Integrations(conn, world.mine).delete(row["id"]) == row["id"]
+
+
+async def test_installs_of_other_teams_keep_a_definition_and_are_only_counted(
+    database: Database, world: World
+) -> None:
+    row = await create(database, world.mine, sharing="allow")
+    async with database.write() as conn:
+        await EnvironmentIntegrations(conn, world.foreign).create({"integration_id": row["id"]})
+        with pytest.raises(Conflict) as refused:
+            await Integrations(conn, world.mine).delete(row["id"])
+    assert refused.value.details == {"installed": [], "installed_by_other_teams": 1}
 
 
 async def test_installs_of_other_teams_are_not_told(database: Database, world: World) -> None:

@@ -67,8 +67,9 @@ async def test_an_installed_model_is_not_deleted(database: Database, world: Worl
     row = await model(database, world.mine)
     async with database.write() as conn:
         installed = await EnvironmentUnifiedModels(conn, world.mine).create({"unified_model_id": row["id"]})
-        with pytest.raises(Conflict):
+        with pytest.raises(Conflict) as refused:
             await UnifiedModels(conn, world.mine).delete(row["id"])
+        assert [each["id"] for each in refused.value.details["installed"]] == [installed["id"]]
         await EnvironmentUnifiedModels(conn, world.mine).delete(installed["id"])
         assert await UnifiedModels(conn, world.mine).delete(row["id"]) == row["id"]
 
