@@ -22,7 +22,7 @@ from isthmus.accounts.context import patched_context, split_context
 from isthmus.accounts.sealed import CONTEXT_SECRETS, OVERRIDE_SECRETS, sealed_names, stored_context
 from isthmus.accounts.views import account_rows, account_views
 from isthmus.db.database import keys_of, now_of
-from isthmus.db.epochs import raise_epoch
+from isthmus.db.epochs import group_of, raise_epoch
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import integrated_account, integration
 from isthmus.definitions.secrets import replace_config, split_secrets
@@ -78,7 +78,8 @@ _FIELDS: Final[Mapping[str, ColumnElement[Any]]] = {
 
 
 class Accounts:
-    """The accounts of one environment. Each write raises the environment's epoch."""
+    """The accounts of one environment. A write of one raises the epoch of its group, a write of many the
+    environment's."""
 
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
@@ -140,7 +141,8 @@ class Accounts:
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
         """`context` is merged by top-level keys, secrets that it leaves out survive; overrides are replaced
-        whole. Raises BadRequest for a field that is fixed after creation."""
+        whole. Raises BadRequest for a field that is fixed after creation, and for a `status` that would call
+        a provider again with the credentials it refused."""
         row = await self._locked(id)
         _refuse_fixed(row, changes)
         sent_only(changes, _WRITABLE, {})
@@ -192,7 +194,7 @@ class Accounts:
     async def delete(self, id: str) -> str:
         row = await self._locked(id)
         await self._conn.execute(delete(integrated_account).where(integrated_account.c.id == row["id"]))
-        await raise_epoch(self._conn, self._environment_id)
+        await raise_epoch(self._conn, group_of(row["id"]))
         await tell_deleted(self._conn, self._environment_id, [row["id"]])
         return str(row["id"])
 
@@ -271,7 +273,7 @@ class Accounts:
 
     async def _written(self, identity: str, *kinds: type[Event]) -> Row:
         """The row as it is now; what happened to it is told with it."""
-        await raise_epoch(self._conn, self._environment_id)
+        await raise_epoch(self._conn, group_of(identity))
         await tell_account(self._conn, self._environment_id, identity, *kinds)
         return await self.get(identity)
 
@@ -294,5 +296,13 @@ def _refuse_fixed(row: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
     if row["authentication_method"] == SANDBOX and method != SANDBOX:
         failures.add(
             "authentication_method", "is fixed for a sandbox account; connect a real one", "read_only"
+        )
+    is_refused = row["status"] == "needs_reauth" and row["authentication_method"] != SANDBOX
+    if is_refused and changes.get("status", "needs_reauth") != "needs_reauth":
+        failures.add(
+            "status",
+            "stays needs_reauth until the account has credentials that work: reconnect it, or send new ones "
+            "with PATCH /integrated-account/{id}/credentials",
+            "read_only",
         )
     failures.throw("the account cannot be changed so")

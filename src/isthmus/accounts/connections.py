@@ -20,6 +20,7 @@ from isthmus.accounts.sealed import OVERRIDE_SECRETS, stored_context
 from isthmus.accounts.states import AccountStates, action_record
 from isthmus.accounts.turnstile import Turnstile
 from isthmus.db.database import Database, keys_of
+from isthmus.db.epochs import group_of
 from isthmus.db.tables import environment, environment_integration, integrated_account, integration
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.secrets import join_secrets
@@ -47,7 +48,7 @@ _READS: Final = frozenset({"list", "get"})
 
 @dataclass(frozen=True, slots=True)
 class _Account:
-    """What was read of one account; good until its environment's epoch rises."""
+    """What was read of one account; good until the epoch of its environment or of its group rises."""
 
     gateway: GatewayAccount
     definition: IntegrationConfig
@@ -134,7 +135,7 @@ class Connections:
         self._clock = clock
         self._exchanges = exchanges
         self._is_blocked = is_blocked
-        self._accounts: EpochCache[str, _Account] = EpochCache(epochs, _ACCOUNTS)
+        self._accounts: EpochCache[str, _Account] = EpochCache(epochs, _ACCOUNTS, group=group_of)
         self._turnstiles: OrderedDict[str, Turnstile] = OrderedDict()
         self._parts = GatewayParts(http, clock, AccountStates(database), call_log, self._update_context)
 

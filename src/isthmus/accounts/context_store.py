@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from isthmus.accounts.context import patched_context, secret_field_names, split_context
 from isthmus.accounts.sealed import CONTEXT_SECRETS, sealed_names, stored_context
 from isthmus.db.database import Database, keys_of, now_of
-from isthmus.db.epochs import raise_epoch
+from isthmus.db.epochs import group_of, raise_epoch
 from isthmus.db.tables import integrated_account
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.engine.ports import AccountFacts
@@ -48,5 +48,5 @@ async def store_context(
                 updated_at=now_of(conn),
             )
         )
-        await raise_epoch(conn, account.environment_id)
+        await raise_epoch(conn, group_of(account.id))
     return whole

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from isthmus.accounts.account_events import tell_account
 from isthmus.db.database import Database
-from isthmus.db.epochs import raise_epoch
+from isthmus.db.epochs import group_of, raise_epoch
 from isthmus.db.tables import integrated_account
 from isthmus.engine.ports import AccountFacts
 from isthmus.errors import IsthmusError
@@ -52,7 +52,8 @@ def action_record(name: str, failed: IsthmusError | None, now: datetime) -> dict
 
 
 class AccountStates:
-    """Writes that raise the environment's epoch, so that other processes see them within a second."""
+    """Writes that raise the epoch of the account's group, so that other processes see them within a second
+    and keep what they read of its neighbours."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -102,7 +103,7 @@ class AccountStates:
             async with self._database.write() as conn:
                 done = await conn.execute(statement)
                 if done.rowcount:
-                    await raise_epoch(conn, account.environment_id)
+                    await raise_epoch(conn, group_of(account.id))
                     if told is not None:
                         await tell_account(conn, account.environment_id, account.id, told)
         except (SQLAlchemyError, OSError):

@@ -3,12 +3,17 @@
 `raise_epoch` inside the writing transaction; `EpochWatcher.current` in front of each cache. The process that
 wrote sees the new number when its transaction has committed; others at the notification (PostgreSQL) or the
 next look (at most `LOOK_SECONDS` later).
+
+What concerns a single row, and happens often, raises the number of the row's group (`group_of`) in the place
+of the environment's. There are `GROUPS` of them in all, so the table that every process looks at stays small
+however many rows there are; what a group costs is that its other rows are read again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final
@@ -24,10 +29,13 @@ from isthmus.db.tables import epoch
 from isthmus.db.upsert import insert_into
 from isthmus.kit.clock import Clock
 
-__all__ = ["KEYS", "LOOK_SECONDS", "EpochWatcher", "raise_epoch", "raise_epochs"]
+__all__ = ["GROUPS", "KEYS", "LOOK_SECONDS", "EpochWatcher", "group_of", "raise_epoch", "raise_epochs"]
 
 KEYS: Final = "keys"
 """The storage's own epoch: a key was granted to the running processes."""
+
+GROUPS: Final = 512
+_GROUP_NAMES: Final = tuple(f"group:{number}" for number in range(GROUPS))
 
 LOOK_SECONDS: Final = 0.4
 _RECONNECT_SECONDS = 1.0
@@ -35,8 +43,13 @@ _CHANNEL = "isthmus_epoch"
 _log = logging.getLogger("isthmus.db.epochs")
 
 
+def group_of(id: str) -> str:
+    """The group of a row, by its id: a name for `raise_epoch` and `EpochWatcher.current`."""
+    return _GROUP_NAMES[zlib.crc32(id.encode()) % GROUPS]
+
+
 async def raise_epoch(conn: AsyncConnection, environment_id: str) -> int:
-    """The new value. `conn` is that of a `Database.write()`; the row stays locked until it commits."""
+    """The new value. `environment_id`: or a group, or `KEYS`. `conn` is that of a `Database.write()`; the row stays locked until it commits."""
     values = {"environment_id": environment_id, "value": 1}
     more = {"value": epoch.c.value + 1}
     key = [epoch.c.environment_id]

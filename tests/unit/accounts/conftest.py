@@ -89,6 +89,10 @@ class Desk:
         async with self.database.write() as conn:
             return await Accounts(conn, self.scope).update(id, changes)
 
+    async def renew(self, id: str, **credentials: Any) -> dict[str, Any]:
+        async with self.database.write() as conn:
+            return await Accounts(conn, self.scope).update_credentials(id, {"context": credentials})
+
     async def get(self, id: str) -> dict[str, Any]:
         async with self.database.read() as conn:
             return await Accounts(conn, self.scope).get(id)

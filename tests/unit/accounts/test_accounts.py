@@ -182,6 +182,20 @@ async def test_a_sandbox_account_stays_one(database: Database, desk: Desk) -> No
     assert (await desk.update(id, context={"note": "x"}))["context"]["note"] == "x"
 
 
+async def test_a_refused_account_is_not_revived_by_its_status_alone(database: Database, desk: Desk) -> None:
+    row = await desk.connect()
+    await desk.update(row["id"], status="needs_reauth")
+    for status in ("active", "connecting", "validation_error"):
+        with pytest.raises(BadRequest, match="credentials that work"):
+            await desk.update(row["id"], status=status)
+    whole = await desk.get(row["id"])
+    echoed = await desk.update(whole.pop("id"), **whole)
+    assert echoed["status"] == "needs_reauth"
+    sandbox = sandbox_account_id(desk.scope.environment_id, integration_id("brightfold"))
+    await desk.update(sandbox, status="needs_reauth")
+    assert (await desk.update(sandbox, status="active"))["status"] == "active"
+
+
 async def test_another_format_needs_its_whole_form(desk: Desk) -> None:
     context = {"oauth": {"token": {"access_token": "t"}}}
     row = await desk.connect(authentication_method="oauth2", context=context)

@@ -8,8 +8,10 @@ import pytest
 from tests.unit.accounts.conftest import Desk, install
 from tests.unit.integrations.world import World
 
-from isthmus.accounts import Accounts, Connections, sandbox_account_id
+from isthmus.accounts import Accounts, Connection, Connections, sandbox_account_id
+from isthmus.accounts.states import AccountStates
 from isthmus.db import Database
+from isthmus.db.epochs import group_of
 from isthmus.definitions.pagination import CursorPagination
 from isthmus.errors import AccountNeedsReauth, Forbidden, MethodNotAllowed, NotFound, envelope
 from isthmus.integrations import EnvironmentIntegrations
@@ -40,6 +42,39 @@ async def test_an_open_account_is_not_read_again_until_something_changes(
     changed = await connections.open(desk.scope.environment_id, row["id"], request_id="t")
     assert changed.account.tenant_id == "t-2"
     assert changed.definition is first.definition
+
+
+async def test_what_happens_to_an_account_leaves_what_was_read_of_its_neighbours(
+    connections: Connections, database: Database, desk: Desk, other: Connections
+) -> None:
+    """In this process and in another: a refusal, a written context, a change through the API."""
+    row, neighbour = await desk.connect(), await desk.connect()
+    while group_of(neighbour["id"]) == group_of(row["id"]):
+        neighbour = await desk.connect()
+    environment_id = desk.scope.environment_id
+
+    async def opened(where: Connections, account: dict[str, Any]) -> Connection:
+        return await where.open(environment_id, account["id"], request_id="r")
+
+    async def refuse() -> None:
+        facts = (await opened(connections, row)).account
+        await AccountStates(database).closed(facts, 30)
+
+    async def write_context() -> None:
+        await (await opened(connections, row)).upstream.update_context({"seen": True})
+
+    async def change() -> None:
+        await desk.update(row["id"], tenant_id="t-2")
+
+    for happens in (refuse, write_context, change):
+        before = {
+            where: ((await opened(where, row)).account, (await opened(where, neighbour)).account)
+            for where in (connections, other)
+        }
+        await happens()
+        for where, (mine, theirs) in before.items():
+            assert (await opened(where, neighbour)).account is theirs, happens
+            assert (await opened(where, row)).account is not mine, happens
 
 
 async def test_facts_and_context_are_the_accounts(connections: Connections, desk: Desk) -> None:

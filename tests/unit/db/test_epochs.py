@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
@@ -12,7 +13,7 @@ from tests.fakes.clock import VirtualClock
 
 from isthmus.config import Settings
 from isthmus.db import Database, EpochWatcher, open_database, raise_epoch, raise_epochs
-from isthmus.db.epochs import KEYS, LOOK_SECONDS
+from isthmus.db.epochs import GROUPS, KEYS, LOOK_SECONDS, group_of
 from isthmus.db.keys import grant_key
 from isthmus.db.tables import epoch, key_grant
 from isthmus.kit.ids import new_id
@@ -131,6 +132,14 @@ async def test_writers_of_two_processes_lose_no_rise(
     await asyncio.gather(*(raised(each, "x", "y") for each in (database, elsewhere) for _ in range(15)))
     await watcher.look()
     assert (watcher.current("x"), watcher.current("y")) == (30, 30)
+
+
+def test_rows_share_their_groups_evenly_and_for_good() -> None:
+    """However many rows there are, the table that every process looks at has one line a group."""
+    found = Counter(group_of(new_id()) for _ in range(20 * GROUPS))
+    assert len(found) == GROUPS
+    assert max(found.values()) < 60
+    assert group_of("0b6f2c1e-0000-4000-8000-000000000000") == "group:285"
 
 
 async def test_an_outage_is_waited_out(

@@ -11,7 +11,7 @@ __all__ = ["epoch", "key_grant", "server_secret"]
 
 
 class EpochColumns(TypedColumns):
-    """`environment_id`: an environment, or a name of the storage's own (`db.epochs.KEYS`); no foreign key."""
+    """`environment_id`: an environment, a group of rows or `KEYS` (`db.epochs`); no foreign key."""
 
     environment_id: Named[str] = Column(String(36), primary_key=True)
     value: Named[int] = Column(BigInteger)
