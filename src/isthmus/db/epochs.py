@@ -49,7 +49,8 @@ def group_of(id: str) -> str:
 
 
 async def raise_epoch(conn: AsyncConnection, environment_id: str) -> int:
-    """The new value. `environment_id`: or a group, or `KEYS`. `conn` is that of a `Database.write()`; the row stays locked until it commits."""
+    """The new value. `environment_id`: or a group, or `KEYS`. `conn` is that of a `Database.write()`; the row
+    stays locked until it commits."""
     values = {"environment_id": environment_id, "value": 1}
     more = {"value": epoch.c.value + 1}
     key = [epoch.c.environment_id]

@@ -26,8 +26,8 @@ class EpochCache(Generic[K, V]):
     """Values by (environment, key), at most `size` of them, the least recently used given up first.
 
     A value is good for the epoch that was current before it was loaded, so that a write during the load
-    makes it stale. Callers that ask for the same key at once share one load. `group`: where a key has an epoch
-    of its own besides its environment's, its name (`db.epochs.group_of`).
+    makes it stale. Callers that ask for the same key at once share one load. `group`: where a key has an
+    epoch of its own besides its environment's, its name (`db.epochs.group_of`).
     """
 
     def __init__(self, epochs: Epochs, size: int, *, group: Callable[[K], str] | None = None) -> None:
