@@ -3,6 +3,7 @@ migrations are tested against it."""
 
 from isthmus.db.tables.accounts import integrated_account
 from isthmus.db.tables.base import metadata
+from isthmus.db.tables.connect import connect_session, connect_trip, link_token
 from isthmus.db.tables.documentation import category, documentation
 from isthmus.db.tables.events import event
 from isthmus.db.tables.idempotency import idempotency_record
@@ -23,6 +24,8 @@ __all__ = [
     "api_token",
     "catalog_state",
     "category",
+    "connect_session",
+    "connect_trip",
     "documentation",
     "engine_metadata",
     "environment",
@@ -39,6 +42,7 @@ __all__ = [
     "job_timer",
     "job_worker",
     "key_grant",
+    "link_token",
     "metadata",
     "server_secret",
     "team",

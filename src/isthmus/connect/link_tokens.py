@@ -1,0 +1,246 @@
+"""Link tokens: one connection attempt each (`connect.md` §2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.accounts.account_checks import REGIONS
+from isthmus.connect.addresses import return_address
+from isthmus.connect.problems import InvalidToken
+from isthmus.db.database import keys_of, now_of
+from isthmus.db.encryption import EncryptedJSON
+from isthmus.db.tables import (
+    environment_unified_model,
+    integrated_account,
+    link_token,
+    unified_model,
+)
+from isthmus.errors import NotFound
+from isthmus.integrations.checks import Failures
+from isthmus.integrations.scope import Scope
+from isthmus.kit.ids import new_id
+from isthmus.kit.secret import Secret
+from isthmus.tenancy.tokens import digest, new_token
+
+__all__ = ["LinkToken", "LinkTokens", "consume_link", "forget_links", "link_of", "open_link"]
+
+LIFE: Final = timedelta(days=7)
+_MOST_OPENED: Final = 500
+_PAYLOAD: Final = EncryptedJSON(link_token.c.payload)
+_MODEL_KEYS: Final = ("environment_unified_model_id", "unified_model_id")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkToken:
+    """What its maker asked for. `account_id`: the account to reconnect, None for a new one.
+
+    `scopes`: None where the definition decides. `models`: ids of unified models that the integration has to
+    be mapped to, empty for any. `context`: wins over what the user enters. `redirect_uri`: where the browser
+    goes at the end.
+    """
+
+    id: str
+    environment_id: str
+    account_id: str | None
+    tenant_id: str | None
+    scopes: tuple[str, ...] | None
+    models: tuple[str, ...]
+    context: Mapping[str, Any] = field(repr=False)
+    redirect_uri: str | None
+    persist_previous_context: bool
+    gate_id: str | None
+    region: str
+    is_sandbox: bool
+    is_consumed: bool
+
+
+class LinkTokens:
+    """The link tokens of one environment; they are made, and never read back."""
+
+    def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
+        self._conn = conn
+        self._environment_id = scope.environment_id
+
+    async def create(self, values: Mapping[str, Any]) -> Secret[str]:
+        """`values`: as of `POST /link-token`. Where both are sent, `integrated_account_id` wins over
+        `tenant_id` (A6). Raises BadRequest with every bad field, NotFound for what is not of this
+        environment."""
+        _check(values)
+        account_id = values.get("integrated_account_id") or None
+        if account_id is not None:
+            await self._require_account(account_id)
+        payload = {
+            "tenant_id": values.get("tenant_id"),
+            "scopes": values.get("scopes"),
+            "models": await self._models(values),
+            "context": values.get("context") or {},
+            "redirect_uri": values.get("redirect_uri"),
+            "persist_previous_context": bool(values.get("persist_previous_context")),
+            "gate_id": values.get("truto_static_gate_id"),
+            "region": values.get("region") or REGIONS[0],
+            "is_sandbox": bool(values.get("is_sandbox")),
+        }
+        token, identity, now = new_token(), new_id(), now_of(self._conn)
+        await self._conn.execute(
+            insert(link_token).values(
+                id=identity,
+                created_at=now,
+                updated_at=now,
+                environment_id=self._environment_id,
+                digest=digest(token.reveal()),
+                integrated_account_id=account_id,
+                payload=_PAYLOAD.seal(keys_of(self._conn), identity, payload),
+                expires_at=now + LIFE,
+                opened=0,
+            )
+        )
+        return token
+
+    async def _require_account(self, id: str) -> None:
+        mine = select(integrated_account.c.id).where(
+            integrated_account.c.id == id, integrated_account.c.environment_id == self._environment_id
+        )
+        if (await self._conn.execute(mine)).scalar_one_or_none() is None:
+            raise NotFound(
+                f"no integrated account {id} in this environment. GET /integrated-account lists its accounts."
+            )
+
+    async def _models(self, values: Mapping[str, Any]) -> list[str]:
+        """Ids of unified models, from ids of installs or of models, or names of models (A3)."""
+        asked: list[str] = []
+        for key in _MODEL_KEYS:
+            sent = values.get(key) or []
+            asked.extend([sent] if isinstance(sent, str) else sent)
+        return [await self._model(each) for each in dict.fromkeys(asked)]
+
+    async def _model(self, asked: str) -> str:
+        statement = (
+            select(unified_model.c.id)
+            .join(
+                environment_unified_model, environment_unified_model.c.unified_model_id == unified_model.c.id
+            )
+            .where(
+                environment_unified_model.c.environment_id == self._environment_id,
+                or_(
+                    environment_unified_model.c.id == asked,
+                    unified_model.c.id == asked,
+                    unified_model.c.name == asked,
+                ),
+            )
+        )
+        found = (await self._conn.execute(statement)).scalars().first()
+        if found is None:
+            raise NotFound(
+                f"no unified model {asked} is installed in this environment. GET /environment-unified-model "
+                "lists what is installed."
+            )
+        return str(found)
+
+
+async def open_link(conn: AsyncConnection, token: str) -> LinkToken:
+    """The link of a token that is still good, counted as opened. Raises InvalidToken."""
+    row = await _row(conn, link_token.c.digest == digest(token))
+    if row is None:
+        raise InvalidToken("This link is not valid.")
+    if row["consumed_at"] is not None:
+        raise InvalidToken("This link was used already.")
+    if row["expires_at"] <= now_of(conn) or row["opened"] >= _MOST_OPENED:
+        raise InvalidToken("This link has expired.")
+    await conn.execute(
+        update(link_token).where(link_token.c.id == row["id"]).values(opened=link_token.c.opened + 1)
+    )
+    return _link(conn, row)
+
+
+async def link_of(conn: AsyncConnection, id: str) -> LinkToken:
+    """The link of a session, whatever became of it meanwhile."""
+    row = await _row(conn, link_token.c.id == id)
+    assert row is not None, "a session goes with its link"
+    return _link(conn, row)
+
+
+async def consume_link(conn: AsyncConnection, id: str, account_id: str) -> bool:
+    """In the transaction that writes the account: False where another window was first, or it is too late."""
+    now = now_of(conn)
+    done = await conn.execute(
+        update(link_token)
+        .where(link_token.c.id == id, link_token.c.consumed_at.is_(None), link_token.c.expires_at > now)
+        .values(consumed_at=now, consumed_by_account_id=account_id, updated_at=now)
+    )
+    return bool(done.rowcount)
+
+
+async def forget_links(conn: AsyncConnection, before: datetime) -> int:
+    """Deletes links that ended before this time, with their sessions; says how many."""
+    done = await conn.execute(delete(link_token).where(link_token.c.expires_at < before))
+    return done.rowcount
+
+
+async def _row(conn: AsyncConnection, condition: Any) -> Mapping[str, Any] | None:
+    row = (await conn.execute(select(link_token).where(condition))).mappings().one_or_none()
+    return None if row is None else dict(row)
+
+
+def _link(conn: AsyncConnection, row: Mapping[str, Any]) -> LinkToken:
+    payload = _PAYLOAD.open(keys_of(conn), row["id"], row["payload"])
+    return LinkToken(
+        id=row["id"],
+        environment_id=row["environment_id"],
+        account_id=row["integrated_account_id"],
+        tenant_id=payload["tenant_id"],
+        scopes=None if payload["scopes"] is None else tuple(payload["scopes"]),
+        models=tuple(payload["models"]),
+        context=payload["context"],
+        redirect_uri=payload["redirect_uri"],
+        persist_previous_context=payload["persist_previous_context"],
+        gate_id=payload["gate_id"],
+        region=payload["region"],
+        is_sandbox=payload["is_sandbox"],
+        is_consumed=row["consumed_at"] is not None,
+    )
+
+
+def _check(values: Mapping[str, Any]) -> None:
+    failures = Failures()
+    if not values.get("integrated_account_id") and not values.get("tenant_id"):
+        failures.add(
+            "tenant_id",
+            "is needed to connect a new account (or integrated_account_id to reconnect one)",
+            "required",
+        )
+    for name in ("tenant_id", "integrated_account_id", "truto_static_gate_id"):
+        if values.get(name) is not None:
+            failures.text(name, values[name])
+    for name in ("persist_previous_context", "is_sandbox"):
+        if values.get(name) is not None:
+            failures.flag(name, values[name])
+    if values.get("context") is not None:
+        failures.object("context", values["context"])
+    if values.get("region") is not None:
+        failures.one_of("region", values["region"], REGIONS)
+    _check_texts(failures, "scopes", values.get("scopes"))
+    for name in _MODEL_KEYS:
+        sent = values.get(name)
+        _check_texts(failures, name, [sent] if isinstance(sent, str) else sent)
+    sent = values.get("redirect_uri")
+    if sent is not None and return_address(sent) is None:
+        failures.add(
+            "redirect_uri",
+            "must be an https address, http on this machine, or an app's own scheme (myapp://…)",
+            "bad_address",
+        )
+    failures.throw("the link token cannot be made")
+
+
+def _check_texts(failures: Failures, name: str, sent: Any) -> None:
+    if sent is None:
+        return
+    is_list = isinstance(sent, Sequence) and not isinstance(sent, str)
+    if not is_list or not all(isinstance(each, str) and each for each in sent):
+        failures.add(name, "must be a list of texts that are not empty", "type")

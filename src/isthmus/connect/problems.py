@@ -1,0 +1,70 @@
+"""What can end a flow, in words for the person in front of it (`connect.md` §3.5)."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+__all__ = [
+    "ConnectProblem",
+    "ConnectionFailed",
+    "ErrorType",
+    "Forged",
+    "InvalidIntegration",
+    "InvalidToken",
+    "RapidFormFailed",
+    "SessionEnded",
+]
+
+ErrorType = Literal[
+    "invalid_token",
+    "invalid_integration",
+    "connection_error",
+    "post_install_error",
+    "validation_error",
+    "rapid_form_error",
+]
+_LONGEST = 500
+
+
+class ConnectProblem(Exception):
+    """`message`: for a person who is no engineer, at most 500 characters. `status`: of the page's answer."""
+
+    type: ClassVar[ErrorType] = "connection_error"
+    status: ClassVar[int] = 400
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message if len(message) <= _LONGEST else message[: _LONGEST - 1] + "…"
+
+
+class InvalidToken(ConnectProblem):
+    """The link is unknown, used up or too old."""
+
+    type = "invalid_token"
+    status = 410
+
+
+class SessionEnded(InvalidToken):
+    """The page was left alone too long, or belongs to another browser."""
+
+
+class InvalidIntegration(ConnectProblem):
+    type = "invalid_integration"
+    status = 404
+
+
+class ConnectionFailed(ConnectProblem):
+    """The credentials did not do; the person may try again."""
+
+    status = 422
+
+
+class RapidFormFailed(ConnectProblem):
+    type = "rapid_form_error"
+    status = 422
+
+
+class Forged(ConnectProblem):
+    """A request that did not come from the page it should have come from."""
+
+    status = 403

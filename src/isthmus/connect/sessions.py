@@ -1,0 +1,206 @@
+"""What one browser is at: a row behind a cookie (`connect.md` §2.1)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.connect.problems import SessionEnded
+from isthmus.db.database import keys_of, now_of
+from isthmus.db.encryption import EncryptedJSON
+from isthmus.db.tables import connect_session
+from isthmus.kit.ids import new_id
+from isthmus.kit.secret import Secret
+from isthmus.tenancy.tokens import digest
+
+__all__ = [
+    "Options",
+    "RapidOptions",
+    "Session",
+    "begin_session",
+    "forget_sessions",
+    "keep_session",
+    "read_session",
+    "session_of",
+]
+
+IDLE: Final = timedelta(minutes=30)
+ABSOLUTE: Final = timedelta(hours=2)
+_PAYLOAD: Final = EncryptedJSON(connect_session.c.payload)
+_TOUCH_AFTER: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The page's parameters (`connect.md` §3.1). `integrations`: slugs to choose from, None for all.
+
+    `is_framed`: whether the page was opened in a frame, so that a provider needs a window of its own.
+    """
+
+    integration: str | None = None
+    no_back: bool = False
+    auth_format: str | None = None
+    skip_rapid_form: bool = False
+    integrations: tuple[str, ...] | None = None
+    is_framed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RapidOptions:
+    """The parameters of an account's form alone (`connect.md` §3.2).
+
+    `prevent_deselect`, `disabled`: messages by field; the first keeps what was chosen, the other the whole
+    stored value.
+    """
+
+    additional: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    prevent_deselect: Mapping[str, str] = field(default_factory=dict)
+    disabled: Mapping[str, str] = field(default_factory=dict)
+    is_framed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """`link_id`: None for a session that only shows an account's form. `account_id`: once it is saved.
+
+    `slug`, `format`: what was chosen. `entered`: what was typed before the trip to a provider. `error`: why
+    the last try failed, for the person. `is_away`: at the provider. `is_retrying`: with new credentials for
+    an account that was saved and failed. `is_form_done`: the account's form was submitted, or left.
+    """
+
+    id: str
+    environment_id: str
+    link_id: str | None
+    csrf: str = field(repr=False)
+    options: Options = Options()
+    rapid: RapidOptions | None = None
+    account_id: str | None = None
+    slug: str | None = None
+    format: str | None = None
+    entered: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    error: str | None = None
+    is_away: bool = False
+    is_retrying: bool = False
+    is_form_done: bool = False
+
+
+async def begin_session(
+    conn: AsyncConnection,
+    environment_id: str,
+    *,
+    link_id: str | None,
+    account_id: str | None = None,
+    options: Options | None = None,
+    rapid: RapidOptions | None = None,
+) -> tuple[Session, Secret[str]]:
+    """The session, and the value of its cookie: the only time anybody sees it."""
+    session = Session(
+        id=new_id(),
+        environment_id=environment_id,
+        link_id=link_id,
+        csrf=secrets.token_urlsafe(32),
+        options=options or Options(),
+        rapid=rapid,
+        account_id=account_id,
+    )
+    cookie, now = Secret(secrets.token_urlsafe(32)), now_of(conn)
+    await conn.execute(
+        insert(connect_session).values(
+            id=session.id,
+            created_at=now,
+            updated_at=now,
+            environment_id=environment_id,
+            digest=digest(cookie.reveal()),
+            link_token_id=link_id,
+            integrated_account_id=account_id,
+            payload=_PAYLOAD.seal(keys_of(conn), session.id, _stored(session)),
+            idle_at=now + IDLE,
+            expires_at=now + ABSOLUTE,
+        )
+    )
+    return session, cookie
+
+
+async def read_session(conn: AsyncConnection, id: str, cookie: str) -> Session:
+    """Raises SessionEnded where the cookie is not that session's, or the session is over."""
+    row = await _row(conn, connect_session.c.id == id, connect_session.c.digest == digest(cookie))
+    now = now_of(conn)
+    if row is None or row["idle_at"] <= now or row["expires_at"] <= now:
+        raise SessionEnded("This page was open too long. Start again from where you came from.")
+    return _session(conn, row)
+
+
+async def session_of(conn: AsyncConnection, id: str, *, lock: bool = False) -> Session | None:
+    """By its id alone: for a trip that comes back from a provider. None where it is gone or over."""
+    row = await _row(conn, connect_session.c.id == id, lock=lock)
+    if row is None or row["expires_at"] <= now_of(conn):
+        return None
+    return _session(conn, row)
+
+
+async def keep_session(conn: AsyncConnection, session: Session, **changes: Any) -> Session:
+    """Writes what changed; the session is in use, so it does not end for idleness."""
+    changed = replace(session, **changes)
+    now = now_of(conn)
+    await conn.execute(
+        update(connect_session)
+        .where(connect_session.c.id == session.id)
+        .values(
+            integrated_account_id=changed.account_id,
+            payload=_PAYLOAD.seal(keys_of(conn), session.id, _stored(changed)),
+            idle_at=now + IDLE,
+            updated_at=now,
+        )
+    )
+    return changed
+
+
+async def forget_sessions(conn: AsyncConnection, before: datetime) -> int:
+    """Deletes sessions that ended before this time; says how many."""
+    done = await conn.execute(delete(connect_session).where(connect_session.c.expires_at < before))
+    return done.rowcount
+
+
+async def _row(conn: AsyncConnection, *conditions: Any, lock: bool = False) -> Mapping[str, Any] | None:
+    statement = select(connect_session).where(*conditions)
+    if lock:
+        statement = statement.with_for_update()
+    row = (await conn.execute(statement)).mappings().one_or_none()
+    return None if row is None else dict(row)
+
+
+_NOT_STORED: Final = frozenset({"id", "environment_id", "link_id", "account_id"})
+
+
+def _stored(session: Session) -> dict[str, Any]:
+    payload = {
+        name: getattr(session, name) for name in Session.__dataclass_fields__ if name not in _NOT_STORED
+    }
+    for name in ("options", "rapid"):
+        part = payload[name]
+        payload[name] = (
+            None if part is None else {key: getattr(part, key) for key in part.__dataclass_fields__}
+        )
+    return payload
+
+
+def _session(conn: AsyncConnection, row: Mapping[str, Any]) -> Session:
+    payload = _PAYLOAD.open(keys_of(conn), row["id"], row["payload"])
+    options = payload.pop("options")
+    chosen = options.pop("integrations")
+    rapid = payload.pop("rapid")
+    return Session(
+        id=row["id"],
+        environment_id=row["environment_id"],
+        link_id=row["link_token_id"],
+        account_id=row["integrated_account_id"],
+        options=Options(**options, integrations=None if chosen is None else tuple(chosen)),
+        rapid=None if rapid is None else RapidOptions(**rapid),
+        **payload,
+    )
