@@ -86,9 +86,11 @@ def _filters(cell: Cell, value: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each filter that may name a record, as it is written and as expressions see it."""
     shared = model(cell.model).file.resources[cell.resource].query_schema.get(cell.method, {})
     own = cell.config.query_schema or {}
-    for name in {**_properties(shared), **_properties(own)}:
-        yield f"{name}[id]", {name: {"id": value}}
-        yield name, {name: value}
+    for name, schema in {**_properties(shared), **_properties(own)}.items():
+        if "id" in _properties(schema):
+            yield f"{name}[id]", {name: {"id": value}}
+        elif schema.get("type") == "string":
+            yield name, {name: value}
 
 
 def _properties(schema: Mapping[str, Any]) -> dict[str, Any]:
