@@ -9,7 +9,8 @@
     │   ├── MethodNotAllowed          405  also: a write on a sandbox account
     │   ├── Conflict                  409  uniqueness, or a stale `version`
     │   ├── PayloadTooLarge           413
-    │   ├── UnprocessableRequest      422  an idempotency key that was used for another request
+    │   ├── UnprocessableRequest      422  a key used for another request; more than a batch may do
+    │   ├── FailedDependency          424  a node of a batch that waited for one that failed
     │   └── TooManyRequests           429  our own limit; `retry_after` seconds
     ├── AccountError                  the connection needs its owner
     │   ├── AccountNeedsReauth        401  credentials are refused; reconnect
@@ -45,6 +46,7 @@ __all__ = [
     "CredentialsRefused",
     "DefinitionError",
     "EgressDenied",
+    "FailedDependency",
     "Forbidden",
     "IsthmusError",
     "MappingFailed",
@@ -159,9 +161,16 @@ class PayloadTooLarge(RequestError):
 
 
 class UnprocessableRequest(BadRequest):
-    """Well-formed, and yet not to be carried out: an idempotency key that stands for another request."""
+    """Well-formed, and yet not to be carried out: an idempotency key that stands for another request, or
+    more than a batch may do."""
 
     status = 422
+
+
+class FailedDependency(RequestError):
+    """Not tried, since what it needs is missing (RFC 4918 §11.4). Only inside the answer of a batch."""
+
+    status = 424
 
 
 class TooManyRequests(RequestError):

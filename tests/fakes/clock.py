@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 __all__ = ["VirtualClock"]
+
+T = TypeVar("T")
 
 
 class VirtualClock:
@@ -40,6 +44,23 @@ class VirtualClock:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._sleepers, (self._elapsed + seconds, next(self._order), waiter))
         await waiter
+
+    async def driven(self, work: Awaitable[T]) -> T:
+        """The result of `work`, time moving on by itself whenever nothing but sleepers is left to wait for.
+
+        For work without any real I/O.
+        """
+        task = asyncio.ensure_future(work)
+        waiting_to_run = asyncio.get_running_loop()._ready  # type: ignore[attr-defined]  # of every loop of asyncio
+        while not task.done():
+            await asyncio.sleep(0)
+            while waiting_to_run:  # noqa: ASYNC110  # the loop has no event for having nothing to do
+                await asyncio.sleep(0)
+            while self._sleepers and self._sleepers[0][2].done():
+                heapq.heappop(self._sleepers)
+            if self._sleepers and not task.done():
+                await self.advance(self._sleepers[0][0] - self._elapsed)
+        return task.result()
 
     async def advance(self, seconds: float) -> None:
         """Moves time on, waking each sleeper at its own moment, in order."""

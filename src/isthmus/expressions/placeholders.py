@@ -25,6 +25,7 @@ __all__ = [
     "Encode",
     "Placeholder",
     "PlaceholderError",
+    "Records",
     "Template",
     "UnresolvedPlaceholder",
     "compile_template",
@@ -41,6 +42,10 @@ Encode = Callable[[tuple[str, ...], str], str]
 _PLACEHOLDER = re.compile(r"\{\{([A-Za-z0-9_\-./|:?\s]+)\}\}")
 _CAST_COLON = re.compile(r":(?=[\w\s])")
 _INDEX = re.compile(r"-?[0-9]+\Z")
+
+
+class Records(list[object]):
+    """An array of which a path that goes on with a name reads the first record: what a node of a graph gave."""
 
 
 class UnresolvedPlaceholder(PlaceholderError):
@@ -121,6 +126,9 @@ def _look_up(scope: Mapping[str, object], path: tuple[str, ...]) -> object:
         elif isinstance(value, list) and _INDEX.match(segment):
             index = int(segment)
             value = value[index] if -len(value) <= index < len(value) else UNDEFINED
+        elif isinstance(value, Records):
+            first = value[0] if value else UNDEFINED
+            value = first.get(segment, UNDEFINED) if isinstance(first, Mapping) else UNDEFINED
         else:
             return UNDEFINED
     return value

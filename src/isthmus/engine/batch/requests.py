@@ -1,0 +1,206 @@
+"""A request node of a batch: its calls, their pages, and the waits between them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from isthmus.definitions.nodes import RequestNode
+from isthmus.engine.batch.limits import BatchLimits
+from isthmus.engine.batch.outcome import NodeError
+from isthmus.engine.batch.ports import NodeCalls
+from isthmus.engine.calls import Call
+from isthmus.engine.graph.frames import Frame, call_of, first_frames, identity_of, recursions
+from isthmus.engine.graph.pages import walked
+from isthmus.engine.graph.scopes import NodeScope, Produced
+from isthmus.engine.graph.working import work_through
+from isthmus.engine.responses import records_of
+from isthmus.engine.results import CallResult, ListResult, StreamResult
+from isthmus.errors import (
+    BadRequest,
+    IsthmusError,
+    MappingFailed,
+    RemoteError,
+    TooManyRequests,
+    UnprocessableRequest,
+    UpstreamError,
+)
+from isthmus.kit.clock import Clock
+
+__all__ = ["Budget", "Requests"]
+
+_READS: Final = frozenset({"list", "get"})
+_STANDARD: Final = frozenset({"list", "get", "create", "update", "delete"})
+_THROTTLED: Final = 429
+_OF_ONE_CALL: Final = (BadRequest, MappingFailed, UpstreamError)
+"""Errors that another element of the loop need not meet."""
+
+
+class Budget:
+    """What the nodes of one batch share: places for calls, time, and room for records."""
+
+    def __init__(self, limits: BatchLimits, clock: Clock, take: Callable[[], object]) -> None:
+        self.limits = limits
+        self.places = asyncio.Semaphore(limits.at_once)
+        self._clock = clock
+        self._take = take
+        self._ends = clock.monotonic() + limits.seconds
+        self._room = limits.records
+
+    def records(self, found: Sequence[Any]) -> tuple[Sequence[Any], IsthmusError | None]:
+        """What there is room for, and the error where that is not all."""
+        kept = found[: self._room]
+        self._room -= len(kept)
+        if len(kept) == len(found):
+            return kept, None
+        return kept, UnprocessableRequest(
+            f"The nodes of the batch gave more than {self.limits.records} records in all. Narrow their "
+            "queries, or send several batches."
+        )
+
+    @property
+    def is_full(self) -> bool:
+        return self._room == 0
+
+    async def admit(self) -> None:
+        """Returns when one more request fits the account's limit. Raises TooManyRequests where that is later
+        than the batch may run."""
+        while True:
+            try:
+                self._take()
+            except TooManyRequests as full:
+                if not await self.waited(full.retry_after):
+                    raise
+            else:
+                return
+
+    async def waited(self, seconds: float) -> bool:
+        """Whether there was time for that."""
+        if self._clock.monotonic() + seconds >= self._ends:
+            return False
+        await self._clock.sleep(seconds)
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    records: list[Any]
+    next_cursor: str | None
+
+
+class Requests:
+    """One run of a request node. `records` in the order of the loop, whatever was answered first."""
+
+    def __init__(
+        self, name: str, node: RequestNode, scope: NodeScope, calls: NodeCalls, budget: Budget
+    ) -> None:
+        self.errors: list[NodeError] = []
+        self._name = name
+        self._node = node
+        self._scope = scope
+        self._calls = calls
+        self._budget = budget
+        self._pages: list[tuple[tuple[int, ...], list[Produced]]] = []
+        self._seen: set[bytes] = set()
+        self._frames = 0
+        self._has_done_one = False
+        self._is_over = False
+
+    @property
+    def records(self) -> list[Produced]:
+        return [record for _, page in sorted(self._pages, key=lambda each: each[0]) for record in page]
+
+    async def run(self) -> bool:
+        """Whether a call went well, or there was none to make. Loops of reads go side by side; writes one
+        after the other, in the order of the records."""
+        frames = first_frames(self._node, self._scope)
+        self._count(len(frames))
+        is_read = self._node.method_name in _READS
+        await work_through(frames, self._frame, at_once=self._budget.limits.at_once if is_read else 1)
+        return self._has_done_one or not self.errors
+
+    def _count(self, frames: int) -> None:
+        self._frames += frames
+        if self._frames > self._budget.limits.calls:
+            raise UnprocessableRequest(
+                f"{self._name} would make more than {self._budget.limits.calls} calls in one batch. Loop "
+                "over fewer records, or send several batches."
+            )
+
+    async def _frame(self, frame: Frame) -> list[Frame]:
+        """One call of the node, a list to its end; the frames that it adds."""
+        if self._is_over:
+            return []
+        try:
+            further = await self._walk(frame)
+            self._count(len(further))
+        except IsthmusError as failed:
+            # One that every further call would meet is told once.
+            if not self._is_over:
+                self.errors.append(NodeError(failed, frame.turn(self._node)))
+            too_many = self._budget.is_full or self._frames > self._budget.limits.calls
+            self._is_over = self._is_over or too_many or not isinstance(failed, _OF_ONE_CALL)
+            return []
+        self._has_done_one = True
+        return further
+
+    async def _walk(self, frame: Frame) -> list[Frame]:
+        call = await call_of(self._name, self._node, self._scope, frame)
+        if self._node.recurse is not None:
+            identity = identity_of(call)
+            if identity in self._seen:
+                return []
+            self._seen.add(identity)
+
+        async def fetch(cursor: str | None) -> _Page:
+            return await self._fetched(replace(call, cursor=cursor))
+
+        further: list[Frame] = []
+        number = 0
+        async with aclosing(walked(fetch, call.cursor, most=self._budget.limits.pages)) as pages:
+            async for page in pages:
+                kept, refused = self._budget.records(page.records)
+                made = [Produced(each, frame.bindings) for each in kept]
+                self._pages.append(((*frame.place, number), made))
+                if refused is not None:
+                    raise refused
+                further += recursions(self._name, self._node, self._scope, frame, number, page.records)
+                number += 1
+        return further
+
+    async def _fetched(self, call: Call) -> _Page:
+        """One page. A provider that asks to wait gets it, where the call only reads and time is left."""
+        while True:
+            try:
+                async with self._budget.places:
+                    result = await self._calls.call(self._node.resource, call, self._budget.admit)
+            except RemoteError as failed:
+                if call.method not in _READS or failed.status != _THROTTLED:
+                    raise
+                if not await self._budget.waited(_wait(failed)):
+                    raise
+            else:
+                return await self._page(result)
+
+    async def _page(self, result: CallResult) -> _Page:
+        if isinstance(result, StreamResult):
+            await result.stream.close()
+            raise UnprocessableRequest(
+                f"{self._name} was answered with a file, which JSON cannot hold. Call {self._node.resource} "
+                "by itself for it."
+            )
+        if isinstance(result, ListResult):
+            records = result.records
+            return _Page(records if isinstance(records, list) else list(records.values()), result.next_cursor)
+        value = result.body
+        if self._node.is_unified and self._node.method_name not in _STANDARD:
+            value = value["result"]
+        return _Page(records_of(value), None)
+
+
+def _wait(failed: RemoteError) -> float:
+    text = failed.headers.get("retry-after", "")
+    return float(text) if text.isdecimal() else 1.0

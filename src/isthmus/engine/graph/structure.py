@@ -1,0 +1,179 @@
+"""Which node waits for which (`api.md` §4.5, A26): named, checked and ordered before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import Any, Final
+
+from isthmus.definitions.nodes import Node, RequestNode
+from isthmus.engine.graph.references import Path, references_of
+from isthmus.errors import BadRequest, failure
+
+__all__ = ["Graph", "own_paths"]
+
+_SHOWN: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """`nodes`: by their names, in the order written. `edges`: of each, the names it waits for. `order`: every
+    name after those it waits for. `read_at`: of each, the paths below `resources` where others read it."""
+
+    nodes: Mapping[str, Node]
+    edges: Mapping[str, tuple[str, ...]]
+    order: tuple[str, ...]
+    read_at: Mapping[str, tuple[Path, ...]]
+
+    def before(self, name: str) -> tuple[str, ...]:
+        """All that a node waits for, whether it names them or not, each after those it waits for itself."""
+        found: set[str] = set()
+        waiting = list(self.edges[name])
+        while waiting:
+            each = waiting.pop()
+            if each not in found:
+                found.add(each)
+                waiting += self.edges[each]
+        return tuple(each for each in self.order if each in found)
+
+    def own_paths(self, name: str) -> tuple[Path, ...]:
+        return own_paths(name, self.nodes[name])
+
+    @classmethod
+    def of(cls, nodes: Sequence[Node], *, where: str = "resources") -> Graph:
+        """Raises BadRequest naming the nodes whose names clash, whose dependencies nobody has, or that wait
+        for each other. `where`: the field that holds the nodes."""
+        named, failures = _named(nodes, where)
+        edges: dict[str, tuple[str, ...]] = {}
+        for index, (name, node) in enumerate(named):
+            found: list[str] = []
+            for dependency in node.depends_on:
+                matches = _matching(dependency, index, named)
+                if not matches:
+                    failures.append(_unknown(f"{where}.{index}.depends_on", name, dependency, named))
+                found += matches
+            found += _implied(index, named, failures, where)
+            edges[name] = tuple(dict.fromkeys(found))
+        if failures:
+            raise _invalid(failures)
+        order = _ordered(edges, where)
+        by_name = dict(named)
+        return cls(by_name, edges, order, {name: _read_at(name, by_name, edges) for name in by_name})
+
+
+def own_paths(name: str, node: Node) -> tuple[Path, ...]:
+    """Where the records of a node are read, below `resources`: its name, and a request's resource."""
+    if not isinstance(node, RequestNode):
+        return ((name,),)
+    resource = tuple(node.resource.split("/"))
+    return (resource,) if node.name is None else (resource, (name,))
+
+
+def _named(nodes: Sequence[Node], where: str) -> tuple[list[tuple[str, Node]], list[dict[str, str]]]:
+    """A request without a name has that of its resource; the second of one resource is `resource#2`."""
+    given = [node.name for node in nodes if node.name is not None]
+    taken: set[str] = set()
+    named: list[tuple[str, Node]] = []
+    failures: list[dict[str, str]] = []
+    for index, node in enumerate(nodes):
+        if node.name is None:
+            base, count, name = node.key, 1, node.key
+            while name in taken or name in given:
+                count += 1
+                name = f"{base}#{count}"
+        else:
+            name = node.name
+            if name in taken:
+                failures.append(
+                    failure(f"{where}.{index}.name", f"{name!r} is the name of another node too", "duplicate")
+                )
+        taken.add(name)
+        named.append((name, node))
+    return named, failures
+
+
+def _matching(wanted: str, index: int, named: Sequence[tuple[str, Node]]) -> list[str]:
+    """The node of this name; else those of this resource. One that has the resource itself means those before
+    it, so that several calls of one resource can follow each other."""
+    mine = named[index][1]
+    others = [(at, name, node) for at, (name, node) in enumerate(named) if at != index]
+    by_name = [name for _, name, node in others if node.name == wanted]
+    if by_name:
+        return by_name
+    is_own = isinstance(mine, RequestNode) and mine.resource == wanted
+    by_resource = [
+        name
+        for at, name, node in others
+        if isinstance(node, RequestNode) and node.resource == wanted and (not is_own or at < index)
+    ]
+    return by_resource or [name for _, name, _ in others if name == wanted]
+
+
+def _implied(
+    index: int, named: Sequence[tuple[str, Node]], failures: list[dict[str, str]], where: str
+) -> Iterator[str]:
+    """Nodes that are read without being named in `depends_on`: reading them means waiting for them."""
+    name, node = named[index]
+    own = set(own_paths(name, node))
+    found = list(references_of(node, [path for each in named for path in own_paths(*each)]))
+    for path in found:
+        if path not in own:
+            yield from _readers(path, index, named)
+    if not isinstance(node, RequestNode) or node.loop_on is None:
+        return
+    path = tuple(node.loop_on.split("."))
+    if path[0] != "resources":
+        return
+    looped = [at for at in found if path[1 : 1 + len(at)] == at]
+    sources = [each for at in looped for each in _readers(at, index, named)]
+    yield from sources
+    if not sources:
+        failures.append(
+            failure(
+                f"{where}.{index}.loop_on", f"{node.loop_on} is the path of no other node", "unknown_node"
+            )
+        )
+
+
+def _readers(path: Path, index: int, named: Sequence[tuple[str, Node]]) -> list[str]:
+    return _matching("/".join(path), index, named)
+
+
+def _read_at(name: str, nodes: Mapping[str, Node], edges: Mapping[str, tuple[str, ...]]) -> tuple[Path, ...]:
+    """A transform or spool of one node stands in its place for those after it (`syncs.md` §1.8)."""
+    paths = own_paths(name, nodes[name])
+    if isinstance(nodes[name], RequestNode) or len(edges[name]) != 1:
+        return paths
+    return tuple(dict.fromkeys((*paths, *_read_at(edges[name][0], nodes, edges))))
+
+
+def _ordered(edges: Mapping[str, tuple[str, ...]], where: str) -> tuple[str, ...]:
+    try:
+        return tuple(TopologicalSorter(edges).static_order())
+    except CycleError as error:
+        circle = list(reversed(error.args[1]))
+        shown = " -> ".join(circle)
+        raise BadRequest(
+            f"The nodes wait for each other: {shown}. Remove one of these dependencies.",
+            failures=[failure(where, f"{shown} is a circle", "cycle")],
+            details={"nodes": circle[:-1]},
+        ) from None
+
+
+def _unknown(path: str, name: str, wanted: str, named: Sequence[tuple[str, Any]]) -> dict[str, str]:
+    others = ", ".join(each for each, _ in named if each != name)
+    if wanted == name:
+        message = f"{name!r} cannot wait for itself"
+    else:
+        message = f"{name!r} waits for {wanted!r}, and no node has this name or resource"
+    return failure(path, f"{message}; the others are {others}" if others else message, "unknown_node")
+
+
+def _invalid(failures: list[dict[str, str]]) -> BadRequest:
+    shown = "; ".join(f"{item['path']}: {item['message']}" for item in failures[:_SHOWN])
+    more = len(failures) - _SHOWN
+    return BadRequest(
+        f"The nodes are not a graph that can run. {shown}{f' (and {more} more)' if more > 0 else ''}",
+        failures=failures,
+    )

@@ -1,0 +1,99 @@
+"""A `NodeCalls` over records in memory, whose every answer takes its time on a clock that tests move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import TypeAdapter
+from tests.fakes.clock import VirtualClock
+
+from isthmus.definitions.nodes import Node
+from isthmus.engine.batch import Admit, BatchLimits, BatchOutcome, run_batch
+from isthmus.engine.calls import Call
+from isthmus.engine.graph.structure import Graph
+from isthmus.engine.results import CallResult, ListResult, ValueResult
+from isthmus.errors import IsthmusError, NotFound
+
+NODE: TypeAdapter[Any] = TypeAdapter(Node)
+
+Rows = Callable[[Call], Any]
+
+
+class DeskCalls:
+    """`rows`: by resource, what a call gives: an array for `list`, which is paged by `size`; an exception is
+    raised. `most` is how many calls were under way at once."""
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        rows: Mapping[str, Rows | Any],
+        *,
+        size: int = 2,
+        seconds: float = 1.0,
+        context: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.context: Mapping[str, Any] = context or {}
+        self.shown_context: Mapping[str, Any] = {}
+        self.asked: list[tuple[str, Call]] = []
+        self.under_way = 0
+        self.most = 0
+        self.cancelled = 0
+        self._clock = clock
+        self._rows = rows
+        self._size = size
+        self._seconds = seconds
+
+    async def call(self, resource: str, call: Call, admit: Admit) -> CallResult:
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        try:
+            await admit()
+            self.asked.append((resource, call))
+            await self._clock.sleep(self._seconds)
+            return self._answer(resource, call)
+        finally:
+            self.under_way -= 1
+
+    def _answer(self, resource: str, call: Call) -> CallResult:
+        if resource not in self._rows:
+            raise NotFound(f"no resource {resource}")
+        rows = self._rows[resource]
+        found = rows(call) if callable(rows) else rows
+        if isinstance(found, IsthmusError):
+            raise found
+        if call.method != "list":
+            return ValueResult(found)
+        start = int(call.cursor or 0)
+        end = start + (call.limit or self._size)
+        return ListResult(found[start:end], str(end) if end < len(found) else None)
+
+    @property
+    def order(self) -> list[str]:
+        return [resource for resource, _ in self.asked]
+
+
+def graph_of(*nodes: dict[str, Any]) -> Graph:
+    return Graph.of(
+        [NODE.validate_python(each if "type" in each else {"method": "list", **each}) for each in nodes]
+    )
+
+
+def limits(**changed: Any) -> BatchLimits:
+    return BatchLimits(**{"seconds": 1_000.0, **changed})
+
+
+async def ran(
+    calls: DeskCalls, clock: VirtualClock, *nodes: dict[str, Any], **options: Any
+) -> dict[str, Any]:
+    """The answer's body. `args`, `take` and `limits` as of `run_batch`."""
+    outcome = await outcome_of(calls, clock, *nodes, **options)
+    return outcome.body
+
+
+async def outcome_of(
+    calls: DeskCalls, clock: VirtualClock, *nodes: dict[str, Any], **options: Any
+) -> BatchOutcome:
+    roots = {"args": options.pop("args", {}), "tenant_id": "acme"}
+    given = {"limits": limits(), **options}
+    return await clock.driven(run_batch(graph_of(*nodes), calls, roots=roots, clock=clock, **given))

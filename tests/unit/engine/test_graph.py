@@ -1,0 +1,213 @@
+"""Graphs of nodes: names, edges, and what each node sees of those before it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from isthmus.definitions.nodes import Node
+from isthmus.engine.graph.frontier import Frontier
+from isthmus.engine.graph.scopes import NodeScope, Produced
+from isthmus.engine.graph.structure import Graph
+from isthmus.errors import BadRequest
+from isthmus.expressions.placeholders import compile_template
+
+NODE: TypeAdapter[Any] = TypeAdapter(Node)
+
+
+def nodes(*each: dict[str, Any]) -> list[Any]:
+    return [NODE.validate_python({"method": "list", **item} if "type" not in item else item) for item in each]
+
+
+def graph(*each: dict[str, Any]) -> Graph:
+    return Graph.of(nodes(*each))
+
+
+def transform(name: str, expression: str, **more: Any) -> dict[str, Any]:
+    return {"type": "transform", "name": name, "config": {"expression": expression}, **more}
+
+
+def refused(*each: dict[str, Any]) -> BadRequest:
+    with pytest.raises(BadRequest) as caught:
+        graph(*each)
+    return caught.value
+
+
+def test_a_node_waits_for_names_and_for_resources() -> None:
+    found = graph(
+        {"resource": "desk/tickets"},
+        {"resource": "users", "name": "agents"},
+        {"resource": "comments", "depends_on": ["desk/tickets", "agents"]},
+    )
+    assert found.edges["comments"] == ("desk/tickets", "agents")
+    assert found.order.index("comments") == 2
+
+
+def test_one_dependency_may_be_written_without_an_array() -> None:
+    assert graph({"resource": "a"}, {"resource": "b", "depends_on": "a"}).edges["b"] == ("a",)
+
+
+def test_a_resource_stands_for_every_node_that_calls_it() -> None:
+    found = graph({"resource": "a"}, {"resource": "a"}, {"resource": "b", "depends_on": "a"})
+    assert list(found.nodes) == ["a", "a#2", "b"]
+    assert found.edges["b"] == ("a", "a#2")
+
+
+def test_calls_of_one_resource_can_follow_each_other() -> None:
+    found = graph(
+        {"resource": "a"}, {"resource": "a", "depends_on": "a"}, {"resource": "a", "depends_on": "a"}
+    )
+    assert found.edges == {"a": (), "a#2": ("a",), "a#3": ("a", "a#2")}
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"resource": "b", "loop_on": "resources.a"},
+        {"resource": "b", "query": {"of": "{{resources.a.id}}"}},
+        {"resource": "b", "id": "{{args.id|resources.a.id}}"},
+        {"resource": "b", "query": "{'of': resources.a[0].id}"},
+        {"resource": "b", "body": {"deep": ["{{resources.a.id:int}}"]}},
+        transform("b", "$count(resources.a)"),
+    ],
+)
+def test_reading_a_node_means_waiting_for_it(node: dict[str, Any]) -> None:
+    assert graph(node, {"resource": "a"}).edges["b"] == ("a",)
+
+
+def test_a_circle_is_named_before_anything_runs() -> None:
+    error = refused(
+        {"resource": "a", "depends_on": "c"},
+        {"resource": "b", "depends_on": "a"},
+        {"resource": "c", "depends_on": "b"},
+        {"resource": "d"},
+    )
+    assert sorted(error.details["nodes"]) == ["a", "b", "c"]
+    assert error.details["failures"][0]["code"] == "cycle"
+
+
+def test_dependencies_that_nobody_has_are_all_named() -> None:
+    error = refused(
+        {"resource": "a", "depends_on": ["x", "a"]}, {"resource": "b", "loop_on": "resources.nothing"}
+    )
+    found = {(each["path"], each["code"]) for each in error.details["failures"]}
+    assert found == {
+        ("resources.0.depends_on", "unknown_node"),
+        ("resources.1.loop_on", "unknown_node"),
+    }
+    assert "'a' cannot wait for itself" in str(error.details)
+
+
+def test_a_name_is_had_by_one_node() -> None:
+    error = refused({"resource": "a", "name": "x"}, {"resource": "b", "name": "x"})
+    assert error.details["failures"][0]["path"] == "resources.1.name"
+
+
+def test_a_node_behind_a_failed_one_is_skipped_and_so_is_what_is_behind_it() -> None:
+    found = graph(
+        {"resource": "a"},
+        {"resource": "b"},
+        {"resource": "c", "depends_on": ["a", "b"]},
+        {"resource": "d", "depends_on": "c"},
+    )
+    frontier = Frontier(found)
+    assert frontier.ready() == ["a", "b"]
+    assert frontier.settle("a", well=True) == []
+    assert frontier.settle("b", well=False) == []
+    assert frontier.skipped == {"c": ("b",), "d": ("c",)}
+    assert frontier.unsettled == []
+
+
+def test_a_frontier_goes_on_from_what_had_ended() -> None:
+    found = graph(
+        {"resource": "a"}, {"resource": "b", "depends_on": "a"}, {"resource": "c", "depends_on": "b"}
+    )
+    frontier = Frontier(found, {"a": True})
+    assert frontier.ready() == ["b"]
+    assert frontier.unsettled == ["b", "c"]
+
+
+def scope(found: Graph, name: str, **results: list[Any]) -> NodeScope:
+    made = {
+        key: [item if isinstance(item, Produced) else Produced(item) for item in value]
+        for key, value in results.items()
+    }
+    return NodeScope(found, name, made, context={"url": "u", "args": "hidden"}, roots={"args": {"x": 1}})
+
+
+def test_a_template_reads_the_first_record_where_there_is_no_loop() -> None:
+    found = graph({"resource": "a"}, {"resource": "b", "depends_on": "a"})
+    names = scope(found, "b", a=[{"id": 1}, {"id": 2}]).of_templates()
+    for text, value in (
+        ("{{resources.a.id:int}}", 1),
+        ("{{resources.a.1.id:int}}", 2),
+        ("{{resources.a:json}}", [{"id": 1}, {"id": 2}]),
+        ("{{url}}", "u"),
+        ("{{args.x:any}}", 1),
+    ):
+        assert compile_template(text).render(names) == value, text
+
+
+def test_a_node_sees_only_what_it_waits_for() -> None:
+    found = graph({"resource": "a"}, {"resource": "b"}, {"resource": "c", "depends_on": "b"})
+    names = scope(found, "c", a=[1], b=[2]).of_expressions()
+    assert names["resources"] == {"b": [2]}
+
+
+def test_a_transform_stands_in_the_place_of_what_it_reads() -> None:
+    found = graph(
+        {"resource": "m/a"},
+        transform("less", "resources.m.a[0]", depends_on="m/a"),
+        transform("last", "resources", depends_on="less"),
+        transform("both", "resources", depends_on=["m/a", "less"]),
+    )
+    last = NodeScope(
+        found, "last", {"m/a": [Produced(1), Produced(2)], "less": [Produced(1)]}, context={}, roots={}
+    )
+    assert last.of_expressions()["resources"] == {"m": {"a": [1]}, "less": [1]}
+    both = NodeScope(
+        found, "both", {"m/a": [Produced(1), Produced(2)], "less": [Produced(1)]}, context={}, roots={}
+    )
+    assert both.of_expressions()["resources"]["m"] == {"a": [1, 2]}
+
+
+def test_nodes_of_one_resource_are_read_as_one_array() -> None:
+    found = graph({"resource": "a"}, {"resource": "a"}, {"resource": "b", "depends_on": "a"})
+    made = {"a": [Produced(1)], "a#2": [Produced(2)]}
+    names = NodeScope(found, "b", made, context={}, roots={}).of_expressions()
+    assert names["resources"] == {"a": [1, 2]}
+
+
+def test_a_loop_inside_a_loop_keeps_the_record_outside() -> None:
+    found = graph(
+        {"resource": "a"},
+        {"resource": "b", "loop_on": "resources.a"},
+        {"resource": "c", "loop_on": "resources.b"},
+    )
+    outside = ((("resources", "a"), {"id": 1}),)
+    turns = list(
+        scope(found, "c", a=[{"id": 1}, {"id": 2}], b=[Produced({"id": 10}, outside)]).elements("resources.b")
+    )
+    names = scope(found, "c", a=[{"id": 1}], b=[]).of_expressions(turns[0])
+    assert names["resources"] == {"a": {"id": 1}, "b": {"id": 10}}
+
+
+@pytest.mark.parametrize(
+    ("path", "seen"),
+    [
+        ("resources.a.tags", ["x", "y", "z"]),
+        ("args.list", [1, 2]),
+        ("args.one", ["only"]),
+        ("args.none", []),
+        ("args.absent", []),
+    ],
+)
+def test_a_loop_goes_over_an_array_or_over_the_one_thing_that_is_there(path: str, seen: list[Any]) -> None:
+    found = graph({"resource": "a"}, {"resource": "b", "depends_on": "a"})
+    records = [Produced({"tags": ["x", "y"]}), Produced({}), Produced({"tags": "z"})]
+    roots = {"args": {"list": [1, 2], "one": "only", "none": None}}
+    inside = NodeScope(found, "b", {"a": records}, context={}, roots=roots)
+    template = compile_template("{{" + path + ":any}}")
+    assert [template.render(inside.of_templates(each)) for each in inside.elements(path)] == seen
