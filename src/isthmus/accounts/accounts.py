@@ -34,9 +34,10 @@ from isthmus.events.catalogue import (
     IntegratedAccountReactivated,
     IntegratedAccountUpdated,
 )
-from isthmus.integrations.checks import Failures, sent_only
+from isthmus.integrations.checks import Failures
 from isthmus.integrations.scope import Scope
 from isthmus.integrations.views import Row
+from isthmus.kit.changes import sent_only
 from isthmus.kit.ids import new_id
 
 __all__ = ["Accounts"]
@@ -145,7 +146,7 @@ class Accounts:
         a provider again with the credentials it refused."""
         row = await self._locked(id)
         _refuse_fixed(row, changes)
-        sent_only(changes, _WRITABLE, {})
+        sent_only(changes, _WRITABLE)
         check_fields(changes, creating=False)
         definition = await ConnectedDefinition.read(
             self._conn, self._environment_id, row["environment_integration_id"]

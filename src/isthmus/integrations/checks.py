@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from isthmus.errors import BadRequest, Conflict, failure
 
-__all__ = ["SHARING", "Failures", "check_version", "conflict_of_name", "sent_only"]
+__all__ = ["SHARING", "Failures", "check_version", "conflict_of_name"]
 
 SHARING: Final = ("deny", "ask", "allow")
 _SLUG: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
@@ -77,16 +77,3 @@ def check_version(sent: Any, current: int) -> None:
 
 def conflict_of_name(kind: str, name: str) -> Conflict:
     return Conflict(f"there is already {kind} named {name}. Choose another name, or update that one.")
-
-
-def sent_only(changes: Mapping[str, Any], writable: frozenset[str], unwritable: Mapping[str, str]) -> None:
-    """Raises BadRequest for a field of `unwritable` (name -> why); fields in neither set are ignored, since
-    clients send back rows as they read them."""
-    refused = [failure(name, unwritable[name], "read_only") for name in changes if name in unwritable]
-    if refused:
-        raise BadRequest(f"{refused[0]['path']} {refused[0]['message']}.", failures=refused)
-    if not writable & changes.keys():
-        raise BadRequest(
-            f"nothing to change was sent. Send at least one of: {', '.join(sorted(writable))}.",
-            failures=[failure("body", "must name at least one field", "empty")],
-        )

@@ -17,12 +17,13 @@ from isthmus.events.catalogue import (
     EnvironmentIntegrationDeleted,
     EnvironmentIntegrationUpdated,
 )
-from isthmus.integrations.checks import Failures, sent_only
+from isthmus.integrations.checks import Failures
 from isthmus.integrations.faces import integration_faces
 from isthmus.integrations.installed import Installed
 from isthmus.integrations.integrations import usable_config
 from isthmus.integrations.validation import check_override
 from isthmus.integrations.views import Row, environment_integration_view
+from isthmus.kit.changes import sent_only
 from isthmus.kit.ids import new_id
 
 __all__ = ["OVERRIDE_SECRETS", "EnvironmentIntegrations"]
@@ -95,7 +96,7 @@ class EnvironmentIntegrations(Installed):
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
         """`override` takes the place of the whole stored one; secrets that it leaves out survive."""
-        sent_only(changes, _WRITABLE, {})
+        sent_only(changes, _WRITABLE)
         row = await self._row(id, lock=True)
         values = _sent(changes)
         _check(values)

@@ -9,10 +9,11 @@ from sqlalchemy import ColumnElement, Select, select
 
 from isthmus.db.tables import environment_unified_model, team, unified_model
 from isthmus.definitions.layers import deep_merge_patch
-from isthmus.integrations.checks import Failures, sent_only
+from isthmus.integrations.checks import Failures
 from isthmus.integrations.installed import Installed
 from isthmus.integrations.validation import check_model
 from isthmus.integrations.views import Row, environment_model_view, model_view
+from isthmus.kit.changes import sent_only
 
 __all__ = ["EnvironmentUnifiedModels"]
 
@@ -56,7 +57,7 @@ class EnvironmentUnifiedModels(Installed):
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
         """`override` takes the place of the whole stored one."""
-        sent_only(changes, frozenset({"override"}), {})
+        sent_only(changes, frozenset({"override"}))
         row = await self._row(id, lock=True)
         _check(_model_of(row), changes["override"])
         return self._view(await self._change(row["id"], {"override": changes["override"]}))

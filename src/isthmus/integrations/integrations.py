@@ -12,10 +12,11 @@ from isthmus.db.encryption import EncryptedJSON, KeyRing
 from isthmus.db.tables import environment_integration, integration
 from isthmus.definitions.layers import deep_merge_patch
 from isthmus.definitions.secrets import join_secrets, split_secrets
-from isthmus.integrations.checks import SHARING, Failures, check_version, sent_only
+from isthmus.integrations.checks import SHARING, Failures, check_version
 from isthmus.integrations.owned import Owned
 from isthmus.integrations.validation import check_integration
 from isthmus.integrations.views import Row, integration_view
+from isthmus.kit.changes import sent_only
 from isthmus.kit.ids import new_id
 
 __all__ = ["INTEGRATION_SECRETS", "Integrations", "usable_config"]
@@ -95,7 +96,7 @@ class Integrations(Owned):
 
         Raises Forbidden for a definition of another owner, Conflict for a stale version or a taken name.
         """
-        sent_only(changes, _WRITABLE, {})
+        sent_only(changes, _WRITABLE)
         row = await self.owned(id)
         check_version(changes.get("version"), row["version"])
         values = {name: changes[name] for name in _WRITABLE & changes.keys()}

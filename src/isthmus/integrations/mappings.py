@@ -25,13 +25,14 @@ from isthmus.db.tables import (
 )
 from isthmus.definitions.layers import deep_merge_patch
 from isthmus.errors import Conflict, NotFound
-from isthmus.integrations.checks import Failures, check_version, sent_only
+from isthmus.integrations.checks import Failures, check_version
 from isthmus.integrations.environment_unified_models import EnvironmentUnifiedModels
 from isthmus.integrations.owned import seen_by
 from isthmus.integrations.scope import Scope
 from isthmus.integrations.unified_models import UnifiedModels
 from isthmus.integrations.validation import check_mapping, check_mapping_override
 from isthmus.integrations.views import Row, mapping_view
+from isthmus.kit.changes import sent_only
 from isthmus.kit.ids import new_id
 
 __all__ = ["EnvironmentMappings", "ModelMappings"]
@@ -80,7 +81,7 @@ class _Mappings(ABC):
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
         """`config` is merged deep over objects, null deletes a key, texts and arrays are replaced."""
-        sent_only(changes, _WRITABLE, {})
+        sent_only(changes, _WRITABLE)
         parent, model = await self._owned((await self._row(id))[self._PARENT])
         row = await self._row(id)
         check_version(changes.get("version"), row["version"])

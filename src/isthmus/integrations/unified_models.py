@@ -10,10 +10,11 @@ from sqlalchemy import ColumnElement, insert, update
 from isthmus.db.database import now_of
 from isthmus.db.tables import environment_unified_model, unified_model
 from isthmus.definitions.layers import deep_merge_patch
-from isthmus.integrations.checks import SHARING, Failures, check_version, sent_only
+from isthmus.integrations.checks import SHARING, Failures, check_version
 from isthmus.integrations.owned import Owned
 from isthmus.integrations.validation import check_model
 from isthmus.integrations.views import Row, model_view
+from isthmus.kit.changes import sent_only
 from isthmus.kit.ids import new_id
 
 __all__ = ["UnifiedModels"]
@@ -71,7 +72,7 @@ class UnifiedModels(Owned):
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
         """Objects are merged deep, null deletes a key; `version` as for integrations."""
-        sent_only(changes, _WRITABLE, {})
+        sent_only(changes, _WRITABLE)
         row = await self.owned(id)
         check_version(changes.get("version"), row["version"])
         values = {name: changes[name] for name in _WRITABLE & changes.keys()}

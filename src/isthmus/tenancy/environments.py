@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import delete, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,9 +12,12 @@ from isthmus.db import now_of, raise_epoch
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import environment
 from isthmus.errors import BadRequest, Conflict, NotFound, failure
+from isthmus.kit.changes import sent_only
 from isthmus.kit.ids import new_id
 
 __all__ = ["Environments", "Install"]
+
+_EDITABLE: Final = frozenset({"name", "settings"})
 
 Install = Callable[[AsyncConnection, str], Awaitable[None]]
 """Fills a new environment (its id) with what every environment has, in the transaction that creates it."""
@@ -59,6 +62,7 @@ class Environments:
         """`changes`: `name`, and `settings` laid over the stored ones (a null removes). Raises NotFound,
         BadRequest, Conflict."""
         row = await self.get(id)
+        sent_only(changes, _EDITABLE)
         values: dict[str, Any] = {}
         if "name" in changes and changes["name"] != row["name"]:
             values["name"] = await self._free_name(changes["name"])

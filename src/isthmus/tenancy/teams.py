@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,11 +13,12 @@ from isthmus.db import now_of, raise_epochs
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import environment, team
 from isthmus.errors import BadRequest, NotFound, failure
+from isthmus.kit.changes import sent_only
 from isthmus.kit.ids import new_id
 
 __all__ = ["Teams", "create_team"]
 
-_EDITABLE = ("name", "logo")
+_EDITABLE: Final = frozenset({"name", "logo"})
 
 
 class Teams:
@@ -39,15 +41,32 @@ class Teams:
     async def update(self, id: str, /, changes: Mapping[str, Any]) -> Mapping[str, Any]:
         """`changes`: `name`, `logo` (a URL, or None for none). Raises NotFound, BadRequest."""
         await self.get(id)
-        values = {key: changes[key] for key in _EDITABLE if key in changes}
-        if "name" in values and not str(values["name"] or "").strip():
-            raise BadRequest("a team needs a name.", failures=[failure("name", "must be a text", "required")])
-        if values:
-            values["updated_at"] = now_of(self._conn)
-            await self._conn.execute(update(team).where(team.c.id == id).values(values))
-            own = select(environment.c.id).where(environment.c.team_id == id)
-            await raise_epochs(self._conn, (await self._conn.execute(own)).scalars())
+        sent_only(changes, _EDITABLE)
+        values = {key: changes[key] for key in _EDITABLE & changes.keys()}
+        _check(values)
+        values["updated_at"] = now_of(self._conn)
+        await self._conn.execute(update(team).where(team.c.id == id).values(values))
+        own = select(environment.c.id).where(environment.c.team_id == id)
+        await raise_epochs(self._conn, (await self._conn.execute(own)).scalars())
         return await self.get(id)
+
+
+def _check(values: Mapping[str, Any]) -> None:
+    if "name" in values and not str(values["name"] or "").strip():
+        raise BadRequest("a team needs a name.", failures=[failure("name", "must be a text", "required")])
+    if values.get("logo") is not None and not _is_web_address(values["logo"]):
+        raise BadRequest(
+            "a logo is the address of an image. Send an http or https URL, or null for none.",
+            failures=[failure("logo", "must be an http or https URL, or null", "url")],
+        )
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 async def create_team(conn: AsyncConnection, name: str) -> str:

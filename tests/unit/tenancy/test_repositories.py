@@ -88,6 +88,30 @@ async def test_a_team_is_renamed_by_its_members_environments_notice(
     assert epochs.current(tenancy.production) == before + 1
 
 
+async def test_a_patch_of_nothing_that_can_be_changed_names_what_can(
+    database: Database, tenancy: Tenancy, epochs: EpochWatcher
+) -> None:
+    before = epochs.current(tenancy.development)
+    async with database.write() as conn:
+        for changes in ({}, {"domain": "x.example", "id": "mine", "team_id": "mine"}):
+            with pytest.raises(BadRequest, match="at least one of: logo, name"):
+                await Teams(conn, tenancy.team_id).update(tenancy.team_id, changes)
+            with pytest.raises(BadRequest, match="at least one of: name, settings"):
+                await Environments(conn, tenancy.team_id).update(tenancy.development, changes)
+    assert epochs.current(tenancy.development) == before
+
+
+async def test_a_logo_is_the_address_of_an_image(database: Database, tenancy: Tenancy) -> None:
+    async with database.write() as conn:
+        teams = Teams(conn, tenancy.team_id)
+        for wrong in ("logo.png", "javascript:alert(1)", "https://", "http://[", ""):
+            with pytest.raises(BadRequest) as refused:
+                await teams.update(tenancy.team_id, {"logo": wrong})
+            assert refused.value.details["failures"][0]["path"] == "logo"
+        shown = "https://acme.example/logo.svg"
+        assert (await teams.update(tenancy.team_id, {"logo": shown}))["logo"] == shown
+
+
 async def test_a_user_has_the_shape_of_the_wire(database: Database, tenancy: Tenancy) -> None:
     async with database.read() as conn:
         row = (await Users(conn, tenancy.team_id).list(ALL)).rows[0]
