@@ -13,7 +13,7 @@ from isthmus.accounts.account_events import tell_account
 from isthmus.accounts.context import patched_context, secret_field_names, split_context
 from isthmus.accounts.sealed import CONTEXT_SECRETS, stored_context
 from isthmus.db.database import keys_of, now_of
-from isthmus.db.epochs import raise_epoch
+from isthmus.db.epochs import group_of, raise_epoch
 from isthmus.db.tables import integrated_account
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.errors import NotFound
@@ -62,7 +62,7 @@ async def connect_account(
             **_context(conn, connected, identity, connected.context),
         )
     )
-    await raise_epoch(conn, connected.environment_id)
+    await raise_epoch(conn, group_of(identity))
     await tell_account(conn, connected.environment_id, identity, IntegratedAccountCreated)
     return identity
 
@@ -106,7 +106,7 @@ async def reconnect_account(
             **_context(conn, connected, account_id, context),
         )
     )
-    await raise_epoch(conn, connected.environment_id)
+    await raise_epoch(conn, group_of(account_id))
     await tell_account(conn, connected.environment_id, account_id, IntegratedAccountUpdated)
 
 

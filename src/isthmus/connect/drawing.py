@@ -8,10 +8,11 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from isthmus.accounts.lifecycle import Lifecycle
 from isthmus.connect.forms import FORMAT_LABELS, Entered, draw_form
 from isthmus.connect.link_tokens import LinkToken, link_of
 from isthmus.connect.offers import Offer, face_of, offer, offered, slug_of_account
-from isthmus.connect.ports import Lifecycle, RapidForms
+from isthmus.connect.ports import RapidForms
 from isthmus.connect.problems import ConnectProblem, ErrorType, InvalidIntegration, InvalidToken
 from isthmus.connect.screens import Away, Done, Form, Method, Pick, Problem, Progress, Screen
 from isthmus.connect.sessions import Session

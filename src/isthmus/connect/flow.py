@@ -17,12 +17,13 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.connecting import Connected, connect_account, reconnect_account
+from isthmus.accounts.lifecycle import Lifecycle
 from isthmus.connect.credentials import CredentialCalls
 from isthmus.connect.drawing import Drawing, chosen_offer, link_of_session
 from isthmus.connect.forms import enter, goes_to_provider
 from isthmus.connect.link_tokens import LinkToken, consume_link, open_link
 from isthmus.connect.offers import Offer, scopes_of
-from isthmus.connect.ports import Lifecycle, RapidForms
+from isthmus.connect.ports import RapidForms
 from isthmus.connect.problems import (
     ConnectionFailed,
     ConnectProblem,
@@ -221,7 +222,8 @@ class Flow:
             account_id = await _written(conn, connected, link, current.account_id or link.account_id)
             if current.account_id is None and not await consume_link(conn, link.id, account_id):
                 raise InvalidToken("This link was used already.")
-            await self._lifecycle.begin(conn, session.environment_id, account_id)
+            is_reconnect = account_id in (current.account_id, link.account_id)
+            await self._lifecycle.begin(conn, session.environment_id, account_id, is_reconnect=is_reconnect)
             return await keep_session(
                 conn,
                 current,

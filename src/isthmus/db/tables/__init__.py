@@ -17,10 +17,12 @@ from isthmus.db.tables.integrations import (
     unified_model_resource_method,
 )
 from isthmus.db.tables.jobs import engine_metadata, job, job_schedule, job_timer, job_worker
+from isthmus.db.tables.lifecycle import account_lifecycle
 from isthmus.db.tables.storage import epoch, key_grant, server_secret
 from isthmus.db.tables.tenancy import api_token, environment, team, user
 
 __all__ = [
+    "account_lifecycle",
     "api_token",
     "catalog_state",
     "category",
