@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,10 +15,12 @@ from sqlalchemy import exists, or_, select, text, update
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db.database import Database, now_of
+from isthmus.db.database import Database, background_context, now_of
 from isthmus.db.tables import event
 from isthmus.events.catalogue import EVENTS
 from isthmus.events.outbox import EMITTED
+from isthmus.jobs import Peers
+from isthmus.jobs.peers import BEAT_SECONDS
 
 __all__ = ["Occurrence", "Relay", "Subscriber", "Subscribers"]
 
@@ -64,6 +67,11 @@ class Subscribers:
             raise ValueError(f"{own} has subscribed to {name} already")
         self._handlers.append((own, name, handler))
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Who subscribed to what, as it stays from process to process."""
+        return frozenset(f"{own} {pattern}" for own, pattern, _ in self._handlers)
+
     def of(self, name: str) -> Sequence[tuple[str, Subscriber]]:
         """Each subscriber of an event once, in the order they subscribed."""
         found = {own: handler for own, pattern, handler in self._handlers if matches(pattern, name)}
@@ -77,7 +85,10 @@ def matches(pattern: str, name: str) -> bool:
 
 
 class Relay:
-    """One a process; of several processes one at a time hands on. `start()`, `stop()`."""
+    """One a process; of several processes one at a time hands on. `start()`, `stop()`.
+
+    Beside a process that knows a subscriber of another version it leaves the events to that one.
+    """
 
     def __init__(self, database: Database, subscribers: Subscribers, *, poll_seconds: float = 1.0) -> None:
         self._database = database
@@ -87,10 +98,17 @@ class Relay:
         self._task: asyncio.Task[None] | None = None
         self._unhear: Callable[[], None] = lambda: None
         self._is_away = False
+        self._peers = Peers(database, "subscribers", subscribers.names)
+        self._next_beat = 0.0
+        self._leaves_to_others = False
 
     async def start(self) -> None:
+        """What this process emits from now on is seen by every subscriber it knows."""
+        await self._beat()
         self._unhear = self._database.on_announced(EMITTED, self._emitted.set)
-        self._task = asyncio.create_task(self._relay_for_ever(), name="events: relay")
+        self._task = asyncio.create_task(
+            self._relay_for_ever(), name="events: relay", context=background_context()
+        )
 
     async def stop(self) -> None:
         self._unhear()
@@ -99,6 +117,8 @@ class Relay:
             with suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
+        with suppress(SQLAlchemyError, OSError):  # it is forgotten anyway, a minute later
+            await self._peers.leave()
 
     async def relay(self) -> int:
         """Hands on what waits, some dozens at once; how many events were looked at."""
@@ -108,6 +128,9 @@ class Relay:
             if not await _is_alone(conn):
                 return 0
             rows = (await conn.execute(_waiting(now_of(conn)))).mappings().all()
+            # After the rows: a process is here before its first event is.
+            if not self._may_hand_on(await self._peers.known_to_others(conn)):
+                return 0
             held: set[tuple[str, str]] = set()
             done: list[int] = []
             for row in rows:
@@ -122,6 +145,17 @@ class Relay:
                 relayed = update(event).where(event.c.seq.in_(done)).values(relayed_at=now_of(conn))
                 await conn.execute(relayed)
         return len(rows)
+
+    def _may_hand_on(self, known: frozenset[str]) -> bool:
+        others = sorted(known - self._peers.knows)
+        if others and not self._leaves_to_others:
+            _log.warning("events wait for a process of another version, which knows %s", ", ".join(others))
+        self._leaves_to_others = bool(others)
+        return not others
+
+    async def _beat(self) -> None:
+        await self._peers.beat()
+        self._next_beat = time.monotonic() + BEAT_SECONDS
 
     async def _something_waits(self) -> bool:
         async with self._database.read() as conn:
@@ -165,6 +199,8 @@ class Relay:
             self._emitted.clear()
             looked = 0
             try:
+                if time.monotonic() >= self._next_beat:
+                    await self._beat()
                 looked = await self.relay()
                 self._is_away = False
             except (SQLAlchemyError, OSError) as error:

@@ -7,6 +7,7 @@ carries no state: what a thing is at, how often it failed and when it goes on ar
 from isthmus.jobs.cron import CronError, check_cron, next_after
 from isthmus.jobs.handlers import Handlers, Run, Superseded
 from isthmus.jobs.pace import Pace
+from isthmus.jobs.peers import Peers
 from isthmus.jobs.queue import Standing, cancel, defer, defer_missing, standing, tell_all
 from isthmus.jobs.schedules import Schedule, drop_schedule, get_schedule, put_schedule
 from isthmus.jobs.state import QueueState, queue_state
@@ -16,6 +17,7 @@ __all__ = [
     "CronError",
     "Handlers",
     "Pace",
+    "Peers",
     "QueueState",
     "Run",
     "Schedule",

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import (
     Insert,
+    Select,
     bindparam,
     delete,
     exists,
@@ -42,11 +43,13 @@ __all__ = [
     "cancel",
     "defer",
     "defer_missing",
+    "due_timers",
     "lock_of",
     "promote",
     "set_timer",
     "standing",
     "tell_all",
+    "try_again",
 ]
 
 READY: Final = "jobs"
@@ -63,7 +66,7 @@ TELL: Final = "isthmus_told"
 """On PostgreSQL, the channel on which other processes hear what `tell_all` announced."""
 
 _WAITS = text("status = 'todo'")
-_AT_ONCE = 500
+_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,16 +193,30 @@ async def set_timer(
     announce(conn, READY)
 
 
-async def promote(conn: AsyncConnection, limit: int = _AT_ONCE) -> int:
-    """Moves timers that are due into the queue; how many. Several processes may do it at once."""
-    key = tuple_(job_timer.c.what, job_timer.c.key)
-    due = (
-        select(job_timer.c.what, job_timer.c.key)
-        .where(job_timer.c.run_at <= now_of(conn))
-        .order_by(job_timer.c.run_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
+async def try_again(
+    conn: AsyncConnection, what: str, key: str, at: datetime, priority: int, *, failures: int, error: str
+) -> None:
+    """The next try of what failed: a timer, or the job of the thing that waits already, which is one."""
+    waiting = select(job.c.id, job.c.args).where(
+        job.c.queueing_lock == lock_of(what, key), job.c.status == "todo"
     )
+    twin = (await conn.execute(waiting.with_for_update())).one_or_none()
+    if twin is None:
+        await set_timer(conn, what, key, at, priority, failures=failures, error=error)
+    else:
+        args = {**twin.args, "failures": failures}
+        await conn.execute(update(job).where(job.c.id == twin.id).values(args=args))
+
+
+async def promote(
+    conn: AsyncConnection, *, only: tuple[str, str] | None = None, limit: int = _AT_ONCE
+) -> int:
+    """Moves timers that are due into the queue, or the one of (what, key) `only`; how many. Several processes
+    may do it at once."""
+    key = tuple_(job_timer.c.what, job_timer.c.key)
+    due = _due(now_of(conn), limit).with_for_update(skip_locked=True)
+    if only is not None:
+        due = due.where(job_timer.c.what == only[0], job_timer.c.key == only[1])
     timers = (await conn.execute(delete(job_timer).where(key.in_(due)).returning(job_timer))).all()
     if not timers:
         return 0
@@ -207,6 +224,20 @@ async def promote(conn: AsyncConnection, limit: int = _AT_ONCE) -> int:
     await conn.execute(_insert(conn), sorted(rows, key=lambda row: str(row["lock"])))
     await announce_ready(conn)
     return len(rows)
+
+
+async def due_timers(conn: AsyncConnection) -> list[tuple[str, str]]:
+    """(what, key) of those that `promote` would move."""
+    return [(row.what, row.key) for row in await conn.execute(_due(now_of(conn), _AT_ONCE))]
+
+
+def _due(now: datetime, limit: int) -> Select[str, str]:
+    return (
+        select(job_timer.c.what, job_timer.c.key)
+        .where(job_timer.c.run_at <= now)
+        .order_by(job_timer.c.run_at)
+        .limit(limit)
+    )
 
 
 async def announce_ready(conn: AsyncConnection) -> None:

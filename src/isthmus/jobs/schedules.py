@@ -18,12 +18,14 @@ from isthmus.db.database import announce, now_of
 from isthmus.db.tables import job_schedule
 from isthmus.db.upsert import insert_into
 from isthmus.jobs.cron import CronError, next_after
+from isthmus.jobs.peers import Peers
 from isthmus.jobs.queue import READY, defer
 from isthmus.kit.ids import derived_id
 
 __all__ = [
     "CATCH_UP",
     "Schedule",
+    "built_in_name",
     "drop_schedule",
     "fire_due",
     "fired_key",
@@ -38,6 +40,7 @@ CATCH_UP: Final = timedelta(hours=1)
 
 _log = logging.getLogger("isthmus.jobs")
 _AT_ONCE = 200
+_INSTANT: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +58,19 @@ class Schedule:
 
 
 def fired_key(key: str, instant: datetime) -> str:
-    return f"{key}@{instant.astimezone(UTC).strftime('%Y-%m-%dT%H:%M:%SZ')}"
+    return f"{key}@{instant.astimezone(UTC).strftime(_INSTANT)}"
 
 
 def split_fired_key(key: str) -> tuple[str, datetime | None]:
     """The schedule's key and the instant it was due; (key, None) for a job that no schedule made."""
-    own, at, instant = key.rpartition("@")
+    own, at, written = key.rpartition("@")
     try:
-        return (own, datetime.fromisoformat(instant)) if at else (key, None)
+        instant = datetime.strptime(written, _INSTANT).replace(tzinfo=UTC) if at else None
     except ValueError:
+        instant = None
+    if instant is None or fired_key(own, instant) != key:  # the key of somebody's own, with an @ in it
         return key, None
+    return own, instant
 
 
 async def put_schedule(
@@ -119,15 +125,24 @@ async def get_schedule(conn: AsyncConnection, name: str, *, lock: bool = False) 
     )
 
 
-async def sync_built_in(conn: AsyncConnection, declared: dict[str, tuple[str, str]]) -> None:
-    """`declared`: what to (cron, time zone), as code says it; built-in schedules it no longer names go."""
-    names = {f"every:{what}": (what, *when) for what, when in declared.items()}
-    for name, (what, cron, timezone) in sorted(names.items()):
+def built_in_name(what: str) -> str:
+    return f"every:{what}"
+
+
+async def sync_built_in(conn: AsyncConnection, declared: dict[str, tuple[str, str]], peers: Peers) -> None:
+    """`declared`: what to (cron, time zone), as code says it. Of processes that declare the same schedule the
+    newest is right; built-in ones that none declares any more go."""
+    newer, others = await peers.known_to_newer(conn), await peers.known_to_others(conn)
+    for what, (cron, timezone) in sorted(declared.items()):
+        name = built_in_name(what)
+        if name in newer:
+            continue
         stored = await get_schedule(conn, name)
         if stored is None or (stored.cron, stored.timezone) != (cron, timezone):
             await put_schedule(conn, name, what=what, cron=cron, timezone=timezone, is_built_in=True)
+    known = peers.knows | others
     await conn.execute(
-        delete(job_schedule).where(job_schedule.c.is_built_in, job_schedule.c.name.not_in(names))
+        delete(job_schedule).where(job_schedule.c.is_built_in, job_schedule.c.name.not_in(known))
     )
 
 

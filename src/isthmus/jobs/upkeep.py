@@ -6,10 +6,11 @@ import logging
 from typing import Final
 
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database
+from isthmus.jobs.giving_way import is_held, write_giving_way
 from isthmus.jobs.handlers import Handlers
 from isthmus.jobs.queue import announce_ready, defer_missing
 
@@ -48,22 +49,24 @@ async def sweep(database: Database, *, stalled_seconds: float) -> int:
     that has only just started: no worker had the time to reach it.
 
     A job whose twin waits is dropped: the twin goes on. So is one whose end was asked for. One that is held
-    at this moment is passed over.
+    at this moment, or beside which another transaction defers, is passed over: the next sweep comes soon.
     """
     if database.is_sqlite:
         return 0
-    async with database.write() as conn:
+    given = 0
+    async with write_giving_way(database) as conn:
         if not (await conn.execute(_SERVER_IS_SETTLED, {"seconds": stalled_seconds})).scalar_one():
             return 0
-        ids = (await conn.execute(_STALLED, {"seconds": stalled_seconds})).scalars().all()
-        for identity in ids:
-            await _give_back(conn, identity)
+        for identity in (await conn.execute(_STALLED, {"seconds": stalled_seconds})).scalars().all():
+            if not await _give_back(conn, identity):
+                break
+            given += 1
         await conn.execute(_FORGET, {"seconds": stalled_seconds})
-        if ids:
+        if given:
             await announce_ready(conn)
-    if ids:
-        _log.warning("%d jobs of workers that fell silent were given back to the queue", len(ids))
-    return len(ids)
+    if given:
+        _log.warning("%d jobs of workers that fell silent were given back to the queue", given)
+    return given
 
 
 async def prune(database: Database) -> None:
@@ -78,15 +81,21 @@ async def reconcile(database: Database, handlers: Handlers) -> None:
         async with database.read() as conn:
             things = sorted(set(await finder(conn)))
         if things:
-            async with database.write() as conn:
+            async with write_giving_way(database) as conn:
                 await defer_missing(conn, things)
 
 
-async def _give_back(conn: AsyncConnection, identity: int) -> None:
+async def _give_back(conn: AsyncConnection, identity: int) -> bool:
+    """False, and nothing done, where a transaction that is still open defers the same thing."""
     try:
         async with conn.begin_nested():
             given = (await conn.execute(_GIVE_BACK, {"id": identity})).scalar_one_or_none()
     except IntegrityError:
         given = None
+    except DBAPIError as error:
+        if is_held(error):
+            return False
+        raise
     if given is None:
         await conn.execute(_DROP, {"id": identity})
+    return True

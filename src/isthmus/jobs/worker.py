@@ -6,7 +6,7 @@ import asyncio
 import importlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from isthmus.db.database import Database
+from isthmus.db.database import Database, background_context
 from isthmus.db.tables import job_schedule, job_timer
+from isthmus.jobs.giving_way import Held, write_giving_way
 from isthmus.jobs.handlers import Handlers
+from isthmus.jobs.outages import Outages
 from isthmus.jobs.pace import Pace
-from isthmus.jobs.queue import READY, promote
-from isthmus.jobs.schedules import fire_due, sync_built_in
+from isthmus.jobs.peers import BEAT_SECONDS, Peers
+from isthmus.jobs.queue import READY, due_timers, promote
+from isthmus.jobs.schedules import built_in_name, fire_due, sync_built_in
 from isthmus.jobs.state import queue_state
 from isthmus.jobs.upkeep import prune, reconcile, sweep
 
@@ -32,7 +35,7 @@ _log = logging.getLogger("isthmus.jobs")
 _HOUR = 3600.0
 _OLD_SECONDS = 60.0
 _HEAD_START_SECONDS = 0.1  # importing the engine would slow down whatever else starts
-_QUIET_SECONDS = 10.0  # of one outage one line is enough
+_HELD_SECONDS = 0.1
 
 
 class Worker:
@@ -51,18 +54,18 @@ class Worker:
         self._stop = asyncio.Event()
         self._timers_changed = asyncio.Event()
         self._unhear: Callable[[], None] = lambda: None
-        self._trouble: float = time.monotonic()
-        """When the database was away last; a start counts, since nobody knows what was before it."""
-        self._told_trouble = False
+        self._outages = Outages(time.monotonic())  # a start counts: nobody knows what was before it
+        self._peers = Peers(database, "schedules", map(built_in_name, handlers.schedules))
         self.started = asyncio.Event()
         """Set while jobs are being fetched."""
 
     async def start(self) -> None:
         self._unhear = self._database.on_announced(READY, self._timers_changed.set)
-        self._running = asyncio.create_task(self._run_for_ever(), name="jobs: worker")
+        self._running = _in_background(self._run_for_ever(), name="jobs: worker")
         pace = self._pace
         self._tasks = [
-            asyncio.create_task(self._move_for_ever(), name="jobs: timers"),
+            _in_background(self._move_for_ever(), name="jobs: timers"),
+            self._repeat("jobs: schedules", BEAT_SECONDS, self._declare_schedules),
             self._repeat("jobs: sweep", pace.sweep_seconds, self.sweep),
             self._repeat("jobs: reconcile", pace.reconcile_seconds, self.reconcile),
             self._repeat("jobs: report", pace.report_seconds, self._report),
@@ -84,26 +87,42 @@ class Worker:
         if self._running is not None:
             await self._running
             self._running = None
+        with suppress(SQLAlchemyError, OSError):  # it is forgotten anyway, a minute later
+            await self._peers.leave()
 
     async def move(self) -> None:
-        """Fires the schedules and moves the timers that are due now."""
+        """Fires the schedules and moves the timers that are due now. Raises Held: some of them wait."""
         async with self._database.read() as conn:
             due = await _next_due(conn)
         if due is None or due > self._database.clock.now():
             return
-        async with self._database.write() as conn:
+        async with write_giving_way(self._database) as conn:
             await fire_due(conn)
-        while True:
-            async with self._database.write() as conn:
-                if not await promote(conn):
-                    return
+        try:
+            moved = 1
+            while moved:
+                async with write_giving_way(self._database) as conn:
+                    moved = await promote(conn)
+        except Held:
+            await self._move_one_by_one()
+
+    async def _move_one_by_one(self) -> None:
+        """So that one which somebody holds does not hold up the others. Raises Held if there was one."""
+        async with self._database.read() as conn:
+            due = await due_timers(conn)
+        held: Held | None = None
+        for each in due:
+            try:
+                async with write_giving_way(self._database) as conn:
+                    await promote(conn, only=each)
+            except Held as error:
+                held = error
+        if held is not None:
+            raise held
 
     async def sweep(self) -> None:
         """Takes over from dead workers, unless the database was away a moment ago."""
-        engine = self._engine
-        if engine is not None and engine.manager.last_trouble is not None:
-            self._trouble = max(self._trouble, engine.manager.last_trouble)
-        if time.monotonic() - self._trouble >= self._pace.settle_seconds:
+        if time.monotonic() - (self._outages.last or 0.0) >= self._pace.settle_seconds:
             await sweep(self._database, stalled_seconds=self._pace.stalled_seconds)
 
     async def reconcile(self) -> None:
@@ -118,7 +137,9 @@ class Worker:
         while not self._stop.is_set():
             try:
                 await self._declare_schedules()
-                async with engine.engine_worker(self._database, self._handlers, self._pace) as worker:
+                async with engine.engine_worker(
+                    self._database, self._handlers, self._pace, outages=self._outages
+                ) as worker:
                     if self._stop.is_set():
                         break
                     self._engine = worker
@@ -134,8 +155,9 @@ class Worker:
                     await self._stop.wait()
 
     async def _declare_schedules(self) -> None:
+        await self._peers.beat()
         async with self._database.write() as conn:
-            await sync_built_in(conn, self._handlers.schedules)
+            await sync_built_in(conn, self._handlers.schedules, self._peers)
 
     async def _move_for_ever(self) -> None:
         while True:
@@ -147,6 +169,8 @@ class Worker:
                     due = await _next_due(conn)
                 if due is not None:
                     pause = min(pause, max(0.0, (due - self._database.clock.now()).total_seconds()))
+            except Held:
+                pause = min(pause, _HELD_SECONDS)
             except Exception as error:
                 self._note("timers and schedules wait", error)
             with suppress(TimeoutError):
@@ -159,10 +183,12 @@ class Worker:
                 await asyncio.sleep(seconds)
                 try:
                     await work()
+                except Held:
+                    pass  # the next time comes soon
                 except Exception as error:
                     self._note(f"{name} is put off", error)
 
-        return asyncio.create_task(for_ever(), name=name)
+        return _in_background(for_ever(), name=name)
 
     async def _report(self) -> None:
         async with self._database.read() as conn:
@@ -172,13 +198,15 @@ class Worker:
         _log.log(level, "queue: %s", state.as_dict())
 
     def _note(self, what: str, error: Exception) -> None:
-        if isinstance(error, SQLAlchemyError | OSError) or type(error).__module__.startswith("procrastinate"):
-            if time.monotonic() - self._trouble > _QUIET_SECONDS or not self._told_trouble:
-                _log.warning("%s: %s", what, type(error).__name__)
-            self._trouble = time.monotonic()
-            self._told_trouble = True
+        is_away = isinstance(error, SQLAlchemyError | OSError)
+        if is_away or type(error).__module__.startswith("procrastinate"):
+            self._outages.note(what, error)
         else:
             _log.error(what, exc_info=error)
+
+
+def _in_background(work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
+    return asyncio.create_task(work, name=name, context=background_context())
 
 
 async def _next_due(conn: Any) -> datetime | None:

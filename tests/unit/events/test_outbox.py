@@ -219,3 +219,19 @@ def test_every_event_says_when_it_is_sent_and_has_a_schema() -> None:
         schema: dict[str, Any] = schema_of(name)
         assert schema["type"] == "object"
     assert len(EVENTS) == 24
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)  # SQLite has one process
+async def test_an_older_process_leaves_events_to_one_that_knows_more_subscribers(database: Database) -> None:
+    known, added = Recorder(), Recorder()
+    older, newer = relay_to(database, known), relay_to(database, known, added)
+    await newer._peers.beat()  # it is here, and emits
+    ids = await happen(database, "a")
+    assert await older.relay() == 0
+    assert known.saw == []
+    await newer.relay()
+    assert known.saw == added.saw == ids
+    more = await happen(database, "a")
+    await newer.stop()
+    await older.relay()
+    assert known.saw == ids + more

@@ -29,9 +29,9 @@ from sqlalchemy import (
 )
 
 from isthmus.db.tables.base import Row, metadata
-from isthmus.db.types import JsonB, UtcDateTime
+from isthmus.db.types import Json, JsonB, UtcDateTime, Uuid
 
-__all__ = ["JOB_STATES", "engine_metadata", "job", "job_schedule", "job_timer", "job_worker"]
+__all__ = ["JOB_STATES", "engine_metadata", "job", "job_schedule", "job_timer", "job_worker", "peer"]
 
 JOB_STATES = ("todo", "doing", "succeeded", "failed", "cancelled", "aborting", "aborted")
 
@@ -144,3 +144,16 @@ class JobScheduleColumns(Row):
 
 
 job_schedule = Table("job_schedule", metadata, JobScheduleColumns)
+
+
+class PeerColumns(TypedColumns):
+    """A process on PostgreSQL, and what it knows of one `matter`. Times are those of the database's clock."""
+
+    id: Named[str] = Column(Uuid, primary_key=True)
+    matter: Named[str] = Column(String(64))
+    knows: Named[Any] = Column(Json, nullable=False)
+    started_at: Named[datetime] = Column(UtcDateTime)
+    seen_at: Named[datetime] = Column(UtcDateTime)
+
+
+peer = Table("peer", metadata, PeerColumns)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Final, TypeVar
@@ -13,6 +12,8 @@ from procrastinate import jobs
 from procrastinate.connector import BaseAsyncConnector
 from procrastinate.manager import JobManager, NotificationCallback
 
+from isthmus.jobs.outages import Away, Outages
+
 __all__ = ["Away", "Manager", "Pruned", "Wake"]
 
 T = TypeVar("T")
@@ -20,10 +21,6 @@ T = TypeVar("T")
 _log = logging.getLogger("isthmus.jobs")
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 2.0
-
-
-class Away(Exception):
-    """The database does not answer now, or its answer was lost."""
 
 
 class Pruned(Exception):
@@ -61,8 +58,9 @@ class Manager(JobManager):
     whether nobody asked for the job's end. `quits()`: whether the worker was told to stop.
     """
 
-    def __init__(self, connector: BaseAsyncConnector) -> None:
+    def __init__(self, connector: BaseAsyncConnector, outages: Outages) -> None:
         super().__init__(connector)
+        self.outages = outages
         self.wake = Wake()
         self.running: Callable[[], Collection[int]] = tuple
         self.on_pruned: Callable[[], None] = lambda: None
@@ -70,9 +68,10 @@ class Manager(JobManager):
         self.quits: Callable[[], bool] = lambda: False
         self.gives_up = False
         """Set when nothing is to be waited for any more."""
-        self.last_trouble: float | None = None
-        """When the database was away last, by `time.monotonic()`."""
         self._answer_was_lost = False
+        self._unfinished = set[int]()
+        """Jobs that ended here, which the database has not been told."""
+        self._signs_off = False
 
     # What each database answers; raises Away, Pruned.
 
@@ -94,6 +93,10 @@ class Manager(JobManager):
         """Gives back what is marked as run by `worker_id` and is not among `ids`."""
 
     @abstractmethod
+    async def asked_to_end(self) -> Iterable[int]:
+        """Ids of running jobs, of any worker, whose end was asked for."""
+
+    @abstractmethod
     async def beat(self, worker_id: int) -> bool:
         """Tells that the worker lives; False when it is no longer registered."""
 
@@ -108,15 +111,28 @@ class Manager(JobManager):
 
     async def finish_job(self, job: jobs.Job, status: jobs.Status, delete_job: bool) -> None:
         """Finished jobs are not kept. One that was interrupted, or whose failure could not be written down,
-        goes back to the queue. A job that is no longer ours is left alone."""
-        asked_to_end = status is jobs.Status.ABORTED and not self.interrupted(job.id or 0)
-        if status is jobs.Status.SUCCEEDED or asked_to_end:
-            if await self._patiently(lambda: self.drop(job)):
-                self.wake.set()
-        else:
-            if status is jobs.Status.FAILED:  # a fault of ours: it must not spin
-                await asyncio.sleep(_LONGEST_PAUSE)
-            await self._patiently(lambda: self.put_back(job))
+        goes back to the queue. A job that is no longer ours is left alone.
+
+        Never raises. A job whose end the database did not take is given back before the next one is fetched.
+        """
+        try:
+            await self._finish(job, status)
+        except Away as error:
+            self.note_trouble(error)  # and this worker is leaving: others take the job over
+        except Exception:
+            _log.exception("the end of %s was not written down; it goes back to the queue", job.lock)
+            await asyncio.sleep(_LONGEST_PAUSE)  # it must not spin
+            self._unfinished.add(job.id or 0)
+            self._answer_was_lost = True
+            self.wake.set()
+
+    async def list_jobs_to_abort_async(self, queue: str | None = None) -> Iterable[int]:
+        """Never raises Away: what is not learned now is learned at the next look."""
+        try:
+            return await self.asked_to_end()
+        except Away as error:
+            self.note_trouble(error)
+            return ()
 
     async def update_heartbeat(self, worker_id: int) -> None:
         """Never raises: a worker that cannot beat goes on, and learns later whether it was taken for dead."""
@@ -124,13 +140,15 @@ class Manager(JobManager):
             alive = await self.beat(worker_id)
         except Away as error:
             self.note_trouble(error)
+        except Exception:
+            _log.exception("worker %s could not tell that it lives", worker_id)
         else:
-            if not alive:
+            if not alive and not self._signs_off:
                 self.on_pruned()
 
     async def unregister_worker(self, worker_id: int) -> None:
         """Gives back what may have been left, then signs off."""
-        self.gives_up = True
+        self.gives_up = self._signs_off = True
         try:
             await self.put_back_all_but(worker_id, ())
             await self.sign_off(worker_id)
@@ -146,14 +164,24 @@ class Manager(JobManager):
     ) -> None: ...
 
     def note_trouble(self, error: Exception) -> None:
-        if self.last_trouble is None or time.monotonic() - self.last_trouble > 2 * _LONGEST_PAUSE:
-            _log.warning("the database is away, so jobs wait: %s", error)
-        self.last_trouble = time.monotonic()
+        self.outages.note("jobs wait", error)
+
+    async def _finish(self, job: jobs.Job, status: jobs.Status) -> None:
+        asked_to_end = status is jobs.Status.ABORTED and not self.interrupted(job.id or 0)
+        if status is jobs.Status.SUCCEEDED or asked_to_end:
+            if await self._patiently(lambda: self.drop(job)):
+                self.wake.set()
+        else:
+            if status is jobs.Status.FAILED:  # a fault of ours: it must not spin
+                await asyncio.sleep(_LONGEST_PAUSE)
+            await self._patiently(lambda: self.put_back(job))
 
     async def _fetch(self, worker_id: int) -> jobs.Job | None:
         if self._answer_was_lost:  # it may have been a job
-            await self.put_back_all_but(worker_id, self.running())
-            self._answer_was_lost = False
+            unfinished = frozenset(self._unfinished)
+            await self.put_back_all_but(worker_id, set(self.running()) - unfinished)
+            self._unfinished -= unfinished
+            self._answer_was_lost = bool(self._unfinished)
         try:
             return await self.take(worker_id)
         except Pruned:

@@ -18,12 +18,15 @@ from psycopg_pool import AsyncConnectionPool
 from isthmus.db.database import Database
 from isthmus.db.engines import LIVELY
 from isthmus.jobs.engine.manager import Away, Manager, Pruned
+from isthmus.jobs.outages import Outages
 from isthmus.jobs.queue import CHANNEL, TELL
 
 __all__ = ["PostgresqlManager"]
 
 T = TypeVar("T")
 
+_log = logging.getLogger("isthmus.jobs")
+_RACES: Final = 3
 _MOST_CONNECTIONS: Final = 4
 _RECONNECT_SECONDS: Final = 1.0
 _OPTIONS: Final[dict[str, Any]] = LIVELY | {
@@ -45,19 +48,22 @@ _GONE = (
     "DELETE FROM procrastinate_jobs mine WHERE {which} AND (abort_requested OR EXISTS (" + _TWIN + ")) "  # noqa: S608 - constants
     "RETURNING id"
 )
+_ABANDON = "UPDATE procrastinate_jobs mine SET worker_id = NULL WHERE {which} RETURNING id"
+"""Marked as run by nobody it is stalled, at once."""
 _LEFT = "status = 'doing' AND worker_id = %(worker_id)s AND NOT id = ANY(%(ids)s::bigint[])"
 _NOTIFY = f"""SELECT pg_notify('{CHANNEL}', '{{"type": "job_inserted", "job_id": 0}}')"""
+_ASKED_TO_END = "SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND abort_requested"
 _BEAT = "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = %(worker_id)s RETURNING id"
 
 
 class PostgresqlManager(Manager):
     """`opened()` around its use: connections of its own, as many as a few statements at once need."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, outages: Outages) -> None:
         self._database = database
         self._conninfo = database.url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._connector = PsycopgConnector()
-        super().__init__(self._connector)
+        super().__init__(self._connector, outages)
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
@@ -103,6 +109,9 @@ class PostgresqlManager(Manager):
     async def put_back_all_but(self, worker_id: int, ids: Collection[int]) -> None:
         await self._put_back(_LEFT, {"worker_id": worker_id, "ids": list(ids)})
 
+    async def asked_to_end(self) -> Iterable[int]:
+        return [row["id"] for row in await self._rows(_ASKED_TO_END)]
+
     async def beat(self, worker_id: int) -> bool:
         return bool(await self._rows(_BEAT, worker_id=worker_id))
 
@@ -136,7 +145,7 @@ class PostgresqlManager(Manager):
                     await on_notification(channel=CHANNEL, notification=json.loads(notice.payload))
 
     async def _put_back(self, which: str, arguments: dict[str, Any]) -> None:
-        for _ in range(3):
+        for _ in range(_RACES):
             await self._rows(_GONE.format(which=which), **arguments)
             try:
                 if await self._rows(_BACK.format(which=which), **arguments):
@@ -144,6 +153,8 @@ class PostgresqlManager(Manager):
                 return
             except exceptions.UniqueViolation:  # a twin came between the two statements
                 continue
+        _log.warning("a job could not be given back beside its twins, which came and went; the sweep does it")
+        await self._rows(_ABANDON.format(which=which), **arguments)
 
     async def _rows(self, statement: str, **arguments: Any) -> list[dict[str, Any]]:
         return await _answered(self._connector.execute_query_all_async(statement, **arguments))

@@ -16,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as WaitedTooLong
 
 from isthmus.db.database import Database
 from isthmus.jobs.engine.manager import Away, Manager
+from isthmus.jobs.outages import Outages
 
 __all__ = ["SqliteManager"]
 
@@ -37,7 +38,7 @@ _TWIN: Final = (
 )
 _GONE: Final = "DELETE FROM procrastinate_jobs WHERE {which} AND (abort_requested OR " + _TWIN + ")"  # noqa: S608 - constants
 _BACK: Final = (
-    "UPDATE procrastinate_jobs SET status = 'todo', worker_id = NULL, abort_requested = 0, "  # noqa: S608
+    "UPDATE procrastinate_jobs SET status = 'todo', worker_id = NULL, abort_requested = 0, "  # noqa: S608 - constants
     "attempts = attempts + 1 WHERE {which} AND NOT " + _TWIN
 )
 
@@ -45,8 +46,8 @@ _BACK: Final = (
 class SqliteManager(Manager):
     """Each answer is one statement, which is its own transaction."""
 
-    def __init__(self, database: Database) -> None:
-        super().__init__(BaseAsyncConnector())
+    def __init__(self, database: Database, outages: Outages) -> None:
+        super().__init__(BaseAsyncConnector(), outages)
         self._database = database
 
     @asynccontextmanager
@@ -98,7 +99,7 @@ class SqliteManager(Manager):
     async def sign_off(self, worker_id: int) -> None:
         await self._rows("DELETE FROM procrastinate_workers WHERE id = ?", worker_id)
 
-    async def list_jobs_to_abort_async(self, queue: str | None = None) -> Iterable[int]:
+    async def asked_to_end(self) -> Iterable[int]:
         statement = "SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND abort_requested"
         return [row[0] for row in await self._rows(statement)]
 

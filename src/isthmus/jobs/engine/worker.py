@@ -5,29 +5,32 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import timedelta
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from procrastinate import App
 from procrastinate.job_context import AbortReason, JobContext
 from procrastinate.worker import Worker
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database, now_of
 from isthmus.errors import IsthmusError
-from isthmus.jobs.engine.manager import Away, Manager
+from isthmus.jobs.engine.manager import Manager
 from isthmus.jobs.engine.postgresql import PostgresqlManager
 from isthmus.jobs.engine.sqlite import SqliteManager
 from isthmus.jobs.handlers import Handlers, Kind, Run, Superseded
+from isthmus.jobs.outages import Outages
 from isthmus.jobs.pace import Pace
-from isthmus.jobs.queue import ABORT, READY, set_timer
+from isthmus.jobs.queue import ABORT, READY, try_again
 
 __all__ = ["EngineWorker", "engine_worker"]
 
 _log = logging.getLogger("isthmus.jobs")
 _LONGEST_BACKOFF: Final = 300.0
 _UNKNOWN_KIND_SECONDS: Final = 60.0
+_INTERRUPTED_SECONDS: Final = 5.0
 _ERROR_CHARACTERS: Final = 500
 _TASK: Final = "continue"
 
@@ -87,7 +90,34 @@ class EngineWorker(Worker):
 
     async def run(self) -> None:
         """One life: until `stop()`, or until no job is left where it does not wait for more."""
-        await super().run()  # type: ignore[no-untyped-call]  # it has no annotations
+        beating = asyncio.create_task(self._beat_for_ever(), name="jobs: heartbeat")
+        try:
+            await super().run()  # type: ignore[no-untyped-call]  # it has no annotations
+        finally:
+            beating.cancel()
+            with suppress(asyncio.CancelledError):
+                await beating
+
+    async def _beat_for_ever(self) -> None:
+        """The engine's own heartbeat ends when a stop begins, while jobs still run."""
+        while True:
+            await asyncio.sleep(self.update_heartbeat_interval)
+            if self.worker_id is not None:
+                await self.manager.update_heartbeat(self.worker_id)
+
+    async def _update_heartbeat(self) -> None:
+        await asyncio.Event().wait()
+
+    async def _abort_running_jobs(self) -> None:
+        """What does not end when it is interrupted is not waited for: it goes back to the queue all the same,
+        and is refused what it may still want to write."""
+        interrupted = dict(self._running_jobs)
+        for task, context in interrupted.items():
+            self._abort_job(task, context, AbortReason.SHUTDOWN)
+        if interrupted:
+            _, hanging = await asyncio.wait(interrupted, timeout=min(self._graceful, _INTERRUPTED_SECONDS))
+            for task in hanging:
+                _log.error("%s does not end, and is left behind", interrupted[task].job.lock)
 
     def _give_up(self) -> None:
         self.manager.gives_up = True
@@ -151,15 +181,7 @@ class EngineWorker(Worker):
                 async with run.write() as conn:
                     next_at = await kind.on_failure(conn, run, error)
                     if next_at is not None:
-                        await set_timer(
-                            conn,
-                            run.what,
-                            run.key,
-                            next_at,
-                            run.priority,
-                            failures=run.failures + 1,
-                            error=told(error),
-                        )
+                        await _try_again(conn, run, next_at, told(error))
                 return
             except Superseded:
                 raise
@@ -167,24 +189,13 @@ class EngineWorker(Worker):
                 _log.exception("the failure of %s %s was not recorded", run.what, run.key)
         async with run.write() as conn:
             pause = min(2.0 ** min(run.failures + 1, 30), _LONGEST_BACKOFF)
-            next_at = now_of(conn) + timedelta(seconds=pause)
-            await set_timer(
-                conn, run.what, run.key, next_at, run.priority, failures=run.failures + 1, error=told(error)
-            )
+            await _try_again(conn, run, now_of(conn) + timedelta(seconds=pause), told(error))
 
     async def _wait_for_a_newer_version(self, run: Run) -> None:
         _log.warning("no handler of this version continues %s %s; it waits for one", run.what, run.key)
         async with run.write() as conn:
             next_at = now_of(conn) + timedelta(seconds=_UNKNOWN_KIND_SECONDS)
-            await set_timer(
-                conn,
-                run.what,
-                run.key,
-                next_at,
-                run.priority,
-                failures=run.failures + 1,
-                error="no handler knows it",
-            )
+            await _try_again(conn, run, next_at, "no handler knows it")
 
     def _on_pruned(self) -> None:
         _log.warning("worker %s was taken for dead; it begins anew", self.worker_id)
@@ -200,22 +211,32 @@ class EngineWorker(Worker):
     async def _look_for_aborts(self) -> None:
         try:
             self._handle_abort_jobs_requested(await self.manager.list_jobs_to_abort_async())
-        except Away as error:
-            self.manager.note_trouble(error)
+        except Exception:
+            _log.exception("jobs that are to end were not found; the next look may")
 
 
 @asynccontextmanager
 async def engine_worker(
-    database: Database, handlers: Handlers, pace: Pace, *, wait: bool = True
+    database: Database,
+    handlers: Handlers,
+    pace: Pace,
+    *,
+    wait: bool = True,
+    outages: Outages | None = None,
 ) -> AsyncIterator[EngineWorker]:
     """A worker whose connections are open; `run()` it. `wait=False`: it ends when no job is left."""
-    manager = SqliteManager(database) if database.is_sqlite else PostgresqlManager(database)
+    make = SqliteManager if database.is_sqlite else PostgresqlManager
+    manager = make(database, outages or Outages())
     async with manager.opened():
         worker = EngineWorker(database, handlers, manager, pace, wait=wait)
         try:
             yield worker
         finally:
             worker.close()
+
+
+async def _try_again(conn: AsyncConnection, run: Run, at: datetime, error: str) -> None:
+    await try_again(conn, run.what, run.key, at, run.priority, failures=run.failures + 1, error=error)
 
 
 def told(error: Exception) -> str:

@@ -1,0 +1,153 @@
+"""A job that fails comes again, later and later."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+from isthmus.db import Database
+from isthmus.db.tables import job_timer
+from isthmus.jobs import (
+    Handlers,
+    Run,
+    Worker,
+    queue_state,
+    standing,
+)
+from tests.background import QUICK, drain, tick
+from tests.contract.jobs.recorder import Recorder, counted, put
+from tests.fakes.clock import VirtualClock
+
+
+async def test_a_failure_is_tried_again_later_and_later(database: Database, clock: VirtualClock) -> None:
+    handlers, seen = Handlers(), list[int]()
+
+    async def work(run: Run) -> None:
+        seen.append(run.failures)
+        if len(seen) < 4:
+            raise ValueError("not yet")
+
+    handlers.on("work", work)
+    await put(database, "a")
+    await drain(database, handlers)
+    for seconds in (2, 4, 8):
+        async with database.read() as conn:
+            stands = await standing(conn, "work", "a")
+            state = await queue_state(conn)
+        assert stands.run_at == clock.now() + timedelta(seconds=seconds)
+        assert (stands.error, state.failing) == ("ValueError: not yet", 1)
+        await clock.advance(seconds)
+        await tick(database, handlers)
+    assert seen == [0, 1, 2, 3]
+    async with database.read() as conn:
+        assert (await queue_state(conn)).failing == 0
+        assert await standing(conn, "work", "a") == await standing(conn, "work", "never heard of")
+
+
+async def test_a_failure_is_recorded_in_the_transaction_that_defers_the_next_try(
+    database: Database, clock: VirtualClock
+) -> None:
+    handlers, recorded = Handlers(), list[str]()
+    retry_at = clock.now() + timedelta(minutes=1)
+
+    async def work(run: Run) -> None:
+        raise ValueError("no")
+
+    async def record(conn: object, run: Run, error: Exception) -> datetime | None:
+        recorded.append(f"{run.key}: {error}")
+        return retry_at if len(recorded) == 1 else None
+
+    handlers.on("work", work, on_failure=record)
+    await put(database, "a")
+    await drain(database, handlers)
+    async with database.read() as conn:
+        assert (await standing(conn, "work", "a")).run_at == retry_at
+    await clock.advance(60)
+    await tick(database, handlers)
+    assert recorded == ["a: no", "a: no"]
+    assert await counted(database, job_timer) == 0  # the second time it gave up
+
+
+async def test_the_next_try_keeps_the_priority(database: Database, clock: VirtualClock) -> None:
+    handlers, ran = Handlers(), list[str]()
+
+    async def work(run: Run) -> None:
+        ran.append(run.key)
+        if not run.failures:
+            raise ValueError("not yet")
+
+    handlers.on("work", work)
+    await put(database, "low", priority=-5)
+    await put(database, "high", priority=5)
+    await drain(database, handlers, concurrency=1)
+    await clock.advance(2)
+    await put(database, "middle")
+    await Worker(database, handlers, QUICK).move()
+    await drain(database, handlers, concurrency=1)
+    assert ran == ["high", "low", "high", "middle", "low"]
+
+
+async def test_a_run_that_ends_with_what_it_waited_for_is_a_failure(database: Database) -> None:
+    handlers, runs = Handlers(), list[int]()
+
+    async def work(run: Run) -> None:
+        runs.append(run.failures)
+        waited_for = asyncio.create_task(asyncio.Event().wait())
+        waited_for.cancel()
+        await waited_for
+
+    handlers.on("work", work)
+    await put(database, "a")
+    await drain(database, handlers)
+    assert runs == [0]
+    async with database.read() as conn:
+        found = await standing(conn, "work", "a")
+    assert (found.waiting, found.failures) == (False, 1)
+    assert found.error == "RuntimeError: cancelled, by nobody's order"
+
+
+async def test_a_recorder_that_fails_does_not_lose_the_job(database: Database) -> None:
+    handlers = Handlers()
+
+    async def work(run: Run) -> None:
+        raise ValueError("no")
+
+    async def record(conn: object, run: Run, error: Exception) -> datetime | None:
+        raise RuntimeError("nor this")
+
+    handlers.on("work", work, on_failure=record)
+    await put(database, "a")
+    await drain(database, handlers)
+    assert await counted(database, job_timer) == 1
+
+
+async def test_a_kind_that_nobody_knows_waits_for_a_version_that_does(
+    database: Database, clock: VirtualClock
+) -> None:
+    await put(database, "a", what="of the future")
+    await drain(database, Recorder())
+    async with database.read() as conn:
+        assert (await standing(conn, "of the future", "a")).error == "no handler knows it"
+    handlers = Recorder("of the future")
+    await clock.advance(60)
+    await tick(database, handlers)
+    assert handlers.ran == ["a"]
+
+
+async def test_a_twin_that_waits_already_is_the_next_try(database: Database, clock: VirtualClock) -> None:
+    handlers, seen = Handlers(), list[int]()
+
+    async def work(run: Run) -> None:
+        seen.append(run.failures)
+        if len(seen) == 1:
+            await put(database, "a")  # the twin
+            raise ValueError("not yet")
+
+    handlers.on("work", work)
+    await put(database, "a")
+    await drain(database, handlers)
+    assert seen == [0, 1]
+    assert await counted(database, job_timer) == 0
+    await clock.advance(600)
+    await tick(database, handlers)
+    assert seen == [0, 1]

@@ -1,0 +1,215 @@
+"""Who lost a job writes nothing and ends nothing; what is given back is not doubled."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Job, Status
+from sqlalchemy import select, update
+
+from isthmus.db import Database
+from isthmus.db.tables import job
+from isthmus.jobs import (
+    Handlers,
+    Run,
+    Superseded,
+    Worker,
+    cancel,
+    defer,
+)
+from isthmus.jobs.engine.worker import engine_worker
+from isthmus.jobs.outages import Away
+from isthmus.jobs.upkeep import sweep
+from tests.background import QUICK, drain, engine_running, until
+from tests.contract.jobs.recorder import Recorder, counted, put
+
+
+async def test_a_run_that_was_given_to_another_writes_nothing(database: Database) -> None:
+    handlers, refused = Handlers(), list[str]()
+
+    async def work(run: Run) -> None:
+        if run.attempts == 0:
+            async with database.write() as conn:  # as a sweeper would
+                again = {"status": "todo", "worker_id": None, "attempts": job.c.attempts + 1}
+                await conn.execute(update(job).where(job.c.id == run.job_id).values(again))
+            try:
+                async with run.write() as conn:
+                    await defer(conn, "work", "never")
+            except Superseded:
+                refused.append(run.key)
+                raise
+        else:
+            refused.append("second run")
+
+    handlers.on("work", work)
+    await put(database, "a")
+    await drain(database, handlers)
+    assert sorted(refused) == ["a", "second run"]
+    assert await counted(database) == 0
+
+
+async def test_finishing_a_job_that_was_given_to_another_leaves_it_alone(database: Database) -> None:
+    await put(database, "a")
+    async with engine_worker(database, Recorder(), QUICK) as worker:
+        await worker.manager.prune_stalled_workers(0)
+        mine, other = [await worker.manager.register_worker() for _ in range(2)]
+        taken = await worker.manager.fetch_job(None, mine)
+        assert taken is not None
+        await worker.manager.put_back(taken)
+        again = await worker.manager.fetch_job(None, other)
+        assert again is not None
+        assert (again.id, again.attempts) == (taken.id, 1)
+        assert not await worker.manager.drop(taken)
+        await worker.manager.put_back(taken)
+        async with database.read() as conn:
+            row = (await conn.execute(select(job.c.status, job.c.worker_id, job.c.attempts))).one()
+        assert tuple(row) == ("doing", other, 1)
+
+
+async def test_a_job_that_is_given_back_beside_its_waiting_twin_is_dropped(database: Database) -> None:
+    handlers = Recorder()
+    await put(database, "a")
+    async with engine_worker(database, handlers, QUICK) as worker:
+        await worker.manager.prune_stalled_workers(0)
+        taken = await worker.manager.fetch_job(None, await worker.manager.register_worker())
+        assert taken is not None
+        await put(database, "a")  # the twin
+        await worker.manager.put_back(taken)
+    assert await counted(database) == 1
+    await drain(database, handlers)
+    assert handlers.ran == ["a"]
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+async def test_a_job_that_ends_behind_a_long_write_does_not_stay_running(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("isthmus.db.turns._MOST_SECONDS", 0.02)
+    handlers = Recorder()
+    await put(database, "a")
+    async with engine_worker(database, handlers, QUICK) as worker:
+        taken = await worker.manager.fetch_job(None, await worker.manager.register_worker())
+        assert taken is not None
+        async with database.write():
+            ending = asyncio.create_task(worker.manager.finish_job(taken, Status.SUCCEEDED, False))
+            await until(lambda: ending.done() or worker.manager.outages.last is not None)
+        await ending
+    assert await counted(database) == 0
+
+
+async def test_a_job_that_is_given_back_after_its_end_was_asked_for_is_gone(database: Database) -> None:
+    handlers = Recorder()
+    await put(database, "a")
+    async with engine_worker(database, handlers, QUICK) as worker:
+        await worker.manager.prune_stalled_workers(0)
+        taken = await worker.manager.fetch_job(None, await worker.manager.register_worker())
+        assert taken is not None
+        async with database.write() as conn:
+            assert await cancel(conn, "work", "a", abort=True)
+        await worker.manager.put_back(taken)
+    await drain(database, handlers)
+    assert handlers.ran == []
+    assert await counted(database) == 0
+
+
+async def test_a_job_whose_end_the_database_refused_goes_back_to_the_queue(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("isthmus.jobs.engine.manager._LONGEST_PAUSE", 0.01)
+    handlers = Recorder()
+    async with engine_running(database, handlers) as worker:
+        drop, refusals = worker.manager.drop, ["a fault of the database"]
+
+        async def refuse_once(ended: Job) -> bool:
+            if refusals:
+                raise ConnectorException(refusals.pop())
+            return await drop(ended)
+
+        monkeypatch.setattr(worker.manager, "drop", refuse_once)
+        await put(database, "a")
+        await until(lambda: handlers.ran == ["a", "a"])
+
+        async def gone() -> bool:
+            return await counted(database) == 0
+
+        await until(gone)
+    assert [run.attempts for run in handlers.runs] == [0, 1]
+    assert "was not written down" in caplog.text
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+async def test_a_job_beside_which_twins_come_and_go_is_left_to_the_sweep(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    handlers = Recorder()
+    await put(database, "a")
+    async with engine_worker(database, handlers, QUICK) as worker:
+        manager = worker.manager
+        taken = await manager.fetch_job(None, await manager.register_worker())
+        assert taken is not None
+        ask = manager._rows  # type: ignore[attr-defined]  # of this database
+
+        async def raced(statement: str, **arguments: Any) -> Any:
+            if "SET status = 'todo'" in statement:
+                await put(database, "a")
+            elif statement.startswith("DELETE"):
+                async with database.write() as conn:
+                    await cancel(conn, "work", "a")
+            return await ask(statement, **arguments)
+
+        manager._rows = raced  # type: ignore[attr-defined]
+        await manager.put_back(taken)
+    assert "the sweep does it" in caplog.text
+    async with database.write() as conn:
+        await cancel(conn, "work", "a")
+
+    async def swept() -> bool:
+        return await sweep(database, stalled_seconds=1.0) == 1
+
+    await until(swept)
+    await drain(database, handlers)
+    assert handlers.ran == ["a"]
+
+
+async def test_an_outage_while_looking_for_jobs_to_end_is_told_once_and_not_as_an_error(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with engine_worker(database, Recorder(), QUICK) as worker:
+
+        async def away() -> list[int]:
+            raise Away("no answer")
+
+        monkeypatch.setattr(worker.manager, "asked_to_end", away)
+        for _ in range(5):
+            assert list(await worker.manager.list_jobs_to_abort_async()) == []
+    assert [record.levelname for record in caplog.records if record.name == "isthmus.jobs"] == ["WARNING"]
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+async def test_a_worker_that_cannot_begin_tells_so_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("isthmus.db.turns._MOST_SECONDS", 0.01)
+    lives = 0
+    handlers = Recorder()
+    worker = Worker(database, handlers, QUICK)
+    declare = worker._declare_schedules
+
+    async def count() -> None:
+        nonlocal lives
+        lives += 1
+        await declare()
+
+    monkeypatch.setattr(worker, "_declare_schedules", count)
+    await put(database, "a")
+    async with database.write():
+        starting = asyncio.create_task(worker.start())
+        await until(lambda: lives >= 3)
+    await starting
+    await until(lambda: handlers.ran == ["a"])
+    await worker.stop()
+    mine = [record for record in caplog.records if record.name == "isthmus.jobs"]
+    assert [record.levelname for record in mine] == ["WARNING"]

@@ -1,0 +1,101 @@
+"""The engine's own transactions give way to those of the application: these are never a deadlock's victim."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from isthmus.db import Database
+from isthmus.jobs import Worker, defer
+from isthmus.jobs.giving_way import Held
+from isthmus.jobs.upkeep import sweep
+from tests.background import QUICK, drain, tick, until
+from tests.contract.jobs.recorder import Recorder, put
+from tests.fakes.clock import VirtualClock
+
+pytestmark = pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+
+# With it this one would find out first, and be the one that is ended.
+FINDS_OUT_FIRST = text("SET LOCAL deadlock_timeout = '300ms'")
+
+DEAD = text(
+    "INSERT INTO procrastinate_workers (id, last_heartbeat) OVERRIDING SYSTEM VALUE "
+    "VALUES (1, now() - interval '1 day')"
+)
+
+
+async def somebody_waits(database: Database) -> bool:
+    async with database.read() as conn:
+        waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()")
+        return bool((await conn.execute(waits)).scalar_one())
+
+
+async def swept_one(database: Database) -> bool:
+    return await sweep(database, stalled_seconds=1.0) == 1
+
+
+async def test_who_moves_timers_gives_way_to_a_transaction_that_defers_twice(
+    database: Database, clock: VirtualClock
+) -> None:
+    handlers = Recorder()
+
+    async def move() -> None:
+        while True:
+            try:
+                await Worker(database, handlers, QUICK).move()
+                return
+            except Held:
+                await asyncio.sleep(0.01)
+
+    async with database.write() as conn:
+        await conn.execute(FINDS_OUT_FIRST)
+        await defer(conn, "work", "a")
+        due = clock.now() + timedelta(seconds=1)
+        await asyncio.create_task(put(database, "a", "b", run_at=due))
+        await clock.advance(2)
+        moving = asyncio.create_task(move())
+        await until(lambda: somebody_waits(database))
+        await defer(conn, "work", "b")  # whose timer the mover has taken, while it waits for job a
+    await moving
+    await drain(database, handlers)
+    assert sorted(handlers.ran) == ["a", "b"]
+
+
+async def test_a_timer_that_somebody_holds_does_not_hold_up_the_others(
+    database: Database, clock: VirtualClock
+) -> None:
+    handlers = Recorder()
+    async with database.write() as conn:
+        await defer(conn, "work", "a")
+        due = clock.now() + timedelta(seconds=1)
+        await asyncio.create_task(put(database, *"abcde", run_at=due))
+        await clock.advance(2)
+        with pytest.raises(Held):
+            await asyncio.create_task(Worker(database, handlers, QUICK).move())
+        await asyncio.create_task(drain(database, handlers))
+        assert sorted(handlers.ran) == [*"bcde"]
+    await tick(database, handlers)
+    assert sorted(handlers.ran) == [*"abcde"]
+
+
+async def test_the_sweep_gives_way_to_a_transaction_that_defers_twice(database: Database) -> None:
+    handlers = Recorder()
+    await put(database, "a", "b")
+    async with database.write() as conn:
+        await conn.execute(DEAD)
+        await conn.execute(text("UPDATE procrastinate_jobs SET status = 'doing', worker_id = 1"))
+    async with database.write() as conn:
+        await conn.execute(FINDS_OUT_FIRST)
+        await defer(conn, "work", "b")
+
+        async def swept() -> bool:
+            return await asyncio.create_task(swept_one(database))
+
+        await until(swept)  # a is given back, b is passed over
+        await defer(conn, "work", "a")
+    await until(lambda: swept_one(database))
+    await drain(database, handlers)
+    assert sorted(handlers.ran) == ["a", "b"]

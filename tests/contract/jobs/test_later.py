@@ -1,0 +1,78 @@
+"""Jobs for later: they move into the queue when they are due."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import insert
+
+from isthmus.db import Database
+from isthmus.db.tables import job_timer
+from isthmus.jobs import (
+    cancel,
+    standing,
+)
+from tests.background import drain, tick
+from tests.contract.jobs.recorder import Recorder, counted, put
+from tests.fakes.clock import VirtualClock
+
+
+async def test_a_job_for_later_runs_when_its_time_has_come(database: Database, clock: VirtualClock) -> None:
+    handlers = Recorder()
+    await put(database, "a", run_at=clock.now() + timedelta(minutes=5))
+    await tick(database, handlers)
+    await clock.advance(299)
+    await tick(database, handlers)
+    assert handlers.ran == []
+    await clock.advance(1)
+    await tick(database, handlers)
+    assert handlers.ran == ["a"]
+
+
+async def test_a_time_that_has_passed_means_now(database: Database, clock: VirtualClock) -> None:
+    handlers = Recorder()
+    await put(database, "a", run_at=clock.now() - timedelta(minutes=5))
+    await drain(database, handlers)
+    assert handlers.ran == ["a"]
+
+
+async def test_now_takes_the_place_of_later(database: Database, clock: VirtualClock) -> None:
+    handlers = Recorder()
+    await put(database, "a", run_at=clock.now() + timedelta(hours=5))
+    await put(database, "a")
+    await drain(database, handlers)
+    assert handlers.ran == ["a"]
+    assert await counted(database, job_timer) == 0
+
+
+async def test_the_earlier_of_two_times_stays(database: Database, clock: VirtualClock) -> None:
+    first, second = clock.now() + timedelta(hours=1), clock.now() + timedelta(hours=2)
+    for order in ((first, second), (second, first)):
+        for moment in order:
+            await put(database, "a", run_at=moment)
+        async with database.read() as conn:
+            assert (await standing(conn, "work", "a")).run_at == first
+        async with database.write() as conn:
+            assert await cancel(conn, "work", "a")
+
+
+async def test_jobs_for_later_do_not_hold_back_those_that_are_due(
+    database: Database, clock: VirtualClock
+) -> None:
+    handlers = Recorder()
+    await put(database, *map(str, range(300)), run_at=clock.now() + timedelta(days=1), priority=9)
+    await put(database, "due")
+    await drain(database, handlers)
+    assert handlers.ran == ["due"]
+
+
+async def test_many_timers_move_at_once(database: Database, clock: VirtualClock) -> None:
+    handlers = Recorder()
+    async with database.write() as conn:
+        due = clock.now() + timedelta(seconds=1)
+        row = {"what": "work", "run_at": due, "priority": 0, "failures": 0, "error": None, "failed_at": None}
+        await conn.execute(insert(job_timer), [{**row, "key": str(number)} for number in range(1200)])
+    await put(database, "7")
+    await clock.advance(2)
+    await tick(database, handlers)
+    assert len(handlers.ran) == len(set(handlers.ran)) == 1200

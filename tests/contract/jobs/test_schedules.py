@@ -1,0 +1,222 @@
+"""Schedules fire at each instant once, by their own clock, also where clocks are changed."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+
+from isthmus.config import Settings
+from isthmus.db import Database, open_database
+from isthmus.jobs import (
+    Handlers,
+    Peers,
+    Run,
+    Worker,
+    drop_schedule,
+    get_schedule,
+    put_schedule,
+)
+from isthmus.jobs.schedules import fired_key, split_fired_key
+from tests.background import QUICK, drain, tick, until, worker_running
+from tests.contract.jobs.recorder import Recorder
+from tests.fakes.clock import VirtualClock
+
+
+async def test_a_schedule_fires_at_each_instant_once(database: Database, clock: VirtualClock) -> None:
+    handlers = Recorder()
+    async with database.write() as conn:
+        await put_schedule(conn, "mine", what="work", key="k", cron="*/15 * * * *")
+    for _ in range(61):
+        await clock.advance(60)
+        for _ in range(2):
+            await tick(database, handlers)
+    assert [run.fired_at for run in handlers.runs] == [
+        datetime(2030, 1, 1, 12, 15, tzinfo=UTC) + timedelta(minutes=15 * number) for number in range(4)
+    ]
+    assert {run.schedule_key for run in handlers.runs} == {"k"}
+
+
+@pytest.mark.parametrize(
+    ("day", "fires"),
+    [
+        # New York goes forward at 02:00 on 10 March 2030: 02:30 is left out, and fires at 03:00 = 07:00 UTC.
+        (datetime(2030, 3, 9, 18, tzinfo=UTC), [datetime(2030, 3, 10, 7, 0, tzinfo=UTC)]),
+        # It goes back at 02:00 on 3 November: 01:30 comes twice, and fires at the first one, 05:30 UTC.
+        (datetime(2030, 11, 2, 18, tzinfo=UTC), [datetime(2030, 11, 3, 5, 30, tzinfo=UTC)]),
+    ],
+)
+async def test_a_schedule_keeps_to_its_zone_when_clocks_are_changed(
+    settings: Settings, day: datetime, fires: list[datetime]
+) -> None:
+    clock = VirtualClock(day)
+    handlers = Recorder()
+    database = await open_database(settings, clock=clock)
+    cron = "30 2 * * *" if day.month == 3 else "30 1 * * *"
+    async with database.write() as conn:
+        await put_schedule(conn, "mine", what="work", cron=cron, timezone="America/New_York")
+    for _ in range(36):
+        await clock.advance(1800)
+        await tick(database, handlers)
+    assert [run.fired_at for run in handlers.runs] == fires
+    await database.close()
+
+
+async def test_a_changed_schedule_counts_from_now(database: Database, clock: VirtualClock) -> None:
+    handlers = Recorder()
+    async with database.write() as conn:
+        await put_schedule(conn, "mine", what="work", cron="0 13 * * *")
+    await clock.advance(1800)
+    async with database.write() as conn:
+        changed = await put_schedule(conn, "mine", what="work", cron="0 14 * * *")
+        assert await get_schedule(conn, "mine") == changed
+    assert changed.next_at == datetime(2030, 1, 1, 14, tzinfo=UTC)
+    await clock.advance(7200)
+    await tick(database, handlers)
+    assert [run.fired_at for run in handlers.runs] == [datetime(2030, 1, 1, 14, tzinfo=UTC)]
+
+
+async def test_a_schedule_that_is_put_again_keeps_its_place(database: Database, clock: VirtualClock) -> None:
+    async with database.write() as conn:
+        first = await put_schedule(conn, "mine", what="work", cron="0 * * * *")
+    await clock.advance(3600)
+    async with database.write() as conn:
+        again = await put_schedule(conn, "mine", what="work", cron="0 * * * *", key="other")
+    assert (again.next_at, again.key) == (first.next_at, "other")
+
+
+async def test_a_dropped_schedule_fires_no_more(database: Database, clock: VirtualClock) -> None:
+    handlers = Recorder()
+    async with database.write() as conn:
+        await put_schedule(conn, "mine", what="work", cron="0 * * * *")
+        assert await drop_schedule(conn, "mine")
+        assert not await drop_schedule(conn, "mine")
+    await clock.advance(7200)
+    await tick(database, handlers)
+    assert handlers.ran == []
+
+
+@pytest.mark.parametrize(
+    ("cron", "away", "fires"),
+    [
+        ("*/10 * * * *", 3 * 3600, 1),  # the newest of 18 missed ones
+        ("0 13 * * *", 3600 + 1800, 1),  # half an hour late
+        ("0 13 * * *", 2 * 3600 + 1800, 0),  # an hour and a half late
+    ],
+)
+async def test_only_the_newest_missed_firing_is_made_up_for(
+    database: Database, clock: VirtualClock, cron: str, away: float, fires: int
+) -> None:
+    handlers = Recorder()
+    async with database.write() as conn:
+        await put_schedule(conn, "mine", what="work", cron=cron)
+    await clock.advance(away)
+    await tick(database, handlers)
+    assert len(handlers.ran) == fires
+    async with database.read() as conn:
+        stored = await get_schedule(conn, "mine")
+    assert stored is not None
+    assert stored.next_at is not None
+    assert stored.next_at > clock.now()
+
+
+async def test_a_clock_that_jumps_back_fires_nothing_twice(settings: Settings) -> None:
+    handlers = Recorder()
+    database = await open_database(settings, clock=VirtualClock(datetime(2030, 1, 1, 12, 59, tzinfo=UTC)))
+    async with database.write() as conn:
+        await put_schedule(conn, "mine", what="work", cron="0 * * * *")
+    for at in ((13, 0), (12, 0), (12, 30), (13, 0), (14, 0)):
+        database.clock = VirtualClock(datetime(2030, 1, 1, *at, tzinfo=UTC))
+        await tick(database, handlers)
+    await database.close()
+    assert [run.fired_at.hour for run in handlers.runs if run.fired_at] == [13, 14]
+
+
+async def test_two_schedulers_fire_an_instant_once(database: Database, clock: VirtualClock) -> None:
+    handlers = Recorder()
+    async with database.write() as conn:
+        for number in range(20):
+            await put_schedule(conn, f"mine {number}", what="work", key=str(number), cron="0 * * * *")
+    await clock.advance(3600)
+    await asyncio.gather(*(Worker(database, handlers, QUICK).move() for _ in range(4)))
+    await drain(database, handlers)
+    assert len(handlers.ran) == len(set(handlers.ran)) == 20
+
+
+async def test_schedules_of_the_program_follow_its_code(database: Database, clock: VirtualClock) -> None:
+    handlers, ran = Handlers(), list[str]()
+
+    async def tidy(run: Run) -> None:
+        ran.append(run.what)
+
+    handlers.every("tidy", "0 * * * *", tidy)
+    async with database.write() as conn:
+        await put_schedule(conn, "a user's", what="work", cron="0 0 1 1 *")
+    async with worker_running(database, handlers):
+        await clock.advance(3600)
+        await until(lambda: ran == ["tidy"])
+    async with worker_running(database, Handlers()):
+        pass
+    async with database.read() as conn:
+        assert await get_schedule(conn, "every:tidy") is None
+        assert await get_schedule(conn, "a user's") is not None
+
+
+def declaring(cron: str, *kinds: str) -> Handlers:
+    async def work(run: Run) -> None:
+        pass
+
+    handlers = Handlers()
+    for kind in kinds:
+        handlers.every(kind, cron, work)
+    return handlers
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)  # SQLite has one process
+async def test_a_process_of_an_older_version_leaves_the_schedules_of_a_newer_one_alone(
+    database: Database,
+) -> None:
+    older, newer = declaring("0 * * * *", "tidy", "old"), declaring("30 * * * *", "tidy", "new")
+
+    async def declared() -> dict[str, str]:
+        names = dict.fromkeys(("tidy", "old", "new"))
+        async with database.read() as conn:
+            found = {name: await get_schedule(conn, f"every:{name}") for name in names}
+        return {name: each.cron for name, each in found.items() if each is not None}
+
+    both = {"tidy": "30 * * * *", "old": "0 * * * *", "new": "30 * * * *"}
+    async with worker_running(database, older) as old_worker:
+        async with worker_running(database, newer) as new_worker:
+            assert await declared() == both
+            await old_worker._declare_schedules()
+            assert await declared() == both
+        await old_worker._declare_schedules()  # the newer one was taken back
+        assert await declared() == {"tidy": "0 * * * *", "old": "0 * * * *"}
+    async with worker_running(database, newer) as new_worker:
+        assert await declared() == {"tidy": "30 * * * *", "new": "30 * * * *"}
+        await new_worker._declare_schedules()
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+async def test_a_process_that_fell_silent_knows_nothing_any_more(database: Database) -> None:
+    here, gone = Peers(database, "schedules", ["a"]), Peers(database, "schedules", ["b"])
+    await gone.beat()
+    await here.beat()
+    async with database.write() as conn:
+        assert await here.known_to_others(conn) == {"b"}
+        assert await gone.known_to_newer(conn) == {"a"}
+        await conn.execute(text("UPDATE peer SET seen_at = seen_at - interval '61 seconds'"))
+        assert await here.known_to_others(conn) == frozenset()
+
+
+@pytest.mark.parametrize("key", ["x@20240101", "a@b.example", "x@2024-01-01", "@", "x@2024-1-1T0:0:0Z"])
+def test_a_key_with_an_at_in_it_is_nobodys_firing(key: str) -> None:
+    assert split_fired_key(key) == (key, None)
+
+
+@pytest.mark.parametrize("key", ["", "k", "x@20240101"])
+def test_a_firing_tells_its_schedules_key_and_its_instant(key: str) -> None:
+    instant = datetime(2030, 1, 1, 12, tzinfo=UTC)
+    assert split_fired_key(fired_key(key, instant)) == (key, instant)

@@ -1,0 +1,100 @@
+"""Jobs of workers that died go on; those of workers that live are left alone."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import text
+
+from isthmus.db import Database
+from isthmus.jobs import (
+    Handlers,
+    Pace,
+    Run,
+    cancel,
+)
+from isthmus.jobs.engine.worker import engine_worker
+from isthmus.jobs.upkeep import sweep
+from tests.background import QUICK, drain, engine_running, until, worker_running
+from tests.contract.jobs.recorder import Recorder, counted, put
+
+
+async def test_what_a_dead_worker_ran_is_taken_over(database: Database) -> None:
+    handlers = Recorder()
+    await put(database, "a", "b")
+    async with engine_worker(database, handlers, QUICK) as worker:
+        await worker.manager.prune_stalled_workers(0)
+        dead = await worker.manager.register_worker()
+        for _ in range(2):
+            assert await worker.manager.fetch_job(None, dead) is not None
+    await put(database, "b")  # of which a twin waits now
+    if not database.is_sqlite:
+        async with database.write() as conn:
+            old = text("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '300 days'")
+            await conn.execute(old)
+        assert await sweep(database, stalled_seconds=250 * 86_400) == 0, "the server was not up for so long"
+        await until(lambda: _swept(database))
+    await drain(database, handlers)
+    assert sorted(handlers.ran) == ["a", "b"]
+    assert {run.key: run.attempts for run in handlers.runs} == {"a": 1, "b": 0}
+
+
+async def test_a_job_whose_end_was_asked_for_is_not_taken_over(database: Database) -> None:
+    handlers = Recorder()
+    await put(database, "a", "b")
+    async with engine_worker(database, handlers, QUICK) as worker:
+        await worker.manager.prune_stalled_workers(0)
+        dead = await worker.manager.register_worker()
+        for _ in range(2):
+            assert await worker.manager.fetch_job(None, dead) is not None
+    async with database.write() as conn:
+        assert await cancel(conn, "work", "a", abort=True)  # which nobody hears any more
+    if not database.is_sqlite:
+        await until(lambda: _swept(database))
+    await drain(database, handlers)
+    assert handlers.ran == ["b"]
+    assert await counted(database) == 0
+
+
+async def _swept(database: Database) -> bool:
+    return await sweep(database, stalled_seconds=1.0) == 2
+
+
+async def test_a_worker_that_beats_is_left_alone(database: Database) -> None:
+    handlers, began, let_go = Handlers(), asyncio.Event(), asyncio.Event()
+    ran = list[int]()
+
+    async def work(run: Run) -> None:
+        began.set()
+        await let_go.wait()
+        ran.append(run.attempts)
+
+    handlers.on("work", work)
+    async with engine_running(database, handlers, replace(QUICK, graceful_seconds=5)):
+        await put(database, "a")
+        await began.wait()
+        for _ in range(3):
+            assert await sweep(database, stalled_seconds=10) == 0
+        let_go.set()
+        await until(lambda: ran == [0])
+
+
+@pytest.mark.parametrize(
+    "backend", ["postgresql"], indirect=True
+)  # with one process, nobody takes it for dead
+async def test_a_worker_that_was_taken_for_dead_begins_anew(database: Database) -> None:
+    handlers = Recorder()
+    async with worker_running(database, handlers, replace(QUICK, heartbeat_seconds=0.05)):
+        async with database.write() as conn:
+            await conn.execute(text("DELETE FROM procrastinate_workers"))
+        await put(database, "a")
+        await until(lambda: handlers.ran == ["a"])
+
+
+def test_the_pace_of_production_judges_no_worker_before_half_a_minute() -> None:
+    pace = Pace()
+    assert pace.stalled_seconds >= 30
+    assert pace.settle_seconds > 2 * pace.heartbeat_seconds
+    assert pace.poll_seconds <= 1
