@@ -10,9 +10,9 @@ JSONata alone. `library.py` says how functions and host values are registered.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Final
 
+from isthmus.expressions.caching import SizedCache
 from isthmus.expressions.dialect import DIALECT
 from isthmus.expressions.engine import Expression
 from isthmus.expressions.errors import LIMIT, ExpressionError
@@ -35,10 +35,12 @@ __all__ = [
     "compile",
 ]
 
-_CACHED: Final = 2_048
+_CACHE: Final[SizedCache[tuple[str, Library], Expression]] = SizedCache(entries=2_048, size=8_000_000)
 
 
-@lru_cache(maxsize=_CACHED)
 def compile(text: str, *, library: Library = DIALECT) -> Expression:
-    """The expression of this text; raises `ExpressionError`. The same text gives the same object."""
-    return Expression(text, library)
+    """The expression of this text; raises `ExpressionError`. The same text gives the same object.
+
+    Those used last are kept, up to 8 million characters of text and code, which are some 100 MB.
+    """
+    return _CACHE.get((text, library), lambda: Expression(text, library), lambda made: made.size)

@@ -144,6 +144,11 @@ class Expression:
         """Why fields of the result came out empty, and the result itself if it did."""
         return absences(self.trace(input, bindings, limits=limits, services=services))
 
+    @property
+    def size(self) -> int:
+        """What it takes in memory, in characters of text and code."""
+        return len(self.text) + self._program.size
+
     def python(self) -> str:
         """The generated Python, for people."""
         return self._program.source

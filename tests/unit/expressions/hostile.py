@@ -13,6 +13,9 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import starmap
+
+from tests.unit.expressions.hostile_sources import sources
 
 from isthmus.expressions import DIALECT, UNDEFINED, ExpressionError, Limits
 from isthmus.expressions import compile as compile_expression
@@ -44,6 +47,7 @@ def attacks() -> Iterator[Attack]:
     yield from _loops()
     yield from _names()
     yield from _texts()
+    yield from starmap(Attack, sources())
 
 
 def _regexes() -> Iterator[Attack]:

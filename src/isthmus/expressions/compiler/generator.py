@@ -35,6 +35,10 @@ __all__ = ["Context", "GeneratorBase", "Local"]
 _MAX_LOOPS: Final = 12
 _MAX_DEPTH: Final = 60
 _MAX_INDENT: Final = 30
+MAX_CODE: Final = 750_000
+"""Characters of Python that one expression may become; a mapping of 200 lines becomes about 40,000."""
+_NAMES_A_CHARACTER: Final = 16
+"""Python looks at all names around a `def`: so many cost as much as a character."""
 
 
 @dataclass(slots=True, eq=False)
@@ -112,6 +116,8 @@ class GeneratorBase:
         self.nesting = 0
         self.count = 0
         self.natives: dict[str, str] = {}
+        self.tests: dict[int, str] = {}
+        self.size = 0
         self.tails = False
         self.unwrapped: Context | None = None
 
@@ -122,7 +128,14 @@ class GeneratorBase:
         return f"{letter}{self.count}"
 
     def emit(self, line: str) -> None:
+        self.grow(len(line))
         self.block.add(line)
+
+    def grow(self, characters: int) -> None:
+        """Account for code before it is written, so that nobody waits for Python to compile too much."""
+        self.size += characters
+        if self.size > MAX_CODE:
+            raise too_large()
 
     def const(self, value: object) -> str:
         return literal(value, self.constants)
@@ -401,6 +414,12 @@ def too_nested() -> ExpressionError:
     return ExpressionError(LIMIT, "The expression is nested too deeply")
 
 
+def too_large() -> ExpressionError:
+    return ExpressionError(
+        LIMIT, f"The expression would become more than {MAX_CODE} characters of code", value=MAX_CODE
+    )
+
+
 class _Define:
     def __init__(self, generator: GeneratorBase, header: str, *, at_head: bool) -> None:
         self.generator = generator
@@ -413,6 +432,7 @@ class _Define:
         self.before = (generator.block, generator.function, generator.indent, generator.loops)
         holder = generator.function.head if self.at_head else generator.block
         base = generator.function.indent if self.at_head else generator.indent
+        generator.grow(len(self.header) + generator.count // _NAMES_A_CHARACTER)
         if base > _MAX_DEPTH:
             raise too_nested()
         generator.block = holder.nest(self.header)

@@ -38,10 +38,15 @@ class ObjectGenerator(GeneratorBase):
     def literal_object(self, node: t.Object, context: Context, *, final: bool) -> Operand:
         """Keys known now: a dict display, with what turns out to be undefined taken out again."""
         keys: list[str] = []
+        seen: set[str] = set()
+        double: str | None = None
         for key, _ in node.pairs:
             assert isinstance(key, t.Literal)
-            keys.append(str(key.value))
-        double = next((key for at, key in enumerate(keys) if key in keys[:at]), None)
+            name = str(key.value)
+            if double is None and name in seen:
+                double = name
+            seen.add(name)
+            keys.append(name)
         if double is not None:
             self.emit(f"same_key({self.const(double)}, {node.position})")
         constants = [value for _, value in node.pairs if isinstance(value, t.Literal) and _is_bare(value)]

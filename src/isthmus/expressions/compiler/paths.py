@@ -242,6 +242,11 @@ class PathGenerator(GeneratorBase):
             return operand
         parent = self.written(flow)
         target = self.fresh("t")
+        for stage in stages:
+            if not _is_short(stage.expression):
+                self.tests[id(stage.expression)] = self.filter_function(
+                    stage.expression, self.fresh("c"), is_pure=True, at_head=True
+                )
         with self.inside(f"if type({parent}) is dict:"):
             code = f"{parent}.get({self.const(step.value)}, U)"
             operand = Operand(code, ANY & ~FUNCTION, is_pure=True)
@@ -339,8 +344,10 @@ class PathGenerator(GeneratorBase):
         weight = max(2, self.survey.weights.get(id(expression), 1))
         self.charge(source, weight)
         self.emit(f"{out} = []")
-        if id(expression) in self.survey.closures:
+        test = self.tests.get(id(expression))
+        if test is None and id(expression) in self.survey.closures:
             test = self.filter_function(expression, item, is_pure=held.is_pure)
+        if test is not None:
             self.emit(f"filter_by(E, {source}, {test}, {out})")
         elif self.is_condition(expression):
             with self.inside(f"for {item} in {self.going(source, weight)}:"):
@@ -372,9 +379,9 @@ class PathGenerator(GeneratorBase):
             self.emit(f"{name} = index({code}, {at})")
         return Operand(name, ANY & ~SEQUENCE if held.is_pure else ANY, is_pure=held.is_pure, is_atom=True)
 
-    def filter_function(self, expression: t.Node, item: str, *, is_pure: bool) -> str:
+    def filter_function(self, expression: t.Node, item: str, *, is_pure: bool, at_head: bool = False) -> str:
         name = self.fresh("b")
-        with self.define(name, [item]):
+        with self.define(name, [item], at_head=at_head):
             context = self.context(item, is_pure=is_pure)
             operand = self.value(expression, context)
             self.emit(f"return {operand.code}")
@@ -417,6 +424,23 @@ class PathGenerator(GeneratorBase):
 
 
 _CONDITIONS = {"exists", "not", "boolean", "contains"}
+_SHORT = 40
+
+
+def _is_short(predicate: t.Node) -> bool:
+    """May the predicate be written twice? Not if it holds one itself: code would double with each level."""
+    pending = [predicate]
+    seen = 0
+    while pending:
+        node = pending.pop()
+        seen += 1
+        filters = [one for one in node.stages or () if isinstance(one, t.Filter)]
+        if seen > _SHORT or not all(
+            isinstance(one.expression, t.Literal) for one in [*filters, *(node.predicates or ())]
+        ):
+            return False
+        pending.extend(t.children(node))
+    return True
 
 
 def _is_plain_name(step: t.Node) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from isthmus.expressions.compiler.calls import CallGenerator
-from isthmus.expressions.compiler.generator import Context, too_nested
+from isthmus.expressions.compiler.generator import MAX_CODE, Context, too_large, too_nested
 from isthmus.expressions.compiler.intrinsics import IntrinsicGenerator
 from isthmus.expressions.compiler.kinds import ANY, FUNCTION, Operand
 from isthmus.expressions.compiler.objects import ObjectGenerator
@@ -22,17 +22,23 @@ from isthmus.expressions.syntax import tree as t
 
 __all__ = ["Program", "generate"]
 
+_PATTERN: Final = 500
+_PATTERN_ITEM: Final = 10
+"""What a regular expression takes, and each of its items, in characters of Python."""
+
 
 @dataclass(frozen=True, slots=True)
 class Program:
     """`main(evaluation, input, bindings)` gives the expression's value, ready to leave.
 
     free: names of variables and functions taken from outside. source: the generated Python.
+    size: what it takes, in characters of Python, of which one takes some 10 bytes.
     """
 
     main: Callable[[Any, Any, Any], Any]
     free: frozenset[str]
     source: str
+    size: int
 
 
 def generate(
@@ -59,7 +65,7 @@ def generate(
         exec(compile(source, "<expression>", "exec"), namespace)  # noqa: S102  our own text, checked literals only
     except (SyntaxError, RecursionError, MemoryError) as error:
         raise too_nested() from error
-    return Program(namespace["main"], frozenset(found.free), source)
+    return Program(namespace["main"], frozenset(found.free), source, max(generator.size, len(source)))
 
 
 class _Generator(
@@ -75,7 +81,10 @@ class _Generator(
         operand = self.value(tree, root, final=final)
         self.emit(f"return {operand.code}")
         self.reads.settle(self.main)
-        return "\n".join(self.reads.resolve(line) for line in self.main.lines())
+        source = "\n".join(self.reads.resolve(line) for line in self.main.lines())
+        if len(source) > 2 * MAX_CODE:  # reads, and the indentation
+            raise too_large()
+        return source
 
     def value(self, node: t.Node, context: Context, *, final: bool = False) -> Operand:
         operand = super().value(node, context, final=final)
@@ -131,8 +140,9 @@ class _Generator(
                 local = self.find(node.slot.label)
                 return self.undefined() if local is None else Operand(local.code, ANY, is_atom=True)
             case t.Regex():
-                pattern = self.constants.name(Pattern.of(node.pattern, node.flags))
-                return Operand(f"Matcher(E, {pattern}, {node.position})", FUNCTION)
+                pattern = Pattern.of(node.pattern, node.flags)
+                self.grow(_PATTERN + _PATTERN_ITEM * pattern.size)
+                return Operand(f"Matcher(E, {self.constants.name(pattern)}, {node.position})", FUNCTION)
             case t.Name():
                 name = self.const(node.value)
                 return Operand(f"named(E, {code}, {name})", ANY, is_pure=context.is_pure)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from isthmus.expressions.caching import SizedCache
 from isthmus.expressions.errors import LIMIT, ExpressionError
 from isthmus.expressions.library import Evaluation, Library
 from isthmus.expressions.values import UNDEFINED
@@ -16,12 +16,24 @@ if TYPE_CHECKING:
 __all__ = ["evaluate_text"]
 
 
-@lru_cache(maxsize=256)
-def _program(text: str, library: Library, shadowed: frozenset[str], of_list: bool) -> Program:
+_Key = tuple[str, Library, frozenset[str], bool]
+_PROGRAMS: Final[SizedCache[_Key, Program]] = SizedCache(entries=256, size=2_000_000)
+_STEPS: Final = 20
+"""What compiling costs for each character of the text and of the code that it becomes."""
+
+
+def _program(evaluation: Evaluation, text: str, shadowed: frozenset[str], of_list: bool) -> Program:
     from isthmus.expressions.compiler.program import generate
     from isthmus.expressions.syntax import parse
 
-    return generate(parse(text), library, shadowed, final=False, of_list=of_list)
+    def made() -> Program:
+        evaluation.charge(len(text) * _STEPS)
+        program = generate(parse(text), library, shadowed, final=False, of_list=of_list)
+        evaluation.charge(program.size * _STEPS)
+        return program
+
+    library = evaluation.library
+    return _PROGRAMS.get((text, library, shadowed, of_list), made, lambda program: len(text) + program.size)
 
 
 def evaluate_text(
@@ -43,7 +55,7 @@ def evaluate_text(
     library = evaluation.library
     try:
         shadowed = frozenset(name for name in variables if name in library.functions)
-        program = _program(text, library, shadowed, isinstance(focus, list))
+        program = _program(evaluation, text, shadowed, isinstance(focus, list))
     except ExpressionError as error:
         if error.code == LIMIT:
             raise

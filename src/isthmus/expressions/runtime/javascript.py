@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from isthmus.expressions.errors import LIMIT, ExpressionError
+
 __all__ = ["is_linear", "translate"]
 
 _ENDS: Final = r"\n\r\u2028\u2029"
@@ -21,12 +23,53 @@ _CLASSES: Final = {
     "w": "0-9A-Za-z_",
     "s": _BLANKS,
 }
-_QUANTIFIER: Final = re.compile(r"\{[0-9]+(,[0-9]*)?\}")
+_QUANTIFIER: Final = re.compile(r"\{([0-9]+)(,[0-9]*)?\}")
+_MAX_ITEMS: Final = 10_000
 _CONTROL: Final = {"t": r"\t", "n": r"\n", "v": r"\v", "f": r"\f", "r": r"\r"}
 
 
-def translate(source: str, *, multiline: bool) -> str:
-    return _Translator(source, multiline=multiline).run()
+def translate(source: str, *, multiline: bool) -> tuple[str, int]:
+    """The pattern for Python, and how many items it has once its repeats are written out.
+
+    Raises `ISTHMUS_LIMIT` for more than 10,000: engines write out what must be there, so that
+    `(?:(?:a{900}){900}){900}` takes gigabytes before it has seen any text.
+    """
+    translator = _Translator(source, multiline=multiline)
+    return translator.run(), translator.items.count
+
+
+class _Items:
+    """Counts items while a pattern is read: `last` stand for the one just read, `open` for groups around."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.last = 0
+        self.open: list[int] = []
+
+    def one(self) -> None:
+        self.count += 1
+        self.last = 1
+
+    def open_group(self) -> None:
+        self.open.append(self.count)
+        self.one()
+
+    def close_group(self) -> None:
+        if self.open:
+            self.last = self.count - self.open.pop()
+
+    def repeat(self, least: int) -> None:
+        """A counted repeat of the item just read."""
+        times = max(1, least)
+        self.count += self.last * (times - 1)
+        self.last *= times
+        if self.count > _MAX_ITEMS:
+            raise ExpressionError(
+                LIMIT,
+                "The repeats of a regular expression, multiplied where they are nested, come to more than "
+                f"{_MAX_ITEMS} items",
+                value=_MAX_ITEMS,
+            )
 
 
 _ATOM: Final = re.compile(
@@ -52,30 +95,42 @@ class _Translator:
         self.multiline = multiline
         self.at = 0
         self.out: list[str] = []
+        self.items = _Items()
 
     def run(self) -> str:
         source = self.source
         while self.at < len(source):
             char = source[self.at]
             if char == "\\":
+                self.items.one()
                 self.out.append(self.escape())
             elif char == "[":
+                self.items.one()
                 self.out.append(self.charset())
             elif char == "(":
+                self.items.open_group()
                 self.out.append(self.group())
+            elif quantifier := _QUANTIFIER.match(source, self.at):
+                self.items.repeat(int(quantifier[1]))
+                self.out.append(quantifier[0])
+                self.at = quantifier.end()
             else:
                 self.out.append(self.plain(char))
                 self.at += 1
         return "".join(self.out)
 
     def plain(self, char: str) -> str:
+        if char == ")":
+            self.items.close_group()
+        elif char not in "*+?|":
+            self.items.one()
         if char == ".":
             return f"[^{_ENDS}]"
         if char == "^":
             return rf"(?:\A|(?<=[{_ENDS}]))" if self.multiline else r"\A"
         if char == "$":
             return rf"(?=[{_ENDS}]|\Z)" if self.multiline else r"\Z"
-        if char == "{" and not _QUANTIFIER.match(self.source, self.at):
+        if char == "{":
             return r"\{"
         if char in "#&~ ":
             return "\\" + char

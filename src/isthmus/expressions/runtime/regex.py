@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import regex
 
+from isthmus.expressions.caching import SizedCache
 from isthmus.expressions.callables import Matcher, Native
 from isthmus.expressions.errors import LIMIT, ExpressionError
 from isthmus.expressions.library import Evaluation, Function
@@ -22,17 +22,20 @@ class Pattern:
     """A pattern as written in an expression, and what it is in Python.
 
     `linear`: the same pattern for Python's own engine, where it is too simple to run away.
+    `size`: its items once its repeats are written out, as the engine does; each takes some 250 bytes.
     """
 
-    __slots__ = ("compiled", "groups", "linear", "source")
+    __slots__ = ("compiled", "groups", "linear", "size", "source")
 
     def __init__(self, source: str, flags: str) -> None:
         if len(source) > MAX_PATTERN:
             raise ExpressionError(LIMIT, f"The regular expression is longer than {MAX_PATTERN} characters")
         self.source = source
         try:
+            translated, self.size = translate(source, multiline="m" in flags)
+            # Not into the module's own cache, which counts patterns and not what they take.
             self.compiled = regex.compile(
-                translate(source, multiline="m" in flags), regex.IGNORECASE if "i" in flags else 0
+                translated, regex.IGNORECASE if "i" in flags else 0, cache_pattern=False
             )
         except (regex.error, ValueError, RecursionError, OverflowError) as error:
             raise ExpressionError(
@@ -41,19 +44,20 @@ class Pattern:
         self.groups = self.compiled.groups
         self.linear: re.Pattern[str] | None = None
         if is_linear(source):
-            self.linear = re.compile(
-                translate(source, multiline="m" in flags), re.IGNORECASE if "i" in flags else 0
-            )
+            self.linear = re.compile(translated, re.IGNORECASE if "i" in flags else 0)
 
     @staticmethod
-    @lru_cache(maxsize=512)
     def of(source: str, flags: str) -> Pattern:
-        return Pattern(source, flags)
+        """The pattern, from those used last."""
+        return _PATTERNS.get((source, flags), lambda: Pattern(source, flags), lambda made: made.size)
 
     def first(self, matcher: Matcher, text: Any) -> Any:
         if type(text) is not str:
             return UNDEFINED
         return _result(matcher, text, 0)
+
+
+_PATTERNS: Final[SizedCache[tuple[str, str], Pattern]] = SizedCache(entries=512, size=100_000)
 
 
 def search(evaluation: Evaluation, pattern: Pattern, text: str, start: int) -> Any:

@@ -1,0 +1,55 @@
+"""What was compiled, kept by its text: bounded by what it takes, since one entry may be a thousand others."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from threading import Lock
+from typing import Generic, TypeVar
+
+__all__ = ["SizedCache"]
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class SizedCache(Generic[K, V]):
+    """The values used last: at most `entries` of them, whose sizes add up to at most `size`.
+
+    A value larger than `size` is made anew each time. Safe to share between threads.
+    """
+
+    def __init__(self, *, entries: int, size: int) -> None:
+        self._entries = entries
+        self._size = size
+        self._held = 0
+        self._values: OrderedDict[K, tuple[V, int]] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: K, make: Callable[[], V], size_of: Callable[[V], int]) -> V:
+        """The value of the key, made where it is not there; what `make` raises passes through."""
+        with self._lock:
+            found = self._values.get(key)
+            if found is not None:
+                self._values.move_to_end(key)
+                return found[0]
+        made = make()
+        size = size_of(made)
+        with self._lock:
+            found = self._values.get(key)
+            if found is not None:
+                return found[0]  # another thread was quicker: all get the same object
+            if size <= self._size:
+                self._values[key] = (made, size)
+                self._held += size
+                while self._held > self._size or len(self._values) > self._entries:
+                    self._held -= self._values.popitem(last=False)[1][1]
+        return made
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    @property
+    def held(self) -> int:
+        """The sizes of all that is kept, added up."""
+        return self._held

@@ -1,0 +1,115 @@
+"""What an expression may become: code in proportion to its text, bounded patterns, bounded caches."""
+
+from __future__ import annotations
+
+import pytest
+
+from isthmus.expressions import LIMIT, STANDARD, UNDEFINED, Expression, ExpressionError, compile
+from isthmus.expressions.caching import SizedCache
+from isthmus.expressions.runtime.regex import Pattern
+
+
+def nested(levels: int) -> str:
+    return "a[b[" * levels + "1" + "]]" * levels
+
+
+def test_code_grows_in_proportion_to_nested_predicates() -> None:
+    sizes = [len(Expression(nested(levels), STANDARD).python()) for levels in (4, 8, 16)]
+    assert sizes[1] < 3 * sizes[0]
+    assert sizes[2] < 3 * sizes[1]
+
+
+def test_a_predicate_without_others_is_written_in_place() -> None:
+    assert "def b" not in Expression("items[flags].name", STANDARD).python()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a[b[c[d]]].n", 2),
+        ("a[b[c]].n", [1, 2]),
+        ("a[b[c[d]]][0].n", 2),
+        ("a[b[c[d = $$.one]]].n", 2),
+        ("($x := 'd'; a[b[c[$lookup($, $x)]]].n)", 2),
+        ("a[b[c[$count($$.a[b[c]]) - 1]]].n", UNDEFINED),
+        ("a.b[c[d]].m", 5),
+    ],
+)
+def test_nested_predicates_see_what_they_should(text: str, expected: object) -> None:
+    first = {"n": 1, "b": {"c": {"e": 1}}}
+    second = {"n": 2, "b": [{"c": [{"d": "x"}], "m": 5}]}
+    assert compile(text, library=STANDARD).evaluate({"one": "x", "a": [first, second, {"n": 3}]}) == expected
+
+
+def test_an_expression_that_becomes_too_much_code_is_refused_by_name_of_the_limit() -> None:
+    with pytest.raises(ExpressionError, match="more than 750000 characters of code") as caught:
+        Expression("[" + ",".join(["a[b]"] * 3_300) + "]", STANDARD)
+    assert caught.value.code == LIMIT
+
+
+def test_the_first_of_several_equal_keys_is_named() -> None:
+    with pytest.raises(ExpressionError, match='"b"') as caught:
+        compile('{"a": 1, "b": 2, "c": 3, "b": 4, "a": 5}', library=STANDARD).evaluate({})
+    assert caught.value.code == "D1009"
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["(?:(?:(?:a?){900}){900}){900}", "a{20000}", "(a{100}){101}", "a{9999}a{9999}", "(?:[ab]{2,}){6000}"],
+)
+def test_repeats_that_write_out_too_much_are_refused(pattern: str) -> None:
+    with pytest.raises(ExpressionError, match="more than 10000 items") as caught:
+        Pattern(pattern, "")
+    assert caught.value.code == LIMIT
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        ("^.{0,65535}$", "abc"),
+        ("^a{9000}$", "a" * 9_000),
+        ("^(?:[0-9]{1,3}\\.){3}[0-9]{1,3}$", "10.1.2.3"),
+        ("^[{2}]{3}$", "{2}"),
+        ("^a{,3}$", "a{,3}"),
+        ("^x{2}}$", "xx}"),
+    ],
+)
+def test_other_repeats_mean_what_they_mean(pattern: str, text: str) -> None:
+    assert Pattern(pattern, "").compiled.search(text) is not None
+
+
+def test_a_cache_keeps_what_was_used_last_within_its_size() -> None:
+    cache: SizedCache[str, str] = SizedCache(entries=10, size=100)
+
+    def get(key: str, size: int) -> str:
+        return cache.get(key, lambda: key * size, len)
+
+    first = get("a", 40)
+    get("b", 40)
+    assert get("a", 40) is first
+    get("c", 40)
+    assert cache.held == 80
+    assert get("a", 40) is first
+    assert len(cache) == 2
+
+
+def test_a_cache_keeps_no_value_larger_than_itself_and_no_more_entries_than_it_may() -> None:
+    cache: SizedCache[str, str] = SizedCache(entries=3, size=100)
+    for key in "abcdef":
+        cache.get(key, lambda key=key: key, len)  # type: ignore[misc]  # bound now
+    cache.get("g", lambda: "g" * 101, len)
+    assert (len(cache), cache.held) == (3, 3)
+
+
+def test_a_value_that_cannot_be_made_is_not_kept() -> None:
+    cache: SizedCache[str, int] = SizedCache(entries=3, size=100)
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            cache.get("a", lambda: 1 // 0, lambda _: 1)
+    assert len(cache) == 0
+
+
+def test_compiled_expressions_and_patterns_are_kept_by_text() -> None:
+    assert compile("a.b & 'kept'") is compile("a.b & 'kept'")
+    assert Pattern.of("kept[0-9]", "i") is Pattern.of("kept[0-9]", "i")
+    assert Pattern.of("kept[0-9]", "i") is not Pattern.of("kept[0-9]", "")
