@@ -22,7 +22,7 @@ from isthmus.config import Settings
 from isthmus.db import Database, open_database
 from isthmus.events import Occurrence, Relay, Subscribers, emit
 from isthmus.events.catalogue import SyncJobRunUpdated
-from isthmus.jobs import Handlers, Pace, Run, Worker, defer
+from isthmus.jobs import Handlers, Pace, Run, Superseded, Worker, defer
 from isthmus.kit.secret import Secret
 
 __all__ = ["CREATE", "PACE", "Place", "Victim", "start", "steps_of", "tell", "work"]
@@ -75,6 +75,11 @@ class Place:
         return self.folder / "begun"
 
     @property
+    def refused(self) -> Path:
+        """Has a line for each write that was refused: the process, and the thing it had lost."""
+        return self.folder / "refused"
+
+    @property
     def told(self) -> Path:
         """What the subscriber saw, also of transactions that never came to an end."""
         return self.folder / "told"
@@ -123,7 +128,16 @@ async def _work(place: Place) -> None:
     async def step(run: Run) -> None:
         with _alone(place, run.key):
             _note(place.begun, run.key)
-            await asyncio.sleep(place.pause)
+            writing = asyncio.create_task(pause_and_write(run))
+            try:
+                await asyncio.shield(writing)
+            except asyncio.CancelledError:
+                await writing  # it tries to write all the same, as one that cannot be interrupted would
+                raise
+
+    async def pause_and_write(run: Run) -> None:
+        await asyncio.sleep(place.pause)
+        try:
             async with run.write() as conn:
                 done = await steps_of(conn, run.key)
                 await conn.execute(
@@ -136,6 +150,9 @@ async def _work(place: Place) -> None:
                 )
                 if done + 1 < place.steps:
                     await defer(conn, "proof", run.key)
+        except Superseded:
+            _note(place.refused, f"{os.getpid()} {run.key}")
+            raise
 
     handlers.on("proof", step)
     await Worker(database, handlers, PACE).start()

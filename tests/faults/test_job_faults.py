@@ -119,6 +119,7 @@ async def test_a_worker_that_wakes_after_its_lease_changes_nothing(url: str, tmp
     with start(work, place) as stale:
         await until(place.begun.exists)
         stale.pause()
+        inside = set(place.begun.read_text().split())
         before = await count(database)
         with start(work, place):
             await until(lambda: _reached(database, total), seconds=60)
@@ -126,13 +127,27 @@ async def test_a_worker_that_wakes_after_its_lease_changes_nothing(url: str, tmp
             place.overlaps.unlink(missing_ok=True)  # the paused one is inside still, by design
             everything = await _everything(database)
             taken_over = await rows(database, "SELECT DISTINCT key FROM proof_step WHERE attempt > 0")
+            assert not place.refused.exists()
             stale.go_on()
             await until(lambda: _workers(database, 2))  # it noticed, and began anew
+            refused = await _refused(place, len(inside))
             assert await _everything(database) == everything
-    assert before < total
-    assert taken_over
-    print(f"\npaused inside {len(taken_over)} steps, past its lease: after it went on, nothing had changed")
+    assert {process for process, _ in refused} == {str(stale.process.pid)}
+    assert inside <= {key for _, key in refused} <= {row[0] for row in taken_over}
+    assert before == 0
+    print(
+        f"\npaused inside {len(taken_over)} steps, past its lease: after it went on, each was "
+        "refused what it wrote, and nothing had changed"
+    )
     await database.close()
+
+
+async def _refused(place: Place, wanted: int) -> list[list[str]]:
+    def lines() -> list[list[str]]:
+        return [line.split() for line in place.refused.read_text().splitlines()]
+
+    await until(lambda: place.refused.exists() and len(lines()) >= wanted)
+    return lines()
 
 
 async def _workers(database: Database, wanted: int) -> bool:
