@@ -1,6 +1,7 @@
 """The one way out for a connected account: credentials, pace, sending, what the answer does to the account.
 
-authorize -> turnstile -> send -> throttled? wait once, or close -> 401, 403, success: the account's state
+renew what is about to end -> authorize -> turnstile -> send -> throttled? wait once, or close
+    -> 401? renew and send once more -> 401, 403, success: the account's state
 """
 
 from __future__ import annotations
@@ -11,15 +12,19 @@ from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from isthmus.accounts.call_log import CallLog, CallRecord
+from isthmus.accounts.refresher import EARLY, Refresher, Renewable
+from isthmus.accounts.renewals import access_token, expires_at, is_renewable
 from isthmus.accounts.states import AccountStates, forbidden_record
 from isthmus.accounts.turnstile import PATIENCE, Turnstile
+from isthmus.definitions.integration import IntegrationConfig
 from isthmus.engine.authorization import authorize
+from isthmus.engine.authorization.driving import drive
 from isthmus.engine.failures import missing_scopes
 from isthmus.engine.messages import OutgoingRequest
 from isthmus.engine.ports import AccountFacts
 from isthmus.engine.rate_limits import detect
 from isthmus.engine.urls import origin
-from isthmus.errors import IsthmusError, RemoteError
+from isthmus.errors import AccountNeedsReauth, IsthmusError, RemoteError, UpstreamError
 from isthmus.http.messages import HttpRequest, HttpResponse
 from isthmus.kit.clock import Clock
 
@@ -51,6 +56,7 @@ class GatewayParts:
     states: AccountStates
     call_log: CallLog
     update_context: UpdateContext
+    refresher: Refresher
 
 
 @dataclass(slots=True)
@@ -58,26 +64,46 @@ class GatewayAccount:
     """What the gateways of one account share until its row is read again.
 
     `revision`: of the row that held the credentials. `forbidden`: the resource and method that the provider
-    refused last, None for none.
+    refused last, None for none. `ends_at`: when the access token does, in seconds since 1970; None where
+    nobody knows, or nothing can renew it.
     """
 
     facts: AccountFacts
     integration: str
+    definition: IntegrationConfig
     context: Mapping[str, Any]
     revision: int
     turnstile: Turnstile
     forbidden: tuple[str, str] | None = None
+    ends_at: float | None = None
+
+    def __post_init__(self) -> None:
+        self.take(self.context, self.revision)
+
+    def take(self, context: Mapping[str, Any], revision: int) -> None:
+        """Another context, of this revision of the row."""
+        self.context, self.revision = context, revision
+        end = expires_at(context)
+        self.ends_at = end if end is not None and self.is_renewable else None
+
+    @property
+    def is_renewable(self) -> bool:
+        return is_renewable(self.definition, self.facts.authentication_method, self.context)
 
 
 class Gateway:
-    """An `engine.ports.Upstream` over HTTP, for one call of one account."""
+    """An `engine.ports.Upstream` over HTTP, for one call of one account. `may_renew`: False for the calls
+    that renew its credentials."""
 
-    __slots__ = ("_account", "_parts", "_request_id")
+    __slots__ = ("_account", "_may_renew", "_parts", "_request_id")
 
-    def __init__(self, parts: GatewayParts, account: GatewayAccount, request_id: str) -> None:
+    def __init__(
+        self, parts: GatewayParts, account: GatewayAccount, request_id: str, *, may_renew: bool = True
+    ) -> None:
         self._parts = parts
         self._account = account
         self._request_id = request_id
+        self._may_renew = may_renew
 
     @property
     def context(self) -> Mapping[str, Any]:
@@ -129,7 +155,7 @@ class Gateway:
         turnstile = self._account.turnstile
         try:
             attempt.host = urlsplit(request.http.url).hostname
-            response = await self._authorized(request)
+            response = await self._let_in(request, attempt)
         except BaseException:
             turnstile.failed()
             raise
@@ -143,17 +169,47 @@ class Gateway:
             await self._parts.states.closed(self._account.facts, wait)
         return response, wait
 
-    async def _authorized(self, request: OutgoingRequest) -> HttpResponse:
-        """Drives the authorization flow, then sends the request with what it wrote."""
-        http = self._parts.http
-        flow = authorize(request, self._account.context)
+    async def _let_in(self, request: OutgoingRequest, attempt: _Attempt) -> HttpResponse:
+        """Sends with credentials that are good for a while, and once more with new ones after a 401."""
+        account = self._account
+        if account.ends_at is not None and self._may_renew:
+            await self._renew_early(account.ends_at)
+        token = access_token(account.context)
+        response = await self._authorized(request)
+        if response.status != _UNAUTHORIZED or not self._may_renew or not request.http.can_repeat:
+            return response
+        if token is None or _left_origin(request, response) or not account.is_renewable:
+            return response
         try:
-            needed = next(flow)
-            while True:
-                needed = flow.send(await http.send(needed))
-        except StopIteration as ready:
-            authorized: HttpRequest = ready.value
-        return await http.send(authorized)
+            await self.renew(token)
+        except AccountNeedsReauth:
+            return response  # the provider's own words; the account says why it could not be helped
+        await _discard(response)
+        attempt.retries += 1
+        return await self._authorized(request)
+
+    async def _renew_early(self, ends_at: float) -> None:
+        left = ends_at - self._parts.clock.now().timestamp()
+        if left >= EARLY:
+            return
+        try:
+            await self.renew(None)
+        except UpstreamError:
+            if left <= 0:
+                raise
+            # The token is good for this call still.
+
+    async def renew(self, stale: str | None, *, revive: bool = False) -> None:
+        """As `Refresher.renew`; the calls of this process that come after it use what it got."""
+        plain = Gateway(self._parts, self._account, self._request_id, may_renew=False)
+        whose = Renewable(self._account.facts, self._account.definition, self._parts.http.send, plain)
+        renewed = await self._parts.refresher.renew(whose, stale, revive=revive)
+        if renewed.revision >= self._account.revision:
+            self._account.take(renewed.context, renewed.revision)
+
+    async def _authorized(self, request: OutgoingRequest) -> HttpResponse:
+        http = self._parts.http
+        return await http.send(await drive(authorize(request, self._account.context), http.send))
 
     async def _settle(self, request: OutgoingRequest, response: HttpResponse) -> None:
         """The account's state after an answer that was no throttling."""

@@ -59,11 +59,15 @@ class AccountStates:
         self._database = database
 
     async def needs_reauth(self, account: AccountFacts, revision: int, message: str) -> None:
-        """`revision`: of the row whose credentials were refused; newer ones are left alone."""
+        """`revision`: of the row whose credentials were refused; newer ones are left alone, and so is an
+        account that is `connecting`: its own steps say how that ends."""
         await self._set(
             account,
             {"status": "needs_reauth", "last_error": message},
-            only=(integrated_account.c.revision == revision, integrated_account.c.status != "needs_reauth"),
+            only=(
+                integrated_account.c.revision == revision,
+                integrated_account.c.status.not_in(("needs_reauth", "connecting")),
+            ),
             told=IntegratedAccountAuthenticationError,
         )
 

@@ -4,6 +4,7 @@ migrations are tested against it."""
 from isthmus.db.tables.accounts import integrated_account
 from isthmus.db.tables.base import metadata
 from isthmus.db.tables.connect import connect_session, connect_trip, link_token
+from isthmus.db.tables.credentials import credential_refresh, credential_revocation
 from isthmus.db.tables.documentation import category, documentation
 from isthmus.db.tables.events import event
 from isthmus.db.tables.idempotency import idempotency_record
@@ -28,6 +29,8 @@ __all__ = [
     "category",
     "connect_session",
     "connect_trip",
+    "credential_refresh",
+    "credential_revocation",
     "documentation",
     "engine_metadata",
     "environment",

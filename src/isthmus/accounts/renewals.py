@@ -1,0 +1,96 @@
+"""How an account of each credential format gets a new token, if it can (`connect.md` §9)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from isthmus.definitions.actions import Action
+from isthmus.definitions.credentials import (
+    KekaCredential,
+    OAuth2ClientCredentialsCredential,
+    OAuth2Credential,
+    credential_format,
+)
+from isthmus.definitions.integration import IntegrationConfig
+from isthmus.engine.authorization.grants import Grant, client_credentials, keka, refresh
+from isthmus.engine.calls import NO_BODY
+from isthmus.engine.scopes import template_scope
+
+__all__ = ["Renewal", "access_token", "expires_at", "is_renewable", "renewal"]
+
+ACTION: Final = "refresh_token"
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """`handed_over`: what a new token is got for; the same text stands for the same attempt. Either `action`
+    or `grant` is there; the latter is good for one drive."""
+
+    handed_over: str = field(repr=False)
+    action: Action | None = None
+    grant: Grant | None = None
+    asked: tuple[str, ...] = ()
+
+
+def renewal(definition: IntegrationConfig, method: str | None, context: Mapping[str, Any]) -> Renewal | None:
+    """None for credentials that nothing can renew: keys, OAuth 1.0a, and a grant without a refresh token.
+
+    `context`: the effective one. An action named `refresh_token` takes the place of the standard grant.
+    """
+    token = _token(context)
+    held = token.get("refresh_token") or token.get("access_token")
+    action = definition.actions.get(ACTION)
+    if action is not None and action.steps:
+        return Renewal(str(held), action=action)
+    credential = definition.credentials.get(credential_format(method or ""))
+    scope = template_scope(context, id=None, query={}, body=NO_BODY)
+    if isinstance(credential, OAuth2Credential):
+        if not isinstance(token.get("refresh_token"), str):
+            return None
+        grant = refresh(credential.config, scope, token["refresh_token"])
+        return Renewal(str(held), grant=grant, asked=credential.config.scope)
+    if isinstance(credential, OAuth2ClientCredentialsCredential):
+        grant = client_credentials(credential.config, scope)
+        return Renewal(str(held), grant=grant, asked=credential.config.scope)
+    if isinstance(credential, KekaCredential):
+        return Renewal(str(held), grant=keka(credential.config, scope), asked=credential.config.scope)
+    return None
+
+
+def is_renewable(definition: IntegrationConfig, method: str | None, context: Mapping[str, Any]) -> bool:
+    """Whether `renewal` would give one."""
+    action = definition.actions.get(ACTION)
+    if action is not None and action.steps:
+        return True
+    credential = definition.credentials.get(credential_format(method or ""))
+    if isinstance(credential, OAuth2Credential):
+        return isinstance(_token(context).get("refresh_token"), str)
+    return isinstance(credential, OAuth2ClientCredentialsCredential | KekaCredential)
+
+
+def access_token(context: Mapping[str, Any]) -> str | None:
+    found = _token(context).get("access_token") or context.get("access_token")
+    return found if isinstance(found, str) else None
+
+
+def expires_at(context: Mapping[str, Any]) -> float | None:
+    """Seconds since 1970; None where nobody knows."""
+    found = _token(context).get("expires_at")
+    if isinstance(found, int | float) and not isinstance(found, bool):
+        return float(found)
+    if not isinstance(found, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(found)
+    except ValueError:
+        return None
+    return moment.timestamp() if moment.tzinfo is not None else None
+
+
+def _token(context: Mapping[str, Any]) -> Mapping[str, Any]:
+    oauth = context.get("oauth")
+    token = oauth.get("token") if isinstance(oauth, Mapping) else None
+    return token if isinstance(token, Mapping) else {}
