@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -19,18 +19,20 @@ from isthmus.db.listing import ListQuery, Page
 from isthmus.kit.cursors import CursorSigner
 from isthmus.tenancy import Principal
 
-__all__ = ["ApiPrincipal", "Listed", "Parts", "PartsOfApp", "Select"]
+__all__ = ["ApiPrincipal", "Listed", "OptionalPrincipal", "Parts", "PartsOfApp", "Select", "comma_list"]
 
 
 @dataclass(frozen=True, slots=True)
 class PartsOfApp:
-    """Built once by the composition root and kept on `app.state.parts`."""
+    """Built once by the composition root and kept on `app.state.parts`. `is_blocked`: the block list, by the
+    id of an account."""
 
     database: Database
     authentication: Authentication
     limits: RequestLimits
     cursors: CursorSigner
     time_style: TimeStyle
+    is_blocked: Callable[[str], bool] = lambda _: False
 
     def row(self, row: Mapping[str, Any]) -> Any:
         """A row in its wire form; FastAPI reads it into the route's model."""
@@ -54,6 +56,30 @@ async def _principal(request: Request, parts: Parts, _: Annotated[Any, Security(
 
 
 ApiPrincipal = Annotated[Principal, Depends(_principal)]
+
+
+async def _optional_principal(
+    request: Request, parts: Parts, bearer: Annotated[Any, Security(_bearer)]
+) -> Principal | None:
+    if request.headers.get("authorization") is None:
+        return None
+    return await _principal(request, parts, bearer)
+
+
+OptionalPrincipal = Annotated[Principal | None, Depends(_optional_principal)]
+"""None where no token was sent; one that is sent must be valid."""
+
+
+def comma_list(request: Request, name: str) -> frozenset[str] | None:
+    """The names of a parameter that is a comma list, repeated, or an array (`a[]=`, `a[0]=`). None where it
+    was not sent; one that is empty asks for nothing in particular either."""
+    values = [
+        part.strip()
+        for key, value in request.query_params.multi_items()
+        if key == name or (key.startswith(f"{name}[") and key.endswith("]"))
+        for part in value.split(",")
+    ]
+    return frozenset(filter(None, values)) or None
 
 
 Select = Annotated[

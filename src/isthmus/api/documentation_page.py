@@ -1,14 +1,21 @@
-"""`GET /docs`: the OpenAPI document as a page; its assets come from the installed wheel, never from a CDN."""
+"""The OpenAPI document, `GET /openapi.json`, and as a page, `GET /docs`, whose assets come from the installed
+wheel, never from a CDN."""
 
 from __future__ import annotations
 
 from importlib import resources
+from typing import Any
 
-from fastapi import APIRouter
+import orjson
+from fastapi import APIRouter, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from isthmus.api.dependencies import OptionalPrincipal, Parts
+from isthmus.api.environment_document import with_models
 from isthmus.errors import NotFound
+from isthmus.integrations.environment_models import models_key, read_models
+from isthmus.integrations.epoch_cache import RevisionCache
 
 __all__ = ["router"]
 
@@ -18,6 +25,18 @@ _ASSETS = {
     "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
     "swagger-ui.css": "text/css; charset=utf-8",
 }
+
+@router.get("/openapi.json")
+async def openapi_document(request: Request, parts: Parts, principal: OptionalPrincipal) -> Response:
+    """With a token, unified models are written out as its environment has them; without one, as shipped."""
+    async with parts.database.read() as conn:
+        key = await models_key(conn, principal)
+        documents: RevisionCache[Any, bytes] = request.app.state.documents
+        written = documents.get(key)
+        if written is None:
+            models = await read_models(conn, principal)
+            written = documents.keep(key, orjson.dumps(with_models(request.app.openapi(), models)))
+    return Response(written, media_type="application/json")
 
 
 @router.get("/")

@@ -17,6 +17,7 @@ from isthmus.api.data_plane_document import data_plane_paths
 from isthmus.api.front import answer_error
 from isthmus.api.resources.shapes import ErrorOut
 from isthmus.errors import BadRequest, IsthmusError, MethodNotAllowed, NotFound, failure
+from isthmus.integrations.epoch_cache import RevisionCache
 
 __all__ = ["build_platform"]
 
@@ -30,6 +31,9 @@ _WORDS = {
     "list_type": "must be an array",
 }
 """The validator's words for the types of JSON are those of another language."""
+
+_DOCUMENTS = 16
+"""Of environments, each with its models written out: some hundred kilobytes of text."""
 
 _DESCRIPTION = """\
 One API with one schema over your customers' accounts in other products.
@@ -46,11 +50,13 @@ def build_platform(routers: Sequence[APIRouter]) -> FastAPI:
         title="Isthmus",
         version=__version__,
         description=_DESCRIPTION,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
     )
+    app.state.documents = RevisionCache(_DOCUMENTS)
     for router in routers:
         app.include_router(router)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it

@@ -1,24 +1,29 @@
 """JSON Schemas (2020-12) of definitions and their files, for editors and for the reference.
 
 python -m isthmus.definitions.json_schema integration > integration.schema.json
+
+A running server has them under `/schemas/`.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from typing import Any, Final
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from isthmus.definitions.credentials import CREDENTIAL_FORMATS
-from isthmus.definitions.files import IntegrationFile, MappingFile, MappingsExport, ModelFile
+from isthmus.definitions.files import EXCHANGES, IntegrationFile, MappingFile, MappingsExport, ModelFile
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.expressions.placeholders import Template
 
-__all__ = ["EXPORTED", "json_schema"]
+__all__ = ["EXPORTED", "PUBLISHED", "json_schema", "published"]
+
+_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 EXPORTED: Final[dict[str, type[BaseModel]]] = {
     "integration": IntegrationFile,
@@ -28,7 +33,58 @@ EXPORTED: Final[dict[str, type[BaseModel]]] = {
     "mappings-export": MappingsExport,
     "model": ModelFile,
 }
-"""What can be asked for, by name."""
+"""Those that are made from models, by name."""
+
+_RECORD: Final = "record-schema"
+PUBLISHED: Final[Mapping[str, str]] = {
+    "integration": "`integration.yaml`, `<name>.integration.json`",
+    "integration-config": "an integration's `config`, or an override of it",
+    "mapping": "the `config` of a mapping row",
+    "mappings": "`mappings/<model>.yaml`",
+    "mappings-export": "`<integration>.<model>.mappings.json`",
+    "model": "`model.yaml`, the body of `POST /unified-model`",
+    "exchanges": "`examples/<resource>.<method>.json`",
+    _RECORD: "`<resource>.schema.yaml`: the JSON Schema of a unified record",
+}
+"""What can be asked for, by name: which file or field each is of."""
+
+_RECORD_KEYWORDS: Final[Mapping[str, Any]] = {
+    "x-example": {"description": "An example of the value."},
+    "x-enum": {"type": "array", "description": "Usual values; others are passed through."},
+    "x-sortable": {"type": "boolean", "description": "Whether lists can be sorted by it."},
+    "x-filter-operators": {
+        "type": "array",
+        "items": {"enum": ["eq", "in", "gt", "lt", "gte", "lte", "ne", "like"]},
+        "description": "Operators that lists take for it.",
+    },
+    "x-required-if": {
+        "type": "string",
+        "format": "jsonata",
+        "description": "Truthy for the calls that need it. In scope: `query`, `body`.",
+    },
+    "x-ref": {"type": "string", "description": "`model/resource` that an id in it is one of."},
+    "x-source": {"type": "string", "description": "Where the name comes from."},
+}
+
+
+def published(name: str) -> dict[str, Any]:
+    """The schema of one of `PUBLISHED`."""
+    if name == _RECORD:
+        return _record_schema()
+    if name == "exchanges":
+        return {"$schema": _DIALECT, **EXCHANGES.json_schema(by_alias=True)}
+    return json_schema(EXPORTED[name])
+
+
+def _record_schema() -> dict[str, Any]:
+    """JSON Schema itself, with the keywords that have a meaning here, at every level."""
+    return {
+        "$schema": _DIALECT,
+        "title": "RecordSchema",
+        "$dynamicAnchor": "meta",
+        "allOf": [{"$ref": _DIALECT}],
+        "properties": dict(_RECORD_KEYWORDS),
+    }
 
 
 class _Generator(GenerateJsonSchema):
@@ -42,7 +98,7 @@ def json_schema(model: type[BaseModel]) -> dict[str, Any]:
     for place in (schema, *schema.get("$defs", {}).values()):
         if place.get("title") == IntegrationConfig.__name__:
             _accept_one_credential(place["properties"]["credentials"])
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    return {"$schema": _DIALECT, **schema}
 
 
 def _accept_one_credential(field: dict[str, Any]) -> None:
@@ -64,4 +120,4 @@ def _accept_one_credential(field: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(json_schema(EXPORTED[sys.argv[1]]), indent=2) + "\n")
+    sys.stdout.write(json.dumps(published(sys.argv[1]), indent=2) + "\n")

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Table, delete, insert, select, text, update
+from sqlalchemy import ColumnElement, Table, delete, insert, select, text, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database, now_of
 from isthmus.db.epochs import raise_epochs
 from isthmus.db.tables import (
     catalog_state,
+    category,
+    documentation,
     environment,
     integration,
     unified_model,
@@ -28,11 +30,17 @@ from isthmus.db.tables import (
 )
 from isthmus.definitions.yaml_source import Unreadable, read
 from isthmus.errors import SetupError
+from isthmus.integrations.catalog_documentation import (
+    CATEGORIES,
+    README,
+    category_rows,
+    documentation_rows,
+)
 from isthmus.kit.ids import derived_id
 
 __all__ = ["Catalog", "find_catalog", "integration_id", "sync", "unified_model_id"]
 
-_FORMAT: Final = b"1"
+_FORMAT: Final = b"2"
 """Raised when the same files must give other rows."""
 
 _ADVISORY_LOCK: Final = 0x1574_CA7A
@@ -56,7 +64,7 @@ class Catalog:
     path: Path
 
     def digest(self) -> str:
-        """Changes with the content of any definition, model or mapping; exchanges and docs do not count."""
+        """Changes with the content of any file that rows are made of; exchanges and logos do not count."""
         hashed = hashlib.sha256(_FORMAT)
         for file in self._files():
             hashed.update(f"\x00{file.relative_to(self.path).as_posix()}\x00".encode())
@@ -79,12 +87,23 @@ class Catalog:
         known = {identity: row for identity, row in mappings.items() if row["unified_model_id"] in models}
         return integrations, models, known
 
+    def words(self) -> tuple[Rows, Rows]:
+        """`(documentation, categories)` by id, of every integration there is. Parses every definition."""
+        written: Rows = {}
+        for directory in _directories(self.path / "integrations"):
+            definition = _read(directory / "integration.yaml")
+            written |= documentation_rows(integration_id(definition["name"]), definition, directory)
+        categories = self.path / CATEGORIES
+        return written, category_rows(_read(categories)) if categories.is_file() else {}
+
     def _files(self) -> Iterator[Path]:
         for directory in _directories(self.path / "integrations"):
             yield directory / "integration.yaml"
             yield from sorted((directory / "mappings").glob("*.yaml"))
+            yield from directory.glob(README)
         for directory in _directories(self.path / "unified"):
             yield from sorted(directory.glob("*.yaml"))
+        yield from self.path.glob(CATEGORIES)
 
 
 def find_catalog() -> Catalog:
@@ -106,17 +125,26 @@ async def sync(database: Database, catalog: Catalog) -> bool:
         if await _stored_digest(conn) == digest:
             return False
     integrations, models, mappings = await asyncio.to_thread(catalog.rows)
+    written, categories = await asyncio.to_thread(catalog.words)
     async with database.write() as conn:
         if not database.is_sqlite:
             await conn.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
         if await _stored_digest(conn) == digest:
             return False
-        changed = await _apply(conn, integration, await _free(conn, integration, integrations))
+        free = await _free(conn, integration, integrations)
+        changed = await _apply(conn, integration, free)
         free_models = await _free(conn, unified_model, models)
         changed |= await _apply(conn, unified_model, free_models)
         kept = {key: row for key, row in mappings.items() if row["unified_model_id"] in free_models}
-        changed |= await _remove_mappings(conn, list(free_models), kept)
-        changed |= await _apply(conn, unified_model_resource_method, kept)
+        mapped = unified_model_resource_method.c.unified_model_id.in_(list(free_models))
+        changed |= await _replace(conn, unified_model_resource_method, mapped, kept)
+        await _replace(
+            conn,
+            documentation,
+            documentation.c.integration_id.in_(list(free)),
+            {key: row for key, row in written.items() if row["integration_id"] in free},
+        )
+        await _replace(conn, category, true(), categories)
         await _store_digest(conn, digest)
         if changed:
             await raise_epochs(conn, (await conn.execute(select(environment.c.id))).scalars().all())
@@ -154,8 +182,9 @@ async def _apply(conn: AsyncConnection, table: Table, rows: Rows) -> bool:
     statement = select(table).where(table.c.id.in_(list(rows)))
     stored = {row["id"]: row for row in (await conn.execute(statement)).mappings().all()}
     now = now_of(conn)
+    counters = [name for name in ("version", "revision") if name in table.c]
     new = [
-        {**row, "id": identity, "version": 1, "revision": 1, "created_at": now, "updated_at": now}
+        {**row, **dict.fromkeys(counters, 1), "id": identity, "created_at": now, "updated_at": now}
         for identity, row in rows.items()
         if identity not in stored
     ]
@@ -166,28 +195,20 @@ async def _apply(conn: AsyncConnection, table: Table, rows: Rows) -> bool:
         for identity, row in rows.items()
         if identity in stored and any(stored[identity][name] != value for name, value in row.items())
     ]
+    raised = {name: table.c[name] + 1 for name in counters}
     for identity in changed:
-        await conn.execute(
-            update(table)
-            .where(table.c.id == identity)
-            .values(
-                **rows[identity],
-                version=table.c.version + 1,
-                revision=table.c.revision + 1,
-                updated_at=now,
-            )
-        )
+        values = {**rows[identity], **raised, "updated_at": now}
+        await conn.execute(update(table).where(table.c.id == identity).values(values))
     return bool(new or changed)
 
 
-async def _remove_mappings(conn: AsyncConnection, models: Sequence[str], rows: Rows) -> bool:
-    """Base rows of shipped models are the catalogue's alone: those it has no more go."""
-    table = unified_model_resource_method
-    statement = select(table.c.id).where(table.c.unified_model_id.in_(models))
+async def _replace(conn: AsyncConnection, table: Table, own: ColumnElement[bool], rows: Rows) -> bool:
+    """As `_apply`, and the catalogue's `own` rows that it has no more go. Whether anything changed."""
+    statement = select(table.c.id).where(own)
     gone = [each for each in (await conn.execute(statement)).scalars().all() if each not in rows]
     if gone:
         await conn.execute(delete(table).where(table.c.id.in_(gone)))
-    return bool(gone)
+    return await _apply(conn, table, rows) or bool(gone)
 
 
 def _integration_row(definition: Mapping[str, Any]) -> dict[str, Any]:

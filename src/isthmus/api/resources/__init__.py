@@ -7,6 +7,8 @@ from typing import Final
 from fastapi import APIRouter
 
 from isthmus.api.resources import (
+    capabilities,
+    documentation,
     environment_integrations,
     environment_unified_models,
     events,
@@ -14,6 +16,7 @@ from isthmus.api.resources import (
     integrated_accounts,
     integrations,
     mappings,
+    published_schemas,
     tenancy,
     unified_models,
 )
@@ -28,6 +31,9 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     environment_unified_models.router,
     *mappings.routers,
     integrated_accounts.router,
+    *documentation.routers,
+    capabilities.router,
+    published_schemas.router,
     events.router,
     health.router,
 )

@@ -37,9 +37,16 @@ class Writes(Protocol):
 
 
 def add_reads(
-    router: APIRouter, noun: str, repository: Callable[[AsyncConnection, Principal], Reads], out: type[Row]
+    router: APIRouter,
+    noun: str,
+    repository: Callable[[AsyncConnection, Principal], Reads],
+    out: type[Row],
+    *,
+    about: Mapping[str, str] | None = None,
 ) -> None:
-    """`GET` of the list and of one row. `noun` names the operations: `list_<noun>s`, `get_<noun>`."""
+    """`GET` of the list and of one row. `noun` names the operations: `list_<noun>s`, `get_<noun>`.
+    `about`: descriptions by `list`, `get`."""
+    about = about or {}
 
     async def list_rows(parts: Parts, principal: ApiPrincipal, listed: Listed) -> Any:
         async with parts.database.read() as conn:
@@ -51,8 +58,11 @@ def add_reads(
         return JSONResponse(project(row, select)) if select else row
 
     page: Any = ListOut[out]  # type: ignore[valid-type]  # the model is an argument
-    router.add_api_route("", list_rows, name=f"list_{noun}s", response_model=page)
-    router.add_api_route("/{id}", get_row, name=f"get_{noun}", response_model=out)
+    for path, endpoint, name, model, key in (
+        ("", list_rows, f"list_{noun}s", page, "list"),
+        ("/{id}", get_row, f"get_{noun}", out, "get"),
+    ):
+        router.add_api_route(path, endpoint, name=name, response_model=model, description=about.get(key, ""))
 
 
 def add_writes(

@@ -1,0 +1,71 @@
+"""What an account offers, to read about: the state of its connection does not matter (`api.md` §5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.db.tables import environment_integration, integrated_account
+from isthmus.errors import NotFound
+from isthmus.integrations.described import Described, describe_install
+from isthmus.integrations.scope import Scope
+
+__all__ = ["DescribedAccount", "describe_account"]
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedAccount:
+    """`integration`: all layers merged. `mappings`: the account's own, by model, resource and method."""
+
+    id: str
+    status: str
+    authentication_method: str
+    integration: Described
+    mappings: Mapping[str, Any] = field(repr=False)
+
+
+async def describe_account(conn: AsyncConnection, scope: Scope, account_id: str) -> DescribedAccount:
+    """Raises NotFound, also for another environment's account."""
+    statement = (
+        select(
+            integrated_account.c.id,
+            integrated_account.c.status,
+            integrated_account.c.authentication_method,
+            integrated_account.c.integration_override,
+            integrated_account.c.unified_model_override,
+            integrated_account.c.environment_integration_id,
+            environment_integration.c.integration_id,
+        )
+        .join(
+            environment_integration,
+            environment_integration.c.id == integrated_account.c.environment_integration_id,
+        )
+        .where(
+            integrated_account.c.id == account_id,
+            integrated_account.c.environment_id == scope.environment_id,
+        )
+    )
+    row = (await conn.execute(statement)).one_or_none()
+    if row is None:
+        raise NotFound(
+            f"no integrated account {account_id} in this environment. GET /integrated-account lists its "
+            "accounts."
+        )
+    described = await describe_install(
+        conn,
+        row.integration_id,
+        row.environment_integration_id,
+        account_override=row.integration_override,
+        authentication_method=row.authentication_method,
+    )
+    return DescribedAccount(
+        id=row.id,
+        status=row.status,
+        authentication_method=row.authentication_method,
+        integration=described,
+        mappings=row.unified_model_override or {},
+    )

@@ -1,0 +1,150 @@
+"""The OpenAPI document with unified models written out: each resource that there is, with its record.
+
+The data plane's generic operations are what the written-out ones are made of, so that they say the same.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from isthmus.api.data_plane import COLLECTION_METHODS, ITEM_METHODS
+from isthmus.definitions.schema_examples import example_of
+from isthmus.definitions.schema_forms import as_json_schema
+from isthmus.integrations.environment_models import EnvironmentModel
+
+__all__ = ["with_models"]
+
+Json = dict[str, Any]
+
+_COLLECTION: Final = "/unified/{model}/{resource}"
+_ITEM: Final = f"{_COLLECTION}/{{id}}"
+_NAMED: Final = frozenset({"model", "resource"})
+_JSON: Final = "application/json"
+
+
+def with_models(document: Mapping[str, Any], models: Iterable[EnvironmentModel]) -> Json:
+    """A document of its own; `document` stays as it is."""
+    paths, schemas = dict(document["paths"]), dict(document["components"]["schemas"])
+    for model in models:
+        for resource, definition in sorted(model.resources.items()):
+            written = _Resource(document["paths"], model.name, resource, definition)
+            schemas |= written.schemas()
+            paths |= written.paths()
+    components = {**document["components"], "schemas": schemas}
+    return {**document, "paths": paths, "components": components}
+
+
+class _Resource:
+    def __init__(
+        self, generic: Mapping[str, Any], model: str, resource: str, definition: Mapping[str, Any]
+    ) -> None:
+        self._generic = generic
+        self._model = model
+        self._resource = resource
+        self._definition = definition
+        self._name = f"{model}.{resource}"
+
+    def schemas(self) -> Json:
+        """The record, and what a caller may send of it where no schema says so."""
+        record = _located(self._definition.get("schema") or {}, self._name)
+        record.pop("$schema", None)
+        sent = {key: part for key, part in record.items() if key != "required"}
+        if isinstance(sent.get("properties"), Mapping):
+            sent["properties"] = {
+                name: part for name, part in sent["properties"].items() if name != "remote_data"
+            }
+        return {
+            self._name: {**record, "examples": [example_of(record)]},
+            f"{self._name}.sent": sent,
+        }
+
+    def paths(self) -> Json:
+        address = f"/unified/{self._model}/{self._resource}"
+        paths: dict[str, Json] = {}
+        for method in self._methods():
+            for path, verb, operation in self._operations(address, method):
+                paths.setdefault(path, {})[verb] = operation
+        return paths
+
+    def _methods(self) -> list[str]:
+        named = self._definition.get("methods")
+        return list(named) if named else list(COLLECTION_METHODS.values())
+
+    def _operations(self, address: str, method: str) -> Iterator[tuple[str, str, Json]]:
+        found = False
+        for path, place, table in (
+            (address, _COLLECTION, COLLECTION_METHODS),
+            (f"{address}/{{id}}", _ITEM, ITEM_METHODS),
+        ):
+            for verb, name in table.items():
+                if name == method:
+                    found = True
+                    yield path, verb.lower(), self._operation(self._generic[place][verb.lower()], method)
+        if not found:
+            operation = self._operation(self._generic[_ITEM]["post"], method, dropped=_NAMED | {"id"})
+            yield f"{address}/{method}", "post", operation
+
+    def _operation(self, generic: Mapping[str, Any], method: str, dropped: frozenset[str] = _NAMED) -> Json:
+        operation = copy.deepcopy(dict(generic))
+        suffix = "_by_body" if operation["operationId"].endswith("_by_body") else ""
+        operation["operationId"] = f"unified_{self._model}_{self._resource}_{method}{suffix}"
+        operation["tags"] = [f"unified: {self._model}"]
+        about = self._definition.get("description")
+        operation["summary"] = f"{self._resource}: {method}"
+        if about:
+            operation["description"] = about
+        kept = [each for each in operation["parameters"] if each["name"] not in dropped]
+        taken = {each["name"] for each in kept}
+        operation["parameters"] = kept + [each for each in self._filters(method) if each["name"] not in taken]
+        if "requestBody" in operation:
+            operation["requestBody"]["content"][_JSON]["schema"] = self._body(method)
+        answer = operation["responses"]["200"]["content"][_JSON]
+        answer["schema"] = self._answer(method, answer["schema"])
+        return operation
+
+    def _filters(self, method: str) -> Iterator[Json]:
+        schema = self._schema_of("query_schema", method) or {}
+        required = schema.get("required") or ()
+        for name, part in (schema.get("properties") or {}).items():
+            parameter: Json = {"name": name, "in": "query", "required": name in required, "schema": part}
+            if isinstance(part, Mapping):
+                if part.get("description"):
+                    parameter["description"] = part["description"]
+                kinds = part.get("type")
+                if "object" in (kinds if isinstance(kinds, list) else [kinds]):
+                    parameter |= {"style": "deepObject", "explode": True}
+            yield parameter
+
+    def _body(self, method: str) -> Json:
+        own = self._schema_of("request_body_schema", method)
+        if own is not None:
+            return own
+        return self._ref(".sent") if method in ("create", "update") else {}
+
+    def _answer(self, method: str, generic: Json) -> Json:
+        """What the model says nothing of stays as generic as it is: a custom method may answer anything."""
+        if method == "list":
+            generic["properties"]["result"]["items"] = self._ref()
+            return generic
+        return self._ref() if method in ("get", "create", "update") else generic
+
+    def _schema_of(self, kind: str, method: str) -> Json | None:
+        schemas = self._definition.get(kind)
+        return as_json_schema(schemas.get(method)) if isinstance(schemas, Mapping) else None
+
+    def _ref(self, suffix: str = "") -> Json:
+        return {"$ref": f"#/components/schemas/{self._name}{suffix}"}
+
+
+def _located(schema: Any, name: str) -> Any:
+    """A schema whose references into itself lead to where it stands in the document."""
+    if isinstance(schema, Mapping):
+        return {
+            key: f"#/components/schemas/{name}{value[1:]}"
+            if key == "$ref" and isinstance(value, str) and value.startswith("#")
+            else _located(value, name)
+            for key, value in schema.items()
+        }
+    return [_located(item, name) for item in schema] if isinstance(schema, list) else schema

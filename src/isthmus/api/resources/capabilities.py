@@ -1,0 +1,212 @@
+"""What an integration, and an account, can do: capabilities, tools, unified APIs (`api.md` §4.6, §4.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, Field
+
+from isthmus.accounts.described_accounts import describe_account
+from isthmus.api.dependencies import ApiPrincipal, Parts, comma_list
+from isthmus.api.listing import MAX_LIMIT
+from isthmus.api.resources.shapes import ListOut
+from isthmus.integrations.capabilities import CapabilityFilter, capabilities_of, unified_apis_of
+from isthmus.integrations.described import describe_integration
+from isthmus.integrations.tools import ToolFilter, tools_of
+from isthmus.integrations.unified_coverage import mapped_resources
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["capabilities and tools"])
+
+_METHODS = "Comma list of names, and of the groups `read` (get, list), `write` (create, update, delete) and "
+
+
+class ToolOut(BaseModel):
+    name: str = Field(description="Unique in the account, at most 64 characters.")
+    description: str
+    resource: str = Field(description="Of the proxy API, as `method`.")
+    method: str
+    query_schema: dict[str, Any] = Field(description="JSON Schema of an object, as the two others.")
+    body_schema: dict[str, Any]
+    response_schema: dict[str, Any] = Field(description="Of one record.")
+    required: list[str] = Field(description="Names of both schemas that a call needs.")
+    tags: list[str]
+
+
+class MethodOut(BaseModel):
+    method: str
+    name: str
+    description: str | None
+    has_description: bool
+    has_query_schema: bool
+    has_body_schema: bool
+    has_response_schema: bool
+    api_documentation_url: str | None
+
+
+class ProxyResourceOut(BaseModel):
+    resource: str
+    methods: list[MethodOut]
+
+
+class MappedResourceOut(BaseModel):
+    resource: str
+    description: str | None
+    docs_url: str | None
+    methods: list[str]
+
+
+class UnifiedResourceOut(MappedResourceOut):
+    model: str
+    model_label: str
+    env_overridden: bool = Field(description="Whether this environment has a mapping of its own for it.")
+
+
+class UnifiedApiOut(BaseModel):
+    id: str
+    name: str
+    label: str
+    category: str
+    description: str | None
+    is_installed: bool = Field(description="Whether it can be called in this environment.")
+    resources: list[MappedResourceOut]
+
+
+class FaceOut(BaseModel):
+    id: str
+    name: str
+    label: str
+    category: str | None
+
+
+class AuthOut(BaseModel):
+    formats: list[str]
+    fields: list[dict[str, Any]] = Field(
+        description="`{name, label, type, required, format?, placeholder?}` of what the forms ask for."
+    )
+    documentation_link: str | None = None
+
+
+class ReadinessOut(BaseModel):
+    proxy_methods: int
+    proxy_methods_with_descriptions: int
+    ai_ready_score: float = Field(description="Described methods among all, 0 to 1.")
+
+
+class CapabilitiesOut(BaseModel):
+    integration: FaceOut
+    proxy: list[ProxyResourceOut]
+    unified: list[UnifiedResourceOut]
+    auth: AuthOut
+    ai_readiness: ReadinessOut = Field(description="Of all methods, whatever the parameters narrow.")
+
+
+class AccountStateOut(BaseModel):
+    id: str
+    status: str
+    authentication_method: str
+    is_blocked: bool
+
+
+class AccountCapabilitiesOut(CapabilitiesOut):
+    environment_id: str
+    account: AccountStateOut
+
+
+def _capability_filter(
+    request: Request,
+    type: Annotated[Literal["proxy", "unified", "all"], Query(description="Which list to fill.")] = "all",
+    methods: Annotated[str | None, Query(description="Comma list of names of proxy methods.")] = None,
+    resource: Annotated[str | None, Query(description="Of either list.")] = None,
+    has_description: Annotated[
+        bool, Query(description="`false`: also proxy methods that nothing describes.")
+    ] = True,
+) -> CapabilityFilter:
+    return CapabilityFilter(type, comma_list(request, "methods"), resource or None, has_description)
+
+
+def _tool_filter(
+    request: Request,
+    methods: Annotated[str | None, Query(description=f"{_METHODS}`custom` (any other).")] = None,
+    tags: Annotated[str | None, Query(description="Comma list; one tag in common is enough.")] = None,
+) -> ToolFilter:
+    return ToolFilter(comma_list(request, "methods"), comma_list(request, "tags"))
+
+
+CapabilitiesWanted = Annotated[CapabilityFilter, Depends(_capability_filter)]
+ToolsWanted = Annotated[ToolFilter, Depends(_tool_filter)]
+
+
+@router.get(
+    "/integration/{id}/capabilities",
+    response_model=CapabilitiesOut,
+    response_model_exclude_unset=True,
+)
+async def integration_capabilities(
+    parts: Parts, principal: ApiPrincipal, id: str, wanted: CapabilitiesWanted
+) -> Any:
+    """By id or name: its methods, the unified resources it is mapped to, and how it is connected. As this
+    environment has it, where it is installed."""
+    async with parts.database.read() as conn:
+        described = await describe_integration(conn, principal, id)
+        mapped = await mapped_resources(conn, principal, described.name, only_installed=False)
+    return capabilities_of(described, mapped, wanted)
+
+
+@router.get(
+    "/integrated-account/{id}/capabilities",
+    response_model=AccountCapabilitiesOut,
+    response_model_exclude_unset=True,
+)
+async def account_capabilities(
+    parts: Parts, principal: ApiPrincipal, id: str, wanted: CapabilitiesWanted
+) -> Any:
+    """What can be called through the account, in whatever state its connection is: `account` says which."""
+    async with parts.database.read() as conn:
+        account = await describe_account(conn, principal, id)
+        mapped = await mapped_resources(
+            conn,
+            principal,
+            account.integration.name,
+            only_installed=True,
+            account_override=account.mappings,
+        )
+    state = {
+        "id": account.id,
+        "status": account.status,
+        "authentication_method": account.authentication_method,
+        "is_blocked": parts.is_blocked(account.id),
+    }
+    found = capabilities_of(account.integration, mapped, wanted)
+    return {**found, "environment_id": principal.environment_id, "account": state}
+
+
+@router.get("/integration/{id}/tools", response_model=ListOut[ToolOut])
+async def integration_tools(parts: Parts, principal: ApiPrincipal, id: str, wanted: ToolsWanted) -> Any:
+    """Its documented proxy methods as tools, by id or name; as this environment has it, where installed."""
+    async with parts.database.read() as conn:
+        return _whole(tools_of(await describe_integration(conn, principal, id), wanted))
+
+
+@router.get("/integrated-account/{id}/tools", response_model=ListOut[ToolOut])
+async def account_tools(parts: Parts, principal: ApiPrincipal, id: str, wanted: ToolsWanted) -> Any:
+    """The documented proxy methods of the account as tools, for agents."""
+    async with parts.database.read() as conn:
+        return _whole(tools_of((await describe_account(conn, principal, id)).integration, wanted))
+
+
+@router.get("/integration/{id}/unified-apis", response_model=ListOut[UnifiedApiOut])
+async def integration_unified_apis(parts: Parts, principal: ApiPrincipal, id: str) -> Any:
+    """The unified models it is mapped to, by id or name."""
+    async with parts.database.read() as conn:
+        described = await describe_integration(conn, principal, id)
+        mapped = await mapped_resources(conn, principal, described.name, only_installed=False)
+    return _whole(unified_apis_of(mapped))
+
+
+def _whole(rows: Sequence[Any]) -> dict[str, Any]:
+    """The list envelope of what is never cut into pages."""
+    return {"result": rows, "next_cursor": None, "limit": MAX_LIMIT}

@@ -1,0 +1,102 @@
+"""`/schemas`: JSON Schemas for editors and tools; Isthmus's own routes.
+
+Of the files that definitions are written in, for everybody; of unified records, as the token's environment
+has them, or as they are shipped where no token is sent.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+
+from isthmus.api.dependencies import OptionalPrincipal, Parts
+from isthmus.api.listing import MAX_LIMIT
+from isthmus.api.resources.shapes import ListOut
+from isthmus.definitions.json_schema import PUBLISHED, published
+from isthmus.definitions.schema_examples import example_of
+from isthmus.integrations.environment_models import model_of, read_models
+from isthmus.integrations.names import either_separator, not_found
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/schemas", tags=["schemas"])
+
+_SUFFIX = ".schema.json"
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_MEDIA_TYPE = "application/schema+json"
+
+
+class SchemaOut(BaseModel):
+    name: str
+    path: str = Field(description="Below this server's address.")
+    description: str | None
+
+
+@cache
+def _definition_schema(name: str) -> dict[str, Any]:
+    return published(name)
+
+
+@router.get("", response_model=ListOut[SchemaOut])
+async def list_schemas(parts: Parts, principal: OptionalPrincipal) -> Any:
+    """What schemas there are. No token is needed; with one, unified models are those of its environment.
+
+    Isthmus's own route."""
+    files = [
+        {"name": name, "path": f"/schemas/{name}{_SUFFIX}", "description": about}
+        for name, about in PUBLISHED.items()
+    ]
+    async with parts.database.read() as conn:
+        models = await read_models(conn, principal)
+    records = [
+        {
+            "name": f"unified/{model.name}/{resource}",
+            "path": f"/schemas/unified/{model.name}/{resource}{_SUFFIX}",
+            "description": definition.get("description"),
+        }
+        for model in models
+        for resource, definition in sorted(model.resources.items())
+    ]
+    return {"result": [*files, *records], "next_cursor": None, "limit": MAX_LIMIT}
+
+
+@router.get("/{name}", response_class=JSONResponse)
+async def get_schema(name: str) -> JSONResponse:
+    """The schema of a file that definitions are written in, for completion in editors. `name` may end in
+    `.schema.json`. No token is needed.
+
+    Isthmus's own route."""
+    known = name.removesuffix(_SUFFIX)
+    if known not in PUBLISHED:
+        raise not_found(f"no schema {name}", known, PUBLISHED, "GET /schemas lists them.")
+    headers = {"cache-control": "public, max-age=3600"}
+    return JSONResponse(_definition_schema(known), media_type=_MEDIA_TYPE, headers=headers)
+
+
+@router.get("/unified/{model}/{resource}", response_class=JSONResponse)
+async def get_unified_schema(
+    parts: Parts, principal: OptionalPrincipal, model: str, resource: str
+) -> JSONResponse:
+    """The schema of a unified record, with an example. No token is needed; with one, it is as its environment
+    has it.
+
+    Isthmus's own route."""
+    async with parts.database.read() as conn:
+        found = await model_of(conn, principal, model)
+    wanted = resource.removesuffix(_SUFFIX)
+    name = either_separator(wanted, found.resources)
+    if name is None:
+        known = ", ".join(sorted(found.resources))
+        raise not_found(
+            f"the unified model {model} has no resource {wanted}",
+            wanted,
+            found.resources,
+            f"Its resources: {known}.",
+        )
+    schema = found.resources[name].get("schema") or {}
+    whole = {"$schema": _DIALECT, "title": name, **schema}
+    return JSONResponse(whole | {"examples": [example_of(schema)]}, media_type=_MEDIA_TYPE)

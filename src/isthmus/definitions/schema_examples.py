@@ -1,0 +1,82 @@
+"""An example for a JSON Schema: its own where it has one, else made from types, formats and names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+__all__ = ["example_of"]
+
+_BY_FORMAT: Final = {
+    "date-time": "2024-05-17T09:30:00.000Z",
+    "date": "2024-05-17",
+    "time": "09:30:00",
+    "email": "ada@example.com",
+    "uri": "https://example.com/ada",
+    "url": "https://example.com/ada",
+    "uuid": "3f2b8c1e-6d1a-4c5b-9a53-0e4f6f1f2a77",
+}
+_BY_NAME: Final = {
+    "id": "1042",
+    "name": "Ada Example",
+    "first_name": "Ada",
+    "last_name": "Example",
+    "email": "ada@example.com",
+    "phone": "+1 555 0100",
+    "number": "+1 555 0100",
+    "url": "https://example.com/ada",
+    "currency": "EUR",
+    "description": "An example.",
+}
+_MOST_DEEP: Final = 8
+
+
+def example_of(schema: Any, name: str = "", depth: int = 0) -> Any:
+    """A value that is valid by the schema, where the schema says what is valid by these keywords: `type`,
+    `properties`, `items`, `enum`, `const`, `minimum`, and lengths. `name`: of the property it is a value of.
+
+    `example`, `examples`, `x-example`, `default`, and the first of `enum` and `x-enum` come before anything
+    made up.
+    """
+    if not isinstance(schema, Mapping):
+        return None
+    for key in ("x-example", "example", "const", "default"):
+        if key in schema:
+            return schema[key]
+    for key in ("examples", "enum", "x-enum"):
+        if isinstance(schema.get(key), list) and schema[key]:
+            return schema[key][0]
+    for key in ("allOf", "anyOf", "oneOf"):
+        if isinstance(schema.get(key), list) and schema[key] and "type" not in schema:
+            return example_of(schema[key][0], name, depth)
+    return _made(schema, _kind(schema), name, depth)
+
+
+def _kind(schema: Mapping[str, Any]) -> Any:
+    """The first type that says something: null is last."""
+    kinds = schema.get("type")
+    if isinstance(kinds, list):
+        return next((kind for kind in kinds if kind != "null"), "null")
+    return kinds or ("object" if "properties" in schema else None)
+
+
+def _made(schema: Mapping[str, Any], kind: Any, name: str, depth: int) -> Any:
+    if kind == "object":
+        parts = schema.get("properties") if depth < _MOST_DEEP else None
+        shown = parts.items() if isinstance(parts, Mapping) else ()
+        return {key: example_of(part, key, depth + 1) for key, part in shown}
+    if kind == "array":
+        items = schema.get("items")
+        return [example_of(items, name, depth + 1)] if isinstance(items, Mapping) else []
+    if kind in ("integer", "number"):
+        return schema.get("minimum", 1)
+    if kind == "boolean":
+        return True
+    return _text(schema, name) if kind == "string" else None
+
+
+def _text(schema: Mapping[str, Any], name: str) -> str:
+    text = _BY_FORMAT.get(schema.get("format", "")) or _BY_NAME.get(name) or name.replace("_", " ") or "text"
+    longest, shortest = schema.get("maxLength"), schema.get("minLength", 0)
+    cut = text[:longest] if isinstance(longest, int) else text
+    return cut.ljust(shortest, "x") if isinstance(shortest, int) else cut

@@ -1,0 +1,88 @@
+"""JSON Schemas as authors write them, and as validators take them (`definitions.md` §1.13).
+
+Written are YAML text or an object; a map of properties by itself; `required: true` on a property. What comes
+out is JSON Schema (2020-12) of an object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from isthmus.definitions.lint.record_schema import check
+from isthmus.definitions.yaml_source import Unreadable, parse
+
+__all__ = ["SCHEMA_TYPES", "as_json_schema", "empty_schema", "read_schema"]
+
+SCHEMA_TYPES: Final = frozenset({"query_schema", "body_schema", "response_schema"})
+_NAMED: Final = ("properties", "$defs", "patternProperties")
+_NESTED: Final = ("items", "additionalProperties", "not", "if", "then", "else")
+_LISTED: Final = ("anyOf", "oneOf", "allOf", "prefixItems")
+_KEYWORDS: Final[Mapping[str, tuple[type, ...]]] = {
+    "type": (str, list),
+    "properties": (Mapping,),
+    "$ref": (str,),
+    **dict.fromkeys(_LISTED, (list,)),
+}
+"""By these a schema is told from a map of properties: `type: {type: string}` is a property called type."""
+
+
+def empty_schema() -> dict[str, Any]:
+    return {"type": "object", "properties": {}}
+
+
+def as_json_schema(written: Any) -> dict[str, Any] | None:
+    """None for what is absent, or no schema at all."""
+    return None if written in (None, "", {}) else read_schema(written)[0]
+
+
+def read_schema(written: Any) -> tuple[dict[str, Any] | None, list[tuple[str, str]]]:
+    """The schema, and what is wrong with it: `(dotted path, what would be right)`. With problems: None."""
+    data = written
+    if isinstance(written, str):
+        try:
+            data = parse(written).data
+        except Unreadable as error:
+            return None, [("", f"must be YAML or JSON of a JSON Schema: {error}")]
+    if not isinstance(data, Mapping):
+        return None, [("", "must be a JSON Schema: an object")]
+    whole = _of_object(data)
+    problems = [
+        (each.path, each.message if each.fix is None else f"{each.message}; {each.fix}")
+        for each in check(whole, "", "schema")
+        if each.severity == "error"
+    ]
+    return (None, problems) if problems else (_standard(whole), [])
+
+
+def _of_object(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A map of properties by itself, too, is the schema of an object."""
+    is_schema = any(isinstance(data.get(name), kinds) for name, kinds in _KEYWORDS.items())
+    return dict(data) if is_schema or not data else {"type": "object", "properties": dict(data)}
+
+
+def _standard(schema: Any) -> Any:
+    """With `required` as a list beside the properties, wherever they are."""
+    if not isinstance(schema, Mapping):
+        return schema
+    result = dict(schema)
+    if not isinstance(result.get("required"), list):
+        result.pop("required", None)
+    for key in _NAMED:
+        if isinstance(result.get(key), Mapping):
+            result[key] = {name: _standard(part) for name, part in result[key].items()}
+    for key in _NESTED:
+        if isinstance(result.get(key), Mapping):
+            result[key] = _standard(result[key])
+    for key in _LISTED:
+        if isinstance(result.get(key), list):
+            result[key] = [_standard(part) for part in result[key]]
+    marked = [
+        name
+        for name, part in (schema.get("properties") or {}).items()
+        if isinstance(part, Mapping) and part.get("required") is True
+    ]
+    names = [*result.get("required", ()), *marked]
+    if names:
+        result["required"] = list(dict.fromkeys(str(name) for name in names))
+    return result
