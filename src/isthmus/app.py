@@ -73,6 +73,7 @@ class Application:
                 clock,
                 JsonCallLog(),
                 Exchanges(catalog),
+                cursor_secret=await server_secret_bytes(database, "address_cursors"),
             )
             parts = PartsOfApp(
                 database=database,

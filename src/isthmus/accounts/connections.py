@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from isthmus.accounts.account_checks import SANDBOX
 from isthmus.accounts.call_log import CallLog
 from isthmus.accounts.context import effective_context
 from isthmus.accounts.context_store import store_context
+from isthmus.accounts.explained import ExplainedAccount, read_account
 from isthmus.accounts.gateway import Gateway, GatewayAccount, GatewayParts, Sender
 from isthmus.accounts.sandbox import SandboxUpstream
 from isthmus.accounts.sandbox_accounts import example_context
@@ -37,6 +39,7 @@ from isthmus.integrations.effective import Effective, Layer, ResolvedMapping
 from isthmus.integrations.environment_integrations import OVERRIDE_SECRETS as INSTALL_SECRETS
 from isthmus.integrations.epoch_cache import EpochCache, Epochs
 from isthmus.integrations.exchanges import Exchanges
+from isthmus.integrations.explained import ExplainedMapping, explain_mappings
 from isthmus.kit.clock import Clock
 
 __all__ = ["Connection", "Connections"]
@@ -116,6 +119,7 @@ class Connections:
     """One for the process.
 
     `is_blocked`: the block list, asked for each call. `exchanges`: what offline sandbox accounts answer with.
+    `cursor_secret`: the same in every process; each account's key for its cursors comes of it.
     """
 
     def __init__(
@@ -129,12 +133,14 @@ class Connections:
         exchanges: Exchanges,
         *,
         is_blocked: Callable[[str], bool] = lambda _: False,
+        cursor_secret: bytes = b"",
     ) -> None:
         self.effective = effective
         self._database = database
         self._clock = clock
         self._exchanges = exchanges
         self._is_blocked = is_blocked
+        self._cursor_secret = cursor_secret
         self._accounts: EpochCache[str, _Account] = EpochCache(epochs, _ACCOUNTS, group=group_of)
         self._turnstiles: OrderedDict[str, Turnstile] = OrderedDict()
         self._parts = GatewayParts(http, clock, AccountStates(database), call_log, self._update_context)
@@ -161,6 +167,26 @@ class Connections:
                 "Reconnect it, or send new ones with PATCH /integrated-account/{id}/credentials.",
             )
         return Connection(self, read, request_id)
+
+    async def explained(self, environment_id: str, account_id: str) -> ExplainedAccount:
+        """The account's layers, for a plan of a call. Raises NotFound."""
+        async with self._database.read() as conn:
+            return await read_account(conn, environment_id, account_id)
+
+    async def explained_mappings(
+        self, account: ExplainedAccount, *, model: str, method: str
+    ) -> list[ExplainedMapping]:
+        """The mappings of one method of a model, by resource."""
+        install = account.install
+        async with self._database.read() as conn:
+            return await explain_mappings(
+                conn,
+                install.environment_id,
+                install.integration_name,
+                account.mappings,
+                model=model,
+                method=method,
+            )
 
     async def record_action(self, account: AccountFacts, name: str, failed: IsthmusError | None) -> None:
         record = action_record(name, failed, self._clock.now())
@@ -218,6 +244,7 @@ class Connections:
             environment_id=environment_id,
             is_sandbox=row["is_sandbox"],
             authentication_method=row["authentication_method"],
+            cursor_key=hmac.digest(self._cursor_secret, row["id"].encode(), "sha256"),
         )
         is_offline = row["authentication_method"] == SANDBOX
         if is_offline:

@@ -7,26 +7,27 @@ idempotency key: what a call needs is cached by the environment's epoch.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final
 
 from isthmus.accounts.actions import run_custom_action
 from isthmus.accounts.connections import Connection, Connections
 from isthmus.accounts.idempotency import IdempotencyKeys
 from isthmus.api.answers import Answer, error_answer, json_answer
 from isthmus.api.authentication import Authentication
+from isthmus.api.call_plans import CallPlans, wants_plan
+from isthmus.api.hang_ups import while_connected
 from isthmus.api.idempotent_calls import key_of, once
 from isthmus.api.incoming import Incoming
 from isthmus.api.rate_limit_headers import told
 from isthmus.api.request_bodies import read_custom_call, read_data_call
 from isthmus.api.request_limits import RequestLimits
 from isthmus.engine import custom, proxy, unified
-from isthmus.engine.calls import Call
+from isthmus.engine.calls import Call, account_id
 from isthmus.engine.custom import is_read
-from isthmus.engine.queries import parse
 from isthmus.engine.results import CallResult, ListResult, StreamResult
 from isthmus.engine.unified import Target
-from isthmus.errors import BadRequest, IsthmusError, MethodNotAllowed, NotFound, failure
+from isthmus.errors import IsthmusError, MethodNotAllowed, NotFound
 from isthmus.tenancy import Principal
 
 __all__ = ["ACTIONS", "COLLECTION_METHODS", "CUSTOM_VERBS", "ITEM_METHODS", "DataPlane"]
@@ -54,6 +55,7 @@ class DataPlane:
         self._limits = limits
         self._connections = connections
         self._idempotency = idempotency
+        self._plans = CallPlans(authentication, connections)
 
     async def unified(self, incoming: Incoming) -> Answer:
         """`/unified/{model}/{resource}[/{id} or /{method}]`."""
@@ -64,10 +66,12 @@ class DataPlane:
             )
         _, model, resource = incoming.segments[:3]
         method, identity = _method(incoming, incoming.segments[3:])
+        if wants_plan(incoming.query_string):
+            return await self._plans.unified(incoming, model, resource, method, identity)
 
         async def run(connection: Connection, call: Call) -> CallResult:
             schema, mapping = await connection.mapping(model, resource, method)
-            target = Target(model, resource, schema)
+            target = Target(model, resource, schema, connection.integration_name)
             return await unified.call(connection.upstream, connection.definition, target, mapping, call)
 
         return await self._serve(incoming, method, identity, run)
@@ -83,6 +87,8 @@ class DataPlane:
         if resource == ACTIONS:
             return await self._action(incoming)
         method, identity = _method(incoming, incoming.segments[2:])
+        if wants_plan(incoming.query_string):
+            return await self._plans.proxy(incoming, resource, method, identity)
 
         async def run(connection: Connection, call: Call) -> CallResult:
             return await proxy.call(connection.upstream, connection.definition, resource, call)
@@ -96,6 +102,8 @@ class DataPlane:
                 f"{incoming.verb} is not forwarded. Use one of {', '.join(CUSTOM_VERBS)}.",
                 headers={"allow": ", ".join(CUSTOM_VERBS)},
             )
+        if wants_plan(incoming.query_string):
+            return await self._plans.custom(incoming)
 
         async def work(connection: Connection, principal: Principal) -> CallResult:
             call = await read_custom_call(
@@ -103,7 +111,11 @@ class DataPlane:
             )
             # A call that looks like a read may write out a method that is none.
             connection.require_writable("get" if is_read(call.verb, call.method_config) else "custom")
-            return await custom.call(connection.upstream, connection.definition, call)
+            calling = custom.call(connection.upstream, connection.definition, call)
+            may_end = is_read(call.verb, call.method_config) and (
+                call.raw is None or isinstance(call.raw.data, bytes)
+            )
+            return await (while_connected(incoming, calling) if may_end else calling)
 
         return await self._answered(incoming, "get" if is_read(incoming.verb, None) else "custom", work)
 
@@ -112,6 +124,8 @@ class DataPlane:
         if incoming.verb != "POST" or len(incoming.segments) != 3:
             raise MethodNotAllowed("Actions are run by POST /proxy/_/{action}.", headers={"allow": "POST"})
         name = incoming.segments[2]
+        if wants_plan(incoming.query_string):
+            return await self._plans.action(incoming, name)
 
         async def run(connection: Connection, call: Call) -> CallResult:
             return await run_custom_action(connection, name, call)
@@ -123,10 +137,11 @@ class DataPlane:
         incoming: Incoming,
         method: str,
         identity: str | None,
-        run: Callable[[Connection, Call], Awaitable[CallResult]],
+        run: Callable[[Connection, Call], Coroutine[Any, Any, CallResult]],
     ) -> Answer:
         async def work(connection: Connection, _: Principal) -> CallResult:
-            return await run(connection, await read_data_call(incoming, method, identity))
+            calling = run(connection, await read_data_call(incoming, method, identity))
+            return await (while_connected(incoming, calling) if incoming.verb == "GET" else calling)
 
         return await self._answered(incoming, method, work)
 
@@ -140,7 +155,7 @@ class DataPlane:
         principal = await self._authentication.principal(incoming.headers.get("authorization"))
         of_token = self._limits.take_token(principal)
         connection = await self._connections.open(
-            principal.environment_id, _account_id(incoming.query_string), request_id=incoming.request_id
+            principal.environment_id, account_id(incoming.query_string), request_id=incoming.request_id
         )
         of_account = self._limits.take_account(connection.account.id)
         connection.require_writable(method)
@@ -195,22 +210,6 @@ def _method(incoming: Incoming, rest: tuple[str, ...]) -> tuple[str, str | None]
             headers={"allow": "GET, POST, PATCH, DELETE"},
         )
     return method, rest[0] if rest else None
-
-
-def _account_id(query_string: bytes) -> str:
-    value = parse(query_string).nested.get("integrated_account_id")
-    if isinstance(value, str) and value:
-        return value
-    if value:
-        raise BadRequest(
-            "integrated_account_id was sent more than once. Send the id of the one account to call.",
-            failures=[failure("integrated_account_id", "must be sent once", "bad_value")],
-        )
-    raise BadRequest(
-        "integrated_account_id is missing. Add ?integrated_account_id=<id>; GET /integrated-account lists "
-        "the accounts of this environment.",
-        failures=[failure("integrated_account_id", "must be the id of an integrated account", "required")],
-    )
 
 
 def _answer(result: CallResult) -> Answer:

@@ -7,6 +7,7 @@ from typing import Final
 from fastapi import APIRouter
 
 from isthmus.api.resources import (
+    effective,
     capabilities,
     documentation,
     environment_integrations,
@@ -31,6 +32,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     environment_unified_models.router,
     *mappings.routers,
     integrated_accounts.router,
+    effective.router,
     *documentation.routers,
     capabilities.router,
     published_schemas.router,
