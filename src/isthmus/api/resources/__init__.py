@@ -7,9 +7,9 @@ from typing import Final
 from fastapi import APIRouter
 
 from isthmus.api.resources import (
-    effective,
     capabilities,
     documentation,
+    effective,
     environment_integrations,
     environment_unified_models,
     events,
