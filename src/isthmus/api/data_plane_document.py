@@ -43,6 +43,13 @@ _UNIFIED: Final = {
 _PASSTHROUGH: Final = {
     "truto_body_passthrough": ("boolean", "Forward the body's bytes and content type as they are.")
 }
+_EXPLAIN: Final = {
+    "isthmus_explain": (
+        "boolean",
+        "Answer `{explain}`: the request that would be sent, and the definition and mapping behind it. "
+        "Nothing is sent.",
+    )
+}
 _ACCOUNT_ABOUT: Final = "The integrated account to call."
 _DOCUMENTED_VERBS: Final = frozenset({"get", "put", "post", "delete", "options", "head", "patch"})
 """Verbs that OpenAPI knows."""
@@ -81,7 +88,12 @@ def _action() -> dict[str, Any]:
         "tags": ["proxy API"],
         "operationId": "proxy_run_action",
         "summary": "Run the steps of an action that the integration defines.",
-        "parameters": [_path_parameter("action", name), _account_parameter(), _IDEMPOTENCY],
+        "parameters": [
+            _path_parameter("action", name),
+            _account_parameter(),
+            _explain_parameter(),
+            _IDEMPOTENCY,
+        ],
         "requestBody": {"content": {JSON: {"schema": {"description": "In scope of the steps as `body`."}}}},
         "security": [{"HTTPBearer": []}],
         "responses": _responses(
@@ -107,7 +119,7 @@ def _custom(verb: str) -> dict[str, Any]:
         "summary": f"Call a path of the product itself by {verb}, with the account's credentials.",
         "description": "Query, body and headers are forwarded, but for `integrated_account_id`, `truto_*` "
         "and headers of the connection. JSON comes back as `result`; anything else unchanged.",
-        "parameters": [_path_parameter("path", path), _account_parameter()],
+        "parameters": [_path_parameter("path", path), _account_parameter(), _explain_parameter()],
         "security": [{"HTTPBearer": []}],
         "responses": _responses(
             {
@@ -153,6 +165,17 @@ def _account_parameter() -> dict[str, Any]:
     }
 
 
+def _explain_parameter() -> dict[str, Any]:
+    ((name, (kind, about)),) = _EXPLAIN.items()
+    return {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "schema": {"type": kind},
+        "description": about,
+    }
+
+
 def _operation(plane: str, name: str, prefix: str, shape: str, *, has_id: bool) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "tags": [f"{plane} API"],
@@ -192,6 +215,7 @@ def _parameters(plane: str, name: str, prefix: str, has_id: bool) -> list[dict[s
         query |= _UNIFIED
     if name in ("create", "update", "custom"):
         query |= _PASSTHROUGH
+    query |= _EXPLAIN
     for each, (kind, about) in query.items():
         parameter: dict[str, Any] = {
             "name": each,

@@ -15,7 +15,7 @@ from isthmus.errors import BadRequest, PayloadTooLarge, failure
 __all__ = ["Incoming", "headers_for_json", "parse_json_body"]
 
 
-_OUR_PARAMETERS: Final = (b"integrated_account_id", b"truto_")
+_OUR_PARAMETERS: Final = (b"integrated_account_id", b"truto_", b"isthmus_")
 _FOR_THIS_SERVER: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 _MOST_JSON_BYTES = 10 * 1024 * 1024
@@ -101,6 +101,11 @@ class Incoming:
         if self.content_length is None and "transfer-encoding" not in self.headers:
             return None
         return self._chunks()
+
+    async def until_gone(self) -> None:
+        """Returns when the caller has hung up; for a request whose body was read."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
 
     async def _chunks(self) -> AsyncIterator[bytes]:
         if (self.content_length or 0) > self._max_body_bytes:

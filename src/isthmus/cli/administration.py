@@ -26,6 +26,7 @@ __all__ = [
     "list_tokens",
     "revoke_token",
     "rotate_key",
+    "with_database",
 ]
 
 T = TypeVar("T")
@@ -40,19 +41,19 @@ def create_environment(name: str) -> None:
         await sync(database, find_catalog())
         return await Administration(database).create_environment(name, install=install_everything)
 
-    row = _with_database(work)
+    row = with_database(work)
     typer.echo(f"{row['id']}  {row['name']}")
 
 
 def list_environments() -> None:
-    rows = _with_database(lambda database: Administration(database).environments())
+    rows = with_database(lambda database: Administration(database).environments())
     _table(rows, "id", "name", "created_at")
 
 
 def create_token(environment: str, name: str, expires_in_days: int | None) -> None:
     """The token alone goes to standard output, so that it can be captured."""
     expires_at = None if expires_in_days is None else datetime.now(UTC) + timedelta(days=expires_in_days)
-    issued = _with_database(
+    issued = with_database(
         lambda database: Administration(database).create_token(environment, name, expires_at=expires_at)
     )
     typer.echo(f"Token {issued.row['id']} ({name}), shown only now:", err=True)
@@ -60,14 +61,14 @@ def create_token(environment: str, name: str, expires_in_days: int | None) -> No
 
 
 def list_tokens(environment: str | None) -> None:
-    rows = _with_database(lambda database: Administration(database).tokens(environment))
+    rows = with_database(lambda database: Administration(database).tokens(environment))
     now = datetime.now(UTC)
     shown = [{**row, "environment": row["environment_name"], "state": _state(row, now)} for row in rows]
     _table(shown, "id", "environment", "name", "prefix", "state", "created_at", "expires_at")
 
 
 def revoke_token(token: str) -> None:
-    _with_database(lambda database: Administration(database).revoke_token(token))
+    with_database(lambda database: Administration(database).revoke_token(token))
     typer.echo(f"Revoked {token}.")
 
 
@@ -86,7 +87,7 @@ def rotate_key(new_key: str | None) -> None:
             typer.echo(new.key.reveal())
         return await rotate(database, new)
 
-    done = _with_database(work)
+    done = with_database(work)
     typer.echo(f"Sealed {done.sealed} values with the key {done.key_id}.", err=True)
     if done.unreadable:
         typer.echo(
@@ -117,7 +118,9 @@ def _state(row: Mapping[str, Any], now: datetime) -> str:
     return "valid"
 
 
-def _with_database(work: Callable[[Database], Awaitable[T]]) -> T:
+def with_database(work: Callable[[Database], Awaitable[T]]) -> T:
+    """Opens the database of the settings, and closes it again."""
+
     async def run() -> T:
         database = await open_database(Settings.from_environment())
         try:

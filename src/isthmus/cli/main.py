@@ -91,6 +91,26 @@ def expression(
     raise typer.Exit(work(text, document=document, trace=trace, explain=explain, time=time, python=python))
 
 
+@app.command()
+def explain(
+    id: Annotated[str, typer.Argument(help="Id of an integrated account, or of an install.")],
+    path: Annotated[
+        str | None, typer.Option(help="Only values of the definition at or below it, e.g. pagination.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Only mappings of this unified model.")] = None,
+    resource: Annotated[str | None, typer.Option(help="Only mappings of this unified resource.")] = None,
+    method: Annotated[str | None, typer.Option(help="Only mappings of this method.")] = None,
+    output: Annotated[str, typer.Option("-o", "--output", help="text or json.")] = "text",
+) -> None:
+    """Show the definition and mappings that an account runs on: each value with the layer that set it.
+
+    Reads this server's database. With --model, --resource or --method, text shows mappings alone.
+    """
+    from isthmus.cli.explain import explain as work
+
+    work(id, path=path, model=model, resource=resource, method=method, output=output)
+
+
 @environments.command("create")
 def create_environment(name: Annotated[str, typer.Argument(help="Unique in the team.")]) -> None:
     """Create an environment with every shipped integration and unified model installed."""

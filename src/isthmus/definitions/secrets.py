@@ -13,7 +13,10 @@ from typing import Any, Final
 from isthmus.expressions.placeholders import find_placeholders
 
 __all__ = [
+    "MASK",
     "PROTECTED_CONTEXT_PATHS",
+    "is_secret_name",
+    "join_masked",
     "join_secrets",
     "mask_secrets",
     "replace_config",
@@ -22,6 +25,9 @@ __all__ = [
     "split_paths",
     "split_secrets",
 ]
+
+MASK: Final = "***"
+"""Stands for a secret wherever its place is shown."""
 
 Json = dict[str, Any]
 Path = tuple[str, ...]
@@ -93,7 +99,7 @@ def _entries(config: Mapping[str, Any], prefix: Path) -> Iterator[Path]:
 
 def _named(entries: Mapping[str, Any], path: Path, *, is_secret: bool) -> Iterator[Path]:
     for name, value in entries.items():
-        secret = is_secret or _SECRET_NAME.search(name) is not None
+        secret = is_secret or is_secret_name(name)
         if isinstance(value, Mapping):
             yield from _named(value, (*path, name), is_secret=secret)
         elif secret and _is_written_out(value):
@@ -142,6 +148,20 @@ def join_secrets(plain: Mapping[str, Any], secrets: Mapping[str, Any]) -> Json:
         else:
             result[key] = value
     return result
+
+
+def join_masked(plain: Mapping[str, Any], secrets: Mapping[str, Any]) -> Json:
+    """As `join_secrets`, with a mask for each secret."""
+    return join_secrets(plain, _masked(secrets))
+
+
+def _masked(secrets: Mapping[str, Any]) -> Json:
+    return {key: _masked(value) if isinstance(value, Mapping) else MASK for key, value in secrets.items()}
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether what stands under this name, in headers and queries, is a secret."""
+    return _SECRET_NAME.search(name) is not None
 
 
 def split_context(

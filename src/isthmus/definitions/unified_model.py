@@ -8,10 +8,17 @@ from pydantic import Field, field_validator
 
 from isthmus.definitions.fields import Expr, JsonObject, Part
 
-__all__ = ["RESERVED_MODEL_NAMES", "Sharing", "UnifiedModelDefinition", "UnifiedResource"]
+__all__ = [
+    "RESERVED_MODEL_NAMES",
+    "RESERVED_RESOURCE_NAMES",
+    "Sharing",
+    "UnifiedModelDefinition",
+    "UnifiedResource",
+]
 
 Sharing: TypeAlias = Literal["deny", "ask", "allow"]
 RESERVED_MODEL_NAMES: Final = frozenset({"meta"})
+RESERVED_RESOURCE_NAMES: Final = frozenset({"meta"})
 
 
 class UnifiedResource(Part):
@@ -50,6 +57,14 @@ class UnifiedModelDefinition(Part):
     webhooks: dict[str, Expr] = Field(
         default={}, description="By integration: turns an inbound webhook into unified events."
     )
+
+    @field_validator("resources")
+    @classmethod
+    def _no_reserved_resource(cls, value: dict[str, UnifiedResource]) -> dict[str, UnifiedResource]:
+        for name in value:
+            if name in RESERVED_RESOURCE_NAMES:
+                raise ValueError(f"{name} is a reserved name: /unified/{{model}}/{name} would be hidden")
+        return value
 
     @field_validator("name")
     @classmethod

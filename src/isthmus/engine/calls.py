@@ -9,7 +9,7 @@ from typing import Any, Final
 from isthmus.engine.queries import Query, parse
 from isthmus.errors import BadRequest, NotExecutable, failure
 
-__all__ = ["NO_BODY", "Call", "NoBody", "Shaping", "read_call"]
+__all__ = ["NO_BODY", "Call", "NoBody", "Shaping", "account_id", "flag", "read_call"]
 
 _FORMATS: Final = ("unified", "normalized", "raw")
 
@@ -46,7 +46,7 @@ class Call:
     paginates. `body`: parsed; `NO_BODY` for none. `raw_body`: the bytes as received, only with
     `body_passthrough`, with their `content_type`, and `raw_length` of a stream where it is known. `headers`:
     the caller's, lower-case names. `limit`: >= 1. `cursor`: `next_cursor` or `prev_cursor`, None on the first
-    page. `remote_query`: `remote_query[...]`.
+    page; `goes_back`: it was `prev_cursor`. `remote_query`: `remote_query[...]`.
     """
 
     method: str
@@ -59,6 +59,7 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     limit: int | None = None
     cursor: str | None = None
+    goes_back: bool = False
     remote_query: Mapping[str, Any] = field(default_factory=dict)
     body_passthrough: bool = False
     shaping: Shaping = field(default_factory=Shaping)
@@ -77,8 +78,11 @@ _PLATFORM: Final = frozenset(
         "truto_key_by",
         "truto_body_passthrough",
         "truto_super_query",
+        "isthmus_explain",
     }
 )
+_OURS: Final = ("truto_", "isthmus_")
+_TRUE_FALSE: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
 def read_call(
@@ -107,7 +111,7 @@ def read_call(
             content_type=content_type,
             headers=headers or {},
         )
-    unknown = sorted(name for name in values if name.startswith("truto_") and name not in _PLATFORM)
+    unknown = sorted(name for name in values if name.startswith(_OURS) and name not in _PLATFORM)
     if unknown:
         raise BadRequest(
             f"{unknown[0]} is not a parameter of this API. Leave it out; parameters for the provider go into "
@@ -130,9 +134,27 @@ def read_call(
         headers=headers or {},
         limit=_limit(values.get("limit")),
         cursor=_cursor(values),
+        goes_back=bool(values.get("prev_cursor")),
         remote_query=_remote_query(values.get("remote_query")),
-        body_passthrough=_flag(values, "truto_body_passthrough"),
+        body_passthrough=flag(values, "truto_body_passthrough"),
         shaping=_shaping(values),
+    )
+
+
+def account_id(query_string: bytes) -> str:
+    """The account that a call names. Raises BadRequest where it names none, or several."""
+    value = parse(query_string).nested.get("integrated_account_id")
+    if isinstance(value, str) and value:
+        return value
+    if value:
+        raise BadRequest(
+            "integrated_account_id was sent more than once. Send the id of the one account to call.",
+            failures=[failure("integrated_account_id", "must be sent once", "bad_value")],
+        )
+    raise BadRequest(
+        "integrated_account_id is missing. Add ?integrated_account_id=<id>; GET /integrated-account lists "
+        "the accounts of this environment.",
+        failures=[failure("integrated_account_id", "must be the id of an integrated account", "required")],
     )
 
 
@@ -170,8 +192,18 @@ def _text(values: Mapping[str, Any], name: str) -> str | None:
     )
 
 
-def _flag(values: Mapping[str, Any], name: str) -> bool:
-    return (_text(values, name) or "").lower() in {"true", "1"}
+def flag(values: Mapping[str, Any], name: str) -> bool:
+    """A parameter that is true or false, in any case; false where it is absent or empty. Raises BadRequest
+    for anything else."""
+    text = _text(values, name)
+    found = False if text is None else _TRUE_FALSE.get(text.lower())
+    if found is None:
+        accepted = ", ".join(_TRUE_FALSE)
+        raise BadRequest(
+            f"{name} must be one of {accepted}.",
+            failures=[failure(name, f"must be one of {accepted}", "bad_value")],
+        )
+    return found
 
 
 def _remote_query(value: Any) -> Mapping[str, Any]:
@@ -198,7 +230,7 @@ def _shaping(values: Mapping[str, Any]) -> Shaping:
             failures=[failure("truto_response_format", f"must be one of {', '.join(_FORMATS)}", "bad_value")],
         )
     return Shaping(
-        ignore_remote_data=_flag(values, "truto_ignore_remote_data"),
+        ignore_remote_data=flag(values, "truto_ignore_remote_data"),
         exclude_fields=fields,
         key_by=_text(values, "truto_key_by"),
         response_format=form,

@@ -17,6 +17,7 @@ from isthmus.definitions.load import load
 from isthmus.definitions.methods import MethodDefinition
 from isthmus.engine.calls import NO_BODY, Call
 from isthmus.engine.exchanges import Page, filled_page
+from isthmus.engine.pagination import require_way_back
 from isthmus.engine.plans import MethodPlan, ad_hoc_plan
 from isthmus.engine.ports import Upstream
 from isthmus.engine.proxy import sent
@@ -202,6 +203,8 @@ def _inputs(plan: MethodPlan, call: CustomCall) -> tuple[Inputs, str | None]:
         )
         return inputs, None
     pages = plan.paginator is not None
+    if plan.paginator is not None and asked.goes_back:
+        require_way_back(plan.paginator)
     dropped = {"cursor"} if pages else set()
     if plan.paginator is not None and plan.paginator.limit_param:
         dropped.add("limit")

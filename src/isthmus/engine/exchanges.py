@@ -17,6 +17,7 @@ from isthmus.engine.responses import error_body, parse, record_count
 from isthmus.engine.results import StreamResult
 from isthmus.engine.scopes import mapping_failed
 from isthmus.expressions import UNDEFINED, ExpressionError
+from isthmus.expressions.host import Blob
 from isthmus.http.messages import HttpResponse, HttpStream
 from isthmus.kit.clock import Clock
 
@@ -52,7 +53,15 @@ async def exchange(
 ) -> Exchange:
     """Sends one request of a method. Raises RemoteFailure for an error of the third party, besides what
     `build` and `Upstream.send` raise."""
-    outgoing, step = build(plan, inputs, upstream.context, upstream.account.authentication_method, cursor)
+    account = upstream.account
+    outgoing, step = build(
+        plan,
+        inputs,
+        upstream.context,
+        account.authentication_method,
+        cursor,
+        cursor_key=account.cursor_key,
+    )
     response = await upstream.send(outgoing)
     wait = None
     if response.status == 429 or plan.config.rate_limit is not None:
@@ -80,16 +89,19 @@ def _read(plan: MethodPlan, inputs: Inputs, response: HttpResponse, step: Step, 
         cursors = plan.paginator.read(step, Answer(None, response.headers, response.url, 0, response.status))
         return Exchange(response.status, response.headers, None, [], cursors)
     if response.status >= 400:
-        body, is_garbage = error_body(plan.definition, response), False
+        body, is_opaque = error_body(plan.definition, response), False
     else:
-        parsed = parse(plan.definition, response)
-        body, is_garbage = parsed.body, parsed.is_garbage
+        if inputs.reads_whole and plan.streams(response.status, response.headers):
+            body, is_opaque = Blob(response.body, response.headers.get("content-type", "")), True
+        else:
+            parsed = parse(plan.definition, response)
+            body, is_opaque = parsed.body, parsed.is_garbage
     if response.status >= 400 or plan.error_expression is not None:
         failed = find_failure(plan.error_expression, response, body, clock.now().timestamp())
         if failed is not None:
             raise failed
     data = body
-    if plan.response_path is not None and not is_garbage:
+    if plan.response_path is not None and not is_opaque:
         found = plan.response_path.read(body, keep_arrays=inputs.asks_for_list)
         nothing: list[Any] | None = [] if inputs.asks_for_list else None
         data = nothing if found is UNDEFINED else found

@@ -182,7 +182,7 @@ def missing_scopes(needed: tuple[str, ...], context: Mapping[str, Any]) -> list[
     oauth = context.get("oauth")
     granted = oauth.get("scope") if isinstance(oauth, Mapping) else None
     held = granted.split() if isinstance(granted, str) else granted or ()
-    return [scope for scope in needed if scope not in held]
+    return [scope for scope in dict.fromkeys(needed) if scope not in held]
 
 
 def remote_insights(status: int, scopes: tuple[str, ...], context: Mapping[str, Any]) -> dict[str, Any]:

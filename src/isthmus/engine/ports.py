@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from isthmus.engine.messages import OutgoingRequest
@@ -15,13 +15,15 @@ __all__ = ["AccountFacts", "Upstream"]
 @dataclass(frozen=True, slots=True)
 class AccountFacts:
     """What the engine may know of an account. `authentication_method`: the credential format it used, or
-    None for an account without credentials."""
+    None for an account without credentials. `cursor_key`: signs the cursors of this account's lists that hold
+    an address."""
 
     id: str
     tenant_id: str
     environment_id: str
     is_sandbox: bool = False
     authentication_method: str | None = None
+    cursor_key: bytes = field(default=b"", repr=False)
 
 
 class Upstream(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from isthmus.definitions.integration import IntegrationConfig
@@ -10,7 +11,7 @@ from isthmus.engine.calls import Call
 from isthmus.engine.exchanges import Exchange, Page, exchange, filled_page
 from isthmus.engine.failures import RemoteFailure, proxy_error
 from isthmus.engine.messages import OperationKind
-from isthmus.engine.pagination import RangePaginator
+from isthmus.engine.pagination import RangePaginator, require_way_back
 from isthmus.engine.plans import MethodPlan, plan_of
 from isthmus.engine.ports import Upstream
 from isthmus.engine.requests import Inputs, RawBody
@@ -24,6 +25,7 @@ __all__ = [
     "call",
     "caller_headers",
     "custom_id",
+    "identified",
     "inputs_of",
     "operation_kind",
     "raw_body",
@@ -58,13 +60,23 @@ async def call(
         return answer.streamed(answer.stream)
     data = answer.data
     if call.method == "delete" and not data:
-        data = {"id": custom_id(call)}
+        data = identified(custom_id(call))
     return ValueResult(data)
 
 
-async def answer_of(upstream: Upstream, plan: MethodPlan, call: Call, clock: Clock = _CLOCK) -> Exchange:
-    """One request of a method and its answer, not shaped for a caller; of a list, one page."""
+def identified(id: str | None) -> dict[str, Any]:
+    """What is said of a record that is gone: its id, where the call named one."""
+    return {} if id is None else {"id": id}
+
+
+async def answer_of(
+    upstream: Upstream, plan: MethodPlan, call: Call, clock: Clock = _CLOCK, *, reads_whole: bool = False
+) -> Exchange:
+    """One request of a method and its answer, not shaped for a caller; of a list, one page. `reads_whole`:
+    bytes as a blob in `data`, within the limit of any answer."""
     inputs, cursor = inputs_of(plan, call)
+    if reads_whole:
+        inputs = replace(inputs, reads_whole=True)
     return await sent(upstream, plan, inputs, cursor, clock)
 
 
@@ -101,6 +113,8 @@ def inputs_of(plan: MethodPlan, call: Call) -> tuple[Inputs, str | None]:
     cursor = call.cursor
     is_list = call.method == "list"
     if is_list and plan.paginator is not None:
+        if call.goes_back:
+            require_way_back(plan.paginator)
         alias = nested.get("cursor")
         sizes = plan.paginator.limit_param or isinstance(plan.paginator, RangePaginator)
         dropped = {"limit"} if sizes else set()

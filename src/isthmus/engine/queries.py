@@ -14,9 +14,20 @@ from functools import lru_cache
 from typing import Any, Final, Literal
 from urllib.parse import quote, unquote_plus
 
+import orjson
+
 from isthmus.errors import BadRequest, failure
 
-__all__ = ["ArrayFormat", "Query", "flat", "nest", "parse", "scalar_text", "serialize"]
+__all__ = [
+    "ArrayFormat",
+    "Query",
+    "flat",
+    "header_text",
+    "nest",
+    "parse",
+    "scalar_text",
+    "serialize",
+]
 
 ArrayFormat = Literal["comma", "brackets", "indices", "repeat"]
 Leaf = Callable[[Any], Any]
@@ -212,3 +223,10 @@ def scalar_text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
         return str(int(value))
     return str(value)
+
+
+def header_text(value: Any) -> str:
+    """A value of an expression or template as that of a header: arrays and objects as JSON (RFC 8259)."""
+    if not isinstance(value, (Mapping, list, tuple)):
+        return scalar_text(value)
+    return orjson.dumps(value, default=str).decode()

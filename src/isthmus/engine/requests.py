@@ -13,7 +13,7 @@ from isthmus.engine.messages import Operation, OperationKind, OutgoingRequest
 from isthmus.engine.pagination import Draft, Start, Step, shown_cursor
 from isthmus.engine.pagination.contract import bad_cursor
 from isthmus.engine.plans import MethodPlan
-from isthmus.engine.queries import parse, scalar_text, serialize
+from isthmus.engine.queries import header_text, parse, serialize
 from isthmus.engine.scopes import evaluate, template_scope, unresolved, without_undefined
 from isthmus.engine.urls import join, legal, plain_path, same_origin, with_query
 from isthmus.errors import BadRequest, failure
@@ -43,6 +43,8 @@ class Inputs:
     rules of §1.8; `raw` skips them. `headers`: replaces the definition's (a mapping's), None to keep them.
     `forwarded`: headers of the caller that go out too. `path`: replaces the method's (a mapping's).
     `asks_for_list`: whether pages, limits and cursors apply. `names`: further names that templates see.
+    `scopes`: OAuth scopes beside those of the method. `reads_whole`: bytes are read into a blob instead of
+    being handed on as they arrive.
     """
 
     kind: OperationKind
@@ -58,6 +60,8 @@ class Inputs:
     limit: int | None = None
     asks_for_list: bool = False
     names: Mapping[str, Any] | None = None
+    scopes: tuple[str, ...] = ()
+    reads_whole: bool = False
 
 
 _NO_STEP: Final = Step()
@@ -69,14 +73,19 @@ def build(
     context: Mapping[str, Any],
     credential_format: str | None,
     cursor: str | None,
+    *,
+    cursor_key: bytes = b"",
 ) -> tuple[OutgoingRequest, Step]:
-    """The request of one page. Raises BadRequest where the call lacks something, and MappingFailed."""
+    """The request of one page. `cursor_key`: of the account, as in `AccountFacts`.
+
+    Raises BadRequest where the call lacks something, and MappingFailed.
+    """
     seen = with_cursor(inputs.scope_query, shown_cursor(plan.paginator, cursor))
     scope = template_scope(context, id=inputs.id, query=seen, body=inputs.body)
     if inputs.names:
         scope.update(inputs.names)
     own_query = _own_query(plan, scope)
-    step = _step(plan, inputs, scope, own_query, cursor)
+    step = _step(plan, inputs, scope, own_query, cursor, cursor_key)
     http, body = _request(plan, inputs, scope, own_query, step)
     if step.parts is not None:
         step = replace(step, parts=replace(step.parts, draft=_as_draft(http, body, step.parts.draft.query)))
@@ -94,7 +103,7 @@ def build(
         ),
         authorization=plan.authorization(credential_format),
         rate_limit=plan.config.rate_limit,
-        scopes=plan.definition.scopes,
+        scopes=tuple(dict.fromkeys((*plan.definition.scopes, *inputs.scopes))),
         drop_credentials_on_redirect=plan.definition.ignore_credentials_on_redirect,
     )
     return outgoing, step
@@ -128,7 +137,7 @@ def _request(
         headers=headers,
         body=data,
         timeout_seconds=definition.timeout_seconds,
-        stream=plan.streams,
+        stream=None if inputs.reads_whole else plan.streams,
         body_length=None if inputs.raw is None else inputs.raw.length,
     )
     return http, body
@@ -157,6 +166,7 @@ def _step(
     scope: Mapping[str, Any],
     own_query: Mapping[str, Any],
     cursor: str | None,
+    cursor_key: bytes,
 ) -> Step:
     if plan.paginator is None or not inputs.asks_for_list:
         if cursor is not None and inputs.asks_for_list:
@@ -169,7 +179,8 @@ def _step(
         return _as_draft(http, body, asked if inputs.limit is None else {"limit": inputs.limit, **asked})
 
     given = {**own_query, **inputs.query}
-    return plan.paginator.start(Start(cursor, inputs.limit, given, inputs.fixed, draft))
+    step = plan.paginator.start(Start(cursor, inputs.limit, given, inputs.fixed, draft, cursor_key))
+    return replace(step, key=cursor_key)
 
 
 def _query_in_body(plan: MethodPlan) -> bool:
@@ -272,7 +283,7 @@ def default_headers(plan: MethodPlan, scope: Mapping[str, Any]) -> dict[str, str
             for name, value in computed.items()
             if value is not None and name.lower() not in plan.removed_headers
         )
-    return {name: scalar_text(value) for name, value in headers.items()}
+    return {name: header_text(value) for name, value in headers.items()}
 
 
 def _headers(

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 from isthmus.engine.calls import NO_BODY
 from isthmus.errors import BadRequest, MappingFailed, failure
-from isthmus.expressions import UNDEFINED, Expression, ExpressionError, Limits
+from isthmus.expressions import LIMIT, UNDEFINED, Expression, ExpressionError, Limits
 from isthmus.expressions.placeholders import PlaceholderError, UnresolvedPlaceholder
 
 __all__ = [
@@ -106,8 +106,10 @@ def evaluate_or_undefined(field: str, expression: Expression, root: Any) -> Any:
 
 def mapping_failed(field: str, error: ExpressionError) -> MappingFailed:
     where = "" if error.position is None else f" at position {error.position}"
+    # What a limit says holds numbers and names of ours; other messages may hold the data.
+    why = f" ({error.code}: {error.message})" if error.code == LIMIT else f" ({error.code})"
     return MappingFailed(
-        f"The expression of {field} failed{where} ({error.code}). Try it on a recorded answer of the "
+        f"The expression of {field} failed{where}{why}. Try it on a recorded answer of the "
         f"provider, and correct {field}.",
         field=field,
         position=error.position,

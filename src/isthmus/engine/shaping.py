@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from isthmus.engine.calls import Shaping
+from isthmus.engine.queries import scalar_text
+from isthmus.errors import BadRequest, failure
 
 __all__ = ["key_by", "shape"]
 
@@ -25,13 +27,21 @@ def shape(record: Any, shaping: Shaping, schema: Mapping[str, Any]) -> Any:
     return _without(record, shaping.exclude_fields)
 
 
-def key_by(records: list[Any], field: str) -> dict[str, Any]:
-    """An object by the field's value, the last one winning; records without it are left out."""
+def key_by(records: list[Any], shaped: list[Any], field: str) -> dict[str, Any]:
+    """The shaped records by a field of the records as they were, the last one winning; those without it are
+    left out. Raises BadRequest where none has it, naming what they have."""
     keyed = {}
-    for record in records:
+    for record, shown in zip(records, shaped, strict=True):
         value = record.get(field) if isinstance(record, dict) else None
         if value is not None and not isinstance(value, (dict, list)):
-            keyed[value if isinstance(value, str) else str(value)] = record
+            keyed[value if isinstance(value, str) else scalar_text(value)] = shown
+    if records and not keyed:
+        names = sorted({name for record in records if isinstance(record, dict) for name in record})
+        raise BadRequest(
+            f"truto_key_by={field}: no record has a text or number there. The records have "
+            f"{', '.join(names) or 'no fields'}.",
+            failures=[failure("truto_key_by", "must be a field that holds a text or number", "bad_value")],
+        )
     return keyed
 
 

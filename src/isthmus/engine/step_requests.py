@@ -10,7 +10,6 @@ from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.load import load
 from isthmus.definitions.methods import MethodDefinition
 from isthmus.engine.calls import NO_BODY, Call
-from isthmus.engine.exchanges import Exchange
 from isthmus.engine.numbers import whole_number
 from isthmus.engine.plans import ad_hoc_plan, plan_of
 from isthmus.engine.ports import Upstream
@@ -19,15 +18,13 @@ from isthmus.engine.queries import Query, scalar_text
 from isthmus.engine.requests import Inputs
 from isthmus.engine.responses import records_of
 from isthmus.engine.scopes import template_scope, unresolved
-from isthmus.errors import MappingFailed, UpstreamInvalid
+from isthmus.errors import MappingFailed
 from isthmus.expressions import UNDEFINED
-from isthmus.expressions.host import Blob
 from isthmus.expressions.placeholders import PlaceholderError, Template, literal_template
 from isthmus.kit.clock import Clock
 
-__all__ = ["StepRequests", "resource_call", "whole_data"]
+__all__ = ["StepRequests", "resource_call"]
 
-_MOST_BYTES: Final = 50 * 1024 * 1024
 _LITERAL: Final = ("path", "base_url", "body")
 _LITERAL_ENTRIES: Final = ("headers", "query")
 
@@ -61,14 +58,13 @@ class StepRequests:
     async def _inline(self, method: MethodDefinition, names: Mapping[str, Any], where: str) -> Any:
         """It sends what it says itself: the caller's query and body are only there to be read."""
         plan = ad_hoc_plan(self._config, "_step", where, method, where=where)
-        return await whole_data(
-            await sent(self._upstream, plan, Inputs(kind="custom", names=names), None, self._clock)
-        )
+        inputs = Inputs(kind="custom", names=names, reads_whole=True)
+        return (await sent(self._upstream, plan, inputs, None, self._clock)).data
 
     async def _call(self, resource: str, method: str, id: Any, query: Any, body: Any) -> Any:
         plan = plan_of(self._config, resource, method)
         call = resource_call(method, id, query, body)
-        data = await whole_data(await answer_of(self._upstream, plan, call, self._clock))
+        data = (await answer_of(self._upstream, plan, call, self._clock, reads_whole=True)).data
         return records_of(data) if method == "list" else data
 
     async def _computed(self, value: Any, names: Mapping[str, Any], where: str) -> Any:
@@ -123,18 +119,3 @@ def _rendered(
         return render(template, scope)
     except PlaceholderError as error:
         raise unresolved(where, error) from error
-
-
-async def whole_data(answer: Exchange) -> Any:
-    """The data, with a stream read to its end as a blob. Raises UpstreamInvalid for more than 50 MiB."""
-    if answer.stream is None:
-        return answer.data
-    parts: list[bytes] = []
-    size = 0
-    async for part in answer.stream:
-        size += len(part)
-        if size > _MOST_BYTES:
-            await answer.stream.close()
-            raise UpstreamInvalid(f"A step's answer is larger than {_MOST_BYTES} bytes.")
-        parts.append(part)
-    return Blob(b"".join(parts), answer.headers.get("content-type", ""))

@@ -31,7 +31,7 @@ from isthmus.expressions import UNDEFINED, Expression
 from isthmus.expressions.placeholders import PlaceholderError
 from isthmus.kit.clock import Clock, SystemClock
 
-__all__ = ["ActionScope", "Progress", "StepRunner", "StepScope", "run_action"]
+__all__ = ["ActionScope", "Progress", "StepRunner", "StepScope", "action_runner", "run_action"]
 
 _LOG = logging.getLogger("isthmus.engine")
 _CLOCK: Final = SystemClock()
@@ -101,22 +101,24 @@ class StepRunner:
         progress = progress or Progress()
         for index, step in enumerate(steps):
             try:
-                await self._run(step, index, progress)
+                await self.attempt(step, index, progress)
             except IsthmusError as failed:
                 if not step.ignore_error:
                     raise
                 _LOG.warning("%s.%d failed with %s and is ignored", self.where, index, type(failed).__name__)
         return progress
 
-    async def _run(self, step: Step, index: int, progress: Progress) -> None:
+    async def attempt(self, step: Step, index: int, progress: Progress) -> bool:
+        """One step; False where its `run_if` keeps it from running. Raises what it raises."""
         where = f"{self.where}.{index}"
         names = self.scope.names(progress, self.upstream.context)
         bindings = self.scope.bindings(progress)
         if step.run_if is not None and not truthy(
             await mapped(f"{where}.run_if", step.run_if, names, bindings)
         ):
-            return
+            return False
         progress.took(step, index, await self._value(step, where, progress, names, bindings))
+        return True
 
     async def _value(
         self,
@@ -191,9 +193,23 @@ async def run_action(
     clock: Clock = _CLOCK,
 ) -> Any:
     """The result of the action's last step that ran; None for nothing. Raises what its steps raise."""
+    runner = action_runner(upstream, config, name, id=id, query=query, body=body, clock=clock)
+    progress = await runner.run(action.steps)
+    return None if progress.last is UNDEFINED else progress.last
+
+
+def action_runner(
+    upstream: Upstream,
+    config: IntegrationConfig,
+    name: str,
+    *,
+    id: str | None = None,
+    query: Mapping[str, Any] | None = None,
+    body: Any = NO_BODY,
+    clock: Clock = _CLOCK,
+) -> StepRunner:
+    """What runs the steps of an action, with what they see."""
     facts = upstream.account
     account = {"id": facts.id, "tenant_id": facts.tenant_id, "is_sandbox": facts.is_sandbox}
     scope = ActionScope(account, id, query or {}, body)
-    runner = StepRunner(upstream, config, scope, f"actions.{name}.steps", clock)
-    progress = await runner.run(action.steps)
-    return None if progress.last is UNDEFINED else progress.last
+    return StepRunner(upstream, config, scope, f"actions.{name}.steps", clock)

@@ -16,13 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database, keys_of
-from isthmus.db.tables import (
-    environment_unified_model,
-    environment_unified_model_resource_method,
-    integration,
-    unified_model,
-    unified_model_resource_method,
-)
+from isthmus.db.tables import environment_unified_model, integration, unified_model
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.layers import (
     account_mapping,
@@ -36,6 +30,7 @@ from isthmus.definitions.unified_model import UnifiedModelDefinition, UnifiedRes
 from isthmus.errors import NotFound
 from isthmus.integrations.epoch_cache import EpochCache, Epochs, RevisionCache
 from isthmus.integrations.integrations import usable_config
+from isthmus.integrations.mapping_rows import mapping_rows, override_cells
 from isthmus.integrations.names import either_separator, not_found
 
 __all__ = ["Effective", "Layer", "ResolvedMapping"]
@@ -60,15 +55,6 @@ class Layer:
         return (self.id, self.revision) if self.content else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Model:
-    """A model as one environment sees it."""
-
-    id: str
-    install_id: str
-    definition: UnifiedModelDefinition
-
-
 class Effective:
     """One for the process; safe to share between environments, since every key holds whose rows it is of."""
 
@@ -77,7 +63,7 @@ class Effective:
         self._definitions: RevisionCache[Any, IntegrationConfig] = RevisionCache(_DEFINITIONS)
         self._models: RevisionCache[Any, UnifiedModelDefinition] = RevisionCache(_MODELS)
         self._mappings: RevisionCache[Any, MappingConfig] = RevisionCache(_MAPPINGS)
-        self._installed: EpochCache[str, _Model] = EpochCache(epochs, _MODELS)
+        self._installed: EpochCache[str, UnifiedModelDefinition] = EpochCache(epochs, _MODELS)
         self._resolved: EpochCache[Any, ResolvedMapping] = EpochCache(epochs, _MAPPINGS)
 
     async def definition(
@@ -147,17 +133,22 @@ class Effective:
             found = await self._installed.load(
                 environment_id, model, lambda: self._read_model(environment_id, model)
             )
-        name, definition = _resource(found.definition, resource, method)
-        cell = _Cell(found, integration_name, name, method)
+        name, definition = _resource(found, resource, method)
         partial = account_mapping(account.content, model, name, method)
         mine = None if partial is None else Layer(account.id, account.revision, partial)
         async with self._database.read() as conn:
-            base, over = await _mapping_rows(conn, cell)
-            if base is None and over is None and mine is None:
-                raise await _unmapped(conn, cell, model)
+            rows = await mapping_rows(
+                conn, environment_id, integration_name, model=model, resource=name, method=method
+            )
+            if not rows and mine is None:
+                raise await _unmapped(
+                    conn, environment_id, integration_name, account, model, f"{name}.{method}"
+                )
+        found_layers = {row.layer: Layer(row.id, row.revision, row.config) for row in rows}
+        base, over = found_layers.get("model"), found_layers.get("environment")
         layers = [each.content for each in (base, over, mine) if each is not None]
         key = tuple(None if each is None else (each.id, each.revision) for each in (base, over, mine))
-        identity = (*key, *cell.names)
+        identity = (*key, integration_name, model, name, method)
         kept = self._mappings.get(identity)
         if kept is None:
             # Named here, because a caller may have written the resource with the other separator.
@@ -166,7 +157,8 @@ class Effective:
             kept = self._mappings.keep(identity, load_mapping(merged, source=source))
         return definition, kept
 
-    async def _read_model(self, environment_id: str, name: str) -> _Model:
+    async def _read_model(self, environment_id: str, name: str) -> UnifiedModelDefinition:
+        """A model as one environment sees it."""
         statement = (
             select(
                 unified_model,
@@ -192,19 +184,7 @@ class Effective:
             }
             source = f"unified model {name}"
             definition = self._models.keep(key, load_unified_model({"name": name, **values}, source=source))
-        return _Model(row["id"], row["install_id"], definition)
-
-
-@dataclass(frozen=True, slots=True)
-class _Cell:
-    model: _Model
-    integration_name: str
-    resource: str
-    method: str
-
-    @property
-    def names(self) -> tuple[str, str, str]:
-        return (self.integration_name, self.resource, self.method)
+        return definition
 
 
 async def _not_installed(conn: AsyncConnection, environment_id: str, name: str) -> NotFound:
@@ -242,37 +222,19 @@ def _resource(model: UnifiedModelDefinition, resource: str, method: str) -> tupl
     return name, definition
 
 
-async def _mapping_rows(conn: AsyncConnection, cell: _Cell) -> tuple[Layer | None, Layer | None]:
-    layers: list[Layer | None] = []
-    for table, parent, owner in (
-        (unified_model_resource_method, "unified_model_id", cell.model.id),
-        (
-            environment_unified_model_resource_method,
-            "environment_unified_model_id",
-            cell.model.install_id,
-        ),
-    ):
-        statement = select(table.c.id, table.c.revision, table.c.config).where(
-            table.c[parent] == owner,
-            table.c.integration_name == cell.integration_name,
-            table.c.resource_name == cell.resource,
-            table.c.method_name == cell.method,
-        )
-        row = (await conn.execute(statement)).one_or_none()
-        layers.append(None if row is None else Layer(row.id, row.revision, row.config))
-    return layers[0], layers[1]
-
-
-async def _unmapped(conn: AsyncConnection, cell: _Cell, model: str) -> NotFound:
-    table = unified_model_resource_method
-    statement = select(table.c.resource_name, table.c.method_name).where(
-        table.c.unified_model_id == cell.model.id, table.c.integration_name == cell.integration_name
-    )
-    mapped = [f"{row.resource_name}.{row.method_name}" for row in (await conn.execute(statement)).all()]
-    mine = f"{cell.resource}.{cell.method}"
+async def _unmapped(
+    conn: AsyncConnection, environment_id: str, integration_name: str, account: Layer, model: str, wanted: str
+) -> NotFound:
+    """Names what is mapped in any layer."""
+    rows = await mapping_rows(conn, environment_id, integration_name, model=model)
+    mapped = {f"{row.resource}.{row.method}" for row in rows} | {
+        f"{resource}.{method}"
+        for owner, resource, method in override_cells(account.content)
+        if owner == model
+    }
     return not_found(
-        f"{cell.integration_name} has no mapping for {model}/{cell.resource} method {cell.method}",
-        mine,
+        f"{integration_name} has no mapping for {model}/{wanted.replace('.', ' method ')}",
+        wanted,
         mapped,
-        f"Mapped for {cell.integration_name}: {', '.join(sorted(mapped)) or 'nothing'}.",
+        f"Mapped for {integration_name}: {', '.join(sorted(mapped)) or 'nothing'}.",
     )

@@ -15,6 +15,7 @@ __all__ = [
     "integration_view",
     "mapping_view",
     "model_view",
+    "public_config",
 ]
 
 Row = dict[str, Any]
@@ -32,7 +33,7 @@ def integration_view(row: Mapping[str, Any], team_id: str, installed: Sequence[s
         "category": row["category"],
         "is_beta": row["is_beta"],
         "sharing": row["sharing"],
-        "config": row["config"] if is_own else _public_config(row["config"]),
+        "config": row["config"] if is_own else public_config(row["config"]),
         **_ownership(row),
         "can_install": is_own or row["team_id"] is None or row["sharing"] == "allow",
         "installed_environment": list(installed),
@@ -106,7 +107,7 @@ def _ownership(row: Mapping[str, Any]) -> Row:
     return {"team_id": owner, "team": None if owner is None else {"id": owner, "name": row["team_name"]}}
 
 
-def _public_config(config: Mapping[str, Any]) -> Row:
+def public_config(config: Mapping[str, Any]) -> Row:
     """What anybody who sees an integration may read of it (`api.md` A7): its face, and its forms."""
     public = {key: config[key] for key in _PUBLIC if key in config}
     credentials = normalise_credentials(config.get("credentials"))

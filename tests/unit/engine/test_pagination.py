@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +12,7 @@ from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 from isthmus.engine import proxy
 from isthmus.engine.calls import read_call
 from isthmus.engine.pagination.link_header import link_targets
+from isthmus.engine.pagination.tokens import encode_address
 from isthmus.engine.results import ListResult
 from isthmus.errors import BadRequest, UpstreamInvalid
 from isthmus.http.messages import HttpRequest, HttpResponse
@@ -18,7 +21,24 @@ NONE = (None, None)
 
 
 def _token(path: str) -> str:
+    """As it is issued to the account of `MemoryUpstream`, whose key is empty."""
+    return encode_address(f"https://api.acme.test{path}", b"")
+
+
+def _forged(path: str) -> str:
+    """What anybody can write."""
     return base64.urlsafe_b64encode(path.encode()).rstrip(b"=").decode()
+
+
+def _signed(path: str) -> str:
+    """What nobody but the holder of the key can write."""
+    encoded = _forged(path)
+    return f"{encoded}.{_forged_signature(encoded)}"
+
+
+def _forged_signature(encoded: str) -> str:
+    digest = hmac.new(b"", encoded.encode(), hashlib.sha256).digest()[:16]
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def _rows(count: int, **body: Any) -> HttpResponse:
@@ -144,6 +164,38 @@ async def test_an_address_as_cursor_is_followed_as_it_stands() -> None:
     assert upstream.request.url == "https://api.acme.test/v1/things?after=x&n=1"
 
 
+@pytest.mark.parametrize("cursor", [_forged("/v1/things?after=x"), _forged("/etc"), "L3Yx.L3Yx"])
+async def test_a_providers_own_cursor_is_never_taken_for_an_address(cursor: str) -> None:
+    upstream = MemoryUpstream([_rows(1)])
+    await _page(upstream, _pages("cursor", cursor_path="next"), f"next_cursor={cursor}")
+    assert upstream.request.url == f"https://api.acme.test/v1/things?cursor={cursor}"
+
+
+async def test_an_address_of_one_account_is_none_for_another() -> None:
+    token = encode_address("https://api.acme.test/v1/things?page=2", b"another account's")
+    with pytest.raises(BadRequest, match="not a cursor of this list"):
+        await _page(MemoryUpstream([]), _pages("link_header"), f"next_cursor={token}")
+
+
+@pytest.mark.parametrize(
+    ("pages", "reason"),
+    [
+        (_pages("cursor", cursor_path="next"), "its cursor pagination names no prev_cursor_path"),
+        (_pages("dynamic"), "dynamic pagination only goes forward"),
+    ],
+)
+async def test_a_list_that_cannot_go_back_refuses_to(pages: Any, reason: str) -> None:
+    with pytest.raises(BadRequest, match=reason) as caught:
+        await _page(MemoryUpstream([]), pages, "prev_cursor=x")
+    assert caught.value.details["failures"][0]["path"] == "prev_cursor"
+
+
+async def test_a_list_that_names_its_way_back_takes_it() -> None:
+    upstream = MemoryUpstream([_rows(1)])
+    await _page(upstream, _pages("cursor", cursor_path="next", prev_cursor_path="back"), "prev_cursor=b")
+    assert upstream.query == [("cursor", "b")]
+
+
 async def test_a_cursor_that_is_an_object_is_a_fault_of_the_definition() -> None:
     with pytest.raises(UpstreamInvalid, match=r"no cursor at meta, but a whole object"):
         await _page(MemoryUpstream([_rows(1, meta={"a": 1})]), _pages("cursor", cursor_path="meta"))
@@ -172,10 +224,12 @@ async def test_link_header_pages_are_opaque_and_replace_path_and_query() -> None
     "cursor",
     [
         "nonsense!",
-        _token("https://evil.test/x"),
-        _token("//evil.test/x"),
-        _token("/a\r\nHost: evil"),
-        _token("x"),
+        _signed("https://evil.test/x"),
+        _signed("//evil.test/x"),
+        _signed("/a\r\nHost: evil"),
+        _signed("x"),
+        _forged("/v1/things?page=2"),
+        _token("/v1/things?page=2")[:-1],
         "%2F%2F",
     ],
 )

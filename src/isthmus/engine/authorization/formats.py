@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from isthmus.definitions.authorization import BasicAuthorization, BearerAuthorization, HeaderAuthorization
 from isthmus.engine.authorization.oauth1 import OAuth1Signature, signature_header
 from isthmus.engine.messages import OutgoingRequest
-from isthmus.engine.queries import parse, scalar_text
+from isthmus.engine.queries import header_text, parse, scalar_text
 from isthmus.engine.scopes import evaluate, template_scope, unresolved
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions import UNDEFINED, Expression
@@ -105,7 +105,7 @@ def _computed(
             f"{field} must return an object of header names and values.",
             failures=[failure(field, "must return an object", "bad_authorization")],
         )
-    return {str(name): scalar_text(item) for name, item in value.items() if item is not None}
+    return {str(name): header_text(item) for name, item in value.items() if item is not None}
 
 
 def _strict(template: Template, scope: Mapping[str, Any], field: str) -> str:

@@ -16,6 +16,7 @@ from isthmus.engine.pagination.dynamic import DynamicPaginator, visible_cursor
 from isthmus.engine.pagination.link_header import LinkHeaderPaginator
 from isthmus.engine.pagination.numbered import OffsetPaginator, PagePaginator
 from isthmus.engine.pagination.ranges import RangePaginator
+from isthmus.errors import BadRequest, failure
 
 __all__ = [
     "Answer",
@@ -28,6 +29,7 @@ __all__ = [
     "Start",
     "Step",
     "paginator",
+    "require_way_back",
     "shown_cursor",
 ]
 
@@ -47,6 +49,17 @@ def paginator(spec: Pagination | None) -> Paginator | None:
     if isinstance(spec, RangePagination):
         return RangePaginator(spec.config)
     return DynamicPaginator(spec.config)
+
+
+def require_way_back(paginator: Paginator) -> None:
+    """Raises BadRequest where no page has a `prev_cursor`, so that none can have been sent."""
+    reason = paginator.no_way_back
+    if reason is not None:
+        raise BadRequest(
+            f"prev_cursor was sent to a list that cannot go back, because {reason}. Send next_cursor, or "
+            "nothing for the first page.",
+            failures=[failure("prev_cursor", "must be absent: this list only goes forward", "bad_cursor")],
+        )
 
 
 def shown_cursor(paginator: Paginator | None, cursor: str | None) -> str | None:

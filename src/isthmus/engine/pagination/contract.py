@@ -41,7 +41,8 @@ class Start:
 
     `given`: the outbound query without pagination. A parameter in it that a mapping or `remote_query` set
     (`fixed`) is never overwritten; one that the caller set holds where no cursor or limit was sent.
-    `draft`: the request as it is without pagination, for a format that computes from it.
+    `draft`: the request as it is without pagination, for a format that computes from it. `key`: signs
+    addresses that are handed out as cursors.
     """
 
     cursor: str | None = None
@@ -49,6 +50,7 @@ class Start:
     given: Mapping[str, Any] = field(default_factory=dict)
     fixed: frozenset[str] = frozenset()
     draft: Callable[[], Draft] | None = None
+    key: bytes = field(default=b"", repr=False)
 
     def keeps_position(self, name: str) -> bool:
         return name in self.fixed or (self.cursor is None and name in self.given)
@@ -61,7 +63,8 @@ class Start:
 class Step:
     """What one page's request carries. `params`: merged into the query (or body). `url`: path and query that
     replace the request's own, None to keep them. `position`: page number or index sent. `size`: page size
-    sent, None where none was. `headers`: laid over the request's. `parts`: what was computed for it."""
+    sent, None where none was. `headers`: laid over the request's. `parts`: what was computed for it. `key`:
+    as in `Start`."""
 
     cursor: str | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -70,6 +73,7 @@ class Step:
     size: int | None = None
     headers: Mapping[str, str] | None = None
     parts: Parts | None = None
+    key: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,11 @@ class Paginator(Protocol):
     @property
     def limit_param(self) -> str | None:
         """The provider's name for the page size; None where it takes none."""
+        ...
+
+    @property
+    def no_way_back(self) -> str | None:
+        """Why there is no page before another one, in words that follow "because"; None where there is."""
         ...
 
     def start(self, start: Start) -> Step:

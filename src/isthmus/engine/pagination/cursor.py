@@ -25,29 +25,35 @@ class CursorPaginator:
     def limit_param(self) -> str | None:
         return self.config.limit_param or None
 
+    @property
+    def no_way_back(self) -> str | None:
+        if self.config.prev_cursor_path is not None:
+            return None
+        return "its cursor pagination names no prev_cursor_path"
+
     def start(self, start: Start) -> Step:
         config = self.config
         params, size = effective_limit(start, self.limit_param, config.default_limit, config.max_limit)
         if start.cursor is None or config.cursor_param in start.fixed:
             return Step(start.cursor, params, size=size)
-        address = decode_address(start.cursor)
+        address = decode_address(start.cursor, start.key)
         if address is not None:
             return Step(start.cursor, url=address, size=size)
         return Step(start.cursor, {config.cursor_param: start.cursor, **params}, size=size)
 
     def read(self, step: Step, answer: Answer) -> Cursors:
         config = self.config
-        following = _token(config.cursor_path, answer.body)
+        following = _token(config.cursor_path, answer.body, step.key)
         if config.has_more_path is not None and not _truthy(config.has_more_path.read(answer.body)):
             following = None
         # A provider that hands the same cursor out again has nothing new behind it.
         return Cursors(
             next=None if following == step.cursor else following,
-            prev=_token(config.prev_cursor_path, answer.body),
+            prev=_token(config.prev_cursor_path, answer.body, step.key),
         )
 
 
-def _token(path: BodyPath | None, body: Any) -> str | None:
+def _token(path: BodyPath | None, body: Any, key: bytes) -> str | None:
     value = UNDEFINED if path is None else path.read(body)
     if value is UNDEFINED or value is None or value is False or value == "":
         return None
@@ -59,7 +65,7 @@ def _token(path: BodyPath | None, body: Any) -> str | None:
         )
     text = scalar_text(value)
     if text.startswith(("http://", "https://")) and urlsplit(text).netloc:
-        return encode_address(text)
+        return encode_address(text, key)
     return text
 
 

@@ -15,7 +15,7 @@ import orjson
 
 from isthmus.definitions.pagination import DynamicConfig
 from isthmus.engine.pagination.contract import Answer, Cursors, Draft, Parts, Start, Step
-from isthmus.engine.queries import scalar_text
+from isthmus.engine.queries import header_text, scalar_text
 from isthmus.engine.scopes import evaluate
 from isthmus.errors import MappingFailed
 from isthmus.expressions import UNDEFINED, Expression
@@ -41,6 +41,10 @@ class DynamicPaginator:
     @property
     def limit_param(self) -> str | None:
         return None
+
+    @property
+    def no_way_back(self) -> str | None:
+        return "dynamic pagination only goes forward"
 
     def start(self, start: Start) -> Step:
         """Raises MappingFailed for an expression that fails or gives no object."""
@@ -145,7 +149,7 @@ def _headers(values: Mapping[str, Any]) -> dict[str, str]:
     if not isinstance(given, Mapping):
         return {}
     return {
-        str(name): scalar_text(value)
+        str(name): header_text(value)
         for name, value in given.items()
         if value is not None and str(name).lower() not in _NOT_OURS
     }

@@ -26,12 +26,16 @@ class LinkHeaderPaginator:
     def limit_param(self) -> str | None:
         return self.config.limit_param or None
 
+    @property
+    def no_way_back(self) -> str | None:
+        return None
+
     def start(self, start: Start) -> Step:
         config = self.config
         params, size = effective_limit(start, self.limit_param, config.default_limit, config.max_limit)
         if start.cursor is None:
             return Step(None, params, size=size)
-        address = decode_address(start.cursor)
+        address = decode_address(start.cursor, start.key)
         if address is None:
             raise bad_cursor("must be a token that this list returned")
         return Step(start.cursor, url=address, size=size)
@@ -39,7 +43,7 @@ class LinkHeaderPaginator:
     def read(self, step: Step, answer: Answer) -> Cursors:
         targets = link_targets(answer.headers.get("link", ""))
         found = {
-            relation: encode_address(urljoin(answer.url, targets[relation]))
+            relation: encode_address(urljoin(answer.url, targets[relation]), step.key)
             for relation in ("next", "prev")
             if targets.get(relation)
         }

@@ -28,6 +28,10 @@ class PagePaginator:
     def limit_param(self) -> str | None:
         return self.config.limit_param or None
 
+    @property
+    def no_way_back(self) -> str | None:
+        return None
+
     def start(self, start: Start) -> Step:
         config = self.config
         params, size = effective_limit(start, self.limit_param, config.default_limit, config.max_limit)
@@ -54,6 +58,10 @@ class OffsetPaginator:
     @property
     def limit_param(self) -> str | None:
         return self.config.limit_param or None
+
+    @property
+    def no_way_back(self) -> str | None:
+        return None
 
     def start(self, start: Start) -> Step:
         config = self.config

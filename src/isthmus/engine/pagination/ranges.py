@@ -23,6 +23,10 @@ class RangePaginator:
     def limit_param(self) -> str | None:
         return None
 
+    @property
+    def no_way_back(self) -> str | None:
+        return None
+
     def start(self, start: Start) -> Step:
         config = self.config
         size = start.limit or config.default_limit

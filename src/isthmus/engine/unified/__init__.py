@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from isthmus.engine.unified.calls import call
-from isthmus.engine.unified.plans import Target, check_method, unmapped
+from isthmus.engine.unified.plans import Target, check_method
 
-__all__ = ["Target", "call", "check_method", "unmapped"]
+__all__ = ["Target", "call", "check_method"]

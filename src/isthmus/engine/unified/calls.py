@@ -12,10 +12,10 @@ from isthmus.engine.calls import Call
 from isthmus.engine.coercion import check_required
 from isthmus.engine.exchanges import Exchange, Page, exchange, filled_page
 from isthmus.engine.failures import RemoteFailure
-from isthmus.engine.pagination import shown_cursor
+from isthmus.engine.pagination import require_way_back, shown_cursor
 from isthmus.engine.plans import MethodPlan, plan_of
 from isthmus.engine.ports import Upstream
-from isthmus.engine.proxy import custom_id
+from isthmus.engine.proxy import custom_id, identified
 from isthmus.engine.responses import records_of
 from isthmus.engine.results import CallResult, ListResult, StreamResult, ValueResult
 from isthmus.engine.shaping import key_by, shape
@@ -30,7 +30,7 @@ from isthmus.errors import RemoteError
 from isthmus.expressions import UNDEFINED
 from isthmus.kit.clock import Clock, SystemClock
 
-__all__ = ["call"]
+__all__ = ["CallScope", "Prepared", "call", "prepare"]
 
 _CLOCK: Final = SystemClock()
 
@@ -49,20 +49,41 @@ async def call(
     Raises what `proxy.call` raises, and MappingFailed for an expression that fails. Remote errors are
     worded by `error_mapping` and carry insights.
     """
+    ready = await prepare(config, target, mapping, call, upstream.context)
+    said = ready.said
+    if mapping.before:
+        said = await _before(upstream, config, ready, clock)
+    run = _Run(upstream, config, ready.plan, ready.method, said, clock)
+    if call.method == "list":
+        return await _list(run, target, ready.cursor)
+    return await _single(run, target)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A call before its first step: what is asked, by which mapping, of which of the provider's methods."""
+
+    plan: MappingPlan
+    method: MethodPlan
+    said: Asked
+    cursor: str | None
+
+
+async def prepare(
+    config: IntegrationConfig, target: Target, mapping: MappingConfig, call: Call, context: Mapping[str, Any]
+) -> Prepared:
+    """Raises NotFound, BadRequest and MappingFailed: what a call meets before anything is sent."""
     check_method(target, call.method)
     plan = mapping_plan(mapping, target, call.method)
-    said, cursor = asked(plan, call, upstream.context)
+    said, cursor = asked(plan, call, context)
     check_required(plan.query_schema, plan.body_schema, said.query, call.body)
     chooses = {**said.scope(cursor), "body": call.body}
     resource = await pick("resource", mapping.resource, target.resource, chooses)
     name = await pick("method", mapping.method, call.method, chooses)
     method = _uploading(plan_of(config, resource, name), mapping)
-    if mapping.before:
-        said = await _before(upstream, config, plan, method, said, clock)
-    run = _Run(upstream, config, plan, method, said, clock)
-    if call.method == "list":
-        return await _list(run, target, cursor)
-    return await _single(run, target)
+    if call.goes_back and method.paginator is not None and not plan.names_way_back:
+        require_way_back(method.paginator)
+    return Prepared(plan, method, said, cursor)
 
 
 def _uploading(method: MethodPlan, mapping: MappingConfig) -> MethodPlan:
@@ -75,7 +96,7 @@ def _uploading(method: MethodPlan, mapping: MappingConfig) -> MethodPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class _Scope:
+class CallScope:
     """Of the steps before and after a call (`definitions.md` §3.4)."""
 
     said: Asked
@@ -98,16 +119,17 @@ class _Scope:
 async def _before(
     upstream: Upstream,
     config: IntegrationConfig,
-    plan: MappingPlan,
-    method: MethodPlan,
-    said: Asked,
+    ready: Prepared,
     clock: Clock,
 ) -> Asked:
-    runner = StepRunner(upstream, config, _Scope(said), "before", clock)
+    plan, said = ready.plan, ready.said
+    runner = StepRunner(upstream, config, CallScope(said), "before", clock)
     try:
         progress = await runner.run(plan.mapping.before)
     except RemoteError as failed:
-        failed.insight.update(insights(plan, failed.status, method.definition.scopes, said))
+        failed.insight.update(
+            insights(plan, failed.status, (*ready.method.definition.scopes, *plan.scopes), said)
+        )
         raise
     return replace(said, before=progress.named, context=upstream.context)
 
@@ -145,7 +167,7 @@ class _Run:
             value = loaded if isinstance(value, list) else loaded[0]
         if not plan.mapping.after:
             return value
-        runner = StepRunner(self.upstream, self.config, _Scope(self.said), "after", self.clock)
+        runner = StepRunner(self.upstream, self.config, CallScope(self.said), "after", self.clock)
         data = None if value is UNDEFINED else value
         try:
             return (await runner.run(plan.mapping.after, Progress(data=data))).data
@@ -161,7 +183,7 @@ class _Run:
 
     async def error(self, failed: RemoteFailure | RemoteError, cursor: str | None) -> RemoteError:
         """A RemoteError comes from an account that is closed for a while: nothing was answered to map."""
-        scopes = self.method.definition.scopes
+        scopes = (*self.method.definition.scopes, *self.plan.scopes)
         if isinstance(failed, RemoteFailure):
             return await unified_error(self.plan, self.said, cursor, failed, scopes)
         failed.insight.update(insights(self.plan, failed.status, scopes, self.said))
@@ -178,7 +200,7 @@ async def _list(run: _Run, target: Target, cursor: str | None) -> ListResult | S
         found = [each for each in records_of(await run.completed(found)) if each is not None]
     records: list[Any] = [shape(record, shaping, schema) for record in found]
     return ListResult(
-        key_by(records, shaping.key_by) if shaping.key_by else records,
+        key_by(found, records, shaping.key_by) if shaping.key_by else records,
         page.next_cursor,
         page.prev_cursor,
         is_partial_response=page.is_partial,
@@ -196,7 +218,7 @@ async def _single(run: _Run, target: Target) -> ValueResult | StreamResult:
         value = await run.completed(value)
     headers = await answer_headers(run.plan, run.said, None, answer)
     if call.method == "delete":
-        return ValueResult({"id": _deleted_id(call, value)}, headers)
+        return ValueResult(identified(_deleted_id(call, value)), headers)
     schema = target.definition.record_schema
     if isinstance(value, list):
         shaped: Any = [shape(item, call.shaping, schema) for item in value]

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from isthmus.engine.calls import NO_BODY
 from isthmus.engine.exchanges import Exchange, Page
-from isthmus.engine.queries import scalar_text
+from isthmus.engine.queries import header_text
 from isthmus.engine.records import MappedList, attached, mapped_list, with_raw
 from isthmus.engine.requests import Inputs
 from isthmus.engine.responses import raw_records
@@ -166,7 +166,7 @@ async def answer_headers(
         str(name).lower(): item for name, item in value.items() if item is not None and item is not NO_BODY
     }
     return {
-        name: scalar_text(item)
+        name: header_text(item)
         for name, item in names.items()
         if name not in _REFUSED_HEADERS and not name.startswith("content-")
     }

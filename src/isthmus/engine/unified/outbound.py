@@ -11,7 +11,7 @@ from isthmus.definitions.mapping import MappingConfig
 from isthmus.engine.calls import NO_BODY, Call
 from isthmus.engine.plans import MethodPlan
 from isthmus.engine.proxy import caller_headers, custom_id, operation_kind, raw_body
-from isthmus.engine.queries import scalar_text
+from isthmus.engine.queries import header_text
 from isthmus.engine.requests import Inputs, default_headers, with_cursor
 from isthmus.engine.scopes import mapped, template_scope, unresolved
 from isthmus.engine.unified.plans import MappingPlan
@@ -85,6 +85,7 @@ async def outbound(plan: MappingPlan, method: MethodPlan, said: Asked, cursor: s
         path=await _path(mapping, method, scope, own),
         limit=call.limit,
         asks_for_list=is_list,
+        scopes=plan.scopes,
     )
 
 
@@ -145,7 +146,7 @@ async def _headers(
     root = {**defaults, **scope, "headers": defaults, "requestBody": body}
     result = await mapped("request_header_mapping", mapping.request_header_mapping, root)
     headers = _object("request_header_mapping", result)
-    return {str(name): scalar_text(value) for name, value in headers.items() if value is not None}
+    return {str(name): header_text(value) for name, value in headers.items() if value is not None}
 
 
 async def _path(

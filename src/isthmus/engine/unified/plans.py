@@ -23,9 +23,9 @@ __all__ = [
     "SideLoadPlan",
     "Target",
     "check_method",
+    "layered",
     "mapping_plan",
     "pick",
-    "unmapped",
 ]
 
 _VIRTUAL: Final = ("body", "headers", "statusCode")
@@ -33,11 +33,13 @@ _VIRTUAL: Final = ("body", "headers", "statusCode")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Target:
-    """Which unified resource is called, and what the environment's model says of it."""
+    """Which unified resource is called, what the environment's model says of it, and of which integration's
+    account (its name; "" where nobody asks)."""
 
     model: str
     resource: str
     definition: UnifiedResource
+    integration: str = ""
 
     @property
     def name(self) -> str:
@@ -73,7 +75,9 @@ class SideLoadPlan:
 @dataclass(frozen=True, slots=True, eq=False)
 class MappingPlan:
     """`response`, `header_response`: what the two mappings of an answer read. `handles_remote_data`: the
-    body's mapping reads `remote_data` itself, so nothing more is done with it."""
+    body's mapping reads `remote_data` itself, so nothing more is done with it. `scopes`: OAuth scopes that
+    the model names for this integration and method, beside those of the provider's method. `names_way_back`:
+    the mapping of the answer may set `prev_cursor` itself."""
 
     mapping: MappingConfig
     definition: UnifiedResource
@@ -83,18 +87,21 @@ class MappingPlan:
     header_response: ResponseView
     side_loads: tuple[SideLoadPlan, ...]
     handles_remote_data: bool
+    scopes: tuple[str, ...]
+    names_way_back: bool
 
 
-_PLANS: Final[IdentityCache[MappingConfig, str, MappingPlan]] = IdentityCache()
+_PLANS: Final[IdentityCache[MappingConfig, tuple[str, str], MappingPlan]] = IdentityCache()
 
 
 def mapping_plan(mapping: MappingConfig, target: Target, method: str) -> MappingPlan:
     """The plan of a mapping, the same for the same objects. Raises NotExecutable for a field that is not
     executed yet."""
     plans = _PLANS.of(mapping)
-    plan = plans.get(method)
+    key = (target.integration, method)
+    plan = plans.get(key)
     if plan is None or plan.definition is not target.definition:
-        plan = plans[method] = _compile(mapping, target, method)
+        plan = plans[key] = _compile(mapping, target, method)
     return plan
 
 
@@ -108,26 +115,28 @@ def _compile(mapping: MappingConfig, target: Target, method: str) -> MappingPlan
     return MappingPlan(
         mapping=mapping,
         definition=definition,
-        query_schema=Schema(_layered(definition.query_schema.get(method), mapping.query_schema)),
-        body_schema=Schema(_layered(definition.request_body_schema.get(method), mapping.request_body_schema)),
+        query_schema=Schema(layered(definition.query_schema.get(method), mapping.query_schema)),
+        body_schema=Schema(layered(definition.request_body_schema.get(method), mapping.request_body_schema)),
         response=ResponseView.of(mapping.response_mapping),
         header_response=ResponseView.of(mapping.response_header_mapping),
         side_loads=tuple(
             SideLoadPlan(key, spec, ResponseView.of(spec.response_mapping))
             for key, spec in mapping.side_load.items()
         ),
-        handles_remote_data=body_mapping is not None and "remote_data" in _text(body_mapping),
+        handles_remote_data="remote_data" in _text(body_mapping),
+        names_way_back="prev_cursor" in _text(mapping.response_mapping),
+        scopes=definition.scopes.get(target.integration, {}).get(method, ()),
     )
 
 
-def _layered(low: Mapping[str, Any] | None, high: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+def layered(low: Mapping[str, Any] | None, high: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """The mapping's schema over the model's: objects by key, anything else as the mapping says."""
     if not low or not high:
         return high or low
     return {
         **low,
         **{
-            key: _layered(low[key], value)
+            key: layered(low[key], value)
             if isinstance(value, Mapping) and isinstance(low.get(key), Mapping)
             else value
             for key, value in high.items()
@@ -135,7 +144,9 @@ def _layered(low: Mapping[str, Any] | None, high: Mapping[str, Any] | None) -> M
     }
 
 
-def _text(mapping: Expression | ObjectMapping) -> str:
+def _text(mapping: Expression | ObjectMapping | None) -> str:
+    if mapping is None:
+        return ""
     return mapping.text if isinstance(mapping, Expression) else str(mapping.source)
 
 
@@ -147,20 +158,6 @@ def check_method(target: Target, method: str) -> None:
             f"{target.name} has no method {method!r}. {close_names(method, allowed, 'Its methods')}",
             details={"model": target.model, "resource": target.resource, "method": method},
         )
-
-
-def unmapped(target: Target, integration: str, method: str) -> NotFound:
-    """What a call gets where no row maps it."""
-    return NotFound(
-        f"{target.name} {method} is not mapped for {integration}. Add a mapping row for this resource, "
-        "integration and method, or ask capabilities for what is mapped.",
-        details={
-            "model": target.model,
-            "resource": target.resource,
-            "method": method,
-            "integration": integration,
-        },
-    )
 
 
 async def pick(

@@ -1,0 +1,158 @@
+"""The plan of a call: the request it would send, by which method, after which steps (`isthmus_explain`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from isthmus.definitions.actions import Action
+from isthmus.definitions.integration import IntegrationConfig
+from isthmus.definitions.mapping import MappingConfig
+from isthmus.definitions.methods import MethodDefinition
+from isthmus.engine import custom, proxy
+from isthmus.engine.calls import Call
+from isthmus.engine.custom import CustomCall
+from isthmus.engine.dry_run import DryRun, NotSent, shown_request
+from isthmus.engine.messages import OutgoingRequest
+from isthmus.engine.pagination import shown_cursor
+from isthmus.engine.proxy import custom_id
+from isthmus.engine.requests import build
+from isthmus.engine.step_plans import plan_steps, unasked_steps
+from isthmus.engine.steps import StepRunner, action_runner
+from isthmus.engine.unified.calls import CallScope, Prepared, prepare
+from isthmus.engine.unified.outbound import Asked, outbound
+from isthmus.engine.unified.plans import Target
+from isthmus.errors import IsthmusError
+
+__all__ = ["CallPlan", "plan_action", "plan_custom", "plan_proxy", "plan_unified"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallPlan:
+    """`request`: as `shown_request` has it; None where it cannot be told, which `obstacle` explains.
+    `waits_for`: the step before the call whose answer the request may depend on, None where it is certain.
+    `resource`, `method`: what of the integration is called; None where no method of it is.
+    `definition`: that method, as it takes part."""
+
+    kind: str
+    resource: str | None = None
+    method: str | None = None
+    definition: MethodDefinition | None = None
+    request: Mapping[str, Any] | None = None
+    obstacle: str | None = None
+    waits_for: str | None = None
+    before: list[dict[str, Any]] = field(default_factory=list)
+    side_load: list[dict[str, Any]] = field(default_factory=list)
+    after: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def body(self) -> dict[str, Any]:
+        definition = None
+        if self.definition is not None:
+            definition = self.definition.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        return {
+            "kind": self.kind,
+            "request": self.request,
+            "is_certain": self.request is not None and self.waits_for is None,
+            "obstacle": self.obstacle,
+            "waits_for": self.waits_for,
+            "resource": self.resource,
+            "method": self.method,
+            "definition": definition,
+            "before": self.before,
+            "side_load": self.side_load,
+            "after": self.after,
+        }
+
+
+async def plan_proxy(dry: DryRun, config: IntegrationConfig, resource: str, call: Call) -> CallPlan:
+    """Raises what the call would raise before sending."""
+    try:
+        await proxy.call(dry, config, resource, call)
+    except NotSent as stopped:
+        return _planned("proxy", dry, config, stopped.request)
+    raise AssertionError("a call ends by sending")
+
+
+async def plan_custom(dry: DryRun, config: IntegrationConfig, call: CustomCall) -> CallPlan:
+    """Raises what the call would raise before sending."""
+    try:
+        await custom.call(dry, config, call)
+    except NotSent as stopped:
+        return CallPlan(kind="custom", request=shown_request(stopped.request, dry.context))
+    raise AssertionError("a call ends by sending")
+
+
+async def plan_action(
+    dry: DryRun, config: IntegrationConfig, name: str, action: Action, call: Call
+) -> CallPlan:
+    """Its steps, as those before a call; an action sends nothing else."""
+    runner = action_runner(dry, config, name, id=custom_id(call), query=call.query.nested, body=call.body)
+    steps = await plan_steps(runner, dry, action.steps)
+    return CallPlan(kind="action", method=name, before=steps.shown, waits_for=steps.waits_for)
+
+
+async def plan_unified(
+    dry: DryRun, config: IntegrationConfig, target: Target, mapping: MappingConfig, call: Call
+) -> CallPlan:
+    """Raises what the call would raise before sending, unless that may come of a step that was not run."""
+    ready = await prepare(config, target, mapping, call, dry.context)
+    runner = StepRunner(dry, config, CallScope(ready.said), "before")
+    steps = await plan_steps(runner, dry, mapping.before)
+    said = replace(ready.said, before=steps.progress.named, context=dry.context)
+    request, obstacle = None, None
+    try:
+        request = await _request(dry, ready, said)
+    except IsthmusError as failed:
+        if steps.waits_for is None:
+            raise
+        obstacle = failed.message
+    return CallPlan(
+        kind="unified",
+        resource=ready.method.resource,
+        method=ready.method.name,
+        definition=ready.method.definition,
+        request=request,
+        obstacle=obstacle,
+        waits_for=steps.waits_for,
+        before=steps.shown,
+        side_load=[_side_load(key, mapping) for key in mapping.side_load],
+        after=unasked_steps(mapping.after),
+    )
+
+
+async def _request(dry: DryRun, ready: Prepared, said: Asked) -> dict[str, Any]:
+    method, cursor = ready.method, ready.cursor
+    inputs = await outbound(ready.plan, method, said, shown_cursor(method.paginator, cursor))
+    outgoing, _ = build(
+        method,
+        inputs,
+        dry.context,
+        dry.account.authentication_method,
+        cursor,
+        cursor_key=dry.account.cursor_key,
+    )
+    return shown_request(outgoing, dry.context)
+
+
+def _side_load(key: str, mapping: MappingConfig) -> dict[str, Any]:
+    spec = mapping.side_load[key]
+    return {
+        "key": key,
+        "resource": spec.resource,
+        "method": spec.method,
+        "outcome": "not_run",
+        "reason": "runs for each record of the answer",
+    }
+
+
+def _planned(kind: str, dry: DryRun, config: IntegrationConfig, outgoing: OutgoingRequest) -> CallPlan:
+    operation = outgoing.operation
+    return CallPlan(
+        kind=kind,
+        resource=operation.resource,
+        method=operation.method,
+        definition=config.method(operation.resource, operation.method),
+        request=shown_request(outgoing, dry.context),
+    )

@@ -1,0 +1,109 @@
+"""A way out that leads nowhere: what a call would send, and nothing sent (`isthmus_explain=true`).
+
+The code of a real call runs up to the moment of sending, so that what is shown is what would happen. Whoever
+makes a `DryRun` gives it a context whose secrets are masked already: what expressions and templates make of
+one (a Basic pair, a signature, a query parameter) is made of the mask.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final, NoReturn
+from urllib.parse import urlsplit
+
+import orjson
+
+from isthmus.definitions.secrets import MASK, is_secret_name
+from isthmus.engine.authorization import authorize
+from isthmus.engine.authorization.formats import credential_headers
+from isthmus.engine.messages import OutgoingRequest
+from isthmus.engine.ports import AccountFacts
+from isthmus.engine.queries import parse
+
+__all__ = ["DryRun", "NotSent", "shown_request"]
+
+_SCHEMES: Final = re.compile(r"(Basic|Bearer|Digest|OAuth|Token)\s", re.IGNORECASE)
+_MOST_TEXT: Final = 65_536
+
+
+class NotSent(Exception):
+    """Stands where an answer would. No `IsthmusError`: nothing that is ignored or mapped on the way."""
+
+    def __init__(self, request: OutgoingRequest) -> None:
+        super().__init__(request.operation.method)
+        self.request = request
+
+
+class DryRun:
+    """An `engine.ports.Upstream`. `context`: effective, its secrets masked."""
+
+    def __init__(self, account: AccountFacts, context: Mapping[str, Any]) -> None:
+        self._account = account
+        self._context: Mapping[str, Any] = context
+
+    @property
+    def context(self) -> Mapping[str, Any]:
+        return self._context
+
+    @property
+    def account(self) -> AccountFacts:
+        return self._account
+
+    async def send(self, request: OutgoingRequest) -> NoReturn:
+        raise NotSent(request)
+
+    async def update_context(self, patch: Mapping[str, Any]) -> None:
+        """Seen by the steps that follow, and kept nowhere."""
+        self._context = {**self._context, **patch}
+
+
+def shown_request(outgoing: OutgoingRequest, context: Mapping[str, Any]) -> dict[str, Any]:
+    """`{method, url, headers, query, body}`. `query`: that of `url`, parsed. `body`: the value of JSON, else
+    the text that would go out, or `{bytes, content_type}`; absent where there is none.
+
+    Raises BadRequest for an authorization that does not resolve, as sending would.
+    """
+    built = frozenset(name.lower() for name in credential_headers(outgoing, context))
+    flow = authorize(outgoing, context)
+    try:
+        next(flow)
+    except StopIteration as ready:
+        http = ready.value
+    else:  # authorization asks the provider first
+        http = outgoing.http
+    shown: dict[str, Any] = {
+        "method": http.method,
+        "url": http.url,
+        "headers": {
+            name: _masked(value) if name.lower() in built or is_secret_name(name) else value
+            for name, value in http.headers.items()
+        },
+        "query": dict(parse(urlsplit(http.url).query).nested),
+    }
+    if http.body is not None:
+        kind = next((value for name, value in http.headers.items() if name.lower() == "content-type"), "")
+        shown["body"] = _shown_body(http.body, kind, http.body_length)
+    return shown
+
+
+def _masked(value: str) -> str:
+    scheme = _SCHEMES.match(value)
+    return f"{scheme[1]} {MASK}" if scheme else MASK
+
+
+def _shown_body(body: bytes | AsyncIterator[bytes], content_type: str, length: int | None) -> Any:
+    if not isinstance(body, bytes):
+        return {"bytes": length, "content_type": content_type}
+    if "json" in content_type:
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError:
+            pass
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        text = ""
+    if not text or len(text) > _MOST_TEXT:
+        return {"bytes": len(body), "content_type": content_type}
+    return text
