@@ -92,6 +92,7 @@ async def test_events_are_handed_on_and_readyz_tells_of_the_queue(server: Server
     assert ready["queue"]["waiting"] == 0
     assert ready["queue"]["failing"] == 0
     assert "last_error" not in ready["queue"]
+    assert ready["events"] == {"waiting": 0, "oldest_seconds": None, "failing": 0}
     (first, *_) = await told(server, resource_id=account)
     assert await server.ok("GET", f"/events/{first['id']}") == first
     assert (await server.call("GET", "/events/evt_none"))[0] == 404

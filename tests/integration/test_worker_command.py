@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+import pytest
+
+from isthmus.app import working
 from isthmus.config import Settings
-from isthmus.db import open_database
+from isthmus.db import open_database, raise_epoch
+from isthmus.db.rotation import choose_key, rotate_key
 from isthmus.jobs import get_schedule
 from tests.background import until
 from tests.integration.processes import COMMAND, refused
@@ -34,3 +38,15 @@ async def test_a_worker_alone_runs_on_postgresql_and_stops_gracefully(
         async with asyncio.timeout(30):
             assert await process.wait() == 0
         await database.close()
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+async def test_a_worker_alone_learns_of_rotated_keys_and_of_what_others_changed(settings: Settings) -> None:
+    elsewhere = await open_database(settings)
+    async with working(settings) as core:
+        await rotate_key(elsewhere, choose_key(elsewhere, None))
+        await until(lambda: core.database.keys.primary_id == elsewhere.keys.primary_id)
+        async with elsewhere.write() as conn:
+            raised = await raise_epoch(conn, "an environment")
+        await until(lambda: core.epochs.current("an environment") == raised)
+    await elsewhere.close()

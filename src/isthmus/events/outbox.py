@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, delete, insert, select
+from sqlalchemy import ColumnElement, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database, now_of
@@ -17,7 +18,16 @@ from isthmus.events.catalogue import EVENTS, Event
 from isthmus.events.ids import EventIds
 from isthmus.jobs import tell_all
 
-__all__ = ["EMITTED", "RETENTION", "Events", "emit", "emit_all", "prune_events"]
+__all__ = [
+    "EMITTED",
+    "RETENTION",
+    "Events",
+    "OutboxState",
+    "emit",
+    "emit_all",
+    "outbox_state",
+    "prune_events",
+]
 
 EMITTED: Final = "events"
 """Announced by each commit that has events in it."""
@@ -70,6 +80,25 @@ _SHOWN: Final = ("id", "event", "environment_id", "resource_type", "resource_id"
 _FIELDS: Final[Mapping[str, ColumnElement[Any]]] = {
     name: event.c[name] for name in _SHOWN if name != "payload"
 }
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxState:
+    """`waiting`: events that were not handed on to every subscriber yet; `oldest_seconds`: the age of the
+    oldest, None without one; `failing`: of them those that a subscriber refused, and that are tried again.
+    """
+
+    waiting: int
+    oldest_seconds: float | None
+    failing: int
+
+
+async def outbox_state(conn: AsyncConnection) -> OutboxState:
+    waits = event.c.relayed_at.is_(None)
+    counts = select(func.count(), func.min(event.c.created_at), func.count(event.c.retry_at)).where(waits)
+    waiting, oldest, failing = (await conn.execute(counts)).one()
+    age = None if oldest is None else max(0.0, round((now_of(conn) - oldest).total_seconds(), 3))
+    return OutboxState(waiting, age, failing)
 
 
 class Events:

@@ -16,7 +16,18 @@ from isthmus.db import Database, open_database
 from isthmus.db.listing import Filter, ListQuery
 from isthmus.db.tables import environment, event, team
 from isthmus.errors import NotFound
-from isthmus.events import EVENTS, Events, Occurrence, Relay, Subscribers, emit, prune_events, schema_of
+from isthmus.events import (
+    EVENTS,
+    Events,
+    Occurrence,
+    OutboxState,
+    Relay,
+    Subscribers,
+    emit,
+    outbox_state,
+    prune_events,
+    schema_of,
+)
 from isthmus.events.catalogue import IntegratedAccountDeleted
 from isthmus.events.ids import EventIds
 from isthmus.kit.ids import new_id
@@ -203,6 +214,26 @@ async def test_events_are_forgotten_a_month_after_they_were_handed_on(
     await prune_events(database)
     async with database.read() as conn:
         assert (await conn.execute(select(event.c.id))).scalars().all() == [waiting]
+
+
+async def test_the_state_tells_how_many_wait_and_for_how_long(
+    database: Database, clock: VirtualClock
+) -> None:
+    recorder = Recorder()
+    recorder.refuses.add("a")
+    await happen(database, "a", "b", "a")
+    await clock.advance(90)
+    await happen(database, "c")
+    async with database.read() as conn:
+        assert await outbox_state(conn) == OutboxState(waiting=4, oldest_seconds=90.0, failing=0)
+    await relay_to(database, recorder).relay()
+    async with database.read() as conn:
+        assert await outbox_state(conn) == OutboxState(waiting=2, oldest_seconds=90.0, failing=1)
+    recorder.refuses.clear()
+    await clock.advance(2)
+    await relay_to(database, recorder).relay()
+    async with database.read() as conn:
+        assert await outbox_state(conn) == OutboxState(waiting=0, oldest_seconds=None, failing=0)
 
 
 def test_ids_are_unique_and_sort_by_time() -> None:
