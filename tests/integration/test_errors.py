@@ -47,6 +47,12 @@ class Scene:
             verb, f"/proxy/{rest}?integrated_account_id={self.account}{query}", **options
         )
 
+    async def account_token(self) -> str:
+        body = {"integrated_account_id": self.account}
+        made = await self.server.ok("POST", "/integrated-account/token", json=body)
+        token: str = made["token"]
+        return token
+
     async def after(self, fault: Fault) -> Answered:
         self.desk.cue(fault)
         return await self.proxy()
@@ -81,6 +87,38 @@ async def expired_token(it: Scene) -> Answered:
     administration = Administration(it.server.application.database)
     issued = await administration.create_token("development", "over", expires_at=past)
     return await it.proxy(token=issued.token.reveal())
+
+
+async def account_token_elsewhere(it: Scene) -> Answered:
+    return await it.server.call("GET", "/integration", token=await it.account_token())
+
+
+async def account_token_for_another(it: Scene) -> Answered:
+    other = await it.server.sandbox_of("hubspot")
+    path = f"/proxy/tickets?integrated_account_id={other}"
+    return await it.server.call("GET", path, token=await it.account_token())
+
+
+async def credential_from_a_browser(it: Scene) -> Answered:
+    body = {"context": {"api_key": "mine"}}
+    token = await it.account_token()
+    return await it.server.call("PATCH", "/integrated-account/me", token=token, json=body)
+
+
+async def foreign_list(it: Scene) -> Answered:
+    other = "8d5a4f4e-0000-4000-8000-000000000000"
+    return await it.server.call("GET", f"/integrated-account?environment_id={other}")
+
+
+async def revived(it: Scene) -> Answered:
+    await it.after(Fault("unauthorized"))
+    return await it.server.call("PATCH", f"/integrated-account/{it.account}", json={"status": "active"})
+
+
+async def installed(it: Scene) -> Answered:
+    status, body = await it.server.call("DELETE", "/integration/larkdesk")
+    assert [each["id"] for each in body["details"]["installed"]] == [it.install_id]
+    return status, body
 
 
 async def no_account(it: Scene) -> Answered:
@@ -233,11 +271,17 @@ CASES: dict[str, Callable[[Scene], Awaitable[Answered]]] = {
     "unknown token": unknown_token,
     "revoked token": revoked_token,
     "expired token": expired_token,
+    "API token's route with an account token": account_token_elsewhere,
+    "account token for another account": account_token_for_another,
+    "credential changed with an account token": credential_from_a_browser,
+    "API token where a session is needed": lambda it: it.server.call("POST", "/api-token", json={}),
+    "list of another environment": foreign_list,
     "no account named": no_account,
     "unknown account": unknown_account,
     "account of another environment": foreign_account,
     "install is disabled": disabled_install,
     "account needs reconnecting": needs_reauth,
+    "status of a refused account": revived,
     "write on a sandbox account": sandbox_write,
     "unknown route": lambda it: it.server.call("GET", "/nowhere"),
     "verb that is not served": lambda it: it.server.call("PUT", "/integration"),
@@ -261,7 +305,11 @@ CASES: dict[str, Callable[[Scene], Awaitable[Answered]]] = {
     "unknown filter operator": lambda it: it.server.call("GET", "/integration?name[like]=x"),
     "invalid definition": invalid_definition,
     "expression that does not compile": bad_expression,
+    "PATCH that changes nothing": lambda it: it.server.call(
+        "PATCH", f"/integrated-account/{it.account}", json={}
+    ),
     "name that is taken": taken_name,
+    "delete of what is installed": installed,
     "stale version": stale_version,
     "idempotency key of another request": reused_key,
     "expression that fails": failing_expression,

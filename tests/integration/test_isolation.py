@@ -67,6 +67,8 @@ async def own_ids(server: Server) -> dict[str, str]:
     row = await server.ok("POST", "/environment-unified-model-resource-method", json=cell)
     ids["/environment-unified-model-resource-method"] = row["id"]
     ids["/integrated-account"] = account
+    await server.ok("POST", "/sandbox-integrated-account", json={"id": account})
+    ids["/sandbox-integrated-account"] = account
     return ids
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.fakes.larkdesk import Larkdesk, Records, running
+from tests.integration.larkdesk import connect, install
 from tests.integration.serving import Server
+
+ZENDESK = "integration.name=zendesk"
 
 pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 
@@ -17,3 +21,31 @@ async def test_one_row_and_a_list_are_cut_to_the_fields_that_are_asked_for(serve
     for relation in ("integration.name", "integration[name]"):
         listed = await server.ok("GET", f"/integrated-account?{relation}=zendesk&{fields}")
         assert listed["result"] == [wanted]
+
+
+async def test_an_account_is_made_read_only_and_writable_again(server: Server) -> None:
+    async with running(Larkdesk(records=Records(tickets=1))) as desk:
+        account = await connect(server, await install(server), desk.url)
+        flag = await server.ok("POST", "/sandbox-integrated-account", json={"id": account})
+        assert (flag["id"], flag["integrated_account"]["is_sandbox"]) == (account, True)
+        assert flag == await server.ok("POST", "/sandbox-integrated-account", json={"id": account})
+        assert flag == await server.ok("GET", f"/sandbox-integrated-account/{account}")
+        query = f"integrated_account_id={account}"
+        status, _ = await server.call("POST", f"/proxy/tickets?{query}", json={"subject": "Lamp"})
+        assert status == 405
+        assert (await server.ok("GET", f"/proxy/tickets/1?{query}"))["number"] == 1
+        listed = await server.ok("GET", "/sandbox-integrated-account?tenant_id=acme")
+        assert listed["result"] == [flag]
+        assert await server.ok("DELETE", f"/sandbox-integrated-account/{account}") == {"id": account}
+        await server.ok("POST", f"/proxy/tickets?{query}", json={"subject": "Lamp"})
+        for verb in ("GET", "DELETE"):
+            status, body = await server.call(verb, f"/sandbox-integrated-account/{account}")
+            assert (status, "is no sandbox account" in body["message"]) == (404, True)
+
+
+async def test_the_account_that_answers_from_examples_stays_read_only(server: Server) -> None:
+    account = await server.sandbox_of("zendesk")
+    status, body = await server.call("DELETE", f"/sandbox-integrated-account/{account}")
+    assert (status, "nothing to write to" in body["message"]) == (409, True)
+    shown = await server.ok("GET", f"/sandbox-integrated-account?{ZENDESK}&select=id")
+    assert shown["result"] == [{"id": account}]

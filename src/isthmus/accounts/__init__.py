@@ -4,7 +4,9 @@ from isthmus.accounts.accounts import Accounts
 from isthmus.accounts.call_log import CallLog, CallRecord, JsonCallLog
 from isthmus.accounts.connections import Connection, Connections
 from isthmus.accounts.installs import Installs, install_everything
+from isthmus.accounts.own_account import OwnAccount
 from isthmus.accounts.sandbox_accounts import sandbox_account_id
+from isthmus.accounts.sandbox_flags import SandboxFlags
 
 __all__ = [
     "Accounts",
@@ -14,6 +16,8 @@ __all__ = [
     "Connections",
     "Installs",
     "JsonCallLog",
+    "OwnAccount",
+    "SandboxFlags",
     "install_everything",
     "sandbox_account_id",
 ]

@@ -86,8 +86,9 @@ class Accounts:
         self._conn = conn
         self._environment_id = scope.environment_id
 
-    async def list(self, query: ListQuery) -> Page:
-        page = await fetch_page(self._conn, account_rows(self._environment_id), _FIELDS, query)
+    async def list(self, query: ListQuery, *only: ColumnElement[bool]) -> Page:
+        rows = account_rows(self._environment_id).where(*only)
+        page = await fetch_page(self._conn, rows, _FIELDS, query)
         return Page(await account_views(self._conn, page.rows), page.after)
 
     async def get(self, id: str) -> Row:
@@ -191,6 +192,13 @@ class Accounts:
             )
         changed = self._recontexted(row, definition, {"context": context})
         return await self._update(row, {**changed, "status": "active", "last_error": None})
+
+    async def flag_sandbox(self, id: str, is_sandbox: bool) -> Row:
+        """A flagged account is read-only. Raises NotFound."""
+        row = await self._locked(id)
+        if row["is_sandbox"] == is_sandbox:
+            return await self.get(id)
+        return await self._update(row, {"is_sandbox": is_sandbox})
 
     async def delete(self, id: str) -> str:
         row = await self._locked(id)

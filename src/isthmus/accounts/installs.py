@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from isthmus.accounts.account_checks import SANDBOX
 from isthmus.accounts.account_events import tell_deleted
 from isthmus.accounts.sandbox_accounts import create_sandbox_account
 from isthmus.db.epochs import raise_epoch
@@ -60,10 +61,10 @@ class Installs:
             integrated_account.c.environment_id == self._scope.environment_id,
         )
         deleted = await self._conn.execute(
-            accounts.returning(integrated_account.c.id, integrated_account.c.is_sandbox)
+            accounts.returning(integrated_account.c.id, integrated_account.c.authentication_method)
         )
-        # A sandbox account comes and goes with the install: nobody is told of it.
-        connected = [each.id for each in deleted if not each.is_sandbox]
+        # The sandbox account comes and goes with the install: nobody is told of it.
+        connected = [each.id for each in deleted if each.authentication_method != SANDBOX]
         await tell_deleted(self._conn, self._scope.environment_id, connected)
         return await self._rows.delete(install_id)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from isthmus.errors import Unauthorized
+from isthmus.engine.queries import parse
+from isthmus.errors import Forbidden, Unauthorized
 from isthmus.tenancy import Authenticator, Principal
 
-__all__ = ["Authentication"]
+__all__ = ["Authentication", "own_account"]
 
 _CHALLENGE = {"www-authenticate": "Bearer"}
 
@@ -15,7 +16,19 @@ class Authentication:
         self._authenticator = authenticator
 
     async def principal(self, authorization: str | None) -> Principal:
-        """The principal of an `Authorization` header. Raises Unauthorized with what to send instead."""
+        """The principal of an `Authorization` header with an API token. Raises Unauthorized with what to send
+        instead, Forbidden for a token of one account."""
+        principal = await self.any_principal(authorization)
+        if principal.kind != "api_token":
+            raise Forbidden(
+                "this is an integrated account token. It calls /unified, /proxy and /custom, and GET and "
+                "PATCH /integrated-account/me, for its account. Everything else takes an API token, which "
+                "stays on your server."
+            )
+        return principal
+
+    async def any_principal(self, authorization: str | None) -> Principal:
+        """Like `principal`, for routes that both kinds may call: those of an account (`own_account`)."""
         scheme, _, token = (authorization or "").partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token:
@@ -32,6 +45,25 @@ class Authentication:
             )
         return principal
 
-    async def api_principal(self, authorization: str | None) -> Principal:
-        """Like `principal`, for routes that only an API token may call."""
-        return await self.principal(authorization)
+    async def account_principal(self, authorization: str | None) -> Principal:
+        """Like `principal`, for routes that only an integrated account token may call."""
+        principal = await self.any_principal(authorization)
+        if principal.integrated_account_id is None:
+            raise Forbidden(
+                "an API token stands for no one account. Use /integrated-account/{id}, or a token of "
+                "POST /integrated-account/token."
+            )
+        return principal
+
+
+def own_account(principal: Principal, query_string: bytes) -> str | None:
+    """The account that a token of one account calls, None for an API token, whose call must name it. Raises
+    Forbidden where the query names another one than the token's."""
+    own = principal.integrated_account_id
+    if own is not None:
+        sent = parse(query_string).nested.get("integrated_account_id")
+        if sent not in (None, "", own):
+            raise Forbidden(
+                f"this token is of the account {own} and calls no other. Leave integrated_account_id out."
+            )
+    return own

@@ -14,7 +14,7 @@ from isthmus.accounts.actions import run_custom_action
 from isthmus.accounts.connections import Connection, Connections
 from isthmus.accounts.idempotency import IdempotencyKeys
 from isthmus.api.answers import Answer, error_answer, json_answer
-from isthmus.api.authentication import Authentication
+from isthmus.api.authentication import Authentication, own_account
 from isthmus.api.call_plans import CallPlans, wants_plan
 from isthmus.api.hang_ups import while_connected
 from isthmus.api.idempotent_calls import key_of, once
@@ -152,10 +152,12 @@ class DataPlane:
         work: Callable[[Connection, Principal], Awaitable[CallResult]],
     ) -> Answer:
         """The checks that all calls share, in the order of `api.md` §4, then the call itself."""
-        principal = await self._authentication.principal(incoming.headers.get("authorization"))
+        principal = await self._authentication.any_principal(incoming.headers.get("authorization"))
         of_token = self._limits.take_token(principal)
+        query = incoming.query_string
+        account = own_account(principal, query) or account_id(query)
         connection = await self._connections.open(
-            principal.environment_id, account_id(incoming.query_string), request_id=incoming.request_id
+            principal.environment_id, account, request_id=incoming.request_id
         )
         of_account = self._limits.take_account(connection.account.id)
         connection.require_writable(method)

@@ -17,9 +17,18 @@ from isthmus.api.times import TimeStyle, wire_times
 from isthmus.db import Database
 from isthmus.db.listing import ListQuery, Page
 from isthmus.kit.cursors import CursorSigner
-from isthmus.tenancy import Principal
+from isthmus.tenancy import AccountTokens, Principal
 
-__all__ = ["ApiPrincipal", "Listed", "OptionalPrincipal", "Parts", "PartsOfApp", "Select", "comma_list"]
+__all__ = [
+    "AccountPrincipal",
+    "ApiPrincipal",
+    "Listed",
+    "OptionalPrincipal",
+    "Parts",
+    "PartsOfApp",
+    "Select",
+    "comma_list",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,7 @@ class PartsOfApp:
     authentication: Authentication
     limits: RequestLimits
     cursors: CursorSigner
+    account_tokens: AccountTokens
     time_style: TimeStyle
     is_blocked: Callable[[str], bool] = lambda _: False
 
@@ -50,12 +60,29 @@ _bearer = HTTPBearer(auto_error=False, description="An API token of an environme
 
 
 async def _principal(request: Request, parts: Parts, _: Annotated[Any, Security(_bearer)]) -> Principal:
-    principal = await parts.authentication.api_principal(request.headers.get("authorization"))
+    principal = await parts.authentication.principal(request.headers.get("authorization"))
     parts.limits.take_token(principal)
     return principal
 
 
 ApiPrincipal = Annotated[Principal, Depends(_principal)]
+
+_account_bearer = HTTPBearer(
+    scheme_name="IntegratedAccountToken",
+    auto_error=False,
+    description="An integrated account token, of POST /integrated-account/token.",
+)
+
+
+async def _account_principal(
+    request: Request, parts: Parts, _: Annotated[Any, Security(_account_bearer)]
+) -> Principal:
+    principal = await parts.authentication.account_principal(request.headers.get("authorization"))
+    parts.limits.take_token(principal)
+    return principal
+
+
+AccountPrincipal = Annotated[Principal, Depends(_account_principal)]
 
 
 async def _optional_principal(

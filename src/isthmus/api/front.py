@@ -12,6 +12,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import unquote_to_bytes
 
+from isthmus.api import cross_origin
 from isthmus.api.answers import Answer, Message, Receive, Scope, Send, error_answer, send_answer
 from isthmus.api.incoming import Incoming, headers_for_json
 from isthmus.errors import BadRequest, IsthmusError
@@ -70,6 +71,12 @@ class Front:
         if b"%00" in scope["query_string"] or any("\0" in segment for segment in segments):
             await send_answer(receive, send, error_answer(_NUL, request_id), request_id)
             return
+        if cross_origin.is_open(segments, incoming.headers):
+            send = cross_origin.open_to_all(send)
+            allowed = cross_origin.preflight(incoming.verb, incoming.headers)
+            if allowed is not None:
+                await send_answer(receive, send, allowed, request_id)
+                return
         door = self._doors.get(segments[0]) if segments else None
         if door is None:
             await self._serve_platform(scope, receive, send, incoming)

@@ -1,5 +1,6 @@
 """Teams, environments, users, API tokens: who is calling, and what they may see."""
 
+from isthmus.tenancy.account_tokens import AccountTokens
 from isthmus.tenancy.administration import Administration, Issued
 from isthmus.tenancy.authenticator import Authenticator
 from isthmus.tenancy.bootstrap import FirstStart, bootstrap
@@ -10,6 +11,7 @@ from isthmus.tenancy.tokens import ApiTokens
 from isthmus.tenancy.users import Users
 
 __all__ = [
+    "AccountTokens",
     "Administration",
     "ApiTokens",
     "Authenticator",

@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, select
 from isthmus.db import Database, EpochWatcher
 from isthmus.db.tables import api_token, environment
 from isthmus.kit.clock import Clock
+from isthmus.tenancy.account_tokens import AccountTokens
 from isthmus.tenancy.principal import Principal
 from isthmus.tenancy.tokens import digest
 
@@ -48,12 +49,19 @@ class _Known:
 class Authenticator:
     """Remembers up to `capacity` tokens by digest, each for as long as its environment's epoch stands.
 
-    The expiry is looked at in every call.
+    The expiry is looked at in every call. Account tokens need no memory: they are read by themselves.
     """
 
     def __init__(
-        self, database: Database, epochs: EpochWatcher, clock: Clock, *, capacity: int = 10_000
+        self,
+        database: Database,
+        epochs: EpochWatcher,
+        clock: Clock,
+        account_tokens: AccountTokens,
+        *,
+        capacity: int = 10_000,
     ) -> None:
+        self._account_tokens = account_tokens
         self._database = database
         self._epochs = epochs
         self._clock = clock
@@ -65,6 +73,9 @@ class Authenticator:
         """None for a token that is unknown, revoked or expired."""
         if len(token) > _LONGEST_TOKEN:
             return None
+        of_account = self._account_tokens.read(token)
+        if of_account is not None:
+            return of_account
         key = digest(token)
         known = self._known.get(key)
         if known is not None and self._is_fresh(known):

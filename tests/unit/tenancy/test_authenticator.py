@@ -13,13 +13,21 @@ from tests.unit.tenancy.conftest import Tenancy
 from isthmus.config import Settings
 from isthmus.db import Database, EpochWatcher, open_database
 from isthmus.db.tables import api_token
+from isthmus.kit.ids import new_id
 from isthmus.kit.secret import Secret
-from isthmus.tenancy import Administration, ApiTokens, Authenticator, Environments
+from isthmus.tenancy import AccountTokens, Administration, ApiTokens, Authenticator, Environments
 
 
 @pytest.fixture
-def authenticator(database: Database, epochs: EpochWatcher, clock: VirtualClock) -> Authenticator:
-    return Authenticator(database, epochs, clock)
+def account_tokens(clock: VirtualClock) -> AccountTokens:
+    return AccountTokens(b"k" * 32, clock)
+
+
+@pytest.fixture
+def authenticator(
+    database: Database, epochs: EpochWatcher, clock: VirtualClock, account_tokens: AccountTokens
+) -> Authenticator:
+    return Authenticator(database, epochs, clock, account_tokens)
 
 
 @pytest.fixture
@@ -126,9 +134,13 @@ async def test_tokens_of_a_deleted_environment_are_refused(
 
 
 async def test_memory_is_bounded(
-    database: Database, epochs: EpochWatcher, clock: VirtualClock, tenancy: Tenancy
+    database: Database,
+    epochs: EpochWatcher,
+    clock: VirtualClock,
+    tenancy: Tenancy,
+    account_tokens: AccountTokens,
 ) -> None:
-    authenticator = Authenticator(database, epochs, clock, capacity=3)
+    authenticator = Authenticator(database, epochs, clock, account_tokens, capacity=3)
     for number in range(10):
         await authenticator.authenticate(f"isth_{number}")
     assert len(authenticator._unknown) == 3
@@ -157,3 +169,41 @@ async def test_a_process_that_lost_the_database_does_not_go_on_trusting_what_it_
     assert await authenticator.authenticate(tenancy.token) == principal
     await clock.advance(6.0)
     assert await authenticator.authenticate(tenancy.token) is None
+
+
+async def test_an_account_token_stands_for_one_account_for_a_quarter_of_an_hour(
+    authenticator: Authenticator, account_tokens: AccountTokens, clock: VirtualClock
+) -> None:
+    environment_id, team_id, account_id = new_id(), new_id(), new_id()
+    token = account_tokens.issue(environment_id=environment_id, team_id=team_id, account_id=account_id)
+    principal = await authenticator.authenticate(token.reveal())
+    assert principal is not None
+    assert (principal.kind, principal.environment_id, principal.team_id, principal.integrated_account_id) == (
+        "account_token",
+        environment_id,
+        team_id,
+        account_id,
+    )
+    await clock.advance(14 * 60 + 59)
+    assert await authenticator.authenticate(token.reveal()) == principal
+    await clock.advance(1)
+    assert await authenticator.authenticate(token.reveal()) is None
+
+
+async def test_an_account_token_that_anybody_touched_stands_for_nobody(
+    authenticator: Authenticator, account_tokens: AccountTokens, clock: VirtualClock
+) -> None:
+    ids = {"environment_id": new_id(), "team_id": new_id(), "account_id": new_id()}
+    token = account_tokens.issue(**ids).reveal()
+    other = account_tokens.issue(**ids | {"account_id": new_id()}).reveal()
+    foreign = AccountTokens(b"x" * 32, clock).issue(**ids).reveal()
+    changed = [
+        token[:place] + ("A" if token[place] != "A" else "B") + token[place + 1 :]
+        for place in range(len("isat_"), len(token), 7)
+    ]
+    for wrong in (
+        *changed, foreign, token[:-1], token + "A", token[:-4] + "====", token[:60] + other[60:],
+        token[:20] + " \n" + token[22:], "isat_", "isat_" + "é" * 128,
+    ):  # fmt: skip
+        assert await authenticator.authenticate(wrong) is None, wrong
+    assert token != account_tokens.issue(**ids).reveal()

@@ -18,6 +18,7 @@ from isthmus.api.resources import (
     integrations,
     mappings,
     published_schemas,
+    sandbox_accounts,
     tenancy,
     unified_models,
 )
@@ -32,6 +33,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     environment_unified_models.router,
     *mappings.routers,
     integrated_accounts.router,
+    sandbox_accounts.router,
     effective.router,
     *documentation.routers,
     capabilities.router,

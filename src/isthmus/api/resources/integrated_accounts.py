@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from fastapi import APIRouter
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from isthmus.accounts import Accounts
-from isthmus.api.dependencies import ApiPrincipal, Parts
+from isthmus.accounts import Accounts, OwnAccount
+from isthmus.api.dependencies import AccountPrincipal, ApiPrincipal, Parts
 from isthmus.api.resources.crud import add_reads, add_writes
 from isthmus.api.resources.shapes import Body, Row, SuccessOut
 
@@ -70,6 +70,50 @@ class CredentialsPatch(Body):
 class BulkDeleteIn(Body):
     ids: list[str] | None = Field(None, max_length=500)
     tenant_id: str | None = Field(None, description="Instead of `ids`: every account of this tenant.")
+
+
+class TokenIn(Body):
+    integrated_account_id: str
+
+
+class AccountTokenOut(BaseModel):
+    integrated_account_token: str = Field(description="For 15 minutes, and this one account.")
+    token: str = Field(description="The same.")
+
+
+class OwnPatch(Body):
+    model_config = ConfigDict(extra="forbid")
+
+    context: dict[str, Any] = Field(
+        description="Merged by top-level keys; what `GET` showed may come back with it. No credentials."
+    )
+
+
+@router.post("/token")
+async def create_account_token(parts: Parts, principal: ApiPrincipal, body: TokenIn) -> AccountTokenOut:
+    """A token for a browser: it calls `/unified`, `/proxy` and `/custom` for this account, and
+    `GET` and `PATCH /integrated-account/me`; nothing else."""
+    async with parts.database.read() as conn:
+        account = await Accounts(conn, principal).get(body.integrated_account_id)
+    token = parts.account_tokens.issue(
+        environment_id=principal.environment_id, team_id=principal.team_id, account_id=account["id"]
+    ).reveal()
+    return AccountTokenOut(integrated_account_token=token, token=token)
+
+
+@router.get("/me")
+async def get_own_account(parts: Parts, principal: AccountPrincipal) -> AccountOut:
+    """The account of an integrated account token. Its access token is shown, no other secret."""
+    async with parts.database.read() as conn:
+        return AccountOut(**parts.row(await OwnAccount(conn, principal, principal.account_id).get()))
+
+
+@router.patch("/me")
+async def update_own_account(parts: Parts, principal: AccountPrincipal, body: OwnPatch) -> AccountOut:
+    """Changes the context of an integrated account token's account, but no credential in it."""
+    async with parts.database.write() as conn:
+        own = OwnAccount(conn, principal, principal.account_id)
+        return AccountOut(**parts.row(await own.update(body.context)))
 
 
 @router.post("/bulk-delete")

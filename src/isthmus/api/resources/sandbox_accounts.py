@@ -1,0 +1,42 @@
+"""`/sandbox-integrated-account`: which accounts are read-only (`api.md` §3.9)."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from isthmus.accounts import SandboxFlags
+from isthmus.api.dependencies import ApiPrincipal, Parts
+from isthmus.api.resources.crud import add_reads
+from isthmus.api.resources.integrated_accounts import AccountOut
+from isthmus.api.resources.shapes import Body, DeletedOut, Row
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/sandbox-integrated-account", tags=["integrated accounts"])
+
+
+class SandboxOut(Row):
+    id: str = Field(description="The account's.")
+    integrated_account: AccountOut
+
+
+class SandboxIn(Body):
+    id: str = Field(description="Of the account that shall be read-only.")
+
+
+add_reads(router, "sandbox_account", SandboxFlags, SandboxOut)
+
+
+@router.post("")
+async def create_sandbox_account(parts: Parts, principal: ApiPrincipal, body: SandboxIn) -> SandboxOut:
+    """Makes an account read-only: its writes are answered 405. It goes on calling its product."""
+    async with parts.database.write() as conn:
+        return SandboxOut(**parts.row(await SandboxFlags(conn, principal).create(body.id)))
+
+
+@router.delete("/{id}")
+async def delete_sandbox_account(parts: Parts, principal: ApiPrincipal, id: str) -> DeletedOut:
+    """Lets an account be written to again; the account stays. 409 for one that answers from examples."""
+    async with parts.database.write() as conn:
+        return DeletedOut(id=await SandboxFlags(conn, principal).delete(id))
