@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from isthmus.accounts import Connections, JsonCallLog, install_everything
@@ -22,7 +22,7 @@ from isthmus.api.times import time_style
 from isthmus.config import Settings
 from isthmus.db import Database, EpochWatcher, open_database, server_secret_bytes
 from isthmus.errors import SetupError
-from isthmus.events import Relay, Subscribers, prune_events
+from isthmus.events import Relay, Subscribers, outbox_state, prune_events
 from isthmus.http import Guard, HttpClient, HttpLimits
 from isthmus.integrations.catalog import find_catalog, sync
 from isthmus.integrations.effective import Effective
@@ -32,7 +32,7 @@ from isthmus.kit.clock import Clock, SystemClock
 from isthmus.kit.cursors import CursorSigner
 from isthmus.tenancy import AccountTokens, Authenticator, FirstStart, bootstrap
 
-__all__ = ["Application", "working"]
+__all__ = ["Application", "Core", "working"]
 
 _MOST_SECONDS_BEHIND: Final = 5.0
 _SAMPLE: Final = ("crm", "contacts")
@@ -58,23 +58,10 @@ class Application:
         async with AsyncExitStack() as stack:
             database = await open_database(settings, serving=True, clock=clock)
             stack.push_async_callback(database.close)
-            catalog = find_catalog()
-            await sync(database, catalog)
+            await sync(database, find_catalog())
             first_start = await bootstrap(database, settings, install=install_everything)
-            epochs = EpochWatcher(database, clock)
-            await epochs.start()
-            stack.push_async_callback(epochs.stop)
-            http = await stack.enter_async_context(_http_client(settings))
-            connections = Connections(
-                database,
-                epochs,
-                Effective(database, epochs),
-                http,
-                clock,
-                JsonCallLog(),
-                Exchanges(catalog),
-                cursor_secret=await server_secret_bytes(database, "address_cursors"),
-            )
+            core = await stack.enter_async_context(_core(settings, database, clock))
+            epochs, connections = core.epochs, core.connections
             account_tokens = AccountTokens(await server_secret_bytes(database, "account_tokens"), clock)
             parts = PartsOfApp(
                 database=database,
@@ -87,38 +74,76 @@ class Application:
                 time_style=time_style(settings.datetime_style),
             )
             front = _front(parts, connections, epochs, max_body_bytes=settings.max_request_bytes)
-            await stack.enter_async_context(_background(database))
+            await stack.enter_async_context(_background(core))
             async with database.read() as conn:
                 sample = await sample_account(conn, *_SAMPLE)
             yield Application(front, database, first_start, sample)
 
 
 @asynccontextmanager
-async def working(settings: Settings) -> AsyncIterator[Database]:
+async def working(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Core]:
     """A worker without an API, on PostgreSQL, until the block ends. Raises SetupError."""
-    database = await open_database(settings)
-    try:
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        database = await open_database(settings, clock=clock)
+        stack.push_async_callback(database.close)
         if database.is_sqlite:
             raise SetupError(
                 "isthmus worker needs PostgreSQL (ISTHMUS_DATABASE_URL): on SQLite the one process that "
                 "serves, isthmus serve, has the worker inside."
             )
-        async with _background(database):
-            yield database
-    finally:
-        await database.close()
+        core = await stack.enter_async_context(_core(settings, database, clock))
+        await stack.enter_async_context(_background(core))
+        yield core
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """What serves requests and what works in the background are built on, alike."""
+
+    database: Database
+    epochs: EpochWatcher
+    connections: Connections
+    clock: Clock
 
 
 @asynccontextmanager
-async def _background(database: Database) -> AsyncIterator[None]:
-    """What goes on without a request: jobs, schedules, the relay of events."""
-    handlers, subscribers = Handlers(), Subscribers()
+async def _core(settings: Settings, database: Database, clock: Clock) -> AsyncIterator[Core]:
+    """Its parts learn of rotated keys, changed definitions and closed accounts, whoever wrote them."""
+    async with AsyncExitStack() as stack:
+        epochs = EpochWatcher(database, clock)
+        await epochs.start()
+        stack.push_async_callback(epochs.stop)
+        http = await stack.enter_async_context(_http_client(settings))
+        connections = Connections(
+            database,
+            epochs,
+            Effective(database, epochs),
+            http,
+            clock,
+            JsonCallLog(),
+            Exchanges(find_catalog()),
+            cursor_secret=await server_secret_bytes(database, "address_cursors"),
+        )
+        yield Core(database, epochs, connections, clock)
+
+
+def _register(core: Core, handlers: Handlers, subscribers: Subscribers) -> None:
+    """The one place where rooms say what they do in the background: `handlers.on`, `.every`, `.reconcile`,
+    `subscribers.subscribe`. It is the same in `isthmus serve` and `isthmus worker`."""
 
     async def forget_old_events(_: Run) -> None:
-        await prune_events(database)
+        await prune_events(core.database)
 
     handlers.every("events.prune", "17 * * * *", forget_old_events)
-    worker, relay = Worker(database, handlers), Relay(database, subscribers)
+
+
+@asynccontextmanager
+async def _background(core: Core) -> AsyncIterator[None]:
+    """What goes on without a request: jobs, schedules, the relay of events."""
+    handlers, subscribers = Handlers(), Subscribers()
+    _register(core, handlers, subscribers)
+    worker, relay = Worker(core.database, handlers), Relay(core.database, subscribers)
     await worker.start()
     await relay.start()
     try:
@@ -146,10 +171,15 @@ def _front(
         async with parts.database.read() as conn:
             return (await queue_state(conn)).as_dict()
 
+    async def events() -> dict[str, Any]:
+        async with parts.database.read() as conn:
+            return asdict(await outbox_state(conn))
+
     platform = build_platform((*ROUTERS, documentation_page))
     platform.state.parts = parts
     platform.state.readiness = readiness
     platform.state.queue = queue
+    platform.state.events = events
     keys = IdempotencyKeys(parts.database)
     plane = DataPlane(parts.authentication, parts.limits, connections, keys)
     doors = {"unified": plane.unified, "proxy": plane.proxy, "custom": plane.custom}
