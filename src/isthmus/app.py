@@ -11,6 +11,7 @@ from isthmus.accounts import Connections, JsonCallLog, install_everything
 from isthmus.accounts.idempotency import IdempotencyKeys
 from isthmus.accounts.sample import sample_account
 from isthmus.api.authentication import Authentication
+from isthmus.api.batch import BatchDoor
 from isthmus.api.data_plane import DataPlane
 from isthmus.api.dependencies import PartsOfApp
 from isthmus.api.documentation_page import router as documentation_page
@@ -21,6 +22,7 @@ from isthmus.api.resources import ROUTERS
 from isthmus.api.times import time_style
 from isthmus.config import Settings
 from isthmus.db import Database, EpochWatcher, open_database, server_secret_bytes
+from isthmus.engine.batch import BatchLimits
 from isthmus.errors import SetupError
 from isthmus.events import Relay, Subscribers, outbox_state, prune_events
 from isthmus.http import Guard, HttpClient, HttpLimits
@@ -73,7 +75,7 @@ class Application:
                 account_tokens=account_tokens,
                 time_style=time_style(settings.datetime_style),
             )
-            front = _front(parts, connections, epochs, max_body_bytes=settings.max_request_bytes)
+            front = _front(parts, connections, epochs, settings, clock)
             await stack.enter_async_context(_background(core))
             async with database.read() as conn:
                 sample = await sample_account(conn, *_SAMPLE)
@@ -160,8 +162,19 @@ def _http_client(settings: Settings) -> HttpClient:
     return HttpClient(Guard(settings.egress_allow), limits)
 
 
+def _batch_limits(settings: Settings) -> BatchLimits:
+    return BatchLimits(
+        nodes=settings.batch_max_nodes,
+        calls=settings.batch_max_calls,
+        pages=settings.batch_max_pages,
+        records=settings.batch_max_records,
+        seconds=settings.batch_seconds,
+        at_once=settings.batch_concurrency,
+    )
+
+
 def _front(
-    parts: PartsOfApp, connections: Connections, epochs: EpochWatcher, *, max_body_bytes: int
+    parts: PartsOfApp, connections: Connections, epochs: EpochWatcher, settings: Settings, clock: Clock
 ) -> Front:
     async def readiness() -> dict[str, str]:
         behind = epochs.seconds_behind
@@ -182,5 +195,11 @@ def _front(
     platform.state.events = events
     keys = IdempotencyKeys(parts.database)
     plane = DataPlane(parts.authentication, parts.limits, connections, keys)
-    doors = {"unified": plane.unified, "proxy": plane.proxy, "custom": plane.custom}
-    return Front(doors, platform, max_body_bytes=max_body_bytes)
+    batch = BatchDoor(parts.authentication, parts.limits, connections, keys, _batch_limits(settings), clock)
+    doors = {
+        "unified": plane.unified,
+        "proxy": plane.proxy,
+        "custom": plane.custom,
+        "batch-request": batch.batch_request,
+    }
+    return Front(doors, platform, max_body_bytes=settings.max_request_bytes)

@@ -209,6 +209,41 @@ class Settings:
             shown="`0`",
         ),
     )
+    batch_max_nodes: int = field(
+        default=50, metadata=_about(_whole(1, 1_000), "Nodes that a batch request may have.", shown="`50`")
+    )
+    batch_max_calls: int = field(
+        default=1_000,
+        metadata=_about(
+            _whole(1, 100_000),
+            "Calls that one node of a batch may make: loop and recursion together, pages not counted.",
+            shown="`1000`",
+        ),
+    )
+    batch_max_pages: int = field(
+        default=100, metadata=_about(_whole(1, 100_000), "Pages of one list in a batch.", shown="`100`")
+    )
+    batch_max_records: int = field(
+        default=10_000,
+        metadata=_about(
+            _whole(1, 1_000_000), "Records that the nodes of a batch may give together.", shown="`10000`"
+        ),
+    )
+    batch_seconds: float = field(
+        default=25.0,
+        metadata=_about(
+            _seconds(1, 3_600),
+            "How long a batch may run; nodes that are left then get an error 504. Clients give up after 30 s "
+            "unless told otherwise.",
+            shown="`25`",
+        ),
+    )
+    batch_concurrency: int = field(
+        default=5,
+        metadata=_about(
+            _whole(1, 100), "Calls of one batch that are under way at the same time.", shown="`5`"
+        ),
+    )
     datetime_style: DatetimeStyle = field(
         default="space",
         metadata=_about(

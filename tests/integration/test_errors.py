@@ -53,6 +53,13 @@ class Scene:
         token: str = made["token"]
         return token
 
+    async def batch(self, *nodes: dict[str, str]) -> Answered:
+        body = {
+            "integrated_account_id": self.account,
+            "resources": [{"method": "list", **node} for node in nodes],
+        }
+        return await self.server.call("POST", "/batch-request", json=body)
+
     async def after(self, fault: Fault) -> Answered:
         self.desk.cue(fault)
         return await self.proxy()
@@ -204,6 +211,18 @@ async def reused_key(it: Scene) -> Answered:
     return await it.proxy("POST", json={"subject": "b"}, headers=headers)
 
 
+async def batch_in_a_circle(it: Scene) -> Answered:
+    status, body = await it.batch(
+        {"resource": "tickets", "depends_on": "users"}, {"resource": "users", "depends_on": "tickets"}
+    )
+    assert sorted(body["details"]["nodes"]) == ["tickets", "users"]
+    return status, body
+
+
+async def batch_of_nobody(it: Scene) -> Answered:
+    return await it.batch({"resource": "tickets", "depends_on": "nobody"})
+
+
 async def malformed_upload(it: Scene) -> Answered:
     headers = {"content-type": "multipart/form-data; boundary=b"}
     return await it.proxy("POST", data=b"--b", headers=headers)
@@ -312,6 +331,8 @@ CASES: dict[str, Callable[[Scene], Awaitable[Answered]]] = {
     "delete of what is installed": installed,
     "stale version": stale_version,
     "idempotency key of another request": reused_key,
+    "batch whose nodes wait for each other": batch_in_a_circle,
+    "batch with a dependency that nobody has": batch_of_nobody,
     "expression that fails": failing_expression,
     "provider refuses (4xx)": lambda it: it.proxy("POST", json={}),
     "provider refuses the credentials": refused_credentials,

@@ -116,6 +116,12 @@ async def test_no_call_reaches_an_account_of_another_environment(server: Server)
     ):  # fmt: skip
         status, body = await server.call(verb, path + query, token=token, json={})
         assert (status, body["error"]) == (404, "Not Found"), (verb, path)
+    batch = {
+        "integrated_account_id": ids["/integrated-account"],
+        "resources": [{"resource": "tickets", "method": "list"}],
+    }
+    status, body = await server.call("POST", "/batch-request", token=token, json=batch)
+    assert (status, body["error"]) == (404, "Not Found")
 
 
 async def test_an_account_cannot_be_created_on_another_environments_install(server: Server) -> None:

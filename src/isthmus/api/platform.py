@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from isthmus import __version__
 from isthmus.api.answers import Answer
+from isthmus.api.batch_document import BATCH_PATH, batch_path, batch_schemas
 from isthmus.api.data_plane_document import data_plane_paths
 from isthmus.api.front import answer_error
 from isthmus.api.resources.shapes import ErrorOut
@@ -80,8 +81,9 @@ def _document(app: FastAPI) -> dict[str, Any]:
         for path in document["paths"].values():
             for operation in path.values():
                 operation["responses"].pop("422", None)  # ours is 400
-        document["paths"] = data_plane_paths() | document["paths"]
+        document["paths"] = data_plane_paths() | {BATCH_PATH: batch_path()} | document["paths"]
         schemas = document["components"]["schemas"]
+        schemas |= batch_schemas()
         own = ErrorOut.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= own.pop("$defs", {})
         schemas[ErrorOut.__name__] = own

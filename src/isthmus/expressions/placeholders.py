@@ -45,7 +45,7 @@ _INDEX = re.compile(r"-?[0-9]+\Z")
 
 
 class Records(list[object]):
-    """An array of which a path that goes on with a name reads the first record: what a node of a graph gave."""
+    """What a node of a graph gave: where a path goes on with a name, it reads the first record."""
 
 
 class UnresolvedPlaceholder(PlaceholderError):

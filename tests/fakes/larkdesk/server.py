@@ -267,7 +267,9 @@ async def _stream(request: web.Request, size: int) -> web.StreamResponse:
 @asynccontextmanager
 async def running(desk: Larkdesk, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Larkdesk]:
     """Serves the fake in this loop; `desk.url` is where it listens."""
-    runner = web.AppRunner(desk.application(), access_log=None, shutdown_timeout=0.5)
+    runner = web.AppRunner(
+        desk.application(), access_log=None, shutdown_timeout=0.5, handler_cancellation=True
+    )
     await runner.setup()
     site = web.TCPSite(runner, host, port)
     await site.start()

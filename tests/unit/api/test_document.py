@@ -47,6 +47,16 @@ def test_each_call_that_changes_something_may_have_a_key(document: dict[str, Any
                 assert ("Idempotency-Key" in names) == (verb in ("post", "put", "patch", "delete")), path
 
 
+def test_the_batch_request_is_documented_by_what_reads_it(document: dict[str, Any]) -> None:
+    operation = document["paths"]["/batch-request"]["post"]
+    schemas = document["components"]["schemas"]
+    reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+    model = schemas[reference.rpartition("/")[2]]
+    assert set(model["properties"]) == {"integrated_account_id", "resources", "args"}
+    assert set(schemas["RequestNode"]["properties"]) >= {"depends_on", "loop_on", "recurse", "persist"}
+    assert [each["name"] for each in operation["parameters"]] == ["Idempotency-Key"]
+
+
 def test_no_operation_promises_a_status_that_is_never_sent(document: dict[str, Any]) -> None:
     promised = {
         status
