@@ -16,6 +16,7 @@ from isthmus.accounts.context import effective_context
 from isthmus.accounts.context_store import store_context
 from isthmus.accounts.explained import ExplainedAccount, read_account
 from isthmus.accounts.gateway import Gateway, GatewayAccount, GatewayParts, Sender
+from isthmus.accounts.refresher import Refresher
 from isthmus.accounts.sandbox import SandboxUpstream
 from isthmus.accounts.sandbox_accounts import example_context
 from isthmus.accounts.sealed import OVERRIDE_SECRETS, stored_context
@@ -134,6 +135,7 @@ class Connections:
         *,
         is_blocked: Callable[[str], bool] = lambda _: False,
         cursor_secret: bytes = b"",
+        renews_ahead: bool = True,
     ) -> None:
         self.effective = effective
         self._database = database
@@ -143,7 +145,14 @@ class Connections:
         self._cursor_secret = cursor_secret
         self._accounts: EpochCache[str, _Account] = EpochCache(epochs, _ACCOUNTS, group=group_of)
         self._turnstiles: OrderedDict[str, Turnstile] = OrderedDict()
-        self._parts = GatewayParts(http, clock, AccountStates(database), call_log, self._update_context)
+        self._parts = GatewayParts(
+            http,
+            clock,
+            AccountStates(database),
+            call_log,
+            self._update_context,
+            Refresher(database, clock, is_ahead=renews_ahead),
+        )
 
     async def open(self, environment_id: str, account_id: str, *, request_id: str) -> Connection:
         """Raises, in this order: NotFound (also for another environment's account), Forbidden for a disabled
@@ -167,6 +176,19 @@ class Connections:
                 "Reconnect it, or send new ones with PATCH /integrated-account/{id}/credentials.",
             )
         return Connection(self, read, request_id)
+
+    async def refresh_credentials(self, environment_id: str, account_id: str, *, request_id: str) -> None:
+        """Renews an account's credentials now; one that was refused is active again.
+
+        Raises NotFound, AccountNeedsReauth where the provider refuses, UpstreamError while it is away,
+        BadRequest where nothing can renew them.
+        """
+        read = self._accounts.fresh(environment_id, account_id)
+        if read is None:
+            read = await self._load(environment_id, account_id)
+        if read.is_offline:
+            return
+        await Gateway(self._parts, read.gateway, request_id).renew(None, revive=True)
 
     async def explained(self, environment_id: str, account_id: str) -> ExplainedAccount:
         """The account's layers, for a plan of a call. Raises NotFound."""
@@ -254,6 +276,7 @@ class Connections:
         gateway = GatewayAccount(
             facts=facts,
             integration=row["integration_name"],
+            definition=definition,
             context=effective_context(context, definition.variables()),
             revision=row["revision"],
             turnstile=self._turnstile(row["id"]),
