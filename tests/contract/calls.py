@@ -67,19 +67,26 @@ def call_for(
 def _parents(entry: Entry, cell: Cell, choice: Choice, exchange: Exchange) -> dict[str, str]:
     """Filters by which the mapping gives the method's path the values that the exchange had in it."""
     definition = entry.file.config.method(*choice)
-    mapping = cell.config.query_mapping
-    if definition is None or not isinstance(mapping, Expression):
+    if definition is None:
         return {}
     found = {}
     for name, value in exchange.request.query.items():
         if f"query.{name}" not in str(definition.path.source):
             continue
         for filter, asked in _filters(cell, str(value)):
-            mapped = mapping.evaluate({"query": asked, "context": entry.context})
-            if isinstance(mapped, dict) and mapped.get(name) == str(value):
+            if _reaches_path(entry, cell, asked, name, str(value)):
                 found[filter] = str(value)
                 break
     return found
+
+
+def _reaches_path(entry: Entry, cell: Cell, query: Mapping[str, Any], name: str, value: str) -> bool:
+    scope = {"query": query, "context": entry.context}
+    parameters, path = cell.config.query_mapping, cell.config.path_mapping
+    sent = parameters.evaluate(scope) if isinstance(parameters, Expression) else None
+    if isinstance(sent, dict) and sent.get(name) == value:
+        return True
+    return isinstance(path, Expression) and f"/{value}/" in str(path.evaluate(scope))
 
 
 def _filters(cell: Cell, value: str) -> Iterator[tuple[str, dict[str, Any]]]:
