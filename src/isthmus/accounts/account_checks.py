@@ -32,6 +32,7 @@ __all__ = [
     "check_fields",
     "check_mapping_overrides",
     "checked_context",
+    "hold_install",
     "method_of",
 ]
 
@@ -75,10 +76,7 @@ class ConnectedDefinition:
         )
         row = (await conn.execute(statement)).one_or_none()
         if row is None:
-            raise NotFound(
-                f"no environment integration {install_id} in this environment. GET /environment-integration "
-                "lists what is installed."
-            )
+            raise _not_installed(install_id)
         keys = keys_of(conn)
         stored = {"id": row.integration_id, "config": row.config, "secrets": row.secrets}
         base = usable_config(keys, stored, is_owner=bool(row.is_owner))
@@ -98,6 +96,24 @@ class ConnectedDefinition:
             return frozenset({_OAUTH})
         names = frozenset(field.name for field in credential.config.fields)
         return names if credential.format == "api_key" else names | {_OAUTH}
+
+
+async def hold_install(conn: AsyncConnection, environment_id: str, install_id: str) -> None:
+    """Until the commit the install stays, so that an account can be connected to it. Raises NotFound, also
+    for one that was being removed."""
+    stays = select(environment_integration.c.id).where(
+        environment_integration.c.id == install_id,
+        environment_integration.c.environment_id == environment_id,
+    )
+    if (await conn.execute(stays.with_for_update(read=True, key_share=True))).one_or_none() is None:
+        raise _not_installed(install_id)
+
+
+def _not_installed(install_id: str) -> NotFound:
+    return NotFound(
+        f"no environment integration {install_id} in this environment. GET /environment-integration "
+        "lists what is installed."
+    )
 
 
 def check_fields(values: Mapping[str, Any], *, creating: bool) -> None:

@@ -15,6 +15,7 @@ from isthmus.accounts.account_checks import (
     check_fields,
     check_mapping_overrides,
     checked_context,
+    hold_install,
     method_of,
 )
 from isthmus.accounts.account_events import tell_account, tell_deleted
@@ -107,6 +108,7 @@ class Accounts:
         BadRequest with every field that its credential format refuses.
         """
         check_fields(values, creating=True)
+        await hold_install(self._conn, self._environment_id, values["environment_integration_id"])
         definition = await ConnectedDefinition.read(
             self._conn, self._environment_id, values["environment_integration_id"]
         )

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from isthmus.accounts.account_checks import hold_install
 from isthmus.accounts.account_events import tell_account
 from isthmus.accounts.context import patched_context, secret_field_names, split_context
 from isthmus.accounts.sealed import CONTEXT_SECRETS, stored_context
@@ -43,7 +44,9 @@ async def connect_account(
     gate_id: str | None,
     is_sandbox: bool,
 ) -> str:
-    """A new account, `connecting`; its id. `created` is told with it."""
+    """A new account, `connecting`; its id. `created` is told with it. Raises NotFound for an install that was
+    removed meanwhile."""
+    await hold_install(conn, connected.environment_id, connected.install_id)
     identity, now = new_id(), now_of(conn)
     await conn.execute(
         insert(integrated_account).values(

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.background import until
 from tests.unit.accounts.conftest import Desk
@@ -18,6 +17,7 @@ from isthmus.accounts.account_events import tell_deleted
 from isthmus.accounts.sandbox_accounts import example_context
 from isthmus.db import Database
 from isthmus.definitions.load import load_integration
+from isthmus.errors import NotFound
 from isthmus.integrations import EnvironmentUnifiedModels
 from isthmus.integrations.catalog import integration_id
 
@@ -85,7 +85,7 @@ async def test_no_account_is_connected_while_its_install_is_being_removed(
     monkeypatch.setattr("isthmus.accounts.installs.tell_deleted", tell)
     async with database.write() as conn:
         await Installs(conn, desk.scope).delete(desk.install_id)
-    with pytest.raises(IntegrityError):
+    with pytest.raises(NotFound, match=desk.install_id):
         await connecting[0]
 
 
