@@ -20,6 +20,7 @@ from isthmus.db.tables import event
 from isthmus.events.catalogue import EVENTS
 from isthmus.events.outbox import EMITTED
 from isthmus.jobs import Peers
+from isthmus.jobs.giving_way import Held, is_held, write_giving_way
 from isthmus.jobs.peers import BEAT_SECONDS
 
 __all__ = ["Occurrence", "Relay", "Subscriber", "Subscribers"]
@@ -28,6 +29,7 @@ _log = logging.getLogger("isthmus.events")
 _ADVISORY_LOCK: Final = 0x1574_4D06
 _AT_ONCE: Final = 50
 _LONGEST_PAUSE: Final = 300.0
+_HELD_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +122,15 @@ class Relay:
         with suppress(SQLAlchemyError, OSError):  # it is forgotten anyway, a minute later
             await self._peers.leave()
 
-    async def relay(self) -> int:
-        """Hands on what waits, some dozens at once; how many events were looked at."""
+    async def relay(self, at_once: int = _AT_ONCE) -> int:
+        """Hands on what waits, some dozens at once; how many events were looked at. Raises Held: nothing was
+        handed on, because a subscriber wanted what another transaction holds."""
         if not await self._something_waits():
             return 0
-        async with self._database.write() as conn:
+        async with write_giving_way(self._database) as conn:
             if not await _is_alone(conn):
                 return 0
-            rows = (await conn.execute(_waiting(now_of(conn)))).mappings().all()
+            rows = (await conn.execute(_waiting(now_of(conn), at_once))).mappings().all()
             # After the rows: a process is here before its first event is.
             if not self._may_hand_on(await self._peers.known_to_others(conn)):
                 return 0
@@ -172,7 +175,7 @@ class Relay:
                 async with conn.begin_nested():
                     await handler(conn, _occurrence(row))
             except DBAPIError as error:
-                if error.connection_invalidated or conn.closed:
+                if is_held(error) or error.connection_invalidated or conn.closed:
                     raise
                 failed = self._note_failure(own, row)
             except Exception:
@@ -195,23 +198,27 @@ class Relay:
         return True
 
     async def _relay_for_ever(self) -> None:
+        at_once = _AT_ONCE
         while True:
             self._emitted.clear()
-            looked = 0
+            is_more, pause = False, self._poll_seconds
             try:
                 if time.monotonic() >= self._next_beat:
                     await self._beat()
-                looked = await self.relay()
+                is_more = await self.relay(at_once) >= at_once
+                at_once = _AT_ONCE
                 self._is_away = False
+            except Held:
+                at_once, pause = 1, min(pause, _HELD_SECONDS)
             except (SQLAlchemyError, OSError) as error:
                 if not self._is_away:
                     _log.warning("events wait: %s", type(error).__name__)
                 self._is_away = True
             except Exception:
                 _log.exception("events wait")
-            if looked < _AT_ONCE:
+            if not is_more:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(self._poll_seconds):
+                    async with asyncio.timeout(pause):
                         await self._emitted.wait()
 
 
@@ -223,7 +230,7 @@ async def _is_alone(conn: AsyncConnection) -> bool:
     return bool((await conn.execute(query, {"lock": _ADVISORY_LOCK})).scalar_one())
 
 
-def _waiting(now: datetime) -> Any:
+def _waiting(now: datetime, at_once: int) -> Any:
     """The oldest that are not handed on, without those that wait for another try, or behind one that does."""
     earlier = event.alias("earlier")
     held = exists().where(
@@ -237,7 +244,7 @@ def _waiting(now: datetime) -> Any:
         select(event)
         .where(event.c.relayed_at.is_(None), or_(event.c.retry_at.is_(None), event.c.retry_at <= now), ~held)
         .order_by(event.c.seq)
-        .limit(_AT_ONCE)
+        .limit(at_once)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,6 +31,8 @@ from isthmus.events import (
 )
 from isthmus.events.catalogue import IntegratedAccountDeleted
 from isthmus.events.ids import EventIds
+from isthmus.jobs import defer, standing
+from isthmus.jobs.giving_way import Held
 from isthmus.kit.ids import new_id
 
 HERE, THERE = new_id(), new_id()
@@ -266,3 +269,26 @@ async def test_an_older_process_leaves_events_to_one_that_knows_more_subscribers
     await newer.stop()
     await older.relay()
     assert known.saw == ids + more
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+async def test_the_relay_gives_way_to_a_transaction_that_holds_what_a_subscriber_needs(
+    database: Database,
+) -> None:
+    async def ask_for_work(conn: AsyncConnection, occurrence: Occurrence) -> None:
+        await defer(conn, "work", occurrence.resource_id)
+
+    subscribers = Subscribers()
+    subscribers.subscribe("*", ask_for_work)
+    relay = Relay(database, subscribers)
+    (identity,) = await happen(database, "a")
+    async with database.write() as conn:
+        await defer(conn, "work", "a")
+        with pytest.raises(Held):
+            await asyncio.create_task(relay.relay())
+    await relay.relay()
+    async with database.read() as conn:
+        row = (await conn.execute(select(event.c.attempts, event.c.relayed_at))).one()
+        assert (await Events(conn, HERE).get(identity))["is_relayed"]
+        assert (await standing(conn, "work", "a")).waiting
+    assert row.attempts == 0  # it was nobody's failure
