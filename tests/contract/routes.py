@@ -1,0 +1,147 @@
+"""What of `api.md` is not served yet, and what will bring it.
+
+`test_routes.py` holds it to the truth: what the specification names is in our document or stands here,
+and nothing stands here that is there already. Work that brings an entry takes it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+__all__ = ["LATER_BEHAVIOUR", "LATER_PARAMETERS", "LATER_ROUTES", "PARAMETERS"]
+
+AUTOMATION: Final = "workflows, daemons and scheduled work"
+CONNECT: Final = "connecting accounts through the connect page"
+DASHBOARD: Final = "the dashboard, whose users sign in"
+FILES: Final = "storage of files and large payloads"
+GATES: Final = "static gates"
+LOGS: Final = "the log of calls"
+MCP: Final = "the MCP server"
+REFRESH: Final = "renewal of credentials"
+SYNCS: Final = "sync jobs and their destinations"
+WEBHOOKS: Final = "webhooks in both directions"
+
+
+def _crud(path: str) -> tuple[str, ...]:
+    one = f"{path}/{{id}}"
+    return (f"GET {path}", f"POST {path}", f"GET {one}", f"PATCH {one}", f"DELETE {one}")
+
+
+_ROUTES: Final[Mapping[str, tuple[str, ...]]] = {
+    CONNECT: ("POST /link-token", "POST /integrated-account/run-post-install-actions"),
+    REFRESH: ("POST /integrated-account/refresh-credentials",),
+    MCP: (
+        "GET /integrated-account/{id}/mcp",
+        "POST /integrated-account/{id}/mcp",
+        "GET /integrated-account/{id}/mcp/{token_id}",
+        "PATCH /integrated-account/{id}/mcp/{token_id}",
+        "DELETE /integrated-account/{id}/mcp/{token_id}",
+        "POST /mcp/{token}",
+    ),
+    WEBHOOKS: (
+        "POST /integrated-account-webhook/{id}",
+        "POST /environment-integration-webhook/{id}",
+        *_crud("/webhook"),
+        "POST /webhook/test",
+        *_crud("/notification-destination"),
+    ),
+    SYNCS: (
+        *_crud("/sync-job"),
+        *_crud("/sync-job-run"),
+        *_crud("/sync-job-run-state"),
+        *_crud("/sync-job-template"),
+        *_crud("/sync-job-cron-trigger"),
+        "POST /sync-job-cron-trigger/{id}/schedule",
+        *_crud("/datastore"),
+        "POST /datastore/{id}/test/{method}",
+    ),
+    AUTOMATION: (
+        *_crud("/alarm"),
+        *_crud("/workflow"),
+        *_crud("/workflow-run"),
+        *_crud("/daemon"),
+        *_crud("/daemon-job"),
+        *_crud("/daemon-job-run"),
+        *_crud("/daemon-job-cron-trigger"),
+        "POST /daemon-job-cron-trigger/{id}/schedule",
+    ),
+    GATES: _crud("/static-gate"),
+    LOGS: ("GET /log",),
+    FILES: ("POST /file",),
+}
+
+LATER_ROUTES: Final[Mapping[str, str]] = {
+    route: reason for reason, routes in _ROUTES.items() for route in routes
+}
+"""`VERB /path` -> what will bring it."""
+
+_LIST: Final = ("limit", "next_cursor", "select", "sort_by")
+_CALL: Final = ("integrated_account_id",)
+_PAGES: Final = ("limit", "next_cursor", "prev_cursor")
+_UNIFIED: Final = (
+    "truto_ignore_remote_data",
+    "truto_exclude_fields",
+    "truto_response_format",
+    "remote_query",
+)
+_CAPABILITIES: Final = ("type", "methods", "resource", "has_description")
+_TOOLS: Final = ("methods", "tags")
+
+PARAMETERS: Final[Mapping[str, tuple[str, ...]]] = {
+    **{
+        f"GET {path}": _LIST
+        for path in (
+            "/environment",
+            "/team",
+            "/user",
+            "/integration",
+            "/environment-integration",
+            "/unified-model",
+            "/unified-model-resource-method",
+            "/environment-unified-model",
+            "/environment-unified-model-resource-method",
+            "/integrated-account",
+            "/sandbox-integrated-account",
+            "/api-token",
+            "/category",
+            "/documentation",
+        )
+    },
+    "GET /unified/{model}/{resource}": (*_CALL, *_PAGES, *_UNIFIED, "truto_key_by", "truto_super_query"),
+    "GET /unified/{model}/{resource}/{id}": (*_CALL, *_UNIFIED),
+    "POST /unified/{model}/{resource}": (*_CALL, *_UNIFIED, "truto_body_passthrough"),
+    "PATCH /unified/{model}/{resource}/{id}": (*_CALL, *_UNIFIED, "truto_body_passthrough"),
+    "DELETE /unified/{model}/{resource}/{id}": _CALL,
+    "GET /proxy/{resource}": (*_CALL, *_PAGES),
+    "GET /proxy/{resource}/{id}": _CALL,
+    "POST /proxy/{resource}": (*_CALL, "truto_body_passthrough"),
+    "PATCH /proxy/{resource}/{id}": (*_CALL, "truto_body_passthrough"),
+    "POST /proxy/_/{action}": _CALL,
+    "GET /custom/{path}": _CALL,
+    "GET /unified/meta/{model}/{integration}": ("format", "environment_id"),
+    "GET /unified/{model}/{resource}/meta/{method}": _CALL,
+    "GET /unified/{model}/{resource}/{integration}/meta/{method}": _CALL,
+    "GET /integration/{id}/capabilities": _CAPABILITIES,
+    "GET /integrated-account/{id}/capabilities": _CAPABILITIES,
+    "GET /integration/{id}/tools": _TOOLS,
+    "GET /integrated-account/{id}/tools": _TOOLS,
+}
+"""The parameters `api.md` gives a route that is served, without filters: a list takes those by any name."""
+
+LATER_PARAMETERS: Final[Mapping[tuple[str, str], str]] = {
+    ("GET /unified/{model}/{resource}", "truto_super_query"): SYNCS,
+}
+"""`(VERB /path, parameter)` -> what will bring it."""
+
+LATER_BEHAVIOUR: Final[Mapping[str, str]] = {
+    "a session cookie in the place of an API token, and what is answered 403 without one": DASHBOARD,
+    "POST /integrated-account answers `connecting`, runs post-install and validation (A11)": CONNECT,
+    "PATCH /integrated-account/{id}/credentials validates the account again": CONNECT,
+    "GET /integrated-account/me renews an access token that is about to end": REFRESH,
+    "a 401 of an OAuth product is answered by one renewal and one more try (4.3)": REFRESH,
+    "integrated_account.truto_static_gate_id is used": GATES,
+    "integrated_account.features.super_query is ever anything but null": SYNCS,
+    "a value sent as {truto_obj_store: true, data} is kept apart from the row": FILES,
+}
+"""What a route that is served does not do yet. No test sees one of these come: who brings it takes it out."""
