@@ -18,6 +18,7 @@ BODIES: Mapping[str, Any] = {
     "/environment-unified-model/{id}": {"override": {}},
     "/unified-model-resource-method/{id}": {"config": {"method": "get"}},
     "/environment-unified-model-resource-method/{id}": {"config": {"method": "get"}},
+    "/documentation/{id}": {"content": "mine now"},
     "/integrated-account/{id}": {"tenant_id": "mine-now"},
     "/integrated-account/{id}/credentials": {"context": {"api_key": "mine-now"}},
     "/environment/{id}": {"name": "mine-now"},
@@ -67,6 +68,8 @@ async def own_ids(server: Server) -> dict[str, str]:
     row = await server.ok("POST", "/environment-unified-model-resource-method", json=cell)
     ids["/environment-unified-model-resource-method"] = row["id"]
     ids["/integrated-account"] = account
+    about = {"integration_id": ids["/integration"], "content": "Ours."}
+    ids["/documentation"] = (await server.ok("POST", "/documentation", json=about))["id"]
     await server.ok("POST", "/sandbox-integrated-account", json={"id": account})
     ids["/sandbox-integrated-account"] = account
     return ids
@@ -97,7 +100,8 @@ async def test_no_list_holds_a_row_of_another_environment(server: Server) -> Non
     ids = await own_ids(server)
     token = await foreign_token(server)
     for path, identity in ids.items():
-        listed = await server.ok("GET", path, token=token)
+        wanted = f"?integration_id={ids['/integration']}" if path == "/documentation" else ""
+        listed = await server.ok("GET", path + wanted, token=token)
         assert identity not in {row["id"] for row in listed["result"]}, path
         status, body = await server.call("GET", f"{path}?environment_id={ids['/environment']}", token=token)
         assert status == 403, (path, body)
@@ -112,7 +116,8 @@ async def test_no_call_reaches_an_account_of_another_environment(server: Server)
         ("PATCH", "/proxy/tickets/1"), ("DELETE", "/proxy/tickets/1"), ("POST", "/proxy/tickets/x"),
         ("GET", "/unified/desk/tickets"), ("GET", "/unified/desk/tickets/1"),
         ("POST", "/unified/desk/tickets"), ("PATCH", "/unified/desk/tickets/1"),
-        ("DELETE", "/unified/desk/tickets/1"),
+        ("DELETE", "/unified/desk/tickets/1"), ("GET", "/unified/desk/tickets/meta/list"),
+        ("GET", "/unified/desk/tickets/larkdesk/meta/list"),
     ):  # fmt: skip
         status, body = await server.call(verb, path + query, token=token, json={})
         assert (status, body["error"]) == (404, "Not Found"), (verb, path)

@@ -10,7 +10,7 @@ from fastapi import Depends, Query, Request, Security
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
 
-from isthmus.api.authentication import Authentication
+from isthmus.api.authentication import Authentication, own_account
 from isthmus.api.listing import MAX_LIMIT, list_envelope, own_environment_only, read_list_query
 from isthmus.api.request_limits import RequestLimits
 from isthmus.api.times import TimeStyle, wire_times
@@ -21,6 +21,7 @@ from isthmus.tenancy import AccountTokens, Principal
 
 __all__ = [
     "AccountPrincipal",
+    "AnyCaller",
     "ApiPrincipal",
     "Listed",
     "OptionalPrincipal",
@@ -47,6 +48,14 @@ class PartsOfApp:
     def row(self, row: Mapping[str, Any]) -> Any:
         """A row in its wire form; FastAPI reads it into the route's model."""
         return wire_times(row, self.time_style)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """`account_id`: of an account token; None for an API token."""
+
+    principal: Principal
+    account_id: str | None
 
 
 async def _parts(request: Request) -> PartsOfApp:
@@ -83,6 +92,21 @@ async def _account_principal(
 
 
 AccountPrincipal = Annotated[Principal, Depends(_account_principal)]
+
+
+async def _caller(
+    request: Request,
+    parts: Parts,
+    _: Annotated[Any, Security(_bearer)],
+    __: Annotated[Any, Security(_account_bearer)],
+) -> Caller:
+    principal = await parts.authentication.any_principal(request.headers.get("authorization"))
+    parts.limits.take_token(principal)
+    return Caller(principal, own_account(principal, request.scope["query_string"]))
+
+
+AnyCaller = Annotated[Caller, Depends(_caller)]
+"""Of an API token, or of an account token: then its account is the only one that can be named."""
 
 
 async def _optional_principal(

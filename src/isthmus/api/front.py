@@ -15,6 +15,7 @@ from urllib.parse import unquote_to_bytes
 from isthmus.api import cross_origin
 from isthmus.api.answers import Answer, Message, Receive, Scope, Send, error_answer, send_answer
 from isthmus.api.incoming import Incoming, headers_for_json
+from isthmus.api.meta_paths import meta_segments
 from isthmus.errors import BadRequest, IsthmusError
 from isthmus.kit.ids import new_id
 
@@ -67,6 +68,8 @@ class Front:
             return
         request_id = _request_id(scope)
         segments = split_path(scope.get("raw_path") or scope["path"].encode())
+        meta = meta_segments(scope["method"], segments)
+        segments = meta or segments
         incoming = Incoming(scope, receive, segments, request_id, self._max_body_bytes)
         if b"%00" in scope["query_string"] or any("\0" in segment for segment in segments):
             await send_answer(receive, send, error_answer(_NUL, request_id), request_id)
@@ -77,7 +80,7 @@ class Front:
             if allowed is not None:
                 await send_answer(receive, send, allowed, request_id)
                 return
-        door = self._doors.get(segments[0]) if segments else None
+        door = self._doors.get(segments[0]) if segments and meta is None else None
         if door is None:
             await self._serve_platform(scope, receive, send, incoming)
             return

@@ -77,13 +77,33 @@ def published(name: str) -> dict[str, Any]:
 
 
 def _record_schema() -> dict[str, Any]:
-    """JSON Schema itself, with the keywords that have a meaning here, at every level."""
+    """The keywords of JSON Schema, written out because editors do not follow its own schema's dynamic
+    references, and those that have a meaning here."""
+    below, texts, flag = {"$ref": "#"}, {"type": "string"}, {"type": "boolean"}
+    number, count = {"type": "number"}, {"type": "integer", "minimum": 0}
+    named = {"type": "object", "additionalProperties": below}
+    listed = {"type": "array", "items": below, "minItems": 1}
+    kind = {"enum": ["string", "number", "integer", "boolean", "object", "array", "null"]}
     return {
         "$schema": _DIALECT,
         "title": "RecordSchema",
-        "$dynamicAnchor": "meta",
-        "allOf": [{"$ref": _DIALECT}],
-        "properties": dict(_RECORD_KEYWORDS),
+        "type": ["object", "boolean"],
+        "properties": {
+            **dict.fromkeys(("$schema", "$id", "$ref", "$comment", "title", "description"), texts),
+            **dict.fromkeys(("format", "pattern", "contentEncoding", "contentMediaType"), texts),
+            "type": {"anyOf": [kind, {"type": "array", "items": kind, "uniqueItems": True, "minItems": 1}]},
+            **dict.fromkeys(("properties", "patternProperties", "$defs", "dependentSchemas"), named),
+            **dict.fromkeys(("items", "additionalProperties", "contains", "propertyNames"), below),
+            **dict.fromkeys(("not", "if", "then", "else"), below),
+            **dict.fromkeys(("anyOf", "oneOf", "allOf", "prefixItems"), listed),
+            "required": {"type": "array", "items": texts},
+            "enum": {"type": "array"},
+            "examples": {"type": "array"},
+            **dict.fromkeys(("minimum", "maximum", "multipleOf"), number),
+            **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems"), count),
+            **dict.fromkeys(("uniqueItems", "readOnly", "writeOnly", "deprecated"), flag),
+            **_RECORD_KEYWORDS,
+        },
     }
 
 

@@ -21,7 +21,7 @@ from isthmus.integrations.owned import seen_by
 from isthmus.integrations.scope import Scope
 from isthmus.kit.ids import is_uuid
 
-__all__ = ["Described", "DescribedMethod", "describe_install", "describe_integration"]
+__all__ = ["Described", "DescribedMethod", "describe_config", "describe_install", "describe_integration"]
 
 _SCHEMAS: Final = ("query_schema", "body_schema", "response_schema")
 
@@ -104,17 +104,31 @@ async def describe_install(
         override = (await conn.execute(select(environment_integration.c.override).where(chosen))).scalar_one()
     config = merge_integration(row.config, override, account_override)
     written = await _documentation(conn, row.id, row.name, install_id, authentication_method)
+    return describe_config(row.name, config, written, id=row.id, category=row.category)
+
+
+Written = Mapping[tuple[str | None, str | None, str], str]
+"""By (resource, method, type)."""
+
+
+def describe_config(
+    name: str,
+    config: Mapping[str, Any],
+    written: Written | None = None,
+    *,
+    id: str = "",
+    category: str | None = None,
+) -> Described:
+    """`written`: documentation rows that count."""
+    written = written or {}
     return Described(
-        id=row.id,
-        name=row.name,
-        category=row.category,
+        id=id,
+        name=name,
+        category=category,
         config=config,
         methods=tuple(_methods(config, written)),
         rows={kind: content for (resource, _, kind), content in written.items() if resource is None},
     )
-
-
-Written = Mapping[tuple[str | None, str | None, str], str]
 
 
 async def _documentation(

@@ -20,6 +20,7 @@ from isthmus.api.resources import (
     published_schemas,
     sandbox_accounts,
     tenancy,
+    unified_meta,
     unified_models,
 )
 
@@ -37,6 +38,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     effective.router,
     *documentation.routers,
     capabilities.router,
+    unified_meta.router,
     published_schemas.router,
     events.router,
     health.router,

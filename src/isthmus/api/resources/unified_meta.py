@@ -1,0 +1,143 @@
+"""`/unified/…/meta/…`: about unified methods, and about integrations in a unified model (`api.md` §4.2).
+
+Served by the platform application; the front door tells these paths from calls of the data plane.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field
+
+from isthmus.accounts.described_accounts import describe_account
+from isthmus.api.dependencies import AnyCaller, ApiPrincipal, Parts
+from isthmus.api.unified_guides import guide_html, guide_markdown
+from isthmus.errors import BadRequest, Forbidden, failure
+from isthmus.integrations.described import describe_integration
+from isthmus.integrations.unified_meta import integration_guide, method_meta
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/unified", tags=["unified API"])
+
+_ACCOUNT = "An integrated account: its own mapping is laid over the environment's."
+
+
+class GuideResourceOut(BaseModel):
+    resource: str
+    description: str | None
+    methods: list[str]
+    docs_url: str | None
+
+
+class GuideOut(BaseModel):
+    pricing_plan: list[str] = Field(description="Plans of the product that it needs, ready to be shown.")
+    user_role: list[str] = Field(description="Who may connect it, ready to be shown.")
+    scopes: list[str] = Field(description="What its calls need to be allowed.")
+    instructions: str | None = Field(description="Markdown.")
+    resources: list[GuideResourceOut]
+
+
+class MethodMetaOut(BaseModel):
+    method: str
+    resource_schema: dict[str, Any] = Field(alias="schema", description="JSON Schema of the unified record.")
+    documentation_link: str | None
+    response_mapping: Any = Field(description="All layers merged; null: the product's record as it is.")
+    query_schema: dict[str, Any]
+    request_body_schema: dict[str, Any]
+    default_query: dict[str, Any]
+    default_body: Any
+
+
+class MappingMetaOut(MethodMetaOut):
+    response_schema: dict[str, Any] = Field(
+        description="Of `schema`, the fields that the mapping fills; all of it where that cannot be told."
+    )
+
+
+@router.get(
+    "/meta/{model}/{integration}",
+    response_model=GuideOut,
+    responses={200: {"content": {"text/markdown": {}, "text/html": {}}}},
+)
+async def unified_guide(
+    parts: Parts,
+    principal: ApiPrincipal,
+    model: str,
+    integration: str,
+    format: Annotated[Literal["json", "md", "html"], Query(description="`html` is safe to show.")] = "json",
+    environment_id: Annotated[str | None, Query(description="That of the token, if any.")] = None,
+) -> Any:
+    """What people need to know before they connect an integration for a unified model."""
+    if environment_id and environment_id != principal.environment_id:
+        raise Forbidden(
+            f"environment {environment_id} is not this token's. Leave environment_id out: a token sees its "
+            "own environment only."
+        )
+    async with parts.database.read() as conn:
+        described = await describe_integration(conn, principal, integration)
+        guide = await integration_guide(conn, principal, described, model)
+    title = f"{described.label}: {model}"
+    if format == "md":
+        return Response(guide_markdown(title, guide), media_type="text/markdown; charset=utf-8")
+    if format == "html":
+        return Response(guide_html(title, guide), media_type="text/html; charset=utf-8")
+    return guide
+
+
+@router.get("/{model}/{resource}/meta/{method}", response_model=MethodMetaOut)
+async def unified_method_meta(
+    parts: Parts,
+    caller: AnyCaller,
+    model: str,
+    resource: str,
+    method: str,
+    integrated_account_id: Annotated[str | None, Query(description=f"Required. {_ACCOUNT}")] = None,
+) -> Any:
+    """What a unified method takes and gives for one account, all layers merged."""
+    account_id = caller.account_id or integrated_account_id
+    if not account_id:
+        raise BadRequest(
+            "integrated_account_id is missing. Add ?integrated_account_id=<id>, or ask without an account: "
+            "GET /unified/{model}/{resource}/{integration}/meta/{method}.",
+            failures=[failure("integrated_account_id", "must be an integrated account's id", "required")],
+        )
+    async with parts.database.read() as conn:
+        account = await describe_account(conn, caller.principal, account_id)
+        meta = await method_meta(
+            conn, caller.principal, account.integration.name, model, resource, method, account.mappings
+        )
+    meta.pop("response_schema")
+    return JSONResponse(meta)
+
+
+@router.get("/{model}/{resource}/{integration}/meta/{method}", response_model=MappingMetaOut)
+async def unified_mapping_meta(
+    parts: Parts,
+    caller: AnyCaller,
+    model: str,
+    resource: str,
+    integration: str,
+    method: str,
+    integrated_account_id: Annotated[str | None, Query(description=_ACCOUNT)] = None,
+) -> Any:
+    """What a unified method takes and gives for an integration, as this environment maps it."""
+    override, principal = None, caller.principal
+    account_id = caller.account_id or integrated_account_id
+    async with parts.database.read() as conn:
+        if account_id:
+            account = await describe_account(conn, principal, account_id)
+            if integration not in (account.integration.name, account.integration.id):
+                raise BadRequest(
+                    f"account {account.id} is one of {account.integration.name}, not of {integration}.",
+                    failures=[
+                        failure("integrated_account_id", f"must be an account of {integration}", "mismatch")
+                    ],
+                )
+            name, override = account.integration.name, account.mappings
+        else:
+            name = (await describe_integration(conn, principal, integration)).name
+        meta = await method_meta(conn, principal, name, model, resource, method, override)
+    return JSONResponse(meta)

@@ -1,0 +1,76 @@
+"""What agents get to see of each integration of the catalogue."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from isthmus.definitions.methods import STANDARD_METHODS
+from isthmus.integrations.described import describe_config
+from isthmus.integrations.tools import tools_of
+from tests.contract.catalog import CATALOG, Entry, entry, integration_names, model_names
+from tests.contract.catalog import model as model_of
+
+PARTS = ("query_schema", "body_schema", "response_schema")
+
+
+@pytest.fixture(params=integration_names())
+def integration(request: pytest.FixtureRequest) -> Entry:
+    return entry(request.param)
+
+
+def tools(of: Entry) -> list[dict[str, Any]]:
+    return tools_of(describe_config(of.name, of.definition["config"]))
+
+
+def test_every_method_is_a_tool(integration: Entry) -> None:
+    methods = {
+        (resource, name)
+        for resource, named in integration.file.config.resources.items()
+        for name, method in named.items()
+        if method is not None
+    }
+    assert {(tool["resource"], tool["method"]) for tool in tools(integration)} == methods
+
+
+def test_each_tool_is_json_schema_that_a_toolset_can_use(integration: Entry) -> None:
+    names = [tool["name"] for tool in tools(integration)]
+    assert len(set(names)) == len(names)
+    for tool in tools(integration):
+        assert re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", tool["name"])
+        assert tool["description"]
+        for part in PARTS:
+            Draft202012Validator.check_schema(tool[part])
+        query, body = (tool[part]["properties"] for part in PARTS[:2])
+        assert set(tool["required"]) <= query.keys() | body.keys(), tool["name"]
+        if tool["method"] == "list":
+            assert {"limit", "next_cursor"} <= query.keys()
+        if tool["method"] in ("get", "update", "delete"):
+            assert "id" in query
+            assert "id" in tool["required"]
+        if tool["method"] not in STANDARD_METHODS or tool["method"] == "create":
+            assert not query.keys() & body.keys(), tool["name"]
+
+
+def test_the_path_can_be_made_of_what_a_tool_requires(integration: Entry) -> None:
+    """No tool leaves out a name without which its call fails."""
+    for tool in tools(integration):
+        method = integration.file.config.method(tool["resource"], tool["method"])
+        assert method is not None
+        for placeholder in method.path.placeholders:
+            if placeholder.default or placeholder.or_null or placeholder.or_undefined:
+                continue
+            paths = [alternative.path for alternative in placeholder.alternatives]
+            needed = [path[-1] for path in paths if path[0] in ("query", "body") or path == ("id",)]
+            assert not needed or set(needed) & set(tool["required"]), (tool["name"], placeholder.text)
+
+
+def test_categories_of_the_catalogue_are_listed() -> None:
+    listed = {each["name"] for each in yaml.safe_load((CATALOG / "categories.yaml").read_text())}
+    used = {entry(name).file.category for name in integration_names()}
+    used |= {model_of(name).file.category for name in model_names()}
+    assert used - {None} <= listed

@@ -1,0 +1,46 @@
+"""Names of tools."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from isthmus.integrations.tool_names import singular, tool_names
+
+
+@pytest.mark.parametrize(
+    ("plural", "one"),
+    [
+        ("contacts", "contact"), ("companies", "company"), ("addresses", "address"), ("boxes", "box"),
+        ("batches", "batch"), ("caches", "cache"), ("statuses", "status"), ("warehouses", "warehouse"),
+        ("status", "status"), ("news", "news"), ("me", "me"), ("ticket_comments", "ticket_comment"),
+        ("dishes", "dish"), ("taxes", "tax"), ("ties", "tie"), ("analysis", "analysis"),
+    ],
+)  # fmt: skip
+def test_one_of_many(plural: str, one: str) -> None:
+    assert singular(plural) == one
+
+
+def test_each_method_has_a_name_of_its_own() -> None:
+    methods = [
+        ("Contacts", "list"), ("contacts", "list"), ("con-tacts", "get"), ("contacts", "bulkImport"),
+        ("HTTPLogs", "delete"), ("contacts", "update"), ("contacts", "create"), ("名前", "list"),
+    ]  # fmt: skip
+    names = tool_names("big-crm", methods)
+    assert names["contacts", "bulkImport"] == "big_crm_contacts_bulk_import"
+    assert names["HTTPLogs", "delete"] == "delete_a_big_crm_http_log_by_id"
+    assert names["con-tacts", "get"] == "get_single_big_crm_con_tact_by_id"
+    assert {names["Contacts", "list"], names["contacts", "list"]} == {
+        "list_all_big_crm_contacts",
+        "list_all_big_crm_contacts_2",
+    }
+    assert len(set(names.values())) == len(methods)
+    assert names == tool_names("big-crm", reversed(methods))
+
+
+def test_a_long_name_is_cut_and_stays_apart() -> None:
+    methods = [(f"{'very_long_' * 9}{end}", "create") for end in ("one", "two", "three")]
+    names = list(tool_names("product", methods).values())
+    assert len(set(names)) == 3
+    assert all(re.fullmatch(r"[a-z0-9_]{1,64}", name) for name in names)
