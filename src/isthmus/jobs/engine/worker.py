@@ -33,6 +33,7 @@ _UNKNOWN_KIND_SECONDS: Final = 60.0
 _INTERRUPTED_SECONDS: Final = 5.0
 _ERROR_CHARACTERS: Final = 500
 _TASK: Final = "continue"
+_SERVER_GOES: Final = ("57P01", "57P02", "57P03")
 
 
 class _EveryKind(dict[str, Any]):
@@ -162,7 +163,7 @@ class EngineWorker(Worker):
             )
             await self._note_failure(kind, run, RuntimeError("cancelled, by nobody's order"))
         except Exception as error:
-            is_away = isinstance(error, DBAPIError) and error.connection_invalidated
+            is_away = _is_away(error)
             _log.log(
                 logging.WARNING if is_away else logging.ERROR,
                 "%s %s failed (%d before): %s",
@@ -237,6 +238,14 @@ async def engine_worker(
 
 async def _try_again(conn: AsyncConnection, run: Run, at: datetime, error: str) -> None:
     await try_again(conn, run.what, run.key, at, run.priority, failures=run.failures + 1, error=error)
+
+
+def _is_away(error: Exception) -> bool:
+    """Whether the database is, which says nothing about the handler."""
+    if not isinstance(error, DBAPIError):
+        return False
+    state = getattr(error.orig, "sqlstate", "")  # None: the server did not get to say anything
+    return error.connection_invalidated or state is None or state in _SERVER_GOES
 
 
 def told(error: Exception) -> str:
