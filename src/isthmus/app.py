@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -10,6 +10,7 @@ from typing import Any, Final
 from isthmus.accounts import Connections, JsonCallLog, install_everything
 from isthmus.accounts.idempotency import IdempotencyKeys
 from isthmus.accounts.sample import sample_account
+from isthmus.api.answers import Receive, Scope, Send
 from isthmus.api.authentication import Authentication
 from isthmus.api.batch import BatchDoor
 from isthmus.api.data_plane import DataPlane
@@ -23,8 +24,10 @@ from isthmus.api.times import time_style
 from isthmus.config import Settings
 from isthmus.db import Database, EpochWatcher, open_database, server_secret_bytes
 from isthmus.engine.batch import BatchLimits
+from isthmus.engine.scopes import Evaluations, evaluating
 from isthmus.errors import SetupError
 from isthmus.events import Relay, Subscribers, outbox_state, prune_events
+from isthmus.expressions.operating import limits_of, services_of
 from isthmus.http import Guard, HttpClient, HttpLimits
 from isthmus.integrations.catalog import find_catalog, sync
 from isthmus.integrations.effective import Effective
@@ -34,7 +37,9 @@ from isthmus.kit.clock import Clock, SystemClock
 from isthmus.kit.cursors import CursorSigner
 from isthmus.tenancy import AccountTokens, Authenticator, FirstStart, bootstrap
 
-__all__ = ["Application", "Core", "working"]
+__all__ = ["Application", "Asgi", "Core", "working"]
+
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _MOST_SECONDS_BEHIND: Final = 5.0
 _SAMPLE: Final = ("crm", "contacts")
@@ -47,7 +52,7 @@ class Application:
     `sample_account`: a sandbox account that a first call can be tried on; None where none is installed.
     """
 
-    asgi: Front
+    asgi: Asgi
     database: Database
     first_start: FirstStart | None
     sample_account: str | None
@@ -79,7 +84,7 @@ class Application:
             await stack.enter_async_context(_background(core))
             async with database.read() as conn:
                 sample = await sample_account(conn, *_SAMPLE)
-            yield Application(front, database, first_start, sample)
+            yield Application(_evaluating(front, core.evaluations), database, first_start, sample)
 
 
 @asynccontextmanager
@@ -107,6 +112,7 @@ class Core:
     epochs: EpochWatcher
     connections: Connections
     clock: Clock
+    evaluations: Evaluations
 
 
 @asynccontextmanager
@@ -127,7 +133,8 @@ async def _core(settings: Settings, database: Database, clock: Clock) -> AsyncIt
             Exchanges(find_catalog()),
             cursor_secret=await server_secret_bytes(database, "address_cursors"),
         )
-        yield Core(database, epochs, connections, clock)
+        evaluations = Evaluations(limits_of(settings), services_of(settings, http, clock))
+        yield Core(database, epochs, connections, clock, evaluations)
 
 
 def _register(core: Core, handlers: Handlers, subscribers: Subscribers) -> None:
@@ -146,8 +153,9 @@ async def _background(core: Core) -> AsyncIterator[None]:
     handlers, subscribers = Handlers(), Subscribers()
     _register(core, handlers, subscribers)
     worker, relay = Worker(core.database, handlers), Relay(core.database, subscribers)
-    await worker.start()
-    await relay.start()
+    with evaluating(core.evaluations):  # tasks keep the context in which they were started
+        await worker.start()
+        await relay.start()
     try:
         yield
     finally:
@@ -171,6 +179,14 @@ def _batch_limits(settings: Settings) -> BatchLimits:
         seconds=settings.batch_seconds,
         at_once=settings.batch_concurrency,
     )
+
+
+def _evaluating(asgi: Asgi, how: Evaluations) -> Asgi:
+    async def served(scope: Scope, receive: Receive, send: Send) -> None:
+        with evaluating(how):
+            await asgi(scope, receive, send)
+
+    return served
 
 
 def _front(

@@ -113,6 +113,40 @@ def _seconds(least: float, most: float) -> Callable[[str], float]:
     return read
 
 
+def _hosts(text: str) -> tuple[str, ...]:
+    """Host names in lower case; `http://` before one that may be reached without TLS."""
+    found = tuple(part.strip().lower() for part in text.split(",") if part.strip())
+    for host in found:
+        name = host.removeprefix("http://")
+        if urlsplit(f"//{name}").hostname != name or not name.isascii():
+            raise _Wrong(
+                "host names separated by commas, without paths and ports, for example "
+                "api.example.com,http://parser.internal"
+            )
+    return found
+
+
+def _limits(text: str) -> Mapping[str, float]:
+    found: dict[str, float] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, number = (piece.strip() for piece in part.partition("="))
+        try:
+            value = float(number)
+        except ValueError:
+            value = 0.0
+        if not name or not 0 < value < 1e12:
+            raise _Wrong("limits as name=number, separated by commas, for example seconds=10,items=500000")
+        found[name] = value
+    return found
+
+
+def _switch(text: str) -> bool:
+    words = {"true": True, "1": True, "false": False, "0": False}
+    if text.lower() not in words:
+        raise _Wrong("true or false")
+    return words[text.lower()]
+
+
 def _one_of(*words: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in words:
@@ -272,6 +306,81 @@ class Settings:
             "Largest third-party answer that is read into memory; a larger one is answered with 502. Parsed, "
             "the worst JSON takes some 30 times as much memory. Streamed files are not bounded.",
             shown="`10485760` (10 MiB)",
+        ),
+    )
+
+    expression_limits: Mapping[str, float] = field(
+        default_factory=dict,
+        metadata=_about(
+            _limits,
+            "Limits of one evaluation of an expression, as `name=number` separated by commas: for example "
+            "`seconds=10,items=500000`. The names are those of [limits](functions.md#limits).",
+            shown="those of the table",
+        ),
+    )
+    function_hosts: tuple[str, ...] = field(
+        default=(),
+        metadata=_about(
+            _hosts,
+            "Hosts, separated by commas, that functions of expressions may reach by https; `http://` before "
+            "one allows it without TLS. They pass the same guard as all outgoing requests.",
+            shown="none: no function reaches out",
+        ),
+    )
+    parse_document: Literal["off", "local", "remote"] = field(
+        default="off",
+        metadata=_about(
+            _one_of("off", "local", "remote"),
+            "Where `$parseDocument` reads files: `local` in a process of its own (extra `documents`), "
+            "`remote` at `ISTHMUS_DOCUMENT_SERVICE_URL`.",
+            shown="`off`",
+        ),
+    )
+    convert_md_to_pdf: Literal["local", "remote"] = field(
+        default="local",
+        metadata=_about(
+            _one_of("local", "remote"),
+            "Where `$convertMdToPdf` makes files: `local` in a process of its own (extra `pdf`), `remote` at "
+            "`ISTHMUS_DOCUMENT_SERVICE_URL`.",
+            shown="`local`",
+        ),
+    )
+    document_service_url: str | None = field(
+        default=None,
+        metadata=_about(
+            _origin,
+            "The service with `/parse` and `/md-to-pdf` that `remote` means. Its host must be among "
+            "`ISTHMUS_FUNCTION_HOSTS`.",
+        ),
+    )
+    document_service_key: Secret[str] | None = field(
+        default=None, metadata=_about(_secret, "The key of that service.")
+    )
+    embeddings_url: str | None = field(
+        default=None,
+        metadata=_about(
+            _origin,
+            "The address that `$generateEmbeddingsCohere` asks, such as `https://api.example.com/v2/embed`. "
+            "Its host must be among `ISTHMUS_FUNCTION_HOSTS`.",
+            shown="unset: the function is off",
+        ),
+    )
+    strict_compat: bool = field(
+        default=False,
+        metadata=_about(
+            _switch,
+            "`true`: functions also give those results of the platform's own that nobody could use; "
+            "[which](functions.md#switches).",
+            shown="`false`",
+        ),
+    )
+    currency_exact: bool = field(
+        default=False,
+        metadata=_about(
+            _switch,
+            "`true`: `$convertCurrencyToSubunit` counts in decimals, so that 19.99 is 1999; `false` as the "
+            "platform's own does: 1998.",
+            shown="`false`",
         ),
     )
 

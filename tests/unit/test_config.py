@@ -124,3 +124,39 @@ def test_the_largest_answer_that_is_parsed_takes_no_more_memory_than_documented(
     command = [sys.executable, "-c", _PARSE, str(size)]
     taken = int(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout)
     assert taken < 36 * size < 400_000_000
+
+
+def test_what_functions_of_expressions_may_do_is_set() -> None:
+    settings = Settings.from_environment(
+        {
+            "ISTHMUS_FUNCTION_HOSTS": "API.example.com, http://parser.internal,",
+            "ISTHMUS_EXPRESSION_LIMITS": "seconds=2.5, items = 500000",
+            "ISTHMUS_PARSE_DOCUMENT": "local",
+            "ISTHMUS_STRICT_COMPAT": "True",
+        }
+    )
+    assert settings.function_hosts == ("api.example.com", "http://parser.internal")
+    assert settings.expression_limits == {"seconds": 2.5, "items": 500_000}
+    assert (settings.parse_document, settings.strict_compat, settings.currency_exact) == (
+        "local",
+        True,
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "right"),
+    [
+        ("FUNCTION_HOSTS", "https://api.example.com", "without paths and ports"),
+        ("FUNCTION_HOSTS", "api.example.com:8080", "without paths and ports"),
+        ("FUNCTION_HOSTS", "api.example.com/v2", "without paths and ports"),
+        ("EXPRESSION_LIMITS", "seconds", "name=number"),
+        ("EXPRESSION_LIMITS", "seconds=-1", "name=number"),
+        ("EXPRESSION_LIMITS", "seconds=nan", "name=number"),
+        ("PARSE_DOCUMENT", "on", "off, local, remote"),
+        ("STRICT_COMPAT", "yes", "true or false"),
+    ],
+)
+def test_a_setting_of_functions_that_cannot_be_right_is_named(name: str, value: str, right: str) -> None:
+    with pytest.raises(SetupError, match=f"ISTHMUS_{name} must be .*{right}"):
+        Settings.from_environment({f"ISTHMUS_{name}": value})

@@ -14,8 +14,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from isthmus.api.answers import Receive, Scope, Send
-from isthmus.api.front import Front
-from isthmus.app import Application
+from isthmus.app import Application, Asgi
 from isthmus.cli.http_protocol import BoundedHttp
 from isthmus.config import Settings
 from isthmus.db.startup import check_workers
@@ -138,7 +137,7 @@ class _Served:
     """The application of one of several worker processes: opened and closed by the server's lifespan."""
 
     def __init__(self) -> None:
-        self._front: Front | None = None
+        self._front: Asgi | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

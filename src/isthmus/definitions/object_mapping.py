@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from isthmus import expressions
-from isthmus.expressions import UNDEFINED, Expression, ExpressionError, Limits
+from isthmus.expressions import UNDEFINED, Expression, ExpressionError, Limits, Services
 
 __all__ = ["LITERAL_KEY", "ObjectMapping", "ObjectMappingError"]
 
@@ -59,12 +59,13 @@ class ObjectMapping:
         bindings: Mapping[str, object] | None = None,
         *,
         limits: Limits | None = None,
+        services: Services | None = None,
     ) -> object:
         """Raises ExpressionError as `Expression.evaluate` does."""
 
         def value(node: _Node) -> object:
             if isinstance(node, Expression):
-                return node.evaluate(input, bindings, limits=limits)
+                return node.evaluate(input, bindings, limits=limits, services=services)
             return _filled(node, value)
 
         return value(self._root)
@@ -75,9 +76,11 @@ class ObjectMapping:
         bindings: Mapping[str, object] | None = None,
         *,
         limits: Limits | None = None,
+        services: Services | None = None,
     ) -> object:
         values = {
-            id(leaf): await leaf.evaluate_async(input, bindings, limits=limits) for leaf in self._leaves
+            id(leaf): await leaf.evaluate_async(input, bindings, limits=limits, services=services)
+            for leaf in self._leaves
         }
 
         def value(node: _Node) -> object:

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from isthmus.engine.calls import NO_BODY
 from isthmus.errors import BadRequest, MappingFailed, failure
-from isthmus.expressions import LIMIT, UNDEFINED, Expression, ExpressionError, Limits
+from isthmus.expressions import (
+    LIMIT,
+    NOT_CONFIGURED,
+    REFUSED,
+    UNDEFINED,
+    Expression,
+    ExpressionError,
+    Limits,
+    Services,
+)
 from isthmus.expressions.placeholders import PlaceholderError, UnresolvedPlaceholder
 
 __all__ = [
-    "LIMITS",
     "Evaluable",
+    "Evaluations",
     "evaluate",
     "evaluate_or_undefined",
+    "evaluating",
+    "evaluations",
     "mapped",
     "mapped_root",
     "mapping_failed",
@@ -25,7 +39,7 @@ __all__ = [
     "without_undefined",
 ]
 
-LIMITS: Final = Limits(seconds=5.0)
+_TELLING: Final = frozenset({LIMIT, NOT_CONFIGURED, REFUSED})
 
 _LOG = logging.getLogger("isthmus.engine")
 
@@ -34,8 +48,42 @@ class Evaluable(Protocol):
     """An `Expression`, or an object whose leaves are some."""
 
     async def evaluate_async(
-        self, input: object = ..., bindings: Mapping[str, object] | None = ..., *, limits: Limits | None = ...
+        self,
+        input: object = ...,
+        bindings: Mapping[str, object] | None = ...,
+        *,
+        limits: Limits | None = ...,
+        services: Services | None = ...,
     ) -> object: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluations:
+    """How this process evaluates: the limits, and what functions may reach. By default nothing outside."""
+
+    limits: Limits = field(default_factory=Limits)
+    services: Services = field(default_factory=Services)
+
+
+_EVALUATIONS: Final[ContextVar[Evaluations]] = ContextVar("evaluations", default=Evaluations())  # noqa: B039
+
+
+@contextmanager
+def evaluating(how: Evaluations) -> Iterator[None]:
+    """All evaluations of the engine inside the block, and in tasks started there, are made in this way.
+
+    Whoever begins a call or a job opens it: an evaluation stands at the end of every path of the engine, and
+    none of them has anything else to do with it.
+    """
+    token = _EVALUATIONS.set(how)
+    try:
+        yield
+    finally:
+        _EVALUATIONS.reset(token)
+
+
+def evaluations() -> Evaluations:
+    return _EVALUATIONS.get()
 
 
 def template_scope(context: Mapping[str, Any], *, id: str | None, query: Any, body: Any) -> dict[str, Any]:
@@ -78,27 +126,32 @@ async def mapped_root(
     root: Mapping[str, Any],
     bindings: Mapping[str, object] | None = None,
     *,
-    limits: Limits = LIMITS,
+    limits: Limits | None = None,
 ) -> Any:
-    """As `mapped`, for a root that holds no UNDEFINED."""
+    """As `mapped`, for a root that holds no UNDEFINED. `limits`: None for the usual ones."""
+    how = _EVALUATIONS.get()
     try:
-        return await expression.evaluate_async(root, bindings, limits=limits)
+        return await expression.evaluate_async(
+            root, bindings, limits=limits or how.limits, services=how.services
+        )
     except ExpressionError as error:
         raise mapping_failed(field, error) from error
 
 
 def evaluate(field: str, expression: Expression, root: Any) -> Any:
     """As `mapped`, for a definition's own expressions, which await nothing. `root` is any JSON value."""
+    how = _EVALUATIONS.get()
     try:
-        return expression.evaluate(root, limits=LIMITS)
+        return expression.evaluate(root, limits=how.limits, services=how.services)
     except ExpressionError as error:
         raise mapping_failed(field, error) from error
 
 
 def evaluate_or_undefined(field: str, expression: Expression, root: Any) -> Any:
     """UNDEFINED where the expression fails; the log tells where, never on what."""
+    how = _EVALUATIONS.get()
     try:
-        return expression.evaluate(root, limits=LIMITS)
+        return expression.evaluate(root, limits=how.limits, services=how.services)
     except ExpressionError as error:
         _LOG.warning("%s failed with %s at position %s and is ignored", field, error.code, error.position)
         return UNDEFINED
@@ -106,10 +159,10 @@ def evaluate_or_undefined(field: str, expression: Expression, root: Any) -> Any:
 
 def mapping_failed(field: str, error: ExpressionError) -> MappingFailed:
     where = "" if error.position is None else f" at position {error.position}"
-    # What a limit says holds numbers and names of ours; other messages may hold the data.
-    why = f" ({error.code}: {error.message})" if error.code == LIMIT else f" ({error.code})"
+    # What these say holds names and numbers of ours; other messages may hold the data.
+    why = f"{error.code}: {error.message}" if error.code in _TELLING else error.code
     return MappingFailed(
-        f"The expression of {field} failed{where}{why}. Try it on a recorded answer of the "
+        f"The expression of {field} failed{where} ({why}). Try it on a recorded answer of the "
         f"provider, and correct {field}.",
         field=field,
         position=error.position,

@@ -15,7 +15,7 @@ from typing import Final
 from isthmus.expressions.caching import SizedCache
 from isthmus.expressions.dialect import DIALECT
 from isthmus.expressions.engine import Expression
-from isthmus.expressions.errors import LIMIT, ExpressionError
+from isthmus.expressions.errors import LIMIT, NOT_CONFIGURED, REFUSED, ExpressionError
 from isthmus.expressions.library import Library, Services
 from isthmus.expressions.limits import Limits
 from isthmus.expressions.standard import STANDARD
@@ -24,6 +24,8 @@ from isthmus.expressions.values import UNDEFINED, UndefinedType
 __all__ = [
     "DIALECT",
     "LIMIT",
+    "NOT_CONFIGURED",
+    "REFUSED",
     "STANDARD",
     "UNDEFINED",
     "Expression",

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["LIMIT", "ExpressionError"]
+__all__ = ["LIMIT", "NOT_CONFIGURED", "REFUSED", "ExpressionError"]
 
 LIMIT: Final = "ISTHMUS_LIMIT"
 """The code of an evaluation that went over one of `Limits`."""
+
+NOT_CONFIGURED: Final = "ISTHMUS_NOT_CONFIGURED"
+"""The code of a function that reaches outside and that the operator has not configured."""
+
+REFUSED: Final = "ISTHMUS_REFUSED"
+"""The code of a function that would reach a host that the operator does not let it reach."""
 
 _WIDTH = 100
 

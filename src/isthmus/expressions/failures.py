@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from isthmus.expressions.errors import LIMIT, ExpressionError
+from isthmus.expressions.errors import LIMIT, NOT_CONFIGURED, ExpressionError
 
-__all__ = ["FUNCTION", "failed", "over_limit"]
+__all__ = ["FUNCTION", "failed", "not_configured", "over_limit"]
 
 FUNCTION: Final = "ISTHMUS_FUNCTION"
 """The code of an error that a function of the dialect raised; its message is what a customer sees."""
@@ -15,6 +15,11 @@ FUNCTION: Final = "ISTHMUS_FUNCTION"
 def failed(function: str, message: str) -> ExpressionError:
     """The error of `function` (named without `$`), with exactly this message."""
     return ExpressionError(FUNCTION, message, token=function)
+
+
+def not_configured(function: str) -> ExpressionError:
+    """The error of a `function` that is off until the operator configures it."""
+    return ExpressionError(NOT_CONFIGURED, f"{function} is not configured", token=function)
 
 
 def over_limit(function: str, limit: str, allowed: object) -> ExpressionError:

@@ -14,7 +14,7 @@ from isthmus.engine.queries import header_text
 from isthmus.engine.records import MappedList, attached, mapped_list, with_raw
 from isthmus.engine.requests import Inputs
 from isthmus.engine.responses import raw_records
-from isthmus.engine.scopes import LIMITS, Evaluable, mapped, mapped_root, truthy, without_undefined
+from isthmus.engine.scopes import Evaluable, evaluations, mapped, mapped_root, truthy, without_undefined
 from isthmus.engine.unified.outbound import Asked, wrong_result
 from isthmus.engine.unified.plans import MappingPlan, ResponseView
 from isthmus.errors import MappingFailed
@@ -98,13 +98,13 @@ async def _by_item(plan: MappingPlan, scope: dict[str, Any], answer: Exchange) -
     records: list[Any] = []
     root = without_undefined(scope)
     started = paused = monotonic()
-    limits = LIMITS
+    usual = limits = evaluations().limits
     for raw in raw_records(answer.data):
         now = monotonic()
         if now - paused > _TURN_SECONDS:
             await asyncio.sleep(0)
             paused = monotonic()
-            limits = replace(LIMITS, seconds=max(0.0, started + LIMITS.seconds - paused))
+            limits = replace(usual, seconds=max(0.0, started + usual.seconds - paused))
         value = await mapped_root("response_mapping", expression, {**root, "response": raw}, limits=limits)
         several = value if isinstance(value, list) else [value]
         records.extend(with_raw(item, raw) for item in several if item is not None and item is not UNDEFINED)

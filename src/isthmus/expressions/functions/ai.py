@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from isthmus.expressions.failures import failed, over_limit
+from isthmus.expressions.failures import failed, not_configured, over_limit
 from isthmus.expressions.functions.arguments import setting
 from isthmus.expressions.functions.outside import Answer, Retry, exchange, has_port
 from isthmus.expressions.javascript import as_list, json_text, text, truthy
@@ -26,7 +26,7 @@ async def generate_embeddings_cohere(
 ) -> object:
     """Embeddings of texts or images from a server with Cohere's `v2/embed`. Off unless enabled.
 
-    The operator enables it by the setting `embeddings.url`, the address of the server.
+    The operator enables it by `ISTHMUS_EMBEDDINGS_URL`, the address of the server.
 
     Arguments:
         body: the request: `texts`, sent 20 at a time, or `images`, and what else the server takes.
@@ -44,7 +44,7 @@ async def generate_embeddings_cohere(
         return UNDEFINED
     url = setting(evaluation, "embeddings.url")
     if not isinstance(url, str) or not has_port(evaluation):
-        raise failed(_NAME, f"{_NAME} is not configured")
+        raise not_configured(_NAME)
     if not truthy(texts) or texts == []:
         return await _embed(evaluation, url, given, api_key)
     items = as_list(texts)

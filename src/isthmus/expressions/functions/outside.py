@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from isthmus.errors import UpstreamError, UpstreamTimeout, UpstreamUnreachable
-from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.failures import failed
+from isthmus.errors import EgressDenied, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from isthmus.expressions.errors import REFUSED, ExpressionError
+from isthmus.expressions.failures import failed, not_configured
 from isthmus.expressions.library import Evaluation
 
-__all__ = ["Retry", "exchange", "has_port"]
+__all__ = ["Retry", "document_service", "exchange", "has_port"]
 
 _ATTEMPTS: Final = 6
 _MAX_BYTES: Final = 50 * 1024 * 1024
@@ -41,6 +41,13 @@ def has_port(evaluation: Evaluation) -> bool:
     return evaluation.services.fetch is not None
 
 
+def document_service(evaluation: Evaluation) -> tuple[object, object]:
+    """Address and key of the service for documents: of the bindings, or what the operator configured."""
+    bindings, settings = evaluation.bindings, evaluation.services.settings
+    url = bindings.get("documentParserApiUrl") or settings.get("documents.url")
+    return url, bindings.get("documentParserApiKey") or settings.get("documents.key")
+
+
 async def exchange(
     evaluation: Evaluation,
     function: str,
@@ -56,7 +63,7 @@ async def exchange(
     """
     fetch, clock = evaluation.services.fetch, evaluation.services.clock
     if fetch is None:
-        raise failed(function, f"{function} is not configured")
+        raise not_configured(function)
     ends = clock.monotonic() + min(retry.total, evaluation.limits.awaited_seconds)
     pause = retry.first
     for attempt in range(1, _ATTEMPTS + 1):
@@ -69,6 +76,8 @@ async def exchange(
             answer = Answer(status, {name.lower(): value for name, value in received.items()}, data)
         except (OSError, TimeoutError, UpstreamUnreachable, UpstreamTimeout) as error:
             failure: ExpressionError = failed(function, f"{function}: no answer ({type(error).__name__})")
+        except EgressDenied as error:
+            raise ExpressionError(REFUSED, f"{function}: {error.message}", token=function) from None
         except UpstreamError as error:
             raise failed(function, f"{function}: {error.message}") from None
         if answer is not None and answer.status != 429 and answer.status < 500:

@@ -11,13 +11,14 @@ import inspect
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
 
 from isthmus.expressions.functions import FAMILIES
 from isthmus.expressions.host import HOSTS
 from isthmus.expressions.library import Function, HostType
+from isthmus.expressions.limits import Limits
 
 __all__ = ["Entry", "entry", "page"]
 
@@ -111,6 +112,7 @@ def page() -> str:
         parts.append(f"## {family.title}\n")
         parts.extend(_function(function) for function in family.functions)
     parts.append(_SETTINGS)
+    parts.append(_limits())
     parts.append("## Host values\n")
     parts.append("Values that are not JSON. `*`, `$keys`, `$spread` and `$merge` do not see their members.\n")
     parts.extend(_host(host) for host in HOSTS)
@@ -122,14 +124,34 @@ _SETTINGS: Final = """\
 
 What the operator may change, handed to an evaluation as `Services.settings`:
 
-| Name | Default | Meaning |
-| --- | --- | --- |
-| `strict_compat` | false | results that nobody could use are exactly the original's: `$removeEmpty` of an object, bookmarks and code in parts in `$convertNotionToMarkdown`, `nin` with `useOrForIn` in `$convertQueryToSql` |
-| `currency_exact` | false | `$convertCurrencyToSubunit` computes in decimal: `19.99` USD is 1999 instead of 1998 |
-| `documents.mode` | off | `$parseDocument`: `local` or `remote` |
-| `pdf.mode` | local | `$convertMdToPdf`: `local` or `remote` |
-| `embeddings.url` | none | the server that `$generateEmbeddingsCohere` asks |
+| Name | Setting | Default | Meaning |
+| --- | --- | --- | --- |
+| `strict_compat` | `ISTHMUS_STRICT_COMPAT` | false | results that nobody could use are exactly the original's: `$removeEmpty` of an object, bookmarks and code in parts in `$convertNotionToMarkdown`, `nin` with `useOrForIn` in `$convertQueryToSql` |
+| `currency_exact` | `ISTHMUS_CURRENCY_EXACT` | false | `$convertCurrencyToSubunit` computes in decimal: `19.99` USD is 1999 instead of 1998 |
+| `documents.mode` | `ISTHMUS_PARSE_DOCUMENT` | off | `$parseDocument`: `local` or `remote` |
+| `pdf.mode` | `ISTHMUS_CONVERT_MD_TO_PDF` | local | `$convertMdToPdf`: `local` or `remote` |
+| `documents.url`, `documents.key` | `ISTHMUS_DOCUMENT_SERVICE_URL`, `…_KEY` | none | the service of `remote` |
+| `embeddings.url` | `ISTHMUS_EMBEDDINGS_URL` | none | the server that `$generateEmbeddingsCohere` asks |
+
+No function reaches a host that is not in `ISTHMUS_FUNCTION_HOSTS`; without it none reaches outside
+(`ISTHMUS_NOT_CONFIGURED`, `ISTHMUS_REFUSED`).
+
+## Limits
+
+Of one evaluation; `ISTHMUS_EXPRESSION_LIMITS=name=number,…` changes them. A hit is an error `ISTHMUS_LIMIT` that
+names the function and the limit.
 """  # noqa: E501  # rows of a table cannot be broken
+
+
+def _limits() -> str:
+    """A row for each field of `Limits`, in the words of its docstring."""
+    text = " ".join((Limits.__doc__ or "").split())
+    meanings = dict(re.findall(r"`([a-z_]+)`: (.+?)\.(?= `[a-z_]+`: |$)", text))
+    usual = Limits()
+    lines = ["| Name | Default | Meaning |", "| --- | --- | --- |"]
+    for each in fields(Limits):
+        lines.append(f"| `{each.name}` | {getattr(usual, each.name)} | {meanings[each.name]} |")
+    return "\n".join(lines) + "\n"
 
 
 def _contents() -> str:

@@ -61,7 +61,9 @@ def substring(text: Any, start: Any, size: Any) -> Any:
     """By characters; a negative start counts from the end."""
     if text is UNDEFINED:
         return UNDEFINED
-    first = 0 if start is UNDEFINED else start
+    if start is UNDEFINED:
+        return text if size is UNDEFINED else ""  # as the reference: a length from nowhere ends nowhere
+    first = start
     if len(text) + first < 0:
         first = 0
     if size is UNDEFINED:

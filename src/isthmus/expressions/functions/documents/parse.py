@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from isthmus.expressions.failures import failed
+from isthmus.expressions.failures import failed, not_configured
 from isthmus.expressions.functions.ai import raise_for
 from isthmus.expressions.functions.arguments import setting
 from isthmus.expressions.functions.documents.process import run_worker
-from isthmus.expressions.functions.outside import Retry, exchange, has_port
+from isthmus.expressions.functions.outside import Retry, document_service, exchange, has_port
 from isthmus.expressions.host.blobs import Blob, encode_text, raw_bytes
 from isthmus.expressions.host.streams import DRAINED_BYTES, Stream, drain
 from isthmus.expressions.javascript import describe, is_nil, text, truthy
@@ -24,10 +24,11 @@ _NAME: Final = "parseDocument"
 async def parse_document(
     evaluation: Evaluation, file: object = UNDEFINED, file_type: object = UNDEFINED
 ) -> str:
-    """The text of a document. Off unless the operator sets `documents.mode`.
+    """The text of a document. Off unless the operator sets `ISTHMUS_PARSE_DOCUMENT`.
 
     `local` reads PDF, Word and text files here, in a process of its own (extra `documents`); `remote` sends
-    the file to the service in the variables `documentParserApiUrl` and `documentParserApiKey`.
+    the file to the operator's service, or to that of the variables `documentParserApiUrl` and
+    `documentParserApiKey`.
 
     Arguments:
         file: a blob, bytes, text or stream.
@@ -40,7 +41,7 @@ async def parse_document(
     """
     mode = setting(evaluation, "documents.mode", "off")
     if mode not in {"local", "remote"}:
-        raise failed(_NAME, f"{_NAME} is not configured")
+        raise not_configured(_NAME)
     kind = file.type if isinstance(file, Blob) and not truthy(file_type) else file_type
     body = await _content(file)
     media_type = "" if is_nil(kind) else text(kind)
@@ -60,11 +61,11 @@ async def _content(file: object) -> bytes:
 
 
 async def _remote(evaluation: Evaluation, body: bytes, media_type: str) -> str:
-    url, key = (evaluation.bindings.get(f"documentParserApi{name}") for name in ("Url", "Key"))
+    url, key = document_service(evaluation)
     if not isinstance(key, str) or not key:
         raise failed(_NAME, "API key not found in environment")
     if not isinstance(url, str) or not has_port(evaluation):
-        raise failed(_NAME, f"{_NAME} is not configured")
+        raise not_configured(_NAME)
     answer = await exchange(
         evaluation,
         _NAME,

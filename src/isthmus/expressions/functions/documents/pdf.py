@@ -9,13 +9,13 @@ from html import escape
 from typing import Final
 from urllib.parse import unquote
 
-from isthmus.expressions.failures import failed
+from isthmus.expressions.failures import failed, not_configured
 from isthmus.expressions.functions.arguments import input_text, setting
 from isthmus.expressions.functions.documents.page import page_styles
 from isthmus.expressions.functions.documents.process import run_worker
 from isthmus.expressions.functions.markdown.blocks import read_markdown
 from isthmus.expressions.functions.markdown.html import html_of
-from isthmus.expressions.functions.outside import Answer, Retry, exchange, has_port
+from isthmus.expressions.functions.outside import Answer, Retry, document_service, exchange, has_port
 from isthmus.expressions.host.blobs import Blob
 from isthmus.expressions.javascript import json_text, text
 from isthmus.expressions.library import Evaluation
@@ -36,8 +36,8 @@ async def convert_md_to_pdf(
 ) -> Blob:
     """Markdown as a PDF file, made here with the extra `pdf`; images only from `data:` addresses.
 
-    With the setting `pdf.mode` = `remote` the service in the variables `documentParserApiUrl` and
-    `documentParserApiKey` makes it.
+    With `ISTHMUS_CONVERT_MD_TO_PDF=remote` the operator's service makes it, or that of the variables
+    `documentParserApiUrl` and `documentParserApiKey`.
 
     Arguments:
         markdown: Markdown (GFM).
@@ -70,12 +70,12 @@ async def convert_md_to_pdf(
 async def _remote(
     evaluation: Evaluation, markdown: str, options: Mapping[str, object], headers: object, name: str
 ) -> Blob:
-    url, key = (evaluation.bindings.get(f"documentParserApi{part}") for part in ("Url", "Key"))
+    url, key = document_service(evaluation)
     for value, part in ((key, "key"), (url, "URL")):
         if not isinstance(value, str) or not value:
             raise failed(_NAME, f"Document parser API {part} not found in environment")
     if not has_port(evaluation):
-        raise failed(_NAME, f"{_NAME} is not configured")
+        raise not_configured(_NAME)
     assets = headers if isinstance(headers, Mapping) else {}
     body = {"markdown": markdown, "options": dict(options), "assetHeaders": dict(assets)}
     answer = await exchange(
