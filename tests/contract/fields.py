@@ -1,0 +1,305 @@
+"""Does a field of a definition change what happens? Two documents that differ in it alone are run against a
+provider over real HTTP, and what the provider was asked and the caller answered is compared.
+
+A case can't be had by naming a field: the field is found by walking the loaded definition along the case's
+path, both documents are made from one by that path, and a run that differs from its own repetition counts for
+nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import re
+import typing
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+from typing import Any, Final
+
+from aiohttp import web
+
+from isthmus.accounts.context import effective_context
+from isthmus.definitions.fields import Part
+from isthmus.definitions.integration import IntegrationConfig
+from isthmus.definitions.load import load_integration, load_mapping, load_unified_model
+from isthmus.definitions.mapping import MappingConfig
+from isthmus.definitions.unified_model import UnifiedModelDefinition
+from isthmus.engine import proxy, unified
+from isthmus.engine.authorization import authorize
+from isthmus.engine.calls import NO_BODY, read_call
+from isthmus.engine.messages import OutgoingRequest
+from isthmus.engine.ports import AccountFacts
+from isthmus.engine.results import CallResult, StreamResult
+from isthmus.engine.steps import run_action
+from isthmus.engine.unified import Target
+from isthmus.errors import IsthmusError, NotFound
+from isthmus.expressions.host import Blob
+from isthmus.http import Guard, HttpClient
+from isthmus.http.messages import HttpResponse
+
+__all__ = ["ABSENT", "Case", "Mirror", "Reply", "fields_of", "observe", "proven_field", "running"]
+
+ABSENT: Final = object()
+ROOTS: Final[tuple[type[Part], ...]] = (IntegrationConfig, MappingConfig, UnifiedModelDefinition)
+MODEL, RESOURCE, INTEGRATION = "crm", "contacts", "mirror"
+_TRANSPORT: Final = frozenset({"host", "user-agent", "accept-encoding", "content-length", "accept"})
+_ONCE: Final = re.compile(r'oauth_(?:nonce|timestamp|signature)="(?![^"]*%26)[^"]*"')
+"""What a signature makes anew for each request; a PLAINTEXT one (RFC 5849 §3.4.4) holds an `&`, and stays."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the provider answers. `seconds`: how slow it is. `elsewhere`: a path of its second address that it
+    redirects to."""
+
+    body: Any = None
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
+    seconds: float = 0.0
+    elsewhere: str | None = None
+
+
+THINGS: Final = Reply(
+    {
+        "items": [{"id": 1, "name": "a", "size": 3}, {"id": 2, "name": "b", "size": 4}],
+        "next": "c2",
+        "back": "c0",
+        "more": False,
+        "total": 2,
+        "pages": 1,
+        "deep": {"next": "d2"},
+    }
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """The field at `path` holds `value` in one document and `other` in the other one.
+
+    `path`: dotted, below `integration`, `mapping` or `model`; numbers are indices. `given`: what both
+    documents hold besides, by path. `call`: `list`, `get 7`, `create`, a custom method's name, each with a
+    query if wanted; or `action <name>`. `replies`: by path below the base URL, for any other path `THINGS`.
+    A document with a mapping is called through it.
+    """
+
+    path: str
+    value: Any
+    call: str = "list"
+    other: Any = ABSENT
+    given: Mapping[str, Any] = field(default_factory=dict)
+    body: Any = NO_BODY
+    replies: Mapping[str, Reply] = field(default_factory=dict)
+    context: Mapping[str, Any] = field(default_factory=dict)
+    method: str = "api_key"
+
+    def documents(self, mirror: Mirror) -> tuple[dict[str, Any], dict[str, Any]]:
+        document = copy.deepcopy(base_document(mirror))
+        for path, value in self.given.items():
+            _put(document, path, _addressed(value, mirror))
+        one, two = copy.deepcopy(document), document
+        _put(one, self.path, _addressed(self.value, mirror))
+        _put(two, self.path, _addressed(self.other, mirror))
+        return one, two
+
+
+def base_document(mirror: Mirror) -> dict[str, Any]:
+    item = {"path": "/things/{{id}}"}
+    methods: dict[str, Any] = {
+        "list": {"path": "/things", "response_path": "items"},
+        "get": item,
+        "create": {"path": "/things", "method": "post"},
+        "update": {**item, "method": "patch"},
+        "delete": {**item, "method": "delete"},
+        "zap": {"path": "/zap", "method": "post"},
+    }
+    return {
+        "integration": {
+            "base_url": f"{mirror.url}/v1",
+            "authorization": {"format": "bearer", "config": {}},
+            "resources": {"things": methods, "others": {"list": {"path": "/others"}, "get": item}},
+        },
+        "model": {"name": MODEL, "resources": {RESOURCE: {"schema": {"type": "object"}}}},
+    }
+
+
+def fields_of(roots: tuple[type[Part], ...] = ROOTS) -> set[tuple[type[Part], str]]:
+    """Every field of every part of a definition, by walking their annotations."""
+    waiting, seen = list(roots), set[type[Part]]()
+    while waiting:
+        model = waiting.pop()
+        if model not in seen:
+            seen.add(model)
+            waiting += [part for each in model.model_fields.values() for part in _parts(each.annotation)]
+    return {(model, name) for model in seen for name in model.model_fields}
+
+
+def _parts(annotation: Any) -> Iterator[type[Part]]:
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        yield annotation
+    for inner in typing.get_args(annotation):
+        yield from _parts(inner)
+
+
+def proven_field(case: Case, mirror: Mirror) -> tuple[type[Part], str]:
+    """The field that a case is about. Raises AssertionError where its path leads to none."""
+    root, *steps = case.path.split(".")
+    value: Any = _loaded(case.documents(mirror)[0])[root]
+    for step in steps[:-1]:
+        if isinstance(value, Part):
+            value = getattr(value, _field_name(type(value), step))
+        else:
+            value = value[int(step)] if step.isdigit() else value[step]
+    assert isinstance(value, Part), f"{case.path} leads to no part of a definition"
+    name = _field_name(type(value), steps[-1])
+    assert name in value.model_fields_set, f"{case.path} sets no {name}"
+    return type(value), name
+
+
+def _field_name(model: type[Part], key: str) -> str:
+    for name, info in model.model_fields.items():
+        if key in (name, info.alias):
+            return name
+    raise AssertionError(f"{model.__name__} has no field {key}")
+
+
+async def observe(case: Case, document: Mapping[str, Any], mirror: Mirror, http: HttpClient) -> Any:
+    """`(what the provider was asked, what the caller was answered)`."""
+    mirror.replies = {f"/v1{path}": reply for path, reply in case.replies.items()}
+    mirror.asked.clear()
+    try:
+        answer = await _called(case, document, http)
+    except IsthmusError as failed:
+        answer = [type(failed).__name__, failed.status, failed.message, failed.details, dict(failed.headers)]
+        answer.append(getattr(failed, "insight", None))
+    return list(mirror.asked), answer
+
+
+async def _called(case: Case, document: Mapping[str, Any], http: HttpClient) -> Any:
+    loaded = _loaded(document)
+    config: IntegrationConfig = loaded["integration"]
+    context = effective_context({"api_key": "k", **case.context}, config.variables())
+    upstream = _Upstream(http, context, case.method)
+    head, _, query = case.call.partition("?")
+    name, _, identity = head.partition(" ")
+    call = read_call(
+        name,
+        id=identity or None,
+        query_string=query,
+        body=case.body,
+        raw_body=case.body.data if isinstance(case.body, Blob) else None,
+        headers={"x-need": "1"} if "needs" in query else {},
+    )
+    if name == "action":
+        if identity not in config.actions:
+            raise NotFound(f"no action {identity}")
+        return await run_action(upstream, config, identity, config.actions[identity], query=call.query.nested)
+    if "mapping" not in loaded:
+        return await _told(await proxy.call(upstream, config, "things", call))
+    resource = loaded["model"].resources.get(RESOURCE)
+    if resource is None:
+        raise NotFound(f"no resource {RESOURCE}")
+    target = Target(loaded["model"].name, RESOURCE, resource, INTEGRATION)
+    result = await unified.call(upstream, config, target, loaded["mapping"], call)
+    return await _told(result)
+
+
+async def _told(result: CallResult) -> Any:
+    if isinstance(result, StreamResult):
+        return result.status, dict(result.headers), b"".join([part async for part in result.stream])
+    return result.status, dict(result.headers), repr(result.body)
+
+
+def _loaded(document: Mapping[str, Any]) -> dict[str, Any]:
+    loaded: dict[str, Any] = {
+        "integration": load_integration(document["integration"], source="integration"),
+        "model": load_unified_model(document["model"], source="model"),
+    }
+    if "mapping" in document:
+        mapping = {"resource": "things", **document["mapping"]}
+        loaded["mapping"] = load_mapping(mapping, source="mapping")
+    return loaded
+
+
+def _put(document: Any, path: str, value: Any) -> None:
+    *above, last = path.split(".")
+    for step in above:
+        document = document[int(step)] if isinstance(document, list) else document.setdefault(step, {})
+    if value is ABSENT:
+        document.pop(last, None)
+    elif isinstance(document, list):
+        document[int(last)] = value
+    else:
+        document[last] = value
+
+
+def _addressed(value: Any, mirror: Mirror) -> Any:
+    """`@here` stands for the provider's address."""
+    if isinstance(value, str):
+        return value.replace("@here", mirror.url)
+    if isinstance(value, dict):
+        return {key: _addressed(item, mirror) for key, item in value.items()}
+    return [_addressed(item, mirror) for item in value] if isinstance(value, list) else value
+
+
+class _Upstream:
+    def __init__(self, http: HttpClient, context: Mapping[str, Any], method: str) -> None:
+        self.context = dict(context)
+        self.account = AccountFacts("a", "t", "e", authentication_method=method)
+        self._http = http
+
+    async def send(self, request: OutgoingRequest) -> HttpResponse:
+        try:
+            next(authorize(request, self.context))
+        except StopIteration as done:
+            return await self._http.send(done.value)
+        raise AssertionError("no authorization asks first")
+
+    async def update_context(self, patch: Mapping[str, Any]) -> None:
+        self.context.update(patch)
+
+
+class Mirror:
+    """A provider that answers what it is told to, and writes down what it was asked."""
+
+    def __init__(self) -> None:
+        self.url = self.second_url = ""
+        self.replies: Mapping[str, Reply] = {}
+        self.asked: list[Any] = []
+
+    async def answer(self, request: web.Request) -> web.Response:
+        headers = sorted(
+            (name.lower(), _ONCE.sub("", value))
+            for name, value in request.headers.items()
+            if name.lower() not in _TRANSPORT
+        )
+        self.asked.append([request.method, request.raw_path, headers, await request.read()])
+        reply = self.replies.get(request.path, THINGS)
+        if reply.seconds:
+            await asyncio.sleep(reply.seconds)
+        if reply.elsewhere is not None:
+            return web.Response(status=307, headers={"location": self.second_url + reply.elsewhere})
+        options: dict[str, Any] = {"status": reply.status, "headers": reply.headers}
+        if isinstance(reply.body, bytes):
+            return web.Response(body=reply.body, content_type=reply.content_type, **options)
+        return web.json_response(reply.body, **options)
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[tuple[Mirror, HttpClient]]:
+    """The provider under two addresses, and a client that may reach it."""
+    mirror, app = Mirror(), web.Application()
+    app.router.add_route("*", "/{tail:.*}", mirror.answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        for _ in range(2):
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+        urls = [f"http://127.0.0.1:{address[1]}" for address in runner.addresses]
+        mirror.url, mirror.second_url = urls
+        async with HttpClient(Guard((ip_network("127.0.0.0/8"),))) as http:
+            yield mirror, http
+    finally:
+        await runner.cleanup()
