@@ -13,10 +13,17 @@ from tests.unit.integrations.world import World, make_world, query
 
 from isthmus.config import Settings
 from isthmus.db import Database, EpochWatcher, open_database
-from isthmus.db.tables import integration, unified_model, unified_model_resource_method
+from isthmus.db.tables import (
+    category,
+    documentation,
+    integration,
+    unified_model,
+    unified_model_resource_method,
+)
 from isthmus.errors import SetupError
 from isthmus.integrations import EnvironmentIntegrations, Integrations, UnifiedModels
 from isthmus.integrations.catalog import Catalog, find_catalog, integration_id, sync, unified_model_id
+from isthmus.integrations.documentation import Documentation
 
 
 async def rows(database: Database, table: Any) -> list[Any]:
@@ -69,6 +76,65 @@ async def test_a_mapping_that_is_gone_from_the_catalogue_is_gone(
     )
     await sync(database, catalog)
     assert len(await rows(database, unified_model_resource_method)) == 1
+
+
+DOCUMENTED = BRIGHTFOLD.replace(
+    "config:\n  label",
+    """documentation:
+  - {type: note, content: Mind the gap.}
+  - {type: query_schema, resource: tickets, method: list, content: {size: {type: integer}}}
+config:
+  label""",
+    1,
+).replace("get: {path: ", "get: {description: Read a ticket., path: ")
+
+
+async def test_what_the_catalogue_says_comes_changes_and_goes(database: Database, catalog: Catalog) -> None:
+    async def written() -> dict[tuple[Any, ...], tuple[str, bool]]:
+        return {
+            (row["type"], row["resource"], row["method"]): (row["content"], row["is_inline"])
+            for row in await rows(database, documentation)
+        }
+
+    folder = catalog.path / "integrations" / "brightfold"
+    await sync(database, catalog)
+    assert await written() == {}
+    (folder / "docs.md").write_text("# Brightfold")
+    write_catalog(catalog.path, integration=DOCUMENTED)
+    (catalog.path / "categories.yaml").write_text(
+        "- {name: ticketing, label: Tickets}\n- {name: a, label: A}"
+    )
+    assert await sync(database, catalog)
+    schema = '{\n  "size": {\n    "type": "integer"\n  }\n}'
+    assert await written() == {
+        ("readme", None, None): ("# Brightfold", False),
+        ("note", None, None): ("Mind the gap.", False),
+        ("query_schema", "tickets", "list"): (schema, False),
+        ("description", "tickets", "get"): ("Read a ticket.", True),
+    }
+    assert {row["name"]: row["label"] for row in await rows(database, category)} == {
+        "ticketing": "Tickets",
+        "a": "A",
+    }
+    (folder / "docs.md").write_text("# Brightfold Desk")
+    write_catalog(catalog.path)
+    (catalog.path / "categories.yaml").write_text("- {name: ticketing, label: Ticketing}")
+    assert await sync(database, catalog)
+    assert await written() == {("readme", None, None): ("# Brightfold Desk", False)}
+    (only,) = await rows(database, category)
+    assert only["label"] == "Ticketing"
+
+
+async def test_a_teams_documentation_is_not_touched(database: Database, catalog: Catalog) -> None:
+    world = await make_world(database)
+    async with database.write() as conn:
+        mine = await Integrations(conn, world.mine).create(
+            {"name": "brightfold", "config": {"label": "Ours"}}
+        )
+        row = await Documentation(conn, world.mine).create({"entity_id": mine["id"], "content": "Ours."})
+    (catalog.path / "integrations" / "brightfold" / "docs.md").write_text("# Theirs")
+    await sync(database, catalog)
+    assert [each["id"] for each in await rows(database, documentation)] == [row["id"]]
 
 
 async def test_an_environments_rows_are_not_touched(
