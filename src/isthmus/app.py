@@ -9,6 +9,9 @@ from typing import Any, Final
 
 from isthmus.accounts import Connections, JsonCallLog, install_everything
 from isthmus.accounts.idempotency import IdempotencyKeys
+from isthmus.accounts.lifecycle import Lifecycle
+from isthmus.accounts.refresher import JOB as RENEW_AHEAD
+from isthmus.accounts.refresher import give_up_renewing
 from isthmus.accounts.sample import sample_account
 from isthmus.api.answers import Receive, Scope, Send
 from isthmus.api.authentication import Authentication
@@ -79,6 +82,7 @@ class Application:
                 cursors=CursorSigner(await server_secret_bytes(database, "cursors")),
                 account_tokens=account_tokens,
                 time_style=time_style(settings.datetime_style),
+                connections=connections,
             )
             front = _front(parts, connections, epochs, settings, clock)
             await stack.enter_async_context(_background(core))
@@ -145,6 +149,8 @@ def _register(core: Core, handlers: Handlers, subscribers: Subscribers) -> None:
         await prune_events(core.database)
 
     handlers.every("events.prune", "17 * * * *", forget_old_events)
+    Lifecycle(core.database, core.connections, core.clock).register(handlers)
+    handlers.on(RENEW_AHEAD, core.connections.renew_ahead, on_failure=give_up_renewing)
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from isthmus.accounts.beginning import STAGES, Stage
 from isthmus.accounts.context import secret_field_names
 from isthmus.accounts.fields import submitted
 from isthmus.db.database import keys_of
@@ -88,6 +89,11 @@ class ConnectedDefinition:
 
     def check_override(self, override: Mapping[str, Any]) -> None:
         check_override(self.name, self.merged, override, field="integration_override")
+
+    def stages(self, override: Mapping[str, Any]) -> tuple[Stage, ...]:
+        """What an account with this override goes through before it is active, in order."""
+        actions = merge_integration(self.merged, override).get("actions") or {}
+        return tuple(stage for stage in STAGES if (actions.get(stage) or {}).get("steps"))
 
     def credential_keys(self, method: str) -> frozenset[str]:
         """Top-level keys of the context that are credentials of this format."""

@@ -19,7 +19,9 @@ from isthmus.accounts.account_checks import (
     method_of,
 )
 from isthmus.accounts.account_events import tell_account, tell_deleted
+from isthmus.accounts.beginning import FAILED, begin_lifecycle
 from isthmus.accounts.context import patched_context, split_context
+from isthmus.accounts.refresher import schedule_renewal
 from isthmus.accounts.sealed import CONTEXT_SECRETS, OVERRIDE_SECRETS, sealed_names, stored_context
 from isthmus.accounts.views import account_rows, account_views
 from isthmus.db.database import keys_of, now_of
@@ -54,7 +56,6 @@ _WRITABLE: Final = frozenset(
     }
 )
 _FIXED: Final = ("region", "is_sandbox")
-_FAILED: Final = frozenset({"needs_reauth", "post_install_error", "validation_error"})
 _MOST_AT_ONCE: Final = 500
 _FIELDS: Final[Mapping[str, ColumnElement[Any]]] = {
     **{
@@ -101,7 +102,8 @@ class Accounts:
         return (await account_views(self._conn, [row]))[0]
 
     async def create(self, values: Mapping[str, Any]) -> Row:
-        """Connects with credentials that the caller has already; the account is active at once.
+        """Connects with credentials that the caller has already. The account is active at once, unless its
+        integration has steps to take before that (`post_install`, `validation`).
 
         `values`: `tenant_id`, `environment_integration_id`, `authentication_method`, `context`, and if
         wanted `region`, `unified_model_override`, `integration_override`. Raises NotFound for the install,
@@ -121,13 +123,14 @@ class Accounts:
             definition.check_override(values["integration_override"])
         check_mapping_overrides(values.get("unified_model_override"))
         identity, now = new_id(), now_of(self._conn)
+        stages = definition.stages(values.get("integration_override") or {})
         await self._conn.execute(
             insert(integrated_account).values(
                 id=identity,
                 environment_id=self._environment_id,
                 environment_integration_id=definition.install_id,
                 tenant_id=values["tenant_id"],
-                status="active",
+                status="connecting" if stages else "active",
                 authentication_method=method,
                 region=values.get("region") or REGIONS[0],
                 is_sandbox=False,
@@ -141,7 +144,12 @@ class Accounts:
                 updated_at=now,
             )
         )
-        return await self._written(identity, IntegratedAccountCreated, IntegratedAccountActive)
+        await schedule_renewal(self._conn, identity, context)
+        if not stages:
+            return await self._written(identity, IntegratedAccountCreated, IntegratedAccountActive)
+        row = await self._written(identity, IntegratedAccountCreated)
+        await begin_lifecycle(self._conn, self._environment_id, identity, stage=stages[0])
+        return row
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
         """`context` is merged by top-level keys, secrets that it leaves out survive; overrides are replaced
@@ -169,7 +177,8 @@ class Accounts:
         return await self._update(row, values)
 
     async def update_credentials(self, id: str, values: Mapping[str, Any]) -> Row:
-        """New values for the credential fields, and nothing else; a refused account is active again."""
+        """New values for the credential fields, and nothing else. A refused account is active again; where
+        its integration can validate, after that."""
         context = values.get("context")
         if not isinstance(context, Mapping) or not context:
             raise BadRequest(
@@ -193,7 +202,11 @@ class Accounts:
                 failures=foreign,
             )
         changed = self._recontexted(row, definition, {"context": context})
-        return await self._update(row, {**changed, "status": "active", "last_error": None})
+        if "validation" not in definition.stages(row["integration_override"] or {}):
+            return await self._update(row, {**changed, "status": "active", "last_error": None})
+        await self._update(row, changed)
+        await begin_lifecycle(self._conn, self._environment_id, row["id"], stage="validation")
+        return await self.get(row["id"])
 
     async def flag_sandbox(self, id: str, is_sandbox: bool) -> Row:
         """A flagged account is read-only. Raises NotFound."""
@@ -278,7 +291,7 @@ class Accounts:
             .where(integrated_account.c.id == row["id"])
             .values(**values, revision=integrated_account.c.revision + 1, updated_at=now_of(self._conn))
         )
-        is_back = values.get("status") == "active" and row["status"] in _FAILED
+        is_back = values.get("status") == "active" and row["status"] in FAILED
         more = (IntegratedAccountReactivated,) if is_back else ()
         return await self._written(row["id"], IntegratedAccountUpdated, *more)
 

@@ -16,7 +16,8 @@ from isthmus.accounts.context import effective_context
 from isthmus.accounts.context_store import store_context
 from isthmus.accounts.explained import ExplainedAccount, read_account
 from isthmus.accounts.gateway import Gateway, GatewayAccount, GatewayParts, Sender
-from isthmus.accounts.refresher import Refresher
+from isthmus.accounts.refresher import AHEAD, EARLY, Refresher
+from isthmus.accounts.renewals import access_token
 from isthmus.accounts.sandbox import SandboxUpstream
 from isthmus.accounts.sandbox_accounts import example_context
 from isthmus.accounts.sealed import OVERRIDE_SECRETS, stored_context
@@ -41,6 +42,7 @@ from isthmus.integrations.environment_integrations import OVERRIDE_SECRETS as IN
 from isthmus.integrations.epoch_cache import EpochCache, Epochs
 from isthmus.integrations.exchanges import Exchanges
 from isthmus.integrations.explained import ExplainedMapping, explain_mappings
+from isthmus.jobs import Run
 from isthmus.kit.clock import Clock
 
 __all__ = ["Connection", "Connections"]
@@ -135,7 +137,6 @@ class Connections:
         *,
         is_blocked: Callable[[str], bool] = lambda _: False,
         cursor_secret: bytes = b"",
-        renews_ahead: bool = True,
     ) -> None:
         self.effective = effective
         self._database = database
@@ -151,7 +152,7 @@ class Connections:
             AccountStates(database),
             call_log,
             self._update_context,
-            Refresher(database, clock, is_ahead=renews_ahead),
+            Refresher(database, clock),
         )
 
     async def open(self, environment_id: str, account_id: str, *, request_id: str) -> Connection:
@@ -189,6 +190,24 @@ class Connections:
         if read.is_offline:
             return
         await Gateway(self._parts, read.gateway, request_id).renew(None, revive=True)
+
+    async def renew_ahead(self, run: Run) -> None:
+        """The job of an account whose token is about to end: it is renewed although nobody calls."""
+        async with self._database.read() as conn:
+            mine = select(integrated_account.c.environment_id, integrated_account.c.status)
+            row = (await conn.execute(mine.where(integrated_account.c.id == run.key))).one_or_none()
+        if row is None or row.status == "needs_reauth":
+            return
+        read = await self._load(row.environment_id, run.key)
+        if read.gateway.ends_at is None:
+            return
+        if read.gateway.ends_at - self._clock.now().timestamp() > AHEAD.total_seconds() + EARLY:
+            return  # somebody has, meanwhile
+        try:
+            stale = access_token(read.gateway.context)
+            await Gateway(self._parts, read.gateway, f"ahead-{run.job_id}").renew(stale)
+        except AccountNeedsReauth:
+            return  # the account says so
 
     async def explained(self, environment_id: str, account_id: str) -> ExplainedAccount:
         """The account's layers, for a plan of a call. Raises NotFound."""

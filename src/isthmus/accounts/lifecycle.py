@@ -13,19 +13,19 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.account_events import tell_account
+from isthmus.accounts.beginning import JOB, Stage
 from isthmus.accounts.connections import Connection, Connections
 from isthmus.accounts.states import action_record
 from isthmus.db.database import Database, keys_of, now_of
 from isthmus.db.encryption import EncryptedJSON
 from isthmus.db.epochs import group_of, raise_epoch
 from isthmus.db.tables import account_lifecycle, integrated_account
-from isthmus.db.upsert import insert_into
 from isthmus.definitions.actions import Action
 from isthmus.engine.scopes import truthy
 from isthmus.engine.steps import Progress, action_runner
@@ -42,11 +42,8 @@ from isthmus.jobs import Handlers, Run, defer
 from isthmus.kit.clock import Clock
 from isthmus.kit.ids import new_id
 
-__all__ = ["FAILED", "JOB", "Lifecycle", "Stage"]
+__all__ = ["Lifecycle"]
 
-Stage = Literal["post_install", "validation"]
-JOB: Final = "account.lifecycle"
-FAILED: Final = frozenset({"post_install_error", "validation_error", "needs_reauth"})
 _SECONDS: Final[Mapping[Stage, int]] = {"post_install": 120, "validation": 60}
 _FAILURES: Final[Mapping[Stage, tuple[str, type[Event]]]] = {
     "post_install": ("post_install_error", IntegratedAccountPostInstallError),
@@ -82,7 +79,7 @@ class _Standing:
 
 
 class Lifecycle:
-    """One for the process. `begin` joins the caller's transaction; the rest is done by the job."""
+    """One for the process: does what `begin_lifecycle` began."""
 
     def __init__(self, database: Database, connections: Connections, clock: Clock) -> None:
         self._database = database
@@ -91,55 +88,6 @@ class Lifecycle:
 
     def register(self, handlers: Handlers) -> None:
         handlers.on(JOB, self.run)
-
-    async def begin(
-        self,
-        conn: AsyncConnection,
-        environment_id: str,
-        account_id: str,
-        *,
-        stage: Stage = "post_install",
-        is_reconnect: bool = False,
-    ) -> None:
-        """From this stage on, whatever was running. The account is `connecting` until the end."""
-        mine = (
-            integrated_account.c.id == account_id,
-            integrated_account.c.environment_id == environment_id,
-        )
-        status = (await conn.execute(select(integrated_account.c.status).where(*mine))).scalar_one()
-        if status != "connecting":
-            await conn.execute(
-                update(integrated_account).where(*mine).values(status="connecting", updated_at=now_of(conn))
-            )
-            await raise_epoch(conn, group_of(account_id))
-        now = now_of(conn)
-        fresh = {
-            "stage": stage,
-            "step": 0,
-            "progress": None,
-            "started_at": now,
-            "is_reconnect": is_reconnect,
-            "due_at": None,
-            "updated_at": now,
-        }
-        first = {
-            "id": account_id,
-            "environment_id": environment_id,
-            "created_at": now,
-            "revision": 1,
-            "was_failed": status in FAILED,
-        }
-        failed_before = account_lifecycle.c.stage.is_not(None) & account_lifecycle.c.was_failed
-        again = {
-            "revision": account_lifecycle.c.revision + 1,
-            "was_failed": True if status in FAILED else failed_before,
-        }
-        await conn.execute(
-            insert_into(conn, account_lifecycle)
-            .values({**first, **fresh})
-            .on_conflict_do_update(index_elements=[account_lifecycle.c.id], set_={**fresh, **again})
-        )
-        await defer(conn, JOB, account_id)
 
     async def stage(self, conn: AsyncConnection, account_id: str) -> Stage:
         """What is running for an account that is `connecting`."""

@@ -53,11 +53,20 @@ from isthmus.errors import (
 )
 from isthmus.events.catalogue import IntegratedAccountAuthenticationError, IntegratedAccountReactivated
 from isthmus.http.messages import HttpRequest, HttpResponse
-from isthmus.jobs import defer
+from isthmus.jobs import Run, defer
 from isthmus.kit.clock import Clock
 from isthmus.kit.ids import new_id
 
-__all__ = ["AHEAD", "EARLY", "JOB", "Refresher", "Renewable", "Renewed", "schedule_renewal"]
+__all__ = [
+    "AHEAD",
+    "EARLY",
+    "JOB",
+    "Refresher",
+    "Renewable",
+    "Renewed",
+    "give_up_renewing",
+    "schedule_renewal",
+]
 
 log = logging.getLogger("isthmus.accounts")
 
@@ -103,12 +112,11 @@ class _Taken:
 
 
 class Refresher:
-    """One for the process. `is_ahead`: whether tokens are also renewed without a call."""
+    """One for the process."""
 
-    def __init__(self, database: Database, clock: Clock, *, is_ahead: bool = True) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._is_ahead = is_ahead
         self._flights: dict[str, asyncio.Task[Renewed]] = {}
         self._outages: dict[str, tuple[float, UpstreamError]] = {}
 
@@ -296,8 +304,7 @@ class Refresher:
         await raise_epoch(conn, group_of(identity))
         if is_back:
             await tell_account(conn, account.facts.environment_id, identity, IntegratedAccountReactivated)
-        if self._is_ahead:
-            await schedule_renewal(conn, identity, whole)
+        await schedule_renewal(conn, identity, whole)
         context = effective_context(whole, account.definition.variables())
         return Renewed(context, row["revision"] + 1)
 
@@ -334,6 +341,10 @@ class Refresher:
         """For the next who asks. Without an answer the journal goes on saying `started`: there may be one."""
         async with self._database.write() as conn:
             await end_lease(conn, taken.lease, "failed" if is_answered else "started")
+
+
+async def give_up_renewing(_: AsyncConnection, __: Run, ___: Exception) -> None:
+    """A renewal ahead of time that failed is not repeated: the next call does it, or says what is wrong."""
 
 
 async def schedule_renewal(conn: AsyncConnection, account_id: str, context: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from fastapi import Depends, Query, Request, Security
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
 
+from isthmus.accounts import Connections
 from isthmus.api.authentication import Authentication, own_account
 from isthmus.api.listing import MAX_LIMIT, list_envelope, own_environment_only, read_list_query
 from isthmus.api.request_limits import RequestLimits
@@ -43,6 +44,7 @@ class PartsOfApp:
     cursors: CursorSigner
     account_tokens: AccountTokens
     time_style: TimeStyle
+    connections: Connections
     is_blocked: Callable[[str], bool] = lambda _: False
 
     def row(self, row: Mapping[str, Any]) -> Any:

@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from isthmus.accounts.beginning import begin_lifecycle
 from isthmus.accounts.connecting import Connected, connect_account, reconnect_account
 from isthmus.accounts.lifecycle import Lifecycle
 from isthmus.connect.credentials import CredentialCalls
@@ -70,7 +71,6 @@ class Flow:
         self._database = database
         self._effective = effective
         self._calls = calls
-        self._lifecycle = lifecycle
         self._drawing = Drawing(effective, lifecycle, rapid_forms)
 
     async def open(self, token: str, options: Options) -> tuple[Session, Secret[str]]:
@@ -223,7 +223,7 @@ class Flow:
             if current.account_id is None and not await consume_link(conn, link.id, account_id):
                 raise InvalidToken("This link was used already.")
             is_reconnect = account_id in (current.account_id, link.account_id)
-            await self._lifecycle.begin(conn, session.environment_id, account_id, is_reconnect=is_reconnect)
+            await begin_lifecycle(conn, session.environment_id, account_id, is_reconnect=is_reconnect)
             return await keep_session(
                 conn,
                 current,

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from isthmus.api.resources import (
     capabilities,
+    connecting,
     documentation,
     effective,
     environment_integrations,
@@ -33,6 +34,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     unified_models.router,
     environment_unified_models.router,
     *mappings.routers,
+    connecting.router,
     integrated_accounts.router,
     sandbox_accounts.router,
     effective.router,
