@@ -26,9 +26,11 @@ async def test_ping_answers(sdk: Any) -> None:
 async def test_who_and_where_are_listed(sdk: Any) -> None:
     environments = await sdk.environments.list().to_array()
     assert [each["name"] for each in environments] == ["development"]
-    assert (await sdk.environments.get(environments[0]["id"]))["id"] == environments[0]["id"]
-    assert len(await sdk.teams.list().to_array()) == 1
-    assert len(await sdk.users.list().to_array()) == 1
+    for resource in (sdk.environments, sdk.teams, sdk.users, sdk.api_tokens):
+        rows = await resource.list().to_array()
+        assert len(rows) == 1
+        assert await resource.get(rows[0]["id"]) == rows[0]
+    assert "crm" in {each["name"] for each in await sdk.categories.list().to_array()}
 
 
 async def test_an_integration_is_created_read_updated_and_deleted(sdk: Any) -> None:
@@ -55,6 +57,91 @@ async def test_installing_twice_is_one_install_and_uninstalling_takes_the_integr
     with pytest.raises(aiohttp.ClientResponseError) as missing:
         await sdk.environment_integrations.get(first["id"])
     assert missing.value.status == 404
+
+
+async def test_an_install_is_listed_and_updated(sdk: Any) -> None:
+    created = await sdk.integrations.create(definition())
+    install_id = (await sdk.integrations.install(created["id"], is_enabled=False))["id"]
+    listed = await sdk.environment_integrations.list(integration_id=created["id"]).to_array()
+    assert [(each["id"], each["is_enabled"]) for each in listed] == [(install_id, False)]
+    changed = await sdk.environment_integrations.update(install_id, {"is_active": True})
+    assert (changed["is_enabled"], changed["is_active"]) == (True, True)
+    names = {"in": ["larkdesk", "hubspot"]}
+    found = await sdk.integrations.list(name=names).to_array()
+    assert {each["name"] for each in found} == {"larkdesk", "hubspot"}
+
+
+async def test_a_model_is_created_updated_installed_uninstalled_and_deleted(sdk: Any) -> None:
+    resources = {"larks": {"schema": {"type": "object"}, "methods": ["list"]}}
+    model = await sdk.unified_models.create({"name": "birds", "category": "crm", "resources": resources})
+    changed = await sdk.unified_models.update(model["id"], {"description": "Birds.", "version": 1})
+    assert (await sdk.unified_models.get(model["id"])) == changed
+    assert model["id"] in {each["id"] for each in await sdk.unified_models.list().to_array()}
+    first = await sdk.unified_models.install(model["id"])
+    assert (await sdk.unified_models.install(model["id"]))["id"] == first["id"]
+    override = {"override": {"docs": {"about": "ours"}}}
+    assert (await sdk.environment_unified_models.update(first["id"], override))["override"]["docs"]
+    listed = await sdk.environment_unified_models.list(unified_model={"name": "birds"}).to_array()
+    assert listed == [await sdk.environment_unified_models.get(first["id"])]
+    with pytest.raises(aiohttp.ClientResponseError) as kept:
+        await sdk.unified_models.delete(model["id"])
+    assert kept.value.status == 409
+    assert await sdk.unified_models.uninstall(model["id"]) == {"id": first["id"]}
+    assert await sdk.unified_models.delete(model["id"]) == {"id": model["id"]}
+
+
+async def test_a_token_of_one_account_is_made_and_used(server: Server, sdk: Any) -> None:
+    async with running(Larkdesk(records=Records(tickets=2))) as desk:
+        account = await connect(server, await install(server), desk.url)
+        made = await sdk.integrated_accounts.create_integrated_account_token(account)
+        browser = TrutoApi(made["integrated_account_token"], base_url=server.url)
+        assert len(await browser.proxy_api.list("tickets", {}).to_array()) == 2
+        assert (await browser.integrated_accounts.get("me"))["id"] == account
+        with pytest.raises(aiohttp.ClientResponseError) as refused:
+            await browser.integrated_accounts.get(account)
+        assert refused.value.status == 403
+
+
+async def test_an_account_is_made_read_only(server: Server, sdk: Any) -> None:
+    account = await connect(server, await install(server), "http://127.0.0.1:1")
+    flag = await sdk.sandbox_integrated_accounts.create({"id": account})
+    assert await sdk.sandbox_integrated_accounts.get(account) == flag
+    listed = await sdk.sandbox_integrated_accounts.list(tenant_id="acme").to_array()
+    assert [each["id"] for each in listed] == [account]
+    assert await sdk.sandbox_integrated_accounts.delete(account) == {"id": account}
+
+
+async def test_documentation_is_written_read_changed_and_deleted(sdk: Any) -> None:
+    integration = await sdk.integrations.create(definition())
+    sent = {"entity_id": integration["id"], "entity_type": "integration", "content": "Hi"}
+    row = await sdk.documentations.create(sent)
+    changed = await sdk.documentations.update(row["id"], {"content": "Hello"})
+    assert await sdk.documentations.get(row["id"]) == changed
+    listed = await sdk.documentations.list(integration_id=integration["id"]).to_array()
+    assert [each["content"] for each in listed] == ["Hello"]
+    assert await sdk.documentations.delete(row["id"]) == {"id": row["id"]}
+
+
+async def test_raw_paths_are_called_with_every_verb(server: Server, sdk: Any) -> None:
+    async with running(Larkdesk(records=Records(tickets=2))) as desk:
+        account = {"integrated_account_id": await connect(server, await install(server), desk.url)}
+        assert (await sdk.custom_api.get("v1/tickets/1", **account))["result"]["number"] == 1
+        made = await sdk.custom_api.post("v1/tickets", {"subject": "Lamp"}, **account)
+        assert made["result"]["subject"] == "Lamp"
+        changed = await sdk.custom_api.patch("v1/tickets/1", {"subject": "Lens"}, **account)
+        assert changed["result"]["subject"] == "Lens"
+        assert await sdk.custom_api.delete("v1/tickets/2", **account) is not None
+        with pytest.raises(aiohttp.ClientResponseError) as unknown:
+            await sdk.custom_api.put("v1/tickets/1", {}, **account)
+        assert unknown.value.status == 405
+
+
+async def test_a_batch_gathers_what_its_nodes_give(server: Server, sdk: Any) -> None:
+    async with running(Larkdesk(records=Records(tickets=3))) as desk:
+        account = await connect(server, await install(server), desk.url)
+        nodes = [{"resource": f"{MODEL}/tickets", "method": "list", "query": {"limit": 2}}]
+        answer = await sdk.batch_requests.create({"integrated_account_id": account, "resources": nodes})
+        assert [each["id"] for each in answer["result"][f"{MODEL}/tickets"]] == ["1", "2", "3"]
 
 
 async def test_an_account_is_imported_listed_updated_and_deleted(server: Server, sdk: Any) -> None:
