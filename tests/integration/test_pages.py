@@ -18,7 +18,13 @@ curl() { command curl --fail-with-body --show-error "$@"; }
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
-    "page", ["tutorial/first-call.md", "howto/connect-an-account.md", "howto/override-an-integration.md"]
+    "page",
+    [
+        "tutorial/first-call.md",
+        "howto/connect-an-account.md",
+        "howto/explain-a-call.md",
+        "howto/override-an-integration.md",
+    ],
 )
 async def test_the_commands_of_a_page_run(environ: dict[str, str], page: str) -> None:
     blocks = re.findall(r"```bash\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
