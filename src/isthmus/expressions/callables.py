@@ -11,8 +11,9 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Final
 
 from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.metering import LONG, SHORT, running
 from isthmus.expressions.suspension import awaited, run_async
-from isthmus.expressions.values import UNDEFINED
+from isthmus.expressions.values import UNDEFINED, ConsArray, LazyRange, Sequence
 
 if TYPE_CHECKING:
     from isthmus.expressions.library import Evaluation, Function
@@ -24,6 +25,8 @@ __all__ = [
 ]  # fmt: skip
 
 PYTHON_CALLABLES: Final = (FunctionType, MethodType, BuiltinFunctionType)
+_SIZED: Final[frozenset[type]] = frozenset({str, list, dict, Sequence, ConsArray, LazyRange})
+_BYTES: Final[dict[type, int]] = {dict: 100, LazyRange: 0}
 
 
 class FunctionValue:
@@ -154,13 +157,27 @@ class Native(FunctionValue):
         return hash(self.function.name)
 
 
-def call_library(evaluation: Evaluation, function: Function, arguments: tuple[Any, ...], context: Any) -> Any:
-    """Check and fit the arguments, give the evaluation if it is wanted, await if it is asynchronous."""
+def call_library(
+    evaluation: Evaluation,
+    function: Function,
+    arguments: tuple[Any, ...],
+    context: Any,
+    *,
+    is_checked: bool = True,
+) -> Any:
+    """Check and fit the arguments, give the evaluation if it is wanted, await if it is asynchronous.
+
+    Whatever the function does with long arguments, and a long result, is accounted for here.
+    """
     evaluation.left -= 4
     if evaluation.left < 0:
-        evaluation.charge(0)
-    if function.checked is not None:
+        evaluation.look()
+    if function.checked is not None and is_checked:
         arguments = function.checked.bind(arguments, context)
+    for one in arguments:
+        kind = one.__class__
+        if kind in _SIZED and len(one) > LONG:
+            evaluation.charge(len(one))
     arity = function.arity
     given = len(arguments)
     if given < arity:
@@ -169,10 +186,36 @@ def call_library(evaluation: Evaluation, function: Function, arguments: tuple[An
         arguments = arguments[:arity]
     if function.wants_evaluation:
         evaluation.context = context
-        result = function.call(evaluation, *arguments)
-    else:
+        arguments = (evaluation, *arguments)
+    if function.intrinsic:  # a standard function: it is given the evaluation if it walks into data
         result = function.call(*arguments)
-    return awaited(evaluation, result, function.name) if function.is_async else result
+    else:
+        before, used = running.meter, evaluation.used
+        running.meter = evaluation
+        evaluation.used = 0
+        try:
+            result = function.call(*arguments)
+        finally:
+            running.meter = before
+            evaluation.used = used
+    if function.is_async:
+        result = awaited(evaluation, result, function.name)
+    kind = result.__class__
+    if kind in _SIZED and len(result) > SHORT:
+        made(evaluation, result, function.name)
+    return result
+
+
+def made(evaluation: Evaluation, result: Any, name: str) -> None:
+    """Account for a long text or list that a function of the library gave."""
+    size = len(result)
+    evaluation.charge(size)
+    if result.__class__ is not str:
+        evaluation.hold(_BYTES.get(result.__class__, 8) * size)
+        return
+    if size > evaluation.limits.output_chars:
+        raise evaluation.exceeded("output_chars", name)
+    evaluation.hold(size if result.isascii() else 4 * size)
 
 
 class Member(FunctionValue):
@@ -221,14 +264,7 @@ class Partial(FunctionValue):
 
 def call_unchecked(native: Native, arguments: tuple[Any, ...]) -> Any:
     """A partially applied library function takes its arguments as they are, without its signature."""
-    function = native.function
-    arity = function.arity
-    fitted = arguments if function.is_variadic else arguments[:arity]
-    fitted = (*fitted, *(UNDEFINED,) * (arity - len(fitted)))
-    evaluation = native.evaluation
-    given = (evaluation, *fitted) if function.wants_evaluation else fitted
-    result = function.call(*given)
-    return awaited(evaluation, result, function.name) if function.is_async else result
+    return call_library(native.evaluation, native.function, arguments, UNDEFINED, is_checked=False)
 
 
 class Composed(FunctionValue):
@@ -269,11 +305,12 @@ class Matcher(FunctionValue):
 
 
 class PythonFunction(FunctionValue):
-    """A Python callable that came in with the bindings."""
+    """A Python callable that came in with the bindings; its errors pass through."""
 
-    __slots__ = ("function",)
+    __slots__ = ("evaluation", "function")
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, evaluation: Evaluation, function: Callable[..., Any]) -> None:
+        self.evaluation = evaluation
         self.function = function
 
     @property
@@ -281,7 +318,8 @@ class PythonFunction(FunctionValue):
         return 1
 
     def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
-        return self.function(*arguments)
+        name = getattr(self.function, "__name__", "function")
+        return awaited(self.evaluation, self.function(*arguments), name)
 
 
 def is_function(value: object) -> bool:
@@ -293,5 +331,5 @@ def function_of(value: object, evaluation: Evaluation) -> FunctionValue:
     if isinstance(value, FunctionValue):
         return value
     if isinstance(value, PYTHON_CALLABLES):
-        return PythonFunction(value)
+        return PythonFunction(evaluation, value)
     raise ExpressionError("T1006", "Attempted to invoke a non-function")

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from inspect import iscoroutinefunction
+from typing import Any, Final
 
+from isthmus.expressions.callables import PYTHON_CALLABLES
 from isthmus.expressions.compiler.generator import too_nested
 from isthmus.expressions.compiler.program import Program, generate
 from isthmus.expressions.compiler.scopes import root_names
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.explaining import Absence, Trace, absences, traced
+from isthmus.expressions.failures import understood
 from isthmus.expressions.library import Evaluation, Library, Services
 from isthmus.expressions.limits import Limits
+from isthmus.expressions.runtime.finishing import measure
 from isthmus.expressions.suspension import run_async
 from isthmus.expressions.syntax import parse
 from isthmus.expressions.syntax import tree as t
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["Expression"]
+
+_READS: Final = 200
+_FEW: Final = Evaluation.left - 100
+"""A result is measured if the expression reads more often, or worked more, than a result that is surely no
+longer than some hundred times the input needs."""
 
 _LIMITS = Limits()
 _SERVICES = Services()
@@ -49,6 +58,7 @@ class Expression:
             or "eval" in self._reserved
             or _calls_members(self.tree)
         )
+        self._is_wide = sum(1 for _ in zip(range(_READS + 1), _reads(self.tree), strict=False)) > _READS
 
     @property
     def names(self) -> frozenset[str]:
@@ -70,7 +80,7 @@ class Expression:
     ) -> object:
         """The value for this input, as plain JSON values; `UNDEFINED` when there is none.
 
-        Raises `ExpressionError`; errors of the library's Python functions pass through.
+        Raises `ExpressionError`; errors of Python functions that were registered or bound pass through.
         """
         program = self._program
         if bindings is None:
@@ -79,15 +89,19 @@ class Expression:
             program = self._variant(bindings, of_list=isinstance(input, list))
         evaluation = Evaluation(self.library, limits or _LIMITS, services or _SERVICES, bindings)
         try:
-            return program.main(evaluation, input, bindings)
+            result = program.main(evaluation, input, bindings)
+            if self._is_wide or evaluation.left < _FEW or evaluation.deadline:
+                measure(evaluation, result)
+            return result
         except ExpressionError as error:
             if error.text is None:
                 error.text = self.text
             raise
-        except RecursionError:
-            too_deep = evaluation.too_deep()
-            too_deep.text = self.text
-            raise too_deep from None
+        except Exception as error:
+            clear = understood(error, evaluation, self.text)
+            if clear is None:
+                raise
+            raise clear from None
 
     async def evaluate_async(
         self,
@@ -98,7 +112,7 @@ class Expression:
         services: Services | None = None,
     ) -> object:
         """As `evaluate`, awaiting asynchronous functions; costs the same where none can be reached."""
-        if not self._may_await:
+        if not self._may_await and not (bindings and any(map(_is_async, bindings.values()))):
             return self.evaluate(input, bindings, limits=limits, services=services)
 
         def run() -> Any:
@@ -160,6 +174,14 @@ def _nodes(tree: t.Node) -> Iterator[t.Node]:
         node = pending.pop()
         yield node
         pending.extend(t.children(node))
+
+
+def _is_async(value: object) -> bool:
+    return isinstance(value, PYTHON_CALLABLES) and iscoroutinefunction(value)
+
+
+def _reads(tree: t.Node) -> Iterator[t.Node]:
+    return (node for node in _nodes(tree) if isinstance(node, (t.Path, t.Variable)))
 
 
 def _paths(tree: t.Node) -> Iterator[list[t.Node]]:

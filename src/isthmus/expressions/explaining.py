@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from isthmus.expressions.compiler.program import generate
 from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.failures import understood
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.runtime import paths
 from isthmus.expressions.syntax import tree as t
@@ -92,6 +93,10 @@ def traced(
     except ExpressionError as error:
         error.text = error.text or text
         trace.error = error
+    except Exception as error:
+        trace.error = understood(error, evaluation, text)
+        if trace.error is None:
+            raise
     return trace
 
 

@@ -6,21 +6,23 @@ Values are those of `values.py`; host values (`host/`) take part through `Host.t
 from __future__ import annotations
 
 import base64
-import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
-from decimal import Decimal
 from typing import Final, TypeGuard
 
 from isthmus.expressions.failures import over_limit
 from isthmus.expressions.hosting import Host, iso_utc
+from isthmus.expressions.limits import DEFAULT_OUTPUT
+from isthmus.expressions.metering import LONG, spend, use_text
 from isthmus.expressions.values import UNDEFINED
+from isthmus.expressions.writing import DEPTH, JsonWriter, double, number_text
 
 __all__ = [
     "DEPTH",
     "as_list",
+    "bounded_text",
     "deeper",
     "describe",
     "double",
@@ -40,9 +42,6 @@ __all__ = [
     "whole",
 ]
 
-DEPTH: Final = 200
-"""Levels of lists and objects that a function follows into data (`functions.md` §10)."""
-
 _SPACE: Final = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
     map(chr, range(0x2000, 0x200B))
 )
@@ -53,7 +52,6 @@ _RADIX: Final = {
     "0o": (8, re.compile("[0-7]+")),
 }
 _INDEX: Final = re.compile(r"0|[1-9]\d{0,9}", re.ASCII)
-_SAFE: Final = 2**53
 _DOUBLE: Final = 2**1023
 
 
@@ -83,19 +81,15 @@ def as_list(value: object) -> list[object]:
     return value if isinstance(value, list) else [value]
 
 
-def deeper(level: int, function: str) -> int:
-    """The next level of a walk into data; raises when it is below `DEPTH`."""
+def deeper(level: int, function: str, size: int = 1) -> int:
+    """The next level of a walk into data, of `size` items; raises when it is below `DEPTH`.
+
+    Each visit is accounted for: a value can hold one list so many times that it is endless as a tree.
+    """
+    spend(4 + size)
     if level >= DEPTH:
         raise over_limit(function, "data_depth", DEPTH)
     return level + 1
-
-
-def double(number: int | float) -> float:
-    """The number as a double; what is beyond them is infinite."""
-    try:
-        return float(number)
-    except OverflowError:
-        return math.inf if number > 0 else -math.inf
 
 
 def whole(value: object, default: int, low: int, high: int) -> int:
@@ -105,39 +99,11 @@ def whole(value: object, default: int, low: int, high: int) -> int:
     return int(min(max(value, low), high))
 
 
-def number_text(number: int | float) -> str:
-    """A number as JavaScript prints it: `1e+21`, `0.1`, `0` for -0, `NaN`."""
-    if isinstance(number, int) and -_SAFE < number < _SAFE:
-        return str(int(number))
-    value = double(number)
-    if value != value:
-        return "NaN"
-    if math.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
-    if value == 0:
-        return "0"
-    return ("-" if value < 0 else "") + _digits_text(abs(value))
-
-
-def _digits_text(value: float) -> str:
-    shortest = Decimal(repr(value)).normalize().as_tuple()
-    digits = "".join(map(str, shortest.digits))
-    count = len(digits)
-    assert isinstance(shortest.exponent, int)
-    point = count + shortest.exponent
-    if count <= point <= 21:
-        return digits + "0" * (point - count)
-    if 0 < point <= 21:
-        return f"{digits[:point]}.{digits[point:]}"
-    if -6 < point <= 0:
-        return "0." + "0" * -point + digits
-    mantissa = digits if count == 1 else f"{digits[0]}.{digits[1:]}"
-    return f"{mantissa}e{point - 1:+d}"
-
-
 def text(value: object, level: int = 0) -> str:
     """The text form: `null`, `undefined`, lists joined by commas, objects as `[object Object]`."""
     if isinstance(value, str):
+        if len(value) > LONG:
+            use_text(value)
         return value
     if value is None:
         return "null"
@@ -148,8 +114,8 @@ def text(value: object, level: int = 0) -> str:
     if isinstance(value, (int, float)):
         return number_text(value)
     if isinstance(value, list):
-        inside = deeper(level, "text")
-        return ",".join("" if is_nil(item) else text(item, inside) for item in value)
+        inside = deeper(level, "text", len(value))
+        return bounded_text("text", ",", ("" if is_nil(item) else text(item, inside) for item in value))
     if isinstance(value, Host):
         return value.text()
     if isinstance(value, datetime):
@@ -157,6 +123,18 @@ def text(value: object, level: int = 0) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return "[object Object]"
+
+
+def bounded_text(function: str, between: str, parts: Iterable[str]) -> str:
+    """The parts joined, if that does not come to more than one value may have."""
+    kept: list[str] = []
+    room = DEFAULT_OUTPUT
+    for part in parts:
+        room -= len(part) + len(between)
+        if room < 0:
+            raise over_limit(function, "output_chars", DEFAULT_OUTPUT)
+        kept.append(part)
+    return between.join(kept)
 
 
 def plain_number(value: int | float) -> int | float:
@@ -242,63 +220,32 @@ def first_integers(entries: Iterable[tuple[str, object]]) -> dict[str, object]:
     return ordered
 
 
-def _json_number(number: int | float) -> str:
+def _json_number(number: float) -> str:
     return number_text(number) if math.isfinite(double(number)) else "null"
 
 
-def json_text(
-    value: object,
-    indent: int = 0,
-    level: int = 0,
-    *,
-    number: Callable[[int | float], str] = _json_number,
-    function: str | None = None,
-) -> str:
-    """JSON as JavaScript writes it: its numbers, missing values left out (null in lists), NaN as null.
-
-    `indent`: spaces a level; 0 writes one line. `number` writes the numbers. `function` stands for
-    functions; None counts them as missing.
-    """
+def _json_form(value: object) -> object:
     if isinstance(value, Host):
-        value = value.json()
-    elif isinstance(value, datetime):
-        value = iso_utc(value)
-    elif isinstance(value, bytes):
-        value = base64.b64encode(value).decode()
-    if value is None or value is UNDEFINED:
-        return "null"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return number(value)
-    if callable(value):
-        return "null" if function is None else function
-    inside = deeper(level, "JSON text")
-    if isinstance(value, list):
-        items = [json_text(item, indent, inside, number=number, function=function) for item in value]
-        return _bracketed("[]", items, indent, level)
-    if isinstance(value, Mapping):
-        colon = ": " if indent else ":"
-        members = [
-            json.dumps(str(key), ensure_ascii=False)
-            + colon
-            + json_text(item, indent, inside, number=number, function=function)
-            for key, item in value.items()
-            if item is not UNDEFINED and not (function is None and callable(item))
-        ]
-        return _bracketed("{}", members, indent, level)
-    return "{}"
+        return value.json()
+    if isinstance(value, datetime):
+        return iso_utc(value)
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else {}
 
 
-def _bracketed(pair: str, parts: list[str], indent: int, level: int) -> str:
-    if not parts:
-        return pair
-    if not indent:
-        return pair[0] + ",".join(parts) + pair[1]
-    inner, outer = " " * (indent * (level + 1)), " " * (indent * level)
-    return f"{pair[0]}\n{inner}" + f",\n{inner}".join(parts) + f"\n{outer}{pair[1]}"
+def json_text(value: object, indent: int = 0) -> str:
+    """JSON as JavaScript writes it: missing values and functions left out (null in lists), NaN as null.
+
+    `indent`: spaces a level; 0 writes one line.
+    """
+    writer = JsonWriter(
+        number=_json_number,
+        function=None,
+        leave=_json_form,
+        charge=spend,
+        room=DEFAULT_OUTPUT,
+        indent=indent,
+    )
+    return writer.text(value)
 
 
 def describe(value: object) -> str:

@@ -19,16 +19,15 @@ from __future__ import annotations
 
 import inspect
 import random
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from time import monotonic
 from types import MappingProxyType
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
-from isthmus.expressions.errors import LIMIT, ExpressionError
+from isthmus.expressions.errors import LIMIT
 from isthmus.expressions.limits import DEFAULT_OUTPUT, Limits
+from isthmus.expressions.metering import Meter
 from isthmus.expressions.signatures import Signature
 from isthmus.expressions.values import UNDEFINED
 from isthmus.kit.clock import Clock, SystemClock
@@ -82,26 +81,14 @@ class Services:
     settings: Mapping[str, object] = field(default_factory=dict)
 
 
-class Evaluation:
+class Evaluation(Meter):
     """One evaluation, as generated code and a function that asks for it see it.
 
-    `bindings` are the evaluation's variables by name without `$`. Work is charged in steps (about
-    50 ns each); the time is looked at once a `SLICE` of them, the memory more rarely. `letters` is what
-    is left for long texts in all. The time runs from the end of the first slice, about a millisecond in.
+    `bindings` are the evaluation's variables by name without `$`.
     """
 
-    SLICE: Final = 20_000
-
-    # What most evaluations never change stays on the class: an evaluation costs less to begin.
-    left = SLICE
-    letters = 4 * DEFAULT_OUTPUT
-    awaited = 0.0
-    deadline = 0.0
-    slices = 0
-    blocks = 0
     context: object = UNDEFINED
     _now: datetime | None = None
-    trace: Callable[[int, Any, Any], None] | None = None
 
     def __init__(
         self, library: Library, limits: Limits, services: Services, bindings: Mapping[str, object]
@@ -112,7 +99,7 @@ class Evaluation:
         self.bindings = bindings
         self.depth = limits.depth
         if limits.output_chars != DEFAULT_OUTPUT:
-            self.letters = 4 * limits.output_chars
+            self.room = limits.output_chars
 
     @property
     def now(self) -> datetime:
@@ -122,47 +109,9 @@ class Evaluation:
             self._now = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
         return self._now
 
-    def charge(self, steps: int) -> None:
-        """Account for `steps` units of work before doing them; raises when the time is over."""
-        self.left -= steps
-        if self.left < 0:
-            self.left = self.SLICE
-            now = monotonic()
-            if not self.deadline:
-                self.deadline = now + self.limits.seconds
-            if now > self.deadline + self.awaited:
-                raise self.out_of_time()
-            self.slices += 1 + steps // self.SLICE
-            if self.slices > 31 or not self.blocks:
-                self.slices = 0
-                self._watch_memory()
-
-    def _watch_memory(self) -> None:
-        """Now and then in a long evaluation: how many objects has the process gained meanwhile?"""
-        held = sys.getallocatedblocks()
-        if not self.blocks:
-            self.blocks = held
-        elif held - self.blocks > self.limits.objects:
-            raise self.exceeded("objects", "evaluation")
-
-    def out_of_time(self) -> ExpressionError:
-        seconds = self.limits.seconds
-        return ExpressionError(
-            self.library.bound_code, f"The evaluation took longer than seconds = {seconds}", value=seconds
-        )
-
-    def too_deep(self) -> ExpressionError:
-        depth = self.limits.depth
-        return ExpressionError(
-            self.library.bound_code, f"Calls are nested deeper than depth = {depth}", value=depth
-        )
-
-    def exceeded(self, limit: str, function: str) -> ExpressionError:
-        """The error to raise when `function` (without `$`) would go over `limit`, a field of `Limits`."""
-        allowed = getattr(self.limits, limit)
-        return ExpressionError(
-            LIMIT, f"{function} went over the limit {limit} = {allowed}", token=function, value=allowed
-        )
+    @property
+    def bound_code(self) -> str:
+        return self.library.bound_code
 
 
 Getter = Callable[[Any], object]

@@ -7,9 +7,11 @@ from typing import Final
 
 __all__ = [
     "DEFAULT_OUTPUT",
+    "MAX_ITEMS",
     "MAX_NESTING",
     "MAX_OPERANDS",
     "MAX_PATTERN",
+    "MAX_PICTURE",
     "MAX_SOURCE",
     "MAX_STEPS",
     "Limits",
@@ -21,8 +23,12 @@ MAX_SOURCE: Final = 256 * 1024
 MAX_PATTERN: Final = 1_000
 """Characters of a regular expression."""
 
+MAX_PICTURE: Final = 1_000
+"""Characters of the picture of a date or a number, and the widest that it may ask for."""
+
 
 DEFAULT_OUTPUT: Final = 20 * 1024 * 1024
+MAX_ITEMS: Final = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +41,10 @@ class Limits:
     the levels of the tree between the function and the call; tail calls add none.
     `data_depth`: levels a function follows into data.
     `input_chars`: text that a parsing function takes.
-    `output_chars`: characters of one string; also about the bytes of one value.
+    `output_chars`: characters of one string; also of the result, written as JSON, about.
     `items`: items of one list (a lazy range counts when it is materialised).
-    `objects`: how many more Python objects may be alive in the process than early in the evaluation.
-    `regex_seconds`: time of one search of a regular expression.
+    `memory`: bytes of what the evaluation has made and still holds.
+    `regex_seconds`: time of one search of a regular expression; never more than what is left of `seconds`.
     """
 
     seconds: float = 5.0
@@ -47,8 +53,8 @@ class Limits:
     data_depth: int = 200
     input_chars: int = 5 * 1024 * 1024
     output_chars: int = DEFAULT_OUTPUT
-    items: int = 200_000
-    objects: int = 1_500_000
+    items: int = MAX_ITEMS
+    memory: int = 96 * 1024 * 1024
     regex_seconds: float = 1.0
 
 

@@ -7,14 +7,16 @@ and switches back with the result. An expression that never awaits never pays fo
 
 from __future__ import annotations
 
+import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import greenlet
 
-from isthmus.expressions.errors import LIMIT, ExpressionError
+from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.metering import running
 
 if TYPE_CHECKING:
     from isthmus.expressions.library import Evaluation
@@ -45,7 +47,7 @@ def awaited(evaluation: Evaluation, coroutine: Any, name: str) -> Any:
     """The result of a coroutine, from inside `run_async`; awaited time does not count as work."""
     if not inspect.isawaitable(coroutine):
         return coroutine
-    island = greenlet.getcurrent()
+    island, before = greenlet.getcurrent(), running.meter
     if not isinstance(island, _Island):
         if inspect.iscoroutine(coroutine):
             coroutine.close()
@@ -54,16 +56,25 @@ def awaited(evaluation: Evaluation, coroutine: Any, name: str) -> Any:
             f"${name} is asynchronous; evaluate the expression with evaluate_async",
             token=name,
         )
-    if evaluation.awaited > evaluation.limits.awaited_seconds:
-        raise ExpressionError(
-            LIMIT, f"${name} went over the limit awaited_seconds = {evaluation.limits.awaited_seconds}"
-        )
     started = monotonic()
     parent = island.parent
     assert parent is not None
-    result = parent.switch(coroutine)
-    evaluation.awaited += monotonic() - started
-    return result
+    try:
+        return parent.switch(_bounded(coroutine, evaluation, name))
+    finally:
+        running.meter = before
+        evaluation.awaited += monotonic() - started
+
+
+async def _bounded(awaitable: Awaitable[Any], evaluation: Evaluation, name: str) -> Any:
+    """What is awaited, within the time that the evaluation may still wait."""
+    try:
+        async with asyncio.timeout(evaluation.limits.awaited_seconds - evaluation.awaited) as bound:
+            return await awaitable
+    except TimeoutError:
+        if bound.expired():
+            raise evaluation.exceeded("awaited_seconds", name) from None
+        raise
 
 
 def can_await() -> bool:

@@ -1,7 +1,7 @@
 """Expressions written to hurt, and a process that runs each of them in a process of its own.
 
-`python -m tests.unit.expressions.hostile` forks once a case, evaluates it with `Limits(seconds=1)`, and
-prints a line of JSON a case: its outcome, seconds, and the most memory the process held.
+`python -m tests.unit.expressions.hostile` forks once a case, evaluates it with `Limits(seconds=1)` (large
+families with less), and prints a line of JSON a case: its outcome, seconds, and the most memory held.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import starmap
 
 from tests.unit.expressions.hostile_sources import sources
+from tests.unit.expressions.hostile_values import values
 
 from isthmus.expressions import DIALECT, UNDEFINED, ExpressionError, Limits
 from isthmus.expressions import compile as compile_expression
@@ -27,13 +28,17 @@ for _ in range(5_000):
 
 @dataclass(frozen=True)
 class Attack:
-    """`expected`: a code the error may have, or the value; None where any clear error or value will do."""
+    """`codes`, `value`: what it must end in; without them any clear error or value will do.
+
+    `seconds`: its limit.
+    """
 
     name: str
     text: str
     data: object = UNDEFINED
     codes: tuple[str, ...] = ()
     value: object = UNDEFINED
+    seconds: float = 1
 
 
 LIMIT = ("ISTHMUS_LIMIT",)
@@ -48,6 +53,7 @@ def attacks() -> Iterator[Attack]:
     yield from _names()
     yield from _texts()
     yield from starmap(Attack, sources())
+    yield from starmap(Attack, values())
 
 
 def _regexes() -> Iterator[Attack]:
@@ -341,7 +347,7 @@ def _texts() -> Iterator[Attack]:
 def outcome(attack: Attack) -> dict[str, object]:
     try:
         result = compile_expression(attack.text, library=DIALECT).evaluate(
-            attack.data, limits=Limits(seconds=1)
+            attack.data, limits=Limits(seconds=attack.seconds)
         )
     except ExpressionError as error:
         str(error)
@@ -374,6 +380,7 @@ def run(attack: Attack) -> dict[str, object]:
     found = json.loads(text) if text else {"ok": False, "crash": f"ended with status {status}"}
     return {
         "name": attack.name,
+        "limit": attack.seconds,
         **found,
         "seconds": round(time.monotonic() - started, 3),
         "cpu": round(usage.ru_utime + usage.ru_stime, 3),

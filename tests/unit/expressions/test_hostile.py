@@ -7,12 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-MAX_SECONDS = 2.0
+MORE_SECONDS = 1.0
 MAX_BYTES = 256 * 2**20
 
 
-def test_each_attack_ends_within_two_seconds_of_work_and_256_megabytes() -> None:
-    """Time is the process's own: a machine that is busy elsewhere says nothing about us."""
+def test_each_attack_ends_within_a_second_of_its_limit_and_256_megabytes() -> None:
+    """Most have a limit of one second. Time is the process's own: a machine that is busy elsewhere says
+    nothing about us."""
     root = Path(__file__).parents[3]
     ran = subprocess.run(
         [sys.executable, "-m", "tests.unit.expressions.hostile"],
@@ -24,6 +25,8 @@ def test_each_attack_ends_within_two_seconds_of_work_and_256_megabytes() -> None
     outcomes = [json.loads(line) for line in ran.stdout.splitlines()]
     assert len(outcomes) > 100
     failed = [
-        one for one in outcomes if not one["ok"] or one["cpu"] > MAX_SECONDS or one["bytes"] > MAX_BYTES
+        one
+        for one in outcomes
+        if not one["ok"] or one["cpu"] > one["limit"] + MORE_SECONDS or one["bytes"] > MAX_BYTES
     ]
     assert not failed, "\n".join(map(str, failed))

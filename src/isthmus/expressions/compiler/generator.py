@@ -344,8 +344,8 @@ class GeneratorBase:
             return f"({held.code} is not U and {held.code})"
         held = self.held(operand)
         if held.is_constant:
-            return f"truth({held.code})"
-        return f"({held.code} is True or ({held.code} is not False and truth({held.code})))"
+            return f"truth(E, {held.code})"
+        return f"({held.code} is True or ({held.code} is not False and truth(E, {held.code})))"
 
     def known(self, value: object) -> Operand:
         """A constant."""

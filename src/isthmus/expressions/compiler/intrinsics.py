@@ -61,7 +61,7 @@ class IntrinsicGenerator(FunctionGenerator):
             kinds, check = _CHECKS.get(parameter.kind, (0, ""))
             if not operand.may(kinds):
                 return None
-            if operand.kinds & ~kinds:
+            if operand.kinds & ~kinds or (kinds & TEXT and not operand.is_constant):
                 checks.append(check.format(operand.code))
         given = [one.code for one in arguments] + ["U"] * (function.arity - len(arguments))
         evaluation = "E, " if function.wants_evaluation else ""
@@ -125,11 +125,11 @@ class IntrinsicGenerator(FunctionGenerator):
         name = self.fresh("t")
         slow = self.slow(function, arguments, context, position)
         if arguments[0].kinds == TEXT:
-            self.emit(f"{name} = {fast}")
+            self.emit(f"{name} = {fast} if len({code}) < 1000 else {slow}")
         elif not arguments[0].may(TEXT):
             self.emit(f"{name} = {slow}")
         else:
-            self.emit(f"{name} = {fast} if type({code}) is str else {slow}")
+            self.emit(f"{name} = {fast} if type({code}) is str and len({code}) < 1000 else {slow}")
         return Operand(name, kinds, is_pure=True, is_atom=True)
 
 
@@ -197,8 +197,8 @@ def _lookup(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p:
 
 
 _CHECKS: Final = {
-    "s": (TEXT, "type({0}) is str"),
-    "(sf)": (TEXT, "type({0}) is str"),
+    "s": (TEXT, "type({0}) is str and len({0}) < 1000"),
+    "(sf)": (TEXT, "type({0}) is str and len({0}) < 1000"),
     "n": (NUMBER, "(type({0}) is int or type({0}) is float)"),
     "b": (BOOL, "type({0}) is bool"),
     "(nsb)": (TEXT | NUMBER | BOOL, "type({0}) in SCALARS"),

@@ -91,7 +91,7 @@ class ObjectGenerator(GeneratorBase):
             return self.unwrapped
         code = self.fresh("c")
         old = context.code
-        self.emit(f"{code} = {old} if type({old}) is dict else literal_context({old})")
+        self.emit(f"{code} = {old} if type({old}) is dict else literal_context(E, {old})")
         return self.context(code, is_pure=context.is_pure)
 
     def single_object(self, node: t.Object, context: Context, *, final: bool) -> Operand:
@@ -199,7 +199,8 @@ class ObjectGenerator(GeneratorBase):
         if isinstance(item, t.Array) or not held.kinds & ~_SCALAR:
             self.emit(f"{name} = [{code}]")
             return Operand(name, LIST, is_pure=held.is_pure, is_atom=True)
-        self.emit(f"{name} = [*{code}] if isinstance({code}, list) else [] if {code} is U else [{code}]")
+        short = f"isinstance({code}, list) and len({code}) < 99"
+        self.emit(f"{name} = [*{code}] if {short} else listed(E, {code})")
         return Operand(name, LIST, is_pure=held.is_pure, is_atom=True)
 
     def range_array(self, node: t.Array, ends: t.Operation, context: Context, *, final: bool) -> Operand:

@@ -42,7 +42,7 @@ class OperationGenerator(GeneratorBase):
         if operator in ("=", "!="):
             return Operand(self.equality(operator, left, right), BOOL)
         if operator == "in":
-            return Operand(f"includes({left.code}, {right.code})", BOOL)
+            return Operand(f"includes(E, {left.code}, {right.code})", BOOL)
         if operator == "..":
             return Operand(f"make_range({left.code}, {right.code}, {node.position})", ANY, is_pure=True)
         return self.comparison(operator, left, self.held(right), node.position)
@@ -79,10 +79,10 @@ class OperationGenerator(GeneratorBase):
                 held = self.held(other)
                 return f"({held.code} is not {one.code} and {held.code} is not U)"
         function = "equals" if operator == "=" else "unequal"
-        return f"{function}({left.code}, {right.code})"
+        return f"{function}(E, {left.code}, {right.code})"
 
     def comparison(self, operator: str, left: Operand, right: Operand, position: int) -> Operand:
-        slow = f"compare({operator!r}, {left.code}, {right.code}, {position})"
+        slow = f"compare(E, {operator!r}, {left.code}, {right.code}, {position})"
         for one, other in ((left, right), (right, left)):
             if one.is_constant and one.kinds == NUMBER and not other.is_constant:
                 code = f"({left.code} {operator} {right.code} if type({other.code}) is int else {slow})"
@@ -119,7 +119,7 @@ class OperationGenerator(GeneratorBase):
         name = self.fresh("x")
         self.emit(f'{name} = f"{"".join(pieces)}"')
         if may_grow:
-            self.emit(f"if len({name}) > 9999: bounded(E, {name})")
+            self.emit(f"if len({name}) > 399: bounded(E, {name})")
         return Operand(name, TEXT, is_pure=True, is_atom=True)
 
     def shown(self, operand: Operand) -> str:

@@ -360,7 +360,7 @@ class PathGenerator(GeneratorBase):
                 inner = self.context(item, is_pure=held.is_pure)
                 found = self.value(expression, inner)
                 times = self.fresh("n")
-                self.emit(f"{times} = picked({found.code}, {at}, len({source}))")
+                self.emit(f"{times} = picked(E, {found.code}, {at}, len({source}))")
                 self.emit(f"if {times}: {out}.extend([{item}] * {times})")
         return Operand(
             out, ANY & ~SEQUENCE, is_pure=held.is_pure, is_atom=True, is_raw=True, is_collected=True

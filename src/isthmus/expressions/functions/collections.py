@@ -14,6 +14,7 @@ from isthmus.expressions.functions.ordering import sort_key
 from isthmus.expressions.functions.selection import selector
 from isthmus.expressions.javascript import (
     as_list,
+    bounded_text,
     deeper,
     first_integers,
     integer,
@@ -23,6 +24,7 @@ from isthmus.expressions.javascript import (
     truthy,
 )
 from isthmus.expressions.library import Evaluation
+from isthmus.expressions.metering import spend
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = [
@@ -120,7 +122,10 @@ def omit(value: object = UNDEFINED, keys: object = UNDEFINED) -> object:
 
 
 def _paths(keys: object) -> list[object]:
-    return [] if keys is UNDEFINED else flatten(keys)
+    out: list[object] = []
+    for key in [] if keys is UNDEFINED else as_list(keys):
+        out.extend(key if isinstance(key, list) else [key])
+    return out
 
 
 def compact(items: object = UNDEFINED) -> list[object]:
@@ -245,7 +250,7 @@ def wrap(
     """
     last = end if truthy(end) else start
     parts = ("" if is_nil(part) else text(part) for part in (start, value, last))
-    return output_text(evaluation, "".join(parts), "wrap")
+    return output_text(evaluation, bounded_text("wrap", "", parts), "wrap")
 
 
 def difference(items: object = UNDEFINED, others: object = UNDEFINED) -> list[object]:
@@ -272,10 +277,11 @@ def difference(items: object = UNDEFINED, others: object = UNDEFINED) -> list[ob
 def _contains(plain: set[tuple[bool, object]], rest: list[object], item: object) -> bool:
     if isinstance(item, (str, int, float)) and item == item:
         return (type(item) is bool, item) in plain
+    spend(len(rest))
     return any(same_value(item, other) for other in rest)
 
 
-def flatten(items: object = UNDEFINED) -> list[object]:
+def flatten(evaluation: Evaluation, items: object = UNDEFINED) -> list[object]:
     """A list without its first level of inner lists.
 
     Arguments:
@@ -284,16 +290,10 @@ def flatten(items: object = UNDEFINED) -> list[object]:
         $flatten([1, [2, [3]], []])
         => [1, 2, [3]]
     """
-    out: list[object] = []
-    for item in as_list(items):
-        if isinstance(item, list):
-            out.extend(item)
-        else:
-            out.append(item)
-    return out
+    return flatten_depth(evaluation, items, 1)
 
 
-def flatten_deep(items: object = UNDEFINED) -> list[object]:
+def flatten_deep(evaluation: Evaluation, items: object = UNDEFINED) -> list[object]:
     """A list without any inner lists.
 
     Arguments:
@@ -302,12 +302,12 @@ def flatten_deep(items: object = UNDEFINED) -> list[object]:
         $flattenDeep([1, [2, [3, [4]]]])
         => [1, 2, 3, 4]
     """
-    out: list[object] = []
-    _spill(as_list(items), math.inf, out, 0)
-    return out
+    return flatten_depth(evaluation, items, math.inf)
 
 
-def flatten_depth(items: object = UNDEFINED, depth: object = UNDEFINED) -> list[object]:
+def flatten_depth(
+    evaluation: Evaluation, items: object = UNDEFINED, depth: object = UNDEFINED
+) -> list[object]:
     """A list without so many levels of inner lists.
 
     Arguments:
@@ -318,14 +318,18 @@ def flatten_depth(items: object = UNDEFINED, depth: object = UNDEFINED) -> list[
         => [1, 2, 3, [4]]
     """
     out: list[object] = []
-    _spill(as_list(items), 1 if depth is UNDEFINED else integer(depth), out, 0)
+    _spill(evaluation, as_list(items), 1 if depth is UNDEFINED else integer(depth), out, 0)
     return out
 
 
-def _spill(items: list[object], depth: int | float, out: list[object], level: int) -> None:
-    inside = deeper(level, "flattenDeep")
+def _spill(
+    evaluation: Evaluation, items: list[object], depth: int | float, out: list[object], level: int
+) -> None:
+    inside = deeper(level, "flattenDeep", len(items))
     for item in items:
         if depth > 0 and isinstance(item, list):
-            _spill(item, depth - 1, out, inside)
+            _spill(evaluation, item, depth - 1, out, inside)
         else:
             out.append(item)
+    if len(out) > evaluation.limits.items:
+        raise evaluation.exceeded("items", "flatten")

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from isthmus.expressions.failures import failed
 from isthmus.expressions.functions import paths
 from isthmus.expressions.functions.arguments import output_items, output_text
 from isthmus.expressions.hosting import Host
-from isthmus.expressions.javascript import as_list, is_nil, is_number, json_text, number_text, text, truthy
+from isthmus.expressions.javascript import (
+    as_list,
+    bounded_text,
+    is_nil,
+    is_number,
+    json_text,
+    number_text,
+    text,
+    truthy,
+)
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
@@ -44,16 +53,19 @@ def json_to_csv(evaluation: Evaluation, rows: object = UNDEFINED, options: objec
     columns = _columns(items, given)
     output_items(evaluation, len(items) * max(1, len(columns)), "jsonToCsv")
     delimiter, eol = _text_option(given, "delimiter", ","), _text_option(given, "eol", "\n")
-    lines = []
-    if given.get("header", True) is not False and columns:
-        lines.append(delimiter.join(_quoted(column.label) for column in columns))
-    for row in items:
-        values = [_value(row, column) for column in columns]
-        if all(is_nil(value) for value in values):
-            continue
-        lines.append(delimiter.join(map(_cell, values)))
+    has_header = given.get("header", True) is not False and bool(columns)
     mark = "\ufeff" if truthy(given.get("withBOM")) else ""
-    return output_text(evaluation, mark + eol.join(lines), "jsonToCsv")
+    lines = bounded_text("jsonToCsv", eol, _lines(items, columns, delimiter, has_header=has_header))
+    return output_text(evaluation, mark + lines, "jsonToCsv")
+
+
+def _lines(rows: list[object], columns: list[_Column], delimiter: str, *, has_header: bool) -> Iterator[str]:
+    if has_header:
+        yield bounded_text("jsonToCsv", delimiter, (_quoted(column.label) for column in columns))
+    for row in rows:
+        values = [_value(row, column) for column in columns]
+        if not all(is_nil(value) for value in values):
+            yield bounded_text("jsonToCsv", delimiter, map(_cell, values))
 
 
 def _text_option(options: Mapping[str, object], name: str, default: str) -> str:
@@ -114,7 +126,7 @@ def _cell(value: object) -> str:
     if isinstance(value, Host):
         value = value.json()
     if isinstance(value, str):
-        return _quoted(value)
+        return _quoted(text(value))
     if isinstance(value, bool):
         return text(value)
     if is_number(value):

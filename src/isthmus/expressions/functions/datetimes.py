@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from isthmus.expressions.failures import failed
+from isthmus.expressions.failures import failed, over_limit
 from isthmus.expressions.host.datetime_fields import Reading
 from isthmus.expressions.host.datetime_members import zone_argument
 from isthmus.expressions.host.datetime_pattern import read_pattern
@@ -15,6 +15,7 @@ from isthmus.expressions.host.datetimes import DateTime, invalid
 from isthmus.expressions.host.zones import SYSTEM
 from isthmus.expressions.javascript import describe, text, truthy
 from isthmus.expressions.library import Evaluation
+from isthmus.expressions.limits import MAX_PICTURE
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["dt_from_format", "dt_from_iso"]
@@ -74,6 +75,8 @@ def dt_from_format(
         return read_iso(value, reading)
     if not isinstance(value, str) or not isinstance(pattern, str):
         raise failed("dtFromFormat", f"dtFromFormat: the text must be text, not {describe(value)}")
+    if len(value) > MAX_PICTURE:
+        raise over_limit("dtFromFormat", "characters of a time", MAX_PICTURE)
     if pattern == "RFC2822":
         return read_rfc2822(value, reading)
     return read_pattern(value, pattern, reading)

@@ -18,6 +18,7 @@ from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["blob", "buffer_to_string", "get_array_buffer", "get_data_uri", "get_mime_type", "tee_stream"]
 
+_LONGEST_NAME: Final = 4_096
 _FOLDERS: Final = re.compile(r".*[/\\]", re.S)
 
 
@@ -132,7 +133,7 @@ def get_mime_type(name: object = UNDEFINED) -> str | None:
         [$getMimeType("report.PDF"), $getMimeType("dir/html")]
         => ["application/pdf", null]
     """
-    if not isinstance(name, str):
+    if not isinstance(name, str) or len(name) > _LONGEST_NAME:
         return None
     last = _FOLDERS.sub("", name).lower()
     extension = last.rpartition(".")[2]

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from isthmus.expressions.metering import Meter, running
 from isthmus.expressions.suspension import can_await
 
 __all__ = ["offloaded"]
@@ -16,6 +17,17 @@ T = TypeVar("T")
 def offloaded(call: Callable[..., T], *arguments: Any, heavy: bool) -> T | Coroutine[Any, Any, T]:
     """The result of `call`, or, if it is heavy and this evaluation may wait, what to await for it.
 
-    `call` runs in a thread then: it must not touch the evaluation.
+    `call` runs in a thread then, as long as an evaluation may run; it must not touch this one.
     """
-    return asyncio.to_thread(call, *arguments) if heavy and can_await() else call(*arguments)
+    meter = running.meter
+    if not (heavy and can_await()):
+        return call(*arguments)
+    return asyncio.to_thread(_apart, None if meter is None else meter.apart(), call, *arguments)
+
+
+def _apart(meter: Meter | None, call: Callable[..., T], *arguments: Any) -> T:
+    running.meter = meter
+    try:
+        return call(*arguments)
+    finally:
+        running.meter = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cmp_to_key
 
 from isthmus.expressions.javascript import is_number, text, to_number
+from isthmus.expressions.metering import spend
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["compare", "sort_key"]
@@ -20,6 +21,7 @@ def _rank(value: object) -> int:
 
 def compare(left: object, right: object) -> int:
     """-1, 0 or 1; values that cannot be compared (`"a"` and 1) are equal."""
+    spend(8)
     ranks = _rank(left), _rank(right)
     if ranks != (0, 0):
         return (ranks[0] > ranks[1]) - (ranks[0] < ranks[1])

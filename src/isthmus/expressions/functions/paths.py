@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
+from isthmus.expressions.failures import over_limit
 from isthmus.expressions.javascript import text, units
+from isthmus.expressions.limits import MAX_ITEMS
+from isthmus.expressions.metering import spend
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["get", "has", "segments", "without", "written"]
@@ -108,6 +111,8 @@ def written(result: dict[str, object], path: tuple[str, ...], value: object) -> 
                 made = {} if _index(following) is None else []
         if isinstance(target, list):
             index = _index(key) or 0
+            if index >= MAX_ITEMS:
+                raise over_limit("pick", "items", MAX_ITEMS)
             target.extend([UNDEFINED] * (index + 1 - len(target)))
             target[index] = made
         elif isinstance(target, dict):
@@ -124,6 +129,8 @@ def without(value: object, path: tuple[str, ...]) -> object:
     if not path:
         return value
     key, rest = path[0], path[1:]
+    if isinstance(value, (Mapping, list)):
+        spend(len(value))
     if isinstance(value, Mapping):
         if key not in value:
             return value

@@ -8,7 +8,8 @@ from typing import Final
 from urllib.parse import quote
 
 from isthmus.expressions.hosting import Host
-from isthmus.expressions.javascript import deeper, is_nil, text, truthy
+from isthmus.expressions.javascript import bounded_text, deeper, is_nil, text, truthy
+from isthmus.expressions.metering import spend
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["QueryStyle", "query_text"]
@@ -49,10 +50,8 @@ class QueryStyle:
 
 def query_text(value: object, style: QueryStyle) -> str:
     """`a%5Bb%5D=2&…`; `""` where nothing is to be written."""
-    parts: list[str] = []
-    for key, item in _entries(value):
-        parts.extend(_pairs(style, key, item, 0))
-    joined = style.delimiter.join(parts)
+    parts = (part for key, item in _entries(value) for part in _pairs(style, key, item, 0))
+    joined = bounded_text("stringifyQuery", style.delimiter, parts)
     return f"?{joined}" if joined and style.prefix else joined
 
 
@@ -70,14 +69,17 @@ def _pairs(style: QueryStyle, name: str, value: object, level: int) -> Iterator[
     if isinstance(value, Host):
         value = value.json()
     if isinstance(value, list) and style.lists == "comma":
-        joined = ",".join("" if is_nil(item) else _comma_item(style, item) for item in value)
+        spend(len(value))
+        joined = bounded_text(
+            "stringifyQuery", ",", ("" if is_nil(item) else _comma_item(style, item) for item in value)
+        )
         if value:
             yield from _pair(style, name, joined or None, encoded=style.values_only)
         return
     if not isinstance(value, (Mapping, list)):
         yield from _pair(style, name, value, encoded=False)
         return
-    inside = deeper(level, "stringifyQuery")
+    inside = deeper(level, "stringifyQuery", len(value))
     for key, item in _entries(value):
         if item is None and style.skip_nulls:
             continue

@@ -10,6 +10,7 @@ from isthmus.expressions.failures import failed
 from isthmus.expressions.functions.arguments import output_text
 from isthmus.expressions.javascript import (
     as_list,
+    bounded_text,
     deeper,
     double,
     is_nil,
@@ -43,8 +44,8 @@ def join(evaluation: Evaluation, items: object = UNDEFINED, separator: object = 
     if len(given) * len(between) > evaluation.limits.output_chars:
         raise evaluation.exceeded("output_chars", "join")
     evaluation.charge(len(given) * 4)
-    joined = between.join("" if is_nil(item) else text(item) for item in given)
-    return output_text(evaluation, joined, "join")
+    parts = ("" if is_nil(item) else text(item) for item in given)
+    return output_text(evaluation, bounded_text("join", between, parts), "join")
 
 
 def each(value: object = UNDEFINED, function: object = UNDEFINED) -> object:
@@ -105,7 +106,7 @@ def _callback(function: object, name: str) -> Callable[[object, str, object], ob
 def _holds(value: object, level: int) -> bool:
     """JSONata's effective boolean; functions count as true."""
     if isinstance(value, list):
-        inside = deeper(level, "sift")
+        inside = deeper(level, "sift", len(value))
         return any(_holds(item, inside) for item in value)
     if is_number(value) and math.isinf(double(value)):
         raise ExpressionError("D1001", "Number out of range: null")
@@ -133,7 +134,7 @@ def _collect(value: object, found: dict[str, None], level: int) -> None:
     if isinstance(value, Mapping):
         found.update(dict.fromkeys(value))
     elif isinstance(value, list):
-        inside = deeper(level, "keys")
+        inside = deeper(level, "keys", len(value))
         for item in value:
             _collect(item, found, inside)
 

@@ -28,7 +28,7 @@ def selector(by: object) -> Callable[[object], object]:
 
 def matches(value: object, pattern: object, level: int = 0) -> bool:
     """Whether `value` has all that `pattern` has, deep; lists contain the pattern's items in any order."""
-    inside = deeper(level, "find")
+    inside = deeper(level, "find", len(pattern) if isinstance(pattern, (Mapping, list)) else 1)
     if isinstance(pattern, Mapping):
         if not isinstance(value, Mapping):
             return not pattern and not is_nil(value)

@@ -111,7 +111,7 @@ class _Writer:
         return [part for part in out if part]
 
     def either(self, queries: list[object], level: int) -> str:
-        inside = deeper(level, "convertQueryToSql")
+        inside = deeper(level, "convertQueryToSql", len(queries))
         sides = [
             self.joined(self.parts(query, list(query), inside))
             for query in queries
@@ -124,10 +124,7 @@ class _Writer:
         word = f" {given if isinstance(given, str) and given else 'AND'} "
         if not self.has("groupComparisonInBrackets") or len(parts) < 2:
             return word.join(parts)
-        out = parts[0]
-        for part in parts[1:]:
-            out = f"({out}{word}{part})"
-        return out
+        return "(" * (len(parts) - 1) + parts[0] + "".join(f"{word}{part})" for part in parts[1:])
 
     def comparison(self, key: str, name: str, operand: object) -> str:
         if name not in self.operators:

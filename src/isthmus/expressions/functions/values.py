@@ -141,11 +141,17 @@ def _mapped(value: object, table: Mapping[str, object], level: int) -> object:
         found = table.get(text(value).lower())
         return value if is_nil(found) else found
     if isinstance(value, list):
-        inside = deeper(level, "mapValues")
-        return [_mapped(item, table, inside) for item in value]
+        inside = deeper(level, "mapValues", len(value))
+        items: list[object] = []
+        for item in value:
+            items.append(_mapped(item, table, inside))
+        return items
     if isinstance(value, Mapping):
-        inside = deeper(level, "mapValues")
-        return {key: _mapped(item, table, inside) for key, item in value.items()}
+        inside = deeper(level, "mapValues", len(value))
+        fields: dict[str, object] = {}
+        for key, item in value.items():
+            fields[key] = _mapped(item, table, inside)
+        return fields
     return value
 
 

@@ -5,22 +5,29 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
+import regex
+
+from isthmus.expressions.failures import over_limit
 from isthmus.expressions.host.datetime_fields import Reading
 from isthmus.expressions.host.datetime_reading import fraction
 from isthmus.expressions.host.datetimes import DateTime, invalid
 from isthmus.expressions.host.english import day_names, month_names
 from isthmus.expressions.host.format_tokens import MACROS, split_pattern
 from isthmus.expressions.host.zones import Zone, fixed, zone_of
+from isthmus.expressions.metering import work_seconds
 
 __all__ = ["read_pattern"]
 
 
 def read_pattern(given: str, pattern: str, reading: Reading) -> DateTime:
     """The whole of `given` must match; reasons: `unparsable`, `unit out of range`, `mismatched weekday`."""
-    regex, keys = _compiled(pattern, reading.locale)
-    found = regex.fullmatch(given)
+    compiled, keys = _compiled(pattern, reading.locale)
+    try:
+        found = compiled.fullmatch(given, timeout=work_seconds())
+    except TimeoutError:
+        raise over_limit("dtFromFormat", "regex_seconds", 1) from None
     if found is None:
         return invalid("unparsable", f'the input "{given}" can\'t be parsed as format {pattern}')
     fields: dict[str, int] = {}
@@ -161,7 +168,7 @@ def _names_key(key: str, locale: str) -> tuple[str, Callable[[str], int]]:
 
 
 @lru_cache(maxsize=512)
-def _compiled(pattern: str, locale: str) -> tuple[re.Pattern[str], tuple[str, ...]]:
+def _compiled(pattern: str, locale: str) -> tuple[Any, tuple[str, ...]]:
     parts: list[str] = []
     keys: list[str] = []
     for is_literal, value in _expanded(pattern):
@@ -176,7 +183,7 @@ def _compiled(pattern: str, locale: str) -> tuple[re.Pattern[str], tuple[str, ..
             keys.append(key)
         else:
             parts.append("".join("[^\\S\\n\\r]" if c in " \u00a0" else re.escape(c) for c in value))
-    return re.compile("".join(parts), re.ASCII | re.IGNORECASE), tuple(keys)
+    return regex.compile("".join(parts), regex.ASCII | regex.IGNORECASE), tuple(keys)
 
 
 def _expanded(pattern: str) -> list[tuple[bool, str]]:

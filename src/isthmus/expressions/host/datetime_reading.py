@@ -10,6 +10,7 @@ from isthmus.expressions.host.datetime_fields import CLOCK, FLOORS, Reading
 from isthmus.expressions.host.datetimes import DateTime, invalid
 from isthmus.expressions.host.english import DAYS, MONTHS
 from isthmus.expressions.host.zones import Zone, fixed, zone_of
+from isthmus.expressions.limits import MAX_PICTURE
 
 __all__ = ["fraction", "read_iso", "read_rfc2822"]
 
@@ -36,7 +37,7 @@ _MAIL_ZONES: Final = {"EDT": -4, "EST": -5, "CDT": -5, "CST": -6, "MDT": -6, "MS
 
 def read_iso(given: object, reading: Reading) -> DateTime:
     """ISO 8601 text; an invalid value (`unparsable`) for anything else."""
-    if isinstance(given, str):
+    if isinstance(given, str) and len(given) <= MAX_PICTURE:
         for pattern in _ISO:
             found = pattern.fullmatch(given)
             if found:
@@ -45,7 +46,8 @@ def read_iso(given: object, reading: Reading) -> DateTime:
 
 
 def _shown(given: object) -> str:
-    return given if isinstance(given, str) else "null" if given is None else str(given)
+    """What was given, for a message."""
+    return given[:MAX_PICTURE] if isinstance(given, str) else "null" if given is None else str(given)
 
 
 def _iso_match(groups: Mapping[str, str | None], reading: Reading) -> DateTime:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
+from isthmus.expressions.failures import checked_picture
+
 __all__ = ["MACROS", "split_pattern"]
 
 _CLOCKS: Final = {"t": "h:mm a", "tt": "h:mm:ss a", "ttt": "h:mm:ss a ZZZZ", "tttt": "h:mm:ss a ZZZZZ"}
@@ -28,6 +30,7 @@ MACROS: Final = _CLOCKS | _CLOCKS_24 | _DATES | _BOTH
 @lru_cache(maxsize=1024)
 def split_pattern(pattern: str) -> tuple[tuple[bool, str], ...]:
     """`(is literal, text)` pairs: runs of one character are tokens, text in single quotes is literal."""
+    checked_picture(pattern, "format")
     parts: list[tuple[bool, str]] = []
     quoted = False
     run = ""

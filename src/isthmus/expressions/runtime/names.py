@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from isthmus.expressions.callables import Lambda, Matcher, Native, TailCall, bounce, placed
 from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.runtime import calls, operators, paths, shapes
+from isthmus.expressions.runtime import calls, finishing, operators, paths, shapes, steps, transforming
 from isthmus.expressions.runtime.evaluating import evaluate_text
 from isthmus.expressions.standard.dates import iso_millis, iso_text
 from isthmus.expressions.standard.numbers import number, sum_in_place
@@ -77,30 +77,14 @@ RUNTIME: Final[dict[str, Any]] = {
     **{
         name: getattr(paths, name)
         for name in (
-            "collapsed",
             "context_every",
-            "context_items",
-            "descendants",
             "every",
-            "extend",
             "field",
-            "flat",
             "getter",
-            "group_items",
-            "grown",
-            "index",
             "inner",
-            "items",
-            "kept",
-            "kept_path",
-            "last",
             "last_field",
-            "last_raw",
             "leaf_getter",
-            "literal_context",
             "named",
-            "picked",
-            "plain",
             "plain_field",
             "plain_getter",
             "plain_leaf_getter",
@@ -110,6 +94,28 @@ RUNTIME: Final[dict[str, Any]] = {
             "root_field",
             "root_getter",
             "root_inner",
+        )
+    },
+    **{
+        name: getattr(steps, name)
+        for name in (
+            "collapsed",
+            "context_items",
+            "descendants",
+            "extend",
+            "flat",
+            "group_items",
+            "grown",
+            "index",
+            "items",
+            "kept",
+            "kept_path",
+            "last",
+            "last_raw",
+            "listed",
+            "literal_context",
+            "picked",
+            "plain",
             "slowly",
             "wildcard",
         )
@@ -119,17 +125,17 @@ RUNTIME: Final[dict[str, Any]] = {
         for name in (
             "append_to",
             "filter_by",
-            "finish",
-            "finish_item",
             "group",
             "group_tuples",
             "new_key",
             "order",
             "reduction",
             "same_key",
-            "transformer",
         )
     },
+    "finish": finishing.finish,
+    "finish_item": finishing.finish_item,
+    "transformer": transforming.transformer,
     **{
         name: getattr(calls, name)
         for name in ("apply", "call", "enter", "library_call", "partial", "settled_call")

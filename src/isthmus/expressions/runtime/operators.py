@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from math import fmod, inf
+from math import fmod, inf, trunc
 from typing import Any, Final, NoReturn
 
 from isthmus.expressions.callables import is_function
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.runtime.text import number_text, text_of
+from isthmus.expressions.metering import LONG
+from isthmus.expressions.runtime.text import made_text, text_of
 from isthmus.expressions.values import UNDEFINED, LazyRange
+from isthmus.expressions.writing import double, number_text
 
 __all__ = [
-    "add", "compare", "concat", "divide", "equal", "includes", "is_number", "js_less", "make_range", "modulo",
-    "multiply", "negate", "normal", "subtract", "truth", "unequal",
+    "add", "as_count", "compare", "concat", "divide", "equal", "equals", "includes", "is_number", "js_less",
+    "make_range", "modulo", "multiply", "negate", "normal", "subtract", "truth", "unequal",
 ]  # fmt: skip
 
 SAFE: Final = 2**53
+DOUBLES: Final = 2**1024
 MAX_RANGE: Final = 10_000_000
 
 
@@ -27,6 +30,8 @@ def out_of_range(value: float) -> ExpressionError:
 def is_number(value: object) -> bool:
     """A number as JSONata sees it: NaN is none, and an infinite one is an error (D1001)."""
     if type(value) is int:
+        if not -DOUBLES < value < DOUBLES:
+            raise out_of_range(value)
         return True
     if type(value) is float:
         if value in (inf, -inf):
@@ -41,8 +46,13 @@ def normal(value: float) -> float:
         if value.is_integer() and -SAFE <= value <= SAFE:
             return int(value)
     elif not -SAFE <= value <= SAFE:
-        return normal(float(value))
+        return normal(double(value))
     return value
+
+
+def as_count(value: float, most: int) -> int:
+    """A number of characters or items as JavaScript takes it: towards zero, NaN is none; at most `most`."""
+    return 0 if value != value else trunc(max(-most, min(value, most)))
 
 
 def _operands(left: Any, right: Any, operator: str, position: int) -> bool:
@@ -118,8 +128,10 @@ def js_less(left: Any, right: Any) -> bool:
     return bool(left < right)
 
 
-def compare(operator: str, left: Any, right: Any, position: int) -> Any:
+def compare(evaluation: Evaluation, operator: str, left: Any, right: Any, position: int) -> Any:
     """`< <= > >=`: both numbers or both strings; undefined if one is undefined."""
+    if type(left) is str and len(left) > LONG:
+        evaluation.charge(len(left))
     kinds = (str, int, float)
     for value in (left, right):
         if value is not UNDEFINED and type(value) not in kinds:
@@ -150,10 +162,12 @@ def compare(operator: str, left: Any, right: Any, position: int) -> Any:
     return not js_less(right, left) if operator == "<=" else not js_less(left, right)
 
 
-def equal(left: Any, right: Any) -> bool:
+def equal(evaluation: Evaluation, left: Any, right: Any) -> bool:
     """Deep equality, as one statement of values that are not undefined; types never mix."""
     kind = type(left)
     if kind is str or type(right) is str:
+        if kind is str and len(left) > LONG:
+            evaluation.charge(len(left))
         return kind is type(right) and bool(left == right)
     if kind is bool or type(right) is bool or left is None or right is None:
         return left is right
@@ -162,7 +176,7 @@ def equal(left: Any, right: Any) -> bool:
     if left is right:
         return True
     if isinstance(left, (list, dict)):
-        return _Comparison().nested(left, right)
+        return _Comparison(evaluation).nested(left, right)
     return is_function(left) and is_function(right) and bool(left == right)
 
 
@@ -173,14 +187,16 @@ class _Comparison:
     endless as a tree.
     """
 
-    __slots__ = ("known",)
+    __slots__ = ("evaluation", "known")
 
-    def __init__(self) -> None:
+    def __init__(self, evaluation: Evaluation) -> None:
+        self.evaluation = evaluation
         self.known: set[tuple[int, int]] = set()
 
     def nested(self, left: Any, right: Any) -> bool:
         if left is right or (id(left), id(right)) in self.known:
             return True
+        self.evaluation.charge(len(left))
         if isinstance(left, list):
             if not isinstance(right, list) or len(left) != len(right):
                 return False
@@ -196,24 +212,24 @@ class _Comparison:
     def same(self, left: Any, right: Any) -> bool:
         if isinstance(left, (list, dict)):
             return self.nested(left, right)
-        return (left is UNDEFINED and right is UNDEFINED) or equal(left, right)
+        return (left is UNDEFINED and right is UNDEFINED) or equal(self.evaluation, left, right)
 
 
-def equals(left: Any, right: Any) -> bool:
+def equals(evaluation: Evaluation, left: Any, right: Any) -> bool:
     """`=`: false if a side is undefined."""
     if left is UNDEFINED or right is UNDEFINED:
         return False
-    return equal(left, right)
+    return equal(evaluation, left, right)
 
 
-def unequal(left: Any, right: Any) -> bool:
+def unequal(evaluation: Evaluation, left: Any, right: Any) -> bool:
     """`!=`: false, too, if a side is undefined."""
     if left is UNDEFINED or right is UNDEFINED:
         return False
-    return not equal(left, right)
+    return not equal(evaluation, left, right)
 
 
-def truth(value: Any) -> bool:
+def truth(evaluation: Evaluation, value: Any) -> bool:
     """The effective boolean; undefined is false."""
     kind = type(value)
     if kind is bool:
@@ -226,24 +242,27 @@ def truth(value: Any) -> bool:
         return is_number(value) and value != 0
     if isinstance(value, list):
         if len(value) == 1:
-            return truth(value[0])
-        return any(truth(item) for item in value)
+            return truth(evaluation, value[0])
+        evaluation.charge(len(value))
+        return any(truth(evaluation, item) for item in value)
     if isinstance(value, dict):
         return bool(value)
     return not is_function(value)
 
 
-def includes(left: Any, right: Any) -> bool:
+def includes(evaluation: Evaluation, left: Any, right: Any) -> bool:
     """`in`: strict equality with an item; objects and arrays only by identity."""
     if left is UNDEFINED or right is UNDEFINED:
         return False
     if not isinstance(right, list):
         right = (right,)
+    elif len(right) > 99:
+        evaluation.charge(len(right))
     if type(left) is str:
         return left in right
     if isinstance(left, (list, dict)):
         return any(item is left for item in right)
-    return any(type(item) not in (list, dict) and equal(left, item) for item in right)
+    return any(type(item) not in (list, dict) and equal(evaluation, left, item) for item in right)
 
 
 def concat(evaluation: Evaluation, left: Any, right: Any) -> str:
@@ -260,16 +279,13 @@ def piece(evaluation: Evaluation, value: Any, position: int) -> str:
     except ExpressionError as error:
         if error.position is None:
             error.position = position
-            error.token = "&"  # noqa: S105
+            error.token = "&"  # noqa: S105  an operator, no password
         raise
 
 
 def bounded(evaluation: Evaluation, made: str) -> str:
     """Account for a long text that was made."""
-    evaluation.letters -= len(made)
-    if len(made) > evaluation.limits.output_chars or evaluation.letters < 0:
-        raise evaluation.exceeded("output_chars", "&")
-    return made
+    return made_text(evaluation, made, "&")
 
 
 def make_range(left: Any, right: Any, position: int) -> Any:

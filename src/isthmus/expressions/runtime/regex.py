@@ -60,15 +60,22 @@ class Pattern:
 _PATTERNS: Final[SizedCache[tuple[str, str], Pattern]] = SizedCache(entries=512, size=100_000)
 
 
+LINEAR: Final = 20_000
+"""Shorter texts go to Python's own engine, which knows no time-out, if the pattern is simple: it takes at
+most a step a character of the text for each of the pattern."""
+
+
 def search(evaluation: Evaluation, pattern: Pattern, text: str, start: int) -> Any:
     """The next match at or behind `start`, or None; bounded in time."""
-    limit = evaluation.limits.regex_seconds
-    evaluation.charge(20 + (len(text) >> 6))
-    if pattern.linear is not None:
+    evaluation.charge(20)
+    if pattern.linear is not None and len(text) - start < LINEAR:
         return pattern.linear.search(text, start)
+    limit, left = evaluation.limits.regex_seconds, evaluation.seconds_left()
     try:
-        return pattern.compiled.search(text, start, timeout=min(limit, evaluation.limits.seconds))
+        return pattern.compiled.search(text, start, timeout=min(limit, left))
     except TimeoutError:
+        if left < limit:
+            raise evaluation.out_of_time() from None
         raise evaluation.exceeded("regex_seconds", "regular expression") from None
 
 

@@ -1,4 +1,4 @@
-"""Grouping, sorting, filtering by functions, reducing, transforming, and leaving the evaluation."""
+"""Grouping, sorting, filtering by functions, reducing: what is done with a list as a whole."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ from collections.abc import Callable, Collection
 from functools import cmp_to_key
 from typing import Any, Final
 
-from isthmus.expressions.callables import FunctionValue, is_function
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.runtime.operators import js_less, normal
-from isthmus.expressions.runtime.paths import grouped, picked
-from isthmus.expressions.runtime.text import rounded
+from isthmus.expressions.metering import LONG
+from isthmus.expressions.runtime.operators import js_less
+from isthmus.expressions.runtime.steps import Together, picked
 from isthmus.expressions.values import UNDEFINED, Sequence
 
 __all__ = [
-    "append_to", "clone", "filter_by", "finish", "group", "group_tuples", "new_key", "order", "reduction",
-    "same_key", "transformer",
+    "append_to", "filter_by", "group", "group_tuples", "new_key", "order", "reduction", "same_key",
 ]  # fmt: skip
 
 Key = Callable[[Any], Any]
+
+
 Pairs = tuple[tuple[Key, Key], ...]
+
+
 RESERVED: Final = ("_jsonata_lambda", "_jsonata_function")
 
 
@@ -57,6 +59,8 @@ def append_to(evaluation: Evaluation, array: list[Any], value: Any) -> None:
         if len(value) + len(array) > evaluation.limits.items:
             raise evaluation.exceeded("items", "array")
         array.extend(value)
+        if len(value) > LONG:
+            evaluation.hold(8 * len(value))
     else:
         array.append(value)
 
@@ -80,41 +84,16 @@ def group(evaluation: Evaluation, items: Collection[Any], pairs: Pairs, position
                 same_key(key, position)
             else:
                 found = held[key]
-                if type(found) is not _Group:
-                    found = held[key] = _Group(found)
+                if type(found) is not Together:
+                    found = held[key] = Together(found)
                 found.add(item)
     made: dict[str, Any] = {}
     for key, number in owners.items():
         found = held[key]
-        value = pairs[number][1](found.value() if type(found) is _Group else found)
+        value = pairs[number][1](found.value() if type(found) is Together else found)
         if value is not UNDEFINED:
             made[key] = value
     return made
-
-
-class _Group:
-    """What `$append` would make of the items, without copying each time."""
-
-    __slots__ = ("first", "more")
-
-    def __init__(self, first: Any) -> None:
-        self.first = first
-        self.more: list[Any] | None = None
-
-    def add(self, item: Any) -> None:
-        if self.more is None:
-            together = grouped(self.first, item)
-            if self.first is UNDEFINED or item is UNDEFINED or not isinstance(together, list):
-                self.first = together
-            else:
-                self.more = together
-        elif isinstance(item, list):
-            self.more.extend(item)
-        elif item is not UNDEFINED:
-            self.more.append(item)
-
-    def value(self) -> Any:
-        return self.first if self.more is None else self.more
 
 
 def group_tuples(
@@ -135,10 +114,12 @@ def group_tuples(
             held.setdefault(key, []).append(one)
     made: dict[str, Any] = {}
     for key, members in held.items():
-        together = members[0]
+        together = [Together(one) for one in members[0]]
         for member in members[1:]:
-            together = tuple(grouped(a, b) for a, b in zip(together, member, strict=True))
-        value = pairs[owners[key]][1](together)
+            evaluation.charge(len(member))
+            for slot, one in zip(together, member, strict=True):
+                slot.add(one)
+        value = pairs[owners[key]][1](tuple(slot.value() for slot in together))
         if value is not UNDEFINED:
             made[key] = value
     return made
@@ -221,7 +202,7 @@ def filter_by(evaluation: Evaluation, items: list[Any], test: Key, out: list[Any
     size = len(items)
     for at, item in enumerate(items):
         evaluation.charge(2)
-        times = picked(test(item), at, size)
+        times = picked(evaluation, test(item), at, size)
         if times:
             out.extend([item] * times)
 
@@ -233,184 +214,3 @@ def reduction(items: Any, first: Any) -> tuple[Any, Any, int]:
     if first is UNDEFINED and len(items) > 0:
         return items[0], items[1:], 1
     return first, items, 0
-
-
-def clone(evaluation: Evaluation, value: Any, depth: int = 0) -> Any:
-    """A deep copy as if through JSON text."""
-    if depth > 2 * evaluation.limits.data_depth:
-        raise evaluation.exceeded("data_depth", "clone")
-    if type(value) is float:
-        return value if value.is_integer() else normal(rounded(value))
-    if isinstance(value, list):
-        evaluation.charge(len(value))
-        return [None if item is UNDEFINED else clone(evaluation, item, depth + 1) for item in value]
-    if isinstance(value, dict):
-        evaluation.charge(len(value))
-        return {k: clone(evaluation, v, depth + 1) for k, v in value.items() if v is not UNDEFINED}
-    return "" if is_function(value) else value
-
-
-class transformer(FunctionValue):  # noqa: N801  called like a function by generated code
-    """`|pattern|update,delete|` as a function: a changed copy of its argument."""
-
-    __slots__ = (
-        "delete",
-        "delete_position",
-        "evaluation",
-        "pattern",
-        "position",
-        "update",
-        "update_position",
-    )
-
-    def __init__(
-        self,
-        evaluation: Evaluation,
-        pattern: Key,
-        update: Key,
-        delete: Key | None,
-        position: int,
-        update_position: int,
-        delete_position: int,
-    ) -> None:
-        self.evaluation = evaluation
-        self.pattern = pattern
-        self.update = update
-        self.delete = delete
-        self.position = position
-        self.update_position = update_position
-        self.delete_position = delete_position
-
-    @property
-    def arity(self) -> int:
-        return 1
-
-    def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
-        given = arguments[0] if arguments else UNDEFINED
-        if given is UNDEFINED:
-            return UNDEFINED
-        if not isinstance(given, (dict, list)):
-            raise ExpressionError(
-                "T0410", "Argument 1 of function {token} does not match function signature", value=given
-            )
-        result = clone(self.evaluation, given)
-        own = _objects_in(result)
-        matches = self.pattern(result)
-        if matches is not UNDEFINED:
-            for match in matches if isinstance(matches, list) else [matches]:
-                self.evaluation.charge(4)
-                self.change(match, is_own=id(match) in own)
-        return result
-
-    def change(self, match: Any, *, is_own: bool) -> None:
-        """Only what is of the copy is changed. A pattern can reach further: the input, a variable, an object
-        of constants that all evaluations of this text share, in which one caller's data would stay."""
-        update = self.update(match)
-        if update is not UNDEFINED:
-            if not isinstance(update, dict):
-                raise ExpressionError(
-                    "T2011",
-                    "The insert/update clause of the transform expression must evaluate to an object",
-                    self.update_position,
-                    value=update,
-                )
-            if is_own:
-                match.update(update)
-        if self.delete is None:
-            return
-        names = self.delete(match)
-        if names is UNDEFINED:
-            return
-        listed = names if isinstance(names, list) else [names]
-        if not all(isinstance(name, str) for name in listed):
-            raise ExpressionError(
-                "T2012",
-                "The delete clause of the transform expression must evaluate to a string or array of strings",
-                self.delete_position,
-                value=names,
-            )
-        if is_own:
-            for name in listed:
-                match.pop(name, None)
-
-
-def _objects_in(value: Any) -> dict[int, dict[str, Any]]:
-    """Every object of a copy by its identity; held, so that no other takes its place."""
-    found: dict[int, dict[str, Any]] = {}
-    pending = [value]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, dict):
-            found[id(item)] = item
-            pending.extend(item.values())
-        elif isinstance(item, list):
-            pending.extend(item)
-    return found
-
-
-def finish(evaluation: Evaluation, value: Any) -> Any:
-    """The value as it leaves the evaluation: plain lists and dicts, host values in their leaving form."""
-    return _Finisher(evaluation).finished(value, 0)
-
-
-def finish_item(evaluation: Evaluation, value: Any) -> Any:
-    """As `finish`, for an item of an array: a function is null there."""
-    return None if is_function(value) else finish(evaluation, value)
-
-
-class _Finisher:
-    """Lists and dicts that hold only plain values are handed on as they are, not copied."""
-
-    def __init__(self, evaluation: Evaluation) -> None:
-        self.evaluation = evaluation
-
-    def finished(self, value: Any, depth: int) -> Any:
-        kind = value.__class__
-        if kind is str or kind is int or value is None or kind is bool or kind is float or value is UNDEFINED:
-            return value
-        if isinstance(value, dict):
-            return self.of_dict(value, depth + 1)
-        if isinstance(value, list):
-            return self.of_list(value, depth + 1)
-        if is_function(value):
-            return UNDEFINED
-        host = self.evaluation.library.host(value)
-        return value if host is None or host.leave is None else host.leave(value)
-
-    def of_dict(self, value: dict[str, Any], depth: int) -> Any:
-        self.check(len(value), depth)
-        changed: dict[str, Any] | None = None if type(value) is dict else dict(value)
-        for key, item in value.items():
-            if item.__class__ in _SCALARS:
-                continue
-            made = self.finished(item, depth)
-            if made is not item or item is UNDEFINED:
-                changed = changed if changed is not None else dict(value)
-                changed[key] = made
-        if changed is None:
-            return value
-        return {key: item for key, item in changed.items() if item is not UNDEFINED}
-
-    def of_list(self, value: list[Any], depth: int) -> Any:
-        size = len(value)
-        self.check(size, depth)
-        if size > self.evaluation.limits.items:
-            raise self.evaluation.exceeded("items", "result")
-        changed: list[Any] | None = None if type(value) is list else list(value)
-        for at, item in enumerate(value):
-            if item.__class__ in _SCALARS:
-                continue
-            made = self.finished(item, depth)
-            if made is not item or item is UNDEFINED:
-                if changed is None:
-                    changed = list(value)
-                changed[at] = None if made is UNDEFINED else made
-        return value if changed is None else changed
-
-    def check(self, size: int, depth: int) -> None:
-        self.evaluation.charge(size)
-        if depth > 2 * self.evaluation.limits.data_depth:
-            raise self.evaluation.exceeded("data_depth", "result")
-
-
-_SCALARS: Final = frozenset({str, int, float, bool, type(None)})

@@ -14,12 +14,12 @@ __all__ = [
 ]  # fmt: skip
 
 
-def boolean(value: Any) -> Any:
-    return UNDEFINED if value is UNDEFINED else truth(value)
+def boolean(evaluation: Evaluation, value: Any) -> Any:
+    return UNDEFINED if value is UNDEFINED else truth(evaluation, value)
 
 
-def negated(value: Any) -> Any:
-    return UNDEFINED if value is UNDEFINED else not truth(value)
+def negated(evaluation: Evaluation, value: Any) -> Any:
+    return UNDEFINED if value is UNDEFINED else not truth(evaluation, value)
 
 
 def exists(value: Any) -> bool:
@@ -82,7 +82,7 @@ def distinct(evaluation: Evaluation, values: Any) -> Any:
             seen.add(key)
         else:
             evaluation.charge(len(nested) * 4)
-            if any(equal(value, other) for other in nested):
+            if any(equal(evaluation, value, other) for other in nested):
                 continue
             nested.append(value)
         found.append(value)

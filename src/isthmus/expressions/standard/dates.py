@@ -10,7 +10,9 @@ from typing import Any, Final
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.runtime.operators import normal
-from isthmus.expressions.standard import calendar, date_pictures
+from isthmus.expressions.standard import calendar
+from isthmus.expressions.standard.date_reading import parse
+from isthmus.expressions.standard.date_writing import ISO, write_time
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["from_millis", "iso_millis", "iso_text", "millis", "now", "to_millis"]
@@ -18,7 +20,7 @@ __all__ = ["from_millis", "iso_millis", "iso_text", "millis", "now", "to_millis"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST: Final = 253_402_300_800_000
 _TWO: Final = tuple(f"{number:02d}" for number in range(60))
-_ISO: Final = re.compile(
+_PATTERN: Final = re.compile(
     r"(\d{4})(?:-([01]\d))?(?:-([0-3]\d))?(?:T([0-2]\d):([0-5]\d):([0-5]\d))?(\.\d+)?([+-][0-2]\d:?[0-5]\d|Z)?",
     re.ASCII,
 )
@@ -69,16 +71,16 @@ def from_millis(time: Any, picture: Any, zone: Any) -> Any:
         return UNDEFINED
     if picture is UNDEFINED and zone is UNDEFINED and type(time) is int and 0 <= time < _LAST:
         return iso_text(time)
-    return date_pictures.write_time(time, date_pictures.ISO if picture is UNDEFINED else picture, zone)
+    return write_time(time, ISO if picture is UNDEFINED else picture, zone)
 
 
 def to_millis(evaluation: Evaluation, text: Any, picture: Any) -> Any:
     if text is UNDEFINED:
         return UNDEFINED
     if picture is not UNDEFINED:
-        found = date_pictures.parse(text, picture, evaluation.now)
+        found = parse(evaluation, text, picture)
         return found if found is UNDEFINED else normal(found)
-    found = _ISO.fullmatch(text)
+    found = _PATTERN.fullmatch(text)
     if found is None:
         raise ExpressionError(
             "D3110",

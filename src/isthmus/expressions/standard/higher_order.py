@@ -44,7 +44,7 @@ def filter_items(evaluation: Evaluation, values: Any, function: Callback) -> Any
     found = Sequence()
     for at, value in enumerate(values):
         evaluation.charge(4)
-        if truth(function(*_passed(function, value, at, values))):
+        if truth(evaluation, function(*_passed(function, value, at, values))):
             found.append(value)
     if len(found) > evaluation.limits.items:
         raise evaluation.exceeded("items", "filter")
@@ -58,7 +58,9 @@ def single(evaluation: Evaluation, values: Any, function: Any) -> Any:
     has_found = False
     for at, value in enumerate(values):
         evaluation.charge(4)
-        if function is not UNDEFINED and not truth(function(*_passed(function, value, at, values))):
+        if function is not UNDEFINED and not truth(
+            evaluation, function(*_passed(function, value, at, values))
+        ):
             continue
         if has_found:
             raise ExpressionError(
@@ -110,7 +112,7 @@ def sift(evaluation: Evaluation, value: Any, function: Any) -> Any:
         evaluation.charge(4)
         if function is UNDEFINED:
             raise ExpressionError("T1006", "Attempted to invoke a non-function")
-        if truth(function(*_passed(function, item, key, value))):
+        if truth(evaluation, function(*_passed(function, item, key, value))):
             found[key] = item
     return found if found else UNDEFINED
 

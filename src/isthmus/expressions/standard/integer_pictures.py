@@ -10,9 +10,11 @@ from math import floor, gcd, inf, log10
 from typing import Any, Final
 
 from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.failures import checked_picture, over_limit
+from isthmus.expressions.limits import MAX_PICTURE
 from isthmus.expressions.runtime.operators import normal
-from isthmus.expressions.runtime.text import number_text
 from isthmus.expressions.values import UNDEFINED
+from isthmus.expressions.writing import number_text
 
 __all__ = ["IntegerFormat", "analyse", "format_integer", "matcher", "parse_integer", "write"]
 
@@ -162,7 +164,7 @@ def unsupported(form: IntegerFormat) -> ExpressionError:
 def format_integer(value: Any, picture: Any) -> Any:
     if value is UNDEFINED:
         return UNDEFINED
-    return write(normal(floor(value)), analyse(picture))
+    return write(normal(floor(value)), analyse(checked_picture(picture, "formatInteger")))
 
 
 def write(value: float, form: IntegerFormat) -> str:
@@ -311,7 +313,9 @@ def _from_letters(text: str, first: str) -> float:
 def parse_integer(value: Any, picture: Any) -> Any:
     if value is UNDEFINED:
         return UNDEFINED
-    return normal(matcher(analyse(picture))[1](value))
+    if len(value) > MAX_PICTURE:
+        raise over_limit("parseInteger", "characters of a number", MAX_PICTURE)
+    return normal(matcher(analyse(checked_picture(picture, "parseInteger")))[1](value))
 
 
 def matcher(form: IntegerFormat) -> tuple[str, Callable[[str], float]]:

@@ -9,8 +9,9 @@ from math import gcd, isfinite
 from typing import Any, Final
 
 from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.runtime.text import number_text
+from isthmus.expressions.failures import checked_picture, over_limit
 from isthmus.expressions.values import UNDEFINED
+from isthmus.expressions.writing import double, number_text
 
 __all__ = ["format_number"]
 
@@ -110,16 +111,19 @@ class _Plan:
 def format_number(value: Any, picture: Any, options: Any) -> Any:
     if value is UNDEFINED:
         return UNDEFINED
-    picture = "" if picture is UNDEFINED else picture
+    picture = "" if picture is UNDEFINED else checked_picture(picture, "formatNumber")
     chosen = dict(_DEFAULTS)
     if isinstance(options, dict):
-        chosen.update({key: text for key, text in options.items() if isinstance(text, str)})
+        chosen.update(
+            {key: checked_picture(text, "formatNumber") for key, text in options.items() if type(text) is str}
+        )
     symbols = _Symbols(
         chosen["decimal-separator"], chosen["grouping-separator"], chosen["exponent-separator"],
         chosen["minus-sign"], chosen["percent"], chosen["per-mille"], chosen["zero-digit"], chosen["digit"],
         chosen["pattern-separator"],
     )  # fmt: skip
     positive, negative = _plans(picture, symbols)
+    value = double(value)
     if not isfinite(value):
         return number_text(value)
     return _Writer(positive if value >= 0 else negative, symbols).write(value)
@@ -282,6 +286,8 @@ class _Writer:
         return plan.prefix + body + plan.suffix
 
     def scaled(self, number: float) -> tuple[float, int]:
+        if self.plan.scaling > 300:
+            raise over_limit("formatNumber", "digits before the exponent", 300)
         most, least = 10.0**self.plan.scaling, 10.0 ** (self.plan.scaling - 1)
         exponent = 0
         if number:

@@ -8,12 +8,14 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final
 
 from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.failures import over_limit
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.runtime.operators import SAFE, normal
-from isthmus.expressions.runtime.text import number_text
+from isthmus.expressions.metering import LONG
+from isthmus.expressions.runtime.operators import SAFE, as_count, normal
 from isthmus.expressions.standard.integer_pictures import format_integer, parse_integer
 from isthmus.expressions.standard.number_pictures import format_number
 from isthmus.expressions.values import UNDEFINED, LazyRange
+from isthmus.expressions.writing import double, number_text
 
 __all__ = [
     "absolute",
@@ -37,6 +39,7 @@ __all__ = [
 
 _DECIMAL: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([Ee][-+]?[0-9]+)?")
 _PREFIXED: Final = re.compile(r"0[xX][0-9A-Fa-f]+|0[oO][0-7]+|0[bB][01]+")
+MAX_DIGITS: Final = 1_000
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -51,13 +54,15 @@ def sum_of(values: Any) -> Any:
 
 
 def sum_in_place(values: Any) -> Any:
-    """`$sum` of a list of numbers; None for anything else, which has to be checked."""
+    """`$sum` of a list of numbers; None for anything else, which has to be checked, and for long lists."""
     if type(values) is int:
         return values
     if not isinstance(values, list):
         return UNDEFINED if values is UNDEFINED else None
+    if len(values) > LONG:
+        return None
     total: float = 0
-    for value in values.numbers if type(values) is LazyRange else values:
+    for value in values:
         if type(value) is not int and type(value) is not float:
             return None
         total += value
@@ -87,12 +92,14 @@ def number(value: Any) -> Any:
     if type(value) is str:
         if len(value) < 16 and value.isdigit() and value.isascii():
             return int(value)
+        if len(value) > MAX_DIGITS:
+            raise over_limit("number", "characters of a number", MAX_DIGITS)
         if _DECIMAL.fullmatch(value):
             result = float(value)
             if math.isfinite(result):
                 return normal(result)
         elif _PREFIXED.fullmatch(value):
-            return normal(int(value, 0))
+            return normal(double(int(value, 0)))
         elif _looks_prefixed(value):
             return float("nan")
     raise ExpressionError("D3030", f"Unable to cast value to a number: {value!r}", value=value)
@@ -123,7 +130,8 @@ def round_half_even(value: Any, precision: Any) -> Any:
     """Half to even, on the decimal text of the number, so that 2.675 to 2 places is 2.68."""
     if value is UNDEFINED:
         return UNDEFINED
-    places = 0 if precision is UNDEFINED else int(precision)
+    places = 0 if precision is UNDEFINED else as_count(precision, 1_000)
+    value = value if type(value) is int and -SAFE <= value <= SAFE else double(value)
     if not math.isfinite(value):
         return float("nan") if places else value
     if type(value) is int and 0 <= places < 280:
@@ -146,7 +154,7 @@ def square_root(value: Any) -> Any:
             f"The sqrt function cannot be applied to a negative number: {number_text(value)}",
             value=value,
         )
-    return normal(math.sqrt(value)) if math.isfinite(value) else value
+    return normal(math.sqrt(value)) if math.isfinite(double(value)) else value
 
 
 def power(base: Any, exponent: Any) -> Any:

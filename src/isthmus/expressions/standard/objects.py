@@ -6,30 +6,34 @@ from typing import Any
 
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.runtime import paths, shapes
+from isthmus.expressions.runtime import paths, transforming
 from isthmus.expressions.runtime.evaluating import evaluate_text
 from isthmus.expressions.values import UNDEFINED, Sequence
 
 __all__ = ["assert_", "clone", "error", "evaluate", "keys", "lookup", "merge", "spread"]
 
 
-def keys(value: Any) -> Any:
+def keys(evaluation: Evaluation, value: Any) -> Any:
     """Of an object; of a list, all keys of its objects once, in the order of their first appearance."""
     if isinstance(value, dict):
         return Sequence(value)
     if isinstance(value, list):
         found: dict[str, None] = {}
-        _add_keys(value, found)
+        _add_keys(evaluation, value, found)
         return Sequence(found)
     return Sequence()
 
 
-def _add_keys(value: Any, found: dict[str, None]) -> None:
+def _add_keys(evaluation: Evaluation, value: Any, found: dict[str, None]) -> None:
     if isinstance(value, dict):
+        evaluation.charge(len(value))
         found.update(dict.fromkeys(value))
+        if len(found) > evaluation.limits.items:
+            raise evaluation.exceeded("items", "keys")
     elif isinstance(value, list):
+        evaluation.charge(len(value))
         for item in value:
-            _add_keys(item, found)
+            _add_keys(evaluation, item, found)
 
 
 def lookup(evaluation: Evaluation, value: Any, key: Any) -> Any:
@@ -58,12 +62,12 @@ def spread(evaluation: Evaluation, value: Any) -> Any:
 def merge(evaluation: Evaluation, objects: Any) -> Any:
     if objects is UNDEFINED:
         return UNDEFINED
-    evaluation.charge(len(objects) * 2)
     made: dict[str, Any] = {}
     for one in objects:
+        evaluation.charge(len(one) + 1)
         made.update(one)
-    if len(made) > evaluation.limits.items:
-        raise evaluation.exceeded("items", "merge")
+        if len(made) > evaluation.limits.items:
+            raise evaluation.exceeded("items", "merge")
     return made
 
 
@@ -78,7 +82,7 @@ def assert_(condition: Any, message: Any) -> Any:
 
 
 def clone(evaluation: Evaluation, value: Any) -> Any:
-    return UNDEFINED if value is UNDEFINED else shapes.clone(evaluation, value)
+    return UNDEFINED if value is UNDEFINED else transforming.clone(evaluation, value)
 
 
 def evaluate(evaluation: Evaluation, text: Any, context: Any) -> Any:

@@ -9,8 +9,8 @@ from typing import Any, Final
 from isthmus.expressions.callables import Matcher, is_function
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.runtime.regex import search
-from isthmus.expressions.standard.strings import made
+from isthmus.expressions.runtime.regex import LINEAR, search
+from isthmus.expressions.runtime.text import made_text
 from isthmus.expressions.values import UNDEFINED, Sequence
 
 __all__ = ["contains", "match", "replace", "split"]
@@ -127,17 +127,17 @@ def replace(evaluation: Evaluation, text: Any, pattern: Any, replacement: Any, l
         raise ExpressionError(
             "D3011", "Fourth argument of replace function must evaluate to a positive number", value=limit
         )
-    if limit is not UNDEFINED and limit <= 0:
+    if limit is not UNDEFINED and not limit > 0:
         return text
     if type(pattern) is str:
-        times = -1 if limit is UNDEFINED else -int(-limit // 1)
+        times = -1 if limit is UNDEFINED or limit > len(text) else -int(-limit // 1)
         given = replacement if type(replacement) is str else "undefined"
         if is_function(replacement):
             given = "[object Object]"
         count = text.count(pattern) if times < 0 else min(times, text.count(pattern))
         if len(text) + count * max(0, len(given) - len(pattern)) > evaluation.limits.output_chars:
             raise evaluation.exceeded("output_chars", "replace")
-        return made(evaluation, text.replace(pattern, given, times), "replace")
+        return made_text(evaluation, text.replace(pattern, given, times), "replace")
     return _replaced(evaluation, text, pattern, replacement, limit)
 
 
@@ -146,13 +146,14 @@ def _replaced(evaluation: Evaluation, text: str, pattern: Any, replacement: Any,
         linear = pattern.regex.linear
         if (
             linear is not None
+            and len(text) < LINEAR
             and type(replacement) is str
             and "$" not in replacement
             and "\\" not in replacement
         ):
             if len(text) * max(1, len(replacement)) > evaluation.limits.output_chars:
                 raise evaluation.exceeded("output_chars", "replace")
-            return made(evaluation, linear.sub(replacement, text), "replace")
+            return made_text(evaluation, linear.sub(replacement, text), "replace")
     parts: list[str] = []
     room = evaluation.limits.output_chars
     position = 0
@@ -175,7 +176,7 @@ def _replaced(evaluation: Evaluation, text: str, pattern: Any, replacement: Any,
         if limit is not UNDEFINED and count >= limit:
             break
     parts.append(text[position:])
-    return made(evaluation, "".join(parts), "replace")
+    return made_text(evaluation, "".join(parts), "replace")
 
 
 def _substituted(replacement: str, one: _Match) -> str:
@@ -222,15 +223,12 @@ def split(evaluation: Evaluation, text: Any, separator: Any, limit: Any) -> Any:
         raise ExpressionError(
             "D3020", "Third argument of split function must evaluate to a positive number", value=limit
         )
-    if limit is not UNDEFINED and limit <= 0:
+    if limit is not UNDEFINED and not limit > 0:
         return []
     if type(separator) is str:
-        if separator == "":
-            parts = list(text)
-        else:
-            evaluation.charge(len(text) >> 6)
-            parts = text.split(separator)
-        if limit is not UNDEFINED:
+        most = evaluation.limits.items
+        parts = list(text[: most + 1]) if separator == "" else text.split(separator, most + 1)
+        if limit is not UNDEFINED and limit <= most:
             parts = parts[: trunc(limit)]
     elif separator is UNDEFINED:
         parts = [text]
@@ -246,6 +244,8 @@ def _split_by(evaluation: Evaluation, text: str, separator: Any, limit: Any) -> 
     start = 0
     for one in _matches(evaluation, separator, text):
         parts.append(text[start : one.start])
+        if len(parts) > evaluation.limits.items:
+            raise evaluation.exceeded("items", "split")
         start = one.end
         if limit is not UNDEFINED and len(parts) >= limit:
             return parts

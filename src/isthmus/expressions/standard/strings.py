@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from math import trunc
 from typing import Any, Final
 from urllib.parse import quote
 
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.runtime.text import json_text, text_of
+from isthmus.expressions.runtime.operators import as_count
+from isthmus.expressions.runtime.text import json_text, made_text, text_of
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = [
@@ -48,15 +48,6 @@ def string(evaluation: Evaluation, value: Any, prettify: Any = False) -> Any:
     return text_of(evaluation, value)
 
 
-def made(evaluation: Evaluation, text: str, name: str) -> str:
-    """Account for a text that was built."""
-    if len(text) > 9_999:
-        evaluation.letters -= len(text)
-        if len(text) > evaluation.limits.output_chars or evaluation.letters < 0:
-            raise evaluation.exceeded("output_chars", name)
-    return text
-
-
 def substring(text: Any, start: Any, size: Any) -> Any:
     """By characters; a negative start counts from the end."""
     if text is UNDEFINED:
@@ -67,12 +58,13 @@ def substring(text: Any, start: Any, size: Any) -> Any:
     if len(text) + first < 0:
         first = 0
     if size is UNDEFINED:
-        return text[trunc(first) :]
+        return text[first if type(first) is int else as_count(first, len(text)) :]
     if size <= 0:
         return ""
     last = first + size if first >= 0 else len(text) + first + size
-    end = trunc(last)
-    return text[trunc(first) : end]
+    if type(last) is not int:
+        return text[as_count(first, len(text)) : as_count(last, len(text))]
+    return text[first:last]
 
 
 def substring_before(text: Any, chars: Any) -> Any:
@@ -118,14 +110,14 @@ def pad(evaluation: Evaluation, text: Any, width: Any, char: Any) -> Any:
     if text is UNDEFINED:
         return UNDEFINED
     filler = " " if char is UNDEFINED or not char else char
-    wanted = 0 if width is UNDEFINED else trunc(width)
+    wanted = 0 if width is UNDEFINED else as_count(width, 2 * evaluation.limits.output_chars)
     missing = abs(wanted) - len(text)
     if missing <= 0:
         return text
     if missing > evaluation.limits.output_chars:
         raise evaluation.exceeded("output_chars", "pad")
     padding = (filler * (missing // len(filler) + 1))[:missing]
-    return made(evaluation, text + padding if wanted > 0 else padding + text, "pad")
+    return made_text(evaluation, text + padding if wanted > 0 else padding + text, "pad")
 
 
 def join_in_place(evaluation: Evaluation, texts: Any, separator: str) -> Any:
@@ -135,7 +127,7 @@ def join_in_place(evaluation: Evaluation, texts: Any, separator: str) -> Any:
     if not isinstance(texts, list) or len(texts) * len(separator) > 9_999:
         return None
     try:
-        return made(evaluation, separator.join(texts), "join")
+        return made_text(evaluation, separator.join(texts), "join")
     except TypeError:
         return None
 
@@ -146,7 +138,7 @@ def join(evaluation: Evaluation, texts: Any, separator: Any) -> Any:
     between = "" if separator is UNDEFINED else separator
     if len(texts) * len(between) > evaluation.limits.output_chars:
         raise evaluation.exceeded("output_chars", "join")
-    return made(evaluation, between.join(texts), "join")
+    return made_text(evaluation, between.join(texts), "join")
 
 
 # Encodings.

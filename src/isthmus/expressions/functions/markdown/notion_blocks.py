@@ -16,7 +16,7 @@ from isthmus.expressions.functions.markdown.notion_text import (
     marked_text,
     rich_texts,
 )
-from isthmus.expressions.javascript import deeper, describe, is_nil, text, truthy
+from isthmus.expressions.javascript import bounded_text, deeper, describe, is_nil, text, truthy
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
@@ -86,7 +86,7 @@ class _Writer:
             following = blocks[position + 1].get("type") if position + 1 < len(blocks) else None
             if is_top and kind in _LISTS and following not in _LISTS:
                 out.append("\n\n")
-        return "".join(out)
+        return bounded_text("convertNotionToMarkdown", "", out)
 
     def block(self, block: Block, number: int, level: int, indent: int) -> str:
         kind = text(block.get("type"))
@@ -139,7 +139,7 @@ class _Writer:
     def inner(self, block: Block, level: int, *, indent: int) -> str:
         if not truthy(block.get("has_children")):
             return ""
-        inside = deeper(level, "convertNotionToMarkdown")
+        inside = deeper(level, "convertNotionToMarkdown", 8)
         return self.blocks(self.children.get(text(block.get("id")), []), inside, indent)
 
     def table(self, block: Block) -> str:

@@ -10,7 +10,7 @@ from isthmus.expressions.failures import failed
 from isthmus.expressions.functions.arguments import output_text
 from isthmus.expressions.functions.xml.options import XmlOptions, xml_options
 from isthmus.expressions.hosting import Host
-from isthmus.expressions.javascript import as_list, deeper, is_nil, text
+from isthmus.expressions.javascript import as_list, bounded_text, deeper, is_nil, text
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
@@ -42,7 +42,7 @@ def js_to_xml(evaluation: Evaluation, value: object = UNDEFINED, options: object
     root = value if isinstance(value, Mapping) else {str(i): item for i, item in enumerate(as_list(value))}
     writer = _Writer(chosen)
     writer.document(root)
-    return output_text(evaluation, "".join(writer.out), "jsToXml")
+    return output_text(evaluation, bounded_text("jsToXml", "", writer.out), "jsToXml")
 
 
 class _Writer:
@@ -109,7 +109,7 @@ class _Writer:
                 self.out.extend(f"<?{_name(name)} {text(body)}?>" for name, body in value.items())
 
     def element(self, name: str, value: object, level: int) -> None:
-        inside = deeper(level, "jsToXml")
+        inside = deeper(level, "jsToXml", len(value) if isinstance(value, (list, Mapping)) else 1)
         if isinstance(value, Host):
             value = value.json()
         if isinstance(value, list):

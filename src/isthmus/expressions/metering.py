@@ -1,0 +1,242 @@
+"""What one evaluation uses, and the one place that says when it is too much (`functions.md` §10).
+
+Work is announced in steps before it is done. Steps only say when to look at the clock, and the clock decides,
+so they may be counted generously: an item of a list, a character of a long text, a node of the tree. Memory
+is weighed now and then: what the frames of the evaluation hold, without its input and bindings.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from time import monotonic
+from types import CodeType, FrameType, FunctionType, ModuleType
+from typing import Any, Final
+
+from isthmus.expressions.errors import LIMIT, ExpressionError
+from isthmus.expressions.limits import DEFAULT_OUTPUT, Limits
+
+__all__ = ["LONG", "SHORT", "Meter", "running", "spend", "use_text", "used_by", "work_seconds"]
+
+LONG: Final = 999
+"""Longer texts and lists are accounted for by their length where they are used; less is in the step."""
+
+SHORT: Final = 399
+"""Longer texts are accounted for when they are made; those up to it are found as objects."""
+
+_FIRST: Final = 1_000
+_MOST: Final = 20_000
+_SLICE_SECONDS: Final = 0.002
+_WATCH: Final = 100_000
+_BLOCKS: Final = 200_000
+_MADE: Final = 32 * 2**20
+
+
+class Meter:
+    """`left`: steps until the clock is looked at. `depth`: calls that may still be nested. `room`: characters
+    that the result may still have.
+
+    `made`: bytes of long texts and lists since memory was weighed. `used`: bytes of long texts that the
+    function now running has worked with. `trace`: told of every value, if an author
+    wants to see them. The time runs from the first look, so that a short evaluation never pays for one.
+    """
+
+    # What most evaluations never change stays on the class: an evaluation costs less to begin.
+    left = _FIRST
+    slice = _FIRST
+    deadline = 0.0
+    looked = 0.0
+    awaited = 0.0
+    made = 0
+    used = 0
+    unwatched = _WATCH
+    blocks = 0
+    growth = _BLOCKS
+    room = DEFAULT_OUTPUT
+    trace: Callable[[int, Any, Any], None] | None = None
+
+    limits: Limits
+    depth: int
+
+    @property
+    def bound_code(self) -> str:
+        """The code of errors of time and depth."""
+        return LIMIT
+
+    def apart(self) -> Meter:
+        """A meter with the same limits, for work in another thread."""
+        made = Meter()
+        made.limits = self.limits
+        made.depth = self.depth
+        return made
+
+    def charge(self, steps: int) -> None:
+        """Account for `steps` of work before doing them; raises when the time is over."""
+        self.left -= steps
+        if self.left < 0:
+            self.look()
+
+    def look(self) -> None:
+        """Look at the clock. A slice of steps should take a millisecond or two; its size follows from that,
+        in case some work is more than its steps say."""
+        now = monotonic()
+        self.unwatched += self.slice - self.left
+        if not self.deadline:
+            self.deadline = now + self.limits.seconds
+        elif now > self.deadline + self.awaited:
+            raise self.out_of_time()
+        elif now - self.looked > _SLICE_SECONDS:
+            self.slice = max(self.slice >> 2, 50)
+        elif self.slice < _MOST:
+            self.slice += self.slice
+        self.looked = now
+        self.left = self.slice
+        if self.unwatched > _WATCH:
+            self.watch()
+
+    def seconds_left(self) -> float:
+        """Until the time is over; raises when it is. For work that takes a time-out."""
+        self.look()
+        return self.deadline + self.awaited - monotonic()
+
+    def hold(self, size: int) -> None:
+        """Account for `size` bytes of a text or list that was made."""
+        self.made += size
+        if self.made > _MADE:
+            self.weigh()
+
+    def use(self, size: int) -> None:
+        """Account for a text of `size` bytes that a function of the dialect works with, each time."""
+        self.used += size
+        if self.used > self.limits.output_chars:
+            raise self.exceeded("output_chars", "function")
+        self.charge(size)
+        self.hold(size)
+
+    def watch(self) -> None:
+        """Has the process gained many small objects? They may be others', so weigh what is ours."""
+        self.unwatched = 0
+        blocks = sys.getallocatedblocks()
+        if not self.blocks:
+            self.blocks = blocks
+        elif blocks - self.blocks > self.growth:
+            self.blocks = blocks
+            self.weigh()
+
+    def weigh(self) -> None:
+        held = held_by_frames(self)
+        if held > self.limits.memory:
+            raise self.exceeded("memory", "evaluation")
+        self.made = 0
+        self.growth = max(_BLOCKS, held >> 7)
+
+    def out_of_time(self) -> ExpressionError:
+        seconds = self.limits.seconds
+        return ExpressionError(
+            self.bound_code, f"The evaluation took longer than seconds = {seconds}", value=seconds
+        )
+
+    def too_deep(self) -> ExpressionError:
+        depth = self.limits.depth
+        return ExpressionError(self.bound_code, f"Calls are nested deeper than depth = {depth}", value=depth)
+
+    def exceeded(self, limit: str, function: str) -> ExpressionError:
+        """The error to raise when `function` (without `$`) would go over `limit`, a field of `Limits`."""
+        allowed = getattr(self.limits, limit)
+        return ExpressionError(
+            LIMIT, f"{function} went over the limit {limit} = {allowed}", token=function, value=allowed
+        )
+
+
+# Functions over data that are not given the evaluation.
+
+
+class _Running(threading.local):
+    meter: Meter | None = None
+
+
+running: Final = _Running()
+"""The evaluation whose library function runs in this thread."""
+
+
+def spend(steps: int) -> None:
+    """Account for work in the evaluation that runs here, if there is one."""
+    meter = running.meter
+    if meter is not None:
+        meter.left -= steps
+        if meter.left < 0:
+            meter.look()
+
+
+def use_text(text: str) -> None:
+    """Account for a long text that is worked with; each use may be a copy."""
+    meter = running.meter
+    if meter is not None:
+        meter.use(len(text) if text.isascii() else 4 * len(text))
+
+
+def work_seconds(most: float = 1.0) -> float:
+    """How long a single piece of work may take in the evaluation that runs here, at most `most`."""
+    meter = running.meter
+    return most if meter is None else min(most, meter.seconds_left())
+
+
+# Memory.
+
+_DOORS: Final = ("isthmus.expressions.engine", "isthmus.expressions.explaining")
+_OTHERS: Final = (type, ModuleType, CodeType, FrameType, Meter, threading.Thread)
+_PLACES: Final = 2**24
+
+
+def held_by_frames(meter: Meter) -> int:
+    """Bytes of what the frames of the evaluation hold beside its input and bindings."""
+    roots: list[Any] = [meter.trace]
+    given: list[Any] = []
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_globals.get("__name__") in _DOORS:
+            given = [frame.f_locals.get("input"), frame.f_locals.get("bindings")]
+            break
+        roots.extend(frame.f_locals.values())
+        frame = frame.f_back
+    return used_by(roots, given, meter.limits.memory)
+
+
+def used_by(roots: Iterable[Any], given: Iterable[Any], most: int) -> int:
+    """Bytes of all that can be reached from `roots` and not from `given`; it stops behind `most`.
+
+    What was seen is marked by its address in a table, since a set would need more than what it looks at;
+    two objects 256 MiB apart count as one.
+    """
+    seen = bytearray(_PLACES)
+    _count(given, seen, sys.maxsize)
+    return _count(roots, seen, most)
+
+
+def _count(roots: Iterable[Any], seen: bytearray, most: int) -> int:
+    total = 0
+    size_of = sys.getsizeof
+    pending: list[Any] = list(roots)
+    while pending:
+        value = pending.pop()
+        kind = type(value)
+        if value is None or kind is bool:
+            continue
+        place = id(value) >> 4 & (_PLACES - 1)
+        if seen[place]:
+            continue
+        seen[place] = 1
+        if kind is dict:
+            pending.extend(value.values())
+        elif kind is FunctionType:
+            pending.extend(value.__closure__ or ())
+        elif isinstance(value, _OTHERS):
+            continue
+        elif kind is not str and kind is not int and kind is not float:
+            pending.extend(gc.get_referents(value))
+        total += size_of(value)
+        if total > most:
+            break
+    return total

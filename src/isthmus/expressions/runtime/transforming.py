@@ -1,0 +1,137 @@
+"""Copies and changed copies: `$clone` and `|pattern|update,delete|`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from isthmus.expressions.callables import FunctionValue, is_function
+from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.library import Evaluation
+from isthmus.expressions.runtime.operators import normal
+from isthmus.expressions.runtime.text import rounded
+from isthmus.expressions.values import UNDEFINED
+
+__all__ = ["clone", "transformer"]
+
+Key = Callable[[Any], Any]
+
+
+def clone(evaluation: Evaluation, value: Any, depth: int = 0) -> Any:
+    """A deep copy as if through JSON text."""
+    if depth > 2 * evaluation.limits.data_depth:
+        raise evaluation.exceeded("data_depth", "clone")
+    if type(value) is float:
+        return value if value.is_integer() else normal(rounded(value))
+    if isinstance(value, list):
+        evaluation.charge(len(value))
+        copied: list[Any] = []
+        for item in value:
+            copied.append(None if item is UNDEFINED else clone(evaluation, item, depth + 1))
+        return copied
+    if isinstance(value, dict):
+        evaluation.charge(len(value))
+        fields: dict[str, Any] = {}
+        for key, item in value.items():
+            if item is not UNDEFINED:
+                fields[key] = clone(evaluation, item, depth + 1)
+        return fields
+    return "" if is_function(value) else value
+
+
+class transformer(FunctionValue):  # noqa: N801  called like a function by generated code
+    """`|pattern|update,delete|` as a function: a changed copy of its argument."""
+
+    __slots__ = (
+        "delete",
+        "delete_position",
+        "evaluation",
+        "pattern",
+        "position",
+        "update",
+        "update_position",
+    )
+
+    def __init__(
+        self,
+        evaluation: Evaluation,
+        pattern: Key,
+        update: Key,
+        delete: Key | None,
+        position: int,
+        update_position: int,
+        delete_position: int,
+    ) -> None:
+        self.evaluation = evaluation
+        self.pattern = pattern
+        self.update = update
+        self.delete = delete
+        self.position = position
+        self.update_position = update_position
+        self.delete_position = delete_position
+
+    @property
+    def arity(self) -> int:
+        return 1
+
+    def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
+        given = arguments[0] if arguments else UNDEFINED
+        if given is UNDEFINED:
+            return UNDEFINED
+        if not isinstance(given, (dict, list)):
+            raise ExpressionError(
+                "T0410", "Argument 1 of function {token} does not match function signature", value=given
+            )
+        result = clone(self.evaluation, given)
+        own = _objects_in(result)
+        matches = self.pattern(result)
+        if matches is not UNDEFINED:
+            for match in matches if isinstance(matches, list) else [matches]:
+                self.evaluation.charge(4)
+                self.change(match, is_own=id(match) in own)
+        return result
+
+    def change(self, match: Any, *, is_own: bool) -> None:
+        """Only what is of the copy is changed. A pattern can reach further: the input, a variable, an object
+        of constants that all evaluations of this text share, in which one caller's data would stay."""
+        update = self.update(match)
+        if update is not UNDEFINED:
+            if not isinstance(update, dict):
+                raise ExpressionError(
+                    "T2011",
+                    "The insert/update clause of the transform expression must evaluate to an object",
+                    self.update_position,
+                    value=update,
+                )
+            if is_own:
+                match.update(update)
+        if self.delete is None:
+            return
+        names = self.delete(match)
+        if names is UNDEFINED:
+            return
+        listed = names if isinstance(names, list) else [names]
+        if not all(isinstance(name, str) for name in listed):
+            raise ExpressionError(
+                "T2012",
+                "The delete clause of the transform expression must evaluate to a string or array of strings",
+                self.delete_position,
+                value=names,
+            )
+        if is_own:
+            for name in listed:
+                match.pop(name, None)
+
+
+def _objects_in(value: Any) -> dict[int, dict[str, Any]]:
+    """Every object of a copy by its identity; held, so that no other takes its place."""
+    found: dict[int, dict[str, Any]] = {}
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            found[id(item)] = item
+            pending.extend(item.values())
+        elif isinstance(item, list):
+            pending.extend(item)
+    return found

@@ -1,0 +1,219 @@
+"""Times read by a picture (`$toMillis`)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import Any
+
+import regex
+
+from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.failures import checked_picture, over_limit
+from isthmus.expressions.library import Evaluation
+from isthmus.expressions.limits import MAX_PICTURE
+from isthmus.expressions.standard import calendar
+from isthmus.expressions.standard.date_pictures import PLAIN, Part, no_name, parts_of
+from isthmus.expressions.standard.integer_pictures import matcher
+from isthmus.expressions.values import UNDEFINED
+
+__all__ = ["parse"]
+
+
+Reader = Callable[[str], Any]
+
+
+@lru_cache(maxsize=512)
+def _reader(picture: str) -> tuple[Any, tuple[tuple[str, Reader], ...]]:
+    patterns: list[str] = []
+    readers: list[tuple[str, Reader]] = []
+    for part in parts_of(picture):
+        if not part.component:
+            patterns.append(regex.escape(part.text, literal_spaces=True))
+            continue
+        pattern, reader = _component_reader(part)
+        patterns.append(f"({pattern})")
+        readers.append((part.component, reader))
+    return regex.compile("".join(patterns), regex.IGNORECASE), tuple(readers)
+
+
+def _component_reader(part: Part) -> tuple[str, Reader]:
+    component, form = part.component, part.form
+    if component in "Zz":
+        return _zone_reader(part)
+    if component == "f" and not part.names:
+        return "[0-9]+", lambda text: float(f"0.{text[:3]}") * 1000
+    if form is not None:
+        return matcher(form)
+    names: dict[str, int] = {}
+    if component in "Mx":
+        names = {name[: part.longest]: number for number, name in enumerate(calendar.MONTHS, 1)}
+    elif component == "F":
+        names = {name[: part.longest]: number for number, name in enumerate(calendar.DAYS) if number}
+    elif component == "P":
+        names = {"am": 0, "AM": 0, "pm": 1, "PM": 1}
+    else:
+        raise no_name(component)
+    return "[a-zA-Z]+", lambda text: names.get(text, UNDEFINED)
+
+
+def _zone_reader(part: Part) -> tuple[str, Reader]:
+    assert part.form is not None
+    separator = part.form.separators[0][1] if part.form.regular else ""
+    pattern = "[-+][0-9]+"
+    if separator:
+        pattern += regex.escape(separator) + "[0-9]+"
+    if part.component == "z":
+        pattern = "GMT" + pattern
+
+    def read(text: str) -> int:
+        given = text[3:] if part.component == "z" else text
+        if separator:
+            hours, _, minutes = given.partition(separator)
+            return int(hours) * 60 + int(minutes)
+        if len(given) <= 3:
+            return int(given) * 60
+        return int(given[:3]) * 60 + int(given[3:])
+
+    return pattern, read
+
+
+@lru_cache(maxsize=512)
+def _plain_reader(picture: str) -> tuple[re.Pattern[str], tuple[int, ...]] | None:
+    """A picture of year, month and day (and time) in plain numbers, apart from each other.
+
+    Gives a pattern and where year, month, day, hour, minute and second are among its groups (-1: missing).
+    """
+    pattern = ""
+    given: list[str] = []
+    may_follow = True
+    for part in parts_of(picture):
+        if not part.component:
+            pattern += re.escape(part.text)
+            may_follow = not part.text[-1].isdigit()
+            continue
+        form = part.form
+        if part.component not in PLAIN or form is None or part.names or not may_follow:
+            return None
+        if form.kind != "decimal" or form.is_ordinal or form.zero != 0x30 or form.separators:
+            return None
+        pattern += f"([0-9]{{{form.parse_width}}})" if form.parse_width else "([0-9]{1,9})"
+        may_follow = False
+        given.append(part.component)
+    if not {"Y", "M", "D"} <= set(given) or len(set(given)) != len(given):
+        return None
+    times = "Hms"[: len(given) - 3]
+    if set(given) != {"Y", "M", "D", *times}:
+        return None
+    return re.compile(pattern), tuple(given.index(one) if one in given else -1 for one in PLAIN)
+
+
+def _plain_millis(groups: tuple[str, ...], places: tuple[int, ...]) -> int | None:
+    """The time of a text that fits; None if a part is zero that must not be, or the day does not exist."""
+    year, month, day, hour, minute, second = (int(groups[place]) if place >= 0 else 0 for place in places)
+    try:
+        days = date(year, month, day).toordinal() - 719_163
+    except ValueError:
+        return None
+    return (((days * 24 + hour) * 60 + minute) * 60 + second) * 1000
+
+
+def parse(evaluation: Evaluation, text: str, picture: str) -> Any:
+    """Milliseconds, or undefined where the text does not fit; D3136 for an incomplete picture.
+
+    Components that are missing before the largest given one come from the present, behind the smallest
+    they are the first.
+    """
+    checked_picture(picture, "toMillis")
+    if len(text) > MAX_PICTURE:
+        raise over_limit("toMillis", "characters of a time", MAX_PICTURE)
+    plain = _plain_reader(picture)
+    if plain is not None:
+        fitting = plain[0].fullmatch(text)
+        if fitting is not None:
+            millis = _plain_millis(fitting.groups(), plain[1])
+            if millis is not None:
+                return millis
+    pattern, readers = _reader(picture)
+    try:
+        found = pattern.fullmatch(
+            text, timeout=min(evaluation.limits.regex_seconds, evaluation.seconds_left())
+        )
+    except TimeoutError:
+        raise evaluation.exceeded("regex_seconds", "toMillis") from None
+    if found is None or not readers:
+        return UNDEFINED
+    given: dict[str, Any] = {}
+    for (component, reader), value in zip(readers, found.groups(), strict=True):
+        given[component] = reader(value)
+    date, time = _date_components(given), _time_components(given)
+    _complete(given, date + time, evaluation.now)
+    if date not in ("YMD", "YD"):
+        raise _incomplete()
+    month = int(given.get("M") or 0) - 1 if (given.get("M") or 0) > 0 else 0
+    if date == "YD":
+        day_of_year = given.get("d", UNDEFINED)
+        if day_of_year is UNDEFINED:
+            return float("nan")
+        days = calendar.days_from_civil(int(given["Y"]), 1, 1) + int(day_of_year) - 1
+    else:
+        days = calendar.days_from_civil(int(given["Y"]), month + 1, 1) + int(given["D"]) - 1
+    hour = given.get("H", 0)
+    if time[0] == "P":
+        hour = 0 if given["h"] == 12 else given["h"]
+        hour += 12 if given["P"] == 1 else 0
+    millis = ((days * 24 + hour) * 60 + given["m"]) * 60_000 + given["s"] * 1000 + given["f"]
+    return millis - (given.get("Z") or given.get("z") or 0) * 60_000
+
+
+def _incomplete() -> ExpressionError:
+    return ExpressionError(
+        "D3136", "The date/time picture string is missing specifiers required to parse the timestamp"
+    )
+
+
+def _mask(given: dict[str, Any], letters: str) -> int:
+    """A bit a component that is given and not zero, the first letter highest."""
+    mask = 0
+    for letter in letters:
+        mask = mask << 1 | bool(given.get(letter))
+    return mask
+
+
+def _is_kind(mask: int, kind: int) -> bool:
+    return not ~kind & mask and bool(kind & mask)
+
+
+def _date_components(given: dict[str, Any]) -> str:
+    """Which components make up the date: year-month-day, year-day, or one of the week calendars."""
+    mask = _mask(given, "YXMxWwdD")
+    if not _is_kind(mask, 0b10100001) and _is_kind(mask, 0b10000010):
+        return "YD"
+    if _is_kind(mask, 0b01010100):
+        return "XxwF"
+    return "XWF" if _is_kind(mask, 0b01001000) else "YMD"
+
+
+def _time_components(given: dict[str, Any]) -> str:
+    mask = _mask(given, "PHhmsf")
+    if not _is_kind(mask, 0b010111) and _is_kind(mask, 0b101111):
+        return "Phmsf"
+    return "Hmsf"
+
+
+def _complete(given: dict[str, Any], components: str, now: datetime) -> None:
+    has_started = has_ended = False
+    moment = calendar.Moment((now - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000)
+    for component in components:
+        if given.get(component, UNDEFINED) is UNDEFINED:
+            if has_started:
+                given[component] = 1 if component in "MDd" else 0
+                has_ended = True
+            else:
+                given[component] = moment.component(component)
+        else:
+            has_started = True
+            if has_ended:
+                raise _incomplete()

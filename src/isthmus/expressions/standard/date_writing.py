@@ -1,0 +1,124 @@
+"""Times by a picture (`$fromMillis`, `$now`).
+
+Times are milliseconds since 1970 in UTC; years follow the proleptic Gregorian calendar without bounds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, Final
+
+from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.failures import checked_picture
+from isthmus.expressions.standard import calendar
+from isthmus.expressions.standard.date_pictures import INTEGERS, PLAIN, Part, no_name, parts_of
+from isthmus.expressions.standard.integer_pictures import analyse, write
+from isthmus.expressions.values import UNDEFINED
+
+__all__ = ["ISO", "write_time"]
+
+ISO: Final = "[Y0001]-[M01]-[D01]T[H01]:[m01]:[s01].[f001][Z01:01t]"
+_FIRST_YEAR: Final = -30_610_224_000_000
+_LAST: Final = 253_402_300_800_000
+
+
+@lru_cache(maxsize=512)
+def _template(picture: str) -> tuple[str, Callable[[tuple[int, ...]], Any]] | None:
+    """A picture of plain numbers as a %-template and what fills it; None for any other picture."""
+    template = ""
+    places: list[int] = []
+    for part in parts_of(picture):
+        if not part.component:
+            template += part.text.replace("%", "%%")
+            continue
+        form = part.form
+        place = PLAIN.get(part.component)
+        if place is None or form is None or part.names or form.kind != "decimal" or form.is_ordinal:
+            return None
+        if form.zero != 0x30 or form.separators or (place == 0 and part.year not in (-1, 4)):
+            return None
+        template += f"%0{form.mandatory}d"
+        places.append(place)
+    return (template, itemgetter(*places)) if places else None
+
+
+_civil = lru_cache(maxsize=4_096)(calendar.civil_from_days)
+
+
+def write_time(millis: float, picture: str, zone: Any) -> str:
+    checked_picture(picture, "fromMillis")
+    if zone is UNDEFINED and type(millis) is int and _FIRST_YEAR < millis < _LAST:
+        plain = _template(picture)
+        if plain is not None:
+            minutes, second = divmod(millis // 1_000, 60)
+            days, minutes = divmod(minutes, 1_440)
+            return str(plain[0] % plain[1]((*_civil(days), *divmod(minutes, 60), second)))
+    hours = minutes = 0
+    if zone is not UNDEFINED:
+        found = re.match(r"\s*([-+]?[0-9]{1,9})", zone)
+        offset = int(found.group(1)) if found else 0
+        hours = offset // 100
+        minutes = abs(offset) % 100 * (1 if offset >= 0 else -1)
+    moment = calendar.Moment(millis + (60 * hours + minutes) * 60_000)
+    return "".join(
+        part.text if not part.component else _written(moment, part, hours, minutes)
+        for part in parts_of(picture)
+    )
+
+
+def _written(moment: calendar.Moment, part: Part, hours: int, minutes: int) -> str:
+    component = part.component
+    if component in "Zz":
+        return _zone(part, hours, minutes)
+    value = moment.component(component)
+    if component in INTEGERS:
+        if part.names:
+            return _name(part, value)
+        if component == "Y" and part.year != -1:
+            value = int(value) % 10**part.year if value >= 0 else -(-int(value) % 10**part.year)
+        assert part.form is not None
+        return write(value, part.form)
+    text = str(value)
+    return text.upper() if component == "P" and part.names == "upper" else text
+
+
+def _name(part: Part, value: Any) -> str:
+    if part.component in "Mx":
+        name = calendar.MONTHS[int(value) - 1]
+    elif part.component == "F":
+        name = calendar.DAYS[int(value)]
+    else:
+        raise no_name(part.component)
+    if part.names == "upper":
+        name = name.upper()
+    elif part.names == "lower":
+        name = name.lower()
+    return name[: part.longest] if part.longest is not None else name
+
+
+def _zone(part: Part, hours: int, minutes: int) -> str:
+    form = part.form
+    assert form is not None
+    offset = hours * 100 + minutes
+    if form.regular:
+        text = write(offset, form)
+    elif form.mandatory in (1, 2):
+        text = write(hours, form)
+        if minutes:
+            text += ":" + write(minutes, analyse("00"))
+    elif form.mandatory in (3, 4):
+        text = write(offset, form)
+    else:
+        raise ExpressionError(
+            "D3134",
+            "The timezone integer format specifier cannot have more than four digits",
+            value=form.mandatory,
+        )
+    if offset >= 0:
+        text = "+" + text
+    if part.component == "z":
+        text = "GMT" + text
+    return "Z" if offset == 0 and part.traditional else text
