@@ -161,6 +161,13 @@ async def test_an_account_that_is_not_there_is_said_before_the_graph_is_looked_a
     for text, expected in (("", 400), ("[]", 400), ("{", 400)):
         status, _ = await desk.server.call("POST", "/batch-request", data=text)
         assert status == expected, text
+    issued = await desk.server.ok(
+        "POST", "/integrated-account/token", json={"integrated_account_id": desk.account}
+    )
+    for token, expected in (("", 401), (issued["token"], 403)):
+        body = {"integrated_account_id": desk.account, "resources": [LIST]}
+        status, _ = await desk.server.call("POST", "/batch-request", json=body, token=token)
+        assert status == expected
     status, _ = await desk.server.call("GET", "/batch-request")
     assert status == 405
     status, _ = await desk.server.call("POST", "/batch-request/x", json={})

@@ -54,7 +54,7 @@ class ResourceCalls:
         if not unified_resource:
             return await proxy.call(upstream, connection.definition, resource, call)
         schema, mapping = await connection.mapping(model, unified_resource, call.method)
-        target = Target(model, unified_resource, schema)
+        target = Target(model, unified_resource, schema, connection.integration_name)
         return await unified.call(upstream, connection.definition, target, mapping, call)
 
 

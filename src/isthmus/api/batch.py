@@ -6,8 +6,6 @@ provider, not by the batch, and is waited for.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from pydantic import Field
@@ -17,6 +15,7 @@ from isthmus.accounts.idempotency import IdempotencyKeys
 from isthmus.accounts.resource_calls import ResourceCalls
 from isthmus.api.answers import Answer, error_answer, json_answer
 from isthmus.api.authentication import Authentication
+from isthmus.api.hang_ups import while_connected
 from isthmus.api.idempotent_calls import key_of, once
 from isthmus.api.incoming import Incoming, parse_json_body
 from isthmus.api.rate_limit_headers import told
@@ -27,7 +26,7 @@ from isthmus.definitions.nodes import Node, RequestNode, unknown_fields
 from isthmus.engine.batch import BatchLimits, run_batch
 from isthmus.engine.calls import NO_BODY
 from isthmus.engine.graph.structure import Graph
-from isthmus.errors import BadRequest, Forbidden, IsthmusError, MethodNotAllowed, NotFound, failure
+from isthmus.errors import BadRequest, IsthmusError, MethodNotAllowed, NotFound, failure
 from isthmus.kit.clock import Clock
 from isthmus.tenancy import Principal
 
@@ -64,7 +63,7 @@ class BatchDoor:
 
     async def batch_request(self, incoming: Incoming) -> Answer:
         principal = await self._authentication.principal(incoming.headers.get("authorization"))
-        _require(incoming, principal)
+        _check_route(incoming)
         standing = self._limits.take_token(principal)
         try:
             answer = await self._answered(incoming, principal)
@@ -84,7 +83,7 @@ class BatchDoor:
             return await self._run(incoming, connection, body)
 
         if key is None:
-            return await _while_connected(incoming, work)
+            return await while_connected(incoming, work())
         # Whoever sends a key means to ask again, and finds the answer then: it is worked out to its end.
         return await once(
             self._idempotency,
@@ -139,12 +138,7 @@ def read_batch(body: Any, *, most: int) -> BatchRequest:
     return request
 
 
-def _require(incoming: Incoming, principal: Principal) -> None:
-    if principal.kind != "api_token":
-        raise Forbidden(
-            "a batch request needs an API token of the environment. The token of one account may make its "
-            "calls one by one."
-        )
+def _check_route(incoming: Incoming) -> None:
     if len(incoming.segments) != 1:
         raise NotFound(
             f"no route {incoming.verb} /{'/'.join(incoming.segments)}. Batches go to /batch-request."
@@ -168,18 +162,3 @@ def _account_id(body: Any) -> str:
         "GET /integrated-account lists the accounts of this environment.",
         failures=[failure("integrated_account_id", "must be the id of an integrated account", "required")],
     )
-
-
-async def _while_connected(incoming: Incoming, work: Callable[[], Awaitable[Answer]]) -> Answer:
-    """Ends the work when the caller hangs up: nobody is there for its answer."""
-    working = asyncio.ensure_future(work())
-    gone = asyncio.ensure_future(incoming.until_gone())
-    try:
-        await asyncio.wait((working, gone), return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            return working.result()
-        raise BadRequest("the caller hung up, and the batch was ended")
-    finally:
-        for task in (working, gone):
-            task.cancel()
-        await asyncio.gather(working, gone, return_exceptions=True)
