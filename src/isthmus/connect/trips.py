@@ -28,7 +28,7 @@ from isthmus.tenancy.tokens import digest
 __all__ = ["Trip", "end_trip", "keep_on_trip", "plan_trip", "start_trip"]
 
 LIFE: Final = timedelta(minutes=10)
-_PAYLOAD: Final = EncryptedJSON(connect_trip.c.payload)
+PAYLOAD: Final = EncryptedJSON(connect_trip.c.payload)
 _UNKNOWN: Final = "This answer does not belong to a connection that is under way. Start again."
 
 
@@ -69,7 +69,7 @@ async def plan_trip(conn: AsyncConnection, session_id: str, format: str, redirec
             session_id=session_id,
             ticket_digest=digest(ticket),
             state_digest=digest(state),
-            payload=_PAYLOAD.seal(keys_of(conn), identity, payload),
+            payload=PAYLOAD.seal(keys_of(conn), identity, payload),
             expires_at=now + LIFE,
         )
     )
@@ -106,7 +106,7 @@ async def keep_on_trip(conn: AsyncConnection, trip: Trip, request: tuple[str, st
     await conn.execute(
         update(connect_trip)
         .where(connect_trip.c.id == trip.id)
-        .values(payload=_PAYLOAD.seal(keys_of(conn), trip.id, payload), updated_at=now_of(conn))
+        .values(payload=PAYLOAD.seal(keys_of(conn), trip.id, payload), updated_at=now_of(conn))
     )
 
 
@@ -135,7 +135,7 @@ async def _row(conn: AsyncConnection, condition: Any) -> Mapping[str, Any] | Non
 
 
 def _trip(conn: AsyncConnection, row: Mapping[str, Any]) -> Trip:
-    payload = _PAYLOAD.open(keys_of(conn), row["id"], row["payload"])
+    payload = PAYLOAD.open(keys_of(conn), row["id"], row["payload"])
     request = payload.pop("request")
     return Trip(
         id=row["id"],

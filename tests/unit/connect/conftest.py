@@ -1,0 +1,183 @@
+"""A flow over real rows and a provider on loopback."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from aiohttp import web
+from sqlalchemy import select
+from tests.fakes.clock import VirtualClock
+from tests.unit.integrations.small_catalog import write_catalog
+from tests.unit.integrations.world import World, make_world, query
+
+from isthmus.accounts import Accounts, Connections, Installs, JsonCallLog
+from isthmus.accounts.lifecycle import Lifecycle
+from isthmus.connect.credentials import CredentialCalls
+from isthmus.connect.flow import Flow
+from isthmus.connect.link_tokens import LinkTokens
+from isthmus.connect.screens import Offered, RapidForm
+from isthmus.connect.sessions import Options, Session
+from isthmus.db import Database, EpochWatcher
+from isthmus.db.tables import event
+from isthmus.http import Guard, HttpClient
+from isthmus.integrations import EnvironmentScope, EnvironmentUnifiedModels
+from isthmus.integrations.catalog import sync
+from isthmus.integrations.effective import Effective
+from isthmus.integrations.exchanges import Exchanges
+
+DEFINITION = """
+name: brightfold
+label: Brightfold Desk
+sharing: allow
+config:
+  label: Brightfold Desk
+  base_url: "{{url}}"
+  credentials:
+    api_key:
+      config:
+        fields:
+          - {name: url, format: url, required: true}
+          - {name: api_key, label: Key, type: password, required: true}
+          - {name: region, type: single_select, options: [{label: Europe, value: 1}, {label: US, value: 2}]}
+    oauth2:
+      config:
+        client: {id: app, secret: shh}
+        auth: {tokenHost: "{{url}}", tokenPath: /token, authorizePath: /authorize}
+        scope: [all]
+        fields: [{name: url, required: true}]
+    oauth2_client_credentials:
+      config:
+        auth: {tokenHost: "{{url}}", tokenPath: /token}
+        fields: [{name: url}, {name: client_id}, {name: client_secret, type: password}]
+    oauth:
+      config:
+        requestTokenUrl: "{{url}}/request"
+        authorizeUrl: "{{url}}/authorize"
+        tokenUrl: "{{url}}/access"
+        client: {id: key, secret: sec}
+        fields: [{name: url}]
+  resources:
+    tickets: {list: {path: /tickets, scopes: [tickets.read]}, get: {path: /tickets, scopes: [tickets.read]}}
+"""
+
+
+@dataclass
+class Authority:
+    """`answers`: of the token endpoint, in order; then a token. `seen`: path and form of each call."""
+
+    url: str = ""
+    answers: list[tuple[int, Any]] = field(default_factory=list)
+    seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        sent = {name: str(value) for name, value in (await request.post()).items()}
+        self.seen.append((request.path, sent))
+        if self.answers:
+            status, body = self.answers.pop(0)
+            return web.json_response(body, status=status)
+        if request.path == "/request":
+            return web.Response(text="oauth_token=rt&oauth_token_secret=rs&oauth_callback_confirmed=true")
+        if request.path == "/access":
+            return web.Response(text="oauth_token=at&oauth_token_secret=as")
+        return web.json_response({"access_token": "at", "refresh_token": "rt", "expires_in": 3600})
+
+
+class NoForms:
+    async def draw(self, session: Session, account_id: str, face: Offered) -> RapidForm | None:
+        return None
+
+
+@dataclass
+class Desk:
+    """The flow, and what a test looks at."""
+
+    flow: Flow
+    database: Database
+    scope: EnvironmentScope
+    install_id: str
+    authority: Authority
+    clock: VirtualClock
+
+    async def link(self, **values: Any) -> str:
+        async with self.database.write() as conn:
+            sent = {"tenant_id": "t-1", **values}
+            return (await LinkTokens(conn, self.scope).create(sent)).reveal()
+
+    async def open(self, token: str | None = None, **options: Any) -> Session:
+        session, _ = await self.flow.open(token or await self.link(), Options(**options))
+        return session
+
+    async def accounts(self) -> list[dict[str, Any]]:
+        """Those that somebody connected."""
+        async with self.database.read() as conn:
+            page = await Accounts(conn, self.scope).list(query(("is_sandbox", "false")))
+        return [dict(row) for row in page.rows]
+
+    async def told(self, account_id: str) -> list[str]:
+        async with self.database.read() as conn:
+            mine = select(event.c.event).where(event.c.resource_id == account_id).order_by(event.c.seq)
+            return [name.partition(":")[2] for name in (await conn.execute(mine)).scalars()]
+
+    async def travel(self, session: Session, format: str) -> tuple[dict[str, str], str, str]:
+        """To the provider: the query it is sent, its state, and the cookie of the browser."""
+        sent = await self.flow.submit(session, "brightfold", format, {"url": self.authority.url})
+        assert sent.ticket is not None, sent.screen
+        address, binding = await self.flow.start(sent.ticket.reveal())
+        query = dict(parse_qsl(urlsplit(address).query))
+        return query, query.get("state", ""), binding.reveal()
+
+
+@pytest.fixture
+def definition() -> str:
+    return DEFINITION
+
+
+@pytest.fixture
+async def world(database: Database, tmp_path: Path, definition: str) -> World:
+    await sync(database, write_catalog(tmp_path / "catalog", integration=definition))
+    return await make_world(database)
+
+
+@pytest.fixture
+async def authority() -> AsyncIterator[Authority]:
+    fake = Authority()
+    runner = web.ServerRunner(web.Server(fake.answer), shutdown_timeout=0.1)  # type: ignore[arg-type]  # its requests are web.Request
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield fake
+    await runner.cleanup()
+
+
+@pytest.fixture
+def clock(database: Database) -> VirtualClock:
+    clock = VirtualClock(database.clock.now())
+    database.clock = clock
+    return clock
+
+
+@pytest.fixture
+async def desk(
+    database: Database, world: World, authority: Authority, clock: VirtualClock, tmp_path: Path
+) -> AsyncIterator[Desk]:
+    epochs = EpochWatcher(database, VirtualClock())
+    await epochs.start()
+    effective = Effective(database, epochs)
+    async with database.write() as conn:
+        row = await Installs(conn, world.mine).create({"integration_id": "brightfold"})
+        await EnvironmentUnifiedModels(conn, world.mine).create({"unified_model_id": "desk"})
+    guard = Guard(["127.0.0.0/8"])
+    async with HttpClient(guard) as http:
+        log = JsonCallLog(logging.getLogger("test.calls"))
+        exchanges = Exchanges(write_catalog(tmp_path / "catalog"))
+        connections = Connections(database, epochs, effective, http, clock, log, exchanges)
+        calls = CredentialCalls(http.send, guard, clock, "https://app.test")
+        flow = Flow(database, effective, calls, Lifecycle(database, connections, clock), NoForms())
+        yield Desk(flow, database, world.mine, row["id"], authority, clock)
+    await epochs.stop()

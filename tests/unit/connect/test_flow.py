@@ -1,0 +1,357 @@
+"""The steps of a connection, and what each leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from tests.unit.connect.conftest import Desk
+
+from isthmus.connect.problems import (
+    ConnectProblem,
+    Forged,
+    InvalidIntegration,
+    InvalidToken,
+    SessionEnded,
+)
+from isthmus.connect.screens import Away, Form, Message, Method, Pick, Problem, Progress
+from isthmus.connect.sessions import Options
+from isthmus.connect.trips import PAYLOAD
+from isthmus.db.tables import connect_trip
+from isthmus.errors import BadRequest, NotFound
+from isthmus.kit.ids import new_id
+
+
+def typed(desk: Desk, **values: str) -> dict[str, str]:
+    return {"url": desk.authority.url, "api_key": " k-1 ", **values}
+
+
+async def test_a_session_shows_what_can_be_connected(desk: Desk) -> None:
+    screen = await desk.flow.screen(await desk.open())
+    assert isinstance(screen, Pick)
+    assert [face.label for face in screen.offered] == ["Brightfold Desk"]
+
+
+async def test_several_ways_to_connect_are_offered_and_one_that_is_asked_for_is_not(desk: Desk) -> None:
+    screen = await desk.flow.screen(await desk.open(integration="brightfold"))
+    assert isinstance(screen, Method)
+    assert [name for name, _ in screen.formats] == ["api_key", "oauth2", "oauth2_client_credentials", "oauth"]
+    screen = await desk.flow.screen(await desk.open(integration="brightfold", auth_format="oauth2"))
+    assert isinstance(screen, Form)
+    assert (screen.format, screen.formats, screen.goes_to_provider) == ("oauth2", (), True)
+
+
+async def test_a_form_asks_for_what_the_link_does_not_give(desk: Desk) -> None:
+    token = await desk.link(context={"url": desk.authority.url})
+    session = await desk.open(token, integration="brightfold", auth_format="api_key")
+    screen = await desk.flow.screen(session)
+    assert isinstance(screen, Form)
+    assert [field.name for field in screen.fields] == ["api_key", "region"]
+
+
+async def test_a_key_connects_an_account_and_tells_of_it(desk: Desk) -> None:
+    session = await desk.open()
+    sent = await desk.flow.submit(session, "brightfold", "api_key", typed(desk, region="2"))
+    assert isinstance(sent.screen, Progress)
+    (row,) = await desk.accounts()
+    assert row["status"] == "connecting"
+    assert row["context"] == {"url": desk.authority.url, "region": 2}
+    assert (row["tenant_id"], row["authentication_method"]) == ("t-1", "api_key")
+    assert await desk.told(row["id"]) == ["created"]
+
+
+async def test_what_is_wrong_is_told_by_field_and_no_password_comes_back(desk: Desk) -> None:
+    session = await desk.open()
+    sent = await desk.flow.submit(session, "brightfold", "api_key", {"url": "nowhere", "region": "3"})
+    assert isinstance(sent.screen, Form)
+    errors = {field.name: field.error for field in sent.screen.fields}
+    assert errors == {
+        "url": "It must be an absolute http or https URL.",
+        "api_key": "Please fill this in.",
+        "region": "It must be one of 1, 2.",
+    }
+    sent = await desk.flow.submit(session, "brightfold", "api_key", {"url": "nowhere", "api_key": "k"})
+    assert isinstance(sent.screen, Form)
+    assert {field.name: field.value for field in sent.screen.fields}["api_key"] is None
+    assert await desk.accounts() == []
+
+
+async def test_a_link_is_good_once(desk: Desk) -> None:
+    token = await desk.link()
+    first, second = await desk.open(token), await desk.open(token)
+    await desk.flow.submit(first, "brightfold", "api_key", typed(desk))
+    with pytest.raises(InvalidToken, match="used already"):
+        await desk.flow.submit(second, "brightfold", "api_key", typed(desk))
+    assert len(await desk.accounts()) == 1
+    screen = await desk.flow.screen(second)
+    assert isinstance(screen, Problem)
+    assert Message.of(screen).body == {
+        "is_truto": True,
+        "result": "error",
+        "error": "This link was used already.",
+        "error_type": "invalid_token",
+        "integration": None,
+    }
+    with pytest.raises(InvalidToken):
+        await desk.open(token)
+
+
+async def test_a_race_of_windows_with_one_link_makes_one_account(desk: Desk) -> None:
+    token = await desk.link()
+    sessions = [await desk.open(token) for _ in range(8)]
+    results = await asyncio.gather(
+        *(desk.flow.submit(each, "brightfold", "api_key", typed(desk)) for each in sessions),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(each, InvalidToken) for each in results) == 7
+    assert len(await desk.accounts()) == 1
+
+
+async def test_a_form_that_is_sent_twice_counts_once(desk: Desk) -> None:
+    session = await desk.open()
+    first = await desk.flow.submit(session, "brightfold", "api_key", typed(desk))
+    await desk.flow.submit(first.session, "brightfold", "api_key", typed(desk))
+    (row,) = await desk.accounts()
+    assert await desk.told(row["id"]) == ["created"]
+
+
+async def test_a_link_ends_after_a_week(desk: Desk) -> None:
+    token = await desk.link()
+    await desk.clock.advance(7 * 86_400)
+    with pytest.raises(InvalidToken, match="expired"):
+        await desk.open(token)
+
+
+async def test_an_unknown_link_is_none(desk: Desk) -> None:
+    with pytest.raises(InvalidToken, match="not valid"):
+        await desk.open("isth_nothing")
+
+
+async def test_a_session_is_its_cookies(desk: Desk) -> None:
+    session, cookie = await desk.flow.open(await desk.link(), Options())
+    assert await desk.flow.session(session.id, cookie.reveal()) == session
+    with pytest.raises(SessionEnded):
+        await desk.flow.session(session.id, "another")
+    await desk.clock.advance(30 * 60)
+    with pytest.raises(SessionEnded):
+        await desk.flow.session(session.id, cookie.reveal())
+
+
+async def test_a_trip_to_an_oauth_provider_and_back_connects(desk: Desk) -> None:
+    session = await desk.open()
+    query, state, binding = await desk.travel(session, "oauth2")
+    assert query["scope"] == "all"
+    assert query["redirect_uri"] == "https://app.test/connect-account/callback"
+    session = await desk.flow.arrive({"state": state, "code": "c", "realmId": "7"}, binding)
+    assert isinstance(await desk.flow.screen(session), Progress)
+    ((path, form),) = desk.authority.seen
+    assert (path, form["code"], form["redirect_uri"]) == ("/token", "c", query["redirect_uri"])
+    (row,) = await desk.accounts()
+    assert row["context"]["oauth"]["scope"] == ["all"]
+    assert row["context"]["oauth"]["callback_params"] == {"realmId": "7"}
+    assert "access_token" not in row["context"]["oauth"]["token"]
+
+
+async def test_a_trip_by_oauth_1_connects(desk: Desk) -> None:
+    session = await desk.open()
+    query, _, binding = await desk.travel(session, "oauth")
+    assert query == {"oauth_token": "rt"}
+    # The state travels in the callback address that the first leg was signed with.
+    arrived = await _arrive_oauth1(desk, session, binding, {"oauth_token": "rt", "oauth_verifier": "v"})
+    assert isinstance(await desk.flow.screen(arrived), Progress)
+    assert [path for path, _ in desk.authority.seen] == ["/request", "/access"]
+
+
+async def test_a_token_of_oauth_1_that_is_not_the_one_asked_for_is_refused(desk: Desk) -> None:
+    session = await desk.open()
+    _, _, binding = await desk.travel(session, "oauth")
+    arrived = await _arrive_oauth1(desk, session, binding, {"oauth_token": "other", "oauth_verifier": "v"})
+    screen = await desk.flow.screen(arrived)
+    assert isinstance(screen, Form)
+    assert screen.error
+    assert await desk.accounts() == []
+
+
+async def _arrive_oauth1(desk: Desk, session: Any, binding: str, query: dict[str, str]) -> Any:
+    async with desk.database.read() as conn:
+        row = (await conn.execute(select(connect_trip))).mappings().one()
+        state = PAYLOAD.open(desk.database.keys, row["id"], row["payload"])["state"]
+    return await desk.flow.arrive({**query, "state": state}, binding)
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ({"error": "access_denied"}, "Access was not granted."),
+        ({"error": "server_error", "error_description": "<b>Later"}, "Brightfold Desk refused"),
+        ({}, "no answer that can be used"),
+    ],
+)
+async def test_a_refusal_of_the_provider_can_be_tried_again(desk: Desk, query: Any, said: str) -> None:
+    session = await desk.open()
+    _, state, binding = await desk.travel(session, "oauth2")
+    session = await desk.flow.arrive({**query, "state": state}, binding)
+    screen = await desk.flow.screen(session)
+    assert isinstance(screen, Form)
+    assert said in (screen.error or "")
+    _, state, binding = await desk.travel(session, "oauth2")
+    await desk.flow.arrive({"code": "c", "state": state}, binding)
+    assert len(await desk.accounts()) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ((400, {"error": "invalid_grant"}), "did not accept"),
+        ((200, {"error": "invalid_grant"}), "did not accept"),
+        ((400, {"error": "invalid_client"}), "does not know the app"),
+        ((500, {}), "could not be reached"),
+        ((200, {}), "could not be reached"),
+    ],
+)
+async def test_an_exchange_that_fails_is_told_in_plain_words(desk: Desk, answer: Any, said: str) -> None:
+    session = await desk.open()
+    _, state, binding = await desk.travel(session, "oauth2")
+    desk.authority.answers = [answer]
+    screen = await desk.flow.screen(await desk.flow.arrive({"state": state, "code": "c"}, binding))
+    assert isinstance(screen, Form)
+    assert said in (screen.error or "")
+    assert len(desk.authority.seen) == 1
+
+
+async def test_a_state_is_good_once(desk: Desk) -> None:
+    session = await desk.open()
+    _, state, binding = await desk.travel(session, "oauth2")
+    await desk.flow.arrive({"state": state, "code": "c"}, binding)
+    with pytest.raises(ConnectProblem, match="does not belong"):
+        await desk.flow.arrive({"state": state, "code": "c"}, binding)
+    assert len(desk.authority.seen) == 1
+
+
+async def test_a_state_ends_after_ten_minutes(desk: Desk) -> None:
+    _, state, binding = await desk.travel(await desk.open(), "oauth2")
+    await desk.clock.advance(600)
+    with pytest.raises(ConnectProblem):
+        await desk.flow.arrive({"state": state, "code": "c"}, binding)
+
+
+@pytest.mark.parametrize("state", [None, "", "guessed"])
+async def test_a_state_that_nobody_issued_is_none(desk: Desk, state: str | None) -> None:
+    query = {"code": "c"} if state is None else {"code": "c", "state": state}
+    with pytest.raises(ConnectProblem, match="does not belong"):
+        await desk.flow.arrive(query, "b")
+
+
+async def test_the_answer_to_another_browser_burns_the_state(desk: Desk) -> None:
+    _, state, binding = await desk.travel(await desk.open(), "oauth2")
+    with pytest.raises(Forged):
+        await desk.flow.arrive({"state": state, "code": "c"}, "of-another-browser")
+    with pytest.raises(ConnectProblem):
+        await desk.flow.arrive({"state": state, "code": "c"}, binding)
+    assert desk.authority.seen == []
+
+
+async def test_a_ticket_is_good_once(desk: Desk) -> None:
+    sent = await desk.flow.submit(await desk.open(), "brightfold", "oauth2", {"url": desk.authority.url})
+    assert sent.ticket is not None
+    await desk.flow.start(sent.ticket.reveal())
+    with pytest.raises(ConnectProblem, match="opened already"):
+        await desk.flow.start(sent.ticket.reveal())
+
+
+@pytest.mark.parametrize(
+    "url", ["http://10.0.0.1", "http://shop.test", "https://169.254.169.254", "https://a@b.test"]
+)
+async def test_a_typed_host_that_leads_astray_is_refused_before_the_trip(desk: Desk, url: str) -> None:
+    sent = await desk.flow.submit(await desk.open(), "brightfold", "oauth2", {"url": url})
+    assert sent.ticket is None
+    assert isinstance(sent.screen, Form)
+    assert sent.screen.error
+
+
+async def test_the_frame_waits_while_the_person_is_at_the_provider(desk: Desk) -> None:
+    session = await desk.open(is_framed=True)
+    sent = await desk.flow.submit(session, "brightfold", "oauth2", {"url": desk.authority.url})
+    assert isinstance(await desk.flow.screen(sent.session), Away)
+
+
+async def test_client_credentials_that_are_refused_leave_the_link_good(desk: Desk) -> None:
+    values = {"url": desk.authority.url, "client_id": "i", "client_secret": "s"}
+    desk.authority.answers = [(401, {"error": "invalid_client"})]
+    sent = await desk.flow.submit(await desk.open(), "brightfold", "oauth2_client_credentials", values)
+    assert isinstance(sent.screen, Form)
+    assert sent.screen.error
+    await desk.flow.submit(sent.session, "brightfold", "oauth2_client_credentials", values)
+    (row,) = await desk.accounts()
+    assert row["context"]["client_id"] == "i"
+
+
+async def test_a_renewed_connection_keeps_its_id_and_drops_its_old_context(desk: Desk) -> None:
+    await desk.flow.submit(await desk.open(), "brightfold", "api_key", typed(desk, region="1"))
+    (row,) = await desk.accounts()
+    token = await desk.link(integrated_account_id=row["id"], context={"note": "n"})
+    session = await desk.open(token)
+    screen = await desk.flow.screen(session)
+    assert isinstance(screen, Method)
+    assert not screen.can_go_back
+    await desk.flow.submit(session, "brightfold", "api_key", typed(desk))
+    (again,) = await desk.accounts()
+    assert again["id"] == row["id"]
+    assert again["context"] == {"url": desk.authority.url, "note": "n"}
+    assert await desk.told(row["id"]) == ["created", "updated"]
+
+
+async def test_a_renewed_connection_keeps_its_old_context_where_the_link_says_so(desk: Desk) -> None:
+    await desk.flow.submit(await desk.open(), "brightfold", "api_key", typed(desk, region="1"))
+    (row,) = await desk.accounts()
+    token = await desk.link(integrated_account_id=row["id"], persist_previous_context=True)
+    await desk.flow.submit(await desk.open(token), "brightfold", "api_key", typed(desk))
+    (again,) = await desk.accounts()
+    assert again["context"] == {"url": desk.authority.url, "region": 1}
+
+
+async def test_only_what_the_page_asks_for_is_offered(desk: Desk) -> None:
+    screen = await desk.flow.screen(await desk.open(integrations=("another",)))
+    assert screen == Pick(())
+    screen = await desk.flow.screen(await desk.open(integration="brightfold", integrations=("another",)))
+    assert isinstance(screen, Problem)
+    assert (screen.type, screen.can_retry) == ("invalid_integration", False)
+    with pytest.raises(InvalidIntegration):
+        await desk.flow.choose(await desk.open(), "nothing")
+
+
+async def test_a_model_narrows_what_is_offered_and_the_scopes_that_are_asked_for(desk: Desk) -> None:
+    token = await desk.link(environment_unified_model_id=["desk"])
+    session = await desk.open(token)
+    assert isinstance(await desk.flow.screen(session), Pick)
+    query, _, _ = await desk.travel(session, "oauth2")
+    assert query["scope"] == "tickets.read"
+    query, _, _ = await desk.travel(await desk.open(await desk.link(scopes=["own"])), "oauth2")
+    assert query["scope"] == "own"
+
+
+@pytest.mark.parametrize(
+    ("values", "path"),
+    [
+        ({"tenant_id": None}, "tenant_id"),
+        ({"region": "moon"}, "region"),
+        ({"context": 1}, "context"),
+        ({"scopes": "all"}, "scopes"),
+        ({"redirect_uri": "javascript:alert(1)"}, "redirect_uri"),
+        ({"redirect_uri": "http://shop.test"}, "redirect_uri"),
+        ({"is_sandbox": "yes"}, "is_sandbox"),
+    ],
+)
+async def test_a_bad_field_of_a_link_is_named(desk: Desk, values: Any, path: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        await desk.link(**values)
+    assert [each["path"] for each in caught.value.details["failures"]] == [path]
+
+
+async def test_a_link_names_only_what_is_of_its_environment(desk: Desk) -> None:
+    with pytest.raises(NotFound, match="integrated account"):
+        await desk.link(integrated_account_id=new_id())
+    with pytest.raises(NotFound, match="unified model"):
+        await desk.link(unified_model_id="nothing")
