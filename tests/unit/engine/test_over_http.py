@@ -10,13 +10,16 @@ import pytest
 from aiohttp import web
 
 from isthmus.definitions import IntegrationConfig, load_integration
+from isthmus.definitions.actions import Action
 from isthmus.engine import proxy
 from isthmus.engine.authorization import authorize
 from isthmus.engine.calls import read_call
 from isthmus.engine.messages import OutgoingRequest
 from isthmus.engine.ports import AccountFacts
 from isthmus.engine.results import ListResult, StreamResult, ValueResult
+from isthmus.engine.steps import run_action
 from isthmus.errors import EgressDenied, RemoteError, UpstreamInvalid, UpstreamTimeout, UpstreamUnreachable
+from isthmus.expressions.host import Blob
 from isthmus.http import Guard, HttpClient, HttpLimits
 from isthmus.http.messages import HttpRequest, HttpResponse
 
@@ -55,6 +58,8 @@ async def _provider(request: web.Request) -> web.StreamResponse:
         return web.Response(
             body=b"%PDF", content_type="application/pdf", headers={"Content-Disposition": "inline"}
         )
+    if path == "/archive":
+        return web.Response(body=b"x" * int(request.query["bytes"]), content_type="application/zip")
     if path == "/moved":
         return web.Response(status=307, headers={"Location": "/v1/echo"})
     if path == "/huge":
@@ -131,6 +136,20 @@ async def test_a_file_is_streamed_with_its_type(base: str, upstream: DirectUpstr
     assert result.headers["content-type"] == "application/pdf"
     assert result.headers["content-disposition"] == "inline"
     assert b"".join([chunk async for chunk in result.stream]) == b"%PDF"
+
+
+def _step(bytes: int) -> Action:
+    request = {"path": "/archive", "query": {"bytes": str(bytes)}}
+    return Action.model_validate({"steps": [{"type": "request", "config": request}]})
+
+
+async def test_a_step_takes_bytes_within_the_limit_of_any_answer(base: str, upstream: DirectUpstream) -> None:
+    config = _config(base)
+    result = await run_action(upstream, config, "fetch", _step(100_000))
+    assert isinstance(result, Blob)
+    assert (len(result.data), result.type) == (100_000, "application/zip")
+    with pytest.raises(UpstreamInvalid, match="100000 bytes"):
+        await run_action(upstream, config, "fetch", _step(100_001))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from isthmus.db.database import now_of
 from isthmus.db.epochs import raise_epoch
 from isthmus.db.tables import environment_unified_model_resource_method
 from isthmus.errors import NotFound
-from isthmus.integrations import EnvironmentIntegrations, EnvironmentUnifiedModels
+from isthmus.integrations import EnvironmentIntegrations, EnvironmentUnifiedModels, UnifiedModels
 from isthmus.integrations.catalog import Catalog, integration_id, sync
 from isthmus.integrations.effective import Effective, Layer, ResolvedMapping
 from isthmus.integrations.epoch_cache import EpochCache, RevisionCache
@@ -222,3 +222,21 @@ def test_caches_are_bounded() -> None:
     assert cache.get(1) == "x"
     cache.keep(3, "x")
     assert (cache.get(1), cache.get(2), cache.get(3)) == ("x", None, "x")
+
+
+async def test_mappings_of_one_account_onto_two_models_are_told_apart(
+    database: Database, world: World, epochs: EpochWatcher, installed: str
+) -> None:
+    """Without rows, the account's override is all that identifies a mapping."""
+    values = {"resources": {"tickets": {"schema": {"type": "object"}}}, "category": "ticketing"}
+    async with database.write() as conn:
+        for name in ("one", "two"):
+            await UnifiedModels(conn, world.mine).create({"name": name, **values})
+            await EnvironmentUnifiedModels(conn, world.mine).create({"unified_model_id": name})
+    effective = Effective(database, epochs)
+    override = {name: {"tickets": {"get": {"query": {"of": name}}}} for name in ("one", "two")}
+    account = Layer("a", 1, override)
+    for name in ("one", "two"):
+        _, mapping = await resolve(effective, world, name, "tickets", "get", account=account)
+        assert mapping.query is not None
+        assert mapping.query.source == {"of": name}
