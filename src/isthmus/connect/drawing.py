@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -12,20 +13,39 @@ from isthmus.accounts.lifecycle import Lifecycle
 from isthmus.connect.forms import FORMAT_LABELS, Entered, draw_form
 from isthmus.connect.link_tokens import LinkToken, link_of
 from isthmus.connect.offers import Offer, face_of, offer, offered, slug_of_account
-from isthmus.connect.ports import RapidForms
 from isthmus.connect.problems import ConnectProblem, ErrorType, InvalidIntegration, InvalidToken
-from isthmus.connect.screens import Away, Done, Form, Method, Pick, Problem, Progress, Screen
+from isthmus.connect.screens import (
+    Away,
+    Done,
+    Form,
+    Method,
+    Offered,
+    Pick,
+    Problem,
+    Progress,
+    Screen,
+)
 from isthmus.connect.sessions import Session
 from isthmus.db.tables import integrated_account
 from isthmus.integrations.effective import Effective
 
-__all__ = ["Drawing", "chosen_offer", "link_of_session"]
+__all__ = ["Drawing", "FormIsNext", "chosen_offer", "link_of_session"]
 
 _FAILED: Final[Mapping[str, ErrorType]] = {
     "post_install_error": "post_install_error",
     "validation_error": "validation_error",
     "needs_reauth": "validation_error",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class FormIsNext:
+    """The account is active, and may have a form of its own: whether it has takes calls to the provider to
+    know. `after`: the screen where it has none."""
+
+    integration: Offered
+    account_id: str
+    after: Screen
 
 
 async def link_of_session(conn: AsyncConnection, session: Session) -> LinkToken:
@@ -59,12 +79,11 @@ async def _fixed_slug(conn: AsyncConnection, session: Session, link: LinkToken) 
 class Drawing:
     """One for the process."""
 
-    def __init__(self, effective: Effective, lifecycle: Lifecycle, rapid_forms: RapidForms) -> None:
+    def __init__(self, effective: Effective, lifecycle: Lifecycle) -> None:
         self._effective = effective
         self._lifecycle = lifecycle
-        self._rapid_forms = rapid_forms
 
-    async def screen(self, conn: AsyncConnection, session: Session) -> Screen:
+    async def screen(self, conn: AsyncConnection, session: Session) -> Screen | FormIsNext:
         if session.account_id is not None and not session.is_retrying:
             return await self._of_account(conn, session, session.account_id)
         link = await link_of_session(conn, session)
@@ -111,7 +130,9 @@ class Drawing:
             return Method(chosen.face, _formats(chosen), _can_go_back(session, link))
         return self.form(session, link, chosen, format, sent=session.entered, error=session.error)
 
-    async def _of_account(self, conn: AsyncConnection, session: Session, account_id: str) -> Screen:
+    async def _of_account(
+        self, conn: AsyncConnection, session: Session, account_id: str
+    ) -> Screen | FormIsNext:
         statement = select(integrated_account.c.status, integrated_account.c.last_error).where(
             integrated_account.c.id == account_id,
             integrated_account.c.environment_id == session.environment_id,
@@ -131,13 +152,12 @@ class Drawing:
             return Problem(_FAILED[row.status], row.last_error or "", True, face, account_id, redirect_uri)
         if row.status != "active":
             return Progress(face, await self._lifecycle.stage(conn, account_id))
-        if not session.is_form_done and not session.options.skip_rapid_form:
-            form = await self._rapid_forms.draw(session, account_id, face)
-            if form is not None:
-                return form
-            if is_alone:
-                return Problem("rapid_form_error", f"{face.label} has no form.", False, face, account_id)
-        return Done(face, account_id, redirect_uri)
+        if session.is_form_done or session.options.skip_rapid_form:
+            return Done(face, account_id, redirect_uri)
+        if is_alone:
+            message = f"{face.label} has no settings to choose."
+            return FormIsNext(face, account_id, Problem("rapid_form_error", message, False, face, account_id))
+        return FormIsNext(face, account_id, Done(face, account_id, redirect_uri))
 
 
 def _can_go_back(session: Session, link: LinkToken) -> bool:

@@ -20,7 +20,7 @@ from isthmus.accounts.beginning import begin_lifecycle
 from isthmus.accounts.connecting import Connected, connect_account, reconnect_account
 from isthmus.accounts.lifecycle import Lifecycle
 from isthmus.connect.credentials import CredentialCalls
-from isthmus.connect.drawing import Drawing, chosen_offer, link_of_session
+from isthmus.connect.drawing import Drawing, FormIsNext, chosen_offer, link_of_session
 from isthmus.connect.forms import enter, goes_to_provider
 from isthmus.connect.link_tokens import LinkToken, consume_link, open_link
 from isthmus.connect.offers import Offer, scopes_of
@@ -30,9 +30,10 @@ from isthmus.connect.problems import (
     ConnectProblem,
     InvalidIntegration,
     InvalidToken,
+    RapidFormFailed,
     SessionEnded,
 )
-from isthmus.connect.screens import Screen
+from isthmus.connect.screens import Problem, Screen
 from isthmus.connect.sessions import Options, Session, begin_session, keep_session, read_session, session_of
 from isthmus.connect.trips import Trip, end_trip, keep_on_trip, plan_trip, start_trip
 from isthmus.db.database import Database
@@ -71,7 +72,8 @@ class Flow:
         self._database = database
         self._effective = effective
         self._calls = calls
-        self._drawing = Drawing(effective, lifecycle, rapid_forms)
+        self._rapid_forms = rapid_forms
+        self._drawing = Drawing(effective, lifecycle)
 
     async def open(self, token: str, options: Options) -> tuple[Session, Secret[str]]:
         """Exchanges a link token for a session and its cookie. Raises InvalidToken."""
@@ -87,7 +89,14 @@ class Flow:
     async def screen(self, session: Session) -> Screen:
         """Where things stand."""
         async with self._database.read() as conn:
-            return await self._drawing.screen(conn, session)
+            screen = await self._drawing.screen(conn, session)
+        if not isinstance(screen, FormIsNext):
+            return screen
+        try:
+            form = await self._rapid_forms.draw(session, screen.account_id, screen.integration)
+        except RapidFormFailed as failed:
+            return Problem(failed.type, failed.message, True, screen.integration, screen.account_id)
+        return form or screen.after
 
     async def choose(self, session: Session, slug: str, format: str | None = None) -> Session:
         """An integration, and how to connect it. Raises InvalidIntegration."""
