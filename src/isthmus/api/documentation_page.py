@@ -3,18 +3,20 @@ wheel, never from a CDN."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
 import orjson
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from isthmus.api.dependencies import OptionalPrincipal, Parts
 from isthmus.api.environment_document import with_models
 from isthmus.errors import NotFound
-from isthmus.integrations.environment_models import models_key, read_models
+from isthmus.integrations.environment_models import EnvironmentModel, models_key, read_models
 from isthmus.integrations.epoch_cache import RevisionCache
 
 __all__ = ["router"]
@@ -26,6 +28,7 @@ _ASSETS = {
     "swagger-ui.css": "text/css; charset=utf-8",
 }
 
+
 @router.get("/openapi.json")
 async def openapi_document(request: Request, parts: Parts, principal: OptionalPrincipal) -> Response:
     """With a token, unified models are written out as its environment has them; without one, as shipped."""
@@ -35,8 +38,14 @@ async def openapi_document(request: Request, parts: Parts, principal: OptionalPr
         written = documents.get(key)
         if written is None:
             models = await read_models(conn, principal)
-            written = documents.keep(key, orjson.dumps(with_models(request.app.openapi(), models)))
+    if written is None:
+        # The first of a process takes a second of computing, which calls should not wait for.
+        written = documents.keep(key, await asyncio.to_thread(_write, request.app, models))
     return Response(written, media_type="application/json")
+
+
+def _write(app: FastAPI, models: Sequence[EnvironmentModel]) -> bytes:
+    return orjson.dumps(with_models(app.openapi(), models))
 
 
 @router.get("/")
