@@ -16,7 +16,7 @@ from tests.contract.losses import nothing_is_lost
 Check = Callable[[Entry], list[str] | Awaitable[list[str]]]
 Plant = Callable[[Entry], None]
 
-HELPDESK, CRM, TRACKER = "zendesk", "hubspot", "github"
+HELPDESK, CRM, TRACKER, DIRECTORY = "zendesk", "hubspot", "github", "slack"
 
 
 def _cell(copy: Entry, model: str, resource: str, method: str) -> dict[str, Any]:
@@ -73,6 +73,11 @@ def a_date_that_is_none(copy: Entry) -> None:
 
 def an_expression_that_fails(copy: Entry) -> None:
     _replace(copy, "ticketing", "tickets", "get", "$time(response.created_at)", "$number(response.subject)")
+
+
+def a_failure_that_nothing_tells(copy: Entry) -> None:
+    """Its answers are all 200: only the expression knows which of them are errors."""
+    del copy.definition["config"]["error_expression"]
 
 
 def a_cursor_that_comes_again(copy: Entry) -> None:
@@ -159,6 +164,7 @@ CONTROLS: list[tuple[Check, str, Plant, str]] = [
     (checks.names_exist, HELPDESK, an_example_of_no_method, "views.list"),
     (checks.examples_are_complete, HELPDESK, one_page_only, "has 1 answers, not 2"),
     (checks.examples_are_complete, HELPDESK, no_error, "no example of an error"),
+    (checks.examples_are_complete, DIRECTORY, a_failure_that_nothing_tells, "usergroups has no example"),
     (checks.records_are_valid, HELPDESK, an_id_that_is_a_number, "$.id"),
     (checks.records_are_valid, HELPDESK, a_date_that_is_none, "is not a 'date-time'"),
     (checks.records_are_valid, HELPDESK, an_expression_that_fails, "response_mapping"),

@@ -2,52 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-from urllib.parse import parse_qsl, urlsplit
-
 import pytest
 
-from isthmus.definitions.files import Exchange
-from isthmus.engine import unified
-from isthmus.engine.calls import NO_BODY, read_call
 from isthmus.errors import BadRequest
-from tests.contract.catalog import entry, model
-from tests.contract.replay import OneAnswer
-
-_EMPTY = Exchange.model_validate(
-    {
-        "provenance": "documented",
-        "response": {"status": 200, "headers": {"content-type": "application/json"}, "body": {"ticket": {}}},
-    }
-)
-
-
-async def _sent(
-    integration: str, path: str, query: str = "", id: str | None = None, body: Any = NO_BODY
-) -> tuple[str, str, dict[str, str], Any]:
-    """Method, path, query and body of the request that a unified call makes."""
-    target, _, method = path.partition(".")
-    model_name, _, resource = target.partition("/")
-    catalogued = entry(integration)
-    cell = catalogued.cell(model_name, resource, method)
-    assert cell is not None
-    upstream = OneAnswer(catalogued, _EMPTY)
-    await unified.call(
-        upstream,
-        catalogued.file.config,
-        unified.Target(model_name, resource, model(model_name).file.resources[resource]),
-        cell.config,
-        read_call(method, id=id, query_string=query, body=body),
-    )
-    http = upstream.sent[-1].http
-    url = urlsplit(http.url)
-    sent = json.loads(http.body) if isinstance(http.body, bytes) and http.body else None
-    return http.method, url.path, dict(parse_qsl(url.query)), sent
+from tests.contract.catalog import entry
+from tests.contract.sending import last_request
 
 
 async def test_hubspot_lists_without_a_search() -> None:
-    method, path, query, body = await _sent("hubspot", "crm/contacts.list", "limit=500")
+    method, path, query, body = await last_request("hubspot", "crm/contacts.list", "limit=500")
     assert (method, path, body) == ("GET", "/crm/v3/objects/contacts", None)
     assert query["limit"] == "100"
     assert query["associations"] == "companies"
@@ -55,7 +18,7 @@ async def test_hubspot_lists_without_a_search() -> None:
 
 
 async def test_hubspot_filters_orders_and_pages_in_a_search() -> None:
-    method, path, query, body = await _sent(
+    method, path, query, body = await last_request(
         "hubspot",
         "crm/contacts.list",
         "email_addresses[email]=a@b.example&updated_at[gt]=2024-01-01T00:00:00Z&updated_at[lte]=2024-02-01T00:00:00Z"
@@ -77,7 +40,7 @@ async def test_hubspot_filters_orders_and_pages_in_a_search() -> None:
 
 
 async def test_hubspot_finds_deals_by_status_and_links() -> None:
-    _, path, _, body = await _sent("hubspot", "crm/opportunities.list", "status=lost&account[id]=7")
+    _, path, _, body = await last_request("hubspot", "crm/opportunities.list", "status=lost&account[id]=7")
     assert path == "/crm/v3/objects/deals/search"
     assert body["filterGroups"][0]["filters"] == [
         {"propertyName": "associations.company", "operator": "EQ", "value": "7"},
@@ -87,7 +50,7 @@ async def test_hubspot_finds_deals_by_status_and_links() -> None:
 
 
 async def test_hubspot_lists_archived_owners_as_inactive_users() -> None:
-    _, path, query, _ = await _sent("hubspot", "crm/users.list", "is_active=false&email=a@b.example")
+    _, path, query, _ = await last_request("hubspot", "crm/users.list", "is_active=false&email=a@b.example")
     assert (path, query["archived"], query["email"]) == ("/crm/v3/owners", "true", "a@b.example")
 
 
@@ -100,7 +63,7 @@ async def test_hubspot_creates_a_deal_with_its_links() -> None:
         "contact": [{"id": "2"}, {"id": "3"}],
         "custom_fields": {"dealtype": "newbusiness"},
     }
-    method, path, _, sent = await _sent("hubspot", "crm/opportunities.create", body=body)
+    method, path, _, sent = await last_request("hubspot", "crm/opportunities.create", body=body)
     assert (method, path) == ("POST", "/crm/v3/objects/deals")
     assert sent["properties"] == {
         "dealname": "Valves",
@@ -112,19 +75,23 @@ async def test_hubspot_creates_a_deal_with_its_links() -> None:
 
 
 async def test_hubspot_updates_only_what_is_sent() -> None:
-    method, path, _, sent = await _sent("hubspot", "crm/contacts.update", id="5", body={"title": "Buyer"})
+    method, path, _, sent = await last_request(
+        "hubspot", "crm/contacts.update", id="5", body={"title": "Buyer"}
+    )
     assert (method, path) == ("PATCH", "/crm/v3/objects/contacts/5")
     assert sent == {"properties": {"jobtitle": "Buyer"}}
 
 
 async def test_zendesk_lists_without_a_search_in_the_order_asked_for() -> None:
-    method, path, query, _ = await _sent("zendesk", "ticketing/tickets.list", "sort_by[updated_at]=desc")
+    method, path, query, _ = await last_request(
+        "zendesk", "ticketing/tickets.list", "sort_by[updated_at]=desc"
+    )
     assert (method, path) == ("GET", "/api/v2/tickets")
     assert query == {"sort": "-updated_at", "page[size]": "100"}
 
 
 async def test_zendesk_filters_in_a_search_query() -> None:
-    _, path, query, _ = await _sent(
+    _, path, query, _ = await last_request(
         "zendesk",
         "ticketing/tickets.list",
         "status[id]=open&assignees[id]=42&updated_at[gte]=2024-01-01T00:00:00Z&search=frozen pump&limit=30"
@@ -140,21 +107,21 @@ async def test_zendesk_filters_in_a_search_query() -> None:
 
 
 async def test_zendesk_users_are_agents_and_admins() -> None:
-    _, path, query, _ = await _sent("zendesk", "ticketing/users.list")
+    _, path, query, _ = await last_request("zendesk", "ticketing/users.list")
     assert path == "/api/v2/users"
     assert query["role[]"] == "admin"  # the last of the two
 
 
 async def test_zendesk_comments_need_their_ticket() -> None:
     with pytest.raises(BadRequest):
-        await _sent("zendesk", "ticketing/comments.list")
-    _, path, _, _ = await _sent("zendesk", "ticketing/comments.list", "ticket[id]=35")
+        await last_request("zendesk", "ticketing/comments.list")
+    _, path, _, _ = await last_request("zendesk", "ticketing/comments.list", "ticket[id]=35")
     assert path == "/api/v2/tickets/35/comments"
 
 
 async def test_zendesk_comments_are_an_update_of_the_ticket() -> None:
     body = {"ticket": {"id": "35"}, "body": "Done.", "is_private": True}
-    method, path, _, sent = await _sent("zendesk", "ticketing/comments.create", body=body)
+    method, path, _, sent = await last_request("zendesk", "ticketing/comments.create", body=body)
     assert (method, path) == ("PUT", "/api/v2/tickets/35")
     assert sent == {"ticket": {"comment": {"body": "Done.", "public": False}}}
 
@@ -168,7 +135,7 @@ async def test_zendesk_writes_ticket_fields_by_id_and_attributes_by_name() -> No
         "tags": [{"name": "seal"}],
         "custom_fields": {"360001": "hall 3", "external_id": "x-1"},
     }
-    method, path, _, sent = await _sent("zendesk", "ticketing/tickets.create", body=body)
+    method, path, _, sent = await last_request("zendesk", "ticketing/tickets.create", body=body)
     assert (method, path) == ("POST", "/api/v2/tickets")
     assert sent["ticket"] == {
         "subject": "Seal",
@@ -182,10 +149,10 @@ async def test_zendesk_writes_ticket_fields_by_id_and_attributes_by_name() -> No
 
 
 async def test_github_lists_open_and_closed_issues_unless_asked() -> None:
-    _, path, query, _ = await _sent("github", "ticketing/tickets.list", "limit=50")
+    _, path, query, _ = await last_request("github", "ticketing/tickets.list", "limit=50")
     assert path.endswith("/issues")
     assert query == {"state": "all", "per_page": "50"}
-    _, _, query, _ = await _sent(
+    _, _, query, _ = await last_request(
         "github",
         "ticketing/tickets.list",
         "status[id]=closed&assignees[id]=mo&tags[id]=bug&updated_at[gt]=2024-01-01T00:00:00Z&sort_by[updated_at]=asc",
@@ -201,7 +168,7 @@ async def test_github_lists_open_and_closed_issues_unless_asked() -> None:
 
 
 async def test_github_searches_in_its_repository_for_what_the_list_cannot_filter() -> None:
-    _, path, query, _ = await _sent(
+    _, path, query, _ = await last_request(
         "github", "ticketing/tickets.list", "search=pump&tags[id]=good first&created_at[gte]=2024-01-01"
     )
     assert path == "/search/issues"
@@ -213,21 +180,21 @@ async def test_github_searches_in_its_repository_for_what_the_list_cannot_filter
 
 
 async def test_github_lists_comments_of_a_ticket_or_of_all() -> None:
-    _, path, _, _ = await _sent("github", "ticketing/comments.list", "ticket[id]=58")
+    _, path, _, _ = await last_request("github", "ticketing/comments.list", "ticket[id]=58")
     assert path.endswith("/issues/58/comments")
-    _, path, query, _ = await _sent("github", "ticketing/comments.list")
+    _, path, query, _ = await last_request("github", "ticketing/comments.list")
     assert path.endswith("/issues/comments")
     assert query == {}
 
 
 async def test_github_closes_an_issue_with_the_reason() -> None:
     body = {"status": {"name": "resolved"}, "assignees": [{"id": "mo"}], "tags": []}
-    method, path, _, sent = await _sent("github", "ticketing/tickets.update", id="58", body=body)
+    method, path, _, sent = await last_request("github", "ticketing/tickets.update", id="58", body=body)
     assert method == "PATCH"
     assert path.endswith("/issues/58")
     assert sent == {"state": "closed", "state_reason": "completed", "assignees": ["mo"], "labels": []}
 
 
 async def test_github_labels_are_read_by_name() -> None:
-    _, path, _, _ = await _sent("github", "ticketing/tags.get", id="good first issue")
+    _, path, _, _ = await last_request("github", "ticketing/tags.get", id="good first issue")
     assert path.endswith("/labels/good%20first%20issue")

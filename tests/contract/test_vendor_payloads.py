@@ -25,6 +25,12 @@ PAYLOADS = [
     ("hubspot", "crm", "contacts", "search", "hubspot/test/search/contacts/2-second-page.json"),
     ("hubspot", "crm", "contacts", "search", "hubspot/test/read-via-search/contacts-response.json"),
     ("zendesk", "ticketing", "users", "list", "zendesksupport/test/read/incremental/users-2-last-page.json"),
+    ("okta", "user-directory", "users", "list", "okta/test/read-users.json"),
+    ("okta", "user-directory", "groups", "list", "okta/test/read-groups.json"),
+    ("okta", "user-directory", "groups", "list", "okta/test/read-groups-with-custom-fields.json"),
+    ("jira", "ticketing", "tickets", "list", "atlassian/test/read-issues.json"),
+    ("freshdesk", "ticketing", "tickets", "list", "freshdesk/test/tickets.json"),
+    ("pipedrive", "crm", "opportunities", "list", "pipedrive/test/deals.json"),
 ]
 
 
@@ -71,6 +77,23 @@ ERRORS = [
         400,
         "zendesksupport/test/missing-parameter.json",
         "Parameter brands is",
+    ),
+    ("okta", "user-directory", "users", 401, "okta/test/error.json", "Invalid token provided"),
+    (
+        "jira",
+        "ticketing",
+        "tickets",
+        400,
+        "atlassian/test/create-issue-invalid-project.json",
+        "project: Specify a valid",
+    ),
+    (
+        "jira",
+        "ticketing",
+        "tickets",
+        404,
+        "atlassian/test/delete-issue-not-found.json",
+        "Issue does not exist",
     ),
 ]
 

@@ -1,0 +1,71 @@
+"""What a unified call of a catalogue entry sends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from isthmus.definitions.files import Exchange
+from isthmus.engine import unified
+from isthmus.engine.calls import NO_BODY, read_call
+from isthmus.engine.messages import OutgoingRequest
+from tests.contract.catalog import entry, model
+from tests.contract.replay import OneAnswer
+
+__all__ = ["last_request", "requests_of"]
+
+Sent = tuple[str, str, dict[str, str], Any]
+_ANSWER: Mapping[str, Any] = {"ticket": {}}
+
+
+async def last_request(
+    integration: str,
+    path: str,
+    query: str = "",
+    id: str | None = None,
+    body: Any = NO_BODY,
+    answer: Any = _ANSWER,
+) -> Sent:
+    """Method, path, query and body of the last request; `path` is `<model>/<resource>.<method>`."""
+    return (await requests_of(integration, path, query, id, body, answer))[-1]
+
+
+async def requests_of(
+    integration: str,
+    path: str,
+    query: str = "",
+    id: str | None = None,
+    body: Any = NO_BODY,
+    answer: Any = _ANSWER,
+) -> list[Sent]:
+    """Of each request, in order; all are answered with `answer`."""
+    target, _, method = path.partition(".")
+    model_name, _, resource = target.partition("/")
+    catalogued = entry(integration)
+    cell = catalogued.cell(model_name, resource, method)
+    assert cell is not None
+    upstream = OneAnswer(catalogued, _exchange(answer))
+    await unified.call(
+        upstream,
+        catalogued.file.config,
+        unified.Target(model_name, resource, model(model_name).file.resources[resource]),
+        cell.config,
+        read_call(method, id=id, query_string=query, body=body),
+    )
+    return [_seen(request) for request in upstream.sent]
+
+
+def _exchange(body: Any) -> Exchange:
+    headers = {"content-type": "application/json"}
+    return Exchange.model_validate(
+        {"provenance": "documented", "response": {"status": 200, "headers": headers, "body": body}}
+    )
+
+
+def _seen(request: OutgoingRequest) -> Sent:
+    http = request.http
+    url = urlsplit(http.url)
+    body = json.loads(http.body) if isinstance(http.body, bytes) and http.body else None
+    return http.method, url.path, dict(parse_qsl(url.query)), body
