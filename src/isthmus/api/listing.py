@@ -12,6 +12,7 @@ from isthmus.kit.cursors import CursorSigner
 __all__ = ["MAX_LIMIT", "list_envelope", "own_environment_only", "project", "read_list_query"]
 
 MAX_LIMIT = 5000
+_OF_ONE_VALUE = frozenset({"eq", "ne", "gt", "gte", "lt", "lte"})
 _OWN = frozenset({"limit", "next_cursor", "select", "sort_by", "prev_cursor"})
 
 
@@ -105,8 +106,10 @@ def _filters(items: Iterable[tuple[str, str]]) -> Iterable[Filter]:
             yield Filter(field, operator, tuple(part for value in values for part in value.split(",")))
         elif operator == "eq" and len(values) > 1:
             yield Filter(field, "in", tuple(values))
-        else:
+        elif operator in _OF_ONE_VALUE:
             yield Filter(field, operator, (values[-1],))
+        else:  # the last name of a relation, as some clients write it: `a[b]=1`
+            yield Filter(field, operator, tuple(values))
 
 
 def project(row: Mapping[str, Any], select: str) -> dict[str, Any]:

@@ -46,6 +46,16 @@ def test_names_in_brackets_before_the_operator_lead_to_a_relation() -> None:
     )
 
 
+@pytest.mark.parametrize("array", [("[]", "[]"), ("[0]", "[1]"), ("", "")])
+def test_several_values_of_a_relations_field_are_all_kept(array: tuple[str, str]) -> None:
+    """Whether `name` is a field or an operator is known where the fields are."""
+    first, second = (f"integration[name]{each}" for each in array)
+    assert read((first, "a"), (second, "b")).filters == (Filter("integration", "name", ("a", "b")),)
+    assert read(("created_at[gt]", "1"), ("created_at[gt]", "2")).filters == (
+        Filter("created_at", "gt", ("2",)),
+    )
+
+
 def test_paging_parameters_are_no_filters() -> None:
     assert read(("limit", "5"), ("next_cursor", ""), ("select", "id"), ("sort_by", "name")).filters == ()
 
