@@ -133,12 +133,21 @@ async def test_a_batch_with_a_key_is_carried_out_once(desk: Desk) -> None:
     assert desk.paths["POST /v1/tickets"] == 1
 
 
+async def test_what_json_cannot_say_is_an_error_of_its_node_alone(desk: Desk) -> None:
+    file = {"type": "transform", "name": "file", "config": {"expression": "{'f': $blob('x')}"}}
+    size = {"type": "transform", "name": "count", "config": {"expression": "$count(resources.file)"}}
+    body = await desk.ok(LIST, file, size)
+    assert (len(body["result"][TICKETS]), body["result"]["file"], body["result"]["count"]) == (7, [], [1])
+    assert [each["statusCode"] for each in body["errors"]["file"]] == [422]
+
+
 async def test_a_graph_that_cannot_run_is_refused_whole(desk: Desk) -> None:
     write = {"resource": TICKETS, "method": "create", "body": {"name": "kettle"}}
     for nodes, code in (
         ([write, LIST | {"name": "a", "depends_on": "b"}, LIST | {"name": "b", "depends_on": "a"}], "cycle"),
         ([write, LIST | {"depends_on": "nobody"}], "unknown_node"),
         ([write, LIST | {"run_iff": "true"}], "unknown_field"),
+        ([write, LIST | {"loop_on": "{{args.x}}"}], "string_pattern_mismatch"),
         ([write, {"type": "event", "name": "x"}], "tag"),
         ([write, {"resource": "a/b/c", "method": "list"}], "string_pattern_mismatch"),
         ([write, {"resource": "tickets", "method": "list", "response_format": "unified"}], "bad_value"),

@@ -92,6 +92,7 @@ class RequestNode(_Node):
     loop_on: str | None = Field(
         default=None,
         min_length=1,
+        pattern=r"^[^{}]+$",
         description="Path of an array, such as `resources.ticketing.tickets`: one call for each element.",
     )
     recurse: Recursion | None = Field(default=None, description="Repeats the request on its own records.")

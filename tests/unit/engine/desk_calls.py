@@ -12,7 +12,7 @@ from isthmus.definitions.nodes import Node
 from isthmus.engine.batch import Admit, BatchLimits, BatchOutcome, run_batch
 from isthmus.engine.calls import Call
 from isthmus.engine.graph.structure import Graph
-from isthmus.engine.results import CallResult, ListResult, ValueResult
+from isthmus.engine.results import CallResult, ListResult, StreamResult, ValueResult
 from isthmus.errors import IsthmusError, NotFound
 
 NODE: TypeAdapter[Any] = TypeAdapter(Node)
@@ -62,6 +62,8 @@ class DeskCalls:
         found = rows(call) if callable(rows) else rows
         if isinstance(found, IsthmusError):
             raise found
+        if isinstance(found, StreamResult):
+            return found
         if call.method != "list":
             return ValueResult(found)
         start = int(call.cursor or 0)

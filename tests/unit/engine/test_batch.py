@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from tests.unit.engine.desk_calls import DeskCalls, graph_of, limits, ran
 
 from isthmus.engine.batch import run_batch
 from isthmus.engine.calls import Call
+from isthmus.engine.results import StreamResult
 from isthmus.errors import AccountNeedsReauth, RemoteError, TooManyRequests, UpstreamUnreachable
 
 
@@ -344,6 +346,41 @@ async def test_a_node_that_fails_in_a_way_nobody_foresaw_does_not_hide_the_other
     body = await ran(calls, clock, {"resource": "m/a"}, {"resource": "m/b"}, {"resource": "m/c"})
     statuses = {key: [each["statusCode"] for each in found] for key, found in body["errors"].items()}
     assert statuses == {"m/a": [500], "m/b": [], "m/c": [502]}
+
+
+async def test_the_format_of_a_node_is_that_of_its_call(clock: VirtualClock) -> None:
+    calls = DeskCalls(clock, {"m/a": [1]})
+    query = {"truto_ignore_remote_data": True, "remote_query": {"expand": "owner"}, "limit": 5}
+    await ran(calls, clock, {"resource": "m/a", "response_format": "normalized", "query": query})
+    (_, call), *_ = calls.asked
+    assert (call.shaping.response_format, call.shaping.ignore_remote_data) == ("normalized", True)
+    assert (call.remote_query, call.limit) == ({"expand": "owner"}, 5)
+
+
+@pytest.mark.parametrize("name", ["truto_key_by", "truto_body_passthrough", "isthmus_explain"])
+async def test_a_parameter_that_is_not_for_a_node_is_refused(clock: VirtualClock, name: str) -> None:
+    calls = DeskCalls(clock, {"m/a": [1]})
+    body = await ran(calls, clock, {"resource": "m/a", "query": {name: "id"}})
+    assert [each["statusCode"] for each in body["errors"]["m/a"]] == [400]
+    assert calls.asked == []
+
+
+class Bytes:
+    closed = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b"%PDF"
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+async def test_a_file_is_let_go_of_and_is_an_error(clock: VirtualClock) -> None:
+    file = Bytes()
+    calls = DeskCalls(clock, {"m/a": StreamResult(200, {"content-type": "application/pdf"}, file)})
+    body = await ran(calls, clock, {"resource": "m/a", "method": "download"})
+    assert [each["statusCode"] for each in body["errors"]["m/a"]] == [422]
+    assert file.closed
 
 
 async def test_a_transform_sees_no_secret_of_the_account(clock: VirtualClock) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from isthmus.definitions.nodes import Node, RequestNode
 from isthmus.engine.graph.scopes import Produced
 from isthmus.engine.graph.structure import Graph
-from isthmus.errors import IsthmusError, envelope
+from isthmus.errors import IsthmusError, UnprocessableRequest, envelope
 
 __all__ = ["BatchOutcome", "NodeError"]
 
@@ -41,6 +41,23 @@ class BatchOutcome:
                 kept.extend(record.value for record in self.records.get(name, ()))
             errors.setdefault(node.key, []).extend(_told(name, each) for each in self.errors.get(name, ()))
         return {"result": result, "errors": errors}
+
+    def sayable(self, can_be_said: Callable[[Any], bool]) -> BatchOutcome:
+        """Without the records of nodes that gave what no answer can hold; that is an error of theirs."""
+        records, errors = dict(self.records), dict(self.errors)
+        for name, node in self.graph.nodes.items():
+            kept = records.get(name, ())
+            if persists(node) and not all(can_be_said(record.value) for record in kept):
+                records[name] = ()
+                errors[name] = [*errors.get(name, ()), NodeError(_unsayable(name))]
+        return replace(self, records=records, errors=errors)
+
+
+def _unsayable(name: str) -> IsthmusError:
+    return UnprocessableRequest(
+        f"{name} gave a value that JSON has no form for: a file, bytes. Make it text, or leave it out of the "
+        "answer with persist: false."
+    )
 
 
 def persists(node: Node) -> bool:
