@@ -140,6 +140,8 @@ async def _work(place: Place) -> None:
         try:
             async with run.write() as conn:
                 done = await steps_of(conn, run.key)
+                if done == place.steps:
+                    return  # killed after its last step, before its job was gone: the job came again
                 await conn.execute(
                     text("INSERT INTO proof_step (key, step, attempt) VALUES (:key, :step, :attempt)"),
                     {"key": run.key, "step": done + 1, "attempt": run.attempts},
