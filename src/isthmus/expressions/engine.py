@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from inspect import iscoroutinefunction
 from typing import Any, Final
 
@@ -15,8 +15,9 @@ from isthmus.expressions.explaining import Absence, Trace, absences, traced
 from isthmus.expressions.failures import understood
 from isthmus.expressions.library import Evaluation, Library, Services
 from isthmus.expressions.limits import Limits
+from isthmus.expressions.metering import Meter
 from isthmus.expressions.runtime.finishing import measure
-from isthmus.expressions.suspension import run_async
+from isthmus.expressions.suspension import pause, run_async
 from isthmus.expressions.syntax import parse
 from isthmus.expressions.syntax import tree as t
 from isthmus.expressions.values import UNDEFINED
@@ -58,6 +59,7 @@ class Expression:
             or "eval" in self._reserved
             or _calls_members(self.tree)
         )
+        self._may_pause = self._may_await or _may_loop(self.tree)
         self._is_wide = sum(1 for _ in zip(range(_READS + 1), _reads(self.tree), strict=False)) > _READS
 
     @property
@@ -77,6 +79,7 @@ class Expression:
         *,
         limits: Limits | None = None,
         services: Services | None = None,
+        _pause: Callable[[Meter], None] | None = None,
     ) -> object:
         """The value for this input, as plain JSON values; `UNDEFINED` when there is none.
 
@@ -88,6 +91,8 @@ class Expression:
         if isinstance(input, list) or (bindings and self._reserved):
             program = self._variant(bindings, of_list=isinstance(input, list))
         evaluation = Evaluation(self.library, limits or _LIMITS, services or _SERVICES, bindings)
+        if _pause is not None:
+            evaluation.pause = _pause
         try:
             result = program.main(evaluation, input, bindings)
             if self._is_wide or evaluation.left < _FEW or evaluation.deadline:
@@ -111,12 +116,15 @@ class Expression:
         limits: Limits | None = None,
         services: Services | None = None,
     ) -> object:
-        """As `evaluate`, awaiting asynchronous functions; costs the same where none can be reached."""
-        if not self._may_await and not (bindings and any(map(_is_async, bindings.values()))):
+        """As `evaluate`, awaiting asynchronous functions, and letting other tasks run during long work.
+
+        Costs the same where the expression can reach no asynchronous function and makes no loops of its own.
+        """
+        if not self._may_pause and not (bindings and any(map(_is_async, bindings.values()))):
             return self.evaluate(input, bindings, limits=limits, services=services)
 
         def run() -> Any:
-            return self.evaluate(input, bindings, limits=limits, services=services)
+            return self.evaluate(input, bindings, limits=limits, services=services, _pause=pause)
 
         return await run_async(run)
 
@@ -174,6 +182,14 @@ def _nodes(tree: t.Node) -> Iterator[t.Node]:
         node = pending.pop()
         yield node
         pending.extend(t.children(node))
+
+
+def _may_loop(tree: t.Node) -> bool:
+    """Can it work for long whatever the input: does it hold functions or ranges?"""
+    return any(
+        isinstance(node, (t.Lambda, t.Transform)) or (isinstance(node, t.Operation) and node.operator == "..")
+        for node in _nodes(tree)
+    )
 
 
 def _is_async(value: object) -> bool:

@@ -23,12 +23,13 @@ __all__ = ["LONG", "SHORT", "Meter", "running", "spend", "use_text", "used_by", 
 LONG: Final = 999
 """Longer texts and lists are accounted for by their length where they are used; less is in the step."""
 
-SHORT: Final = 399
-"""Longer texts are accounted for when they are made; those up to it are found as objects."""
+SHORT: Final = 99
+"""Longer texts are accounted for when they are made; shorter ones are among the process's small objects."""
 
 _FIRST: Final = 1_000
 _MOST: Final = 20_000
 _SLICE_SECONDS: Final = 0.002
+_TURN: Final = 0.05
 _WATCH: Final = 100_000
 _BLOCKS: Final = 200_000
 _MADE: Final = 32 * 2**20
@@ -39,8 +40,9 @@ class Meter:
     that the result may still have.
 
     `made`: bytes of long texts and lists since memory was weighed. `used`: bytes of long texts that the
-    function now running has worked with. `trace`: told of every value, if an author
-    wants to see them. The time runs from the first look, so that a short evaluation never pays for one.
+    function now running has worked with. `trace`: told of every value, if an author wants to see them.
+    `pause`: lets others run where this runs on an event loop; called every 50 ms. The time runs from the
+    first look, so that a short evaluation never pays for one.
     """
 
     # What most evaluations never change stays on the class: an evaluation costs less to begin.
@@ -56,6 +58,8 @@ class Meter:
     growth = _BLOCKS
     room = DEFAULT_OUTPUT
     trace: Callable[[int, Any, Any], None] | None = None
+    pause: Callable[[Meter], None] | None = None
+    turn = 0.0
 
     limits: Limits
     depth: int
@@ -95,6 +99,10 @@ class Meter:
         self.left = self.slice
         if self.unwatched > _WATCH:
             self.watch()
+        if self.pause is not None and now - self.turn > _TURN:
+            if self.turn:
+                self.pause(self)
+            self.turn = self.looked = monotonic()
 
     def seconds_left(self) -> float:
         """Until the time is over; raises when it is. For work that takes a time-out."""
@@ -188,6 +196,7 @@ def work_seconds(most: float = 1.0) -> float:
 _DOORS: Final = ("isthmus.expressions.engine", "isthmus.expressions.explaining")
 _OTHERS: Final = (type, ModuleType, CodeType, FrameType, Meter, threading.Thread)
 _PLACES: Final = 2**24
+_NUMBERS: Final[frozenset[type]] = frozenset({int, float, bool, type(None)})
 
 
 def held_by_frames(meter: Meter) -> int:
@@ -208,7 +217,7 @@ def used_by(roots: Iterable[Any], given: Iterable[Any], most: int) -> int:
     """Bytes of all that can be reached from `roots` and not from `given`; it stops behind `most`.
 
     What was seen is marked by its address in a table, since a set would need more than what it looks at;
-    two objects 256 MiB apart count as one.
+    two objects 256 MiB apart count as one. Numbers in lists count for eight bytes, shared or not.
     """
     seen = bytearray(_PLACES)
     _count(given, seen, sys.maxsize)
@@ -228,7 +237,11 @@ def _count(roots: Iterable[Any], seen: bytearray, most: int) -> int:
         if seen[place]:
             continue
         seen[place] = 1
-        if kind is dict:
+        if kind is list:
+            inside = [item for item in value if item.__class__ not in _NUMBERS]
+            total += 8 * (len(value) - len(inside))
+            pending.extend(inside)
+        elif kind is dict:
             pending.extend(value.values())
         elif kind is FunctionType:
             pending.extend(value.__closure__ or ())

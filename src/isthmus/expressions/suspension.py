@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import greenlet
 
 from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.metering import running
+from isthmus.expressions.metering import Meter, running
 
 if TYPE_CHECKING:
     from isthmus.expressions.library import Evaluation
 
-__all__ = ["awaited", "can_await", "run_async"]
+__all__ = ["awaited", "can_await", "pause", "run_async"]
 
 
 class _Island(greenlet.greenlet):
@@ -75,6 +75,19 @@ async def _bounded(awaitable: Awaitable[Any], evaluation: Evaluation, name: str)
         if bound.expired():
             raise evaluation.exceeded("awaited_seconds", name) from None
         raise
+
+
+def pause(evaluation: Meter) -> None:
+    """Let other tasks of the event loop run; the time does not count."""
+    island, before = greenlet.getcurrent(), running.meter
+    if not isinstance(island, _Island) or island.parent is None:
+        return
+    started = monotonic()
+    try:
+        island.parent.switch(asyncio.sleep(0))
+    finally:
+        running.meter = before
+        evaluation.deadline += monotonic() - started
 
 
 def can_await() -> bool:

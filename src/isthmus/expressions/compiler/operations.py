@@ -119,7 +119,7 @@ class OperationGenerator(GeneratorBase):
         name = self.fresh("x")
         self.emit(f'{name} = f"{"".join(pieces)}"')
         if may_grow:
-            self.emit(f"if len({name}) > 399: bounded(E, {name})")
+            self.emit(f"if len({name}) > 99: bounded(E, {name})")
         return Operand(name, TEXT, is_pure=True, is_atom=True)
 
     def shown(self, operand: Operand) -> str:

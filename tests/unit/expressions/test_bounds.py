@@ -1,0 +1,168 @@
+"""What ends an evaluation, seen from the doors: only `ExpressionError`, whatever the input."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from isthmus.expressions import DIALECT, STANDARD, ExpressionError, Library, Limits, compile
+from isthmus.expressions.library import Function
+from isthmus.expressions.metering import used_by
+
+KEPT: list[Any] = []
+HUGE = {"n": 10**400}
+DEEP: Any = []
+for _ in range(3_000):
+    DEEP = [DEEP]
+
+
+async def never() -> None:
+    await asyncio.Event().wait()
+
+
+WAITING: Library = DIALECT.extended([Function("never", never, is_async=True)], name="waiting")
+
+
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        ("n * n", HUGE),
+        ("$sqrt(n)", HUGE),
+        ("$formatNumber(n, '0')", HUGE),
+        ("$round(1.5, 1/0)", {}),
+        ("$string($)", DEEP),
+        ("$boolean($)", DEEP),
+        ("$flattenDeep($)", DEEP),
+        ("$keys($)", DEEP),
+        ("$clone($)", DEEP),
+    ],
+)
+def test_numbers_beyond_doubles_and_deep_data_end_in_an_expression_error_or_a_value(
+    text: str, data: Any
+) -> None:
+    for library in (STANDARD, DIALECT):
+        with suppress(ExpressionError):
+            compile(text, library=library).evaluate(data)
+        trace = compile(text).trace(data)
+        assert trace.error is None or isinstance(trace.error, ExpressionError)
+
+
+def test_a_trace_of_endless_recursion_ends_in_its_error() -> None:
+    trace = compile("($f := function($n) { 1 + $f($n) }; $f(1))").trace({})
+    assert trace.error is not None
+    assert trace.error.code == "ISTHMUS_LIMIT"
+
+
+def test_an_explanation_of_deep_data_is_no_crash() -> None:
+    assert isinstance(compile("{'a': $string($)}").explain(DEEP), list)
+
+
+async def test_awaiting_ends_where_the_awaited_time_does() -> None:
+    expression = compile("$never()", library=WAITING)
+    with pytest.raises(ExpressionError, match="awaited_seconds") as caught:
+        await expression.evaluate_async({}, limits=Limits(awaited_seconds=0.01))
+    assert caught.value.code == "ISTHMUS_LIMIT"
+
+
+async def test_a_time_out_of_the_awaited_function_itself_reaches_the_caller() -> None:
+    async def slow() -> None:
+        raise TimeoutError("their own")
+
+    library = DIALECT.extended([Function("slow", slow, is_async=True)], name="slow")
+    with pytest.raises(TimeoutError, match="their own"):
+        await compile("$slow()", library=library).evaluate_async({})
+
+
+def test_a_bound_coroutine_function_needs_asynchronous_evaluation() -> None:
+    async def twice(value: int) -> int:
+        return 2 * value
+
+    with pytest.raises(ExpressionError, match="evaluate_async") as caught:
+        compile("$twice(2)").evaluate({}, {"twice": twice})
+    assert caught.value.code == "ISTHMUS_ASYNC"
+
+
+async def test_a_bound_coroutine_function_is_awaited() -> None:
+    async def twice(value: int) -> int:
+        await asyncio.sleep(0)
+        return 2 * value
+
+    assert await compile("$twice(2) + 1").evaluate_async({}, {"twice": twice}) == 5
+
+
+def test_an_error_of_a_bound_function_reaches_the_caller() -> None:
+    def wrong() -> None:
+        raise ValueError("their own")
+
+    with pytest.raises(ValueError, match="their own"):
+        compile("$wrong()").evaluate({}, {"wrong": wrong})
+
+
+def test_memory_that_others_take_meanwhile_is_not_the_evaluations() -> None:
+    def elsewhere() -> int:
+        KEPT.append([[n] for n in range(100_000)])
+        return 1
+
+    result = compile("$sum([1..10].($elsewhere(); $sum([1..20000])))").evaluate(
+        {}, {"elsewhere": elsewhere}, limits=Limits(seconds=60, memory=2**20)
+    )
+    KEPT.clear()
+    assert result == 10 * 200_010_000
+
+
+def test_what_the_evaluation_holds_counts_and_its_input_does_not() -> None:
+    data = {"rows": [{"a": n} for n in range(50_000)]}
+    limits = Limits(seconds=60, memory=4 * 2**20)
+    assert compile("$count($map(rows, function($r) { $r.a }))").evaluate(data, limits=limits) == 50_000
+    with pytest.raises(ExpressionError, match="memory"):
+        compile("$map(rows, function($r) { [[$r.a, 1], [$r.a, 2], [$r.a, 3]] })").evaluate(
+            data, limits=limits
+        )
+
+
+def test_shared_parts_are_weighed_once() -> None:
+    part = list(range(1_000))
+    once, often = used_by([[part]], [], 2**30), used_by([[part] * 100], [], 2**30)
+    assert often - once < 1_000
+
+
+def test_a_result_is_measured_as_the_text_it_becomes() -> None:
+    data = {"t": "a" * 1_000_000}
+    with pytest.raises(ExpressionError, match="output_chars"):
+        compile("[1..200].{'x': $$.t}").evaluate(data)
+    short = {"t": "a" * 10_000}
+    assert len(compile("[1..200].{'x': $$.t}").evaluate(short)) == 200  # type: ignore[arg-type]
+
+
+def test_regular_expressions_share_the_time_of_the_evaluation() -> None:
+    slow = "$map([1..1000], function($i) { $contains($$, /^(a|aa)+$/) })"
+    with pytest.raises(ExpressionError) as caught:
+        compile(slow).evaluate("a" * 24 + "!", limits=Limits(seconds=0.2))
+    assert caught.value.code == "ISTHMUS_LIMIT"
+
+
+def test_a_picture_is_not_longer_than_a_thousand_characters() -> None:
+    for call in ("$formatNumber(1, p)", "$formatInteger(1, p)", "$fromMillis(1, p)", "$toMillis('1', p)"):
+        with pytest.raises(ExpressionError, match="1000") as caught:
+            compile(call).evaluate({"p": "0" * 1_001})
+        assert caught.value.code == "ISTHMUS_LIMIT"
+
+
+async def test_long_work_lets_other_tasks_run() -> None:
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    endless = compile("($f := function($n) { $f($n + 1) }; $f(0))")
+    with pytest.raises(ExpressionError, match="seconds"):
+        await endless.evaluate_async({}, limits=Limits(seconds=0.5))
+    task.cancel()
+    assert turns > 2
