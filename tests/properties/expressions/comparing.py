@@ -6,7 +6,7 @@ import json
 import math
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,14 +82,17 @@ def node() -> str | None:
     return str(modules)
 
 
-def reference(modules: str, given: list[Case]) -> list[Outcome]:
-    """What the reference says; a case that ends its process (out of memory) is a crash like any other."""
+def reference(modules: str, given: list[Case], repairs: Iterable[str] = ()) -> list[Outcome]:
+    """What the reference says, with these of its `REPAIRS` (`peer.cjs`).
+
+    A case that ends its process (out of memory) is a crash like any other.
+    """
     found: list[Outcome] = []
     while len(found) < len(given):
         rest = given[len(found) :]
         lines = "\n".join(json.dumps({"text": case.text, "data": case.data}) for case in rest)
         ran = subprocess.run(
-            ["node", str(HERE / "peer.cjs"), modules],
+            ["node", str(HERE / "peer.cjs"), modules, ",".join(repairs)],
             input=lines,
             capture_output=True,
             text=True,

@@ -95,6 +95,7 @@ class FunctionGenerator(GeneratorBase):
         """A value in tail position: what a function of the library gave there is not collapsed yet."""
         if isinstance(node, t.Call) and _is_bare(node) and not node.is_partial:
             self.nesting += 1
+            self.last_call = node
             operand = self.suffixed(node, context)
             self.nesting -= 1
             return operand
@@ -134,14 +135,52 @@ class FunctionGenerator(GeneratorBase):
             frame[variable] = local
         self.frames.append(frame)
         self.open_frame(node)
-        if isinstance(node.body, t.Call):
-            operand = self.tail_value(node.body, context)
-            operand = Operand(self.sequence(operand), operand.kinds | SEQUENCE, is_pure=operand.is_pure)
-        else:
-            operand = self.value(node.body, context, final=final)
+        operand = self.last_value(node.body, context, final=final)
         self.frames.pop()
         self.frames.pop()
         return operand
+
+    def last_value(self, node: t.Node, context: Context, *, final: bool) -> Operand:
+        """The body of a function in place; as in `tail`, a call at its end gives what is not collapsed."""
+        if isinstance(node, t.Call):
+            operand = self.tail_value(node, context)
+            return Operand(self.sequence(operand), operand.kinds | SEQUENCE, is_pure=operand.is_pure)
+        if not self.ends_with_sequence(node):
+            return self.value(node, context, final=final)
+        if isinstance(node, t.Block):
+            self.open_frame(node)
+            for one in node.expressions[:-1]:
+                self.statement(one, context)
+            operand = self.last_value(node.expressions[-1], context, final=final)
+            self.frames.pop()
+            return operand
+        assert isinstance(node, t.Condition)
+        target = self.fresh("t")
+        operands = [self.undefined()]
+        self.emit(f"{target} = U")
+        with self.inside(f"if {self.truth(node.condition, context)}:"):
+            operands.append(self.last_value(node.then, context, final=final))
+            self.emit(f"{target} = {operands[-1].code}")
+        if node.otherwise is not None:
+            with self.inside("else:"):
+                operands.append(self.last_value(node.otherwise, context, final=final))
+                self.emit(f"{target} = {operands[-1].code}")
+        return self.merge(target, operands)
+
+    def ends_with_sequence(self, node: t.Node) -> bool:
+        """Is a call at the end of the node that may give a sequence?"""
+        if not _is_bare(node):
+            return False
+        if isinstance(node, t.Block):
+            return bool(node.expressions) and self.ends_with_sequence(node.expressions[-1])
+        if isinstance(node, t.Condition):
+            arms = [node.then, *([] if node.otherwise is None else [node.otherwise])]
+            return any(self.ends_with_sequence(one) for one in arms)
+        if not isinstance(node, t.Call) or node.is_partial:
+            return False
+        procedure = node.procedure
+        function = self.library_function(procedure.name) if isinstance(procedure, t.Variable) else None
+        return function is None or function.checked is None or function.checked.result not in _SINGLE
 
     def called_body(
         self, node: t.Lambda, values: list[Operand], context: Context, *, final: bool = False
@@ -270,7 +309,11 @@ class FunctionGenerator(GeneratorBase):
             operand = self.called_body(node, values, context)
             self.emit(f"{result} = {operand.code}")
             self.emit(f"{at} += 1")
-        return Operand(result, ANY, is_atom=True)
+        return Operand(result, ANY, is_atom=True, is_raw=True)
+
+
+_SINGLE = ("s", "n", "b")
+"""Results, in the notation of signatures, that are no sequences."""
 
 
 def _is_bare(node: t.Node) -> bool:

@@ -118,6 +118,8 @@ class GeneratorBase:
         self.natives: dict[str, str] = {}
         self.tests: dict[int, str] = {}
         self.size = 0
+        self.last_call: t.Call | None = None
+        self.is_last = False
         self.tails = False
         self.unwrapped: Context | None = None
 
@@ -321,6 +323,9 @@ class GeneratorBase:
         raise NotImplementedError
 
     def statement(self, node: t.Node, context: Context) -> None:
+        raise NotImplementedError
+
+    def object_context(self, context: Context) -> Context:
         raise NotImplementedError
 
     # Small pieces of code.

@@ -40,6 +40,7 @@ class IntrinsicGenerator(FunctionGenerator):
             return self.with_function(name, inlined, node, given, context, final=final)
         writer = _WRITERS.get((name, total))
         arguments = self.arguments(node, given, context)
+        self.is_last = node is self.last_call
         written = writer(self, function, arguments, context, node.position) if writer is not None else None
         if written is None:
             written = self.checked_in_place(function, arguments, context, node.position)
@@ -109,6 +110,12 @@ class IntrinsicGenerator(FunctionGenerator):
         listed = "".join(f"{one.code}, " for one in arguments)
         return (
             f"settled_call(E, {self.constants.name(function)}, ({listed}), {context.code or 'U'}, {position})"
+        )
+
+    def unsettled(self, function: Function, arguments: list[Operand], context: Context, position: int) -> str:
+        """As `slow`, as the value of a function: what it gives is collapsed by who calls that function."""
+        return (
+            f"library_call{self.slow(function, arguments, context, position)[len('settled_call') : -1]}, 1)"
         )
 
     def text_method(
@@ -185,7 +192,7 @@ def _lookup(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p:
     if a[0].is_constant or (a[1].is_constant and a[1].kinds != TEXT):
         return None
     name = g.fresh("t")
-    slow = g.slow(f, a, c, p)
+    slow = g.unsettled(f, a, c, p) if g.is_last else g.slow(f, a, c, p)
     if a[0].table_kinds:
         if a[1].is_constant or a[1].kinds == TEXT:
             return Operand(f"{table}.get({key}, U)", a[0].table_kinds | UNDEF, is_pure=True)
@@ -193,7 +200,7 @@ def _lookup(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p:
         return Operand(name, a[0].table_kinds | UNDEF, is_pure=True, is_atom=True)
     test = f"type({table}) is dict" + ("" if a[1].is_constant else f" and type({key}) is str")
     g.emit(f"{name} = {table}.get({key}, U) if {test} else {slow}")
-    return Operand(name, ANY, is_pure=a[0].is_pure, is_atom=True)
+    return Operand(name, ANY, is_pure=a[0].is_pure and not g.is_last, is_atom=True, is_raw=g.is_last)
 
 
 _CHECKS: Final = {

@@ -120,7 +120,8 @@ class PathGenerator(GeneratorBase):
         if context.is_root or context.no_list:
             if isinstance(first, t.Sort):
                 return _Flow(context.code, context.is_pure), 0
-            operand = self.once(first, context)
+            # A list at the root is one value to the path, but to what is in a step a list like any other.
+            operand = self.once(first, context if isinstance(first, t.Name) else self.object_context(context))
             if len(steps) > 1:
                 return self.flowing(operand), 1
             operand.code = self.sequence(operand)

@@ -46,7 +46,6 @@ class TupleGenerator(GeneratorBase):
         else:
             self.emit(f"{code} = context_items({context.code or 'U'})")
         stream: _Stream | None = None
-        is_root = context.is_root
         is_pure = context.is_pure
         for step in steps:
             if step.is_tuple or stream is not None:
@@ -57,18 +56,13 @@ class TupleGenerator(GeneratorBase):
                         continue
                     self.emit(f"{wrapped} = [(one,) for one in {code}]")
                     stream = _Stream(wrapped, [], is_pure)
-                stream = self.tuple_step(stream, step, is_root=is_root)
+                stream = self.tuple_step(stream, step)
             else:
-                code, is_pure = self.plain_step(
-                    code, step, is_root=is_root, is_pure=is_pure, is_first=step is steps[0]
-                )
-            is_root = False
+                code, is_pure = self.plain_step(code, step, is_pure=is_pure, is_first=step is steps[0])
         assert stream is not None
         return stream
 
-    def plain_step(
-        self, code: str, step: t.Node, *, is_root: bool, is_pure: bool, is_first: bool
-    ) -> tuple[str, bool]:
+    def plain_step(self, code: str, step: t.Node, *, is_pure: bool, is_first: bool) -> tuple[str, bool]:
         """A step before the first variable appears: a list of values to a list of values."""
         result = self.fresh("s")
         if isinstance(step, t.Sort):
@@ -84,8 +78,6 @@ class TupleGenerator(GeneratorBase):
         self.emit(f"{out} = []")
         with self.inside(f"for {item} in {code}:"):
             context = self.context(item, is_pure=is_pure)
-            if is_root:
-                context = Context(item, is_root=True, is_pure=is_pure)
             operand = self.step_value(step, context)
             for stage in step.stages or ():
                 assert isinstance(stage, t.Filter)
@@ -124,7 +116,7 @@ class TupleGenerator(GeneratorBase):
 
     # Steps.
 
-    def opened(self, stream: _Stream, item: str, *, is_root: bool = False) -> Context:
+    def opened(self, stream: _Stream, item: str) -> Context:
         """Unpack a tuple into Python variables and make them visible; the caller closes the frame."""
         value = self.fresh("c")
         locals_ = [self.fresh("v") for _ in stream.names]
@@ -134,11 +126,9 @@ class TupleGenerator(GeneratorBase):
             for name, code in zip(stream.names, locals_, strict=True)
         }
         self.frames.append(frame)
-        if is_root:
-            return Context(value, is_root=True, is_pure=stream.is_pure)
         return self.context(value, is_pure=stream.is_pure)
 
-    def tuple_step(self, stream: _Stream, step: t.Node, *, is_root: bool) -> _Stream:
+    def tuple_step(self, stream: _Stream, step: t.Node) -> _Stream:
         if isinstance(step, t.Sort):
             result = self.fresh("s")
             self.emit(f"{result} = order(E, {stream.code}, {self.tuple_keys(stream, step)}, {step.position})")
@@ -148,19 +138,19 @@ class TupleGenerator(GeneratorBase):
         self.charge(stream.code, max(4, self.survey.weights.get(id(step), 1)))
         names = list(stream.names)
         if id(step) in self.survey.closures:
-            return self.staged(self.called_step(stream, step, out, item, is_root=is_root), step)
+            return self.staged(self.called_step(stream, step, out, item), step)
         going = self.going(stream.code, max(4, self.survey.weights.get(id(step), 1)))
         with self.inside(f"for {item} in {going}:"):
-            context = self.opened(stream, item, is_root=is_root)
+            context = self.opened(stream, item)
             names, is_pure = self.put(stream, step, context, out)
             self.frames.pop()
         self.emit(f"if len({out}) > 9999: grown(E, {out})")
         return self.staged(_Stream(out, names, is_pure), step)
 
-    def called_step(self, stream: _Stream, step: t.Node, out: str, item: str, *, is_root: bool) -> _Stream:
+    def called_step(self, stream: _Stream, step: t.Node, out: str, item: str) -> _Stream:
         name = self.fresh("b")
         with self.define(name, [item]):
-            context = self.opened(stream, item, is_root=is_root)
+            context = self.opened(stream, item)
             names, is_pure = self.put(stream, step, context, out)
             self.frames.pop()
         with self.inside(f"for {item} in {stream.code}:"):

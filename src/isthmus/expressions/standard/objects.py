@@ -55,7 +55,7 @@ def spread(evaluation: Evaluation, value: Any) -> Any:
                 found.append(one)
             if len(found) > evaluation.limits.items:
                 raise evaluation.exceeded("items", "spread")
-        return found if found else UNDEFINED
+        return found if value else Sequence()
     return value
 
 
