@@ -194,6 +194,12 @@ async def bad_expression(it: Scene) -> Answered:
     return status, body
 
 
+async def shipped_documentation(it: Scene) -> Answered:
+    shipped = await it.server.ok("GET", "/integration/zendesk")
+    body = {"integration_id": shipped["id"], "content": "Ours."}
+    return await it.server.call("POST", "/documentation", json=body)
+
+
 async def taken_name(it: Scene) -> Answered:
     return await it.server.call("POST", "/integration", json=definition())
 
@@ -328,6 +334,8 @@ CASES: dict[str, Callable[[Scene], Awaitable[Answered]]] = {
         "PATCH", f"/integrated-account/{it.account}", json={}
     ),
     "name that is taken": taken_name,
+    "documentation of nothing in particular": lambda it: it.server.call("GET", "/documentation"),
+    "documentation of what is shipped": shipped_documentation,
     "delete of what is installed": installed,
     "stale version": stale_version,
     "idempotency key of another request": reused_key,
