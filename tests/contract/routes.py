@@ -18,7 +18,6 @@ FILES: Final = "storage of files and large payloads"
 GATES: Final = "static gates"
 LOGS: Final = "the log of calls"
 MCP: Final = "the MCP server"
-REFRESH: Final = "renewal of credentials"
 SYNCS: Final = "sync jobs and their destinations"
 WEBHOOKS: Final = "webhooks in both directions"
 
@@ -29,8 +28,6 @@ def _crud(path: str) -> tuple[str, ...]:
 
 
 _ROUTES: Final[Mapping[str, tuple[str, ...]]] = {
-    CONNECT: ("POST /link-token", "POST /integrated-account/run-post-install-actions"),
-    REFRESH: ("POST /integrated-account/refresh-credentials",),
     MCP: (
         "GET /integrated-account/{id}/mcp",
         "POST /integrated-account/{id}/mcp",
@@ -136,10 +133,7 @@ LATER_PARAMETERS: Final[Mapping[tuple[str, str], str]] = {
 
 LATER_BEHAVIOUR: Final[Mapping[str, str]] = {
     "a session cookie in the place of an API token, and what is answered 403 without one": DASHBOARD,
-    "POST /integrated-account answers `connecting`, runs post-install and validation (A11)": CONNECT,
-    "PATCH /integrated-account/{id}/credentials validates the account again": CONNECT,
-    "GET /integrated-account/me renews an access token that is about to end": REFRESH,
-    "a 401 of an OAuth product is answered by one renewal and one more try (4.3)": REFRESH,
+    "a link token is taken to a page, where somebody connects an account (2.1)": CONNECT,
     "integrated_account.truto_static_gate_id is used": GATES,
     "integrated_account.features.super_query is ever anything but null": SYNCS,
     "a value sent as {truto_obj_store: true, data} is kept apart from the row": FILES,

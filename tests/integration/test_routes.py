@@ -159,6 +159,12 @@ async def accounts(walk: Walk, install_id: str, account: str) -> None:
     flag = await walk("POST /sandbox-integrated-account", json={"id": made[0]})
     assert await walk.reads("/sandbox-integrated-account", made[0]) == flag
     assert await walk("DELETE /sandbox-integrated-account/{id}", made[0]) == {"id": made[0]}
+    linked = await walk("POST /link-token", json={"tenant_id": "walked"})
+    assert len(linked["link_token"]) > 32
+    done = await walk("POST /integrated-account/run-post-install-actions", json={"id": made[0]})
+    assert done == {"success": True}
+    unrenewable = {"id": made[0]}
+    await walk.refused("POST /integrated-account/refresh-credentials", json=unrenewable, status=400)
     issued = await walk("POST /integrated-account/token", json={"integrated_account_id": account})
     token = issued["integrated_account_token"]
     assert (await walk("GET /integrated-account/me", token=token))["id"] == account

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,11 +32,13 @@ from isthmus.definitions.secrets import join_secrets
 from isthmus.engine.ports import AccountFacts, Upstream
 from isthmus.errors import (
     AccountBlocked,
+    AccountError,
     AccountNeedsReauth,
     Forbidden,
     IsthmusError,
     MethodNotAllowed,
     NotFound,
+    UpstreamError,
 )
 from isthmus.integrations.effective import Effective, Layer, ResolvedMapping
 from isthmus.integrations.environment_integrations import OVERRIDE_SECRETS as INSTALL_SECRETS
@@ -158,11 +161,7 @@ class Connections:
     async def open(self, environment_id: str, account_id: str, *, request_id: str) -> Connection:
         """Raises, in this order: NotFound (also for another environment's account), Forbidden for a disabled
         install, AccountBlocked, AccountNeedsReauth."""
-        read = self._accounts.fresh(environment_id, account_id)
-        if read is None:
-            read = await self._accounts.load(
-                environment_id, account_id, lambda: self._load(environment_id, account_id)
-            )
+        read = await self._read(environment_id, account_id)
         if not read.is_enabled:
             raise Forbidden(
                 f"{read.gateway.integration} is disabled in this environment. Enable it with "
@@ -190,6 +189,25 @@ class Connections:
         if read.is_offline:
             return
         await Gateway(self._parts, read.gateway, request_id).renew(None, revive=True)
+
+    async def renew_early(self, environment_id: str, account_id: str, *, request_id: str) -> None:
+        """Renews an account's token that is about to end, as a call would, for one who uses it elsewhere. Where
+        that does not work the token stays what it is. Raises NotFound."""
+        read = await self._read(environment_id, account_id)
+        ends_at = read.gateway.ends_at
+        if read.is_offline or read.status == "needs_reauth" or ends_at is None:
+            return
+        if ends_at - self._clock.now().timestamp() < EARLY:
+            with suppress(AccountError, UpstreamError):
+                await Gateway(self._parts, read.gateway, request_id).renew(None)
+
+    async def _read(self, environment_id: str, account_id: str) -> _Account:
+        read = self._accounts.fresh(environment_id, account_id)
+        if read is None:
+            read = await self._accounts.load(
+                environment_id, account_id, lambda: self._load(environment_id, account_id)
+            )
+        return read
 
     async def renew_ahead(self, run: Run) -> None:
         """The job of an account whose token is about to end: it is renewed although nobody calls."""

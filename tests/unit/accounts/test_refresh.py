@@ -17,7 +17,7 @@ from tests.unit.accounts.conftest import Desk, WatchedClock, install
 from tests.unit.integrations.small_catalog import write_catalog
 from tests.unit.integrations.world import World
 
-from isthmus.accounts import Connections
+from isthmus.accounts import Connections, OwnAccount
 from isthmus.db import Database
 from isthmus.db.tables import credential_refresh, event
 from isthmus.engine import proxy
@@ -180,6 +180,24 @@ async def test_a_token_that_is_good_for_a_minute_is_left_alone(
     id = await connect(desk, clock, ends_in=61)
     await call(connections, desk, id)
     assert authority.refreshes == []
+
+
+async def test_a_token_that_somebody_takes_elsewhere_is_renewed_first(
+    connections: Connections, desk: Desk, authority: Authority, clock: WatchedClock
+) -> None:
+    """A page, say, for a file picker; a renewal that fails leaves what there is."""
+    for ends_in, renewals in ((61, 0), (59, 1)):
+        id = await connect(desk, clock, ends_in=ends_in)
+        await connections.renew_early(desk.scope.environment_id, id, request_id="r")
+        assert len(authority.refreshes) == renewals
+    async with desk.database.read() as conn:
+        shown = await OwnAccount(conn, desk.scope, id).get()
+    assert shown["context"]["oauth"]["token"]["access_token"] == "at-1"
+    refused = await connect(desk, clock, ends_in=0, refresh_token="rt-unknown")
+    await connections.renew_early(desk.scope.environment_id, refused, request_id="r")
+    assert (await desk.get(refused))["status"] == "needs_reauth"
+    await connections.renew_early(desk.scope.environment_id, refused, request_id="r")
+    assert len(authority.refreshes) == 2
 
 
 @pytest.mark.parametrize("ends_in", [None, 3600])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from isthmus.accounts import Accounts, OwnAccount
@@ -102,8 +102,12 @@ async def create_account_token(parts: Parts, principal: ApiPrincipal, body: Toke
 
 
 @router.get("/me")
-async def get_own_account(parts: Parts, principal: AccountPrincipal) -> AccountOut:
-    """The account of an integrated account token. Its access token is shown, no other secret."""
+async def get_own_account(request: Request, parts: Parts, principal: AccountPrincipal) -> AccountOut:
+    """The account of an integrated account token. Its access token is shown, no other secret; one that is
+    about to end is renewed first."""
+    await parts.connections.renew_early(
+        principal.environment_id, principal.account_id, request_id=request.scope["isthmus.request_id"]
+    )
     async with parts.database.read() as conn:
         return AccountOut(**parts.row(await OwnAccount(conn, principal, principal.account_id).get()))
 
