@@ -83,6 +83,7 @@ class Application:
                 account_tokens=account_tokens,
                 time_style=time_style(settings.datetime_style),
                 connections=connections,
+                strict_version=settings.strict_version,
             )
             front = _front(parts, connections, epochs, settings, clock)
             await stack.enter_async_context(_background(core))

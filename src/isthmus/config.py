@@ -147,6 +147,10 @@ def _switch(text: str) -> bool:
     return words[text.lower()]
 
 
+def _flag(text: str) -> bool:
+    return _one_of("true", "false")(text) == "true"
+
+
 def _one_of(*words: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in words:
@@ -276,6 +280,15 @@ class Settings:
         default=5,
         metadata=_about(
             _whole(1, 100), "Calls of one batch that are under way at the same time.", shown="`5`"
+        ),
+    )
+    strict_version: bool = field(
+        default=False,
+        metadata=_about(
+            _flag,
+            "`true`: a PATCH of an integration or unified model must send the `version` it read. Else it is "
+            "only compared where it is sent; some clients cannot send it.",
+            shown="`false`",
         ),
     )
     datetime_style: DatetimeStyle = field(

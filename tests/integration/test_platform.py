@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from isthmus.config import Settings
 from tests.fakes.larkdesk import Larkdesk, Records, running
-from tests.integration.larkdesk import connect, install
-from tests.integration.serving import Server
+from tests.integration.larkdesk import MODEL, connect, install
+from tests.integration.serving import Server, serving
 
 ZENDESK = "integration.name=zendesk"
 
@@ -49,3 +52,15 @@ async def test_the_account_that_answers_from_examples_stays_read_only(server: Se
     assert (status, "nothing to write to" in body["message"]) == (409, True)
     shown = await server.ok("GET", f"/sandbox-integrated-account?{ZENDESK}&select=id")
     assert shown["result"] == [{"id": account}]
+
+
+async def test_a_server_may_insist_on_the_version_of_a_definition(settings: Settings) -> None:
+    async with serving(replace(settings, strict_version=True)) as server:
+        await install(server)
+        for path in ("/integration/larkdesk", f"/unified-model/{MODEL}"):
+            row = await server.ok("GET", path)
+            for body in ({"sharing": "ask"}, {"sharing": "ask", "version": None}):
+                status, answer = await server.call("PATCH", path, json=body)
+                assert (status, answer["details"]["failures"][0]["path"]) == (400, "version")
+            changed = await server.ok("PATCH", path, json={"sharing": "ask", "version": row["version"]})
+            assert changed["version"] == row["version"] + 1

@@ -191,8 +191,8 @@ class Connections:
         await Gateway(self._parts, read.gateway, request_id).renew(None, revive=True)
 
     async def renew_early(self, environment_id: str, account_id: str, *, request_id: str) -> None:
-        """Renews an account's token that is about to end, as a call would, for one who uses it elsewhere. Where
-        that does not work the token stays what it is. Raises NotFound."""
+        """Renews a token that is about to end, as a call would, for one who uses it elsewhere. Where that
+        does not work the token stays what it is. Raises NotFound."""
         read = await self._read(environment_id, account_id)
         ends_at = read.gateway.ends_at
         if read.is_offline or read.status == "needs_reauth" or ends_at is None:

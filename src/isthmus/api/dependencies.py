@@ -36,7 +36,7 @@ __all__ = [
 @dataclass(frozen=True, slots=True)
 class PartsOfApp:
     """Built once by the composition root and kept on `app.state.parts`. `is_blocked`: the block list, by the
-    id of an account."""
+    id of an account. `strict_version`: whether changes of definitions must name the version they change."""
 
     database: Database
     authentication: Authentication
@@ -46,6 +46,7 @@ class PartsOfApp:
     time_style: TimeStyle
     connections: Connections
     is_blocked: Callable[[str], bool] = lambda _: False
+    strict_version: bool = False
 
     def row(self, row: Mapping[str, Any]) -> Any:
         """A row in its wire form; FastAPI reads it into the route's model."""

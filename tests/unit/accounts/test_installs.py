@@ -19,7 +19,7 @@ from isthmus.db import Database
 from isthmus.definitions.load import load_integration
 from isthmus.errors import NotFound
 from isthmus.integrations import EnvironmentUnifiedModels
-from isthmus.integrations.catalog import integration_id
+from isthmus.integrations.catalog import Catalog, integration_id, sync
 
 
 async def test_everything_shipped_is_installed_with_a_sandbox_account(
@@ -39,6 +39,24 @@ async def test_everything_shipped_is_installed_with_a_sandbox_account(
         True,
     )
     assert account["status"] == "active"
+
+
+async def test_what_a_new_version_ships_is_not_installed_by_itself(
+    database: Database, world: World, catalog: Catalog
+) -> None:
+    """And what was taken away does not come back; the environment's own decision either way."""
+    async with database.write() as conn:
+        await install_everything(conn, world.mine.environment_id)
+        await Installs(conn, world.mine).delete(integration_id("brightfold"))
+    shipped = catalog.path / "integrations" / "newfold" / "integration.yaml"
+    shipped.parent.mkdir()
+    shipped.write_text("name: newfold\nsharing: allow\nconfig: {base_url: 'https://newfold.example'}\n")
+    assert await sync(database, catalog)
+    async with database.write() as conn:
+        installs = Installs(conn, world.mine)
+        assert (await installs.list(query())).rows == []
+        row = await installs.create({"integration_id": "newfold"})
+        assert row["integration"]["name"] == "newfold"
 
 
 async def test_the_sandbox_account_has_the_same_id_when_installed_anew(

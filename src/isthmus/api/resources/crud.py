@@ -13,6 +13,7 @@ from isthmus.api.dependencies import ApiPrincipal, Listed, Parts, Select
 from isthmus.api.listing import project
 from isthmus.api.resources.shapes import Body, DeletedOut, ListOut, Row
 from isthmus.db.listing import ListQuery, Page
+from isthmus.errors import BadRequest, failure
 from isthmus.tenancy import Principal
 
 __all__ = ["Reads", "Writes", "add_reads", "add_writes"]
@@ -74,8 +75,10 @@ def add_writes(
     create: type[Body],
     update: type[Body],
     about: Mapping[str, str] | None = None,
+    may_need_version: bool = False,
 ) -> None:
-    """`POST`, `PATCH /{id}`, `DELETE /{id}`. `about`: descriptions by `create`, `update`, `delete`."""
+    """`POST`, `PATCH /{id}`, `DELETE /{id}`. `about`: descriptions by `create`, `update`, `delete`.
+    `may_need_version`: an update must send `version` where the setting says so."""
     about = about or {}
 
     async def create_row(parts: Parts, principal: ApiPrincipal, body: Body) -> Any:
@@ -83,6 +86,8 @@ def add_writes(
             return parts.row(await repository(conn, principal).create(body.sent()))
 
     async def update_row(parts: Parts, principal: ApiPrincipal, id: str, body: Body) -> Any:
+        if may_need_version and parts.strict_version:
+            _require_version(body)
         async with parts.database.write() as conn:
             return parts.row(await repository(conn, principal).update(id, body.sent()))
 
@@ -104,4 +109,12 @@ def add_writes(
             name=f"{key}_{noun}",
             response_model=model,
             description=about.get(key, ""),
+        )
+
+
+def _require_version(body: Body) -> None:
+    if body.sent().get("version") is None:
+        raise BadRequest(
+            "version is missing. Send the version that was read with the row: this server changes no other.",
+            failures=[failure("version", "must be the version that was read", "required")],
         )

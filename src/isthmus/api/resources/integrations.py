@@ -58,5 +58,6 @@ add_writes(
     IntegrationOut,
     create=IntegrationIn,
     update=IntegrationPatch,
-    about={"delete": "409 while it is installed in an environment."},
+    about={"delete": "409 while it is installed in an environment; `details` has the installs."},
+    may_need_version=True,
 )

@@ -62,5 +62,6 @@ add_writes(
     UnifiedModelOut,
     create=UnifiedModelIn,
     update=UnifiedModelPatch,
-    about={"delete": "409 while it is installed in an environment."},
+    about={"delete": "409 while it is installed in an environment; `details` has the installs."},
+    may_need_version=True,
 )
