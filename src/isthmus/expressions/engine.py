@@ -7,7 +7,7 @@ from inspect import iscoroutinefunction
 from typing import Any, Final
 
 from isthmus.expressions.callables import PYTHON_CALLABLES
-from isthmus.expressions.compiler.generator import too_nested
+from isthmus.expressions.compiler.lines import too_nested
 from isthmus.expressions.compiler.program import Program, generate
 from isthmus.expressions.compiler.scopes import root_names
 from isthmus.expressions.errors import ExpressionError

@@ -9,13 +9,21 @@ empties.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from isthmus.expressions import UNDEFINED
 from isthmus.expressions.casts import CASTS, PlaceholderError, cast, text_form
+from isthmus.expressions.placeholder_text import (
+    FLAGS,
+    Alternative,
+    Placeholder,
+    Records,
+    UnresolvedPlaceholder,
+    find_placeholders,
+    pieces_of,
+)
 
 __all__ = [
     "CASTS",
@@ -34,104 +42,9 @@ __all__ = [
 ]
 
 MERGE_KEY: Final = "$truto_merge"
-FLAGS: Final = frozenset({"null", "undefined", "ignore-empty-str"})
 
 Encode = Callable[[tuple[str, ...], str], str]
 """Given the path a value came from and its text, the text to insert. Not called for defaults."""
-
-_PLACEHOLDER = re.compile(r"\{\{([A-Za-z0-9_\-./|:?\s]+)\}\}")
-_CAST_COLON = re.compile(r":(?=[\w\s])")
-_INDEX = re.compile(r"-?[0-9]+\Z")
-
-
-class Records(list[object]):
-    """What a node of a graph gave: where a path goes on with a name, it reads the first record."""
-
-
-class UnresolvedPlaceholder(PlaceholderError):
-    """No alternative had a value and there is no default. `name` is what stands between the braces."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"{{{{{name}}}}} has no value", placeholder=name)
-        self.name = name
-
-
-@dataclass(frozen=True, slots=True)
-class Alternative:
-    """One `path:cast` of a placeholder; `cast` is "str" where none is written."""
-
-    path: tuple[str, ...]
-    cast: str
-
-
-@dataclass(frozen=True, slots=True)
-class Placeholder:
-    """One `{{…}}`. `inner` is its text without the braces; an empty `default` means none."""
-
-    inner: str
-    alternatives: tuple[Alternative, ...]
-    default: str
-    default_cast: str
-    has_default_cast: bool
-    or_null: bool
-    or_undefined: bool
-    skips_empty: bool
-
-    @property
-    def text(self) -> str:
-        return "{{" + self.inner + "}}"
-
-    @property
-    def roots(self) -> frozenset[str]:
-        """The first name of each alternative's path."""
-        return frozenset(alternative.path[0] for alternative in self.alternatives)
-
-    def find(self, scope: Mapping[str, object]) -> tuple[Alternative, object] | None:
-        """The first alternative with a value, and that value before its cast; None when there is none."""
-        for alternative in self.alternatives:
-            value = _look_up(scope, alternative.path)
-            if value is UNDEFINED or (self.skips_empty and value == ""):
-                continue
-            return alternative, value
-        return None
-
-
-def _parse(inner: str) -> Placeholder:
-    main, *rest = inner.split("?:")
-    default, *default_casts = _CAST_COLON.split(rest[0]) if rest else [""]
-    alternatives = []
-    for text in main.split("|"):
-        path, *words = _CAST_COLON.split(text)
-        name = words[0].strip() if words else "str"
-        alternatives.append(Alternative(tuple(path.strip().split(".")), name))
-    return Placeholder(
-        inner=inner,
-        alternatives=tuple(alternatives),
-        default=default,
-        default_cast=default_casts[0] if default_casts else "str",
-        has_default_cast=bool(default_casts),
-        or_null=":null" in main,
-        or_undefined=":undefined" in main,
-        skips_empty=":ignore-empty-str" in main,
-    )
-
-
-def _look_up(scope: Mapping[str, object], path: tuple[str, ...]) -> object:
-    value: object = scope
-    for segment in path:
-        if type(value) is dict or isinstance(
-            value, Mapping
-        ):  # the first is much quicker, and nearly always so
-            value = value.get(segment, UNDEFINED)
-        elif isinstance(value, list) and _INDEX.match(segment):
-            index = int(segment)
-            value = value[index] if -len(value) <= index < len(value) else UNDEFINED
-        elif isinstance(value, Records):
-            first = value[0] if value else UNDEFINED
-            value = first.get(segment, UNDEFINED) if isinstance(first, Mapping) else UNDEFINED
-        else:
-            return UNDEFINED
-    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,21 +221,13 @@ def _merged(low: Mapping[str, object], high: Mapping[str, object]) -> dict[str, 
 
 
 def _compile_text(text: str) -> _Node:
-    pieces: list[str | Placeholder] = []
-    end = 0
-    for match in _PLACEHOLDER.finditer(text):
-        if match.start() > end:
-            pieces.append(text[end : match.start()])
-        pieces.append(_parse(match[1]))
-        end = match.end()
-    if not pieces:
+    pieces = pieces_of(text)
+    if not any(isinstance(piece, Placeholder) for piece in pieces):
         return _Static(text)
-    if end < len(text):
-        pieces.append(text[end:])
     first = pieces[0]
     if len(pieces) == 1 and isinstance(first, Placeholder):
         return _Whole(first)
-    return _Text(tuple(pieces))
+    return _Text(pieces)
 
 
 def _compile(value: object) -> _Node:
@@ -407,9 +312,3 @@ def compile_template(value: object) -> Template:
 def literal_template(value: object) -> Template:
     """A template that renders to the value itself, whatever braces it holds: for what comes from data."""
     return Template(value, literal=True)
-
-
-def find_placeholders(text: str) -> Iterator[tuple[int, Placeholder]]:
-    """Each placeholder of a string with the offset of its first brace."""
-    for match in _PLACEHOLDER.finditer(text):
-        yield match.start(), _parse(match[1])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from isthmus.expressions.compiler.generator import Callee, Context, GeneratorBase
+from isthmus.expressions.compiler.generator import GeneratorBase
 from isthmus.expressions.compiler.kinds import ANY, FUNCTION, SEQUENCE, Operand
+from isthmus.expressions.compiler.lines import Callee, Context
 from isthmus.expressions.library import Function
 from isthmus.expressions.syntax import tree as t
 
@@ -72,7 +73,7 @@ class CallGenerator(GeneratorBase):
     ) -> Operand:
         """A call; `given` is a first argument that `~>` adds."""
         procedure = node.procedure
-        if isinstance(procedure, t.Variable) and _is_bare(procedure):
+        if isinstance(procedure, t.Variable) and t.is_bare(procedure):
             function = self.library_function(procedure.name)
             if function is not None:
                 written = self.intrinsic(function, node, given, context, final=final)
@@ -202,7 +203,3 @@ class CallGenerator(GeneratorBase):
             f"{max(1, self.nesting)})"
         )
         return Operand(name, ANY, is_atom=True, is_raw=True)
-
-
-def _is_bare(node: t.Node) -> bool:
-    return node.predicates is None and node.group is None and not node.keep

@@ -7,7 +7,7 @@ become a loop without any function.
 
 from __future__ import annotations
 
-from isthmus.expressions.compiler.generator import Callee, Context, GeneratorBase, Local
+from isthmus.expressions.compiler.generator import GeneratorBase
 from isthmus.expressions.compiler.kinds import (
     ANY,
     DICT,
@@ -18,6 +18,7 @@ from isthmus.expressions.compiler.kinds import (
     UNDEF,
     Operand,
 )
+from isthmus.expressions.compiler.lines import Callee, Context, Local
 from isthmus.expressions.signatures import Signature
 from isthmus.expressions.syntax import tree as t
 
@@ -70,20 +71,20 @@ class FunctionGenerator(GeneratorBase):
     def tail(self, node: t.Node, context: Context) -> None:
         """Write the node as the end of a function: its value is returned."""
         self.nesting += 1
-        if isinstance(node, t.Condition) and _is_bare(node) and self.indent - self.function.indent < 20:
+        if isinstance(node, t.Condition) and t.is_bare(node) and self.indent - self.function.indent < 20:
             with self.inside(f"if {self.truth(node.condition, context)}:"):
                 self.tail(node.then, context)
             if node.otherwise is None:
                 self.emit("return U")
             else:
                 self.tail(node.otherwise, context)
-        elif isinstance(node, t.Block) and _is_bare(node) and node.expressions:
+        elif isinstance(node, t.Block) and t.is_bare(node) and node.expressions:
             self.open_frame(node)
             for one in node.expressions[:-1]:
                 self.statement(one, context)
             self.tail(node.expressions[-1], context)
             self.frames.pop()
-        elif isinstance(node, t.Call) and _is_bare(node) and self.hands_back(node):
+        elif isinstance(node, t.Call) and t.is_bare(node) and self.hands_back(node):
             self.tail_call(node, context)
         else:
             self.nesting -= 1
@@ -93,7 +94,7 @@ class FunctionGenerator(GeneratorBase):
 
     def tail_value(self, node: t.Node, context: Context) -> Operand:
         """A value in tail position: what a function of the library gave there is not collapsed yet."""
-        if isinstance(node, t.Call) and _is_bare(node) and not node.is_partial:
+        if isinstance(node, t.Call) and t.is_bare(node) and not node.is_partial:
             self.nesting += 1
             self.last_call = node
             operand = self.suffixed(node, context)
@@ -169,7 +170,7 @@ class FunctionGenerator(GeneratorBase):
 
     def ends_with_sequence(self, node: t.Node) -> bool:
         """Is a call at the end of the node that may give a sequence?"""
-        if not _is_bare(node):
+        if not t.is_bare(node):
             return False
         if isinstance(node, t.Block):
             return bool(node.expressions) and self.ends_with_sequence(node.expressions[-1])
@@ -314,7 +315,3 @@ class FunctionGenerator(GeneratorBase):
 
 _SINGLE = ("s", "n", "b")
 """Results, in the notation of signatures, that are no sequences."""
-
-
-def _is_bare(node: t.Node) -> bool:
-    return node.predicates is None and node.group is None and not node.keep

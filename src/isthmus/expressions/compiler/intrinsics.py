@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Final
 
 from isthmus.expressions.compiler.functions import FunctionGenerator
-from isthmus.expressions.compiler.generator import Context
 from isthmus.expressions.compiler.kinds import (
     ANY,
     BOOL,
@@ -21,6 +20,7 @@ from isthmus.expressions.compiler.kinds import (
     UNDEF,
     Operand,
 )
+from isthmus.expressions.compiler.lines import Context
 from isthmus.expressions.library import Function
 from isthmus.expressions.syntax import tree as t
 

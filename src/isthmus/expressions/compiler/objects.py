@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isthmus.expressions.compiler.generator import Context, GeneratorBase
+from isthmus.expressions.compiler.generator import GeneratorBase
 from isthmus.expressions.compiler.kinds import (
     BOOL,
     DICT,
@@ -16,6 +16,7 @@ from isthmus.expressions.compiler.kinds import (
     UNDEF,
     Operand,
 )
+from isthmus.expressions.compiler.lines import Context
 from isthmus.expressions.syntax import tree as t
 from isthmus.expressions.values import Table
 
@@ -49,7 +50,7 @@ class ObjectGenerator(GeneratorBase):
             keys.append(name)
         if double is not None:
             self.emit(f"same_key({self.const(double)}, {node.position})")
-        constants = [value for _, value in node.pairs if isinstance(value, t.Literal) and _is_bare(value)]
+        constants = [value for _, value in node.pairs if isinstance(value, t.Literal) and t.is_bare(value)]
         if not final and double is None and len(constants) == len(keys):
             kinds = 0
             for one in constants:
@@ -214,10 +215,6 @@ class ObjectGenerator(GeneratorBase):
         if final:
             self.emit(f"{name} = finish(E, {name})")
         return Operand(name, LIST, is_pure=True, is_atom=True)
-
-
-def _is_bare(node: t.Node) -> bool:
-    return node.predicates is None and node.group is None and not node.keep
 
 
 def _has_no_function(node: t.Node) -> bool:

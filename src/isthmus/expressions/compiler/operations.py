@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isthmus.expressions.compiler.generator import Context, GeneratorBase, Local
+from isthmus.expressions.compiler.generator import GeneratorBase
 from isthmus.expressions.compiler.kinds import (
     ANY,
     BOOL,
@@ -13,6 +13,7 @@ from isthmus.expressions.compiler.kinds import (
     UNDEF,
     Operand,
 )
+from isthmus.expressions.compiler.lines import Context, Local
 from isthmus.expressions.syntax import tree as t
 
 __all__ = ["OperationGenerator"]
@@ -234,7 +235,7 @@ class OperationGenerator(GeneratorBase):
     def bind(self, node: t.Bind, context: Context) -> Operand:
         local = self.find(node.name)
         assert local is not None
-        if local.is_settled and isinstance(node.value, t.Lambda) and _is_bare(node.value):
+        if local.is_settled and isinstance(node.value, t.Lambda) and t.is_bare(node.value):
             operand = self.bound_function(local, node.value, context)
         else:
             operand = self.value(node.value, context)
@@ -256,11 +257,7 @@ class OperationGenerator(GeneratorBase):
 
 def _texts(node: t.Node) -> frozenset[str] | None:
     """The texts of an array that holds only such."""
-    if not isinstance(node, t.Array) or not _is_bare(node):
+    if not isinstance(node, t.Array) or not t.is_bare(node):
         return None
     found = [one.value for one in node.items if isinstance(one, t.Literal) and isinstance(one.value, str)]
     return frozenset(found) if len(found) == len(node.items) else None
-
-
-def _is_bare(node: t.Node) -> bool:
-    return node.predicates is None and node.group is None and not node.keep

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from isthmus.expressions.compiler.calls import CallGenerator
-from isthmus.expressions.compiler.generator import MAX_CODE, Context, too_large, too_nested
 from isthmus.expressions.compiler.intrinsics import IntrinsicGenerator
 from isthmus.expressions.compiler.kinds import ANY, FUNCTION, Operand
+from isthmus.expressions.compiler.lines import MAX_CODE, Context, too_large, too_nested
 from isthmus.expressions.compiler.objects import ObjectGenerator
 from isthmus.expressions.compiler.operations import OperationGenerator
 from isthmus.expressions.compiler.paths import PathGenerator

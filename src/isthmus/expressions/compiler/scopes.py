@@ -27,6 +27,7 @@ from isthmus.expressions.syntax.tree import (
     Variable,
     Wildcard,
     children,
+    is_bare,
 )
 
 __all__ = ["INLINED", "Survey", "survey"]
@@ -105,7 +106,7 @@ class _Walker:
                 self.variable(node)
             elif isinstance(node, Call):
                 self.call(node)
-            elif isinstance(node, Apply) and isinstance(node.right, Call) and _is_bare(node.right):
+            elif isinstance(node, Apply) and isinstance(node.right, Call) and is_bare(node.right):
                 self.call(node.right, given=1)
             focused = self.tuple_frame(node)
             for child in children(node):
@@ -156,14 +157,10 @@ class _Walker:
         if total != 2 and not (procedure.name == "reduce" and total == 3):
             return
         function = node.arguments[1 - given] if procedure.name in INLINED else None
-        if not isinstance(function, Lambda) or function.signature is not None or not _is_bare(function):
+        if not isinstance(function, Lambda) or function.signature is not None or not is_bare(function):
             return
         if procedure.name != "reduce" or len(function.parameters) >= 2:
             self.found.inlined.add(id(function))
-
-
-def _is_bare(node: Node) -> bool:
-    return node.predicates is None and node.group is None and node.stages is None
 
 
 def _binds(node: Node) -> Iterator[Bind]:

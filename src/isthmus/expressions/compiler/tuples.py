@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from isthmus.expressions.compiler.generator import Context, GeneratorBase, Local
+from isthmus.expressions.compiler.generator import GeneratorBase
 from isthmus.expressions.compiler.kinds import ANY, DICT, SEQUENCE, Operand
+from isthmus.expressions.compiler.lines import Context, Local
 from isthmus.expressions.syntax import tree as t
 
 __all__ = ["TupleGenerator"]

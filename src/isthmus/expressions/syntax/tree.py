@@ -48,6 +48,7 @@ __all__ = [
     "Variable",
     "Wildcard",
     "children",
+    "is_bare",
 ]
 
 
@@ -293,6 +294,11 @@ class Transform(Node):
     pattern: Node
     update: Node
     delete: Node | None
+
+
+def is_bare(node: Node) -> bool:
+    """Does nothing follow the node: no filter, no grouping, no `[]`?"""
+    return node.predicates is None and node.stages is None and node.group is None and not node.keep
 
 
 def children(node: Node) -> Iterator[Node]:
