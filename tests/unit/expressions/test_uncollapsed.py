@@ -53,7 +53,9 @@ def test_a_list_at_the_root_is_a_list_like_any_other_inside_a_step(
         ("$substring('abcdef', nothing, 3)", ""),
         ("$spread([{}, {}])", []),
         ("$spread([])", UNDEFINED),
+        ("$fromMillis(-0.5)", "1970-01-01T00:00:00.000Z"),
+        ("$fromMillis(-1.5)", "1969-12-31T23:59:59.999Z"),
     ],
 )
-def test_missing_and_empty_arguments_of_standard_functions(text: str, expected: object) -> None:
+def test_unusual_arguments_of_standard_functions(text: str, expected: object) -> None:
     assert compile(text, library=STANDARD).evaluate({}) == expected

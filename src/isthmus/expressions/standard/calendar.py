@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import floor
+from math import trunc
 from typing import Any, Final
 
 from isthmus.expressions.errors import ExpressionError
@@ -64,7 +64,7 @@ class Moment:
     def __init__(self, millis: float) -> None:
         if not -MAX_MILLIS <= millis <= MAX_MILLIS:
             raise ExpressionError("D3110", "The time is beyond what can be represented", value=millis)
-        whole = floor(millis)
+        whole = trunc(millis)
         self.days, rest = divmod(whole, _DAY)
         self.year, self.month, self.day = civil_from_days(self.days)
         self.hour, rest = divmod(rest, 3_600_000)
