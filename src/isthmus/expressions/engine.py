@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from inspect import iscoroutinefunction
+from math import inf
 from typing import Any, Final
 
 from isthmus.expressions.callables import PYTHON_CALLABLES
@@ -26,8 +27,8 @@ __all__ = ["Expression"]
 
 _READS: Final = 200
 _FEW: Final = Evaluation.left - 100
-"""A result is measured if the expression reads more often, or worked more, than a result that is surely no
-longer than some hundred times the input needs."""
+"""A result is measured if the expression reads more often, or if it worked for more than a hundred steps: its
+first slice is longer by that than all others."""
 
 _LIMITS = Limits()
 _SERVICES = Services()
@@ -60,7 +61,8 @@ class Expression:
             or _calls_members(self.tree)
         )
         self._may_pause = self._may_await or _may_loop(self.tree)
-        self._is_wide = sum(1 for _ in zip(range(_READS + 1), _reads(self.tree), strict=False)) > _READS
+        is_wide = sum(1 for _ in zip(range(_READS + 1), _reads(self.tree), strict=False)) > _READS
+        self._calm = inf if is_wide else _FEW
 
     @property
     def names(self) -> frozenset[str]:
@@ -95,7 +97,7 @@ class Expression:
             evaluation.pause = _pause
         try:
             result = program.main(evaluation, input, bindings)
-            if self._is_wide or evaluation.left < _FEW or evaluation.deadline:
+            if evaluation.left < self._calm:
                 measure(evaluation, result)
             return result
         except ExpressionError as error:
