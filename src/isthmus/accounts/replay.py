@@ -12,8 +12,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from isthmus.definitions.files import Exchange, ExchangeResponse
 from isthmus.definitions.methods import MethodDefinition
-from isthmus.definitions.pagination import DynamicPagination, Pagination
+from isthmus.definitions.pagination import DynamicPagination, LinkHeaderPagination, Pagination
 from isthmus.engine.messages import Operation, OutgoingRequest
+from isthmus.engine.pagination.link_header import link_targets
 
 __all__ = ["choose", "not_found", "pagination_names"]
 
@@ -39,7 +40,7 @@ def choose(
     ]
     if isinstance(pages, DynamicPagination):
         return _computed_page(here, request)
-    ignored = pagination_names(pages) | names
+    ignored = pagination_names(pages) | _linked_names(here, pages) | names
     best = max(here, key=lambda each: _likeness(each, operation, ignored), default=None)
     if best is None:
         return []
@@ -81,6 +82,20 @@ def pagination_names(pages: Pagination | None) -> frozenset[str]:
     config = None if pages is None else pages.config
     found = {getattr(config, name, None) for name in names}
     return frozenset(name for name in found if isinstance(name, str)) | {"page", "limit"}
+
+
+def _linked_names(exchanges: Sequence[Exchange], pages: Pagination | None) -> frozenset[str]:
+    """Parameters that recorded links add to reach the next page: a definition does not name them."""
+    if not isinstance(pages, LinkHeaderPagination):
+        return frozenset()
+    return frozenset(
+        name
+        for each in exchanges
+        for name, _ in parse_qsl(
+            urlsplit(link_targets(each.response.headers.get("link", "")).get("next", "")).query
+        )
+        if name not in each.request.query
+    )
 
 
 def _path_names(method: MethodDefinition) -> frozenset[str]:

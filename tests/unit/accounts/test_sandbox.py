@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from tests.unit.integrations.small_catalog import exchange, ticket
@@ -20,6 +21,15 @@ from isthmus.integrations.catalog import Catalog
 from isthmus.integrations.exchanges import Exchanges
 
 FACTS = AccountFacts("a", "sandbox", "e", is_sandbox=True, authentication_method="sandbox")
+
+
+def linked(items: list[Any], query: str, after: str | None = None) -> dict[str, Any]:
+    """A page whose product has a name of its own for what asks for the next."""
+    page: dict[str, Any] = exchange({"items": items}, query=dict(parse_qsl(query)))
+    if after is not None:
+        page["response"]["headers"]["link"] = f'<https://b.example/v1/tickets?n=2&after={after}>; rel="next"'
+    return page
+
 
 CURSOR = {
     "format": "cursor",
@@ -117,6 +127,14 @@ FORMATS: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
             exchange({"items": [ticket(1), ticket(2)]}, query={"n": "2"}),
             exchange({"items": [ticket(3), ticket(4)]}, query={"n": "2", "page": "2"}),
             exchange({"items": [ticket(5)]}, query={"n": "2", "page": "3"}),
+        ],
+    ),
+    "link header with a token": (
+        {"format": "link_header", "config": {"limit_param": "n"}},
+        [
+            linked([ticket(1), ticket(2)], "n=2", after="two"),
+            linked([ticket(3), ticket(4)], "n=2&after=two", after="four"),
+            linked([ticket(5)], "n=2&after=four"),
         ],
     ),
 }
