@@ -187,6 +187,16 @@ async def test_a_sandboxs_writes_have_a_plan_too(desk: Desk) -> None:
     assert body["explain"]["request"]["body"] == {"subject": "x"}
 
 
+async def test_the_token_of_one_account_is_shown_no_plan(desk: Desk) -> None:
+    made = await desk.server.ok(
+        "POST", "/integrated-account/token", json={"integrated_account_id": desk.account}
+    )
+    token = made["token"]
+    assert (await desk.server.call("GET", "/proxy/tickets", token=token))[0] == 200
+    status, body = await desk.server.call("GET", "/proxy/tickets?isthmus_explain=true", token=token)
+    assert (status, "explain" in body) == (403, False)
+
+
 async def test_only_true_asks_for_a_plan(desk: Desk) -> None:
     query = f"?integrated_account_id={desk.account}&isthmus_explain="
     assert "result" in await desk.server.ok("GET", f"/proxy/tickets{query}false")

@@ -22,7 +22,6 @@ from isthmus.engine.calls import account_id, flag
 from isthmus.engine.dry_run import DryRun
 from isthmus.engine.queries import parse
 from isthmus.engine.unified import Target
-from isthmus.errors import Forbidden
 from isthmus.integrations.explained import explain_definition
 from isthmus.integrations.names import either_separator
 
@@ -78,9 +77,6 @@ class CallPlans:
         """Raises what a call raises for its token and account, and Forbidden for an account's own token: a
         plan shows how the integration is made."""
         principal = await self._authentication.principal(incoming.headers.get("authorization"))
-        is_trusted = principal.kind == "api_token"
-        if not is_trusted:
-            raise Forbidden(f"{_PARAMETER} needs an API token of the environment.")
         environment_id, identity = principal.environment_id, account_id(incoming.query_string)
         connection = await self._connections.open(environment_id, identity, request_id=incoming.request_id)
         account = await self._connections.explained(environment_id, identity)
