@@ -45,6 +45,14 @@ class Limits:
     `items`: items of one list (a lazy range counts when it is materialised).
     `memory`: bytes of what the evaluation has made and still holds.
     `regex_seconds`: time of one search of a regular expression; never more than what is left of `seconds`.
+    `graph_nodes`: nodes of a graph, and of what `$sortNodes` gives.
+    `xml_nodes`: nodes that `$xmlToJs` reads.
+    `similarity_chars`: characters of a text that is compared for likeness.
+    `similarity_pairs`: pairs of letters that `$mostSimilar` compares.
+    `parquet_columns`: columns of a Parquet file.
+    `parquet_cells`: its rows times its columns.
+    `embedding_texts`: texts of one call of `$generateEmbeddingsCohere`.
+    `embedding_seconds`: time of each of its requests, with what is tried again.
     """
 
     seconds: float = 5.0
@@ -56,6 +64,14 @@ class Limits:
     items: int = MAX_ITEMS
     memory: int = 96 * 1024 * 1024
     regex_seconds: float = 1.0
+    graph_nodes: int = 100_000
+    xml_nodes: int = 1_000_000
+    similarity_chars: int = 10_000
+    similarity_pairs: int = 10_000_000
+    parquet_columns: int = 1_000
+    parquet_cells: int = 1_000_000
+    embedding_texts: int = 2_000
+    embedding_seconds: float = 120.0
 
 
 MAX_NESTING: Final = 100

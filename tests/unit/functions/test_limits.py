@@ -155,3 +155,22 @@ async def test_streams_are_drained_only_so_far() -> None:
     with pytest.raises(ExpressionError) as caught:
         await compile("$bufferToString(s)").evaluate_async({"s": Stream(_chunks(51))})
     assert caught.value.code == "ISTHMUS_LIMIT"
+
+
+@pytest.mark.parametrize(
+    ("limit", "expression"),
+    [
+        ({"graph_nodes": 1}, "$dependencyGraph([{'id': 1}, {'id': 2}], 'p', 'id')"),
+        ({"graph_nodes": 1}, "$sortNodes([{'id': 1}, {'id': 2}])"),
+        ({"xml_nodes": 2}, "$xmlToJs('<a><b/><b/><b/></a>')"),
+        ({"similarity_chars": 3}, "$diceCoefficient('abcd', 'abc')"),
+        ({"similarity_pairs": 3}, "$mostSimilar('abcd', ['abc', 'abd'])"),
+        ({"parquet_columns": 1}, "$jsonToParquet([{'a': 1, 'b': 2}])"),
+        ({"parquet_cells": 1}, "$jsonToParquet([{'a': 1}, {'a': 2}])"),
+    ],
+)
+def test_a_limit_of_a_function_is_one_of_the_evaluation(limit: dict[str, int], expression: str) -> None:
+    [name] = limit
+    failure = error(expression, limits=Limits(**limit))
+    assert failure.code == "ISTHMUS_LIMIT"
+    assert f"{name} = {limit[name]}" in failure.message

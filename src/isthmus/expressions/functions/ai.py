@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from isthmus.expressions.failures import failed, not_configured, over_limit
+from isthmus.expressions.failures import failed, not_configured
 from isthmus.expressions.functions.arguments import setting
 from isthmus.expressions.functions.outside import Answer, Retry, exchange, has_port
 from isthmus.expressions.javascript import as_list, json_text, text, truthy
@@ -17,8 +17,6 @@ __all__ = ["generate_embeddings_cohere"]
 
 _NAME: Final = "generateEmbeddingsCohere"
 _BATCH: Final = 20
-_TEXTS: Final = 2_000
-_SECONDS: Final = 120.0
 
 
 async def generate_embeddings_cohere(
@@ -48,8 +46,8 @@ async def generate_embeddings_cohere(
     if not truthy(texts) or texts == []:
         return await _embed(evaluation, url, given, api_key)
     items = as_list(texts)
-    if len(items) > _TEXTS:
-        raise over_limit(_NAME, "texts", _TEXTS)
+    if len(items) > evaluation.limits.embedding_texts:
+        raise evaluation.exceeded("embedding_texts", _NAME)
     results: list[object] = []
     for start in range(0, len(items), _BATCH):
         batch = {**given, "texts": items[start : start + _BATCH]}
@@ -68,7 +66,7 @@ async def _embed(evaluation: Evaluation, url: str, body: Mapping[str, object], a
             "accept": "application/json",
         },
         body=json_text(dict(body)).encode(),
-        retry=Retry(total=_SECONDS),
+        retry=Retry(total=evaluation.limits.embedding_seconds),
     )
     raise_for(answer, _NAME)
     try:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from isthmus.expressions.failures import failed, over_limit
+from isthmus.expressions.failures import failed
 from isthmus.expressions.functions.extras import extra
 from isthmus.expressions.functions.offloading import offloaded
 from isthmus.expressions.host.blobs import ArrayBuffer, encode_text, raw_bytes
@@ -20,7 +20,6 @@ from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["json_to_parquet"]
 
-_COLUMNS: Final = 1_000
 _CELLS: Final = 1_000_000
 _HEAVY_CELLS: Final = 20_000
 _MAGIC: Final = b"PAR1"
@@ -61,11 +60,12 @@ def json_to_parquet(
             "jsonToParquet",
             "$jsonToParquet received rows with no columns; a valid Parquet file requires at least one field",
         )
-    if len(names) > _COLUMNS:
-        raise over_limit("jsonToParquet", "columns", _COLUMNS)
+    limits = evaluation.limits
+    if len(names) > limits.parquet_columns:
+        raise evaluation.exceeded("parquet_columns", "jsonToParquet")
     cells = len(names) * len(items)
-    if cells > _CELLS:
-        raise over_limit("jsonToParquet", "cells", _CELLS)
+    if cells > limits.parquet_cells:
+        raise evaluation.exceeded("parquet_cells", "jsonToParquet")
     evaluation.charge(cells * 10)
     columns = {_clean(name): [_native(row, name) for row in items] for name in names}
     given = options if isinstance(options, Mapping) else {}

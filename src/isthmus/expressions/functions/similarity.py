@@ -8,15 +8,13 @@ from collections import Counter
 from itertools import pairwise
 from typing import Final
 
-from isthmus.expressions.failures import failed, over_limit
+from isthmus.expressions.failures import failed
 from isthmus.expressions.javascript import describe, is_nil, is_number, same_value
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["dice_coefficient", "most_similar"]
 
-TEXT: Final = 10_000
-WORK: Final = 10_000_000
 _NOISE: Final = re.compile(r"[^a-z0-9]+")
 
 
@@ -37,7 +35,7 @@ def dice_coefficient(
     if left is right or same_value(left, right):
         return 1
     evaluation.charge(64)
-    return _score(_pairs(left, "diceCoefficient"), _pairs(right, "diceCoefficient"))
+    return _score(_pairs(evaluation, left, "diceCoefficient"), _pairs(evaluation, right, "diceCoefficient"))
 
 
 def most_similar(
@@ -61,26 +59,26 @@ def most_similar(
     if is_nil(options) or options == []:
         return value
     candidates = options if isinstance(options, list) else [options]
-    wanted = _pairs(value, "mostSimilar")
-    if len(candidates) * (sum(wanted.values()) + 1) > WORK:
-        raise over_limit("mostSimilar", "pairs of letters compared", WORK)
+    wanted = _pairs(evaluation, value, "mostSimilar")
+    if len(candidates) * (sum(wanted.values()) + 1) > evaluation.limits.similarity_pairs:
+        raise evaluation.exceeded("similarity_pairs", "mostSimilar")
     best: object = ""
     highest: float = 0
     for candidate in candidates:
         evaluation.charge(64)
         exact = isinstance(candidate, str) and candidate == value
-        score = 1 if exact else _score(wanted, _pairs(candidate, "mostSimilar"))
+        score = 1 if exact else _score(wanted, _pairs(evaluation, candidate, "mostSimilar"))
         if score > highest:
             best, highest = candidate, score
     least = 0.8 if threshold is UNDEFINED else threshold if is_number(threshold) else 0
     return best if highest >= least else value
 
 
-def _pairs(value: object, function: str) -> Counter[str]:
+def _pairs(evaluation: Evaluation, value: object, function: str) -> Counter[str]:
     if not isinstance(value, str):
         raise failed(function, f"{function}: expected text, not {describe(value)}")
-    if len(value) > TEXT:
-        raise over_limit(function, "characters of a text", TEXT)
+    if len(value) > evaluation.limits.similarity_chars:
+        raise evaluation.exceeded("similarity_chars", function)
     cleaned = _NOISE.sub("", value.lower())
     if len(cleaned) == 1:
         return Counter([cleaned])

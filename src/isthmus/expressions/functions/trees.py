@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Final
 
-from isthmus.expressions.failures import failed, over_limit
+from isthmus.expressions.failures import failed
 from isthmus.expressions.functions import paths
 from isthmus.expressions.functions.ordering import sort_key
-from isthmus.expressions.host.graphs import NODES, Graph, node_key
+from isthmus.expressions.host.graphs import Graph, node_key
 from isthmus.expressions.javascript import describe, is_nil, text, truthy
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
@@ -51,6 +51,8 @@ def dependency_graph(
         if parent is not UNDEFINED and node_key(parent) in by_key:
             nodes.append((parent, by_key[node_key(parent)]))
             edges.append((own, parent))
+    if len(by_key) > evaluation.limits.graph_nodes:
+        raise evaluation.exceeded("graph_nodes", "dependencyGraph")
     return Graph(nodes, edges)
 
 
@@ -77,8 +79,8 @@ def sort_nodes(
         => [1, 2, 3]
     """
     given = _items(items, "sortNodes")
-    if len(given) > NODES:
-        raise over_limit("sortNodes", "nodes", NODES)
+    if len(given) > evaluation.limits.graph_nodes:
+        raise evaluation.exceeded("graph_nodes", "sortNodes")
     evaluation.charge(len(given) * 20)
     own, parent, sequence = (
         default if value is UNDEFINED else value
@@ -94,11 +96,15 @@ def sort_nodes(
             children.setdefault(text(place), []).append(current)
         else:
             roots.append(current)
-    return _flattened(roots, children, own, sequence)
+    return _flattened(evaluation, roots, children, own, sequence)
 
 
 def _flattened(
-    roots: list[object], children: Mapping[str, list[object]], own: object, sequence: object
+    evaluation: Evaluation,
+    roots: list[object],
+    children: Mapping[str, list[object]],
+    own: object,
+    sequence: object,
 ) -> list[object]:
     def ordered(siblings: list[object]) -> list[object]:
         return sorted(siblings, key=lambda item: sort_key(paths.get(item, sequence)))
@@ -110,8 +116,8 @@ def _flattened(
         if item is UNDEFINED:
             pending.pop()
             continue
-        if len(out) > NODES:
-            raise over_limit("sortNodes", "nodes", NODES)
+        if len(out) > evaluation.limits.graph_nodes:
+            raise evaluation.exceeded("graph_nodes", "sortNodes")
         out.append(
             {name: value for name, value in item.items() if name != _CHILDREN}
             if isinstance(item, Mapping)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Final
 
-from isthmus.expressions.failures import failed, over_limit
+from isthmus.expressions.failures import failed
 from isthmus.expressions.hosting import Host, host_type
 from isthmus.expressions.javascript import double, text, truthy
 
-__all__ = ["GRAPH", "NODES", "Graph", "node_key"]
-
-NODES: Final = 100_000
+__all__ = ["GRAPH", "Graph", "node_key"]
 
 
 class Graph(Host):
@@ -28,8 +26,6 @@ class Graph(Host):
         self._nodes: dict[Hashable, tuple[object, object]] = {}
         for identity, data in nodes:
             self._nodes.setdefault(node_key(identity), (identity, data))
-        if len(self._nodes) > NODES:
-            raise over_limit("dependencyGraph", "nodes", NODES)
         self._dependencies: dict[Hashable, list[Hashable]] = {key: [] for key in self._nodes}
         self._dependants: dict[Hashable, list[Hashable]] = {key: [] for key in self._nodes}
         for source, target in dict.fromkeys((node_key(a), node_key(b)) for a, b in edges):

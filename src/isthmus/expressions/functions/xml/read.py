@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 from xml.parsers import expat
 
 from isthmus.expressions.failures import failed, over_limit
@@ -16,8 +15,6 @@ from isthmus.expressions.values import UNDEFINED
 __all__ = ["xml_to_js"]
 
 Json = dict[str, object]
-
-_NODES: Final = 1_000_000
 
 
 def xml_to_js(evaluation: Evaluation, xml: object = UNDEFINED, options: object = UNDEFINED) -> Json:
@@ -44,7 +41,7 @@ def xml_to_js(evaluation: Evaluation, xml: object = UNDEFINED, options: object =
     chosen = xml_options(options)
     if not source.strip():
         return {}
-    builder: _Compact | _Tree = _Compact(chosen) if chosen.compact else _Tree(chosen)
+    builder: _Compact | _Tree = (_Compact if chosen.compact else _Tree)(chosen, evaluation)
     _parse(source.lstrip(), builder, evaluation)
     return builder.root
 
@@ -52,8 +49,9 @@ def xml_to_js(evaluation: Evaluation, xml: object = UNDEFINED, options: object =
 class _Builder:
     """`stack` holds the open elements, the document first; text collects until something else comes."""
 
-    def __init__(self, options: XmlOptions) -> None:
+    def __init__(self, options: XmlOptions, evaluation: Evaluation) -> None:
         self.options = options
+        self.evaluation = evaluation
         self.root: Json = {}
         self.stack: list[Json] = [self.root]
         self.nodes = 0
@@ -62,8 +60,8 @@ class _Builder:
 
     def count(self) -> None:
         self.nodes += 1
-        if self.nodes > _NODES:
-            raise over_limit("xmlToJs", "nodes", _NODES)
+        if self.nodes > self.evaluation.limits.xml_nodes:
+            raise self.evaluation.exceeded("xml_nodes", "xmlToJs")
         if len(self.stack) > DEPTH:
             raise over_limit("xmlToJs", "data_depth", DEPTH)
 
