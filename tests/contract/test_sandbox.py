@@ -17,9 +17,10 @@ from isthmus.engine.results import ListResult, ValueResult
 from isthmus.errors import BadRequest, RemoteError
 from isthmus.integrations.catalog import Catalog
 from isthmus.integrations.exchanges import Exchanges
-from tests.contract.calls import call_for
+from tests.contract.calls import call_for, run
 from tests.contract.catalog import CATALOG, Cell, Entry, entry, integration_names, model
 from tests.contract.checks import invalid
+from tests.contract.replay import Replay
 
 _ACCOUNT = AccountFacts(
     id="sandbox",
@@ -100,6 +101,21 @@ async def test_a_walk_gives_valid_records_each_once(sandbox: Sandbox) -> None:
     assert [text for record in records for text in invalid(sandbox.cell, record)] == []
     ids = [record["id"] for record in records]
     assert len(set(ids)) == len(ids)
+
+
+async def test_a_walk_gives_all_that_was_recorded(sandbox: Sandbox) -> None:
+    entry, cell = sandbox.entry, sandbox.cell
+    choice = cell.choices[0]
+    upstream, first = Replay(entry), entry.answers(*choice, error=False)[0]
+    recorded: list[str] = []
+    cursor: str | None = None
+    while True:
+        page = await run(entry, cell, choice, call_for(entry, cell, choice, first, cursor=cursor), upstream)
+        recorded += [str(record["id"]) for record in page.records]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert await sandbox.ids() == recorded
 
 
 async def test_a_limit_cuts_pages_and_loses_nothing(sandbox: Sandbox) -> None:
