@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.context import patched_context, secret_field_names, split_context
 from isthmus.accounts.sealed import CONTEXT_SECRETS, sealed_names, stored_context
@@ -16,11 +17,19 @@ from isthmus.definitions.integration import IntegrationConfig
 from isthmus.engine.ports import AccountFacts
 from isthmus.errors import NotFound
 
-__all__ = ["store_context"]
+__all__ = ["merge_context", "store_context"]
 
 
 async def store_context(
     database: Database, account: AccountFacts, definition: IntegrationConfig, patch: Mapping[str, Any]
+) -> dict[str, Any]:
+    """`merge_context` in a transaction of its own."""
+    async with database.write() as conn:
+        return await merge_context(conn, account, definition, patch)
+
+
+async def merge_context(
+    conn: AsyncConnection, account: AccountFacts, definition: IntegrationConfig, patch: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The whole context after the patch, without virtual keys. Raises NotFound for a deleted account."""
     mine = (
@@ -28,25 +37,22 @@ async def store_context(
         integrated_account.c.environment_id == account.environment_id,
     )
     columns = (integrated_account.c.id, integrated_account.c.context, integrated_account.c.context_secrets)
-    async with database.write() as conn:
-        statement = select(*columns).where(*mine).with_for_update()
-        row = (await conn.execute(statement)).mappings().one_or_none()
-        if row is None:
-            raise NotFound(f"the account {account.id} is gone, so its context cannot be kept.")
-        keys = keys_of(conn)
-        names = secret_field_names(definition) | sealed_names(keys, dict(row))
-        whole = patched_context(stored_context(keys, dict(row)), patch, names)
-        plain, secrets = split_context(whole, names)
-        sealed = CONTEXT_SECRETS.seal(keys, account.id, secrets or None)
-        await conn.execute(
-            update(integrated_account)
-            .where(*mine)
-            .values(
-                context=plain,
-                context_secrets=sealed,
-                revision=integrated_account.c.revision + 1,
-                updated_at=now_of(conn),
-            )
+    row = (await conn.execute(select(*columns).where(*mine).with_for_update())).mappings().one_or_none()
+    if row is None:
+        raise NotFound(f"the account {account.id} is gone, so its context cannot be kept.")
+    keys = keys_of(conn)
+    names = secret_field_names(definition) | sealed_names(keys, dict(row))
+    whole = patched_context(stored_context(keys, dict(row)), patch, names)
+    plain, secrets = split_context(whole, names)
+    await conn.execute(
+        update(integrated_account)
+        .where(*mine)
+        .values(
+            context=plain,
+            context_secrets=CONTEXT_SECRETS.seal(keys, account.id, secrets or None),
+            revision=integrated_account.c.revision + 1,
+            updated_at=now_of(conn),
         )
-        await raise_epoch(conn, group_of(account.id))
+    )
+    await raise_epoch(conn, group_of(account.id))
     return whole

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from isthmus.definitions.credentials import CredentialField
+from isthmus.definitions.credentials import BaseField
 from isthmus.expressions import ExpressionError
 from isthmus.expressions.runtime.regex import Pattern
 from isthmus.kit.ids import is_uuid
@@ -24,7 +24,7 @@ _EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s.]+(?:\.[^@\s.]+)+")
 
 
 def submitted(
-    fields: Iterable[CredentialField], values: Mapping[str, Any], report: Report, *, complete: bool
+    fields: Iterable[BaseField], values: Mapping[str, Any], report: Report, *, complete: bool
 ) -> dict[str, Any]:
     """`values` with each field of the form as it is stored; keys that are no field stay as they are.
 
@@ -50,7 +50,7 @@ def submitted(
     return result
 
 
-def _called(field: CredentialField) -> str:
+def _called(field: BaseField) -> str:
     return f"{field.label or field.name}{f' ({field.help_text})' if field.help_text else ''}"
 
 
@@ -58,7 +58,7 @@ def _trimmed(value: Any) -> Any:
     return value.strip() if isinstance(value, str) else value
 
 
-def _problem(field: CredentialField, value: Any) -> tuple[str, str] | None:
+def _problem(field: BaseField, value: Any) -> tuple[str, str] | None:
     """`(message, code)`, or None where the value is right."""
     if isinstance(value, (Mapping, list)) and field.options is None:
         return "must be a text", "type"
@@ -105,7 +105,7 @@ _FORMATS: Final[Mapping[str, tuple[Callable[[str], bool], str]]] = {
 }
 
 
-def _transformed(field: CredentialField, value: Any) -> Any:
+def _transformed(field: BaseField, value: Any) -> Any:
     if field.transform is None:
         return value
     text = str(value)

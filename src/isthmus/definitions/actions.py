@@ -10,7 +10,7 @@ from pydantic import Field, GetJsonSchemaHandler, Tag, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from isthmus.definitions.credentials import CredentialField
+from isthmus.definitions.credentials import BaseField
 from isthmus.definitions.fields import (
     Expr,
     OptionalExpr,
@@ -27,6 +27,7 @@ __all__ = [
     "STEP_TYPES",
     "Action",
     "ExpressionConfig",
+    "FormField",
     "FormStep",
     "GetContextStep",
     "PathConfig",
@@ -165,12 +166,64 @@ def _form_shape(value: Any) -> str | None:
     return "fields" if isinstance(value, list | tuple) else None
 
 
+class FormField(BaseField):
+    """One field of an account's own form (`connect.md` §7.2): as of a credential form, and lists whose
+    options come from the provider."""
+
+    type: Literal[
+        "text",
+        "password",
+        "single_select",
+        "multi_select",
+        "checkbox",
+        "number",
+        "textarea",
+        "resource_select",
+    ] = Field(default="text", description="Widget.")
+    multiple: bool = Field(default=False, description="`resource_select`: whether several may be chosen.")
+    resource: str | None = Field(
+        default=None, description="`resource_select`: the resource whose list gives the options."
+    )
+    method: str = Field(default="list", description="`resource_select`: its method.")
+    query: OptionalTemplateField = Field(
+        default=None,
+        description="`resource_select`: query parameters. In scope beside the context: `form`, what is "
+        "chosen so far.",
+    )
+    value_path: OptionalExpr = Field(
+        default=None, description="`resource_select`: the value of an option; `id` where absent."
+    )
+    label_path: OptionalExpr = Field(
+        default=None, description="`resource_select`: its label; `name` where absent."
+    )
+    depends_on: tuple[str, ...] = Field(
+        default=(), description="Fields that have to be filled in before the options are fetched."
+    )
+    store: Literal["value", "object"] = Field(
+        default="value", description="What is kept of a choice: its value, or `{label, value}`."
+    )
+
+    @model_validator(mode="after")
+    def _has_source(self) -> FormField:
+        if self.type == "single_select" and not self.options:
+            raise ValueError("is a single_select and needs `options`")
+        if self.type == "multi_select" and not self.options:
+            raise ValueError("is a multi_select and needs `options`")
+        if self.type == "resource_select" and not self.resource:
+            raise ValueError("is a resource_select and needs `resource`")
+        return self
+
+    @property
+    def is_multiple(self) -> bool:
+        return self.type == "multi_select" or (self.type == "resource_select" and self.multiple)
+
+
 class FormStep(_Step):
     """Shows a form and waits; the submission is the result."""
 
     type: Literal["form"] = Field(description="Kind of step.")
     config: Annotated[
-        Annotated[Expr, Tag("expression")] | Annotated[tuple[CredentialField, ...], Tag("fields")],
+        Annotated[Expr, Tag("expression")] | Annotated[tuple[FormField, ...], Tag("fields")],
         by_shape(_form_shape, "must be a list of fields, or an expression that returns one"),
     ] = Field(description="The fields (§1.3.1), or an expression that returns them.")
 
@@ -200,6 +253,10 @@ class Action(Part):
 
     steps: tuple[Step, ...] = Field(default=(), description="What runs, in order.")
     schedule: Schedule | None = Field(default=None, description="When it runs by itself.")
+    revalidate: bool = Field(
+        default=False,
+        description="`post_connect_user_form`: whether `validation` runs again after the form was sent.",
+    )
     validation_interval_hours: float | None = Field(
         default=None, gt=0, description="`validation`: hours between two runs; only on connect where absent."
     )

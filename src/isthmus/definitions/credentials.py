@@ -21,6 +21,7 @@ __all__ = [
     "ApiKeyConfig",
     "ApiKeyCredential",
     "AuthEndpoints",
+    "BaseField",
     "ClientConfig",
     "Credential",
     "CredentialField",
@@ -58,17 +59,14 @@ class FieldOption(Part):
     value: JsonValue = Field(description="Value written into the context when it is chosen.")
 
 
-class CredentialField(Part):
-    """One field of the form a connecting user fills in (§1.3.1)."""
+class BaseField(Part):
+    """What the fields of every form have in common."""
 
     name: str = Field(
         min_length=1,
         description="Key written into the account's `context`; read as `{{credentials.<name>}}`.",
     )
     label: str | None = Field(default=None, description="Label in the form; the name where it is absent.")
-    type: Literal["text", "password", "single_select"] = Field(
-        default="text", description="Widget. The value of a `password` field is treated as a secret."
-    )
     required: bool = Field(default=False, description="Whether an empty submission is rejected.")
     default: JsonValue = Field(
         default=None, description="Pre-filled value, also used when the submission omits the field."
@@ -90,6 +88,14 @@ class CredentialField(Part):
     options: tuple[FieldOption, ...] | None = Field(
         default=None,
         description="The choices of a `single_select` field; the submitted value must be one of them.",
+    )
+
+
+class CredentialField(BaseField):
+    """One field of the form a connecting user fills in (§1.3.1)."""
+
+    type: Literal["text", "password", "single_select"] = Field(
+        default="text", description="Widget. The value of a `password` field is treated as a secret."
     )
 
     @model_validator(mode="after")

@@ -1,0 +1,192 @@
+"""The fields of an account's own form: how they are drawn, and what is made of what was sent
+(`connect.md` §7.2, §7.3). No I/O: options that come from a provider are handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from isthmus.accounts.fields import submitted
+from isthmus.connect.screens import Choice, Field
+from isthmus.connect.sessions import RapidOptions
+from isthmus.definitions.actions import FormField
+from isthmus.definitions.credentials import FieldOption
+
+__all__ = ["Answers", "Options", "answers", "draw_field", "stored_values"]
+
+_TRUE: Final = frozenset({"true", "on", "1"})
+_PATH: Final = "context."
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Options that a provider gave. `more`: the cursor of the next ones, None at the end."""
+
+    choices: tuple[FieldOption, ...] = ()
+    more: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """`values`: as they go into the context. `errors`: by field."""
+
+    values: Mapping[str, Any] = field(repr=False)
+    errors: Mapping[str, str]
+
+
+def draw_field(
+    spec: FormField,
+    context: Mapping[str, Any],
+    options: Options,
+    rapid: RapidOptions | None,
+    *,
+    sent: Sequence[str] | None = None,
+    error: str | None = None,
+) -> Field:
+    """`sent`: what was chosen on the page, None for what is stored."""
+    locks = rapid.prevent_deselect if rapid else {}
+    disabled = rapid.disabled if rapid else {}
+    stored = stored_values(context.get(spec.name))
+    shown = list(sent) if sent is not None else [str(each) for each in stored]
+    if sent is None and not shown and spec.default is not None:
+        shown = [str(each) for each in stored_values(spec.default)]
+    kept = {str(each) for each in stored}
+    choices = tuple(
+        Choice(
+            str(option.value),
+            option.label,
+            is_chosen=str(option.value) in shown,
+            is_locked=spec.name in locks and str(option.value) in kept,
+        )
+        for option in (*_kept_options(spec, context, options), *_options(spec, options))
+    )
+    return Field(
+        name=spec.name,
+        label=spec.label or spec.name,
+        type=spec.type,
+        is_required=spec.required,
+        value=None if spec.type == "password" or choices else _text(spec, context, shown),
+        placeholder=spec.placeholder,
+        help_text=spec.help_text,
+        format=spec.format,
+        pattern=spec.pattern,
+        choices=choices,
+        is_multiple=spec.is_multiple,
+        is_disabled=spec.name in disabled,
+        note=disabled.get(spec.name) or locks.get(spec.name),
+        error=error,
+        needs=spec.depends_on,
+        more=options.more,
+    )
+
+
+def answers(
+    fields: Sequence[FormField],
+    sent: Mapping[str, Sequence[str]],
+    context: Mapping[str, Any],
+    options: Mapping[str, Options],
+    rapid: RapidOptions | None,
+) -> Answers:
+    """What was sent, held to the form: choices are among the options, what must stay stays."""
+    locks = rapid.prevent_deselect if rapid else {}
+    open_fields = [each for each in fields if rapid is None or each.name not in rapid.disabled]
+    values: dict[str, Any] = {}
+    errors: dict[str, str] = {}
+    for spec in open_fields:
+        texts = [text for text in sent.get(spec.name, ()) if text != ""]
+        if spec.is_multiple or spec.type == "resource_select":
+            known = _by_text(spec, context, options.get(spec.name, Options()))
+            if spec.name in locks:
+                kept = [str(each) for each in stored_values(context.get(spec.name))]
+                texts = list(dict.fromkeys([*kept, *texts]))
+            _choose(spec, texts, known, values, errors)
+        elif spec.type == "checkbox":
+            values[spec.name] = bool(texts) and texts[-1].lower() in _TRUE
+        else:
+            values[spec.name] = _single(spec, texts[-1] if texts else "")
+    plain = [each for each in open_fields if not each.is_multiple and each.type not in _CHOSEN]
+
+    def report(path: str, message: str, _: str) -> None:
+        name = path.removeprefix(_PATH)
+        errors.setdefault(name, "Please fill this in." if "required" in message else f"It {message}.")
+
+    checked = submitted(plain, values, report, complete=True)
+    return Answers({name: value for name, value in checked.items() if value != ""}, errors)
+
+
+_CHOSEN: Final = frozenset({"checkbox", "resource_select", "multi_select"})
+
+
+def stored_values(value: Any) -> list[Any]:
+    """The chosen values of a field as it is stored: alone or in a list, plain or `{label, value}`."""
+    many = value if isinstance(value, list) else [] if value is None else [value]
+    return [each["value"] if isinstance(each, Mapping) and "value" in each else each for each in many]
+
+
+def _choose(
+    spec: FormField,
+    texts: Sequence[str],
+    known: Mapping[str, FieldOption],
+    values: dict[str, Any],
+    errors: dict[str, str],
+) -> None:
+    if any(text not in known for text in texts):
+        errors[spec.name] = "Please choose from the list."
+        return
+    if spec.required and not texts:
+        errors[spec.name] = "Please choose."
+        return
+    chosen = [
+        {"label": known[text].label, "value": known[text].value}
+        if spec.store == "object"
+        else known[text].value
+        for text in texts
+    ]
+    values[spec.name] = chosen if spec.is_multiple else (chosen[-1] if chosen else None)
+
+
+def _single(spec: FormField, text: str) -> Any:
+    for option in spec.options or ():
+        if str(option.value) == text:
+            return option.value
+    if spec.type == "number":
+        try:
+            return int(text) if text.strip().lstrip("-").isdecimal() else float(text)
+        except ValueError:
+            return text
+    return text
+
+
+def _options(spec: FormField, options: Options) -> tuple[FieldOption, ...]:
+    return options.choices if spec.type == "resource_select" else spec.options or ()
+
+
+def _kept_options(spec: FormField, context: Mapping[str, Any], options: Options) -> list[FieldOption]:
+    """What is stored and not among the options that were fetched, since it is on a later page or gone."""
+    if spec.type != "resource_select":
+        return []
+    there = {str(option.value) for option in options.choices}
+    many = context.get(spec.name)
+    kept = many if isinstance(many, list) else [] if many is None else [many]
+    return [
+        FieldOption(
+            label=str(each.get("label", each["value"])) if isinstance(each, Mapping) else str(each),
+            value=each["value"] if isinstance(each, Mapping) else each,
+        )
+        for each in kept
+        if (not isinstance(each, Mapping) or "value" in each) and str(stored_values(each)[0]) not in there
+    ]
+
+
+def _by_text(spec: FormField, context: Mapping[str, Any], options: Options) -> dict[str, FieldOption]:
+    return {
+        str(option.value): option
+        for option in (*_kept_options(spec, context, options), *_options(spec, options))
+    }
+
+
+def _text(spec: FormField, context: Mapping[str, Any], shown: Sequence[str]) -> Any:
+    if spec.type == "checkbox":
+        return context.get(spec.name, spec.default) is True
+    return shown[0] if shown else None
