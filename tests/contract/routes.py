@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-__all__ = ["LATER_BEHAVIOUR", "LATER_PARAMETERS", "LATER_ROUTES", "PARAMETERS"]
+__all__ = ["FIELDS", "FILTERS", "LATER_BEHAVIOUR", "LATER_PARAMETERS", "LATER_ROUTES", "PARAMETERS"]
 
 AUTOMATION: Final = "workflows, daemons and scheduled work"
 CONNECT: Final = "connecting accounts through the connect page"
@@ -125,6 +125,69 @@ PARAMETERS: Final[Mapping[str, tuple[str, ...]]] = {
     "GET /integrated-account/{id}/tools": _TOOLS,
 }
 """The parameters `api.md` gives a route that is served, without filters: a list takes those by any name."""
+
+_ROW: Final = ("id", "created_at", "updated_at")
+_OWNED: Final = (
+    *_ROW,
+    "name",
+    "category",
+    "sharing",
+    "team_id",
+    "team",
+    "installed_environment",
+    "version",
+)
+_CELL: Final = (*_ROW, "integration_name", "resource_name", "method_name", "config", "version")
+
+FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "/environment": (*_ROW, "name", "team_id"),
+    "/team": (*_ROW, "name", "domain", "logo"),
+    "/user": (
+        *_ROW, "name", "email", "is_active", "is_staff", "last_login_at", "role", "team", "environment",
+    ),
+    "/integration": (*_OWNED, "is_beta", "config", "can_install"),
+    "/environment-integration": (
+        *_ROW, "integration_id", "environment_id", "is_enabled", "is_active", "show_in_catalog", "override",
+        "integration",
+    ),
+    "/unified-model": (*_OWNED, "description", "resources", "scopes", "docs", "webhooks"),
+    "/unified-model-resource-method": (*_CELL, "unified_model_id"),
+    "/environment-unified-model": (*_ROW, "unified_model_id", "environment_id", "override", "unified_model"),
+    "/environment-unified-model-resource-method": (*_CELL, "environment_unified_model_id"),
+    "/integrated-account": (
+        *_ROW, "tenant_id", "environment_integration_id", "environment_id", "status", "authentication_method",
+        "region", "is_sandbox", "context", "object_store_context_fields", "unified_model_override",
+        "integration_override", "features", "truto_static_gate_id", "last_error", "last_forbidden_error",
+        "last_action_run_result", "integration", "environment_integration",
+    ),
+    "/sandbox-integrated-account": (*_ROW, "integrated_account"),
+    "/api-token": (*_ROW, "name", "environment_id", "created_by", "expires_at"),
+    "/documentation": (
+        *_ROW, "entity_id", "entity_type", "type", "content", "resource", "method", "authentication_method",
+        "integration_name",
+    ),
+}  # fmt: skip
+"""The fields that `api.md` §3 gives the rows of a route that is served."""
+
+_FILTERS_OF_A_CELL: Final = ("integration_name", "resource_name", "method_name", "version")
+
+FILTERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "/integration": ("id", "name", "sharing", "category", "is_beta", "created_at", "version"),
+    "/environment-integration": ("integration_id", "integration.name", "is_enabled", "is_active"),
+    "/unified-model": ("name", "category", "sharing", "version"),
+    "/unified-model-resource-method": ("unified_model_id", *_FILTERS_OF_A_CELL),
+    "/environment-unified-model": ("unified_model_id", "unified_model.name"),
+    "/environment-unified-model-resource-method": ("environment_unified_model_id", *_FILTERS_OF_A_CELL),
+    "/integrated-account": (
+        "tenant_id", "is_sandbox", "status", "integration.name", "features.super_query", "created_at",
+        "updated_at", "authentication_method", "environment_integration_id",
+    ),
+    "/api-token": ("name", "created_at", "expires_at"),
+    "/environment": ("name", "created_at"),
+    "/team": ("name",),
+    "/user": ("name", "email", "is_active"),
+}  # fmt: skip
+"""The filters that `api.md` or its clients name, and some that follow from the fields."""
 
 LATER_PARAMETERS: Final[Mapping[tuple[str, str], str]] = {
     ("GET /unified/{model}/{resource}", "truto_super_query"): SYNCS,

@@ -13,7 +13,7 @@ from truto_python_sdk import TrutoApi
 
 from isthmus.api.platform import build_platform
 from isthmus.api.resources import ROUTERS
-from tests.contract.routes import LATER_BEHAVIOUR, LATER_PARAMETERS, LATER_ROUTES, PARAMETERS
+from tests.contract.routes import FIELDS, LATER_BEHAVIOUR, LATER_PARAMETERS, LATER_ROUTES, PARAMETERS
 
 SPECIFICATION = Path(__file__).parents[3] / "shared" / "spec" / "api.md"
 VERBS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -78,6 +78,13 @@ def test_each_parameter_is_there_or_to_come(served: dict[str, Any], route: str) 
     later = {name for each, name in LATER_PARAMETERS if each == route}
     missing = set(PARAMETERS[route]) - parameters(served[route]) - later
     assert missing == set()
+
+
+@pytest.mark.parametrize("path", list(FIELDS))
+def test_each_field_is_in_the_rows(document: dict[str, Any], served: dict[str, Any], path: str) -> None:
+    answer = served[f"GET {path}/{{id}}"]["responses"]["200"]["content"]["application/json"]["schema"]
+    schema = document["components"]["schemas"][answer["$ref"].rpartition("/")[2]]
+    assert set(FIELDS[path]) - set(schema["properties"]) == set()
 
 
 def written_out(text: str) -> Iterator[str]:

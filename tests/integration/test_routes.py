@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.routes import PARAMETERS
+from tests.contract.routes import FILTERS, PARAMETERS
 from tests.fakes.larkdesk import Larkdesk, Records, running
 from tests.integration.larkdesk import MODEL, connect, definition, install
 from tests.integration.serving import Server
@@ -273,3 +273,30 @@ async def test_every_list_pages_sorts_and_cuts(server: Server) -> None:
         assert [row["id"] for row in found["result"]] == some, path
         other = await server.ok("GET", f"{path}?{needed}id[nin]={','.join(some)}&nothing_of_the_kind=1")
         assert len(other["result"]) == len(ids) - len(some), path
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+async def test_every_filter_that_is_named_narrows_its_list(server: Server) -> None:
+    """With a value that the newest row has not, and with the one it has."""
+    await connect(server, await install(server), "http://127.0.0.1:1")
+    (model,) = (await server.ok("GET", f"/environment-unified-model?unified_model.name={MODEL}"))["result"]
+    cell = {"integration_name": "larkdesk", "resource_name": "tickets", "method_name": "list"}
+    laid_over = {**cell, "environment_unified_model_id": model["id"], "config": {"query": {"a": "b"}}}
+    await server.ok("POST", "/environment-unified-model-resource-method", json=laid_over)
+    for path, names in FILTERS.items():
+        newest = (await server.ok("GET", path))["result"][0]
+        for name in names:
+            value = at(newest, name)
+            other = {bool: str(not value).lower(), int: "99999"}.get(type(value), "1971-01-01 00:00:00")
+            found = (await server.ok("GET", path, params={name: other}))["result"]
+            assert newest["id"] not in {row["id"] for row in found}, (path, name)
+            if value is not None and not name.endswith("_at"):  # a row's time has parts of a second
+                text = str(value).lower() if isinstance(value, bool) else str(value)
+                found = (await server.ok("GET", path, params={name: text}))["result"]
+                assert newest["id"] in {row["id"] for row in found}, (path, name)
+
+
+def at(row: Any, name: str) -> Any:
+    for step in name.split("."):
+        row = row[step]
+    return row
