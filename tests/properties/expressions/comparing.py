@@ -17,10 +17,11 @@ from tests.properties.expressions.generator import Generator
 from isthmus.expressions import STANDARD, UNDEFINED, ExpressionError, Limits
 from isthmus.expressions import compile as compile_expression
 
-__all__ = ["Case", "cases", "node", "ours", "reference", "rust", "same"]
+__all__ = ["ENDED", "Case", "cases", "node", "ours", "reference", "rust", "same"]
 
 HERE = Path(__file__).parent
 JSONATA = "jsonata@2.2.2"
+ENDED = "js:process ended"
 Outcome = dict[str, Any]
 
 
@@ -92,7 +93,7 @@ def reference(modules: str, given: list[Case], repairs: Iterable[str] = ()) -> l
         rest = given[len(found) :]
         lines = "\n".join(json.dumps({"text": case.text, "data": case.data}) for case in rest)
         ran = subprocess.run(
-            ["node", str(HERE / "peer.cjs"), modules, ",".join(repairs)],
+            ["node", "--max-old-space-size=512", str(HERE / "peer.cjs"), modules, ",".join(repairs)],
             input=lines,
             capture_output=True,
             text=True,
@@ -100,7 +101,7 @@ def reference(modules: str, given: list[Case], repairs: Iterable[str] = ()) -> l
         )
         found += [json.loads(line) for line in ran.stdout.splitlines()]
         if ran.returncode != 0:
-            found.append({"code": f"js:process ended with {ran.returncode}"})
+            found.append({"code": ENDED})
     return found
 
 
