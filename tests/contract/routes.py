@@ -15,7 +15,6 @@ AUTOMATION: Final = "workflows, daemons and scheduled work"
 CONNECT: Final = "connecting accounts through the connect page"
 DASHBOARD: Final = "the dashboard, whose users sign in"
 FILES: Final = "storage of files and large payloads"
-GATES: Final = "static gates"
 LOGS: Final = "the log of calls"
 MCP: Final = "the MCP server"
 SYNCS: Final = "sync jobs and their destinations"
@@ -63,7 +62,6 @@ _ROUTES: Final[Mapping[str, tuple[str, ...]]] = {
         *_crud("/daemon-job-cron-trigger"),
         "POST /daemon-job-cron-trigger/{id}/schedule",
     ),
-    GATES: _crud("/static-gate"),
     LOGS: ("GET /log",),
     FILES: ("POST /file",),
 }

@@ -159,6 +159,12 @@ async def accounts(walk: Walk, install_id: str, account: str) -> None:
     flag = await walk("POST /sandbox-integrated-account", json={"id": made[0]})
     assert await walk.reads("/sandbox-integrated-account", made[0]) == flag
     assert await walk("DELETE /sandbox-integrated-account/{id}", made[0]) == {"id": made[0]}
+    gate = await walk("POST /static-gate", json={"name": "walked", "domain": "gate.example"})
+    assert len(gate.pop("api_token")) > 32
+    assert await walk.reads("/static-gate", gate["id"], query="name=walked") == gate
+    moved = await walk("PATCH /static-gate/{id}", gate["id"], json={"domain": "other.example"})
+    assert moved["domain"] == "other.example"
+    assert await walk("DELETE /static-gate/{id}", gate["id"]) == {"id": gate["id"]}
     linked = await walk("POST /link-token", json={"tenant_id": "walked"})
     assert len(linked["link_token"]) > 32
     done = await walk("POST /integrated-account/run-post-install-actions", json={"id": made[0]})

@@ -16,13 +16,15 @@ from isthmus.accounts.call_log import CallLog
 from isthmus.accounts.context import effective_context
 from isthmus.accounts.context_store import store_context
 from isthmus.accounts.explained import ExplainedAccount, read_account
-from isthmus.accounts.gateway import Gateway, GatewayAccount, GatewayParts, Sender
+from isthmus.accounts.gateway import Gateway, GatewayAccount, GatewayParts
+from isthmus.accounts.ports import Sender
 from isthmus.accounts.refresher import AHEAD, EARLY, Refresher
 from isthmus.accounts.renewals import access_token
 from isthmus.accounts.sandbox import SandboxUpstream
 from isthmus.accounts.sandbox_accounts import example_context
 from isthmus.accounts.sealed import OVERRIDE_SECRETS, stored_context
 from isthmus.accounts.states import AccountStates, action_record
+from isthmus.accounts.static_gates import way_out
 from isthmus.accounts.turnstile import Turnstile
 from isthmus.db.database import Database, keys_of
 from isthmus.db.epochs import group_of
@@ -288,7 +290,9 @@ class Connections:
                 is_owner=bool(row["is_owner"]),
             )
             context = stored_context(keys, row)
-        return self._account(environment_id, row, definition, context)
+            gate_id = row["truto_static_gate_id"]
+            http = await way_out(conn, self._parts.http, environment_id, gate_id)
+        return self._account(environment_id, row, definition, context, http)
 
     def _account(
         self,
@@ -296,6 +300,7 @@ class Connections:
         row: Mapping[str, Any],
         definition: IntegrationConfig,
         context: Mapping[str, Any],
+        http: Sender,
     ) -> _Account:
         facts = AccountFacts(
             id=row["id"],
@@ -317,6 +322,7 @@ class Connections:
             context=effective_context(context, definition.variables()),
             revision=row["revision"],
             turnstile=self._turnstile(row["id"]),
+            http=http,
             forbidden=None if refused is None else (refused["resource"], refused["method"]),
         )
         if row["closed_until"] is not None:
@@ -366,6 +372,7 @@ def _statement(environment_id: str, account_id: str) -> Any:
         "last_error",
         "last_forbidden_error",
         "closed_until",
+        "truto_static_gate_id",
         "revision",
     )
     return (

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from isthmus.accounts.call_log import CallLog, CallRecord
+from isthmus.accounts.ports import Sender
 from isthmus.accounts.refresher import EARLY, Refresher, Renewable
 from isthmus.accounts.renewals import access_token, expires_at, is_renewable
 from isthmus.accounts.states import AccountStates, forbidden_record
@@ -25,10 +26,10 @@ from isthmus.engine.ports import AccountFacts
 from isthmus.engine.rate_limits import detect
 from isthmus.engine.urls import origin
 from isthmus.errors import AccountNeedsReauth, IsthmusError, RemoteError, UpstreamError
-from isthmus.http.messages import HttpRequest, HttpResponse
+from isthmus.http.messages import HttpResponse
 from isthmus.kit.clock import Clock
 
-__all__ = ["Gateway", "GatewayAccount", "GatewayParts", "Sender", "UpdateContext"]
+__all__ = ["Gateway", "GatewayAccount", "GatewayParts", "UpdateContext"]
 
 _ERROR: Final = 400
 _UNAUTHORIZED: Final = 401
@@ -39,12 +40,6 @@ _READING_VERBS: Final = frozenset({"GET", "HEAD"})
 
 UpdateContext = Callable[[AccountFacts, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 """Stores a patch of an account's context; returns the whole new context with its virtual keys."""
-
-
-class Sender(Protocol):
-    """`http.HttpClient`, as a gateway sees it."""
-
-    async def send(self, request: HttpRequest) -> HttpResponse: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +60,7 @@ class GatewayAccount:
 
     `revision`: of the row that held the credentials. `forbidden`: the resource and method that the provider
     refused last, None for none. `ends_at`: when the access token does, in seconds since 1970; None where
-    nobody knows, or nothing can renew it.
+    nobody knows, or nothing can renew it. `http`: the account's way out.
     """
 
     facts: AccountFacts
@@ -74,6 +69,7 @@ class GatewayAccount:
     context: Mapping[str, Any]
     revision: int
     turnstile: Turnstile
+    http: Sender
     forbidden: tuple[str, str] | None = None
     ends_at: float | None = None
 
@@ -202,13 +198,13 @@ class Gateway:
     async def renew(self, stale: str | None, *, revive: bool = False) -> None:
         """As `Refresher.renew`; the calls of this process that come after it use what it got."""
         plain = Gateway(self._parts, self._account, self._request_id, may_renew=False)
-        whose = Renewable(self._account.facts, self._account.definition, self._parts.http.send, plain)
+        whose = Renewable(self._account.facts, self._account.definition, self._account.http.send, plain)
         renewed = await self._parts.refresher.renew(whose, stale, revive=revive)
         if renewed.revision >= self._account.revision:
             self._account.take(renewed.context, renewed.revision)
 
     async def _authorized(self, request: OutgoingRequest) -> HttpResponse:
-        http = self._parts.http
+        http = self._account.http
         return await http.send(await drive(authorize(request, self._account.context), http.send))
 
     async def _settle(self, request: OutgoingRequest, response: HttpResponse) -> None:

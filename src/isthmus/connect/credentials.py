@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from isthmus.accounts.context import effective_context
+from isthmus.accounts.ports import Sender
 from isthmus.connect.addresses import CALLBACK_PATH, with_query
 from isthmus.connect.offers import Offer
 from isthmus.connect.problems import ConnectionFailed
@@ -34,12 +35,9 @@ from isthmus.engine.scopes import template_scope
 from isthmus.errors import BadRequest, CredentialsRefused, EgressDenied, IsthmusError, UpstreamError
 from isthmus.http import Guard
 from isthmus.http.guard import literal_address
-from isthmus.http.messages import HttpRequest, HttpResponse
 from isthmus.kit.clock import Clock
 
 __all__ = ["CredentialCalls"]
-
-Send = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
 _OURS: Final = frozenset(
     {"code", "state", "scope", "oauth_token", "oauth_verifier", "error", "error_description", "error_uri"}
@@ -48,15 +46,17 @@ _LONGEST: Final = 500
 
 
 class CredentialCalls:
-    """The calls that turn a form or a code into credentials. `public_url`: where the pages are reached."""
+    """The calls that turn a form or a code into credentials, each through the way out it is given.
+    `public_url`: where the pages are reached."""
 
-    def __init__(self, send: Send, guard: Guard, clock: Clock, public_url: str) -> None:
-        self._send = send
+    def __init__(self, guard: Guard, clock: Clock, public_url: str) -> None:
         self._guard = guard
         self._clock = clock
         self.callback_url = public_url + CALLBACK_PATH
 
-    async def of_form(self, offer: Offer, format: str, entered: Mapping[str, Any]) -> dict[str, Any]:
+    async def of_form(
+        self, http: Sender, offer: Offer, format: str, entered: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """The context for a form that was sent. Raises ConnectionFailed where the provider refuses it."""
         credential = offer.credentials[format]
         scope = _scope(offer, entered)
@@ -67,18 +67,18 @@ class CredentialCalls:
             asked, grant = credential.config.scope, keka(credential.config, scope)
         else:
             return dict(entered)
-        reply = await self._drive(offer, grant)
+        reply = await _driven(http, offer, grant)
         return {**entered, "oauth": stored_token(reply, now=self._clock.now(), asked=asked)}
 
     async def departure(
-        self, offer: Offer, trip: Trip, entered: Mapping[str, Any], scopes: Sequence[str]
+        self, http: Sender, offer: Offer, trip: Trip, entered: Mapping[str, Any], scopes: Sequence[str]
     ) -> tuple[str, tuple[str, str] | None]:
         """Where the browser goes, and what OAuth 1.0a's first leg gave. Raises ConnectionFailed."""
         credential = offer.credentials[trip.format]
         scope = _scope(offer, entered)
         if isinstance(credential, OAuth1Credential):
             callback = with_query(trip.redirect_uri, {"state": trip.state})
-            reply = await self._drive(offer, oauth1_request_token(credential.config, scope, callback))
+            reply = await _driven(http, offer, oauth1_request_token(credential.config, scope, callback))
             token = str(reply["oauth_token"])
             address = self._built(offer, lambda: oauth1_authorize_url(credential.config, scope, token))
             return address, (token, str(reply["oauth_token_secret"]))
@@ -108,6 +108,7 @@ class CredentialCalls:
 
     async def of_callback(
         self,
+        http: Sender,
         offer: Offer,
         trip: Trip,
         entered: Mapping[str, Any],
@@ -131,18 +132,12 @@ class CredentialCalls:
                 redirect_uri=trip.redirect_uri,
                 verifier=trip.verifier,
             )
-        reply = await self._drive(offer, grant)
+        reply = await _driven(http, offer, grant)
         oauth = stored_token(reply, now=self._clock.now(), asked=scopes)
         others = {name: value for name, value in query.items() if name not in _OURS}
         if others:
             oauth["callback_params"] = others
         return {**entered, "oauth": oauth}
-
-    async def _drive(self, offer: Offer, grant: Grant) -> dict[str, Any]:
-        try:
-            return await drive(grant, self._send)
-        except IsthmusError as failed:
-            raise ConnectionFailed(_words(offer, failed)) from failed
 
     def _built(self, offer: Offer, build: Callable[[], str]) -> str:
         try:
@@ -162,6 +157,13 @@ class CredentialCalls:
             literal = "127.0.0.1" if host == "localhost" else literal_address(host)
             if literal is None or not self._guard.permits(literal):
                 raise EgressDenied("Only https addresses are used to sign in.")
+
+
+async def _driven(http: Sender, offer: Offer, grant: Grant) -> dict[str, Any]:
+    try:
+        return await drive(grant, http.send)
+    except IsthmusError as failed:
+        raise ConnectionFailed(_words(offer, failed)) from failed
 
 
 def _scope(

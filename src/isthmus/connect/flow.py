@@ -19,6 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from isthmus.accounts.beginning import begin_lifecycle
 from isthmus.accounts.connecting import Connected, connect_account, reconnect_account
 from isthmus.accounts.lifecycle import Lifecycle
+from isthmus.accounts.ports import Sender
+from isthmus.accounts.static_gates import way_out
 from isthmus.connect.credentials import CredentialCalls
 from isthmus.connect.drawing import Drawing, FormIsNext, chosen_offer, link_of_session
 from isthmus.connect.forms import enter, goes_to_provider
@@ -65,12 +67,14 @@ class Flow:
         self,
         database: Database,
         effective: Effective,
+        http: Sender,
         calls: CredentialCalls,
         lifecycle: Lifecycle,
         rapid_forms: RapidForms,
     ) -> None:
         self._database = database
         self._effective = effective
+        self._http = http
         self._calls = calls
         self._rapid_forms = rapid_forms
         self._drawing = Drawing(effective, lifecycle)
@@ -130,6 +134,7 @@ class Flow:
         async with self._database.read() as conn:
             link = await link_of_session(conn, session)
             chosen = await chosen_offer(conn, self._effective, session, link, slug)
+            http = await way_out(conn, self._http, link.environment_id, link.gate_id)
         credential = chosen.credentials.get(format)
         if credential is None:
             raise _not_offered(chosen)
@@ -142,7 +147,7 @@ class Flow:
             if goes_to_provider(credential):
                 self._calls.check_departure(chosen, format, values)
                 return await self._depart(session, slug, format, entered.values)
-            context = await self._calls.of_form(chosen, format, values)
+            context = await self._calls.of_form(http, chosen, format, values)
         except ConnectionFailed as failed:
             session = await self._fail(session, failed, slug=slug, format=format)
             form = self._drawing.form(session, link, chosen, format, sent=sent, error=failed.message)
@@ -157,9 +162,9 @@ class Flow:
             trip, binding = await start_trip(conn, ticket)
             session = await _session_of(conn, trip)
         try:
-            link, chosen, scopes = await self._of_trip(session)
+            http, link, chosen, scopes = await self._of_trip(session)
             values = {**session.entered, **link.context}
-            address, request = await self._calls.departure(chosen, trip, values, scopes)
+            address, request = await self._calls.departure(http, chosen, trip, values, scopes)
         except ConnectProblem as failed:
             await self._fail(session, failed)
             raise
@@ -175,9 +180,9 @@ class Flow:
         """
         trip, session = await self._end(query.get("state"), binding)
         try:
-            link, chosen, scopes = await self._of_trip(session)
+            http, link, chosen, scopes = await self._of_trip(session)
             values = {**session.entered, **link.context}
-            context = await self._calls.of_callback(chosen, trip, values, scopes, query)
+            context = await self._calls.of_callback(http, chosen, trip, values, scopes, query)
             return await self._save(session, link, chosen, trip.format, context)
         except ConnectProblem as failed:
             return await self._fail(session, failed)
@@ -200,11 +205,12 @@ class Flow:
             raise refused
         return trip, session
 
-    async def _of_trip(self, session: Session) -> tuple[LinkToken, Offer, tuple[str, ...]]:
+    async def _of_trip(self, session: Session) -> tuple[Sender, LinkToken, Offer, tuple[str, ...]]:
         async with self._database.read() as conn:
             link = await link_of_session(conn, session)
             chosen = await chosen_offer(conn, self._effective, session, link, session.slug or "")
-            return link, chosen, await scopes_of(conn, link, chosen)
+            http = await way_out(conn, self._http, link.environment_id, link.gate_id)
+            return http, link, chosen, await scopes_of(conn, link, chosen)
 
     async def _depart(self, session: Session, slug: str, format: str, entered: Mapping[str, Any]) -> Sent:
         async with self._database.write() as conn:

@@ -11,6 +11,7 @@ from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.account_checks import REGIONS
+from isthmus.accounts.static_gates import StaticGates
 from isthmus.connect.addresses import return_address
 from isthmus.connect.problems import InvalidToken
 from isthmus.db.database import keys_of, now_of
@@ -65,6 +66,7 @@ class LinkTokens:
 
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
+        self._scope = scope
         self._environment_id = scope.environment_id
 
     async def create(self, values: Mapping[str, Any]) -> Secret[str]:
@@ -75,6 +77,8 @@ class LinkTokens:
         account_id = values.get("integrated_account_id") or None
         if account_id is not None:
             await self._require_account(account_id)
+        if values.get("truto_static_gate_id"):
+            await StaticGates(self._conn, self._scope).get(values["truto_static_gate_id"])
         payload = {
             "tenant_id": values.get("tenant_id"),
             "scopes": values.get("scopes"),
@@ -82,7 +86,7 @@ class LinkTokens:
             "context": values.get("context") or {},
             "redirect_uri": values.get("redirect_uri"),
             "persist_previous_context": bool(values.get("persist_previous_context")),
-            "gate_id": values.get("truto_static_gate_id"),
+            "gate_id": values.get("truto_static_gate_id") or None,
             "region": values.get("region") or REGIONS[0],
             "is_sandbox": bool(values.get("is_sandbox")),
         }

@@ -112,7 +112,9 @@ async def keep_on_trip(conn: AsyncConnection, trip: Trip, request: tuple[str, st
 
 async def end_trip(conn: AsyncConnection, state: str | None, binding: str | None) -> Trip:
     """The trip of a browser that came back; its state is used up, whatever comes of it. The caller commits
-    also where this raises: ConnectProblem for a state that is none, Forged for another browser's."""
+    also where this raises: ConnectProblem for a state that is none, Forged for another browser's.
+
+    `binding`: of each trip that the browser is on, separated by dots."""
     row = None if not state else await _row(conn, connect_trip.c.state_digest == digest(state))
     now = now_of(conn)
     if row is None or row["expires_at"] <= now or row["started_at"] is None:
@@ -124,7 +126,8 @@ async def end_trip(conn: AsyncConnection, state: str | None, binding: str | None
     )
     if not done.rowcount:
         raise ConnectProblem(_UNKNOWN)
-    if not binding or not hmac.compare_digest(digest(binding), row["binding_digest"]):
+    mine = row["binding_digest"]
+    if not any(hmac.compare_digest(digest(each), mine) for each in (binding or "").split(".")):
         raise Forged("This answer came to another browser than the one that asked for it. Start again.")
     return _trip(conn, row)
 

@@ -19,6 +19,7 @@ from isthmus.db.tables.integrations import (
 )
 from isthmus.db.tables.jobs import engine_metadata, job, job_schedule, job_timer, job_worker
 from isthmus.db.tables.lifecycle import account_lifecycle
+from isthmus.db.tables.static_gates import static_gate
 from isthmus.db.tables.storage import epoch, key_grant, server_secret
 from isthmus.db.tables.tenancy import api_token, environment, team, user
 
@@ -50,6 +51,7 @@ __all__ = [
     "link_token",
     "metadata",
     "server_secret",
+    "static_gate",
     "team",
     "unified_model",
     "unified_model_resource_method",

@@ -1,0 +1,192 @@
+"""Static gates: an egress proxy whose address providers can allow (`syncs.md` §8.1).
+
+A request to a provider goes to `https://<domain>/` instead, with its own address and the gate's token in two
+headers; the gate sends it on, follows redirects, and answers with what it got.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.accounts.ports import Sender
+from isthmus.db.database import keys_of, now_of
+from isthmus.db.encryption import EncryptedJSON
+from isthmus.db.epochs import raise_epoch
+from isthmus.db.listing import ListQuery, Page, fetch_page
+from isthmus.db.tables import integrated_account, static_gate
+from isthmus.errors import Conflict, NotFound, UpstreamUnreachable
+from isthmus.http.guard import literal_address
+from isthmus.http.messages import HttpRequest, HttpResponse
+from isthmus.integrations.checks import Failures
+from isthmus.integrations.scope import Scope
+from isthmus.integrations.views import Row
+from isthmus.kit.changes import sent_only
+from isthmus.kit.ids import new_id
+from isthmus.kit.secret import Secret
+
+__all__ = ["Gate", "GatedSender", "StaticGates", "gate_of", "way_out"]
+
+_TOKEN: Final = EncryptedJSON(static_gate.c.api_token)
+_WRITABLE: Final = frozenset({"name", "domain"})
+_COLUMNS: Final = tuple(column for column in static_gate.c if column.key not in {"api_token", "revision"})
+_DOMAIN: Final = re.compile(
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?"
+)
+_LEAST: Final = 16
+_LOOPBACK: Final = ("127.", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    domain: str
+    token: Secret[str]
+
+    @property
+    def url(self) -> str:
+        """https; plain http only to this machine itself."""
+        host = urlsplit(f"//{self.domain}").hostname or ""
+        literal = "127.0.0.1" if host == "localhost" else literal_address(host)
+        scheme = "http" if literal is not None and literal.startswith(_LOOPBACK) else "https"
+        return f"{scheme}://{self.domain}/"
+
+
+class GatedSender:
+    """A `Sender` through a gate; None for an account whose gate is gone, which is not let out another way."""
+
+    def __init__(self, http: Sender, gate: Gate | None) -> None:
+        self._http = http
+        self._gate = gate
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """The provider's answer, under the provider's address. Raises what the inner one raises."""
+        gate = self._gate
+        if gate is None:
+            raise UpstreamUnreachable(
+                "The account's static gate was removed, so nothing was sent. Reconnect it with another one."
+            )
+        kept = {name: value for name, value in request.headers.items() if not _is_the_gates(name)}
+        headers = {
+            **kept,
+            "Truto-StaticGate-Token": gate.token.reveal(),
+            "Truto-Target-URL": request.url,
+        }
+        response = await self._http.send(replace(request, url=gate.url, headers=headers, max_redirects=0))
+        return replace(response, url=request.url)
+
+
+class StaticGates:
+    """The gates of one environment. Each write raises the environment's epoch: accounts hold their gate."""
+
+    def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
+        self._conn = conn
+        self._environment_id = scope.environment_id
+
+    async def list(self, query: ListQuery) -> Page:
+        names = ("id", "name", "domain", "created_by", "environment_id", "created_at", "updated_at")
+        fields: Mapping[str, ColumnElement[Any]] = {name: static_gate.c[name] for name in names}
+        return await fetch_page(self._conn, self._mine(), fields, query)
+
+    async def get(self, id: str) -> Row:
+        """Raises NotFound. The token is not in it."""
+        row = (await self._conn.execute(self._mine().where(static_gate.c.id == id))).mappings().one_or_none()
+        if row is None:
+            raise NotFound(f"no static gate {id} in this environment. GET /static-gate lists them.")
+        return dict(row)
+
+    async def create(self, values: Mapping[str, Any], *, created_by: str | None = None) -> Row:
+        """The row with its `api_token`: the only time anybody sees it. `api_token_secret` in `values` is
+        taken as the token; a random one is made otherwise."""
+        _check(values, creating=True)
+        token = values.get("api_token_secret") or secrets.token_urlsafe(32)
+        identity, now = new_id(), now_of(self._conn)
+        await self._conn.execute(
+            insert(static_gate).values(
+                id=identity,
+                created_at=now,
+                updated_at=now,
+                revision=1,
+                environment_id=self._environment_id,
+                name=values["name"],
+                domain=values["domain"],
+                api_token=_TOKEN.seal(keys_of(self._conn), identity, token),
+                created_by=created_by,
+            )
+        )
+        return {**await self.get(identity), "api_token": token}
+
+    async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
+        sent_only(changes, _WRITABLE)
+        await self.get(id)
+        values = {name: changes[name] for name in _WRITABLE & changes.keys()}
+        _check(values, creating=False)
+        await self._conn.execute(
+            update(static_gate)
+            .where(static_gate.c.id == id)
+            .values(**values, revision=static_gate.c.revision + 1, updated_at=now_of(self._conn))
+        )
+        await raise_epoch(self._conn, self._environment_id)
+        return await self.get(id)
+
+    async def delete(self, id: str) -> str:
+        """Raises Conflict while accounts go out through it."""
+        await self.get(id)
+        using = select(func.count()).where(
+            integrated_account.c.truto_static_gate_id == id,
+            integrated_account.c.environment_id == self._environment_id,
+        )
+        count = (await self._conn.execute(using)).scalar_one()
+        if count:
+            raise Conflict(
+                f"{count} integrated account{'s go' if count > 1 else ' goes'} out through this gate. "
+                "Reconnect them with another one, or delete them, first.",
+                details={"integrated_accounts": count},
+            )
+        await self._conn.execute(delete(static_gate).where(static_gate.c.id == id))
+        await raise_epoch(self._conn, self._environment_id)
+        return id
+
+    def _mine(self) -> Any:
+        return select(*_COLUMNS).where(static_gate.c.environment_id == self._environment_id)
+
+
+async def way_out(conn: AsyncConnection, http: Sender, environment_id: str, gate_id: str | None) -> Sender:
+    """`http`, or through the gate; a gate that is gone lets nothing out."""
+    if gate_id is None:
+        return http
+    return GatedSender(http, await gate_of(conn, environment_id, gate_id))
+
+
+async def gate_of(conn: AsyncConnection, environment_id: str, id: str) -> Gate | None:
+    """None where there is no such gate in this environment."""
+    statement = select(static_gate.c.id, static_gate.c.domain, static_gate.c.api_token).where(
+        static_gate.c.id == id, static_gate.c.environment_id == environment_id
+    )
+    row = (await conn.execute(statement)).one_or_none()
+    if row is None:
+        return None
+    return Gate(row.domain, Secret(_TOKEN.open(keys_of(conn), row.id, row.api_token)))
+
+
+def _is_the_gates(name: str) -> bool:
+    return name.lower().startswith("truto-")
+
+
+def _check(values: Mapping[str, Any], *, creating: bool) -> None:
+    failures = Failures()
+    for name in sorted(_WRITABLE) if creating else sorted(_WRITABLE & values.keys()):
+        failures.text(name, values.get(name))
+    domain = values.get("domain")
+    if isinstance(domain, str) and domain and not _DOMAIN.fullmatch(domain):
+        failures.add("domain", "must be a host name, with a port if it has one, and nothing else", "domain")
+    token = values.get("api_token_secret")
+    if token is not None and (not isinstance(token, str) or len(token) < _LEAST or not token.isascii()):
+        failures.add("api_token_secret", f"must be an ASCII text of at least {_LEAST} characters", "type")
+    failures.throw("the static gate is not valid")

@@ -1,0 +1,64 @@
+"""`/static-gate` (`syncs.md` §8.1)."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from isthmus.accounts.static_gates import StaticGates
+from isthmus.api.dependencies import ApiPrincipal, Parts
+from isthmus.api.resources.crud import add_reads
+from isthmus.api.resources.shapes import Body, DeletedOut, Row
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/static-gate", tags=["static gates"])
+
+
+class StaticGateOut(Row):
+    name: str
+    domain: str = Field(description="Host of the gate: requests go to `https://<domain>/`.")
+    environment_id: str
+    created_by: str | None
+
+
+class NewStaticGateOut(StaticGateOut):
+    api_token: str = Field(description="What the gate lets requests in for. It is not shown again.")
+
+
+class StaticGateIn(Body):
+    name: str
+    domain: str
+    api_token_secret: str | None = Field(
+        None, description="The gate's own key, if it has one already; a random one is made otherwise."
+    )
+
+
+class StaticGatePatch(Body):
+    name: str | None = None
+    domain: str | None = None
+
+
+add_reads(router, "static_gate", StaticGates, StaticGateOut)
+
+
+@router.post("")
+async def create_static_gate(parts: Parts, principal: ApiPrincipal, body: StaticGateIn) -> NewStaticGateOut:
+    """A gate that accounts can be connected through, by `truto_static_gate_id` of a link token."""
+    async with parts.database.write() as conn:
+        return NewStaticGateOut(**parts.row(await StaticGates(conn, principal).create(body.sent())))
+
+
+@router.patch("/{id}")
+async def update_static_gate(
+    parts: Parts, principal: ApiPrincipal, id: str, body: StaticGatePatch
+) -> StaticGateOut:
+    async with parts.database.write() as conn:
+        return StaticGateOut(**parts.row(await StaticGates(conn, principal).update(id, body.sent())))
+
+
+@router.delete("/{id}")
+async def delete_static_gate(parts: Parts, principal: ApiPrincipal, id: str) -> DeletedOut:
+    """409 while accounts go out through it."""
+    async with parts.database.write() as conn:
+        return DeletedOut(id=await StaticGates(conn, principal).delete(id))
