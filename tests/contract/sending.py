@@ -11,8 +11,8 @@ from isthmus.definitions.files import Exchange
 from isthmus.engine import unified
 from isthmus.engine.calls import NO_BODY, read_call
 from isthmus.engine.messages import OutgoingRequest
+from isthmus.integrations.contract.replay import OneAnswer
 from tests.contract.catalog import entry, model
-from tests.contract.replay import OneAnswer
 
 __all__ = ["last_request", "requests_of"]
 

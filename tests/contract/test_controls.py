@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.contract import checks, linting
+from isthmus.integrations.contract import checks, linting
+from isthmus.integrations.contract.gaps import gaps_are_borne
+from isthmus.integrations.contract.losses import nothing_is_lost
 from tests.contract.catalog import Entry, entry
-from tests.contract.gaps import gaps_are_borne
-from tests.contract.losses import nothing_is_lost
 
 Check = Callable[[Entry], list[str] | Awaitable[list[str]]]
 Plant = Callable[[Entry], None]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contract import checks, linting
+from isthmus.integrations.contract import checks, linting
+from isthmus.integrations.contract.gaps import gaps_are_borne
+from isthmus.integrations.contract.losses import nothing_is_lost
 from tests.contract.catalog import Entry, entry, integration_names
-from tests.contract.gaps import gaps_are_borne
-from tests.contract.losses import nothing_is_lost
 
 
 @pytest.fixture(params=integration_names())

@@ -16,11 +16,11 @@ from isthmus.engine.ports import AccountFacts
 from isthmus.engine.results import ListResult, ValueResult
 from isthmus.errors import BadRequest, RemoteError
 from isthmus.integrations.catalog import Catalog
+from isthmus.integrations.contract.calls import call_for, run
+from isthmus.integrations.contract.checks import invalid
+from isthmus.integrations.contract.replay import Replay
 from isthmus.integrations.exchanges import Exchanges
-from tests.contract.calls import call_for, run
 from tests.contract.catalog import CATALOG, Cell, Entry, entry, integration_names, model
-from tests.contract.checks import invalid
-from tests.contract.replay import Replay
 
 _ACCOUNT = AccountFacts(
     id="sandbox",
@@ -98,7 +98,7 @@ def sandbox(request: pytest.FixtureRequest) -> Sandbox:
 async def test_a_walk_gives_valid_records_each_once(sandbox: Sandbox) -> None:
     records = [record for page in await sandbox.pages() for record in page]
     assert records
-    assert [text for record in records for text in invalid(sandbox.cell, record)] == []
+    assert [text for record in records for text in invalid(sandbox.entry, sandbox.cell, record)] == []
     ids = [record["id"] for record in records]
     assert len(set(ids)) == len(ids)
 

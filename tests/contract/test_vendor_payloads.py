@@ -10,11 +10,11 @@ import pytest
 
 from isthmus.definitions.files import Exchange
 from isthmus.errors import RemoteError
-from tests.contract.calls import call_for, records
+from isthmus.integrations.contract.calls import call_for, records
+from isthmus.integrations.contract.checks import invalid
+from isthmus.integrations.contract.losses import Traces, trace
+from isthmus.integrations.contract.replay import OneAnswer
 from tests.contract.catalog import entry
-from tests.contract.checks import invalid
-from tests.contract.losses import Traces, trace
-from tests.contract.replay import OneAnswer
 
 _PAYLOADS = Path(__file__).parents[3] / "shared" / "vendor-data" / "payloads"
 
@@ -54,7 +54,7 @@ async def test_a_real_page_maps_to_valid_records_with_nothing_lost(
         OneAnswer(catalogued, exchange),
     )
     assert found
-    assert [text for record in found for text in invalid(cell, record)] == []
+    assert [text for record in found for text in invalid(catalogued, cell, record)] == []
     traces = Traces()
     await trace(catalogued, cell, choice, exchange, traces)
     assert traces.lost == []

@@ -14,9 +14,9 @@ from typing import Any
 
 from isthmus.definitions.files import Exchange
 from isthmus.errors import IsthmusError
-from tests.contract.calls import Choice, call_for, records
-from tests.contract.catalog import Cell, Entry
-from tests.contract.replay import OneAnswer
+from isthmus.integrations.contract.calls import call_for, records
+from isthmus.integrations.contract.entries import Cell, Choice, Entry
+from isthmus.integrations.contract.replay import OneAnswer
 
 __all__ = ["Traces", "at", "nothing_is_lost", "root_of", "trace"]
 

@@ -1,10 +1,10 @@
-"""The lint of a catalogue entry, as `isthmus integrations validate` runs it."""
+"""The lint of an integration, as `isthmus integrations validate` runs it."""
 
 from __future__ import annotations
 
 from isthmus.definitions.lint import Report, validate_document
 from isthmus.definitions.yaml_source import Document
-from tests.contract.catalog import Entry
+from isthmus.integrations.contract.entries import Entry
 
 __all__ = ["lint_is_clean"]
 

@@ -1,4 +1,4 @@
-"""Unified calls of a catalogue entry, made by the engine against exchanges."""
+"""Unified calls of an integration, made by the engine against exchanges."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from isthmus.engine.calls import NO_BODY, Call, read_call
 from isthmus.engine.ports import Upstream
 from isthmus.engine.results import ListResult, ValueResult
 from isthmus.expressions import Expression
-from tests.contract.catalog import Cell, Entry, model
+from isthmus.integrations.contract.entries import Cell, Choice, Entry
 
-__all__ = ["Choice", "call_for", "records", "run", "sample"]
+__all__ = ["call_for", "records", "run", "sample"]
 
-Choice = tuple[str, str]
 _WITH_ID = frozenset({"get", "update", "delete"})
 _WITH_BODY = frozenset({"create", "update"})
 
 
 async def run(entry: Entry, cell: Cell, choice: Choice, call: Call, upstream: Upstream) -> Any:
     """The engine's answer, as if the mapping's expressions had chosen this proxy method."""
-    target = unified.Target(cell.model, cell.resource, model(cell.model).file.resources[cell.resource])
+    target = unified.Target(cell.model, cell.resource, entry.models[cell.model].file.resources[cell.resource])
     return await unified.call(upstream, entry.file.config, target, cell.fixed(choice), call)
 
 
@@ -34,8 +33,7 @@ async def records(
     result = await run(entry, cell, choice, call, upstream)
     if isinstance(result, ListResult):
         return list(result.records)
-    assert isinstance(result, ValueResult)
-    return [result.body]
+    return [result.body] if isinstance(result, ValueResult) else []
 
 
 def call_for(
@@ -73,7 +71,7 @@ def _parents(entry: Entry, cell: Cell, choice: Choice, exchange: Exchange) -> di
     for name, value in exchange.request.query.items():
         if f"query.{name}" not in str(definition.path.source):
             continue
-        for filter, asked in _filters(cell, str(value)):
+        for filter, asked in _filters(entry, cell, str(value)):
             if _reaches_path(entry, cell, asked, name, str(value)):
                 found[filter] = str(value)
                 break
@@ -89,9 +87,9 @@ def _reaches_path(entry: Entry, cell: Cell, query: Mapping[str, Any], name: str,
     return isinstance(path, Expression) and f"/{value}/" in str(path.evaluate(scope))
 
 
-def _filters(cell: Cell, value: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _filters(entry: Entry, cell: Cell, value: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each filter that may name a record, as it is written and as expressions see it."""
-    shared = model(cell.model).file.resources[cell.resource].query_schema.get(cell.method, {})
+    shared = entry.models[cell.model].file.resources[cell.resource].query_schema.get(cell.method, {})
     own = cell.config.query_schema or {}
     for name, schema in {**_properties(shared), **_properties(own)}.items():
         if "id" in _properties(schema):
@@ -109,8 +107,8 @@ def sample(schema: Mapping[str, Any]) -> dict[str, Any]:
     """The smallest object that a schema lets through: required names, with some value of their type."""
     properties = _properties(schema)
     required = schema.get("required", [])
-    assert isinstance(required, list)
-    return {name: _value(properties.get(name, {})) for name in required}
+    names = required if isinstance(required, list) else []
+    return {name: _value(properties.get(name, {})) for name in names}
 
 
 def _value(schema: Mapping[str, Any]) -> Any:

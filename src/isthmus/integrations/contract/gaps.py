@@ -8,11 +8,11 @@ from typing import Any
 
 from isthmus.definitions.files import Exchange
 from isthmus.errors import IsthmusError
-from tests.contract.calls import Choice, call_for, records
-from tests.contract.catalog import Cell, Entry
-from tests.contract.checks import invalid, success_answers
-from tests.contract.losses import at, root_of
-from tests.contract.replay import OneAnswer
+from isthmus.integrations.contract.calls import call_for, records
+from isthmus.integrations.contract.checks import invalid, success_answers
+from isthmus.integrations.contract.entries import Cell, Choice, Entry
+from isthmus.integrations.contract.losses import at, root_of
+from isthmus.integrations.contract.replay import OneAnswer
 
 __all__ = ["gaps_are_borne"]
 
@@ -55,7 +55,7 @@ async def _wrong(entry: Entry, cell: Cell, choice: Choice, exchange: Exchange, b
         found = await records(entry, cell, choice, call_for(entry, cell, choice, exchange), upstream)
     except IsthmusError as error:
         return [f"{error} {getattr(error, 'details', '')}"]
-    return [text for record in found for text in invalid(cell, record) if not _is_about_the_id(text)]
+    return [text for record in found for text in invalid(entry, cell, record) if not _is_about_the_id(text)]
 
 
 def _is_about_the_id(complaint: str) -> bool:

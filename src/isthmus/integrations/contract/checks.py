@@ -1,22 +1,19 @@
-"""What every integration of the catalogue has to keep. A check returns its complaints, a sentence each."""
+"""What every integration has to keep. A check returns its complaints, a sentence each."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
-from functools import cache
 from typing import Any
-
-from jsonschema import Draft202012Validator, FormatChecker
 
 from isthmus.definitions.execution import mapping_not_executed, not_executed
 from isthmus.definitions.files import Exchange
+from isthmus.definitions.records import wrong_in
 from isthmus.engine.results import ListResult
 from isthmus.errors import IsthmusError, RemoteError
-from tests.contract.calls import Choice, call_for, records, run
-from tests.contract.catalog import Cell, Entry, model, model_names
-from tests.contract.replay import NotRecorded, OneAnswer, Replay
+from isthmus.integrations.contract.calls import call_for, records, run
+from isthmus.integrations.contract.entries import Cell, Choice, Entry
+from isthmus.integrations.contract.replay import NotRecorded, OneAnswer, Replay
 
 __all__ = [
     "errors_map",
@@ -65,10 +62,10 @@ def names_exist(entry: Entry) -> list[str]:
 
 
 def _names_of(entry: Entry, cell: Cell) -> Iterator[str]:
-    if cell.model not in model_names():
+    if cell.model not in entry.models.names:
         yield "no such model"
         return
-    resource = model(cell.model).file.resources.get(cell.resource)
+    resource = entry.models[cell.model].file.resources.get(cell.resource)
     if resource is None:
         yield "no such resource in the model"
         return
@@ -115,25 +112,9 @@ def success_answers(entry: Entry, methods: frozenset[str]) -> Iterator[tuple[Cel
                         yield cell, choice, exchange
 
 
-_FORMATS = FormatChecker(formats=())
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
-
-
-@_FORMATS.checks("date-time")
-def _is_moment(value: object) -> bool:
-    """UTC with milliseconds, as records have it."""
-    return not isinstance(value, str) or _MOMENT.fullmatch(value) is not None
-
-
-@cache
-def _validator(model_name: str, resource: str) -> Draft202012Validator:
-    return Draft202012Validator(model(model_name).schemas[resource], format_checker=_FORMATS)
-
-
-def invalid(cell: Cell, record: Any) -> Iterator[str]:
+def invalid(entry: Entry, cell: Cell, record: Any) -> Iterator[str]:
     """What the model's schema has against a record."""
-    for error in _validator(cell.model, cell.resource).iter_errors(record):
-        yield f"{error.json_path}: {error.message}"
+    return wrong_in(record, entry.models[cell.model].validator(cell.resource))
 
 
 async def records_are_valid(entry: Entry) -> list[str]:
@@ -148,7 +129,7 @@ async def records_are_valid(entry: Entry) -> list[str]:
             complaints.append(f"{cell.name}: {error} {getattr(error, 'details', '')}")
             continue
         for record in found:
-            complaints.extend(f"{cell.name}: {text}" for text in invalid(cell, record))
+            complaints.extend(f"{cell.name}: {text}" for text in invalid(entry, cell, record))
     return complaints
 
 
@@ -176,7 +157,8 @@ async def _walk(entry: Entry, cell: Cell, choice: Choice) -> list[str]:
             page = await run(entry, cell, choice, call, upstream)
         except NotRecorded as error:
             return [f"page {len(cursors) + 1} asks for what was not recorded: {error}"]
-        assert isinstance(page, ListResult)
+        if not isinstance(page, ListResult):
+            return ["is answered with no list"]
         ids.extend(_id(record) for record in page.records)
         if page.next_cursor is None:
             break
@@ -260,7 +242,7 @@ async def fields_are_mapped(entry: Entry) -> list[str]:
             )
     complaints: list[str] = []
     for (model_name, resource), names in filled.items():
-        properties = model(model_name).schemas[resource]["properties"]
+        properties = entry.models[model_name].schemas[resource]["properties"]
         reasons = entry.left_out(model_name, resource).fields
         for name, schema in properties.items():
             if schema["x-source"] in _SOURCED and name not in names and not reasons.get(name, "").strip():

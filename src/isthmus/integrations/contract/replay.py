@@ -11,7 +11,7 @@ from isthmus.definitions.files import Exchange
 from isthmus.engine.messages import OutgoingRequest
 from isthmus.engine.ports import AccountFacts
 from isthmus.http.messages import HttpResponse
-from tests.contract.catalog import Entry
+from isthmus.integrations.contract.entries import Entry
 
 __all__ = ["NotRecorded", "OneAnswer", "Replay"]
 

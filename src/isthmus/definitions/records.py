@@ -1,0 +1,31 @@
+"""Whether a unified record is what its model's JSON Schema says (`definitions.md` §3.1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from jsonschema import Draft202012Validator, FormatChecker
+
+__all__ = ["record_validator", "wrong_in"]
+
+_FORMATS: Final = FormatChecker(formats=())
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+
+
+@_FORMATS.checks("date-time")
+def _is_moment(value: object) -> bool:
+    """UTC with milliseconds, as records have it."""
+    return not isinstance(value, str) or _MOMENT.fullmatch(value) is not None
+
+
+def record_validator(schema: Mapping[str, Any]) -> Draft202012Validator:
+    """`schema`: JSON Schema 2020-12; of formats, date-time is checked."""
+    return Draft202012Validator(schema, format_checker=_FORMATS)
+
+
+def wrong_in(record: Any, validator: Draft202012Validator) -> Iterator[str]:
+    """`$.path: message` for each thing that the schema has against the record."""
+    for error in validator.iter_errors(record):
+        yield f"{error.json_path}: {error.message}"

@@ -1,0 +1,223 @@
+"""An integration as its files say it: raw JSON, beside what it is read as."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from jsonschema import Draft202012Validator
+
+from isthmus.definitions import yaml_source
+from isthmus.definitions.files import EXCHANGES, Exchange, IntegrationFile, MappingFile, ModelFile, Unmapped
+from isthmus.definitions.mapping import MappingConfig, MethodChoice, ResourceChoice
+from isthmus.definitions.records import record_validator
+from isthmus.engine.failures import find_failure
+from isthmus.errors import SetupError
+from isthmus.http.messages import HttpResponse
+
+__all__ = ["Cell", "Choice", "Entry", "Model", "Models", "read_entry"]
+
+Choice = tuple[str, str]
+"""A proxy resource and a method of it."""
+
+_SCHEMA_SUFFIX: Final = ".schema.yaml"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A unified model; `schemas`: the record schema of each resource, by its name."""
+
+    data: Mapping[str, Any]
+    schemas: Mapping[str, Mapping[str, Any]]
+    _validators: dict[str, Draft202012Validator] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def file(self) -> ModelFile:
+        return ModelFile.model_validate(self.data)
+
+    def validator(self, resource: str) -> Draft202012Validator:
+        """Of a resource's records."""
+        if resource not in self._validators:
+            self._validators[resource] = record_validator(self.schemas[resource])
+        return self._validators[resource]
+
+
+class Models:
+    """The unified models of some folders, each read when it is asked for; the first folder that has one
+    wins."""
+
+    def __init__(self, *folders: Path) -> None:
+        self._folders = folders
+        self._read: dict[str, Model] = {}
+
+    @property
+    def names(self) -> list[str]:
+        return sorted({path.parent.name for each in self._folders for path in each.glob("*/model.yaml")})
+
+    def __getitem__(self, name: str) -> Model:
+        """Raises SetupError for one that is nowhere."""
+        if name not in self._read:
+            self._read[name] = self._load(name)
+        return self._read[name]
+
+    def _load(self, name: str) -> Model:
+        if name not in self.names:
+            raise SetupError(
+                f"there is no unified model {name}; there are {', '.join(self.names) or 'none'}."
+            )
+        directory = next(each / name for each in self._folders if (each / name / "model.yaml").is_file())
+        schemas = {
+            path.name.removesuffix(_SCHEMA_SUFFIX): _document(path)
+            for path in sorted(directory.glob(f"*{_SCHEMA_SUFFIX}"))
+        }
+        return Model(_document(directory / "model.yaml"), schemas)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One unified method of one resource. `choices`: proxy resources and methods that it may call."""
+
+    model: str
+    resource: str
+    method: str
+    config: MappingConfig
+
+    @property
+    def name(self) -> str:
+        return f"{self.model}/{self.resource}.{self.method}"
+
+    @property
+    def choices(self) -> list[Choice]:
+        resource, method = self.config.resource, self.config.method
+        resources = (
+            list(resource.resources) if isinstance(resource, ResourceChoice) else [resource or self.resource]
+        )
+        methods = list(method.methods) if isinstance(method, MethodChoice) else [method or self.method]
+        return [(r, m) for r in resources for m in methods]
+
+    def fixed(self, choice: Choice) -> MappingConfig:
+        """The mapping as it is when its expressions choose this proxy method."""
+        return self.config.model_copy(update={"resource": choice[0], "method": choice[1]})
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One integration. `mappings`: by unified model. `exchanges_data`: by `<resource>.<method>` of the
+    definition. The properties raise pydantic's ValidationError for what has not the shape."""
+
+    name: str
+    directory: Path
+    models: Models
+    definition: dict[str, Any]
+    mappings: dict[str, dict[str, Any]]
+    exchanges_data: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def planted(self, plant: Callable[[Entry], None]) -> Entry:
+        """A copy that `plant` has changed."""
+        changed = Entry(
+            self.name,
+            self.directory,
+            self.models,
+            copy.deepcopy(self.definition),
+            copy.deepcopy(self.mappings),
+            copy.deepcopy(self.exchanges_data),
+        )
+        plant(changed)
+        return changed
+
+    @cached_property
+    def file(self) -> IntegrationFile:
+        return IntegrationFile.model_validate(self.definition)
+
+    @cached_property
+    def mapping_files(self) -> dict[str, MappingFile]:
+        return {name: MappingFile.model_validate(data) for name, data in self.mappings.items()}
+
+    @cached_property
+    def exchanges(self) -> dict[Choice, tuple[Exchange, ...]]:
+        return {
+            (name.rpartition(".")[0], name.rpartition(".")[2]): EXCHANGES.validate_python(data)
+            for name, data in self.exchanges_data.items()
+        }
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        return [
+            Cell(model_name, cell.resource_name, cell.method_name, cell.config)
+            for model_name, mapping in self.mapping_files.items()
+            for cell in mapping.cells
+        ]
+
+    def cell(self, model_name: str, resource: str, method: str) -> Cell | None:
+        wanted = (model_name, resource, method)
+        return next((c for c in self.cells if (c.model, c.resource, c.method) == wanted), None)
+
+    def resources(self) -> Iterator[tuple[str, str]]:
+        """Each mapped resource, with its model."""
+        yield from dict.fromkeys((cell.model, cell.resource) for cell in self.cells)
+
+    def left_out(self, model_name: str, resource: str) -> Unmapped:
+        return self.mapping_files[model_name].unmapped.get(resource, Unmapped())
+
+    def answers(self, resource: str, method: str, *, error: bool) -> list[Exchange]:
+        found = self.exchanges.get((resource, method), ())
+        return [item for item in found if (id(item) in self._failures) is error]
+
+    @cached_property
+    def _failures(self) -> frozenset[int]:
+        """Identities of the exchanges that tell an error, by their status or by the definition's word."""
+        return frozenset(
+            id(item) for name, items in self.exchanges.items() for item in items if self._fails(name, item)
+        )
+
+    def _fails(self, name: Choice, item: Exchange) -> bool:
+        config = self.file.config
+        definition = config.method(*name)
+        expression = (definition and definition.error_expression) or config.error_expression
+        response = item.response
+        answer = HttpResponse(status=response.status, headers=dict(response.headers), body=b"", url="")
+        return find_failure(expression, answer, response.body, 0.0) is not None
+
+    @property
+    def context(self) -> dict[str, str]:
+        """An example of every credential field of every credential format."""
+        return {
+            item.name: str(item.default or item.placeholder or item.name)
+            for credential in self.file.config.credentials.values()
+            for item in credential.config.fields
+        }
+
+
+def read_entry(directory: Path, models: Models) -> Entry:
+    """Of a folder as the catalogue has them. Raises SetupError where its main file is missing, or a file
+    cannot be read."""
+    main = directory / "integration.yaml"
+    if not main.is_file():
+        raise SetupError(f"{directory} holds no integration: {main} is missing.")
+    return Entry(
+        name=directory.resolve().name,
+        directory=directory,
+        models=models,
+        definition=_document(main),
+        mappings={path.stem: _document(path) for path in sorted(directory.glob("mappings/*.yaml"))},
+        exchanges_data={path.stem: _json(path) for path in sorted(directory.glob("examples/*.json"))},
+    )
+
+
+def _document(path: Path) -> Any:
+    try:
+        return yaml_source.read(path).data
+    except yaml_source.Unreadable as error:
+        raise SetupError(f"{path} cannot be read: {error}") from None
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise SetupError(f"{path} cannot be read: {error}") from None
