@@ -101,6 +101,7 @@ PARAMETERS: Final[Mapping[str, tuple[str, ...]]] = {
             "/api-token",
             "/category",
             "/documentation",
+            "/static-gate",
         )
     },
     "GET /unified/{model}/{resource}": (*_CALL, *_PAGES, *_UNIFIED, "truto_key_by", "truto_super_query"),
@@ -195,7 +196,6 @@ LATER_PARAMETERS: Final[Mapping[tuple[str, str], str]] = {
 LATER_BEHAVIOUR: Final[Mapping[str, str]] = {
     "a session cookie in the place of an API token, and what is answered 403 without one": DASHBOARD,
     "a link token is taken to a page, where somebody connects an account (2.1)": CONNECT,
-    "integrated_account.truto_static_gate_id is used": GATES,
     "integrated_account.features.super_query is ever anything but null": SYNCS,
     "a value sent as {truto_obj_store: true, data} is kept apart from the row": FILES,
 }
