@@ -66,7 +66,7 @@ def draw_field(
         label=spec.label or spec.name,
         type=spec.type,
         is_required=spec.required,
-        value=None if spec.type == "password" or choices else _text(spec, context, shown),
+        value=None if spec.type == "password" or choices else _value(spec, context, sent, shown),
         placeholder=spec.placeholder,
         help_text=spec.help_text,
         format=spec.format,
@@ -102,7 +102,7 @@ def answers(
                 texts = list(dict.fromkeys([*kept, *texts]))
             _choose(spec, texts, known, values, errors)
         elif spec.type == "checkbox":
-            values[spec.name] = bool(texts) and texts[-1].lower() in _TRUE
+            values[spec.name] = _is_ticked(texts)
         else:
             values[spec.name] = _single(spec, texts[-1] if texts else "")
     plain = [each for each in open_fields if not each.is_multiple and each.type not in _CHOSEN]
@@ -186,7 +186,13 @@ def _by_text(spec: FormField, context: Mapping[str, Any], options: Options) -> d
     }
 
 
-def _text(spec: FormField, context: Mapping[str, Any], shown: Sequence[str]) -> Any:
-    if spec.type == "checkbox":
-        return context.get(spec.name, spec.default) is True
-    return shown[0] if shown else None
+def _value(
+    spec: FormField, context: Mapping[str, Any], sent: Sequence[str] | None, shown: Sequence[str]
+) -> Any:
+    if spec.type != "checkbox":
+        return shown[0] if shown else None
+    return context.get(spec.name, spec.default) is True if sent is None else _is_ticked(sent)
+
+
+def _is_ticked(texts: Sequence[str]) -> bool:
+    return bool(texts) and texts[-1].lower() in _TRUE

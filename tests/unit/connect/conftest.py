@@ -103,6 +103,7 @@ class Desk:
     install_id: str
     authority: Authority
     clock: VirtualClock
+    connections: Connections
 
     async def link(self, **values: Any) -> str:
         async with self.database.write() as conn:
@@ -179,5 +180,5 @@ async def desk(
         connections = Connections(database, epochs, effective, http, clock, log, exchanges)
         calls = CredentialCalls(guard, clock, "https://app.test")
         flow = Flow(database, effective, http, calls, Lifecycle(database, connections, clock), NoForms())
-        yield Desk(flow, database, world.mine, row["id"], authority, clock)
+        yield Desk(flow, database, world.mine, row["id"], authority, clock, connections)
     await epochs.stop()

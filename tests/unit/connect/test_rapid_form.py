@@ -1,0 +1,259 @@
+"""An account's own form: its options come from the product, and what may not be changed is not."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aiohttp import web
+from tests.unit.connect.conftest import Desk
+
+from isthmus.accounts import Accounts
+from isthmus.connect.problems import RapidFormFailed
+from isthmus.connect.rapid_form import AccountForms
+from isthmus.connect.screens import Field, Offered, RapidForm
+from isthmus.connect.sessions import RapidOptions, Session, begin_session
+
+DEFINITION = """
+name: brightfold
+label: Brightfold Desk
+sharing: allow
+config:
+  base_url: "{{url}}"
+  credentials: {api_key: {config: {fields: [{name: url}, {name: api_key, type: password}]}}}
+  authorization: {format: header, config: {header_name: X-Key, header_value: "{{credentials.api_key}}"}}
+  pagination: {format: cursor, config: {cursor_path: next, cursor_param: after, limit_param: size}}
+  resources:
+    teams: {list: {path: /teams, response_path: items}}
+    boards: {list: {path: /boards, response_path: items}}
+  actions:
+    post_connect_user_form:
+      revalidate: true
+      steps:
+        - {type: request, name: me, config: {path: /me}}
+        - type: form
+          config:
+            - name: team
+              type: resource_select
+              resource: teams
+              multiple: true
+              value_path: key
+              label_path: title
+            - name: board
+              type: resource_select
+              resource: boards
+              depends_on: [team]
+              query: {team: "{{form.team}}"}
+              store: object
+            - {name: since, type: number, required: true, help_text: Days}
+            - {name: muted, type: checkbox}
+            - name: plan
+              type: single_select
+              default: a
+              options: [{label: A, value: a}, {label: B, value: b}]
+        - type: update_context
+          config: {expression: "{ 'chosen_by': steps.me.name, 'days': previous.since }"}
+    validation: {steps: [{type: request, config: {path: /me}}]}
+"""
+
+
+@dataclass
+class Product:
+    url: str = ""
+    seen: list[str] = field(default_factory=list)
+    is_down: bool = False
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.seen.append(str(request.rel_url))
+        if self.is_down:
+            return web.json_response({"message": "down"}, status=503)
+        if request.path == "/me":
+            return web.json_response({"name": "an owner"})
+        if request.path == "/boards":
+            team = request.query["team"].partition(",")[0]
+            return web.json_response({"items": [{"id": f"{team}-1", "name": f"Board of {team}"}]})
+        if request.query.get("after"):
+            return web.json_response({"items": [{"key": "t3", "title": "Three"}]})
+        items = [{"key": "t1", "title": "One"}, {"key": "t2", "title": "Two"}]
+        return web.json_response({"items": items, "next": "c2"})
+
+
+@pytest.fixture
+def definition() -> str:
+    return DEFINITION
+
+
+@pytest.fixture
+async def product() -> AsyncIterator[Product]:
+    fake = Product()
+    runner = web.ServerRunner(web.Server(fake.answer), shutdown_timeout=0.1)  # type: ignore[arg-type]  # its requests are web.Request
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield fake
+    await runner.cleanup()
+
+
+FACE = Offered("brightfold", "Brightfold Desk", None, None)
+
+
+@dataclass
+class Form:
+    """The form of one account, on its own."""
+
+    forms: AccountForms
+    session: Session
+    account_id: str
+    desk: Desk
+
+    async def fields(self) -> dict[str, Field]:
+        drawn = await self.forms.draw(self.session, self.account_id, FACE)
+        assert drawn is not None
+        return {each.name: each for each in drawn.fields}
+
+    async def send(self, **sent: list[str]) -> RapidForm | None:
+        return await self.forms.submit(self.session, self.account_id, FACE, sent)
+
+    async def context(self) -> dict[str, Any]:
+        (row,) = [each for each in await self.desk.accounts() if each["id"] == self.account_id]
+        context: dict[str, Any] = row["context"]
+        return context
+
+
+async def opened(desk: Desk, product: Product, rapid: RapidOptions | None = None, **stored: Any) -> Form:
+    context = {"url": product.url, "api_key": "k", **stored}
+    async with desk.database.write() as conn:
+        row = await Accounts(conn, desk.scope).create(
+            {
+                "tenant_id": "t",
+                "environment_integration_id": desk.install_id,
+                "authentication_method": "api_key",
+                "context": context,
+            }
+        )
+        session, _ = await begin_session(
+            conn,
+            desk.scope.environment_id,
+            link_id=None,
+            account_id=row["id"],
+            rapid=rapid or RapidOptions(),
+        )
+    return Form(AccountForms(desk.database, desk.connections), session, row["id"], desk)
+
+
+def labels(drawn: Field) -> list[str]:
+    return [choice.label for choice in drawn.choices]
+
+
+def chosen(drawn: Field) -> list[Any]:
+    return [choice.value for choice in drawn.choices if choice.is_chosen]
+
+
+async def test_options_are_the_products_and_go_on_where_there_are_more(desk: Desk, product: Product) -> None:
+    form = await opened(desk, product)
+    drawn = (await form.fields())["team"]
+    assert (labels(drawn), drawn.is_multiple) == (["One", "Two"], True)
+    assert drawn.more is not None
+    more = await form.forms.options(form.session, form.account_id, "team", {}, drawn.more)
+    assert [option.label for option in more.choices] == ["Three"]
+    assert more.more is None
+
+
+async def test_options_that_depend_on_a_choice_come_with_it(desk: Desk, product: Product) -> None:
+    form = await opened(desk, product)
+    assert (await form.fields())["board"].choices == ()
+    options = await form.forms.options(form.session, form.account_id, "board", {"team": ["t2"]}, None)
+    assert [option.label for option in options.choices] == ["Board of t2"]
+
+
+async def test_what_was_chosen_is_kept_and_told_and_the_steps_behind_the_form_run(
+    desk: Desk, product: Product
+) -> None:
+    form = await opened(desk, product)
+    left = await form.send(team=["t1", "t3"], board=["t1-1"], since=["30"], muted=["on"], plan=["b"])
+    assert left is None
+    context = await form.context()
+    assert context["team"] == ["t1", "t3"]
+    assert (context["since"], context["muted"], context["plan"]) == (30, True, "b")
+    assert (context["chosen_by"], context["days"]) == ("an owner", 30)
+    told = await desk.told(form.account_id)
+    assert told.count("post_connect_form_submitted") == 1
+    assert "updated" not in told
+
+
+async def test_a_choice_is_kept_with_its_label_where_the_field_says_so(desk: Desk, product: Product) -> None:
+    form = await opened(desk, product)
+    await form.send(team=["t1"], board=["t1-1"], since=["1"])
+    assert (await form.context())["board"] == {"label": "Board of t1", "value": "t1-1"}
+    drawn = (await form.fields())["board"]
+    assert chosen(drawn) == ["t1-1"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "wrong"),
+    [
+        ({"since": [""]}, {"since": "Please fill this in."}),
+        ({"since": ["1"], "team": ["t9"]}, {"team": "Please choose from the list."}),
+        ({"since": ["1"], "plan": ["c"]}, {"plan": "It must be one of a, b."}),
+    ],
+)
+async def test_what_is_wrong_is_told_and_nothing_is_kept(
+    desk: Desk, product: Product, sent: dict[str, list[str]], wrong: dict[str, str]
+) -> None:
+    form = await opened(desk, product)
+    again = await form.send(**sent, muted=["on"])
+    assert again is not None
+    assert {each.name: each.error for each in again.fields if each.error} == wrong
+    assert {each.name: each.value for each in again.fields}["muted"] is True
+    assert set(await form.context()) == {"url"}
+
+
+async def test_chosen_members_that_must_stay_do(desk: Desk, product: Product) -> None:
+    rapid = RapidOptions(prevent_deselect={"team": "Ask us to remove it."})
+    form = await opened(desk, product, rapid, team=["t1", "gone"])
+    drawn = (await form.fields())["team"]
+    assert [(choice.value, choice.is_locked) for choice in drawn.choices] == [
+        ("gone", True),
+        ("t1", True),
+        ("t2", False),
+    ]
+    assert drawn.note == "Ask us to remove it."
+    await form.send(team=["t2"], since=["1"])
+    assert (await form.context())["team"] == ["t1", "gone", "t2"]
+
+
+async def test_a_disabled_field_keeps_what_is_stored(desk: Desk, product: Product) -> None:
+    rapid = RapidOptions(disabled={"plan": "Set by your administrator."})
+    form = await opened(desk, product, rapid, plan="a")
+    drawn = (await form.fields())["plan"]
+    assert (drawn.is_disabled, drawn.note) == (True, "Set by your administrator.")
+    await form.send(plan=["b"], since=["1"])
+    assert (await form.context())["plan"] == "a"
+
+
+async def test_what_the_page_was_given_is_merged_below_the_answers_and_never_a_secret(
+    desk: Desk, product: Product
+) -> None:
+    rapid = RapidOptions(additional={"note": "n", "plan": "zzz", "api_key": "stolen", "oauth": {"token": {}}})
+    form = await opened(desk, product, rapid)
+    await form.send(since=["1"], plan=["b"])
+    context = await form.context()
+    assert (context["note"], context["plan"]) == ("n", "b")
+    assert "oauth" not in context
+    await form.fields()
+    assert product.seen[-1].startswith("/teams")
+
+
+async def test_options_that_cannot_be_fetched_say_why(desk: Desk, product: Product) -> None:
+    form = await opened(desk, product)
+    product.is_down = True
+    with pytest.raises(RapidFormFailed, match="could not be fetched"):
+        await form.fields()
+
+
+@pytest.mark.parametrize("definition", [DEFINITION.partition("  actions:")[0]])
+async def test_an_integration_without_a_form_has_none(desk: Desk, product: Product) -> None:
+    form = await opened(desk, product)
+    assert await form.forms.draw(form.session, form.account_id, FACE) is None
