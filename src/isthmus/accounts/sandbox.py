@@ -17,7 +17,7 @@ from isthmus.engine.messages import OutgoingRequest
 from isthmus.engine.ports import AccountFacts
 from isthmus.errors import NotFound
 from isthmus.http.messages import HttpResponse
-from isthmus.integrations.exchanges import Exchanges
+from isthmus.integrations.exchanges import ExchangeSource
 
 __all__ = ["SandboxUpstream"]
 
@@ -35,7 +35,7 @@ class SandboxUpstream:
         context: Mapping[str, Any],
         integration: str,
         definition: IntegrationConfig,
-        exchanges: Exchanges,
+        exchanges: ExchangeSource,
     ) -> None:
         self._account = account
         self._context = context

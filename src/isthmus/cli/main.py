@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from isthmus import __version__
+from isthmus.cli.integration_commands import app as integrations
 from isthmus.errors import IsthmusError
 
 __all__ = ["app", "run"]
@@ -23,7 +24,6 @@ app = typer.Typer(
 environments = typer.Typer(help="Environments of this server's database.", no_args_is_help=True)
 tokens = typer.Typer(help="API tokens of this server's database.", no_args_is_help=True)
 database = typer.Typer(help="The database itself.", no_args_is_help=True)
-integrations = typer.Typer(help="Integration definitions.", no_args_is_help=True)
 app.add_typer(environments, name="environments")
 app.add_typer(tokens, name="tokens")
 app.add_typer(database, name="db")
@@ -171,18 +171,3 @@ def rotate_key(
     from isthmus.cli.administration import rotate_key as work
 
     work(new_key)
-
-
-@integrations.command("validate")
-def validate(
-    files: Annotated[
-        list[str], typer.Argument(help="Definition, mapping or catalogue folder; YAML or JSON.")
-    ],
-    ignore_warnings: Annotated[bool, typer.Option(help="Only errors make it fail.")] = False,
-    output: Annotated[str, typer.Option("-o", "--output", help="text, json or csv.")] = "text",
-) -> None:
-    """Check definitions: each finding with file, path, line and what would be right. Exit 1 on findings that
-    block, 2 on a file that cannot be read."""
-    from isthmus.cli.validate import validate as work
-
-    raise typer.Exit(work(files, ignore_warnings=ignore_warnings, output=output))

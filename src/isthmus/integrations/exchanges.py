@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from pydantic import ValidationError
 
@@ -13,9 +13,21 @@ from isthmus.definitions.files import EXCHANGES, Exchange
 from isthmus.errors import SetupError
 from isthmus.integrations.catalog import Catalog
 
-__all__ = ["Exchanges"]
+__all__ = ["ExchangeSource", "Exchanges"]
 
 _FILES_KEPT: Final = 128
+
+
+class ExchangeSource(Protocol):
+    """Where a sandbox's answers come from."""
+
+    def of(self, integration: str, resource: str, method: str) -> Sequence[Exchange]:
+        """In the order in which they were recorded; none where there are none."""
+        ...
+
+    def everything(self, integration: str) -> Iterator[Exchange]:
+        """Every exchange of an integration."""
+        ...
 
 
 class Exchanges:

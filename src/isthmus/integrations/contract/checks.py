@@ -6,8 +6,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from isthmus.definitions.execution import mapping_not_executed, not_executed
-from isthmus.definitions.files import Exchange
+from isthmus.definitions.files import EXCHANGES, Exchange, IntegrationFile, MappingFile
+from isthmus.definitions.load import failures_of
 from isthmus.definitions.records import wrong_in
 from isthmus.engine.results import ListResult
 from isthmus.errors import IsthmusError, RemoteError
@@ -20,6 +23,7 @@ __all__ = [
     "examples_are_complete",
     "executes",
     "fields_are_mapped",
+    "has_its_shape",
     "invalid",
     "listed_records_can_be_read",
     "names_exist",
@@ -29,10 +33,28 @@ __all__ = [
     "writes_are_built",
 ]
 
+_INTEGRATION: TypeAdapter[Any] = TypeAdapter(IntegrationFile)
+_MAPPINGS: TypeAdapter[Any] = TypeAdapter(MappingFile)
 _MAX_PAGES = 50
 _WRITES = frozenset({"create", "update"})
 _READS = frozenset({"list", "get"})
 _SOURCED = frozenset({"S", "S?"})
+
+
+def has_its_shape(entry: Entry) -> list[str]:
+    """Each file is what a file of its kind is."""
+    kinds: list[tuple[str, TypeAdapter[Any], Any]] = [("integration.yaml", _INTEGRATION, entry.definition)]
+    kinds += [(f"mappings/{name}.yaml", _MAPPINGS, data) for name, data in entry.mappings.items()]
+    kinds += [(f"examples/{name}.json", EXCHANGES, data) for name, data in entry.exchanges_data.items()]
+    return [text for name, kind, data in kinds for text in _misshapen(name, kind, data)]
+
+
+def _misshapen(name: str, kind: TypeAdapter[Any], data: Any) -> Iterator[str]:
+    try:
+        kind.validate_python(data)
+    except ValidationError as error:
+        for item in failures_of(error, data):
+            yield f"{name}: {item['path']}: {item['message']}"
 
 
 def executes(entry: Entry) -> list[str]:
