@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
-from markdown_it import MarkdownIt
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
 
 __all__ = ["guide_html", "guide_markdown"]
 
-_MARKDOWN: Final = MarkdownIt("commonmark", {"html": False}).enable("table")
-"""HTML in a text comes out as text, and links lead to http, https and mail only: who shows a guide need not
-trust who wrote it."""
+
+@cache
+def _markdown() -> MarkdownIt:
+    """HTML in a text comes out as text, and links lead to http, https and mail only: who shows a guide need
+    not trust who wrote it."""
+    from markdown_it import MarkdownIt  # few need it, and it is slow to import
+
+    return MarkdownIt("commonmark", {"html": False}).enable("table")
+
 
 _LISTS: Final = {"pricing_plan": "Pricing plans", "user_role": "User roles", "scopes": "Scopes"}
 
@@ -29,7 +37,7 @@ def guide_markdown(title: str, guide: Mapping[str, Any]) -> str:
 
 def guide_html(title: str, guide: Mapping[str, Any]) -> str:
     """A fragment, to be put into a page of one's own."""
-    rendered: str = _MARKDOWN.render(guide_markdown(title, guide))
+    rendered: str = _markdown().render(guide_markdown(title, guide))
     return rendered
 
 
