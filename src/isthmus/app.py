@@ -25,6 +25,10 @@ from isthmus.api.request_limits import RequestLimits
 from isthmus.api.resources import ROUTERS
 from isthmus.api.times import time_style
 from isthmus.config import Settings
+from isthmus.connect.credentials import CredentialCalls
+from isthmus.connect.endings import Endings
+from isthmus.connect.flow import Flow
+from isthmus.connect.rapid_form import AccountForms
 from isthmus.db import Database, EpochWatcher, open_database, server_secret_bytes
 from isthmus.engine.batch import BatchLimits
 from isthmus.engine.scopes import Evaluations, evaluating
@@ -39,12 +43,14 @@ from isthmus.jobs import Handlers, Run, Worker, queue_state
 from isthmus.kit.clock import Clock, SystemClock
 from isthmus.kit.cursors import CursorSigner
 from isthmus.tenancy import AccountTokens, Authenticator, FirstStart, bootstrap
+from isthmus.ui import PageParts, build_pages
 
 __all__ = ["Application", "Asgi", "Core", "working"]
 
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _MOST_SECONDS_BEHIND: Final = 5.0
+_USUAL_URL: Final = "http://127.0.0.1:8000"
 _SAMPLE: Final = ("crm", "contacts")
 
 
@@ -85,7 +91,8 @@ class Application:
                 connections=connections,
                 strict_version=settings.strict_version,
             )
-            front = _front(parts, connections, epochs, settings, clock)
+            pages = _pages(core, account_tokens, settings)
+            front = _front(parts, connections, epochs, settings, clock, pages)
             await stack.enter_async_context(_background(core))
             async with database.read() as conn:
                 sample = await sample_account(conn, *_SAMPLE)
@@ -116,6 +123,8 @@ class Core:
     database: Database
     epochs: EpochWatcher
     connections: Connections
+    effective: Effective
+    http: HttpClient
     clock: Clock
     evaluations: Evaluations
 
@@ -128,10 +137,11 @@ async def _core(settings: Settings, database: Database, clock: Clock) -> AsyncIt
         await epochs.start()
         stack.push_async_callback(epochs.stop)
         http = await stack.enter_async_context(_http_client(settings))
+        effective = Effective(database, epochs)
         connections = Connections(
             database,
             epochs,
-            Effective(database, epochs),
+            effective,
             http,
             clock,
             JsonCallLog(),
@@ -139,7 +149,7 @@ async def _core(settings: Settings, database: Database, clock: Clock) -> AsyncIt
             cursor_secret=await server_secret_bytes(database, "address_cursors"),
         )
         evaluations = Evaluations(limits_of(settings), services_of(settings, http, clock))
-        yield Core(database, epochs, connections, clock, evaluations)
+        yield Core(database, epochs, connections, effective, http, clock, evaluations)
 
 
 def _register(core: Core, handlers: Handlers, subscribers: Subscribers) -> None:
@@ -196,8 +206,34 @@ def _evaluating(asgi: Asgi, how: Evaluations) -> Asgi:
     return served
 
 
+def _pages(core: Core, account_tokens: AccountTokens, settings: Settings) -> Asgi:
+    """What people see. Without settings, pages are taken to be where `isthmus serve` listens by itself."""
+    public_url = settings.public_app_url or settings.public_api_url or _USUAL_URL
+    lifecycle = Lifecycle(core.database, core.connections, core.clock)
+    forms = AccountForms(core.database, core.connections)
+    calls = CredentialCalls(Guard(settings.egress_allow), core.clock, public_url)
+    flow = Flow(core.database, core.effective, core.http, calls, lifecycle, forms)
+    return build_pages(
+        PageParts(
+            database=core.database,
+            flow=flow,
+            endings=Endings(core.database, core.effective, lifecycle, flow),
+            forms=forms,
+            account_tokens=account_tokens,
+            clock=core.clock,
+            catalog=find_catalog(),
+            public_url=public_url,
+        )
+    )
+
+
 def _front(
-    parts: PartsOfApp, connections: Connections, epochs: EpochWatcher, settings: Settings, clock: Clock
+    parts: PartsOfApp,
+    connections: Connections,
+    epochs: EpochWatcher,
+    settings: Settings,
+    clock: Clock,
+    pages: Asgi,
 ) -> Front:
     async def readiness() -> dict[str, str]:
         behind = epochs.seconds_behind
@@ -225,4 +261,9 @@ def _front(
         "custom": plane.custom,
         "batch-request": batch.batch_request,
     }
-    return Front(doors, platform, max_body_bytes=settings.max_request_bytes)
+    return Front(
+        doors,
+        platform,
+        max_body_bytes=settings.max_request_bytes,
+        pages=dict.fromkeys(("connect-account", "sdk"), pages),
+    )

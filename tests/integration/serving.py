@@ -74,14 +74,15 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Server]:
-    """`settings` with loopback allowed as a target, so that fakes can be called."""
-    settings = replace(settings, egress_allow=LOOPBACK)
+async def serving(settings: Settings, *, clock: Clock | None = None, port: int = 0) -> AsyncIterator[Server]:
+    """`settings` with loopback allowed as a target, so that fakes can be called. `port`: 0 for a free one."""
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
         listener.listen()
         listener.setblocking(False)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        settings = replace(settings, egress_allow=LOOPBACK, public_api_url=settings.public_api_url or url)
         async with Application.open(settings, clock=clock) as application:
             config = uvicorn.Config(
                 application.asgi,

@@ -1,8 +1,8 @@
 """The front door: one ASGI application before all routes.
 
 It gives each request its id, splits the raw path (so that an id may hold `%2F`), collapses repeated slashes
-(`api.md` §1.1, Q1), hands data-plane calls to their door by the first segment, and everything else to the
-platform application. Every error leaves through `answer_error`.
+(`api.md` §1.1, Q1), hands data-plane calls to their door by the first segment, people to their pages, and
+everything else to the platform application. Every error leaves through `answer_error`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ __all__ = ["Door", "Front", "answer_error", "split_path"]
 log = logging.getLogger("isthmus.api")
 
 Door = Callable[[Incoming], Awaitable[Answer]]
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _NUL = BadRequest("the address holds a NUL character (%00), which no id, name or value has. Leave it out.")
 """Databases refuse such a text, and would do so as a fault of ours."""
@@ -49,16 +50,19 @@ def answer_error(error: BaseException, request_id: str) -> Answer:
 
 
 class Front:
-    """`doors`: first path segment -> data-plane handler. `platform`: the ASGI application for the rest."""
+    """`doors`: first path segment -> data-plane handler. `pages`: first path segment -> the ASGI application
+    of its pages. `platform`: that for the rest."""
 
     def __init__(
         self,
         doors: Mapping[str, Door],
-        platform: Callable[[Scope, Receive, Send], Awaitable[None]],
+        platform: Asgi,
         *,
         max_body_bytes: int,
+        pages: Mapping[str, Asgi] | None = None,
     ) -> None:
         self._doors = doors
+        self._pages = pages or {}
         self._platform = platform
         self._max_body_bytes = max_body_bytes
 
@@ -118,8 +122,11 @@ class Front:
         except IsthmusError as error:
             await send_answer(receive, send, answer_error(error, request_id), request_id)
             return
+        application = (
+            self._pages.get(incoming.segments[0], self._platform) if incoming.segments else self._platform
+        )
         try:
-            await self._platform(scope, _replayed(body, receive), send_with_id)
+            await application(scope, _replayed(body, receive), send_with_id)
         except Exception:
             # Starlette raises again what it has answered and we have logged; the server would hang up on it.
             if not is_whole:

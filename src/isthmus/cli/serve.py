@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import sys
+from dataclasses import replace
 from typing import Any, Final
 
 import typer
@@ -35,6 +36,8 @@ def serve(host: str, port: int, workers: int) -> None:
     _log_to_stdout()
     listener = _listen(host, port)
     url = settings.public_api_url or f"http://{_shown(host)}:{listener.getsockname()[1]}"
+    settings = replace(settings, public_api_url=url)
+    os.environ["ISTHMUS_PUBLIC_API_URL"] = url  # for the processes of several workers
     if workers > 1:
         _serve_many(settings, listener, url, workers)
         return

@@ -14,6 +14,7 @@ from isthmus.db.tables import environment
 from isthmus.errors import BadRequest, Conflict, NotFound, failure
 from isthmus.kit.changes import sent_only
 from isthmus.kit.ids import new_id
+from isthmus.tenancy.connect_settings import check_connect_settings
 
 __all__ = ["Environments", "Install"]
 
@@ -67,6 +68,7 @@ class Environments:
         if "name" in changes and changes["name"] != row["name"]:
             values["name"] = await self._free_name(changes["name"])
         if "settings" in changes:
+            check_connect_settings(changes["settings"] or {})
             merged = {**row["settings"], **(changes["settings"] or {})}
             values["settings"] = {key: value for key, value in merged.items() if value is not None}
         if values:

@@ -1,0 +1,5 @@
+"""The pages that people see, and the script that embeds them."""
+
+from isthmus.ui.pages import PageParts, build_pages
+
+__all__ = ["PageParts", "build_pages"]
