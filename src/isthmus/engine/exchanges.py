@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from isthmus.definitions.paths import BodyPath
-from isthmus.engine.failures import find_failure, rate_limited
+from isthmus.engine.failures import RemoteFailure, find_failure, rate_limited
 from isthmus.engine.pagination import Answer, Cursors, RangePaginator, Step
 from isthmus.engine.plans import MethodPlan
 from isthmus.engine.ports import Upstream
@@ -16,6 +16,7 @@ from isthmus.engine.requests import Inputs, build
 from isthmus.engine.responses import error_body, parse, record_count
 from isthmus.engine.results import StreamResult
 from isthmus.engine.scopes import mapping_failed
+from isthmus.errors import UpstreamInvalid
 from isthmus.expressions import UNDEFINED, ExpressionError
 from isthmus.expressions.host import Blob
 from isthmus.http.messages import HttpResponse, HttpStream
@@ -62,6 +63,9 @@ async def exchange(
         cursor,
         cursor_key=account.cursor_key,
     )
+    reading = _Reading(plan, inputs, clock)
+    if plan.error_expression is not None:
+        outgoing = replace(outgoing, status_of=reading.status)
     response = await upstream.send(outgoing)
     wait = None
     if response.status == 429 or plan.config.rate_limit is not None:
@@ -69,10 +73,10 @@ async def exchange(
         wait = detect(plan.config.rate_limit, response, now=now)
         if wait is not None:
             await _drop(response)
-            raise rate_limited(plan.definition, response, wait, now)
+            raise rate_limited(plan.definition, plan.error_expression, response, wait, now)
     if response.stream is not None:
         return Exchange(response.status, response.headers, None, None, stream=response.stream)
-    return _read(plan, inputs, response, step, clock)
+    return _exchanged(plan, inputs, response, step, reading)
 
 
 async def _drop(response: HttpResponse) -> None:
@@ -80,33 +84,82 @@ async def _drop(response: HttpResponse) -> None:
         await response.stream.close()
 
 
-def _read(plan: MethodPlan, inputs: Inputs, response: HttpResponse, step: Step, clock: Clock) -> Exchange:
-    if (
-        response.status == _NO_SUCH_RANGE
-        and inputs.asks_for_list
-        and isinstance(plan.paginator, RangePaginator)
-    ):
-        cursors = plan.paginator.read(step, Answer(None, response.headers, response.url, 0, response.status))
-        return Exchange(response.status, response.headers, None, [], cursors)
-    if response.status >= 400:
-        body, is_opaque = error_body(plan.definition, response), False
-    else:
-        if inputs.reads_whole and plan.streams(response.status, response.headers):
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """`body`: parsed. `is_opaque`: bytes, or text that is no JSON: no `response_path` applies."""
+
+    response: HttpResponse
+    body: Any
+    is_opaque: bool
+    failed: RemoteFailure | None
+
+
+class _Reading:
+    """What the answers of one request hold, and whether they are errors. Found out once an answer, whoever
+    asks first: a gateway that has to know what its account is told, or the call itself."""
+
+    __slots__ = ("_clock", "_inputs", "_last", "_plan")
+
+    def __init__(self, plan: MethodPlan, inputs: Inputs, clock: Clock) -> None:
+        self._plan, self._inputs, self._clock = plan, inputs, clock
+        self._last: _Read | None = None
+
+    def status(self, response: HttpResponse) -> int:
+        """The status that an answer means: its own, or that of the error which its body tells."""
+        if response.stream is not None or _is_end_of_ranges(self._plan, self._inputs, response):
+            return response.status
+        try:
+            failed = self.of(response).failed
+        except UpstreamInvalid:
+            return response.status
+        return response.status if failed is None else failed.status
+
+    def of(self, response: HttpResponse) -> _Read:
+        """Raises UpstreamInvalid where the body cannot be parsed and has to be."""
+        if self._last is None or self._last.response is not response:
+            self._last = self._read(response)
+        return self._last
+
+    def _read(self, response: HttpResponse) -> _Read:
+        plan = self._plan
+        if response.status >= 400:
+            body, is_opaque = error_body(plan.definition, response), False
+        elif self._inputs.reads_whole and plan.streams(response.status, response.headers):
             body, is_opaque = Blob(response.body, response.headers.get("content-type", "")), True
         else:
             parsed = parse(plan.definition, response)
             body, is_opaque = parsed.body, parsed.is_garbage
-    if response.status >= 400 or plan.error_expression is not None:
-        failed = find_failure(plan.error_expression, response, body, clock.now().timestamp())
-        if failed is not None:
-            raise failed
-    data = body
-    if plan.response_path is not None and not is_opaque:
-        found = plan.response_path.read(body, keep_arrays=inputs.asks_for_list)
+        failed = None
+        if response.status >= 400 or plan.error_expression is not None:
+            failed = find_failure(plan.error_expression, response, body, self._clock.now().timestamp())
+        return _Read(response, body, is_opaque, failed)
+
+
+def _is_end_of_ranges(plan: MethodPlan, inputs: Inputs, response: HttpResponse) -> bool:
+    return (
+        response.status == _NO_SUCH_RANGE
+        and inputs.asks_for_list
+        and isinstance(plan.paginator, RangePaginator)
+    )
+
+
+def _exchanged(
+    plan: MethodPlan, inputs: Inputs, response: HttpResponse, step: Step, reading: _Reading
+) -> Exchange:
+    if _is_end_of_ranges(plan, inputs, response):
+        return Exchange(
+            response.status, response.headers, None, [], _cursors(plan, inputs, response, step, None, [])
+        )
+    read = reading.of(response)
+    if read.failed is not None:
+        raise read.failed
+    data = read.body
+    if plan.response_path is not None and not read.is_opaque:
+        found = plan.response_path.read(read.body, keep_arrays=inputs.asks_for_list)
         nothing: list[Any] | None = [] if inputs.asks_for_list else None
         data = nothing if found is UNDEFINED else found
-    cursors = _cursors(plan, inputs, response, step, body, data)
-    return Exchange(response.status, response.headers, body, data, cursors)
+    cursors = _cursors(plan, inputs, response, step, read.body, data)
+    return Exchange(response.status, response.headers, read.body, data, cursors)
 
 
 def _cursors(

@@ -86,11 +86,15 @@ def find_failure(
     return RemoteFailure(status, response, body, verdict, now)
 
 
-def rate_limited(method: MethodDefinition, response: HttpResponse, wait: float, now: float) -> RemoteFailure:
-    """Throttling is a 429 with `Retry-After` in whole seconds, however the provider put it."""
+def rate_limited(
+    method: MethodDefinition, expression: Expression | None, response: HttpResponse, wait: float, now: float
+) -> RemoteFailure:
+    """Throttling is a 429 with `Retry-After` in whole seconds, however the provider put it. `expression`: an
+    `error_expression`, which may say more about it, but for its status."""
     headers = {**response.headers, "retry-after": str(max(1, math.ceil(wait)))}
-    told = replace(response, headers=headers)
-    return RemoteFailure(429, told, error_body(method, response), _NOTHING, now)
+    told, body = replace(response, headers=headers), error_body(method, response)
+    verdict = _NOTHING if expression is None else _judge(expression, response, body)
+    return RemoteFailure(429, told, body, verdict, now)
 
 
 _NOTHING: Final = Verdict()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from isthmus.http.messages import HttpRequest
+from isthmus.http.messages import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
     from isthmus.definitions import Authorization, RateLimit
@@ -42,7 +42,8 @@ class OutgoingRequest:
     nothing is defined. `rate_limit`: None means the default rule (status 429). `scopes`: OAuth scopes that
     the method needs, for the account of a 403. `drop_credentials_on_redirect`: `definitions.md` §1.8
     `ignore_credentials_on_redirect`: every header that authorization builds is dropped, not only
-    `Authorization`, when a redirect leaves the origin."""
+    `Authorization`, when a redirect leaves the origin. `status_of`: what an answer means, where the definition
+    tells errors by more than the status (a refusal of the credentials in a 200); None: the status says it."""
 
     http: HttpRequest
     operation: Operation
@@ -50,6 +51,7 @@ class OutgoingRequest:
     rate_limit: RateLimit | None = None
     scopes: tuple[str, ...] = ()
     drop_credentials_on_redirect: bool = False
+    status_of: Callable[[HttpResponse], int] | None = None
 
     @property
     def is_idempotent(self) -> bool:

@@ -64,6 +64,20 @@ async def test_a_throttled_call_is_a_429_with_whole_seconds(status: int) -> None
     assert caught.value.raw_response == {"message": "slow down"}
 
 
+@pytest.mark.parametrize("status", [200, 429])
+async def test_an_error_expression_words_the_throttling_too_but_for_its_status(status: int) -> None:
+    upstream = MemoryUpstream([answer({"ok": False, "why": "ratelimited"}, status, retry_after="4")])
+    config = integration(
+        {"get": {"path": "/x"}},
+        rate_limit={"is_rate_limited": "true"},
+        error_expression="{'message': data.why, 'error': 'Slow Down', 'status': 503, 'hint': 'later'}",
+    )
+    with pytest.raises(RemoteError, match="ratelimited") as caught:
+        await proxy.call(upstream, config, "things", read_call("get"))
+    assert (caught.value.status, caught.value.headers) == (429, {"retry-after": "4"})
+    assert (caught.value.error, caught.value.remote_details) == ("Slow Down", {"hint": "later"})
+
+
 def test_a_closed_account_says_how_long() -> None:
     assert closed(0.01).headers == {"retry-after": "1"}
     assert closed(3.2).headers == {"retry-after": "4"}
