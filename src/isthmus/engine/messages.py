@@ -42,8 +42,9 @@ class OutgoingRequest:
     nothing is defined. `rate_limit`: None means the default rule (status 429). `scopes`: OAuth scopes that
     the method needs, for the account of a 403. `drop_credentials_on_redirect`: `definitions.md` §1.8
     `ignore_credentials_on_redirect`: every header that authorization builds is dropped, not only
-    `Authorization`, when a redirect leaves the origin. `status_of`: what an answer means, where the definition
-    tells errors by more than the status (a refusal of the credentials in a 200); None: the status says it."""
+    `Authorization`, when a redirect leaves the origin. `status_of`: what an answer means, where the
+    definition tells errors by more than the status (a refusal of the credentials in a 200); None: the status
+    says it."""
 
     http: HttpRequest
     operation: Operation
