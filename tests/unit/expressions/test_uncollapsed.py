@@ -30,6 +30,63 @@ def test_what_a_call_at_the_end_of_a_function_gives_is_collapsed_by_who_called_i
     assert compile(text, library=STANDARD).evaluate({}) == expected
 
 
+EMPTY = "$map([1], function($x) { $keys({}) })"
+DEEPER = "$map([1], function($x) { $map([2], function($y) { $keys({}) }) })"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (EMPTY, []),
+        (f"({EMPTY})", UNDEFINED),
+        (f"(true ? {EMPTY})", UNDEFINED),
+        (f"({EMPTY} ?? 5)", UNDEFINED),
+        (f"(({EMPTY}) ?? 5)", 5),
+        (f"($x := {EMPTY}; $x)", UNDEFINED),
+        (f"($x := {EMPTY}; $exists($x))", False),
+        (f"($f := function($x) {{ $exists($x) }}; $f({EMPTY}))", False),
+        (f"($f := function($x) {{ {EMPTY} }}; $f(1))", UNDEFINED),
+        ("($f := function($x) { $keys({}) }; $map([1], $f))", UNDEFINED),
+        (f"{{'a': {EMPTY}, 'b': ({EMPTY})}}", {"a": []}),
+        (DEEPER, [[]]),
+        (f"({DEEPER})", []),
+        (f"(({DEEPER}))", UNDEFINED),
+        ("($each({'a': 1}, function($x) { $split('b', '-') }))", ["b"]),
+        ("($each({'a': 1}, function($x) { $lookup([{'b': 1}], 'b') }))", 1),
+        ("$reduce([1, 2], function($x, $y) { $exists($x) ? $keys({}) : 'none' })", UNDEFINED),
+        ("$reduce([1, 2, 3], function($x, $y) { $exists($x) ? $keys({}) : 'none' })", "none"),
+        ("$map($map([1, 2], function($x) { $keys({}) }), function($x) { $exists($x) })", [False, False]),
+        (f"($x := {DEEPER}; $f := function() {{ $exists($x) }}; ($x); [$f(), $exists($x)])", [True, True]),
+    ],
+)
+def test_each_node_around_collapses_once_more(text: str, expected: object) -> None:
+    assert compile(text, library=STANDARD).evaluate({}) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[none].b", []),
+        ("[none].b[]", [[]]),
+        ("[none].b#$i", []),
+        ("[none].b#$i{'a': 1}", {"a": 1}),
+        ("none.b#$i{'a': 1}", {"a": 1}),
+        ("[none][0].b", UNDEFINED),
+        ("[a].b", UNDEFINED),
+        ("[a]#$i.$i", UNDEFINED),
+        ("[a]#$i.$#$j.$j", [0, 0]),
+        ("[a]@$x.$x", UNDEFINED),
+        ("($i := 5; [a]#$i.$i)", [5, 5]),
+        ("[a][0]#$i.$", [1, 2]),
+        ("$.([a]#$i)", [1, 2]),
+    ],
+)
+def test_an_array_at_the_start_of_a_path_is_worked_out_once_and_binds_nothing(
+    text: str, expected: object
+) -> None:
+    assert compile(text, library=STANDARD).evaluate({"a": [1, 2]}) == expected
+
+
 @pytest.mark.parametrize(
     ("text", "data", "expected"),
     [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from isthmus.expressions.compiler.generator import GeneratorBase
-from isthmus.expressions.compiler.kinds import ANY, FUNCTION, SEQUENCE, Operand
+from isthmus.expressions.compiler.kinds import ANY, FUNCTION, NESTED, SEQUENCE, Operand
 from isthmus.expressions.compiler.lines import Callee, Context
 from isthmus.expressions.library import Function
 from isthmus.expressions.syntax import tree as t
@@ -97,7 +97,7 @@ class CallGenerator(GeneratorBase):
         )
         name = self.fresh("t")
         self.emit(f"{name} = {code}")
-        return Operand(name, ANY, is_atom=True, is_raw=True)
+        return Operand(name, ANY | NESTED, is_atom=True, is_raw=True)
 
     def procedure(self, node: t.Node, context: Context) -> Operand:
         return self.value(node, context)
@@ -134,12 +134,14 @@ class CallGenerator(GeneratorBase):
             f"{name} = library_call(E, {self.constants.name(function)}, ({self.listed(arguments)}), "
             f"{context.code or 'U'}, {position}, {max(1, self.nesting)})"
         )
-        return Operand(name, ANY, is_atom=True, is_raw=True)
+        nested = NESTED if _calls_back(function) or any(one.may(NESTED) for one in arguments) else 0
+        return Operand(name, ANY | nested, is_atom=True, is_raw=True)
 
     def direct_call(self, callee: Callee, node: t.Call, given: Operand | None, context: Context) -> Operand:
         """A call of a literal function that is known by its Python name."""
         callee.is_recursive = callee.is_recursive or callee.is_building
-        arguments = [one.code for one in self.arguments(node, given, context)][: callee.arity]
+        arguments = [self.item_of(one.code, one) for one in self.arguments(node, given, context)]
+        arguments = arguments[: callee.arity]
         arguments += ["U"] * (callee.arity - len(arguments))
         name = self.fresh("t")
         weight = max(1, self.nesting)
@@ -150,7 +152,8 @@ class CallGenerator(GeneratorBase):
             self.emit(f"if type({name}) is TailCall: {name} = bounce({name}, E)")
         if callee.is_open:
             self.emit(f"E.depth += {weight}")
-        return Operand(name, ANY, is_atom=True, is_raw=True)
+        kinds = ANY | NESTED if callee.is_nested else ANY
+        return Operand(name, kinds, is_atom=True, is_raw=True)
 
     def evaluating(self, node: t.Call, given: Operand | None, context: Context) -> Operand:
         """`$eval`: it sees the variables around the call."""
@@ -202,4 +205,10 @@ class CallGenerator(GeneratorBase):
             f"{name} = apply(E, {left.code}, {function.code}, {context.code or 'U'}, {node.position}, "
             f"{max(1, self.nesting)})"
         )
-        return Operand(name, ANY, is_atom=True, is_raw=True)
+        return Operand(name, ANY | NESTED, is_atom=True, is_raw=True)
+
+
+def _calls_back(function: Function) -> bool:
+    """May it give what a function that it was given gave?"""
+    checked = function.checked
+    return checked is not None and any("f" in one.kind for one in checked.parameters)

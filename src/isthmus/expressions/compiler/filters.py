@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from isthmus.expressions.compiler.generator import GeneratorBase
-from isthmus.expressions.compiler.kinds import ANY, SEQUENCE, Operand
+from isthmus.expressions.compiler.kinds import ANY, NESTED, SEQUENCE, Operand
 from isthmus.expressions.compiler.lines import Context
 from isthmus.expressions.syntax import tree as t
 
@@ -48,9 +48,8 @@ class FilterGenerator(GeneratorBase):
                 times = self.fresh("n")
                 self.emit(f"{times} = picked(E, {found.code}, {at}, len({source}))")
                 self.emit(f"if {times}: {out}.extend([{item}] * {times})")
-        return Operand(
-            out, ANY & ~SEQUENCE, is_pure=held.is_pure, is_atom=True, is_raw=True, is_collected=True
-        )
+        kinds = ANY & ~SEQUENCE | held.kinds & NESTED
+        return Operand(out, kinds, is_pure=held.is_pure, is_atom=True, is_raw=True, is_collected=True)
 
     def at_index(self, held: Operand, at: int) -> Operand:
         """`[n]`; an array that lies there stays the array it is."""
@@ -63,7 +62,8 @@ class FilterGenerator(GeneratorBase):
             self.emit(f"{name} = {code}[{at}] if {test} else index({code}, {at})")
         else:
             self.emit(f"{name} = index({code}, {at})")
-        return Operand(name, ANY & ~SEQUENCE if held.is_pure else ANY, is_pure=held.is_pure, is_atom=True)
+        kinds = (ANY & ~SEQUENCE if held.is_pure else ANY) | held.kinds & NESTED
+        return Operand(name, kinds, is_pure=held.is_pure, is_atom=True, is_raw=held.may(NESTED))
 
     def filter_function(self, expression: t.Node, item: str, *, is_pure: bool, at_head: bool = False) -> str:
         name = self.fresh("b")

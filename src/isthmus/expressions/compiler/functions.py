@@ -13,6 +13,7 @@ from isthmus.expressions.compiler.kinds import (
     DICT,
     FUNCTION,
     LIST,
+    NESTED,
     NUMBER,
     SEQUENCE,
     UNDEF,
@@ -50,7 +51,7 @@ class FunctionGenerator(GeneratorBase):
     def written_function(self, name: str, node: t.Lambda, context: Context, callee: Callee | None) -> None:
         parameters = [self.fresh("p") for _ in node.parameters]
         nesting, self.nesting = self.nesting, 0
-        before, self.tails = self.tails, False
+        before, self.tails, self.is_nested = (self.tails, self.is_nested), False, False
         with self.define(name, parameters):
             frame = {
                 variable: Local(code, self.function, Operand(code, ANY))
@@ -64,8 +65,9 @@ class FunctionGenerator(GeneratorBase):
         if callee is not None:
             callee.may_tail = self.tails
             callee.is_open = callee.is_recursive
+            callee.is_nested = self.is_nested or self.tails
             callee.is_building = False
-        self.tails = before
+        self.tails, self.is_nested = before
         self.nesting = nesting
 
     def tail(self, node: t.Node, context: Context) -> None:
@@ -88,7 +90,9 @@ class FunctionGenerator(GeneratorBase):
             self.tail_call(node, context)
         else:
             self.nesting -= 1
-            self.emit(f"return {self.sequence(self.tail_value(node, context))}")
+            operand = self.tail_value(node, context)
+            self.is_nested = self.is_nested or operand.may(NESTED)
+            self.emit(f"return {self.sequence(operand)}")
             self.nesting += 1
         self.nesting -= 1
 
@@ -145,7 +149,10 @@ class FunctionGenerator(GeneratorBase):
         """The body of a function in place; as in `tail`, a call at its end gives what is not collapsed."""
         if isinstance(node, t.Call):
             operand = self.tail_value(node, context)
-            return Operand(self.sequence(operand), operand.kinds | SEQUENCE, is_pure=operand.is_pure)
+            if not operand.is_raw and not operand.is_collected:
+                return operand
+            kinds = operand.kinds | SEQUENCE | NESTED
+            return Operand(self.sequence(operand), kinds, is_pure=operand.is_pure)
         if not self.ends_with_sequence(node):
             return self.value(node, context, final=final)
         if isinstance(node, t.Block):
@@ -235,6 +242,7 @@ class FunctionGenerator(GeneratorBase):
             self.emit(f"if len({source}) > 9999: items(E, {source})")
             header, values = self.loop_values(node, source, item, is_pure=given.is_pure)
             with self.inside(header):
+                values[0].code = self.item_of(item, given)
                 operand = self.called_body(node, values, context, final=final)
                 if operand.may(UNDEF):
                     operand = self.held(operand)
@@ -262,6 +270,7 @@ class FunctionGenerator(GeneratorBase):
             self.charge(source, max(3, self.survey.weights.get(id(node), 1)))
             header, values = self.loop_values(node, source, item, is_pure=given.is_pure)
             with self.inside(header):
+                values[0].code = self.item_of(item, given)
                 if id(node) in self.survey.closures or self.survey.bound.get(id(node)):
                     condition = self.truth_of(self.called_body(node, values, context))
                 else:
@@ -269,7 +278,7 @@ class FunctionGenerator(GeneratorBase):
                 self.emit(f"if {condition}: {out}.append({item})")
         return Operand(
             out,
-            ANY & ~SEQUENCE,
+            ANY & ~SEQUENCE | given.kinds & NESTED,
             is_pure=given.is_pure,
             is_atom=True,
             is_raw=True,
@@ -301,16 +310,21 @@ class FunctionGenerator(GeneratorBase):
         self.charge(rest, max(3, self.survey.weights.get(id(node), 1)))
         going = self.going(rest, max(3, self.survey.weights.get(id(node), 1)))
         with self.inside(f"for {item} in {going}:"):
+            head = self.block.here()
+            given = self.item_of(item, arguments[0])
             values = [
                 Operand(result, ANY, is_atom=True),
-                Operand(item, ANY, is_pure=arguments[0].is_pure, is_atom=True),
+                Operand(given, ANY, is_pure=arguments[0].is_pure, is_atom=True),
                 Operand(at, NUMBER, is_atom=True),
                 Operand(source, ANY, is_atom=True),
             ]
             operand = self.called_body(node, values, context)
+            if (operand.kinds | arguments[0].kinds) & NESTED:
+                head.add(f"if type({result}) is Sequence: {result} = collapse({result})")
             self.emit(f"{result} = {operand.code}")
             self.emit(f"{at} += 1")
-        return Operand(result, ANY, is_atom=True, is_raw=True)
+        kinds = ANY | (operand.kinds | arguments[0].kinds) & NESTED
+        return Operand(result, kinds, is_atom=True, is_raw=True)
 
 
 _SINGLE = ("s", "n", "b")

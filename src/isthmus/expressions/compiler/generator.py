@@ -15,6 +15,7 @@ from isthmus.expressions.compiler.kinds import (
     DICT,
     FUNCTION,
     LIST,
+    NESTED,
     NULL,
     NUMBER,
     SEQUENCE,
@@ -31,6 +32,8 @@ __all__ = ["GeneratorBase"]
 
 _MAX_LOOPS: Final = 12
 _MAX_INDENT: Final = 30
+_HANDING_ON: Final = (t.Block, t.Condition, t.Default)
+"""Nodes whose value is that of another node."""
 
 
 class GeneratorBase(Lines):
@@ -45,6 +48,7 @@ class GeneratorBase(Lines):
         self.last_call: t.Call | None = None
         self.is_last = False
         self.tails = False
+        self.is_nested = False
         self.unwrapped: Context | None = None
 
     # Values.
@@ -80,7 +84,7 @@ class GeneratorBase(Lines):
         held = self.held(operand)
         function = "kept" if keep else "collapse"
         self.emit(f"if type({held.code}) is Sequence: {held.code} = {function}({held.code})")
-        return Operand(held.code, ANY, is_pure=held.is_pure, is_atom=True)
+        return Operand(held.code, ANY | operand.kinds & NESTED, is_pure=held.is_pure, is_atom=True)
 
     def collapsed(self, operand: Operand, *, keep: bool, final: bool) -> Operand:
         """What was collected, as a value."""
@@ -121,30 +125,51 @@ class GeneratorBase(Lines):
         self.emit(f"if {held.code}.__class__ not in PLAIN: {held.code} = finish_item(E, {held.code})")
         return Operand(held.code, ANY & ~(SEQUENCE | FUNCTION), is_pure=True, is_atom=True)
 
+    def unsettled(self, operand: Operand) -> Operand:
+        """A value as one that is handed on: to be collapsed once more if there is something to collapse."""
+        if operand.may(NESTED) and operand.may(SEQUENCE):
+            operand = self.owned(operand)
+            operand.is_raw = True
+        return operand
+
+    def item_of(self, item: str, operand: Operand) -> str:
+        """The variable of an item of `operand`, as a function's parameter has it."""
+        if not operand.may(NESTED):
+            return item
+        name = self.fresh("c")
+        self.emit(f"{name} = collapse({item}) if type({item}) is Sequence else {item}")
+        return name
+
     # Nodes.
 
-    def value(self, node: t.Node, context: Context, *, final: bool = False) -> Operand:
-        """Write what computes the node; with `final` the value is part of the result."""
+    def value(
+        self, node: t.Node, context: Context, *, final: bool = False, handed_on: bool = False
+    ) -> Operand:
+        """Write what computes the node; with `final` the value is part of the result.
+
+        handed_on: it is the value of the node around it, too, which still has to collapse what is nested.
+        """
         if self.indent - self.function.indent > _MAX_INDENT or self.loops > _MAX_LOOPS:
-            return self.outlined(node, context, final=final)
+            return self.outlined(node, context, final=final, handed_on=handed_on)
         self.nesting += 1
         operand = self.suffixed(node, context, final=final)
         operand = self.settled(operand, keep=node.keep, final=final)
         self.nesting -= 1
-        return self.final(operand) if final else operand
+        return self.final(operand) if final and not (handed_on and operand.may(NESTED)) else operand
 
-    def outlined(self, node: t.Node, context: Context, *, final: bool) -> Operand:
+    def outlined(self, node: t.Node, context: Context, *, final: bool, handed_on: bool) -> Operand:
         """A node that lies too deep in blocks for Python, as a function of its own."""
         name = self.fresh("o")
         with self.define(name, [], at_head=True):
-            operand = self.value(node, context, final=final)
+            operand = self.value(node, context, final=final, handed_on=handed_on)
             self.emit(f"return {operand.code}")
         return Operand(f"{name}()", operand.kinds, is_pure=operand.is_pure)
 
     def suffixed(self, node: t.Node, context: Context, *, final: bool = False) -> Operand:
         """The node with its predicates and grouping, uncollapsed."""
         if node.predicates is None and (node.group is None or isinstance(node, t.Path)):
-            return self.raw(node, context, final=final)
+            operand = self.raw(node, context, final=final)
+            return self.unsettled(operand) if isinstance(node, _HANDING_ON) else operand
         operand = self.raw(node, context)
         for one in node.predicates or ():
             operand = self.filtered(operand, one, context)
@@ -168,6 +193,9 @@ class GeneratorBase(Lines):
     # What the parts of the generator offer each other.
 
     def tuple_path(self, node: t.Path, context: Context) -> Operand:
+        raise NotImplementedError
+
+    def or_empty(self, operand: Operand, array: str, *, keep: bool) -> Operand:
         raise NotImplementedError
 
     def is_standard(self, name: str) -> bool:

@@ -112,7 +112,9 @@ class IntrinsicGenerator(FunctionGenerator):
             f"settled_call(E, {self.constants.name(function)}, ({listed}), {context.code or 'U'}, {position})"
         )
 
-    def unsettled(self, function: Function, arguments: list[Operand], context: Context, position: int) -> str:
+    def unsettled_call(
+        self, function: Function, arguments: list[Operand], context: Context, position: int
+    ) -> str:
         """As `slow`, as the value of a function: what it gives is collapsed by who calls that function."""
         return (
             f"library_call{self.slow(function, arguments, context, position)[len('settled_call') : -1]}, 1)"
@@ -192,7 +194,7 @@ def _lookup(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p:
     if a[0].is_constant or (a[1].is_constant and a[1].kinds != TEXT):
         return None
     name = g.fresh("t")
-    slow = g.unsettled(f, a, c, p) if g.is_last else g.slow(f, a, c, p)
+    slow = g.unsettled_call(f, a, c, p) if g.is_last else g.slow(f, a, c, p)
     if a[0].table_kinds:
         if a[1].is_constant or a[1].kinds == TEXT:
             return Operand(f"{table}.get({key}, U)", a[0].table_kinds | UNDEF, is_pure=True)

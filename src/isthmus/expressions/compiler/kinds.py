@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 __all__ = [
-    "ANY", "BOOL", "DICT", "FUNCTION", "HOST", "LIST", "NULL", "NUMBER", "SEQUENCE", "TEXT", "UNDEF",
+    "ANY", "BOOL", "DICT", "FUNCTION", "HOST", "LIST", "NESTED", "NULL", "NUMBER", "SEQUENCE", "TEXT",
+    "UNDEF",
     "Operand",
 ]  # fmt: skip
 
@@ -21,6 +22,8 @@ DICT: Final = 128
 FUNCTION: Final = 256
 HOST: Final = 512
 ANY: Final = 1023
+NESTED: Final = 1024
+"""Not a kind: the value, or an item of it, may be a sequence that every node around collapses once more."""
 
 
 @dataclass(slots=True)

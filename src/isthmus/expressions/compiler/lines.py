@@ -57,6 +57,7 @@ class Callee:
     """A literal function that a variable always holds: it can be called directly.
 
     may_tail: it may hand a tail call back. is_open: calls of it count for depth, since it calls itself.
+    is_nested: what it gives may be a sequence of sequences (`kinds.NESTED`).
     """
 
     code: str
@@ -64,6 +65,7 @@ class Callee:
     may_tail: bool = True
     is_open: bool = True
     is_building: bool = True
+    is_nested: bool = True
     is_recursive: bool = False
 
 

@@ -9,6 +9,7 @@ from isthmus.expressions.compiler.kinds import (
     FUNCTION,
     HOST,
     LIST,
+    NESTED,
     NULL,
     NUMBER,
     SEQUENCE,
@@ -202,7 +203,7 @@ class ObjectGenerator(GeneratorBase):
             return Operand(name, LIST, is_pure=held.is_pure, is_atom=True)
         short = f"isinstance({code}, list) and len({code}) < 99"
         self.emit(f"{name} = [*{code}] if {short} else listed(E, {code})")
-        return Operand(name, LIST, is_pure=held.is_pure, is_atom=True)
+        return Operand(name, LIST | held.kinds & NESTED, is_pure=held.is_pure, is_atom=True)
 
     def range_array(self, node: t.Array, ends: t.Operation, context: Context, *, final: bool) -> Operand:
         left = self.value(ends.left, context)

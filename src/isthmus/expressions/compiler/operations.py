@@ -182,14 +182,14 @@ class OperationGenerator(GeneratorBase):
         return self.merge(target, operands)
 
     def assigned(self, target: str, node: t.Node, context: Context, *, final: bool) -> Operand:
-        operand = self.value(node, context, final=final)
+        operand = self.value(node, context, final=final, handed_on=True)
         self.emit(f"{target} = {operand.code}")
         return operand
 
     def default(self, node: t.Default, context: Context, *, final: bool) -> Operand:
         """`?:` and `??`."""
         target = self.fresh("t")
-        left = self.value(node.left, context, final=final)
+        left = self.value(node.left, context, final=final, handed_on=True)
         self.emit(f"{target} = {left.code}")
         held = Operand(target, left.kinds, is_pure=left.is_pure, is_atom=True)
         test = f"{target} is U" if node.operator == "??" else f"not {self.truth_of(held)}"
@@ -210,7 +210,7 @@ class OperationGenerator(GeneratorBase):
         self.open_frame(node)
         for one in node.expressions[:-1]:
             self.statement(one, context)
-        operand = self.value(node.expressions[-1], context, final=final)
+        operand = self.value(node.expressions[-1], context, final=final, handed_on=True)
         self.frames.pop()
         return operand
 
@@ -239,6 +239,7 @@ class OperationGenerator(GeneratorBase):
             operand = self.bound_function(local, node.value, context)
         else:
             operand = self.value(node.value, context)
+            operand = self.settled(self.unsettled(operand))  # as whoever reads the variable sees it
         self.outer(local)
         self.emit(f"{local.code} = {operand.code}")
         known = Operand(

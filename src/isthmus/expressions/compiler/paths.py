@@ -13,6 +13,7 @@ from isthmus.expressions.compiler.kinds import (
     ANY,
     FUNCTION,
     LIST,
+    NESTED,
     SEQUENCE,
     UNDEF,
     Operand,
@@ -58,9 +59,25 @@ class PathGenerator(FilterGenerator):
 
     def steps(self, node: t.Path, context: Context, *, final: bool) -> Operand:
         """All steps; the operand is collapsed, but for a path that keeps arrays."""
+        flow, at = self.start(node.steps, context)
+        operand = self.following(node, flow, at, context, final=final)
+        first = node.steps[0]
+        if isinstance(first, t.Array) and first.cons and first.stages is None:
+            return self.or_empty(operand, flow.code, keep=node.keep)
+        return operand
+
+    def or_empty(self, operand: Operand, array: str, *, keep: bool) -> Operand:
+        """The value of a path that starts with a written array: if that is empty, it is the value."""
+        name, is_raw = self.fresh("t"), operand.is_raw or operand.is_collected
+        empty = "keeping(([],))" if keep else "[]"
+        test = f"{array} or not isinstance({array}, list)"
+        self.emit(f"{name} = {self.sequence(operand)} if {test} else {empty}")
+        return Operand(name, ANY, is_pure=operand.is_pure, is_atom=True, is_raw=is_raw)
+
+    def following(self, node: t.Path, flow: _Flow, at: int, context: Context, *, final: bool) -> Operand:
+        """The steps from `at` on."""
         steps = node.steps
         keep = node.keep
-        flow, at = self.start(steps, context)
         if at == len(steps):
             return self.whole(flow, keep=keep, final=final)
         while at < len(steps):
@@ -312,7 +329,8 @@ class PathGenerator(FilterGenerator):
             )
         name = self.fresh("t")
         self.emit(f"{name} = last(E, {out}, {keep})")
-        return Operand(name, ANY, is_pure=results.is_pure, is_atom=True)
+        kinds = ANY | results.kinds & NESTED
+        return Operand(name, kinds, is_pure=results.is_pure, is_atom=True)
 
     def flowing(self, results: _Results | Operand) -> _Flow:
         """What a step in the middle gave, flattened."""

@@ -86,8 +86,10 @@ class _Generator(
             raise too_large()
         return source
 
-    def value(self, node: t.Node, context: Context, *, final: bool = False) -> Operand:
-        operand = super().value(node, context, final=final)
+    def value(
+        self, node: t.Node, context: Context, *, final: bool = False, handed_on: bool = False
+    ) -> Operand:
+        operand = super().value(node, context, final=final, handed_on=handed_on)
         if self.traced is None or isinstance(node, t.Literal):
             return operand
         owned = self.owned(operand)

@@ -7,7 +7,7 @@ it reads any other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from isthmus.expressions.compiler.generator import GeneratorBase
 from isthmus.expressions.compiler.kinds import ANY, DICT, SEQUENCE, Operand
@@ -19,11 +19,17 @@ __all__ = ["TupleGenerator"]
 
 @dataclass(slots=True)
 class _Stream:
-    """code: the variable of a list of tuples. names: variables in slots 1, 2, …."""
+    """code: the variable of a list of tuples. names: variables in slots 1, 2, ….
+
+    before: the variable of the list that the step before the first variable gave.
+    array: that of a written array that the path starts with.
+    """
 
     code: str
     names: list[str]
     is_pure: bool
+    before: str = ""
+    array: str = ""
 
 
 class TupleGenerator(GeneratorBase):
@@ -33,9 +39,10 @@ class TupleGenerator(GeneratorBase):
             return self.tuple_group(stream, node.group)
         name = self.fresh("q")
         self.emit(f"{name} = [one[0] for one in {stream.code}]")
-        return Operand(
+        operand = Operand(
             name, ANY & ~SEQUENCE, is_pure=stream.is_pure, is_atom=True, is_raw=True, is_collected=True
         )
+        return self.or_empty(operand, stream.array, keep=node.keep) if stream.array else operand
 
     def stream(self, node: t.Path, context: Context) -> _Stream:
         """The tuples that the steps of a path give."""
@@ -48,8 +55,15 @@ class TupleGenerator(GeneratorBase):
             self.emit(f"{code} = context_items({context.code or 'U'})")
         stream: _Stream | None = None
         is_pure = context.is_pure
-        for step in steps:
-            if step.is_tuple or stream is not None:
+        # An array that comes first is worked out once; it binds nothing, as in the reference.
+        is_whole = isinstance(first, t.Array) and first.cons
+        if is_whole:
+            whole = self.fresh("s")
+            self.emit(f"{whole} = items(E, {self.value(first, context).code})")
+            if not first.focus:
+                code, is_pure = whole, False
+        for step in steps[is_whole:]:
+            if step.is_tuple or stream is not None or (is_whole and first.is_tuple):
                 if stream is None:
                     wrapped = self.fresh("s")
                     if isinstance(step, t.Sort):
@@ -59,22 +73,18 @@ class TupleGenerator(GeneratorBase):
                     stream = _Stream(wrapped, [], is_pure)
                 stream = self.tuple_step(stream, step)
             else:
-                code, is_pure = self.plain_step(code, step, is_pure=is_pure, is_first=step is steps[0])
+                code, is_pure = self.plain_step(code, step, is_pure=is_pure)
         assert stream is not None
+        if not first.is_tuple:
+            stream = replace(stream, before=code, array=whole if is_whole else "")
         return stream
 
-    def plain_step(self, code: str, step: t.Node, *, is_pure: bool, is_first: bool) -> tuple[str, bool]:
+    def plain_step(self, code: str, step: t.Node, *, is_pure: bool) -> tuple[str, bool]:
         """A step before the first variable appears: a list of values to a list of values."""
         result = self.fresh("s")
         if isinstance(step, t.Sort):
             self.emit(f"{result} = items(E, order(E, {code}, {self.order_keys(step)}, {step.position}))")
             return result, is_pure
-        if isinstance(step, t.Array) and step.cons and is_first:
-            whole = self.fresh("c")
-            self.emit(f"{whole} = {code}[0] if {code} else U")
-            operand = self.value(step, Context(whole, is_root=True, is_pure=is_pure))
-            self.emit(f"{result} = items(E, {operand.code})")
-            return result, False
         out, item = self.fresh("a"), self.fresh("c")
         self.emit(f"{out} = []")
         with self.inside(f"for {item} in {code}:"):
@@ -280,8 +290,10 @@ class TupleGenerator(GeneratorBase):
                     self.emit(f"return {operand.code}")
                 names.append(name)
             functions.append(f"({names[0]}, {names[1]})")
-        made = self.fresh("d")
-        self.emit(f"{made} = group_tuples(E, {stream.code}, ({', '.join(functions)},), {group.position})")
+        made, code = self.fresh("d"), stream.code
+        if stream.before:  # a path that ended before its first variable is grouped as one that gave nothing
+            code = f"{code} if {stream.before} else [({'U, ' * (1 + len(stream.names))})]"
+        self.emit(f"{made} = group_tuples(E, {code}, ({', '.join(functions)},), {group.position})")
         return Operand(made, DICT, is_atom=True)
 
 
