@@ -47,7 +47,27 @@ const REPAIRS = {
   update: [[/match\[prop\] = update\[prop\];/, "if (typeof match === 'object' && match !== null) match[prop] = update[prop];"]],
   // An object that an update puts into itself is found at once, and not where the stack ends.
   cycle: [[/(isArrayOfStrings\(deletions\)[^]+?)(return result;\s+\};)/, "$1 acyclic(result); $2"]],
+  // The left side of ?: and ?? is copied with its regular expressions.
+  copy: [
+    [/this\.condition = JSON\.parse\(JSON\.stringify\(left\)\)/, "this.condition = copied(left)"],
+    [/arguments: \[JSON\.parse\(JSON\.stringify\(left\)\)\]/, "arguments: [copied(left)]"],
+  ],
+  // A value that cannot be written as JSON can stand in a message.
+  message: [[/return JSON\.stringify\(err\[arguments\[1\]\]\);/, "return spelled(err[arguments[1]]);"]],
 };
+
+function copied(node) {
+  if (node === null || typeof node !== "object" || node instanceof RegExp) return node;
+  return Array.isArray(node) ? node.map(copied) : Object.fromEntries(Object.entries(node).map(([k, v]) => [k, copied(v)]));
+}
+
+function spelled(value) {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return String(value);
+  }
+}
 
 async function inOrder(items, work) {
   const done = [];
@@ -71,8 +91,8 @@ function load(directory, repairs) {
     text = text.replace(found, put);
   }
   const made = { exports: {} };
-  const run = new Function("module", "exports", "require", "inOrder", "acyclic", text);
-  run(made, made.exports, require, inOrder, acyclic);
+  const run = new Function("module", "exports", "require", "inOrder", "acyclic", "copied", "spelled", text);
+  run(made, made.exports, require, inOrder, acyclic, copied, spelled);
   return made.exports;
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from isthmus.expressions import STANDARD, UNDEFINED, compile
+from isthmus.expressions import STANDARD, UNDEFINED, ExpressionError, compile
 
 
 @pytest.mark.parametrize(
@@ -101,6 +101,14 @@ def test_a_list_at_the_root_is_a_list_like_any_other_inside_a_step(
     text: str, data: object, expected: object
 ) -> None:
     assert compile(text, library=STANDARD).evaluate(data) == expected
+
+
+@pytest.mark.parametrize("start", ["$f", "$sum", "function($x) { 1 }"])
+def test_reducing_does_not_start_with_a_function(start: str) -> None:
+    text = f"($f := function() {{ 1 }}; $reduce([1], function($a, $b) {{ $a }}, {start}))"
+    with pytest.raises(ExpressionError) as caught:
+        compile(text, library=STANDARD).evaluate({})
+    assert (caught.value.code, caught.value.token) == ("T0410", "reduce")
 
 
 @pytest.mark.parametrize(

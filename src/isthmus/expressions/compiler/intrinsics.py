@@ -103,6 +103,9 @@ class IntrinsicGenerator(FunctionGenerator):
         if name == "filter" and len(arguments) == 1:
             return self.selected(arguments, inlined, context, final=final)
         if name == "reduce" and len(arguments) <= 2 and len(inlined.parameters) >= 2:
+            for start in arguments[1:]:
+                if start.may(FUNCTION):
+                    self.emit(f"not_function({start.code}, {node.position})")
             return self.reduced([arguments[0], self.undefined(), *arguments[1:]], inlined, context)
         return None
 

@@ -128,6 +128,7 @@ RUNTIME: Final[dict[str, Any]] = {
             "group",
             "group_tuples",
             "new_key",
+            "not_function",
             "order",
             "reduction",
             "same_key",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from functools import cmp_to_key
 from typing import Any, Final
 
+from isthmus.expressions.callables import is_function
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.metering import LONG
@@ -14,7 +15,8 @@ from isthmus.expressions.runtime.steps import Together, picked
 from isthmus.expressions.values import UNDEFINED, Sequence
 
 __all__ = [
-    "append_to", "filter_by", "group", "group_tuples", "new_key", "order", "reduction", "same_key",
+    "append_to", "filter_by", "group", "group_tuples", "new_key", "not_function", "order", "reduction",
+    "same_key",
 ]  # fmt: skip
 
 Key = Callable[[Any], Any]
@@ -205,6 +207,17 @@ def filter_by(evaluation: Evaluation, items: list[Any], test: Key, out: list[Any
         times = picked(evaluation, test(item), at, size)
         if times:
             out.extend([item] * times)
+
+
+def not_function(first: Any, position: int) -> None:
+    """What `$reduce` starts with may be anything but a function."""
+    if is_function(first):
+        raise ExpressionError(
+            "T0410",
+            "Argument 3 of function reduce does not match function signature",
+            position,
+            token="reduce",
+        )
 
 
 def reduction(items: Any, first: Any) -> tuple[Any, Any, int]:
