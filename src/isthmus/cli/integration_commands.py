@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -14,6 +15,66 @@ Folder = Annotated[
     str,
     typer.Argument(metavar="FOLDER", help="Folder of the integration, or a name in the shipped catalogue."),
 ]
+
+
+@app.command("init")
+def init(
+    name: Annotated[str | None, typer.Argument(help="A slug: lower-case letters, digits, - and _.")] = None,
+    into: Annotated[
+        Path, typer.Option(help="Folder to make its folder in, e.g. catalog/integrations.")
+    ] = Path(),
+    label: Annotated[
+        str | None, typer.Option(help="Name for people.", show_default="made of the name")
+    ] = None,
+    category: Annotated[str | None, typer.Option(help="Kind of product.", show_default="the model's")] = None,
+    base_url: Annotated[
+        str | None,
+        typer.Option(help="Put before every path; {{credentials.url}} asks whoever connects."),
+    ] = None,
+    auth: Annotated[
+        str,
+        typer.Option(
+            help="api_key (a header), bearer, basic, oauth2, oauth2_client_credentials, keka_oauth, or oauth "
+            "(1.0a)."
+        ),
+    ] = "api_key",
+    pagination: Annotated[str, typer.Option(help="cursor, page, offset, link_header or none.")] = "cursor",
+    resources: Annotated[
+        str | None,
+        typer.Option(help="The product's own, a,b; own:unified maps one to a resource of the model."),
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Unified model to map, e.g. crm.")] = None,
+    webhook: Annotated[bool, typer.Option(help="Add an inbound webhook with an HMAC signature.")] = False,
+    schemas: Annotated[
+        str, typer.Option(help="Where your editor finds the JSON Schemas.")
+    ] = "http://127.0.0.1:8000/schemas",
+) -> None:
+    """Write the first files of an integration: definition, mappings, examples, docs.md, logo.
+
+    They are valid as they stand. Nothing is overwritten, and nothing is sent. What is missing is asked for on
+    a terminal. Exit 0; 2 for what is missing, wrong or already there.
+
+        isthmus integrations init quillboard --base-url https://quillboard.example/api --resources people
+        isthmus integrations init quillboard --base-url "{{credentials.url}}" --model crm
+            --resources people:contacts,firms:accounts
+    """
+    from isthmus.cli.scaffold import init as work
+
+    raise typer.Exit(
+        work(
+            name,
+            into=into,
+            label=label,
+            category=category,
+            base_url=base_url,
+            auth=auth,
+            pagination=pagination,
+            resources=resources,
+            model=model,
+            has_webhook=webhook,
+            schemas=schemas,
+        )
+    )
 
 
 @app.command("validate")

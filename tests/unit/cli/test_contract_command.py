@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tests.contract.catalog import CATALOG
 from typer.testing import CliRunner
 
 from isthmus.cli.main import app
-from tests.contract.catalog import CATALOG
 
 RUN = CliRunner()
 

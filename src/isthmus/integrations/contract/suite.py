@@ -33,7 +33,8 @@ class Check:
 
 CHECKS: Final = (
     Check("shape", "each file has the shape of its kind", checks.has_its_shape, is_basic=True),
-    Check("lint", "neither errors nor warnings in any of its files", linting.lint_is_clean, bears_anything=True),
+    Check("lint", "neither errors nor warnings in any of its files", linting.lint_is_clean,
+          bears_anything=True),
     Check("executes", "nothing in it is still to be built", checks.executes),
     Check("names", "what mappings and examples refer to is defined", checks.names_exist, is_basic=True),
     Check("examples", "each mapped method has an answer, each list two pages, each resource an error",

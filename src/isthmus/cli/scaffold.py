@@ -1,0 +1,111 @@
+"""`isthmus integrations init`: writes the first files of an integration, and never over anything."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import typer
+
+from isthmus.definitions.lint import validate_file
+from isthmus.errors import BadRequest
+from isthmus.integrations.catalog import find_catalog
+from isthmus.integrations.contract.entries import Models
+from isthmus.integrations.scaffold import Resource, Wanted, scaffold
+
+__all__ = ["init"]
+
+
+def init(
+    name: str | None,
+    *,
+    into: Path,
+    label: str | None,
+    category: str | None,
+    base_url: str | None,
+    auth: str,
+    pagination: str,
+    resources: str | None,
+    model: str | None,
+    has_webhook: bool,
+    schemas: str,
+) -> int:
+    """The exit code: 0, or 2 where something is missing, wrong or already there."""
+    name = _given(name, "NAME", "Name (a slug, as in the folder's name)")
+    base_url = _given(base_url, "--base-url", "Address that every path is put behind")
+    named = _given(resources, "--resources", "Resources of the product, a,b (own:unified maps one)")
+    if name is None or base_url is None or named is None:
+        return 2
+    models = Models(find_catalog().path / "unified")
+    wanted = Wanted(
+        name=name,
+        label=label or name.replace("-", " ").replace("_", " ").title(),
+        base_url=base_url.rstrip("/"),
+        auth=auth,
+        pagination=pagination,
+        resources=_resources(named, model, models),
+        models=models,
+        model=model,
+        category=category,
+        has_webhook=has_webhook,
+        schemas=schemas.rstrip("/"),
+    )
+    folder = into / name
+    try:
+        files = scaffold(wanted)
+    except BadRequest as error:
+        typer.echo(f"isthmus: {error.message}", err=True)
+        return 2
+    if folder.exists():
+        typer.echo(
+            f"isthmus: {folder} is already there, and nothing is overwritten. Choose another name or --into.",
+            err=True,
+        )
+        return 2
+    _write(folder, files)
+    _tell(folder, files)
+    return 0
+
+
+def _given(value: str | None, option: str, question: str) -> str | None:
+    """The value, or what a person answers; None, said on standard error, where nobody is there to ask."""
+    if value:
+        return value
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        return str(typer.prompt(question, err=True))
+    typer.echo(f"isthmus: {option} is missing, and there is no terminal to ask on.", err=True)
+    return None
+
+
+def _resources(named: str, model: str | None, models: Models) -> list[Resource]:
+    """`a,own:unified`. With a model, a name that it has too is mapped to it."""
+    shared = models[model].file.resources if model in models.names else {}
+    found = []
+    for each in filter(None, (part.strip() for part in named.split(","))):
+        own, _, unified = each.partition(":")
+        found.append(Resource(own, unified or (own if own in shared else None)))
+    return found
+
+
+def _write(folder: Path, files: Mapping[str, str]) -> None:
+    """All of them or none: made beside the folder, then put in its place."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as made:
+        draft = Path(made) / folder.name
+        for path, content in files.items():
+            target = draft / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(content, encoding="utf-8")
+        draft.rename(folder)
+
+
+def _tell(folder: Path, files: Mapping[str, str]) -> None:
+    for path in sorted(files):
+        typer.echo(f"{folder / path}")
+    report = validate_file(folder / "integration.yaml")
+    for line in report.lines():
+        typer.echo(line, err=True)
+    commands = "\n".join(f"  isthmus integrations {each} {folder}" for each in ("validate", "test"))
+    typer.echo(f"\nFill it in, then:\n{commands}", err=True)

@@ -1,0 +1,146 @@
+"""`isthmus integrations init`: what it writes is valid, and nothing is written over."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.contract.catalog import CATALOG, model, model_names
+from typer.testing import CliRunner, Result
+
+from isthmus.cli.main import app
+from isthmus.definitions.lint import validate_file
+from isthmus.integrations.contract.entries import Models, read_entry
+from isthmus.integrations.contract.suite import run_suite
+from isthmus.integrations.scaffold import AUTHS, PAGINATIONS, Resource, Wanted, scaffold
+
+MODELS = Models(CATALOG / "unified")
+RESOURCES = [(name, resource) for name in model_names() for resource in model(name).file.resources]
+
+
+def wanted(**values: object) -> Wanted:
+    given: dict[str, object] = {
+        "name": "quillboard",
+        "label": 'Quill & "Board"',
+        "base_url": "https://quillboard.example/api",
+        "auth": "api_key",
+        "pagination": "cursor",
+        "resources": [Resource("people", "contacts"), Resource("stuff")],
+        "models": MODELS,
+        "model": "crm",
+    }
+    return Wanted(**{**given, **values})  # type: ignore[arg-type]  # a test's own mixture
+
+
+def written(folder: Path, wish: Wanted) -> Path:
+    for path, content in scaffold(wish).items():
+        target = folder / wish.name / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(content)
+    return folder / wish.name
+
+
+def blocking(folder: Path) -> list[str]:
+    files = [path for path in sorted(folder.rglob("*")) if path.suffix in (".yaml", ".json")]
+    assert files
+    return [line for path in files for line in validate_file(path).lines() if ": info: " not in line]
+
+
+@pytest.mark.parametrize("address", ["https://quillboard.example/api", "{{credentials.url}}/api"])
+@pytest.mark.parametrize("auth", AUTHS)
+def test_a_definition_is_valid_whatever_it_connects_with(tmp_path: Path, auth: str, address: str) -> None:
+    folder = written(tmp_path, wanted(auth=auth, base_url=address, has_webhook=True))
+    assert blocking(folder) == []
+    first = (folder / "integration.yaml").read_text().splitlines()[0]
+    assert first.startswith("# yaml-language-server: $schema=http://127.0.0.1:8000/schemas/integration.")
+
+
+@pytest.mark.parametrize("pagination", PAGINATIONS)
+async def test_all_but_the_fields_to_map_holds_whatever_pages_it_has(tmp_path: Path, pagination: str) -> None:
+    outcomes = await run_suite(read_entry(written(tmp_path, wanted(pagination=pagination)), MODELS))
+    assert [each.name for each in outcomes if each.status != "passed"] == ["fields"]
+
+
+@pytest.mark.parametrize(("name", "unified"), RESOURCES)
+async def test_each_resource_of_each_model_can_be_begun_with(tmp_path: Path, name: str, unified: str) -> None:
+    folder = written(tmp_path, wanted(model=name, resources=[Resource("things", unified)]))
+    assert blocking(folder) == []
+    left = await run_suite(read_entry(folder, MODELS))
+    required = {"fields", "records", "gaps"}  # what is required besides an id is for the author to map
+    assert {each.name for each in left if each.status != "passed"} <= required
+
+
+def test_without_a_model_there_is_nothing_to_map(tmp_path: Path) -> None:
+    folder = written(tmp_path, wanted(model=None, resources=[Resource("people")]))
+    assert sorted(path.name for path in folder.iterdir()) == ["docs.md", "integration.yaml", "logo.svg"]
+    assert blocking(folder) == []
+
+
+def init(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["integrations", "init", *arguments])
+
+
+def begin(into: Path, *more: str) -> Result:
+    address = ("--base-url", "https://quillboard.example")
+    return init("quillboard", "--into", str(into), *address, "--resources", "people", *more)
+
+
+def test_a_folder_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
+    assert begin(tmp_path).exit_code == 0
+    main = tmp_path / "quillboard" / "integration.yaml"
+    main.write_text("mine")
+    again = begin(tmp_path)
+    assert again.exit_code == 2
+    assert "nothing is overwritten" in again.stderr
+    assert main.read_text() == "mine"
+    assert [each.name for each in tmp_path.iterdir()] == ["quillboard"]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--auth", "magic"), "auth must be one of api_key, bearer, basic"),
+        (("--pagination", "scroll"), "pagination must be one of cursor, page"),
+        (("--model", "cmr"), "model must be one of crm"),
+        (("--model", "crm"), "must map one to a resource of crm (own:unified): "),
+        (("--model", "crm", "--resources", "people:persons"), "persons is none of crm's"),
+        (("--resources", "people:contacts"), "model must be named to map contacts"),
+        (("--resources", "a b"), "'a b' is no name of a resource"),
+        (("--resources", ","), "resources must name at least one"),
+        (("--base-url", "quillboard.example"), "base_url must begin with https://"),
+    ],
+)
+def test_a_wish_that_cannot_be_met_is_told(tmp_path: Path, more: tuple[str, ...], said: str) -> None:
+    ran = begin(tmp_path, *more)
+    assert ran.exit_code == 2
+    assert said in ran.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["Quill", "quill/board", "..", ""])
+def test_a_name_is_a_slug(tmp_path: Path, name: str) -> None:
+    address = ("--base-url", "https://quillboard.example")
+    ran = init(name, "--into", str(tmp_path / "x"), *address, "--resources", "people")
+    assert ran.exit_code == 2
+    assert not (tmp_path / "x").exists()
+
+
+def test_what_is_missing_is_told_where_nobody_can_be_asked(tmp_path: Path) -> None:
+    ran = init("quillboard", "--into", str(tmp_path))
+    assert ran.exit_code == 2
+    assert "--base-url is missing" in ran.stderr
+
+
+def test_what_is_missing_is_asked_for_on_a_terminal(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    command = [str(Path(sys.executable).parent / "isthmus"), "integrations", "init", "--into", str(tmp_path)]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        os.write(ours, b"quillboard\nhttps://quillboard.example\npeople\n")
+        assert process.wait(timeout=60) == 0
+    os.close(ours)
+    assert (tmp_path / "quillboard" / "integration.yaml").is_file()
