@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import exists, or_, select, text, update
+from sqlalchemy import exists, or_, select, text, tuple_, update
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -29,7 +29,7 @@ _log = logging.getLogger("isthmus.events")
 _ADVISORY_LOCK: Final = 0x1574_4D06
 _AT_ONCE: Final = 50
 _LONGEST_PAUSE: Final = 300.0
-_HELD_SECONDS: Final = 0.1
+_HELD_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,8 @@ class Relay:
         self._peers = Peers(database, "subscribers", subscribers.names)
         self._next_beat = 0.0
         self._leaves_to_others = False
+        self._passed_over: dict[tuple[str, str], float] = {}
+        """Resources whose events wait for a lock of somebody's, and until when they are left alone."""
 
     async def start(self) -> None:
         """What this process emits from now on is seen by every subscriber it knows."""
@@ -122,32 +124,55 @@ class Relay:
         with suppress(SQLAlchemyError, OSError):  # it is forgotten anyway, a minute later
             await self._peers.leave()
 
-    async def relay(self, at_once: int = _AT_ONCE) -> int:
-        """Hands on what waits, some dozens at once; how many events were looked at. Raises Held: nothing was
-        handed on, because a subscriber wanted what another transaction holds."""
+    async def relay(self) -> int:
+        """Hands on what waits, some dozens at once; how many events were looked at. Raises Held: not all of
+        them, because a subscriber wanted what another transaction holds. That resource is then passed over
+        for a moment."""
         if not await self._something_waits():
             return 0
+        passed_over = self._still_passed_over()
         async with write_giving_way(self._database) as conn:
             if not await _is_alone(conn):
                 return 0
-            rows = (await conn.execute(_waiting(now_of(conn), at_once))).mappings().all()
+            found = (await conn.execute(_waiting(now_of(conn), passed_over))).mappings()
+            rows = [dict(row) for row in found]
             # After the rows: a process is here before its first event is.
             if not self._may_hand_on(await self._peers.known_to_others(conn)):
                 return 0
-            held: set[tuple[str, str]] = set()
-            done: list[int] = []
-            for row in rows:
-                resource = (row["resource_type"], row["resource_id"])
-                if resource in held:
-                    continue
-                if await self._hand_on(conn, dict(row)):
-                    done.append(row["seq"])
-                else:
-                    held.add(resource)
+            done, held = await self._hand_on_all(conn, rows)
             if done:
                 relayed = update(event).where(event.c.seq.in_(done)).values(relayed_at=now_of(conn))
                 await conn.execute(relayed)
+        if held is not None:
+            raise held
         return len(rows)
+
+    async def _hand_on_all(
+        self, conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]
+    ) -> tuple[list[int], Held | None]:
+        """Which of them every subscriber has now. It ends where somebody else holds what is needed: who waits
+        a second time, with the locks of the first, can keep others waiting for too long."""
+        refused: set[tuple[str, str]] = set()
+        done: list[int] = []
+        for row in rows:
+            resource = (row["resource_type"], row["resource_id"])
+            if resource in refused:
+                continue
+            try:
+                is_done = await self._hand_on(conn, row)
+            except Held as held:
+                self._passed_over[resource] = time.monotonic() + _HELD_SECONDS
+                return done, held
+            if is_done:
+                done.append(row["seq"])
+            else:
+                refused.add(resource)
+        return done, None
+
+    def _still_passed_over(self) -> list[tuple[str, str]]:
+        now = time.monotonic()
+        self._passed_over = {each: until for each, until in self._passed_over.items() if until > now}
+        return list(self._passed_over)
 
     def _may_hand_on(self, known: frozenset[str]) -> bool:
         others = sorted(known - self._peers.knows)
@@ -166,7 +191,8 @@ class Relay:
             return bool((await conn.execute(query)).scalar_one())
 
     async def _hand_on(self, conn: AsyncConnection, row: Mapping[str, Any]) -> bool:
-        """Whether every subscriber has it now."""
+        """Whether every subscriber has it now. Raises Held, with nothing lost or doubled, where the next one
+        has to wait for another transaction."""
         taken = set(row["taken"] or ())
         missing = [(own, handler) for own, handler in self._subscribers.of(row["event"]) if own not in taken]
         failed = False
@@ -175,8 +201,11 @@ class Relay:
                 async with conn.begin_nested():
                     await handler(conn, _occurrence(row))
             except DBAPIError as error:
-                if is_held(error) or error.connection_invalidated or conn.closed:
+                if error.connection_invalidated or conn.closed:
                     raise
+                if is_held(error):
+                    await self._keep_taken(conn, row, taken)
+                    raise Held from error
                 failed = self._note_failure(own, row)
             except Exception:
                 failed = self._note_failure(own, row)
@@ -193,29 +222,35 @@ class Relay:
             await conn.execute(update(event).where(event.c.seq == row["seq"]).values(later))
         return not failed
 
+    async def _keep_taken(self, conn: AsyncConnection, row: Mapping[str, Any], taken: set[str]) -> None:
+        """So that those who have it already do not get it again."""
+        if taken:
+            kept = update(event).where(event.c.seq == row["seq"]).values(taken=sorted(taken))
+            await conn.execute(kept)
+
     def _note_failure(self, own: str, row: Mapping[str, Any]) -> bool:
         _log.exception("%s did not take %s %s (%d before)", own, row["event"], row["id"], row["attempts"])
         return True
 
     async def _relay_for_ever(self) -> None:
-        at_once = _AT_ONCE
         while True:
             self._emitted.clear()
             is_more, pause = False, self._poll_seconds
             try:
                 if time.monotonic() >= self._next_beat:
                     await self._beat()
-                is_more = await self.relay(at_once) >= at_once
-                at_once = _AT_ONCE
+                is_more = await self.relay() >= _AT_ONCE
                 self._is_away = False
             except Held:
-                at_once, pause = 1, min(pause, _HELD_SECONDS)
+                is_more = True  # of other resources; it has waited long enough
             except (SQLAlchemyError, OSError) as error:
                 if not self._is_away:
                     _log.warning("events wait: %s", type(error).__name__)
                 self._is_away = True
             except Exception:
                 _log.exception("events wait")
+            if self._passed_over:
+                pause = min(pause, _HELD_SECONDS)
             if not is_more:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(pause):
@@ -230,7 +265,7 @@ async def _is_alone(conn: AsyncConnection) -> bool:
     return bool((await conn.execute(query, {"lock": _ADVISORY_LOCK})).scalar_one())
 
 
-def _waiting(now: datetime, at_once: int) -> Any:
+def _waiting(now: datetime, passed_over: Sequence[tuple[str, str]]) -> Any:
     """The oldest that are not handed on, without those that wait for another try, or behind one that does."""
     earlier = event.alias("earlier")
     held = exists().where(
@@ -240,12 +275,12 @@ def _waiting(now: datetime, at_once: int) -> Any:
         earlier.c.seq <= event.c.seq,
         earlier.c.retry_at > now,
     )
-    return (
-        select(event)
-        .where(event.c.relayed_at.is_(None), or_(event.c.retry_at.is_(None), event.c.retry_at <= now), ~held)
-        .order_by(event.c.seq)
-        .limit(at_once)
+    waiting = select(event).where(
+        event.c.relayed_at.is_(None), or_(event.c.retry_at.is_(None), event.c.retry_at <= now), ~held
     )
+    if passed_over:
+        waiting = waiting.where(tuple_(event.c.resource_type, event.c.resource_id).not_in(passed_over))
+    return waiting.order_by(event.c.seq).limit(_AT_ONCE)
 
 
 def _occurrence(row: Mapping[str, Any]) -> Occurrence:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
+from tests.background import until
 from tests.fakes.clock import VirtualClock
 
 from isthmus.config import Settings
@@ -271,24 +272,44 @@ async def test_an_older_process_leaves_events_to_one_that_knows_more_subscribers
     assert known.saw == ids + more
 
 
+async def ask_for_work(conn: AsyncConnection, occurrence: Occurrence) -> None:
+    await defer(conn, "work", occurrence.resource_id)
+
+
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 async def test_the_relay_gives_way_to_a_transaction_that_holds_what_a_subscriber_needs(
     database: Database,
 ) -> None:
-    async def ask_for_work(conn: AsyncConnection, occurrence: Occurrence) -> None:
-        await defer(conn, "work", occurrence.resource_id)
-
     subscribers = Subscribers()
     subscribers.subscribe("*", ask_for_work)
-    relay = Relay(database, subscribers)
     (identity,) = await happen(database, "a")
     async with database.write() as conn:
         await defer(conn, "work", "a")
         with pytest.raises(Held):
-            await asyncio.create_task(relay.relay())
-    await relay.relay()
+            await asyncio.create_task(Relay(database, subscribers).relay())
+    await Relay(database, subscribers).relay()
     async with database.read() as conn:
         row = (await conn.execute(select(event.c.attempts, event.c.relayed_at))).one()
         assert (await Events(conn, HERE).get(identity))["is_relayed"]
         assert (await standing(conn, "work", "a")).waiting
     assert row.attempts == 0  # it was nobody's failure
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+async def test_what_somebody_holds_holds_back_the_events_of_its_own_resource_only(
+    database: Database,
+) -> None:
+    before, after = Recorder(), Recorder()
+    subscribers = Subscribers()
+    subscribers.subscribe("*", before, known_as="before")
+    subscribers.subscribe("*", ask_for_work)
+    subscribers.subscribe("*", after, known_as="after")
+    relay = Relay(database, subscribers)
+    first, b, second, c = await happen(database, "a", "b", "a", "c")
+    async with database.write() as conn:
+        await defer(conn, "work", "a")
+        await asyncio.create_task(relay.start())
+        await until(lambda: after.saw == [b, c])
+    await until(lambda: after.saw == [b, c, first, second])
+    await relay.stop()
+    assert sorted(before.saw) == sorted([first, b, second, c])  # who had it already does not get it again
