@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from inspect import iscoroutinefunction
 from math import inf
 from typing import Any, Final
+from weakref import ref
 
+from isthmus.expressions.caching import SizedCache
 from isthmus.expressions.callables import PYTHON_CALLABLES
 from isthmus.expressions.compiler.lines import too_nested
 from isthmus.expressions.compiler.program import Program, generate
@@ -30,9 +32,15 @@ _FEW: Final = Evaluation.left - 100
 """A result is measured if the expression reads more often, or if it worked for more than a hundred steps: its
 first slice is longer by that than all others."""
 
+_VARIANTS: Final[SizedCache[tuple[str, Library, frozenset[str], bool], Program]] = SizedCache(
+    entries=512, size=2_000_000
+)
+"""Programs for lists and for bindings that replace functions, made when they are first needed."""
+
 _LIMITS = Limits()
 _SERVICES = Services()
 _NOTHING: Mapping[str, object] = {}
+_NO_NAMES: Final[frozenset[str]] = frozenset()
 
 
 class Expression:
@@ -53,8 +61,8 @@ class Expression:
         except RecursionError:
             raise too_nested() from None
         self._names: frozenset[str] | None = None
-        self._variants: dict[tuple[frozenset[str], bool], Program] = {}
-        self._reserved = self._program.free & library.functions.keys()
+        self._for_list: Callable[[], Program | None] = _none
+        self._reserved = self._program.free.intersection(library.functions)
         self._may_await = (
             any(library.functions[name].is_async for name in self._reserved)
             or "eval" in self._reserved
@@ -84,6 +92,9 @@ class Expression:
         _pause: Callable[[Meter], None] | None = None,
     ) -> object:
         """The value for this input, as plain JSON values; `UNDEFINED` when there is none.
+
+        The input is JSON: its parts are handed on as they are, without a look at what is in them. What is no
+        JSON may come in a binding, where a `datetime` becomes ISO text as it leaves.
 
         Raises `ExpressionError`; errors of Python functions that were registered or bound pass through.
         """
@@ -132,13 +143,20 @@ class Expression:
 
     def _variant(self, bindings: Mapping[str, object], *, of_list: bool) -> Program:
         """The program for a list, or for bindings that replace functions of the library."""
-        shadowed = frozenset(name for name in self._reserved if name in bindings)
+        shadowed = self._reserved.intersection(bindings) if bindings else _NO_NAMES
         if not shadowed and not of_list:
             return self._program
-        program = self._variants.get((shadowed, of_list))
-        if program is None:
-            program = generate(parse(self.text), self.library, shadowed, of_list=of_list)
-            self._variants[shadowed, of_list] = program
+        if not shadowed:
+            program = self._for_list()
+            if program is not None:
+                return program
+        program = _VARIANTS.get(
+            (self.text, self.library, shadowed, of_list),
+            lambda: generate(parse(self.text), self.library, shadowed, of_list=of_list),
+            lambda made: len(self.text) + made.size,
+        )
+        if not shadowed:
+            self._for_list = ref(program)
         return program
 
     def trace(
@@ -176,6 +194,10 @@ class Expression:
     def python(self) -> str:
         """The generated Python, for people."""
         return self._program.source
+
+
+def _none() -> None:
+    """A reference to nothing yet."""
 
 
 def _nodes(tree: t.Node) -> Iterator[t.Node]:

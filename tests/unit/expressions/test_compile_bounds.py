@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from isthmus.expressions import LIMIT, STANDARD, UNDEFINED, Expression, ExpressionError, compile
+from isthmus.expressions import LIMIT, STANDARD, UNDEFINED, Expression, ExpressionError, compile, engine
 from isthmus.expressions.caching import SizedCache
 from isthmus.expressions.runtime.regex import Pattern
 
@@ -107,6 +107,18 @@ def test_a_value_that_cannot_be_made_is_not_kept() -> None:
         with pytest.raises(ZeroDivisionError):
             cache.get("a", lambda: 1 // 0, lambda _: 1)
     assert len(cache) == 0
+
+
+def test_programs_for_lists_and_for_other_functions_are_bounded_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cache: SizedCache[object, object] = SizedCache(entries=2, size=1_000_000)
+    monkeypatch.setattr(engine, "_VARIANTS", cache)
+    expressions = [Expression(f"$sum(a) + $max(a) + {number}", STANDARD) for number in range(3)]
+    for expression in expressions * 2:
+        assert expression.evaluate([{"a": [1, 2]}]) == 3 + 2 + expressions.index(expression)
+        assert expression.evaluate({"a": 1}, {"sum": lambda _: 0}) == 1 + expressions.index(expression)
+    assert len(cache) == 2
 
 
 def test_compiled_expressions_and_patterns_are_kept_by_text() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from datetime import UTC, datetime
 
 import pytest
 
@@ -24,6 +25,21 @@ def test_a_path_reads_the_input() -> None:
 
 def test_bindings_are_variables() -> None:
     assert compile("$x + $y.z").evaluate({}, {"x": 1, "y": {"z": 2}}) == 3
+
+
+def test_dates_leave_as_text_where_they_came_as_bindings() -> None:
+    moment = datetime(2024, 1, 2, tzinfo=UTC)
+    result = compile('{"at": $at, "all": $all}').evaluate({}, {"at": moment, "all": [{"at": moment}]})
+    assert result == {"at": "2024-01-02T00:00:00.000Z", "all": [{"at": "2024-01-02T00:00:00.000Z"}]}
+
+
+def test_parts_of_the_input_are_handed_on_as_they_are() -> None:
+    moment = datetime(2024, 1, 2, tzinfo=UTC)
+    given = {"a": [{"at": moment}]}
+    result = compile('{"a": a, "text": a.at.toISOString()}').evaluate(given)
+    assert isinstance(result, dict)
+    assert result["a"] is given["a"]
+    assert result["text"] == "2024-01-02T00:00:00.000Z"
 
 
 def test_missing_is_undefined_and_null_is_none() -> None:

@@ -27,7 +27,7 @@ _PATTERN_ITEM: Final = 10
 """What a regular expression takes, and each of its items, in characters of Python."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Program:
     """`main(evaluation, input, bindings)` gives the expression's value, ready to leave.
 
