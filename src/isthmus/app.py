@@ -10,8 +10,9 @@ from typing import Any, Final
 from isthmus.accounts import Connections, JsonCallLog, install_everything
 from isthmus.accounts.idempotency import IdempotencyKeys
 from isthmus.accounts.lifecycle import Lifecycle
-from isthmus.accounts.refresher import JOB as RENEW_AHEAD
-from isthmus.accounts.refresher import give_up_renewing
+from isthmus.accounts.refresh_journal import void_leases
+from isthmus.accounts.renewal_timer import JOB as RENEW_AHEAD
+from isthmus.accounts.renewal_timer import give_up_renewing
 from isthmus.accounts.sample import sample_account
 from isthmus.api.answers import Receive, Scope, Send
 from isthmus.api.authentication import Authentication
@@ -45,7 +46,7 @@ from isthmus.kit.cursors import CursorSigner
 from isthmus.tenancy import AccountTokens, Authenticator, FirstStart, bootstrap
 from isthmus.ui import PageParts, build_pages
 
-__all__ = ["Application", "Asgi", "Core", "working"]
+__all__ = ["Application", "Asgi", "Core", "calling", "working"]
 
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -74,6 +75,9 @@ class Application:
         async with AsyncExitStack() as stack:
             database = await open_database(settings, serving=True, clock=clock)
             stack.push_async_callback(database.close)
+            if database.is_sqlite:  # nobody else serves it, so whoever held a lease is gone
+                async with database.write() as conn:
+                    await void_leases(conn)
             await sync(database, find_catalog())
             first_start = await bootstrap(database, settings, install=install_everything)
             core = await stack.enter_async_context(_core(settings, database, clock))
@@ -116,6 +120,19 @@ async def working(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
         yield core
 
 
+@asynccontextmanager
+async def calling(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Core]:
+    """Connected accounts for a command of local administration, beside whatever serves; no API and nothing in
+    the background. Raises SetupError."""
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        database = await open_database(settings, clock=clock)
+        stack.push_async_callback(database.close)
+        core = await stack.enter_async_context(_core(settings, database, clock))
+        with evaluating(core.evaluations):
+            yield core
+
+
 @dataclass(frozen=True, slots=True)
 class Core:
     """What serves requests and what works in the background are built on, alike."""
@@ -147,7 +164,9 @@ async def _core(settings: Settings, database: Database, clock: Clock) -> AsyncIt
             JsonCallLog(),
             Exchanges(find_catalog()),
             cursor_secret=await server_secret_bytes(database, "address_cursors"),
+            renews_ahead=settings.renew_ahead,
         )
+        stack.push_async_callback(connections.close)
         evaluations = Evaluations(limits_of(settings), services_of(settings, http, clock))
         yield Core(database, epochs, connections, effective, http, clock, evaluations)
 

@@ -291,6 +291,15 @@ class Settings:
             shown="`false`",
         ),
     )
+    renew_ahead: bool = field(
+        default=True,
+        metadata=_about(
+            _flag,
+            "`false`: access tokens are only renewed by a call that needs one. Else also 5 minutes before "
+            "they end, so that a refresh token which its provider ends when it is not used stays alive.",
+            shown="`true`",
+        ),
+    )
     datetime_style: DatetimeStyle = field(
         default="space",
         metadata=_about(

@@ -258,7 +258,13 @@ class RemoteError(UpstreamError):
 
 
 class UpstreamUnreachable(UpstreamError):
+    """`may_have_arrived`: the request may have, and only its answer is missing."""
+
     status = 502
+
+    def __init__(self, message: str, *, may_have_arrived: bool = False) -> None:
+        super().__init__(message)
+        self.may_have_arrived = may_have_arrived
 
 
 class UpstreamTimeout(UpstreamError):

@@ -21,7 +21,7 @@ from isthmus.accounts.account_checks import (
 from isthmus.accounts.account_events import tell_account, tell_deleted
 from isthmus.accounts.beginning import FAILED, begin_lifecycle
 from isthmus.accounts.context import patched_context, split_context
-from isthmus.accounts.refresher import schedule_renewal
+from isthmus.accounts.renewal_timer import schedule_renewal
 from isthmus.accounts.sealed import CONTEXT_SECRETS, OVERRIDE_SECRETS, sealed_names, stored_context
 from isthmus.accounts.views import account_rows, account_views
 from isthmus.db.database import keys_of, now_of
@@ -57,6 +57,7 @@ _WRITABLE: Final = frozenset(
 )
 _FIXED: Final = ("region", "is_sandbox")
 _MOST_AT_ONCE: Final = 500
+_UNPREPARED: Final = frozenset({"connecting", "post_install_error"})
 _FIELDS: Final[Mapping[str, ColumnElement[Any]]] = {
     **{
         name: integrated_account.c[name]
@@ -178,7 +179,7 @@ class Accounts:
 
     async def update_credentials(self, id: str, values: Mapping[str, Any]) -> Row:
         """New values for the credential fields, and nothing else. A refused account is active again; where
-        its integration can validate, after that."""
+        its integration can validate, after that, and one that was never prepared after its post-install."""
         context = values.get("context")
         if not isinstance(context, Mapping) or not context:
             raise BadRequest(
@@ -202,10 +203,13 @@ class Accounts:
                 failures=foreign,
             )
         changed = self._recontexted(row, definition, {"context": context})
-        if "validation" not in definition.stages(row["integration_override"] or {}):
+        stages = definition.stages(row["integration_override"] or {})
+        if row["status"] not in _UNPREPARED:
+            stages = tuple(stage for stage in stages if stage == "validation")
+        if not stages:
             return await self._update(row, {**changed, "status": "active", "last_error": None})
         await self._update(row, changed)
-        await begin_lifecycle(self._conn, self._environment_id, row["id"], stage="validation")
+        await begin_lifecycle(self._conn, self._environment_id, row["id"], stage=stages[0])
         return await self.get(row["id"])
 
     async def flag_sandbox(self, id: str, is_sandbox: bool) -> Row:
@@ -291,6 +295,10 @@ class Accounts:
             .where(integrated_account.c.id == row["id"])
             .values(**values, revision=integrated_account.c.revision + 1, updated_at=now_of(self._conn))
         )
+        if "context_secrets" in values:
+            await schedule_renewal(
+                self._conn, row["id"], stored_context(keys_of(self._conn), {**row, **values})
+            )
         is_back = values.get("status") == "active" and row["status"] in FAILED
         more = (IntegratedAccountReactivated,) if is_back else ()
         return await self._written(row["id"], IntegratedAccountUpdated, *more)

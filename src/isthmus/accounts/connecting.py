@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from isthmus.accounts.account_checks import hold_install
 from isthmus.accounts.account_events import tell_account
 from isthmus.accounts.context import patched_context, secret_field_names, split_context
+from isthmus.accounts.renewal_timer import schedule_renewal
 from isthmus.accounts.sealed import CONTEXT_SECRETS, stored_context
 from isthmus.db.database import keys_of, now_of
 from isthmus.db.epochs import group_of, raise_epoch
@@ -65,6 +66,7 @@ async def connect_account(
             **_context(conn, connected, identity, connected.context),
         )
     )
+    await schedule_renewal(conn, identity, connected.context)
     await raise_epoch(conn, group_of(identity))
     await tell_account(conn, connected.environment_id, identity, IntegratedAccountCreated)
     return identity
@@ -109,6 +111,7 @@ async def reconnect_account(
             **_context(conn, connected, account_id, context),
         )
     )
+    await schedule_renewal(conn, account_id, context)
     await raise_epoch(conn, group_of(account_id))
     await tell_account(conn, connected.environment_id, account_id, IntegratedAccountUpdated)
 

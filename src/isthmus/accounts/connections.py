@@ -12,13 +12,15 @@ from typing import Any, Final
 from sqlalchemy import select
 
 from isthmus.accounts.account_checks import SANDBOX
+from isthmus.accounts.account_row import account_statement
 from isthmus.accounts.call_log import CallLog
 from isthmus.accounts.context import effective_context
 from isthmus.accounts.context_store import store_context
 from isthmus.accounts.explained import ExplainedAccount, read_account
 from isthmus.accounts.gateway import Gateway, GatewayAccount, GatewayParts
 from isthmus.accounts.ports import Sender
-from isthmus.accounts.refresher import AHEAD, EARLY, Refresher
+from isthmus.accounts.refresher import EARLY, Refresher
+from isthmus.accounts.renewal_timer import AHEAD
 from isthmus.accounts.renewals import access_token
 from isthmus.accounts.sandbox import SandboxUpstream
 from isthmus.accounts.sandbox_accounts import example_context
@@ -28,7 +30,7 @@ from isthmus.accounts.static_gates import way_out
 from isthmus.accounts.turnstile import Turnstile
 from isthmus.db.database import Database, keys_of
 from isthmus.db.epochs import group_of
-from isthmus.db.tables import environment, environment_integration, integrated_account, integration
+from isthmus.db.tables import integrated_account
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.secrets import join_secrets
 from isthmus.engine.ports import AccountFacts, Upstream
@@ -128,6 +130,7 @@ class Connections:
 
     `is_blocked`: the block list, asked for each call. `exchanges`: what offline sandbox accounts answer with.
     `cursor_secret`: the same in every process; each account's key for its cursors comes of it.
+    `renews_ahead`: whether tokens are renewed without a call.
     """
 
     def __init__(
@@ -142,6 +145,7 @@ class Connections:
         *,
         is_blocked: Callable[[str], bool] = lambda _: False,
         cursor_secret: bytes = b"",
+        renews_ahead: bool = True,
     ) -> None:
         self.effective = effective
         self._database = database
@@ -149,6 +153,7 @@ class Connections:
         self._exchanges = exchanges
         self._is_blocked = is_blocked
         self._cursor_secret = cursor_secret
+        self._renews_ahead = renews_ahead
         self._accounts: EpochCache[str, _Account] = EpochCache(epochs, _ACCOUNTS, group=group_of)
         self._turnstiles: OrderedDict[str, Turnstile] = OrderedDict()
         self._parts = GatewayParts(
@@ -211,8 +216,14 @@ class Connections:
             )
         return read
 
+    async def close(self) -> None:
+        """Before the way out is closed: renewals that have asked a provider come to their end."""
+        await self._parts.refresher.close()
+
     async def renew_ahead(self, run: Run) -> None:
         """The job of an account whose token is about to end: it is renewed although nobody calls."""
+        if not self._renews_ahead:
+            return
         async with self._database.read() as conn:
             mine = select(integrated_account.c.environment_id, integrated_account.c.status)
             row = (await conn.execute(mine.where(integrated_account.c.id == run.key))).one_or_none()
@@ -263,7 +274,9 @@ class Connections:
 
     async def _load(self, environment_id: str, account_id: str) -> _Account:
         async with self._database.read() as conn:
-            found = (await conn.execute(_statement(environment_id, account_id))).mappings().one_or_none()
+            found = (
+                (await conn.execute(account_statement(environment_id, account_id))).mappings().one_or_none()
+            )
             if found is None:
                 raise NotFound(
                     f"no integrated account {account_id} in this environment. GET /integrated-account lists "
@@ -355,44 +368,3 @@ class Connections:
             read = await self._load(account.environment_id, account.id)
         whole = await store_context(self._database, account, read.definition, patch)
         return effective_context(whole, read.definition.variables())
-
-
-def _statement(environment_id: str, account_id: str) -> Any:
-    names = (
-        "id",
-        "tenant_id",
-        "status",
-        "is_sandbox",
-        "authentication_method",
-        "context",
-        "context_secrets",
-        "unified_model_override",
-        "integration_override",
-        "integration_override_secrets",
-        "last_error",
-        "last_forbidden_error",
-        "closed_until",
-        "truto_static_gate_id",
-        "revision",
-    )
-    return (
-        select(
-            *(integrated_account.c[name] for name in names),
-            environment_integration.c.id.label("install_id"),
-            environment_integration.c.revision.label("install_revision"),
-            environment_integration.c.is_enabled,
-            environment_integration.c.override.label("install_override"),
-            environment_integration.c.override_secrets.label("install_secrets"),
-            integration.c.id.label("integration_id"),
-            integration.c.revision.label("integration_revision"),
-            integration.c.name.label("integration_name"),
-            (integration.c.team_id == environment.c.team_id).label("is_owner"),
-        )
-        .join(
-            environment_integration,
-            environment_integration.c.id == integrated_account.c.environment_integration_id,
-        )
-        .join(integration, integration.c.id == environment_integration.c.integration_id)
-        .join(environment, environment.c.id == integrated_account.c.environment_id)
-        .where(integrated_account.c.id == account_id, integrated_account.c.environment_id == environment_id)
-    )

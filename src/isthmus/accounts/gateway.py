@@ -7,13 +7,13 @@ renew what is about to end -> authorize -> turnstile -> send -> throttled? wait 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from isthmus.accounts.call_log import CallLog, CallRecord
 from isthmus.accounts.ports import Sender
-from isthmus.accounts.refresher import EARLY, Refresher, Renewable
+from isthmus.accounts.refresher import EARLY, Refresher, Renewable, Renewed
 from isthmus.accounts.renewals import access_token, expires_at, is_renewable
 from isthmus.accounts.states import AccountStates, forbidden_record
 from isthmus.accounts.turnstile import PATIENCE, Turnstile
@@ -140,7 +140,7 @@ class Gateway:
             attempt.retries += 1
             response, wait = await self._pass(request, attempt)
         if wait is None:
-            await self._settle(request, response)
+            await self._settle(request, response, attempt.revision)
         return response
 
     async def _pass(self, request: OutgoingRequest, attempt: _Attempt) -> tuple[HttpResponse, float | None]:
@@ -170,19 +170,25 @@ class Gateway:
         account = self._account
         if account.ends_at is not None and self._may_renew:
             await self._renew_early(account.ends_at)
-        token = access_token(account.context)
-        response = await self._authorized(request)
-        if response.status != _UNAUTHORIZED or not self._may_renew or not request.http.can_repeat:
-            return response
-        if token is None or _left_origin(request, response) or not account.is_renewable:
-            return response
-        try:
-            await self.renew(token)
-        except AccountNeedsReauth:
-            return response  # the provider's own words; the account says why it could not be helped
-        await _discard(response)
-        attempt.retries += 1
-        return await self._authorized(request)
+        response = await self._authorized(request, attempt)
+        while response.status == _UNAUTHORIZED and self._may_renew and not _left_origin(request, response):
+            if attempt.token is None or not account.is_renewable:
+                break
+            try:
+                renewed = await self.renew(attempt.token)
+            except AccountNeedsReauth:
+                break  # the provider's own words; the account says why it could not be helped
+            except BaseException:
+                await _discard(response)
+                raise
+            if not request.http.can_repeat:
+                break
+            await _discard(response)
+            attempt.retries += 1
+            response = await self._authorized(request, attempt)
+            if renewed.was_asked:
+                break
+        return response
 
     async def _renew_early(self, ends_at: float) -> None:
         left = ends_at - self._parts.clock.now().timestamp()
@@ -195,26 +201,29 @@ class Gateway:
                 raise
             # The token is good for this call still.
 
-    async def renew(self, stale: str | None, *, revive: bool = False) -> None:
+    async def renew(self, stale: str | None, *, revive: bool = False) -> Renewed:
         """As `Refresher.renew`; the calls of this process that come after it use what it got."""
         plain = Gateway(self._parts, self._account, self._request_id, may_renew=False)
         whose = Renewable(self._account.facts, self._account.definition, self._account.http.send, plain)
         renewed = await self._parts.refresher.renew(whose, stale, revive=revive)
         if renewed.revision >= self._account.revision:
             self._account.take(renewed.context, renewed.revision)
+        return renewed
 
-    async def _authorized(self, request: OutgoingRequest) -> HttpResponse:
-        http = self._account.http
-        return await http.send(await drive(authorize(request, self._account.context), http.send))
+    async def _authorized(self, request: OutgoingRequest, attempt: _Attempt) -> HttpResponse:
+        http, context = self._account.http, self._account.context
+        attempt.revision, attempt.token = self._account.revision, access_token(context)
+        return await http.send(await drive(authorize(request, context), http.send))
 
-    async def _settle(self, request: OutgoingRequest, response: HttpResponse) -> None:
-        """The account's state after an answer that was no throttling."""
+    async def _settle(self, request: OutgoingRequest, response: HttpResponse, revision: int) -> None:
+        """The account's state after an answer that was no throttling. `revision`: of the credentials that it
+        answers; what a refusal means for those that are being renewed is for the renewal to say."""
         account, operation = self._account, request.operation
         here = (operation.resource, operation.method)
         if response.status == _UNAUTHORIZED:
-            if _left_origin(request, response):
+            if _left_origin(request, response) or not self._may_renew:
                 return
-            await self._parts.states.needs_reauth(account.facts, account.revision, _refused(response, here))
+            await self._parts.states.needs_reauth(account.facts, revision, _refused(response, here))
         elif response.status == _FORBIDDEN:
             if account.forbidden != here:
                 account.forbidden = here
@@ -247,12 +256,14 @@ class Gateway:
 
 @dataclass(slots=True)
 class _Attempt:
-    """What the log line will say of a call that is under way."""
+    """What the log line will say of a call that is under way. `token`, `revision`: what it was sent with."""
 
     host: str | None = None
     status: int | None = None
     retries: int = 0
     error: str | None = None
+    token: str | None = field(default=None, repr=False)
+    revision: int = 0
 
 
 def _may_repeat(request: OutgoingRequest) -> bool:

@@ -64,7 +64,8 @@ class _BegunAnew(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """A row of `account_lifecycle` whose stage is running. `is_asked`: not a periodic validation."""
+    """A row of `account_lifecycle` whose stage is running. `started_at`: from when its time is counted.
+    `is_asked`: not a periodic validation."""
 
     account_id: str
     environment_id: str
@@ -138,7 +139,10 @@ class Lifecycle:
         except NotFound:
             return None
         except IsthmusError as closed:
-            await self._fail(run, standing, closed)
+            if standing.is_asked:
+                await self._fail(run, standing, closed)
+            else:
+                await self._put_off(run, standing)
             return None
         action = connection.definition.actions.get(standing.stage)
         try:
@@ -159,16 +163,23 @@ class Lifecycle:
         spent = (self._clock.now() - standing.started_at).total_seconds()
         runner = action_runner(connection.upstream, connection.definition, standing.stage, clock=self._clock)
         step = action.steps[standing.step]
+        attempt = asyncio.ensure_future(runner.attempt(step, standing.step, standing.progress))
+        late = asyncio.ensure_future(self._clock.sleep(max(0.0, limit - spent)))
         try:
-            async with asyncio.timeout(max(0.0, limit - spent)):
-                await runner.attempt(step, standing.step, standing.progress)
-        except TimeoutError:
-            raise _StageFailed(
-                f"{standing.stage} took longer than {limit} seconds (step {standing.step})."
-            ) from None
-        except IsthmusError:
-            if not step.ignore_error:
-                raise
+            await asyncio.wait((attempt, late), return_when=asyncio.FIRST_COMPLETED)
+            if not attempt.done():
+                raise _StageFailed(
+                    f"{standing.stage} took longer than {limit} seconds (step {standing.step})."
+                )
+            try:
+                attempt.result()
+            except IsthmusError:
+                if not step.ignore_error:
+                    raise
+        finally:
+            late.cancel()
+            attempt.cancel()
+            await asyncio.wait((attempt, late))
 
     async def _keep(self, run: Run, standing: _Standing, *, finished: Action | None = None) -> _Standing:
         """`finished`: the action that ended with this, for the account's record."""
@@ -217,6 +228,11 @@ class Lifecycle:
             if before is None or (not standing.is_asked and before != "active"):
                 return  # gone, refused meanwhile, or known to fail
             await self._record(conn, standing, values, told)
+
+    async def _put_off(self, run: Run, standing: _Standing) -> None:
+        """A validation that nobody asked for, of an account that may not be called: it says nothing of it."""
+        async with run.write() as conn:
+            await self._end(conn, standing, None)
 
     async def _status(self, conn: AsyncConnection, standing: _Standing) -> str | None:
         """None where the account is gone."""
@@ -279,7 +295,7 @@ def _read(conn: AsyncConnection, row: Mapping[str, Any]) -> _Standing:
         stage=row["stage"],
         step=row["step"],
         progress=progress,
-        started_at=row["started_at"],
+        started_at=now_of(conn),  # a process that was down took none of the provider's time
         is_reconnect=row["is_reconnect"],
         was_failed=row["was_failed"],
         revision=row["revision"],
@@ -292,7 +308,13 @@ def _sealed(conn: AsyncConnection, standing: _Standing) -> bytes | None:
     kept: dict[str, Any] = {"named": progress.named}
     if progress.last is not UNDEFINED:
         kept["last"] = progress.last
-    return _PROGRESS.seal(keys_of(conn), standing.account_id, kept)
+    try:
+        return _PROGRESS.seal(keys_of(conn), standing.account_id, kept)
+    except TypeError:  # bytes, a function, a number beyond 64 bits
+        raise _StageFailed(
+            f"{standing.stage}: what step {standing.step - 1} gave cannot be kept, since it is no JSON. Take "
+            "what is needed of it in the same step."
+        ) from None
 
 
 def _validating(standing: _Standing, now: datetime) -> _Standing:

@@ -12,19 +12,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Literal
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import now_of
 from isthmus.db.tables import credential_refresh
 
-__all__ = ["LEASE", "Lease", "end_lease", "extend_lease", "take_lease"]
+__all__ = ["BEAT_SECONDS", "LEASE", "Lease", "end_lease", "extend_lease", "take_lease", "void_leases"]
 
-LEASE: Final = timedelta(seconds=45)
-"""Longer than a token call may take, so only a process that is gone, or was paused, loses one."""
+LEASE: Final = timedelta(seconds=15)
+"""Extended while its owner lives: only a process that is gone, or was paused, loses one."""
+BEAT_SECONDS: Final = 4.0
 
 Outcome = Literal["committed", "refused", "failed", "started"]
-"""`failed`: the provider answered, without a token. `started`: it did not, and may have done all the same."""
+"""`failed`: no token, and no answer that may hold one was lost. `started`: one may have been."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +69,29 @@ async def take_lease(conn: AsyncConnection, account_id: str, owner: str, handed_
 
 
 async def extend_lease(conn: AsyncConnection, lease: Lease) -> bool:
-    """False where it was lost meanwhile."""
-    return await _write(conn, lease, lease_until=now_of(conn) + LEASE)
+    """False where it was lost meanwhile, or has ended."""
+    mine = credential_refresh.c.owner == lease.owner
+    return await _write(conn, lease, mine, lease_until=now_of(conn) + LEASE)
 
 
 async def end_lease(conn: AsyncConnection, lease: Lease, outcome: Outcome) -> bool:
-    """In the transaction that writes what came of it; False where it was lost meanwhile: write nothing."""
+    """In the transaction that writes what came of it; False where it was lost meanwhile: write nothing.
+
+    May be done again by one who does not know whether its commit arrived.
+    """
     return await _write(conn, lease, lease_until=None, owner=None, state=outcome)
 
 
-async def _write(conn: AsyncConnection, lease: Lease, **values: object) -> bool:
+async def void_leases(conn: AsyncConnection) -> None:
+    """Of processes that are gone: for one that knows that it is alone with the database."""
+    held = credential_refresh.c.lease_until.is_not(None)
+    await conn.execute(update(credential_refresh).where(held).values(lease_until=None, owner=None))
+
+
+async def _write(conn: AsyncConnection, lease: Lease, *only: ColumnElement[bool], **values: object) -> bool:
     done = await conn.execute(
         update(credential_refresh)
-        .where(credential_refresh.c.id == lease.account_id, credential_refresh.c.epoch == lease.epoch)
+        .where(credential_refresh.c.id == lease.account_id, credential_refresh.c.epoch == lease.epoch, *only)
         .values(**values, updated_at=now_of(conn))
     )
     return bool(done.rowcount)

@@ -19,17 +19,20 @@ from isthmus.engine.authorization.grants import Grant, client_credentials, keka,
 from isthmus.engine.calls import NO_BODY
 from isthmus.engine.scopes import template_scope
 
-__all__ = ["Renewal", "access_token", "expires_at", "is_renewable", "renewal"]
+__all__ = ["Renewal", "access_token", "expires_at", "handed_over", "is_renewable", "renewal"]
 
 ACTION: Final = "refresh_token"
+_OWN_KEYS: Final = ("client_id", "client_secret", "api_key")
 
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """`handed_over`: what a new token is got for; the same text stands for the same attempt. Either `action`
-    or `grant` is there; the latter is good for one drive."""
+    """`handed_over`: what a new token is got for; the same text stands for the same attempt. `is_repeatable`:
+    it is good as often as one likes, so an answer that is lost does no harm. Either `action` or `grant` is
+    there; the latter is good for one drive."""
 
     handed_over: str = field(repr=False)
+    is_repeatable: bool = False
     action: Action | None = None
     grant: Grant | None = None
     asked: tuple[str, ...] = ()
@@ -40,24 +43,37 @@ def renewal(definition: IntegrationConfig, method: str | None, context: Mapping[
 
     `context`: the effective one. An action named `refresh_token` takes the place of the standard grant.
     """
-    token = _token(context)
-    held = token.get("refresh_token") or token.get("access_token")
+    held = handed_over(definition, method, context)
     action = definition.actions.get(ACTION)
     if action is not None and action.steps:
-        return Renewal(str(held), action=action)
+        return Renewal(held, action=action)
     credential = definition.credentials.get(credential_format(method or ""))
     scope = template_scope(context, id=None, query={}, body=NO_BODY)
     if isinstance(credential, OAuth2Credential):
-        if not isinstance(token.get("refresh_token"), str):
+        token = _token(context).get("refresh_token")
+        if not isinstance(token, str):
             return None
-        grant = refresh(credential.config, scope, token["refresh_token"])
-        return Renewal(str(held), grant=grant, asked=credential.config.scope)
+        grant = refresh(credential.config, scope, token)
+        return Renewal(held, grant=grant, asked=credential.config.scope)
     if isinstance(credential, OAuth2ClientCredentialsCredential):
         grant = client_credentials(credential.config, scope)
-        return Renewal(str(held), grant=grant, asked=credential.config.scope)
+        return Renewal(held, is_repeatable=True, grant=grant, asked=credential.config.scope)
     if isinstance(credential, KekaCredential):
-        return Renewal(str(held), grant=keka(credential.config, scope), asked=credential.config.scope)
+        grant = keka(credential.config, scope)
+        return Renewal(held, is_repeatable=True, grant=grant, asked=credential.config.scope)
     return None
+
+
+def handed_over(definition: IntegrationConfig, method: str | None, context: Mapping[str, Any]) -> str:
+    """What a renewal hands over for a new token; "" for nothing."""
+    credential = definition.credentials.get(credential_format(method or ""))
+    action = definition.actions.get(ACTION)
+    if isinstance(credential, OAuth2ClientCredentialsCredential | KekaCredential) and not (
+        action and action.steps
+    ):
+        return "\n".join(str(context.get(name) or "") for name in _OWN_KEYS)
+    token = _token(context)
+    return str(token.get("refresh_token") or token.get("access_token") or "")
 
 
 def is_renewable(definition: IntegrationConfig, method: str | None, context: Mapping[str, Any]) -> bool:

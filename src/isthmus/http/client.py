@@ -156,7 +156,9 @@ class HttpClient:
         except (aiohttp.ClientConnectionError, OSError) as error:
             if isinstance(error, TimeoutError):
                 raise
-            closed = UpstreamUnreachable(f"{host} closed the connection without an answer.")
+            closed = UpstreamUnreachable(
+                f"{host} closed the connection without an answer.", may_have_arrived=True
+            )
             raise _from_the_body(error) or closed from error
         except ValueError as error:
             raise BadRequest(f"The request to {host} has a header that cannot be sent: {error}") from error

@@ -37,15 +37,20 @@ async def world(database: Database, catalog: Catalog) -> World:
 
 
 class WatchedClock(VirtualClock):
-    """Tells when somebody sleeps on it."""
+    """Tells when somebody sleeps on it, and how many do."""
 
     def __init__(self, start: datetime) -> None:
         super().__init__(start)
         self.slept_on = asyncio.Event()
+        self.sleepers = 0
 
     async def sleep(self, seconds: float) -> None:
         self.slept_on.set()
-        await super().sleep(seconds)
+        self.sleepers += 1
+        try:
+            await super().sleep(seconds)
+        finally:
+            self.sleepers -= 1
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -13,17 +14,27 @@ from typing import Any
 import pytest
 from aiohttp import web
 from sqlalchemy import select, update
+from tests.background import tick, until
 from tests.unit.accounts.conftest import Desk, WatchedClock, install
 from tests.unit.integrations.small_catalog import write_catalog
 from tests.unit.integrations.world import World
 
 from isthmus.accounts import Connections, OwnAccount
+from isthmus.accounts.refresh_journal import BEAT_SECONDS, LEASE
+from isthmus.accounts.renewal_timer import AHEAD, JOB, give_up_renewing
 from isthmus.db import Database
 from isthmus.db.tables import credential_refresh, event
 from isthmus.engine import proxy
 from isthmus.engine.calls import read_call
-from isthmus.errors import AccountNeedsReauth, BadRequest, RemoteError, TokenEndpointFailed
+from isthmus.errors import (
+    AccountNeedsReauth,
+    BadRequest,
+    RemoteError,
+    TokenEndpointFailed,
+    UpstreamUnreachable,
+)
 from isthmus.integrations.catalog import Catalog
+from isthmus.jobs import Handlers, standing
 from isthmus.kit.ids import new_id
 
 DEFINITION = """
@@ -90,6 +101,8 @@ class Authority:
                 assert request.transport is not None
                 request.transport.abort()
                 return web.Response()
+            if isinstance(body, str):
+                return web.Response(text=body, status=status, content_type="text/html")
             return web.json_response(body, status=status)
         old = sent.get("refresh_token") or sent.get("old")
         if old != self.refresh and sent.get("grant_type") != "client_credentials":
@@ -257,7 +270,7 @@ async def test_a_race_of_two_processes_is_one_refresh(
     id = await connect(desk, clock, ends_in=0)
     authority.gate.clear()
     calls = [asyncio.ensure_future(call(each, desk, id)) for each in (connections, other) for _ in range(5)]
-    await clock.slept_on.wait()  # one process asks the provider, the other looks at the row
+    await until(lambda: clock.sleepers == 2)  # one process asks the provider, the other looks at the row
     authority.gate.set()
     pending: set[asyncio.Future[Any]] = set(calls)
     while pending:
@@ -405,20 +418,233 @@ async def test_an_answer_that_was_lost_in_a_crash_is_told_as_what_it_is(
     assert (await told(database, id)).count("authentication_error") == 1
 
 
-async def test_a_lease_that_was_lost_writes_nothing(
+async def with_time(task: asyncio.Future[Any], clock: WatchedClock, step: float = 0.5) -> Any:
+    """What the task gives, while time goes on."""
+    while not task.done():
+        await clock.advance(step)
+        await asyncio.wait({task}, timeout=0.02)
+    return await task
+
+
+async def row_of(database: Database, id: str) -> Any:
+    async with database.read() as conn:
+        mine = select(credential_refresh).where(credential_refresh.c.id == id)
+        return (await conn.execute(mine)).mappings().one()
+
+
+async def test_a_process_that_lost_its_lease_writes_nothing_and_uses_what_the_other_got(
+    connections: Connections,
+    other: Connections,
+    desk: Desk,
+    database: Database,
+    authority: Authority,
+    clock: WatchedClock,
+) -> None:
+    """As one that was paused for longer than its lease: the provider takes the old token twice here."""
+    id = await connect(desk, clock, ends_in=0)
+    authority.gate.clear()
+    paused = asyncio.ensure_future(call(connections, desk, id))
+    await authority.asked.wait()
+    async with database.write() as conn:
+        passed = clock.now() - timedelta(seconds=1)
+        await conn.execute(update(credential_refresh).values(lease_until=passed))
+    authority.script = [(200, {"access_token": "late", "expires_in": 3600})]
+    answer = authority.gate
+    authority.gate = asyncio.Event()
+    authority.gate.set()
+    authority.script, late = [], authority.script
+    await call(other, desk, id)
+    authority.script = late
+    answer.set()
+    await with_time(paused, clock, 0.1)
+    connection = await other.open(desk.scope.environment_id, id, request_id="r")
+    assert connection.upstream.context["oauth"]["token"]["access_token"] == "at-1"
+    assert (len(authority.refreshes), authority.served) == (2, 2)
+    assert (await row_of(database, id))["epoch"] == 2
+
+
+async def test_a_lease_lasts_as_long_as_its_process_lives(
     connections: Connections, desk: Desk, database: Database, authority: Authority, clock: WatchedClock
 ) -> None:
     id = await connect(desk, clock, ends_in=0)
     authority.gate.clear()
     task = asyncio.ensure_future(call(connections, desk, id))
     await authority.asked.wait()
-    async with database.write() as conn:  # somebody took it over while this process was paused
-        await conn.execute(update(credential_refresh).values(epoch=credential_refresh.c.epoch + 1))
+    for _ in range(10):
+        await until(lambda: clock.sleepers)
+        await clock.advance(BEAT_SECONDS)
+        await until(lambda: _lasts(database, id, clock))
     authority.gate.set()
-    with pytest.raises(Exception, match="taken it over"):
-        await task
+    await task
+    assert len(authority.refreshes) == 1
+    row = await row_of(database, id)
+    assert (row["lease_until"], row["state"]) == (None, "committed")
+
+
+async def _lasts(database: Database, id: str, clock: WatchedClock) -> bool:
+    until_when = (await row_of(database, id))["lease_until"]
+    return bool(until_when > clock.now() + LEASE / 2)
+
+
+async def test_a_database_that_is_away_when_the_answer_comes_does_not_cost_the_token(
+    connections: Connections,
+    desk: Desk,
+    database: Database,
+    authority: Authority,
+    clock: WatchedClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    id = await connect(desk, clock, ends_in=0)
+    authority.gate.clear()
+    task = asyncio.ensure_future(call(connections, desk, id))
+    await authority.asked.wait()
+    write, failures = database.write, iter([OSError("away"), OSError("away")])
+
+    def away() -> Any:
+        for failed in failures:
+            raise failed
+        return write()
+
+    monkeypatch.setattr(database, "write", away)
+    authority.gate.set()
+    await with_time(task, clock, 0.1)
+    assert (len(authority.refreshes), authority.served) == (1, 1)
+
+
+async def test_credentials_that_came_while_the_provider_was_asked_stay(
+    connections: Connections, desk: Desk, authority: Authority, clock: WatchedClock
+) -> None:
+    """A reconnect, say. The late answer is of the grant before."""
+    id = await connect(desk, clock, ends_in=0)
+    authority.gate.clear()
+    task = asyncio.ensure_future(call(connections, desk, id))
+    await authority.asked.wait()
+    end = (clock.now() + timedelta(hours=1)).isoformat()
+    token = {"access_token": "at-new", "refresh_token": "rt-new", "expires_at": end}
+    await desk.update(id, context={"oauth": {"token": token}})
+    authority.script = [(200, {"access_token": "late", "refresh_token": "late", "expires_in": 3600})]
+    authority.access = "at-new"
+    authority.gate.set()
+    await with_time(task, clock, 0.1)
     connection = await connections.open(desk.scope.environment_id, id, request_id="r")
-    assert connection.upstream.context["oauth"]["token"]["access_token"] == "at-0"
+    held = connection.upstream.context["oauth"]["token"]
+    assert (held["access_token"], held["refresh_token"]) == ("at-new", "rt-new")
+
+
+async def test_a_refusal_of_credentials_that_were_replaced_meanwhile_says_nothing(
+    connections: Connections, desk: Desk, database: Database, authority: Authority, clock: WatchedClock
+) -> None:
+    id = await connect(desk, clock, ends_in=0)
+    authority.gate.clear()
+    task = asyncio.ensure_future(call(connections, desk, id))
+    await authority.asked.wait()
+    end = (clock.now() + timedelta(hours=1)).isoformat()
+    token = {"access_token": "at-new", "refresh_token": "rt-new", "expires_at": end}
+    await desk.update(id, context={"oauth": {"token": token}})
+    authority.access, authority.refresh = "at-new", "rt-new"
+    authority.gate.set()
+    await with_time(task, clock, 0.1)
+    assert (await desk.get(id))["status"] == "active"
+    assert "authentication_error" not in await told(database, id)
+
+
+async def test_what_others_renewed_long_ago_is_renewed_again_where_it_ended_too(
+    connections: Connections, other: Connections, desk: Desk, authority: Authority, clock: WatchedClock
+) -> None:
+    """A page of a long walk: its process looked last when the token before was good."""
+    id = await connect(desk, clock, ends_in=None)
+    held = await connections.open(desk.scope.environment_id, id, request_id="r")
+    authority.access, authority.seconds = "at-elsewhere", None
+    await call(other, desk, id)
+    authority.access = "at-elsewhere-again"  # what the other got has ended as well, and nobody knows
+    await proxy.call(held.upstream, held.definition, "tickets", read_call("list"))
+    assert (len(authority.refreshes), (await desk.get(id))["status"]) == (2, "active")
+
+
+async def test_a_renewal_ends_although_who_asked_for_it_went_away(
+    connections: Connections, desk: Desk, authority: Authority, clock: WatchedClock
+) -> None:
+    id = await connect(desk, clock, ends_in=0)
+    authority.gate.clear()
+    task = asyncio.ensure_future(call(connections, desk, id))
+    await authority.asked.wait()
+    task.cancel()
+    await asyncio.wait({task})
+    closing = asyncio.ensure_future(connections.close())
+    await asyncio.wait({closing}, timeout=0.02)
+    assert not closing.done()  # as at a stop of the process: the answer is waited for
+    authority.gate.set()
+    await closing
+    connection = await connections.open(desk.scope.environment_id, id, request_id="r")
+    assert connection.upstream.context["oauth"]["token"]["access_token"] == "at-1"
+
+
+async def test_what_never_arrived_is_no_loss(
+    connections: Connections, desk: Desk, database: Database, authority: Authority, clock: WatchedClock
+) -> None:
+    """A refusal after it is told as the provider put it."""
+    id = await connect(desk, clock, ends_in=0)
+    url, row = authority.url, await desk.get(id)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        await desk.update(id, context={"url": f"http://127.0.0.1:{closed.getsockname()[1]}"})
+        with pytest.raises(UpstreamUnreachable):
+            await with_time(asyncio.ensure_future(call(connections, desk, id)), clock)
+    assert (await row_of(database, id))["state"] == "failed"
+    await clock.advance(6)
+    await desk.update(id, context={"url": url})
+    authority.refresh = "rt-elsewhere"
+    with pytest.raises(AccountNeedsReauth):
+        await call(connections, desk, id)
+    row = await desk.get(id)
+    assert (row["status"], "cut off" in row["last_error"]) == ("needs_reauth", False)
+
+
+async def test_an_app_whose_secret_is_wrong_is_told_from_a_dead_account(
+    connections: Connections, desk: Desk, authority: Authority, clock: WatchedClock
+) -> None:
+    id = await connect(desk, clock, ends_in=0)
+    authority.script = [(401, {"error": "invalid_client"})]
+    with pytest.raises(AccountNeedsReauth, match="client id and secret"):
+        await call(connections, desk, id)
+    assert (await desk.get(id))["status"] == "needs_reauth"
+
+
+async def test_a_page_that_forbids_is_no_refusal_of_the_credentials(
+    connections: Connections, desk: Desk, authority: Authority, clock: WatchedClock
+) -> None:
+    """A firewall's, or one for maintenance: it is not the token endpoint that speaks."""
+    id = await connect(desk, clock, ends_in=0)
+    authority.script = [(403, '<html lang="en">Access denied</html>')]
+    with pytest.raises(TokenEndpointFailed):
+        await call(connections, desk, id)
+    assert (await desk.get(id))["status"] == "active"
+
+
+async def test_a_timer_follows_the_token(
+    connections: Connections, desk: Desk, database: Database, authority: Authority, clock: WatchedClock
+) -> None:
+    """Renewed before its timer, it is the new token's end that counts."""
+    ahead = AHEAD.total_seconds()
+    id = await connect(desk, clock, ends_in=1800)
+    assert await timer(database, id, clock) == 1800 - ahead
+    authority.access = "at-elsewhere"
+    await call(connections, desk, id)
+    assert await timer(database, id, clock) == 3600 - ahead
+    handlers = Handlers()
+    handlers.on(JOB, connections.renew_ahead, on_failure=give_up_renewing)
+    await clock.advance(3600 - ahead)
+    await tick(database, handlers)
+    assert len(authority.refreshes) == 2
+    assert await timer(database, id, clock) == 3600 - ahead
+
+
+async def timer(database: Database, id: str, clock: WatchedClock) -> int:
+    """The seconds until the account's token is renewed although nobody calls."""
+    async with database.read() as conn:
+        moment = (await standing(conn, JOB, id)).run_at
+    assert moment is not None
+    return round((moment - clock.now()).total_seconds())
 
 
 async def test_credentials_are_renewed_on_request_and_revive_a_refused_account(

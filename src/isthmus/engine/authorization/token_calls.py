@@ -38,6 +38,8 @@ _SECONDS: Final = 30.0
 _TEXT_LIMIT: Final = 500
 _TRY_LATER: Final = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
 _REFUSALS: Final = frozenset({400, 401, 403})
+_FORBIDDEN: Final = 403
+"""Without a reply that can be read, it is whoever stands before the provider that forbids."""
 _THROTTLED: Final = 429
 _SERVER_ERROR: Final = 500
 
@@ -98,7 +100,7 @@ def read_token(response: HttpResponse) -> dict[str, Any]:
             f"{host} answered a token call with {response.status}{_reason(reply)}. It may be tried again.",
             may_retry=True,
         )
-    if error or response.status in _REFUSALS:
+    if error or (response.status in _REFUSALS and (reply or response.status != _FORBIDDEN)):
         raise CredentialsRefused(_refusal(host, code, reply, response.status), code=code)
     if response.status >= 300:
         raise TokenEndpointFailed(
@@ -114,7 +116,9 @@ def read_token(response: HttpResponse) -> dict[str, Any]:
 
 
 def _parsed(response: HttpResponse) -> dict[str, Any]:
-    """JSON, else the fields of a form (which some providers answer with), else nothing."""
+    """JSON, else the fields of a form (which some providers answer with), else nothing: not of a page."""
+    if response.body.lstrip().startswith(b"<"):
+        return {}
     try:
         found = orjson.loads(response.body)
     except orjson.JSONDecodeError:

@@ -1,0 +1,411 @@
+"""From saved to active: steps in order, resumed where they stood, each end told once (`connect.md` §6)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from sqlalchemy import select
+from tests.background import drain, tick, until, worker_running
+from tests.unit.accounts.conftest import Desk, WatchedClock, install
+from tests.unit.integrations.small_catalog import write_catalog
+from tests.unit.integrations.world import World
+
+from isthmus.accounts import Accounts, Connections, Installs
+from isthmus.accounts.beginning import begin_lifecycle
+from isthmus.accounts.connecting import Connected, connect_account, reconnect_account
+from isthmus.accounts.lifecycle import Lifecycle
+from isthmus.accounts.renewal_timer import AHEAD, JOB
+from isthmus.db import Database
+from isthmus.db.tables import event
+from isthmus.integrations.catalog import Catalog
+from isthmus.jobs import Handlers, standing
+
+CREDENTIALS = """
+name: brightfold
+label: Brightfold Desk
+sharing: allow
+config:
+  base_url: "{{url}}"
+  credentials:
+    api_key: {config: {fields: [{name: url}, {name: api_key, type: password}]}}
+    oauth2: {config: {client: {id: app, secret: shh}, auth: {tokenHost: "{{url}}", tokenPath: /token}}}
+  resources:
+    tickets: {list: {path: /tickets, response_path: items}}
+"""
+PREPARED = """
+  actions:
+    post_install:
+      steps:
+        - {type: request, name: who, config: {path: /me}}
+        - {type: update_context, config: {expression: "{ 'org': $previous.org }"}}
+        - type: request
+          config: {method: post, path: "/orgs/{{org}}/hooks", body: {who: "{{steps.who.name}}"}}
+        - {type: update_context, config: {expression: "{ 'hook': $previous.id }"}}
+"""
+CHECKED = """
+    validation:
+      steps:
+        - {type: request, config: {path: /check}}
+        - {type: transform, config: "$previous.ok"}
+"""
+PERIODIC = CHECKED + "      validation_interval_hours: 6\n"
+
+
+@dataclass
+class Product:
+    """`seen`: verb and path of each request. `answers`: what a path gives, (status, body). `gate`: a path in
+    it is only answered once its event is set."""
+
+    url: str = ""
+    seen: list[str] = field(default_factory=list)
+    bodies: list[Any] = field(default_factory=list)
+    answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    gates: dict[str, asyncio.Event] = field(default_factory=dict)
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.seen.append(f"{request.method} {request.path}")
+        if request.method == "POST":
+            self.bodies.append(await request.json())
+        if request.path in self.gates:
+            await self.gates[request.path].wait()
+        usual = {"/me": {"org": "acme", "name": "Ana"}, "/orgs/acme/hooks": {"id": 7}, "/check": {"ok": True}}
+        status, body = self.answers.get(request.path, (200, usual.get(request.path, {})))
+        return web.json_response(body, status=status)
+
+
+@pytest.fixture
+async def product() -> AsyncIterator[Product]:
+    fake = Product()
+    runner = web.ServerRunner(web.Server(fake.answer), shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield fake
+    await runner.cleanup()
+
+
+@pytest.fixture
+def definition() -> str:
+    return CREDENTIALS + PREPARED + CHECKED
+
+
+@pytest.fixture
+def catalog(tmp_path: Path, definition: str) -> Catalog:
+    return write_catalog(tmp_path / "catalog", integration=definition)
+
+
+@pytest.fixture
+async def desk(database: Database, world: World, product: Product) -> Desk:
+    return await install(database, world.mine, product.url)
+
+
+@pytest.fixture
+def handlers(database: Database, connections: Connections, clock: WatchedClock) -> Handlers:
+    made = Handlers()
+    Lifecycle(database, connections, clock).register(made)
+    return made
+
+
+async def connect(desk: Desk) -> str:
+    row = await desk.connect(context={"url": desk.url, "api_key": "k-1"})
+    assert row["status"] == "connecting"
+    return str(row["id"])
+
+
+async def told(database: Database, account_id: str) -> list[str]:
+    """What was told of the account, in order."""
+    async with database.read() as conn:
+        mine = select(event.c.event).where(event.c.resource_id == account_id).order_by(event.c.seq)
+        return [name.partition(":")[2] for name in (await conn.execute(mine)).scalars()]
+
+
+async def test_an_account_is_prepared_then_checked_then_active(
+    desk: Desk, database: Database, handlers: Handlers, product: Product
+) -> None:
+    id = await connect(desk)
+    await drain(database, handlers)
+    row = await desk.get(id)
+    assert product.seen == ["GET /me", "POST /orgs/acme/hooks", "GET /check"]
+    assert product.bodies == [{"who": "Ana"}]
+    assert (row["status"], row["last_error"]) == ("active", None)
+    assert (row["context"]["org"], row["context"]["hook"]) == ("acme", 7)
+    assert row["last_action_run_result"]["status"] == "success"
+    assert await told(database, id) == ["created", "active"]
+
+
+@pytest.mark.parametrize(
+    ("path", "answer", "status", "called"),
+    [
+        ("/me", (500, {"message": "on fire"}), "post_install_error", 1),
+        ("/me", (401, {"message": "no"}), "post_install_error", 1),
+        ("/me", (200, ["no object"]), "post_install_error", 1),
+        ("/orgs/acme/hooks", (422, {"message": "no hooks"}), "post_install_error", 2),
+        ("/check", (200, {"ok": False}), "validation_error", 3),
+        ("/check", (200, {}), "validation_error", 3),
+        ("/check", (401, {"message": "no"}), "validation_error", 3),
+    ],
+)
+async def test_the_first_failure_stops_and_is_told_once(
+    desk: Desk,
+    database: Database,
+    handlers: Handlers,
+    product: Product,
+    path: str,
+    answer: tuple[int, Any],
+    status: str,
+    called: int,
+) -> None:
+    id = await connect(desk)
+    product.answers[path] = answer
+    await drain(database, handlers)
+    row = await desk.get(id)
+    assert (row["status"], len(product.seen)) == (status, called)
+    assert row["last_error"]
+    assert row["last_action_run_result"]["status"] == "error"
+    assert await told(database, id) == ["created", status]
+    product.answers.clear()
+    async with database.write() as conn:
+        await begin_lifecycle(conn, desk.scope.environment_id, id)
+    await drain(database, handlers)
+    assert (await desk.get(id))["last_error"] is None
+    assert await told(database, id) == ["created", status, "active", "reactivated"]
+
+
+@pytest.mark.parametrize("definition", [CREDENTIALS])
+async def test_an_account_without_steps_is_active_at_once(desk: Desk, database: Database) -> None:
+    row = await desk.connect(context={"url": desk.url, "api_key": "k-1"})
+    assert row["status"] == "active"
+    assert await told(database, row["id"]) == ["created", "active"]
+
+
+async def test_a_process_that_ends_between_two_steps_leaves_the_next_one_to_another(
+    desk: Desk, database: Database, handlers: Handlers, product: Product
+) -> None:
+    """What was committed is not done again; the step that hung is."""
+    id = await connect(desk)
+    product.gates["/orgs/acme/hooks"] = asyncio.Event()
+    async with worker_running(database, handlers):
+        await until(lambda: len(product.seen) == 2)
+    assert (await desk.get(id))["status"] == "connecting"
+    assert (await desk.get(id))["context"]["org"] == "acme"
+    product.gates.clear()
+    await drain(database, handlers)
+    hooks = "POST /orgs/acme/hooks"
+    assert product.seen == ["GET /me", hooks, hooks, "GET /check"]
+    assert product.bodies == [{"who": "Ana"}] * 2
+    assert await told(database, id) == ["created", "active"]
+
+
+async def test_a_run_that_was_begun_anew_meanwhile_ends_quietly(
+    desk: Desk, database: Database, handlers: Handlers, product: Product
+) -> None:
+    id = await connect(desk)
+    gate = product.gates["/check"] = asyncio.Event()
+    async with worker_running(database, handlers):
+        await until(lambda: "GET /check" in product.seen)
+        async with database.write() as conn:
+            await begin_lifecycle(conn, desk.scope.environment_id, id)
+        product.answers["/check"] = (500, {})
+        del product.gates["/check"]
+        gate.set()
+        await until(lambda: len(product.seen) > 3)
+        product.answers.clear()
+        await until(lambda: _is(desk, id, "active", "validation_error"))
+    await drain(database, handlers)
+    assert product.seen.count("GET /me") == 2
+    assert len([each for each in await told(database, id) if each != "created"]) == 1
+
+
+async def _is(desk: Desk, id: str, *statuses: str) -> bool:
+    return (await desk.get(id))["status"] in statuses
+
+
+async def test_an_account_that_is_deleted_meanwhile_ends_its_run(
+    desk: Desk, database: Database, handlers: Handlers, product: Product
+) -> None:
+    id = await connect(desk)
+    async with database.write() as conn:
+        await Accounts(conn, desk.scope).delete(id)
+    await drain(database, handlers)
+    assert product.seen == []
+    assert await told(database, id) == ["created", "deleted"]
+
+
+async def test_a_reconnect_is_told_as_updated_active_reactivated(
+    desk: Desk, database: Database, handlers: Handlers, connections: Connections, clock: WatchedClock
+) -> None:
+    """And it has a timer for its new token."""
+    id = await connect(desk)
+    await drain(database, handlers)
+    connected = await _connected(desk, connections, id, clock)
+    await desk.update(id, status="needs_reauth")
+    before = len(await told(database, id))
+    async with database.write() as conn:
+        await reconnect_account(conn, connected, id, keep_context=False, gate_id=None)
+        await begin_lifecycle(conn, desk.scope.environment_id, id, is_reconnect=True)
+    assert await _seconds_to_renewal(database, id, clock) == 3600 - AHEAD.total_seconds()
+    await drain(database, handlers)
+    assert (await desk.get(id))["status"] == "active"
+    assert (await told(database, id))[before:] == ["updated", "active", "reactivated"]
+
+
+async def test_a_new_connection_has_a_timer_for_its_token(
+    desk: Desk, database: Database, handlers: Handlers, connections: Connections, clock: WatchedClock
+) -> None:
+    connected = await _connected(desk, connections, await connect(desk), clock)
+    async with database.write() as conn:
+        id = await connect_account(
+            conn, connected, tenant_id="t", region="eu", gate_id=None, is_sandbox=False
+        )
+        await begin_lifecycle(conn, desk.scope.environment_id, id)
+    assert await _seconds_to_renewal(database, id, clock) == 3600 - AHEAD.total_seconds()
+
+
+async def _connected(desk: Desk, connections: Connections, id: str, clock: WatchedClock) -> Connected:
+    definition = (await connections.open(desk.scope.environment_id, id, request_id="r")).definition
+    end = (clock.now() + timedelta(hours=1)).isoformat()
+    token = {"access_token": "at", "refresh_token": "rt", "expires_at": end}
+    return Connected(
+        environment_id=desk.scope.environment_id,
+        install_id=desk.install_id,
+        definition=definition,
+        method="oauth2",
+        context={"url": desk.url, "oauth": {"token": token}},
+    )
+
+
+async def _seconds_to_renewal(database: Database, id: str, clock: WatchedClock) -> int:
+    async with database.read() as conn:
+        moment = (await standing(conn, JOB, id)).run_at
+    assert moment is not None
+    return round((moment - clock.now()).total_seconds())
+
+
+@pytest.mark.parametrize(
+    ("path", "seconds", "status"),
+    [("/me", 121, "post_install_error"), ("/check", 61, "validation_error")],
+)
+async def test_a_stage_that_takes_too_long_fails(
+    desk: Desk,
+    database: Database,
+    handlers: Handlers,
+    product: Product,
+    clock: WatchedClock,
+    path: str,
+    seconds: float,
+    status: str,
+) -> None:
+    id = await connect(desk)
+    product.gates[path] = asyncio.Event()
+    running = asyncio.ensure_future(drain(database, handlers))
+    await until(lambda: f"GET {path}" in product.seen)
+    await clock.advance(seconds - 2)
+    assert not running.done()
+    await clock.advance(2)
+    await running
+    product.gates[path].set()
+    assert (await desk.get(id))["status"] == status
+    assert "took longer than" in (await desk.get(id))["last_error"]
+
+
+async def test_the_time_that_a_process_was_down_does_not_count(
+    desk: Desk, database: Database, handlers: Handlers, product: Product, clock: WatchedClock
+) -> None:
+    id = await connect(desk)
+    product.gates["/orgs/acme/hooks"] = asyncio.Event()
+    async with worker_running(database, handlers):
+        await until(lambda: len(product.seen) == 2)
+    product.gates.clear()
+    await clock.advance(3600)
+    await drain(database, handlers)
+    assert (await desk.get(id))["status"] == "active"
+
+
+@pytest.mark.parametrize("definition", [CREDENTIALS + PREPARED + PERIODIC])
+async def test_a_validation_comes_back_and_tells_what_changed(
+    desk: Desk, database: Database, handlers: Handlers, product: Product, clock: WatchedClock
+) -> None:
+    id = await connect(desk)
+    await drain(database, handlers)
+    before = len(await told(database, id))
+    for answer, expected, hours in (
+        ({"ok": True}, [], 6),
+        ({"ok": False}, ["validation_error"], 6),
+        ({"ok": False}, ["validation_error"], 1),
+        ({"ok": True}, ["validation_error", "reactivated"], 1),
+        ({"ok": True}, ["validation_error", "reactivated"], 6),
+    ):
+        product.answers["/check"] = (200, answer)
+        checks = product.seen.count("GET /check")
+        await clock.advance(hours * 3600 - 1)
+        await tick(database, handlers)
+        assert product.seen.count("GET /check") == checks
+        await clock.advance(1)
+        await tick(database, handlers)
+        assert product.seen.count("GET /check") == checks + 1
+        assert (await told(database, id))[before:] == expected
+        status = "active" if answer["ok"] else "validation_error"
+        assert (await desk.get(id))["status"] == status
+
+
+@pytest.mark.parametrize("definition", [CREDENTIALS + PREPARED + PERIODIC])
+async def test_a_validation_of_an_account_that_may_not_be_called_says_nothing_of_it(
+    desk: Desk, database: Database, handlers: Handlers, product: Product, clock: WatchedClock
+) -> None:
+    id = await connect(desk)
+    await drain(database, handlers)
+    async with database.write() as conn:
+        await Installs(conn, desk.scope).update(desk.install_id, {"is_enabled": False})
+    await clock.advance(6 * 3600)
+    await tick(database, handlers)
+    assert (await desk.get(id))["status"] == "active"
+
+
+@pytest.mark.parametrize(
+    ("status", "calls"),
+    [
+        ("active", ["GET /check"]),
+        ("needs_reauth", ["GET /check"]),
+        ("post_install_error", ["GET /me", "POST /orgs/acme/hooks", "GET /check"]),
+    ],
+)
+async def test_new_credentials_are_checked_before_the_account_is_active(
+    desk: Desk, database: Database, handlers: Handlers, product: Product, status: str, calls: list[str]
+) -> None:
+    """One that was never prepared is prepared first."""
+    id = await connect(desk)
+    await drain(database, handlers)
+    await desk.update(id, status=status)
+    product.seen.clear()
+    before = len(await told(database, id))
+    assert (await desk.renew(id, api_key="k-2"))["status"] == "connecting"
+    await drain(database, handlers)
+    assert (product.seen, (await desk.get(id))["status"]) == (calls, "active")
+    back = [] if status == "active" else ["reactivated"]
+    assert (await told(database, id))[before:] == ["updated", "active", *back]
+
+
+BYTES = """
+  actions:
+    post_install:
+      steps:
+        - {type: request, config: {path: /me, api_response_format: binary}}
+"""
+
+
+@pytest.mark.parametrize("definition", [CREDENTIALS + BYTES])
+async def test_a_result_that_cannot_be_kept_fails_the_step(
+    desk: Desk, database: Database, handlers: Handlers
+) -> None:
+    id = await connect(desk)
+    await drain(database, handlers)
+    row = await desk.get(id)
+    assert row["status"] == "post_install_error"
+    assert "no JSON" in row["last_error"]
