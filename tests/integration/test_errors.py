@@ -96,6 +96,11 @@ async def expired_token(it: Scene) -> Answered:
     return await it.proxy(token=issued.token.reveal())
 
 
+async def link_token_as_bearer(it: Scene) -> Answered:
+    made = await it.server.ok("POST", "/link-token", json={"tenant_id": "acme"})
+    return await it.server.call("GET", "/me", token=made["link_token"])
+
+
 async def account_token_elsewhere(it: Scene) -> Answered:
     return await it.server.call("GET", "/integration", token=await it.account_token())
 
@@ -296,6 +301,7 @@ CASES: dict[str, Callable[[Scene], Awaitable[Answered]]] = {
     "unknown token": unknown_token,
     "revoked token": revoked_token,
     "expired token": expired_token,
+    "link token as a bearer token": link_token_as_bearer,
     "API token's route with an account token": account_token_elsewhere,
     "account token for another account": account_token_for_another,
     "credential changed with an account token": credential_from_a_browser,

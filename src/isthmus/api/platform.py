@@ -16,6 +16,7 @@ from isthmus.api.answers import Answer
 from isthmus.api.batch_document import BATCH_PATH, batch_path, batch_schemas
 from isthmus.api.data_plane_document import data_plane_paths
 from isthmus.api.front import answer_error
+from isthmus.api.refusals import document_refusals
 from isthmus.api.resources.shapes import ErrorOut
 from isthmus.errors import BadRequest, IsthmusError, MethodNotAllowed, NotFound, failure
 from isthmus.integrations.epoch_cache import RevisionCache
@@ -30,6 +31,10 @@ _WORDS = {
     "bool_type": "must be true or false",
     "bool_parsing": "must be true or false",
     "list_type": "must be an array",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "extra_forbidden": "is not a field of this request",
 }
 """The validator's words for the types of JSON are those of another language."""
 
@@ -47,7 +52,6 @@ the page after. Errors answer `{statusCode, error, message, details?, isthmus_re
 def build_platform(routers: Sequence[APIRouter]) -> FastAPI:
     """The application with all routers; state (`app.state.*`) is set by the composition root."""
     app = FastAPI(
-        responses={"4XX": {"model": ErrorOut, "description": "The request."}},
         title="Isthmus",
         version=__version__,
         description=_DESCRIPTION,
@@ -87,6 +91,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
         own = ErrorOut.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= own.pop("$defs", {})
         schemas[ErrorOut.__name__] = own
+        document_refusals(document["paths"])
         app.openapi_schema = document
     return app.openapi_schema
 
@@ -167,6 +172,8 @@ def _failures(errors: Sequence[Any]) -> list[dict[str, str]]:
 
 
 def _said(error: Any) -> str:
+    if error["type"] == "literal_error":
+        return f"must be {error['ctx']['expected']}"
     text: str = _WORDS.get(error["type"], error["msg"])
     return text.removeprefix("Value error, ")
 

@@ -10,7 +10,8 @@ from typing import Final, TypeVar
 from sqlalchemy import bindparam, select
 
 from isthmus.db import Database, EpochWatcher
-from isthmus.db.tables import api_token, environment
+from isthmus.db.tables import api_token, environment, link_token
+from isthmus.errors import Forbidden
 from isthmus.kit.clock import Clock
 from isthmus.tenancy.account_tokens import AccountTokens
 from isthmus.tenancy.principal import Principal
@@ -38,6 +39,7 @@ _BY_DIGEST = (
     .join(environment, environment.c.id == api_token.c.environment_id)
     .where(api_token.c.digest == bindparam("wanted"), api_token.c.revoked_at.is_(None))
 )
+_LINK_EXPIRES = select(link_token.c.expires_at).where(link_token.c.digest == bindparam("wanted"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,8 @@ class Authenticator:
         self._unknown: OrderedDict[str, float] = OrderedDict()
 
     async def authenticate(self, token: str) -> Principal | None:
-        """None for a token that is unknown, revoked or expired."""
+        """None for a token that is unknown, revoked or expired. Raises Forbidden for a link token, which is
+        known and calls nothing (`api.md` §2)."""
         if len(token) > _LONGEST_TOKEN:
             return None
         of_account = self._account_tokens.read(token)
@@ -95,6 +98,13 @@ class Authenticator:
         before = self._epochs.snapshot()
         async with self._database.read() as conn:
             row = (await conn.execute(_BY_DIGEST, {"wanted": key})).one_or_none()
+            if row is None:
+                ends = (await conn.execute(_LINK_EXPIRES, {"wanted": key})).scalar_one_or_none()
+                if ends is not None and ends > self._clock.now():
+                    raise Forbidden(
+                        "this is a link token. It opens the page on which one account is connected, and "
+                        "calls nothing. The API takes an API token, which stays on your server."
+                    )
         if row is None or not hmac.compare_digest(row.digest, key):
             self._known.pop(key, None)
             self._remember(self._unknown, key, self._clock.monotonic() + _UNKNOWN_SECONDS)
