@@ -96,8 +96,11 @@ async def serving(settings: Settings, *, clock: Clock | None = None, port: int =
             task = asyncio.create_task(server.serve(sockets=[listener]))
             try:
                 async with aiohttp.ClientSession() as session:
-                    assert application.first_start is not None
-                    yield Server(url, application.first_start.token.reveal(), application, session)
+                    token = settings.bootstrap_token
+                    if token is None:
+                        assert application.first_start is not None
+                        token = application.first_start.token
+                    yield Server(url, token.reveal(), application, session)
             finally:
                 server.should_exit = True
                 await task

@@ -95,7 +95,7 @@ class AccountForms:
         }
         found = answers(opened.fields, sent, context, options, session.rapid)
         if found.errors:
-            return await self._drawn(session, account_id, face, opened, sent=sent, found=found)
+            return await self._drawn(session, account_id, face, opened, sent=sent, found=found, known=options)
         await self._keep(session, account_id, opened, found.values)
         return None
 
@@ -141,11 +141,13 @@ class AccountForms:
         *,
         sent: Mapping[str, Sequence[str]] | None = None,
         found: Answers | None = None,
+        known: Mapping[str, Options] | None = None,
     ) -> RapidForm:
+        """`known`: options that were fetched already, by field."""
         context = opened.connection.upstream.context
         drawn = []
         for spec in opened.fields:
-            options = await self._fetch(opened, spec, sent or {}, None)
+            options = (known or {}).get(spec.name) or await self._fetch(opened, spec, sent or {}, None)
             drawn.append(
                 draw_field(
                     spec,
@@ -202,7 +204,7 @@ class AccountForms:
             cursor = page.more
             if cursor is None or wanted <= {str(option.value) for option in found}:
                 break
-        return Options(tuple(found))
+        return Options(tuple(found), cursor)
 
     async def _keep(
         self, session: Session, account_id: str, opened: _Opened, values: Mapping[str, Any]

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
+import threading
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, BrowserContext
 
+from isthmus.app import Application
 from isthmus.config import Settings
+from isthmus.kit.secret import Secret
 from tests.chromium import attached, running_chromium
+from tests.conftest import SECRET_KEY
 from tests.fakes.oauth1 import OAuth1, running_oauth1
 from tests.fakes.oidc import Oidc, oidc_modules, oidc_process
 from tests.integration.connect.desk import Desk, Host, hosting
+from tests.integration.connect.packages import npm_modules
 from tests.integration.connect.product import Product, running_product
 from tests.integration.serving import serving
 from tests.ports import free_port
@@ -33,16 +41,41 @@ async def browser(chromium: str) -> AsyncIterator[Browser]:
 async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
     """A profile without cookies."""
     context = await browser.new_context()
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(60_000)
     yield context
     await context.close()
 
 
-@pytest.fixture(params=["sqlite"])
-def backend(request: pytest.FixtureRequest) -> str:
-    """What is drawn does not depend on it; what is stored is tested on both elsewhere."""
-    name: str = request.param
-    return name
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of a server that has started once: what that takes is not what these tests are about."""
+    path = tmp_path_factory.mktemp("filled") / "isthmus.sqlite3"
+
+    async def start() -> None:
+        async with Application.open(_settings(path, path.parent)):
+            pass
+
+    thread = threading.Thread(target=lambda: asyncio.run(start()))
+    thread.start()
+    thread.join()
+    return path
+
+
+@pytest.fixture
+def settings(filled: Path, tmp_path: Path) -> Settings:
+    """On SQLite alone: what is drawn does not depend on it; what is stored is tested elsewhere on both."""
+    path = tmp_path / "isthmus.sqlite3"
+    shutil.copyfile(filled, path)
+    return _settings(path, tmp_path)
+
+
+def _settings(path: Path, data_dir: Path) -> Settings:
+    return Settings(
+        data_dir=data_dir,
+        database_url=Secret(f"sqlite:///{path}"),
+        secret_key=Secret((SECRET_KEY,)),
+        bootstrap_token=Secret("a-token-of-the-tests-0123456789"),
+    )
 
 
 @pytest.fixture
@@ -82,3 +115,12 @@ async def host() -> AsyncIterator[Host]:
 async def desk(settings: Settings, product: Product, host: Host, port: int) -> AsyncIterator[Desk]:
     async with serving(settings, port=port) as server:
         yield Desk(server, product, host)
+
+
+@pytest.fixture(scope="session")
+def npm() -> Path:
+    """The published SDK, and the checker of accessibility."""
+    modules = npm_modules("@truto/truto-link-sdk@1.1.30", "axe-core@4.14.1")
+    if modules is None:
+        pytest.skip("node or npm is missing, or nothing can be installed")
+    return modules

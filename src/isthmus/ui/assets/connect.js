@@ -165,6 +165,7 @@
     const list = field.querySelector("[data-choices]");
     const many = "multiple" in list.dataset;
     if (anew && many) list.replaceChildren(...all("label", list).filter((label) => label.querySelector(":disabled")));
+    const before = list.value;
     if (anew && !many) list.length = 1;
     const there = new Set(all(many ? "input" : "option", list).map((each) => each.value));
     for (const { value, label } of choices) {
@@ -181,6 +182,7 @@
       row.append(box, text);
       list.append(row);
     }
+    if (anew && !many && choices.some(({ value }) => value === before)) list.value = before;
   }
 
   if (framed) document.documentElement.classList.add("framed");
