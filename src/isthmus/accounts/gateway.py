@@ -171,7 +171,11 @@ class Gateway:
         if account.ends_at is not None and self._may_renew:
             await self._renew_early(account.ends_at)
         response = await self._authorized(request, attempt)
-        while response.status == _UNAUTHORIZED and self._may_renew and not _left_origin(request, response):
+        while (
+            self._may_renew
+            and _meant(request, response) == _UNAUTHORIZED
+            and not _left_origin(request, response)
+        ):
             if attempt.token is None or not account.is_renewable:
                 break
             try:
@@ -220,17 +224,18 @@ class Gateway:
         answers; what a refusal means for those that are being renewed is for the renewal to say."""
         account, operation = self._account, request.operation
         here = (operation.resource, operation.method)
-        if response.status == _UNAUTHORIZED:
+        status = _meant(request, response)
+        if status == _UNAUTHORIZED:
             if _left_origin(request, response) or not self._may_renew:
                 return
             await self._parts.states.needs_reauth(account.facts, revision, _refused(response, here))
-        elif response.status == _FORBIDDEN:
+        elif status == _FORBIDDEN:
             if account.forbidden != here:
                 account.forbidden = here
                 missing = missing_scopes(request.scopes, account.context)
                 record = forbidden_record(*here, missing, self._parts.clock.now())
                 await self._parts.states.forbidden(account.facts, record)
-        elif response.status < _ERROR and account.forbidden == here:
+        elif status < _ERROR and account.forbidden == here:
             account.forbidden = None
             await self._parts.states.permitted(account.facts)
 
@@ -275,6 +280,13 @@ def _may_repeat(request: OutgoingRequest) -> bool:
 async def _discard(response: HttpResponse) -> None:
     if response.stream is not None:
         await response.stream.close()
+
+
+def _meant(request: OutgoingRequest, response: HttpResponse) -> int:
+    """The status of an answer, or the one that its body tells; a 401 in the status line is what it is."""
+    if response.status == _UNAUTHORIZED or request.status_of is None:
+        return response.status
+    return request.status_of(response)
 
 
 def _left_origin(request: OutgoingRequest, response: HttpResponse) -> bool:

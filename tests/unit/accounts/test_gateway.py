@@ -150,6 +150,55 @@ async def test_refused_credentials_are_kept_from_the_provider_until_there_are_ne
     assert (await call(connections, desk, row["id"])).records
 
 
+TOLD = "data.ok = false ? {'message': data.error, 'status': data.error = 'scope' ? 403 : 401}"
+
+
+async def told_by_bodies(desk: Desk) -> str:
+    """An account of a product that answers 200 to everything, and says in the body what it means."""
+    row = await desk.connect()
+    await desk.update(row["id"], integration_override={"error_expression": TOLD})
+    identity: str = row["id"]
+    return identity
+
+
+@pytest.mark.parametrize("status", [200, 400])
+async def test_a_refusal_that_the_body_tells_condemns_the_credentials_as_a_401_does(
+    connections: Connections, desk: Desk, provider: Provider, status: int
+) -> None:
+    account = await told_by_bodies(desk)
+    provider.script = [(status, {}, {"ok": False, "error": "invalid_auth"})]
+    with pytest.raises(RemoteError, match="invalid_auth") as refused:
+        await call(connections, desk, account)
+    assert refused.value.status == 401
+    assert (await desk.get(account))["status"] == "needs_reauth"
+    with pytest.raises(AccountNeedsReauth):
+        await call(connections, desk, account)
+    assert len(provider.seen) == 1
+
+
+async def test_missing_rights_that_the_body_tells_are_remembered_until_the_method_works(
+    connections: Connections, desk: Desk, provider: Provider
+) -> None:
+    account = await told_by_bodies(desk)
+    provider.script = [(200, {}, {"ok": False, "error": "scope"})]
+    with pytest.raises(RemoteError, match="scope"):
+        await call(connections, desk, account, "create", body={})
+    seen = await desk.get(account)
+    assert (seen["status"], seen["last_forbidden_error"]["missing_scopes"]) == ("active", ["write"])
+    await call(connections, desk, account, "create", body={})
+    assert (await desk.get(account))["last_forbidden_error"] is None
+
+
+async def test_an_answer_that_cannot_be_read_condemns_nothing(
+    connections: Connections, desk: Desk, provider: Provider
+) -> None:
+    account = await told_by_bodies(desk)
+    provider.script = [(502, {}, "gone")]
+    with pytest.raises(RemoteError):
+        await call(connections, desk, account)
+    assert (await desk.get(account))["status"] == "active"
+
+
 async def test_a_401_of_another_origin_that_a_redirect_led_to_condemns_no_credentials(
     connections: Connections, desk: Desk, provider: Provider
 ) -> None:
