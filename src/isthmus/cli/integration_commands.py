@@ -123,3 +123,57 @@ def run_contract(
     from isthmus.cli.contract import run_contract as work
 
     raise typer.Exit(work(integration, only=check or (), everything=everything, output=output))
+
+
+@app.command("record")
+def record(
+    integration: Folder,
+    account: Annotated[str, typer.Option(help="Id of the integrated account that is called.")],
+    method: Annotated[
+        list[str] | None,
+        typer.Option(help="<resource>.list or <resource>.get; repeat. Else every read method."),
+    ] = None,
+    query: Annotated[
+        list[str] | None, typer.Option(help="name=value, for lists below a parent; repeat.")
+    ] = None,
+    limit: Annotated[int, typer.Option(help="Records of a page.", min=1, max=100)] = 3,
+    pages: Annotated[int, typer.Option(help="Pages of a list, at most.", min=1, max=50)] = 2,
+    keep: Annotated[
+        list[str] | None, typer.Option(help="Dotted path whose text is kept, * for any part; repeat.")
+    ] = None,
+    redact: Annotated[
+        list[str] | None, typer.Option(help="Dotted path whose value is redacted; repeat.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option(help="Say what would change, and write nothing.")] = False,
+    output: Annotated[
+        Literal["text", "json"], typer.Option("-o", "--output", help="How to print it.")
+    ] = "text",
+) -> None:
+    """Call a real account, and write what it answers into examples/, redacted.
+
+    Works on this server's database, beside a running server. Only lists and gets are called, by the
+    definition in the folder. Secrets, names, e-mails, telephone numbers, ids and texts are replaced; the
+    rules are in docs/reference/recordings.md. The same answers give the same files.
+
+    Exit 0: each method was recorded; 1: one was not; 2: asked for wrongly; 3: credentials refused; 4: no such
+    account; 5: the product is away.
+
+        isthmus integrations record quillboard --account 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001
+        isthmus integrations record quillboard --account ... --method notes.list --query board_id=7 --dry-run
+    """
+    from isthmus.cli.record import record as work
+
+    raise typer.Exit(
+        work(
+            integration,
+            account=account,
+            methods=method or (),
+            query=query or (),
+            limit=limit,
+            pages=pages,
+            keep=keep or (),
+            redact=redact or (),
+            dry_run=dry_run,
+            output=output,
+        )
+    )

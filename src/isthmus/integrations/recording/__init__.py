@@ -1,0 +1,1 @@
+"""Exchanges made of real answers: redacted, closed after the last page that is kept, put into their files."""

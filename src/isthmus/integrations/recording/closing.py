@@ -1,0 +1,79 @@
+"""The last page that is recorded says that it is the last, so that a walk of the recording ends."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from isthmus.definitions.pagination import (
+    CursorPagination,
+    LinkHeaderPagination,
+    OffsetPagination,
+    PagePagination,
+    Pagination,
+)
+from isthmus.definitions.paths import BodyPath
+
+__all__ = ["closed", "text_at"]
+
+_NAMES: Final = re.compile(r"[\w@-]+(?:\.[\w@-]+)*")
+_NEXT: Final = re.compile(r",?\s*<[^<>]*>[^,]*\brel=\"?next\"?[^,]*")
+
+
+def closed(
+    pagination: Pagination | None,
+    body: Any,
+    headers: dict[str, str],
+    *,
+    page: int,
+    records: int,
+    at: BodyPath | None,
+) -> bool:
+    """Changes body and headers in place; whether it could. `page`: its place in the walk from 1; `records`:
+    how many the walk gave; `at`: where the page's records are."""
+    if isinstance(pagination, LinkHeaderPagination):
+        headers["link"] = _NEXT.sub("", headers.get("link", "")).strip(", ")
+        return True
+    if isinstance(pagination, CursorPagination):
+        config = pagination.config
+        done = _put(body, config.cursor_path, None)
+        if config.has_more_path is not None:
+            done = _put(body, config.has_more_path, False) or done
+        return done
+    if isinstance(pagination, PagePagination):
+        total = pagination.config.total_pages_path
+        last = pagination.config.start_page + page - 1
+        return _put(body, total, last) if total else _shorten(body, at)
+    if isinstance(pagination, OffsetPagination):
+        path = pagination.config.total_path
+        return _put(body, path, records) if path else _shorten(body, at)
+    return False
+
+
+def text_at(body: Any, path: BodyPath) -> str | None:
+    """The text there, None for anything else."""
+    found = path.read(body)
+    return found if isinstance(found, str) and found else None
+
+
+def _put(body: Any, path: BodyPath, value: Any) -> bool:
+    """Whether there was something to put it in the place of."""
+    if not _NAMES.fullmatch(path.text):
+        return False
+    *parents, last = path.text.split(".")
+    place = body
+    for name in parents:
+        place = place.get(name) if isinstance(place, dict) else None
+    if not isinstance(place, dict) or last not in place:
+        return False
+    place[last] = value
+    return True
+
+
+def _shorten(body: Any, at: BodyPath | None) -> bool:
+    """A page that is not full is the last."""
+    found = body if at is None else at.read(body)
+    if not isinstance(found, list) or not found:
+        return False
+    del found[-1]
+    return True
