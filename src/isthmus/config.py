@@ -186,7 +186,12 @@ class Settings:
     )
     database_pool_size: int = field(
         default=10,
-        metadata=_about(_whole(2, 200), "Most connections to PostgreSQL a process holds.", shown="`10`"),
+        metadata=_about(
+            _whole(2, 200),
+            "Most connections to PostgreSQL that a process's requests and background work share; it holds up "
+            "to 6 more for its queue and for notifications.",
+            shown="`10`",
+        ),
     )
     secret_key: Secret[tuple[str, ...]] | None = field(
         default=None,

@@ -21,6 +21,7 @@ from isthmus.events.catalogue import EVENTS
 from isthmus.events.outbox import EMITTED
 from isthmus.jobs import Peers
 from isthmus.jobs.giving_way import Held, is_held, write_giving_way
+from isthmus.jobs.outages import Outages, is_away
 from isthmus.jobs.peers import BEAT_SECONDS
 
 __all__ = ["Occurrence", "Relay", "Subscriber", "Subscribers"]
@@ -99,7 +100,7 @@ class Relay:
         self._emitted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._unhear: Callable[[], None] = lambda: None
-        self._is_away = False
+        self._outages = Outages()
         self._peers = Peers(database, "subscribers", subscribers.names)
         self._next_beat = 0.0
         self._leaves_to_others = False
@@ -240,15 +241,13 @@ class Relay:
                 if time.monotonic() >= self._next_beat:
                     await self._beat()
                 is_more = await self.relay() >= _AT_ONCE
-                self._is_away = False
             except Held:
                 is_more = True  # of other resources; it has waited long enough
-            except (SQLAlchemyError, OSError) as error:
-                if not self._is_away:
-                    _log.warning("events wait: %s", type(error).__name__)
-                self._is_away = True
-            except Exception:
-                _log.exception("events wait")
+            except Exception as error:
+                if is_away(error):
+                    self._outages.note("events wait", error)
+                else:
+                    _log.exception("events wait")
             if self._passed_over:
                 pause = min(pause, _HELD_SECONDS)
             if not is_more:

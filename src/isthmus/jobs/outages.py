@@ -6,7 +6,10 @@ import logging
 import time
 from typing import Final
 
-__all__ = ["Away", "Outages"]
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as WaitedTooLong
+
+__all__ = ["Away", "Outages", "is_away"]
 
 _log = logging.getLogger("isthmus.jobs")
 _ENDED_SECONDS: Final = 10.0
@@ -15,6 +18,14 @@ _AGAIN_SECONDS: Final = 60.0
 
 class Away(ConnectionError):
     """The database does not answer now, or its answer was lost."""
+
+
+def is_away(error: Exception) -> bool:
+    """Whether the database is. A statement that it refuses is a fault of ours, to be told as one: to take it
+    for an outage would also keep anybody from being judged dead."""
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    return isinstance(error, OperationalError | InterfaceError | WaitedTooLong | OSError)
 
 
 class Outages:

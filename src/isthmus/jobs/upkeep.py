@@ -76,13 +76,20 @@ async def prune(database: Database) -> None:
 
 
 async def reconcile(database: Database, handlers: Handlers) -> None:
-    """Things that are due and have no job get one."""
+    """Things that are due and have no job get one. Raises what the first finder raised, or had to give way
+    to, when all have had their turn."""
+    failed: Exception | None = None
     for finder in handlers.finders:
-        async with database.read() as conn:
-            things = sorted(set(await finder(conn)))
-        if things:
-            async with write_giving_way(database) as conn:
-                await defer_missing(conn, things)
+        try:
+            async with database.read() as conn:
+                things = sorted(set(await finder(conn)))
+            if things:
+                async with write_giving_way(database) as conn:
+                    await defer_missing(conn, things)
+        except Exception as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed
 
 
 async def _give_back(conn: AsyncConnection, identity: int) -> bool:

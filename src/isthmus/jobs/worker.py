@@ -18,7 +18,7 @@ from isthmus.db.database import Database, background_context
 from isthmus.db.tables import job_schedule, job_timer
 from isthmus.jobs.giving_way import Held, write_giving_way
 from isthmus.jobs.handlers import Handlers
-from isthmus.jobs.outages import Outages
+from isthmus.jobs.outages import Outages, is_away
 from isthmus.jobs.pace import Pace
 from isthmus.jobs.peers import BEAT_SECONDS, Peers
 from isthmus.jobs.queue import READY, due_timers, promote
@@ -36,6 +36,7 @@ _HOUR = 3600.0
 _OLD_SECONDS = 60.0
 _HEAD_START_SECONDS = 0.1  # importing the engine would slow down whatever else starts
 _HELD_SECONDS = 0.1
+_AT_ONCE = 200
 
 
 class Worker:
@@ -92,33 +93,46 @@ class Worker:
 
     async def move(self) -> None:
         """Fires the schedules and moves the timers that are due now. Raises Held: some of them wait."""
+        if not await self._something_is_due():
+            return
+        try:
+            moved = await self._move_all()
+        except Held:
+            moved = await self._move_one_by_one()
+        if not moved and await self._something_is_due():
+            raise Held  # somebody has its row: to look again at once would be to look without end
+
+    async def _something_is_due(self) -> bool:
         async with self._database.read() as conn:
             due = await _next_due(conn)
-        if due is None or due > self._database.clock.now():
-            return
-        async with write_giving_way(self._database) as conn:
-            await fire_due(conn)
-        try:
-            moved = 1
-            while moved:
-                async with write_giving_way(self._database) as conn:
-                    moved = await promote(conn)
-        except Held:
-            await self._move_one_by_one()
+        return due is not None and due <= self._database.clock.now()
 
-    async def _move_one_by_one(self) -> None:
+    async def _move_all(self) -> int:
+        """Schedules have their turn between any two batches of timers."""
+        total, most = 0, _AT_ONCE
+        while most >= _AT_ONCE:
+            async with write_giving_way(self._database) as conn:
+                fired = await fire_due(conn, _AT_ONCE)
+            async with write_giving_way(self._database) as conn:
+                moved = await promote(conn, limit=_AT_ONCE)
+            total, most = total + fired + moved, max(fired, moved)
+        return total
+
+    async def _move_one_by_one(self) -> int:
         """So that one which somebody holds does not hold up the others. Raises Held if there was one."""
         async with self._database.read() as conn:
             due = await due_timers(conn)
+        moved = 0
         held: Held | None = None
         for each in due:
             try:
                 async with write_giving_way(self._database) as conn:
-                    await promote(conn, only=each)
+                    moved += await promote(conn, only=each)
             except Held as error:
                 held = error
         if held is not None:
             raise held
+        return moved
 
     async def sweep(self) -> None:
         """Takes over from dead workers, unless the database was away a moment ago."""
@@ -198,8 +212,7 @@ class Worker:
         _log.log(level, "queue: %s", state.as_dict())
 
     def _note(self, what: str, error: Exception) -> None:
-        is_away = isinstance(error, SQLAlchemyError | OSError)
-        if is_away or type(error).__module__.startswith("procrastinate"):
+        if is_away(error) or type(error).__module__.startswith("procrastinate"):
             self._outages.note(what, error)
         else:
             _log.error(what, exc_info=error)

@@ -7,7 +7,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db import Database, now_of
 from isthmus.db.tables import job, job_timer
@@ -21,6 +23,7 @@ from isthmus.jobs import (
     queue_state,
     standing,
 )
+from isthmus.jobs.outages import is_away
 from isthmus.jobs.upkeep import prune
 from tests.background import QUICK, drain, engine_running, tick
 from tests.contract.jobs.recorder import Recorder, counted, put
@@ -121,6 +124,26 @@ async def test_things_that_are_due_without_a_job_get_one(database: Database, clo
     await Worker(database, handlers, QUICK).reconcile()
     await drain(database, handlers)
     assert sorted(handlers.ran) == ["lost", "waiting"]
+
+
+async def test_a_search_for_lost_things_that_fails_keeps_no_other_from_its_turn(database: Database) -> None:
+    handlers = Recorder()
+
+    async def broken(conn: AsyncConnection) -> list[tuple[str, str]]:
+        await conn.execute(text("SELECT nothing FROM nowhere"))
+        raise AssertionError
+
+    async def due(conn: AsyncConnection) -> list[tuple[str, str]]:
+        return [("work", "lost")]
+
+    handlers.reconcile(broken)
+    handlers.reconcile(due)
+    with pytest.raises(DBAPIError) as caught:
+        await Worker(database, handlers, QUICK).reconcile()
+    if not database.is_sqlite:  # whose errors are all of one kind
+        assert not is_away(caught.value), "a fault is no outage: it must not put off taking over"
+    await drain(database, handlers)
+    assert handlers.ran == ["lost"]
 
 
 async def test_a_thing_that_runs_needs_no_other_job(database: Database) -> None:

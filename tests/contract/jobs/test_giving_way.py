@@ -81,6 +81,20 @@ async def test_a_timer_that_somebody_holds_does_not_hold_up_the_others(
     assert sorted(handlers.ran) == [*"abcde"]
 
 
+async def test_a_timer_whose_row_somebody_has_is_waited_for_not_looked_at_without_end(
+    database: Database, clock: VirtualClock
+) -> None:
+    handlers = Recorder()
+    await put(database, "a", run_at=clock.now() + timedelta(seconds=1))
+    await clock.advance(2)
+    async with database.write() as conn:
+        await defer(conn, "work", "a")  # takes the timer away
+        with pytest.raises(Held):
+            await asyncio.create_task(Worker(database, handlers, QUICK).move())
+    await tick(database, handlers)
+    assert handlers.ran == ["a"]
+
+
 async def test_the_sweep_gives_way_to_a_transaction_that_defers_twice(database: Database) -> None:
     handlers = Recorder()
     await put(database, "a", "b")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -19,6 +20,7 @@ from isthmus.jobs import (
     get_schedule,
     put_schedule,
 )
+from isthmus.jobs.giving_way import Held
 from isthmus.jobs.schedules import fired_key, split_fired_key
 from tests.background import QUICK, drain, tick, until, worker_running
 from tests.contract.jobs.recorder import Recorder
@@ -140,7 +142,12 @@ async def test_two_schedulers_fire_an_instant_once(database: Database, clock: Vi
         for number in range(20):
             await put_schedule(conn, f"mine {number}", what="work", key=str(number), cron="0 * * * *")
     await clock.advance(3600)
-    await asyncio.gather(*(Worker(database, handlers, QUICK).move() for _ in range(4)))
+
+    async def move() -> None:
+        with suppress(Held):  # for one who finds only what the others have in hand
+            await Worker(database, handlers, QUICK).move()
+
+    await asyncio.gather(*(move() for _ in range(4)))
     await drain(database, handlers)
     assert len(handlers.ran) == len(set(handlers.ran)) == 20
 

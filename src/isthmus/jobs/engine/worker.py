@@ -196,7 +196,16 @@ class EngineWorker(Worker):
         _log.warning("no handler of this version continues %s %s; it waits for one", run.what, run.key)
         async with run.write() as conn:
             next_at = now_of(conn) + timedelta(seconds=_UNKNOWN_KIND_SECONDS)
-            await _try_again(conn, run, next_at, "no handler knows it")
+            failures = max(1, run.failures)  # waiting for an upgrade makes nobody's back-off longer
+            await try_again(
+                conn,
+                run.what,
+                run.key,
+                next_at,
+                run.priority,
+                failures=failures,
+                error="no handler knows it",
+            )
 
     def _on_pruned(self) -> None:
         _log.warning("worker %s was taken for dead; it begins anew", self.worker_id)
