@@ -6,10 +6,7 @@ stage of an account's life is stored and reported as not active yet.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
-
-from pydantic import BaseModel
 
 from isthmus.definitions.actions import FormStep
 from isthmus.definitions.findings import Finding
@@ -20,23 +17,31 @@ from isthmus.errors import failure
 
 __all__ = [
     "INACTIVE_BLOCKS",
-    "INACTIVE_CREDENTIALS",
+    "INACTIVE_SCHEDULES",
     "mapping_not_executed",
     "not_executed",
     "refuse",
 ]
 
-INACTIVE_CREDENTIALS: Final = frozenset({"oauth2", "oauth2_client_credentials", "oauth", "keka_oauth"})
-INACTIVE_BLOCKS: Final = {
-    "actions": "actions",
-    "webhook": "webhook",
-    "tool_tags": "tools",
-}
+INACTIVE_BLOCKS: Final = {"webhook": "inbound webhooks are not taken yet"}
+INACTIVE_SCHEDULES: Final = (
+    "no action runs by the clock yet; it runs by its name, or at its place in connecting"
+)
 
 
 def not_executed(config: IntegrationConfig) -> list[Finding]:
-    """Infos for blocks that are stored and not active yet."""
-    return list(_inactive(config))
+    """Infos for what is stored and not active yet."""
+    blocks = [_info(field, field, why) for field, why in INACTIVE_BLOCKS.items() if getattr(config, field)]
+    schedules = [
+        _info("actions", f"actions.{name}.schedule", INACTIVE_SCHEDULES)
+        for name, action in config.actions.items()
+        if action.schedule is not None
+    ]
+    return blocks + schedules
+
+
+def _info(section: str, path: str, message: str) -> Finding:
+    return Finding(severity="info", section=section, source="execution", path=path, message=message)
 
 
 def mapping_not_executed(mapping: MappingConfig) -> list[Finding]:
@@ -65,17 +70,3 @@ def refuse(findings: list[Finding], *, source: str, prefix: str = "") -> None:
     ]
     if failures:
         raise DefinitionInvalid(source, failures)
-
-
-def _inactive(config: IntegrationConfig) -> Iterator[Finding]:
-    for name in config.credentials:
-        if name in INACTIVE_CREDENTIALS:
-            yield _stored(f"credentials.{name}", f"accounts are not connected by {name} yet", "credentials")
-    for field, what in INACTIVE_BLOCKS.items():
-        value: BaseModel | dict[str, object] | None = getattr(config, field)
-        if value:
-            yield _stored(field, f"{what}: not active yet", field)
-
-
-def _stored(path: str, message: str, section: str) -> Finding:
-    return Finding(severity="info", section=section, source="execution", path=path, message=message)

@@ -197,15 +197,11 @@ def _not_yet() -> str:
         "",
         "Everything above is read, and all of it that a call can carry out is carried out.",
         "",
-        f"- Stored and not active yet: {_listed(frozenset(execution.INACTIVE_BLOCKS))}, and connecting by "
-        f"{_listed(execution.INACTIVE_CREDENTIALS)}; accounts with imported tokens of these can be called.",
+        *(f"- `{name}` is stored: {why}." for name, why in execution.INACTIVE_BLOCKS.items()),
+        f"- `schedule` of an action is stored: {execution.INACTIVE_SCHEDULES}.",
         "- A step of the type `form` is refused in `before` and `after`: nobody is there to fill it in.",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _listed(names: frozenset[str]) -> str:
-    return ", ".join(f"`{name}`" for name in sorted(names)) or "none"
 
 
 if __name__ == "__main__":

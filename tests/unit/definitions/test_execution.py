@@ -49,19 +49,20 @@ def test_a_form_in_a_mapping_is_refused(field: str) -> None:
 def test_blocks_of_later_stages_are_reported_and_not_refused() -> None:
     config = load_integration(
         {
-            "credentials": {"oauth2": {"config": {"auth": {"tokenHost": "https://a.example"}}}},
-            "actions": {"post_install": {"steps": [{"type": "transform", "config": "1"}]}},
             "webhook": {"payload_transform": "body"},
-            "tool_tags": {"r": ["x"]},
+            "actions": {
+                "tidy": {
+                    "steps": [{"type": "transform", "config": "1"}],
+                    "schedule": {"cron": "0 4 * * *"},
+                }
+            },
         }
     )
     findings = not_executed(config)
-    assert {(item.severity, item.path) for item in findings} == {
-        ("info", "credentials.oauth2"),
-        ("info", "actions"),
+    assert [(item.severity, item.path) for item in findings] == [
         ("info", "webhook"),
-        ("info", "tool_tags"),
-    }
+        ("info", "actions.tidy.schedule"),
+    ]
     refuse(findings, source="integration")
 
 
@@ -71,6 +72,9 @@ def test_what_is_carried_out_is_not_mentioned() -> None:
             **with_method(body_format="multipart", api_response_format="xml", pagination=None),
             "pagination": {"format": "range"},
             "authorization": {"format": "bearer"},
+            "credentials": {"oauth2": {"config": {"auth": {"tokenHost": "https://a.example"}}}},
+            "actions": {"post_install": {"steps": [{"type": "transform", "config": "1"}]}},
+            "tool_tags": {"r": ["x"]},
         }
     )
     assert not_executed(config) == []
