@@ -74,6 +74,7 @@ class Authority:
 
     `refreshes`: forms that were sent; `asked` is set with each. `script`: (status, body) to answer token
     calls with, before anything is looked at; None as status hangs up. `gate`: token calls wait for it.
+    `refusal`: the status of calls with another access token.
     """
 
     url: str = ""
@@ -85,6 +86,7 @@ class Authority:
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     seconds: int | None = 3600
+    refusal: int = 401
     numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
@@ -117,7 +119,7 @@ class Authority:
 
     async def tickets(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("Authorization") != f"Bearer {self.access}":
-            return web.json_response({"message": "no"}, status=401)
+            return web.json_response({"message": "no"}, status=self.refusal)
         self.served += 1
         return web.json_response({"items": [{"no": self.served}]})
 
@@ -227,6 +229,18 @@ async def test_a_refused_token_is_renewed_and_the_call_sent_once_more(
     authority.access = "at-elsewhere"
     await call(connections, desk, id, method, **({"body": {}} if method == "create" else {}))
     assert (len(authority.refreshes), authority.served) == (1, 1)
+
+
+async def test_a_refusal_that_only_the_body_tells_is_met_with_a_renewal_too(
+    connections: Connections, desk: Desk, authority: Authority, clock: WatchedClock
+) -> None:
+    id = await connect(desk, clock)
+    told_by = "data.message = 'no' ? {'message': 'token_expired', 'status': 401}"
+    await desk.update(id, integration_override={"error_expression": told_by})
+    authority.access, authority.refusal = "at-elsewhere", 200
+    await call(connections, desk, id)
+    assert (len(authority.refreshes), authority.served) == (1, 1)
+    assert (await desk.get(id))["status"] == "active"
 
 
 async def test_what_the_provider_gave_is_kept_whole_and_ends_when_it_says(
