@@ -62,11 +62,14 @@ class SqliteTurns:
             raise WaitedTooLong(f"another write held the database for {_MOST_SECONDS:.0f} s") from None
 
     async def _open(self) -> aiosqlite.Connection:
-        self._connection = connection = await aiosqlite.connect(
-            self._path, timeout=_MOST_SECONDS, isolation_level=None
-        )
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "temp_store=MEMORY"):
-            await connection.execute(f"PRAGMA {pragma}")
+        connection = await aiosqlite.connect(self._path, timeout=_MOST_SECONDS, isolation_level=None)
+        try:
+            for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "temp_store=MEMORY"):
+                await connection.execute(f"PRAGMA {pragma}")
+        except BaseException:  # also one who was cancelled must leave no connection without them
+            await connection.close()
+            raise
+        self._connection = connection
         return connection
 
 

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
+import aiosqlite
 import pytest
 from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError, StatementError
@@ -211,3 +212,17 @@ async def test_an_error_of_the_database_does_not_tell_what_was_written(database:
             await conn.execute(text("INSERT INTO no_such_table VALUES (:value)"), {"value": "of-a-customer"})
     assert "no_such_table" in str(failed.value)
     assert "of-a-customer" not in str(failed.value)
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+async def test_a_first_statement_that_is_cancelled_leaves_no_half_made_connection(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cancelled(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(aiosqlite.Connection, "execute", cancelled)
+        with pytest.raises(asyncio.CancelledError):
+            await database.write_alone("SELECT 1")
+    assert await database.write_alone("PRAGMA foreign_keys") == [(1,)]
