@@ -11,7 +11,7 @@ from isthmus.db.tables import environment_unified_model, team, unified_model
 from isthmus.definitions.layers import deep_merge_patch
 from isthmus.integrations.checks import Failures
 from isthmus.integrations.installed import Installed
-from isthmus.integrations.validation import check_model
+from isthmus.integrations.validation import check_model, check_record_schemas
 from isthmus.integrations.views import Row, environment_model_view, model_view
 from isthmus.kit.changes import sent_only
 
@@ -103,3 +103,4 @@ def _check(model: Mapping[str, Any], override: Any) -> None:
     failures.throw("the environment unified model is not valid")
     merged = {name: deep_merge_patch(model[name], override.get(name) or {}) for name in _SLOTS}
     check_model({**model, **merged}, field="override")
+    check_record_schemas(model["name"], override.get("resources"), field="override.resources")

@@ -12,7 +12,7 @@ from isthmus.db.tables import environment_unified_model, unified_model
 from isthmus.definitions.layers import deep_merge_patch
 from isthmus.integrations.checks import SHARING, Failures, check_version
 from isthmus.integrations.owned import Owned
-from isthmus.integrations.validation import check_model
+from isthmus.integrations.validation import check_model, check_record_schemas
 from isthmus.integrations.views import Row, model_view
 from isthmus.kit.changes import sent_only
 from isthmus.kit.ids import new_id
@@ -56,6 +56,7 @@ class UnifiedModels(Owned):
         row: Row = {**_DEFAULTS, **{name: values[name] for name in _WRITABLE & values.keys()}}
         _check(row)
         check_model(row)
+        check_record_schemas(row["name"], row["resources"])
         now = now_of(self._conn)
         identity = new_id()
         statement = insert(unified_model).values(
@@ -81,6 +82,7 @@ class UnifiedModels(Owned):
             if name in values:
                 values[name] = deep_merge_patch(row[name], values[name])
         check_model({**row, **values})
+        check_record_schemas(row["name"], changes.get("resources"))
         statement = (
             update(unified_model)
             .where(unified_model.c.id == row["id"], unified_model.c.version == row["version"])

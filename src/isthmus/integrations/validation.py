@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from isthmus.definitions.execution import mapping_not_executed, not_executed, refuse
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.layers import merge_integration, merge_mapping
+from isthmus.definitions.lint import record_schema
 from isthmus.definitions.load import DefinitionInvalid, load
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.definitions.spelling import unknown_keys
@@ -20,6 +21,7 @@ __all__ = [
     "check_mapping_override",
     "check_model",
     "check_override",
+    "check_record_schemas",
 ]
 
 
@@ -62,6 +64,35 @@ def check_model(values: Mapping[str, Any], *, field: str = "") -> None:
         source=f"unified model {values['name']}",
         prefix=field,
     )
+
+
+def check_record_schemas(name: str, resources: Any, *, field: str = "resources") -> None:
+    """Raises DefinitionInvalid for a schema of a unified model that is no JSON Schema. `resources`: those
+    that were sent; what is no object is judged elsewhere."""
+    failures = [
+        failure(each.path, f"{each.message}{f'; {each.fix}' if each.fix else ''}", "json_schema")
+        for path, schema in _schemas(resources, field)
+        for each in record_schema.check(schema, path, "model")
+        if each.severity == "error"
+    ]
+    if failures:
+        raise DefinitionInvalid(f"unified model {name}", failures)
+
+
+def _schemas(resources: Any, field: str) -> Iterator[tuple[str, Any]]:
+    for name, resource in _items(resources):
+        own = resource.get("schema") if isinstance(resource, Mapping) else None
+        if own is not None:
+            yield f"{field}.{name}.schema", own
+        for kind in ("query_schema", "request_body_schema"):
+            by_method = resource.get(kind) if isinstance(resource, Mapping) else None
+            for method, schema in _items(by_method):
+                if schema is not None:
+                    yield f"{field}.{name}.{kind}.{method}", schema
+
+
+def _items(value: Any) -> Iterator[tuple[str, Any]]:
+    yield from value.items() if isinstance(value, Mapping) else ()
 
 
 def check_mapping(config: Mapping[str, Any], *, source: str, field: str = "config") -> None:

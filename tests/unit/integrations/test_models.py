@@ -8,6 +8,7 @@ import pytest
 from tests.unit.integrations.world import World, query
 
 from isthmus.db import Database, EpochWatcher
+from isthmus.definitions import DefinitionInvalid
 from isthmus.errors import BadRequest, Conflict, Forbidden, NotFound
 from isthmus.integrations import (
     EnvironmentMappings,
@@ -88,6 +89,29 @@ async def test_a_model_that_is_none_is_refused(
     with pytest.raises(BadRequest) as refused:
         await model(database, world.mine, **values)
     assert refused.value.details["failures"][0]["path"] == path
+
+
+BAD = {"schema": {"type": "object", "properties": {"id": {"type": "text"}}}}
+
+
+async def test_a_schema_that_is_none_is_refused_by_its_place_whoever_sends_it(
+    database: Database, world: World
+) -> None:
+    row = await model(database, world.mine)
+    async with database.write() as conn:
+        models = UnifiedModels(conn, world.mine)
+        installed = EnvironmentUnifiedModels(conn, world.mine)
+        install = await installed.create({"unified_model_id": row["id"]})
+        resources = {"people": BAD}
+        for sending, place in (
+            (models.create({**MODEL, "name": "other", "resources": resources}), "resources"),
+            (models.update(row["id"], {"resources": resources}), "resources"),
+            (installed.update(install["id"], {"override": {"resources": resources}}), "override.resources"),
+        ):
+            with pytest.raises(DefinitionInvalid, match="'text' is no type; use one of") as caught:
+                await sending
+            (found,) = caught.value.failures
+            assert found["path"] == f"{place}.people.schema.properties.id.type"
 
 
 async def test_a_cell_is_mapped_once(database: Database, world: World) -> None:
