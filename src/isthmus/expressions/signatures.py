@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from isthmus.expressions.callables import is_function
 from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.values import UNDEFINED
+from isthmus.expressions.values import UNDEFINED, LazyRange
 
 __all__ = ["Signature", "letter"]
 
@@ -151,7 +151,8 @@ def _action(parameter: _Parameter, one: str, matched: str, at: int) -> int:
 def _check_items(value: Any, subtype: str, at: int) -> None:
     if isinstance(value, list) and value:
         first = letter(value[0])
-        if first != subtype[0] or any(letter(item) != first for item in value):
+        items = () if type(value) is LazyRange else value
+        if first != subtype[0] or any(letter(item) != first for item in items):
             raise _wrong_items(subtype, at, value)
 
 

@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, SupportsIndex, final
 
+from isthmus.expressions.errors import LIMIT, ExpressionError
+
 __all__ = [
     "UNDEFINED",
     "ConsArray",
@@ -102,14 +104,16 @@ class Stream(list[Any]):
 class LazyRange(list[Any]):
     """`[first..last]` whose numbers are made when they are looked at.
 
-    A list by type only: its C storage stays empty, so it must be read through Python's protocols.
+    A list by type only: its C storage stays empty, so it must be read through Python's protocols. Going over
+    more than `most` numbers is refused, whoever does it; who accounts for each number may go over `numbers`.
     """
 
-    __slots__ = ("numbers",)
+    __slots__ = ("most", "numbers")
 
-    def __init__(self, first: int, last: int) -> None:
+    def __init__(self, numbers: range, most: int) -> None:
         super().__init__()
-        self.numbers = range(first, last + 1)
+        self.numbers = numbers
+        self.most = most
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -118,14 +122,23 @@ class LazyRange(list[Any]):
         return bool(self.numbers)
 
     def __iter__(self) -> Iterator[int]:
+        self._check()
         return iter(self.numbers)
 
     def __reversed__(self) -> Iterator[int]:
+        self._check()
         return reversed(self.numbers)
 
     def __getitem__(self, at: SupportsIndex | slice) -> Any:
         found = self.numbers[at]
-        return list(found) if isinstance(found, range) else found
+        return LazyRange(found, self.most) if isinstance(found, range) else found
 
     def __contains__(self, value: object) -> bool:
+        self._check()
         return value in self.numbers
+
+    def _check(self) -> None:
+        if len(self.numbers) > self.most:
+            raise ExpressionError(
+                LIMIT, f"The numbers of a range went over the limit items = {self.most}", value=self.most
+            )

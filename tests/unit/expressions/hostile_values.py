@@ -84,6 +84,9 @@ def values() -> Iterator[Case]:
         if "0, 40" not in use:
             yield _quick(f"endless tree of words in {use}", f"({_WORDS}; {use})")
             yield _quick(f"endless object in {use}", f"({_OBJECTS}; {use})")
+        if "$f(" not in use:
+            yield _quick(f"great range in {use}", f"($d := [1..10000000]; {use})")
+            yield _quick(f"great range inside in {use}", f"($d := [[1..10000000]]; {use})")
     long = {"t": "a " * 1_500_000, "u": "a " * 1_499_999 + "b "}
     for use in _LONG_USES:
         yield _quick(

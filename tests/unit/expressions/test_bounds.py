@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from tests.unit.expressions.own_time import own_time
 
 from isthmus.expressions import DIALECT, STANDARD, ExpressionError, Library, Limits, compile
 from isthmus.expressions.library import Function
@@ -166,3 +167,31 @@ async def test_long_work_lets_other_tasks_run() -> None:
         await endless.evaluate_async({}, limits=Limits(seconds=0.5))
     task.cancel()
     assert turns > 2
+
+
+@pytest.mark.parametrize(
+    ("use", "expected"),
+    [
+        ("$sum($r)", 50_000_005_000_000),
+        ("$average($r)", 5_000_000.5),
+        ("[$min($r), $max($r)]", [1, 10_000_000]),
+        (
+            "[9999999 in $r, 10000001 in $r, 1.5 in $r, '1' in $r, true in $r]",
+            [True, False, False, False, False],
+        ),
+        ("$r = [1..10000000]", True),
+        ("$r = [2..10000001]", False),
+        ("$r ? 1 : 2", 1),
+        ("[$r[-1], $r[0], $count($r)]", [10_000_000, 1, 10_000_000]),
+    ],
+)
+def test_a_great_range_is_looked_at_without_its_numbers(use: str, expected: object) -> None:
+    with own_time():
+        found = compile(f"($r := [1..10000000]; {use})").evaluate({}, limits=Limits(seconds=0.1))
+    assert found == expected
+
+
+@pytest.mark.parametrize("use", ["$string($r)", "$keys([$r])", "$compact([[$r]])", "{'a': $r}", "$r{'a': $}"])
+def test_going_over_a_great_range_is_refused(use: str) -> None:
+    with pytest.raises(ExpressionError, match="items = 200000"):
+        compile(f"($r := [1..10000000]; {use})").evaluate({})

@@ -6,6 +6,7 @@ import copy
 import pickle
 from datetime import UTC, datetime
 
+import orjson
 import pytest
 
 from isthmus.expressions import (
@@ -25,6 +26,32 @@ def test_a_path_reads_the_input() -> None:
 
 def test_bindings_are_variables() -> None:
     assert compile("$x + $y.z").evaluate({}, {"x": 1, "y": {"z": 2}}) == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "($r := [1..3]; $r)",
+        "($r := [1..3]; $r[])",
+        "($r := [1..3]; {'a': $r}.a)",
+        "($f := function($x) { $x }; $f([1..3]))",
+        "$map([1..3], function($x) { $x })",
+        "$filter([1..3], function($x) { $x })",
+        "$map([7], function($x) { [1..3] })",
+        "[1..3][$ > 0]",
+        "[1..3].$",
+        "[1..9][[0..2]]",
+        "$map([1..3], function($x, $i, $all) { $all })[0]",
+        "$reduce([[1..3], 1], function($x, $y) { $x })[[0..2]]",
+        "([1..3] ?? 1)",
+        "(true ? [1..3])",
+        "$eval('[1..3]')",
+        "$lookup({'a': [1..3]}, 'a')",
+    ],
+)
+def test_ranges_leave_as_lists(text: str) -> None:
+    for shown, expected in ((text, [1, 2, 3]), (f"{{'b': {text}}}", {"b": [1, 2, 3]})):
+        assert orjson.loads(orjson.dumps(compile(shown).evaluate({}))) == expected
 
 
 def test_dates_leave_as_text_where_they_came_as_bindings() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.expressions.own_time import own_time
 
 from isthmus.expressions import STANDARD, UNDEFINED, Expression, ExpressionError, Limits
 from isthmus.expressions import compile as compile_expression
@@ -59,7 +60,8 @@ def problem(case: Case) -> str | None:
     code = given.get("code") or given.get("error", {}).get("code")
     try:
         expression: Expression = compile_expression(case.text, library=STANDARD)
-        result = expression.evaluate(case.data, given.get("bindings"), limits=case.limits)
+        with own_time():
+            result = expression.evaluate(case.data, given.get("bindings"), limits=case.limits)
     except ExpressionError as error:
         if code is None:
             return f"raised {error.code}: {error.message}"

@@ -32,24 +32,25 @@ class FilterGenerator(GeneratorBase):
         self.emit(f"{out} = []")
         test = self.tests.get(id(expression))
         if test is None and id(expression) in self.survey.closures:
-            test = self.filter_function(expression, item, is_pure=held.is_pure)
+            test = self.filter_function(expression, item, is_pure=held.has_pure_items)
         if test is not None:
             self.emit(f"filter_by(E, {source}, {test}, {out})")
         elif self.is_condition(expression):
             with self.inside(f"for {item} in {self.going(source, weight)}:"):
-                inner = self.context(item, is_pure=held.is_pure)
+                inner = self.context(item, is_pure=held.has_pure_items)
                 condition = self.truth(expression, inner)
                 self.emit(f"if {condition}: {out}.append({item})")
         else:
             at = self.fresh("i")
             with self.inside(f"for {at}, {item} in enumerate({self.going(source, weight)}):"):
-                inner = self.context(item, is_pure=held.is_pure)
+                inner = self.context(item, is_pure=held.has_pure_items)
                 found = self.value(expression, inner)
                 times = self.fresh("n")
                 self.emit(f"{times} = picked(E, {found.code}, {at}, len({source}))")
                 self.emit(f"if {times}: {out}.extend([{item}] * {times})")
         kinds = ANY & ~SEQUENCE | held.kinds & NESTED
-        return Operand(out, kinds, is_pure=held.is_pure, is_atom=True, is_raw=True, is_collected=True)
+        is_pure = held.has_pure_items
+        return Operand(out, kinds, is_pure=is_pure, is_atom=True, is_raw=True, is_collected=True)
 
     def at_index(self, held: Operand, at: int) -> Operand:
         """`[n]`; an array that lies there stays the array it is."""
@@ -62,8 +63,9 @@ class FilterGenerator(GeneratorBase):
             self.emit(f"{name} = {code}[{at}] if {test} else index({code}, {at})")
         else:
             self.emit(f"{name} = index({code}, {at})")
-        kinds = (ANY & ~SEQUENCE if held.is_pure else ANY) | held.kinds & NESTED
-        return Operand(name, kinds, is_pure=held.is_pure, is_atom=True, is_raw=held.may(NESTED))
+        is_pure = held.has_pure_items
+        kinds = (ANY & ~SEQUENCE if is_pure else ANY) | held.kinds & NESTED
+        return Operand(name, kinds, is_pure=is_pure, is_atom=True, is_raw=held.may(NESTED))
 
     def filter_function(self, expression: t.Node, item: str, *, is_pure: bool, at_head: bool = False) -> str:
         name = self.fresh("b")

@@ -219,16 +219,17 @@ class FunctionGenerator(GeneratorBase):
         return name
 
     def loop_values(
-        self, node: t.Lambda, source: str, item: str, *, is_pure: bool
+        self, node: t.Lambda, source: str, item: str, given: Operand
     ) -> tuple[str, list[Operand]]:
         """The head of a loop over `source`, and what the function's parameters are in it."""
-        values = [Operand(item, ANY, is_pure=is_pure, is_atom=True)]
+        kinds = NUMBER if given.is_range else ANY
+        values = [Operand(item, kinds, is_pure=given.has_pure_items, is_atom=True)]
         going = self.going(source, max(3, self.survey.weights.get(id(node), 1)))
         if len(node.parameters) < 2:
             return f"for {item} in {going}:", values
         at = self.fresh("i")
         values.append(Operand(at, NUMBER, is_pure=True, is_atom=True))
-        values.append(Operand(source, LIST, is_pure=is_pure, is_atom=True))
+        values.append(Operand(source, LIST, is_pure=given.is_pure, is_atom=True))
         return f"for {at}, {item} in enumerate({going}):", values
 
     def mapped(self, arguments: list[Operand], node: t.Lambda, context: Context, *, final: bool) -> Operand:
@@ -240,7 +241,7 @@ class FunctionGenerator(GeneratorBase):
         with self.inside(f"if {source} is not U:"):
             self.charge(source, max(3, self.survey.weights.get(id(node), 1)))
             self.emit(f"if len({source}) > 9999: items(E, {source})")
-            header, values = self.loop_values(node, source, item, is_pure=given.is_pure)
+            header, values = self.loop_values(node, source, item, given)
             with self.inside(header):
                 values[0].code = self.item_of(item, given)
                 operand = self.called_body(node, values, context, final=final)
@@ -268,7 +269,7 @@ class FunctionGenerator(GeneratorBase):
         self.emit(f"{out} = []")
         with self.inside(f"if {source} is not U:"):
             self.charge(source, max(3, self.survey.weights.get(id(node), 1)))
-            header, values = self.loop_values(node, source, item, is_pure=given.is_pure)
+            header, values = self.loop_values(node, source, item, given)
             with self.inside(header):
                 values[0].code = self.item_of(item, given)
                 if id(node) in self.survey.closures or self.survey.bound.get(id(node)):
@@ -279,7 +280,7 @@ class FunctionGenerator(GeneratorBase):
         return Operand(
             out,
             ANY & ~SEQUENCE | given.kinds & NESTED,
-            is_pure=given.is_pure,
+            is_pure=given.has_pure_items,
             is_atom=True,
             is_raw=True,
             is_collected=True,
@@ -314,7 +315,7 @@ class FunctionGenerator(GeneratorBase):
             given = self.item_of(item, arguments[0])
             values = [
                 Operand(result, ANY, is_atom=True),
-                Operand(given, ANY, is_pure=arguments[0].is_pure, is_atom=True),
+                Operand(given, ANY, is_pure=arguments[0].has_pure_items, is_atom=True),
                 Operand(at, NUMBER, is_atom=True),
                 Operand(source, ANY, is_atom=True),
             ]

@@ -36,6 +36,7 @@ class Operand:
     table_kinds: it is an object of constants; their kinds.
     is_collected: it is the variable of a plain list of what a sequence will hold (then it is raw, too).
     absent: the Python condition under which what was collected stands for nothing at all.
+    is_range: it is a lazy range: its items are numbers; itself it leaves as a copy.
     is_raw: a sequence of one or none may still stand for its item or for nothing (`collapse`).
     constant: it is known now; `value` is it.
     """
@@ -44,6 +45,7 @@ class Operand:
     kinds: int = ANY
     is_pure: bool = False
     is_atom: bool = False
+    is_range: bool = False
     is_raw: bool = False
     is_collected: bool = False
     absent: str = ""
@@ -53,6 +55,10 @@ class Operand:
 
     def may(self, kinds: int) -> bool:
         return bool(self.kinds & kinds)
+
+    @property
+    def has_pure_items(self) -> bool:
+        return self.is_pure or self.is_range
 
     @property
     def is_final(self) -> bool:

@@ -209,13 +209,14 @@ class ObjectGenerator(GeneratorBase):
         left = self.value(ends.left, context)
         right = self.value(ends.right, context)
         name = self.fresh("l")
-        self.emit(f"{name} = make_range({left.code}, {right.code}, {ends.position})")
+        self.emit(f"{name} = make_range(E, {left.code}, {right.code}, {ends.position})")
         self.emit(f"if {name} is U: {name} = []")
         if node.cons and not final:
             self.emit(f"{name} = ConsArray(items(E, {name}))")
         if final:
             self.emit(f"{name} = finish(E, {name})")
-        return Operand(name, LIST, is_pure=True, is_atom=True)
+        is_range = not final and not node.cons
+        return Operand(name, LIST, is_pure=not is_range, is_range=is_range, is_atom=True)
 
 
 def _has_no_function(node: t.Node) -> bool:

@@ -45,7 +45,7 @@ class OperationGenerator(GeneratorBase):
         if operator == "in":
             return Operand(f"includes(E, {left.code}, {right.code})", BOOL)
         if operator == "..":
-            return Operand(f"make_range({left.code}, {right.code}, {node.position})", ANY, is_pure=True)
+            return Operand(f"make_range(E, {left.code}, {right.code}, {node.position})", ANY)
         return self.comparison(operator, left, self.held(right), node.position)
 
     def arithmetic(self, operator: str, left: Operand, right: Operand, position: int) -> Operand:

@@ -200,6 +200,8 @@ class _Comparison:
         if isinstance(left, list):
             if not isinstance(right, list) or len(left) != len(right):
                 return False
+            if type(left) is LazyRange and type(right) is LazyRange:
+                return left.numbers == right.numbers
             same = all(self.same(one, other) for one, other in zip(left, right, strict=True))
         else:
             if not isinstance(right, dict) or len(left) != len(right):
@@ -243,6 +245,8 @@ def truth(evaluation: Evaluation, value: Any) -> bool:
     if isinstance(value, list):
         if len(value) == 1:
             return truth(evaluation, value[0])
+        if type(value) is LazyRange:
+            return len(value) > 0
         evaluation.charge(len(value))
         return any(truth(evaluation, item) for item in value)
     if isinstance(value, dict):
@@ -256,6 +260,8 @@ def includes(evaluation: Evaluation, left: Any, right: Any) -> bool:
         return False
     if not isinstance(right, list):
         right = (right,)
+    elif type(right) is LazyRange:
+        return type(left) in (int, float) and left == left // 1 and int(left) in right.numbers
     elif len(right) > 99:
         evaluation.charge(len(right))
     if type(left) is str:
@@ -288,7 +294,7 @@ def bounded(evaluation: Evaluation, made: str) -> str:
     return made_text(evaluation, made, "&")
 
 
-def make_range(left: Any, right: Any, position: int) -> Any:
+def make_range(evaluation: Evaluation, left: Any, right: Any, position: int) -> Any:
     """`left..right`, lazily; undefined if empty."""
 
     def wrong(code: str, side: str, value: Any) -> NoReturn:
@@ -317,7 +323,7 @@ def make_range(left: Any, right: Any, position: int) -> Any:
             token="..",
             value=size,
         )
-    return LazyRange(first, last)
+    return LazyRange(range(first, last + 1), evaluation.limits.items)
 
 
 def whole(value: Any) -> int | None:

@@ -12,7 +12,7 @@ from typing import Any
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.metering import LONG
 from isthmus.expressions.runtime.operators import is_number, truth
-from isthmus.expressions.values import UNDEFINED, ConsArray, Sequence, Stream, collapse, keeping
+from isthmus.expressions.values import UNDEFINED, ConsArray, LazyRange, Sequence, Stream, collapse, keeping
 
 __all__ = [
     "Together",
@@ -50,7 +50,7 @@ def items(evaluation: Evaluation, value: Any) -> Any:
 
 def slowly(evaluation: Evaluation, values: Iterable[Any], weight: int) -> Iterator[Any]:
     """The values, each accounted for as it is taken."""
-    for value in values:
+    for value in values.numbers if type(values) is LazyRange else values:
         evaluation.left -= weight
         if evaluation.left < 0:
             evaluation.charge(0)

@@ -48,8 +48,11 @@ def sum_of(values: Any) -> Any:
     if values is UNDEFINED:
         return UNDEFINED
     total: float = 0
-    for value in values.numbers if type(values) is LazyRange else values:
-        total += value
+    if type(values) is LazyRange:
+        total = (values.numbers[0] + values.numbers[-1]) * len(values) // 2 if values else 0
+    else:
+        for value in values:
+            total += value
     return total if type(total) is int and -SAFE <= total <= SAFE else normal(total)
 
 
@@ -70,11 +73,15 @@ def sum_in_place(values: Any) -> Any:
 
 
 def largest(values: Any) -> Any:
-    return UNDEFINED if values is UNDEFINED or not values else max(values)
+    if values is UNDEFINED or not values:
+        return UNDEFINED
+    return values.numbers[-1] if type(values) is LazyRange else max(values)
 
 
 def smallest(values: Any) -> Any:
-    return UNDEFINED if values is UNDEFINED or not values else min(values)
+    if values is UNDEFINED or not values:
+        return UNDEFINED
+    return values.numbers[0] if type(values) is LazyRange else min(values)
 
 
 def average(values: Any) -> Any:
