@@ -64,6 +64,9 @@ async def test_a_sandbox_account_refuses_every_post(desk: Desk) -> None:
     for path in ("/proxy/tickets", "/proxy/tickets/list", "/unified/ticketing/tickets/get"):
         status, _ = await desk.server.call("POST", f"{path}?integrated_account_id={desk.sandbox}", json={})
         assert status == 405, path
+    path = f"/custom/tickets?integrated_account_id={desk.sandbox}"
+    status, body = await desk.server.call("PUT", path, json={})
+    assert (status, body["message"].startswith("PUT is a write")) == (405, True)
 
 
 async def test_an_account_that_is_named_twice_is_not_said_to_be_missing(desk: Desk) -> None:

@@ -89,6 +89,9 @@ async def test_what_is_not_mapped_is_told_with_what_any_layer_maps(desk: Desk) -
     }
     await desk.server.ok("POST", "/environment-unified-model-resource-method", json=row)
     sandbox = await desk.server.sandbox_of("zendesk")
+    other = await desk.server.sandbox_of("hubspot")
+    _, body = await desk.server.call("GET", f"/unified/{MODEL}/tickets?integrated_account_id={other}")
+    assert body["message"].endswith("GET /integration/hubspot/unified-apis lists the models it is mapped to.")
     own = {MODEL: {"tickets": {"update": {"resource": "tickets"}}}}
     await desk.server.ok("PATCH", f"/integrated-account/{sandbox}", json={"unified_model_override": own})
     path = f"/unified/{MODEL}/tickets?integrated_account_id={sandbox}"

@@ -110,14 +110,14 @@ class DataPlane:
                 incoming, incoming.rest_of_path, is_trusted=principal.kind == "api_token"
             )
             # A call that looks like a read may write out a method that is none.
-            connection.require_writable("get" if is_read(call.verb, call.method_config) else "custom")
+            connection.require_writable("get" if is_read(call.verb, call.method_config) else "methodConfig")
             calling = custom.call(connection.upstream, connection.definition, call)
             may_end = is_read(call.verb, call.method_config) and (
                 call.raw is None or isinstance(call.raw.data, bytes)
             )
             return await (while_connected(incoming, calling) if may_end else calling)
 
-        return await self._answered(incoming, "get" if is_read(incoming.verb, None) else "custom", work)
+        return await self._answered(incoming, "get" if is_read(incoming.verb, None) else incoming.verb, work)
 
     async def _action(self, incoming: Incoming) -> Answer:
         """`POST /proxy/_/{action}`: steps that the integration defines (`definitions.md` §1.12)."""

@@ -236,5 +236,7 @@ async def _unmapped(
         f"{integration_name} has no mapping for {model}/{wanted.replace('.', ' method ')}",
         wanted,
         mapped,
-        f"Mapped for {integration_name}: {', '.join(sorted(mapped)) or 'nothing'}.",
+        f"Mapped for {integration_name}: {', '.join(sorted(mapped))}."
+        if mapped
+        else f"GET /integration/{integration_name}/unified-apis lists the models it is mapped to.",
     )

@@ -107,7 +107,9 @@ async def _mapping(
             f"{integration_name} has no mapping for {model.name}/{resource} method {method}",
             f"{resource}.{method}",
             mapped,
-            f"Mapped for {integration_name}: {', '.join(mapped) or 'nothing'}.",
+            f"Mapped for {integration_name}: {', '.join(mapped)}."
+            if mapped
+            else f"GET /integration/{integration_name}/unified-apis lists the models it is mapped to.",
         )
     return merge_mapping(*layers)
 
