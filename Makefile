@@ -65,6 +65,7 @@ lint: $(DEV)
 
 test: lint
 	@sh scripts/need.sh node nodejs || true
+	@sh scripts/need.sh chromium chromium || true
 	$(PYTEST) -n auto -m "not acceptance and not faults"
 
 faults: $(DEV)

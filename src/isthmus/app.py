@@ -13,7 +13,9 @@ from isthmus.accounts.lifecycle import Lifecycle
 from isthmus.accounts.refresh_journal import void_leases
 from isthmus.accounts.renewal_timer import JOB as RENEW_AHEAD
 from isthmus.accounts.renewal_timer import give_up_renewing
+from isthmus.accounts.revocations import Revocations
 from isthmus.accounts.sample import sample_account
+from isthmus.accounts.scheduled_actions import ScheduledActions
 from isthmus.api.answers import Receive, Scope, Send
 from isthmus.api.authentication import Authentication
 from isthmus.api.batch import BatchDoor
@@ -26,6 +28,7 @@ from isthmus.api.request_limits import RequestLimits
 from isthmus.api.resources import ROUTERS
 from isthmus.api.times import time_style
 from isthmus.config import Settings
+from isthmus.connect.addresses import CALLBACK_PATH
 from isthmus.connect.credentials import CredentialCalls
 from isthmus.connect.endings import Endings
 from isthmus.connect.flow import Flow
@@ -94,6 +97,7 @@ class Application:
                 time_style=time_style(settings.datetime_style),
                 connections=connections,
                 strict_version=settings.strict_version,
+                callback_url=_public_url(settings) + CALLBACK_PATH,
             )
             pages = _pages(core, account_tokens, settings)
             front = _front(parts, connections, epochs, settings, clock, pages)
@@ -181,6 +185,8 @@ def _register(core: Core, handlers: Handlers, subscribers: Subscribers) -> None:
     handlers.every("events.prune", "17 * * * *", forget_old_events)
     Lifecycle(core.database, core.connections, core.clock).register(handlers)
     handlers.on(RENEW_AHEAD, core.connections.renew_ahead, on_failure=give_up_renewing)
+    Revocations(core.database, core.http).register(handlers)
+    ScheduledActions(core.database, core.connections, core.clock).register(handlers)
 
 
 @asynccontextmanager
@@ -225,9 +231,14 @@ def _evaluating(asgi: Asgi, how: Evaluations) -> Asgi:
     return served
 
 
+def _public_url(settings: Settings) -> str:
+    """Of the pages. Without settings they are taken to be where `isthmus serve` listens by itself."""
+    return settings.public_app_url or settings.public_api_url or _USUAL_URL
+
+
 def _pages(core: Core, account_tokens: AccountTokens, settings: Settings) -> Asgi:
-    """What people see. Without settings, pages are taken to be where `isthmus serve` listens by itself."""
-    public_url = settings.public_app_url or settings.public_api_url or _USUAL_URL
+    """What people see."""
+    public_url = _public_url(settings)
     lifecycle = Lifecycle(core.database, core.connections, core.clock)
     forms = AccountForms(core.database, core.connections)
     calls = CredentialCalls(Guard(settings.egress_allow), core.clock, public_url)

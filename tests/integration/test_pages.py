@@ -22,6 +22,7 @@ curl() { command curl --fail-with-body --show-error "$@"; }
     [
         "tutorial/first-call.md",
         "howto/connect-an-account.md",
+        "howto/connect-accounts.md",
         "howto/explain-a-call.md",
         "howto/override-an-integration.md",
     ],

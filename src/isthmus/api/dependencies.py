@@ -36,7 +36,8 @@ __all__ = [
 @dataclass(frozen=True, slots=True)
 class PartsOfApp:
     """Built once by the composition root and kept on `app.state.parts`. `is_blocked`: the block list, by the
-    id of an account. `strict_version`: whether changes of definitions must name the version they change."""
+    id of an account. `strict_version`: whether changes of definitions must name the version they change.
+    `callback_url`: where providers send people back."""
 
     database: Database
     authentication: Authentication
@@ -47,6 +48,7 @@ class PartsOfApp:
     connections: Connections
     is_blocked: Callable[[str], bool] = lambda _: False
     strict_version: bool = False
+    callback_url: str = ""
 
     def row(self, row: Mapping[str, Any]) -> Any:
         """A row in its wire form; FastAPI reads it into the route's model."""

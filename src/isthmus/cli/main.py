@@ -76,6 +76,26 @@ def worker() -> None:
     work()
 
 
+@app.command()
+def connect(
+    integration: Annotated[
+        str | None, typer.Argument(help="Name of an integration; none for a choice.")
+    ] = None,
+    tenant: Annotated[str | None, typer.Option(help="Your own key of the customer who connects.")] = None,
+    account: Annotated[
+        str | None, typer.Option(help="Id of an account to renew, instead of --tenant.")
+    ] = None,
+    environment: Annotated[
+        str | None, typer.Option(help="Id or name of the environment; none where there is one.")
+    ] = None,
+    redirect_uri: Annotated[str | None, typer.Option(help="Where the browser goes at the end.")] = None,
+) -> None:
+    """Print a link to open in a browser: whoever has it can connect one account, within 7 days."""
+    from isthmus.cli.connect import connect as work
+
+    work(integration, tenant=tenant, account=account, environment=environment, redirect_uri=redirect_uri)
+
+
 @app.command("expr")
 def expression(
     text: Annotated[str, typer.Argument(help="A JSONata expression, or @file.")],

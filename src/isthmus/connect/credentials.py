@@ -67,7 +67,7 @@ class CredentialCalls:
             asked, grant = credential.config.scope, keka(credential.config, scope)
         else:
             return dict(entered)
-        reply = await _driven(http, offer, grant)
+        reply = await _driven(http, offer, grant, of_person=True)
         return {**entered, "oauth": stored_token(reply, now=self._clock.now(), asked=asked)}
 
     async def departure(
@@ -159,11 +159,12 @@ class CredentialCalls:
                 raise EgressDenied("Only https addresses are used to sign in.")
 
 
-async def _driven(http: Sender, offer: Offer, grant: Grant) -> dict[str, Any]:
+async def _driven(http: Sender, offer: Offer, grant: Grant, *, of_person: bool = False) -> dict[str, Any]:
+    """`of_person`: whether the client's id and secret are the person's, not of an app of whoever runs this."""
     try:
         return await drive(grant, http.send)
     except IsthmusError as failed:
-        raise ConnectionFailed(_words(offer, failed)) from failed
+        raise ConnectionFailed(_words(offer, failed, of_person=of_person)) from failed
 
 
 def _scope(
@@ -193,13 +194,11 @@ def _third_leg(
     )
 
 
-def _words(offer: Offer, failed: IsthmusError) -> str:
+def _words(offer: Offer, failed: IsthmusError, *, of_person: bool = False) -> str:
     """For a person who is no engineer; what an engineer needs is in the log of who caused it."""
     label = offer.face.label
     match failed:
-        case CredentialsRefused(code="invalid_client" | "unauthorized_client") if (
-            "oauth2" in offer.credentials
-        ):
+        case CredentialsRefused(code="invalid_client" | "unauthorized_client") if not of_person:
             return f"{label} does not know the app that asks for access. Tell who runs this page."
         case CredentialsRefused():
             return f"{label} did not accept this. {failed.message}"

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -104,7 +105,9 @@ def answers(
         elif spec.type == "checkbox":
             values[spec.name] = _is_ticked(texts)
         else:
-            values[spec.name] = _single(spec, texts[-1] if texts else "")
+            value = values[spec.name] = _single(spec, texts[-1] if texts else "")
+            if spec.type == "number" and value != "" and not _is_number(value):
+                errors[spec.name] = "It must be a number."
     plain = [each for each in open_fields if not each.is_multiple and each.type not in _CHOSEN]
 
     def report(path: str, message: str, _: str) -> None:
@@ -156,6 +159,10 @@ def _single(spec: FormField, text: str) -> Any:
         except ValueError:
             return text
     return text
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _options(spec: FormField, options: Options) -> tuple[FieldOption, ...]:

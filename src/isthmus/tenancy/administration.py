@@ -52,6 +52,20 @@ class Administration:
             query = select(environment).order_by(environment.c.created_at, environment.c.id)
             return [dict(row) for row in (await conn.execute(query)).mappings()]
 
+    async def environment_id(self, wanted: str | None) -> str:
+        """By its id or name; None for the only one there is. Raises SetupError where that names none, or
+        several."""
+        async with self._database.read() as conn:
+            if wanted is not None:
+                return await _find_environment(conn, wanted)
+            found = (await conn.execute(select(environment.c.id, environment.c.name))).all()
+        if len(found) == 1:
+            return str(found[0].id)
+        names = (
+            ", ".join(sorted(row.name for row in found)) or "none; start the server once to make the first"
+        )
+        raise SetupError(f"name the environment with --environment. There are: {names}.")
+
     async def create_token(
         self, environment: str, name: str, *, expires_at: datetime | None = None
     ) -> Issued:

@@ -151,7 +151,7 @@ class OAuth1(RequestValidator):
         else:
             sent = {"denied": token}
         mark = "&" if "?" in known.callback else "?"
-        return web.HTTPSeeOther(known.callback + mark + urlencode(sent))
+        return web.Response(status=303, headers={"location": known.callback + mark + urlencode(sent)})
 
 
 @asynccontextmanager

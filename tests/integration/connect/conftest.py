@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, BrowserContext
+from playwright.async_api import Browser, BrowserContext, expect
 
 from isthmus.app import Application
 from isthmus.config import Settings
@@ -23,6 +23,9 @@ from tests.integration.connect.packages import npm_modules
 from tests.integration.connect.product import Product, running_product
 from tests.integration.serving import serving
 from tests.ports import free_port
+
+
+expect.set_options(timeout=60_000)  # many tests share the machine
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.api.dependencies import ApiPrincipal, Listed, Parts, Select
+from isthmus.api.dependencies import ApiPrincipal, Listed, Parts, PartsOfApp, Select
 from isthmus.api.listing import project
 from isthmus.api.resources.shapes import Body, DeletedOut, ListOut, Row
 from isthmus.db.listing import ListQuery, Page
@@ -17,6 +18,9 @@ from isthmus.errors import BadRequest, failure
 from isthmus.tenancy import Principal
 
 __all__ = ["Reads", "Writes", "add_reads", "add_writes"]
+
+
+Also = Callable[[PartsOfApp], Mapping[str, Any]]
 
 
 class Reads(Protocol):
@@ -44,18 +48,21 @@ def add_reads(
     out: type[Row],
     *,
     about: Mapping[str, str] | None = None,
+    also: Also | None = None,
 ) -> None:
     """`GET` of the list and of one row. `noun` names the operations: `list_<noun>s`, `get_<noun>`.
-    `about`: descriptions by `list`, `get`."""
+    `about`: descriptions by `list`, `get`. `also`: fields that every row has of this server."""
     about = about or {}
+    more = also or _nothing
 
     async def list_rows(parts: Parts, principal: ApiPrincipal, listed: Listed) -> Any:
         async with parts.database.read() as conn:
-            return listed.answer(await repository(conn, principal).list(listed.query))
+            page = await repository(conn, principal).list(listed.query)
+        return listed.answer(replace(page, rows=[{**row, **more(parts)} for row in page.rows]))
 
     async def get_row(parts: Parts, principal: ApiPrincipal, id: str, select: Select = None) -> Any:
         async with parts.database.read() as conn:
-            row = parts.row(await repository(conn, principal).get(id))
+            row = parts.row({**await repository(conn, principal).get(id), **more(parts)})
         return JSONResponse(project(row, select)) if select else row
 
     page: Any = ListOut[out]  # type: ignore[valid-type]  # the model is an argument
@@ -76,20 +83,24 @@ def add_writes(
     update: type[Body],
     about: Mapping[str, str] | None = None,
     may_need_version: bool = False,
+    also: Also | None = None,
 ) -> None:
     """`POST`, `PATCH /{id}`, `DELETE /{id}`. `about`: descriptions by `create`, `update`, `delete`.
-    `may_need_version`: an update must send `version` where the setting says so."""
+    `may_need_version`: an update must send `version` where the setting says so. `also`: as of the reads."""
     about = about or {}
+    more = also or _nothing
 
     async def create_row(parts: Parts, principal: ApiPrincipal, body: Body) -> Any:
         async with parts.database.write() as conn:
-            return parts.row(await repository(conn, principal).create(body.sent()))
+            row = await repository(conn, principal).create(body.sent())
+        return parts.row({**row, **more(parts)})
 
     async def update_row(parts: Parts, principal: ApiPrincipal, id: str, body: Body) -> Any:
         if may_need_version and parts.strict_version:
             _require_version(body)
         async with parts.database.write() as conn:
-            return parts.row(await repository(conn, principal).update(id, body.sent()))
+            row = await repository(conn, principal).update(id, body.sent())
+        return parts.row({**row, **more(parts)})
 
     async def delete_row(parts: Parts, principal: ApiPrincipal, id: str) -> Any:
         async with parts.database.write() as conn:
@@ -110,6 +121,10 @@ def add_writes(
             response_model=model,
             description=about.get(key, ""),
         )
+
+
+def _nothing(_: PartsOfApp) -> Mapping[str, Any]:
+    return {}
 
 
 def _require_version(body: Body) -> None:

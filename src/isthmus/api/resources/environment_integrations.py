@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter
 from pydantic import Field
 
 from isthmus.accounts import Installs
+from isthmus.api.dependencies import PartsOfApp
 from isthmus.api.resources.crud import add_reads, add_writes
 from isthmus.api.resources.shapes import Body, Row
 
@@ -24,6 +26,9 @@ class EnvironmentIntegrationOut(Row):
     show_in_catalog: bool
     override: dict[str, Any] = Field(description="Laid over the integration's config; secrets are absent.")
     integration: dict[str, Any]
+    isthmus_callback_url: str = Field(
+        description="What an OAuth app of yours, registered with the product, allows as its redirect address."
+    )
 
 
 class InstallIn(Body):
@@ -43,7 +48,11 @@ class InstallPatch(Body):
     )
 
 
-add_reads(router, "environment_integration", Installs, EnvironmentIntegrationOut)
+def _callback(parts: PartsOfApp) -> Mapping[str, Any]:
+    return {"isthmus_callback_url": parts.callback_url}
+
+
+add_reads(router, "environment_integration", Installs, EnvironmentIntegrationOut, also=_callback)
 add_writes(
     router,
     "environment_integration",
@@ -51,6 +60,7 @@ add_writes(
     EnvironmentIntegrationOut,
     create=InstallIn,
     update=InstallPatch,
+    also=_callback,
     about={
         "create": "Installing twice answers the existing install.",
         "delete": "By the install's id or the integration's. Deletes every account of the install.",
