@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from isthmus.accounts import Connections, JsonCallLog, install_everything
@@ -32,7 +33,9 @@ from isthmus.connect.addresses import CALLBACK_PATH
 from isthmus.connect.credentials import CredentialCalls
 from isthmus.connect.endings import Endings
 from isthmus.connect.flow import Flow
+from isthmus.connect.link_tokens import forget_links
 from isthmus.connect.rapid_form import AccountForms
+from isthmus.connect.sessions import forget_sessions
 from isthmus.db import Database, EpochWatcher, open_database, server_secret_bytes
 from isthmus.engine.batch import BatchLimits
 from isthmus.engine.scopes import Evaluations, evaluating
@@ -54,6 +57,9 @@ __all__ = ["Application", "Asgi", "Core", "calling", "working"]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _MOST_SECONDS_BEHIND: Final = 5.0
+_KEPT_AFTER_END: Final = timedelta(days=1)
+"""Of links and sessions, so that whoever comes late is told what became of them."""
+
 _USUAL_URL: Final = "http://127.0.0.1:8000"
 _SAMPLE: Final = ("crm", "contacts")
 
@@ -182,7 +188,14 @@ def _register(core: Core, handlers: Handlers, subscribers: Subscribers) -> None:
     async def forget_old_events(_: Run) -> None:
         await prune_events(core.database)
 
+    async def forget_old_connections(run: Run) -> None:
+        async with run.write() as conn:
+            before = core.clock.now() - _KEPT_AFTER_END
+            await forget_sessions(conn, before)
+            await forget_links(conn, before)
+
     handlers.every("events.prune", "17 * * * *", forget_old_events)
+    handlers.every("connect.prune", "47 * * * *", forget_old_connections)
     Lifecycle(core.database, core.connections, core.clock).register(handlers)
     handlers.on(RENEW_AHEAD, core.connections.renew_ahead, on_failure=give_up_renewing)
     Revocations(core.database, core.http).register(handlers)

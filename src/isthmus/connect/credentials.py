@@ -160,7 +160,7 @@ class CredentialCalls:
 
 
 async def _driven(http: Sender, offer: Offer, grant: Grant, *, of_person: bool = False) -> dict[str, Any]:
-    """`of_person`: whether the client's id and secret are the person's, not of an app of whoever runs this."""
+    """`of_person`: whether id and secret of the client are the person's, not those of an app of ours."""
     try:
         return await drive(grant, http.send)
     except IsthmusError as failed:

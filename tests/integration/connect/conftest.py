@@ -24,7 +24,6 @@ from tests.integration.connect.product import Product, running_product
 from tests.integration.serving import serving
 from tests.ports import free_port
 
-
 expect.set_options(timeout=60_000)  # many tests share the machine
 
 
