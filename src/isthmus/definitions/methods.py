@@ -77,7 +77,8 @@ class MethodDefinition(Part):
 
     path: TextTemplate = Field(
         description="Appended to the base URL with exactly one `/` between. Values from `id`, `query` and "
-        "`body` are percent-encoded; one without a value fails the call."
+        "`body` are percent-encoded; one without a value fails the call. What it reads of `query` stays in "
+        "the query too; a mapping leaves it out by `path_mapping`."
     )
     method: HttpVerb = Field(default="get", description="HTTP verb, in any case.")
     base_url: OptionalTextTemplate = Field(
