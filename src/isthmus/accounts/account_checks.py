@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from isthmus.accounts.action_schedules import schedules_of
 from isthmus.accounts.beginning import STAGES, Stage
 from isthmus.accounts.context import secret_field_names
 from isthmus.accounts.fields import submitted
@@ -94,6 +95,13 @@ class ConnectedDefinition:
         """What an account with this override goes through before it is active, in order."""
         actions = merge_integration(self.merged, override).get("actions") or {}
         return tuple(stage for stage in STAGES if (actions.get(stage) or {}).get("steps"))
+
+    def schedules(self, override: Mapping[str, Any]) -> dict[str, str]:
+        """Name to cron expression of the actions that come back, for an account with this override."""
+        actions = merge_integration(self.merged, override).get("actions")
+        if not any((action or {}).get("schedule") for action in (actions or {}).values()):
+            return {}
+        return schedules_of(load_integration({"actions": actions}))
 
     def credential_keys(self, method: str) -> frozenset[str]:
         """Top-level keys of the context that are credentials of this format."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -19,8 +20,10 @@ from isthmus.accounts.account_checks import (
     method_of,
 )
 from isthmus.accounts.account_events import tell_account, tell_deleted
+from isthmus.accounts.action_schedules import schedule_actions
 from isthmus.accounts.beginning import FAILED, begin_lifecycle
 from isthmus.accounts.context import patched_context, split_context
+from isthmus.accounts.deletion import before_deletion
 from isthmus.accounts.renewal_timer import schedule_renewal
 from isthmus.accounts.sealed import CONTEXT_SECRETS, OVERRIDE_SECRETS, sealed_names, stored_context
 from isthmus.accounts.views import account_rows, account_views
@@ -147,6 +150,8 @@ class Accounts:
         )
         await schedule_renewal(self._conn, identity, context)
         if not stages:
+            crons = definition.schedules(values.get("integration_override") or {})
+            await schedule_actions(self._conn, identity, crons)
             return await self._written(identity, IntegratedAccountCreated, IntegratedAccountActive)
         row = await self._written(identity, IntegratedAccountCreated)
         await begin_lifecycle(self._conn, self._environment_id, identity, stage=stages[0])
@@ -221,7 +226,9 @@ class Accounts:
 
     async def delete(self, id: str) -> str:
         row = await self._locked(id)
-        await self._conn.execute(delete(integrated_account).where(integrated_account.c.id == row["id"]))
+        this = integrated_account.c.id == row["id"]
+        await before_deletion(self._conn, self._environment_id, this)
+        await self._conn.execute(delete(integrated_account).where(this))
         await raise_epoch(self._conn, group_of(row["id"]))
         await tell_deleted(self._conn, self._environment_id, [row["id"]])
         return str(row["id"])
@@ -235,6 +242,7 @@ class Accounts:
                 failures=[failure("ids", f"must hold 1 to {_MOST_AT_ONCE} account ids", "bad_selection")],
             )
         chosen = integrated_account.c.id.in_(ids) if ids else integrated_account.c.tenant_id == tenant_id
+        await before_deletion(self._conn, self._environment_id, chosen)
         mine = delete(integrated_account).where(
             integrated_account.c.environment_id == self._environment_id, chosen
         )
@@ -323,7 +331,7 @@ def _refuse_fixed(row: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
     failures = Failures()
     for name in _FIXED:
         if name in changes and changes[name] != row[name]:
-            failures.add(name, f"is fixed after creation (it is {row[name]!r})", "read_only")
+            failures.add(name, f"is fixed after creation (it is {json.dumps(row[name])})", "read_only")
     method = changes.get("authentication_method", row["authentication_method"])
     if row["authentication_method"] == SANDBOX and method != SANDBOX:
         failures.add(

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.account_checks import SANDBOX
 from isthmus.accounts.account_events import tell_deleted
+from isthmus.accounts.deletion import before_deletion
 from isthmus.accounts.sandbox_accounts import create_sandbox_account
 from isthmus.db.epochs import raise_epoch
 from isthmus.db.listing import ListQuery, Page
@@ -56,9 +57,10 @@ class Installs:
     async def delete(self, id: str) -> str:
         """The install's id; every account of it is deleted."""
         install_id = await self._rows.hold(id)
+        of_it = integrated_account.c.environment_integration_id == install_id
+        await before_deletion(self._conn, self._scope.environment_id, of_it)
         accounts = delete(integrated_account).where(
-            integrated_account.c.environment_integration_id == install_id,
-            integrated_account.c.environment_id == self._scope.environment_id,
+            of_it, integrated_account.c.environment_id == self._scope.environment_id
         )
         deleted = await self._conn.execute(
             accounts.returning(integrated_account.c.id, integrated_account.c.authentication_method)

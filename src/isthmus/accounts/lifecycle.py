@@ -19,6 +19,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.account_events import tell_account
+from isthmus.accounts.action_schedules import schedule_actions, schedules_of
 from isthmus.accounts.beginning import JOB, Stage
 from isthmus.accounts.connections import Connection, Connections
 from isthmus.accounts.states import action_record
@@ -155,7 +156,7 @@ class Lifecycle:
             return None
         if standing.stage == "post_install":
             return await self._keep(run, _validating(standing, self._clock.now()), finished=action)
-        await self._activate(run, standing, action)
+        await self._activate(run, standing, action, schedules_of(connection.definition))
         return None
 
     async def _step(self, connection: Connection, action: Action, standing: _Standing) -> None:
@@ -198,7 +199,9 @@ class Lifecycle:
                 )
         return standing
 
-    async def _activate(self, run: Run, standing: _Standing, action: Action | None) -> None:
+    async def _activate(
+        self, run: Run, standing: _Standing, action: Action | None, crons: Mapping[str, str]
+    ) -> None:
         """The end. A periodic validation that passes tells nothing, unless the one before had failed."""
         values: dict[str, Any] = {"status": "active", "last_error": None}
         if action is not None:
@@ -210,6 +213,7 @@ class Lifecycle:
                 return
             told: list[type[Event]] = []
             if standing.is_asked:
+                await schedule_actions(conn, standing.account_id, crons)
                 told.append(IntegratedAccountActive)
             if standing.is_reconnect or standing.was_failed or status == "validation_error":
                 told.append(IntegratedAccountReactivated)

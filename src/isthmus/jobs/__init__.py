@@ -9,7 +9,7 @@ from isthmus.jobs.handlers import Handlers, Run, Superseded
 from isthmus.jobs.pace import Pace
 from isthmus.jobs.peers import Peers
 from isthmus.jobs.queue import Standing, cancel, defer, defer_missing, standing, tell_all
-from isthmus.jobs.schedules import Schedule, drop_schedule, get_schedule, put_schedule
+from isthmus.jobs.schedules import Schedule, drop_schedule, drop_schedules, get_schedule, put_schedule
 from isthmus.jobs.state import QueueState, queue_state
 from isthmus.jobs.worker import Worker
 
@@ -29,6 +29,7 @@ __all__ = [
     "defer",
     "defer_missing",
     "drop_schedule",
+    "drop_schedules",
     "get_schedule",
     "next_after",
     "put_schedule",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import announce, now_of
@@ -27,6 +27,7 @@ __all__ = [
     "Schedule",
     "built_in_name",
     "drop_schedule",
+    "drop_schedules",
     "fire_due",
     "fired_key",
     "get_schedule",
@@ -40,6 +41,7 @@ CATCH_UP: Final = timedelta(hours=1)
 
 _log = logging.getLogger("isthmus.jobs")
 _AT_ONCE = 200
+_ID_LENGTH: Final = 36
 _INSTANT: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -113,6 +115,12 @@ async def drop_schedule(conn: AsyncConnection, name: str) -> bool:
     """Whether it was there. Jobs that it fired already go on."""
     done = await conn.execute(delete(job_schedule).where(job_schedule.c.name == name))
     return done.rowcount > 0
+
+
+async def drop_schedules(conn: AsyncConnection, what: str, owners: Select[Any]) -> None:
+    """Those of `what` whose key is `<owner>:<anything>`. `owners`: a query of ids."""
+    owner = func.substr(job_schedule.c.key, 1, _ID_LENGTH)
+    await conn.execute(delete(job_schedule).where(job_schedule.c.what == what, owner.in_(owners)))
 
 
 async def get_schedule(conn: AsyncConnection, name: str, *, lock: bool = False) -> Schedule | None:
