@@ -86,6 +86,9 @@ def validate(
         ),
     ],
     ignore_warnings: Annotated[bool, typer.Option(help="Only errors make it fail.")] = False,
+    against: Annotated[
+        Path | None, typer.Option(help="Earlier integration file: tell which methods came or went.")
+    ] = None,
     output: Annotated[
         Literal["text", "json", "csv"], typer.Option("-o", "--output", help="How to print it.")
     ] = "text",
@@ -99,7 +102,7 @@ def validate(
     """
     from isthmus.cli.validate import validate as work
 
-    raise typer.Exit(work(files, ignore_warnings=ignore_warnings, output=output))
+    raise typer.Exit(work(files, ignore_warnings=ignore_warnings, against=against, output=output))
 
 
 @app.command("test")
@@ -177,3 +180,32 @@ def record(
             output=output,
         )
     )
+
+
+@app.command("apply")
+def apply(
+    integration: Folder,
+    api_url: Annotated[
+        str | None,
+        typer.Option(
+            help="Server; else ISTHMUS_API_URL.", show_default="http://127.0.0.1:8000", metavar="URL"
+        ),
+    ] = None,
+    token: Annotated[
+        str | None, typer.Option(help="API token; else ISTHMUS_API_TOKEN.", metavar="TOKEN")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option(help="Say what would change, and change nothing.")] = False,
+) -> None:
+    """Make a server's integration and its mappings what the folder says, and install it.
+
+    POST or PATCH /integration, POST /environment-integration, and a row of
+    /environment-unified-model-resource-method for each mapping. Nothing is deleted.
+
+    Exit 0: done; 1: errors in the files; 3: not allowed; 4: not found; 5: server away; 6: changed meanwhile.
+
+        isthmus integrations apply quillboard --token isth_...
+        isthmus integrations apply quillboard --dry-run
+    """
+    from isthmus.cli.apply import apply as work
+
+    raise typer.Exit(work(integration, api_url=api_url, token=token, dry_run=dry_run))

@@ -11,15 +11,28 @@ from pathlib import Path
 import typer
 
 from isthmus.definitions.lint import CSV_COLUMNS, Report, validate_file
+from isthmus.definitions.yaml_source import Unreadable, read
+from isthmus.integrations.catalog import find_catalog
 
 __all__ = ["validate"]
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 
 
-def validate(files: Sequence[str], *, ignore_warnings: bool, output: str) -> int:
-    """The exit code: that of the worst file."""
-    reports = [validate_file(path) for name in files for path in _files(Path(name))]
+def validate(files: Sequence[str], *, ignore_warnings: bool, against: Path | None, output: str) -> int:
+    """The exit code: that of the worst file. `against`: an earlier integration file."""
+    models = find_catalog().path / "unified"
+    try:
+        earlier = None if against is None else read(against).data
+    except Unreadable as error:
+        typer.echo(f"isthmus: {against} cannot be read: {error}", err=True)
+        return 2
+    if earlier is not None and not isinstance(earlier, dict):
+        typer.echo(f"isthmus: {against} is no integration.", err=True)
+        return 2
+    reports = [
+        validate_file(path, models=models, against=earlier) for name in files for path in _files(Path(name))
+    ]
     if output == "json":
         typer.echo(json.dumps([report.as_json() for report in reports], indent=2))
     elif output == "csv":

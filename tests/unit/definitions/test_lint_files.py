@@ -239,3 +239,44 @@ class TestMappings:
         assert [(item.severity, item.path) for item in report.findings] == [
             ("error", "cells.0.config.method")
         ]
+
+
+class TestSamples:
+    MODEL = Path(__file__).parents[3] / "catalog" / "unified"
+
+    def findings(self, tmp_path: Path, mapping: str, sample: object, *, model: str = "crm") -> list[str]:
+        config = {"response_mapping": mapping, "response_mapping_method": "item"}
+        cell = {"resource_name": "contacts", "method_name": "list", "config": config, "sample": sample}
+        export = {"integration_name": "desk", "unified_model_name": model, "cells": [cell]}
+        path = tmp_path / "desk.crm.mappings.json"
+        path.write_text(json.dumps(export))
+        report = validate_file(path, models=self.MODEL)
+        return [item.message for item in report.findings if "sample" in item.message]
+
+    def test_a_sample_that_maps_to_a_valid_record(self, tmp_path: Path) -> None:
+        assert self.findings(tmp_path, '{ "id": $string(response.no) }', [{"no": 7}]) == []
+
+    def test_a_sample_that_maps_to_an_invalid_record_is_an_error(self, tmp_path: Path) -> None:
+        (found,) = self.findings(tmp_path, '{ "id": response.no }', [{"no": 7}])
+        assert "not valid: $.id: 7 is not of type 'string'" in found
+
+    def test_a_sample_that_the_mapping_fails_on_is_an_error(self, tmp_path: Path) -> None:
+        (found,) = self.findings(tmp_path, '{ "id": $number(response.no) }', {"no": "x"})
+        assert "fails on the cell's own sample" in found
+
+    def test_a_model_that_is_not_known_is_left_out(self, tmp_path: Path) -> None:
+        assert self.findings(tmp_path, '{ "id": response.no }', {"no": 7}, model="../crm") == []
+
+
+def test_methods_that_came_or_went_are_told(tmp_path: Path) -> None:
+    before = {"name": "desk", "config": CLEAN}
+    now = changed("resources.tickets.search", {"path": "/search"})
+    del now["resources"]["tickets"]["get"]
+    path = tmp_path / "integration.json"
+    path.write_text(json.dumps({"name": "desk", "config": now}))
+    found = validate_file(path, against=before).findings
+    assert [(item.severity, item.path) for item in found if item.source == "method_coverage"] == [
+        ("warn", "config.resources.tickets"),
+        ("info", "config.resources.tickets.search"),
+    ]
+    assert validate_file(path, against=json.loads(path.read_text())).exit_code() == 0

@@ -15,6 +15,7 @@ from isthmus.definitions.files import Exchange, IntegrationFile, MappingFile, Ma
 from isthmus.definitions.findings import Finding
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.lint import (
+    coverage,
     critic,
     jsonata,
     lifecycle,
@@ -23,6 +24,7 @@ from isthmus.definitions.lint import (
     placeholder,
     presence,
     record_schema,
+    samples,
     schema,
     security,
 )
@@ -41,9 +43,14 @@ _BESIDE_INTEGRATION: Final = "integration.yaml"
 _METHOD_DEPTH: Final = 3
 
 
-def validate_file(path: Path) -> Report:
+def validate_file(
+    path: Path, *, models: Path | None = None, against: Mapping[str, Any] | None = None
+) -> Report:
     """Check any file of `definitions.md` §6, or a bare config. What it refers to is read from the files
     beside it, as the catalogue lays them out, and not checked where they are absent. Never raises.
+
+    `models`: a folder of unified models for mappings that have none beside them. `against`: an earlier
+    integration file or config; methods that came or went since are told.
     """
     try:
         document = read(path)
@@ -52,10 +59,17 @@ def validate_file(path: Path) -> Report:
             severity="error", section="file", source="schema", message=error.message, line=error.line
         )
         return Report.of(str(path), "unreadable", [finding])
-    return validate_document(document, str(path), path)
+    return validate_document(document, str(path), path, models=models, against=against)
 
 
-def validate_document(document: Document, source: str, path: Path | None = None) -> Report:
+def validate_document(
+    document: Document,
+    source: str,
+    path: Path | None = None,
+    *,
+    models: Path | None = None,
+    against: Mapping[str, Any] | None = None,
+) -> Report:
     """As `validate_file`, of a document that is already read; `path` is where it stands, if anywhere."""
     mode = _mode(document.data)
     deep = too_deep_at(document.data)
@@ -67,7 +81,7 @@ def validate_document(document: Document, source: str, path: Path | None = None)
     elif mode == "config":
         findings = lint_config(document.data)
     elif mode == "mapping":
-        findings = _mapping_file(document.data, path)
+        findings = _mapping_file(document.data, path, models)
     elif mode == "model":
         findings = _model_file(document.data)
     elif mode == "schema":
@@ -76,7 +90,16 @@ def validate_document(document: Document, source: str, path: Path | None = None)
         findings = _exchanges(document.data)
     else:
         findings = [Finding(severity="error", section="file", source="schema", message="is not an object")]
+    if against is not None and mode in ("integration", "config"):
+        findings += _coverage(document.data, against)
     return Report.of(source, mode, [_placed(finding, document) for finding in findings])
+
+
+def _coverage(data: Mapping[str, Any], earlier: Mapping[str, Any]) -> Iterator[Finding]:
+    is_file = isinstance(data.get("config"), Mapping)
+    before = as_mapping(earlier["config"]) if "config" in earlier else earlier
+    for finding in coverage.check(data["config"] if is_file else data, before):
+        yield _inside(finding, "config") if is_file else finding
 
 
 def _mode(data: Any) -> Mode:
@@ -173,7 +196,7 @@ def _inside(finding: Finding, prefix: str) -> Finding:
     return replace(finding, path=f"{prefix}.{finding.path}" if finding.path else prefix)
 
 
-def _mapping_file(data: Mapping[str, Any], path: Path | None) -> list[Finding]:
+def _mapping_file(data: Mapping[str, Any], path: Path | None, models: Path | None) -> list[Finding]:
     is_export = "unified_model_name" in data or "integration_name" in data
     shape: type[MappingFile] | type[MappingsExport] = MappingsExport if is_export else MappingFile
     model, findings = schema.parse(shape, data)
@@ -185,7 +208,11 @@ def _mapping_file(data: Mapping[str, Any], path: Path | None) -> list[Finding]:
         data.get("unified_model_name" if is_export else "unified_model"),
         data.get("integration_name" if is_export else "integration"),
     )
-    findings += mapping.check(_mapping_subject(cells, path, str(names[0]), str(names[1])))
+    subject = _mapping_subject(cells, path, str(names[0]), str(names[1]))
+    if subject.model is None and models is not None and str(names[0]) in {x.name for x in models.iterdir()}:
+        subject = replace(subject, model=_model_beside(models / str(names[0])))
+    findings += mapping.check(subject)
+    findings += samples.check(data, subject.model)
     for cell in cells:
         findings += _cell(cell)
     return [_of_cell(finding, data) for finding in findings]

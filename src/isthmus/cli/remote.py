@@ -1,0 +1,89 @@
+"""The HTTP API as a command calls it: address, token, and the exit code of what fails (`cli.md` §2, §10)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Final
+
+import aiohttp
+
+from isthmus.errors import SetupError
+
+__all__ = ["Remote", "RemoteCallFailed"]
+
+_URL: Final = ("ISTHMUS_API_URL", "TRUTO_API_URL")
+_TOKEN: Final = ("ISTHMUS_API_TOKEN", "TRUTO_API_TOKEN")
+_DEFAULT_URL: Final = "http://127.0.0.1:8000"
+_SECONDS: Final = 60.0
+_CODES: Final[Mapping[int, int]] = {401: 3, 403: 3, 404: 4, 409: 6, 429: 7}
+_SERVER_FAULT: Final = 500
+_UNREACHABLE: Final = 5
+
+
+class RemoteCallFailed(Exception):
+    """`code`: that the command exits with."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+
+
+class Remote:
+    """`url`, `token`: None for those of the environment. Raises SetupError without a token."""
+
+    def __init__(self, url: str | None = None, token: str | None = None) -> None:
+        self.url = (url or _first(_URL) or _DEFAULT_URL).rstrip("/")
+        found = token or _first(_TOKEN)
+        if not found:
+            raise SetupError(f"no token: give --token, or set {_TOKEN[0]}.")
+        self._headers = {"authorization": f"Bearer {found}"}
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Remote:
+        self._session = aiohttp.ClientSession(
+            headers=self._headers, timeout=aiohttp.ClientTimeout(total=_SECONDS)
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def call(
+        self, verb: str, path: str, *, params: Mapping[str, str] | None = None, body: Any = None
+    ) -> Any:
+        """The JSON of a success. Raises RemoteCallFailed with the server's own message."""
+        if self._session is None:
+            raise SetupError("the connection to the server is not open.")
+        try:
+            async with self._session.request(verb, self.url + path, params=params, json=body) as response:
+                answer = await response.json(content_type=None)
+                status = response.status
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise RemoteCallFailed(f"{self.url} does not answer: {error}", _UNREACHABLE) from error
+        if status >= 400:
+            message = answer.get("message") if isinstance(answer, dict) else None
+            code = _UNREACHABLE if status >= _SERVER_FAULT else _CODES.get(status, 1)
+            raise RemoteCallFailed(f"{verb} {path}: {message or f'status {status}'}", code)
+        return answer
+
+    async def rows(self, path: str, **params: str) -> list[dict[str, Any]]:
+        """Every row of a list that the filters leave."""
+        found: list[dict[str, Any]] = []
+        cursor: str | None = None
+        while True:
+            page = {**params, "limit": "100"} | ({"next_cursor": cursor} if cursor else {})
+            answer = await self.call("GET", path, params=page)
+            found += answer["result"]
+            cursor = answer.get("next_cursor")
+            if not cursor:
+                return found
+
+
+def _first(names: tuple[str, ...]) -> str | None:
+    return next((value for name in names if (value := os.environ.get(name))), None)
