@@ -61,10 +61,6 @@ def batch_path() -> dict[str, Any]:
             "security": [{"HTTPBearer": []}],
             "responses": {
                 "200": {"description": "Done.", "content": {_JSON: {"schema": answer}}},
-                "4XX": {
-                    "description": "The request, and nothing was run.",
-                    "content": {_JSON: {"schema": error}},
-                },
                 "5XX": {"description": "The server.", "content": {_JSON: {"schema": error}}},
             },
         }

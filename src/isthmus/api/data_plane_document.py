@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from isthmus.api.data_plane import COLLECTION_METHODS, CUSTOM_VERBS, ITEM_METHODS
-from isthmus.api.resources.shapes import ErrorOut
+from isthmus.api.refusals import PROVIDER
 from isthmus.engine.custom import METHOD_CONFIG
 
 __all__ = ["data_plane_paths"]
@@ -144,8 +144,7 @@ def _custom(verb: str) -> dict[str, Any]:
 def _responses(answer: dict[str, Any]) -> dict[str, Any]:
     return {
         "200": {"description": "Done.", "content": {JSON: {"schema": answer}}},
-        "4XX": _error("The request, or the provider refused it."),
-        "5XX": _error("The provider or the way to it failed, or a definition."),
+        **PROVIDER,
     }
 
 
@@ -247,8 +246,3 @@ def _answer(plane: str, name: str, shape: str) -> dict[str, Any]:
     if name == "custom" and plane == "unified":
         return {"type": "object", "properties": {"result": record}, "required": ["result"]}
     return record
-
-
-def _error(description: str) -> dict[str, Any]:
-    schema = {"$ref": f"#/components/schemas/{ErrorOut.__name__}"}
-    return {"description": description, "content": {JSON: {"schema": schema}}}

@@ -29,7 +29,6 @@ _ASSETS = {
 }
 
 
-
 @router.get("/openapi.json")
 async def openapi_document(request: Request, parts: Parts, principal: OptionalPrincipal) -> Response:
     """With a token, unified models are written out as its environment has them; without one, as shipped."""

@@ -64,4 +64,13 @@ def test_no_operation_promises_a_status_that_is_never_sent(document: dict[str, A
         for each in path.values()
         for status in each["responses"]
     }
-    assert promised <= {"200", "403", "4XX", "5XX", "503"}
+    refusals = {"400", "401", "403", "404", "405", "409", "413", "422", "429", "4XX", "5XX"}
+    assert promised == {"200", "503"} | refusals
+
+
+def test_422_is_of_idempotency_keys_alone(document: dict[str, Any]) -> None:
+    """The framework's own is answered with 400."""
+    for path in document["paths"].values():
+        for each in path.values():
+            takes_key = "Idempotency-Key" in {one["name"] for one in each.get("parameters", ())}
+            assert ("422" in each["responses"]) == takes_key, each["operationId"]

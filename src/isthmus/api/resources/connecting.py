@@ -12,6 +12,7 @@ from isthmus.accounts import Accounts
 from isthmus.accounts.account_checks import SANDBOX
 from isthmus.accounts.beginning import begin_lifecycle
 from isthmus.api.dependencies import ApiPrincipal, Parts
+from isthmus.api.refusals import PROVIDER
 from isthmus.api.resources.shapes import Body, SuccessOut
 from isthmus.connect.link_tokens import LinkTokens
 
@@ -64,7 +65,7 @@ async def create_link_token(parts: Parts, principal: ApiPrincipal, body: LinkTok
     return LinkTokenOut(link_token=token.reveal())
 
 
-@router.post("/integrated-account/refresh-credentials", tags=["integrated accounts"])
+@router.post("/integrated-account/refresh-credentials", tags=["integrated accounts"], responses=PROVIDER)
 async def refresh_credentials(
     request: Request, parts: Parts, principal: ApiPrincipal, body: AccountChoice
 ) -> SuccessOut:
@@ -75,7 +76,7 @@ async def refresh_credentials(
     return SuccessOut(success=True)
 
 
-@router.post("/integrated-account/run-post-install-actions", tags=["integrated accounts"])
+@router.post("/integrated-account/run-post-install-actions", tags=["integrated accounts"], responses=PROVIDER)
 async def run_post_install_actions(parts: Parts, principal: ApiPrincipal, body: AccountChoice) -> SuccessOut:
     """Has post-install and validation run again. The account is `connecting` until they have."""
     async with parts.database.write() as conn:

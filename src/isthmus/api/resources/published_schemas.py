@@ -27,7 +27,10 @@ router = APIRouter(prefix="/schemas", tags=["schemas"])
 
 _SUFFIX = ".schema.json"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_MEDIA_TYPE = "application/schema+json"
+
+
+class SchemaResponse(JSONResponse):
+    media_type = "application/schema+json"
 
 
 class SchemaOut(BaseModel):
@@ -64,8 +67,8 @@ async def list_schemas(parts: Parts, principal: OptionalPrincipal) -> Any:
     return {"result": [*files, *records], "next_cursor": None, "limit": MAX_LIMIT}
 
 
-@router.get("/{name}", response_class=JSONResponse)
-async def get_schema(name: str) -> JSONResponse:
+@router.get("/{name}", response_class=SchemaResponse)
+async def get_schema(name: str) -> SchemaResponse:
     """The schema of a file that definitions are written in, for completion in editors. `name` may end in
     `.schema.json`. No token is needed.
 
@@ -74,13 +77,13 @@ async def get_schema(name: str) -> JSONResponse:
     if known not in PUBLISHED:
         raise not_found(f"no schema {name}", known, PUBLISHED, "GET /schemas lists them.")
     headers = {"cache-control": "public, max-age=3600"}
-    return JSONResponse(_definition_schema(known), media_type=_MEDIA_TYPE, headers=headers)
+    return SchemaResponse(_definition_schema(known), headers=headers)
 
 
-@router.get("/unified/{model}/{resource}", response_class=JSONResponse)
+@router.get("/unified/{model}/{resource}", response_class=SchemaResponse)
 async def get_unified_schema(
     parts: Parts, principal: OptionalPrincipal, model: str, resource: str
-) -> JSONResponse:
+) -> SchemaResponse:
     """The schema of a unified record, with an example. No token is needed; with one, it is as its environment
     has it.
 
@@ -99,4 +102,4 @@ async def get_unified_schema(
         )
     schema = found.resources[name].get("schema") or {}
     whole = {"$schema": _DIALECT, "title": name, **schema}
-    return JSONResponse(whole | {"examples": [example_of(schema)]}, media_type=_MEDIA_TYPE)
+    return SchemaResponse(whole | {"examples": [example_of(schema)]})

@@ -84,8 +84,10 @@ class ErrorOut(BaseModel):
     error: str
     message: str
     isthmus_request_id: str
-    details: dict[str, Any] | None = Field(
-        None, description="For invalid input: `failures`, a list of `{path, message, code}`."
+    details: Any = Field(
+        None,
+        description="For invalid input: `failures`, a list of `{path, message, code}`. Of a provider's "
+        "error: what the provider says.",
     )
     truto_is_remote_error: Literal[True] | None = Field(
         None, description="Present when the provider itself answered with the error."
