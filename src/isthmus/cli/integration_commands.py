@@ -44,19 +44,26 @@ def init(
         typer.Option(help="The product's own, a,b; own:unified maps one to a resource of the model."),
     ] = None,
     model: Annotated[str | None, typer.Option(help="Unified model to map, e.g. crm.")] = None,
-    webhook: Annotated[bool, typer.Option(help="Add an inbound webhook with an HMAC signature.")] = False,
+    webhook: Annotated[
+        bool, typer.Option("--webhook", help="Add an inbound webhook, with an HMAC signature.")
+    ] = False,
     schemas: Annotated[
         str, typer.Option(help="Where your editor finds the JSON Schemas.")
     ] = "http://127.0.0.1:8000/schemas",
 ) -> None:
-    """Write the first files of an integration: definition, mappings, examples, docs.md, logo.
+    """Write the first files of an integration, valid as they stand.
 
-    They are valid as they stand. Nothing is overwritten, and nothing is sent. What is missing is asked for on
-    a terminal. Exit 0; 2 for what is missing, wrong or already there.
+    They are a definition, mappings, examples, docs.md and a logo. Nothing is
+    overwritten, and nothing is sent. What is missing is asked for on a
+    terminal. Exit 0; 2 for what is missing, wrong or already there.
 
-        isthmus integrations init quillboard --base-url https://quillboard.example/api --resources people
-        isthmus integrations init quillboard --base-url "{{credentials.url}}" --model crm
-            --resources people:contacts,firms:accounts
+    Examples:
+
+    isthmus integrations init quillboard --base-url https://paper.example
+    --resources people
+
+    isthmus integrations init quillboard --base-url "{{credentials.url}}"
+    --model crm --resources people:contacts,firms:accounts
     """
     from isthmus.cli.scaffold import init as work
 
@@ -85,7 +92,9 @@ def validate(
             metavar="FILE...", help="Definition, mapping or exchanges in YAML or JSON, or a folder of them."
         ),
     ],
-    ignore_warnings: Annotated[bool, typer.Option(help="Only errors make it fail.")] = False,
+    ignore_warnings: Annotated[
+        bool, typer.Option("--ignore-warnings", help="Only errors make it fail.")
+    ] = False,
     against: Annotated[
         Path | None, typer.Option(help="Earlier integration file: tell which methods came or went.")
     ] = None,
@@ -93,12 +102,16 @@ def validate(
         Literal["text", "json", "csv"], typer.Option("-o", "--output", help="How to print it.")
     ] = "text",
 ) -> None:
-    """Check files: each finding with file, line, path and what would be right. Nothing is sent.
+    """Check files: each finding with file, line, path and what would be right.
 
-    Exit 0: nothing blocks; 1: an error, or a warning; 2: a file cannot be read.
+    Nothing is sent. Exit 0: nothing blocks; 1: an error, or a warning;
+    2: a file cannot be read.
 
-        isthmus integrations validate quillboard
-        isthmus integrations validate -o json quillboard/integration.yaml
+    Examples:
+
+    isthmus integrations validate quillboard
+
+    isthmus integrations validate -o json quillboard/integration.yaml
     """
     from isthmus.cli.validate import validate as work
 
@@ -116,12 +129,16 @@ def run_contract(
         Literal["text", "json"], typer.Option("-o", "--output", help="How to print it.")
     ] = "text",
 ) -> None:
-    """Run the contract suite on one integration, against its own examples. Nothing is sent.
+    """Run the contract suite on one integration, against its own examples.
 
-    Exit 0: everything holds; 1: something does not; 2: the files cannot be read.
+    Nothing is sent. Exit 0: everything holds; 1: something does not; 2: the
+    files cannot be read.
 
-        isthmus integrations test quillboard
-        isthmus integrations test quillboard --check fields --check losses -o json
+    Examples:
+
+    isthmus integrations test quillboard
+
+    isthmus integrations test quillboard --check fields -o json
     """
     from isthmus.cli.contract import run_contract as work
 
@@ -147,22 +164,29 @@ def record(
     redact: Annotated[
         list[str] | None, typer.Option(help="Dotted path whose value is redacted; repeat.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option(help="Say what would change, and write nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would change, and write nothing.")
+    ] = False,
     output: Annotated[
         Literal["text", "json"], typer.Option("-o", "--output", help="How to print it.")
     ] = "text",
 ) -> None:
-    """Call a real account, and write what it answers into examples/, redacted.
+    """Call a real account, and write its answers into examples/, redacted.
 
-    Works on this server's database, beside a running server. Only lists and gets are called, by the
-    definition in the folder. Secrets, names, e-mails, telephone numbers, ids and texts are replaced; the
-    rules are in docs/reference/recordings.md. The same answers give the same files.
+    Works on this server's database, beside a running server. Only lists and
+    gets are called, by the definition in the folder. Secrets, names, e-mails,
+    telephone numbers, ids and texts are replaced; the rules are in
+    docs/reference/recordings.md. The same answers give the same files.
 
-    Exit 0: each method was recorded; 1: one was not; 2: asked for wrongly; 3: credentials refused; 4: no such
-    account; 5: the product is away.
+    Exit 0: each method was recorded; 1: one was not; 2: asked for wrongly;
+    3: credentials refused; 4: no such account; 5: the product is away.
 
-        isthmus integrations record quillboard --account 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001
-        isthmus integrations record quillboard --account ... --method notes.list --query board_id=7 --dry-run
+    Examples:
+
+    isthmus integrations record quillboard --account 0b6f2c1e-6a55-4f0e...
+
+    isthmus integrations record quillboard --account 0b6f2c1e-6a55-4f0e...
+    --method notes.list --query board_id=7 --dry-run
     """
     from isthmus.cli.record import record as work
 
@@ -194,17 +218,24 @@ def apply(
     token: Annotated[
         str | None, typer.Option(help="API token; else ISTHMUS_API_TOKEN.", metavar="TOKEN")
     ] = None,
-    dry_run: Annotated[bool, typer.Option(help="Say what would change, and change nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")
+    ] = False,
 ) -> None:
-    """Make a server's integration and its mappings what the folder says, and install it.
+    """Make a server's rows what the folder says, and install it.
 
     POST or PATCH /integration, POST /environment-integration, and a row of
-    /environment-unified-model-resource-method for each mapping. Nothing is deleted.
+    /environment-unified-model-resource-method for each mapping. Nothing is
+    deleted.
 
-    Exit 0: done; 1: errors in the files; 3: not allowed; 4: not found; 5: server away; 6: changed meanwhile.
+    Exit 0: done; 1: errors in the files; 3: not allowed; 4: not found;
+    5: server away; 6: changed meanwhile.
 
-        isthmus integrations apply quillboard --token isth_...
-        isthmus integrations apply quillboard --dry-run
+    Examples:
+
+    isthmus integrations apply quillboard --token isth_...
+
+    isthmus integrations apply quillboard --dry-run
     """
     from isthmus.cli.apply import apply as work
 

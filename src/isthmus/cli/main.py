@@ -19,6 +19,7 @@ app = typer.Typer(
     help="Self-hosted unified API: one schema over your customers' accounts in other products.",
     no_args_is_help=True,
     add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 environments = typer.Typer(help="Environments of this server's database.", no_args_is_help=True)
@@ -48,7 +49,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     pass
