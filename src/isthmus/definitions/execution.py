@@ -17,31 +17,21 @@ from isthmus.errors import failure
 
 __all__ = [
     "INACTIVE_BLOCKS",
-    "INACTIVE_SCHEDULES",
     "mapping_not_executed",
     "not_executed",
     "refuse",
 ]
 
 INACTIVE_BLOCKS: Final = {"webhook": "inbound webhooks are not taken yet"}
-INACTIVE_SCHEDULES: Final = (
-    "no action runs by the clock yet; it runs by its name, or at its place in connecting"
-)
 
 
 def not_executed(config: IntegrationConfig) -> list[Finding]:
-    """Infos for what is stored and not active yet."""
-    blocks = [_info(field, field, why) for field, why in INACTIVE_BLOCKS.items() if getattr(config, field)]
-    schedules = [
-        _info("actions", f"actions.{name}.schedule", INACTIVE_SCHEDULES)
-        for name, action in config.actions.items()
-        if action.schedule is not None
+    """Infos for blocks that are stored and not active yet."""
+    return [
+        Finding(severity="info", section=field, source="execution", path=field, message=message)
+        for field, message in INACTIVE_BLOCKS.items()
+        if getattr(config, field)
     ]
-    return blocks + schedules
-
-
-def _info(section: str, path: str, message: str) -> Finding:
-    return Finding(severity="info", section=section, source="execution", path=path, message=message)
 
 
 def mapping_not_executed(mapping: MappingConfig) -> list[Finding]:

@@ -198,7 +198,6 @@ def _not_yet() -> str:
         "Everything above is read, and all of it that a call can carry out is carried out.",
         "",
         *(f"- `{name}` is stored: {why}." for name, why in execution.INACTIVE_BLOCKS.items()),
-        f"- `schedule` of an action is stored: {execution.INACTIVE_SCHEDULES}.",
         "- A step of the type `form` is refused in `before` and `after`: nobody is there to fill it in.",
     ]
     return "\n".join(lines) + "\n"

@@ -57,7 +57,7 @@ RULES: list[tuple[str, object, str, str, str]] = [
         "schema",
         "credentials.config.fields.0.lable",
     ),
-    ("tool_tags", {"tickets": ["a"]}, "info", "execution", "tool_tags"),
+    ("webhook", {"payload_transform": "body"}, "info", "execution", "webhook"),
     ("label", ..., "error", "presence_check", "label"),
     ("credentials", ..., "error", "presence_check", "credentials"),
     ("pagination", ..., "info", "presence_check", "pagination"),

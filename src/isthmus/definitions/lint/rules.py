@@ -74,7 +74,7 @@ RULES: Final = tuple(
         ),
         (
             "execution",
-            "a block, or the `schedule` of an action, that is stored and not active yet",
+            "a block that is stored and not active yet",
             "I",
             "nothing happens by it for now",
         ),
