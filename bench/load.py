@@ -33,7 +33,7 @@ class Load:
 
 def load(url: str, *, connections: int, seconds: float, headers: Mapping[str, str] | None = None) -> Load:
     """Raises RuntimeError if one answer was not 2xx, for errors are cheap to make."""
-    command = ["wrk", "--latency", "-t1", f"-c{connections}", f"-d{seconds:g}s"]
+    command = ["wrk", "--latency", "--timeout", "30s", "-t1", f"-c{connections}", f"-d{seconds:g}s"]
     for name, value in (headers or {}).items():
         command += ["-H", f"{name}: {value}"]
     printed = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout

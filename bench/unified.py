@@ -1,0 +1,166 @@
+"""A unified list of 100 contacts, end to end, against the same in Node with jsonata and undici.
+
+Both are one process, ask the same upstream for the same page, map each record by the text of the shipped
+mapping and answer with the same JSON, which is compared first. Rounds alternate between the two; their median
+counts. Printed beside it: the processor time a record, which says much the same on a machine that is busy.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import yaml
+from tests.product import Product
+
+from bench.expressions.records import contacts
+from bench.figures import at_least, finish
+from bench.load import answering, load, nginx
+from bench.node import JSONATA, UNDICI, modules, node
+
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+SECONDS = float(os.environ.get("BENCH_SECONDS", "6"))
+"""Long enough for some answers of the peer: sixteen that are on their way end at about the same time."""
+RECORDS = 100
+CONNECTIONS = 16
+SEED = 20_241_124
+
+CATALOG = Path(__file__).parents[1] / "catalog" / "integrations" / "hubspot"
+
+
+def main() -> None:
+    command = node()
+    if command is None:
+        print("node or npm is missing: there is no peer to measure beside")
+        sys.exit(1)
+    definition = yaml.safe_load((CATALOG / "integration.yaml").read_text())
+    asked = definition["config"]["resources"]["contacts"]["list"]
+    page = json.dumps(answer_of(asked["query"]["properties"].split(",")))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        nginx(Path(folder) / "nginx", page) as upstream,
+        peer(command, Path(folder), f"{upstream}{asked['path']}?limit={RECORDS}") as (theirs, peer_pid),
+        ours(Path(folder) / "isthmus", upstream) as (url, headers, pid),
+    ):
+        same = answer(url, headers) == answer(theirs, {})
+        print(
+            f"{RECORDS} contacts of about {len(page) // RECORDS} bytes, c={CONNECTIONS}, seed {SEED}; "
+            f"answers {'equal' if same else 'DIFFERENT'}"
+        )
+        rates: dict[str, list[float]] = {"ours": [], "theirs": []}
+        spent: dict[str, list[float]] = {"ours": [], "theirs": []}
+        for one in (url, theirs):
+            load(one, connections=CONNECTIONS, seconds=SECONDS, headers=headers)
+        for _ in range(ROUNDS):
+            for name, one, process in (("theirs", theirs, peer_pid), ("ours", url, pid)):
+                before = processor_seconds(process)
+                found = load(one, connections=CONNECTIONS, seconds=SECONDS, headers=headers)
+                if not found.rate:
+                    sys.exit(f"{name}: no answer within {SECONDS:g} s. Set BENCH_SECONDS to more.")
+                rates[name].append(found.rate * RECORDS)
+                spent[name].append((processor_seconds(process) - before) / (found.rate * SECONDS * RECORDS))
+    micro = {name: median(values) * 1e6 for name, values in spent.items()}
+    print(
+        f"processor time a record: ours {micro['ours']:.0f} µs, node {micro['theirs']:.0f} µs, "
+        f"ratio {micro['theirs'] / micro['ours']:.2f}"
+    )
+    if not same:
+        sys.exit(1)
+    finish([at_least("unified records/s", median(rates["ours"]), "/s", median(rates["theirs"]), "node", 5.0)])
+
+
+def answer_of(properties: list[str]) -> dict[str, Any]:
+    """A page as the product answers it: the properties that were asked for, null where a contact has none."""
+    return {
+        "results": [_contact(source, properties) for source in contacts(RECORDS, SEED)],
+        "paging": {"next": {"after": str(RECORDS), "link": f"https://example.com/contacts?after={RECORDS}"}},
+    }
+
+
+def _contact(source: Mapping[str, Any], properties: list[str]) -> dict[str, Any]:
+    held = source["properties"]
+    known = {
+        **held,
+        "createdate": source["createdAt"],
+        "lastmodifieddate": source["updatedAt"],
+        "associatedcompanyid": source["associations"]["companies"]["results"][0]["id"],
+        "hs_additional_emails": ";".join(each["value"] for each in source["emails"][1:]),
+    }
+    return {
+        "id": source["id"],
+        "properties": {name: known.get(name) for name in [*properties, "hs_object_id"]},
+        "createdAt": source["createdAt"],
+        "updatedAt": source["updatedAt"],
+        "archived": False,
+        "associations": {"companies": source["associations"]["companies"]},
+        "url": f"https://example.com/contacts/{source['id']}",
+    }
+
+
+@contextmanager
+def ours(folder: Path, upstream: str) -> Iterator[tuple[str, Mapping[str, str], int]]:
+    """`isthmus serve` with an account of the shipped integration: the list's address, headers, process."""
+    product = Product(folder)
+    product.start()
+    try:
+        named = {"integration.name": "hubspot"}
+        (install,) = product.call("GET", "/environment-integration", **named)["result"]
+        path = f"/environment-integration/{install['id']}"
+        product.call("PATCH", path, {"override": {"base_url": upstream}})
+        account = product.account(install, {"token": "secret"})
+        url = f"{product.url}/unified/crm/contacts?integrated_account_id={account}&limit={RECORDS}"
+        yield url, {"Authorization": f"Bearer {product.token}"}, product.pid
+    finally:
+        product.stop()
+
+
+@contextmanager
+def peer(command: str, folder: Path, upstream: str) -> Iterator[tuple[str, int]]:
+    cells = yaml.safe_load((CATALOG / "mappings" / "crm.yaml").read_text())["cells"]
+    mapping = folder / "mapping.jsonata"
+    mapping.write_text(
+        next(
+            cell["config"]["response_mapping"]
+            for cell in cells
+            if (cell["resource_name"], cell["method_name"]) == ("contacts", "list")
+        )
+    )
+    script = Path(__file__).parent / "peers" / "unified.cjs"
+    process = subprocess.Popen(
+        [command, str(script), str(modules(JSONATA, UNDICI)), upstream, str(mapping)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "NODE_ENV": "production"},
+    )
+    try:
+        assert process.stdout is not None
+        url = f"http://127.0.0.1:{int(process.stdout.readline())}/"
+        answering(url)
+        yield url, process.pid
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+def processor_seconds(pid: int) -> float:
+    """Of all its threads since it began (proc(5))."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def answer(url: str, headers: Mapping[str, str]) -> Any:
+    with urllib.request.urlopen(urllib.request.Request(url, headers=dict(headers))) as response:
+        return json.load(response)
+
+
+if __name__ == "__main__":
+    main()
