@@ -12,7 +12,6 @@ import argparse
 import gc
 import json
 import math
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,13 +23,13 @@ from typing import Any
 import jlens
 
 from bench.expressions.records import contacts
+from bench.node import JSONATA, modules, node
 from isthmus.expressions import DIALECT, STANDARD, Expression
 from isthmus.expressions.compiler.program import generate
 from isthmus.expressions.syntax import parse
 
 HERE = Path(__file__).parent
 STYLES = ("rename", "nested", "texts", "lookups")
-JSONATA = "jsonata@2.2.2"
 
 
 def main() -> int:
@@ -57,17 +56,14 @@ def main() -> int:
 
 def reference(directory: Path, records: list[Any], rounds: int) -> dict[str, float]:
     """Seconds of jsonata-js a style; its results are left as files. Empty where Node is missing."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
+    program = node()
+    if program is None:
         print("node or npm is missing: jsonata-js is left out")
         return {}
-    modules = HERE.parents[1] / ".cache" / "jsonata"
-    if not (modules / "node_modules" / "jsonata").is_dir():
-        modules.mkdir(parents=True, exist_ok=True)
-        subprocess.run([npm, "install", "--silent", "--prefix", str(modules), JSONATA], check=True)
     (directory / "records.json").write_text(json.dumps(records))
     mappings = [str(HERE / "mappings" / f"{name}.jsonata") for name in STYLES]
-    command = [node, str(HERE / "peer.cjs"), str(modules), str(directory / "records.json"), str(directory)]
+    command = [program, str(HERE / "peer.cjs"), str(modules(JSONATA))]
+    command += [str(directory / "records.json"), str(directory)]
     lines = subprocess.run(
         [*command, str(rounds), *mappings], check=True, capture_output=True, text=True
     ).stdout.splitlines()
