@@ -1,0 +1,38 @@
+"""The help of every command, as it reads on a terminal of eighty columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import typer.main
+from typer.testing import CliRunner
+
+from isthmus.cli.main import app
+
+
+def commands() -> Iterator[tuple[str, ...]]:
+    yield ()
+    groups = [((), typer.main.get_command(app))]
+    for path, command in groups:
+        for name, below in getattr(command, "commands", {}).items():
+            yield (*path, name)
+            groups.append(((*path, name), below))
+
+
+@pytest.mark.parametrize("path", list(commands()), ids=" ".join)
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_says_what_a_command_does(path: tuple[str, ...], flag: str) -> None:
+    ran = CliRunner().invoke(app, [*path, flag], env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"})
+    assert ran.exit_code == 0
+    lines = [line.strip() for line in ran.stdout.splitlines() if line.strip()]
+    assert lines[0].startswith("Usage: ")
+    assert lines[1][0].isupper()
+    assert max(map(len, ran.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("name", ["init", "validate", "test", "record", "apply"])
+def test_commands_for_authors_show_examples_and_exit_codes(name: str) -> None:
+    shown = " ".join(CliRunner().invoke(app, ["integrations", name, "--help"]).stdout.split())
+    assert f"Examples: isthmus integrations {name} quillboard" in shown
+    assert "Exit 0" in shown
