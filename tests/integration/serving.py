@@ -14,6 +14,7 @@ import aiohttp
 import uvicorn
 
 from isthmus.app import Application
+from isthmus.cli.http_protocol import BoundedHttp
 from isthmus.config import Settings
 from isthmus.kit.clock import Clock
 
@@ -87,7 +88,7 @@ async def serving(settings: Settings, *, clock: Clock | None = None, port: int =
             config = uvicorn.Config(
                 application.asgi,
                 lifespan="off",
-                http="httptools",
+                http=BoundedHttp,
                 log_config=None,
                 access_log=False,
                 timeout_keep_alive=75,

@@ -28,6 +28,8 @@ class BoundedHttp(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        # uvicorn turns it on where its logger has a handler, whoever put it there; addresses hold secrets.
+        self.access_log = False
         self._in_head = True
         self._head_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None

@@ -125,6 +125,8 @@ class OAuth1(RequestValidator):
     async def answer(self, request: web.Request) -> web.StreamResponse:
         if request.path == "/authorize":
             return await self._authorize(request)
+        if request.path not in ("/request_token", "/access_token", "/tickets"):
+            return web.Response(status=404)
         given = (str(request.url), request.method, await request.text(), dict(request.headers))
         if request.path == "/request_token":
             head, body, status = self.server.create_request_token_response(*given)

