@@ -262,6 +262,30 @@ async def refused_credentials(it: Scene) -> Answered:
     return answer
 
 
+async def with_an_ended_token(it: Scene, token_path: str) -> Answered:
+    """Of an account whose tokens come from this path of the fake."""
+    credential = {
+        "client": {"id": "app", "secret": "shh"},
+        "auth": {"tokenHost": "{{url}}", "tokenPath": token_path},
+        "fields": [{"name": "url"}],
+    }
+    config = {**definition()["config"], "credentials": {"oauth2": {"config": credential}}}
+    body = {"name": "oauthdesk", "category": "ticketing", "config": config}
+    made = await it.server.ok("POST", "/integration", json=body)
+    installed = await it.server.ok("POST", "/environment-integration", json={"integration_id": made["id"]})
+    token = {"access_token": "a", "refresh_token": "r", "expires_at": "2020-01-01T00:00:00.000Z"}
+    context = {"url": it.desk.url, "oauth": {"token": token}}
+    account = await connect(
+        it.server, installed["id"], it.desk.url, authentication_method="oauth2", context=context
+    )
+    return await replace(it, account=account).proxy()
+
+
+async def nothing_to_renew(it: Scene) -> Answered:
+    body = {"id": it.account}
+    return await it.server.call("POST", "/integrated-account/refresh-credentials", json=body)
+
+
 async def rate_limited(it: Scene) -> Answered:
     it.desk.limit = RequestLimit(1, seconds=3600, wait_seconds=3600)
     await it.proxy()
@@ -350,6 +374,9 @@ CASES: dict[str, Callable[[Scene], Awaitable[Answered]]] = {
     "expression that fails": failing_expression,
     "provider refuses (4xx)": lambda it: it.proxy("POST", json={}),
     "provider refuses the credentials": refused_credentials,
+    "provider refuses the refresh token": lambda it: with_an_ended_token(it, "/v1/tickets"),
+    "token endpoint gives no token": lambda it: with_an_ended_token(it, "/_control/visits"),
+    "renewal of what cannot be renewed": nothing_to_renew,
     "provider fails (5xx)": lambda it: it.after(Fault("status", code=503, times=None)),
     "provider limits the rate": rate_limited,
     "provider is not there": nobody_there,

@@ -19,10 +19,10 @@ from tests.unit.accounts.conftest import Desk, WatchedClock, install
 from tests.unit.integrations.small_catalog import write_catalog
 from tests.unit.integrations.world import World
 
-from isthmus.accounts import Connections, OwnAccount
-from isthmus.accounts.refresh_journal import BEAT_SECONDS, LEASE
+from isthmus.accounts import Connections, JsonCallLog, OwnAccount
+from isthmus.accounts.refresh_journal import BEAT_SECONDS, LEASE, void_leases
 from isthmus.accounts.renewal_timer import AHEAD, JOB, give_up_renewing
-from isthmus.db import Database
+from isthmus.db import Database, EpochWatcher
 from isthmus.db.tables import credential_refresh, event
 from isthmus.engine import proxy
 from isthmus.engine.calls import read_call
@@ -33,7 +33,10 @@ from isthmus.errors import (
     TokenEndpointFailed,
     UpstreamUnreachable,
 )
+from isthmus.http import HttpClient
 from isthmus.integrations.catalog import Catalog
+from isthmus.integrations.effective import Effective
+from isthmus.integrations.exchanges import Exchanges
 from isthmus.jobs import Handlers, standing
 from isthmus.kit.ids import new_id
 
@@ -423,9 +426,8 @@ async def test_an_answer_that_was_lost_in_a_crash_is_told_as_what_it_is(
     await asyncio.gather(task, return_exceptions=True)
     authority.issue()  # the provider has answered all the same
     authority.gate.set()
-    async with database.write() as conn:  # the lease of a dead process
-        passed = clock.now() - timedelta(seconds=1)
-        await conn.execute(update(credential_refresh).values(lease_until=passed))
+    async with database.write() as conn:  # as the start of the one process on its file does
+        await void_leases(conn)
     with pytest.raises(AccountNeedsReauth, match="cut off before its answer was kept"):
         await call(connections, desk, id)
     assert "cut off before its answer was kept" in (await desk.get(id))["last_error"]
@@ -651,6 +653,33 @@ async def test_a_timer_follows_the_token(
     await tick(database, handlers)
     assert len(authority.refreshes) == 2
     assert await timer(database, id, clock) == 3600 - ahead
+
+
+async def test_nothing_is_renewed_ahead_of_time_where_that_is_turned_off(
+    database: Database,
+    epochs: EpochWatcher,
+    http: HttpClient,
+    catalog: Catalog,
+    desk: Desk,
+    authority: Authority,
+    clock: WatchedClock,
+) -> None:
+    quiet = Connections(
+        database,
+        epochs,
+        Effective(database, epochs),
+        http,
+        clock,
+        JsonCallLog(),
+        Exchanges(catalog),
+        renews_ahead=False,
+    )
+    await connect(desk, clock, ends_in=1800)
+    handlers = Handlers()
+    handlers.on(JOB, quiet.renew_ahead, on_failure=give_up_renewing)
+    await clock.advance(1800)
+    await tick(database, handlers)
+    assert authority.refreshes == []
 
 
 async def timer(database: Database, id: str, clock: WatchedClock) -> int:

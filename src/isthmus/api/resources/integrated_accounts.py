@@ -113,8 +113,14 @@ async def get_own_account(request: Request, parts: Parts, principal: AccountPrin
 
 
 @router.patch("/me")
-async def update_own_account(parts: Parts, principal: AccountPrincipal, body: OwnPatch) -> AccountOut:
-    """Changes the context of an integrated account token's account, but no credential in it."""
+async def update_own_account(
+    request: Request, parts: Parts, principal: AccountPrincipal, body: OwnPatch
+) -> AccountOut:
+    """Changes the context of an integrated account token's account, but no credential in it. An access token
+    that is about to end is renewed first."""
+    await parts.connections.renew_early(
+        principal.environment_id, principal.account_id, request_id=request.scope["isthmus.request_id"]
+    )
     async with parts.database.write() as conn:
         own = OwnAccount(conn, principal, principal.account_id)
         return AccountOut(**parts.row(await own.update(body.context)))
