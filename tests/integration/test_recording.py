@@ -20,9 +20,10 @@ from isthmus.integrations.contract.suite import run_suite
 from tests.contract.catalog import CATALOG
 from tests.fakes.larkdesk import DEFINITION, KEY, Fault, Larkdesk, Records, RequestLimit, running
 from tests.integration.larkdesk import connect, install
-from tests.integration.processes import COMMAND, SECONDS_TO_START, serving_process
+from tests.integration.processes import COMMAND, serving_process
 from tests.integration.serving import Server
 
+SECONDS = 180.0
 BASIC = base64.b64encode(f"marit:{KEY}".encode()).decode()
 PLANTED: dict[str, Any] = {
     "given_name": "Zebulon",
@@ -74,8 +75,13 @@ class World:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        async with asyncio.timeout(SECONDS_TO_START):
-            output, errors = await process.communicate()
+        try:
+            async with asyncio.timeout(SECONDS):
+                output, errors = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
         assert b"Traceback" not in errors, errors.decode()
         assert process.returncode is not None
         return process.returncode, output.decode(), errors.decode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import typer.main
@@ -13,7 +14,7 @@ from isthmus.cli.main import app
 
 def commands() -> Iterator[tuple[str, ...]]:
     yield ()
-    groups = [((), typer.main.get_command(app))]
+    groups: list[tuple[tuple[str, ...], Any]] = [((), typer.main.get_command(app))]
     for path, command in groups:
         for name, below in getattr(command, "commands", {}).items():
             yield (*path, name)
