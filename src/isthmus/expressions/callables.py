@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Composed", "FunctionValue", "Lambda", "Matcher", "Member", "Native", "Partial", "TailCall", "bounce",
-    "call_library", "function_of", "is_function",
+    "call_library", "function_of", "is_function", "looped",
 ]  # fmt: skip
 
 PYTHON_CALLABLES: Final = (FunctionType, MethodType, BuiltinFunctionType)
@@ -103,6 +103,31 @@ class Lambda(FunctionValue):
             result = bounce(result, evaluation)
         evaluation.depth += 1
         return result
+
+
+def looped(function: Any, passed: int) -> Callable[..., Any]:
+    """`function` for a loop that offers it value, key and whole: it is given the first `passed` of them.
+
+    A call is that of `function`, with the same accounting, and less on the way there.
+    """
+    if type(function) is not Lambda or function.signature is not None or passed < function._arity:
+        return lambda *offered: function(*offered[:passed])
+    evaluation, code, arity = function.evaluation, function.code, function._arity
+
+    def call(*offered: Any) -> Any:
+        evaluation.depth -= 1
+        if evaluation.depth < 0:
+            raise evaluation.too_deep()
+        evaluation.left -= 4
+        if evaluation.left < 0:
+            evaluation.look()
+        result = code(*offered[:arity])
+        if type(result) is TailCall:
+            result = bounce(result, evaluation)
+        evaluation.depth += 1
+        return result
+
+    return call
 
 
 def bounce(pending: Any, evaluation: Evaluation) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
+from isthmus.expressions.callables import looped
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.failures import failed
 from isthmus.expressions.functions.arguments import output_text
@@ -95,16 +96,13 @@ def _callback(function: object, name: str) -> Callable[[object, str, object], ob
     """The function with as many of value, key and object as it declares."""
     if not callable(function):
         raise failed(name, f"{name}: the second argument must be a function")
-    arity = getattr(function, "arity", 3)
-    if arity >= 3:
-        return function
-    if arity == 2:
-        return lambda value, key, _: function(value, key)
-    return lambda value, key, _: function(value)
+    return looped(function, max(1, min(3, getattr(function, "arity", 3))))
 
 
 def _holds(value: object, level: int) -> bool:
     """JSONata's effective boolean; functions count as true."""
+    if value is True or value is False:
+        return value
     if isinstance(value, list):
         inside = deeper(level, "sift", len(value))
         return any(_holds(item, inside) for item in value)

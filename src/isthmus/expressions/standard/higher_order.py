@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from isthmus.expressions.callables import looped
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Callback, Evaluation
 from isthmus.expressions.runtime.operators import is_number, js_less, truth
@@ -12,12 +14,9 @@ from isthmus.expressions.values import UNDEFINED, Sequence
 __all__ = ["each", "filter_items", "map_items", "reduce", "sift", "single", "sort"]
 
 
-def _passed(function: Any, value: Any, key: Any, whole: Any) -> tuple[Any, ...]:
-    """As many of value, key and whole as the function declares, at least the value."""
-    arity = arity_of(function)
-    if arity >= 3:
-        return (value, key, whole)
-    return (value, key) if arity == 2 else (value,)
+def _looped(function: Any) -> Callable[..., Any]:
+    """To be called with value, key and whole; it is passed as many as it declares, at least the value."""
+    return looped(function, max(1, min(3, arity_of(function))))
 
 
 def arity_of(function: Any) -> int:
@@ -30,9 +29,10 @@ def map_items(evaluation: Evaluation, values: Any, function: Callback) -> Any:
     found = Sequence()
     if len(values) > evaluation.limits.items:
         raise evaluation.exceeded("items", "map")
+    call = _looped(function)
     for at, value in enumerate(values):
         evaluation.charge(4)
-        result = function(*_passed(function, value, at, values))
+        result = call(value, at, values)
         if result is not UNDEFINED:
             found.append(result)
     return found
@@ -42,9 +42,10 @@ def filter_items(evaluation: Evaluation, values: Any, function: Callback) -> Any
     if values is UNDEFINED:
         return UNDEFINED
     found = Sequence()
+    call = _looped(function)
     for at, value in enumerate(values):
         evaluation.charge(4)
-        if truth(evaluation, function(*_passed(function, value, at, values))):
+        if truth(evaluation, call(value, at, values)):
             found.append(value)
     if len(found) > evaluation.limits.items:
         raise evaluation.exceeded("items", "filter")
@@ -56,11 +57,10 @@ def single(evaluation: Evaluation, values: Any, function: Any) -> Any:
         return UNDEFINED
     found: Any = UNDEFINED
     has_found = False
+    call = _looped(function)
     for at, value in enumerate(values):
         evaluation.charge(4)
-        if function is not UNDEFINED and not truth(
-            evaluation, function(*_passed(function, value, at, values))
-        ):
+        if function is not UNDEFINED and not truth(evaluation, call(value, at, values)):
             continue
         if has_found:
             raise ExpressionError(
@@ -96,9 +96,10 @@ def reduce(evaluation: Evaluation, values: Any, function: Callback, first: Any) 
 def each(evaluation: Evaluation, value: Any, function: Callback) -> Any:
     found = Sequence()
     if isinstance(value, dict):
+        call = _looped(function)
         for key, item in list(value.items()):
             evaluation.charge(4)
-            result = function(*_passed(function, item, key, value))
+            result = call(item, key, value)
             if result is not UNDEFINED:
                 found.append(result)
     return found
@@ -108,11 +109,12 @@ def sift(evaluation: Evaluation, value: Any, function: Any) -> Any:
     if not isinstance(value, dict):
         return UNDEFINED
     found: dict[str, Any] = {}
+    call = _looped(function)
     for key, item in list(value.items()):
         evaluation.charge(4)
         if function is UNDEFINED:
             raise ExpressionError("T1006", "Attempted to invoke a non-function")
-        if truth(evaluation, function(*_passed(function, item, key, value))):
+        if truth(evaluation, call(item, key, value)):
             found[key] = item
     return found if found else UNDEFINED
 
