@@ -204,13 +204,13 @@ class Larkdesk:
 
     async def _create(self, request: web.Request) -> web.Response:
         resource = self._resource(request)
-        fields = await request.json()
+        fields = await _fields(request)
         if resource == "tickets" and not fields.get("subject"):
             return _problem(422, "subject is required", code="invalid")
         return web.json_response(self.records.create(resource, fields, self._moment()), status=201)
 
     async def _update(self, request: web.Request) -> web.Response:
-        fields = await request.json()
+        fields = await _fields(request)
         return await self._with_record(
             request, lambda resource, number: self.records.update(resource, number, fields, self._moment())
         )
@@ -251,6 +251,17 @@ class Larkdesk:
         fields: dict[str, Any] = await request.json()
         self.limit = RequestLimit(**fields)
         return web.json_response({})
+
+
+async def _fields(request: web.Request) -> dict[str, Any]:
+    try:
+        fields = await request.json()
+    except ValueError:
+        fields = None
+    if isinstance(fields, dict):
+        return fields
+    fault = {"fault": {"code": "invalid", "text": "the body must be an object"}}
+    raise web.HTTPBadRequest(text=json.dumps(fault), content_type="application/json")
 
 
 async def _stream(request: web.Request, size: int) -> web.StreamResponse:

@@ -1,0 +1,42 @@
+"""Generated calls of every operation: no answer that the document doesn't know, no failure of ours.
+
+`ISTHMUS_SEED` chooses other calls; the seed is printed. `make faults` makes 5,000 of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from isthmus.config import Settings
+from tests.fakes.larkdesk import Larkdesk, RequestLimit, running
+from tests.integration.environments import own_ids
+from tests.integration.fuzzing import Fuzzed, Target, fuzzed
+from tests.integration.larkdesk import MODEL, connect
+from tests.integration.serving import serving
+
+CASES = 300
+SEED = 20_261_128
+
+
+async def fuzz(settings: Settings, *, cases: int) -> Fuzzed:
+    """With the token of an environment that has rows of every kind, a sandbox account and one on a fake."""
+    seed = int(os.environ.get("ISTHMUS_SEED", SEED))
+    print(f"seed {seed}, {cases} cases")
+    async with running(Larkdesk(limit=RequestLimit(None))) as fake, serving(settings) as server:
+        ids = await own_ids(server)
+        account = await connect(server, ids["/environment-integration"], fake.url)
+        on_fake = Target(account, MODEL, "tickets", "tickets", "1")
+        sandbox = Target(await server.sandbox_of("hubspot"), "crm", "contacts", "contacts", "70114400301")
+        targets = [on_fake, on_fake, sandbox]
+        found = await asyncio.to_thread(
+            fuzzed, server.url, server.token, ids=ids, targets=targets, cases=cases, seed=seed
+        )
+    print(f"{found.cases} answers: {dict(sorted(found.statuses.items()))}")
+    return found
+
+
+async def test_no_answer_is_unknown_to_the_document(settings: Settings) -> None:
+    found = await fuzz(settings, cases=CASES)
+    assert not found.failures, "\n\n".join(found.failures)
+    assert found.cases >= CASES // 2
