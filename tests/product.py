@@ -23,7 +23,7 @@ __all__ = ["CallFailed", "Product", "connect"]
 Json = Any  # whatever JSON the API takes and gives
 
 _COMMAND = Path(sys.executable).parent / "isthmus"
-_START_SECONDS = 60.0
+_START_SECONDS = 180.0
 _TOKEN = "isthmus-token-of-a-test-that-nobody-else-uses"
 
 

@@ -1,0 +1,104 @@
+"""`isthmus serve` that kills itself once, in the middle of renewing credentials.
+
+The file `ISTHMUS_DIES_AT` names where; it is gone when that has happened. A lease lasts a tenth of its usual
+time here, so that the proofs end the same day.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from isthmus.accounts import refresh_journal, refresh_writes, refresher
+from isthmus.accounts.refresh_writes import RefreshWrites, Renewable, Renewed, Taken
+from isthmus.cli.serve import serve
+from tests.product import Product
+
+__all__ = ["DyingProduct"]
+
+_forkserver = multiprocessing.get_context("forkserver")
+_forkserver.set_forkserver_preload(
+    ["tests.faults.dying_serve", "tests.faults.processes", "isthmus.app", "isthmus.jobs.engine.worker"]
+)
+
+
+def _die(point: str) -> None:
+    """Before or after the journal says so; between the two in the middle the provider is asked."""
+    file = Path(os.environ.get("ISTHMUS_DIES_AT", os.devnull))
+    if file.is_file() and file.read_text() == point:
+        file.unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class _Dying(RefreshWrites):
+    async def take(
+        self, account: Renewable, stale: str | None, owner: str, *, revive: bool
+    ) -> Taken | Renewed | None:
+        taken = await super().take(account, stale, owner, revive=revive)
+        if isinstance(taken, Taken):
+            _die("after started")
+        return taken
+
+    async def keep(
+        self, account: Renewable, taken: Taken, reply: Mapping[str, Any], asked_at: datetime
+    ) -> Renewed:
+        _die("before committed")
+        kept = await super().keep(account, taken, reply, asked_at)
+        _die("after committed")
+        return kept
+
+
+async def _take_lease(*arguments: Any) -> Any:
+    lease = await refresh_journal.take_lease(*arguments)
+    if lease is not None:
+        _die("before started")
+    return lease
+
+
+class DyingProduct(Product):
+    """Forked from a process that has imported everything, so that it is soon there again."""
+
+    _victim: BaseProcess | None = None
+
+    def start(self, *, wait: bool = True) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._victim = _forkserver.Process(
+            target=_serve, args=(self.environment(), self.port, str(self.log)), daemon=True
+        )
+        self._victim.start()
+        if wait:
+            self.wait_until_ready()
+
+    def kill(self) -> None:
+        assert self._victim is not None
+        self._victim.kill()
+        self._victim.join()
+
+    def stop(self) -> None:
+        if self._victim is None:
+            return
+        self._victim.terminate()
+        self._victim.join(20)
+        self.kill()
+
+
+def _serve(environ: Mapping[str, str], port: int, log: str) -> None:
+    os.environ.clear()
+    os.environ.update(environ)
+    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    for stream in (1, 2):
+        os.dup2(descriptor, stream)
+    for module, name, value in (
+        (refresh_journal, "LEASE", timedelta(seconds=1.5)),
+        (refresher, "BEAT_SECONDS", 0.4),
+        (refresher, "RefreshWrites", _Dying),
+        (refresh_writes, "take_lease", _take_lease),
+    ):
+        setattr(module, name, value)
+    serve("127.0.0.1", port, 1)
