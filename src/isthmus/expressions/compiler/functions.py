@@ -131,6 +131,15 @@ class FunctionGenerator(GeneratorBase):
         self, node: t.Lambda, values: list[Operand], context: Context, *, final: bool = False
     ) -> Operand:
         """The body of a literal function with its parameters standing for `values`."""
+        self.open_parameters(node, values)
+        self.open_frame(node)
+        operand = self.last_value(node.body, context, final=final)
+        self.frames.pop()
+        self.frames.pop()
+        return operand
+
+    def open_parameters(self, node: t.Lambda, values: list[Operand]) -> None:
+        """Make the parameters of a function visible as `values`; the caller closes the frame."""
         frame: dict[str, Local] = {}
         for at, variable in enumerate(node.parameters):
             operand = values[at] if at < len(values) else self.undefined()
@@ -139,11 +148,6 @@ class FunctionGenerator(GeneratorBase):
                 local.source = self.reads.source(operand.code, self.block.here(), self.level)
             frame[variable] = local
         self.frames.append(frame)
-        self.open_frame(node)
-        operand = self.last_value(node.body, context, final=final)
-        self.frames.pop()
-        self.frames.pop()
-        return operand
 
     def last_value(self, node: t.Node, context: Context, *, final: bool) -> Operand:
         """The body of a function in place; as in `tail`, a call at its end gives what is not collapsed."""
@@ -288,14 +292,7 @@ class FunctionGenerator(GeneratorBase):
         )
 
     def inlined_truth(self, node: t.Lambda, values: list[Operand], context: Context) -> str:
-        frame: dict[str, Local] = {}
-        for at, variable in enumerate(node.parameters):
-            operand = values[at] if at < len(values) else self.undefined()
-            local = Local(operand.code, self.function, operand, is_settled=True)
-            if operand.is_pure and operand.may(DICT):
-                local.source = self.reads.source(operand.code, self.block.here(), self.level)
-            frame[variable] = local
-        self.frames.append(frame)
+        self.open_parameters(node, values)
         condition = self.truth(node.body, context)
         self.frames.pop()
         return condition

@@ -14,7 +14,7 @@ from isthmus.expressions.values import UNDEFINED, LazyRange
 from isthmus.expressions.writing import double, number_text
 
 __all__ = [
-    "add", "as_count", "compare", "concat", "divide", "equal", "equals", "includes", "is_number", "js_less",
+    "add", "as_count", "compare", "divide", "equal", "equals", "includes", "is_number", "js_less",
     "make_range", "modulo", "multiply", "negate", "normal", "subtract", "truth", "unequal",
 ]  # fmt: skip
 
@@ -269,13 +269,6 @@ def includes(evaluation: Evaluation, left: Any, right: Any) -> bool:
     if isinstance(left, (list, dict)):
         return any(item is left for item in right)
     return any(type(item) not in (list, dict) and equal(evaluation, left, item) for item in right)
-
-
-def concat(evaluation: Evaluation, left: Any, right: Any) -> str:
-    """`&`; undefined is empty text."""
-    one = left if type(left) is str else "" if left is UNDEFINED else text_of(evaluation, left)
-    other = right if type(right) is str else "" if right is UNDEFINED else text_of(evaluation, right)
-    return bounded(evaluation, one + other)
 
 
 def piece(evaluation: Evaluation, value: Any, position: int) -> str:

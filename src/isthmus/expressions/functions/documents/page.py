@@ -13,7 +13,6 @@ __all__ = ["page_styles"]
 _SIZES: Final = frozenset({"a0", "a1", "a2", "a3", "a4", "a5", "a6", "letter", "legal", "tabloid", "ledger"})
 _LENGTH: Final = re.compile(r"\d+(?:\.\d+)?(?:mm|cm|in|px|pt)?")
 _TAGS: Final = re.compile(r"<[^>]*>")
-_PAGE_NUMBER: Final = 'counter(page) " / " counter(pages)'
 _SIDES: Final = ("top", "right", "bottom", "left")
 _BASE: Final = """body { font-family: sans-serif; font-size: 11pt; line-height: 1.4 }
 table { border-collapse: collapse } th, td { border: 1px solid #999; padding: 3pt 6pt }

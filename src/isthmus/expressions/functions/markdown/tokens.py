@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from isthmus.expressions.javascript import units
 
-__all__ = ["Kind", "Token", "chunks", "decode_entities", "inline_text", "merged"]
+__all__ = ["Kind", "Token", "chunks", "decode_entities", "merged"]
 
 Kind = Literal[
     "space",
@@ -83,11 +83,6 @@ def merged(tokens: list[Token]) -> list[Token]:
         else:
             out.append(token)
     return out
-
-
-def inline_text(tokens: list[Token]) -> str:
-    """The source of inline tokens."""
-    return "".join(token.raw for token in tokens)
 
 
 def decode_entities(text: str) -> str:
