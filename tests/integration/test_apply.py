@@ -1,0 +1,66 @@
+"""`isthmus integrations apply` against a running server."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+
+from isthmus.cli.apply import _patch
+from tests.fakes.larkdesk import DEFINITION
+from tests.integration.processes import COMMAND, serving_process
+
+SECONDS = 180.0
+
+
+async def apply(environ: dict[str, str], folder: Path, *more: str) -> tuple[int | None, str, str]:
+    process = await asyncio.create_subprocess_exec(
+        COMMAND,
+        "integrations",
+        "apply",
+        str(folder),
+        *more,
+        env=environ,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(SECONDS):
+        output, errors = await process.communicate()
+    assert b"Traceback" not in errors, errors.decode()
+    return process.returncode, output.decode(), errors.decode()
+
+
+async def test_a_servers_rows_become_what_the_folder_says(environ: dict[str, str], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(DEFINITION, tmp_path / "larkdesk"))
+    main = folder / "integration.yaml"
+    async with serving_process(environ) as server:
+        assert server.token is not None
+        environ |= {"ISTHMUS_API_URL": server.url, "ISTHMUS_API_TOKEN": server.token}
+        assert (await apply(environ, folder, "--dry-run"))[1].count("(not done: --dry-run)") == 3
+        code, said, errors = await apply(environ, folder)
+        assert (code, said.splitlines()[0]) == (0, "integration larkdesk: created, installed"), errors
+        code, said, errors = await apply(environ, folder)
+        assert said.splitlines() == [
+            "integration larkdesk: unchanged",
+            "mappings crm: 0 created, 0 updated, 5 unchanged",
+            f"mappings ticketing: 0 created, 0 updated, {said.rpartition('updated, ')[2].strip()}",
+        ], errors
+        main.write_text(
+            main.read_text().replace("response_path: items, description: Agents.", "description: X.")
+        )
+        assert "integration larkdesk: updated" in (await apply(environ, folder))[1]
+        assert "integration larkdesk: unchanged" in (await apply(environ, folder))[1]
+        assert (await apply(environ, folder, "--token", "isth_wrong"))[0] == 3
+        main.write_text(main.read_text().replace("format: cursor", "format: curser"))
+        code, said, errors = await apply(environ, folder)
+        assert (code, said) == (1, "")
+        assert "integration.yaml:" in errors
+    code, _, errors = await apply(environ, DEFINITION)
+    assert code == 5
+    assert "does not answer" in errors
+
+
+def test_a_patch_says_what_is_to_go() -> None:
+    live = {"a": {"b": 1, "c": 2}, "d": [1], "e": None, "same": {"x": 1}}
+    wanted = {"a": {"c": 3}, "d": [1, 2], "same": {"x": 1}, "new": {}}
+    assert _patch(live, wanted) == {"a": {"b": None, "c": 3}, "d": [1, 2], "new": {}}
