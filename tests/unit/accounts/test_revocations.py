@@ -156,7 +156,7 @@ async def test_an_outage_is_met_some_times_and_a_refusal_is_the_end(
     calls: int,
 ) -> None:
     id = await connect(desk, refresh_token="rt")
-    authority.answers = answers
+    authority.answers = list(answers)
     async with database.write() as conn:
         await Accounts(conn, desk.scope).delete(id)
     await drain(database, handlers)
