@@ -10,8 +10,8 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from isthmus.definitions.yaml_source import read
+from tests.integration.environments import foreign_token
 from tests.integration.serving import Server
-from tests.integration.test_isolation import foreign_token
 
 CATALOG = Path(__file__).parents[2] / "catalog"
 

@@ -22,7 +22,7 @@ _WORDS: Final = {
 }
 _CONTENT: Final = {"application/json": {"schema": {"$ref": f"#/components/schemas/{ErrorOut.__name__}"}}}
 
-PROVIDER: Final[dict[str, Any]] = {
+PROVIDER: Final[dict[int | str, dict[str, Any]]] = {
     "4XX": {"description": "The provider refused it; with its own status.", "content": _CONTENT},
     "5XX": {"description": "The provider or the way to it failed, or a definition.", "content": _CONTENT},
 }
