@@ -52,6 +52,8 @@ const REPAIRS = {
     [/this\.condition = JSON\.parse\(JSON\.stringify\(left\)\)/, "this.condition = copied(left)"],
     [/arguments: \[JSON\.parse\(JSON\.stringify\(left\)\)\]/, "arguments: [copied(left)]"],
   ],
+  // A pattern that JavaScript refuses is found where it is used, behind errors of syntax.
+  refused: [[/return new RegExp\(pattern, flags\);/, "try { return new RegExp(pattern, flags); } catch { return /(?:)/g; }"]],
   // A value that cannot be written as JSON can stand in a message.
   message: [[/return JSON\.stringify\(err\[arguments\[1\]\]\);/, "return spelled(err[arguments[1]]);"]],
 };

@@ -41,6 +41,7 @@ REASONS = {
     "update": "a transform of what is no object stops the reference with an error of JavaScript",
     "cycle": "an update that puts the object it changes into itself makes a cycle, which cannot leave",
     "copy": "the reference copies the left side of ?: and ?? as JSON, in which regular expressions are lost",
+    "refused": "a pattern that JavaScript refuses stops the reference before it has read the rest",
     "message": "a function in the message of an error stops the reference with an error of JavaScript",
 }
 """Each is a change of the reference's own text in `peer.cjs`: a disagreement has a reason if the reference
