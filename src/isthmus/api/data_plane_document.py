@@ -141,7 +141,7 @@ def _custom(verb: str) -> dict[str, Any]:
     return operation
 
 
-def _responses(answer: dict[str, Any]) -> dict[str, Any]:
+def _responses(answer: dict[str, Any]) -> dict[int | str, Any]:
     return {
         "200": {"description": "Done.", "content": {JSON: {"schema": answer}}},
         **PROVIDER,
