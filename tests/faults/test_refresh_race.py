@@ -191,7 +191,7 @@ async def ends_as_it_should(
         assert told == {"created": 1, "active": 1}
 
 
-@pytest.mark.parametrize("point", ("after started", "before committed"))
+@pytest.mark.parametrize("point", ["after started", "before committed"])
 async def test_a_kill_in_a_refresh_race_ends_as_it_should(
     point: str, database_url_of_products: str | None, oidc: Oidc, tmp_path: Path
 ) -> None:
