@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from isthmus.definitions.credentials import normalise_credentials
+
 __all__ = ["NamedLayer", "Provenance", "provenance"]
 
 Path = tuple[str, ...]
@@ -61,8 +63,12 @@ def provenance(layers: Sequence[NamedLayer], merge: Merge) -> Provenance:
     removed: dict[Path, str] = {}
     merged: dict[str, Any] = {}
     before: dict[Path, Any] = {}
+    contents = [layer.content for layer in layers]
+    is_moved = _is_by_format(merge(*contents))
     for count, layer in enumerate(layers, start=1):
-        merged = merge(*(each.content for each in layers[:count]))
+        merged = merge(*contents[:count])
+        if is_moved and "credentials" in merged:
+            merged["credentials"] = normalise_credentials(merged["credentials"])
         now = dict(_leaves(merged))
         said = dict(_leaves(layer.content))
         for path, value in now.items():
@@ -77,6 +83,13 @@ def provenance(layers: Sequence[NamedLayer], merge: Merge) -> Provenance:
         [{"path": _text(path), "value": value, "layer": owners[path]} for path, value in before.items()],
         [{"path": _text(path), "layer": name} for path, name in removed.items()],
     )
+
+
+def _is_by_format(merged: Mapping[str, Any]) -> bool:
+    """Whether the credentials are a map by format, as the merge makes them of a single one. They are held to
+    that from the first layer on: a credential that is only moved keeps its layer."""
+    credentials = merged.get("credentials")
+    return isinstance(credentials, Mapping) and not isinstance(credentials.get("format"), str)
 
 
 def _leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
