@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
 
 from isthmus.connect.endings import Ending, place_of
 from isthmus.connect.screens import Offered, Screen
@@ -13,6 +12,9 @@ from isthmus.connect.sessions import Session
 from isthmus.tenancy.connect_settings import ConnectSettings
 from isthmus.ui.files import Files, content_mark
 from isthmus.ui.safety import Site
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 __all__ = ["Rendering"]
 
@@ -25,14 +27,20 @@ class Rendering:
     def __init__(self, site: Site, files: Files) -> None:
         self._site = site
         self._files = files
-        self._templates = Environment(
+
+    @cached_property
+    def _templates(self) -> Environment:
+        from jinja2 import Environment, PackageLoader, StrictUndefined  # most servers show no page at first
+
+        templates = Environment(
             loader=PackageLoader("isthmus.ui"),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.globals.update(at=site.at, logo_of=self._logo, mark=content_mark())
+        templates.globals.update(at=self._site.at, logo_of=self._logo, mark=content_mark())
+        return templates
 
     def page(
         self,
