@@ -202,15 +202,6 @@ async def test_what_cannot_be_recorded_is_told(world: World) -> None:
     assert world.written() == ""
 
 
-async def test_a_product_that_refuses_leaves_no_file(world: World) -> None:
-    world.desk.cue(Fault("status", path="/v1/users", code=503, times=None))
-    code, output, errors = await world.record("--method", "users.list", "--method", "contacts.list")
-    assert code == 1
-    assert "users.list: not recorded" in errors
-    assert "contacts.list.json: new" in output
-    assert [path.name for path in world.folder.glob("examples/*")] == ["contacts.list.json"]
-
-
 async def test_another_products_folder_is_refused(world: World) -> None:
     code, _, errors = await world.record(folder=CATALOG / "integrations" / "redmine")
     assert code == 2
