@@ -18,7 +18,7 @@ from isthmus.definitions.files import EXCHANGES
 from isthmus.integrations.contract.entries import Models, read_entry
 from isthmus.integrations.contract.suite import run_suite
 from tests.contract.catalog import CATALOG
-from tests.fakes.larkdesk import DEFINITION, KEY, Fault, Larkdesk, Records, RequestLimit, running
+from tests.fakes.larkdesk import DEFINITION, KEY, Larkdesk, Records, RequestLimit, running
 from tests.integration.larkdesk import connect, install
 from tests.integration.processes import COMMAND, serving_process
 from tests.integration.serving import Server
