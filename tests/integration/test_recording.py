@@ -18,7 +18,7 @@ from isthmus.definitions.files import EXCHANGES
 from isthmus.integrations.contract.entries import Models, read_entry
 from isthmus.integrations.contract.suite import run_suite
 from tests.contract.catalog import CATALOG
-from tests.fakes.larkdesk import DEFINITION, KEY, Larkdesk, Records, RequestLimit, running
+from tests.fakes.larkdesk import DEFINITION, KEY, Fault, Larkdesk, Records, RequestLimit, running
 from tests.integration.larkdesk import connect, install
 from tests.integration.processes import COMMAND, serving_process
 from tests.integration.serving import Server
@@ -200,6 +200,15 @@ async def test_what_cannot_be_recorded_is_told(world: World) -> None:
         got, _, errors = await world.record(*more)
         assert (got, said in errors) == (code, True), errors
     assert world.written() == ""
+
+
+async def test_a_product_that_refuses_leaves_no_file(world: World) -> None:
+    world.desk.cue(Fault("status", path="/v1/users", code=503, times=None))
+    code, output, errors = await world.record("--method", "users.list", "--method", "contacts.list")
+    assert code == 1
+    assert "users.list: not recorded" in errors
+    assert "contacts.list.json: new" in output
+    assert [path.name for path in world.folder.glob("examples/*")] == ["contacts.list.json"]
 
 
 async def test_another_products_folder_is_refused(world: World) -> None:

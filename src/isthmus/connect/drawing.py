@@ -58,7 +58,7 @@ async def link_of_session(conn: AsyncConnection, session: Session) -> LinkToken:
 async def chosen_offer(
     conn: AsyncConnection, effective: Effective, session: Session, link: LinkToken, slug: str
 ) -> Offer:
-    """Raises InvalidIntegration for an integration that this session may not connect."""
+    """Raises InvalidIntegration for an integration that the browser may not connect."""
     fixed = await _fixed_slug(conn, session, link)
     if fixed is not None and slug != fixed:
         raise InvalidIntegration("A connection can only be renewed with the product it is to.")

@@ -68,7 +68,7 @@ async def offered(conn: AsyncConnection, link: LinkToken, options: Options) -> t
 async def offer(
     conn: AsyncConnection, effective: Effective, link: LinkToken, options: Options, slug: str
 ) -> Offer:
-    """Raises InvalidIntegration for one that this session does not see. A link that reconnects sees only its
+    """Raises InvalidIntegration for one that the browser may not see. A link that reconnects sees only its
     account's (by `slug_of_account`), however it is shown otherwise."""
     if link.account_id is None and not any(face.slug == slug for face in await offered(conn, link, options)):
         raise InvalidIntegration(f"“{slug}” cannot be connected here.")

@@ -149,7 +149,7 @@ class Recorder:
             try:
                 await (self._list(choice, method) if choice[1] == "list" else self._get(choice, method))
             except IsthmusError as error:
-                self._skipped[choice] = str(error)
+                self._skipped[choice] = error.message or f"it was answered with {error.status}"
 
     def recordings(self, redaction: Redaction) -> list[Recording]:
         """In the order of the calls."""
