@@ -1,4 +1,8 @@
-"""Memory of `isthmus serve` after a thousand unified calls, beside the pass-through peer after as many."""
+"""Memory of `isthmus serve` after a thousand unified calls, beside the pass-through peer after as many.
+
+The first start of all brought the database's schema up, and keeps the 13 MiB of the libraries that did it
+until the next start; so the server is started again before it is measured, and both are printed.
+"""
 
 from __future__ import annotations
 
@@ -50,11 +54,15 @@ def main() -> None:
         python_server("bench.passthrough:app", {**os.environ, "UPSTREAM": upstream}) as peer,
         serving(Path(folder) / "isthmus", upstream) as (product, account, headers),
     ):
+        first = _resident(product.pid)
+        product.stop()
+        product.start()
         before = _resident(product.pid)
         _call(f"{product.url}/unified/crm/contacts?integrated_account_id={account}", headers)
         _call(f"{peer}/contacts", {})
         ours, theirs = _resident(product.pid), _resident(_listener(peer))
-    print(f"ours {before:.0f} MiB before the calls; the pass-through after as many: {theirs:.0f} MiB")
+    print(f"ours {first:.0f} MiB after the first start, {before:.0f} MiB before the calls")
+    print(f"the pass-through after as many: {theirs:.0f} MiB")
     finish([at_most(f"memory after {CALLS} unified calls", ours, "MiB", BOUND_MIB, "bound", 1.0)])
 
 

@@ -197,7 +197,7 @@ class TestCapabilities:
         method = next(each for each in proxied["methods"] if each["method"] == "get")
         assert method["name"] == "get_single_zendesk_ticket_by_id"
         assert (method["has_description"], method["has_query_schema"]) == (True, False)
-        assert found["auth"]["formats"] == ["api_key"]
+        assert found["auth"]["formats"] == ["api_key", "oauth2"]
         assert {each["name"] for each in found["auth"]["fields"]} == {"subdomain", "email", "api_token"}
         assert 0 < found["ai_readiness"]["ai_ready_score"] <= 1
 

@@ -54,7 +54,7 @@ event = Table(
     EventColumns,
     Index(None, "environment_id", "created_at", "id"),
     Index(None, "relayed_at"),
-    Index("ix_event_waiting", "seq", sqlite_where=_WAITS, postgresql_where=_WAITS),
-    Index("ix_event_waiting_resource", "resource_id", "seq", sqlite_where=_WAITS, postgresql_where=_WAITS),
+    Index("ix_event_waiting", "seq", sqlite_where=_WAITS),
+    Index("ix_event_waiting_resource", "resource_id", "seq", sqlite_where=_WAITS),
     sqlite_autoincrement=True,
 )

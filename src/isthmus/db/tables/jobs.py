@@ -85,15 +85,13 @@ job = Table(
         "queueing_lock",
         unique=True,
         sqlite_where=_WAITS,
-        postgresql_where=_WAITS,
     ),
-    Index("procrastinate_jobs_lock_idx_v1", "lock", unique=True, sqlite_where=_RUNS, postgresql_where=_RUNS),
+    Index("procrastinate_jobs_lock_idx_v1", "lock", unique=True, sqlite_where=_RUNS),
     Index(
         "procrastinate_jobs_priority_idx_v1",
         text("priority DESC"),
         text("id ASC"),
         sqlite_where=_WAITS,
-        postgresql_where=_WAITS,
     ),
     sqlite_autoincrement=True,
 )
@@ -122,7 +120,6 @@ job_timer = Table(
         "ix_job_timer_failing",
         "failed_at",
         sqlite_where=text("failures > 0"),
-        postgresql_where=text("failures > 0"),
     ),
 )
 
