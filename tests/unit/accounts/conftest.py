@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from sqlalchemy import select
 from tests.fakes.clock import VirtualClock
 from tests.unit.accounts.provider import Provider
 from tests.unit.integrations.small_catalog import write_catalog
@@ -18,6 +19,7 @@ from tests.unit.integrations.world import World, make_world
 from isthmus.accounts import Accounts, Connection, Connections, Installs, JsonCallLog
 from isthmus.config import Settings
 from isthmus.db import Database, EpochWatcher, open_database
+from isthmus.db.tables import event
 from isthmus.http import Guard, HttpClient
 from isthmus.integrations import EnvironmentScope, EnvironmentUnifiedModels
 from isthmus.integrations.catalog import Catalog, sync
@@ -101,6 +103,16 @@ class Desk:
     async def get(self, id: str) -> dict[str, Any]:
         async with self.database.read() as conn:
             return await Accounts(conn, self.scope).get(id)
+
+    async def delete(self, id: str) -> None:
+        async with self.database.write() as conn:
+            await Accounts(conn, self.scope).delete(id)
+
+    async def told(self, id: str) -> list[str]:
+        """What was told of an account, in order."""
+        async with self.database.read() as conn:
+            mine = select(event.c.event).where(event.c.resource_id == id).order_by(event.c.seq)
+            return [name.partition(":")[2] for name in (await conn.execute(mine)).scalars()]
 
 
 async def install(database: Database, scope: EnvironmentScope, url: str) -> Desk:

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from sqlalchemy import select
 from tests.background import drain, tick, until, worker_running
 from tests.unit.accounts.conftest import Desk, WatchedClock, install
 from tests.unit.integrations.small_catalog import write_catalog
@@ -23,7 +22,6 @@ from isthmus.accounts.connecting import Connected, connect_account, reconnect_ac
 from isthmus.accounts.lifecycle import Lifecycle
 from isthmus.accounts.renewal_timer import AHEAD, JOB
 from isthmus.db import Database
-from isthmus.db.tables import event
 from isthmus.integrations.catalog import Catalog
 from isthmus.jobs import Handlers, standing
 
@@ -119,13 +117,6 @@ async def connect(desk: Desk) -> str:
     return str(row["id"])
 
 
-async def told(database: Database, account_id: str) -> list[str]:
-    """What was told of the account, in order."""
-    async with database.read() as conn:
-        mine = select(event.c.event).where(event.c.resource_id == account_id).order_by(event.c.seq)
-        return [name.partition(":")[2] for name in (await conn.execute(mine)).scalars()]
-
-
 async def test_an_account_is_prepared_then_checked_then_active(
     desk: Desk, database: Database, handlers: Handlers, product: Product
 ) -> None:
@@ -137,7 +128,7 @@ async def test_an_account_is_prepared_then_checked_then_active(
     assert (row["status"], row["last_error"]) == ("active", None)
     assert (row["context"]["org"], row["context"]["hook"]) == ("acme", 7)
     assert row["last_action_run_result"]["status"] == "success"
-    assert await told(database, id) == ["created", "active"]
+    assert await desk.told(id) == ["created", "active"]
 
 
 @pytest.mark.parametrize(
@@ -169,20 +160,20 @@ async def test_the_first_failure_stops_and_is_told_once(
     assert (row["status"], len(product.seen)) == (status, called)
     assert row["last_error"]
     assert row["last_action_run_result"]["status"] == "error"
-    assert await told(database, id) == ["created", status]
+    assert await desk.told(id) == ["created", status]
     product.answers.clear()
     async with database.write() as conn:
         await begin_lifecycle(conn, desk.scope.environment_id, id)
     await drain(database, handlers)
     assert (await desk.get(id))["last_error"] is None
-    assert await told(database, id) == ["created", status, "active", "reactivated"]
+    assert await desk.told(id) == ["created", status, "active", "reactivated"]
 
 
 @pytest.mark.parametrize("definition", [CREDENTIALS])
 async def test_an_account_without_steps_is_active_at_once(desk: Desk, database: Database) -> None:
     row = await desk.connect(context={"url": desk.url, "api_key": "k-1"})
     assert row["status"] == "active"
-    assert await told(database, row["id"]) == ["created", "active"]
+    assert await desk.told(row["id"]) == ["created", "active"]
 
 
 async def test_a_process_that_ends_between_two_steps_leaves_the_next_one_to_another(
@@ -200,7 +191,7 @@ async def test_a_process_that_ends_between_two_steps_leaves_the_next_one_to_anot
     hooks = "POST /orgs/acme/hooks"
     assert product.seen == ["GET /me", hooks, hooks, "GET /check"]
     assert product.bodies == [{"who": "Ana"}] * 2
-    assert await told(database, id) == ["created", "active"]
+    assert await desk.told(id) == ["created", "active"]
 
 
 async def test_a_run_that_was_begun_anew_meanwhile_ends_quietly(
@@ -220,7 +211,7 @@ async def test_a_run_that_was_begun_anew_meanwhile_ends_quietly(
         await until(lambda: _is(desk, id, "active", "validation_error"))
     await drain(database, handlers)
     assert product.seen.count("GET /me") == 2
-    assert len([each for each in await told(database, id) if each != "created"]) == 1
+    assert len([each for each in await desk.told(id) if each != "created"]) == 1
 
 
 async def _is(desk: Desk, id: str, *statuses: str) -> bool:
@@ -235,7 +226,7 @@ async def test_an_account_that_is_deleted_meanwhile_ends_its_run(
         await Accounts(conn, desk.scope).delete(id)
     await drain(database, handlers)
     assert product.seen == []
-    assert await told(database, id) == ["created", "deleted"]
+    assert await desk.told(id) == ["created", "deleted"]
 
 
 async def test_a_reconnect_is_told_as_updated_active_reactivated(
@@ -246,14 +237,14 @@ async def test_a_reconnect_is_told_as_updated_active_reactivated(
     await drain(database, handlers)
     connected = await _connected(desk, connections, id, clock)
     await desk.update(id, status="needs_reauth")
-    before = len(await told(database, id))
+    before = len(await desk.told(id))
     async with database.write() as conn:
         await reconnect_account(conn, connected, id, keep_context=False, gate_id=None)
         await begin_lifecycle(conn, desk.scope.environment_id, id, is_reconnect=True)
     assert await _seconds_to_renewal(database, id, clock) == 3600 - AHEAD.total_seconds()
     await drain(database, handlers)
     assert (await desk.get(id))["status"] == "active"
-    assert (await told(database, id))[before:] == ["updated", "active", "reactivated"]
+    assert (await desk.told(id))[before:] == ["updated", "active", "reactivated"]
 
 
 async def test_a_new_connection_has_a_timer_for_its_token(
@@ -334,7 +325,7 @@ async def test_a_validation_comes_back_and_tells_what_changed(
 ) -> None:
     id = await connect(desk)
     await drain(database, handlers)
-    before = len(await told(database, id))
+    before = len(await desk.told(id))
     for answer, expected, hours in (
         ({"ok": True}, [], 6),
         ({"ok": False}, ["validation_error"], 6),
@@ -350,7 +341,7 @@ async def test_a_validation_comes_back_and_tells_what_changed(
         await clock.advance(1)
         await tick(database, handlers)
         assert product.seen.count("GET /check") == checks + 1
-        assert (await told(database, id))[before:] == expected
+        assert (await desk.told(id))[before:] == expected
         status = "active" if answer["ok"] else "validation_error"
         assert (await desk.get(id))["status"] == status
 
@@ -384,12 +375,12 @@ async def test_new_credentials_are_checked_before_the_account_is_active(
     await drain(database, handlers)
     await desk.update(id, status=status)
     product.seen.clear()
-    before = len(await told(database, id))
+    before = len(await desk.told(id))
     assert (await desk.renew(id, api_key="k-2"))["status"] == "connecting"
     await drain(database, handlers)
     assert (product.seen, (await desk.get(id))["status"]) == (calls, "active")
     back = [] if status == "active" else ["reactivated"]
-    assert (await told(database, id))[before:] == ["updated", "active", *back]
+    assert (await desk.told(id))[before:] == ["updated", "active", *back]
 
 
 BYTES = """

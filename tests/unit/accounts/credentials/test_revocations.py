@@ -1,0 +1,99 @@
+"""A token is revoked where its account is deleted, and its provider takes that word (RFC 7009)."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from sqlalchemy import func, select
+from tests.background import drain, tick
+from tests.unit.accounts.conftest import Desk, WatchedClock
+from tests.unit.accounts.credentials.authority import DEFINITION, REVOKES, Authority, connect
+
+from isthmus.accounts import Accounts, Installs
+from isthmus.accounts.revocations import Revocations
+from isthmus.db import Database
+from isthmus.db.tables import credential_revocation
+from isthmus.http import HttpClient
+from isthmus.jobs import Handlers
+
+
+@pytest.fixture
+def definition() -> str:
+    return REVOKES
+
+
+@pytest.fixture
+def handlers(database: Database, http: HttpClient) -> Handlers:
+    made = Handlers()
+    Revocations(database, http).register(made)
+    return made
+
+
+async def waiting(database: Database) -> int:
+    async with database.read() as conn:
+        return int((await conn.execute(select(func.count()).select_from(credential_revocation))).scalar_one())
+
+
+async def test_each_way_to_delete_revokes_what_the_account_held(
+    desk: Desk, database: Database, handlers: Handlers, authority: Authority, clock: WatchedClock
+) -> None:
+    one = await connect(desk, clock, refresh_token="rt-one")
+    two = await connect(desk, clock, refresh_token="rt-two")
+    await desk.update(two, tenant_id="gone")
+    await connect(desk, clock, refresh_token=None)
+    await desk.connect(context={"url": desk.url, "api_key": "k"})
+    await desk.delete(one)
+    await drain(database, handlers)
+    assert authority.revoked == ["rt-one"]
+    async with database.write() as conn:
+        await Accounts(conn, desk.scope).delete_many({"tenant_id": "gone"})
+    await drain(database, handlers)
+    assert authority.revoked == ["rt-one", "rt-two"]
+    async with database.write() as conn:
+        await Installs(conn, desk.scope).delete(desk.install_id)
+    await drain(database, handlers)
+    assert authority.revoked == ["rt-one", "rt-two", "at-0"]
+    assert await waiting(database) == 0
+
+
+async def test_a_deletion_that_is_undone_revokes_nothing(
+    desk: Desk, database: Database, handlers: Handlers, authority: Authority, clock: WatchedClock
+) -> None:
+    id = await connect(desk, clock)
+    with suppress(RuntimeError):
+        async with database.write() as conn:
+            await Accounts(conn, desk.scope).delete(id)
+            raise RuntimeError
+    await drain(database, handlers)
+    assert authority.revoked == []
+
+
+@pytest.mark.parametrize("definition", [DEFINITION])
+async def test_a_provider_that_takes_no_such_word_is_told_nothing(
+    desk: Desk, database: Database, clock: WatchedClock
+) -> None:
+    id = await connect(desk, clock)
+    await desk.delete(id)
+    assert await waiting(database) == 0
+
+
+@pytest.mark.parametrize(("answers", "calls"), [([503, 429], 3), ([400], 1), ([503] * 10, 6)])
+async def test_an_outage_is_met_some_times_and_a_refusal_is_the_end(
+    desk: Desk,
+    database: Database,
+    handlers: Handlers,
+    authority: Authority,
+    clock: WatchedClock,
+    answers: list[int],
+    calls: int,
+) -> None:
+    id = await connect(desk, clock)
+    authority.answers = list(answers)
+    await desk.delete(id)
+    await drain(database, handlers)
+    for _ in range(10):
+        await clock.advance(1000)
+        await tick(database, handlers)
+    assert len(authority.revoked) == calls
+    assert await waiting(database) == 0
