@@ -7,18 +7,17 @@ is weighed now and then: what the frames of the evaluation hold, without its inp
 
 from __future__ import annotations
 
-import gc
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from time import monotonic
-from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, Final
 
 from isthmus.expressions.errors import LIMIT, ExpressionError
 from isthmus.expressions.limits import DEFAULT_OUTPUT, Limits
+from isthmus.expressions.weighing import Scale
 
-__all__ = ["LONG", "SHORT", "Meter", "running", "spend", "use_text", "used_by", "work_seconds"]
+__all__ = ["LONG", "SHORT", "Meter", "running", "spend", "use_text", "work_seconds"]
 
 LONG: Final = 999
 """Longer texts and lists are accounted for by their length where they are used; less is in the step."""
@@ -60,6 +59,7 @@ class Meter:
     trace: Callable[[int, Any, Any], None] | None = None
     pause: Callable[[Meter], None] | None = None
     turn = 0.0
+    scale: Scale | None = None
 
     limits: Limits
     depth: int
@@ -100,9 +100,24 @@ class Meter:
         if self.unwatched > _WATCH:
             self.watch()
         if self.pause is not None and now - self.turn > _TURN:
-            if self.turn:
-                self.pause(self)
-            self.turn = self.looked = monotonic()
+            self.rest(now)
+
+    def glance(self) -> None:
+        """Look at the clock within work that counts no steps."""
+        now = monotonic()
+        if not self.deadline:
+            self.deadline = now + self.limits.seconds
+        elif now > self.deadline + self.awaited:
+            raise self.out_of_time()
+        if self.pause is not None and now - self.turn > _TURN:
+            self.rest(now)
+
+    def rest(self, now: float) -> None:
+        """Let others run, unless the work has only begun."""
+        if self.turn and self.pause is not None:
+            self.pause(self)
+            now = monotonic()
+        self.turn = self.looked = now
 
     def seconds_left(self) -> float:
         """Until the time is over; raises when it is. For work that takes a time-out."""
@@ -134,7 +149,11 @@ class Meter:
             self.weigh()
 
     def weigh(self) -> None:
-        held = held_by_frames(self)
+        """How much does the evaluation hold?"""
+        if self.scale is None:
+            self.scale = Scale(self.glance, (Meter,))
+        held = self.scale.frames(self.trace, self.limits.memory)
+        self.looked = monotonic()
         if held > self.limits.memory:
             raise self.exceeded("memory", "evaluation")
         self.made = 0
@@ -189,67 +208,3 @@ def work_seconds(most: float = 1.0) -> float:
     """How long a single piece of work may take in the evaluation that runs here, at most `most`."""
     meter = running.meter
     return most if meter is None else min(most, meter.seconds_left())
-
-
-# Memory.
-
-_DOORS: Final = ("isthmus.expressions.engine", "isthmus.expressions.explaining")
-_OTHERS: Final = (type, ModuleType, CodeType, FrameType, Meter, threading.Thread)
-_PLACES: Final = 2**24
-_NUMBERS: Final[frozenset[type]] = frozenset({int, float, bool, type(None)})
-
-
-def held_by_frames(meter: Meter) -> int:
-    """Bytes of what the frames of the evaluation hold beside its input and bindings."""
-    roots: list[Any] = [meter.trace]
-    given: list[Any] = []
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        if frame.f_globals.get("__name__") in _DOORS:
-            given = [frame.f_locals.get("input"), frame.f_locals.get("bindings")]
-            break
-        roots.extend(frame.f_locals.values())
-        frame = frame.f_back
-    return used_by(roots, given, meter.limits.memory)
-
-
-def used_by(roots: Iterable[Any], given: Iterable[Any], most: int) -> int:
-    """Bytes of all that can be reached from `roots` and not from `given`; it stops behind `most`.
-
-    What was seen is marked by its address in a table, since a set would need more than what it looks at;
-    two objects 256 MiB apart count as one. Numbers in lists count for eight bytes, shared or not.
-    """
-    seen = bytearray(_PLACES)
-    _count(given, seen, sys.maxsize)
-    return _count(roots, seen, most)
-
-
-def _count(roots: Iterable[Any], seen: bytearray, most: int) -> int:
-    total = 0
-    size_of = sys.getsizeof
-    pending: list[Any] = list(roots)
-    while pending:
-        value = pending.pop()
-        kind = type(value)
-        if value is None or kind is bool:
-            continue
-        place = id(value) >> 4 & (_PLACES - 1)
-        if seen[place]:
-            continue
-        seen[place] = 1
-        if kind is list:
-            inside = [item for item in value if item.__class__ not in _NUMBERS]
-            total += 8 * (len(value) - len(inside))
-            pending.extend(inside)
-        elif kind is dict:
-            pending.extend(value.values())
-        elif kind is FunctionType:
-            pending.extend(value.__closure__ or ())
-        elif isinstance(value, _OTHERS):
-            continue
-        elif kind is not str and kind is not int and kind is not float:
-            pending.extend(gc.get_referents(value))
-        total += size_of(value)
-        if total > most:
-            break
-    return total

@@ -11,7 +11,7 @@ from tests.unit.expressions.own_time import own_time
 
 from isthmus.expressions import DIALECT, STANDARD, ExpressionError, Library, Limits, compile
 from isthmus.expressions.library import Function
-from isthmus.expressions.metering import used_by
+from isthmus.expressions.weighing import Scale
 
 KEPT: list[Any] = []
 HUGE = {"n": 10**400}
@@ -126,8 +126,49 @@ def test_what_the_evaluation_holds_counts_and_its_input_does_not() -> None:
 
 def test_shared_parts_are_weighed_once() -> None:
     part = list(range(1_000))
-    once, often = used_by([[part]], [], 2**30), used_by([[part] * 100], [], 2**30)
+    once, often = (Scale(lambda: None).weigh([held], [], 2**30) for held in ([part], [part] * 100))
     assert often - once < 1_000
+
+
+class Watched(Scale):
+    def __init__(self) -> None:
+        super().__init__(self.note)
+        self.looks = 0
+
+    def note(self) -> None:
+        self.looks += 1
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        [{"a": n, "b": [str(n)]} for n in range(100_000)],
+        {f"k{n}": {"a": n} for n in range(100_000)},
+        list(range(1_000_000)),
+        [[n] * 900 for n in range(1_000)],
+    ],
+)
+def test_weighing_looks_up_from_large_data_and_walks_through_the_input_once(data: Any) -> None:
+    scale = Watched()
+    assert scale.weigh([data], [data], 2**30) == 0
+    looked = scale.looks
+    assert looked >= 10
+    assert scale.weigh([data, ["x"]], [data], 2**30) < 1_000
+    assert scale.looks - looked < 5
+
+
+def test_a_weighing_that_may_take_no_longer_ends() -> None:
+    def over() -> None:
+        raise ExpressionError("U1001", "over")
+
+    with pytest.raises(ExpressionError, match="over"):
+        Scale(over).weigh([], [list(range(100_000))], 2**30)
+
+
+def test_what_was_weighed_before_is_weighed_again_and_again() -> None:
+    held = [[str(n)] for n in range(1_000)]
+    scale = Scale(lambda: None)
+    assert len({scale.weigh([held], [], 2**30) for _ in range(600)}) == 1
 
 
 def test_a_result_is_measured_as_the_text_it_becomes() -> None:
