@@ -6,7 +6,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any, Final
+
+from fastapi import FastAPI
 
 from isthmus.accounts import Connections, JsonCallLog, install_everything
 from isthmus.accounts.idempotency import IdempotencyKeys
@@ -22,6 +25,7 @@ from isthmus.api.authentication import Authentication
 from isthmus.api.batch import BatchDoor
 from isthmus.api.data_plane import DataPlane
 from isthmus.api.dependencies import PartsOfApp
+from isthmus.api.documentation_page import new_documents
 from isthmus.api.documentation_page import router as documentation_page
 from isthmus.api.front import Front
 from isthmus.api.platform import build_platform
@@ -270,6 +274,12 @@ def _pages(core: Core, account_tokens: AccountTokens, settings: Settings) -> Asg
     )
 
 
+@cache
+def _platform() -> FastAPI:
+    """One for a process, however many servers it opens: making its routes ready is most of a start."""
+    return build_platform((*ROUTERS, documentation_page))
+
+
 def _front(
     parts: PartsOfApp,
     connections: Connections,
@@ -290,11 +300,13 @@ def _front(
         async with parts.database.read() as conn:
             return asdict(await outbox_state(conn))
 
-    platform = build_platform((*ROUTERS, documentation_page))
-    platform.state.parts = parts
-    platform.state.readiness = readiness
-    platform.state.queue = queue
-    platform.state.events = events
+    state = {
+        "parts": parts,
+        "readiness": readiness,
+        "queue": queue,
+        "events": events,
+        "documents": new_documents(),
+    }
     keys = IdempotencyKeys(parts.database)
     plane = DataPlane(parts.authentication, parts.limits, connections, keys)
     batch = BatchDoor(parts.authentication, parts.limits, connections, keys, _batch_limits(settings), clock)
@@ -306,7 +318,8 @@ def _front(
     }
     return Front(
         doors,
-        platform,
+        _platform(),
+        state=state,
         max_body_bytes=settings.max_request_bytes,
         pages=dict.fromkeys(("connect-account", "sdk"), pages),
     )

@@ -35,9 +35,9 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class PartsOfApp:
-    """Built once by the composition root and kept on `app.state.parts`. `is_blocked`: the block list, by the
-    id of an account. `strict_version`: whether changes of definitions must name the version they change.
-    `callback_url`: where providers send people back."""
+    """Built once by the composition root and handed to each request as `request.state.parts`.
+    `is_blocked`: the block list, by the id of an account. `strict_version`: whether changes of definitions
+    must name the version they change. `callback_url`: where providers send people back."""
 
     database: Database
     authentication: Authentication
@@ -64,7 +64,7 @@ class Caller:
 
 
 async def _parts(request: Request) -> PartsOfApp:
-    parts: PartsOfApp = request.app.state.parts
+    parts: PartsOfApp = request.state.parts
     return parts
 
 

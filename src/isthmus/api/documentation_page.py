@@ -19,9 +19,12 @@ from isthmus.errors import NotFound
 from isthmus.integrations.environment_models import EnvironmentModel, models_key, read_models
 from isthmus.integrations.epoch_cache import RevisionCache
 
-__all__ = ["router"]
+__all__ = ["new_documents", "router"]
 
 router = APIRouter(include_in_schema=False)
+
+_DOCUMENTS = 16
+"""Of environments, each with its models written out: some hundred kilobytes of text."""
 
 _ASSETS = {
     "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
@@ -29,12 +32,17 @@ _ASSETS = {
 }
 
 
+def new_documents() -> RevisionCache[Any, bytes]:
+    """`request.state.documents`: the written document by environment and the revision of its models."""
+    return RevisionCache(_DOCUMENTS)
+
+
 @router.get("/openapi.json")
 async def openapi_document(request: Request, parts: Parts, principal: OptionalPrincipal) -> Response:
     """With a token, unified models are written out as its environment has them; without one, as shipped."""
     async with parts.database.read() as conn:
         key = await models_key(conn, principal)
-        documents: RevisionCache[Any, bytes] = request.app.state.documents
+        documents: RevisionCache[Any, bytes] = request.state.documents
         written = documents.get(key)
         if written is None:
             models = await read_models(conn, principal)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from isthmus.api import cross_origin
@@ -51,19 +52,21 @@ def answer_error(error: BaseException, request_id: str) -> Answer:
 
 class Front:
     """`doors`: first path segment -> data-plane handler. `pages`: first path segment -> the ASGI application
-    of its pages. `platform`: that for the rest."""
+    of its pages. `platform`: that for the rest. `state`: what its requests find on `request.state`."""
 
     def __init__(
         self,
         doors: Mapping[str, Door],
         platform: Asgi,
         *,
+        state: Mapping[str, Any],
         max_body_bytes: int,
         pages: Mapping[str, Asgi] | None = None,
     ) -> None:
         self._doors = doors
         self._pages = pages or {}
         self._platform = platform
+        self._state = state
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -105,6 +108,7 @@ class Front:
             "raw_path": path.encode(),
             "headers": headers_for_json(scope["headers"]),
             "isthmus.request_id": request_id,
+            "state": dict(self._state),
         }
         is_whole = False
 

@@ -19,7 +19,6 @@ from isthmus.api.front import answer_error
 from isthmus.api.refusals import document_refusals
 from isthmus.api.resources.shapes import ErrorOut
 from isthmus.errors import BadRequest, IsthmusError, MethodNotAllowed, NotFound, failure
-from isthmus.integrations.epoch_cache import RevisionCache
 
 __all__ = ["build_platform"]
 
@@ -38,9 +37,6 @@ _WORDS = {
 }
 """The validator's words for the types of JSON are those of another language."""
 
-_DOCUMENTS = 16
-"""Of environments, each with its models written out: some hundred kilobytes of text."""
-
 _DESCRIPTION = """\
 One API with one schema over your customers' accounts in other products.
 
@@ -50,7 +46,8 @@ the page after. Errors answer `{statusCode, error, message, details?, isthmus_re
 
 
 def build_platform(routers: Sequence[APIRouter]) -> FastAPI:
-    """The application with all routers; state (`app.state.*`) is set by the composition root."""
+    """The application with all routers. It holds nothing of a server: what a request needs comes with it
+    (`request.state.*`, from the front door)."""
     app = FastAPI(
         title="Isthmus",
         version=__version__,
@@ -61,7 +58,6 @@ def build_platform(routers: Sequence[APIRouter]) -> FastAPI:
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
     )
-    app.state.documents = RevisionCache(_DOCUMENTS)
     for router in routers:
         app.include_router(router)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it

@@ -40,11 +40,11 @@ async def healthz() -> StatusOut:
 async def readyz(request: Request) -> JSONResponse:
     """Whether the process can serve: its database answers and the catalogue is loaded. `queue`, `events`:
     how the background work and the handing on of events stand; they make nobody unready."""
-    checks: dict[str, str] = await request.app.state.readiness()
+    checks: dict[str, str] = await request.state.readiness()
     ready = all(state == "ok" for state in checks.values())
     answer: dict[str, Any] = {"status": "ok" if ready else "unavailable", "checks": checks}
     if ready:
-        queue = await request.app.state.queue()
+        queue = await request.state.queue()
         answer["queue"] = {name: value for name, value in queue.items() if name != "last_error"}
-        answer["events"] = await request.app.state.events()
+        answer["events"] = await request.state.events()
     return JSONResponse(answer, 200 if ready else 503)
