@@ -83,6 +83,23 @@ async def test_a_job_that_is_given_back_beside_its_waiting_twin_is_dropped(datab
     assert handlers.ran == ["a"]
 
 
+async def test_a_job_that_is_given_back_while_its_twin_is_deferred_does_not_stay_running(
+    database: Database,
+) -> None:
+    handlers = Recorder()
+    await put(database, "a")
+    async with engine_worker(database, handlers, QUICK) as worker:
+        await worker.manager.prune_stalled_workers(0)
+        taken = await worker.manager.fetch_job(None, await worker.manager.register_worker())
+        assert taken is not None
+        await asyncio.gather(worker.manager.put_back(taken), put(database, "a"))
+        async with database.read() as conn:
+            assert (await conn.execute(select(job.c.status))).scalars().all() == ["todo"]
+    await drain(database, handlers)
+    assert handlers.ran == ["a"]
+    assert await counted(database) == 0
+
+
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 async def test_a_job_that_ends_behind_a_long_write_does_not_stay_running(
     database: Database, monkeypatch: pytest.MonkeyPatch

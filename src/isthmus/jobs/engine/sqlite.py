@@ -12,6 +12,7 @@ import orjson
 from procrastinate import jobs
 from procrastinate.connector import BaseAsyncConnector
 from procrastinate.manager import NotificationCallback
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as WaitedTooLong
 
 from isthmus.db.database import Database
@@ -44,7 +45,7 @@ _BACK: Final = (
 
 
 class SqliteManager(Manager):
-    """Each answer is one statement, which is its own transaction."""
+    """Each answer is one statement, which is its own transaction; but for what gives jobs back."""
 
     def __init__(self, database: Database, outages: Outages) -> None:
         super().__init__(BaseAsyncConnector(), outages)
@@ -110,8 +111,13 @@ class SqliteManager(Manager):
         await asyncio.Event().wait()
 
     async def _put_back(self, which: str, arguments: Sequence[Any]) -> None:
-        await self._rows(_GONE.format(which=which), *arguments)
-        await self._rows(_BACK.format(which=which), *arguments)
+        """One transaction: a twin that came between the two would keep both from doing anything."""
+        try:
+            async with self._database.write() as conn:
+                for statement in (_GONE, _BACK):
+                    await conn.exec_driver_sql(statement.format(which=which), tuple(arguments))
+        except (OperationalError, WaitedTooLong) as error:
+            raise Away(str(getattr(error, "orig", error))) from error
 
     async def _rows(self, statement: str, *arguments: Any) -> list[tuple[Any, ...]]:
         try:
