@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from tests.unit.expressions.own_time import own_time
 
-from isthmus.expressions import DIALECT, STANDARD, ExpressionError, Library, Limits, compile
-from isthmus.expressions.library import Function
+from isthmus.expressions import DIALECT, STANDARD, ExpressionError, Library, Limits, Services, compile
+from isthmus.expressions.library import Evaluation, Function
 from isthmus.expressions.weighing import Scale
 
 KEPT: list[Any] = []
@@ -130,6 +130,16 @@ def test_shared_parts_are_weighed_once() -> None:
     assert often - once < 1_000
 
 
+class Counted(Evaluation):
+    def __init__(self) -> None:
+        super().__init__(DIALECT, Limits(seconds=600), Services(), {})
+        self.looks = 0
+
+    def look(self) -> None:
+        self.looks += 1
+        super().look()
+
+
 class Watched(Scale):
     def __init__(self) -> None:
         super().__init__(self.note)
@@ -166,7 +176,7 @@ def test_a_weighing_that_may_take_no_longer_ends() -> None:
 
 
 def test_what_was_weighed_before_is_weighed_again_and_again() -> None:
-    held = [[str(n)] for n in range(1_000)]
+    held = [[str(n)] for n in range(10)]
     scale = Scale(lambda: None)
     assert len({scale.weigh([held], [], 2**30) for _ in range(600)}) == 1
 
@@ -177,6 +187,37 @@ def test_a_result_is_measured_as_the_text_it_becomes() -> None:
         compile("[1..200].{'x': $$.t}").evaluate(data)
     short = {"t": "a" * 10_000}
     assert len(compile("[1..200].{'x': $$.t}").evaluate(short)) == 200  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$count(($ ~> |first|{'inside': $}|).**)",
+        "$count(rows.(a & b).$$.rows)",
+        "$count(rows@$a.rows@$b)",
+        "$count(rows@$a.$$.rows#$b)",
+        "$count(rows@$a.($$.rows@$b))",
+    ],
+)
+def test_what_multiplies_ends_at_the_limit_of_items_long_before_it_fills_the_memory(text: str) -> None:
+    data = {"first": {"a": 1}, "rows": [{"a": n} for n in range(1_000)]}
+    with pytest.raises(ExpressionError, match="items = 200000") as caught, own_time():
+        compile(text).evaluate(data, limits=Limits(seconds=5))
+    assert caught.value.code == "ISTHMUS_LIMIT"
+
+
+@pytest.mark.parametrize(
+    "text", ["$count(**)", "$count(rows.*)", "$count(rows.[a, a])", "$count(rows.a#$i.$)"]
+)
+def test_a_long_walk_takes_time_in_proportion_to_its_length(text: str) -> None:
+    """Counted in looks at the clock: four times the length, about four times as many."""
+    looks = []
+    for size in (12_000, 48_000):
+        meter = Counted()
+        program = compile(text)._program
+        program.main(meter, {"rows": [{"a": [n]} for n in range(size)]}, {})
+        looks.append(meter.looks)
+    assert looks[1] < 6 * looks[0]
 
 
 def test_regular_expressions_share_the_time_of_the_evaluation() -> None:

@@ -7,6 +7,7 @@ from isthmus.expressions.compiler.kinds import (
     ANY,
     BOOL,
     DICT,
+    NESTED,
     NULL,
     NUMBER,
     TEXT,
@@ -187,16 +188,21 @@ class OperationGenerator(GeneratorBase):
         return operand
 
     def default(self, node: t.Default, context: Context, *, final: bool) -> Operand:
-        """`?:` and `??`."""
+        """`?:` and `??`. What cannot leave, like a function, is there all the same, so it is tested first."""
         target = self.fresh("t")
-        left = self.value(node.left, context, final=final, handed_on=True)
+        is_ready = final and context.is_pure and _is_of_names(node.left)
+        left = self.value(node.left, context, final=is_ready, handed_on=True)
         self.emit(f"{target} = {left.code}")
         held = Operand(target, left.kinds, is_pure=left.is_pure, is_atom=True)
         test = f"{target} is U" if node.operator == "??" else f"not {self.truth_of(held)}"
         with self.inside(f"if {test}:"):
             right = self.assigned(target, node.right, context, final=final)
-        kinds = Operand("", left.kinds & ~UNDEF, is_pure=left.is_pure)
-        return self.merge(target, [kinds, right])
+        kept = Operand("", left.kinds & ~UNDEF, is_pure=left.is_pure)
+        if final and not held.is_final and not held.may(NESTED):
+            with self.inside("else:"):
+                kept = self.final(held)
+                self.emit(f"{target} = {kept.code}")
+        return self.merge(target, [kept, right])
 
     def negation(self, node: t.Negate, context: Context) -> Operand:
         operand = self.value(node.operand, context)
@@ -254,6 +260,15 @@ class OperationGenerator(GeneratorBase):
             if operand.is_pure and local.function is self.function and operand.may(DICT):
                 local.source = self.reads.source(local.code, self.block.here(), self.level)
         return known
+
+
+def _is_of_names(node: t.Node) -> bool:
+    """Does it give nothing but what lies in its context?"""
+    return (
+        isinstance(node, t.Path)
+        and node.group is None
+        and all(isinstance(step, t.Name) and step.group is None for step in node.steps)
+    )
 
 
 def _texts(node: t.Node) -> frozenset[str] | None:

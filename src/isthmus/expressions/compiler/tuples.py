@@ -87,7 +87,9 @@ class TupleGenerator(GeneratorBase):
             return result, is_pure
         out, item = self.fresh("a"), self.fresh("c")
         self.emit(f"{out} = []")
-        with self.inside(f"for {item} in {code}:"):
+        weight = max(2, self.survey.weights.get(id(step), 1))
+        self.charge(code, weight)
+        with self.inside(f"for {item} in {self.going(code, weight)}:"):
             context = self.context(item, is_pure=is_pure)
             operand = self.step_value(step, context)
             for stage in step.stages or ():
@@ -164,7 +166,7 @@ class TupleGenerator(GeneratorBase):
             context = self.opened(stream, item)
             names, is_pure = self.put(stream, step, context, out)
             self.frames.pop()
-        with self.inside(f"for {item} in {stream.code}:"):
+        with self.inside(f"for {item} in {self.going(stream.code, 4)}:"):
             self.emit(f"{name}({item})")
         return _Stream(out, names, is_pure)
 
@@ -187,7 +189,7 @@ class TupleGenerator(GeneratorBase):
         if step.ancestor is not None:
             slots[step.ancestor.label] = context.code
         shown = "".join(f"{part}, " for part in [value, *slots.values()])
-        with self.inside(f"for {at}, {one} in enumerate({values}):"):
+        with self.inside(f"for {at}, {one} in enumerate({self.adding(values, out)}):"):
             self.emit(f"{out}.append(({shown}))")
         return list(slots), stream.is_pure and operand.is_pure
 
@@ -217,9 +219,15 @@ class TupleGenerator(GeneratorBase):
             slots[step.focus] = value
             value = context.code
         shown = "".join(f"{part}, " for part in [value, *slots.values()])
-        with self.inside(f"for {item} in {inner.code}:"):
+        with self.inside(f"for {item} in {self.adding(inner.code, out)}:"):
             self.emit(f"{out}.append(({shown}))")
         return list(slots), stream.is_pure and inner.is_pure
+
+    def adding(self, values: str, out: str) -> str:
+        """A list to loop over that adds to `out` for each input of a step: lists of tuples multiply."""
+        self.emit(f"E.left -= len({values})")
+        self.emit(f"if E.left < 0: grown(E, {out}, 1)")
+        return self.going(values, 1)
 
     def slot(self, name: str) -> str:
         local = self.frames[-1].get(name) or self.find(name)

@@ -5,9 +5,9 @@ A step's values are an uncollapsed `Stream`; a path's value is collapsed by `las
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from math import floor
-from typing import Any
+from typing import Any, Final
 
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.metering import LONG
@@ -38,6 +38,8 @@ __all__ = [
     "wildcard",
 ]  # fmt: skip
 
+_MANY: Final = 10_000
+
 
 def items(evaluation: Evaluation, value: Any) -> Any:
     """What a step iterates over; a lazy range is counted here, since a step keeps a value for each."""
@@ -62,18 +64,19 @@ def context_items(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def extend(evaluation: Evaluation, found: list[Any], more: Iterable[Any]) -> None:
+def extend(evaluation: Evaluation, found: list[Any], more: Collection[Any]) -> None:
     found.extend(more)
-    if len(found) > 10_000:
-        grown(evaluation, found)
+    if len(found) > _MANY:
+        grown(evaluation, found, len(more))
 
 
-def grown(evaluation: Evaluation, found: list[Any]) -> list[Any]:
-    """Check the size of a list that was built."""
+def grown(evaluation: Evaluation, found: list[Any], added: int = 0) -> list[Any]:
+    """Check the size of a long list that was built, or to which so many were `added`."""
     if len(found) > evaluation.limits.items:
         raise evaluation.exceeded("items", "path")
-    evaluation.charge(len(found) >> 4)
-    evaluation.hold(len(found))
+    size = added or len(found)
+    evaluation.charge(size)
+    evaluation.hold(8 * size)
     return found
 
 
@@ -174,8 +177,8 @@ def _put_flat(evaluation: Evaluation, value: Any, found: list[Any]) -> None:
         evaluation.charge(len(value))
         for item in value:
             _put_flat(evaluation, item, found)
-        if len(found) > 10_000:
-            grown(evaluation, found)
+        if len(found) > _MANY:
+            grown(evaluation, found, len(value))
     elif value is not UNDEFINED:
         found.append(value)
 
@@ -191,13 +194,13 @@ def descendants(evaluation: Evaluation, value: Any) -> Any:
         if isinstance(one, list):
             evaluation.charge(len(one))
             pending.extend(reversed(one))
-        else:
-            found.append(one)
-            if isinstance(one, dict):
-                evaluation.charge(len(one) + 1)
-                pending.extend(reversed(one.values()))
-        if len(found) > 10_000:
-            grown(evaluation, found)
+            continue
+        found.append(one)
+        if len(found) > _MANY:
+            grown(evaluation, found, 1)
+        if isinstance(one, dict):
+            evaluation.charge(len(one) + 1)
+            pending.extend(reversed(one.values()))
     return found[0] if len(found) == 1 else found
 
 
