@@ -23,6 +23,7 @@ from isthmus.jobs import Peers
 from isthmus.jobs.giving_way import Held, is_held, write_giving_way
 from isthmus.jobs.outages import Outages, is_away
 from isthmus.jobs.peers import BEAT_SECONDS
+from isthmus.kit.strays import strays_as_failures
 
 __all__ = ["Occurrence", "Relay", "Subscriber", "Subscribers"]
 
@@ -200,7 +201,8 @@ class Relay:
         for own, handler in missing:
             try:
                 async with conn.begin_nested():
-                    await handler(conn, _occurrence(row))
+                    with strays_as_failures():
+                        await handler(conn, _occurrence(row))
             except DBAPIError as error:
                 if error.connection_invalidated or conn.closed:
                     raise
@@ -238,9 +240,10 @@ class Relay:
             self._emitted.clear()
             is_more, pause = False, self._poll_seconds
             try:
-                if time.monotonic() >= self._next_beat:
-                    await self._beat()
-                is_more = await self.relay() >= _AT_ONCE
+                with strays_as_failures():
+                    if time.monotonic() >= self._next_beat:
+                        await self._beat()
+                    is_more = await self.relay() >= _AT_ONCE
             except Held:
                 is_more = True  # of other resources; it has waited long enough
             except Exception as error:

@@ -13,6 +13,7 @@ from isthmus.db.database import Database
 from isthmus.jobs.giving_way import is_held, write_giving_way
 from isthmus.jobs.handlers import Handlers
 from isthmus.jobs.queue import announce_ready, defer_missing
+from isthmus.kit.strays import strays_as_failures
 
 __all__ = ["reconcile", "sweep"]
 
@@ -82,7 +83,8 @@ async def reconcile(database: Database, handlers: Handlers) -> None:
     for finder in handlers.finders:
         try:
             async with database.read() as conn:
-                things = sorted(set(await finder(conn)))
+                with strays_as_failures():
+                    things = sorted(set(await finder(conn)))
             if things:
                 async with write_giving_way(database) as conn:
                     await defer_missing(conn, things)

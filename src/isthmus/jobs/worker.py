@@ -25,6 +25,7 @@ from isthmus.jobs.queue import READY, due_timers, promote
 from isthmus.jobs.schedules import built_in_name, fire_due, sync_built_in
 from isthmus.jobs.state import queue_state
 from isthmus.jobs.upkeep import prune, reconcile, sweep
+from isthmus.kit.strays import strays_as_failures
 
 if TYPE_CHECKING:
     from isthmus.jobs.engine.worker import EngineWorker
@@ -150,15 +151,8 @@ class Worker:
         engine: Any = await asyncio.to_thread(importlib.import_module, "isthmus.jobs.engine.worker")
         while not self._stop.is_set():
             try:
-                await self._declare_schedules()
-                async with engine.engine_worker(
-                    self._database, self._handlers, self._pace, outages=self._outages
-                ) as worker:
-                    if self._stop.is_set():
-                        break
-                    self._engine = worker
-                    self.started.set()
-                    await worker.run()
+                with strays_as_failures():
+                    await self._run_once(engine)
             except Exception as error:
                 self._note("the worker ended and begins anew", error)
             finally:
@@ -167,6 +161,16 @@ class Worker:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._pace.restart_seconds):
                     await self._stop.wait()
+
+    async def _run_once(self, engine: Any) -> None:
+        await self._declare_schedules()
+        async with engine.engine_worker(
+            self._database, self._handlers, self._pace, outages=self._outages
+        ) as worker:
+            if not self._stop.is_set():
+                self._engine = worker
+                self.started.set()
+                await worker.run()
 
     async def _declare_schedules(self) -> None:
         await self._peers.beat()
@@ -178,9 +182,10 @@ class Worker:
             self._timers_changed.clear()
             pause = self._pace.poll_seconds
             try:
-                await self.move()
-                async with self._database.read() as conn:
-                    due = await _next_due(conn)
+                with strays_as_failures():
+                    await self.move()
+                    async with self._database.read() as conn:
+                        due = await _next_due(conn)
                 if due is not None:
                     pause = min(pause, max(0.0, (due - self._database.clock.now()).total_seconds()))
             except Held:
@@ -196,7 +201,8 @@ class Worker:
             while True:
                 await asyncio.sleep(seconds)
                 try:
-                    await work()
+                    with strays_as_failures():
+                        await work()
                 except Held:
                     pass  # the next time comes soon
                 except Exception as error:

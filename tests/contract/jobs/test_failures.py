@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
+
+import pytest
 
 from isthmus.db import Database
 from isthmus.db.tables import job_timer
@@ -14,7 +17,8 @@ from isthmus.jobs import (
     queue_state,
     standing,
 )
-from tests.background import QUICK, drain, tick
+from isthmus.kit.strays import StrayCancellation
+from tests.background import QUICK, drain, tick, until
 from tests.contract.jobs.recorder import Recorder, counted, put
 from tests.fakes.clock import VirtualClock
 
@@ -87,14 +91,18 @@ async def test_the_next_try_keeps_the_priority(database: Database, clock: Virtua
     assert ran == ["high", "low", "high", "middle", "low"]
 
 
+async def wait_for_what_is_cancelled() -> None:
+    waited_for = asyncio.create_task(asyncio.Event().wait())
+    waited_for.cancel()
+    await waited_for
+
+
 async def test_a_run_that_ends_with_what_it_waited_for_is_a_failure(database: Database) -> None:
     handlers, runs = Handlers(), list[int]()
 
     async def work(run: Run) -> None:
         runs.append(run.failures)
-        waited_for = asyncio.create_task(asyncio.Event().wait())
-        waited_for.cancel()
-        await waited_for
+        await wait_for_what_is_cancelled()
 
     handlers.on("work", work)
     await put(database, "a")
@@ -103,7 +111,47 @@ async def test_a_run_that_ends_with_what_it_waited_for_is_a_failure(database: Da
     async with database.read() as conn:
         found = await standing(conn, "work", "a")
     assert (found.waiting, found.failures) == (False, 1)
-    assert found.error == "RuntimeError: cancelled, by nobody's order"
+    assert found.error == "StrayCancellation: cancelled, by nobody's order"
+
+
+@pytest.mark.parametrize("loop", ["move", "sweep", "reconcile", "_report", "_declare_schedules"])
+async def test_no_loop_of_the_worker_ends_with_what_it_waited_for(
+    database: Database, monkeypatch: pytest.MonkeyPatch, loop: str
+) -> None:
+    monkeypatch.setattr("isthmus.jobs.worker.BEAT_SECONDS", 0.02)
+    turns = 0
+
+    async def turn() -> None:
+        nonlocal turns
+        turns += 1
+        await wait_for_what_is_cancelled()
+
+    pace = replace(QUICK, poll_seconds=0.02, sweep_seconds=0.02, reconcile_seconds=0.02, report_seconds=0.02)
+    worker = Worker(database, Handlers(), pace)
+    monkeypatch.setattr(worker, loop, turn)
+    await worker.start()
+    await until(lambda: turns >= 3)
+    await worker.stop()
+
+
+async def test_a_finder_that_ends_with_what_it_waited_for_keeps_no_other_from_its_turn(
+    database: Database,
+) -> None:
+    handlers = Recorder()
+
+    async def ends(conn: object) -> list[tuple[str, str]]:
+        await wait_for_what_is_cancelled()
+        raise AssertionError
+
+    async def finds(conn: object) -> list[tuple[str, str]]:
+        return [("work", "a")]
+
+    handlers.reconcile(ends)
+    handlers.reconcile(finds)
+    with pytest.raises(StrayCancellation):
+        await Worker(database, handlers, QUICK).reconcile()
+    await drain(database, handlers)
+    assert handlers.ran == ["a"]
 
 
 async def test_a_recorder_that_fails_does_not_lose_the_job(database: Database) -> None:

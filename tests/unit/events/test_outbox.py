@@ -129,6 +129,31 @@ async def test_an_event_that_is_refused_comes_again_and_holds_back_its_resource_
     assert recorder.saw == [other, first, second]
 
 
+async def test_a_subscriber_that_ends_with_what_it_waited_for_has_refused(
+    database: Database, clock: VirtualClock
+) -> None:
+    recorder, calls = Recorder(), 0
+
+    async def end_once(conn: AsyncConnection, occurrence: Occurrence) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            waited_for = asyncio.create_task(asyncio.Event().wait())
+            waited_for.cancel()
+            await waited_for
+        await recorder(conn, occurrence)
+
+    subscribers = Subscribers()
+    subscribers.subscribe("*", end_once)
+    relay = Relay(database, subscribers, poll_seconds=0.02)
+    await relay.start()
+    first, other = await happen(database, "a", "b")
+    await until(lambda: recorder.saw == [other])
+    await clock.advance(2)
+    await until(lambda: recorder.saw == [other, first])
+    await relay.stop()
+
+
 async def test_whoever_has_an_event_already_is_spared_its_next_try(
     database: Database, clock: VirtualClock
 ) -> None:

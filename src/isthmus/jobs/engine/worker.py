@@ -24,6 +24,7 @@ from isthmus.jobs.handlers import Handlers, Kind, Run, Superseded
 from isthmus.jobs.outages import Outages
 from isthmus.jobs.pace import Pace
 from isthmus.jobs.queue import ABORT, READY, try_again
+from isthmus.kit.strays import strays_as_failures
 
 __all__ = ["EngineWorker", "engine_worker"]
 
@@ -150,18 +151,10 @@ class EngineWorker(Worker):
 
     async def _handle(self, kind: Kind, run: Run) -> None:
         try:
-            await kind.handler(run)
+            with strays_as_failures():  # one that ended the run would bring it again at once, for ever
+                await kind.handler(run)
         except Superseded:
             raise
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
-            # Not ours: of something that it waited for. It would come again at once, for ever.
-            _log.exception(
-                "%s %s failed (%d before): what it waited for ended", run.what, run.key, run.failures
-            )
-            await self._note_failure(kind, run, RuntimeError("cancelled, by nobody's order"))
         except Exception as error:
             is_away = _is_away(error)
             _log.log(
