@@ -37,7 +37,7 @@ class ScheduledActions:
     async def run(self, run: Run) -> None:
         """One firing. An account that is not active misses it. A failure is kept with the account, as
         `last_action_run_result`; the next firing is the next try."""
-        account_id, _, name = run.schedule_key.partition(":")
+        account_id, _, name = run.key.partition(":")
         async with self._database.read() as conn:
             columns = (integrated_account.c.environment_id, integrated_account.c.status)
             found = await conn.execute(select(*columns).where(integrated_account.c.id == account_id))
@@ -77,13 +77,13 @@ class ScheduledActions:
     async def _is_current(self, run: Run, cron: str) -> bool:
         """Whether it fired by the expression that stands in the definition; else that one takes over."""
         async with run.write() as conn:
-            stored = await get_schedule(conn, schedule_name(run.schedule_key), lock=True)
+            stored = await get_schedule(conn, schedule_name(run.key), lock=True)
             if stored is None or stored.cron == cron:
                 return True
-            account_id, _, name = run.schedule_key.partition(":")
+            account_id, _, name = run.key.partition(":")
             await schedule_actions(conn, account_id, {name: cron})
             return False
 
     async def _drop(self, run: Run) -> None:
         async with run.write() as conn:
-            await drop_schedule(conn, schedule_name(run.schedule_key))
+            await drop_schedule(conn, schedule_name(run.key))

@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from isthmus.db.database import Database
 from isthmus.db.tables import job
 from isthmus.jobs.cron import check_cron
-from isthmus.jobs.schedules import split_fired_key
 
 __all__ = ["FailureRecorder", "Finder", "Handler", "Handlers", "Kind", "Run", "Superseded"]
 
@@ -37,16 +36,6 @@ class Run:
     worker_id: int | None
     attempts: int
     priority: int
-
-    @property
-    def schedule_key(self) -> str:
-        """`key` without the instant that a schedule's firing has in it."""
-        return split_fired_key(self.key)[0]
-
-    @property
-    def fired_at(self) -> datetime | None:
-        """The instant the schedule was due; None for a job that no schedule made."""
-        return split_fired_key(self.key)[1]
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:

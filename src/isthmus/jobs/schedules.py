@@ -1,14 +1,15 @@
 """Schedules: jobs that come back, as rows that are made, changed and removed while everything runs.
 
-A firing defers its job and moves the schedule on in one transaction, so it happens once whatever dies. Its
-key is `<key>@<instant>`: two firings are two jobs, and one instant is never fired twice.
+A firing defers the schedule's job and moves the schedule on in one transaction, so it happens once whatever
+dies. Its job is that of the schedule's own key: one runs and one waits at most, however often it fires, and
+one that failed is tried again at the next firing, if not before.
 """
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Select, delete, func, select, update
@@ -24,25 +25,26 @@ from isthmus.kit.ids import derived_id
 
 __all__ = [
     "CATCH_UP",
+    "FIRED_AT_ONCE",
     "Schedule",
     "built_in_name",
     "drop_schedule",
     "drop_schedules",
+    "due_schedules",
     "fire_due",
-    "fired_key",
     "get_schedule",
     "put_schedule",
-    "split_fired_key",
     "sync_built_in",
 ]
 
 CATCH_UP: Final = timedelta(hours=1)
 """Of the firings that were missed the newest is made up for, if it is younger than this."""
 
+FIRED_AT_ONCE: Final = 20
+"""In one transaction: to find what was missed takes a millisecond each."""
+
 _log = logging.getLogger("isthmus.jobs")
-_AT_ONCE = 200
 _ID_LENGTH: Final = 36
-_INSTANT: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +59,6 @@ class Schedule:
     priority: int
     next_at: datetime | None
     last_at: datetime | None
-
-
-def fired_key(key: str, instant: datetime) -> str:
-    return f"{key}@{instant.astimezone(UTC).strftime(_INSTANT)}"
-
-
-def split_fired_key(key: str) -> tuple[str, datetime | None]:
-    """The schedule's key and the instant it was due; (key, None) for a job that no schedule made."""
-    own, at, written = key.rpartition("@")
-    try:
-        instant = datetime.strptime(written, _INSTANT).replace(tzinfo=UTC) if at else None
-    except ValueError:
-        instant = None
-    if instant is None or fired_key(own, instant) != key:  # the key of somebody's own, with an @ in it
-        return key, None
-    return own, instant
 
 
 async def put_schedule(
@@ -154,16 +140,13 @@ async def sync_built_in(conn: AsyncConnection, declared: dict[str, tuple[str, st
     )
 
 
-async def fire_due(conn: AsyncConnection, limit: int = _AT_ONCE) -> int:
-    """Fires what is due; how many schedules were. Several processes may do it at once."""
+async def fire_due(conn: AsyncConnection, *, only: str | None = None) -> int:
+    """Fires what is due, `FIRED_AT_ONCE` at most, or the one named `only`; how many schedules were. Several
+    processes may do it at once."""
     now = now_of(conn)
-    due = (
-        select(job_schedule)
-        .where(job_schedule.c.next_at <= now)
-        .order_by(job_schedule.c.next_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
+    due = _due(select(job_schedule), now).with_for_update(skip_locked=True)
+    if only is not None:
+        due = due.where(job_schedule.c.name == only)
     rows = (await conn.execute(due)).all()
     for row in sorted(rows, key=lambda each: (each.what, each.key)):
         try:
@@ -173,12 +156,21 @@ async def fire_due(conn: AsyncConnection, limit: int = _AT_ONCE) -> int:
             newest, following = None, None
         changes: dict[str, Any] = {"next_at": following}
         if newest is not None:
-            await defer(conn, row.what, fired_key(row.key, newest), priority=row.priority)
+            await defer(conn, row.what, row.key, priority=row.priority)
             changes["last_at"] = newest
         else:
             _log.warning("the schedule %s missed %s, too long ago to make up for", row.name, row.next_at)
         await conn.execute(update(job_schedule).where(job_schedule.c.id == row.id).values(**changes))
     return len(rows)
+
+
+async def due_schedules(conn: AsyncConnection) -> list[str]:
+    """Names of those that `fire_due` would fire."""
+    return list((await conn.execute(_due(select(job_schedule.c.name), now_of(conn)))).scalars())
+
+
+def _due(of: Select[Any], now: datetime) -> Select[Any]:
+    return of.where(job_schedule.c.next_at <= now).order_by(job_schedule.c.next_at).limit(FIRED_AT_ONCE)
 
 
 def _between(

@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
@@ -22,7 +23,13 @@ from isthmus.jobs.outages import Outages, is_away
 from isthmus.jobs.pace import Pace
 from isthmus.jobs.peers import BEAT_SECONDS, Peers
 from isthmus.jobs.queue import READY, due_timers, promote
-from isthmus.jobs.schedules import built_in_name, fire_due, sync_built_in
+from isthmus.jobs.schedules import (
+    FIRED_AT_ONCE,
+    built_in_name,
+    due_schedules,
+    fire_due,
+    sync_built_in,
+)
 from isthmus.jobs.state import queue_state
 from isthmus.jobs.upkeep import prune, reconcile, sweep
 from isthmus.kit.strays import strays_as_failures
@@ -110,25 +117,28 @@ class Worker:
 
     async def _move_all(self) -> int:
         """Schedules have their turn between any two batches of timers."""
-        total, most = 0, _AT_ONCE
-        while most >= _AT_ONCE:
+        total, is_more = 0, True
+        while is_more:
             async with write_giving_way(self._database) as conn:
-                fired = await fire_due(conn, _AT_ONCE)
+                fired = await fire_due(conn)
             async with write_giving_way(self._database) as conn:
                 moved = await promote(conn, limit=_AT_ONCE)
-            total, most = total + fired + moved, max(fired, moved)
+            total += fired + moved
+            is_more = fired >= FIRED_AT_ONCE or moved >= _AT_ONCE
         return total
 
     async def _move_one_by_one(self) -> int:
         """So that one which somebody holds does not hold up the others. Raises Held if there was one."""
         async with self._database.read() as conn:
-            due = await due_timers(conn)
+            schedules, timers = await due_schedules(conn), await due_timers(conn)
+        ways = [partial(fire_due, only=name) for name in schedules]
+        ways += [partial(promote, only=thing) for thing in timers]
         moved = 0
         held: Held | None = None
-        for each in due:
+        for move in ways:
             try:
                 async with write_giving_way(self._database) as conn:
-                    moved += await promote(conn, only=each)
+                    moved += await move(conn)
             except Held as error:
                 held = error
         if held is not None:

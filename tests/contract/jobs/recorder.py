@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import func, select
 
 from isthmus.db import Database
@@ -20,12 +22,14 @@ class Recorder(Handlers):
         super().__init__()
         self.ran: list[str] = []
         self.runs: list[Run] = []
+        self.times: list[datetime] = []
         for kind in kinds or ("work",):
             self.on(kind, self._record)
 
     async def _record(self, run: Run) -> None:
         self.ran.append(run.key)
         self.runs.append(run)
+        self.times.append(run.database.clock.now())
 
 
 async def put(database: Database, *keys: str, what: str = "work", **options: object) -> None:

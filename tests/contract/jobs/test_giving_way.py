@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from isthmus.db import Database
-from isthmus.jobs import Worker, defer
+from isthmus.jobs import Worker, defer, put_schedule
 from isthmus.jobs.giving_way import Held
 from isthmus.jobs.upkeep import sweep
 from tests.background import QUICK, drain, tick, until
@@ -79,6 +79,25 @@ async def test_a_timer_that_somebody_holds_does_not_hold_up_the_others(
         assert sorted(handlers.ran) == [*"bcde"]
     await tick(database, handlers)
     assert sorted(handlers.ran) == [*"abcde"]
+
+
+async def test_a_schedule_whose_job_somebody_holds_does_not_hold_up_the_others(
+    database: Database, clock: VirtualClock
+) -> None:
+    handlers = Recorder()
+    async with database.write() as conn:
+        for key in "abc":
+            await put_schedule(conn, key, what="work", key=key, cron="* * * * *")
+    await put(database, "d", run_at=clock.now() + timedelta(seconds=1))
+    await clock.advance(60)
+    async with database.write() as conn:
+        await defer(conn, "work", "a")
+        with pytest.raises(Held):
+            await asyncio.create_task(Worker(database, handlers, QUICK).move())
+        await asyncio.create_task(drain(database, handlers))
+        assert sorted(handlers.ran) == [*"bcd"]
+    await tick(database, handlers)
+    assert sorted(handlers.ran) == [*"abcd"]
 
 
 async def test_a_timer_whose_row_somebody_has_is_waited_for_not_looked_at_without_end(
