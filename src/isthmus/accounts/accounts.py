@@ -32,7 +32,7 @@ from isthmus.db.epochs import group_of, raise_epoch
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import integrated_account, integration
 from isthmus.definitions.secrets import replace_config, split_secrets
-from isthmus.errors import BadRequest, NotFound, failure
+from isthmus.errors import AccountNeedsReauth, BadRequest, NotFound, failure
 from isthmus.events import Event
 from isthmus.events.catalogue import (
     IntegratedAccountActive,
@@ -216,6 +216,18 @@ class Accounts:
         await self._update(row, changed)
         await begin_lifecycle(self._conn, self._environment_id, row["id"], stage=stages[0])
         return await self.get(row["id"])
+
+    async def prepare(self, id: str) -> None:
+        """Post-install and validation, again. Raises NotFound; AccountNeedsReauth where the provider refuses
+        its credentials: they are not tried again before there are new ones."""
+        row = await self._locked(id)
+        if row["status"] == "needs_reauth":
+            raise AccountNeedsReauth(
+                f"the credentials of account {id} are refused by the provider, so nothing was run. "
+                "Reconnect it, or send new ones with PATCH /integrated-account/{id}/credentials."
+            )
+        if row["authentication_method"] != SANDBOX:  # one that is offline has nothing to prepare
+            await begin_lifecycle(self._conn, self._environment_id, row["id"])
 
     async def flag_sandbox(self, id: str, is_sandbox: bool) -> Row:
         """A flagged account is read-only. Raises NotFound."""

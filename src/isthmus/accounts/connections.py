@@ -336,6 +336,7 @@ class Connections:
             revision=row["revision"],
             turnstile=self._turnstile(row["id"]),
             http=http,
+            gate_id=row["truto_static_gate_id"],
             forbidden=None if refused is None else (refused["resource"], refused["method"]),
         )
         if row["closed_until"] is not None:
@@ -362,9 +363,6 @@ class Connections:
         self._turnstiles.move_to_end(account_id)
         return found
 
-    async def _update_context(self, account: AccountFacts, patch: Mapping[str, Any]) -> Mapping[str, Any]:
-        read = self._accounts.stale(account.environment_id, account.id)
-        if read is None:
-            read = await self._load(account.environment_id, account.id)
-        whole = await store_context(self._database, account, read.definition, patch)
-        return effective_context(whole, read.definition.variables())
+    async def _update_context(self, account: GatewayAccount, patch: Mapping[str, Any]) -> Mapping[str, Any]:
+        whole = await store_context(self._database, account, patch)
+        return effective_context(whole, account.definition.variables())

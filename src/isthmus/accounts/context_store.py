@@ -9,6 +9,8 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.context import patched_context, secret_field_names, split_context
+from isthmus.accounts.gateway import GatewayAccount
+from isthmus.accounts.revocations import revoke_late
 from isthmus.accounts.sealed import CONTEXT_SECRETS, sealed_names, stored_context
 from isthmus.db.database import Database, keys_of, now_of
 from isthmus.db.epochs import group_of, raise_epoch
@@ -21,11 +23,18 @@ __all__ = ["merge_context", "store_context"]
 
 
 async def store_context(
-    database: Database, account: AccountFacts, definition: IntegrationConfig, patch: Mapping[str, Any]
+    database: Database, account: GatewayAccount, patch: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """`merge_context` in a transaction of its own."""
-    async with database.write() as conn:
-        return await merge_context(conn, account, definition, patch)
+    """`merge_context` in a transaction of its own. A token in a patch for an account that is gone is
+    revoked."""
+    facts, definition = account.facts, account.definition
+    try:
+        async with database.write() as conn:
+            return await merge_context(conn, facts, definition, patch)
+    except NotFound:
+        async with database.write() as conn:
+            await revoke_late(conn, facts, definition, account.context, account.gate_id, patch)
+        raise
 
 
 async def merge_context(

@@ -38,7 +38,7 @@ _SERVER_ERROR: Final = 500
 _READS: Final = frozenset({"list", "get"})
 _READING_VERBS: Final = frozenset({"GET", "HEAD"})
 
-UpdateContext = Callable[[AccountFacts, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+UpdateContext = Callable[["GatewayAccount", Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 """Stores a patch of an account's context; returns the whole new context with its virtual keys."""
 
 
@@ -60,7 +60,7 @@ class GatewayAccount:
 
     `revision`: of the row that held the credentials. `forbidden`: the resource and method that the provider
     refused last, None for none. `ends_at`: when the access token does, in seconds since 1970; None where
-    nobody knows, or nothing can renew it. `http`: the account's way out.
+    nobody knows, or nothing can renew it. `http`: the account's way out, through the gate `gate_id`.
     """
 
     facts: AccountFacts
@@ -70,6 +70,7 @@ class GatewayAccount:
     revision: int
     turnstile: Turnstile
     http: Sender
+    gate_id: str | None = None
     forbidden: tuple[str, str] | None = None
     ends_at: float | None = None
 
@@ -123,7 +124,7 @@ class Gateway:
 
     async def update_context(self, patch: Mapping[str, Any]) -> None:
         account = self._account
-        account.context = await self._parts.update_context(account.facts, patch)
+        account.context = await self._parts.update_context(account, patch)
 
     async def _send(self, request: OutgoingRequest, attempt: _Attempt) -> HttpResponse:
         turnstile = self._account.turnstile
@@ -208,7 +209,8 @@ class Gateway:
     async def renew(self, stale: str | None, *, revive: bool = False) -> Renewed:
         """As `Refresher.renew`; the calls of this process that come after it use what it got."""
         plain = Gateway(self._parts, self._account, self._request_id, may_renew=False)
-        whose = Renewable(self._account.facts, self._account.definition, self._account.http.send, plain)
+        account = self._account
+        whose = Renewable(account.facts, account.definition, account.http.send, plain, account.gate_id)
         renewed = await self._parts.refresher.renew(whose, stale, revive=revive)
         if renewed.revision >= self._account.revision:
             self._account.take(renewed.context, renewed.revision)

@@ -1,10 +1,11 @@
 """From saved to active (`connect.md` §6): post-install, then validation, as a job that a kill only delays.
 
     begin -> post_install: step, step, ... -> validation: step, step, ... -> active
-                 \\-> post_install_error             \\-> validation_error
+                 \\-> post_install_error             \\-> validation_error -> (an outage: validation again)
 
 What a step gave is committed before the next one starts. So a process that dies repeats one step at most:
 the one whose answer it did not live to write down. Each transition is one transaction, with its event.
+A provider that is away says nothing of the credentials: the same validation is tried again for a day.
 """
 
 from __future__ import annotations
@@ -22,14 +23,15 @@ from isthmus.accounts.account_events import tell_account
 from isthmus.accounts.action_schedules import schedule_actions, schedules_of
 from isthmus.accounts.beginning import JOB, Stage
 from isthmus.accounts.connections import Connection, Connections
+from isthmus.accounts.outages import StageTooLong, again_at, is_outage, patiently
 from isthmus.accounts.states import action_record
 from isthmus.db.database import Database, keys_of, now_of
 from isthmus.db.encryption import EncryptedJSON
 from isthmus.db.epochs import group_of, raise_epoch
 from isthmus.db.tables import account_lifecycle, integrated_account
-from isthmus.definitions.actions import Action
+from isthmus.definitions.actions import Action, Step
 from isthmus.engine.scopes import truthy
-from isthmus.engine.steps import Progress, action_runner
+from isthmus.engine.steps import Progress, StepRunner, action_runner
 from isthmus.errors import IsthmusError, NotFound
 from isthmus.events import Event
 from isthmus.events.catalogue import (
@@ -65,8 +67,9 @@ class _BegunAnew(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """A row of `account_lifecycle` whose stage is running. `started_at`: from when its time is counted.
-    `is_asked`: not a periodic validation."""
+    """A row of `account_lifecycle` whose stage is running. `started_at`: from when its time is counted;
+    `since`: when it began, whatever was killed or tried again since then. `is_asked`: not a periodic
+    validation."""
 
     account_id: str
     environment_id: str
@@ -74,6 +77,7 @@ class _Standing:
     step: int
     progress: Progress
     started_at: datetime
+    since: datetime
     is_reconnect: bool
     was_failed: bool
     revision: int
@@ -164,12 +168,12 @@ class Lifecycle:
         spent = (self._clock.now() - standing.started_at).total_seconds()
         runner = action_runner(connection.upstream, connection.definition, standing.stage, clock=self._clock)
         step = action.steps[standing.step]
-        attempt = asyncio.ensure_future(runner.attempt(step, standing.step, standing.progress))
+        attempt = asyncio.ensure_future(self._attempt(runner, step, standing))
         late = asyncio.ensure_future(self._clock.sleep(max(0.0, limit - spent)))
         try:
             await asyncio.wait((attempt, late), return_when=asyncio.FIRST_COMPLETED)
             if not attempt.done():
-                raise _StageFailed(
+                raise StageTooLong(
                     f"{standing.stage} took longer than {limit} seconds (step {standing.step})."
                 )
             try:
@@ -182,6 +186,13 @@ class Lifecycle:
             attempt.cancel()
             await asyncio.wait((attempt, late))
 
+    async def _attempt(self, runner: StepRunner, step: Step, standing: _Standing) -> None:
+        async def attempt() -> bool:
+            return await runner.attempt(step, standing.step, standing.progress)
+
+        is_patient = standing.stage == "validation" and not step.ignore_error
+        await (patiently(self._clock, attempt) if is_patient else attempt())
+
     async def _keep(self, run: Run, standing: _Standing, *, finished: Action | None = None) -> _Standing:
         """`finished`: the action that ended with this, for the account's record."""
         async with run.write() as conn:
@@ -190,7 +201,7 @@ class Lifecycle:
                 standing,
                 stage=standing.stage,
                 step=standing.step,
-                started_at=standing.started_at,
+                started_at=standing.since,
                 progress=_sealed(conn, standing),
             )
             if finished is not None:
@@ -209,7 +220,7 @@ class Lifecycle:
         async with run.write() as conn:
             status = await self._status(conn, standing)
             await self._end(conn, standing, action)
-            if status is None or (not standing.is_asked and status not in {"active", "validation_error"}):
+            if status not in _open_to(standing):
                 return
             told: list[type[Event]] = []
             if standing.is_asked:
@@ -220,6 +231,9 @@ class Lifecycle:
             await self._record(conn, standing, values, *told)
 
     async def _fail(self, run: Run, standing: _Standing, failed: IsthmusError) -> None:
+        if not standing.is_asked and is_outage(failed):
+            await self._put_off(run, standing)
+            return
         status, told = _FAILURES[standing.stage]
         values = {
             "status": status,
@@ -228,13 +242,24 @@ class Lifecycle:
         }
         async with run.write() as conn:
             before = await self._status(conn, standing)
-            await self._end(conn, standing, None)
-            if before is None or (not standing.is_asked and before != "active"):
-                return  # gone, refused meanwhile, or known to fail
-            await self._record(conn, standing, values, told)
+            is_open = before in _open_to(standing)
+            is_repeated = is_open and standing.stage == "validation" and is_outage(failed)
+            again = again_at(standing.since, now_of(conn)) if is_repeated else None
+            if again is None:
+                await self._end(conn, standing, None)
+            else:
+                await self._wait(conn, standing, again)
+            if is_open:
+                await self._record(conn, standing, values, *(() if before == status else (told,)))
+
+    async def _wait(self, conn: AsyncConnection, standing: _Standing, until: datetime) -> None:
+        """The stage stays, and begins again then."""
+        await self._write(conn, standing, step=0, progress=None)
+        await defer(conn, JOB, standing.account_id, run_at=until)
 
     async def _put_off(self, run: Run, standing: _Standing) -> None:
-        """A validation that nobody asked for, of an account that may not be called: it says nothing of it."""
+        """A validation that nobody asked for, of an account that may not be called, or of a provider that is
+        away: it says nothing of it."""
         async with run.write() as conn:
             await self._end(conn, standing, None)
 
@@ -300,6 +325,7 @@ def _read(conn: AsyncConnection, row: Mapping[str, Any]) -> _Standing:
         step=row["step"],
         progress=progress,
         started_at=now_of(conn),  # a process that was down took none of the provider's time
+        since=row["started_at"],
         is_reconnect=row["is_reconnect"],
         was_failed=row["was_failed"],
         revision=row["revision"],
@@ -322,7 +348,7 @@ def _sealed(conn: AsyncConnection, standing: _Standing) -> bytes | None:
 
 
 def _validating(standing: _Standing, now: datetime) -> _Standing:
-    return replace(standing, stage="validation", step=0, progress=Progress(), started_at=now)
+    return replace(standing, stage="validation", step=0, progress=Progress(), started_at=now, since=now)
 
 
 def _require_passed(standing: _Standing, action: Action | None) -> None:
@@ -332,3 +358,9 @@ def _require_passed(standing: _Standing, action: Action | None) -> None:
     last = standing.progress.last
     if last is UNDEFINED or not truthy(last):
         raise _StageFailed("The check of the connection did not pass. Check what was entered.")
+
+
+def _open_to(standing: _Standing) -> frozenset[str]:
+    """The statuses that what came of it may replace; another one was set meanwhile, and stays. A periodic
+    validation tells nothing of an account that was not active, and a failure is told once."""
+    return frozenset({"connecting" if standing.is_asked else "active", "validation_error"})

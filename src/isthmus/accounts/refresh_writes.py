@@ -21,6 +21,7 @@ from isthmus.accounts.context import effective_context, secret_field_names, spli
 from isthmus.accounts.refresh_journal import Lease, end_lease, extend_lease, take_lease
 from isthmus.accounts.renewal_timer import schedule_renewal
 from isthmus.accounts.renewals import Renewal, access_token, expires_at, handed_over, renewal
+from isthmus.accounts.revocations import revoke_late
 from isthmus.accounts.sealed import CONTEXT_SECRETS, sealed_names, stored_context
 from isthmus.db.database import Database, keys_of, now_of
 from isthmus.db.epochs import group_of, raise_epoch
@@ -48,12 +49,13 @@ _AWAY: Final = (OperationalError, InterfaceError, PoolTimeout, OSError)
 @dataclass(frozen=True, slots=True)
 class Renewable:
     """Whose credentials. `send`: its way to a token endpoint; `upstream`: its way out that renews nothing,
-    for an action."""
+    for an action; `gate_id`: the gate of both."""
 
     facts: AccountFacts
     definition: IntegrationConfig
     send: Callable[[HttpRequest], Awaitable[HttpResponse]] = field(repr=False)
     upstream: Upstream = field(repr=False)
+    gate_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +127,20 @@ class RefreshWrites:
         self, account: Renewable, taken: Taken, reply: Mapping[str, Any], asked_at: datetime
     ) -> Renewed:
         """The new token, its timer and the end of the journal. Raises LeaseLost with nothing kept, also where
-        the account got other credentials while the provider was asked."""
+        the account got other credentials while the provider was asked; NotFound where it is gone, and has the
+        token revoked."""
+        is_gone = False
 
         async def work(conn: AsyncConnection) -> Renewed | None:
-            row = await _row(conn, account.facts)
+            nonlocal is_gone
+            row = await _found(conn, account.facts)
+            is_gone = row is None
+            if row is None:
+                late = {"oauth": {"token": reply}}
+                await revoke_late(
+                    conn, account.facts, account.definition, taken.context, account.gate_id, late
+                )
+                return None
             if not await end_lease(conn, taken.lease, "committed"):
                 return None
             before = stored_context(keys_of(conn), row)
@@ -139,6 +151,8 @@ class RefreshWrites:
             return await self._store(conn, account, row, {**before, "oauth": oauth})
 
         renewed = await self._surely(work)
+        if is_gone:
+            raise _gone(account.facts)
         if renewed is None:
             raise LeaseLost
         return renewed
@@ -262,6 +276,17 @@ def _not_renewable(facts: AccountFacts) -> BadRequest:
 
 
 async def _row(conn: AsyncConnection, facts: AccountFacts) -> dict[str, Any]:
+    row = await _found(conn, facts)
+    if row is None:
+        raise _gone(facts)
+    return row
+
+
+def _gone(facts: AccountFacts) -> NotFound:
+    return NotFound(f"the account {facts.id} is gone.")
+
+
+async def _found(conn: AsyncConnection, facts: AccountFacts) -> dict[str, Any] | None:
     columns = ("id", "status", "last_error", "context", "context_secrets", "revision")
     statement = (
         select(*(integrated_account.c[name] for name in columns))
@@ -271,6 +296,4 @@ async def _row(conn: AsyncConnection, facts: AccountFacts) -> dict[str, Any]:
         .with_for_update()
     )
     row = (await conn.execute(statement)).mappings().one_or_none()
-    if row is None:
-        raise NotFound(f"the account {facts.id} is gone.")
-    return dict(row)
+    return None if row is None else dict(row)

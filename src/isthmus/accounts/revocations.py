@@ -23,7 +23,7 @@ from isthmus.accounts.sealed import OVERRIDE_SECRETS, stored_context
 from isthmus.accounts.static_gates import way_out
 from isthmus.db.database import Database, keys_of, now_of
 from isthmus.db.encryption import EncryptedJSON
-from isthmus.db.tables import credential_revocation, integrated_account
+from isthmus.db.tables import credential_revocation, environment, integrated_account
 from isthmus.definitions.credentials import OAuth2Credential
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.layers import merge_integration
@@ -31,17 +31,19 @@ from isthmus.definitions.load import load_integration
 from isthmus.definitions.secrets import join_secrets
 from isthmus.engine.authorization.grants import revocation
 from isthmus.engine.calls import NO_BODY
+from isthmus.engine.ports import AccountFacts
 from isthmus.engine.scopes import template_scope
 from isthmus.errors import BadRequest, NotFound, TokenEndpointFailed
 from isthmus.http.messages import HttpRequest
 from isthmus.jobs import Handlers, Run, defer
 from isthmus.kit.ids import new_id
 
-__all__ = ["JOB", "Revocations", "revoke_tokens"]
+__all__ = ["JOB", "Revocations", "revoke_late", "revoke_tokens"]
 
 log = logging.getLogger("isthmus.accounts")
 
 JOB: Final = "account.revoke"
+_FORMAT: Final = "oauth2"
 _TRIES: Final = 6
 _FIRST_PAUSE: Final = timedelta(seconds=30)
 _SECONDS: Final = 30.0
@@ -60,17 +62,17 @@ _COLUMNS: Final = (
 
 
 async def revoke_tokens(conn: AsyncConnection, environment_id: str, chosen: ColumnElement[bool]) -> None:
-    """Of the chosen accounts, in the transaction that deletes them, before it does. Nothing for a provider
-    that takes no such word, and for a token that came by another way than a grant of its owner."""
+    """Of the chosen accounts, which the caller holds, in the transaction that deletes them, before it does.
+    Nothing for a provider that takes no such word, and for a token that came by another way than a grant of
+    its owner."""
     statement = (
         select(*(integrated_account.c[name] for name in _COLUMNS))
         .where(
             integrated_account.c.environment_id == environment_id,
-            integrated_account.c.authentication_method == "oauth2",
+            integrated_account.c.authentication_method == _FORMAT,
             chosen,
         )
         .order_by(integrated_account.c.id)
-        .with_for_update()
     )
     installs: dict[str, Mapping[str, Any]] = {}
     for row in (await conn.execute(statement)).mappings().all():
@@ -80,6 +82,28 @@ async def revoke_tokens(conn: AsyncConnection, environment_id: str, chosen: Colu
         request = _request(conn, dict(row), installs[install_id])
         if request is not None:
             await _note(conn, environment_id, request)
+
+
+async def revoke_late(
+    conn: AsyncConnection,
+    account: AccountFacts,
+    definition: IntegrationConfig,
+    context: Mapping[str, Any],
+    gate_id: str | None,
+    late: Mapping[str, Any],
+) -> None:
+    """A token that came when its account was gone already: nobody else knows of it.
+
+    `context`: the account's, as it was; `late`: what came of a renewal, as it would have been kept there.
+    """
+    stays = select(environment.c.id).where(environment.c.id == account.environment_id)
+    if (await conn.execute(stays.with_for_update(read=True, key_share=True))).one_or_none() is None:
+        return
+    if account.authentication_method != _FORMAT:
+        return
+    request = _request_of(definition, context, late, gate_id)
+    if request is not None:
+        await _note(conn, account.environment_id, request)
 
 
 async def _merged(conn: AsyncConnection, environment_id: str, install_id: str) -> Mapping[str, Any]:
@@ -100,9 +124,19 @@ def _request(
     definition: IntegrationConfig = load_integration(
         {name: whole[name] for name in names if whole.get(name) is not None}
     )
-    credential = definition.credentials.get("oauth2")
     context = effective_context(stored_context(keys, row), definition.variables())
-    token = _token(context)
+    return _request_of(definition, context, context, row["truto_static_gate_id"])
+
+
+def _request_of(
+    definition: IntegrationConfig,
+    context: Mapping[str, Any],
+    holder: Mapping[str, Any],
+    gate_id: str | None,
+) -> dict[str, Any] | None:
+    """What revokes the token of `holder`; its templates are filled from `context`."""
+    credential = definition.credentials.get(_FORMAT)
+    token = _token(holder)
     if token is None or not isinstance(credential, OAuth2Credential):
         return None
     flow = revocation(credential.config, template_scope(context, id=None, query={}, body=NO_BODY), token)
@@ -116,7 +150,7 @@ def _request(
             "url": request.url,
             "headers": dict(request.headers),
             "body": request.body.decode(),
-            "gate": row["truto_static_gate_id"],
+            "gate": gate_id,
         }
     return None
 

@@ -46,11 +46,6 @@ class EpochCache(Generic[K, V]):
         self._entries.move_to_end(place)
         return entry[1]
 
-    def stale(self, environment_id: str, key: K) -> V | None:
-        """The last value of whatever epoch."""
-        entry = self._entries.get((environment_id, key))
-        return None if entry is None else entry[1]
-
     async def load(self, environment_id: str, key: K, read: Callable[[], Awaitable[V]]) -> V:
         """The value `read` gives, kept; an exception is not kept."""
         epoch = self._epoch(environment_id, key)

@@ -8,7 +8,7 @@ from isthmus.jobs.cron import CronError, check_cron, next_after
 from isthmus.jobs.handlers import Handlers, Run, Superseded
 from isthmus.jobs.pace import Pace
 from isthmus.jobs.peers import Peers
-from isthmus.jobs.queue import Standing, cancel, defer, defer_missing, standing, tell_all
+from isthmus.jobs.queue import Standing, cancel, cancel_all, defer, defer_missing, standing, tell_all
 from isthmus.jobs.schedules import Schedule, drop_schedule, drop_schedules, get_schedule, put_schedule
 from isthmus.jobs.state import QueueState, queue_state
 from isthmus.jobs.worker import Worker
@@ -25,6 +25,7 @@ __all__ = [
     "Superseded",
     "Worker",
     "cancel",
+    "cancel_all",
     "check_cron",
     "defer",
     "defer_missing",

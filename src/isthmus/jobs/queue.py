@@ -19,6 +19,7 @@ from sqlalchemy import (
     delete,
     exists,
     func,
+    literal,
     literal_column,
     or_,
     select,
@@ -41,6 +42,7 @@ __all__ = [
     "Standing",
     "announce_ready",
     "cancel",
+    "cancel_all",
     "defer",
     "defer_missing",
     "due_timers",
@@ -137,6 +139,14 @@ async def cancel(conn: AsyncConnection, what: str, key: str, *, abort: bool = Fa
         found += running.rowcount
         announce(conn, ABORT)
     return found > 0
+
+
+async def cancel_all(conn: AsyncConnection, what: str, keys: Select[Any]) -> None:
+    """`cancel`, of many. `keys`: a query of them, whose rows the caller holds, so that nobody defers more."""
+    await conn.execute(delete(job_timer).where(job_timer.c.what == what, job_timer.c.key.in_(keys)))
+    mine = keys.subquery()
+    locks = select(literal(lock_of(what, "")).concat(mine.c[0]))
+    await conn.execute(delete(job).where(job.c.queueing_lock.in_(locks), job.c.status == "todo"))
 
 
 async def standing(conn: AsyncConnection, what: str, key: str) -> Standing:

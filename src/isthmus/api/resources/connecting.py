@@ -9,8 +9,6 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from isthmus.accounts import Accounts
-from isthmus.accounts.account_checks import SANDBOX
-from isthmus.accounts.beginning import begin_lifecycle
 from isthmus.api.dependencies import ApiPrincipal, Parts
 from isthmus.api.refusals import PROVIDER
 from isthmus.api.resources.shapes import Body, SuccessOut
@@ -78,9 +76,8 @@ async def refresh_credentials(
 
 @router.post("/integrated-account/run-post-install-actions", tags=["integrated accounts"], responses=PROVIDER)
 async def run_post_install_actions(parts: Parts, principal: ApiPrincipal, body: AccountChoice) -> SuccessOut:
-    """Has post-install and validation run again. The account is `connecting` until they have."""
+    """Has post-install and validation run again. The account is `connecting` until they have. One whose
+    credentials are refused needs new ones first."""
     async with parts.database.write() as conn:
-        row = await Accounts(conn, principal).get(body.id)
-        if row["authentication_method"] != SANDBOX:  # one that is offline has nothing to prepare
-            await begin_lifecycle(conn, principal.environment_id, row["id"])
+        await Accounts(conn, principal).prepare(body.id)
     return SuccessOut(success=True)

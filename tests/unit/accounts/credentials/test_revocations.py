@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from tests.background import drain, tick
 from tests.unit.accounts.conftest import Desk, WatchedClock
-from tests.unit.accounts.credentials.authority import DEFINITION, REVOKES, Authority, connect
+from tests.unit.accounts.credentials.authority import (
+    ACTION,
+    DEFINITION,
+    REVOKES,
+    Authority,
+    call,
+    connect,
+    with_time,
+)
 
-from isthmus.accounts import Accounts, Installs
+from isthmus.accounts import Accounts, Connections, Installs
+from isthmus.accounts.beginning import JOB as LIFECYCLE
+from isthmus.accounts.renewal_timer import JOB as RENEWAL
 from isthmus.accounts.revocations import Revocations
 from isthmus.db import Database
-from isthmus.db.tables import credential_revocation
+from isthmus.db.tables import credential_revocation, environment, integrated_account, job_timer
+from isthmus.errors import NotFound
 from isthmus.http import HttpClient
-from isthmus.jobs import Handlers
+from isthmus.jobs import Handlers, defer
 
 
 @pytest.fixture
@@ -97,3 +110,85 @@ async def test_an_outage_is_met_some_times_and_a_refusal_is_the_end(
         await tick(database, handlers)
     assert len(authority.revoked) == calls
     assert await waiting(database) == 0
+
+
+async def test_what_a_renewal_gives_after_its_account_is_gone_is_revoked_too(
+    connections: Connections,
+    desk: Desk,
+    database: Database,
+    handlers: Handlers,
+    authority: Authority,
+    clock: WatchedClock,
+) -> None:
+    id = await connect(desk, clock, ends_in=0)
+    authority.gate.clear()
+    renewing = asyncio.ensure_future(call(connections, desk, id))
+    await authority.asked.wait()
+    await desk.delete(id)
+    authority.gate.set()
+    with pytest.raises(NotFound):
+        await with_time(renewing, clock, 0.1)
+    await drain(database, handlers)
+    assert authority.revoked == ["rt-0", "rt-1"]
+    assert await waiting(database) == 0
+
+
+@pytest.mark.parametrize("definition", [REVOKES + ACTION])
+async def test_what_an_action_gives_after_its_account_is_gone_is_revoked_too(
+    connections: Connections,
+    desk: Desk,
+    database: Database,
+    handlers: Handlers,
+    authority: Authority,
+    clock: WatchedClock,
+) -> None:
+    id = await connect(desk, clock, ends_in=0)
+    authority.gate.clear()
+    renewing = asyncio.ensure_future(call(connections, desk, id))
+    await authority.asked.wait()
+    await desk.delete(id)
+    authority.gate.set()
+    with pytest.raises(NotFound):
+        await with_time(renewing, clock, 0.1)
+    await drain(database, handlers)
+    assert authority.revoked == ["rt-0", "rt-1"]
+
+
+async def test_a_renewal_that_ends_after_its_environment_is_gone_is_no_fault(
+    connections: Connections, desk: Desk, database: Database, authority: Authority, clock: WatchedClock
+) -> None:
+    id = await connect(desk, clock, ends_in=0)
+    authority.gate.clear()
+    renewing = asyncio.ensure_future(call(connections, desk, id))
+    await authority.asked.wait()
+    async with database.write() as conn:
+        await conn.execute(delete(integrated_account))
+        await conn.execute(delete(environment).where(environment.c.id == desk.scope.environment_id))
+    authority.gate.set()
+    with pytest.raises(NotFound):
+        await with_time(renewing, clock, 0.1)
+    assert await waiting(database) == 0
+
+
+async def test_each_way_to_delete_leaves_no_timer(
+    desk: Desk, database: Database, clock: WatchedClock
+) -> None:
+    one, two, three = [await connect(desk, clock, ends_in=1800) for _ in range(3)]
+    await desk.update(two, tenant_id="gone")
+    kept = await connect(desk, clock, ends_in=1800)
+    async with database.write() as conn:
+        for id in (one, two, three):
+            await defer(conn, LIFECYCLE, id, run_at=clock.now() + timedelta(hours=1))
+    async with database.write() as conn:
+        await Accounts(conn, desk.scope).delete(one)
+        await Accounts(conn, desk.scope).delete_many({"tenant_id": "gone"})
+        await Accounts(conn, desk.scope).delete_many({"ids": [three]})
+    assert await timers(database) == [(RENEWAL, kept)]
+    async with database.write() as conn:
+        await Installs(conn, desk.scope).delete(desk.install_id)
+    assert await timers(database) == []
+
+
+async def timers(database: Database) -> list[tuple[str, str]]:
+    async with database.read() as conn:
+        return [(row.what, row.key) for row in (await conn.execute(select(job_timer))).all()]

@@ -3,118 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 from tests.background import drain, tick, until, worker_running
-from tests.unit.accounts.conftest import Desk, WatchedClock, install
-from tests.unit.integrations.small_catalog import write_catalog
-from tests.unit.integrations.world import World
+from tests.unit.accounts.conftest import Desk, WatchedClock
+from tests.unit.accounts.lifecycle.product import CREDENTIALS, PERIODIC, PREPARED, Product, connect
 
 from isthmus.accounts import Accounts, Connections, Installs
 from isthmus.accounts.beginning import begin_lifecycle
 from isthmus.accounts.connecting import Connected, connect_account, reconnect_account
-from isthmus.accounts.lifecycle import Lifecycle
 from isthmus.accounts.renewal_timer import AHEAD, JOB
 from isthmus.db import Database
-from isthmus.integrations.catalog import Catalog
 from isthmus.jobs import Handlers, standing
-
-CREDENTIALS = """
-name: brightfold
-label: Brightfold Desk
-sharing: allow
-config:
-  base_url: "{{url}}"
-  credentials:
-    api_key: {config: {fields: [{name: url}, {name: api_key, type: password}]}}
-    oauth2: {config: {client: {id: app, secret: shh}, auth: {tokenHost: "{{url}}", tokenPath: /token}}}
-  resources:
-    tickets: {list: {path: /tickets, response_path: items}}
-"""
-PREPARED = """
-  actions:
-    post_install:
-      steps:
-        - {type: request, name: who, config: {path: /me}}
-        - {type: update_context, config: {expression: "{ 'org': $previous.org }"}}
-        - type: request
-          config: {method: post, path: "/orgs/{{org}}/hooks", body: {who: "{{steps.who.name}}"}}
-        - {type: update_context, config: {expression: "{ 'hook': $previous.id }"}}
-"""
-CHECKED = """
-    validation:
-      steps:
-        - {type: request, config: {path: /check}}
-        - {type: transform, config: "$previous.ok"}
-"""
-PERIODIC = CHECKED + "      validation_interval_hours: 6\n"
-
-
-@dataclass
-class Product:
-    """`seen`: verb and path of each request. `answers`: what a path gives, (status, body). `gate`: a path in
-    it is only answered once its event is set."""
-
-    url: str = ""
-    seen: list[str] = field(default_factory=list)
-    bodies: list[Any] = field(default_factory=list)
-    answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
-    gates: dict[str, asyncio.Event] = field(default_factory=dict)
-
-    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        self.seen.append(f"{request.method} {request.path}")
-        if request.method == "POST":
-            self.bodies.append(await request.json())
-        if request.path in self.gates:
-            await self.gates[request.path].wait()
-        usual = {"/me": {"org": "acme", "name": "Ana"}, "/orgs/acme/hooks": {"id": 7}, "/check": {"ok": True}}
-        status, body = self.answers.get(request.path, (200, usual.get(request.path, {})))
-        return web.json_response(body, status=status)
-
-
-@pytest.fixture
-async def product() -> AsyncIterator[Product]:
-    fake = Product()
-    runner = web.ServerRunner(web.Server(fake.answer), shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield fake
-    await runner.cleanup()
-
-
-@pytest.fixture
-def definition() -> str:
-    return CREDENTIALS + PREPARED + CHECKED
-
-
-@pytest.fixture
-def catalog(tmp_path: Path, definition: str) -> Catalog:
-    return write_catalog(tmp_path / "catalog", integration=definition)
-
-
-@pytest.fixture
-async def desk(database: Database, world: World, product: Product) -> Desk:
-    return await install(database, world.mine, product.url)
-
-
-@pytest.fixture
-def handlers(database: Database, connections: Connections, clock: WatchedClock) -> Handlers:
-    made = Handlers()
-    Lifecycle(database, connections, clock).register(made)
-    return made
-
-
-async def connect(desk: Desk) -> str:
-    row = await desk.connect(context={"url": desk.url, "api_key": "k-1"})
-    assert row["status"] == "connecting"
-    return str(row["id"])
 
 
 async def test_an_account_is_prepared_then_checked_then_active(
@@ -203,7 +105,7 @@ async def test_a_run_that_was_begun_anew_meanwhile_ends_quietly(
         await until(lambda: "GET /check" in product.seen)
         async with database.write() as conn:
             await begin_lifecycle(conn, desk.scope.environment_id, id)
-        product.answers["/check"] = (500, {})
+        product.answers["/check"] = (400, {})
         del product.gates["/check"]
         gate.set()
         await until(lambda: len(product.seen) > 3)

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from tests.unit.accounts.conftest import Desk, WatchedClock, install
+from tests.unit.accounts.lifecycle.product import CHECKED, CREDENTIALS, PREPARED, Product
+from tests.unit.integrations.small_catalog import write_catalog
+from tests.unit.integrations.world import World
+
+from isthmus.accounts import Connections
+from isthmus.accounts.lifecycle import Lifecycle
+from isthmus.db import Database
+from isthmus.integrations.catalog import Catalog
+from isthmus.jobs import Handlers
+
+
+@pytest.fixture
+async def product() -> AsyncIterator[Product]:
+    fake = Product()
+    runner = web.ServerRunner(web.Server(fake.answer), shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield fake
+    await runner.cleanup()
+
+
+@pytest.fixture
+def definition() -> str:
+    return CREDENTIALS + PREPARED + CHECKED
+
+
+@pytest.fixture
+def catalog(tmp_path: Path, definition: str) -> Catalog:
+    return write_catalog(tmp_path / "catalog", integration=definition)
+
+
+@pytest.fixture
+async def desk(database: Database, world: World, product: Product) -> Desk:
+    return await install(database, world.mine, product.url)
+
+
+@pytest.fixture
+def handlers(database: Database, connections: Connections, clock: WatchedClock) -> Handlers:
+    made = Handlers()
+    Lifecycle(database, connections, clock).register(made)
+    return made
