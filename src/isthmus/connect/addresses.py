@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from isthmus.kit.addresses import split_address, web_address
+
 __all__ = ["CALLBACK_PATH", "return_address", "with_query"]
 
 CALLBACK_PATH: Final = "/connect-account/callback"
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_WEB: Final = frozenset({"https", "http"})
 _NEVER: Final = frozenset(
     {
         "javascript",
@@ -25,29 +27,16 @@ _NEVER: Final = frozenset(
         "wss",
     }
 )
-_LONGEST: Final = 2_000
 
 
 def return_address(text: object) -> str | None:
     """`text` where a flow may end there: https, http on loopback, or an app's own scheme; None otherwise
     (`connect.md` §8)."""
-    if not isinstance(text, str) or not text or len(text) > _LONGEST:
+    parts = split_address(text)
+    if parts is None:
         return None
-    if any(character <= " " or character in '\\<>"' for character in text):
-        return None
-    try:
-        parts = urlsplit(text)
-        host = parts.hostname
-        _ = parts.port
-    except ValueError:
-        return None
-    if parts.scheme == "https":
-        return text if host and "@" not in parts.netloc else None
-    if parts.scheme == "http":
-        return text if host in _LOOPBACK and "@" not in parts.netloc else None
-    if not parts.scheme or parts.scheme in _NEVER:
-        return None
-    return text
+    is_good = web_address(text) is not None if parts.scheme in _WEB else bool(parts.scheme)
+    return str(text) if is_good and parts.scheme not in _NEVER else None
 
 
 def with_query(address: str, added: Mapping[str, str]) -> str:

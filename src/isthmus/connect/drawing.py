@@ -13,7 +13,7 @@ from isthmus.accounts.lifecycle import Lifecycle
 from isthmus.connect.forms import FORMAT_LABELS, Entered, draw_form
 from isthmus.connect.link_tokens import LinkToken, link_of
 from isthmus.connect.offers import Offer, face_of, offer, offered, slug_of_account
-from isthmus.connect.problems import ConnectProblem, ErrorType, InvalidIntegration, InvalidToken
+from isthmus.connect.problems import ConnectProblem, ErrorType, InvalidIntegration, InvalidToken, capped
 from isthmus.connect.screens import (
     Away,
     Done,
@@ -149,7 +149,8 @@ class Drawing:
             message = f"The connection to {face.label} has to be renewed before its settings can be changed."
             return Problem("rapid_form_error", message, False, face, account_id)
         if row.status in _FAILED:
-            return Problem(_FAILED[row.status], row.last_error or "", True, face, account_id, redirect_uri)
+            told = capped(row.last_error or "")
+            return Problem(_FAILED[row.status], told, True, face, account_id, redirect_uri)
         if row.status != "active":
             return Progress(face, await self._lifecycle.stage(conn, account_id))
         if session.is_form_done or session.options.skip_rapid_form:

@@ -59,7 +59,7 @@ class Endings:
         if session is not None and session.link_id is not None:
             async with self._database.read() as conn:
                 link = await link_of(conn, session.link_id)
-        redirect_uri = None if link is None else link.redirect_uri
+        redirect_uri = problem.redirect_uri if link is None else link.redirect_uri
         return Problem(problem.type, problem.message, can_retry=False, redirect_uri=redirect_uri)
 
     async def ending(self, session: Session) -> Ending:

@@ -152,14 +152,15 @@ async def open_link(conn: AsyncConnection, token: str) -> LinkToken:
     row = await _row(conn, link_token.c.digest == digest(token))
     if row is None:
         raise InvalidToken("This link is not valid.")
-    if row["consumed_at"] is not None:
-        raise InvalidToken("This link was used already.")
+    link = _link(conn, row)
+    if link.is_consumed:
+        raise InvalidToken("This link was used already.", redirect_uri=link.redirect_uri)
     if row["expires_at"] <= now_of(conn) or row["opened"] >= _MOST_OPENED:
-        raise InvalidToken("This link has expired.")
+        raise InvalidToken("This link has expired.", redirect_uri=link.redirect_uri)
     await conn.execute(
         update(link_token).where(link_token.c.id == row["id"]).values(opened=link_token.c.opened + 1)
     )
-    return _link(conn, row)
+    return link
 
 
 async def link_of(conn: AsyncConnection, id: str) -> LinkToken:

@@ -13,6 +13,7 @@ __all__ = [
     "InvalidToken",
     "RapidFormFailed",
     "SessionEnded",
+    "capped",
 ]
 
 ErrorType = Literal[
@@ -26,15 +27,22 @@ ErrorType = Literal[
 _LONGEST = 500
 
 
+def capped(text: str) -> str:
+    """What a page shows of a text that may be a provider's (`connect.md` §11.7)."""
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
 class ConnectProblem(Exception):
-    """`message`: for a person who is no engineer, at most 500 characters. `status`: of the page's answer."""
+    """`message`: for a person who is no engineer, at most 500 characters. `status`: of the page's answer.
+    `redirect_uri`: where a flow without a session ends, None for nowhere."""
 
     type: ClassVar[ErrorType] = "connection_error"
     status: ClassVar[int] = 400
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, redirect_uri: str | None = None) -> None:
         super().__init__(message)
-        self.message = message if len(message) <= _LONGEST else message[: _LONGEST - 1] + "…"
+        self.redirect_uri = redirect_uri
+        self.message = capped(message)
 
 
 class InvalidToken(ConnectProblem):

@@ -15,7 +15,7 @@ from isthmus.accounts.beginning import begin_lifecycle
 from isthmus.accounts.connections import Connection, Connections
 from isthmus.accounts.context_store import merge_context
 from isthmus.accounts.resource_calls import ResourceCalls
-from isthmus.connect.problems import RapidFormFailed
+from isthmus.connect.problems import RapidFormFailed, capped
 from isthmus.connect.rapid_fields import Answers, Options, answers, draw_field
 from isthmus.connect.screens import Offered, RapidForm
 from isthmus.connect.sessions import Session
@@ -258,7 +258,7 @@ async def _option(spec: FormField, record: Any) -> FieldOption:
     value = await read("value_path", spec.value_path, "id")
     label = await read("label_path", spec.label_path, "name")
     shown = value if label is UNDEFINED or label is None else label
-    return FieldOption(label=str(shown), value=None if value is UNDEFINED else value)
+    return FieldOption(label=capped(str(shown)), value=None if value is UNDEFINED else value)
 
 
 def _without_secrets(context: Mapping[str, Any]) -> dict[str, Any]:

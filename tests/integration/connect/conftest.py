@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import threading
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,7 @@ from tests.integration.connect.packages import npm_modules
 from tests.integration.connect.product import Product, running_product
 from tests.integration.serving import serving
 from tests.ports import free_port
+from tests.postgres import PostgreSQL
 
 expect.set_options(timeout=60_000)  # many tests share the machine
 
@@ -52,29 +53,46 @@ async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database of a server that has started once: what that takes is not what these tests are about."""
     path = tmp_path_factory.mktemp("filled") / "isthmus.sqlite3"
-
-    async def start() -> None:
-        async with Application.open(_settings(path, path.parent)):
-            pass
-
-    thread = threading.Thread(target=lambda: asyncio.run(start()))
-    thread.start()
-    thread.join()
+    _start_once(f"sqlite:///{path}", path.parent)
     return path
 
 
+@pytest.fixture(scope="session")
+def filled_postgresql(postgresql: PostgreSQL, tmp_path_factory: pytest.TempPathFactory) -> str:
+    name = postgresql.create()
+    _start_once(postgresql.url_of(name), tmp_path_factory.mktemp("filled"))
+    return name
+
+
 @pytest.fixture
-def settings(filled: Path, tmp_path: Path) -> Settings:
-    """On SQLite alone: what is drawn does not depend on it; what is stored is tested elsewhere on both."""
-    path = tmp_path / "isthmus.sqlite3"
-    shutil.copyfile(filled, path)
-    return _settings(path, tmp_path)
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
+    """On SQLite, but for tests that say `ON_BOTH` or name it: what is drawn does not depend on it."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        path = tmp_path / "isthmus.sqlite3"
+        shutil.copyfile(request.getfixturevalue("filled"), path)
+        yield _settings(f"sqlite:///{path}", tmp_path)
+        return
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    name = server.create(template=request.getfixturevalue("filled_postgresql"))
+    yield _settings(server.url_of(name), tmp_path)
+    server.drop(name)
 
 
-def _settings(path: Path, data_dir: Path) -> Settings:
+def _start_once(url: str, data_dir: Path) -> None:
+    """In a thread: the loop of this one belongs to the tests."""
+
+    async def start() -> None:
+        async with Application.open(_settings(url, data_dir)):
+            pass
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, start()).result()
+
+
+def _settings(url: str, data_dir: Path) -> Settings:
     return Settings(
         data_dir=data_dir,
-        database_url=Secret(f"sqlite:///{path}"),
+        database_url=Secret(url),
         secret_key=Secret((SECRET_KEY,)),
         bootstrap_token=Secret("a-token-of-the-tests-0123456789"),
     )

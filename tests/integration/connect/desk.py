@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from aiohttp import web
 from playwright.async_api import BrowserContext, FrameLocator, Page, expect
 
@@ -16,6 +17,7 @@ from tests.integration.serving import Server
 __all__ = ["Desk", "Host", "hosting"]
 
 Where = Page | FrameLocator
+ON_BOTH = pytest.mark.parametrize("settings", ["sqlite", "postgresql"], indirect=True)
 
 
 @dataclass

@@ -1,4 +1,5 @@
-"""A product to connect to, and its definition: by a key, or by OAuth at the servers of `tests/fakes`."""
+"""A product to connect to, and its definition: by a key, by a grant of its own, or by OAuth at the servers of
+`tests/fakes`."""
 
 from __future__ import annotations
 
@@ -12,33 +13,56 @@ from aiohttp import web
 
 from tests.fakes.oauth1 import CONSUMER
 
-__all__ = ["KEY", "Product", "definition", "running_product"]
+__all__ = ["KEKA_SECRET", "KEKA_TOKEN", "KEY", "Product", "definition", "running_product"]
 
 KEY = "right-key-0123456789"
+KEKA_SECRET = "secret-of-a-machine-0123456789"
+KEKA_TOKEN = "token-for-a-key-0123456789"
 
 
 @dataclass
 class Product:
-    """`gate`: its answers to the check of a connection wait for it. `pages`: of the list of teams."""
+    """`gate`: its answers to the check of a connection wait for it. `is_down`: it answers nothing else.
+    `refusal`: what it says of a key that is wrong. `first_team`: its name."""
 
     url: str = ""
     gate: asyncio.Event = field(default_factory=asyncio.Event)
+    is_down: bool = False
+    refusal: str = "The key is not known."
+    first_team: str = "Sales"
     seen: list[str] = field(default_factory=list)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.seen.append(f"{request.method} {request.rel_url}")
-        if request.headers.get("authorization") != f"Bearer {KEY}":
-            return web.json_response({"message": "The key is not known."}, status=401)
+        if request.path == "/connect/token":
+            return await _keka_token(request)
+        if request.headers.get("authorization") not in (f"Bearer {KEY}", f"Bearer {KEKA_TOKEN}"):
+            return web.json_response({"message": self.refusal}, status=401)
         if request.path == "/me":
             await self.gate.wait()
             return web.json_response({"id": "7", "name": "An owner"})
+        if self.is_down:
+            return web.json_response({"message": "Down for maintenance."}, status=503)
         if request.path == "/boards":
             team = request.query.get("team", "")
             return web.json_response({"items": [{"id": f"{team}-b", "name": f"Board of {team}"}]})
         if request.query.get("after"):
             return web.json_response({"items": [{"id": "t3", "name": "Support"}]})
-        teams = [{"id": "t1", "name": "Sales"}, {"id": "t2", "name": "Product"}]
+        teams = [{"id": "t1", "name": self.first_team}, {"id": "t2", "name": "Product"}]
         return web.json_response({"items": teams, "next": "c2"})
+
+
+async def _keka_token(request: web.Request) -> web.StreamResponse:
+    sent = await request.post()
+    asked = {
+        "grant_type": "kekaapi",
+        "scope": "kekaapi",
+        "client_id": "machine",
+        "client_secret": KEKA_SECRET,
+    }
+    if sent != asked | {"api_key": KEY}:
+        return web.json_response({"error": "invalid_grant"}, status=400)
+    return web.json_response({"access_token": KEKA_TOKEN, "token_type": "Bearer", "expires_in": 3600})
 
 
 @asynccontextmanager
@@ -54,10 +78,18 @@ async def running_product() -> AsyncIterator[Product]:
 
 
 def definition(
-    name: str, url: str, *, oauth: str = "", oauth1: str = "", form: bool = False
+    name: str,
+    url: str,
+    *,
+    oauth: str = "",
+    oauth1: str = "",
+    keka: str = "",
+    params: dict[str, str] | None = None,
+    form: bool = False,
 ) -> dict[str, Any]:
-    """The integration `name`. `oauth`, `oauth1`: addresses of the servers that give tokens; then its other
-    ways to connect are there. `form`: whether it has a form of its own."""
+    """The integration `name`. `oauth`, `oauth1`, `keka`: addresses of the servers that give tokens; then its
+    other ways to connect are there. `params`: more of them in the address of OAuth 2's consent. `form`:
+    whether it has a form of its own."""
     credentials: dict[str, Any] = {}
     if url:
         credentials["api_key"] = {"config": {"fields": _KEY_FIELDS, **_WORDS}}
@@ -68,7 +100,7 @@ def definition(
                 "client": {"id": "app", "secret": "app-secret"},
                 "auth": auth,
                 "scope": ["tickets.read", "offline_access"],
-                "params": {"prompt": "consent"},
+                "params": {"prompt": "consent", **(params or {})},
             }
         }
         credentials["oauth2_client_credentials"] = {
@@ -83,7 +115,10 @@ def definition(
                 "client": {"id": CONSUMER[0], "secret": CONSUMER[1]},
             }
         }
-    base, path = (url, "/me") if url else (oauth or oauth1, "/tickets")
+    if keka:
+        auth = {"tokenHost": keka, "tokenPath": "/connect/token"}
+        credentials["keka_oauth"] = {"config": {"auth": auth, "fields": [*_MACHINE_FIELDS, _KEY_FIELDS[1]]}}
+    base, path = (url or keka, "/me") if url or keka else (oauth or oauth1, "/tickets")
     actions: dict[str, Any] = {"validation": {"steps": [{"type": "request", "config": {"path": path}}]}}
     if form:
         actions["post_connect_user_form"] = {"steps": [{"type": "form", "config": _FORM}]}

@@ -1,17 +1,13 @@
-"""Each way to connect, from the page to an account that works."""
+"""Ways to connect, as they are refused, renewed, and used without scripts."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from playwright.async_api import BrowserContext, expect
-from sqlalchemy import update
 
-from isthmus.db.tables import link_token
 from tests.fakes.oauth1 import OAuth1
 from tests.fakes.oidc import Oidc
 from tests.integration.connect.desk import Desk, ended, enter_key
-from tests.integration.connect.test_embedding import allow
+from tests.integration.connect.embedded import allow
 
 
 async def test_client_credentials_are_refused_and_then_taken(
@@ -45,33 +41,6 @@ async def test_a_trip_by_oauth_1_connects_and_can_be_denied(
     (row,) = await desk.accounts()
     assert (row["status"], row["authentication_method"]) == ("active", "oauth")
     assert oauth1.seen[-3:] == [("/request_token", True), ("/access_token", True), ("/tickets", True)]
-
-
-async def test_two_windows_with_one_token_make_one_account(desk: Desk, context: BrowserContext) -> None:
-    await desk.install()
-    address = desk.address(await desk.link(), integration="ticketry")
-    first, second = await context.new_page(), await context.new_page()
-    await first.goto(address)
-    await second.goto(address)
-    await enter_key(second)
-    await ended(second)
-    await enter_key(first)
-    await expect(first.get_by_text("This link was used already.")).to_be_visible()
-    assert len(await desk.accounts()) == 1
-    late = await context.new_page()
-    await late.goto(address)
-    await expect(late.get_by_text("This link was used already.")).to_be_visible()
-
-
-async def test_a_link_that_has_expired_is_told(desk: Desk, context: BrowserContext) -> None:
-    token = await desk.link()
-    database = desk.server.application.database
-    async with database.write() as conn:
-        past = database.clock.now() - timedelta(seconds=1)
-        await conn.execute(update(link_token).values(expires_at=past))
-    page = await context.new_page()
-    await page.goto(desk.address(token))
-    await expect(page.get_by_text("This link has expired.")).to_be_visible()
 
 
 async def test_an_account_is_reconnected_with_its_own_product(desk: Desk, context: BrowserContext) -> None:

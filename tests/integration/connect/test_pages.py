@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.async_api import BrowserContext, expect
+from playwright.async_api import BrowserContext
 
 from tests.integration.connect.desk import Desk, ended, enter_key
 
@@ -17,18 +17,3 @@ async def test_a_key_connects_an_account(desk: Desk, context: BrowserContext) ->
     (row,) = await desk.accounts()
     assert (row["status"], row["tenant_id"]) == ("active", "t-1")
     assert row["context"]["subdomain"] == "acme"
-
-
-async def test_a_wrong_key_is_told_and_the_right_one_connects_the_same_account(
-    desk: Desk, context: BrowserContext
-) -> None:
-    await desk.install()
-    page = await desk.open(context, integration="ticketry")
-    await enter_key(page, key="wrong-key-0123456789")
-    await expect(page.get_by_role("alert")).to_contain_text("The key is not known.")
-    await page.get_by_role("button", name="Try again").click()
-    await expect(page.get_by_label("API key")).to_have_value("")
-    await enter_key(page)
-    await ended(page)
-    (row,) = await desk.accounts()
-    assert row["status"] == "active"

@@ -8,7 +8,7 @@ from playwright.async_api import BrowserContext, expect
 
 from tests.fakes.oidc import Oidc
 from tests.integration.connect.desk import Desk, answers, enter_key, told
-from tests.integration.connect.test_embedding import allow, popup_of
+from tests.integration.connect.embedded import allow, popup_of
 
 
 def serve_published(desk: Desk, npm: Path) -> str:
