@@ -108,6 +108,7 @@ class Application:
                 connections=connections,
                 strict_version=settings.strict_version,
                 callback_url=_public_url(settings) + CALLBACK_PATH,
+                tool_name_template=settings.tool_name_template,
             )
             pages = _pages(core, account_tokens, settings)
             front = _front(parts, connections, epochs, settings, clock, pages)

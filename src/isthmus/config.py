@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -151,6 +152,20 @@ def _flag(text: str) -> bool:
     return _one_of("true", "false")(text) == "true"
 
 
+_NAME_PARTS = ("integration", "resource", "one", "method")
+_NAME = re.compile(r"(?:[A-Za-z0-9_-]|\{(?:" + "|".join(_NAME_PARTS) + r")\})+")
+
+
+def _tool_name(text: str) -> str:
+    is_told_apart = "{method}" in text and ("{resource}" in text or "{one}" in text)
+    if not _NAME.fullmatch(text) or not is_told_apart:
+        raise _Wrong(
+            f"letters, digits, _ and - around {', '.join(f'{{{name}}}' for name in _NAME_PARTS)}; {{method}} "
+            "and one of {resource} and {one} must be among them"
+        )
+    return text
+
+
 def _one_of(*words: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in words:
@@ -294,6 +309,15 @@ class Settings:
             "`true`: a PATCH of an integration or unified model must send the `version` it read. Else it is "
             "only compared where it is sent; some clients cannot send it.",
             shown="`false`",
+        ),
+    )
+    tool_name_template: str | None = field(
+        default=None,
+        metadata=_about(
+            _tool_name,
+            "How tools are named, for example `{integration}_{method}_{resource}`; `{one}` is the resource "
+            "in the singular. Each part is put in snake_case. Unset: the "
+            "[usual names](tools.md#tools), such as `list_all_<integration>_<resource>`.",
         ),
     )
     renew_ahead: bool = field(

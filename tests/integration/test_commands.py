@@ -32,6 +32,22 @@ async def test_a_token_of_the_command_line_works_and_stops_within_a_second(envir
         await process.seconds_until(401, "/me", token, at_most=1.0)
 
 
+async def test_an_account_is_blocked_and_unblocked_within_a_second(environ: dict[str, str]) -> None:
+    async with serving_process(environ) as process, aiohttp.ClientSession() as session:
+        assert process.token is not None
+        server = Server(process.url, process.token, None, session)  # type: ignore[arg-type]  # another process
+        account = await server.sandbox_of("hubspot")
+        path = f"/unified/crm/contacts?integrated_account_id={account}"
+        await process.seconds_until(200, path, process.token, at_most=1.0)
+        await isthmus(environ, "accounts", "block", account, "--reason", "loops")
+        await process.seconds_until(503, path, process.token, at_most=1.0)
+        listed = (await isthmus(environ, "accounts", "blocked")).splitlines()
+        assert (listed[1].split()[:2], listed[1].split()[-1]) == ([account, "development"], "loops")
+        await isthmus(environ, "accounts", "unblock", account)
+        await process.seconds_until(200, path, process.token, at_most=1.0)
+        assert "is not blocked" in await refused(environ, "accounts", "unblock", account)
+
+
 async def test_an_environment_of_the_command_line_has_everything_installed(environ: dict[str, str]) -> None:
     async with serving_process(environ) as process:
         await isthmus(environ, "environments", "create", "staging")

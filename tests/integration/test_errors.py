@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from isthmus.accounts import install_everything
+from isthmus.accounts.block_list import BlockList
 from isthmus.config import Settings
 from isthmus.tenancy import Administration
 from tests.fakes.larkdesk import Fault, Larkdesk, RequestLimit, running
@@ -157,6 +158,11 @@ async def disabled_install(it: Scene) -> Answered:
 
 async def needs_reauth(it: Scene) -> Answered:
     await it.after(Fault("unauthorized"))
+    return await it.proxy()
+
+
+async def blocked_account(it: Scene) -> Answered:
+    await BlockList(it.server.application.database).block(it.account)
     return await it.proxy()
 
 
@@ -335,6 +341,7 @@ CASES: dict[str, Callable[[Scene], Awaitable[Answered]]] = {
     "unknown account": unknown_account,
     "account of another environment": foreign_account,
     "install is disabled": disabled_install,
+    "account is blocked": blocked_account,
     "account needs reconnecting": needs_reauth,
     "status of a refused account": revived,
     "write on a sandbox account": sandbox_write,

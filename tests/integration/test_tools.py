@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import jsonschema
 import pytest
 import yaml
 
+from isthmus.config import Settings
 from tests.fakes.larkdesk import Larkdesk, Records, RequestLimit, running
 from tests.integration.larkdesk import connect, install
-from tests.integration.serving import Server
+from tests.integration.serving import Server, serving
 
 CONFIG: dict[str, Any] = yaml.safe_load("""
 label: Paper mill
@@ -178,6 +180,17 @@ async def test_a_toolset_reads_writes_and_deletes_by_its_tools(server: Server) -
         assert (len(first["result"]), len(more["result"])) == (2, 1)
         assert (await use("get_single_larkdesk_ticket_by_id", {"id": 2}))["number"] == 2
         assert await use("delete_a_larkdesk_ticket_by_id", {"id": "2"}) == {"id": "2"}
+
+
+async def test_names_follow_the_servers_own_template(settings: Settings) -> None:
+    settings = replace(settings, tool_name_template="{integration}-{method}_{one}")
+    async with serving(settings) as server:
+        identity, account = await mill(server)
+        for path in (f"/integrated-account/{account}", f"/integration/{identity}"):
+            assert {"paper_mill-list_sheet", "paper_mill-fold_sheet"} <= (await tools(server, path)).keys()
+            found = await server.ok("GET", f"{path}/capabilities?resource=reels&has_description=false")
+            names = {method["name"] for each in found["proxy"] for method in each["methods"]}
+            assert names == {"paper_mill-delete_reel", "paper_mill-list_reel"}
 
 
 class TestCapabilities:

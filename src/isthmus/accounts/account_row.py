@@ -6,7 +6,13 @@ from typing import Any
 
 from sqlalchemy import select
 
-from isthmus.db.tables import environment, environment_integration, integrated_account, integration
+from isthmus.db.tables import (
+    blocked_account,
+    environment,
+    environment_integration,
+    integrated_account,
+    integration,
+)
 
 __all__ = ["account_statement"]
 
@@ -41,6 +47,7 @@ def account_statement(environment_id: str, account_id: str) -> Any:
             integration.c.revision.label("integration_revision"),
             integration.c.name.label("integration_name"),
             (integration.c.team_id == environment.c.team_id).label("is_owner"),
+            blocked_account.c.id.is_not(None).label("is_blocked"),
         )
         .join(
             environment_integration,
@@ -48,5 +55,6 @@ def account_statement(environment_id: str, account_id: str) -> Any:
         )
         .join(integration, integration.c.id == environment_integration.c.integration_id)
         .join(environment, environment.c.id == integrated_account.c.environment_id)
+        .outerjoin(blocked_account, blocked_account.c.id == integrated_account.c.id)
         .where(integrated_account.c.id == account_id, integrated_account.c.environment_id == environment_id)
     )

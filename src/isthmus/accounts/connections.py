@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -67,9 +67,23 @@ class _Account:
     definition: IntegrationConfig
     mapping_layer: Layer
     is_enabled: bool
+    is_blocked: bool
     is_offline: bool
     status: str
     last_error: str | None
+
+    def require_open(self) -> None:
+        """Raises Forbidden for a disabled install, AccountBlocked for what is on the block list."""
+        if not self.is_enabled:
+            raise Forbidden(
+                f"{self.gateway.integration} is disabled in this environment. Enable it with "
+                "PATCH /environment-integration/{id} {is_enabled: true}."
+            )
+        if self.is_blocked:
+            raise AccountBlocked(
+                f"the account {self.gateway.facts.id} is blocked by whoever operates this server, so nothing "
+                "was sent. Do not retry; ask them."
+            )
 
 
 class Connection:
@@ -115,20 +129,21 @@ class Connection:
         """Keeps how an action ended; never what it gave, which may hold credentials."""
         await self._connections.record_action(self.account, name, failed)
 
-    def require_writable(self, method: str) -> None:
-        """Raises MethodNotAllowed for any method but list and get on a sandbox account."""
+    def require_writable(self, method: str, called: str | None = None) -> None:
+        """Raises MethodNotAllowed for any method but list and get on a sandbox account. `called`: what the
+        caller knows it as, where that is not the method's name."""
         if self.account.is_sandbox and method not in _READS:
             raise MethodNotAllowed(
-                f"{method} is a write, and {self.account.id} is a sandbox account, which is read-only. "
-                "Connect a real account to write.",
-                headers={"allow": "GET"},
+                f"{called or method} is a write, and {self.account.id} is a sandbox account, which is "
+                "read-only. Connect a real account to write.",
+                headers={"allow": "GET, HEAD"},
             )
 
 
 class Connections:
     """One for the process.
 
-    `is_blocked`: the block list, asked for each call. `exchanges`: what offline sandbox accounts answer with.
+    `exchanges`: what offline sandbox accounts answer with.
     `cursor_secret`: the same in every process; each account's key for its cursors comes of it.
     `renews_ahead`: whether tokens are renewed without a call.
     """
@@ -143,7 +158,6 @@ class Connections:
         call_log: CallLog,
         exchanges: Exchanges,
         *,
-        is_blocked: Callable[[str], bool] = lambda _: False,
         cursor_secret: bytes = b"",
         renews_ahead: bool = True,
     ) -> None:
@@ -151,7 +165,6 @@ class Connections:
         self._database = database
         self._clock = clock
         self._exchanges = exchanges
-        self._is_blocked = is_blocked
         self._cursor_secret = cursor_secret
         self._renews_ahead = renews_ahead
         self._accounts: EpochCache[str, _Account] = EpochCache(epochs, _ACCOUNTS, group=group_of)
@@ -169,13 +182,7 @@ class Connections:
         """Raises, in this order: NotFound (also for another environment's account), Forbidden for a disabled
         install, AccountBlocked, AccountNeedsReauth."""
         read = await self._read(environment_id, account_id)
-        if not read.is_enabled:
-            raise Forbidden(
-                f"{read.gateway.integration} is disabled in this environment. Enable it with "
-                "PATCH /environment-integration/{id} {is_enabled: true}."
-            )
-        if self._is_blocked(account_id):
-            raise AccountBlocked(f"the account {account_id} is blocked. Ask who operates this server.")
+        read.require_open()
         if read.status == "needs_reauth":
             raise AccountNeedsReauth(
                 f"the credentials of account {account_id} are refused by the provider"
@@ -187,12 +194,13 @@ class Connections:
     async def refresh_credentials(self, environment_id: str, account_id: str, *, request_id: str) -> None:
         """Renews an account's credentials now; one that was refused is active again.
 
-        Raises NotFound, AccountNeedsReauth where the provider refuses, UpstreamError while it is away,
-        BadRequest where nothing can renew them.
+        Raises NotFound, Forbidden, AccountBlocked, AccountNeedsReauth where the provider refuses,
+        UpstreamError while it is away, BadRequest where nothing can renew them.
         """
         read = self._accounts.fresh(environment_id, account_id)
         if read is None:
             read = await self._load(environment_id, account_id)
+        read.require_open()
         if read.is_offline:
             return
         await Gateway(self._parts, read.gateway, request_id).renew(None, revive=True)
@@ -202,7 +210,7 @@ class Connections:
         does not work the token stays what it is. Raises NotFound."""
         read = await self._read(environment_id, account_id)
         ends_at = read.gateway.ends_at
-        if read.is_offline or read.status == "needs_reauth" or ends_at is None:
+        if read.is_offline or read.is_blocked or read.status == "needs_reauth" or ends_at is None:
             return
         if ends_at - self._clock.now().timestamp() < EARLY:
             with suppress(AccountError, UpstreamError):
@@ -230,7 +238,7 @@ class Connections:
         if row is None or row.status == "needs_reauth":
             return
         read = await self._load(row.environment_id, run.key)
-        if read.gateway.ends_at is None:
+        if read.is_blocked or read.gateway.ends_at is None:
             return
         if read.gateway.ends_at - self._clock.now().timestamp() > AHEAD.total_seconds() + EARLY:
             return  # somebody has, meanwhile
@@ -348,6 +356,7 @@ class Connections:
             definition=definition,
             mapping_layer=Layer(row["id"], row["revision"], row["unified_model_override"] or {}),
             is_enabled=row["is_enabled"],
+            is_blocked=bool(row["is_blocked"]),
             is_offline=is_offline,
             status=row["status"],
             last_error=row["last_error"],

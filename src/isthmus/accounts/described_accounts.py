@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db.tables import environment_integration, integrated_account
+from isthmus.db.tables import blocked_account, environment_integration, integrated_account
 from isthmus.errors import NotFound
 from isthmus.integrations.described import Described, describe_install
 from isthmus.integrations.scope import Scope
@@ -24,6 +24,7 @@ class DescribedAccount:
     id: str
     status: str
     authentication_method: str
+    is_blocked: bool
     integration: Described
     mappings: Mapping[str, Any] = field(repr=False)
 
@@ -39,11 +40,13 @@ async def describe_account(conn: AsyncConnection, scope: Scope, account_id: str)
             integrated_account.c.unified_model_override,
             integrated_account.c.environment_integration_id,
             environment_integration.c.integration_id,
+            blocked_account.c.id.is_not(None).label("is_blocked"),
         )
         .join(
             environment_integration,
             environment_integration.c.id == integrated_account.c.environment_integration_id,
         )
+        .outerjoin(blocked_account, blocked_account.c.id == integrated_account.c.id)
         .where(
             integrated_account.c.id == account_id,
             integrated_account.c.environment_id == scope.environment_id,
@@ -66,6 +69,7 @@ async def describe_account(conn: AsyncConnection, scope: Scope, account_id: str)
         id=row.id,
         status=row.status,
         authentication_method=row.authentication_method,
+        is_blocked=bool(row.is_blocked),
         integration=described,
         mappings=row.unified_model_override or {},
     )

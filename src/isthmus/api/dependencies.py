@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -36,8 +36,8 @@ __all__ = [
 @dataclass(frozen=True, slots=True)
 class PartsOfApp:
     """Built once by the composition root and handed to each request as `request.state.parts`.
-    `is_blocked`: the block list, by the id of an account. `strict_version`: whether changes of definitions
-    must name the version they change. `callback_url`: where providers send people back."""
+    `strict_version`: whether changes of definitions must name the version they change. `callback_url`: where
+    providers send people back. `tool_name_template`: as of `integrations.tool_names`."""
 
     database: Database
     authentication: Authentication
@@ -46,9 +46,9 @@ class PartsOfApp:
     account_tokens: AccountTokens
     time_style: TimeStyle
     connections: Connections
-    is_blocked: Callable[[str], bool] = lambda _: False
     strict_version: bool = False
     callback_url: str = ""
+    tool_name_template: str | None = None
 
     def row(self, row: Mapping[str, Any]) -> Any:
         """A row in its wire form; FastAPI reads it into the route's model."""

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 import typer
 
+from isthmus.accounts.block_list import BlockList
 from isthmus.config import Settings
 from isthmus.db import Database, open_database
 from isthmus.db.rotation import Rotated, choose_key
@@ -20,12 +21,15 @@ from isthmus.errors import SetupError
 from isthmus.tenancy import Administration
 
 __all__ = [
+    "block_account",
     "create_environment",
     "create_token",
+    "list_blocked_accounts",
     "list_environments",
     "list_tokens",
     "revoke_token",
     "rotate_key",
+    "unblock_account",
     "with_database",
 ]
 
@@ -70,6 +74,22 @@ def list_tokens(environment: str | None) -> None:
 def revoke_token(token: str) -> None:
     with_database(lambda database: Administration(database).revoke_token(token))
     typer.echo(f"Revoked {token}.")
+
+
+def block_account(id: str, reason: str | None) -> None:
+    with_database(lambda database: BlockList(database).block(id, reason=reason))
+    typer.echo(f"Blocked {id}.")
+
+
+def unblock_account(id: str) -> None:
+    with_database(lambda database: BlockList(database).unblock(id))
+    typer.echo(f"Unblocked {id}.")
+
+
+def list_blocked_accounts() -> None:
+    rows = with_database(lambda database: BlockList(database).entries())
+    shown = [{**row, "environment": row["environment_name"], "blocked_at": row["created_at"]} for row in rows]
+    _table(shown, "id", "environment", "tenant_id", "blocked_at", "reason")
 
 
 def rotate_key(new_key: str | None) -> None:

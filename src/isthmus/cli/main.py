@@ -24,9 +24,11 @@ app = typer.Typer(
 )
 environments = typer.Typer(help="Environments of this server's database.", no_args_is_help=True)
 tokens = typer.Typer(help="API tokens of this server's database.", no_args_is_help=True)
+accounts = typer.Typer(help="Connected accounts of this server's database.", no_args_is_help=True)
 database = typer.Typer(help="The database itself.", no_args_is_help=True)
 app.add_typer(environments, name="environments")
 app.add_typer(tokens, name="tokens")
+app.add_typer(accounts, name="accounts")
 app.add_typer(database, name="db")
 app.add_typer(integrations, name="integrations")
 
@@ -176,6 +178,33 @@ def revoke_token(token: Annotated[str, typer.Argument(help="Id of the token.")])
     from isthmus.cli.administration import revoke_token as work
 
     work(token)
+
+
+@accounts.command("block")
+def block_account(
+    id: Annotated[str, typer.Argument(help="Id of an integrated account.")],
+    reason: Annotated[str | None, typer.Option(help="Why; shown by `accounts blocked` only.")] = None,
+) -> None:
+    """Let nobody call an account: a running server answers 503 within a second."""
+    from isthmus.cli.administration import block_account as work
+
+    work(id, reason)
+
+
+@accounts.command("unblock")
+def unblock_account(id: Annotated[str, typer.Argument(help="Id of the account.")]) -> None:
+    """Take an account off the block list."""
+    from isthmus.cli.administration import unblock_account as work
+
+    work(id)
+
+
+@accounts.command("blocked")
+def list_blocked_accounts() -> None:
+    """List the blocked accounts: id, environment, tenant, since when, why."""
+    from isthmus.cli.administration import list_blocked_accounts as work
+
+    work()
 
 
 @database.command("rotate-key")

@@ -25,8 +25,14 @@ class CapabilityFilter:
 
 
 def capabilities_of(
-    described: Described, mapped: Sequence[MappedResource], wanted: CapabilityFilter
+    described: Described,
+    mapped: Sequence[MappedResource],
+    wanted: CapabilityFilter,
+    *,
+    name_template: str | None = None,
 ) -> dict[str, Any]:
+    """`name_template`: as of `tool_names`."""
+    names = names_of(described, name_template)
     return {
         "integration": {
             "id": described.id,
@@ -34,7 +40,7 @@ def capabilities_of(
             "label": described.label,
             "category": described.category,
         },
-        "proxy": _proxy(described, wanted) if wanted.type != "unified" else [],
+        "proxy": _proxy(described, names, wanted) if wanted.type != "unified" else [],
         "unified": _unified(mapped, wanted) if wanted.type != "proxy" else [],
         "auth": _auth(described),
         "ai_readiness": _readiness(described),
@@ -62,9 +68,10 @@ def unified_apis_of(mapped: Sequence[MappedResource]) -> list[dict[str, Any]]:
     return list(by_model.values())
 
 
-def _proxy(described: Described, wanted: CapabilityFilter) -> list[dict[str, Any]]:
+def _proxy(
+    described: Described, names: Mapping[tuple[str, str], str], wanted: CapabilityFilter
+) -> list[dict[str, Any]]:
     """A resource of which the filters leave no method is left out."""
-    names = names_of(described)
     resources: dict[str, list[dict[str, Any]]] = {}
     for method in described.methods:
         if wanted.resource not in (None, method.resource):

@@ -23,13 +23,16 @@ _OTHER: Final = re.compile(r"[^a-z0-9]+")
 _KEPT: Final = re.compile(r"(?:ss|us|is|news|series|species)$")
 
 
-def tool_names(integration: str, methods: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
-    """A name for each (resource, method), of at most 64 of `[a-z0-9_]`, each different; the same for the same
-    methods, in whatever order they come."""
+def tool_names(
+    integration: str, methods: Iterable[tuple[str, str]], template: str | None = None
+) -> Mapping[tuple[str, str], str]:
+    """A name for each (resource, method), of at most 64 of `[a-zA-Z0-9_-]`, each different; the same for the
+    same methods, in whatever order they come. `template`: in the place of the usual patterns, with
+    `{integration}`, `{resource}`, `{one}` (of the resource) and `{method}`, each in snake_case."""
     names: dict[tuple[str, str], str] = {}
     taken: set[str] = set()
     for resource, method in sorted(methods):
-        name = wanted = _name(integration, resource, method)
+        name = wanted = _name(integration, resource, method, template)
         count = 1
         while name in taken:
             count += 1
@@ -51,9 +54,10 @@ def singular(noun: str) -> str:
     return noun[:-1]
 
 
-def _name(integration: str, resource: str, method: str) -> str:
+def _name(integration: str, resource: str, method: str, template: str | None) -> str:
     product, thing = _snake_case(integration), _snake_case(resource)
-    name = _PATTERNS.get(method, _CUSTOM).format(
+    pattern = template or _PATTERNS.get(method, _CUSTOM)
+    name = pattern.format(
         integration=product, resource=thing, one=singular(thing), method=_snake_case(method)
     )
     if len(name) <= _MOST_CHARACTERS:

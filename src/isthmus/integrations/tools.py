@@ -49,10 +49,13 @@ class ToolFilter:
         return group in self.methods
 
 
-def tools_of(described: Described, wanted: ToolFilter | None = None) -> list[dict[str, Any]]:
-    """Every documented method that the filter takes, in the order of the definition."""
+def tools_of(
+    described: Described, wanted: ToolFilter | None = None, *, name_template: str | None = None
+) -> list[dict[str, Any]]:
+    """Every documented method that the filter takes, in the order of the definition. `name_template`: as of
+    `tool_names`."""
     wanted = wanted or ToolFilter()
-    names = names_of(described)
+    names = names_of(described, name_template)
     return [
         _tool(described, method, names[method.resource, method.name])
         for method in described.methods
@@ -60,9 +63,10 @@ def tools_of(described: Described, wanted: ToolFilter | None = None) -> list[dic
     ]
 
 
-def names_of(described: Described) -> Mapping[tuple[str, str], str]:
+def names_of(described: Described, template: str | None = None) -> Mapping[tuple[str, str], str]:
     """The tool name of each method, documented or not: a name must not change when another is documented."""
-    return tool_names(described.name, ((method.resource, method.name) for method in described.methods))
+    methods = ((method.resource, method.name) for method in described.methods)
+    return tool_names(described.name, methods, template)
 
 
 def _sentence(described: Described, method: DescribedMethod) -> str:

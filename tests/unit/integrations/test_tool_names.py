@@ -22,6 +22,17 @@ def test_one_of_many(plural: str, one: str) -> None:
     assert singular(plural) == one
 
 
+def test_a_template_takes_the_place_of_the_usual_names() -> None:
+    methods = [("Contacts", "list"), ("contacts", "list"), ("contacts", "bulkImport"), ("x" * 70, "get")]
+    names = tool_names("big-crm", methods, "{method}-{one}-{integration}")
+    assert names["contacts", "bulkImport"] == "bulk_import-contact-big_crm"
+    assert {names["Contacts", "list"], names["contacts", "list"]} == {
+        "list-contact-big_crm",
+        "list-contact-big_crm_2",
+    }
+    assert len(names["x" * 70, "get"]) == 64
+
+
 def test_each_method_has_a_name_of_its_own() -> None:
     methods = [
         ("Contacts", "list"), ("contacts", "list"), ("con-tacts", "get"), ("contacts", "bulkImport"),

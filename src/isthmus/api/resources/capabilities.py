@@ -153,7 +153,7 @@ async def integration_capabilities(
     async with parts.database.read() as conn:
         described = await describe_integration(conn, principal, id)
         mapped = await mapped_resources(conn, principal, described.name, only_installed=False)
-    return capabilities_of(described, mapped, wanted)
+    return capabilities_of(described, mapped, wanted, name_template=parts.tool_name_template)
 
 
 @router.get(
@@ -178,9 +178,10 @@ async def account_capabilities(
         "id": account.id,
         "status": account.status,
         "authentication_method": account.authentication_method,
-        "is_blocked": parts.is_blocked(account.id),
+        "is_blocked": account.is_blocked,
     }
-    found = capabilities_of(account.integration, mapped, wanted)
+    template = parts.tool_name_template
+    found = capabilities_of(account.integration, mapped, wanted, name_template=template)
     return {**found, "environment_id": principal.environment_id, "account": state}
 
 
@@ -188,14 +189,16 @@ async def account_capabilities(
 async def integration_tools(parts: Parts, principal: ApiPrincipal, id: str, wanted: ToolsWanted) -> Any:
     """Its documented proxy methods as tools, by id or name; as this environment has it, where installed."""
     async with parts.database.read() as conn:
-        return _whole(tools_of(await describe_integration(conn, principal, id), wanted))
+        described = await describe_integration(conn, principal, id)
+    return _whole(tools_of(described, wanted, name_template=parts.tool_name_template))
 
 
 @router.get("/integrated-account/{id}/tools", response_model=ListOut[ToolOut])
 async def account_tools(parts: Parts, principal: ApiPrincipal, id: str, wanted: ToolsWanted) -> Any:
     """The documented proxy methods of the account as tools, for agents."""
     async with parts.database.read() as conn:
-        return _whole(tools_of((await describe_account(conn, principal, id)).integration, wanted))
+        described = (await describe_account(conn, principal, id)).integration
+    return _whole(tools_of(described, wanted, name_template=parts.tool_name_template))
 
 
 @router.get("/integration/{id}/unified-apis", response_model=ListOut[UnifiedApiOut])

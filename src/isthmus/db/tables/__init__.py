@@ -3,6 +3,7 @@ migrations are tested against it."""
 
 from isthmus.db.tables.accounts import integrated_account
 from isthmus.db.tables.base import metadata
+from isthmus.db.tables.block_list import blocked_account
 from isthmus.db.tables.connect import connect_session, connect_trip, link_token
 from isthmus.db.tables.credentials import credential_refresh, credential_revocation
 from isthmus.db.tables.documentation import category, documentation
@@ -26,6 +27,7 @@ from isthmus.db.tables.tenancy import api_token, environment, team, user
 __all__ = [
     "account_lifecycle",
     "api_token",
+    "blocked_account",
     "catalog_state",
     "category",
     "connect_session",

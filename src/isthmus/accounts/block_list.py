@@ -1,0 +1,67 @@
+"""The block list: accounts that nobody may call, whatever their status (`api.md` §5).
+
+It is the operator's, so it goes across environments and is no part of the API; a call of a blocked account is
+answered 503 before anything is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+
+from isthmus.db.database import Database
+from isthmus.db.epochs import group_of, raise_epoch
+from isthmus.db.tables import blocked_account, environment, integrated_account
+from isthmus.errors import SetupError
+
+__all__ = ["BlockList"]
+
+
+class BlockList:
+    """Each call is one transaction, and seen by every process within a second."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def entries(self) -> Sequence[Mapping[str, Any]]:
+        """The oldest first: `id`, `environment_name`, `tenant_id`, `created_at`, `reason`."""
+        statement = (
+            select(
+                blocked_account.c.id,
+                environment.c.name.label("environment_name"),
+                integrated_account.c.tenant_id,
+                blocked_account.c.created_at,
+                blocked_account.c.reason,
+            )
+            .join(integrated_account, integrated_account.c.id == blocked_account.c.id)
+            .join(environment, environment.c.id == integrated_account.c.environment_id)
+            .order_by(blocked_account.c.created_at, blocked_account.c.id)
+        )
+        async with self._database.read() as conn:
+            return [dict(row) for row in (await conn.execute(statement)).mappings()]
+
+    async def block(self, account_id: str, *, reason: str | None = None) -> None:
+        """Blocked once more it gets the other reason. Raises SetupError for an unknown account."""
+        now = self._database.clock.now()
+        values = {"reason": reason, "updated_at": now}
+        async with self._database.write() as conn:
+            # The lock keeps two who block it from both making the row.
+            account = select(integrated_account.c.id).where(integrated_account.c.id == account_id)
+            if (await conn.execute(account.with_for_update())).one_or_none() is None:
+                raise SetupError(
+                    f"no integrated account has the id {account_id}. GET /integrated-account lists them."
+                )
+            known = update(blocked_account).where(blocked_account.c.id == account_id).values(**values)
+            if not (await conn.execute(known)).rowcount:
+                await conn.execute(insert(blocked_account).values(id=account_id, created_at=now, **values))
+            await raise_epoch(conn, group_of(account_id))
+
+    async def unblock(self, account_id: str) -> None:
+        """Raises SetupError for an account that is not on the list."""
+        async with self._database.write() as conn:
+            done = await conn.execute(delete(blocked_account).where(blocked_account.c.id == account_id))
+            if not done.rowcount:
+                raise SetupError(f"{account_id} is not blocked. `isthmus accounts blocked` shows what is.")
+            await raise_epoch(conn, group_of(account_id))
