@@ -67,6 +67,9 @@ async def test_a_sandbox_account_refuses_every_post(desk: Desk) -> None:
     path = f"/custom/tickets?integrated_account_id={desk.sandbox}"
     status, body = await desk.server.call("PUT", path, json={})
     assert (status, body["message"].startswith("PUT is a write")) == (405, True)
+    path = f"/proxy/_/tidy_up?integrated_account_id={desk.sandbox}"
+    status, body = await desk.server.call("POST", path, json={})
+    assert (status, body["message"].startswith("the action tidy_up is a write")) == (405, True)
 
 
 async def test_an_account_that_is_named_twice_is_not_said_to_be_missing(desk: Desk) -> None:

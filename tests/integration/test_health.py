@@ -1,4 +1,4 @@
-"""What load balancers and newcomers ask first."""
+"""What load balancers and newcomers ask first, and HEAD wherever GET is."""
 
 from __future__ import annotations
 
@@ -33,3 +33,43 @@ async def test_every_answer_has_a_request_id(server: Server) -> None:
             assert response.headers["x-request-id"] == "mine-1"
             if response.status >= 400:
                 assert (await response.json())["isthmus_request_id"] == "mine-1"
+
+
+async def test_head_is_answered_as_get_is_without_the_body(server: Server) -> None:
+    """RFC 9110 §9.3.2: on platform routes, data-plane reads and errors alike."""
+    account = await server.sandbox_of("hubspot")
+    named = f"integrated_account_id={account}"
+    headers = {"authorization": f"Bearer {server.token}"}
+    for path in (
+        "/integration?limit=1",
+        f"/integrated-account/{account}",
+        f"/unified/crm/contacts?{named}",
+        f"/unified/crm/contacts/meta/list?{named}",
+        f"/proxy/contacts?{named}",
+        "/openapi.json",
+        "/schemas",
+        "/ping",
+        "/nowhere",
+        "/integration/nope",
+        "/link-token",
+    ):
+        async with server.session.get(server.url + path, headers=headers) as got:
+            whole = await got.read()
+        async with server.session.head(server.url + path, headers=headers) as answer:
+            assert (answer.status, await answer.read()) == (got.status, b""), path
+            assert answer.headers["content-type"] == got.headers["content-type"]
+            told = answer.headers.get("content-length")
+            assert told is None or path != "/ping" or int(told) == len(whole)
+        if got.status == 405:
+            assert got.headers["allow"] == "POST"
+
+
+async def test_a_refused_verb_is_told_that_head_is_served_where_get_is(server: Server) -> None:
+    for path, allowed in (
+        ("/ping", {"GET", "HEAD"}),
+        ("/proxy/tickets", {"GET", "HEAD", "POST", "PATCH", "DELETE"}),
+    ):
+        headers = {"authorization": f"Bearer {server.token}"}
+        async with server.session.put(server.url + path, headers=headers) as answer:
+            assert answer.status == 405
+            assert set(answer.headers["allow"].split(", ")) == allowed

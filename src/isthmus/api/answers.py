@@ -59,8 +59,11 @@ def error_answer(error: IsthmusError, request_id: str) -> Answer:
     return json_answer(body, status=error.status, headers=error.headers)
 
 
-async def send_answer(receive: Receive, send: Send, answer: Answer, request_id: str) -> None:
-    """`receive`: of a request whose body was read or is not wanted. A stream is closed in any case."""
+async def send_answer(
+    receive: Receive, send: Send, answer: Answer, request_id: str, *, is_head: bool = False
+) -> None:
+    """`receive`: of a request whose body was read or is not wanted. A stream is closed in any case.
+    `is_head`: the same without its body."""
     headers = [
         (b"content-type", _raw(answer.content_type)),
         (b"x-request-id", _raw(request_id)),
@@ -73,6 +76,10 @@ async def send_answer(receive: Receive, send: Send, answer: Answer, request_id: 
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     if answer.stream is None:
         await send({"type": "http.response.body", "body": answer.body})
+        return
+    if is_head:
+        await answer.stream.close()
+        await send({"type": "http.response.body", "body": b""})
         return
     await _hand_on(receive, send, answer.stream)
 

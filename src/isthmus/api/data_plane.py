@@ -130,7 +130,7 @@ class DataPlane:
         async def run(connection: Connection, call: Call) -> CallResult:
             return await run_custom_action(connection, name, call)
 
-        return await self._serve(incoming, "custom", None, run)
+        return await self._serve(incoming, "custom", None, run, called=f"the action {name}")
 
     async def _serve(
         self,
@@ -138,18 +138,22 @@ class DataPlane:
         method: str,
         identity: str | None,
         run: Callable[[Connection, Call], Coroutine[Any, Any, CallResult]],
+        *,
+        called: str | None = None,
     ) -> Answer:
         async def work(connection: Connection, _: Principal) -> CallResult:
             calling = run(connection, await read_data_call(incoming, method, identity))
             return await (while_connected(incoming, calling) if incoming.verb == "GET" else calling)
 
-        return await self._answered(incoming, method, work)
+        return await self._answered(incoming, method, work, called=called)
 
     async def _answered(
         self,
         incoming: Incoming,
         method: str,
         work: Callable[[Connection, Principal], Awaitable[CallResult]],
+        *,
+        called: str | None = None,
     ) -> Answer:
         """The checks that all calls share, in the order of `api.md` §4, then the call itself."""
         principal = await self._authentication.any_principal(incoming.headers.get("authorization"))
@@ -160,7 +164,7 @@ class DataPlane:
             principal.environment_id, account, request_id=incoming.request_id
         )
         of_account = self._limits.take_account(connection.account.id)
-        connection.require_writable(method)
+        connection.require_writable(method, called)
         key = key_of(incoming)
         if key is None and of_token is None and of_account is None:
             return _answer(await work(connection, principal))
@@ -202,14 +206,14 @@ def _method(incoming: Incoming, rest: tuple[str, ...]) -> tuple[str, str | None]
             raise MethodNotAllowed(
                 f"{rest[0]} is no custom method. It is called by {verb} without /{rest[0]}"
                 f"{', with the id in its place' if rest[0] in ITEM_METHODS.values() else ''}.",
-                headers={"allow": "GET, PATCH, DELETE"},
+                headers={"allow": "GET, HEAD, PATCH, DELETE"},
             )
         return rest[0], None
     method = (ITEM_METHODS if rest else COLLECTION_METHODS).get(incoming.verb)
     if method is None:
         raise MethodNotAllowed(
             f"{incoming.verb} is not served here. Use GET, POST, PATCH or DELETE.",
-            headers={"allow": "GET, POST, PATCH, DELETE"},
+            headers={"allow": "GET, HEAD, POST, PATCH, DELETE"},
         )
     return method, rest[0] if rest else None
 

@@ -2,7 +2,8 @@
 
 It gives each request its id, splits the raw path (so that an id may hold `%2F`), collapses repeated slashes
 (`api.md` §1.1, Q1), hands data-plane calls to their door by the first segment, people to their pages, and
-everything else to the platform application. Every error leaves through `answer_error`.
+everything else to the platform application. HEAD is GET without the body (RFC 9110 §9.3.2), but for what
+`/custom` hands on and for pages. Every error leaves through `answer_error`.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _NUL = BadRequest("the address holds a NUL character (%00), which no id, name or value has. Leave it out.")
 """Databases refuse such a text, and would do so as a fault of ours."""
+
+_AS_SENT = "custom"
+"""Whose calls go on with the verb they came with."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -75,8 +79,13 @@ class Front:
             return
         request_id = _request_id(scope)
         segments = split_path(scope.get("raw_path") or scope["path"].encode())
-        meta = meta_segments(scope["method"], segments)
+        is_head = scope["method"] == "HEAD"
+        meta = meta_segments("GET" if is_head else scope["method"], segments)
         segments = meta or segments
+        first = segments[0] if segments else ""
+        is_head = is_head and first not in self._pages and first != _AS_SENT
+        if is_head:
+            scope, send = {**scope, "method": "GET"}, _without_body(send)
         incoming = Incoming(scope, receive, segments, request_id, self._max_body_bytes)
         if b"%00" in scope["query_string"] or any("\0" in segment for segment in segments):
             await send_answer(receive, send, error_answer(_NUL, request_id), request_id)
@@ -87,7 +96,7 @@ class Front:
             if allowed is not None:
                 await send_answer(receive, send, allowed, request_id)
                 return
-        door = self._doors.get(segments[0]) if segments and meta is None else None
+        door = self._doors.get(first) if meta is None else None
         if door is None:
             await self._serve_platform(scope, receive, send, incoming)
             return
@@ -95,7 +104,7 @@ class Front:
             answer = await door(incoming)
         except Exception as error:  # the front door is where every failure becomes an answer
             answer = answer_error(error, request_id)
-        await send_answer(receive, send, answer, request_id)
+        await send_answer(receive, send, answer, request_id, is_head=is_head)
 
     async def _serve_platform(self, scope: Scope, receive: Receive, send: Send, incoming: Incoming) -> None:
         """The body is read here, within the server's limit: the platform application reads without one, and
@@ -135,6 +144,13 @@ class Front:
             # Starlette raises again what it has answered and we have logged; the server would hang up on it.
             if not is_whole:
                 raise
+
+
+def _without_body(send: Send) -> Send:
+    async def send_head(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return send_head
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

@@ -152,15 +152,14 @@ async def _on_http(request: Request, error: Exception) -> Response:
 def _allowed(request: Request) -> str:
     """The methods with this path; each is a route of its own, and the router names those of the first."""
     here = request.scope["path"].split("/")
-    return ", ".join(
-        sorted(
-            method.upper()
-            for path, operations in _document(request.app)["paths"].items()
-            if len(parts := path.split("/")) == len(here)
-            and all(part == name or part.startswith("{") for part, name in zip(parts, here, strict=True))
-            for method in operations
-        )
-    )
+    found = {
+        method.upper()
+        for path, operations in _document(request.app)["paths"].items()
+        if len(parts := path.split("/")) == len(here)
+        and all(part == name or part.startswith("{") for part, name in zip(parts, here, strict=True))
+        for method in operations
+    }
+    return ", ".join(sorted(found | ({"HEAD"} if "GET" in found else set())))
 
 
 def _failures(errors: Sequence[Any]) -> list[dict[str, str]]:

@@ -119,7 +119,7 @@ async def test_no_address_holds_nul(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("verb", "path", "allowed"), [("PUT", "/thing", "GET, POST"), ("GET", "/thing/a", "PATCH")]
+    ("verb", "path", "allowed"), [("PUT", "/thing", "GET, HEAD, POST"), ("GET", "/thing/a", "PATCH")]
 )
 async def test_a_verb_that_is_not_served_is_told_every_one_that_is(
     verb: str, path: str, allowed: str
