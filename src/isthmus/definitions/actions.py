@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, GetJsonSchemaHandler, Tag, model_validator
+from pydantic import AfterValidator, Field, GetJsonSchemaHandler, Tag, model_validator
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from isthmus.definitions.credentials import BaseField
 from isthmus.definitions.fields import (
@@ -21,6 +21,7 @@ from isthmus.definitions.fields import (
 from isthmus.definitions.methods import MethodDefinition
 from isthmus.definitions.tagged import by_key, by_shape
 from isthmus.expressions import Expression
+from isthmus.kit.cron import CronError, check_cron
 
 __all__ = [
     "RESERVED_ACTIONS",
@@ -239,10 +240,18 @@ Step = Annotated[
 ]
 
 
+def _cron(expression: str) -> str:
+    try:
+        check_cron(expression, "UTC")
+    except CronError as wrong:
+        raise PydanticCustomError("cron", "{reason}", {"reason": str(wrong)}) from None
+    return expression
+
+
 class Schedule(Part):
     """When an action runs by itself."""
 
-    cron: str = Field(min_length=1, description="Five-field cron expression, UTC.")
+    cron: Annotated[str, AfterValidator(_cron)] = Field(description="Five-field cron expression, UTC.")
     run_if: OptionalExpr = Field(
         default=None, description="Falsy: not for this account. The context is its root."
     )

@@ -4,7 +4,6 @@ A job means only "continue thing X". It is deferred in the transaction of the ch
 carries no state: what a thing is at, how often it failed and when it goes on are in its own rows.
 """
 
-from isthmus.jobs.cron import CronError, check_cron, next_after
 from isthmus.jobs.handlers import Handlers, Run, Superseded
 from isthmus.jobs.pace import Pace
 from isthmus.jobs.peers import Peers
@@ -12,6 +11,7 @@ from isthmus.jobs.queue import Standing, cancel, cancel_all, defer, defer_missin
 from isthmus.jobs.schedules import Schedule, drop_schedule, drop_schedules, get_schedule, put_schedule
 from isthmus.jobs.state import QueueState, queue_state
 from isthmus.jobs.worker import Worker
+from isthmus.kit.cron import CronError, check_cron, next_after
 
 __all__ = [
     "CronError",

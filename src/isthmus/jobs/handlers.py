@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database
 from isthmus.db.tables import job
-from isthmus.jobs.cron import check_cron
+from isthmus.kit.cron import check_cron
 
 __all__ = ["FailureRecorder", "Finder", "Handler", "Handlers", "Kind", "Run", "Superseded"]
 

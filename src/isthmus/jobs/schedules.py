@@ -18,9 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from isthmus.db.database import announce, now_of
 from isthmus.db.tables import job_schedule
 from isthmus.db.upsert import insert_into
-from isthmus.jobs.cron import CronError, next_after
 from isthmus.jobs.peers import Peers
 from isthmus.jobs.queue import READY, defer
+from isthmus.kit.cron import CronError, instants_after, next_after
 from isthmus.kit.ids import derived_id
 
 __all__ = [
@@ -179,8 +179,8 @@ def _between(
     """The newest instant from `due` to `now` that is still to be fired, and the first one after `now`."""
     oldest = now - CATCH_UP
     newest = due if due > oldest else None
-    following: datetime | None = next_after(cron, timezone, max(due, oldest))
-    while following is not None and following <= now:
-        newest = following
-        following = next_after(cron, timezone, following)
-    return newest, following
+    for instant in instants_after(cron, timezone, max(due, oldest)):
+        if instant > now:
+            return newest, instant
+        newest = instant
+    return newest, None

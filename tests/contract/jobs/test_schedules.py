@@ -13,17 +13,20 @@ from isthmus.config import Settings
 from isthmus.db import Database, open_database
 from isthmus.db.tables import job_timer
 from isthmus.jobs import (
+    CronError,
     Handlers,
     Peers,
     Run,
     Worker,
     drop_schedule,
     get_schedule,
+    next_after,
     put_schedule,
     queue_state,
     standing,
 )
 from isthmus.jobs.giving_way import Held
+from isthmus.jobs.schedules import FIRED_AT_ONCE, fire_due
 from tests.background import QUICK, drain, engine_running, tick, until, worker_running
 from tests.contract.jobs.recorder import Recorder, counted
 from tests.fakes.clock import VirtualClock
@@ -173,6 +176,46 @@ async def test_only_the_newest_missed_firing_is_made_up_for(
     assert stored is not None
     assert stored.next_at is not None
     assert stored.next_at > clock.now()
+
+
+@pytest.mark.parametrize("cron", ["* * * * * *", "0 0 31 2 *", "61 * * * *", "every hour", ""])
+async def test_an_expression_that_is_none_is_refused_before_anything_is_written(
+    database: Database, cron: str
+) -> None:
+    async with database.write() as conn:
+        with pytest.raises(CronError, match="is no cron expression"):
+            await put_schedule(conn, "mine", what="work", cron=cron)
+        assert await get_schedule(conn, "mine") is None
+    with pytest.raises(CronError):
+        declaring(cron, "tidy")
+
+
+async def test_an_hour_that_is_caught_up_is_caught_up_in_short_transactions(
+    database: Database, clock: VirtualClock
+) -> None:
+    handlers = Recorder()
+    async with database.write() as conn:
+        for number in range(2 * FIRED_AT_ONCE + 1):
+            await put_schedule(conn, str(number), what="work", key=str(number), cron="* * * * *")
+    await clock.advance(7200)
+    async with database.write() as conn:
+        assert await fire_due(conn) == FIRED_AT_ONCE
+    await tick(database, handlers)
+    assert len(handlers.ran) == len(set(handlers.ran)) == 2 * FIRED_AT_ONCE + 1
+    await Worker(database, handlers, QUICK).move()
+    assert await counted(database) == 0
+
+
+@pytest.mark.parametrize(
+    ("moment", "due"),
+    [
+        # 02:00 to 03:00 comes twice in Berlin on 27 October 2030, from 00:00 UTC and from 01:00 UTC.
+        (datetime(2030, 10, 27, 0, 10, tzinfo=UTC), datetime(2030, 10, 27, 0, 15, tzinfo=UTC)),
+        (datetime(2030, 10, 27, 1, 10, tzinfo=UTC), datetime(2030, 10, 27, 2, 15, tzinfo=UTC)),
+    ],
+)
+def test_what_is_next_is_never_past(moment: datetime, due: datetime) -> None:
+    assert next_after("15 1,2,3 * * *", "Europe/Berlin", moment) == due
 
 
 async def test_a_clock_that_jumps_back_fires_nothing_twice(settings: Settings) -> None:

@@ -54,6 +54,14 @@ DESK: dict[str, Any] = {
 }
 
 
+@pytest.mark.parametrize("cron", ["", "* * * * * *", "0 25 * * *"])
+def test_a_schedule_that_is_no_cron_expression_is_refused_by_name(cron: str) -> None:
+    actions = {"sync": {"schedule": {"cron": cron}, "steps": []}}
+    found = failures(load_integration, DESK | {"actions": actions})
+    assert list(found) == ["actions.sync.schedule.cron"]
+    assert "is no cron expression" in found["actions.sync.schedule.cron"]
+
+
 def failures(load: Any, data: object) -> dict[str, str]:
     with pytest.raises(DefinitionInvalid) as caught:
         load(data)
