@@ -24,7 +24,13 @@ __all__ = ["DyingProduct"]
 
 _forkserver = multiprocessing.get_context("forkserver")
 _forkserver.set_forkserver_preload(
-    ["tests.faults.dying_serve", "tests.faults.processes", "isthmus.app", "isthmus.jobs.engine.worker"]
+    [
+        "tests.faults.dying_serve",
+        "tests.faults.dying_lifecycle",
+        "tests.faults.processes",
+        "isthmus.app",
+        "isthmus.jobs.engine.worker",
+    ]
 )
 
 

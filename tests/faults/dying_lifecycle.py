@@ -1,0 +1,100 @@
+"""A worker that takes accounts from saved to active, and kills itself once on the way.
+
+The file `dies-at` of its place names where; it is gone when that has happened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+import os
+import signal
+from typing import Any
+
+from isthmus.accounts import Connection, Connections, JsonCallLog
+from isthmus.accounts.lifecycle import Lifecycle
+from isthmus.db import EpochWatcher, open_database
+from isthmus.definitions.actions import Action
+from isthmus.http import Guard, HttpClient
+from isthmus.integrations.catalog import Catalog
+from isthmus.integrations.effective import Effective
+from isthmus.integrations.exchanges import Exchanges
+from isthmus.jobs import Handlers, Worker
+from isthmus.kit.clock import SystemClock
+from tests.background import until
+from tests.faults.processes import PACE, Place
+
+__all__ = ["AFTER_END", "AFTER_KEPT", "ANSWERING", "BEFORE_ASKED", "BEFORE_END", "BEFORE_KEPT", "connect_on"]
+
+BEFORE_ASKED = "before the step"
+ANSWERING = "while the product answers"
+BEFORE_KEPT = "after the step, before it is kept"
+AFTER_KEPT = "after the step is kept"
+BEFORE_END = "before the end is written"
+AFTER_END = "after the end is written"
+
+multiprocessing.get_context("forkserver").set_forkserver_preload(
+    ["tests.faults.dying_lifecycle", "tests.faults.processes", "isthmus.jobs.engine.worker"]
+)
+
+
+class _Dying(Lifecycle):
+    place: Place
+
+    async def _step(self, connection: Connection, action: Action, standing: Any) -> None:
+        where = f"{standing.stage}.{standing.step}"
+        self._die(f"{BEFORE_ASKED} {where}")
+        dying = asyncio.create_task(self._die_when_asked(f"{ANSWERING} {where}"))
+        try:
+            await super()._step(connection, action, standing)
+        finally:
+            dying.cancel()
+        self._die(f"{BEFORE_KEPT} {where}")
+
+    async def _die_when_asked(self, point: str) -> None:
+        await until((self.place.folder / "asked").exists)
+        self._die(point)
+
+    async def _keep(self, run: Any, standing: Any, *, finished: Action | None = None) -> Any:
+        kept = await super()._keep(run, standing, finished=finished)
+        if finished is None:
+            self._die(f"{AFTER_KEPT} {standing.stage}.{standing.step - 1}")
+        return kept
+
+    async def _activate(self, *given: Any) -> None:
+        self._die(BEFORE_END)
+        await super()._activate(*given)
+        self._die(AFTER_END)
+
+    async def _fail(self, *given: Any) -> None:
+        self._die(BEFORE_END)
+        await super()._fail(*given)
+        self._die(AFTER_END)
+
+    def _die(self, point: str) -> None:
+        file = self.place.folder / "dies-at"
+        if file.is_file() and file.read_text() == point:
+            file.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def connect_on(place: Place) -> None:
+    asyncio.run(_connect_on(place))
+
+
+async def _connect_on(place: Place) -> None:
+    database = await open_database(place.settings, serving=place.url.startswith("sqlite"))
+    clock = SystemClock()
+    epochs = EpochWatcher(database, clock)
+    await epochs.start()
+    async with HttpClient(Guard(["127.0.0.0/8"])) as http:
+        effective, exchanges = Effective(database, epochs), Exchanges(Catalog(place.folder / "catalog"))
+        log = JsonCallLog(logging.getLogger("test.calls"))
+        connections = Connections(database, epochs, effective, http, clock, log, exchanges)
+        lifecycle = _Dying(database, connections, clock)
+        lifecycle.place = place
+        handlers = Handlers()
+        lifecycle.register(handlers)
+        await Worker(database, handlers, PACE).start()
+        await asyncio.Event().wait()
