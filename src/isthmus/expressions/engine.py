@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from inspect import iscoroutinefunction
+from contextlib import suppress
 from math import inf
 from typing import Any, Final
 from weakref import ref
@@ -20,7 +20,7 @@ from isthmus.expressions.library import Evaluation, Library, Services
 from isthmus.expressions.limits import Limits
 from isthmus.expressions.metering import Meter
 from isthmus.expressions.runtime.finishing import measure
-from isthmus.expressions.suspension import pause, run_async
+from isthmus.expressions.suspension import TooLong, give_up, pause, run_async
 from isthmus.expressions.syntax import parse
 from isthmus.expressions.syntax import tree as t
 from isthmus.expressions.values import UNDEFINED
@@ -131,10 +131,12 @@ class Expression:
     ) -> object:
         """As `evaluate`, awaiting asynchronous functions, and letting other tasks run during long work.
 
-        Costs the same where the expression can reach no asynchronous function and makes no loops of its own.
+        Costs the same where the expression can reach no asynchronous function and makes no loops of its own:
+        it is begun as `evaluate` does it, and begun again if it turns out to be long.
         """
-        if not self._may_pause and not (bindings and any(map(_is_async, bindings.values()))):
-            return self.evaluate(input, bindings, limits=limits, services=services)
+        if not self._may_pause and not (bindings and any(map(_is_python, bindings.values()))):
+            with suppress(TooLong):
+                return self.evaluate(input, bindings, limits=limits, services=services, _pause=give_up)
 
         def run() -> Any:
             return self.evaluate(input, bindings, limits=limits, services=services, _pause=pause)
@@ -216,8 +218,9 @@ def _may_loop(tree: t.Node) -> bool:
     )
 
 
-def _is_async(value: object) -> bool:
-    return isinstance(value, PYTHON_CALLABLES) and iscoroutinefunction(value)
+def _is_python(value: object) -> bool:
+    """A function that may have to be awaited, and may not be called twice."""
+    return isinstance(value, PYTHON_CALLABLES)
 
 
 def _reads(tree: t.Node) -> Iterator[t.Node]:

@@ -15,7 +15,7 @@ from typing import Final, TypeGuard
 from isthmus.expressions.failures import over_limit
 from isthmus.expressions.hosting import Host, iso_utc
 from isthmus.expressions.limits import DEFAULT_OUTPUT
-from isthmus.expressions.metering import LONG, spend, use_text
+from isthmus.expressions.metering import LONG, paced, spend, use_text
 from isthmus.expressions.values import UNDEFINED
 from isthmus.expressions.writing import DEPTH, JsonWriter, double, number_text
 
@@ -115,7 +115,9 @@ def text(value: object, level: int = 0) -> str:
         return number_text(value)
     if isinstance(value, list):
         inside = deeper(level, "text", len(value))
-        return bounded_text("text", ",", ("" if is_nil(item) else text(item, inside) for item in value))
+        return bounded_text(
+            "text", ",", ("" if is_nil(item) else text(item, inside) for item in paced(value))
+        )
     if isinstance(value, Host):
         return value.text()
     if isinstance(value, datetime):
@@ -212,7 +214,7 @@ def units(value: str) -> int:
 def first_integers(entries: Iterable[tuple[str, object]]) -> dict[str, object]:
     """An object with JavaScript's key order: integer-like keys ascending, then the others as given."""
     result = dict(entries)
-    numbers = [key for key in result if _INDEX.fullmatch(key) and int(key) < 2**32 - 1]
+    numbers = [key for key in paced(result) if _INDEX.fullmatch(key) and int(key) < 2**32 - 1]
     if not numbers:
         return result
     ordered = {key: result[key] for key in sorted(numbers, key=int)}

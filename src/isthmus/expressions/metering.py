@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from isthmus.expressions.errors import LIMIT, ExpressionError
 from isthmus.expressions.limits import DEFAULT_OUTPUT, Limits
 from isthmus.expressions.weighing import Scale
 
-__all__ = ["LONG", "SHORT", "Meter", "running", "spend", "use_text", "work_seconds"]
+__all__ = ["LONG", "SHORT", "Meter", "paced", "running", "spend", "taken", "use_text", "work_seconds"]
 
 LONG: Final = 999
 """Longer texts and lists are accounted for by their length where they are used; less is in the step."""
@@ -25,6 +25,9 @@ LONG: Final = 999
 SHORT: Final = 99
 """Longer texts are accounted for when they are made; shorter ones are among the process's small objects."""
 
+Item = TypeVar("Item")
+
+_MANY: Final = 9_999
 _FIRST: Final = 1_000
 _MOST: Final = 800
 _SLICE_SECONDS: Final = 0.002
@@ -175,6 +178,29 @@ class Meter:
         return ExpressionError(
             LIMIT, f"{function} went over the limit {limit} = {allowed}", token=function, value=allowed
         )
+
+
+# Loops over what may be long, where a step for each would be too much for what is short.
+
+
+def taken(meter: Meter, values: Iterable[Item], weight: int) -> Iterator[Item]:
+    """The values, each accounted for as it is taken."""
+    for value in values:
+        meter.left -= weight
+        if meter.left < 0:
+            meter.charge(0)
+        yield value
+
+
+def paced(values: Collection[Item], weight: int = 2, meter: Meter | None = None) -> Iterable[Item]:
+    """`values` to loop over; each of many is accounted for as it is taken, so that time is looked at.
+
+    `meter`: by default that of the evaluation that runs here, if there is one.
+    """
+    if len(values) < _MANY:
+        return values
+    meter = meter or running.meter
+    return values if meter is None else taken(meter, values, weight)
 
 
 # Functions over data that are not given the evaluation.

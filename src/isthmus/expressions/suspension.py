@@ -21,7 +21,7 @@ from isthmus.expressions.metering import Meter, running
 if TYPE_CHECKING:
     from isthmus.expressions.library import Evaluation
 
-__all__ = ["awaited", "can_await", "pause", "run_async"]
+__all__ = ["TooLong", "awaited", "can_await", "give_up", "pause", "run_async"]
 
 
 class _Island(greenlet.greenlet):
@@ -88,6 +88,16 @@ def pause(evaluation: Meter) -> None:
     finally:
         running.meter = before
         evaluation.deadline += monotonic() - started
+
+
+class TooLong(BaseException):
+    """An evaluation that was begun outside of `run_async` has to let others run. No error: nothing catches it
+    but who began."""
+
+
+def give_up(evaluation: Meter) -> None:
+    """Stands in for `pause` outside of `run_async`; what the evaluation did has no effect anywhere."""
+    raise TooLong
 
 
 def can_await() -> bool:

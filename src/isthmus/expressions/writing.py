@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from json.encoder import encode_basestring
 from math import inf
 from typing import Any, Final
@@ -17,6 +17,7 @@ DEPTH: Final = 200
 
 _SAFE: Final = 2**53
 _PARTS: Final = 20_000
+_MANY: Final = 9_999
 
 
 def double(number: float) -> float:
@@ -130,6 +131,12 @@ class JsonWriter:
         else:
             self.write(self.leave(value), depth)
 
+    def slowly(self, values: Iterable[Any]) -> Iterator[Any]:
+        """The values, each accounted for as it is written."""
+        for value in values:
+            self.charge(1)
+            yield value
+
     def nested(self, value: Any, depth: int) -> None:
         if depth > DEPTH:
             raise over_limit("string", "data_depth", DEPTH)
@@ -139,7 +146,8 @@ class JsonWriter:
         pad = "\n" + " " * (self.indent * depth) if self.indent else ""
         first = True
         self.put(opening)
-        for item in value if is_list else value.items():
+        items = value if is_list else value.items()
+        for item in items if len(items) <= _MANY else self.slowly(items):
             if not is_list:
                 key, item = item
                 if item is UNDEFINED or (self.function is None and callable(item)):

@@ -66,12 +66,29 @@ _LIST_USES = (
     "$count($l)", "$reverse($l)", "$append($l, 1)", "$boolean($l)", "$join($w)", "$zip($l, $l)", "[$l]",
     "[$l, 1]", "{'a': $l}", "$merge($os)", "$spread($os)", "$distinct($l)", "$sort($l)", "$l[-1]", "$l.a",
     "$compact($l)", "$difference($l, $m)", "$flatten($l)", "$values($o)", "$chunk($l, 2)", "$l.$string()",
-    "$map($l, $string)", "$each($o, function($v) { $v })", "$sift($o, function($v) { $v })", "$o.*", "$l^($)",
-    "$clone($o)", "$string($l)", "$orderBy($l)", "$groupBy($os, 'a')", "$omit($o, 'k1')", "$pick($o, 'k1')",
-    "$lookup($os, 'a')", "$removeEmptyItems($l)", "$reduce($l, function($a, $b) { $a + $b })", "$l{'a': $}",
-    "$filter($l, function($v) { $v < 0 })", "$shuffle($l)", "$os.{'a': a}", "$os ~> |$|{'b': 1}|",
-    "$eval('[1]', $l)", "$jsonToCsv($os)", "$mapValues($l, {'a': 1})", "$sum($l.$)", "$l @ $x.$x",
+    "$map($l, $string)", "$each($o, function($v) { $v })", "$sift($o, function($v) { $v })", "$o.*",
+    "$l^($)", "$clone($o)", "$string($l)", "$orderBy($l)", "$groupBy($os, 'a')", "$omit($o, 'k1')",
+    "$pick($o, 'k1')", "$lookup($os, 'a')", "$removeEmptyItems($l)",
+    "$reduce($l, function($a, $b) { $a + $b })", "$l{'a': $}", "$filter($l, function($v) { $v < 0 })",
+    "$shuffle($l)", "$os.{'a': a}", "$os ~> |$|{'b': 1}|", "$eval('[1]', $l)", "$jsonToCsv($os)",
+    "$mapValues($l, {'a': 1})", "$sum($l.$)", "$l @ $x.$x", "$keyBy($os, 'a')", "$find($os, {'a': -1})",
+    "$lofilter($os, ['a', -1])", "$values($l)", "$mapValues($o, {})", "$removeEmpty($o)",
+    "$zipSqlResponse([{'name': 'a'}], $l, 'name')", "$sortNodes($os, 'a', 'a', 'a')",
+    "$dependencyGraph($os, 'b', 'a')", "$wrap($l, '<')", "$flattenDeep([$l, $l])", "$orderBy($os, 'a')",
+    "$os#$i.a", "$os.a^(>$)", "$os@$x.$x.a", "$os.*", "$os.**", "[$os.a, $os.a]", "$os.[a, a]",
+    "$os{$string(a): $}", "$os.(a & 'x')", "$os[a < 0]", "$os[a]",
+    "$single($os, function($v) { $v.a = 1 })", "$count($keys($os))", "'x' in $w", "$l = $os",
+    "$distinct($w)", "$each($o, $string)", "$map($os, function($v) { $merge([$v, $v]) })",
 )  # fmt: skip
+
+_WALKS_OF_ROWS = (
+    "rows@$a.rows@$b.rows@$c", "$count(rows@$a.rows@$b)", "rows@$a.rows@$b[id = $a.id]",
+    "rows#$a.$$.rows#$b", "rows@$a.($$.rows@$b)", "rows@$a.rows@$b{$string($a.id): $b}",
+    "rows.($$.rows^(>id))", "rows[$$.rows.id]", "rows@$a.($f := function($x) { $x + $a.id }; $$.rows)@$b",
+    "$$.**.**", "rows.[$$.rows]", "rows.{'a': $$.rows.id}", "rows[id in $$.rows.id]",
+    "rows[$$.rows[id < 0]]", "rows^($count($$.rows[id < 0]))", "rows.$string($$.rows)",
+)  # fmt: skip
+"""Without a loop of their own: what they do is in the square of the rows."""
 
 
 def _quick(name: str, text: str, data: object = None) -> Case:
@@ -108,6 +125,9 @@ def values() -> Iterator[Case]:
             f" $count($map([1..200000], function($i) {{ $i > 0 ? [{use}] }})))",
             many,
         )
+    rows = {"rows": [{"id": n} for n in range(20_000)]}
+    for use in _WALKS_OF_ROWS:
+        yield _quick(f"rows of rows: {use}", use, rows)
     yield from _patterns()
     yield from _memory()
     yield from _outputs()

@@ -140,6 +140,39 @@ class Counted(Evaluation):
         super().look()
 
 
+@pytest.mark.parametrize(
+    "use",
+    [
+        "$chunk(l, 2)", "$zip(l, l)", "$spread(os)", "$groupBy(os, 'a')", "$keyBy(os, 'a')",
+        "$difference(l, l)", "$compact(l)", "$find(l, {'a': 1})", "$lofilter(l, 'a')", "$mapValues(l, {})",
+        "$mapValues(o, {})", "$removeEmptyItems(l)", "$removeEmpty(o)", "$jsonToCsv(os)", "$orderBy(l)",
+        "$flattenDeep([l])", "$clone(l)", "$clone(o)", "$string(l)", "$string(o)", "$join(l)",
+        "$wrap(l, 'x')", "$distinct(l)", "$shuffle(l)", "$each(o, $string)", "$keys(os)",
+        "$zipSqlResponse([{'name': 'x'}], rs, 'name')", "$sortNodes(os, 'a')",
+        "$dependencyGraph(os, 'b', 'a')", "l^($)", "l{$string($): 1}", "os.a", "os.*", "os@$x.a", "os#$i.a",
+        "os.{'b': a}", "-1 in l", "l = m", "$boolean(z)", "[os.[a, a]]", "$lookup(os, 'a')",
+        "os ~> |$|{'b': 1}|",
+    ],
+)  # fmt: skip
+def test_the_clock_is_looked_at_on_the_way_through_a_long_list(use: str) -> None:
+    """Not only before: what is done in one piece can go over the time, and lets nobody run."""
+    size = 30_000
+    meter = Counted()
+    compile(use, library=DIALECT)._program.main(meter, _many(size), {})
+    assert meter.looks > 20
+
+
+def _many(size: int) -> dict[str, Any]:
+    return {
+        "l": list(range(size)),
+        "m": list(range(size)),
+        "z": [0] * size,
+        "o": {f"k{n}": n for n in range(size)},
+        "os": [{"a": n} for n in range(size)],
+        "rs": [[n] for n in range(size)],
+    }
+
+
 class Watched(Scale):
     def __init__(self) -> None:
         super().__init__(self.note)
@@ -249,6 +282,42 @@ async def test_long_work_lets_other_tasks_run() -> None:
         await endless.evaluate_async({}, limits=Limits(seconds=0.5))
     task.cancel()
     assert turns > 2
+
+
+async def test_a_long_walk_without_functions_lets_other_tasks_run_and_gives_its_value() -> None:
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    walk = compile("$sum(rows@$a.rows@$b[$b.id = $a.id].$b.id)")
+    rows = {"rows": [{"id": n} for n in range(250)]}
+    found = await walk.evaluate_async(rows, limits=Limits(seconds=600))
+    with pytest.raises(ExpressionError, match="seconds"):
+        await compile("rows@$a.rows@$b[$a.id < 0]").evaluate_async(
+            {"rows": [{"id": n} for n in range(20_000)]}, limits=Limits(seconds=0.5)
+        )
+    task.cancel()
+    assert found == sum(range(250))
+    assert turns > 3
+
+
+async def test_a_bound_function_is_called_once_however_long_the_walk() -> None:
+    called = 0
+
+    def once() -> int:
+        nonlocal called
+        called += 1
+        return 0
+
+    walk = compile("$once() + $count(rows@$a.rows@$b[$b.id = $a.id])")
+    rows = {"rows": [{"id": n} for n in range(250)]}
+    assert await walk.evaluate_async(rows, {"once": once}, limits=Limits(seconds=600)) == 250
+    assert called == 1
 
 
 @pytest.mark.parametrize(

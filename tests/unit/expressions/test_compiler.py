@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from isthmus.expressions import STANDARD, UNDEFINED, Expression, compile
+from isthmus.expressions.runtime import calls, finishing, operators, paths, shapes, steps, transforming
+from isthmus.expressions.runtime.names import RUNTIME
 
 
 def python_of(text: str) -> str:
@@ -36,6 +40,13 @@ def test_generated_code_reaches_no_builtins() -> None:
     assert sorted(main.__globals__["__builtins__"]) == [
         "bool", "dict", "enumerate", "float", "int", "isinstance", "len", "list", "str", "type",
     ]  # fmt: skip
+
+
+def test_names_of_the_runtime_hide_no_other() -> None:
+    modules = (calls, finishing, operators, paths, shapes, steps, transforming)
+    exported = Counter(name for module in modules for name in module.__all__)
+    assert max(exported.values()) == 1
+    assert exported.keys() <= RUNTIME.keys()
 
 
 def test_plain_fields_become_straight_code() -> None:

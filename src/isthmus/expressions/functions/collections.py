@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from isthmus.expressions.functions import paths
 from isthmus.expressions.functions.arguments import output_items, output_text
@@ -24,7 +25,7 @@ from isthmus.expressions.javascript import (
     truthy,
 )
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.metering import spend
+from isthmus.expressions.metering import paced, spend
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = [
@@ -60,7 +61,7 @@ def group_by(items: object = UNDEFINED, by: object = UNDEFINED) -> dict[str, obj
     """
     read = selector(by)
     groups: dict[str, list[object]] = {}
-    for item in as_list(items):
+    for item in paced(as_list(items), 4):
         groups.setdefault(text(read(item)), []).append(item)
     return first_integers(groups.items())
 
@@ -77,7 +78,7 @@ def key_by(items: object = UNDEFINED, by: object = UNDEFINED) -> dict[str, objec
         => 2
     """
     read = selector(by)
-    return first_integers([(text(read(item)), item) for item in as_list(items)])
+    return first_integers([(text(read(item)), item) for item in paced(as_list(items), 4)])
 
 
 def pick(value: object = UNDEFINED, keys: object = UNDEFINED) -> dict[str, object]:
@@ -94,7 +95,7 @@ def pick(value: object = UNDEFINED, keys: object = UNDEFINED) -> dict[str, objec
     result: dict[str, object] = {}
     if is_nil(value):
         return result
-    for key in _paths(keys):
+    for key in paced(_paths(keys), 4):
         if paths.has(value, key):
             paths.written(result, paths.segments(key, value), paths.get(value, key))
     return result
@@ -112,7 +113,7 @@ def omit(value: object = UNDEFINED, keys: object = UNDEFINED) -> object:
         => {"b": {"d": 3}}
     """
     if isinstance(value, list):
-        value = {str(index): item for index, item in enumerate(value)}
+        value = {str(index): item for index, item in enumerate(paced(value))}
     if not isinstance(value, Mapping):
         return {}
     result: object = dict(value)
@@ -137,7 +138,7 @@ def compact(items: object = UNDEFINED) -> list[object]:
         $compact([0, 1, false, "", "a", null, []])
         => [1, "a", []]
     """
-    return [item for item in as_list(items) if truthy(item)]
+    return [item for item in paced(as_list(items)) if truthy(item)]
 
 
 def order_by(items: object = UNDEFINED, by: object = UNDEFINED, order: object = UNDEFINED) -> list[object]:
@@ -159,7 +160,9 @@ def order_by(items: object = UNDEFINED, by: object = UNDEFINED, order: object = 
     for position in reversed(range(len(readers))):
         read = readers[position]
         descending = position < len(orders) and orders[position] == "desc"
-        result.sort(key=lambda item, read=read: sort_key(read(item)), reverse=descending)
+        ranks: list[Any] = [sort_key(read(item)) for item in paced(result, 4)]
+        places = sorted(range(len(ranks)), key=ranks.__getitem__, reverse=descending)
+        result = [result[place] for place in places]
     return result
 
 
@@ -183,7 +186,7 @@ def find(items: object = UNDEFINED, by: object = UNDEFINED) -> object:
         => 2
     """
     read = selector(by)
-    return next((item for item in as_list(items) if truthy(read(item))), UNDEFINED)
+    return next((item for item in paced(as_list(items), 4) if truthy(read(item))), UNDEFINED)
 
 
 def lofilter(items: object = UNDEFINED, by: object = UNDEFINED) -> list[object]:
@@ -197,7 +200,7 @@ def lofilter(items: object = UNDEFINED, by: object = UNDEFINED) -> list[object]:
         => [{"id": 1, "ok": true}]
     """
     read = selector(by)
-    return [item for item in as_list(items) if truthy(read(item))]
+    return [item for item in paced(as_list(items), 4) if truthy(read(item))]
 
 
 def values(value: object = UNDEFINED) -> list[object]:
@@ -231,7 +234,7 @@ def chunk(evaluation: Evaluation, items: object = UNDEFINED, size: object = UNDE
         return []
     whole = len(given) or 1 if math.isinf(step) else int(step)
     output_items(evaluation, len(given) // whole, "chunk")
-    return [given[start : start + whole] for start in range(0, len(given), whole)]
+    return [given[start : start + whole] for start in paced(range(0, len(given), whole))]
 
 
 def wrap(
@@ -268,10 +271,10 @@ def difference(items: object = UNDEFINED, others: object = UNDEFINED) -> list[ob
     if not isinstance(others, list):
         return list(items)
     plain: set[tuple[bool, object]] = {
-        (type(other) is bool, other) for other in others if isinstance(other, (str, int, float))
+        (type(other) is bool, other) for other in paced(others) if isinstance(other, (str, int, float))
     }
     rest = [other for other in others if not isinstance(other, (str, int, float)) or other != other]
-    return [item for item in items if not _contains(plain, rest, item)]
+    return [item for item in paced(items) if not _contains(plain, rest, item)]
 
 
 def _contains(plain: set[tuple[bool, object]], rest: list[object], item: object) -> bool:
@@ -326,7 +329,7 @@ def _spill(
     evaluation: Evaluation, items: list[object], depth: int | float, out: list[object], level: int
 ) -> None:
     inside = deeper(level, "flattenDeep", len(items))
-    for item in items:
+    for item in paced(items, 1):
         if depth > 0 and isinstance(item, list):
             _spill(evaluation, item, depth - 1, out, inside)
         else:

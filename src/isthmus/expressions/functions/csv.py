@@ -20,6 +20,7 @@ from isthmus.expressions.javascript import (
     truthy,
 )
 from isthmus.expressions.library import Evaluation
+from isthmus.expressions.metering import paced
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["json_to_csv"]
@@ -47,7 +48,7 @@ def json_to_csv(evaluation: Evaluation, rows: object = UNDEFINED, options: objec
         => "\\"a\\",\\"b\\",\\"c\\"\\n1,\\"x\\",\\n,,true"
     """
     given = options if isinstance(options, Mapping) else {}
-    items = [row for row in as_list(rows) if truthy(row)]
+    items = [row for row in paced(as_list(rows)) if truthy(row)]
     if not items:
         return ""
     columns = _columns(items, given)
@@ -62,7 +63,7 @@ def json_to_csv(evaluation: Evaluation, rows: object = UNDEFINED, options: objec
 def _lines(rows: list[object], columns: list[_Column], delimiter: str, *, has_header: bool) -> Iterator[str]:
     if has_header:
         yield bounded_text("jsonToCsv", delimiter, (_quoted(column.label) for column in columns))
-    for row in rows:
+    for row in paced(rows, 8 + 8 * len(columns)):
         values = [_value(row, column) for column in columns]
         if not all(is_nil(value) for value in values):
             yield bounded_text("jsonToCsv", delimiter, map(_cell, values))
@@ -96,7 +97,7 @@ def _column(field: object, default: object) -> _Column:
 
 def _all_keys(rows: list[object]) -> list[str]:
     keys: dict[str, None] = {}
-    for row in rows:
+    for row in paced(rows, 4):
         if isinstance(row, Mapping):
             keys.update(dict.fromkeys(row))
         elif isinstance(row, list):

@@ -21,6 +21,7 @@ from isthmus.expressions.javascript import (
     truthy,
 )
 from isthmus.expressions.library import Evaluation
+from isthmus.expressions.metering import paced
 from isthmus.expressions.runtime.text import json_text
 from isthmus.expressions.values import UNDEFINED, Sequence, collapse
 
@@ -45,7 +46,7 @@ def join(evaluation: Evaluation, items: object = UNDEFINED, separator: object = 
     if len(given) * len(between) > evaluation.limits.output_chars:
         raise evaluation.exceeded("output_chars", "join")
     evaluation.charge(len(given) * 4)
-    parts = ("" if is_nil(item) else text(item) for item in given)
+    parts = ("" if is_nil(item) else text(item) for item in paced(given, 4))
     return output_text(evaluation, bounded_text("join", between, parts), "join")
 
 
@@ -66,7 +67,7 @@ def each(value: object = UNDEFINED, function: object = UNDEFINED) -> object:
         return UNDEFINED
     call = _callback(function, "each")
     results = Sequence()
-    for key, item in value.items():
+    for key, item in paced(value.items(), 4):
         result = call(item, key, value)
         if result is not UNDEFINED:
             results.append(result)
@@ -88,7 +89,7 @@ def sift(value: object = UNDEFINED, function: object = UNDEFINED) -> object:
     if not isinstance(value, Mapping):
         return UNDEFINED
     call = _callback(function, "sift")
-    kept = {key: item for key, item in value.items() if _holds(call(item, key, value), 0)}
+    kept = {key: item for key, item in paced(value.items(), 4) if _holds(call(item, key, value), 0)}
     return kept or UNDEFINED
 
 
@@ -133,7 +134,7 @@ def _collect(value: object, found: dict[str, None], level: int) -> None:
         found.update(dict.fromkeys(value))
     elif isinstance(value, list):
         inside = deeper(level, "keys", len(value))
-        for item in value:
+        for item in paced(value, 1):
             _collect(item, found, inside)
 
 

@@ -11,6 +11,7 @@ from isthmus.expressions.functions.ordering import sort_key
 from isthmus.expressions.host.graphs import Graph, node_key
 from isthmus.expressions.javascript import describe, is_nil, text, truthy
 from isthmus.expressions.library import Evaluation
+from isthmus.expressions.metering import paced
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["dependency_graph", "sort_nodes"]
@@ -41,11 +42,11 @@ def dependency_graph(
     given = _items(items, "dependencyGraph")
     evaluation.charge(len(given) * 20)
     by_key: dict[Hashable, object] = {}
-    for item in given:
+    for item in paced(given, 20):
         by_key[node_key(paths.get(item, key))] = item
     nodes: list[tuple[object, object]] = []
     edges: list[tuple[object, object]] = []
-    for item in given:
+    for item in paced(given, 20):
         own, parent = paths.get(item, key), paths.get(item, parent_key)
         nodes.append((own, item))
         if parent is not UNDEFINED and node_key(parent) in by_key:
@@ -86,10 +87,10 @@ def sort_nodes(
         default if value is UNDEFINED else value
         for value, default in ((id_key, "id"), (parent_id_key, "parent_id"), (sequence_key, "sequence"))
     )
-    by_id = {text(paths.get(item, own)): item for item in given}
+    by_id = {text(paths.get(item, own)): item for item in paced(given, 20)}
     children: dict[str, list[object]] = {}
     roots: list[object] = []
-    for item in given:
+    for item in paced(given, 20):
         place = paths.get(item, parent)
         current = by_id[text(paths.get(item, own))]
         if truthy(place) and text(place) in by_id:
@@ -118,6 +119,7 @@ def _flattened(
             continue
         if len(out) > evaluation.limits.graph_nodes:
             raise evaluation.exceeded("graph_nodes", "sortNodes")
+        evaluation.charge(8)
         out.append(
             {name: value for name, value in item.items() if name != _CHILDREN}
             if isinstance(item, Mapping)

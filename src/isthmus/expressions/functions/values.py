@@ -21,6 +21,7 @@ from isthmus.expressions.javascript import (
     truthy,
 )
 from isthmus.expressions.library import Evaluation
+from isthmus.expressions.metering import paced
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = [
@@ -132,7 +133,7 @@ def map_values(
     if not isinstance(mapping, Mapping):
         mapping = {}
     if not truthy(lower_case):
-        mapping = {str(key).lower(): item for key, item in mapping.items()}
+        mapping = {str(key).lower(): item for key, item in paced(mapping.items())}
     return _mapped(value, mapping, 0)
 
 
@@ -143,13 +144,13 @@ def _mapped(value: object, table: Mapping[str, object], level: int) -> object:
     if isinstance(value, list):
         inside = deeper(level, "mapValues", len(value))
         items: list[object] = []
-        for item in value:
+        for item in paced(value):
             items.append(_mapped(item, table, inside))
         return items
     if isinstance(value, Mapping):
         inside = deeper(level, "mapValues", len(value))
         fields: dict[str, object] = {}
-        for key, item in value.items():
+        for key, item in paced(value.items()):
             fields[key] = _mapped(item, table, inside)
         return fields
     return value
@@ -172,7 +173,7 @@ def remove_empty(evaluation: Evaluation, value: object = UNDEFINED) -> object:
     if isinstance(value, (list, str)):
         return value if len(value) else UNDEFINED
     if isinstance(value, Mapping) and not strict(evaluation):
-        kept = {key: item for key, item in value.items() if not _is_empty(item)}
+        kept = {key: item for key, item in paced(value.items()) if not _is_empty(item)}
         return kept or UNDEFINED
     return UNDEFINED
 
@@ -192,7 +193,9 @@ def remove_empty_items(value: object = UNDEFINED) -> object:
     """
     if not isinstance(value, list):
         return value
-    return [item for item in value if truthy(item) and not (isinstance(item, (list, dict)) and not item)]
+    return [
+        item for item in paced(value) if truthy(item) and not (isinstance(item, (list, dict)) and not item)
+    ]
 
 
 def zip_sql_response(
@@ -217,7 +220,7 @@ def zip_sql_response(
     if table and not any(isinstance(row, list) for row in table):
         table = [table]
     output_items(evaluation, len(table) * max(len(names), 1), "zipSqlResponse")
-    return [_row(names, row) for row in table]
+    return [_row(names, row) for row in paced(table, 2 + len(names))]
 
 
 def _listed(value: object, what: str) -> list[object]:

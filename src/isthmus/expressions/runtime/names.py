@@ -1,8 +1,12 @@
-"""The names that generated code may use: this table and nothing else (`__builtins__` is cut down too)."""
+"""The names that generated code may use: this table and nothing else (`__builtins__` is cut down too).
+
+What the modules of the runtime export stands in their own `__all__`.
+"""
 
 from __future__ import annotations
 
 import builtins
+from types import ModuleType
 from typing import Any, Final
 
 from isthmus.expressions.callables import Lambda, Matcher, Native, TailCall, bounce, placed
@@ -29,13 +33,18 @@ _BUILTINS: Final = {
     for name in ("bool", "dict", "enumerate", "float", "int", "isinstance", "len", "list", "str", "type")
 }
 
+
+def _exported(*modules: ModuleType) -> dict[str, Any]:
+    """What these modules say that they are for, by name."""
+    return {name: getattr(module, name) for module in modules for name in module.__all__}
+
+
 RUNTIME: Final[dict[str, Any]] = {
     "__builtins__": _BUILTINS,
     "U": UNDEFINED,
     "ExpressionError": ExpressionError,
     "placed": placed,
     "SCALARS": frozenset({str, int, float, bool}),
-    "SAFE": operators.SAFE,
     "PLAIN": frozenset({str, int, float, bool, type(None), UndefinedType}),
     "Sequence": Sequence,
     "Stream": Stream,
@@ -54,91 +63,5 @@ RUNTIME: Final[dict[str, Any]] = {
     "join_in_place": join_in_place,
     "iso_millis": iso_millis,
     "iso_text": iso_text,
-    **{
-        name: getattr(operators, name)
-        for name in (
-            "add",
-            "bounded",
-            "compare",
-            "divide",
-            "equals",
-            "includes",
-            "make_range",
-            "modulo",
-            "multiply",
-            "negate",
-            "normal",
-            "piece",
-            "subtract",
-            "truth",
-            "unequal",
-        )
-    },
-    **{
-        name: getattr(paths, name)
-        for name in (
-            "context_every",
-            "every",
-            "field",
-            "getter",
-            "inner",
-            "last_field",
-            "leaf_getter",
-            "named",
-            "plain_field",
-            "plain_getter",
-            "plain_leaf_getter",
-            "plain_root_field",
-            "plain_root_getter",
-            "root_every",
-            "root_field",
-            "root_getter",
-            "root_inner",
-        )
-    },
-    **{
-        name: getattr(steps, name)
-        for name in (
-            "collapsed",
-            "context_items",
-            "descendants",
-            "extend",
-            "flat",
-            "group_items",
-            "grown",
-            "index",
-            "items",
-            "kept",
-            "kept_path",
-            "last",
-            "last_raw",
-            "listed",
-            "literal_context",
-            "picked",
-            "plain",
-            "slowly",
-            "wildcard",
-        )
-    },
-    **{
-        name: getattr(shapes, name)
-        for name in (
-            "append_to",
-            "filter_by",
-            "group",
-            "group_tuples",
-            "new_key",
-            "not_function",
-            "order",
-            "reduction",
-            "same_key",
-        )
-    },
-    "finish": finishing.finish,
-    "finish_item": finishing.finish_item,
-    "transformer": transforming.transformer,
-    **{
-        name: getattr(calls, name)
-        for name in ("apply", "call", "enter", "library_call", "partial", "settled_call")
-    },
+    **_exported(calls, finishing, operators, paths, shapes, steps, transforming),
 }

@@ -8,14 +8,15 @@ from typing import Any, Final, NoReturn
 from isthmus.expressions.callables import is_function
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.metering import LONG
+from isthmus.expressions.metering import LONG, paced
 from isthmus.expressions.runtime.text import made_text, text_of
 from isthmus.expressions.values import UNDEFINED, LazyRange
 from isthmus.expressions.writing import double, number_text
 
 __all__ = [
-    "add", "as_count", "compare", "divide", "equal", "equals", "includes", "is_number", "js_less",
-    "make_range", "modulo", "multiply", "negate", "normal", "subtract", "truth", "unequal",
+    "SAFE", "add", "as_count", "bounded", "compare", "divide", "equal", "equals", "includes", "is_number",
+    "js_less", "make_range", "modulo", "multiply", "negate", "normal", "piece", "subtract", "truth",
+    "unequal",
 ]  # fmt: skip
 
 SAFE: Final = 2**53
@@ -202,11 +203,13 @@ class _Comparison:
                 return False
             if type(left) is LazyRange and type(right) is LazyRange:
                 return left.numbers == right.numbers
-            same = all(self.same(one, other) for one, other in zip(left, right, strict=True))
+            pairs = zip(paced(left, 1, self.evaluation), right, strict=True)
+            same = all(self.same(one, other) for one, other in pairs)
         else:
             if not isinstance(right, dict) or len(left) != len(right):
                 return False
-            same = all(key in right and self.same(value, right[key]) for key, value in left.items())
+            fields = paced(left.items(), 1, self.evaluation)
+            same = all(key in right and self.same(value, right[key]) for key, value in fields)
         if same:
             self.known.add((id(left), id(right)))
         return same
@@ -248,7 +251,7 @@ def truth(evaluation: Evaluation, value: Any) -> bool:
         if type(value) is LazyRange:
             return len(value) > 0
         evaluation.charge(len(value))
-        return any(truth(evaluation, item) for item in value)
+        return any(truth(evaluation, item) for item in paced(value, 1, evaluation))
     if isinstance(value, dict):
         return bool(value)
     return not is_function(value)
@@ -268,6 +271,7 @@ def includes(evaluation: Evaluation, left: Any, right: Any) -> bool:
         return left in right
     if isinstance(left, (list, dict)):
         return any(item is left for item in right)
+    right = paced(right, 1, evaluation)
     return any(type(item) not in (list, dict) and equal(evaluation, left, item) for item in right)
 
 

@@ -10,7 +10,7 @@ from math import floor
 from typing import Any, Final
 
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.metering import LONG
+from isthmus.expressions.metering import LONG, paced, taken
 from isthmus.expressions.runtime.operators import is_number, truth
 from isthmus.expressions.values import UNDEFINED, ConsArray, LazyRange, Sequence, Stream, collapse, keeping
 
@@ -52,11 +52,7 @@ def items(evaluation: Evaluation, value: Any) -> Any:
 
 def slowly(evaluation: Evaluation, values: Iterable[Any], weight: int) -> Iterator[Any]:
     """The values, each accounted for as it is taken."""
-    for value in values.numbers if type(values) is LazyRange else values:
-        evaluation.left -= weight
-        if evaluation.left < 0:
-            evaluation.charge(0)
-        yield value
+    return taken(evaluation, values.numbers if type(values) is LazyRange else values, weight)
 
 
 def context_items(value: Any) -> list[Any]:
@@ -95,7 +91,7 @@ def last(evaluation: Evaluation, results: list[Any], keep: bool = False) -> Any:
         if type(only) is not Sequence:
             return only
     flat = keeping(()) if keep else Sequence()
-    for one in results:
+    for one in paced(results, 1, evaluation):
         if isinstance(one, list) and type(one) is not ConsArray:
             extend(evaluation, flat, one)
         else:
@@ -108,7 +104,7 @@ def last_raw(evaluation: Evaluation, results: list[Any]) -> Any:
     if len(results) == 1 and type(results[0]) is not Sequence:
         return results[0]
     found = Sequence()
-    for one in results:
+    for one in paced(results, 1, evaluation):
         if isinstance(one, list) and type(one) is not ConsArray:
             extend(evaluation, found, one)
         else:
@@ -119,7 +115,7 @@ def last_raw(evaluation: Evaluation, results: list[Any]) -> Any:
 def flat(evaluation: Evaluation, results: list[Any]) -> Any:
     """The stream after a step in a path's middle, from what it gave for each input."""
     stream = Stream()
-    for one in results:
+    for one in paced(results, 1, evaluation):
         if isinstance(one, list) and type(one) is not ConsArray:
             extend(evaluation, stream, one)
         else:
@@ -158,14 +154,14 @@ def wildcard(evaluation: Evaluation, value: Any) -> Any:
     As in the reference, the result is an array, not a sequence, once one field was an array.
     """
     if isinstance(value, dict):
-        fields: Iterable[Any] = value.values()
+        fields: Collection[Any] = value.values()
     elif isinstance(value, list):
         fields = value
     else:
         return UNDEFINED
     found = Sequence()
     evaluation.charge(len(value))
-    for one in fields:
+    for one in paced(fields, 1, evaluation):
         _put_flat(evaluation, one, found)
     if any(isinstance(one, list) for one in fields):
         return list(found)
@@ -175,7 +171,7 @@ def wildcard(evaluation: Evaluation, value: Any) -> Any:
 def _put_flat(evaluation: Evaluation, value: Any, found: list[Any]) -> None:
     if isinstance(value, list):
         evaluation.charge(len(value))
-        for item in value:
+        for item in paced(value, 1, evaluation):
             _put_flat(evaluation, item, found)
         if len(found) > _MANY:
             grown(evaluation, found, len(value))
@@ -283,7 +279,7 @@ def literal_context(evaluation: Evaluation, value: Any) -> Any:
         return UNDEFINED
     evaluation.charge(len(value))
     together = Together(value[0])
-    for item in value[1:]:
+    for item in paced(value[1:], 1, evaluation):
         together.add(item)
     return together.value()
 

@@ -8,6 +8,7 @@ from typing import Any
 from isthmus.expressions.callables import FunctionValue, is_function
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation
+from isthmus.expressions.metering import paced
 from isthmus.expressions.runtime.operators import normal
 from isthmus.expressions.runtime.text import rounded
 from isthmus.expressions.values import UNDEFINED
@@ -26,13 +27,13 @@ def clone(evaluation: Evaluation, value: Any, depth: int = 0) -> Any:
     if isinstance(value, list):
         evaluation.charge(len(value))
         copied: list[Any] = []
-        for item in value:
+        for item in paced(value, 1, evaluation):
             copied.append(None if item is UNDEFINED else clone(evaluation, item, depth + 1))
         return copied
     if isinstance(value, dict):
         evaluation.charge(len(value))
         fields: dict[str, Any] = {}
-        for key, item in value.items():
+        for key, item in paced(value.items(), 1, evaluation):
             if item is not UNDEFINED:
                 fields[key] = clone(evaluation, item, depth + 1)
         return fields
@@ -83,7 +84,7 @@ class transformer(FunctionValue):  # noqa: N801  called like a function by gener
                 "T0410", "Argument 1 of function {token} does not match function signature", value=given
             )
         result = clone(self.evaluation, given)
-        own = _objects_in(result)
+        own = _objects_in(self.evaluation, result)
         matches = self.pattern(result)
         if matches is not UNDEFINED:
             for match in matches if isinstance(matches, list) else [matches]:
@@ -123,15 +124,17 @@ class transformer(FunctionValue):  # noqa: N801  called like a function by gener
                 match.pop(name, None)
 
 
-def _objects_in(value: Any) -> dict[int, dict[str, Any]]:
+def _objects_in(evaluation: Evaluation, value: Any) -> dict[int, dict[str, Any]]:
     """Every object of a copy by its identity; held, so that no other takes its place."""
     found: dict[int, dict[str, Any]] = {}
     pending = [value]
     while pending:
         item = pending.pop()
         if isinstance(item, dict):
+            evaluation.charge(len(item))
             found[id(item)] = item
             pending.extend(item.values())
         elif isinstance(item, list):
+            evaluation.charge(len(item))
             pending.extend(item)
     return found

@@ -6,6 +6,7 @@ from typing import Any
 
 from isthmus.expressions.callables import is_function
 from isthmus.expressions.library import Evaluation
+from isthmus.expressions.metering import paced
 from isthmus.expressions.runtime.operators import equal, is_number, truth
 from isthmus.expressions.values import UNDEFINED, Sequence
 
@@ -58,8 +59,10 @@ def shuffle(evaluation: Evaluation, values: Any) -> Any:
     if len(values) > evaluation.limits.items:
         raise evaluation.exceeded("items", "shuffle")
     shuffled = [*values]
-    evaluation.charge(len(shuffled) * 10)
-    evaluation.services.random.shuffle(shuffled)
+    draw = evaluation.services.random.randrange
+    for at in paced(range(len(shuffled) - 1, 0, -1), 10, evaluation):
+        other = draw(at + 1)
+        shuffled[at], shuffled[other] = shuffled[other], shuffled[at]
     return shuffled
 
 
@@ -73,7 +76,7 @@ def distinct(evaluation: Evaluation, values: Any) -> Any:
     seen: set[Any] = set()
     nested: list[Any] = []
     evaluation.charge(len(values) * 2)
-    for value in values:
+    for value in paced(values, 2, evaluation):
         kind = type(value)
         if kind in (str, int, float, bool, type(None)):
             key = (kind is bool, value)
@@ -94,7 +97,7 @@ def zipped(evaluation: Evaluation, *lists: Any) -> list[Any]:
     if size > evaluation.limits.items:
         raise evaluation.exceeded("items", "zip")
     evaluation.charge(size * len(lists))
-    return [[one[at] for one in lists] for at in range(size)]
+    return [[one[at] for one in lists] for at in paced(range(size), len(lists), evaluation)]
 
 
 def type_of(value: Any) -> Any:

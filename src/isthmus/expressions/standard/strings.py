@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation
+from isthmus.expressions.metering import LONG, taken
 from isthmus.expressions.runtime.operators import as_count
 from isthmus.expressions.runtime.text import json_text, made_text, text_of
 from isthmus.expressions.values import UNDEFINED
@@ -37,6 +38,9 @@ __all__ = [
 _BLANKS: Final = re.compile(r"[ \t\n\r]+")
 _URL_COMPONENT: Final = "-_.!~*'()"
 _URL: Final = "-_.!~*'();/?:@&=+$,#"
+_PIECE: Final = 100_000
+_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
+_NO_BASE64: Final = bytes(one for one in range(128) if not (chr(one).isalnum() or chr(one) in "+/-_"))
 _PERCENT: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})+|%")
 
 
@@ -99,10 +103,19 @@ def trim(text: Any) -> Any:
     """Runs of blanks become one space; none at the ends."""
     if text is UNDEFINED:
         return UNDEFINED
-    result = _BLANKS.sub(" ", text)
+    result = _BLANKS.sub(" ", text) if len(text) <= LONG else _closed(text)
     if result[:1] == " ":
         result = result[1:]
     return result[:-1] if result[-1:] == " " else result
+
+
+def _closed(text: str) -> str:
+    """A long text with its runs of blanks closed: the runs become half as long each time."""
+    for blank in "\t\n\r":
+        text = text.replace(blank, " ")
+    while "  " in text:
+        text = text.replace("  ", " ")
+    return text
 
 
 def pad(evaluation: Evaluation, text: Any, width: Any, char: Any) -> Any:
@@ -156,20 +169,24 @@ def base64decode(text: Any) -> Any:
     """Bytes as characters; what is no base64 is skipped."""
     if text is UNDEFINED:
         return UNDEFINED
-    kept = re.sub(r"[^A-Za-z0-9+/]", "", text.split("=")[0].replace("-", "+").replace("_", "/"))
+    given = text.partition("=")[0].encode("ascii", "ignore")
+    kept = given.translate(_STANDARD, _NO_BASE64)
     if len(kept) % 4 == 1:
         kept = kept[:-1]
     try:
-        return base64.b64decode(kept + "=" * (-len(kept) % 4)).decode("latin-1")
+        return base64.b64decode(kept + b"=" * (-len(kept) % 4)).decode("latin-1")
     except binascii.Error:
         return ""
 
 
-def _encoded(text: Any, safe: str, name: str) -> Any:
+def _encoded(evaluation: Evaluation, text: Any, safe: str, name: str) -> Any:
     if text is UNDEFINED:
         return UNDEFINED
     try:
-        return quote(text, safe=safe)
+        if len(text) <= _PIECE:
+            return quote(text, safe=safe)
+        starts = taken(evaluation, range(0, len(text), _PIECE), _PIECE)
+        return "".join([quote(text[start : start + _PIECE], safe=safe) for start in starts])
     except UnicodeEncodeError:
         raise _malformed(name, text) from None
 
@@ -179,12 +196,12 @@ def _malformed(name: str, text: str) -> ExpressionError:
     return ExpressionError("D3140", f'Malformed URL passed to ${name}(): "{shown}"', value=text, token=name)
 
 
-def encode_url_component(text: Any) -> Any:
-    return _encoded(text, _URL_COMPONENT, "encodeUrlComponent")
+def encode_url_component(evaluation: Evaluation, text: Any) -> Any:
+    return _encoded(evaluation, text, _URL_COMPONENT, "encodeUrlComponent")
 
 
-def encode_url(text: Any) -> Any:
-    return _encoded(text, _URL, "encodeUrl")
+def encode_url(evaluation: Evaluation, text: Any) -> Any:
+    return _encoded(evaluation, text, _URL, "encodeUrl")
 
 
 def _decoded(text: Any, keep: str, name: str) -> Any:
