@@ -75,10 +75,12 @@ async def put_schedule(
     """Makes the schedule `name`, or changes it. What is due next follows from now on from the new expression;
     one that stays the same keeps its place. Raises CronError."""
     now = now_of(conn)
-    next_at = next_after(cron, timezone, now)
     stored = await get_schedule(conn, name, lock=True)
+    last_at = None if stored is None else stored.last_at
     if stored is not None and (stored.cron, stored.timezone) == (cron, timezone):
         next_at = stored.next_at
+    else:  # never an instant that has fired, which a clock that is behind would have before it
+        next_at = next_after(cron, timezone, max(now, last_at or now))
     values: dict[str, Any] = {
         "what": what,
         "key": key,
@@ -93,7 +95,6 @@ async def put_schedule(
     statement: Any = insert_into(conn, job_schedule).values(**row, **values)
     await conn.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
     announce(conn, READY)
-    last_at = None if stored is None else stored.last_at
     return Schedule(name, what, key, cron, timezone, priority, next_at, last_at)
 
 

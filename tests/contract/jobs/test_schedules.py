@@ -230,6 +230,23 @@ async def test_a_clock_that_jumps_back_fires_nothing_twice(settings: Settings) -
     assert [moment.hour for moment in handlers.times] == [13, 14]
 
 
+async def test_a_schedule_that_is_changed_by_a_clock_that_is_behind_fires_nothing_twice(
+    settings: Settings,
+) -> None:
+    handlers = Recorder()
+    database = await open_database(settings, clock=VirtualClock(datetime(2030, 1, 1, 12, 59, tzinfo=UTC)))
+    for hour, minute, cron in ((12, 59, "0 * * * *"), (13, 0, "0 * * * *"), (12, 59, "0 */1 * * *")):
+        database.clock = VirtualClock(datetime(2030, 1, 1, hour, minute, tzinfo=UTC))
+        async with database.write() as conn:
+            await put_schedule(conn, "mine", what="work", cron=cron)
+        await tick(database, handlers)
+    for hour in (13, 14):
+        database.clock = VirtualClock(datetime(2030, 1, 1, hour, tzinfo=UTC))
+        await tick(database, handlers)
+    await database.close()
+    assert [moment.hour for moment in handlers.times] == [13, 14]
+
+
 async def test_two_schedulers_fire_an_instant_once(database: Database, clock: VirtualClock) -> None:
     handlers = Recorder()
     async with database.write() as conn:
