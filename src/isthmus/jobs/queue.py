@@ -265,7 +265,7 @@ async def tell_all(conn: AsyncConnection, topic: str) -> None:
 
 
 def _row(what: str, key: str, priority: int, failures: int, due: datetime) -> dict[str, Any]:
-    args: dict[str, Any] = {"key": key, "due": due.astimezone(UTC).isoformat()}
+    args: dict[str, Any] = {"key": key, "due": due.astimezone(UTC).isoformat(timespec="microseconds")}
     if failures:
         args["failures"] = failures
     return {"task_name": what, "lock": lock_of(what, key), "priority": priority, "args": args}

@@ -10,14 +10,15 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import now_of
-from isthmus.db.tables import job, job_timer, job_worker
+from isthmus.db.tables import job, job_schedule, job_timer, job_worker
 
-__all__ = ["QueueState", "queue_state"]
+__all__ = ["QueueState", "next_due", "queue_state"]
 
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """`oldest_due_seconds`: for how long the oldest waiting job has been due; None when none waits.
+    """`oldest_due_seconds`: for how long the oldest of what waits, or is due by a timer or schedule, was
+    due; None when nothing is.
 
     `failing`: things that wait for another try; `last_error`: of the latest of them.
     """
@@ -37,9 +38,6 @@ class QueueState:
 async def queue_state(conn: AsyncConnection) -> QueueState:
     counts = select(job.c.status, func.count()).where(job.c.status.in_(("todo", "doing")))
     by_status = {row[0]: row[1] for row in await conn.execute(counts.group_by(job.c.status))}
-    oldest = (
-        await conn.execute(select(job.c.args).where(job.c.status == "todo").order_by(job.c.id).limit(1))
-    ).scalar_one_or_none()
     failing = select(func.count()).where(job_timer.c.failures > 0)
     latest = (
         select(job_timer.c.what, job_timer.c.key, job_timer.c.error)
@@ -52,13 +50,25 @@ async def queue_state(conn: AsyncConnection) -> QueueState:
         waiting=by_status.get("todo", 0),
         running=by_status.get("doing", 0),
         later=(await conn.execute(select(func.count()).select_from(job_timer))).scalar_one(),
-        oldest_due_seconds=None if oldest is None else _age(oldest, now_of(conn)),
+        oldest_due_seconds=await _oldest_due_seconds(conn),
         failing=(await conn.execute(failing)).scalar_one(),
         last_error=None if last is None else f"{last.what} {last.key}: {last.error}",
         workers=(await conn.execute(select(func.count()).select_from(job_worker))).scalar_one(),
     )
 
 
-def _age(args: dict[str, Any], now: datetime) -> float | None:
-    due = args.get("due")
-    return None if due is None else max(0.0, round((now - datetime.fromisoformat(due)).total_seconds(), 3))
+async def next_due(conn: AsyncConnection) -> datetime | None:
+    """When the next timer or schedule is due; None without any."""
+    timer = (await conn.execute(select(func.min(job_timer.c.run_at)))).scalar_one()
+    schedule = (await conn.execute(select(func.min(job_schedule.c.next_at)))).scalar_one()
+    return min((each for each in (timer, schedule) if each is not None), default=None)
+
+
+async def _oldest_due_seconds(conn: AsyncConnection) -> float | None:
+    waiting = select(func.min(job.c.args["due"].as_string())).where(job.c.status == "todo")
+    oldest = (await conn.execute(waiting)).scalar_one()  # text of one width, so that it sorts as time does
+    now, later = now_of(conn), await next_due(conn)
+    due = [] if oldest is None else [datetime.fromisoformat(oldest)]
+    if later is not None and later <= now:
+        due.append(later)
+    return max(0.0, round((now - min(due)).total_seconds(), 3)) if due else None

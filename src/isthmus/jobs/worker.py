@@ -8,15 +8,12 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from isthmus.db.database import Database, background_context
-from isthmus.db.tables import job_schedule, job_timer
 from isthmus.jobs.giving_way import Held, write_giving_way
 from isthmus.jobs.handlers import Handlers
 from isthmus.jobs.outages import Outages, is_away
@@ -30,7 +27,7 @@ from isthmus.jobs.schedules import (
     fire_due,
     sync_built_in,
 )
-from isthmus.jobs.state import queue_state
+from isthmus.jobs.state import next_due, queue_state
 from isthmus.jobs.upkeep import prune, reconcile, sweep
 from isthmus.kit.strays import strays_as_failures
 
@@ -112,7 +109,7 @@ class Worker:
 
     async def _something_is_due(self) -> bool:
         async with self._database.read() as conn:
-            due = await _next_due(conn)
+            due = await next_due(conn)
         return due is not None and due <= self._database.clock.now()
 
     async def _move_all(self) -> int:
@@ -195,7 +192,7 @@ class Worker:
                 with strays_as_failures():
                     await self.move()
                     async with self._database.read() as conn:
-                        due = await _next_due(conn)
+                        due = await next_due(conn)
                 if due is not None:
                     pause = min(pause, max(0.0, (due - self._database.clock.now()).total_seconds()))
             except Held:
@@ -236,10 +233,3 @@ class Worker:
 
 def _in_background(work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
     return asyncio.create_task(work, name=name, context=background_context())
-
-
-async def _next_due(conn: Any) -> datetime | None:
-    """When the next timer or schedule is due; None without any."""
-    timer = (await conn.execute(select(func.min(job_timer.c.run_at)))).scalar_one()
-    schedule = (await conn.execute(select(func.min(job_schedule.c.next_at)))).scalar_one()
-    return min((each for each in (timer, schedule) if each is not None), default=None)

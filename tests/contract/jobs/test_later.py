@@ -9,10 +9,13 @@ from sqlalchemy import insert
 from isthmus.db import Database
 from isthmus.db.tables import job_timer
 from isthmus.jobs import (
+    Worker,
     cancel,
+    put_schedule,
+    queue_state,
     standing,
 )
-from tests.background import drain, tick
+from tests.background import QUICK, drain, tick
 from tests.contract.jobs.recorder import Recorder, counted, put
 from tests.fakes.clock import VirtualClock
 
@@ -76,3 +79,25 @@ async def test_many_timers_move_at_once(database: Database, clock: VirtualClock)
     await clock.advance(2)
     await tick(database, handlers)
     assert len(handlers.ran) == len(set(handlers.ran)) == 1200
+
+
+async def test_the_oldest_that_is_due_is_told_whoever_was_to_move_it(
+    database: Database, clock: VirtualClock
+) -> None:
+    async def oldest() -> float | None:
+        async with database.read() as conn:
+            return (await queue_state(conn)).oldest_due_seconds
+
+    await put(database, "later", run_at=clock.now() + timedelta(seconds=10))
+    assert await oldest() is None
+    await clock.advance(60.5)
+    assert await oldest() == 50.5  # nobody has moved it
+    await put(database, "now")
+    await Worker(database, Recorder(), QUICK).move()
+    assert await oldest() == 50.5  # it stands behind the other one now
+    await drain(database, Recorder())
+    assert await oldest() is None
+    async with database.write() as conn:
+        await put_schedule(conn, "mine", what="work", cron="* * * * *")
+    await clock.advance(120)
+    assert await oldest() == 60.5
