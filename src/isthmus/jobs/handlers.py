@@ -84,8 +84,12 @@ class Handlers:
 
         `on_failure(conn, run, error)` writes attempts and next time into the thing's own row, in the
         transaction that defers its next try, and says when that is; None gives up. Without it the engine
-        counts: 2, 4, 8 … seconds, at most 5 minutes, for ever.
+        counts: 2, 4, 8 … seconds, at most 5 minutes, for ever. Raises ValueError.
         """
+        if not what or ":" in what:
+            raise ValueError(
+                f"{what!r} is no name of a kind: use one without a colon (a lock is kind:key)"
+            )
         if what in self._kinds:
             raise ValueError(f"{what} has a handler already")
         self._kinds[what] = Kind(handler, on_failure)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+import pytest
+
 from isthmus.db import Database
 from isthmus.jobs import (
     Handlers,
@@ -14,6 +16,12 @@ from isthmus.jobs import (
 )
 from tests.background import QUICK, drain, engine_running, until
 from tests.contract.jobs.recorder import Recorder, counted, put
+
+
+@pytest.mark.parametrize("what", ["a:b", ":", ""])
+def test_a_kind_whose_things_could_be_taken_for_those_of_another_is_refused(what: str) -> None:
+    with pytest.raises(ValueError, match="without a colon"):
+        Recorder().on(what, print)  # type: ignore[arg-type]  # it never runs
 
 
 async def test_jobs_run_in_the_order_they_came(database: Database) -> None:
