@@ -28,6 +28,7 @@ __all__ = [
     "keys_of",
     "now_of",
     "raised_epochs",
+    "savepoint",
 ]
 
 EpochListener = Callable[[Mapping[str, int]], None]
@@ -198,6 +199,22 @@ def _refuse_nested(task: asyncio.Task[object] | None) -> None:
         raise RuntimeError("a write inside a write of the same task; hand its connection down")
     if _reading.get() is task:
         raise RuntimeError("a write inside a read of the same task; read, leave the block, then write")
+
+
+@asynccontextmanager
+async def savepoint(conn: AsyncConnection) -> AsyncIterator[None]:
+    """A part of a write that may be undone alone: when the block raises, so is what it did, and what would
+    have been told of it after the commit (epochs, announcements)."""
+    raised, announced = conn.info[_EPOCHS], conn.info[_ANNOUNCED]
+    before = dict(raised), set(announced)
+    try:
+        async with conn.begin_nested():
+            yield
+    except BaseException:
+        for told, was in zip((raised, announced), before, strict=True):
+            told.clear()
+            told.update(was)
+        raise
 
 
 def keys_of(conn: AsyncConnection) -> KeyRing:

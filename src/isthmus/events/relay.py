@@ -15,7 +15,7 @@ from sqlalchemy import exists, or_, select, text, tuple_, update
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db.database import Database, background_context, now_of
+from isthmus.db.database import Database, background_context, now_of, savepoint
 from isthmus.db.tables import event
 from isthmus.events.catalogue import EVENTS
 from isthmus.events.outbox import EMITTED
@@ -200,7 +200,7 @@ class Relay:
         failed = False
         for own, handler in missing:
             try:
-                async with conn.begin_nested():
+                async with savepoint(conn):
                     with strays_as_failures():
                         await handler(conn, _occurrence(row))
             except DBAPIError as error:

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db.database import Database
+from isthmus.db.database import Database, savepoint
 from isthmus.jobs.giving_way import is_held, write_giving_way
 from isthmus.jobs.handlers import Handlers
 from isthmus.jobs.queue import announce_ready, defer_missing
@@ -97,7 +97,7 @@ async def reconcile(database: Database, handlers: Handlers) -> None:
 async def _give_back(conn: AsyncConnection, identity: int) -> bool:
     """False, and nothing done, where a transaction that is still open defers the same thing."""
     try:
-        async with conn.begin_nested():
+        async with savepoint(conn):
             given = (await conn.execute(_GIVE_BACK, {"id": identity})).scalar_one_or_none()
     except IntegrityError:
         given = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,8 +16,10 @@ from tests.fakes.clock import VirtualClock
 
 from isthmus.config import Settings
 from isthmus.db import Database, open_database
+from isthmus.db.database import announce
+from isthmus.db.epochs import raise_epoch
 from isthmus.db.listing import Filter, ListQuery
-from isthmus.db.tables import environment, event, team
+from isthmus.db.tables import environment, epoch, event, team
 from isthmus.errors import NotFound
 from isthmus.events import (
     EVENTS,
@@ -127,6 +130,35 @@ async def test_an_event_that_is_refused_comes_again_and_holds_back_its_resource_
     await clock.advance(2)
     await relay.relay()
     assert recorder.saw == [other, first, second]
+
+
+async def test_what_a_subscriber_told_before_it_failed_is_not_told(
+    database: Database, clock: VirtualClock
+) -> None:
+    told: list[object] = []
+    database.on_epochs(lambda raised: told.append(dict(raised)))
+    for topic in ("before", "within"):
+        database.on_announced(topic, partial(told.append, topic))
+
+    async def willing(conn: AsyncConnection, occurrence: Occurrence) -> None:
+        await raise_epoch(conn, HERE)
+        announce(conn, "before")
+
+    async def unwilling(conn: AsyncConnection, occurrence: Occurrence) -> None:
+        await raise_epoch(conn, HERE)
+        await raise_epoch(conn, THERE)
+        announce(conn, "within")
+        raise ValueError("not now")
+
+    subscribers = Subscribers()
+    subscribers.subscribe("*", willing)
+    subscribers.subscribe("*", unwilling)
+    await happen(database, "a")
+    await Relay(database, subscribers).relay()
+    assert told == [{HERE: 1}, "before"]
+    async with database.read() as conn:
+        stored = (await conn.execute(select(epoch.c.environment_id, epoch.c.value))).all()
+    assert {each: value for each, value in stored if each in (HERE, THERE)} == {HERE: 1}
 
 
 async def test_a_subscriber_that_ends_with_what_it_waited_for_has_refused(
