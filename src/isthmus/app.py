@@ -213,14 +213,13 @@ async def _background(core: Core) -> AsyncIterator[None]:
     handlers, subscribers = Handlers(), Subscribers()
     _register(core, handlers, subscribers)
     worker, relay = Worker(core.database, handlers), Relay(core.database, subscribers)
-    with evaluating(core.evaluations):  # tasks keep the context in which they were started
-        await worker.start()
-        await relay.start()
-    try:
+    async with AsyncExitStack() as stack:
+        with evaluating(core.evaluations):  # tasks keep the context in which they were started
+            # The relay first: what a job emits is then seen by every subscriber that this process knows.
+            for part in (relay, worker):
+                stack.push_async_callback(part.stop)
+                await part.start()
         yield
-    finally:
-        await relay.stop()
-        await worker.stop()
 
 
 def _http_client(settings: Settings) -> HttpClient:
