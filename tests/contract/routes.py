@@ -147,7 +147,7 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "/integration": (*_OWNED, "is_beta", "config", "can_install"),
     "/environment-integration": (
         *_ROW, "integration_id", "environment_id", "is_enabled", "is_active", "show_in_catalog", "override",
-        "integration",
+        "integration", "isthmus_callback_url",
     ),
     "/unified-model": (*_OWNED, "description", "resources", "scopes", "docs", "webhooks"),
     "/unified-model-resource-method": (*_CELL, "unified_model_id"),

@@ -18,6 +18,8 @@ async def test_a_browser_is_led_to_the_api_reference(server: Server) -> None:
     status, page = await server.call("GET", "/", token="")
     assert status == 200
     assert "swagger-ui" in page
+    async with server.session.get(f"{server.url}/docs") as response:
+        assert response.headers["content-security-policy"] == "frame-ancestors 'none'"
 
 
 @pytest.mark.parametrize("name", ["swagger-ui-bundle.js", "swagger-ui.css"])

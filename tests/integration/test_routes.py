@@ -106,9 +106,12 @@ async def definitions(walk: Walk, install_id: str) -> None:
     await walk("PATCH /integration/{id}", integration["id"], json={"is_beta": True, "version": 1})
     assert (await walk.reads("/integration", integration["id"]))["is_beta"]
     row = await walk("POST /environment-integration", json={"integration_id": integration["id"]})
+    assert row["isthmus_callback_url"].endswith("/connect-account/callback")
     changed = {"show_in_catalog": False, "override": {"environment_variables": {"a": 1}}}
+    changed |= {"isthmus_callback_url": "https://login.example.com/back"}
     await walk("PATCH /environment-integration/{id}", row["id"], json=changed)
-    assert not (await walk.reads("/environment-integration", row["id"]))["show_in_catalog"]
+    read = await walk.reads("/environment-integration", row["id"])
+    assert (read["show_in_catalog"], read["isthmus_callback_url"]) == (False, changed["isthmus_callback_url"])
     model = await walk(
         "POST /unified-model",
         json={"name": "birds", "category": "crm", "resources": {"larks": {"methods": ["list"]}}},

@@ -64,13 +64,16 @@ async def front_page() -> RedirectResponse:
 
 @router.get("/docs")
 async def documentation() -> HTMLResponse:
-    return get_swagger_ui_html(
+    """No page of another site may show it in a frame, where a person could be led to send calls."""
+    page = get_swagger_ui_html(
         openapi_url="openapi.json",
         title="Isthmus API",
         swagger_js_url="docs/swagger-ui-bundle.js",
         swagger_css_url="docs/swagger-ui.css",
         swagger_favicon_url="data:,",
     )
+    page.headers["content-security-policy"] = "frame-ancestors 'none'"
+    return page
 
 
 @router.get("/docs/{name}")

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.lifecycle import Lifecycle
 from isthmus.connect.forms import FORMAT_LABELS, Entered, draw_form
-from isthmus.connect.link_tokens import LinkToken, link_of
+from isthmus.connect.link_tokens import USED, LinkToken, link_of
 from isthmus.connect.offers import Offer, face_of, offer, offered, slug_of_account
 from isthmus.connect.problems import ConnectProblem, ErrorType, InvalidIntegration, InvalidToken, capped
 from isthmus.connect.screens import (
@@ -118,7 +118,7 @@ class Drawing:
 
     async def _of_link(self, conn: AsyncConnection, session: Session, link: LinkToken) -> Screen:
         if link.is_consumed and session.account_id is None:
-            raise InvalidToken("This link was used already.")
+            raise InvalidToken(USED)
         slug = await _fixed_slug(conn, session, link) or session.slug or session.options.integration
         if slug is None:
             return Pick(await offered(conn, link, session.options))

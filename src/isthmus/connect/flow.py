@@ -24,7 +24,7 @@ from isthmus.accounts.static_gates import way_out
 from isthmus.connect.credentials import CredentialCalls
 from isthmus.connect.drawing import Drawing, FormIsNext, chosen_offer, link_of_session
 from isthmus.connect.forms import enter, goes_to_provider
-from isthmus.connect.link_tokens import LinkToken, consume_link, open_link
+from isthmus.connect.link_tokens import USED, LinkToken, consume_link, open_link
 from isthmus.connect.offers import Offer, scopes_of
 from isthmus.connect.ports import RapidForms
 from isthmus.connect.problems import (
@@ -146,7 +146,7 @@ class Flow:
         try:
             if goes_to_provider(credential):
                 self._calls.check_departure(chosen, format, values)
-                return await self._depart(session, slug, format, entered.values)
+                return await self._depart(session, chosen, format, entered.values)
             context = await self._calls.of_form(http, chosen, format, values)
         except ConnectionFailed as failed:
             session = await self._fail(session, failed, slug=slug, format=format)
@@ -212,12 +212,12 @@ class Flow:
             http = await way_out(conn, self._http, link.environment_id, link.gate_id)
             return http, link, chosen, await scopes_of(conn, link, chosen)
 
-    async def _depart(self, session: Session, slug: str, format: str, entered: Mapping[str, Any]) -> Sent:
+    async def _depart(self, session: Session, chosen: Offer, format: str, entered: Mapping[str, Any]) -> Sent:
+        values = {"slug": chosen.slug, "format": format, "entered": dict(entered)}
+        callback = chosen.callback_url or self._calls.callback_url
         async with self._database.write() as conn:
-            session = await keep_session(
-                conn, session, slug=slug, format=format, entered=dict(entered), error=None, is_away=True
-            )
-            return Sent(session, ticket=await plan_trip(conn, session.id, format, self._calls.callback_url))
+            session = await keep_session(conn, session, **values, error=None, is_away=True)
+            return Sent(session, ticket=await plan_trip(conn, session.id, format, callback))
 
     async def _save(
         self, session: Session, link: LinkToken, chosen: Offer, format: str, context: Mapping[str, Any]
@@ -236,7 +236,7 @@ class Flow:
                 raise SessionEnded(_ENDED)
             account_id = await _written(conn, connected, link, current.account_id or link.account_id)
             if current.account_id is None and not await consume_link(conn, link.id, account_id):
-                raise InvalidToken("This link was used already.")
+                raise InvalidToken(USED)
             is_reconnect = account_id in (current.account_id, link.account_id)
             await begin_lifecycle(conn, session.environment_id, account_id, is_reconnect=is_reconnect)
             return await keep_session(

@@ -15,9 +15,9 @@ __all__ = ["FORMAT_LABELS", "Entered", "draw_form", "enter", "goes_to_provider"]
 FORMAT_LABELS: Final = {
     "api_key": "API key",
     "oauth2": "Sign in",
-    "oauth2_client_credentials": "Client credentials",
+    "oauth2_client_credentials": "Client ID and secret",
     "oauth": "Sign in",
-    "keka_oauth": "Client credentials and API key",
+    "keka_oauth": "Client ID, secret and API key",
 }
 _PATH: Final = "context."
 

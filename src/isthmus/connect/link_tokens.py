@@ -29,9 +29,10 @@ from isthmus.kit.ids import new_id
 from isthmus.kit.secret import Secret
 from isthmus.tenancy.tokens import digest, new_token
 
-__all__ = ["LinkToken", "LinkTokens", "consume_link", "forget_links", "link_of", "open_link"]
+__all__ = ["USED", "LinkToken", "LinkTokens", "consume_link", "forget_links", "link_of", "open_link"]
 
 LIFE: Final = timedelta(days=7)
+USED: Final = "This link was used already. Ask for a new one where you got it."
 _MOST_OPENED: Final = 500
 _PAYLOAD: Final = EncryptedJSON(link_token.c.payload)
 _MODEL_KEYS: Final = ("environment_unified_model_id", "unified_model_id")
@@ -151,12 +152,13 @@ async def open_link(conn: AsyncConnection, token: str) -> LinkToken:
     """The link of a token that is still good, counted as opened. Raises InvalidToken."""
     row = await _row(conn, link_token.c.digest == digest(token))
     if row is None:
-        raise InvalidToken("This link is not valid.")
+        raise InvalidToken("This link is not valid. Ask for a new one where you got it.")
     link = _link(conn, row)
     if link.is_consumed:
-        raise InvalidToken("This link was used already.", redirect_uri=link.redirect_uri)
+        raise InvalidToken(USED, redirect_uri=link.redirect_uri)
     if row["expires_at"] <= now_of(conn) or row["opened"] >= _MOST_OPENED:
-        raise InvalidToken("This link has expired.", redirect_uri=link.redirect_uri)
+        late = "This link has expired. Ask for a new one where you got it."
+        raise InvalidToken(late, redirect_uri=link.redirect_uri)
     await conn.execute(
         update(link_token).where(link_token.c.id == row["id"]).values(opened=link_token.c.opened + 1)
     )

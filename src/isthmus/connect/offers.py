@@ -36,13 +36,15 @@ __all__ = ["Offer", "face_of", "offer", "offered", "scopes_of", "slug_of_account
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One install, in full. `definition`: the integration's, with the environment's override."""
+    """One install, in full. `definition`: the integration's, with the environment's override.
+    `callback_url`: where providers send people back, None for the server's own address."""
 
     install_id: str
     integration_id: str
     slug: str
     face: Offered
     definition: IntegrationConfig
+    callback_url: str | None = None
 
     @property
     def credentials(self) -> Mapping[str, Credential]:
@@ -71,13 +73,13 @@ async def offer(
     """Raises InvalidIntegration for one that the browser may not see. A link that reconnects sees only its
     account's (by `slug_of_account`), however it is shown otherwise."""
     if link.account_id is None and not any(face.slug == slug for face in await offered(conn, link, options)):
-        raise InvalidIntegration(f"“{slug}” cannot be connected here.")
+        raise InvalidIntegration(f"“{slug}” cannot be connected here. Tell whoever sent you.")
     statement = _installs(link.environment_id).where(
         integration.c.name == slug, environment_integration.c.is_enabled
     )
     row = (await conn.execute(statement)).mappings().one_or_none()
     if row is None:
-        raise InvalidIntegration(f"“{slug}” cannot be connected here.")
+        raise InvalidIntegration(f"“{slug}” cannot be connected here. Tell whoever sent you.")
     secrets = OVERRIDE_SECRETS.open(keys_of(conn), row["install_id"], row["override_secrets"])
     layer = Layer(row["install_id"], row["install_revision"], join_secrets(row["override"], secrets or {}))
     try:
@@ -86,7 +88,7 @@ async def offer(
         )
     except IsthmusError as broken:
         raise InvalidIntegration(f"“{slug}” is not set up correctly.") from broken
-    return Offer(row["install_id"], row["id"], slug, _face(row), definition)
+    return Offer(row["install_id"], row["id"], slug, _face(row), definition, row["callback_url"])
 
 
 async def face_of(conn: AsyncConnection, environment_id: str, slug: str) -> Offered:
@@ -133,6 +135,7 @@ def _installs(environment_id: str) -> Any:
             environment_integration.c.revision.label("install_revision"),
             environment_integration.c.override,
             environment_integration.c.override_secrets,
+            environment_integration.c.callback_url,
             (integration.c.team_id == environment.c.team_id).label("is_owner"),
         )
         .join(environment_integration, environment_integration.c.integration_id == integration.c.id)

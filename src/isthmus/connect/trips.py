@@ -29,7 +29,9 @@ __all__ = ["Trip", "end_trip", "keep_on_trip", "plan_trip", "start_trip"]
 
 LIFE: Final = timedelta(minutes=10)
 PAYLOAD: Final = EncryptedJSON(connect_trip.c.payload)
-_UNKNOWN: Final = "This answer does not belong to a connection that is under way. Start again."
+_UNKNOWN: Final = (
+    "This sign-in took too long, or was finished already. Go back to where you started, and try again."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,18 +23,21 @@ from isthmus.integrations.installed import Installed
 from isthmus.integrations.integrations import usable_config
 from isthmus.integrations.validation import check_override
 from isthmus.integrations.views import Row, environment_integration_view
+from isthmus.kit.addresses import web_address
 from isthmus.kit.changes import sent_only
 from isthmus.kit.ids import new_id
 
 __all__ = ["OVERRIDE_SECRETS", "EnvironmentIntegrations"]
 
 OVERRIDE_SECRETS: Final = EncryptedJSON(environment_integration.c.override_secrets)
-_WRITABLE: Final = frozenset({"is_enabled", "is_active", "show_in_catalog", "override"})
-_DEFAULTS: Final = {"is_enabled": True, "show_in_catalog": True, "override": None}
+_CALLBACK: Final = "isthmus_callback_url"
+_WRITABLE: Final = frozenset({"is_enabled", "is_active", "show_in_catalog", "override", _CALLBACK})
+_DEFAULTS: Final = {"is_enabled": True, "show_in_catalog": True, "override": None, "callback_url": None}
 
 
 class EnvironmentIntegrations(Installed):
-    """The integrations that one environment has installed."""
+    """The integrations that one environment has installed. `isthmus_callback_url` of a row: None for the
+    server's own address."""
 
     _TABLE = environment_integration
     _FIELDS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
@@ -64,7 +67,8 @@ class EnvironmentIntegrations(Installed):
 
     async def create(self, values: Mapping[str, Any]) -> Row:
         """Installs: `values` has `integration_id` (or its name), and if wanted `is_enabled` (or `is_active`),
-        `show_in_catalog`, `override`. An install that is there already comes back as it is.
+        `show_in_catalog`, `override`, `isthmus_callback_url`. An install that is there already comes back as
+        it is.
 
         Raises NotFound for an integration that this team does not see, Forbidden where its owner does not
         share it, BadRequest for an override that does not fit.
@@ -86,6 +90,7 @@ class EnvironmentIntegrations(Installed):
                 "id": identity,
                 "is_enabled": given["is_enabled"],
                 "show_in_catalog": given["show_in_catalog"],
+                "callback_url": given["callback_url"],
                 "override": plain,
                 "override_secrets": OVERRIDE_SECRETS.seal(keys_of(self._conn), identity, secrets or None),
             },
@@ -126,7 +131,11 @@ class EnvironmentIntegrations(Installed):
     async def _views(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row]:
         faces = await integration_faces(self._conn, (row["integration_id"] for row in rows))
         return [
-            environment_integration_view({**row, "integration": faces[row["integration_id"]]}) for row in rows
+            {
+                **environment_integration_view({**row, "integration": faces[row["integration_id"]]}),
+                _CALLBACK: row["callback_url"],
+            }
+            for row in rows
         ]
 
     def _mine(self) -> Select[Any]:
@@ -156,6 +165,8 @@ class EnvironmentIntegrations(Installed):
 def _sent(values: Mapping[str, Any]) -> dict[str, Any]:
     """The columns that a body names; `is_active` is another name of `is_enabled` (`api.md` A10)."""
     sent = {name: values[name] for name in _WRITABLE & values.keys()}
+    if _CALLBACK in sent:
+        sent["callback_url"] = sent.pop(_CALLBACK)
     alias = sent.pop("is_active", None)
     if alias is not None:
         sent.setdefault("is_enabled", alias)
@@ -169,4 +180,11 @@ def _check(values: Mapping[str, Any]) -> None:
             failures.flag(name, values[name])
     if "override" in values:
         failures.object("override", values["override"])
+    callback = values.get("callback_url")
+    if callback is not None and ((parts := web_address(callback)) is None or parts.fragment):
+        failures.add(
+            _CALLBACK,
+            "must be an https address without a fragment (or http on this machine), or null",
+            "bad_address",
+        )
     failures.throw("the environment integration is not valid")

@@ -21,7 +21,7 @@ from isthmus.ui.files import file_answer
 from isthmus.ui.looks import style_sheet
 from isthmus.ui.parameters import options_of
 from isthmus.ui.safety import TRIP
-from isthmus.ui.sent import STEP, wants_json
+from isthmus.ui.sent import STEP, read_form, wants_json
 
 __all__ = ["PageParts", "build_pages"]
 
@@ -120,8 +120,7 @@ class _Pages:
         """Back from the provider. In a window of its own it is done: what was asked goes on where it was."""
         query = dict(request.query_params.items())
         if request.method == "POST":
-            form = await request.form(max_files=0)
-            query |= {name: value for name, value in form.items() if isinstance(value, str)}
+            query |= {name: values[-1] for name, values in (await read_form(request)).items() if values}
         session = await self._flow.arrive(query, request.cookies.get(TRIP))
         if session.options.is_framed:
             return self._answering.returned()

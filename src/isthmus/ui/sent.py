@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-__all__ = ["CSRF", "CURSOR", "FIELD", "STEP", "Sent", "read_sent", "wants_json"]
+from isthmus.connect.problems import ConnectProblem
+
+__all__ = ["CSRF", "CURSOR", "FIELD", "STEP", "Sent", "read_form", "read_sent", "wants_json"]
 
 CSRF: Final = "_csrf"
 STEP: Final = "_step"
@@ -37,7 +40,7 @@ class Sent:
 
 
 async def read_sent(request: Request) -> Sent:
-    """Nothing where a JSON body is no object."""
+    """Nothing where a JSON body is no object. Raises ConnectProblem for a form that is none."""
     if request.headers.get("content-type", "").partition(";")[0].strip() == "application/json":
         try:
             body: Any = orjson.loads(await request.body())
@@ -45,8 +48,16 @@ async def read_sent(request: Request) -> Sent:
             body = None
         found = body if isinstance(body, dict) else {}
         return Sent({name: _listed(value) for name, value in found.items()})
-    form = await request.form(max_files=0)
-    return Sent({name: [each for each in form.getlist(name) if isinstance(each, str)] for name in form})
+    return Sent(await read_form(request))
+
+
+async def read_form(request: Request) -> dict[str, list[str]]:
+    """The texts of a form. Raises ConnectProblem for a body that is none."""
+    try:
+        form = await request.form(max_files=0)
+    except HTTPException as broken:
+        raise ConnectProblem("This form could not be read. Load the page again.") from broken
+    return {name: [each for each in form.getlist(name) if isinstance(each, str)] for name in form}
 
 
 def wants_json(request: Request) -> bool:

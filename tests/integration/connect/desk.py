@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 from playwright.async_api import BrowserContext, FrameLocator, Page, expect
 
+from tests.background import until
 from tests.integration.connect.product import KEY, Product, definition
 from tests.integration.serving import Server
 
@@ -74,6 +75,19 @@ class Desk:
         listed = await self.server.ok("GET", "/integrated-account?is_sandbox=false")
         rows: list[dict[str, Any]] = listed["result"]
         return rows
+
+    async def account(self, name: str, **context: Any) -> tuple[str, str]:
+        """A new account that is active, and a token of it."""
+        values = {"subdomain": "acme", "api_key": KEY, **context}
+        account: str = (await self.server.account_of(name, context=values))["id"]
+
+        async def is_active() -> bool:
+            row = await self.server.ok("GET", f"/integrated-account/{account}")
+            return bool(row["status"] == "active")
+
+        await until(is_active)
+        sent = {"integrated_account_id": account}
+        return account, (await self.server.ok("POST", "/integrated-account/token", json=sent))["token"]
 
     async def open(self, context: BrowserContext, **parameters: str) -> Page:
         """The page alone, as a link in an e-mail would open it."""

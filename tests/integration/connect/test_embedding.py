@@ -32,8 +32,8 @@ EACH_ON_BOTH = pytest.mark.parametrize(
 )
 """What is stored does not depend on how the page is shown: each mode on one database, one of them on both."""
 
-USED = "This link was used already."
-EXPIRED = "This link has expired."
+USED = "This link was used already. Ask for a new one where you got it."
+EXPIRED = "This link has expired. Ask for a new one where you got it."
 
 
 @EACH_ON_BOTH

@@ -137,10 +137,7 @@ async def failures(desk: Desk, context: BrowserContext) -> list[Page]:
 
 async def account_form(desk: Desk, context: BrowserContext) -> Page:
     """An account's own form, by a token of the account."""
-    context_sent = {"subdomain": "acme", "api_key": KEY}
-    account = await desk.server.account_of("formdesk", context=context_sent)
-    sent = {"integrated_account_id": account["id"]}
-    token = (await desk.server.ok("POST", "/integrated-account/token", json=sent))["token"]
+    _, token = await desk.account("formdesk")
     page = await context.new_page()
     path = f"/connect-account/post-connect?integrated_account_session_token={token}"
     await page.goto(desk.server.url + path)

@@ -5,15 +5,18 @@ With ISTHMUS_SHOTS=directory, pictures of all of them are kept there.
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote
 
 import pytest
 from playwright.async_api import BrowserContext, Frame, Page, expect
 
 from tests.fakes.oidc import Oidc
 from tests.integration.connect.desk import Desk, ended, enter_key
+from tests.integration.connect.embedded import allow
 
 SIZES = {360: 740, 1280: 800}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -112,6 +115,64 @@ async def test_each_screen_of_a_link_that_is_none(desk: Desk, context: BrowserCo
     await eye.look(page, "closed")
 
 
+async def test_each_screen_of_what_goes_wrong(desk: Desk, context: BrowserContext, eye: Eye) -> None:
+    await desk.install(form=True)
+    page = await desk.open(context, integrations="nothing")
+    await eye.look(page, "pick-empty")
+    page = await desk.open(context, integration="nothing")
+    await eye.look(page, "not-installed")
+    page = await desk.open(context, integration="ticketry")
+    other = await context.browser.new_page()  # type: ignore[union-attr]  # a context of a browser
+    await other.goto(page.url)
+    await eye.look(other, "another-browser")
+    await other.close()
+    await enter_key(page, key="wrong-key-0123456789")
+    await expect(page.get_by_role("alert")).to_contain_text("The key is not known.")
+    await page.get_by_role("link", name="Close").click()
+    await eye.look(page, "ended-error")
+    used = await desk.link(redirect_uri=f"{desk.host.url}/back")
+    page = await context.new_page()
+    await page.goto(desk.address(used, integration="ticketry"))
+    await enter_key(page)
+    await page.get_by_role("link", name="Skip").click()
+    await page.wait_for_url("**/back?**")
+    await page.goto(desk.address(used))
+    await eye.look(page, "used")
+
+
+async def test_each_screen_of_an_accounts_form_alone(desk: Desk, context: BrowserContext, eye: Eye) -> None:
+    await desk.install(form=True)
+    account, _ = await desk.account("ticketry", teams=["t2"], days=90)
+    sent = {"integrated_account_id": account}
+    page = await context.new_page()
+    told = quote(json.dumps({"days": {"message": "Your plan sets this."}}))
+    locked = quote(json.dumps({"teams": {"message": "Ask your administrator to take a team away."}}))
+    query = f"truto_disabled_fields={told}&truto_prevent_deselect={locked}"
+    for name in ("rapidform-alone", "rapidform-failed"):
+        token = (await desk.server.ok("POST", "/integrated-account/token", json=sent))["token"]
+        path = f"/connect-account/post-connect?integrated_account_session_token={token}&{query}"
+        await page.goto(desk.server.url + path)
+        await eye.look(page, name)
+        desk.product.is_down = True
+    await expect(page.get_by_role("alert")).to_contain_text("could not be fetched")
+
+
+async def test_each_screen_of_a_trip(desk: Desk, context: BrowserContext, oidc: Oidc, eye: Eye) -> None:
+    await desk.install(url="", oauth=oidc.url)
+    page = await desk.open(context, integration="ticketry", auth_format="oauth2")
+    await eye.look(page, "sign-in")
+    away = "**/connect-account/start?**"
+    await page.route(away, lambda route: route.fulfill(status=204))  # stays where it is
+    await page.get_by_role("button", name="Continue to Ticketry").click()
+    await expect(page.get_by_role("heading", name="Taking you to Ticketry")).to_be_visible()
+    await eye.look(page, "leaving")
+    await page.unroute(away)
+    await page.get_by_role("link", name="Continue").click()
+    await allow(page, "Deny")
+    await expect(page.get_by_role("alert")).to_have_text("Access was not granted.")
+    await eye.look(page, "denied")
+
+
 async def test_each_screen_of_a_trip_from_a_frame(
     desk: Desk, context: BrowserContext, oidc: Oidc, eye: Eye
 ) -> None:
@@ -128,7 +189,16 @@ async def test_each_screen_of_a_trip_from_a_frame(
     child = await opened.value
     await expect(frame.get_by_role("heading", name="Waiting for Ticketry")).to_be_visible()
     await eye.look(page, "frame-away", frame)
+    await child.route("**/assets/connect.js?**", lambda route: route.abort())  # or it closes itself
+    await allow(child, "Deny")
+    await expect(child.get_by_role("heading", name="You can close this window")).to_be_visible()
+    await eye.look(child, "returned")
     await child.close()
+    await frame.get_by_role("alert").wait_for()
+    await frame.evaluate("window.open = () => null")  # a browser that opens no window
+    await frame.get_by_role("button", name="Try again").click()
+    await expect(frame.get_by_role("heading", name="Continue to Ticketry")).to_be_visible()
+    await eye.look(page, "frame-leaving", frame)
 
 
 async def test_an_environment_has_its_own_look(desk: Desk, context: BrowserContext, eye: Eye) -> None:

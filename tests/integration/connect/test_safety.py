@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -253,6 +254,40 @@ async def test_an_answer_that_comes_to_another_browser_connects_nothing(tab: Tab
     assert (await other.get(callback)).status == 403
     assert (await tab.get(callback)).status == 400  # the state is used up
     assert await tab.desk.accounts() == []
+
+
+async def test_what_a_product_says_of_a_failure_is_cut_short(tab: Tab) -> None:
+    page, session = await begin(tab)
+    tab.desk.product.refusal = "<b>No.</b>" + "y" * 600
+    await tab.send(page, FORM.format(session), values={**VALUES, "api_key": "wrong-key-0123456789"})
+    for _ in range(200):
+        shown = await tab.get(f"/connect-account?session={session}")
+        if 'data-place="problem"' in shown.text:
+            break
+        await asyncio.sleep(0.05)
+    assert "&lt;b&gt;No.&lt;/b&gt;yyy" in shown.text
+    assert "y" * 500 not in shown.text
+
+
+async def test_choices_of_a_product_are_text_and_cut_short(tab: Tab) -> None:
+    await tab.desk.install(form=True)
+    tab.desk.product.first_team = "<img src=x onerror=alert(1)>" + "z" * 600
+    _, token = await tab.desk.account("ticketry")
+    first = await tab.get(f"/connect-account/post-connect?integrated_account_session_token={token}")
+    assert token not in first.location
+    shown = await tab.get(first.location)
+    assert "&lt;img src=x onerror=alert(1)&gt;zzz" in shown.text
+    assert "<img src=x" not in shown.text
+    assert "z" * 500 not in shown.text
+
+
+@pytest.mark.parametrize("path", ["/connect-account/callback", FORM])
+async def test_a_form_that_is_none_is_refused(tab: Tab, path: str) -> None:
+    _, session = await begin(tab)
+    headers = {"content-type": "multipart/form-data"}  # and no boundary
+    sent = await tab.call("POST", path.format(session), data=b"--b\r\nnothing", headers=headers)
+    assert sent.status == 400
+    assert "could not be read" in sent.text
 
 
 async def test_a_link_is_opened_only_so_often(tab: Tab) -> None:

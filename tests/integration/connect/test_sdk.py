@@ -43,7 +43,7 @@ async def test_the_published_sdk_hears_of_failures_and_of_a_closed_window(
     await popup.get_by_role("button", name="Close").or_(popup.get_by_text("Close", exact=True)).click()
     (answer,) = await answers(page)
     assert answer["error"]["error_type"] == "invalid_token"
-    assert answer["error"]["message"] == "This link is not valid."
+    assert answer["error"]["message"] == "This link is not valid. Ask for a new one where you got it."
     await page.evaluate(f"window.answers = []; window.token = '{await desk.link()}'")
     popup = await popup_of(page)
     await popup.close()
@@ -71,16 +71,11 @@ async def test_the_published_sdk_shows_the_form_of_an_account(
     desk: Desk, context: BrowserContext, npm: Path
 ) -> None:
     await desk.install(form=True)
-    account = await desk.server.account_of(
-        "ticketry", context={"subdomain": "acme", "api_key": "right-key-0123456789", "teams": ["t2"]}
-    )
-    reply = await desk.server.ok(
-        "POST", "/integrated-account/token", json={"integrated_account_id": account["id"]}
-    )
+    account, token = await desk.account("ticketry", teams=["t2"])
     locks = "{ teams: { message: 'Ask your administrator.' } }"
     more = "additionalContext: { plan: 'large' }"
     options = f"{{ baseUrl, iframe: false, preventDeselect: {locks}, {more} }}"
-    script = f"return rapidForm('{reply['integrated_account_token']}', {options})"
+    script = f"return rapidForm('{token}', {options})"
     page = await desk.embedding(context, script, sdk=serve_published(desk, npm))
     popup = await popup_of(page)
     assert "session_token" not in popup.url
@@ -89,7 +84,7 @@ async def test_the_published_sdk_shows_the_form_of_an_account(
     await popup.get_by_label("Sales").check()
     await popup.get_by_role("button", name="Save").click()
     (answer,) = await answers(page)
-    assert answer["answer"]["integrated_account_id"] == account["id"]
-    row = await desk.server.ok("GET", f"/integrated-account/{account['id']}")
+    assert answer["answer"]["integrated_account_id"] == account
+    row = await desk.server.ok("GET", f"/integrated-account/{account}")
     assert sorted(row["context"]["teams"]) == ["t1", "t2"]
     assert row["context"]["plan"] == "large"

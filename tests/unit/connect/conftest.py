@@ -69,15 +69,18 @@ config:
 
 @dataclass
 class Authority:
-    """`answers`: of the token endpoint, in order; then a token. `seen`: path and form of each call."""
+    """`answers`: of the token endpoint, in order; then a token. `seen`: path and form of each call.
+    `signed`: its header `Authorization`."""
 
     url: str = ""
     answers: list[tuple[int, Any]] = field(default_factory=list)
     seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    signed: list[str] = field(default_factory=list)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         sent = {name: str(value) for name, value in (await request.post()).items()}
         self.seen.append((request.path, sent))
+        self.signed.append(request.headers.get("authorization", ""))
         if self.answers:
             status, body = self.answers.pop(0)
             return web.json_response(body, status=status)

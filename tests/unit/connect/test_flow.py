@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import select
 from tests.unit.connect.conftest import Desk
 
+from isthmus.accounts import Installs
+from isthmus.connect.link_tokens import USED
 from isthmus.connect.problems import (
     ConnectProblem,
     Forged,
@@ -90,7 +93,7 @@ async def test_a_link_is_good_once(desk: Desk) -> None:
     assert Message.of(screen).body == {
         "is_truto": True,
         "result": "error",
-        "error": "This link was used already.",
+        "error": USED,
         "error_type": "invalid_token",
         "integration": None,
     }
@@ -152,6 +155,21 @@ async def test_a_trip_to_an_oauth_provider_and_back_connects(desk: Desk) -> None
     assert row["context"]["oauth"]["scope"] == ["all"]
     assert row["context"]["oauth"]["callback_params"] == {"realmId": "7"}
     assert "access_token" not in row["context"]["oauth"]["token"]
+
+
+@pytest.mark.parametrize("format", ["oauth2", "oauth"])
+async def test_an_install_says_where_its_provider_sends_people_back(desk: Desk, format: str) -> None:
+    own = "https://login.example.com/back?to=isthmus"
+    async with desk.database.write() as conn:
+        await Installs(conn, desk.scope).update(desk.install_id, {"isthmus_callback_url": own})
+    query, state, binding = await desk.travel(await desk.open(), format)
+    if format == "oauth":  # signed, in the header of the first leg
+        assert f'oauth_callback="{quote(own, safe="")}%26state%3D' in desk.authority.signed[0]
+        return
+    assert query["redirect_uri"] == own
+    await desk.flow.arrive({"state": state, "code": "c"}, binding)
+    ((_, form),) = desk.authority.seen
+    assert form["redirect_uri"] == own  # RFC 6749, 4.1.3: the same at both legs
 
 
 async def test_a_trip_by_oauth_1_connects(desk: Desk) -> None:
@@ -225,9 +243,21 @@ async def test_a_state_is_good_once(desk: Desk) -> None:
     session = await desk.open()
     _, state, binding = await desk.travel(session, "oauth2")
     await desk.flow.arrive({"state": state, "code": "c"}, binding)
-    with pytest.raises(ConnectProblem, match="does not belong"):
+    with pytest.raises(ConnectProblem, match="took too long, or was finished"):
         await desk.flow.arrive({"state": state, "code": "c"}, binding)
     assert len(desk.authority.seen) == 1
+
+
+async def test_a_race_of_answers_with_one_state_is_one_exchange(desk: Desk) -> None:
+    session = await desk.open()
+    _, state, binding = await desk.travel(session, "oauth2")
+    answer = {"state": state, "code": "c"}
+    came = await asyncio.gather(
+        *(desk.flow.arrive(answer, binding) for _ in range(5)), return_exceptions=True
+    )
+    assert sum(isinstance(each, ConnectProblem) for each in came) == 4
+    assert [path for path, _ in desk.authority.seen] == ["/token"]
+    assert len(await desk.accounts()) == 1
 
 
 async def test_a_state_ends_after_ten_minutes(desk: Desk) -> None:
@@ -240,7 +270,7 @@ async def test_a_state_ends_after_ten_minutes(desk: Desk) -> None:
 @pytest.mark.parametrize("state", [None, "", "guessed"])
 async def test_a_state_that_nobody_issued_is_none(desk: Desk, state: str | None) -> None:
     query = {"code": "c"} if state is None else {"code": "c", "state": state}
-    with pytest.raises(ConnectProblem, match="does not belong"):
+    with pytest.raises(ConnectProblem, match="took too long, or was finished"):
         await desk.flow.arrive(query, "b")
 
 

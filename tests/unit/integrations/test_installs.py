@@ -66,6 +66,37 @@ async def test_either_name_of_the_switch_is_taken(database: Database, world: Wor
     assert (await patch(database, world.mine, row["id"], is_active=True))["is_enabled"]
 
 
+async def test_an_install_says_where_providers_send_people_back(database: Database, world: World) -> None:
+    own = "https://login.example.com/back"
+    row = await install(database, world.mine, isthmus_callback_url=own)
+    assert row["isthmus_callback_url"] == own
+    assert (await patch(database, world.mine, row["id"], is_enabled=True))["isthmus_callback_url"] == own
+    cleared = await patch(database, world.mine, row["id"], isthmus_callback_url=None)
+    assert cleared["isthmus_callback_url"] is None
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://login.example.com/back",
+        "https://login.example.com/back#here",
+        "https://user@login.example.com",
+        "javascript:alert(1)",
+        "myapp://back",
+        "/back",
+        "",
+        7,
+    ],
+)
+async def test_an_address_that_providers_cannot_send_people_to_is_refused(
+    database: Database, world: World, address: object
+) -> None:
+    row = await install(database, world.mine)
+    with pytest.raises(BadRequest) as refused:
+        await patch(database, world.mine, row["id"], isthmus_callback_url=address)
+    assert refused.value.details["failures"][0]["path"] == "isthmus_callback_url"
+
+
 async def test_an_install_belongs_to_its_environment_alone(database: Database, world: World) -> None:
     row = await install(database, world.mine)
     for scope in (world.sibling, world.foreign):

@@ -20,7 +20,7 @@ from isthmus.tenancy import Principal
 __all__ = ["Reads", "Writes", "add_reads", "add_writes"]
 
 
-Also = Callable[[PartsOfApp], Mapping[str, Any]]
+Also = Callable[[PartsOfApp, Mapping[str, Any]], Mapping[str, Any]]
 
 
 class Reads(Protocol):
@@ -51,18 +51,19 @@ def add_reads(
     also: Also | None = None,
 ) -> None:
     """`GET` of the list and of one row. `noun` names the operations: `list_<noun>s`, `get_<noun>`.
-    `about`: descriptions by `list`, `get`. `also`: fields that every row has of this server."""
+    `about`: descriptions by `list`, `get`. `also`: fields that a row has of this server, by the row."""
     about = about or {}
     more = also or _nothing
 
     async def list_rows(parts: Parts, principal: ApiPrincipal, listed: Listed) -> Any:
         async with parts.database.read() as conn:
             page = await repository(conn, principal).list(listed.query)
-        return listed.answer(replace(page, rows=[{**row, **more(parts)} for row in page.rows]))
+        return listed.answer(replace(page, rows=[{**row, **more(parts, row)} for row in page.rows]))
 
     async def get_row(parts: Parts, principal: ApiPrincipal, id: str, select: Select = None) -> Any:
         async with parts.database.read() as conn:
-            row = parts.row({**await repository(conn, principal).get(id), **more(parts)})
+            found = await repository(conn, principal).get(id)
+        row = parts.row({**found, **more(parts, found)})
         return JSONResponse(project(row, select)) if select else row
 
     page: Any = ListOut[out]  # type: ignore[valid-type]  # the model is an argument
@@ -93,14 +94,14 @@ def add_writes(
     async def create_row(parts: Parts, principal: ApiPrincipal, body: Body) -> Any:
         async with parts.database.write() as conn:
             row = await repository(conn, principal).create(body.sent())
-        return parts.row({**row, **more(parts)})
+        return parts.row({**row, **more(parts, row)})
 
     async def update_row(parts: Parts, principal: ApiPrincipal, id: str, body: Body) -> Any:
         if may_need_version and parts.strict_version:
             _require_version(body)
         async with parts.database.write() as conn:
             row = await repository(conn, principal).update(id, body.sent())
-        return parts.row({**row, **more(parts)})
+        return parts.row({**row, **more(parts, row)})
 
     async def delete_row(parts: Parts, principal: ApiPrincipal, id: str) -> Any:
         async with parts.database.write() as conn:
@@ -123,7 +124,7 @@ def add_writes(
         )
 
 
-def _nothing(_: PartsOfApp) -> Mapping[str, Any]:
+def _nothing(_: PartsOfApp, __: Mapping[str, Any]) -> Mapping[str, Any]:
     return {}
 
 

@@ -31,12 +31,20 @@ class EnvironmentIntegrationOut(Row):
     )
 
 
+_CALLBACK: Any = Field(
+    None,
+    description="An address of yours that sends browsers on to the server's own callback with their whole "
+    "query, and is told to the product in its place; null for the server's own.",
+)
+
+
 class InstallIn(Body):
     integration_id: str = Field(description="Id or name of the integration.")
     is_enabled: bool = True
     is_active: bool | None = Field(None, description="Another name of `is_enabled`.")
     show_in_catalog: bool = True
     override: dict[str, Any] | None = None
+    isthmus_callback_url: str | None = _CALLBACK
 
 
 class InstallPatch(Body):
@@ -46,10 +54,11 @@ class InstallPatch(Body):
     override: dict[str, Any] | None = Field(
         None, description="Replaces the stored override whole; secrets left out survive; {} clears all."
     )
+    isthmus_callback_url: str | None = _CALLBACK
 
 
-def _callback(parts: PartsOfApp) -> Mapping[str, Any]:
-    return {"isthmus_callback_url": parts.callback_url}
+def _callback(parts: PartsOfApp, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"isthmus_callback_url": row["isthmus_callback_url"] or parts.callback_url}
 
 
 add_reads(router, "environment_integration", Installs, EnvironmentIntegrationOut, also=_callback)

@@ -36,7 +36,8 @@ integration = Table("integration", metadata, IntegrationColumns)
 
 
 class EnvironmentIntegrationColumns(Revisioned, Row):
-    """`override`: laid over `integration.config`; its secret leaves are in `override_secrets`."""
+    """`override`: laid over `integration.config`; its secret leaves are in `override_secrets`. `callback_url`:
+    where providers send people back, None for the server's own address."""
 
     environment_id: Named[str] = Column(Uuid, ForeignKey("environment.id", ondelete="CASCADE"))
     integration_id: Named[str] = Column(Uuid, ForeignKey("integration.id", ondelete="RESTRICT"), index=True)
@@ -44,6 +45,7 @@ class EnvironmentIntegrationColumns(Revisioned, Row):
     show_in_catalog: Named[bool] = Column(Boolean, default=True)
     override: Named[Any] = Column(Json, nullable=False)
     override_secrets: Named[bytes | None] = Column(Encrypted)
+    callback_url: Named[str | None] = Column(Text)
 
 
 environment_integration = Table(
