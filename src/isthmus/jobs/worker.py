@@ -225,7 +225,7 @@ class Worker:
         _log.log(level, "queue: %s", state.as_dict())
 
     def _note(self, what: str, error: Exception) -> None:
-        if is_away(error) or type(error).__module__.startswith("procrastinate"):
+        if is_away(error):
             self._outages.note(what, error)
         else:
             _log.error(what, exc_info=error)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job, Status
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
+from sqlalchemy.exc import DBAPIError
 
 from isthmus.db import Database
 from isthmus.db.tables import job
@@ -21,7 +24,7 @@ from isthmus.jobs import (
     defer,
 )
 from isthmus.jobs.engine.worker import engine_worker
-from isthmus.jobs.outages import Away
+from isthmus.jobs.outages import Away, is_away
 from isthmus.jobs.upkeep import sweep
 from tests.background import QUICK, drain, engine_running, until
 from tests.contract.jobs.recorder import Recorder, counted, put
@@ -189,6 +192,51 @@ async def test_a_job_beside_which_twins_come_and_go_is_left_to_the_sweep(
     await until(swept)
     await drain(database, handlers)
     assert handlers.ran == ["a"]
+
+
+@pytest.mark.parametrize("statement", ["SELECT nothing FROM nowhere", "SELECT 1 FROM job_timer WHERE"])
+async def test_a_statement_of_the_engines_that_is_refused_is_a_fault(
+    database: Database, caplog: pytest.LogCaptureFixture, statement: str
+) -> None:
+    handlers = Recorder()
+    async with engine_worker(database, handlers, QUICK) as worker:
+        with pytest.raises(Exception, match=r"nowhere|syntax|incomplete|Database error") as caught:
+            await worker.manager._rows(statement)  # type: ignore[attr-defined]  # of this database
+    assert not is_away(caught.value)
+    watched = Worker(database, handlers, QUICK)
+    before = watched._outages.last
+    watched._note("the worker ended and begins anew", caught.value)
+    assert watched._outages.last == before
+    assert [record.levelname for record in caplog.records if record.name == "isthmus.jobs"] == ["ERROR"]
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+async def test_a_connection_that_the_server_ended_is_an_outage_however_it_is_told(database: Database) -> None:
+    ended = text("SELECT pg_terminate_backend(pg_backend_pid())")
+    with pytest.raises(DBAPIError) as caught:
+        async with database.read() as conn:
+            await conn.execute(ended)
+    assert is_away(caught.value)
+    assert is_away(caught.value.orig)
+    told = ConnectorException("an error of the database")
+    told.__cause__ = caught.value.orig
+    assert is_away(told)
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+async def test_a_file_that_somebody_else_has_locked_is_an_outage(database: Database) -> None:
+    assert database.url.database is not None
+    with (
+        closing(sqlite3.connect(database.url.database, isolation_level=None)) as one,
+        closing(sqlite3.connect(database.url.database, isolation_level=None, timeout=0)) as other,
+    ):
+        one.execute("BEGIN IMMEDIATE")
+        with pytest.raises(sqlite3.OperationalError) as caught:
+            other.execute("BEGIN IMMEDIATE")
+    assert is_away(caught.value)
+    with pytest.raises(sqlite3.OperationalError) as missing:
+        sqlite3.connect("/nowhere/at/all.sqlite3")
+    assert is_away(missing.value)
 
 
 async def test_an_outage_while_looking_for_jobs_to_end_is_told_once_and_not_as_an_error(

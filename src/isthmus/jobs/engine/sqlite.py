@@ -12,12 +12,12 @@ import orjson
 from procrastinate import jobs
 from procrastinate.connector import BaseAsyncConnector
 from procrastinate.manager import NotificationCallback
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as WaitedTooLong
 
 from isthmus.db.database import Database
 from isthmus.jobs.engine.manager import Away, Manager
-from isthmus.jobs.outages import Outages
+from isthmus.jobs.outages import Outages, is_away
 
 __all__ = ["SqliteManager"]
 
@@ -116,11 +116,16 @@ class SqliteManager(Manager):
             async with self._database.write() as conn:
                 for statement in (_GONE, _BACK):
                     await conn.exec_driver_sql(statement.format(which=which), tuple(arguments))
-        except (OperationalError, WaitedTooLong) as error:
-            raise Away(str(getattr(error, "orig", error))) from error
+        except (DBAPIError, WaitedTooLong) as error:
+            raise _away(error) from error
 
     async def _rows(self, statement: str, *arguments: Any) -> list[tuple[Any, ...]]:
         try:
             return await self._database.write_alone(statement, arguments)
-        except (sqlite3.OperationalError, WaitedTooLong) as error:  # the file, or its writers' turn
-            raise Away(str(error)) from error
+        except (sqlite3.Error, WaitedTooLong) as error:  # the file, or its writers' turn
+            raise _away(error) from error
+
+
+def _away(error: Exception) -> Exception:
+    """Away, or the fault that it is."""
+    return Away(str(getattr(error, "orig", error))) if is_away(error) else error

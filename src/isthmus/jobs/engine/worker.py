@@ -12,7 +12,7 @@ from typing import Any, Final
 from procrastinate import App
 from procrastinate.job_context import AbortReason, JobContext
 from procrastinate.worker import Worker
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database, now_of
@@ -21,7 +21,7 @@ from isthmus.jobs.engine.manager import Manager
 from isthmus.jobs.engine.postgresql import PostgresqlManager
 from isthmus.jobs.engine.sqlite import SqliteManager
 from isthmus.jobs.handlers import Handlers, Kind, Run, Superseded
-from isthmus.jobs.outages import Outages
+from isthmus.jobs.outages import Outages, is_away
 from isthmus.jobs.pace import Pace
 from isthmus.jobs.queue import ABORT, READY, try_again
 from isthmus.kit.strays import strays_as_failures
@@ -34,7 +34,6 @@ _UNKNOWN_KIND_SECONDS: Final = 60.0
 _INTERRUPTED_SECONDS: Final = 5.0
 _ERROR_CHARACTERS: Final = 500
 _TASK: Final = "continue"
-_SERVER_GOES: Final = ("57P01", "57P02", "57P03")
 
 
 class _EveryKind(dict[str, Any]):
@@ -156,15 +155,16 @@ class EngineWorker(Worker):
         except Superseded:
             raise
         except Exception as error:
-            is_away = _is_away(error)
+            # Of our database, which says nothing about the handler; another server's is a failure of its own.
+            waits = isinstance(error, SQLAlchemyError) and is_away(error)
             _log.log(
-                logging.WARNING if is_away else logging.ERROR,
+                logging.WARNING if waits else logging.ERROR,
                 "%s %s failed (%d before): %s",
                 run.what,
                 run.key,
                 run.failures,
                 told(error),
-                exc_info=None if is_away else error,
+                exc_info=None if waits else error,
             )
             await self._note_failure(kind, run, error)
 
@@ -240,14 +240,6 @@ async def engine_worker(
 
 async def _try_again(conn: AsyncConnection, run: Run, at: datetime, error: str) -> None:
     await try_again(conn, run.what, run.key, at, run.priority, failures=run.failures + 1, error=error)
-
-
-def _is_away(error: Exception) -> bool:
-    """Whether the database is, which says nothing about the handler."""
-    if not isinstance(error, DBAPIError):
-        return False
-    state = getattr(error.orig, "sqlstate", "")  # None: the server did not get to say anything
-    return error.connection_invalidated or state is None or state in _SERVER_GOES
 
 
 def told(error: Exception) -> str:
