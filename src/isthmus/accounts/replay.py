@@ -142,7 +142,15 @@ def _variant(exchange: Exchange, ignored: frozenset[str]) -> tuple[Any, Any]:
     return query, _without(exchange.request.body, ignored)
 
 
-def _without(body: Any, ignored: frozenset[str]) -> Any:
+def _without(body: Any, ignored: frozenset[str], path: str = "") -> Any:
+    """A body without the parameters of those dotted names, and the objects that held nothing else."""
     if not isinstance(body, Mapping):
         return body
-    return {name: value for name, value in body.items() if name not in ignored}
+    kept = {}
+    for name, value in body.items():
+        if f"{path}{name}" in ignored:
+            continue
+        rest = _without(value, ignored, f"{path}{name}.")
+        if rest or rest == value:
+            kept[name] = rest
+    return kept

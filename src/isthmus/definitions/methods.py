@@ -158,7 +158,11 @@ class MethodDefinition(Part):
     )
     examples: MethodExamples | None = Field(default=None, description="Samples for documentation.")
     timeout_seconds: float = Field(default=60, gt=0, description="How long the provider may take to answer.")
-    paginate_in_body: bool = Field(default=False, description="Pagination parameters go into the body.")
+    paginate_in_body: bool = Field(
+        default=False,
+        description="Pagination parameters go into the body; by a dotted name (`variables.after`) into an "
+        "object in it.",
+    )
 
     @field_validator("method", mode="before")
     @classmethod

@@ -208,7 +208,7 @@ def _body(plan: MethodPlan, inputs: Inputs, scope: Mapping[str, Any], step: Step
     if _query_in_body(plan):
         body = _over(inputs.query, body)
     if definition.paginate_in_body and step.params:
-        body = _under(body, step.params)
+        body = _placed(body, step.params)
     if step.parts is not None:
         if definition.paginate_in_body or _query_in_body(plan):
             body = _under(body, step.parts.query)
@@ -230,6 +230,21 @@ def _under(body: Any, high: Mapping[str, Any]) -> Any:
     if body is NO_BODY:
         return dict(high)
     return {**body, **high} if isinstance(body, dict) else body
+
+
+def _placed(body: Any, params: Mapping[str, Any]) -> Any:
+    """`params` in the body; a dotted name leads into objects (`variables.after`), made where none are."""
+    if body is not NO_BODY and not isinstance(body, dict):
+        return body
+    placed: dict[str, Any] = dict(body) if isinstance(body, dict) else {}
+    for name, value in params.items():
+        *above, last = name.split(".")
+        place = placed
+        for key in above:
+            inner = place.get(key)
+            place[key] = place = dict(inner) if isinstance(inner, dict) else {}
+        place[last] = value
+    return placed
 
 
 def _url(

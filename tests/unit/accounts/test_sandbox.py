@@ -143,7 +143,9 @@ FORMATS: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
 class Sandbox:
     """A product of one pagination, with its exchanges on disk."""
 
-    def __init__(self, path: Path, pagination: dict[str, Any] | None, files: dict[str, Any]) -> None:
+    def __init__(
+        self, path: Path, pagination: dict[str, Any] | None, files: dict[str, Any], **listing: Any
+    ) -> None:
         examples = path / "integrations" / "b" / "examples"
         examples.mkdir(parents=True)
         for name, exchanges in files.items():
@@ -153,7 +155,7 @@ class Sandbox:
             "pagination": pagination,
             "resources": {
                 "tickets": {
-                    "list": {"path": "/tickets", "response_path": "items"},
+                    "list": {"path": "/tickets", "response_path": "items", **listing},
                     "get": {"path": "/tickets/{{id}}"},
                     "export": {"path": "/export", "examples": {"response": '{"ok": true}'}},
                     "odd": {"path": "/odd"},
@@ -269,6 +271,21 @@ async def test_computed_pages_are_told_by_what_the_request_asks_for(tmp_path: Pa
     with pytest.raises(RemoteError) as refused:
         await sandbox.call(query_string="next_cursor=4711")
     assert refused.value.status == 404
+
+
+async def test_pages_that_are_asked_for_below_the_body_are_one_list(tmp_path: Path) -> None:
+    pages = [
+        exchange({"items": [ticket(1), ticket(2)], "paging": {"next": "c2"}}),
+        exchange({"items": [ticket(3)], "paging": {}}),
+    ]
+    for page, variables in zip(pages, ({"first": 2}, {"first": 2, "after": "c2"}), strict=True):
+        page["request"]["body"] = {"query": "{ tickets }", "variables": variables}
+    names = {"cursor_param": "variables.after", "limit_param": "variables.first"}
+    pagination = {"format": "cursor", "config": {"cursor_path": "paging.next", **names}}
+    listing = {"method": "post", "body": {"query": "{ tickets }"}, "paginate_in_body": True}
+    sandbox = Sandbox(tmp_path, pagination, {"tickets.list": pages}, **listing)
+    assert await sandbox.walk() == [[1, 2], [3]]
+    assert await sandbox.walk("limit=1") == [[1], [2], [3]]
 
 
 async def test_a_list_that_the_product_does_not_page_is_not_cut(tmp_path: Path) -> None:

@@ -308,6 +308,24 @@ async def test_pagination_can_go_into_the_body_and_later_pages_can_go_without_on
     assert upstream.request.body is None
 
 
+async def test_a_dotted_parameter_leads_into_objects_of_the_body() -> None:
+    upstream = MemoryUpstream([_rows(1, next="c"), _rows(1), _rows(1)])
+    method: dict[str, Any] = {
+        "method": "post",
+        "body": {"query": "{ rows }", "variables": {"filter": {"a": "{{query.a:int}}"}}},
+        "paginate_in_body": True,
+    }
+    names = {"cursor_param": "variables.after", "limit_param": "variables.first"}
+    pages = _pages("cursor", cursor_path="next", **names)
+    await _page(upstream, pages, "a=1&limit=2", **method)
+    variables: dict[str, Any] = {"filter": {"a": 1}, "first": 2}
+    assert upstream.body == {"query": "{ rows }", "variables": variables}
+    await _page(upstream, pages, "a=1&limit=2&next_cursor=c", **method)
+    assert upstream.body == {"query": "{ rows }", "variables": {**variables, "after": "c"}}
+    await _page(upstream, pages, "next_cursor=c", method="post", paginate_in_body=True)
+    assert upstream.body == {"variables": {"after": "c"}}
+
+
 async def test_pagination_path_is_a_path_of_later_pages_or_a_place_in_the_body() -> None:
     upstream = MemoryUpstream([_rows(1, next="c"), _rows(1), _rows(1, meta={"next": "d"})])
     pages = _pages("cursor", cursor_path="next")

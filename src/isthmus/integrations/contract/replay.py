@@ -8,10 +8,12 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from isthmus.definitions.files import Exchange
+from isthmus.definitions.methods import MethodDefinition
 from isthmus.engine.messages import OutgoingRequest
 from isthmus.engine.ports import AccountFacts
 from isthmus.http.messages import HttpResponse
 from isthmus.integrations.contract.entries import Entry
+from isthmus.integrations.sent_bodies import sent_body
 
 __all__ = ["NotRecorded", "OneAnswer", "Replay"]
 
@@ -66,7 +68,9 @@ class Replay(_Upstream):
         self.sent.append(request)
         resource, method = request.operation.resource, request.operation.method
         sizes = _size_params(self._entry, resource, method)
-        sent = {name: value for name, value in _sent_parameters(request).items() if name not in sizes}
+        definition = self._entry.file.config.method(resource, method)
+        asks = _sent_parameters(definition, request)
+        sent = {name: value for name, value in asks.items() if name not in sizes}
         successes = self._entry.answers(resource, method, error=False)
         telling = _telling(successes, sizes)
         for exchange in successes:
@@ -97,7 +101,8 @@ def _agree(asked: Mapping[str, str], sent: Mapping[str, str], telling: frozenset
 
 
 def _response(exchange: Exchange, body: Any, request: OutgoingRequest) -> HttpResponse:
-    data = b"" if body is None else json.dumps(body).encode()
+    is_text = isinstance(body, str) and "json" not in exchange.response.headers.get("content-type", "json")
+    data = b"" if body is None else str(body).encode() if is_text else json.dumps(body).encode()
     return HttpResponse(
         status=exchange.response.status,
         headers=dict(exchange.response.headers),
@@ -106,12 +111,12 @@ def _response(exchange: Exchange, body: Any, request: OutgoingRequest) -> HttpRe
     )
 
 
-def _sent_parameters(request: OutgoingRequest) -> dict[str, str]:
-    """The query, and the plain values at the top of a JSON body (cursors can be sent there)."""
+def _sent_parameters(method: MethodDefinition | None, request: OutgoingRequest) -> dict[str, str]:
+    """The query, and the plain values of a body (cursors can be sent there), by their dotted names."""
     sent = _plain(request.operation.query)  # a link to a later page replaces what the URL said of it
     sent.update(parse_qsl(urlsplit(request.http.url).query, keep_blank_values=True))
-    if isinstance(request.http.body, bytes) and request.http.method != "GET":
-        sent.update(_plain(json.loads(request.http.body)))
+    if request.http.method != "GET":
+        sent.update(_plain(sent_body(method, request)))
     return sent
 
 
@@ -120,10 +125,13 @@ def _asked(exchange: Exchange, sizes: frozenset[str]) -> dict[str, str]:
     return {name: value for name, value in asked.items() if name not in sizes}
 
 
-def _plain(value: Any) -> dict[str, str]:
-    if not isinstance(value, Mapping):
-        return {}
-    return {name: str(item) for name, item in value.items() if isinstance(item, str | int | float)}
+def _plain(value: Any, path: str = "") -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, item in value.items() if isinstance(value, Mapping) else ():
+        if isinstance(item, str | int | float):
+            found[f"{path}{name}"] = str(item)
+        found |= _plain(item, f"{path}{name}.")
+    return found
 
 
 def _size_params(entry: Entry, resource: str, method: str) -> frozenset[str]:

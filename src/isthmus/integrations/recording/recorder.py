@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-import orjson
-
 from isthmus.definitions.files import Exchange
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.methods import MethodDefinition
@@ -30,6 +28,7 @@ from isthmus.integrations.contract.entries import Choice, Entry
 from isthmus.integrations.contract.replay import OneAnswer
 from isthmus.integrations.recording.closing import closed, text_at
 from isthmus.integrations.recording.redaction import Redaction
+from isthmus.integrations.sent_bodies import sent_body
 
 __all__ = ["Recorder", "Recording", "read_methods"]
 
@@ -157,7 +156,8 @@ class Recorder:
             redaction.fixed.setdefault(cursor, f"cursor-{number}")
         found = []
         for choice in dict.fromkeys((*self._takes, *self._skipped)):
-            exchanges = [_exchange(take, redaction) for take in self._takes.get(choice, [])]
+            method = self._config.method(*choice)
+            exchanges = [_exchange(method, take, redaction) for take in self._takes.get(choice, [])]
             skipped = self._skipped.get(choice)
             found.append(Recording(*choice, [] if skipped else exchanges, skipped))
         return found
@@ -267,7 +267,7 @@ def _whole(method: MethodDefinition, response: HttpResponse) -> Any:
     return found
 
 
-def _exchange(take: _Take, redaction: Redaction) -> dict[str, Any]:
+def _exchange(method: MethodDefinition | None, take: _Take, redaction: Redaction) -> dict[str, Any]:
     operation = take.request.operation
     query = {
         name: value
@@ -280,12 +280,9 @@ def _exchange(take: _Take, redaction: Redaction) -> dict[str, Any]:
     if operation.id is not None:
         known = operation.id == _UNKNOWN_ID
         request["path_params"] = {"id": operation.id} if known else redaction.value({"id": operation.id})
-    if (
-        take.request.http.method != "GET"
-        and isinstance(take.request.http.body, bytes)
-        and take.request.http.body
-    ):
-        request["body"] = redaction.value(orjson.loads(take.request.http.body))
+    body = None if take.request.http.method == "GET" else sent_body(method, take.request)
+    if body is not None:
+        request["body"] = redaction.value(body)
     headers = {name: value for name, value in sorted(take.headers.items()) if name in _HEADERS}
     return {
         "provenance": "recorded",
