@@ -15,7 +15,7 @@ import aiohttp
 __all__ = ["Process", "isthmus", "refused", "serving_process"]
 
 COMMAND = str(Path(sys.executable).parent / "isthmus")
-SECONDS_TO_START = 60.0
+SECONDS_TO_START = 180.0
 
 
 @dataclass

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 from pathlib import Path
 
 from isthmus.cli.apply import _patch
+from isthmus.cli.remote import Remote
 from tests.fakes.larkdesk import DEFINITION
 from tests.integration.processes import COMMAND, serving_process
 
@@ -14,12 +16,14 @@ SECONDS = 180.0
 
 
 async def apply(environ: dict[str, str], folder: Path, *more: str) -> tuple[int | None, str, str]:
+    return await run(environ, "apply", str(folder), *more)
+
+
+async def run(environ: dict[str, str], *arguments: str) -> tuple[int | None, str, str]:
     process = await asyncio.create_subprocess_exec(
         COMMAND,
         "integrations",
-        "apply",
-        str(folder),
-        *more,
+        *arguments,
         env=environ,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -58,6 +62,54 @@ async def test_a_servers_rows_become_what_the_folder_says(environ: dict[str, str
     code, _, errors = await apply(environ, DEFINITION)
     assert code == 5
     assert "does not answer" in errors
+
+
+async def test_one_file_is_applied_under_another_name_with_its_documentation(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    rows = [
+        {"type": "readme", "content": "# Quill"},
+        {"type": "description", "resource": "notes", "method": "list", "content": "Reads every note."},
+    ]
+    config = {
+        "base_url": "https://quill.example",
+        "credentials": {"format": "api_key", "config": {"fields": [{"name": "api_key"}]}},
+        "resources": {"notes": {"list": {"path": "/notes"}}},
+    }
+    file = {"name": "quill", "label": "Quill", "config": config, "documentation": rows}
+    path = tmp_path / "quill.integration.json"
+    path.write_text(json.dumps(file))
+    async with serving_process(environ) as server:
+        assert server.token is not None
+        environ |= {"ISTHMUS_API_URL": server.url, "ISTHMUS_API_TOKEN": server.token}
+        code, _, errors = await apply(environ, path, "--docs-only")
+        assert (code, "no integration quill yet" in errors) == (2, True)
+        said = (await apply(environ, path, "--slug-override", "quill-two"))[1].splitlines()
+        assert said == [
+            "integration quill-two: created, installed",
+            "documentation: 2 created, 0 updated, 0 unchanged",
+        ]
+        code, _, errors = await apply(environ, path, "--slug-override", "quill-two")
+        assert (code, "is there already" in errors) == (2, True)
+
+        async with Remote(server.url, server.token) as remote:
+            (live,) = await remote.rows("/integration", name="quill-two")
+        rows[0]["content"] = "# Quill, again"
+        path.write_text(json.dumps({**file, "id": live["id"], "label": "Other", "documentation": rows[:1]}))
+        said = (await apply(environ, path, "--docs-only"))[1].splitlines()
+        assert said == ["documentation: 0 created, 1 updated, 0 unchanged"]
+        async with Remote(server.url, server.token) as remote:
+            kept = {
+                row["type"]: row for row in await remote.rows("/documentation", integration_id=live["id"])
+            }
+            (now,) = await remote.rows("/integration", name="quill-two")
+        assert (kept["readme"]["content"], now["config"]["label"]) == ("# Quill, again", "Quill")
+        assert kept["description"]["content"] == "Reads every note."
+
+        for name in (live["id"], "quill-two"):
+            code, told, errors = await run(environ, "validate", name, "--ignore-info", "--ignore-warnings")
+            assert (code, f"/integration/{live['id']}: integration: 0 error" in told) == (0, True), errors
+        assert (await run(environ, "validate", "quill-three"))[0] == 4
 
 
 def test_a_patch_says_what_is_to_go() -> None:

@@ -16,6 +16,12 @@ Folder = Annotated[
     typer.Argument(metavar="FOLDER", help="Folder of the integration, or a name in the shipped catalogue."),
 ]
 
+ApiUrl = Annotated[
+    str | None,
+    typer.Option(help="Server; else ISTHMUS_API_URL.", show_default="http://127.0.0.1:8000", metavar="URL"),
+]
+Token = Annotated[str | None, typer.Option(help="API token; else ISTHMUS_API_TOKEN.", metavar="TOKEN")]
+
 
 @app.command("init")
 def init(
@@ -84,28 +90,44 @@ def init(
     )
 
 
+@app.command("lint", hidden=True)
 @app.command("validate")
 def validate(
     files: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
-            metavar="FILE...", help="Definition, mapping or exchanges in YAML or JSON, or a folder of them."
+            metavar="FILE...",
+            help="Definition, mapping or exchanges in YAML or JSON, a folder of them, or the id or name of a "
+            "stored integration.",
         ),
-    ],
+    ] = None,
+    file: Annotated[list[Path] | None, typer.Option(help="A file, as the argument; repeat.")] = None,
+    stdin: Annotated[bool, typer.Option("--stdin", help="Read one document from standard input.")] = False,
     ignore_warnings: Annotated[
         bool, typer.Option("--ignore-warnings", help="Only errors make it fail.")
     ] = False,
+    ignore_info: Annotated[bool, typer.Option("--ignore-info", help="Leave notes out.")] = False,
     against: Annotated[
         Path | None, typer.Option(help="Earlier integration file: tell which methods came or went.")
     ] = None,
+    integration_config_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of integrations that sections are compared with.", show_default="the shipped ones"
+        ),
+    ] = None,
+    api_url: ApiUrl = None,
+    token: Token = None,
     output: Annotated[
-        Literal["text", "json", "csv"], typer.Option("-o", "--output", help="How to print it.")
+        Literal["text", "json", "ndjson", "csv"], typer.Option("-o", "--output", help="How to print it.")
     ] = "text",
 ) -> None:
     """Check files: each finding with file, line, path and what would be right.
 
-    Nothing is sent. Exit 0: nothing blocks; 1: an error, or a warning;
-    2: a file cannot be read.
+    Files are not sent. A name that is no file is that of an integration on a
+    server, which is read by GET /integration. Exit 0: nothing blocks; 1: an
+    error, or a warning; 2: a file cannot be read; 3: not allowed; 4: not
+    found; 5: server away.
 
     Examples:
 
@@ -113,9 +135,18 @@ def validate(
 
     isthmus integrations validate -o json quillboard/integration.yaml
     """
+    from isthmus.cli.validate import Wanted
     from isthmus.cli.validate import validate as work
 
-    raise typer.Exit(work(files, ignore_warnings=ignore_warnings, against=against, output=output))
+    wanted = Wanted(
+        [*(files or ()), *map(str, file or ())],
+        stdin=stdin,
+        against=against,
+        corpus=integration_config_dir,
+        api_url=api_url,
+        token=token,
+    )
+    raise typer.Exit(work(wanted, ignore_warnings=ignore_warnings, ignore_info=ignore_info, output=output))
 
 
 @app.command("test")
@@ -209,24 +240,24 @@ def record(
 @app.command("apply")
 def apply(
     integration: Folder,
-    api_url: Annotated[
-        str | None,
-        typer.Option(
-            help="Server; else ISTHMUS_API_URL.", show_default="http://127.0.0.1:8000", metavar="URL"
-        ),
-    ] = None,
-    token: Annotated[
-        str | None, typer.Option(help="API token; else ISTHMUS_API_TOKEN.", metavar="TOKEN")
-    ] = None,
+    api_url: ApiUrl = None,
+    token: Token = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")
+    ] = False,
+    slug_override: Annotated[
+        str | None, typer.Option(help="Another name for what is created.", metavar="NAME")
+    ] = None,
+    docs_only: Annotated[
+        bool, typer.Option("--docs-only", help="Only the documentation rows of what is there.")
     ] = False,
 ) -> None:
     """Make a server's rows what the folder says, and install it.
 
-    POST or PATCH /integration, POST /environment-integration, and a row of
-    /environment-unified-model-resource-method for each mapping. Nothing is
-    deleted.
+    POST or PATCH /integration, POST /environment-integration, a row of
+    /environment-unified-model-resource-method for each mapping, and of
+    /documentation for each row in the file and docs.md. Nothing is deleted.
+    A file `<name>.integration.json` is applied without a folder around it.
 
     Exit 0: done; 1: errors in the files; 3: not allowed; 4: not found;
     5: server away; 6: changed meanwhile.
@@ -239,4 +270,13 @@ def apply(
     """
     from isthmus.cli.apply import apply as work
 
-    raise typer.Exit(work(integration, api_url=api_url, token=token, dry_run=dry_run))
+    raise typer.Exit(
+        work(
+            integration,
+            api_url=api_url,
+            token=token,
+            dry_run=dry_run,
+            slug=slug_override,
+            docs_only=docs_only,
+        )
+    )

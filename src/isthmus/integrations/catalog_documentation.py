@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from isthmus.kit.ids import derived_id
 
-__all__ = ["CATEGORIES", "README", "category_rows", "documentation_rows"]
+__all__ = ["CATEGORIES", "README", "category_rows", "documentation_rows", "written_rows"]
 
 README: Final = "docs.md"
 CATEGORIES: Final = "categories.yaml"
@@ -45,12 +45,17 @@ def documentation_rows(integration_id: str, definition: Mapping[str, Any], direc
     return rows
 
 
-def _entries(definition: Mapping[str, Any], directory: Path) -> Iterator[dict[str, Any]]:
+def written_rows(definition: Mapping[str, Any], directory: Path) -> Iterator[dict[str, Any]]:
+    """Rows that are written as such: the page beside the file, and the file's own."""
     readme = directory / README
     if readme.is_file():
         yield _row("readme", readme.read_text("utf-8"))
     for each in definition.get("documentation") or ():
         yield _row(each["type"], each["content"], each.get("resource"), each.get("method"))
+
+
+def _entries(definition: Mapping[str, Any], directory: Path) -> Iterator[dict[str, Any]]:
+    yield from written_rows(definition, directory)
     for resource, methods in (definition["config"].get("resources") or {}).items():
         for name, method in (methods or {}).items():
             for kind in _INLINE:

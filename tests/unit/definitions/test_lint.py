@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import pytest
 from tests.unit.definitions.desk import CLEAN, changed
 
 from isthmus.definitions.findings import Finding
-from isthmus.definitions.lint import jsonata, lint_config
+from isthmus.definitions.lint import Corpus, jsonata, lint_config, pattern
+from isthmus.definitions.lint.subject import IntegrationSubject
 from isthmus.expressions.library import Function, Library
 
 
@@ -47,6 +50,14 @@ RULES: list[tuple[str, object, str, str, str]] = [
         "schema",
         "credentials.config.fields",
     ),
+    ("credentials", {"format": "oauth2", "config": {}}, "error", "schema", "credentials.config.auth"),
+    (
+        "credentials.config.fields",
+        [{"name": "a", "type": "single_select"}],
+        "error",
+        "schema",
+        "credentials.config.fields.0",
+    ),
     ("authorization.format", "cookie", "error", "schema", "authorization"),
     ("shade", "blue", "info", "schema", "shade"),
     (f"{LIST}.respones_path", "rows", "warn", "schema", f"{LIST}.respones_path"),
@@ -65,6 +76,20 @@ RULES: list[tuple[str, object, str, str, str]] = [
     ("error_expression", ..., "info", "presence_check", "error_expression"),
     ("headers", ..., "warn", "presence_check", "headers"),
     ("resources", {}, "warn", "presence_check", "resources"),
+    (
+        f"{LIST}",
+        {"path": "/tickets/{{id}}", "method": "post", "response_path": "rows"},
+        "error",
+        "critic_method_config",
+        f"{LIST}.path",
+    ),
+    (
+        "resources.tickets.delete",
+        {"path": "/tickets/{{id}}", "method": "delete", "body": {"a": "b"}},
+        "warn",
+        "critic_method_config",
+        "resources.tickets.delete.body",
+    ),
     (f"{CREATE}.path", "/tickets/{{id}}", "error", "critic_method_config", f"{CREATE}.path"),
     (
         "resources.tickets.close",
@@ -179,6 +204,22 @@ def test_what_is_right_is_not_reported(path: str, value: object) -> None:
     assert lint_config(changed(path, value)) == []
 
 
+def test_a_definition_that_can_authenticate_no_call_is_told() -> None:
+    config = changed("credentials", ...)
+    assert ("warn", "authorization") not in of(lint_config(config), "presence_check")
+    del config["authorization"]
+    assert ("warn", "authorization") in of(lint_config(config), "presence_check")
+
+
+def test_a_token_host_that_is_not_https_is_told() -> None:
+    auth = {"tokenHost": "http://a.example", "authorizeHost": "https://10.0.0.8"}
+    findings = lint_config(changed("credentials", {"format": "oauth2", "config": {"auth": auth}}))
+    assert of(findings, "security") == [
+        ("warn", "credentials.config.auth.tokenHost"),
+        ("warn", "credentials.config.auth.authorizeHost"),
+    ]
+
+
 def test_what_an_action_writes_is_known() -> None:
     config = changed("base_url", "https://{{workspace}}.example")
     config["actions"] = {
@@ -240,3 +281,37 @@ def test_a_function_that_does_not_exist_is_found(monkeypatch: pytest.MonkeyPatch
     (finding,) = [item for item in lint_config(config) if item.source == "jsonata"]
     assert (finding.severity, finding.position) == ("error", 0)
     assert finding.fix == "did you mean $firstNonEmpty?"
+
+
+class TestPatterns:
+    KNOWN: ClassVar = {
+        "one": CLEAN,
+        "two": changed("pagination.config", {"cursor_path": "a", "limit_param": "b"}),
+    }
+
+    def found(self, config: dict[str, Any], known: dict[str, Any]) -> list[tuple[str, str, str | None]]:
+        found = pattern.check(IntegrationSubject(config), Corpus(known), name="desk")
+        return [(item.severity, item.path, item.fix) for item in found]
+
+    def test_a_section_like_a_known_one_is_not_reported(self) -> None:
+        config = changed("pagination.config", {"cursor_path": "next", "cursor_param": "after"})
+        config["resources"]["notes"] = {"get": {"path": "/notes/{{id}}", "headers": {"X-Any": "a"}}}
+        assert self.found(config, self.KNOWN) == []
+
+    @pytest.mark.parametrize(
+        ("path", "value"),
+        [
+            ("pagination", {"format": "range", "config": {"range_unit": "rows", "default_limit": 5}}),
+            (f"{GET}", {"path": "/t/{{id}}", "no_auth": True, "ignore_body": True, "timeout_seconds": 1}),
+        ],
+    )
+    def test_a_section_unlike_any_known_one_is_told_with_the_nearest(self, path: str, value: object) -> None:
+        ((severity, found, fix),) = self.found(changed(path, value), self.KNOWN)
+        assert (severity, found) == ("info", path)
+        assert "that of one" in str(fix)
+
+    def test_nothing_is_said_without_another_to_compare_with(self) -> None:
+        config = changed("pagination", {"format": "range", "config": {}})
+        assert self.found(config, {}) == []
+        assert self.found(config, {"desk": CLEAN}) == []
+        assert self.found({**config, "webhook": {"payload_transform": "body"}}, {"one": config}) == []

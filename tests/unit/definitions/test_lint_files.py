@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.unit.definitions.desk import CLEAN, changed
 
-from isthmus.definitions.lint import Report, validate_file
+from isthmus.definitions.lint import Corpus, Report, validate_file
 
 
 class TestFiles:
@@ -116,7 +116,8 @@ class TestMappings:
         """A little catalogue with one integration and one model; where its mapping file goes."""
         config = {"name": "desk", "config": CLEAN}
         other = {"name": "rival", "config": CLEAN}
-        model = {"name": "ticketing", "resources": {"tickets": {"methods": ["list", "get", "create"]}}}
+        methods = ["list", "get", "create", "update"]
+        model = {"name": "ticketing", "resources": {"tickets": {"methods": methods}}}
         record = {"type": "object", "properties": {"id": {}, "title": {}, "status": {}}}
         for path, data in {
             "integrations/desk/integration.yaml": config,
@@ -126,7 +127,7 @@ class TestMappings:
         }.items():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_text(json.dumps(data))
-        (root / "integrations/desk/mappings").mkdir()
+        (root / "integrations/desk/mappings").mkdir(exist_ok=True)
         return root / "integrations/desk/mappings/ticketing.yaml"
 
     def findings(self, root: Path, *cells: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -221,6 +222,19 @@ class TestMappings:
         found = self.findings(tmp_path, self.cell("create", {**config, **schema}))
         assert found == ([] if silent else [("warn", "mapping", "cells.0.config.request_body_mapping")])
 
+    def test_a_field_that_one_write_takes_is_missed_in_the_other(self, tmp_path: Path) -> None:
+        def write(method: str, *names: str) -> dict[str, Any]:
+            schema: dict[str, Any] = {"properties": {name: {} for name in names}}
+            return self.cell(method, {"request_body_schema": schema, "method": "update"})
+
+        def wrong(*cells: dict[str, Any]) -> list[tuple[str, str, str]]:
+            return [item for item in self.findings(tmp_path, *cells) if "request_body_schema" in item[2]]
+
+        reads = self.cell("get", {"response_mapping": "{ 'id': response.no, 'title': response.t }"})
+        missed = [("warn", "mapping", "cells.1.config.request_body_schema")]
+        assert wrong(reads, write("create", "status"), write("update", "status", "title")) == missed
+        assert wrong(reads, write("create", "title"), write("update", "status", "title")) == []
+
     def test_list_and_get_map_the_same_fields(self, tmp_path: Path) -> None:
         found = self.findings(
             tmp_path,
@@ -266,6 +280,15 @@ class TestSamples:
 
     def test_a_model_that_is_not_known_is_left_out(self, tmp_path: Path) -> None:
         assert self.findings(tmp_path, '{ "id": response.no }', {"no": 7}, model="../crm") == []
+
+
+def test_sections_are_compared_with_those_of_other_integrations(tmp_path: Path) -> None:
+    path = tmp_path / "integration.json"
+    config = changed("pagination", {"format": "page", "config": {}})
+    path.write_text(json.dumps({"name": "desk", "config": config}))
+    found = validate_file(path, corpus=Corpus({"desk": config, "rival": CLEAN})).findings
+    assert [(item.source, item.path) for item in found] == [("pattern_match", "config.pagination")]
+    assert validate_file(path).findings == ()
 
 
 def test_methods_that_came_or_went_are_told(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ does not hide what is wrong elsewhere.
 """
 
 from isthmus.definitions.lint.files import lint_config, validate_document, validate_file
+from isthmus.definitions.lint.pattern import Corpus
 from isthmus.definitions.lint.report import CSV_COLUMNS, Report
 
-__all__ = ["CSV_COLUMNS", "Report", "lint_config", "validate_document", "validate_file"]
+__all__ = ["CSV_COLUMNS", "Corpus", "Report", "lint_config", "validate_document", "validate_file"]

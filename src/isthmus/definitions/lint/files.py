@@ -21,6 +21,7 @@ from isthmus.definitions.lint import (
     lifecycle,
     mapping,
     naming,
+    pattern,
     placeholder,
     presence,
     record_schema,
@@ -28,6 +29,7 @@ from isthmus.definitions.lint import (
     schema,
     security,
 )
+from isthmus.definitions.lint.pattern import Corpus
 from isthmus.definitions.lint.report import Mode, Report
 from isthmus.definitions.lint.sites import integration_sites, mapping_sites
 from isthmus.definitions.lint.subject import IntegrationSubject, as_list, as_mapping
@@ -44,13 +46,18 @@ _METHOD_DEPTH: Final = 3
 
 
 def validate_file(
-    path: Path, *, models: Path | None = None, against: Mapping[str, Any] | None = None
+    path: Path,
+    *,
+    models: Path | None = None,
+    against: Mapping[str, Any] | None = None,
+    corpus: Corpus | None = None,
 ) -> Report:
     """Check any file of `definitions.md` §6, or a bare config. What it refers to is read from the files
     beside it, as the catalogue lays them out, and not checked where they are absent. Never raises.
 
     `models`: a folder of unified models for mappings that have none beside them. `against`: an earlier
-    integration file or config; methods that came or went since are told.
+    integration file or config; methods that came or went since are told. `corpus`: the definitions that
+    sections are compared with.
     """
     try:
         document = read(path)
@@ -59,7 +66,7 @@ def validate_file(
             severity="error", section="file", source="schema", message=error.message, line=error.line
         )
         return Report.of(str(path), "unreadable", [finding])
-    return validate_document(document, str(path), path, models=models, against=against)
+    return validate_document(document, str(path), path, models=models, against=against, corpus=corpus)
 
 
 def validate_document(
@@ -69,6 +76,7 @@ def validate_document(
     *,
     models: Path | None = None,
     against: Mapping[str, Any] | None = None,
+    corpus: Corpus | None = None,
 ) -> Report:
     """As `validate_file`, of a document that is already read; `path` is where it stands, if anywhere."""
     mode = _mode(document.data)
@@ -90,16 +98,27 @@ def validate_document(
         findings = _exchanges(document.data)
     else:
         findings = [Finding(severity="error", section="file", source="schema", message="is not an object")]
-    if against is not None and mode in ("integration", "config"):
-        findings += _coverage(document.data, against)
+    if deep is None and mode in ("integration", "config"):
+        findings += _compared(document.data, against, corpus)
     return Report.of(source, mode, [_placed(finding, document) for finding in findings])
 
 
-def _coverage(data: Mapping[str, Any], earlier: Mapping[str, Any]) -> Iterator[Finding]:
+def _compared(
+    data: Mapping[str, Any], earlier: Mapping[str, Any] | None, corpus: Corpus | None
+) -> Iterator[Finding]:
+    """What is said of a definition beside others: its earlier self, and known ones."""
     is_file = isinstance(data.get("config"), Mapping)
-    before = as_mapping(earlier["config"]) if "config" in earlier else earlier
-    for finding in coverage.check(data["config"] if is_file else data, before):
-        yield _inside(finding, "config") if is_file else finding
+    config = data["config"] if is_file else data
+    found: list[Finding] = []
+    if earlier is not None:
+        found += coverage.check(config, as_mapping(earlier["config"]) if "config" in earlier else earlier)
+    if corpus is not None:
+        name = data.get("name") if is_file else None
+        subject = IntegrationSubject(config)
+        found += pattern.check(subject, corpus, name=name if isinstance(name, str) else None)
+    for finding in found:
+        as_written = _as_written(_named(finding), config)
+        yield _inside(as_written, "config") if is_file else as_written
 
 
 def _mode(data: Any) -> Mode:

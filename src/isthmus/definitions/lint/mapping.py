@@ -52,6 +52,7 @@ def check(subject: MappingSubject) -> Iterator[Finding]:
         yield from _identity(cell)
         yield from _leaks(subject, cell)
     yield from _consistency(subject)
+    yield from _writes(subject)
 
 
 def _names(cell: Cell, field: str, listed: str, default: str) -> tuple[str, ...]:
@@ -201,6 +202,42 @@ def _consistency(subject: MappingSubject) -> Iterator[Finding]:
                 f"get maps {', '.join(missing)}, and list does not",
                 "map the same fields in both",
             )
+
+
+def _writes(subject: MappingSubject) -> Iterator[Finding]:
+    """A field that is read, that can be written, and that a write leaves out. That it can be written is known
+    from the model, or from the resource's other write."""
+    by_name = {(cell.resource, cell.method): cell for cell in subject.cells}
+    for (resource, method), cell in by_name.items():
+        accepted = _accepted(cell.config.get("request_body_schema"))
+        if method not in _WRITES or not accepted:
+            continue
+        shared = at(subject.model, "resources", resource, "request_body_schema", method)
+        writable = _accepted(shared) | {
+            name
+            for other in _WRITES - {method}
+            if (resource, other) in by_name
+            for name in _accepted(by_name[resource, other].config.get("request_body_schema"))
+        }
+        read = {
+            key
+            for each in ("get", "list")
+            if (resource, each) in by_name
+            for key in _output_keys(by_name[resource, each])
+        }
+        missing = sorted(read & writable - accepted)
+        if missing:
+            yield _finding(
+                "warn",
+                cell,
+                "request_body_schema",
+                f"{', '.join(missing)} can be read and written, and not by {method}",
+                "accept it and map it",
+            )
+
+
+def _accepted(schema: Any) -> set[str]:
+    return set(as_mapping(at(schema, "properties")))
 
 
 def _spreads(cell: Cell) -> bool:

@@ -145,6 +145,14 @@ RULES: Final = tuple(
             "for the one who reviews the change",
         ),
         (
+            "pattern_match",
+            "a section that is shaped like none of the shipped integrations, or of those in "
+            "`--integration-config-dir`",
+            "I",
+            "a hint: what nobody else wrote is often a misunderstanding; not looked at without any to "
+            "compare with",
+        ),
+        (
             "description_quality",
             "a description of under 10 characters; one that repeats the name is I",
             "W",
@@ -220,6 +228,12 @@ RULES: Final = tuple(
         ),
         ("mapping", "a write without `request_body_schema`", "W", "callers are not told what is required"),
         ("mapping", "a field that a write accepts and never sends", "W", "it would be lost without a word"),
+        (
+            "mapping",
+            "a field that is read, that `create` or `update` accepts, and that the other one does not",
+            "W",
+            "callers could write it once and never again, or never at first",
+        ),
         ("mapping", "an id that becomes a number", "W", "ids are texts: large numbers lose digits"),
         (
             "mapping",

@@ -1,0 +1,65 @@
+"""`isthmus integrations validate`: where documents come from, and what is printed of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.definitions.desk import CLEAN, changed
+from typer.testing import CliRunner, Result
+
+from isthmus.cli.main import app
+
+UNUSUAL = {"format": "dynamic", "config": {}}
+
+
+def run(*arguments: str, input: str | None = None, command: str = "validate") -> Result:
+    return CliRunner().invoke(app, ["integrations", command, *arguments], input=input)
+
+
+def written(path: Path, config: dict[str, Any], name: str = "desk") -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"name": name, "config": config}))
+    return str(path)
+
+
+@pytest.mark.parametrize("command", ["validate", "lint"])
+def test_a_file_is_named_by_argument_or_option_or_comes_in(tmp_path: Path, command: str) -> None:
+    path = written(tmp_path / "a.json", changed("base_url", "http://desk.example"))
+    for arguments, input in (([path], None), (["--file", path], None), (["--stdin"], Path(path).read_text())):
+        ran = run(*arguments, input=input, command=command)
+        assert (ran.exit_code, "is not https" in ran.stdout) == (1, True), ran.stderr
+        assert run(*arguments, "--ignore-warnings", input=input, command=command).exit_code == 0
+
+
+def test_nothing_to_check_and_what_cannot_be_read_are_told(tmp_path: Path) -> None:
+    for arguments, told in (
+        ([], "name a file"),
+        (["--stdin"], "standard input cannot be read: line 2: is not YAML"),
+        (["--integration-config-dir", str(tmp_path / "absent"), "--stdin"], "is no folder of integrations"),
+        (["--against", str(tmp_path / "absent.json"), "--stdin"], "cannot be read"),
+    ):
+        ran = run(*arguments, input="{")
+        assert (ran.exit_code, told in ran.stderr) == (2, True), ran.stderr
+    assert run(str(tmp_path / "absent.json")).exit_code == 2
+
+
+def test_notes_can_be_left_out_and_one_line_holds_a_report(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.json", changed("pagination", ...))
+    (line,) = run(path, "-o", "ndjson").stdout.splitlines()
+    assert {item["severity"] for item in json.loads(line)["findings"]} == {"info"}
+    (line,) = run(path, "-o", "ndjson", "--ignore-info").stdout.splitlines()
+    assert json.loads(line)["summary"]["total"] == 0
+
+
+def test_sections_are_compared_with_a_folder_of_integrations(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.json", changed("pagination", UNUSUAL))
+    known = tmp_path / "known"
+    written(known / "one" / "integration.yaml", CLEAN, "one")
+    (known / "two.integration.json").write_text("{")
+    ran = run(path, "--integration-config-dir", str(known))
+    assert "config.pagination: is shaped like no known pagination (compare it with that of one" in ran.stdout
+    written(known / "two.integration.json", changed("pagination", UNUSUAL), "two")
+    assert "is shaped like" not in run(path, "--integration-config-dir", str(known)).stdout
