@@ -13,7 +13,6 @@ CASES = int(os.environ.get("ISTHMUS_CASES", "5000"))
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 async def test_no_answer_is_unknown_to_the_document(settings: Settings) -> None:
     found = await fuzz(settings, cases=CASES)
     assert not found.failures, "\n\n".join(found.failures)

@@ -98,12 +98,17 @@ class _Fuzzer:
     def check(self, case: Case[Any], source: random.Random) -> None:
         self.aim(case, source)
         headers = {"Authorization": f"Bearer {self.token}"}
-        answer = case.call(base_url=self.url, session=self.session, headers=headers)
+        answer = case.call(base_url=self.url, session=self.session, headers=headers, auth=self.authorized)
         self.found.statuses[answer.status_code] += 1
         told = f"\n{case.as_curl_command()}\n{answer.status_code} {answer.text[:1_000]}"
         assert answer.status_code != 500 or _is_of_a_mapping(answer.text), f"failed{told}"
         checked = _CHECKED if _OTHER_SHAPES.isdisjoint(case.query or ()) else _CHECKED[:-1]
         case.validate_response(answer, checks=checked, headers=headers)
+
+    def authorized(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """With the token: also where the generated call is one that leaves headers out."""
+        request.headers["Authorization"] = f"Bearer {self.token}"
+        return request
 
     def aim(self, case: Case[Any], source: random.Random) -> None:
         """At what there is, mostly: nothing can be said of a route by ids alone that nobody has."""
