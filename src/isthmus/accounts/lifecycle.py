@@ -25,6 +25,7 @@ from isthmus.accounts.beginning import JOB, Stage
 from isthmus.accounts.connections import Connection, Connections
 from isthmus.accounts.outages import StageTooLong, again_at, is_outage, patiently
 from isthmus.accounts.states import action_record
+from isthmus.accounts.unfinished import due_lifecycles, running_lifecycles
 from isthmus.db.database import Database, keys_of, now_of
 from isthmus.db.encryption import EncryptedJSON
 from isthmus.db.epochs import group_of, raise_epoch
@@ -94,6 +95,8 @@ class Lifecycle:
 
     def register(self, handlers: Handlers) -> None:
         handlers.on(JOB, self.run)
+        handlers.reconcile(running_lifecycles(JOB))
+        handlers.reconcile(due_lifecycles(JOB))
 
     async def stage(self, conn: AsyncConnection, account_id: str) -> Stage:
         """What is running for an account that is `connecting`."""
@@ -118,9 +121,12 @@ class Lifecycle:
                 return None
             if row["stage"] is not None:
                 return _read(conn, dict(row))
-            if row["due_at"] is None or row["due_at"] > now_of(conn):
-                return None
             now = now_of(conn)
+            if row["due_at"] is None:
+                return None
+            if row["due_at"] > now:  # by this process's clock, or woken for nothing
+                await defer(conn, JOB, run.key, run_at=row["due_at"])
+                return None
             values = {
                 "stage": "validation",
                 "step": 0,

@@ -21,6 +21,7 @@ from isthmus.accounts.context import effective_context
 from isthmus.accounts.ports import Sender
 from isthmus.accounts.sealed import OVERRIDE_SECRETS, stored_context
 from isthmus.accounts.static_gates import way_out
+from isthmus.accounts.unfinished import waiting_revocations
 from isthmus.db.database import Database, keys_of, now_of
 from isthmus.db.encryption import EncryptedJSON
 from isthmus.db.tables import credential_revocation, environment, integrated_account
@@ -189,6 +190,7 @@ class Revocations:
 
     def register(self, handlers: Handlers) -> None:
         handlers.on(JOB, self.run, on_failure=self.put_off)
+        handlers.reconcile(waiting_revocations(JOB))
 
     async def run(self, run: Run) -> None:
         async with self.database.read() as conn:

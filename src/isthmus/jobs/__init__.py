@@ -4,10 +4,19 @@ A job means only "continue thing X". It is deferred in the transaction of the ch
 carries no state: what a thing is at, how often it failed and when it goes on are in its own rows.
 """
 
-from isthmus.jobs.handlers import Handlers, Run, Superseded
+from isthmus.jobs.handlers import Finder, Handlers, Run, Superseded
 from isthmus.jobs.pace import Pace
 from isthmus.jobs.peers import Peers
-from isthmus.jobs.queue import Standing, cancel, cancel_all, defer, defer_missing, standing, tell_all
+from isthmus.jobs.queue import (
+    Standing,
+    cancel,
+    cancel_all,
+    defer,
+    defer_missing,
+    standing,
+    tell_all,
+    without_job,
+)
 from isthmus.jobs.schedules import Schedule, drop_schedule, drop_schedules, get_schedule, put_schedule
 from isthmus.jobs.state import QueueState, queue_state
 from isthmus.jobs.worker import Worker
@@ -15,6 +24,7 @@ from isthmus.kit.cron import CronError, check_cron, next_after
 
 __all__ = [
     "CronError",
+    "Finder",
     "Handlers",
     "Pace",
     "Peers",
@@ -37,4 +47,5 @@ __all__ = [
     "queue_state",
     "standing",
     "tell_all",
+    "without_job",
 ]

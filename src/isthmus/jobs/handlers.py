@@ -102,7 +102,7 @@ class Handlers:
 
     def reconcile(self, finder: Finder) -> None:
         """`finder(conn)` names (what, key) of rows that are due. Asked twice a minute; those without a job
-        get one. Keep its result short (a LIMIT), and its query on an index."""
+        get one. Keep its result short (a LIMIT, among those `without_job`), and its query on an index."""
         self._finders.append(finder)
 
     def kind(self, what: str) -> Kind | None:

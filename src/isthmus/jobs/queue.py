@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import (
+    ColumnElement,
     Insert,
     Select,
     bindparam,
@@ -52,6 +53,7 @@ __all__ = [
     "standing",
     "tell_all",
     "try_again",
+    "without_job",
 ]
 
 READY: Final = "jobs"
@@ -68,6 +70,9 @@ TELL: Final = "isthmus_told"
 """On PostgreSQL, the channel on which other processes hear what `tell_all` announced."""
 
 _WAITS = text("status = 'todo'")
+# As the partial indexes have them:
+_TODO: ColumnElement[str] = literal_column("'todo'")
+_DOING: ColumnElement[str] = literal_column("'doing'")
 _AT_ONCE = 200
 
 
@@ -124,6 +129,16 @@ async def defer_missing(conn: AsyncConnection, things: Iterable[tuple[str, str]]
         if not (await conn.execute(select(or_(has_job, recovers)))).scalar_one():
             await conn.execute(_insert(conn), _row(what, key, 0, 0, now))
             announce(conn, READY)
+
+
+def without_job(what: str, key: ColumnElement[str]) -> ColumnElement[bool]:
+    """For the query of a finder (`Handlers.reconcile`) over rows whose thing is `key`: those that neither
+    wait, run nor have a timer. So those that have a job take none of its LIMIT."""
+    lock = literal(lock_of(what, "")).concat(key)
+    waits = exists().where(job.c.queueing_lock == lock, job.c.status == _TODO)
+    runs = exists().where(job.c.lock == lock, job.c.status == _DOING)
+    later = exists().where(job_timer.c.what == what, job_timer.c.key == key)
+    return ~waits & ~runs & ~later
 
 
 async def cancel(conn: AsyncConnection, what: str, key: str, *, abort: bool = False) -> bool:

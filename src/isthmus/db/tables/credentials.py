@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Column, ForeignKey, Integer, Named, String, Table
+from sqlalchemy import Column, ForeignKey, Index, Integer, Named, String, Table
 
 from isthmus.db.tables.base import Row, metadata
 from isthmus.db.types import Encrypted, UtcDateTime, Uuid
@@ -37,4 +37,6 @@ class CredentialRevocationColumns(Row):
     request: Named[bytes] = Column(Encrypted, nullable=False)
 
 
-credential_revocation = Table("credential_revocation", metadata, CredentialRevocationColumns)
+credential_revocation = Table(
+    "credential_revocation", metadata, CredentialRevocationColumns, Index(None, "created_at")
+)

@@ -53,6 +53,7 @@ event = Table(
     metadata,
     EventColumns,
     Index(None, "environment_id", "created_at", "id"),
+    Index(None, "environment_id", "resource_id", "created_at", "id"),
     Index(None, "relayed_at"),
     Index("ix_event_waiting", "seq", sqlite_where=_WAITS),
     Index("ix_event_waiting_resource", "resource_id", "seq", sqlite_where=_WAITS),

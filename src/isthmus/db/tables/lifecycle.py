@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Boolean, Column, ForeignKey, Integer, Named, String, Table
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Named, String, Table, text
 
 from isthmus.db.tables.base import Revisioned, Row, metadata
 from isthmus.db.types import Encrypted, UtcDateTime, Uuid
@@ -29,4 +29,10 @@ class AccountLifecycleColumns(Revisioned, Row):
     due_at: Named[datetime | None] = Column(UtcDateTime)
 
 
-account_lifecycle = Table("account_lifecycle", metadata, AccountLifecycleColumns)
+account_lifecycle = Table(
+    "account_lifecycle",
+    metadata,
+    AccountLifecycleColumns,
+    Index("ix_account_lifecycle_running", "id", sqlite_where=text("stage IS NOT NULL")),
+    Index(None, "due_at"),
+)

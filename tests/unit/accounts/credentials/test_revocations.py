@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import delete, func, select
-from tests.background import drain, tick
+from tests.background import QUICK, drain, tick
 from tests.unit.accounts.conftest import Desk, WatchedClock
 from tests.unit.accounts.credentials.authority import (
     ACTION,
@@ -25,10 +25,10 @@ from isthmus.accounts.beginning import JOB as LIFECYCLE
 from isthmus.accounts.renewal_timer import JOB as RENEWAL
 from isthmus.accounts.revocations import Revocations
 from isthmus.db import Database
-from isthmus.db.tables import credential_revocation, environment, integrated_account, job_timer
+from isthmus.db.tables import credential_revocation, environment, integrated_account, job, job_timer
 from isthmus.errors import NotFound
 from isthmus.http import HttpClient
-from isthmus.jobs import Handlers, defer
+from isthmus.jobs import Handlers, Worker, defer
 
 
 @pytest.fixture
@@ -192,3 +192,17 @@ async def test_each_way_to_delete_leaves_no_timer(
 async def timers(database: Database) -> list[tuple[str, str]]:
     async with database.read() as conn:
         return [(row.what, row.key) for row in (await conn.execute(select(job_timer))).all()]
+
+
+async def test_a_revocation_that_lost_its_job_is_sent_all_the_same(
+    desk: Desk, database: Database, handlers: Handlers, authority: Authority, clock: WatchedClock
+) -> None:
+    await desk.delete(await connect(desk, clock, refresh_token="rt-one"))
+    async with database.write() as conn:
+        await conn.execute(delete(job))
+    for seconds, revoked in ((30, []), (31, ["rt-one"])):
+        await clock.advance(seconds)
+        await Worker(database, handlers, QUICK).reconcile()
+        await drain(database, handlers)
+        assert authority.revoked == revoked
+    assert await waiting(database) == 0

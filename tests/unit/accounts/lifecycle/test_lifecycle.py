@@ -7,16 +7,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.background import drain, tick, until, worker_running
+from tests.background import QUICK, drain, tick, until, worker_running
 from tests.unit.accounts.conftest import Desk, WatchedClock
 from tests.unit.accounts.lifecycle.product import CREDENTIALS, PERIODIC, PREPARED, Product, connect
 
 from isthmus.accounts import Accounts, Connections, Installs
+from isthmus.accounts.beginning import JOB as LIFECYCLE
 from isthmus.accounts.beginning import begin_lifecycle
 from isthmus.accounts.connecting import Connected, connect_account, reconnect_account
 from isthmus.accounts.renewal_timer import AHEAD, JOB
 from isthmus.db import Database
-from isthmus.jobs import Handlers, standing
+from isthmus.jobs import Handlers, Worker, cancel, defer, standing
 
 
 async def test_an_account_is_prepared_then_checked_then_active(
@@ -302,3 +303,56 @@ async def test_a_result_that_cannot_be_kept_fails_the_step(
     row = await desk.get(id)
     assert row["status"] == "post_install_error"
     assert "no JSON" in row["last_error"]
+
+
+@pytest.mark.parametrize("definition", [CREDENTIALS + PREPARED + PERIODIC])
+async def test_an_account_that_lost_its_job_is_continued_all_the_same(
+    desk: Desk, database: Database, handlers: Handlers, product: Product, clock: WatchedClock
+) -> None:
+    """In the middle of a stage, and when its validation is due; not before, and not beside another try."""
+    id = await connect(desk)
+
+    async def lose_it() -> None:
+        async with database.write() as conn:
+            assert await cancel(conn, LIFECYCLE, id)
+
+    async def reconcile() -> None:
+        await Worker(database, handlers, QUICK).reconcile()
+        await drain(database, handlers)
+
+    await lose_it()
+    await reconcile()
+    assert (await desk.get(id))["status"] == "active"
+    checks = len(product.seen)
+    await lose_it()
+    await clock.advance(6 * 3600 - 1)
+    await reconcile()
+    assert len(product.seen) == checks
+    await clock.advance(2)
+    await reconcile()
+    assert len(product.seen) == checks + 1
+    await lose_it()
+    await clock.advance(6 * 3600)
+    async with database.write() as conn:
+        await defer(conn, LIFECYCLE, id, run_at=clock.now() + timedelta(hours=1))
+    await reconcile()
+    assert len(product.seen) == checks + 1
+
+
+@pytest.mark.parametrize("definition", [CREDENTIALS + PREPARED + PERIODIC])
+async def test_a_validation_that_is_woken_early_comes_when_it_is_due(
+    desk: Desk, database: Database, handlers: Handlers, product: Product, clock: WatchedClock
+) -> None:
+    id = await connect(desk)
+    await drain(database, handlers)
+    checks = len(product.seen)
+    async with database.write() as conn:
+        due = (await standing(conn, LIFECYCLE, id)).run_at
+        await defer(conn, LIFECYCLE, id)
+    await drain(database, handlers)
+    async with database.read() as conn:
+        assert (await standing(conn, LIFECYCLE, id)).run_at == due
+    assert len(product.seen) == checks
+    await clock.advance(6 * 3600)
+    await tick(database, handlers)
+    assert len(product.seen) == checks + 1
