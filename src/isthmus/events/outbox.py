@@ -20,6 +20,7 @@ from isthmus.jobs import tell_all
 
 __all__ = [
     "EMITTED",
+    "FILTERS",
     "RETENTION",
     "Events",
     "OutboxState",
@@ -77,9 +78,15 @@ def _row(happened: Event, now: datetime) -> dict[str, Any]:
 
 
 _SHOWN: Final = ("id", "event", "environment_id", "resource_type", "resource_id", "payload", "created_at")
-_FIELDS: Final[Mapping[str, ColumnElement[Any]]] = {
-    name: event.c[name] for name in _SHOWN if name != "payload"
+_DERIVED: Final[Mapping[str, ColumnElement[Any]]] = {
+    "event_type": event.c.event,
+    "is_relayed": event.c.relayed_at.is_not(None),
 }
+FILTERS: Final[Mapping[str, ColumnElement[Any]]] = {
+    **{name: event.c[name] for name in _SHOWN if name != "payload"},
+    **_DERIVED,
+}
+"""What a list may be narrowed and ordered by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,19 +116,20 @@ class Events:
         self._environment_id = environment_id
 
     async def list(self, query: ListQuery) -> Page:
-        page = await fetch_page(self._conn, self._mine(), _FIELDS, query)
-        return Page([_view(row) for row in page.rows], page.after)
+        return await fetch_page(self._conn, self._mine(), FILTERS, query)
 
     async def get(self, id: str, /) -> Mapping[str, Any]:
         """Raises NotFound."""
         row = (await self._conn.execute(self._mine().where(event.c.id == id))).mappings().one_or_none()
         if row is None:
             raise NotFound(f"no event {id} in this environment. GET /events lists them, for 30 days.")
-        return _view(dict(row))
+        return dict(row)
 
     def _mine(self) -> Any:
-        columns = [event.c[name] for name in (*_SHOWN, "relayed_at")]
-        return select(*columns).where(event.c.environment_id == self._environment_id)
+        derived = [each.label(name) for name, each in _DERIVED.items()]
+        return select(*(event.c[name] for name in _SHOWN), *derived).where(
+            event.c.environment_id == self._environment_id
+        )
 
 
 async def prune_events(database: Database) -> None:
@@ -133,8 +141,3 @@ async def prune_events(database: Database) -> None:
             done = await conn.execute(delete(event).where(event.c.seq.in_(chosen)))
         if done.rowcount < _AT_ONCE:
             return
-
-
-def _view(row: Mapping[str, Any]) -> dict[str, Any]:
-    shown = {name: row[name] for name in _SHOWN}
-    return {**shown, "event_type": row["event"], "is_relayed": row["relayed_at"] is not None}

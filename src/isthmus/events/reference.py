@@ -19,8 +19,7 @@ It has an id (`evt_` and a ULID) that stays the same however often it is handed 
 thing was then. Events of one resource are handed on in order; those of different resources are not ordered.
 
 `GET /events` (Isthmus's own) lists those of the token's environment, for 30 days, with the usual list
-parameters; filters: `event`, `resource_type`, `resource_id`, `id`, `created_at`. `GET /events/{id}` answers
-one.
+parameters; filters: each of its fields but `payload`. `GET /events/{id}` answers one.
 
 ```json
 { "id": "evt_01J8ZQ4N6W3D2R5T7Y9ABCDEFG",

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.background import until
 from tests.fakes.clock import VirtualClock
 
+from isthmus.api.resources.events import list_events
 from isthmus.config import Settings
 from isthmus.db import Database, open_database
 from isthmus.db.database import announce
@@ -35,6 +36,7 @@ from isthmus.events import (
 )
 from isthmus.events.catalogue import IntegratedAccountDeleted
 from isthmus.events.ids import EventIds
+from isthmus.events.outbox import FILTERS
 from isthmus.jobs import defer, standing
 from isthmus.jobs.giving_way import Held
 from isthmus.kit.ids import new_id
@@ -263,6 +265,33 @@ async def test_events_are_listed_for_their_own_environment_by_filter(database: D
         assert await mine.get(ids[0]) == page.rows[1]
         with pytest.raises(NotFound):
             await Events(conn, THERE).get(ids[0])
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "found"),
+    [
+        ("event_type", "integrated_account:deleted", ["a", "b"]),
+        ("event_type", "integrated_account:created", []),
+        ("is_relayed", "true", ["a"]),
+        ("is_relayed", "false", ["b"]),
+    ],
+)
+async def test_events_are_filtered_by_each_field_they_show(
+    database: Database, field: str, value: str, found: list[str]
+) -> None:
+    await happen(database, "a")
+    await relay_to(database).relay()
+    await happen(database, "b")
+    async with database.read() as conn:
+        mine = Events(conn, HERE)
+        page = await mine.list(ListQuery((Filter(field, "eq", (value,)),), descending=False))
+        assert [row["resource_id"] for row in page.rows] == found
+        first = await mine.list(ListQuery(sort_by=field, limit=1))
+        rest = await mine.list(ListQuery(sort_by=field, limit=1, after=first.after))
+        assert {row["resource_id"] for row in (*first.rows, *rest.rows)} == {"a", "b"}
+        shown = set(first.rows[0]) - {"payload"}
+    assert shown == set(FILTERS)
+    assert all(f"`{name}`" in (list_events.__doc__ or "") for name in FILTERS)
 
 
 async def test_events_are_forgotten_a_month_after_they_were_handed_on(

@@ -40,8 +40,8 @@ def _events(conn: AsyncConnection, principal: Principal) -> Events:
 
 @router.get("", response_model=ListOut[EventOut])
 async def list_events(parts: Parts, principal: ApiPrincipal, listed: Listed) -> Any:
-    """Of the last 30 days, the newest first. Filters: `event`, `resource_type`, `resource_id`,
-    `created_at`.
+    """Of the last 30 days, the newest first. Filters: `id`, `event` (or `event_type`), `environment_id`,
+    `resource_type`, `resource_id`, `created_at`, `is_relayed`.
 
     Isthmus's own route."""
     async with parts.database.read() as conn:
