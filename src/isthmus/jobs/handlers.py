@@ -87,9 +87,7 @@ class Handlers:
         counts: 2, 4, 8 … seconds, at most 5 minutes, for ever. Raises ValueError.
         """
         if not what or ":" in what:
-            raise ValueError(
-                f"{what!r} is no name of a kind: use one without a colon (a lock is kind:key)"
-            )
+            raise ValueError(f"{what!r} is no name of a kind: use one without a colon (a lock is kind:key)")
         if what in self._kinds:
             raise ValueError(f"{what} has a handler already")
         self._kinds[what] = Kind(handler, on_failure)
