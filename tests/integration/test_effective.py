@@ -139,6 +139,9 @@ async def test_the_command_line_prints_the_same(environ: dict[str, str]) -> None
         assert ["headers.X-Api-Key", "account", "***"] in lines
         assert [f"{MODEL}/tickets.list:", "mapping"] in lines
         assert ["query.sort", "account", "new"] in lines
+        text = await isthmus(environ, "explain", account, "--path", "headers")
+        assert "headers.X-Team" in text
+        assert ": mapping" not in text
         text = await isthmus(environ, "explain", installed, "--path", "headers", "-o", "json")
         path = f"/environment-integration/{installed}/effective?path=headers"
         assert json.loads(text) == await server.ok("GET", path)

@@ -186,8 +186,7 @@ class Connections:
         if read.status == "needs_reauth":
             raise AccountNeedsReauth(
                 f"the credentials of account {account_id} are refused by the provider"
-                f"{f': {read.last_error}' if read.last_error else '.'} "
-                "Reconnect it, or send new ones with PATCH /integrated-account/{id}/credentials.",
+                + (f": {read.last_error}" if read.last_error else ". Reconnect it."),
             )
         return Connection(self, read, request_id)
 

@@ -47,16 +47,17 @@ def explain(
     if output == "json":
         typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
         return
-    for line in _text(found, with_definition=(model, resource, method) == (None, None, None)):
+    by_name = (model, resource, method) != (None, None, None)
+    for line in _text(found, definition=not by_name or path is not None, mappings=by_name or path is None):
         typer.echo(line)
 
 
-def _text(found: Mapping[str, Any], *, with_definition: bool) -> Iterator[str]:
-    """Whoever asks for some mappings does not want the definition first."""
-    if with_definition:
+def _text(found: Mapping[str, Any], *, definition: bool, mappings: bool) -> Iterator[str]:
+    """Who asks for some mappings does not want the definition first; nor all mappings after a path of it."""
+    if definition:
         yield f"{found['integration_name']}: definition"
         yield from _values(found["definition"])
-    for mapping in found["mappings"]:
+    for mapping in found["mappings"] if mappings else ():
         yield ""
         yield f"{mapping['model']}/{mapping['resource']}.{mapping['method']}: mapping"
         yield from _values(mapping)

@@ -89,7 +89,8 @@ def connect(
         str | None, typer.Option(help="Id of an account to renew, instead of --tenant.")
     ] = None,
     environment: Annotated[
-        str | None, typer.Option(help="Id or name of the environment; none where there is one.")
+        str | None,
+        typer.Option(help="Id or name of the environment; may be left out where there is only one."),
     ] = None,
     redirect_uri: Annotated[str | None, typer.Option(help="Where the browser goes at the end.")] = None,
 ) -> None:

@@ -65,7 +65,7 @@ class Remote:
                 answer = await response.json(content_type=None)
                 status = response.status
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise RemoteCallFailed(f"{self.url} does not answer: {error}", _UNREACHABLE) from error
+            raise RemoteCallFailed(_unanswered(self.url, error), _UNREACHABLE) from error
         if status >= 400:
             message = answer.get("message") if isinstance(answer, dict) else None
             code = _UNREACHABLE if status >= _SERVER_FAULT else _CODES.get(status, 1)
@@ -83,6 +83,13 @@ class Remote:
             cursor = answer.get("next_cursor")
             if not cursor:
                 return found
+
+
+def _unanswered(url: str, error: Exception) -> str:
+    """A client's own words about a refused connection name sockets and TLS; what helps is the address."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"{url} does not answer: nothing listens there. Start it, or give --api-url or {_URL[0]}."
+    return f"{url} does not answer: {error or type(error).__name__}"
 
 
 def _first(names: tuple[str, ...]) -> str | None:
