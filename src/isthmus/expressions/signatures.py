@@ -7,6 +7,7 @@ a regular expression. What a word means is worked out once and kept, so a check 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -152,8 +153,15 @@ def _check_items(value: Any, subtype: str, at: int) -> None:
     if isinstance(value, list) and value:
         first = letter(value[0])
         items = () if type(value) is LazyRange else value
-        if first != subtype[0] or any(letter(item) != first for item in items):
+        if first != subtype[0] or not _are_all(items, first):
             raise _wrong_items(subtype, at, value)
+
+
+def _are_all(items: Collection[Any], wanted: str) -> bool:
+    """By their types first: those are few, however long the list."""
+    if all(_LETTERS.get(kind) == wanted for kind in set(map(type, items))):
+        return True
+    return all(letter(item) == wanted for item in items)
 
 
 def _wrong_items(subtype: str, at: int, value: Any) -> ExpressionError:
