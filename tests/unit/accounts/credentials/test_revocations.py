@@ -170,7 +170,7 @@ async def test_a_renewal_that_ends_after_its_environment_is_gone_is_no_fault(
     assert await waiting(database) == 0
 
 
-async def test_each_way_to_delete_leaves_no_timer(
+async def test_each_way_to_delete_leaves_no_timer_and_no_job(
     desk: Desk, database: Database, clock: WatchedClock
 ) -> None:
     one, two, three = [await connect(desk, clock, ends_in=1800) for _ in range(3)]
@@ -179,14 +179,23 @@ async def test_each_way_to_delete_leaves_no_timer(
     async with database.write() as conn:
         for id in (one, two, three):
             await defer(conn, LIFECYCLE, id, run_at=clock.now() + timedelta(hours=1))
+        await defer(conn, LIFECYCLE, kept)
     async with database.write() as conn:
         await Accounts(conn, desk.scope).delete(one)
         await Accounts(conn, desk.scope).delete_many({"tenant_id": "gone"})
         await Accounts(conn, desk.scope).delete_many({"ids": [three]})
     assert await timers(database) == [(RENEWAL, kept)]
+    assert LIFECYCLE in await jobs(database)
     async with database.write() as conn:
         await Installs(conn, desk.scope).delete(desk.install_id)
     assert await timers(database) == []
+    assert LIFECYCLE not in await jobs(database)
+
+
+async def jobs(database: Database) -> list[str]:
+    """What waits."""
+    async with database.read() as conn:
+        return list((await conn.execute(select(job.c.task_name).where(job.c.status == "todo"))).scalars())
 
 
 async def timers(database: Database) -> list[tuple[str, str]]:
