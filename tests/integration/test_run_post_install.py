@@ -75,7 +75,7 @@ async def test_an_active_account_goes_through_its_steps_again(server: Server, pr
     record = row["last_action_run_result"]
     assert (record["action"], record["status"]) == ("validation", "success")
     assert record["finished_at"] > before["last_action_run_result"]["finished_at"]
-    assert await told(server, account) == ["created", "active", "active"]
+    assert await told(server, account) == ["created", "active", "updated", "active"]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,8 @@ async def test_what_failed_is_run_again_from_the_start_and_told_as_back(
     await server.ok("POST", ROUTE, json={"id": account})
     row = await settled(server, account)
     assert (row["status"], row["last_error"], product.seen) == ("active", None, STEPS)
-    assert await told(server, account) == ["created", status, status, "active", "reactivated"]
+    again = ["updated", status, "updated", "active", "reactivated"]
+    assert await told(server, account) == ["created", status, *again]
 
 
 async def test_refused_credentials_are_not_tried_again(server: Server, product: Product) -> None:

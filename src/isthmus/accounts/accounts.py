@@ -213,9 +213,9 @@ class Accounts:
             stages = tuple(stage for stage in stages if stage == "validation")
         if not stages:
             return await self._update(row, {**changed, "status": "active", "last_error": None})
-        await self._update(row, changed)
+        # Begun first: what is told of the change is the account as it will be committed.
         await begin_lifecycle(self._conn, self._environment_id, row["id"], stage=stages[0])
-        return await self.get(row["id"])
+        return await self._update(row, changed)
 
     async def prepare(self, id: str) -> None:
         """Post-install and validation, again. Raises NotFound; AccountNeedsReauth where the provider refuses
@@ -226,8 +226,11 @@ class Accounts:
                 f"the credentials of account {id} are refused by the provider, so nothing was run. "
                 "Reconnect it, or send new ones with PATCH /integrated-account/{id}/credentials."
             )
-        if row["authentication_method"] != SANDBOX:  # one that is offline has nothing to prepare
-            await begin_lifecycle(self._conn, self._environment_id, row["id"])
+        if row["authentication_method"] == SANDBOX:  # one that is offline has nothing to prepare
+            return
+        await begin_lifecycle(self._conn, self._environment_id, row["id"])
+        if row["status"] != "connecting":
+            await tell_account(self._conn, self._environment_id, row["id"], IntegratedAccountUpdated)
 
     async def flag_sandbox(self, id: str, is_sandbox: bool) -> Row:
         """A flagged account is read-only. Raises NotFound."""

@@ -214,11 +214,11 @@ class AccountForms:
         patch = {**additional, **values}
         async with self._database.write() as conn:
             await merge_context(conn, connection.account, connection.definition, patch)
+            if opened.action.revalidate:
+                await begin_lifecycle(conn, session.environment_id, account_id, stage="validation")
             await tell_account(
                 conn, session.environment_id, account_id, IntegratedAccountPostConnectFormSubmitted
             )
-            if opened.action.revalidate:
-                await begin_lifecycle(conn, session.environment_id, account_id, stage="validation")
         await self._run_rest(session, account_id, opened, dict(values))
 
     async def _run_rest(

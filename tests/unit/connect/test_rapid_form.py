@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from sqlalchemy import select
 from tests.unit.connect.conftest import Desk
 
 from isthmus.accounts import Accounts
@@ -15,6 +16,7 @@ from isthmus.connect.problems import RapidFormFailed
 from isthmus.connect.rapid_form import AccountForms
 from isthmus.connect.screens import Field, Offered, RapidForm
 from isthmus.connect.sessions import RapidOptions, Session, begin_session
+from isthmus.db.tables import event
 
 DEFINITION = """
 name: brightfold
@@ -180,6 +182,13 @@ async def test_what_was_chosen_is_kept_and_told_and_the_steps_behind_the_form_ru
     assert (context["chosen_by"], context["days"]) == ("an owner", 30)
     told = await desk.told(form.account_id)
     assert told.count("post_connect_form_submitted") == 1
+    async with desk.database.read() as conn:
+        mine = select(event.c.payload).where(
+            event.c.event == "integrated_account:post_connect_form_submitted"
+        )
+        payload = (await conn.execute(mine)).scalar_one()
+        row = await Accounts(conn, desk.scope).get(form.account_id)
+    assert payload["status"] == row["status"] == "connecting"  # as it was committed: it is validated again
     assert "updated" not in told
 
 

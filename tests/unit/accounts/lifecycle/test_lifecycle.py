@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from tests.background import QUICK, drain, tick, until, worker_running
 from tests.unit.accounts.conftest import Desk, WatchedClock
 from tests.unit.accounts.lifecycle.product import CREDENTIALS, PERIODIC, PREPARED, Product, connect
@@ -17,6 +18,7 @@ from isthmus.accounts.beginning import begin_lifecycle
 from isthmus.accounts.connecting import Connected, connect_account, reconnect_account
 from isthmus.accounts.renewal_timer import AHEAD, JOB
 from isthmus.db import Database
+from isthmus.db.tables import event
 from isthmus.jobs import Handlers, Worker, cancel, defer, standing
 
 
@@ -356,3 +358,28 @@ async def test_a_validation_that_is_woken_early_comes_when_it_is_due(
     await clock.advance(6 * 3600)
     await tick(database, handlers)
     assert len(product.seen) == checks + 1
+
+
+async def test_what_is_told_of_a_change_is_the_account_as_it_was_committed(
+    desk: Desk, database: Database, handlers: Handlers
+) -> None:
+    id = await connect(desk)
+    await drain(database, handlers)
+    for number in range(2):
+        async with database.write() as conn:
+            accounts = Accounts(conn, desk.scope)
+            if number == 0:
+                await accounts.update_credentials(id, {"context": {"api_key": "k-2"}})
+            else:
+                await accounts.prepare(id)
+        assert (await desk.get(id))["status"] == "connecting"
+        async with database.read() as conn:
+            mine = select(event.c.event, event.c.payload).where(event.c.resource_id == id)
+            last = (await conn.execute(mine.order_by(event.c.seq.desc()).limit(1))).one()
+        assert (last.event, last.payload["status"]) == ("integrated_account:updated", "connecting")
+        await drain(database, handlers)
+    async with database.write() as conn:
+        accounts = Accounts(conn, desk.scope)
+        await accounts.prepare(id)
+        await accounts.prepare(id)  # it is connecting already
+    assert await desk.told(id) == ["created", "active", *("updated", "active") * 2, "updated"]
