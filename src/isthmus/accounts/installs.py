@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.accounts.account_checks import SANDBOX
 from isthmus.accounts.account_events import tell_deleted
 from isthmus.accounts.deletion import before_deletion
 from isthmus.accounts.sandbox_accounts import create_sandbox_account
@@ -62,12 +61,8 @@ class Installs:
         accounts = delete(integrated_account).where(
             of_it, integrated_account.c.environment_id == self._scope.environment_id
         )
-        deleted = await self._conn.execute(
-            accounts.returning(integrated_account.c.id, integrated_account.c.authentication_method)
-        )
-        # The sandbox account comes and goes with the install: nobody is told of it.
-        connected = [each.id for each in deleted if each.authentication_method != SANDBOX]
-        await tell_deleted(self._conn, self._scope.environment_id, connected)
+        deleted = await self._conn.execute(accounts.returning(integrated_account.c.id))
+        await tell_deleted(self._conn, self._scope.environment_id, deleted.scalars().all())
         return await self._rows.delete(install_id)
 
 

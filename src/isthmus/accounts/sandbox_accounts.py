@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.account_checks import REGIONS, SANDBOX
+from isthmus.accounts.account_events import tell_account
 from isthmus.accounts.context import secret_field_names, split_context
 from isthmus.accounts.fields import submitted
 from isthmus.accounts.sealed import CONTEXT_SECRETS
@@ -17,6 +18,7 @@ from isthmus.db.upsert import insert_into
 from isthmus.definitions.credentials import CredentialField
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.load import load_integration
+from isthmus.events.catalogue import IntegratedAccountActive, IntegratedAccountCreated
 from isthmus.kit.ids import derived_id
 
 __all__ = ["SANDBOX_TENANT", "create_sandbox_account", "example_context", "sandbox_account_id"]
@@ -76,7 +78,9 @@ async def create_sandbox_account(
         created_at=now,
         updated_at=now,
     )
-    await conn.execute(statement.on_conflict_do_nothing())
+    made = await conn.execute(statement.on_conflict_do_nothing().returning(integrated_account.c.id))
+    if made.scalar_one_or_none() is not None:
+        await tell_account(conn, environment_id, identity, IntegratedAccountCreated, IntegratedAccountActive)
     return identity
 
 

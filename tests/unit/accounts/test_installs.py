@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.background import until
 from tests.unit.accounts.conftest import Desk
@@ -16,6 +16,7 @@ from isthmus.accounts import Accounts, Installs, install_everything, sandbox_acc
 from isthmus.accounts.account_events import tell_deleted
 from isthmus.accounts.sandbox_accounts import example_context
 from isthmus.db import Database
+from isthmus.db.tables import event
 from isthmus.definitions.load import load_integration
 from isthmus.errors import NotFound
 from isthmus.integrations import EnvironmentUnifiedModels
@@ -71,6 +72,23 @@ async def test_the_sandbox_account_has_the_same_id_when_installed_anew(
         await installs.create({"integration_id": "brightfold"})
         (second,) = (await Accounts(conn, world.mine).list(query())).rows
     assert first["id"] == second["id"]
+
+
+async def test_the_sandbox_account_is_told_of_as_any_other(
+    database: Database, world: World, catalog: Catalog
+) -> None:
+    async with database.write() as conn:
+        await install_everything(conn, world.mine.environment_id)
+        await install_everything(conn, world.mine.environment_id)  # it is there
+    id = sandbox_account_id(world.mine.environment_id, integration_id("brightfold"))
+    async with database.write() as conn:
+        await Accounts(conn, world.mine).update(id, {"tenant_id": "other"})
+        await Installs(conn, world.mine).delete(integration_id("brightfold"))
+    async with database.read() as conn:
+        mine = select(event.c.event, event.c.payload).where(event.c.resource_id == id).order_by(event.c.seq)
+        told = (await conn.execute(mine)).all()
+    assert [each.event.partition(":")[2] for each in told] == ["created", "active", "updated", "deleted"]
+    assert (told[0].payload["status"], told[0].payload["is_sandbox"]) == ("active", True)
 
 
 async def test_uninstalling_by_the_integrations_id_deletes_every_account(
