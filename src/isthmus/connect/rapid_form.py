@@ -107,9 +107,9 @@ class AccountForms:
             if action is None or index is None:
                 return None
             runner = action_runner(connection.upstream, connection.definition, ACTION)
-            progress = Progress()
-            for number, step in enumerate(action.steps[:index]):
-                await runner.attempt(step, number, progress)
+            progress = await runner.run(action.steps[:index])
+            if not await runner.wants(action.steps[index], index, progress):
+                return None
             fields = await self._fields(connection, action.steps[index], index, progress)
         except IsthmusError as failed:
             raise RapidFormFailed(_cause(failed)) from failed

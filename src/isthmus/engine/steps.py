@@ -110,15 +110,21 @@ class StepRunner:
 
     async def attempt(self, step: Step, index: int, progress: Progress) -> bool:
         """One step; False where its `run_if` keeps it from running. Raises what it raises."""
-        where = f"{self.where}.{index}"
+        if not await self.wants(step, index, progress):
+            return False
         names = self.scope.names(progress, self.upstream.context)
         bindings = self.scope.bindings(progress)
-        if step.run_if is not None and not truthy(
-            await mapped(f"{where}.run_if", step.run_if, names, bindings)
-        ):
-            return False
-        progress.took(step, index, await self._value(step, where, progress, names, bindings))
+        value = await self._value(step, f"{self.where}.{index}", progress, names, bindings)
+        progress.took(step, index, value)
         return True
+
+    async def wants(self, step: Step, index: int, progress: Progress) -> bool:
+        """Whether its `run_if` lets a step run; so it does without one. Raises MappingFailed."""
+        if step.run_if is None:
+            return True
+        names = self.scope.names(progress, self.upstream.context)
+        bindings = self.scope.bindings(progress)
+        return truthy(await mapped(f"{self.where}.{index}.run_if", step.run_if, names, bindings))
 
     async def _value(
         self,

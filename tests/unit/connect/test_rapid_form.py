@@ -66,9 +66,12 @@ class Product:
     url: str = ""
     seen: list[str] = field(default_factory=list)
     is_down: bool = False
+    missing: str | None = None
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.seen.append(str(request.rel_url))
+        if request.path == self.missing:
+            return web.json_response({"message": "nothing here"}, status=404)
         if self.is_down:
             return web.json_response({"message": "down"}, status=503)
         if request.path == "/me":
@@ -260,6 +263,44 @@ async def test_options_that_cannot_be_fetched_say_why(desk: Desk, product: Produ
     product.is_down = True
     with pytest.raises(RapidFormFailed, match="could not be fetched"):
         await form.fields()
+
+
+@pytest.mark.parametrize(
+    "definition", [DEFINITION.replace("- type: form", "- type: form\n          run_if: context.wants_form")]
+)
+async def test_a_form_is_shown_where_its_condition_says_so(desk: Desk, product: Product) -> None:
+    for wants_form in (False, True):
+        form = await opened(desk, product, wants_form=wants_form)
+        drawn = await form.forms.draw(form.session, form.account_id, FACE)
+        assert (drawn is not None) is wants_form
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        DEFINITION.replace("resource: teams", "resource: teams\n              method: recent").replace(
+            "teams: {", "teams: {recent: {path: /recent, response_path: items}, "
+        )
+    ],
+)
+async def test_options_come_by_the_method_that_the_field_names(desk: Desk, product: Product) -> None:
+    drawn = (await (await opened(desk, product)).fields())["team"]
+    assert labels(drawn) == ["One", "Two"]
+    assert product.seen == ["/me", "/recent"]
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        DEFINITION.replace(
+            "config: {path: /me}}\n        - type",
+            "ignore_error: true, config: {path: /absent}}\n        - type",
+        )
+    ],
+)
+async def test_a_step_before_the_form_may_fail_where_it_says_so(desk: Desk, product: Product) -> None:
+    product.missing = "/absent"
+    assert set(await (await opened(desk, product)).fields()) >= {"team", "plan"}
 
 
 @pytest.mark.parametrize("definition", [DEFINITION.partition("  actions:")[0]])
