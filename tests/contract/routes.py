@@ -12,7 +12,6 @@ from typing import Final
 __all__ = ["FIELDS", "FILTERS", "LATER_BEHAVIOUR", "LATER_PARAMETERS", "LATER_ROUTES", "PARAMETERS"]
 
 AUTOMATION: Final = "workflows, daemons and scheduled work"
-CONNECT: Final = "connecting accounts through the connect page"
 DASHBOARD: Final = "the dashboard, whose users sign in"
 FILES: Final = "storage of files and large payloads"
 LOGS: Final = "the log of calls"
@@ -195,7 +194,6 @@ LATER_PARAMETERS: Final[Mapping[tuple[str, str], str]] = {
 
 LATER_BEHAVIOUR: Final[Mapping[str, str]] = {
     "a session cookie in the place of an API token, and what is answered 403 without one": DASHBOARD,
-    "a link token is taken to a page, where somebody connects an account (2.1)": CONNECT,
     "integrated_account.features.super_query is ever anything but null": SYNCS,
     "a value sent as {truto_obj_store: true, data} is kept apart from the row": FILES,
 }

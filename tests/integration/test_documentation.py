@@ -51,6 +51,22 @@ async def test_a_row_is_created_by_either_spelling_read_changed_and_deleted(serv
         assert status == 404
 
 
+async def test_an_integration_or_a_model_may_be_named(server: Server) -> None:
+    ids = await entities(server)
+    for kind, name in (("integration", "larkdesk"), ("unified_model", "desk")):
+        row = await server.ok("POST", "/documentation", json={f"{kind}_id": name, "content": "A."})
+        assert row["entity_id"] == ids[kind]
+        assert [each["id"] for each in await listed(server, f"{kind}_id={name}&type=readme")] == [row["id"]]
+    assert await listed(server, "integration_id=zendesk")
+    assert await listed(server, "integration_id=nobody") == []
+    installs = (await server.ok("GET", "/environment-integration?integration_id=larkdesk"))["result"]
+    assert [each["id"] for each in installs] == [ids["environment_integration"]]
+    models = (await server.ok("GET", "/environment-unified-model?unified_model_id[in]=desk,crm"))["result"]
+    assert len(models) == 2
+    rows = await server.ok("GET", "/unified-model-resource-method?unified_model_id=crm&limit=1")
+    assert rows["result"]
+
+
 async def test_a_row_may_move_to_another_entity(server: Server) -> None:
     ids = await entities(server)
     row = await server.ok("POST", "/documentation", json={"entity_id": ids["integration"], "content": "A."})

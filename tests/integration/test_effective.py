@@ -99,6 +99,24 @@ async def test_an_install_is_shown_without_what_its_accounts_override(server: Se
     assert not any(secret in json.dumps(found) for secret in SECRETS)
 
 
+async def test_what_nothing_here_is_named_is_not_found(server: Server) -> None:
+    installed, account = await _laid_over(server)
+    for owner in (f"/integrated-account/{account}", f"/environment-integration/{installed}"):
+        for query, close in (
+            ("model=dask", MODEL),
+            (f"model={MODEL}&resource=tikets", "tickets"),
+            ("resource=tikets", "tickets"),
+            (f"model={MODEL}&resource=tickets&method=lst", "list"),
+            ("path=heders", "headers"),
+            ("path=resources.tikets", "resources.tickets"),
+        ):
+            status, answer = await server.call("GET", f"{owner}/effective?{query}")
+            assert status == 404, query
+            assert close in answer["details"]["close_names"], answer
+    found = await server.ok("GET", f"/integrated-account/{account}/effective?model=ticketing")
+    assert found["mappings"] == []  # a model that is installed, and not mapped
+
+
 async def test_another_teams_definition_is_not_told_to_those_who_install_it(server: Server) -> None:
     installed, _ = await _laid_over(server)
     await server.ok("PATCH", "/integration/larkdesk", json={"sharing": "allow"})

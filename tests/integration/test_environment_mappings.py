@@ -91,6 +91,50 @@ async def test_a_misspelt_field_of_a_mapping_is_refused_with_the_right_name(serv
     assert "did you mean response_mapping?" in failed["message"]
 
 
+async def test_a_mapping_of_an_integration_that_is_not_there_is_refused(server: Server) -> None:
+    cell = {"integration_name": "zendsk", "resource_name": "tickets", "method_name": "list", "config": {}}
+    body = {"environment_unified_model_id": await env_model(server, "ticketing"), **cell}
+    status, answer = await server.call("POST", ROWS, json=body)
+    failed = answer["details"]["failures"][0]
+    assert (status, failed["path"], failed["code"]) == (400, "integration_name", "unknown_integration")
+    assert "zendesk" in answer["message"]
+    row = await server.ok("POST", ROWS, json={**body, "integration_name": "zendesk"})
+    status, _ = await server.call("PATCH", f"{ROWS}/{row['id']}", json={"integration_name": "zendsk"})
+    assert status == 400
+    assert await server.ok("PATCH", f"{ROWS}/{row['id']}", json={"integration_name": "hubspot"})
+
+
+async def test_an_account_lays_mappings_over_what_there_is_and_nothing_else(server: Server) -> None:
+    account = await server.sandbox_of("zendesk")
+    path = f"/integrated-account/{account}"
+    unknown: tuple[tuple[dict[str, Any], str, str], ...] = (
+        ({"tickting": {"tickets": {"list": {}}}}, "tickting", "unknown_model"),
+        ({"ticketing": {"tickts": {"list": {}}}}, "ticketing.tickts", "unknown_resource"),
+        ({"ticketing": {"tickets": {"nope": {}}}}, "ticketing.tickets.nope", "unknown_method"),
+    )
+    for override, where, code in unknown:
+        status, answer = await server.call("PATCH", path, json={"unified_model_override": override})
+        failed = answer["details"]["failures"][0]
+        assert (status, failed["path"], failed["code"]) == (400, f"unified_model_override.{where}", code)
+    assert (await server.ok("GET", path))["unified_model_override"] is None
+
+
+async def test_an_override_of_a_model_that_is_gone_can_be_sent_back(server: Server) -> None:
+    resources = {"larks": {"schema": {"type": "object"}, "methods": ["list"]}}
+    body = {"name": "birds", "category": "crm", "resources": resources}
+    model = await server.ok("POST", "/unified-model", json=body)
+    path = f"/integrated-account/{await server.sandbox_of('zendesk')}"
+    override: dict[str, Any] = {
+        "unified_model_override": {"birds": {"larks": {"list": {"query": {"a": "b"}}}}}
+    }
+    await server.ok("PATCH", path, json=override)
+    await server.ok("DELETE", f"/unified-model/{model['id']}")
+    assert await server.ok("PATCH", path, json=override)
+    override["unified_model_override"]["birds"]["owls"] = {"list": {"query": {}}}
+    status, _ = await server.call("PATCH", path, json=override)
+    assert status == 400
+
+
 async def test_a_mapping_of_a_method_that_the_model_lacks_is_refused(server: Server) -> None:
     model = await env_model(server, "ticketing")
     cell = {"integration_name": "zendesk", "resource_name": "tickets", "method_name": "nope"}

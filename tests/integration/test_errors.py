@@ -166,6 +166,30 @@ async def blocked_account(it: Scene) -> Answered:
     return await it.proxy()
 
 
+async def override_of_nothing(it: Scene) -> Answered:
+    override: dict[str, Any] = {MODEL: {"tikets": {"list": {}}}}
+    body = {"unified_model_override": override}
+    return await it.server.call("PATCH", f"/integrated-account/{it.account}", json=body)
+
+
+async def other_type(it: Scene) -> Answered:
+    path = f"/environment-integration/{it.install_id}"
+    status, body = await it.server.call("PATCH", path, json={"is_enabled": "yes"})
+    assert body["details"]["failures"][0]["path"] == "is_enabled"
+    assert (await it.server.ok("GET", path))["is_enabled"] is True
+    return status, body
+
+
+async def unknown_setting(it: Scene) -> Answered:
+    own = (await it.server.ok("GET", "/environment"))["result"][0]
+    body: dict[str, Any] = {"settings": {"conect_theme": {}}}
+    return await it.server.call("PATCH", f"/environment/{own['id']}", json=body)
+
+
+async def effective_nothing(it: Scene) -> Answered:
+    return await it.server.call("GET", f"/integrated-account/{it.account}/effective?path=pagnation")
+
+
 async def sandbox_write(it: Scene) -> Answered:
     sandbox = await it.server.sandbox_of("hubspot")
     return await it.server.call("POST", f"/unified/crm/contacts?integrated_account_id={sandbox}", json={})
@@ -364,6 +388,11 @@ CASES: dict[str, Callable[[Scene], Awaitable[Answered]]] = {
     "bad cursor of a platform list": platform_cursor,
     "bad cursor of the data plane": page_cursor,
     "cursor that the provider does not know": lambda it: it.proxy(query="&next_cursor=%21"),
+    "value of another type": other_type,
+    "mapping of what is not there": override_of_nothing,
+    "setting that there is not": unknown_setting,
+    "effective definition at a path of nothing": effective_nothing,
+    "select of an unknown field": lambda it: it.server.call("GET", "/integration?select=name,nope"),
     "unknown filter operator": lambda it: it.server.call("GET", "/integration?name[like]=x"),
     "invalid definition": invalid_definition,
     "expression that does not compile": bad_expression,

@@ -85,8 +85,10 @@ async def tenancy(walk: Walk) -> None:
     me = await walk("GET /me")
     environment = await walk.reads("/environment", me["environment"]["id"])
     assert environment == me["environment"]
-    changed = await walk("PATCH /environment/{id}", environment["id"], json={"settings": {"theme": "dark"}})
-    assert changed["settings"] == {"theme": "dark"}
+    changed = await walk(
+        "PATCH /environment/{id}", environment["id"], json={"settings": {"connect_theme": {"radius": 4}}}
+    )
+    assert changed["settings"] == {"connect_theme": {"radius": 4}}
     team = await walk.reads("/team", me["team"]["id"])
     renamed = await walk("PATCH /team/{id}", team["id"], json={"name": "Acme"})
     assert renamed["name"] == "Acme"

@@ -90,6 +90,7 @@ class Accounts:
 
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
+        self._scope = scope
         self._environment_id = scope.environment_id
 
     async def list(self, query: ListQuery, *only: ColumnElement[bool]) -> Page:
@@ -125,7 +126,7 @@ class Accounts:
         override, override_secrets = split_secrets(values.get("integration_override") or {})
         if override or override_secrets:
             definition.check_override(values["integration_override"])
-        check_mapping_overrides(values.get("unified_model_override"))
+        await check_mapping_overrides(self._conn, self._scope, values.get("unified_model_override"))
         identity, now = new_id(), now_of(self._conn)
         stages = definition.stages(values.get("integration_override") or {})
         await self._conn.execute(
@@ -173,7 +174,10 @@ class Accounts:
             for name in ("tenant_id", "status", "unified_model_override")
             if name in changes
         }
-        check_mapping_overrides(changes.get("unified_model_override"))
+        if "unified_model_override" in changes:
+            await check_mapping_overrides(
+                self._conn, self._scope, changes["unified_model_override"], row["unified_model_override"]
+            )
         if values.get("status") == "active":
             values["last_error"] = None
         if "authentication_method" in changes or "context" in changes:

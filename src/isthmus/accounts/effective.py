@@ -12,6 +12,7 @@ from isthmus.db.tables import environment_integration, integrated_account
 from isthmus.errors import NotFound
 from isthmus.integrations.explained import (
     ExplainedInstall,
+    check_names,
     explain_definition,
     explain_mappings,
     read_install,
@@ -25,7 +26,7 @@ async def effective_of_account(
     conn: AsyncConnection, environment_id: str, id: str, *, path: str | None = None, **names: str | None
 ) -> dict[str, Any]:
     """`path`: only values of the definition there or below. `names`: `model`, `resource`, `method`, of which
-    mappings. Secrets are masked. Raises NotFound."""
+    mappings. Secrets are masked. Raises NotFound, also for a path or name that nothing here has."""
     account = await read_account(conn, environment_id, id)
     install = account.install
     return await _effective(conn, install, account.override, account.mappings, path, names)
@@ -58,6 +59,7 @@ async def _effective(
     path: str | None,
     names: dict[str, str | None],
 ) -> dict[str, Any]:
+    await check_names(conn, install.environment_id, **names)
     definition = explain_definition(install, override)
     mapped = await explain_mappings(conn, install.environment_id, install.integration_name, mappings, **names)
     return {

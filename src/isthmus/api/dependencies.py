@@ -9,10 +9,17 @@ from typing import Annotated, Any
 from fastapi import Depends, Query, Request, Security
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
+from pydantic import BaseModel
 
 from isthmus.accounts import Connections
 from isthmus.api.authentication import Authentication, own_account
-from isthmus.api.listing import MAX_LIMIT, list_envelope, own_environment_only, read_list_query
+from isthmus.api.listing import (
+    MAX_LIMIT,
+    check_select,
+    list_envelope,
+    own_environment_only,
+    read_list_query,
+)
 from isthmus.api.request_limits import RequestLimits
 from isthmus.api.times import TimeStyle, wire_times
 from isthmus.db import Database
@@ -139,7 +146,8 @@ def comma_list(request: Request, name: str) -> frozenset[str] | None:
 
 
 Select = Annotated[
-    str | None, Query(description="Comma list of fields to return; dotted names reach into objects.")
+    str | None,
+    Query(description="Comma list of fields to return; dotted names reach into objects. Unknown: 400."),
 ]
 
 
@@ -171,6 +179,11 @@ class ListedQuery:
             sort_by=sort_by,
             signer=self._cursors,
         )
+
+    def of(self, out: type[BaseModel]) -> None:
+        """Raises BadRequest where `select` names no field of the rows, whose model `out` is."""
+        if self._select:
+            check_select(self._select, out.model_fields)
 
     def answer(self, page: Page) -> Any:
         """The list envelope of a page whose rows are in their wire shape but for times.

@@ -9,7 +9,14 @@ from isthmus.db.listing import Filter, ListQuery, Position
 from isthmus.errors import BadRequest, Forbidden, failure
 from isthmus.kit.cursors import CursorSigner
 
-__all__ = ["MAX_LIMIT", "list_envelope", "own_environment_only", "project", "read_list_query"]
+__all__ = [
+    "MAX_LIMIT",
+    "check_select",
+    "list_envelope",
+    "own_environment_only",
+    "project",
+    "read_list_query",
+]
 
 MAX_LIMIT = 5000
 _OF_ONE_VALUE = frozenset({"eq", "ne", "gt", "gte", "lt", "lte"})
@@ -112,8 +119,20 @@ def _filters(items: Iterable[tuple[str, str]]) -> Iterable[Filter]:
             yield Filter(field, operator, tuple(values))
 
 
+def check_select(select: str, fields: Iterable[str]) -> None:
+    """Raises BadRequest for a name that no row has. What stands below a field is the row's own matter."""
+    known = set(fields)
+    asked = (path.strip().partition(".")[0] for path in select.split(","))
+    unknown = [name for name in asked if name and name not in known]
+    if unknown:
+        raise BadRequest(
+            f"select={unknown[0]} names no field of these rows. There are: {', '.join(sorted(known))}.",
+            failures=[failure("select", f"{name} is no field", "unknown_field") for name in unknown],
+        )
+
+
 def project(row: Mapping[str, Any], select: str) -> dict[str, Any]:
-    """Only the named fields of a row; `a.b` keeps `{a: {b}}`. Unknown names are left out."""
+    """Only the named fields of a row; `a.b` keeps `{a: {b}}`. Names of nothing are left out."""
     kept: dict[str, Any] = {}
     for path in select.split(","):
         source: Any = row

@@ -22,11 +22,12 @@ from isthmus.db.tables import (
 from isthmus.definitions.schema_forms import SCHEMA_TYPES, read_schema
 from isthmus.errors import BadRequest, Forbidden, NotFound, failure
 from isthmus.integrations.checks import Failures
+from isthmus.integrations.naming import with_ids
 from isthmus.integrations.owned import seen_by
 from isthmus.integrations.scope import Scope
 from isthmus.integrations.views import Row
 from isthmus.kit.changes import sent_only
-from isthmus.kit.ids import new_id
+from isthmus.kit.ids import is_uuid, new_id
 
 __all__ = ["ENTITY_TYPES", "Documentation"]
 
@@ -74,6 +75,7 @@ class Documentation:
                 f"say whose documentation to list: send one of {names}.",
                 failures=[failure(name, "one of these four is required", "required") for name in _ALIASES],
             )
+        query = await with_ids(self._conn, query)
         page = await fetch_page(self._conn, self._visible(), _FIELDS, query)
         return Page([_view(row) for row in page.rows], page.after)
 
@@ -148,7 +150,7 @@ class Documentation:
     async def _subject(self, values: Mapping[str, Any]) -> Row:
         """The four columns, one of them filled. Raises BadRequest, NotFound or Forbidden."""
         kind, identity = await self._named(values)
-        await self._writable(kind, identity)
+        identity = await self._writable(kind, identity)
         return {f"{name}_id": identity if name == kind else None for name in _ENTITIES}
 
     async def _named(self, values: Mapping[str, Any]) -> tuple[str, str]:
@@ -177,16 +179,18 @@ class Documentation:
                 return name
         raise _no_entity("integration, unified model or install", identity)
 
-    async def _writable(self, kind: str, identity: str) -> None:
+    async def _writable(self, kind: str, identity: str) -> str:
+        """Its id. `identity`: of an integration or a model its name does, too."""
         table = _ENTITIES[kind]
         if kind not in _OWNED:
             mine = table.c.environment_id == self._scope.environment_id
             found = (await self._conn.execute(select(table.c.id).where(table.c.id == identity, mine))).first()
             if found is None:
                 raise _no_entity(kind.replace("_", " "), identity)
-            return
-        statement = select(table.c.name, table.c.team_id).where(
-            table.c.id == identity, seen_by(table, self._scope.team_id)
+            return identity
+        column = table.c.id if is_uuid(identity) else table.c.name
+        statement = select(table.c.id, table.c.name, table.c.team_id).where(
+            column == identity, seen_by(table, self._scope.team_id)
         )
         row = (await self._conn.execute(statement)).one_or_none()
         if row is None:
@@ -197,6 +201,7 @@ class Documentation:
                 f"{row.name} {owner}; its documentation can only be read. Write this environment's own, with "
                 f"environment_{kind}_id: it wins."
             )
+        return str(row.id)
 
 
 def _without_stale_entity(changes: Mapping[str, Any]) -> Row:

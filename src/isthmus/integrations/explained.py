@@ -24,15 +24,19 @@ from isthmus.definitions.layers import account_mapping, merge_integration, merge
 from isthmus.definitions.secrets import join_masked
 from isthmus.errors import NotFound
 from isthmus.integrations.environment_integrations import OVERRIDE_SECRETS
+from isthmus.integrations.environment_models import model_of, read_models
 from isthmus.integrations.integrations import INTEGRATION_SECRETS
 from isthmus.integrations.mapping_rows import LAYERS, mapping_rows, override_cells
+from isthmus.integrations.names import not_found
 from isthmus.integrations.provenance import NamedLayer, Provenance, provenance
+from isthmus.integrations.scope import EnvironmentScope
 from isthmus.integrations.views import public_config
 from isthmus.kit.ids import is_uuid
 
 __all__ = [
     "ExplainedInstall",
     "ExplainedMapping",
+    "check_names",
     "explain_definition",
     "explain_mappings",
     "read_install",
@@ -154,6 +158,31 @@ async def explain_mappings(
         )
         for cell, layers in sorted(cells.items())
     ]
+
+
+async def check_names(
+    conn: AsyncConnection,
+    environment_id: str,
+    *,
+    model: str | None = None,
+    resource: str | None = None,
+    method: str | None = None,
+) -> None:
+    """Raises NotFound for a name that no installed model has, which is not the same as one that nothing is
+    mapped for."""
+    scope = EnvironmentScope(environment_id, "")  # what is installed does not depend on the team
+    models = [await model_of(conn, scope, model)] if model is not None else await read_models(conn, scope)
+    where = f"the unified model {model}" if model is not None else "the unified models of this environment"
+    resources = [(name, each) for one in models for name, each in one.resources.items()]
+    if resource is not None:
+        known = [name for name, _ in resources]
+        resources = [(name, each) for name, each in resources if name == resource]
+        if not resources:
+            raise not_found(f"no resource {resource} in {where}", resource, known, "GET /schemas lists them.")
+    methods = [name for _, each in resources for name in each.get("methods") or ()]
+    is_open = any(not each.get("methods") for _, each in resources)
+    if method is not None and method not in methods and not is_open:
+        raise not_found(f"no method {method} in {where}", method, methods, "GET /unified-model lists them.")
 
 
 async def _installed_models(conn: AsyncConnection, environment_id: str) -> frozenset[str]:

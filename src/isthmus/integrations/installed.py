@@ -15,6 +15,7 @@ from isthmus.db.epochs import raise_epoch
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.upsert import insert_into
 from isthmus.errors import NotFound
+from isthmus.integrations.naming import with_ids
 from isthmus.integrations.owned import installable
 from isthmus.integrations.scope import Scope
 from isthmus.integrations.views import Row
@@ -45,6 +46,7 @@ class Installed(ABC):
         self._scope = scope
 
     async def list(self, query: ListQuery) -> Page:
+        query = await with_ids(self._conn, query)
         page = await fetch_page(self._conn, self._mine(), self._FIELDS, query)
         return Page(await self._views(page.rows), page.after)
 

@@ -27,6 +27,7 @@ from isthmus.definitions.layers import deep_merge_patch
 from isthmus.errors import Conflict, NotFound
 from isthmus.integrations.checks import Failures, check_version
 from isthmus.integrations.environment_unified_models import EnvironmentUnifiedModels
+from isthmus.integrations.naming import require_integration, with_ids
 from isthmus.integrations.owned import seen_by
 from isthmus.integrations.scope import Scope
 from isthmus.integrations.unified_models import UnifiedModels
@@ -58,6 +59,7 @@ class _Mappings(ABC):
 
     async def list(self, query: ListQuery) -> Page:
         fields = _fields(self._TABLE, self._PARENT)
+        query = await with_ids(self._conn, query)
         page = await fetch_page(self._conn, self._visible(), fields, query)
         return Page([mapping_view(row, self._PARENT) for row in page.rows], page.after)
 
@@ -72,6 +74,7 @@ class _Mappings(ABC):
         parent, model = await self._owned(str(values.get(self._PARENT)))
         cell = {name: values.get(name) for name in (*_CELL, "config")}
         self._check(cell, model)
+        await require_integration(self._conn, self._scope, str(cell["integration_name"]))
         now = now_of(self._conn)
         identity = new_id()
         row = {**cell, "id": identity, self._PARENT: parent, "created_at": now, "updated_at": now}
@@ -89,6 +92,9 @@ class _Mappings(ABC):
         if isinstance(values.get("config"), Mapping):
             values["config"] = deep_merge_patch(row["config"], values["config"])
         self._check({**row, **values}, model)
+        name = values.get("integration_name", row["integration_name"])
+        if name != row["integration_name"]:  # the stored one may be gone since
+            await require_integration(self._conn, self._scope, str(name))
         table = self._TABLE
         statement = (
             update(table)

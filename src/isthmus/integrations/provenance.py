@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from isthmus.definitions.credentials import normalise_credentials
+from isthmus.errors import NotFound
+from isthmus.integrations.names import not_found
 
 __all__ = ["NamedLayer", "Provenance", "provenance"]
 
@@ -44,11 +46,15 @@ class Provenance:
 
     def below(self, path: str | None = None) -> dict[str, Any]:
         """`{config, values, removed, layers}`; `values` and `removed` only at or below a path, if one is
-        given."""
+        given. Raises NotFound for a path at which no layer says anything."""
+        values = [each for each in self.values if path is None or _is_below(each["path"], path)]
+        removed = [each for each in self.removed if path is None or _is_below(each["path"], path)]
+        if path is not None and not values and not removed:
+            raise _nothing_at(path, [each["path"] for each in self.values])
         return {
             "config": self.merged,
-            "values": [each for each in self.values if path is None or _is_below(each["path"], path)],
-            "removed": [each for each in self.removed if path is None or _is_below(each["path"], path)],
+            "values": values,
+            "removed": removed,
             "layers": [layer.shown for layer in self.layers],
         }
 
@@ -106,6 +112,16 @@ def _is_there(value: Any, path: Path) -> bool:
             return False
         value = value[name]
     return True
+
+
+def _nothing_at(path: str, said: Sequence[str]) -> NotFound:
+    """Names what stands beside it, at the last part of the path that is there."""
+    top = path
+    while top and not any(_is_below(each, top) for each in said):
+        top = top.rpartition(".")[0]
+    start = f"{top}." if top else ""
+    beside = sorted({start + each[len(start) :].partition(".")[0] for each in said if each.startswith(start)})
+    return not_found(f"no layer says anything at {path}", path, beside, f"There are: {', '.join(beside)}.")
 
 
 def _is_below(path: str, top: str) -> bool:

@@ -16,7 +16,10 @@ from typing import Any, Final
 
 from isthmus.errors import BadRequest, failure
 
-__all__ = ["ConnectSettings", "Theme", "check_connect_settings"]
+__all__ = ["SETTINGS", "ConnectSettings", "Theme", "check_connect_settings"]
+
+SETTINGS: Final = ("embedding_origins", "connect_theme")
+"""All there are."""
 
 _ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?")
 _COLOUR: Final = re.compile(r"#[0-9A-Fa-f]{6}")

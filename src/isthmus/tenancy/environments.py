@@ -14,7 +14,7 @@ from isthmus.db.tables import environment
 from isthmus.errors import BadRequest, Conflict, NotFound, failure
 from isthmus.kit.changes import sent_only
 from isthmus.kit.ids import new_id
-from isthmus.tenancy.connect_settings import check_connect_settings
+from isthmus.tenancy.connect_settings import SETTINGS, check_connect_settings
 
 __all__ = ["Environments", "Install"]
 
@@ -68,6 +68,7 @@ class Environments:
         if "name" in changes and changes["name"] != row["name"]:
             values["name"] = await self._free_name(changes["name"])
         if "settings" in changes:
+            _refuse_unknown(changes["settings"] or {}, row["settings"])
             check_connect_settings(changes["settings"] or {})
             merged = {**row["settings"], **(changes["settings"] or {})}
             values["settings"] = {key: value for key, value in merged.items() if value is not None}
@@ -98,3 +99,20 @@ class Environments:
         if (await self._conn.execute(select(taken))).scalar_one():
             raise Conflict(f"the team has an environment named {name} already; choose another name.")
         return name
+
+
+def _refuse_unknown(settings: Mapping[str, Any], stored: Mapping[str, Any]) -> None:
+    """What is stored already may be sent back with the row, and anything may be removed."""
+    unknown = [
+        name
+        for name, value in settings.items()
+        if name not in SETTINGS and value is not None and name not in stored
+    ]
+    if unknown:
+        known = ", ".join(SETTINGS)
+        raise BadRequest(
+            f"settings.{unknown[0]} is no setting of an environment. There are: {known}.",
+            failures=[
+                failure(f"settings.{name}", f"must be one of {known}", "unknown_field") for name in unknown
+            ],
+        )

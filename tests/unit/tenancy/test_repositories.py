@@ -61,9 +61,14 @@ async def test_settings_of_an_environment_are_laid_over_those_it_has(
 ) -> None:
     async with database.write() as conn:
         environments = Environments(conn, tenancy.team_id)
-        await environments.update(tenancy.development, {"settings": {"theme": "dark", "days": 3}})
-        row = await environments.update(tenancy.development, {"settings": {"days": None, "origins": []}})
-    assert row["settings"] == {"theme": "dark", "origins": []}
+        await environments.update(
+            tenancy.development,
+            {"settings": {"connect_theme": {"radius": 3}, "embedding_origins": ["https://a.example"]}},
+        )
+        row = await environments.update(
+            tenancy.development, {"settings": {"connect_theme": None, "embedding_origins": []}}
+        )
+    assert row["settings"] == {"embedding_origins": []}
 
 
 async def test_a_taken_or_empty_name_is_refused(database: Database, tenancy: Tenancy) -> None:

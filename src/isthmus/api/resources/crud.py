@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.api.dependencies import ApiPrincipal, Listed, Parts, PartsOfApp, Select
-from isthmus.api.listing import project
+from isthmus.api.listing import check_select, project
 from isthmus.api.resources.shapes import Body, DeletedOut, ListOut, Row
 from isthmus.db.listing import ListQuery, Page
 from isthmus.errors import BadRequest, failure
@@ -56,11 +56,14 @@ def add_reads(
     more = also or _nothing
 
     async def list_rows(parts: Parts, principal: ApiPrincipal, listed: Listed) -> Any:
+        listed.of(out)
         async with parts.database.read() as conn:
             page = await repository(conn, principal).list(listed.query)
         return listed.answer(replace(page, rows=[{**row, **more(parts, row)} for row in page.rows]))
 
     async def get_row(parts: Parts, principal: ApiPrincipal, id: str, select: Select = None) -> Any:
+        if select:
+            check_select(select, out.model_fields)
         async with parts.database.read() as conn:
             found = await repository(conn, principal).get(id)
         row = parts.row({**found, **more(parts, found)})

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from isthmus.accounts.effective import effective_of_account, effective_of_install
@@ -14,12 +15,24 @@ __all__ = ["router"]
 
 router = APIRouter(tags=["layers"])
 
-Path = Annotated[
-    str | None, Query(description="Only values of the definition at or below this path, e.g. `pagination`.")
-]
-Model = Annotated[str | None, Query(description="Only mappings of this unified model.")]
-Resource = Annotated[str | None, Query(description="Only mappings of this unified resource.")]
-Method = Annotated[str | None, Query(description="Only mappings of this method.")]
+_ABOUT = "404 for a path that no layer says anything at, and for a name that no installed model has."
+
+
+class Wanted:
+    """Which part of it."""
+
+    def __init__(
+        self,
+        path: Annotated[
+            str | None,
+            Query(description="Only values of the definition at or below this path, e.g. `pagination`."),
+        ] = None,
+        model: Annotated[str | None, Query(description="Only mappings of this unified model.")] = None,
+        resource: Annotated[str | None, Query(description="Only mappings of this unified resource.")] = None,
+        method: Annotated[str | None, Query(description="Only mappings of this method.")] = None,
+    ) -> None:
+        self.names = {"path": path, "model": model, "resource": resource, "method": method}
+
 
 Name = Literal["integration", "model", "environment", "account"]
 
@@ -63,37 +76,28 @@ class EffectiveOut(BaseModel):
     mappings: list[MappingOut] = Field(description="Of every method that is mapped to this integration.")
 
 
-@router.get("/integrated-account/{id}/effective")
-async def get_effective_of_account(
-    parts: Parts,
-    principal: ApiPrincipal,
-    id: str,
-    path: Path = None,
-    model: Model = None,
-    resource: Resource = None,
-    method: Method = None,
-) -> EffectiveOut:
-    """The definition and the mappings that calls of this account run on, and which layer set each value."""
-    async with parts.database.read() as conn:
-        found = await effective_of_account(
-            conn, principal.environment_id, id, path=path, model=model, resource=resource, method=method
-        )
-    return EffectiveOut(**found)
+Effective = Callable[..., Awaitable[dict[str, Any]]]
 
 
-@router.get("/environment-integration/{id}/effective")
-async def get_effective_of_environment_integration(
-    parts: Parts,
-    principal: ApiPrincipal,
-    id: str,
-    path: Path = None,
-    model: Model = None,
-    resource: Resource = None,
-    method: Method = None,
-) -> EffectiveOut:
-    """The same for accounts of this install that override nothing."""
-    async with parts.database.read() as conn:
-        found = await effective_of_install(
-            conn, principal.environment_id, id, path=path, model=model, resource=resource, method=method
-        )
-    return EffectiveOut(**found)
+def _add(path: str, name: str, effective: Effective, about: str) -> None:
+    async def get_effective(
+        parts: Parts, principal: ApiPrincipal, id: str, wanted: Annotated[Wanted, Depends()]
+    ) -> EffectiveOut:
+        async with parts.database.read() as conn:
+            return EffectiveOut(**await effective(conn, principal.environment_id, id, **wanted.names))
+
+    router.add_api_route(path, get_effective, name=name, description=f"{about} {_ABOUT}")
+
+
+_add(
+    "/integrated-account/{id}/effective",
+    "get_effective_of_account",
+    effective_of_account,
+    "The definition and the mappings that calls of this account run on, and which layer set each value.",
+)
+_add(
+    "/environment-integration/{id}/effective",
+    "get_effective_of_environment_integration",
+    effective_of_install,
+    "The same for accounts of this install that override nothing.",
+)

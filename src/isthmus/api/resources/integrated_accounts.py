@@ -128,6 +128,7 @@ async def update_own_account(
 
 @router.post("/bulk-delete")
 async def delete_accounts(parts: Parts, principal: ApiPrincipal, body: BulkDeleteIn) -> SuccessOut:
+    """Ids of no account here are passed over, so that what was not heard the end of can be sent again."""
     async with parts.database.write() as conn:
         await Accounts(conn, principal).delete_many(body.sent())
     return SuccessOut(success=True)

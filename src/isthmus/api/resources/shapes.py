@@ -19,9 +19,10 @@ Sharing = Literal["deny", "ask", "allow"]
 
 
 class Body(BaseModel):
-    """A request body. Unknown keys are ignored: clients echo whole rows back."""
+    """A request body. Unknown keys are ignored: clients echo whole rows back. Values are of the type that is
+    said, and no text that could be read as one: `"yes"` is no boolean."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", strict=True)
 
     @model_validator(mode="before")
     @classmethod
