@@ -24,6 +24,7 @@ curl() { command curl --fail-with-body --show-error "$@"; }
         "howto/connect-an-account.md",
         "howto/connect-accounts.md",
         "howto/explain-a-call.md",
+        "howto/make-a-unified-model.md",
         "howto/override-an-integration.md",
     ],
 )

@@ -27,7 +27,7 @@ async def broken(body: dict[str, Any]) -> dict[str, Any]:
 
 async def request(path: str, *chunks: bytes, headers: dict[str, str] | None = None) -> tuple[int, Any, int]:
     """Status, body, and how many of the chunks were taken."""
-    front = Front({}, build_platform([router]), max_body_bytes=64)
+    front = Front({}, build_platform([router]), state={}, max_body_bytes=64)
     waiting, sent = list(chunks), []
     names = {"content-type": "application/json", **(headers or {})}
 

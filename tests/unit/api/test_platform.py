@@ -55,7 +55,7 @@ async def request(
         "query_string": query.encode(),
         "headers": [] if content_type is None else [(b"content-type", content_type.encode())],
     }
-    await Front({}, build_platform([router]), max_body_bytes=2**20)(scope, receive, send)
+    await Front({}, build_platform([router]), state={}, max_body_bytes=2**20)(scope, receive, send)
     whole = b"".join(message.get("body", b"") for message in sent)
     return sent[0]["status"], orjson.loads(whole), dict(sent[0]["headers"])
 

@@ -36,8 +36,8 @@ integration = Table("integration", metadata, IntegrationColumns)
 
 
 class EnvironmentIntegrationColumns(Revisioned, Row):
-    """`override`: laid over `integration.config`; its secret leaves are in `override_secrets`. `callback_url`:
-    where providers send people back, None for the server's own address."""
+    """`override`: laid over `integration.config`; its secret leaves are in `override_secrets`.
+    `callback_url`: where providers send people back, None for the server's own address."""
 
     environment_id: Named[str] = Column(Uuid, ForeignKey("environment.id", ondelete="CASCADE"))
     integration_id: Named[str] = Column(Uuid, ForeignKey("integration.id", ondelete="RESTRICT"), index=True)
