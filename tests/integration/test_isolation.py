@@ -44,7 +44,7 @@ async def test_no_route_shows_or_changes_what_belongs_to_another_environment(ser
             expected = 403 if (verb, template) in REFUSED_ALWAYS else 404
             assert status == expected, (verb, template, status, body)
             walked += 1
-    assert walked >= 25
+    assert walked >= 44
     after = {path: await server.ok("GET", f"{path}/{identity}") for path, identity in ids.items()}
     assert after == before
 
