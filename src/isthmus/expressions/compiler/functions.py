@@ -155,7 +155,7 @@ class FunctionGenerator(GeneratorBase):
             operand = self.tail_value(node, context)
             if not operand.is_raw and not operand.is_collected:
                 return operand
-            kinds = operand.kinds | SEQUENCE | NESTED
+            kinds = operand.kinds | SEQUENCE | NESTED | UNDEF
             return Operand(self.sequence(operand), kinds, is_pure=operand.is_pure)
         if not self.ends_with_sequence(node):
             return self.value(node, context, final=final)

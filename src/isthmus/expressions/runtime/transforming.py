@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,8 @@ def clone(evaluation: Evaluation, value: Any, depth: int = 0) -> Any:
     if depth > 2 * evaluation.limits.data_depth:
         raise evaluation.exceeded("data_depth", "clone")
     if type(value) is float:
+        if not math.isfinite(value):
+            return None
         return value if value.is_integer() else normal(rounded(value))
     if isinstance(value, list):
         evaluation.charge(len(value))

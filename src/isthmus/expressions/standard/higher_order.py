@@ -7,6 +7,7 @@ from typing import Any
 
 from isthmus.expressions.callables import looped
 from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.javascript import truthy
 from isthmus.expressions.library import Callback, Evaluation
 from isthmus.expressions.runtime.operators import is_number, js_less, truth
 from isthmus.expressions.values import UNDEFINED, Sequence
@@ -131,8 +132,7 @@ def sort(evaluation: Evaluation, values: Any, function: Any) -> Any:
 
     def behind(one: Any, other: Any) -> bool:
         evaluation.charge(8)
-        result = function(one, other)
-        return bool(result) or isinstance(result, (list, dict))
+        return truthy(function(one, other))
 
     return _merge_sorted([*values], behind)
 

@@ -137,6 +137,8 @@ def round_half_even(value: Any, precision: Any) -> Any:
     """Half to even, on the decimal text of the number, so that 2.675 to 2 places is 2.68."""
     if value is UNDEFINED:
         return UNDEFINED
+    if type(precision) is float and precision == precision and not precision.is_integer():
+        return float("nan")
     places = 0 if precision is UNDEFINED else as_count(precision, 1_000)
     value = value if type(value) is int and -SAFE <= value <= SAFE else double(value)
     if not math.isfinite(value):
