@@ -202,6 +202,8 @@ class Lifecycle:
     async def _keep(self, run: Run, standing: _Standing, *, finished: Action | None = None) -> _Standing:
         """`finished`: the action that ended with this, for the account's record."""
         async with run.write() as conn:
+            if finished is not None:
+                await self._status(conn, standing)  # locked before the lifecycle, as everybody does
             await self._write(
                 conn,
                 standing,
