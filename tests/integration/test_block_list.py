@@ -44,6 +44,7 @@ async def test_a_blocked_account_is_called_by_no_route(scene: Scene) -> None:
         ("POST", f"/proxy/tickets?{named}", {"subject": "x"}),
         ("GET", f"/custom/v1/tickets?{named}", None),
         ("POST", "/integrated-account/refresh-credentials", {"id": scene.account}),
+        ("POST", "/integrated-account/run-post-install-actions", {"id": scene.account}),
         (
             "POST",
             "/batch-request",
@@ -60,6 +61,7 @@ async def test_a_blocked_account_is_called_by_no_route(scene: Scene) -> None:
         assert "truto_is_remote_error" not in answer
     assert len(scene.desk.visits) == before
     await server.ok("GET", f"/proxy/tickets?integrated_account_id={neighbour}")
+    assert (await server.ok("GET", f"/integrated-account/{scene.account}"))["status"] == "active"
     await scene.blocked.unblock(scene.account)
     await server.ok("GET", f"/proxy/tickets?{named}")
 
@@ -95,9 +97,12 @@ async def test_the_list_says_who_is_on_it_and_forgets_deleted_accounts(scene: Sc
         await scene.blocked.unblock(scene.account)
 
 
-async def test_credentials_of_a_disabled_install_are_not_renewed(scene: Scene) -> None:
+@pytest.mark.parametrize("route", ["refresh-credentials", "run-post-install-actions"])
+async def test_an_account_of_a_disabled_install_is_neither_renewed_nor_prepared(
+    scene: Scene, route: str
+) -> None:
     await scene.server.ok("PATCH", f"/environment-integration/{scene.install_id}", json={"is_enabled": False})
     body = {"id": scene.account}
-    status, answer = await scene.server.call("POST", "/integrated-account/refresh-credentials", json=body)
+    status, answer = await scene.server.call("POST", f"/integrated-account/{route}", json=body)
     assert status == 403
     assert "disabled" in answer["message"]

@@ -13,8 +13,23 @@ from isthmus.db.tables import (
     integrated_account,
     integration,
 )
+from isthmus.errors import AccountBlocked, Forbidden
 
-__all__ = ["account_statement"]
+__all__ = ["account_statement", "require_open"]
+
+
+def require_open(integration: str, account_id: str, *, is_enabled: bool, is_blocked: bool) -> None:
+    """Raises Forbidden for a disabled install, AccountBlocked for what is on the block list."""
+    if not is_enabled:
+        raise Forbidden(
+            f"{integration} is disabled in this environment. Enable it with "
+            "PATCH /environment-integration/{id} {is_enabled: true}."
+        )
+    if is_blocked:
+        raise AccountBlocked(
+            f"the account {account_id} is blocked by whoever operates this server, so nothing was sent. Do "
+            "not retry; ask them."
+        )
 
 
 def account_statement(environment_id: str, account_id: str) -> Any:

@@ -20,6 +20,7 @@ from isthmus.accounts.account_checks import (
     method_of,
 )
 from isthmus.accounts.account_events import tell_account, tell_deleted
+from isthmus.accounts.account_row import account_statement, require_open
 from isthmus.accounts.action_schedules import schedule_actions
 from isthmus.accounts.beginning import FAILED, begin_lifecycle
 from isthmus.accounts.context import patched_context, split_context
@@ -222,9 +223,15 @@ class Accounts:
         return await self._update(row, changed)
 
     async def prepare(self, id: str) -> None:
-        """Post-install and validation, again. Raises NotFound; AccountNeedsReauth where the provider refuses
-        its credentials: they are not tried again before there are new ones."""
+        """Post-install and validation, again. Raises NotFound; Forbidden for a disabled install;
+        AccountBlocked; AccountNeedsReauth where the provider refuses its credentials: they are not tried
+        again before there are new ones."""
         row = await self._locked(id)
+        statement = account_statement(self._environment_id, id)
+        found = (await self._conn.execute(statement)).one()
+        require_open(
+            found.integration_name, id, is_enabled=found.is_enabled, is_blocked=bool(found.is_blocked)
+        )
         if row["status"] == "needs_reauth":
             raise AccountNeedsReauth(
                 f"the credentials of account {id} are refused by the provider, so nothing was run. "

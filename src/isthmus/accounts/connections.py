@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import select
 
 from isthmus.accounts.account_checks import SANDBOX
-from isthmus.accounts.account_row import account_statement
+from isthmus.accounts.account_row import account_statement, require_open
 from isthmus.accounts.call_log import CallLog
 from isthmus.accounts.context import effective_context
 from isthmus.accounts.context_store import store_context
@@ -35,10 +35,8 @@ from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.secrets import join_secrets
 from isthmus.engine.ports import AccountFacts, Upstream
 from isthmus.errors import (
-    AccountBlocked,
     AccountError,
     AccountNeedsReauth,
-    Forbidden,
     IsthmusError,
     MethodNotAllowed,
     NotFound,
@@ -73,17 +71,13 @@ class _Account:
     last_error: str | None
 
     def require_open(self) -> None:
-        """Raises Forbidden for a disabled install, AccountBlocked for what is on the block list."""
-        if not self.is_enabled:
-            raise Forbidden(
-                f"{self.gateway.integration} is disabled in this environment. Enable it with "
-                "PATCH /environment-integration/{id} {is_enabled: true}."
-            )
-        if self.is_blocked:
-            raise AccountBlocked(
-                f"the account {self.gateway.facts.id} is blocked by whoever operates this server, so nothing "
-                "was sent. Do not retry; ask them."
-            )
+        """Raises as `account_row.require_open`."""
+        require_open(
+            self.gateway.integration,
+            self.gateway.facts.id,
+            is_enabled=self.is_enabled,
+            is_blocked=self.is_blocked,
+        )
 
 
 class Connection:

@@ -33,7 +33,7 @@ from isthmus.db.tables import account_lifecycle, integrated_account
 from isthmus.definitions.actions import Action, Step
 from isthmus.engine.scopes import truthy
 from isthmus.engine.steps import Progress, StepRunner, action_runner
-from isthmus.errors import IsthmusError, NotFound
+from isthmus.errors import AccountBlocked, Forbidden, IsthmusError, NotFound
 from isthmus.events import Event
 from isthmus.events.catalogue import (
     IntegratedAccountActive,
@@ -53,6 +53,7 @@ _FAILURES: Final[Mapping[Stage, tuple[str, type[Event]]]] = {
     "post_install": ("post_install_error", IntegratedAccountPostInstallError),
     "validation": ("validation_error", IntegratedAccountValidationError),
 }
+_HELD: Final = timedelta(minutes=2)
 _PROGRESS: Final = EncryptedJSON(account_lifecycle.c.progress)
 
 
@@ -150,10 +151,12 @@ class Lifecycle:
         except NotFound:
             return None
         except IsthmusError as closed:
-            if standing.is_asked:
-                await self._fail(run, standing, closed)
-            else:
+            if not standing.is_asked:
                 await self._put_off(run, standing)
+            elif isinstance(closed, AccountBlocked | Forbidden):
+                await self._hold(run, standing)
+            else:
+                await self._fail(run, standing, closed)
             return None
         action = connection.definition.actions.get(standing.stage)
         try:
@@ -264,6 +267,14 @@ class Lifecycle:
         """The stage stays, and begins again then."""
         await self._write(conn, standing, step=0, progress=None)
         await defer(conn, JOB, standing.account_id, run_at=until)
+
+    async def _hold(self, run: Run, standing: _Standing) -> None:
+        """An account that is blocked, or whose install is disabled: that says nothing of it either. It goes
+        on from here once it may be called; the day for an outage is counted from then."""
+        async with run.write() as conn:
+            now = now_of(conn)
+            await self._write(conn, standing, started_at=now)
+            await defer(conn, JOB, standing.account_id, run_at=now + _HELD)
 
     async def _put_off(self, run: Run, standing: _Standing) -> None:
         """A validation that nobody asked for, of an account that may not be called, or of a provider that is
