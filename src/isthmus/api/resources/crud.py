@@ -88,22 +88,25 @@ def add_writes(
     about: Mapping[str, str] | None = None,
     may_need_version: bool = False,
     also: Also | None = None,
+    meant: Also | None = None,
 ) -> None:
     """`POST`, `PATCH /{id}`, `DELETE /{id}`. `about`: descriptions by `create`, `update`, `delete`.
-    `may_need_version`: an update must send `version` where the setting says so. `also`: as of the reads."""
+    `may_need_version`: an update must send `version` where the setting says so. `also`: as of the reads.
+    `meant`: what is taken of a body; undoes `also` where a row is sent back as it was shown."""
     about = about or {}
     more = also or _nothing
+    stored = meant or _as_sent
 
     async def create_row(parts: Parts, principal: ApiPrincipal, body: Body) -> Any:
         async with parts.database.write() as conn:
-            row = await repository(conn, principal).create(body.sent())
+            row = await repository(conn, principal).create(stored(parts, body.sent()))
         return parts.row({**row, **more(parts, row)})
 
     async def update_row(parts: Parts, principal: ApiPrincipal, id: str, body: Body) -> Any:
         if may_need_version and parts.strict_version:
             _require_version(body)
         async with parts.database.write() as conn:
-            row = await repository(conn, principal).update(id, body.sent())
+            row = await repository(conn, principal).update(id, stored(parts, body.sent()))
         return parts.row({**row, **more(parts, row)})
 
     async def delete_row(parts: Parts, principal: ApiPrincipal, id: str) -> Any:
@@ -129,6 +132,10 @@ def add_writes(
 
 def _nothing(_: PartsOfApp, __: Mapping[str, Any]) -> Mapping[str, Any]:
     return {}
+
+
+def _as_sent(_: PartsOfApp, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    return values
 
 
 def _require_version(body: Body) -> None:

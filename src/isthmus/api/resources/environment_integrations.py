@@ -34,7 +34,7 @@ class EnvironmentIntegrationOut(Row):
 _CALLBACK: Any = Field(
     None,
     description="An address of yours that sends browsers on to the server's own callback with their whole "
-    "query, and is told to the product in its place; null for the server's own.",
+    "query, and is told to the product in its place; null, or what is shown for it, for the server's own.",
 )
 
 
@@ -61,6 +61,11 @@ def _callback(parts: PartsOfApp, row: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"isthmus_callback_url": row["isthmus_callback_url"] or parts.callback_url}
 
 
+def _own_as_null(parts: PartsOfApp, sent: Mapping[str, Any]) -> Mapping[str, Any]:
+    is_own = sent.get("isthmus_callback_url") == parts.callback_url
+    return {**sent, "isthmus_callback_url": None} if is_own else sent
+
+
 add_reads(router, "environment_integration", Installs, EnvironmentIntegrationOut, also=_callback)
 add_writes(
     router,
@@ -70,6 +75,7 @@ add_writes(
     create=InstallIn,
     update=InstallPatch,
     also=_callback,
+    meant=_own_as_null,
     about={
         "create": "Installing twice answers the existing install.",
         "delete": "By the install's id or the integration's. Deletes every account of the install.",

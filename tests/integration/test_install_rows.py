@@ -1,0 +1,45 @@
+"""Rows of `/environment-integration` that are sent back as they were shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy import select
+
+from isthmus.config import Settings
+from isthmus.db.tables import environment_integration
+from tests.integration.serving import Server, serving
+
+INSTALLS = "/environment-integration"
+FIELD = "isthmus_callback_url"
+
+
+async def _stored(server: Server, id: str) -> str | None:
+    column = environment_integration.c.callback_url
+    async with server.application.database.read() as conn:
+        statement = select(column).where(environment_integration.c.id == id)
+        stored: str | None = (await conn.execute(statement)).scalar_one()
+    return stored
+
+
+async def test_the_servers_own_callback_is_taken_as_none_of_the_install(settings: Settings) -> None:
+    """Also where it is no address that an install could have of its own: a server in a network of its own."""
+    home = "http://isthmus.lan:8000"
+    async with serving(replace(settings, public_app_url=home)) as server:
+        (shown,) = (await server.ok("GET", f"{INSTALLS}?integration.name=zendesk"))["result"]
+        one = f"{INSTALLS}/{shown['id']}"
+        assert shown[FIELD] == f"{home}/connect-account/callback"
+        echo = {
+            name: shown[name] for name in ("is_enabled", "is_active", "show_in_catalog", "override", FIELD)
+        }
+        assert (await server.ok("PATCH", one, json=echo))[FIELD] == shown[FIELD]
+        assert await _stored(server, shown["id"]) is None
+        await server.ok("DELETE", one)
+        again = {"integration_id": "zendesk", **echo}
+        created = await server.ok("POST", INSTALLS, json=again)
+        assert created[FIELD] == shown[FIELD]
+        assert await _stored(server, created["id"]) is None
+        status, body = await server.call(
+            "PATCH", f"{INSTALLS}/{created['id']}", json={FIELD: "http://elsewhere.lan/back"}
+        )
+        assert (status, body["details"]["failures"][0]["path"]) == (400, FIELD)
