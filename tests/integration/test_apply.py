@@ -112,6 +112,27 @@ async def test_one_file_is_applied_under_another_name_with_its_documentation(
         assert (await run(environ, "validate", "quill-three"))[0] == 4
 
 
+async def test_a_file_with_an_id_maps_the_integration_that_has_it_whatever_its_name(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(DEFINITION, tmp_path / "larkdesk"))
+    main = folder / "integration.yaml"
+    async with serving_process(environ) as server:
+        assert server.token is not None
+        environ |= {"ISTHMUS_API_URL": server.url, "ISTHMUS_API_TOKEN": server.token}
+        assert (await apply(environ, folder, "--slug-override", "larkdesk-two"))[0] == 0
+        async with Remote(server.url, server.token) as remote:
+            (live,) = await remote.rows("/integration", name="larkdesk-two")
+        main.write_text(f"id: {live['id']}\n{main.read_text()}")
+        code, said, errors = await apply(environ, folder)
+        assert code == 0, errors
+        lines = said.splitlines()
+        assert lines[:2] == [
+            "integration larkdesk-two: unchanged",
+            "mappings crm: 0 created, 0 updated, 5 unchanged",
+        ]
+
+
 def test_a_patch_says_what_is_to_go() -> None:
     live = {"a": {"b": 1, "c": 2}, "d": [1], "e": None, "same": {"x": 1}}
     wanted = {"a": {"c": 3}, "d": [1, 2], "same": {"x": 1}, "new": {}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -90,6 +90,8 @@ async def _apply(applied: _Applied, *, is_new: bool, docs_only: bool) -> list[st
     """What was done, a line each. Nothing is ever deleted."""
     async with applied.remote as remote:
         live = await _live(applied)
+        if live is not None:  # found by its id, it may have another name than the file
+            applied = replace(applied, name=live["name"])
         if live is not None and is_new:
             raise SetupError(
                 f"an integration {applied.name} is there already: --slug-override names what is created."
