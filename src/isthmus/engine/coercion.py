@@ -20,12 +20,11 @@ class Schema:
     `type`, `items`, `default`, `dependentRequired` and `x-required-if`.
     """
 
-    __slots__ = ("_defaults", "_types", "conditional", "properties", "required")
+    __slots__ = ("_defaults", "_types", "conditional", "required")
 
     def __init__(self, schema: Mapping[str, Any] | None) -> None:
         schema = schema or {}
         properties = _properties(schema)
-        self.properties: Final = properties
         named = schema.get("required")
         marked = [name for name, item in properties.items() if item.get("required") is True]
         self.required: Final = tuple(dict.fromkeys([*(named if isinstance(named, list) else ()), *marked]))

@@ -212,39 +212,6 @@ async def test_missing_required_parameters_and_fields_are_named_before_anything_
     assert upstream.sent == []
 
 
-@pytest.mark.parametrize(
-    ("since", "where"),
-    [("since=x", "query.since"), ("since[gt]=x", "query.since.gt"), ("since[gt]=2024-01-01&tags=x", None)],
-)
-async def test_a_mapping_that_fails_on_what_the_schema_refuses_is_the_callers_error(
-    since: str, where: str | None
-) -> None:
-    moment = {"type": "string", "format": "date-time"}
-    schema = {
-        "properties": {"since": {"type": ["string", "object"], "properties": {"eq": moment, "gt": moment}}}
-    }
-    mapping = {
-        "query_schema": schema,
-        "query_mapping": "{ 'ms': $toMillis($type(query.since) = 'object' ? query.since.gt : query.since),"
-        " 'n': $exists(query.tags) ? $number(query.tags) }",
-    }
-    upstream = MemoryUpstream([])
-    with pytest.raises(BadRequest if where else MappingFailed) as raised:
-        await _list(upstream, mapping, since)
-    failures = (raised.value.details or {}).get("failures", [])
-    assert [each["path"] for each in failures] == ([where] if where else [])
-    assert upstream.sent == []
-
-
-async def test_a_body_that_its_schema_refuses_is_told_where_the_mapping_fails_on_it() -> None:
-    mapping = {
-        "request_body_schema": {"properties": {"name": {"type": "string", "required": True}}},
-        "request_body_mapping": "{ 'first': $substringBefore(body.name, ' ') }",
-    }
-    with pytest.raises(BadRequest, match=r"body\.name"):
-        await _value(MemoryUpstream([]), mapping, read_call("create", body={"name": 7}))
-
-
 async def test_the_body_is_mapped_over_its_default() -> None:
     upstream = MemoryUpstream([answer({"no": 1, "label": "n"})] * 4)
     call = read_call("create", body={"name": "n", "k": 1})

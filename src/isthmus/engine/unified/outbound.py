@@ -17,7 +17,7 @@ from isthmus.engine.scopes import mapped, template_scope, unresolved
 from isthmus.engine.unified.plans import MappingPlan
 from isthmus.engine.unified.writes import as_upload, upload_of, with_remote_data, without_remote_data
 from isthmus.engine.urls import PathTemplate
-from isthmus.errors import BadRequest, MappingFailed
+from isthmus.errors import MappingFailed
 from isthmus.expressions import UNDEFINED
 from isthmus.expressions.placeholders import PlaceholderError, Template, compile_template
 
@@ -58,21 +58,7 @@ def asked(plan: MappingPlan, call: Call, context: Mapping[str, Any]) -> tuple[As
 
 
 async def outbound(plan: MappingPlan, method: MethodPlan, said: Asked, cursor: str | None) -> Inputs:
-    """What the provider's method is given for one page. Raises MappingFailed, and BadRequest also where a
-    mapping fails on values that the call's schemas do not allow."""
-    try:
-        return await _outbound(plan, method, said, cursor)
-    except MappingFailed as failed:
-        from isthmus.engine.unified.refused import refuse_invalid  # slow to import, and seldom needed
-
-        try:
-            refuse_invalid(plan.query_schema, plan.body_schema, said.query, said.call.body)
-        except BadRequest as refused:
-            raise refused from failed
-        raise
-
-
-async def _outbound(plan: MappingPlan, method: MethodPlan, said: Asked, cursor: str | None) -> Inputs:
+    """What the provider's method is given for one page. Raises MappingFailed and BadRequest."""
     mapping, call = plan.mapping, said.call
     scope = {**said.scope(cursor), "body": call.body}
     templates = template_scope(said.context, id=call.id, query=scope["query"], body=call.body)
