@@ -27,7 +27,7 @@ from isthmus.definitions.layers import deep_merge_patch
 from isthmus.errors import Conflict, NotFound
 from isthmus.integrations.checks import Failures, check_version
 from isthmus.integrations.environment_unified_models import EnvironmentUnifiedModels
-from isthmus.integrations.naming import require_integration, with_ids
+from isthmus.integrations.naming import with_ids
 from isthmus.integrations.owned import seen_by
 from isthmus.integrations.scope import Scope
 from isthmus.integrations.unified_models import UnifiedModels
@@ -69,12 +69,12 @@ class _Mappings(ABC):
     async def create(self, values: Mapping[str, Any]) -> Row:
         """`values`: the parent's id, the cell's three names, `config`.
 
+        The integration need not be there yet: a model's rows may be moved to another server before it is.
         Raises NotFound or Forbidden for the parent, BadRequest for the config, Conflict for a taken cell.
         """
         parent, model = await self._owned(str(values.get(self._PARENT)))
         cell = {name: values.get(name) for name in (*_CELL, "config")}
         self._check(cell, model)
-        await require_integration(self._conn, self._scope, str(cell["integration_name"]))
         now = now_of(self._conn)
         identity = new_id()
         row = {**cell, "id": identity, self._PARENT: parent, "created_at": now, "updated_at": now}
@@ -92,9 +92,6 @@ class _Mappings(ABC):
         if isinstance(values.get("config"), Mapping):
             values["config"] = deep_merge_patch(row["config"], values["config"])
         self._check({**row, **values}, model)
-        name = values.get("integration_name", row["integration_name"])
-        if name != row["integration_name"]:  # the stored one may be gone since
-            await require_integration(self._conn, self._scope, str(name))
         table = self._TABLE
         statement = (
             update(table)

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import Final
 
-from sqlalchemy import Table, exists, or_, select
+from sqlalchemy import Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.listing import Filter, ListQuery
-from isthmus.db.tables import environment_integration, integration, unified_model
-from isthmus.errors import BadRequest, failure
-from isthmus.integrations.owned import seen_by
-from isthmus.integrations.scope import Scope
+from isthmus.db.tables import integration, unified_model
 from isthmus.kit.ids import is_uuid
 
-__all__ = ["require_integration", "with_ids"]
+__all__ = ["with_ids"]
 
 _NAMED: Final = {"integration_id": integration, "unified_model_id": unified_model}
 
@@ -29,25 +25,6 @@ async def with_ids(conn: AsyncConnection, query: ListQuery) -> ListQuery:
         table = _NAMED.get(each.field)
         filters.append(each if table is None else await _with_ids(conn, table, each))
     return replace(query, filters=tuple(filters))
-
-
-async def require_integration(conn: AsyncConnection, scope: Scope, name: str) -> None:
-    """Raises BadRequest for a name of no integration that the team sees or the environment has installed."""
-    here = exists().where(
-        environment_integration.c.integration_id == integration.c.id,
-        environment_integration.c.environment_id == scope.environment_id,
-    )
-    known = select(integration.c.name).where(or_(seen_by(integration, scope.team_id), here))
-    names = (await conn.execute(known)).scalars().all()
-    if name in names:
-        return
-    close = get_close_matches(name, names, n=3, cutoff=0.5)
-    hint = f" Close to it: {', '.join(close)}." if close else ""
-    raise BadRequest(
-        f"there is no integration {name} to map.{hint} GET /integration lists those this token sees; create "
-        "or install it first.",
-        failures=[failure("integration_name", "must be the name of an integration", "unknown_integration")],
-    )
 
 
 async def _with_ids(conn: AsyncConnection, table: Table, each: Filter) -> Filter:
