@@ -22,8 +22,8 @@ from isthmus.engine.calls import account_id, flag
 from isthmus.engine.dry_run import DryRun
 from isthmus.engine.queries import parse
 from isthmus.engine.unified import Target
+from isthmus.integrations.close_names import either_separator
 from isthmus.integrations.explained import explain_definition
-from isthmus.integrations.names import either_separator
 
 __all__ = ["CallPlans", "wants_plan"]
 

@@ -180,7 +180,7 @@ class ListedQuery:
             signer=self._cursors,
         )
 
-    def of(self, out: type[BaseModel]) -> None:
+    def check_select(self, out: type[BaseModel]) -> None:
         """Raises BadRequest where `select` names no field of the rows, whose model `out` is."""
         if self._select:
             check_select(self._select, out.model_fields)

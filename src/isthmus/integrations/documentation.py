@@ -21,8 +21,8 @@ from isthmus.db.tables import (
 )
 from isthmus.definitions.schema_forms import SCHEMA_TYPES, read_schema
 from isthmus.errors import BadRequest, Forbidden, NotFound, failure
+from isthmus.integrations.by_name import with_ids
 from isthmus.integrations.checks import Failures
-from isthmus.integrations.naming import with_ids
 from isthmus.integrations.owned import seen_by
 from isthmus.integrations.scope import Scope
 from isthmus.integrations.views import Row

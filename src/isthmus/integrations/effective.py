@@ -28,10 +28,10 @@ from isthmus.definitions.load import load_integration, load_mapping, load_unifie
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.definitions.unified_model import UnifiedModelDefinition, UnifiedResource
 from isthmus.errors import NotFound
+from isthmus.integrations.close_names import either_separator, not_found
 from isthmus.integrations.epoch_cache import EpochCache, Epochs, RevisionCache
 from isthmus.integrations.integrations import usable_config
 from isthmus.integrations.mapping_rows import mapping_rows, override_cells
-from isthmus.integrations.names import either_separator, not_found
 
 __all__ = ["Effective", "Layer", "ResolvedMapping"]
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from isthmus.db.tables import environment_unified_model, unified_model
 from isthmus.definitions.layers import deep_merge_patch
 from isthmus.errors import NotFound
-from isthmus.integrations.names import not_found
+from isthmus.integrations.close_names import not_found
 from isthmus.integrations.owned import seen_by
 from isthmus.integrations.scope import Scope
 

@@ -23,11 +23,11 @@ from isthmus.db.tables import (
 from isthmus.definitions.layers import account_mapping, merge_integration, merge_mapping
 from isthmus.definitions.secrets import join_masked
 from isthmus.errors import NotFound
+from isthmus.integrations.close_names import not_found
 from isthmus.integrations.environment_integrations import OVERRIDE_SECRETS
 from isthmus.integrations.environment_models import model_of, read_models
 from isthmus.integrations.integrations import INTEGRATION_SECRETS
 from isthmus.integrations.mapping_rows import LAYERS, mapping_rows, override_cells
-from isthmus.integrations.names import not_found
 from isthmus.integrations.provenance import NamedLayer, Provenance, provenance
 from isthmus.integrations.scope import EnvironmentScope
 from isthmus.integrations.views import public_config

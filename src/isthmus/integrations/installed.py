@@ -15,7 +15,7 @@ from isthmus.db.epochs import raise_epoch
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.upsert import insert_into
 from isthmus.errors import NotFound
-from isthmus.integrations.naming import with_ids
+from isthmus.integrations.by_name import with_ids
 from isthmus.integrations.owned import installable
 from isthmus.integrations.scope import Scope
 from isthmus.integrations.views import Row

@@ -25,9 +25,9 @@ from isthmus.db.tables import (
 )
 from isthmus.definitions.layers import deep_merge_patch
 from isthmus.errors import Conflict, NotFound
+from isthmus.integrations.by_name import with_ids
 from isthmus.integrations.checks import Failures, check_version
 from isthmus.integrations.environment_unified_models import EnvironmentUnifiedModels
-from isthmus.integrations.naming import with_ids
 from isthmus.integrations.owned import seen_by
 from isthmus.integrations.scope import Scope
 from isthmus.integrations.unified_models import UnifiedModels

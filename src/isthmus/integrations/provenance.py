@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from isthmus.definitions.credentials import normalise_credentials
 from isthmus.errors import NotFound
-from isthmus.integrations.names import not_found
+from isthmus.integrations.close_names import not_found
 
 __all__ = ["NamedLayer", "Provenance", "provenance"]
 

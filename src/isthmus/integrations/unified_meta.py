@@ -17,10 +17,10 @@ from isthmus.engine.unified.plans import layered
 from isthmus.errors import NotFound
 from isthmus.expressions import Expression
 from isthmus.expressions.result_fields import result_fields
+from isthmus.integrations.close_names import either_separator, not_found
 from isthmus.integrations.described import Described
 from isthmus.integrations.environment_models import EnvironmentModel, model_of
 from isthmus.integrations.mapping_rows import mapping_rows
-from isthmus.integrations.names import either_separator, not_found
 from isthmus.integrations.scope import Scope
 from isthmus.integrations.unified_coverage import mapped_resources
 

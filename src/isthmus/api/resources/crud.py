@@ -56,7 +56,7 @@ def add_reads(
     more = also or _nothing
 
     async def list_rows(parts: Parts, principal: ApiPrincipal, listed: Listed) -> Any:
-        listed.of(out)
+        listed.check_select(out)
         async with parts.database.read() as conn:
             page = await repository(conn, principal).list(listed.query)
         return listed.answer(replace(page, rows=[{**row, **more(parts, row)} for row in page.rows]))

@@ -93,6 +93,6 @@ add_writes(
 
 @categories.get("", response_model=ListOut[CategoryOut])
 async def list_categories(parts: Parts, principal: ApiPrincipal, listed: Listed) -> Any:
-    listed.of(CategoryOut)
+    listed.check_select(CategoryOut)
     async with parts.database.read() as conn:
         return listed.answer(await Categories(conn).list(listed.query))

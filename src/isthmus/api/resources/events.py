@@ -44,7 +44,7 @@ async def list_events(parts: Parts, principal: ApiPrincipal, listed: Listed) -> 
     `resource_type`, `resource_id`, `created_at`, `is_relayed`.
 
     Isthmus's own route."""
-    listed.of(EventOut)
+    listed.check_select(EventOut)
     async with parts.database.read() as conn:
         return listed.answer(await _events(conn, principal).list(listed.query))
 

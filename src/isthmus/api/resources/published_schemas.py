@@ -18,8 +18,8 @@ from isthmus.api.listing import MAX_LIMIT
 from isthmus.api.resources.shapes import ListOut
 from isthmus.definitions.json_schema import PUBLISHED, published
 from isthmus.definitions.schema_examples import example_of
+from isthmus.integrations.close_names import either_separator, not_found
 from isthmus.integrations.environment_models import model_of, read_models
-from isthmus.integrations.names import either_separator, not_found
 
 __all__ = ["router"]
 
