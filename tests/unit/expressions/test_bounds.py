@@ -240,7 +240,16 @@ def test_what_multiplies_ends_at_the_limit_of_items_long_before_it_fills_the_mem
 
 
 @pytest.mark.parametrize(
-    "text", ["$count(**)", "$count(rows.*)", "$count(rows.[a, a])", "$count(rows.a#$i.$)"]
+    "text",
+    [
+        "$count(**)",
+        "$count(rows.*)",
+        "$count(rows.[a, a])",
+        "$count(rows.a#$i.$)",
+        "$count(rows.late)",
+        "$count(rows.late.$string($))",
+        "$count(rows@$r.late)",
+    ],
 )
 def test_a_long_walk_takes_time_in_proportion_to_its_length(text: str) -> None:
     """Counted in looks at the clock: four times the length, about four times as many."""
@@ -248,7 +257,8 @@ def test_a_long_walk_takes_time_in_proportion_to_its_length(text: str) -> None:
     for size in (12_000, 48_000):
         meter = Counted()
         program = compile(text)._program
-        program.main(meter, {"rows": [{"a": [n]} for n in range(size)]}, {})
+        rows = [{"a": [n], "late": [n] if n * 12 < size * 11 else []} for n in range(size)]
+        program.main(meter, {"rows": rows}, {})
         looks.append(meter.looks)
     assert looks[1] < 6 * looks[0]
 

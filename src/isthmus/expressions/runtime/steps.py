@@ -66,11 +66,11 @@ def extend(evaluation: Evaluation, found: list[Any], more: Collection[Any]) -> N
         grown(evaluation, found, len(more))
 
 
-def grown(evaluation: Evaluation, found: list[Any], added: int = 0) -> list[Any]:
-    """Check the size of a long list that was built, or to which so many were `added`."""
+def grown(evaluation: Evaluation, found: list[Any], added: int | None = None) -> list[Any]:
+    """Check the size of a long list that was built, or to which so many were `added`, maybe none."""
     if len(found) > evaluation.limits.items:
         raise evaluation.exceeded("items", "path")
-    size = added or len(found)
+    size = len(found) if added is None else added
     evaluation.charge(size)
     evaluation.hold(8 * size)
     return found
