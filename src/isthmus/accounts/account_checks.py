@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -23,8 +22,9 @@ from isthmus.definitions.load import load_integration
 from isthmus.definitions.secrets import join_secrets
 from isthmus.errors import BadRequest, NotFound, failure
 from isthmus.integrations.checks import Failures
+from isthmus.integrations.close_names import check_cell, known_names
 from isthmus.integrations.environment_integrations import OVERRIDE_SECRETS
-from isthmus.integrations.environment_models import EnvironmentModel, read_models
+from isthmus.integrations.environment_models import read_models
 from isthmus.integrations.integrations import usable_config
 from isthmus.integrations.mapping_rows import override_cells
 from isthmus.integrations.scope import Scope
@@ -216,43 +216,16 @@ async def check_mapping_overrides(
                 check_mapping_override(config, source=f"{model}/{resource}.{method}", field=field)
     new = set(override_cells(override or {})) - set(override_cells(stored or {}))
     if new:
-        models = await read_models(conn, scope, only_installed=False)
+        models = {each.name: each for each in await read_models(conn, scope, only_installed=False)}
         failures = Failures()
-        for cell in sorted(new):
-            _check_cell(models, cell, failures)
+        for name, resource, method in sorted(new):
+            at = f"unified_model_override.{name}"
+            if name not in models:
+                failures.add(at, f"must be a unified model: {known_names(name, models)}", "unknown_model")
+                continue
+            paths = (f"{at}.{resource}", f"{at}.{resource}.{method}")
+            check_cell(failures, name, models[name].resources, (resource, method), paths)
         failures.throw("the mapping override names what is not there")
-
-
-def _check_cell(models: Sequence[EnvironmentModel], cell: tuple[str, str, str], failures: Failures) -> None:
-    """Its first name that is unknown."""
-    name, resource, method = cell
-    model = next((each for each in models if each.name == name), None)
-    if model is None:
-        known = _known(name, [each.name for each in models])
-        return failures.add(
-            f"unified_model_override.{name}", f"must be a unified model: {known}", "unknown_model"
-        )
-    found = model.resources.get(resource)
-    if found is None:
-        return failures.add(
-            f"unified_model_override.{name}.{resource}",
-            f"must be a resource of {name}: {_known(resource, model.resources)}",
-            "unknown_resource",
-        )
-    methods = found.get("methods")
-    if methods and method not in methods:
-        failures.add(
-            f"unified_model_override.{name}.{resource}.{method}",
-            f"must be a method of {resource}: {', '.join(methods)}",
-            "unknown_method",
-        )
-    return None
-
-
-def _known(name: str, names: Iterable[str]) -> str:
-    """Those that come near, or all of them."""
-    every = sorted(names)
-    return ", ".join(get_close_matches(name, every, n=3, cutoff=0.5) or every)
 
 
 def _entries(value: Any, field: str) -> list[tuple[str, Any]]:

@@ -1,16 +1,44 @@
-"""Names that were not found, and those that come near."""
+"""Names that are not known, and those that come near."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import Any
 
 from isthmus.errors import NotFound
+from isthmus.integrations.checks import Failures
 
-__all__ = ["either_separator", "not_found"]
+__all__ = ["check_cell", "close_to", "either_separator", "known_names", "not_found"]
 
-V = TypeVar("V")
+
+def close_to(name: str, known: Iterable[str]) -> list[str]:
+    """At most three, the closest first."""
+    return get_close_matches(name, sorted(set(known)), n=3, cutoff=0.5)
+
+
+def known_names(name: str, known: Iterable[str]) -> str:
+    """Those that come near, or all of them, to be chosen from."""
+    every = sorted(set(known))
+    return ", ".join(close_to(name, every) or every)
+
+
+def check_cell(
+    failures: Failures,
+    model: str,
+    resources: Mapping[str, Mapping[str, Any]],
+    cell: tuple[str, str],
+    paths: tuple[str, str],
+) -> None:
+    """Adds the first of a cell's two names, resource and method, that is none of the model's, at its path. A
+    resource that lists no methods has any."""
+    resource, method = cell
+    found = resources.get(resource)
+    if found is None:
+        right = f"must be a resource of {model}: {known_names(resource, resources)}"
+        failures.add(paths[0], right, "unknown_resource")
+    elif (methods := found.get("methods")) and method not in methods:
+        failures.add(paths[1], f"must be a method of {resource}: {', '.join(methods)}", "unknown_method")
 
 
 def either_separator(name: str, known: Iterable[str]) -> str | None:
@@ -24,8 +52,7 @@ def either_separator(name: str, known: Iterable[str]) -> str | None:
 
 def not_found(what: str, name: str, known: Iterable[str], advice: str) -> NotFound:
     """NotFound for `name`; `what` says what was looked for and where, `advice` what to do."""
-    names = sorted(set(known))
-    close = get_close_matches(name, names, n=3, cutoff=0.5)
+    close = close_to(name, known)
     hint = f" Close to it: {', '.join(close)}." if close else ""
     details = {"close_names": close} if close else None
     return NotFound(f"{what}.{hint} {advice}", details=details)

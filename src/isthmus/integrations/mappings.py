@@ -27,6 +27,7 @@ from isthmus.definitions.layers import deep_merge_patch
 from isthmus.errors import Conflict, NotFound
 from isthmus.integrations.by_name import with_ids
 from isthmus.integrations.checks import Failures, check_version
+from isthmus.integrations.close_names import check_cell
 from isthmus.integrations.environment_unified_models import EnvironmentUnifiedModels
 from isthmus.integrations.owned import seen_by
 from isthmus.integrations.scope import Scope
@@ -167,7 +168,7 @@ class ModelMappings(_Mappings):
         return model["id"], model
 
     def _check(self, cell: Mapping[str, Any], model: Mapping[str, Any]) -> None:
-        _check_cell(cell, model)
+        _check_row(cell, model)
         check_mapping(cell["config"], source=_source(cell, model))
 
     async def _raise_epochs(self, parent: str) -> None:
@@ -203,7 +204,7 @@ class EnvironmentMappings(_Mappings):
         return install["id"], {**model, "resources": resources}
 
     def _check(self, cell: Mapping[str, Any], model: Mapping[str, Any]) -> None:
-        _check_cell(cell, model)
+        _check_row(cell, model)
         check_mapping_override(cell["config"], source=_source(cell, model), field="config")
 
     async def _raise_epochs(self, parent: str) -> None:
@@ -214,16 +215,12 @@ def _source(cell: Mapping[str, Any], model: Mapping[str, Any]) -> str:
     return f"{model['name']}/{cell['resource_name']}.{cell['method_name']}"
 
 
-def _check_cell(cell: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+def _check_row(cell: Mapping[str, Any], model: Mapping[str, Any]) -> None:
     failures = Failures()
     for name in _CELL:
         failures.text(name, cell[name])
+    if not failures.entries:
+        names = (cell["resource_name"], cell["method_name"])
+        check_cell(failures, model["name"], model["resources"], names, ("resource_name", "method_name"))
     failures.object("config", cell["config"])
-    resource = model["resources"].get(cell["resource_name"])
-    if resource is None:
-        known = ", ".join(sorted(model["resources"]))
-        failures.add("resource_name", f"must be a resource of {model['name']}: {known}", "unknown_resource")
-    elif (methods := resource.get("methods")) and cell["method_name"] not in methods:
-        known = ", ".join(methods)
-        failures.add("method_name", f"must be a method of {cell['resource_name']}: {known}", "unknown_method")
     failures.throw("the mapping is not valid")
