@@ -14,10 +14,16 @@ __all__ = ["Away", "Outages", "is_away"]
 
 _log = logging.getLogger("isthmus.jobs")
 _PRIMARY: Final = 0xFF  # of an extended code of SQLite's
-_FILE_IS_AWAY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN)
+_FILE_IS_AWAY: Final = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+)
 _NO_CONNECTION: Final = "08"
-_SERVER_IS_AWAY: Final = ("57P01", "57P02", "57P03", "57P05", "53300")
-"""It shuts down, crashed, starts, closed what was idle, or has too many connections."""
+_SERVER_IS_AWAY: Final = ("57P01", "57P02", "57P03", "57P05", "53100", "53300", "58030")
+"""It shuts down, crashed, starts, closed what was idle, has too many connections; its disk is full or fails."""
 
 _ENDED_SECONDS: Final = 10.0
 _AGAIN_SECONDS: Final = 60.0

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
+import psycopg
 import pytest
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job, Status
@@ -160,6 +162,35 @@ async def test_a_job_whose_end_the_database_refused_goes_back_to_the_queue(
     assert "was not written down" in caplog.text
 
 
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE])
+async def test_a_job_that_ends_while_the_disk_is_full_or_fails_does_not_run_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, code: int
+) -> None:
+    monkeypatch.setattr("isthmus.jobs.engine.manager._LONGEST_PAUSE", 0.01)
+    handlers, refusals = Recorder(), [code, code]
+    write_alone = database.write_alone
+
+    async def full(statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        if statement.startswith("DELETE FROM procrastinate_jobs") and refusals:
+            error = sqlite3.OperationalError("of the disk")
+            error.sqlite_errorcode = refusals.pop()
+            raise error
+        return await write_alone(statement, parameters)
+
+    monkeypatch.setattr(database, "write_alone", full)
+    async with engine_running(database, handlers):
+        await put(database, "a")
+
+        async def gone() -> bool:
+            return await counted(database) == 0
+
+        await until(gone)
+    assert handlers.ran == ["a"]
+    assert refusals == []
+    assert "was not written down" not in caplog.text
+
+
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 async def test_a_job_beside_which_twins_come_and_go_is_left_to_the_sweep(
     database: Database, caplog: pytest.LogCaptureFixture
@@ -221,6 +252,11 @@ async def test_a_connection_that_the_server_ended_is_an_outage_however_it_is_tol
     told = ConnectorException("an error of the database")
     told.__cause__ = caught.value.orig
     assert is_away(told)
+
+
+@pytest.mark.parametrize("error", [psycopg.errors.DiskFull(), psycopg.errors.IoError()])
+def test_a_servers_disk_that_is_full_or_fails_is_an_outage(error: psycopg.Error) -> None:
+    assert is_away(error)
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
