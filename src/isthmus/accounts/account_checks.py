@@ -24,7 +24,7 @@ from isthmus.errors import BadRequest, NotFound, failure
 from isthmus.integrations.checks import Failures
 from isthmus.integrations.close_names import check_cell, known_names
 from isthmus.integrations.environment_integrations import OVERRIDE_SECRETS
-from isthmus.integrations.environment_models import read_models
+from isthmus.integrations.environment_models import model_names, read_models
 from isthmus.integrations.integrations import usable_config
 from isthmus.integrations.mapping_rows import override_cells
 from isthmus.integrations.scope import Scope
@@ -216,12 +216,15 @@ async def check_mapping_overrides(
                 check_mapping_override(config, source=f"{model}/{resource}.{method}", field=field)
     new = set(override_cells(override or {})) - set(override_cells(stored or {}))
     if new:
-        models = {each.name: each for each in await read_models(conn, scope, only_installed=False)}
+        named = {name for name, _, _ in new}
+        found = await read_models(conn, scope, only_installed=False, names=named)
+        models = {each.name: each for each in found}
+        known = [] if named <= models.keys() else await model_names(conn, scope, only_installed=False)
         failures = Failures()
         for name, resource, method in sorted(new):
             at = f"unified_model_override.{name}"
             if name not in models:
-                failures.add(at, f"must be a unified model: {known_names(name, models)}", "unknown_model")
+                failures.add(at, f"must be a unified model: {known_names(name, known)}", "unknown_model")
                 continue
             paths = (f"{at}.{resource}", f"{at}.{resource}.{method}")
             check_cell(failures, name, models[name].resources, (resource, method), paths)

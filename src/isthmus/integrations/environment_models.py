@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from isthmus.integrations.close_names import not_found
 from isthmus.integrations.owned import seen_by
 from isthmus.integrations.scope import Scope
 
-__all__ = ["EnvironmentModel", "model_of", "models_key", "read_models"]
+__all__ = ["EnvironmentModel", "model_names", "model_of", "models_key", "read_models"]
 
 _MERGED = ("resources", "scopes", "docs")
 
@@ -36,11 +36,26 @@ class EnvironmentModel:
 
 
 async def read_models(
-    conn: AsyncConnection, scope: Scope | None, *, only_installed: bool = True
+    conn: AsyncConnection,
+    scope: Scope | None,
+    *,
+    only_installed: bool = True,
+    names: Collection[str] | None = None,
 ) -> list[EnvironmentModel]:
-    """By name. `scope` None: the shipped ones, as they are shipped."""
-    rows = (await conn.execute(_statement(scope, only_installed))).mappings().all()
+    """By name. `scope` None: the shipped ones, as they are shipped. `names`: those and no others."""
+    statement = _statement(scope, only_installed)
+    if names is not None:
+        statement = statement.where(unified_model.c.name.in_(names))
+    rows = (await conn.execute(statement)).mappings().all()
     return [_merged(dict(row)) for row in rows]
+
+
+async def model_names(
+    conn: AsyncConnection, scope: Scope | None, *, only_installed: bool = True
+) -> list[str]:
+    """Of all that `read_models` gives, without reading them."""
+    statement = _statement(scope, only_installed).with_only_columns(unified_model.c.name)
+    return list((await conn.execute(statement)).scalars())
 
 
 async def models_key(conn: AsyncConnection, scope: Scope | None) -> tuple[Any, ...]:
@@ -54,11 +69,10 @@ async def models_key(conn: AsyncConnection, scope: Scope | None) -> tuple[Any, .
 
 async def model_of(conn: AsyncConnection, scope: Scope | None, name: str) -> EnvironmentModel:
     """Raises NotFound with names that come near."""
-    models = await read_models(conn, scope)
-    found = next((model for model in models if model.name == name), None)
-    if found is None:
-        raise _unknown(scope, name, [model.name for model in models])
-    return found
+    found = await read_models(conn, scope, names=[name])
+    if not found:
+        raise _unknown(scope, name, await model_names(conn, scope))
+    return found[0]
 
 
 def _unknown(scope: Scope | None, name: str, known: list[str]) -> NotFound:

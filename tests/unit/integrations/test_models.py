@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy.event import listen
 from tests.unit.integrations.world import World, query
 
+from isthmus.accounts.account_checks import check_mapping_overrides
 from isthmus.db import Database, EpochWatcher
 from isthmus.definitions import DefinitionInvalid
 from isthmus.errors import BadRequest, Conflict, Forbidden, NotFound
@@ -18,6 +20,7 @@ from isthmus.integrations import (
     UnifiedModels,
 )
 from isthmus.integrations.catalog import unified_model_id
+from isthmus.integrations.environment_models import model_names
 
 MODEL = {"name": "own", "category": "crm", "resources": {"people": {"methods": ["list"], "schema": {}}}}
 CELL = {"integration_name": "brightfold", "resource_name": "people", "method_name": "list"}
@@ -195,3 +198,22 @@ async def test_an_environments_own_layer_is_empty_at_first(database: Database, w
         assert (await mine.list(query())).rows == []
         with pytest.raises(NotFound):
             await mine.get(unified_model_id("desk"))
+
+
+async def test_only_the_models_that_an_override_names_are_read(database: Database, world: World) -> None:
+    await model(database, world.mine)
+    override: dict[str, Any] = {"own": {"people": {"list": {}}}}
+    async with database.read() as conn:
+        assert len(await model_names(conn, world.mine, only_installed=False)) > 1
+        statements: list[str] = []
+
+        def note(_: Any, __: Any, statement: str, *rest: Any) -> None:
+            statements.append(statement)
+
+        listen(conn.sync_connection, "before_cursor_execute", note)
+        await check_mapping_overrides(conn, world.mine, override)
+        (read,) = statements
+        assert "unified_model.name IN" in read
+        with pytest.raises(BadRequest, match="must be a unified model: own"):
+            await check_mapping_overrides(conn, world.mine, {"owm": {"people": {"list": {}}}})
+        assert [each for each in statements if "unified_model.resources" in each and " IN " not in each] == []
