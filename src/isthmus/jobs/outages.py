@@ -23,7 +23,7 @@ _FILE_IS_AWAY: Final = (
 )
 _NO_CONNECTION: Final = "08"
 _SERVER_IS_AWAY: Final = ("57P01", "57P02", "57P03", "57P05", "53100", "53300", "58030")
-"""It shuts down, crashed, starts, closed what was idle, has too many connections; its disk is full or fails."""
+"""It shuts down, crashed, starts, closed what was idle, or has too many connections, no room, a bad disk."""
 
 _ENDED_SECONDS: Final = 10.0
 _AGAIN_SECONDS: Final = 60.0

@@ -234,6 +234,7 @@ async def test_a_statement_of_the_engines_that_is_refused_is_a_fault(
         with pytest.raises(Exception, match=r"nowhere|syntax|incomplete|Database error") as caught:
             await worker.manager._rows(statement)  # type: ignore[attr-defined]  # of this database
     assert not is_away(caught.value)
+    assert caught.value.__cause__ is not caught.value
     watched = Worker(database, handlers, QUICK)
     before = watched._outages.last
     watched._note("the worker ended and begins anew", caught.value)

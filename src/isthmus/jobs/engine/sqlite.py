@@ -117,15 +117,14 @@ class SqliteManager(Manager):
                 for statement in (_GONE, _BACK):
                     await conn.exec_driver_sql(statement.format(which=which), tuple(arguments))
         except (DBAPIError, WaitedTooLong) as error:
-            raise _away(error) from error
+            if is_away(error):
+                raise Away(str(getattr(error, "orig", error))) from error
+            raise
 
     async def _rows(self, statement: str, *arguments: Any) -> list[tuple[Any, ...]]:
         try:
             return await self._database.write_alone(statement, arguments)
         except (sqlite3.Error, WaitedTooLong) as error:  # the file, or its writers' turn
-            raise _away(error) from error
-
-
-def _away(error: Exception) -> Exception:
-    """Away, or the fault that it is."""
-    return Away(str(getattr(error, "orig", error))) if is_away(error) else error
+            if is_away(error):
+                raise Away(str(error)) from error
+            raise
