@@ -56,6 +56,7 @@ def awaited(evaluation: Evaluation, coroutine: Any, name: str) -> Any:
             f"${name} is asynchronous; evaluate the expression with evaluate_async",
             token=name,
         )
+    evaluation.scale = None  # its table is large, and many may wait at once
     started = monotonic()
     parent = island.parent
     assert parent is not None

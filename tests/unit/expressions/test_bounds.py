@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from contextlib import suppress
 from typing import Any
 
@@ -11,6 +12,8 @@ from tests.unit.expressions.own_time import own_time
 
 from isthmus.expressions import DIALECT, STANDARD, ExpressionError, Library, Limits, Services, compile
 from isthmus.expressions.library import Evaluation, Function
+from isthmus.expressions.metering import Meter
+from isthmus.expressions.suspension import give_up, pause
 from isthmus.expressions.weighing import Scale
 
 KEPT: list[Any] = []
@@ -294,7 +297,43 @@ async def test_long_work_lets_other_tasks_run() -> None:
     assert turns > 2
 
 
-async def test_a_long_walk_without_functions_lets_other_tasks_run_and_gives_its_value() -> None:
+async def test_an_evaluation_that_waits_keeps_no_table_of_what_it_weighed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    weighings, kept = 0, []
+    weigh = Meter.weigh
+
+    def noted(meter: Meter) -> None:
+        nonlocal weighings
+        weighings += 1
+        weigh(meter)
+
+    async def wait() -> int:
+        gc.collect()
+        kept.extend(each for each in gc.get_objects() if isinstance(each, Scale))
+        return 1
+
+    monkeypatch.setattr(Meter, "weigh", noted)
+    expression = compile("($n := $count(rows.{'a': [id], 'b': id & 'x'}); $wait() + $n)")
+    rows = {"rows": [{"id": n} for n in range(100_000)]}
+    found = await expression.evaluate_async(rows, {"wait": lambda: wait()}, limits=Limits(seconds=600))
+    assert found == 100_001
+    assert weighings > 0
+    assert kept == []
+
+
+async def test_a_long_walk_without_functions_lets_other_tasks_run_and_gives_its_value(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gave_up = 0
+
+    def noted(evaluation: Meter) -> None:
+        nonlocal gave_up
+        gave_up += 1
+        give_up(evaluation)
+
+    monkeypatch.setattr("isthmus.expressions.metering._TURN", 0.0)
+    monkeypatch.setattr("isthmus.expressions.engine.give_up", noted)
     turns = 0
 
     async def other() -> None:
@@ -307,16 +346,28 @@ async def test_a_long_walk_without_functions_lets_other_tasks_run_and_gives_its_
     walk = compile("$sum(rows@$a.rows@$b[$b.id = $a.id].$b.id)")
     rows = {"rows": [{"id": n} for n in range(250)]}
     found = await walk.evaluate_async(rows, limits=Limits(seconds=600))
+    assert gave_up == 1
     with pytest.raises(ExpressionError, match="seconds"):
         await compile("rows@$a.rows@$b[$a.id < 0]").evaluate_async(
-            {"rows": [{"id": n} for n in range(20_000)]}, limits=Limits(seconds=0.5)
+            {"rows": [{"id": n} for n in range(400)]}, limits=Limits(seconds=0.01)
         )
     task.cancel()
     assert found == sum(range(250))
     assert turns > 3
 
 
-async def test_a_bound_function_is_called_once_however_long_the_walk() -> None:
+async def test_a_bound_function_is_called_once_however_long_the_walk(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    paused = 0
+
+    def noted(evaluation: Meter) -> None:
+        nonlocal paused
+        paused += 1
+        pause(evaluation)
+
+    monkeypatch.setattr("isthmus.expressions.metering._TURN", 0.0)
+    monkeypatch.setattr("isthmus.expressions.engine.pause", noted)
     called = 0
 
     def once() -> int:
@@ -328,6 +379,7 @@ async def test_a_bound_function_is_called_once_however_long_the_walk() -> None:
     rows = {"rows": [{"id": n} for n in range(250)]}
     assert await walk.evaluate_async(rows, {"once": once}, limits=Limits(seconds=600)) == 250
     assert called == 1
+    assert paused > 3
 
 
 @pytest.mark.parametrize(
