@@ -392,7 +392,7 @@ CASES: dict[str, Callable[[Scene], Awaitable[Answered]]] = {
     "mapping of what is not there": override_of_nothing,
     "setting that there is not": unknown_setting,
     "effective definition at a path of nothing": effective_nothing,
-    "select of an unknown field": lambda it: it.server.call("GET", "/integration?select=name,nope"),
+    "select of unknown fields only": lambda it: it.server.call("GET", "/integration?select=nope,nor"),
     "unknown filter operator": lambda it: it.server.call("GET", "/integration?name[like]=x"),
     "invalid definition": invalid_definition,
     "expression that does not compile": bad_expression,

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 
 async def test_one_row_and_a_list_are_cut_to_the_fields_that_are_asked_for(server: Server) -> None:
     account = await server.sandbox_of("zendesk")
-    fields = "select=id,integration.name,integration.nothing"
+    fields = "select=id,integration.name,integration.nothing,last_action_result"
     wanted = {"id": account, "integration": {"name": "zendesk"}}
     assert await server.ok("GET", f"/integrated-account/{account}?{fields}") == wanted
     for relation in ("integration.name", "integration[name]"):

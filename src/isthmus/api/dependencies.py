@@ -147,7 +147,10 @@ def comma_list(request: Request, name: str) -> frozenset[str] | None:
 
 Select = Annotated[
     str | None,
-    Query(description="Comma list of fields to return; dotted names reach into objects. Unknown: 400."),
+    Query(
+        description="Comma list of fields to return; dotted names reach into objects. Names of no field are "
+        "left out; 400 where there is no other."
+    ),
 ]
 
 
