@@ -59,6 +59,7 @@ async def _effective(
     path: str | None,
     names: dict[str, str | None],
 ) -> dict[str, Any]:
+    names = {name: value or None for name, value in names.items()}  # an empty parameter asks for nothing
     await check_names(conn, install.environment_id, **names)
     definition = explain_definition(install, override)
     mapped = await explain_mappings(conn, install.environment_id, install.integration_name, mappings, **names)
@@ -67,6 +68,6 @@ async def _effective(
         "environment_id": install.environment_id,
         "environment_integration_id": install.id,
         "integrated_account_id": None if override is None else override.id,
-        "definition": definition.below(path),
+        "definition": definition.below(path or None),
         "mappings": [each.body for each in mapped],
     }
