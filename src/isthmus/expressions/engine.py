@@ -68,7 +68,11 @@ class Expression:
             or "eval" in self._reserved
             or _calls_members(self.tree)
         )
-        self._may_pause = self._may_await or _may_loop(self.tree)
+        self._may_pause = (
+            self._may_await
+            or not all(library.functions[name].is_repeatable for name in self._reserved)
+            or _may_loop(self.tree)
+        )
         is_wide = sum(1 for _ in zip(range(_READS + 1), _reads(self.tree), strict=False)) > _READS
         self._calm = inf if is_wide else _FEW
 
@@ -131,8 +135,9 @@ class Expression:
     ) -> object:
         """As `evaluate`, awaiting asynchronous functions, and letting other tasks run during long work.
 
-        Costs the same where the expression can reach no asynchronous function and makes no loops of its own:
-        it is begun as `evaluate` does it, and begun again if it turns out to be long.
+        Costs the same where the expression can reach no function that is asynchronous or not repeatable, and
+        makes no loops of its own: it is begun as `evaluate` does it, and begun again if it turns out to be
+        long.
         """
         if not self._may_pause and not (bindings and any(map(_is_python, bindings.values()))):
             with suppress(TooLong):

@@ -124,6 +124,9 @@ class Function:
     `signature` in JSONata's notation. `is_async`: `call` is a coroutine function. `wants_evaluation`:
     the `Evaluation` is the first argument, before those of the expression.
 
+    `is_repeatable`: whether a second call does no more than the first. A long evaluation may begin again, so
+    one that calls another function is run where it can be interrupted, which costs some microseconds.
+
     `intrinsic`: names a form that the compiler may write in place of a call; the form must give what
     the function gives (only for the standard library's own functions and those that agree with them).
 
@@ -136,6 +139,7 @@ class Function:
     signature: str | None = None
     is_async: bool = False
     wants_evaluation: bool = False
+    is_repeatable: bool = False
     intrinsic: str = ""
     arity: int = field(init=False)
     is_variadic: bool = field(init=False)

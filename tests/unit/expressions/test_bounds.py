@@ -300,7 +300,8 @@ async def test_long_work_lets_other_tasks_run() -> None:
 async def test_an_evaluation_that_waits_keeps_no_table_of_what_it_weighed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    weighings, kept = 0, []
+    weighings = 0
+    kept: list[object] = []
     weigh = Meter.weigh
 
     def noted(meter: Meter) -> None:
@@ -356,8 +357,14 @@ async def test_a_long_walk_without_functions_lets_other_tasks_run_and_gives_its_
     assert turns > 3
 
 
-async def test_a_bound_function_is_called_once_however_long_the_walk(
-    monkeypatch: pytest.MonkeyPatch,
+def test_the_functions_of_the_dialect_cost_nothing_to_interrupt() -> None:
+    others = {each.name for each in DIALECT.functions.values() if not each.is_repeatable}
+    assert others == {"eval", *(each.name for each in DIALECT.functions.values() if each.is_async)}
+
+
+@pytest.mark.parametrize("is_registered", [False, True])
+async def test_a_function_that_was_bound_or_registered_is_called_once_however_long_the_walk(
+    monkeypatch: pytest.MonkeyPatch, is_registered: bool
 ) -> None:
     paused = 0
 
@@ -375,9 +382,12 @@ async def test_a_bound_function_is_called_once_however_long_the_walk(
         called += 1
         return 0
 
-    walk = compile("$once() + $count(rows@$a.rows@$b[$b.id = $a.id])")
+    text = "$once() + $count(rows@$a.rows@$b[$b.id = $a.id])"
     rows = {"rows": [{"id": n} for n in range(250)]}
-    assert await walk.evaluate_async(rows, {"once": once}, limits=Limits(seconds=600)) == 250
+    library = DIALECT.extended([Function("once", once)], name="once") if is_registered else DIALECT
+    bindings = None if is_registered else {"once": once}
+    walk = compile(text, library=library)
+    assert await walk.evaluate_async(rows, bindings, limits=Limits(seconds=600)) == 250
     assert called == 1
     assert paused > 3
 

@@ -52,12 +52,12 @@ class Family:
 
 
 def _plain(name: str, call: Callable[..., Any], signature: str | None = None) -> Function:
-    return Function(name, call, signature)
+    return Function(name, call, signature, is_repeatable=True)
 
 
 def _evaluated(name: str, call: Callable[..., Any], signature: str | None = None) -> Function:
     """A function that is given the evaluation: its limits, clock, randomness, settings."""
-    return Function(name, call, signature, wants_evaluation=True)
+    return Function(name, call, signature, wants_evaluation=True, is_repeatable=True)
 
 
 def _awaited(name: str, call: Callable[..., Any], *, evaluated: bool = True) -> Function:

@@ -14,7 +14,9 @@ __all__ = ["STANDARD"]
 def _standard(
     name: str, call: Callable[..., Any], signature: str, *, wants_evaluation: bool = False
 ) -> Function:
-    return Function(name, call, signature, wants_evaluation=wants_evaluation, intrinsic=name)
+    return Function(
+        name, call, signature, wants_evaluation=wants_evaluation, is_repeatable=True, intrinsic=name
+    )
 
 
 STANDARD: Final = Library(
