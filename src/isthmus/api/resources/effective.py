@@ -15,7 +15,10 @@ __all__ = ["router"]
 
 router = APIRouter(tags=["layers"])
 
-_ABOUT = "404 for a path that no layer says anything at, and for a name that no installed model has. An empty parameter asks for nothing."
+_ABOUT = (
+    "404 for a path that no layer says anything at, and for a name that no installed model has. An empty "
+    "parameter asks for nothing."
+)
 
 
 class Wanted:
