@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -9,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -188,6 +191,14 @@ async def unknown_setting(it: Scene) -> Answered:
 
 async def effective_nothing(it: Scene) -> Answered:
     return await it.server.call("GET", f"/integrated-account/{it.account}/effective?path=pagnation")
+
+
+async def no_ascii(it: Scene) -> Answered:
+    reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(it.server.url).port)
+    writer.write("GET /proxy/tickets?integrated_account_id=… HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    return int(head.split()[1]), json.loads(body)
 
 
 async def sandbox_write(it: Scene) -> Answered:
@@ -393,6 +404,7 @@ CASES: dict[str, Callable[[Scene], Awaitable[Answered]]] = {
     "setting that there is not": unknown_setting,
     "effective definition at a path of nothing": effective_nothing,
     "select of unknown fields only": lambda it: it.server.call("GET", "/integration?select=nope,nor"),
+    "URL outside ASCII": no_ascii,
     "unknown filter operator": lambda it: it.server.call("GET", "/integration?name[like]=x"),
     "invalid definition": invalid_definition,
     "expression that does not compile": bad_expression,

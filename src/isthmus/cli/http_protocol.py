@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Any, ClassVar, Final
 
+from httptools import HttpParserInvalidURLError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from isthmus.api.answers import error_answer
+from isthmus.errors import BadRequest
+from isthmus.kit.ids import new_id
 
 __all__ = ["BoundedHttp"]
 
 _TOO_SLOW: Final = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+_NO_URL: Final = (
+    "the URL of the request has a character that URLs do not have: they are ASCII without spaces (RFC 3986). "
+    "Percent-encode it, as curl --data-urlencode with -G does; or check that no placeholder (…) was left in."
+)
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -59,6 +69,18 @@ class BoundedHttp(HttpToolsProtocol):
             self.send_400_response("The head of the request is too large.")
         elif self._deadline is None:
             self._set_deadline()
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP request is answered as any other error. Called while its cause is handled."""
+        is_url = isinstance(sys.exc_info()[1], HttpParserInvalidURLError)
+        request_id = new_id()
+        answer = error_answer(BadRequest(_NO_URL if is_url else msg), request_id)
+        head = (
+            f"HTTP/1.1 400 Bad Request\r\ncontent-type: {answer.content_type}\r\n"
+            f"x-request-id: {request_id}\r\ncontent-length: {len(answer.body)}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + answer.body)
+        self.transport.close()
 
     def on_message_begin(self) -> None:
         self._in_head = True

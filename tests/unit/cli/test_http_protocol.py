@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, ClassVar
 
@@ -93,6 +94,28 @@ async def test_a_head_that_does_not_end_is_refused(connect: Connect) -> None:
     reader, writer = await connect(BoundedHttp)
     writer.write(REQUEST + b"A: " + b"b" * BoundedHttp.HEAD_BYTES)
     assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"HTTP/1.1 400")
+
+
+@pytest.mark.parametrize(
+    ("request_line", "told"),
+    [
+        ("GET /contacts?integrated_account_id=… HTTP/1.1", "Percent-encode"),
+        ("GET /kontakte/ü HTTP/1.1", "Percent-encode"),
+        ("GET / HTTP/one", "Invalid HTTP request"),
+    ],
+)
+async def test_what_is_no_request_is_told_as_any_other_error(
+    connect: Connect, request_line: str, told: str
+) -> None:
+    reader, writer = await connect(BoundedHttp)
+    writer.write(request_line.encode() + b"\r\nHost: x\r\n\r\n")
+    head, _, body = (await asyncio.wait_for(reader.read(), 5)).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b"content-type: application/json\r\n" in head
+    error = json.loads(body)
+    assert (error["statusCode"], error["error"]) == (400, "Bad Request")
+    assert told in error["message"]
+    assert f"x-request-id: {error['isthmus_request_id']}\r\n".encode() in head
 
 
 @pytest.mark.parametrize("start", [b"", b"GET / HT", REQUEST], ids=["nothing", "a line", "a header"])
