@@ -54,6 +54,10 @@ const REPAIRS = {
   ],
   // A pattern that JavaScript refuses is found where it is used, behind errors of syntax.
   refused: [[/return new RegExp\(pattern, flags\);/, "try { return new RegExp(pattern, flags); } catch { return /(?:)/g; }"]],
+  // A function that is missing has a code, also where $sift, $map and their kind look at its parameters first.
+  parameters: [[/(function getFunctionArity\(func\) \{)/, '$1 if (func === undefined) throw { code: "T1006" };']],
+  // What is missing has no item for a filter to look at, also where it is missing in an empty list that was written.
+  missing: [[/(async function evaluateFilter\(predicate, input, environment\) \{)/, "$1 if (input === undefined) return undefined;"]],
   // A value that cannot be written as JSON can stand in a message.
   message: [[/return JSON\.stringify\(err\[arguments\[1\]\]\);/, "return spelled(err[arguments[1]]);"]],
 };

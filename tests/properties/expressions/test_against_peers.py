@@ -42,6 +42,8 @@ REASONS = {
     "cycle": "an update that puts the object it changes into itself makes a cycle, which cannot leave",
     "copy": "the reference copies the left side of ?: and ?? as JSON, in which regular expressions are lost",
     "refused": "a pattern that JavaScript refuses stops the reference before it has read the rest",
+    "parameters": "a function that is missing stops the reference with an error of JavaScript; ours is T1006",
+    "missing": "the reference asks a filter about what is missing in an empty list written in the path",
     "message": "a function in the message of an error stops the reference with an error of JavaScript",
 }
 """Each is a change of the reference's own text in `peer.cjs`: a disagreement has a reason if the reference
