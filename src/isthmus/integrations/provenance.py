@@ -17,6 +17,9 @@ Path = tuple[str, ...]
 Merge = Callable[..., dict[str, Any]]
 
 _PLAIN: Final = re.compile(r"[^.\[\]\"]+")
+_PART: Final = re.compile(r'\.?[^.\[\]"]+|\["(?:[^"\\]|\\.)*"\]')
+"""One name of a path, with what sets it off from the one before."""
+
 _NOTHING: Final = object()
 
 
@@ -116,11 +119,11 @@ def _is_there(value: Any, path: Path) -> bool:
 
 def _nothing_at(path: str, said: Sequence[str]) -> NotFound:
     """Names what stands beside it, at the last part of the path that is there."""
-    top = path
-    while top and not any(_is_below(each, top) for each in said):
-        top = top.rpartition(".")[0]
-    start = f"{top}." if top else ""
-    beside = sorted({start + each[len(start) :].partition(".")[0] for each in said if each.startswith(start)})
+    top = _PART.findall(path)
+    while top and not any(_is_below(each, "".join(top)) for each in said):
+        top.pop()
+    near = [_PART.findall(each) for each in said if not top or _is_below(each, "".join(top))]
+    beside = sorted({"".join(parts[: len(top) + 1]) for parts in near})
     return not_found(f"no layer says anything at {path}", path, beside, f"There are: {', '.join(beside)}.")
 
 

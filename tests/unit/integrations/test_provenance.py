@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from isthmus.definitions.layers import merge_integration, merge_mapping
+from isthmus.errors import NotFound
 from isthmus.integrations.provenance import NamedLayer, Provenance, provenance
 
 BASE = {
@@ -82,7 +85,14 @@ def test_a_name_with_a_dot_is_told_from_two_names() -> None:
     found = provenance(_layers({"headers": {"a.b": "1", "a": "2"}}), merge_integration)
     assert list(_owners(found)) == ['headers["a.b"]', "headers.a"]
     assert [each["path"] for each in found.below("headers")["values"]] == list(_owners(found))
-    assert found.below("head")["values"] == []
+    for nothing, beside in (
+        ("head", "headers"),
+        ("headers.b", 'headers.a, headers["a.b"]'),
+        ('headers["a.c"].d', 'headers.a, headers["a.b"]'),
+        ("headers.a.b", "headers.a"),
+    ):
+        with pytest.raises(NotFound, match=re.escape(f"There are: {beside}.")):
+            found.below(nothing)
 
 
 _CONTENT = st.dictionaries(
