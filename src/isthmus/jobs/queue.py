@@ -16,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Insert,
     Select,
+    and_,
     bindparam,
     delete,
     exists,
@@ -70,7 +71,7 @@ TELL: Final = "isthmus_told"
 """On PostgreSQL, the channel on which other processes hear what `tell_all` announced."""
 
 _WAITS = text("status = 'todo'")
-# As the partial indexes have them:
+# As the partial indexes have them; those are of no use to a parameter:
 _TODO: ColumnElement[str] = literal_column("'todo'")
 _DOING: ColumnElement[str] = literal_column("'doing'")
 _AT_ONCE = 200
@@ -124,19 +125,26 @@ async def defer_missing(conn: AsyncConnection, things: Iterable[tuple[str, str]]
     now = now_of(conn)
     for what, key in sorted(set(things)):
         lock = lock_of(what, key)
-        has_job = exists().where(job.c.lock == lock, job.c.status.in_(("todo", "doing")))
+        has_job = or_(exists().where(_waiting(lock)), exists().where(_running(lock)))
         recovers = exists().where(job_timer.c.what == what, job_timer.c.key == key, job_timer.c.failures > 0)
         if not (await conn.execute(select(or_(has_job, recovers)))).scalar_one():
             await conn.execute(_insert(conn), _row(what, key, 0, 0, now))
             announce(conn, READY)
 
 
+def _waiting(lock: str | ColumnElement[str]) -> ColumnElement[bool]:
+    return and_(job.c.queueing_lock == lock, job.c.status == _TODO)
+
+
+def _running(lock: str | ColumnElement[str]) -> ColumnElement[bool]:
+    return and_(job.c.lock == lock, job.c.status == _DOING)
+
+
 def without_job(what: str, key: ColumnElement[str]) -> ColumnElement[bool]:
     """For the query of a finder (`Handlers.reconcile`) over rows whose thing is `key`: those that neither
     wait, run nor have a timer. So those that have a job take none of its LIMIT."""
     lock = literal(lock_of(what, "")).concat(key)
-    waits = exists().where(job.c.queueing_lock == lock, job.c.status == _TODO)
-    runs = exists().where(job.c.lock == lock, job.c.status == _DOING)
+    waits, runs = exists().where(_waiting(lock)), exists().where(_running(lock))
     later = exists().where(job_timer.c.what == what, job_timer.c.key == key)
     return ~waits & ~runs & ~later
 
@@ -145,12 +153,10 @@ async def cancel(conn: AsyncConnection, what: str, key: str, *, abort: bool = Fa
     """Whether there was a job or a timer. `abort`: one that runs is cancelled too, within a second."""
     lock = lock_of(what, key)
     timers = await conn.execute(delete(job_timer).where(job_timer.c.what == what, job_timer.c.key == key))
-    waiting = await conn.execute(delete(job).where(job.c.queueing_lock == lock, job.c.status == "todo"))
+    waiting = await conn.execute(delete(job).where(_waiting(lock)))
     found = timers.rowcount + waiting.rowcount
     if abort:
-        running = await conn.execute(
-            update(job).where(job.c.lock == lock, job.c.status == "doing").values(abort_requested=True)
-        )
+        running = await conn.execute(update(job).where(_running(lock)).values(abort_requested=True))
         found += running.rowcount
         announce(conn, ABORT)
     return found > 0
@@ -161,20 +167,16 @@ async def cancel_all(conn: AsyncConnection, what: str, keys: Select[Any]) -> Non
     await conn.execute(delete(job_timer).where(job_timer.c.what == what, job_timer.c.key.in_(keys)))
     mine = keys.subquery()
     locks = select(literal(lock_of(what, "")).concat(mine.c[0]))
-    await conn.execute(delete(job).where(job.c.queueing_lock.in_(locks), job.c.status == "todo"))
+    await conn.execute(delete(job).where(job.c.queueing_lock.in_(locks), job.c.status == _TODO))
 
 
 async def standing(conn: AsyncConnection, what: str, key: str) -> Standing:
     timer = (
         await conn.execute(select(job_timer).where(job_timer.c.what == what, job_timer.c.key == key))
     ).one_or_none()
-    jobs = (
-        await conn.execute(
-            select(job.c.status, job.c.args).where(
-                job.c.lock == lock_of(what, key), job.c.status.in_(("todo", "doing"))
-            )
-        )
-    ).all()
+    lock = lock_of(what, key)
+    mine = select(job.c.status, job.c.args).where(or_(_waiting(lock), _running(lock)))
+    jobs = (await conn.execute(mine)).all()
     failures = max([each.args.get("failures", 0) for each in jobs], default=0)
     return Standing(
         waiting=any(each.status == "todo" for each in jobs),
@@ -222,9 +224,7 @@ async def try_again(
     conn: AsyncConnection, what: str, key: str, at: datetime, priority: int, *, failures: int, error: str
 ) -> None:
     """The next try of what failed: a timer, or the job of the thing that waits already, which is one."""
-    waiting = select(job.c.id, job.c.args).where(
-        job.c.queueing_lock == lock_of(what, key), job.c.status == "todo"
-    )
+    waiting = select(job.c.id, job.c.args).where(_waiting(lock_of(what, key)))
     twin = (await conn.execute(waiting.with_for_update())).one_or_none()
     if twin is None:
         await set_timer(conn, what, key, at, priority, failures=failures, error=error)

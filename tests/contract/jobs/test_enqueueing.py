@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import event, insert, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -24,6 +25,7 @@ from isthmus.jobs import (
     standing,
 )
 from isthmus.jobs.outages import is_away
+from isthmus.jobs.queue import cancel_all, try_again
 from isthmus.jobs.upkeep import prune
 from tests.background import QUICK, drain, engine_running, tick
 from tests.contract.jobs.recorder import Recorder, counted, put
@@ -143,6 +145,25 @@ async def test_a_search_for_lost_things_that_fails_keeps_no_other_from_its_turn(
     assert not is_away(caught.value), "a fault is no outage: it must not put off taking over"
     await drain(database, handlers)
     assert handlers.ran == ["lost"]
+
+
+async def test_jobs_are_found_by_the_indexes_of_those_that_wait_and_run(database: Database) -> None:
+    """Both are partial: a status that is a parameter keeps them from being used."""
+    asked: list[tuple[str, str]] = []
+
+    def noted(_: Any, __: Any, statement: str, parameters: Any, *rest: Any) -> None:
+        if "procrastinate_jobs" in statement and not statement.startswith("INSERT"):
+            asked.append((statement, repr(parameters)))
+
+    async with database.write() as conn:
+        event.listen(conn.sync_connection, "before_cursor_execute", noted)
+        await defer_missing(conn, [("work", "a")])
+        await standing(conn, "work", "a")
+        await try_again(conn, "work", "a", now_of(conn), 0, failures=1, error="x")
+        await cancel(conn, "work", "a", abort=True)
+        await cancel_all(conn, "work", select(job_timer.c.key))
+    assert len(asked) >= 6
+    assert [each for each in asked if "todo" in each[1] or "doing" in each[1]] == []
 
 
 async def test_a_thing_that_runs_needs_no_other_job(database: Database) -> None:
