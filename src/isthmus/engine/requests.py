@@ -210,7 +210,9 @@ def _body(plan: MethodPlan, inputs: Inputs, scope: Mapping[str, Any], step: Step
     if definition.paginate_in_body and step.params:
         body = _placed(body, step.params)
     if step.parts is not None:
-        if definition.paginate_in_body or _query_in_body(plan):
+        if definition.paginate_in_body and step.parts.query:
+            body = _placed(body, step.parts.query)
+        elif _query_in_body(plan):
             body = _under(body, step.parts.query)
         if step.parts.body:
             body = _under(body, step.parts.body)

@@ -149,6 +149,12 @@ class TestDynamic:
         await _page(upstream, spec, "a=1", method="post", paginate_in_body=True)
         assert (upstream.query, upstream.body) == ([("a", "1")], {"p": 1})
 
+    async def test_dotted_names_lead_into_the_body_they_go_to(self) -> None:
+        spec = _dynamic(get_initial_pagination_values_expression="{'query': {'variables.after': 'c'}}")
+        upstream, body = MemoryUpstream([answer([])]), {"variables": {"first": 5}}
+        await _page(upstream, spec, method="post", body=body, paginate_in_body=True)
+        assert (upstream.query, upstream.body) == ([], {"variables": {"first": 5, "after": "c"}})
+
     async def test_a_next_address_replaces_the_url_and_keeps_its_own_parameters(self) -> None:
         pages = [{"next": "https://api.acme.test/v1/rows?page=2&size=9", "rows": [1]}, {}]
         upstream = MemoryUpstream([answer(page) for page in pages])
