@@ -110,20 +110,26 @@ class StepRunner:
 
     async def attempt(self, step: Step, index: int, progress: Progress) -> bool:
         """One step; False where its `run_if` keeps it from running. Raises what it raises."""
-        if not await self.wants(step, index, progress):
+        names, bindings = self._seen(progress)
+        if not await self._wants(step, index, names, bindings):
             return False
-        names = self.scope.names(progress, self.upstream.context)
-        bindings = self.scope.bindings(progress)
         value = await self._value(step, f"{self.where}.{index}", progress, names, bindings)
         progress.took(step, index, value)
         return True
 
     async def wants(self, step: Step, index: int, progress: Progress) -> bool:
         """Whether its `run_if` lets a step run; so it does without one. Raises MappingFailed."""
+        return await self._wants(step, index, *self._seen(progress))
+
+    def _seen(self, progress: Progress) -> tuple[dict[str, Any], Mapping[str, object] | None]:
+        """Names and variables of the expressions of one step."""
+        return self.scope.names(progress, self.upstream.context), self.scope.bindings(progress)
+
+    async def _wants(
+        self, step: Step, index: int, names: dict[str, Any], bindings: Mapping[str, object] | None
+    ) -> bool:
         if step.run_if is None:
             return True
-        names = self.scope.names(progress, self.upstream.context)
-        bindings = self.scope.bindings(progress)
         return truthy(await mapped(f"{self.where}.{index}.run_if", step.run_if, names, bindings))
 
     async def _value(

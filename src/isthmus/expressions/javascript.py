@@ -15,7 +15,7 @@ from typing import Final, TypeGuard
 from isthmus.expressions.failures import over_limit
 from isthmus.expressions.hosting import Host, iso_utc
 from isthmus.expressions.limits import DEFAULT_OUTPUT
-from isthmus.expressions.metering import LONG, paced, spend, use_text
+from isthmus.expressions.metering import LONG, paced, running, spend, use_text
 from isthmus.expressions.values import UNDEFINED
 from isthmus.expressions.writing import DEPTH, JsonWriter, double, number_text
 
@@ -243,7 +243,7 @@ def json_text(value: object, indent: int = 0) -> str:
         number=_json_number,
         function=None,
         leave=_json_form,
-        charge=spend,
+        meter=running.meter,
         room=DEFAULT_OUTPUT,
         indent=indent,
     )

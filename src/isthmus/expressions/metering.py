@@ -17,17 +17,19 @@ from isthmus.expressions.errors import LIMIT, ExpressionError
 from isthmus.expressions.limits import DEFAULT_OUTPUT, Limits
 from isthmus.expressions.weighing import Scale
 
-__all__ = ["LONG", "SHORT", "Meter", "paced", "running", "spend", "taken", "use_text", "work_seconds"]
+__all__ = ["LONG", "MANY", "SHORT", "Meter", "paced", "running", "spend", "taken", "use_text", "work_seconds"]
 
 LONG: Final = 999
 """Longer texts and lists are accounted for by their length where they are used; less is in the step."""
+
+MANY: Final = 9_999
+"""Longer lists are accounted for item by item, too, as they are gone over: a loop may be in one piece."""
 
 SHORT: Final = 99
 """Longer texts are accounted for when they are made; shorter ones are among the process's small objects."""
 
 Item = TypeVar("Item")
 
-_MANY: Final = 9_999
 _FIRST: Final = 1_000
 _MOST: Final = 800
 _SLICE_SECONDS: Final = 0.002
@@ -197,7 +199,7 @@ def paced(values: Collection[Item], weight: int = 2, meter: Meter | None = None)
 
     `meter`: by default that of the evaluation that runs here, if there is one.
     """
-    if len(values) < _MANY:
+    if len(values) <= MANY:
         return values
     meter = meter or running.meter
     return values if meter is None else taken(meter, values, weight)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from json.encoder import encode_basestring
 from math import inf
 from typing import Any, Final
 
 from isthmus.expressions.failures import over_limit
+from isthmus.expressions.metering import Meter, paced
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["DEPTH", "JsonWriter", "double", "number_text", "quoted"]
@@ -17,7 +18,6 @@ DEPTH: Final = 200
 
 _SAFE: Final = 2**53
 _PARTS: Final = 20_000
-_MANY: Final = 9_999
 
 
 def double(number: float) -> float:
@@ -80,8 +80,8 @@ class JsonWriter:
     """Writes JSON text: missing values left out, null in lists. Its work is charged and its size bounded.
 
     number: writes a number. function: what stands for a function; None counts it as missing. leave: the JSON
-    form of a value that is none itself. charge: accounts for steps. room: the most characters. indent: spaces
-    a level; 0 writes one line.
+    form of a value that is none itself. meter: what the work is charged to, if anything. room: the most
+    characters. indent: spaces a level; 0 writes one line.
     """
 
     def __init__(
@@ -90,14 +90,14 @@ class JsonWriter:
         number: Callable[[float], str],
         function: str | None,
         leave: Callable[[Any], object],
-        charge: Callable[[int], None],
+        meter: Meter | None,
         room: int,
         indent: int = 0,
     ) -> None:
         self.number = number
         self.function = function
         self.leave = leave
-        self.charge = charge
+        self.meter = meter
         self.room = room
         self.most = room
         self.indent = indent
@@ -131,23 +131,18 @@ class JsonWriter:
         else:
             self.write(self.leave(value), depth)
 
-    def slowly(self, values: Iterable[Any]) -> Iterator[Any]:
-        """The values, each accounted for as it is written."""
-        for value in values:
-            self.charge(1)
-            yield value
-
     def nested(self, value: Any, depth: int) -> None:
         if depth > DEPTH:
             raise over_limit("string", "data_depth", DEPTH)
-        self.charge(len(value))
+        if self.meter is not None:
+            self.meter.charge(len(value))
         is_list = isinstance(value, list)
         opening, closing = ("[", "]") if is_list else ("{", "}")
         pad = "\n" + " " * (self.indent * depth) if self.indent else ""
         first = True
         self.put(opening)
-        items = value if is_list else value.items()
-        for item in items if len(items) <= _MANY else self.slowly(items):
+        items: Collection[Any] = value if is_list else value.items()
+        for item in paced(items, 1, self.meter):
             if not is_list:
                 key, item = item
                 if item is UNDEFINED or (self.function is None and callable(item)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import orjson
@@ -13,7 +14,7 @@ from isthmus.definitions import UnifiedResource, load_integration, load_mapping
 from isthmus.engine import unified
 from isthmus.engine.calls import NO_BODY, Call, read_call
 from isthmus.engine.results import ListResult, ValueResult
-from isthmus.engine.steps import run_action
+from isthmus.engine.steps import ActionScope, Progress, run_action
 from isthmus.errors import BadRequest, MappingFailed, NotExecutable, RemoteError
 from isthmus.expressions.host import Blob
 from isthmus.http.messages import HttpRequest, HttpResponse
@@ -40,6 +41,22 @@ async def _run(upstream: MemoryUpstream, mapping: dict[str, Any], call: Call, **
 
 def _get(id: str = "1", query: str = "") -> Call:
     return read_call("get", id=id, query_string=query + "&truto_ignore_remote_data=true")
+
+
+async def test_what_a_step_sees_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = 0
+    names = ActionScope.names
+
+    def noted(scope: ActionScope, progress: Progress, context: Mapping[str, Any]) -> dict[str, Any]:
+        nonlocal looked
+        looked += 1
+        return names(scope, progress, context)
+
+    monkeypatch.setattr(ActionScope, "names", noted)
+    step = {"type": "transform", "run_if": "true", "config": {"expression": "1"}}
+    definition = integration(METHODS, actions={"a": {"steps": [step]}})
+    assert await run_action(MemoryUpstream([]), definition, "a", definition.actions["a"]) == 1
+    assert looked == 1
 
 
 class TestBefore:

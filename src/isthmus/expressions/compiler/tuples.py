@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from isthmus.expressions.compiler.generator import GeneratorBase
 from isthmus.expressions.compiler.kinds import ANY, DICT, SEQUENCE, Operand
 from isthmus.expressions.compiler.lines import Context, Local
+from isthmus.expressions.metering import MANY
 from isthmus.expressions.syntax import tree as t
 
 __all__ = ["TupleGenerator"]
@@ -157,7 +158,7 @@ class TupleGenerator(GeneratorBase):
             context = self.opened(stream, item)
             names, is_pure = self.put(stream, step, context, out)
             self.frames.pop()
-        self.emit(f"if len({out}) > 9999: grown(E, {out})")
+        self.emit(f"if len({out}) > {MANY}: grown(E, {out})")
         return self.staged(_Stream(out, names, is_pure), step)
 
     def called_step(self, stream: _Stream, step: t.Node, out: str, item: str) -> _Stream:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from math import floor
-from typing import Any, Final
+from typing import Any
 
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.metering import LONG, paced, taken
+from isthmus.expressions.metering import LONG, MANY, paced, taken
 from isthmus.expressions.runtime.operators import is_number, truth
 from isthmus.expressions.values import UNDEFINED, ConsArray, LazyRange, Sequence, Stream, collapse, keeping
 
@@ -38,8 +38,6 @@ __all__ = [
     "wildcard",
 ]  # fmt: skip
 
-_MANY: Final = 10_000
-
 
 def items(evaluation: Evaluation, value: Any) -> Any:
     """What a step iterates over; a lazy range is counted here, since a step keeps a value for each."""
@@ -62,7 +60,7 @@ def context_items(value: Any) -> list[Any]:
 
 def extend(evaluation: Evaluation, found: list[Any], more: Collection[Any]) -> None:
     found.extend(more)
-    if len(found) > _MANY:
+    if len(found) > MANY:
         grown(evaluation, found, len(more))
 
 
@@ -173,7 +171,7 @@ def _put_flat(evaluation: Evaluation, value: Any, found: list[Any]) -> None:
         evaluation.charge(len(value))
         for item in paced(value, 1, evaluation):
             _put_flat(evaluation, item, found)
-        if len(found) > _MANY:
+        if len(found) > MANY:
             grown(evaluation, found, len(value))
     elif value is not UNDEFINED:
         found.append(value)
@@ -192,7 +190,7 @@ def descendants(evaluation: Evaluation, value: Any) -> Any:
             pending.extend(reversed(one))
             continue
         found.append(one)
-        if len(found) > _MANY:
+        if len(found) > MANY:
             grown(evaluation, found, 1)
         if isinstance(one, dict):
             evaluation.charge(len(one) + 1)

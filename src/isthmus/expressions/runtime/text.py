@@ -86,7 +86,7 @@ def json_text(
         number=number or _json_number,
         function='""',
         leave=leave,
-        charge=evaluation.charge,
+        meter=evaluation,
         room=evaluation.limits.output_chars,
         indent=indent,
     )

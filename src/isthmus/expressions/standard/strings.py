@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.metering import LONG, taken
+from isthmus.expressions.metering import LONG, MANY, taken
 from isthmus.expressions.runtime.operators import as_count
 from isthmus.expressions.runtime.text import json_text, made_text, text_of
 from isthmus.expressions.values import UNDEFINED
@@ -137,7 +137,7 @@ def join_in_place(evaluation: Evaluation, texts: Any, separator: str) -> Any:
     """`$join` of a list of texts; None for anything else, which has to be checked."""
     if type(texts) is str or texts is UNDEFINED:
         return texts
-    if not isinstance(texts, list) or len(texts) * len(separator) > 9_999:
+    if not isinstance(texts, list) or len(texts) * len(separator) > MANY:
         return None
     try:
         return made_text(evaluation, separator.join(texts), "join")
