@@ -39,6 +39,17 @@ async def test_hubspot_filters_orders_and_pages_in_a_search() -> None:
     assert body["after"] == "40"
 
 
+@pytest.mark.parametrize("resource", ["contacts", "accounts", "opportunities"])
+async def test_hubspot_is_sent_what_is_no_time_as_it_came(resource: str) -> None:
+    _, path, _, body = await last_request(
+        "hubspot", f"crm/{resource}.list", "created_at=0&updated_at[gt]=x&updated_at[lt]=2024-01-01&sort_by="
+    )
+    assert path.endswith("/search")
+    sent = [(each["operator"], each["value"]) for each in body["filterGroups"][0]["filters"]]
+    assert sent == [("EQ", "0"), ("GT", "x"), ("LT", "1704067200000")]
+    assert "sorts" not in body
+
+
 async def test_hubspot_finds_deals_by_status_and_links() -> None:
     _, path, _, body = await last_request("hubspot", "crm/opportunities.list", "status=lost&account[id]=7")
     assert path == "/crm/v3/objects/deals/search"
