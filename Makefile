@@ -66,10 +66,10 @@ lint: $(DEV)
 test: lint
 	@sh scripts/need.sh node nodejs || true
 	@sh scripts/need.sh chromium chromium || true
-	$(PYTEST) -n auto -m "not acceptance and not faults"
+	$(PYTEST) -n auto --dist worksteal -m "not acceptance and not faults"
 
 faults: $(DEV)
-	$(PYTEST) -n auto -m faults
+	$(PYTEST) -n auto --dist worksteal -m faults
 
 acceptance: $(DEV)
 	@sh scripts/need.sh /usr/share/redmine redmine redmine-sqlite ruby-sqlite3 puma || true
