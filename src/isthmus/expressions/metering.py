@@ -162,7 +162,9 @@ class Meter:
         if held > self.limits.memory:
             raise self.exceeded("memory", "evaluation")
         self.made = 0
-        self.growth = max(_BLOCKS, held >> 7)
+        # In proportion to what is held, so that weighing stays cheap, but not past the limit. A block is some
+        # 128 bytes of a small object.
+        self.growth = max(_BLOCKS, min(held, self.limits.memory - held) >> 7)
 
     def out_of_time(self) -> ExpressionError:
         seconds = self.limits.seconds
