@@ -61,7 +61,8 @@ def explained(modules: str, given: list[Disagreement]) -> tuple[list[Disagreemen
     endless = [one for one in given if one[2] == {"code": ENDED} and same(one[1], rust(one[0]))]
     reasons["endless"] = len(endless)
     given = [one for one in given if one not in endless]
-    for name, repairs in [*((each, [each]) for each in REASONS), ("several", [*REASONS])]:
+    together = [each for each in REASONS if each != "missing"]  # elsewhere we ask about what is missing, too
+    for name, repairs in [*((each, [each]) for each in REASONS), ("several", together)]:
         repaired = reference(modules, [case for case, _, _ in given], repairs)
         left = [one for one, theirs in zip(given, repaired, strict=True) if not same(one[1], theirs)]
         reasons[name] += len(given) - len(left)
