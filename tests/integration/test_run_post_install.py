@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
-from aiohttp import web
 
 from tests.background import until
 from tests.integration.environments import foreign_token
 from tests.integration.serving import Server
-from tests.unit.accounts.lifecycle.product import CHECKED, CREDENTIALS, PREPARED, Product
+from tests.unit.accounts.lifecycle.product import CHECKED, CREDENTIALS, PREPARED, Product, running
 
 ROUTE = "/integrated-account/run-post-install-actions"
 STEPS = ["GET /me", "POST /orgs/acme/hooks", "GET /check"]
@@ -21,13 +20,8 @@ STEPS = ["GET /me", "POST /orgs/acme/hooks", "GET /check"]
 
 @pytest.fixture
 async def product() -> AsyncIterator[Product]:
-    fake = Product()
-    runner = web.ServerRunner(web.Server(fake.answer), shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield fake
-    await runner.cleanup()
+    async with running() as fake:
+        yield fake
 
 
 async def connect(server: Server, product: Product) -> str:

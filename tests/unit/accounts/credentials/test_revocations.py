@@ -112,6 +112,7 @@ async def test_an_outage_is_met_some_times_and_a_refusal_is_the_end(
     assert await waiting(database) == 0
 
 
+@pytest.mark.parametrize("definition", [REVOKES, REVOKES + ACTION], ids=["grant", "action"])
 async def test_what_a_renewal_gives_after_its_account_is_gone_is_revoked_too(
     connections: Connections,
     desk: Desk,
@@ -131,27 +132,6 @@ async def test_what_a_renewal_gives_after_its_account_is_gone_is_revoked_too(
     await drain(database, handlers)
     assert authority.revoked == ["rt-0", "rt-1"]
     assert await waiting(database) == 0
-
-
-@pytest.mark.parametrize("definition", [REVOKES + ACTION])
-async def test_what_an_action_gives_after_its_account_is_gone_is_revoked_too(
-    connections: Connections,
-    desk: Desk,
-    database: Database,
-    handlers: Handlers,
-    authority: Authority,
-    clock: WatchedClock,
-) -> None:
-    id = await connect(desk, clock, ends_in=0)
-    authority.gate.clear()
-    renewing = asyncio.ensure_future(call(connections, desk, id))
-    await authority.asked.wait()
-    await desk.delete(id)
-    authority.gate.set()
-    with pytest.raises(NotFound):
-        await with_time(renewing, clock, 0.1)
-    await drain(database, handlers)
-    assert authority.revoked == ["rt-0", "rt-1"]
 
 
 async def test_a_renewal_that_ends_after_its_environment_is_gone_is_no_fault(

@@ -4,9 +4,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 from tests.unit.accounts.conftest import Desk, WatchedClock, install
-from tests.unit.accounts.lifecycle.product import CHECKED, CREDENTIALS, PREPARED, Product
+from tests.unit.accounts.lifecycle.product import CHECKED, CREDENTIALS, PREPARED, Product, running
 from tests.unit.integrations.small_catalog import write_catalog
 from tests.unit.integrations.world import World
 
@@ -19,13 +18,8 @@ from isthmus.jobs import Handlers
 
 @pytest.fixture
 async def product() -> AsyncIterator[Product]:
-    fake = Product()
-    runner = web.ServerRunner(web.Server(fake.answer), shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield fake
-    await runner.cleanup()
+    async with running() as fake:
+        yield fake
 
 
 @pytest.fixture

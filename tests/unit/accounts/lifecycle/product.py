@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 from tests.unit.accounts.conftest import Desk
 
-__all__ = ["CHECKED", "CREDENTIALS", "PERIODIC", "PREPARED", "Product", "connect"]
+__all__ = ["CHECKED", "CREDENTIALS", "PERIODIC", "PREPARED", "Product", "connect", "running"]
 
 CREDENTIALS = """
 name: brightfold
@@ -68,3 +70,17 @@ async def connect(desk: Desk) -> str:
     row = await desk.connect(context={"url": desk.url, "api_key": "k-1"})
     assert row["status"] == "connecting"
     return str(row["id"])
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[Product]:
+    """A product that answers on loopback."""
+    product = Product()
+    runner = web.ServerRunner(web.Server(product.answer), shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        product.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield product
+    finally:
+        await runner.cleanup()
