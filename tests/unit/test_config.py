@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from isthmus.config import Settings, reference
+from isthmus.config import Settings
+from isthmus.config.reference import reference
 from isthmus.errors import SetupError
 
 KEY = "a-random-looking-key-0123456789-abcdef"
@@ -107,7 +108,9 @@ def test_settings_cannot_be_changed_and_show_no_secret() -> None:
 
 
 def test_the_reference_page_is_that_of_the_code() -> None:
-    assert PAGE.read_text() == reference(), "run: python -m isthmus.config > docs/reference/settings.md"
+    assert PAGE.read_text() == reference(), (
+        "run: python -m isthmus.config.reference > docs/reference/settings.md"
+    )
 
 
 _PARSE = """
