@@ -7,12 +7,12 @@ position (`$map`, `$each`) look at it to know how many to pass.
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Final
 
 from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.function_value import PYTHON_CALLABLES, FunctionValue
 from isthmus.expressions.metering import LONG, SHORT, running
-from isthmus.expressions.suspension import awaited, run_async
+from isthmus.expressions.suspension import awaited
 from isthmus.expressions.values import UNDEFINED, ConsArray, LazyRange, Sequence
 
 if TYPE_CHECKING:
@@ -20,32 +20,12 @@ if TYPE_CHECKING:
     from isthmus.expressions.signatures import Signature
 
 __all__ = [
-    "Composed", "FunctionValue", "Lambda", "Matcher", "Member", "Native", "Partial", "TailCall", "bounce",
-    "call_library", "function_of", "is_function", "looped",
+    "Composed", "Lambda", "Matcher", "Member", "Native", "Partial", "TailCall", "bounce",
+    "call_library", "function_of", "looped",
 ]  # fmt: skip
 
-PYTHON_CALLABLES: Final = (FunctionType, MethodType, BuiltinFunctionType)
 _SIZED: Final[frozenset[type]] = frozenset({str, list, dict, Sequence, ConsArray, LazyRange})
 _BYTES: Final[dict[type, int]] = {dict: 100, LazyRange: 0}
-
-
-class FunctionValue:
-    """`call(arguments, context)` applies it; calling the value itself passes no context."""
-
-    __slots__ = ()
-
-    @property
-    def arity(self) -> int:
-        raise NotImplementedError
-
-    def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
-        raise NotImplementedError
-
-    def __call__(self, *arguments: Any) -> Any:
-        return self.call(arguments, UNDEFINED)
-
-    async def call_async(self, *arguments: Any) -> Any:
-        return await run_async(self, *arguments)
 
 
 class TailCall:
@@ -345,10 +325,6 @@ class PythonFunction(FunctionValue):
     def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
         name = getattr(self.function, "__name__", "function")
         return awaited(self.evaluation, self.function(*arguments), name)
-
-
-def is_function(value: object) -> bool:
-    return isinstance(value, (FunctionValue, *PYTHON_CALLABLES))
 
 
 def function_of(value: object, evaluation: Evaluation) -> FunctionValue:

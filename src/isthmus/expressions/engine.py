@@ -9,13 +9,13 @@ from typing import Any, Final
 from weakref import ref
 
 from isthmus.expressions.caching import SizedCache
-from isthmus.expressions.callables import PYTHON_CALLABLES
 from isthmus.expressions.compiler.lines import too_nested
 from isthmus.expressions.compiler.program import Program, generate
 from isthmus.expressions.compiler.scopes import root_names
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.explaining import Absence, Trace, absences, traced
 from isthmus.expressions.failures import understood
+from isthmus.expressions.function_value import PYTHON_CALLABLES
 from isthmus.expressions.library import Evaluation, Library, Services
 from isthmus.expressions.limits import Limits
 from isthmus.expressions.metering import Meter

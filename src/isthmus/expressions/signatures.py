@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from isthmus.expressions.callables import is_function
 from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.function_value import is_function
 from isthmus.expressions.values import UNDEFINED, LazyRange
 
 __all__ = ["Signature", "letter"]

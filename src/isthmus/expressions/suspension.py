@@ -11,15 +11,12 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import greenlet
 
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.metering import Meter, running
-
-if TYPE_CHECKING:
-    from isthmus.expressions.library import Evaluation
 
 __all__ = ["TooLong", "awaited", "can_await", "give_up", "pause", "run_async"]
 
@@ -43,7 +40,7 @@ async def run_async(function: Callable[..., Any], *arguments: Any) -> Any:
     return outcome
 
 
-def awaited(evaluation: Evaluation, coroutine: Any, name: str) -> Any:
+def awaited(evaluation: Meter, coroutine: Any, name: str) -> Any:
     """The result of a coroutine, from inside `run_async`; awaited time does not count as work."""
     if not inspect.isawaitable(coroutine):
         return coroutine
@@ -67,7 +64,7 @@ def awaited(evaluation: Evaluation, coroutine: Any, name: str) -> Any:
         evaluation.awaited += monotonic() - started
 
 
-async def _bounded(awaitable: Awaitable[Any], evaluation: Evaluation, name: str) -> Any:
+async def _bounded(awaitable: Awaitable[Any], evaluation: Meter, name: str) -> Any:
     """What is awaited, within the time that the evaluation may still wait."""
     try:
         async with asyncio.timeout(evaluation.limits.awaited_seconds - evaluation.awaited) as bound:

@@ -6,17 +6,16 @@ from typing import Any
 
 from isthmus.expressions.callables import (
     Composed,
-    FunctionValue,
     Lambda,
     Partial,
     TailCall,
     bounce,
     call_library,
     function_of,
-    is_function,
     placed,
 )
 from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.function_value import FunctionValue, is_function
 from isthmus.expressions.library import Evaluation, Function
 from isthmus.expressions.values import UNDEFINED, Sequence, collapse
 
@@ -78,7 +77,9 @@ def _not_callable(function: Any, token: str | None, hint: bool) -> ExpressionErr
         return ExpressionError(
             "T1005", f"Attempted to invoke a non-function. Did you mean ${token}?", token=token
         )
-    return ExpressionError("T1006", "Attempted to invoke a non-function", token=token)
+    why = "has no value" if function is UNDEFINED else "is not a function"
+    about = f": {token} {why}" if token else ""
+    return ExpressionError("T1006", f"Attempted to invoke a non-function{about}", token=token)
 
 
 def library_call(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Final
 
-from isthmus.expressions.callables import is_function
+from isthmus.expressions.function_value import is_function
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 

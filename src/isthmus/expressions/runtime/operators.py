@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import fmod, inf, trunc
 from typing import Any, Final, NoReturn
 
-from isthmus.expressions.callables import is_function
 from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.function_value import is_function
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.metering import LONG, paced
 from isthmus.expressions.runtime.text import made_text, text_of

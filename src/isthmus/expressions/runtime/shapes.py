@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection
 from functools import cmp_to_key
 from typing import Any, Final
 
-from isthmus.expressions.callables import is_function
 from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.function_value import is_function
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.metering import LONG, paced
 from isthmus.expressions.runtime.operators import js_less

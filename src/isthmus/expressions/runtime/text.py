@@ -6,8 +6,8 @@ from collections.abc import Callable
 from math import isfinite, isnan
 from typing import Any, Final
 
-from isthmus.expressions.callables import is_function
 from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.function_value import is_function
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.metering import SHORT
 from isthmus.expressions.writing import JsonWriter, double, number_text

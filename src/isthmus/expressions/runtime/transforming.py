@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from isthmus.expressions.callables import FunctionValue, is_function
 from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.function_value import FunctionValue, is_function
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.metering import paced
 from isthmus.expressions.runtime.operators import normal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from isthmus.expressions.callables import is_function
+from isthmus.expressions.function_value import is_function
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.metering import paced
 from isthmus.expressions.runtime.operators import equal, is_number, truth

@@ -6,8 +6,9 @@ import re
 from math import trunc
 from typing import Any, Final
 
-from isthmus.expressions.callables import Matcher, is_function
+from isthmus.expressions.callables import Matcher
 from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.function_value import is_function
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.runtime.regex import LINEAR, search
 from isthmus.expressions.runtime.text import made_text
