@@ -184,6 +184,20 @@ async def test_an_account_that_is_not_there_is_said_before_the_graph_is_looked_a
 
 
 @only_once
+async def test_a_body_is_json_and_is_told_so_in_its_own_words(desk: Desk) -> None:
+    """A `curl -d` without a header says that it sends a form; without any type, it is taken for JSON."""
+    body = json.dumps({"integrated_account_id": desk.account, "resources": [LIST]})
+    for kind, expected in (("application/x-www-form-urlencoded", 400), ("text/plain", 200), ("", 200)):
+        headers = {"content-type": kind}
+        status, said = await desk.server.call("POST", "/batch-request", data=body, headers=headers)
+        assert status == expected, said
+        if status == 400:
+            assert said["message"] == (
+                f"a body of type {kind} cannot be read. Send JSON with Content-Type: application/json."
+            )
+
+
+@only_once
 async def test_a_sandbox_account_is_read_and_not_written(desk: Desk) -> None:
     desk.account = await desk.server.sandbox_of("zendesk")
     body = await desk.ok(

@@ -72,7 +72,7 @@ class BatchDoor:
         return told(answer, standing)
 
     async def _answered(self, incoming: Incoming, principal: Principal) -> Answer:
-        body = parse_json_body(await incoming.read_body(), incoming.content_type)
+        body = parse_json_body(await incoming.read_body(), incoming.content_type, can_pass=False)
         account_id = _account_id(body)
         connection = await self._connections.open(
             principal.environment_id, account_id, request_id=incoming.request_id

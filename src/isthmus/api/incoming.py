@@ -19,6 +19,7 @@ _OUR_PARAMETERS: Final = (b"integrated_account_id", b"truto_", b"isthmus_")
 _FOR_THIS_SERVER: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 _MOST_JSON_BYTES = 10 * 1024 * 1024
+_PASSING: Final = "truto_body_passthrough=true to forward the bytes as they are"
 
 
 class Incoming:
@@ -144,22 +145,23 @@ def _is_plain(content_type: bytes) -> bool:
     return content_type.partition(b";")[0].strip().lower() in (b"text/plain", b"")
 
 
-def parse_json_body(raw: bytes, content_type: str) -> Any:
+def parse_json_body(raw: bytes, content_type: str, *, can_pass: bool = True) -> Any:
     """The JSON value of a body; NO_BODY for an empty one, whatever its type (clients send a JSON content type
     on GET and DELETE too). `text/plain` that is JSON counts as JSON (`api.md` §1.2, Q2); other types are
-    refused, since nothing but JSON could be mapped."""
+    refused, since nothing but JSON could be mapped. `can_pass`: the route can forward bytes as they are."""
+    instead = f", or add {_PASSING}" if can_pass else ""
     if not raw.strip():
         return NO_BODY
     if content_type and not content_type.endswith("json") and content_type != "text/plain":
         raise BadRequest(
-            f"a body of type {content_type} cannot be mapped. Send application/json, or add "
-            "truto_body_passthrough=true to forward the bytes as they are.",
+            f"a body of type {content_type} cannot be {'mapped' if can_pass else 'read'}. Send JSON with "
+            f"Content-Type: application/json{instead}.",
             failures=[failure("content-type", "must be application/json", "unsupported_media_type")],
         )
     if len(raw) > _MOST_JSON_BYTES:
         raise PayloadTooLarge(
             f"a JSON body is at most {_MOST_JSON_BYTES} bytes: as objects it takes thirty times the memory. "
-            "Send less at once, or add truto_body_passthrough=true to forward the bytes as they are."
+            f"Send less at once{instead}."
         )
     try:
         return orjson.loads(raw)

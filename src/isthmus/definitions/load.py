@@ -12,8 +12,10 @@ from pydantic_core import ErrorDetails
 from isthmus.definitions.depth import MAX_DEPTH, too_deep_at
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.mapping import MappingConfig
+from isthmus.definitions.tagged import tag_of
 from isthmus.definitions.unified_model import UnifiedModelDefinition
 from isthmus.errors import BadRequest, failure
+from isthmus.kit.close_names import closest
 
 __all__ = [
     "DefinitionInvalid",
@@ -28,6 +30,7 @@ __all__ = [
 M = TypeVar("M", bound=BaseModel)
 
 _SUBJECT: Final = re.compile(r"^\w+ should")
+_QUOTED: Final = re.compile(r"'([^']*)'")
 _SHOWN_FAILURES: Final = 3
 _SHOWN_NAMES: Final = 5
 _MESSAGES: Final = {
@@ -98,7 +101,7 @@ def check_depth(data: object, *, source: str, prefix: str = "") -> None:
 def failures_of(error: ValidationError, data: object, *, prefix: str = "") -> list[dict[str, str]]:
     """The errors of a validation with the paths their author knows: dotted, and without union branches."""
     found = []
-    for item in error.errors(include_url=False, include_input=False):
+    for item in error.errors(include_url=False):
         path = _author_path(item, data)
         dotted = ".".join(part for part in (prefix, path) if part)
         found.append(failure(dotted, _message(item), item["type"]))
@@ -116,7 +119,20 @@ def _message(item: ErrorDetails) -> str:
     kind = item["type"]
     if kind in _MESSAGES:
         return _MESSAGES[kind]
-    return _SUBJECT.sub("must", item["msg"].removeprefix("Value error, "))
+    meant = _meant(item)
+    text = _SUBJECT.sub("must", item["msg"].removeprefix("Value error, "))
+    return f"{text}; did you mean {meant}?" if meant else text
+
+
+def _meant(item: ErrorDetails) -> str | None:
+    """The value of a fixed list that the one written is a slip of."""
+    if item["type"] == "literal_error":
+        written, allowed = item["input"], _QUOTED.findall(item["ctx"]["expected"])
+    elif item["type"] == "tag":
+        written, allowed = tag_of(item["msg"], item["input"])
+    else:
+        return None
+    return closest(written, allowed) if isinstance(written, str) else None
 
 
 def _author_path(item: ErrorDetails, data: object) -> str:

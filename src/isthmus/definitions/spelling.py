@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel
 
 from isthmus.definitions.findings import Finding, Severity, section_of
+from isthmus.kit.close_names import closest
 
 __all__ = ["unknown_keys"]
 
@@ -18,7 +18,7 @@ def unknown_keys(model: BaseModel, *, top: Severity, path: str = "") -> Iterator
     field changes nothing silently."""
     names = {field.alias or name for name, field in type(model).model_fields.items()}
     for key in model.model_extra or {}:
-        close = get_close_matches(key, names, 1)
+        close = closest(key, names)
         below = f"{path}.{key}" if path else key
         yield Finding(
             severity=top,
@@ -26,7 +26,7 @@ def unknown_keys(model: BaseModel, *, top: Severity, path: str = "") -> Iterator
             source="schema",
             path=below,
             message=f"{key} is not a field here and is not read",
-            fix=f"did you mean {close[0]}?" if close else None,
+            fix=f"did you mean {close}?" if close else None,
         )
     for name, field in type(model).model_fields.items():
         yield from _below(

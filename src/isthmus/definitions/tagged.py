@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from pydantic import Discriminator
 
-__all__ = ["by_key", "by_shape"]
+__all__ = ["by_key", "by_shape", "tag_of"]
+
+_KEYED: Final = re.compile(r"must be an object whose `(?P<key>\w+)` is one of (?P<choices>.+)")
 
 
 def by_key(key: str, allowed: tuple[str, ...], *, default: str | None = None) -> Discriminator:
@@ -23,6 +26,15 @@ def by_key(key: str, allowed: tuple[str, ...], *, default: str | None = None) ->
         custom_error_type="tag",
         custom_error_message=f"must be an object whose `{key}` is one of {choices}",
     )
+
+
+def tag_of(message: str, value: Any) -> tuple[Any, list[str]]:
+    """From an error of `by_key`: the tag that `value` has, and the known ones. (A `Discriminator` must be
+    hashable, so that its error carries no context but its message.)"""
+    found = _KEYED.fullmatch(message)
+    if found is None or not isinstance(value, Mapping):
+        return None, []
+    return value.get(found["key"]), found["choices"].split(", ")
 
 
 def by_shape(tag: Callable[[Any], str | None], message: str) -> Discriminator:

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from isthmus.errors import NotFound
 from isthmus.integrations.checks import Failures
+from isthmus.kit.close_names import close_to
 
-__all__ = ["check_cell", "close_to", "either_separator", "known_names", "not_found"]
-
-
-def close_to(name: str, known: Iterable[str]) -> list[str]:
-    """At most three, the closest first."""
-    return get_close_matches(name, sorted(set(known)), n=3, cutoff=0.5)
+__all__ = ["check_cell", "either_separator", "known_names", "not_found"]
 
 
 def known_names(name: str, known: Iterable[str]) -> str:

@@ -43,6 +43,20 @@ def test_a_mistake_is_shown_where_it_is() -> None:
     assert "S02" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("$foo(1)", "T1006: Attempted to invoke a non-function: foo has no value\n1 | $foo(1)\n        ^"),
+        ("name(1)", "T1006: Attempted to invoke a non-function: name is not a function"),
+        ("(1)(2)", "T1006: Attempted to invoke a non-function\n"),
+    ],
+)
+def test_what_is_called_and_is_no_function_is_named(document: str, text: str, said: str) -> None:
+    done = CliRunner().invoke(app, ["expr", text, document])
+    assert done.exit_code == 1
+    assert done.stderr.startswith(said)
+
+
 def test_a_trace_shows_each_step(document: str) -> None:
     done = CliRunner().invoke(app, ["expr", "--trace", "$uppercase(name)", document])
     assert 'out "ada"' in done.stderr

@@ -46,6 +46,15 @@ def test_nothing_to_check_and_what_cannot_be_read_are_told(tmp_path: Path) -> No
     assert run(str(tmp_path / "absent.json")).exit_code == 2
 
 
+def test_a_slip_is_told_with_what_was_meant(tmp_path: Path) -> None:
+    config = changed("pagination", {"format": "curser", "config": {}})
+    config["resources"]["tickets"]["list"]["respons_path"] = "items"
+    said = run(written(tmp_path / "a.json", config)).stdout
+    assert "config.pagination: must be an object whose `format` is one of page, cursor" in said
+    assert "did you mean cursor?" in said
+    assert "respons_path is not a field here and is not read (did you mean response_path?)" in said
+
+
 def test_notes_can_be_left_out_and_one_line_holds_a_report(tmp_path: Path) -> None:
     path = written(tmp_path / "a.json", changed("pagination", ...))
     (line,) = run(path, "-o", "ndjson").stdout.splitlines()

@@ -33,6 +33,31 @@ def test_a_schedule_that_is_no_cron_expression_is_refused_by_name(cron: str) -> 
     assert "is no cron expression" in found["actions.sync.schedule.cron"]
 
 
+@pytest.mark.parametrize(
+    ("field", "written", "meant"),
+    [
+        ("pagination", {"format": "curser"}, "cursor"),
+        ("authorization", {"format": "Bearer"}, "bearer"),
+        ("credentials", {"format": "api-key"}, "api_key"),
+        ("resources", {"r": {"m": {"path": "/", "method": "gte"}}}, "get"),
+        ("actions", {"a": {"steps": [{"type": "requst"}]}}, "request"),
+    ],
+)
+def test_a_value_that_no_list_has_is_told_with_the_one_that_was_meant(
+    field: str, written: dict[str, Any], meant: str
+) -> None:
+    (said,) = failures(load_integration, DESK | {field: written}).values()
+    assert said.endswith(f"; did you mean {meant}?")
+
+
+@pytest.mark.parametrize("written", [{"format": "scroll"}, {"format": 7}, {}, "cursor"])
+def test_a_value_that_is_near_to_none_is_told_with_all(written: object) -> None:
+    (said,) = failures(load_integration, DESK | {"pagination": written}).values()
+    assert (
+        said == "must be an object whose `format` is one of page, cursor, link_header, offset, range, dynamic"
+    )
+
+
 def with_method(**fields: object) -> dict[str, Any]:
     return {"resources": {"r": {"m": {"path": "/", **fields}}}}
 

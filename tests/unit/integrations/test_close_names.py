@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from isthmus.integrations.checks import Failures
-from isthmus.integrations.close_names import check_cell, close_to
+from isthmus.integrations.close_names import check_cell
 
 RESOURCES = {"tickets": {"methods": ["list", "get"]}, "open": {}}
 PATHS = ("resource_name", "method_name")
@@ -31,10 +31,3 @@ def test_a_cell_is_told_its_first_unknown_name(
     check_cell(failures, "desk", RESOURCES, cell, PATHS)
     entries = [(each["path"], each["message"], each["code"]) for each in failures.entries]
     assert entries == ([] if told is None else [told])
-
-
-def test_at_most_three_names_are_close_the_closest_first() -> None:
-    known = ["lost", "lists", "list", "lest", "zebra", "list"]
-    assert close_to("list", known)[0] == "list"
-    assert len(close_to("list", known)) == 3
-    assert close_to("quux", known) == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Final
 
 from isthmus import expressions
@@ -11,6 +10,7 @@ from isthmus.definitions.findings import Finding, Severity
 from isthmus.definitions.lint.scan import called_functions, hyphenated_headers
 from isthmus.definitions.lint.sites import Site
 from isthmus.expressions import DIALECT, Expression, ExpressionError
+from isthmus.kit.close_names import closest
 
 __all__ = ["check"]
 
@@ -35,12 +35,12 @@ def _functions(site: Site) -> Iterator[Finding]:
         return
     for name, position in called_functions(site.text):
         if name not in known:
-            close = get_close_matches(name, known, 1)
+            close = closest(name, known)
             yield _finding(
                 "error",
                 site,
                 f"${name} is no function",
-                f"did you mean ${close[0]}?" if close else "use a function of the dialect",
+                f"did you mean ${close}?" if close else "use a function of the dialect",
                 position,
             )
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Final
 
 from isthmus.definitions.findings import Finding, Severity
 from isthmus.definitions.lint.scan import masked, object_keys, string_literals
 from isthmus.definitions.lint.subject import as_mapping, at, text_leaves
+from isthmus.kit.close_names import closest
 
 __all__ = ["Cell", "MappingSubject", "check"]
 
@@ -90,8 +90,8 @@ def _routing(subject: MappingSubject, cell: Cell) -> Iterator[Finding]:
 
 
 def _close(name: str, known: Mapping[str, Any]) -> str:
-    close = get_close_matches(name, known, 1)
-    return f"did you mean {close[0]}?" if close else f"it has {', '.join(known) or 'none'}"
+    close = closest(name, known)
+    return f"did you mean {close}?" if close else f"it has {', '.join(known) or 'none'}"
 
 
 def _model(subject: MappingSubject, cell: Cell) -> Iterator[Finding]:
