@@ -141,7 +141,7 @@ async def calling(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
     the background. Raises SetupError."""
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        database = await open_database(settings, clock=clock)
+        database = await open_database(settings, existing=True, clock=clock)
         stack.push_async_callback(database.close)
         core = await stack.enter_async_context(_core(settings, database, clock))
         with evaluating(core.evaluations):

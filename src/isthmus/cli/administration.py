@@ -139,10 +139,11 @@ def _state(row: Mapping[str, Any], now: datetime) -> str:
 
 
 def with_database(work: Callable[[Database], Awaitable[T]]) -> T:
-    """Opens the database of the settings, and closes it again."""
+    """Opens the database of the settings, and closes it again. Raises SetupError where there is none yet: one
+    made here would be empty, and not the server's."""
 
     async def run() -> T:
-        database = await open_database(Settings.from_environment())
+        database = await open_database(Settings.from_environment(), existing=True)
         try:
             return await work(database)
         finally:

@@ -13,7 +13,8 @@ from isthmus.db.database import Database
 from isthmus.db.encryption import KeyMissing
 from isthmus.db.keys import learn_granted_keys, load_keys, server_secret_bytes
 from isthmus.db.locks import ServeLock, is_served, setup_lock
-from isthmus.db.upgrade import is_current, upgrade
+from isthmus.db.migrations import HEAD
+from isthmus.db.upgrade import stored_revision, upgrade
 from isthmus.db.urls import parse_url, sqlite_path
 from isthmus.errors import SetupError
 from isthmus.kit.clock import Clock
@@ -21,18 +22,24 @@ from isthmus.kit.clock import Clock
 __all__ = ["check_workers", "open_database"]
 
 
-async def open_database(settings: Settings, *, serving: bool = False, clock: Clock | None = None) -> Database:
+async def open_database(
+    settings: Settings, *, serving: bool = False, existing: bool = False, clock: Clock | None = None
+) -> Database:
     """The database, its schema current, its secrets readable. `close()` it at the end.
 
     `serving`: hold a SQLite file's lock until then; local administration leaves it False and opens the same
-    file beside a server. Raises SetupError: another server on the file, no key, an unreachable server, a
-    schema from a newer version, a key that does not open what is stored.
+    file beside a server. `existing`: nothing is made where nobody has set a database up yet. Raises
+    SetupError: another server on the file, no key, an unreachable server, a schema from a newer version, a
+    key that does not open what is stored; with `existing`, no database.
     """
     url = parse_url(settings.resolved_database_url.reveal())
     path = sqlite_path(url)
     if path is None:
         keys = load_keys(settings, embedded=False)
-        return await _prepared(Database(url, keys, pool_size=settings.database_pool_size, clock=clock))
+        database = Database(url, keys, pool_size=settings.database_pool_size, clock=clock)
+        return await _prepared(database, existing=existing)
+    if existing and not (path.is_file() and path.stat().st_size):
+        raise _nobody_there(f"there is no database at {path}")
     _make_directory(settings.data_dir)
     _make_file(path)
     lock = ServeLock(path) if serving else None
@@ -40,7 +47,8 @@ async def open_database(settings: Settings, *, serving: bool = False, clock: Clo
         async with setup_lock(path):
             keys = load_keys(settings, embedded=True)
             database = Database(url, keys, clock=clock, on_close=None if lock is None else lock.release)
-            return await _prepared(database, served=not serving and is_served(path))
+            served = not serving and is_served(path)
+            return await _prepared(database, served=served, existing=existing)
     except BaseException:
         if lock is not None:
             lock.release()
@@ -56,9 +64,12 @@ def check_workers(settings: Settings, workers: int) -> None:
         )
 
 
-async def _prepared(database: Database, *, served: bool = False) -> Database:
+async def _prepared(database: Database, *, served: bool = False, existing: bool = False) -> Database:
     try:
-        if not await is_current(database):
+        revision = await stored_revision(database)
+        if revision is None and existing:
+            raise _nobody_there(f"the database {_place(database.url)} is empty")
+        if revision != HEAD:
             if served:
                 raise SetupError(
                     "the schema must be brought up to date, and a server of another version is running on "
@@ -85,11 +96,21 @@ async def _check_keys(database: Database) -> None:
         await server_secret_bytes(database, "key-check")
 
 
-def _unreachable(url: URL, error: DatabaseError) -> str:
-    place = url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
-    return (
-        f"the database {place} cannot be opened: {' '.join(str(error.orig).split())} (ISTHMUS_DATABASE_URL)"
+def _nobody_there(what: str) -> SetupError:
+    return SetupError(
+        f"{what}. `isthmus serve` sets one up when it is first started. If yours is elsewhere, go to the "
+        "folder that its server was started in, or name it as the server has it: ISTHMUS_DATA_DIR or "
+        "ISTHMUS_DATABASE_URL."
     )
+
+
+def _unreachable(url: URL, error: DatabaseError) -> str:
+    why = " ".join(str(error.orig).split())
+    return f"the database {_place(url)} cannot be opened: {why} (ISTHMUS_DATABASE_URL)"
+
+
+def _place(url: URL) -> str:
+    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
 
 
 def _make_directory(path: Path) -> None:

@@ -12,22 +12,22 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database
-from isthmus.db.migrations import HEAD, VERSION_TABLE
+from isthmus.db.migrations import VERSION_TABLE
 from isthmus.errors import SetupError
 
-__all__ = ["is_current", "upgrade"]
+__all__ = ["stored_revision", "upgrade"]
 
 _ADVISORY_LOCK = 0x1574_4D05
 
 
-async def is_current(database: Database) -> bool:
-    """Whether the stored revision is the one this version works on; False for an empty database."""
+async def stored_revision(database: Database) -> str | None:
+    """Of the schema; that which this version works on is `migrations.HEAD`. None for an empty database."""
     async with database.read() as conn:
         try:
-            return await _stored(conn) == HEAD
+            return await _stored(conn)
         except (OperationalError, ProgrammingError) as error:
             if _is_missing_table(error):
-                return False
+                return None
             raise
 
 

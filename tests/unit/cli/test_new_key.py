@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from typer.testing import CliRunner
 
 from isthmus.cli.administration import _given_key
 from isthmus.cli.main import app
+from isthmus.config import Settings
+from isthmus.db import open_database
 from isthmus.errors import SetupError
 
 KEY = "a-key-of-the-operator-0123456789-abcdef"
@@ -42,7 +45,12 @@ def test_a_key_is_read_from_the_environment(
     assert _given_key(None) == key
 
 
+async def _set_up(folder: Path) -> None:
+    await (await open_database(Settings(data_dir=folder))).close()
+
+
 def test_nothing_on_standard_input_is_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asyncio.run(_set_up(tmp_path / "data"))
     monkeypatch.setenv("ISTHMUS_DATA_DIR", str(tmp_path / "data"))
     result = CliRunner().invoke(app, ["db", "rotate-key", "--new-key", "-"], input="\n")
     assert isinstance(result.exception, SetupError)

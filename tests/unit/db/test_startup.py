@@ -52,6 +52,19 @@ async def test_the_embedded_default_makes_files_for_its_owner_only(embedded: Set
     assert {"isthmus.sqlite3", "secret.key"} <= set(files)
 
 
+async def test_local_administration_makes_no_database(
+    embedded: Settings, tmp_path: Path, empty_database_url: str
+) -> None:
+    with pytest.raises(SetupError, match=r"there is no database at /.*isthmus.sqlite3.*isthmus serve.*"):
+        await open_database(embedded, existing=True)
+    assert [path.name for path in embedded.data_dir.parent.glob("*")] == []
+    made = replace(embedded, database_url=Secret(empty_database_url), secret_key=Secret((SECRET_KEY,)))
+    with pytest.raises(SetupError, match=r"(is empty|there is no database).*ISTHMUS_DATABASE_URL"):
+        await open_database(made, existing=True)
+    await (await open_database(made)).close()
+    await (await open_database(made, existing=True)).close()
+
+
 async def test_sqlite_runs_as_it_is_meant_to(embedded: Settings) -> None:
     database = await open_database(embedded)
     async with database.write() as conn:

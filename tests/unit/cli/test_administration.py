@@ -1,0 +1,35 @@
+"""Local administration where there is nothing to administer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from isthmus.cli.main import app
+from isthmus.errors import SetupError
+
+COMMANDS = (
+    ("tokens", "create", "--environment", "development"),
+    ("tokens", "list"),
+    ("environments", "create", "staging"),
+    ("accounts", "block", "x"),
+    ("connect", "jira", "--tenant", "acme"),
+    ("explain", "x"),
+    ("db", "rotate-key"),
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_folder_without_a_database_is_told_and_left_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for setting in ("ISTHMUS_DATA_DIR", "ISTHMUS_DATABASE_URL"):
+        monkeypatch.delenv(setting, raising=False)
+    error = CliRunner().invoke(app, command).exception
+    assert isinstance(error, SetupError)
+    assert f"there is no database at {tmp_path / '.isthmus' / 'isthmus.sqlite3'}" in error.message
+    assert "`isthmus serve`" in error.message
+    assert list(tmp_path.iterdir()) == []
