@@ -27,8 +27,18 @@ Token = Annotated[str | None, typer.Option(help="API token; else ISTHMUS_API_TOK
 def init(
     name: Annotated[str | None, typer.Argument(help="A slug: lower-case letters, digits, - and _.")] = None,
     into: Annotated[
-        Path, typer.Option(help="Folder to make its folder in, e.g. catalog/integrations.")
-    ] = Path(),
+        Path | None,
+        typer.Option(
+            help="Folder to make its folder in, e.g. catalog/integrations.",
+            show_default="the working directory",
+        ),
+    ] = None,
+    prints: Annotated[
+        bool, typer.Option("--print", help="Print the definition alone, and write nothing.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the definition alone, to this file (.yaml or .json).")
+    ] = None,
     label: Annotated[
         str | None, typer.Option(help="Name for people.", show_default="made of the name")
     ] = None,
@@ -60,8 +70,9 @@ def init(
     """Write the first files of an integration, valid as they stand.
 
     They are a definition, mappings, examples, docs.md and a logo. Nothing is
-    overwritten, and nothing is sent. What is missing is asked for on a
-    terminal. Exit 0; 2 for what is missing, wrong or already there.
+    overwritten, and nothing is sent: `isthmus integrations apply` does that.
+    What is missing is asked for on a terminal. Exit 0; 2 for what is missing,
+    wrong or already there.
 
     Examples:
 
@@ -70,6 +81,9 @@ def init(
 
     isthmus integrations init quillboard --base-url "{{credentials.url}}"
     --model crm --resources people:contacts,firms:accounts
+
+    isthmus integrations init quillboard --base-url https://paper.example
+    --resources people --out quillboard.integration.json
     """
     from isthmus.cli.scaffold import init as work
 
@@ -77,6 +91,8 @@ def init(
         work(
             name,
             into=into,
+            prints=prints,
+            out=out,
             label=label,
             category=category,
             base_url=base_url,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import typer
 
 from isthmus.definitions.lint import validate_file
+from isthmus.definitions.yaml_source import parse
 from isthmus.errors import BadRequest
 from isthmus.integrations.catalog import find_catalog
 from isthmus.integrations.contract.entries import Models
@@ -17,11 +20,15 @@ from isthmus.integrations.scaffold import Resource, Wanted, scaffold
 
 __all__ = ["init"]
 
+_MAIN: Final = "integration.yaml"
+
 
 def init(
     name: str | None,
     *,
-    into: Path,
+    into: Path | None,
+    prints: bool,
+    out: Path | None,
     label: str | None,
     category: str | None,
     base_url: str | None,
@@ -32,7 +39,11 @@ def init(
     has_webhook: bool,
     schemas: str,
 ) -> int:
-    """The exit code: 0, or 2 where something is missing, wrong or already there."""
+    """The exit code: 0, or 2 where something is missing, wrong or already there. `prints`, `out`: the
+    definition alone goes to standard output, or into that one file; else `into` gets a folder with all."""
+    if sum((prints, out is not None, into is not None)) > 1:
+        typer.echo("isthmus: choose one of --print, --out and --into.", err=True)
+        return 2
     name = _given(name, "NAME", "Name (a slug, as in the folder's name)")
     base_url = _given(base_url, "--base-url", "Address that every path is put behind")
     named = _given(resources, "--resources", "Resources of the product, a,b (own:unified maps one)")
@@ -52,21 +63,53 @@ def init(
         has_webhook=has_webhook,
         schemas=schemas.rstrip("/"),
     )
-    folder = into / name
     try:
         files = scaffold(wanted)
     except BadRequest as error:
         typer.echo(f"isthmus: {error.message}", err=True)
         return 2
+    if prints or out is not None:
+        return _alone(files, out)
+    return _folder(files, (into or Path()) / name)
+
+
+def _folder(files: Mapping[str, str], folder: Path) -> int:
     if folder.exists():
-        typer.echo(
-            f"isthmus: {folder} is already there, and nothing is overwritten. Choose another name or --into.",
-            err=True,
-        )
-        return 2
+        return _is_there(folder, "--into")
     _write(folder, files)
     _tell(folder, files)
     return 0
+
+
+def _alone(files: Mapping[str, str], out: Path | None) -> int:
+    """The definition, without what a folder has beside it. `out`: None for standard output."""
+    text = files[_MAIN]
+    if out is not None and out.suffix == ".json":
+        text = json.dumps(parse(text).data, indent=2, ensure_ascii=False) + "\n"
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            with out.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError:
+            return _is_there(out, "--out")
+        except OSError as error:
+            typer.echo(f"isthmus: {out} cannot be written: {error.strerror}.", err=True)
+            return 2
+        typer.echo(out)
+    left = sorted({path.partition("/")[0] for path in files} - {_MAIN})
+    typer.echo(f"Left out: {', '.join(left)}. Without --print and --out, a folder has them too.", err=True)
+    return 0
+
+
+def _is_there(path: Path, option: str) -> int:
+    typer.echo(
+        f"isthmus: {path} is already there, and nothing is overwritten. Choose another name or {option}.",
+        err=True,
+    )
+    return 2
 
 
 def _given(value: str | None, option: str, question: str) -> str | None:
@@ -104,7 +147,7 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
 def _tell(folder: Path, files: Mapping[str, str]) -> None:
     for path in sorted(files):
         typer.echo(f"{folder / path}")
-    report = validate_file(folder / "integration.yaml")
+    report = validate_file(folder / _MAIN)
     for line in report.lines():
         typer.echo(line, err=True)
     commands = "\n".join(f"  isthmus integrations {each} {folder}" for each in ("validate", "test"))

@@ -100,6 +100,42 @@ def test_a_folder_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["quillboard"]
 
 
+def alone(*more: str) -> Result:
+    address = ("--base-url", "https://quillboard.example")
+    return init("quillboard", *address, "--model", "crm", "--resources", "people:contacts", *more)
+
+
+def test_the_definition_alone_is_printed_as_a_folder_would_have_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = alone("--print")
+    assert (ran.exit_code, list(tmp_path.iterdir())) == (0, [])
+    assert "Left out: docs.md, examples, logo.svg, mappings." in ran.stderr
+    assert alone().exit_code == 0
+    assert ran.stdout == (tmp_path / "quillboard" / "integration.yaml").read_text()
+
+
+@pytest.mark.parametrize("name", ["quillboard.yaml", "deep/quillboard.integration.json"])
+def test_the_definition_alone_is_written_to_a_file_and_over_none(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    ran = alone("--out", str(path))
+    assert (ran.exit_code, ran.stdout.strip()) == (0, str(path))
+    assert [line for line in validate_file(path).lines() if ": info: " not in line] == []
+    path.write_text("mine")
+    again = alone("--out", str(path))
+    assert (again.exit_code, "nothing is overwritten" in again.stderr) == (2, True)
+    assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "more", [("--print", "--out", "x"), ("--print", "--into", "x"), ("--into", "x", "--out", "y")]
+)
+def test_one_place_is_chosen(more: tuple[str, ...]) -> None:
+    ran = alone(*more)
+    assert (ran.exit_code, "choose one of --print, --out and --into" in ran.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
