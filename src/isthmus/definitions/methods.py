@@ -114,7 +114,9 @@ class MethodDefinition(Part):
         default=None, description="JSON Schema of one record after `response_path`; documentation."
     )
     response_path: OptionalExpr = Field(
-        default=None, description="JSONata path to the data inside the body; the whole body where absent."
+        default=None,
+        description="JSONata path to the data inside the body; the whole body where absent. Of a list in XML: "
+        "to the element that repeats.",
     )
     pagination_path: OptionalTextTemplate = Field(
         default=None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from isthmus.definitions.paths import BodyPath
@@ -13,7 +13,7 @@ from isthmus.engine.plans import MethodPlan
 from isthmus.engine.ports import Upstream
 from isthmus.engine.rate_limits import detect
 from isthmus.engine.requests import Inputs, build
-from isthmus.engine.responses import error_body, parse, record_count
+from isthmus.engine.responses import DataPath, error_body, is_read_as_xml, parse, raw_records
 from isthmus.engine.results import StreamResult
 from isthmus.engine.scopes import mapping_failed
 from isthmus.errors import UpstreamInvalid
@@ -34,13 +34,14 @@ _NO_CURSORS: Final = Cursors()
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """A success. `body`: the whole parsed body. `data`: what `response_path` finds in it; for
-    nothing, [] on a list and None else. `stream`: not None where the answer is to be handed on as it
-    arrives; then `body` is None."""
+    nothing, [] on a list and None else. `raw`: the provider's records in the data of a list, else empty.
+    `stream`: not None where the answer is to be handed on as it arrives; then `body` is None."""
 
     status: int
     headers: Mapping[str, str]
     body: Any
     data: Any
+    raw: list[Any] = field(default_factory=list)
     cursors: Cursors = _NO_CURSORS
     stream: HttpStream | None = None
 
@@ -147,30 +148,40 @@ def _exchanged(
     plan: MethodPlan, inputs: Inputs, response: HttpResponse, step: Step, reading: _Reading
 ) -> Exchange:
     if _is_end_of_ranges(plan, inputs, response):
-        return Exchange(
-            response.status, response.headers, None, [], _cursors(plan, inputs, response, step, None, [])
-        )
+        cursors = _cursors(plan, response, step, None, [])
+        return Exchange(response.status, response.headers, None, [], [], cursors)
     read = reading.of(response)
     if read.failed is not None:
         raise read.failed
-    data = read.body
-    if plan.response_path is not None and not read.is_opaque:
-        found = plan.response_path.read(read.body, keep_arrays=inputs.asks_for_list)
-        nothing: list[Any] | None = [] if inputs.asks_for_list else None
-        data = nothing if found is UNDEFINED else found
-    cursors = _cursors(plan, inputs, response, step, read.body, data)
-    return Exchange(response.status, response.headers, read.body, data, cursors)
+    path = None if read.is_opaque else plan.response_path
+    if not inputs.asks_for_list:
+        data = read.body if path is None else path.read(read.body)
+        return Exchange(response.status, response.headers, read.body, None if data is UNDEFINED else data)
+    data, raw = _listed(plan, path, response, read.body)
+    cursors = _cursors(plan, response, step, read.body, raw)
+    return Exchange(response.status, response.headers, read.body, data, raw, cursors)
 
 
-def _cursors(
-    plan: MethodPlan, inputs: Inputs, response: HttpResponse, step: Step, body: Any, data: Any
-) -> Cursors:
-    if plan.paginator is None or not inputs.asks_for_list:
+def _listed(
+    plan: MethodPlan, path: DataPath | None, response: HttpResponse, body: Any
+) -> tuple[Any, list[Any]]:
+    """The data of a list, and the provider's records in it. An element of XML that might repeat is no array
+    where it doesn't: an object that a path leads to is that element."""
+    data, is_record = (body, False) if path is None else path.read_list(body)
+    if data is UNDEFINED or data is None:
+        return [], []
+    if path is not None and isinstance(data, dict) and is_read_as_xml(plan.definition, response):
+        is_record = True
+    return data, [data] if is_record else raw_records(data)
+
+
+def _cursors(plan: MethodPlan, response: HttpResponse, step: Step, body: Any, raw: list[Any]) -> Cursors:
+    if plan.paginator is None:
         return _NO_CURSORS
     try:
         root = body if plan.cursor_root is None else BodyPath(plan.cursor_root).read(body)
         root = None if root is UNDEFINED else root
-        answer = Answer(root, response.headers, response.url, record_count(data), response.status)
+        answer = Answer(root, response.headers, response.url, len(raw), response.status)
         return plan.paginator.read(step, answer)
     except ExpressionError as error:
         raise mapping_failed("pagination", error) from error

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from isthmus.engine.responses import raw_records
 from isthmus.expressions import UNDEFINED
 
 __all__ = ["MappedList", "attached", "mapped_list", "with_raw"]
+
+_ENVELOPE: Final = frozenset({"result", "next_cursor", "prev_cursor"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,22 +25,27 @@ class MappedList:
     has_prev: bool = False
 
 
-def mapped_list(value: Any, data: Any) -> MappedList:
-    """`value`: what the mapping gave for the whole data. An object with an array `result` is an envelope; any
-    other single value is a list of one."""
-    envelope = value if isinstance(value, dict) and isinstance(value.get("result"), list) else None
-    if envelope is not None:
-        records = attached(envelope["result"], raw_records(data))
-        return MappedList(
-            records,
-            cursor_text(envelope.get("next_cursor")),
-            cursor_text(envelope.get("prev_cursor")),
-            has_next="next_cursor" in envelope,
-            has_prev="prev_cursor" in envelope,
-        )
+def mapped_list(value: Any, raw: list[Any]) -> MappedList:
+    """`value`: what the mapping gave for the whole data; any single value is a list of one. An object with an
+    array `result` is an envelope. So is one that has nothing but an envelope's keys: an expression gives one
+    record as itself, and none as nothing."""
+    if not isinstance(value, dict) or not (
+        isinstance(value.get("result"), list) or value.keys() <= _ENVELOPE
+    ):
+        return MappedList(attached(_several(value), raw))
+    return MappedList(
+        attached(_several(value.get("result")), raw),
+        cursor_text(value.get("next_cursor")),
+        cursor_text(value.get("prev_cursor")),
+        has_next="next_cursor" in value,
+        has_prev="prev_cursor" in value,
+    )
+
+
+def _several(value: Any) -> list[Any]:
     if value is UNDEFINED or value is None:
-        return MappedList([])
-    return MappedList(attached(value if isinstance(value, list) else [value], raw_records(data)))
+        return []
+    return value if isinstance(value, list) else [value]
 
 
 def cursor_text(value: Any) -> str | None:

@@ -24,11 +24,11 @@ __all__ = [
     "DataPath",
     "Parsed",
     "error_body",
+    "is_read_as_xml",
     "is_xml",
     "media_type",
     "parse",
     "raw_records",
-    "record_count",
     "records_of",
     "streams",
     "text_of",
@@ -36,7 +36,8 @@ __all__ = [
 
 _READ_WHOLE: Final = frozenset({"application/x-www-form-urlencoded", "application/javascript"})
 _XHTML: Final = "application/xhtml+xml"
-_SIMPLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*\Z")
+_NAME: Final = r"(?:[A-Za-z_][A-Za-z0-9_]*|`[^`]+`)"
+_SIMPLE: Final = re.compile(rf"{_NAME}(?:\.{_NAME})*\Z")
 _WORDS: Final = frozenset({"and", "or", "in", "true", "false", "null", "function"})
 _MOST_CELLS: Final = 1_000_000
 _CHARSETS: Final = re.compile(
@@ -81,8 +82,7 @@ def parse(method: MethodDefinition, response: HttpResponse) -> Parsed:
     """
     if response.status in {204, 205} or not response.body:
         return Parsed(None)
-    form = method.api_response_format or _form_of(media_type(response.headers))
-    match form:
+    match _form(method, response):
         case "json":
             return _json(method, response)
         case "xml":
@@ -95,6 +95,10 @@ def parse(method: MethodDefinition, response: HttpResponse) -> Parsed:
     return Parsed(text_of(response))
 
 
+def _form(method: MethodDefinition, response: HttpResponse) -> str:
+    return method.api_response_format or _form_of(media_type(response.headers))
+
+
 def _form_of(kind: str) -> str:
     """The parser for a media type; "" where nothing is said."""
     if kind.endswith("json"):
@@ -104,6 +108,10 @@ def _form_of(kind: str) -> str:
 
 def is_xml(response: HttpResponse) -> bool:
     return _form_of(media_type(response.headers)) == "xml"
+
+
+def is_read_as_xml(method: MethodDefinition, response: HttpResponse) -> bool:
+    return _form(method, response) == "xml"
 
 
 def error_body(method: MethodDefinition, response: HttpResponse) -> Any:
@@ -196,21 +204,34 @@ class DataPath:
 
     def __init__(self, expression: Expression) -> None:
         text = expression.text.strip()
-        names = tuple(text.split(".")) if _SIMPLE.match(text) else ()
-        self._names: Final = () if _WORDS.intersection(names) else names
+        names = re.findall(_NAME, text) if _SIMPLE.match(text) else []
+        self._names: Final = () if _WORDS.intersection(names) else tuple(name.strip("`") for name in names)
         self._expression: Final = expression
 
-    def read(self, body: Any, *, keep_arrays: bool) -> Any:
-        """UNDEFINED where nothing is there. With `keep_arrays`, an array of one stays an array (lists)."""
-        value = body
+    def read(self, body: Any) -> Any:
+        """UNDEFINED where nothing is there; an array of one is that one."""
+        value = self._walked(body)
+        if value is None or isinstance(value, list):
+            return evaluate("response_path", self._expression, body)
+        return value
+
+    def read_list(self, body: Any) -> tuple[Any, bool]:
+        """As `read`, an array of one staying an array; and whether an object that is found is one record. So
+        it is where it was collected: an expression gives one of several as itself, and never as a list."""
+        value = self._walked(body)
+        if value is not None:
+            return value, False
+        value = evaluate("response_path", self._expression, body)
+        return value, isinstance(value, dict)
+
+    def _walked(self, body: Any) -> Any:
+        """What names alone lead to; None where there is more to do."""
+        value = body if self._names else None
         for name in self._names:
             if not isinstance(value, dict):
-                break
+                return None
             value = value.get(name, UNDEFINED)
-        else:
-            if self._names and (keep_arrays or not isinstance(value, list)):
-                return value
-        return evaluate("response_path", self._expression, body)
+        return value
 
 
 def records_of(data: Any) -> list[Any]:
@@ -230,8 +251,3 @@ def raw_records(data: Any) -> list[Any]:
         if len(arrays) == 1 and not arrays[0]:
             return []
     return records_of(data)
-
-
-def record_count(data: Any) -> int:
-    """How many records a page holds, for the paginations that count."""
-    return len(raw_records(data))

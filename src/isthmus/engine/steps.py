@@ -40,16 +40,17 @@ _CLOCK: Final = SystemClock()
 @dataclass(slots=True)
 class Progress:
     """What the steps gave so far. `named`: by `name`, else `step_<index>`. `last`: of the last step that ran,
-    UNDEFINED before the first. `data`: what is mapped so far, in `after` steps only."""
+    UNDEFINED before the first. `data`: what is mapped so far, and `is_after`: in `after` steps only."""
 
     named: dict[str, Any] = field(default_factory=dict)
     last: Any = UNDEFINED
     data: Any = UNDEFINED
+    is_after: bool = False
 
     def took(self, step: Step, index: int, value: Any) -> None:
         self.named[step.name or f"step_{index}"] = None if value is UNDEFINED else value
         self.last = value
-        if isinstance(step, TransformStep) and self.data is not UNDEFINED:
+        if isinstance(step, TransformStep) and self.is_after:
             self.data = value
 
 

@@ -168,9 +168,8 @@ class _Run:
         if not plan.mapping.after:
             return value
         runner = StepRunner(self.upstream, self.config, CallScope(self.said), "after", self.clock)
-        data = None if value is UNDEFINED else value
         try:
-            return (await runner.run(plan.mapping.after, Progress(data=data))).data
+            return (await runner.run(plan.mapping.after, Progress(data=value, is_after=True))).data
         except RemoteError as failed:
             raise await self.error(failed, None) from failed
 
@@ -197,7 +196,8 @@ async def _list(run: _Run, target: Target, cursor: str | None) -> ListResult | S
     shaping, schema = run.said.call.shaping, target.definition.record_schema
     found = page.records
     if run.plan.side_loads or run.plan.mapping.after:
-        found = [each for each in records_of(await run.completed(found)) if each is not None]
+        value = await run.completed(found)
+        found = [each for each in records_of(None if value is UNDEFINED else value) if each is not None]
     records: list[Any] = [shape(record, shaping, schema) for record in found]
     return ListResult(
         key_by(found, records, shaping.key_by) if shaping.key_by else records,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from time import monotonic
 from typing import Any, Final
 
+from isthmus.definitions.methods import STANDARD_METHODS
 from isthmus.engine.calls import NO_BODY
 from isthmus.engine.exchanges import Exchange, Page
 from isthmus.engine.queries import header_text
@@ -46,12 +47,12 @@ async def mapped_page(
     mapping = plan.mapping
     scope = _scope(said, cursor, answer)
     if mapping.response_mapping is None:
-        found = mapped_list(answer.data, answer.data)
+        found = mapped_list(answer.data, answer.raw)
     elif mapping.response_mapping_method == "item":
-        found = MappedList(await _by_item(plan, scope, answer))
+        found = MappedList(await _by_item(plan, scope, answer.raw))
     else:
         scope["response"] = response_scope(plan.response, answer)
-        found = mapped_list(await mapped("response_mapping", mapping.response_mapping, scope), answer.data)
+        found = mapped_list(await mapped("response_mapping", mapping.response_mapping, scope), answer.raw)
     return Page(
         found.records,
         found.next_cursor if found.has_next else answer.cursors.next,
@@ -62,13 +63,19 @@ async def mapped_page(
 
 
 async def mapped_value(plan: MappingPlan, said: Asked, answer: Exchange) -> Any:
-    """The value of a method that is no list, with its raw record where it is one; UNDEFINED for nothing."""
+    """The value of a method that is no list, with its raw record where it is one; UNDEFINED for nothing. By
+    item, an array stays one; but of a record that its provider sent in an array, it is the record."""
     mapping = plan.mapping
     if mapping.response_mapping is None:
         value = answer.data
     else:
         scope = _scope(said, None, answer)
         item = mapping.response_mapping_method == "item"
+        if item and isinstance(answer.data, list):
+            records = await _by_item(plan, scope, answer.data)
+            if said.call.method not in STANDARD_METHODS or len(records) > 1:
+                return records
+            return records[0] if records else UNDEFINED
         scope["response"] = answer.data if item else response_scope(plan.response, answer)
         value = await _mapped_single(mapping.response_mapping, scope, said, answer)
     if isinstance(value, list):
@@ -87,7 +94,7 @@ async def _mapped_single(expression: Evaluable, scope: dict[str, Any], said: Ask
         return UNDEFINED
 
 
-async def _by_item(plan: MappingPlan, scope: dict[str, Any], answer: Exchange) -> list[Any]:
+async def _by_item(plan: MappingPlan, scope: dict[str, Any], sources: list[Any]) -> list[Any]:
     """The mapping of each raw record; a record that gives several stands behind all of them.
 
     The time of an evaluation is that of the page, and others have their turn in between: a slow mapping of
@@ -99,7 +106,7 @@ async def _by_item(plan: MappingPlan, scope: dict[str, Any], answer: Exchange) -
     root = without_undefined(scope)
     started = paused = monotonic()
     usual = limits = evaluations().limits
-    for raw in raw_records(answer.data):
+    for raw in sources:
         now = monotonic()
         if now - paused > _TURN_SECONDS:
             await asyncio.sleep(0)

@@ -1,0 +1,107 @@
+"""Lists keep their form: of one record, of none, through XML, through arrays on the way."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pytest
+from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
+
+from isthmus.definitions import UnifiedResource, load_mapping
+from isthmus.engine import unified
+from isthmus.engine.calls import read_call
+from isthmus.engine.results import ListResult, ValueResult
+from isthmus.engine.unified import Target
+from isthmus.http.messages import HttpResponse
+
+BY_ITEM = {"response_mapping_method": "item", "response_mapping": "{'id': $string(response.id)}"}
+MARKED = [{"id": 1, "labels": [{"n": "a"}, {"n": "b"}]}, {"id": 2, "labels": [{"n": "c"}]}]
+
+
+async def _mapped(found: HttpResponse, mapping: dict[str, Any], call: str = "list", **method: Any) -> Any:
+    path, verb = "/things", "get" if call in ("list", "get") else "post"
+    config = integration({call: {"path": path, "method": verb, **method}})
+    target = Target("crm", "things", UnifiedResource.model_validate({}))
+    name, _, query = call.partition("?")
+    asked = read_call(name, id="1" if name == "get" else None, query_string=query)
+    return await unified.call(MemoryUpstream([found]), config, target, load_mapping(mapping), asked)
+
+
+class _Page(NamedTuple):
+    records: list[Any]
+    next_cursor: str | None
+
+
+async def _page(found: HttpResponse, mapping: dict[str, Any], **method: Any) -> _Page:
+    page = await _mapped(found, mapping, **method)
+    assert isinstance(page, ListResult)
+    assert isinstance(page.records, list)
+    return _Page(page.records, page.next_cursor)
+
+
+async def _value(found: HttpResponse, mapping: dict[str, Any], call: str) -> Any:
+    result = await _mapped(found, mapping, call)
+    assert isinstance(result, ValueResult)
+    return result.body
+
+
+@pytest.mark.parametrize("nodes", [MARKED, MARKED[:1], []])
+@pytest.mark.parametrize("mapping", [BY_ITEM, {"response_mapping": "response.{'id': $string(id)}"}])
+async def test_a_record_reached_through_an_array_is_no_holder_of_records(
+    nodes: list[Any], mapping: dict[str, Any]
+) -> None:
+    body = {"data": {"edges": [{"node": node} for node in nodes]}}
+    page = await _page(answer(body), mapping, response_path="data.edges.node")
+    assert page.records == [{"id": str(node["id"]), "remote_data": node} for node in nodes]
+
+
+async def test_what_names_alone_lead_to_may_hold_the_records() -> None:
+    page = await _page(answer({"data-set": {"rows": MARKED}}), BY_ITEM, response_path="`data-set`")
+    assert [record["id"] for record in page.records] == ["1", "2"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+async def test_a_list_in_xml_has_as_many_records_as_it_has_elements(count: int) -> None:
+    element = "<row><id>{}</id><cf><n>a</n></cf><cf><n>b</n></cf></row>"
+    body = f"<rows total='9'>{''.join(element.format(number) for number in range(count))}</rows>"
+    page = await _page(
+        answer(body, content_type="application/xml"),
+        BY_ITEM,
+        response_path="rows.row",
+        pagination={"format": "offset", "config": {"total_path": "rows.@total"}},
+    )
+    assert [record["id"] for record in page.records] == [str(number) for number in range(count)]
+    assert all(len(record["remote_data"]["cf"]) == 2 for record in page.records)
+    assert page.next_cursor == (str(count) if count else None)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+async def test_an_envelope_is_one_however_many_records_it_holds(count: int) -> None:
+    body = {"items": MARKED[:count], "next": "n" if count else None}
+    mapping = {
+        "response_mapping": "{'result': response.items.{'id': $string(id)}, 'next_cursor': response.next}"
+    }
+    page = await _page(answer(body), mapping)
+    assert [record["id"] for record in page.records] == ["1", "2"][:count]
+    assert page.next_cursor == ("n" if count else None)
+    assert (await _page(answer({"items": []}), mapping)).records == []
+
+
+async def test_an_answer_of_nothing_is_an_empty_list() -> None:
+    for found in (answer(status=204), answer(None)):
+        assert (await _page(found, {"response_mapping": "response.{'id': id}"})).records == []
+
+
+async def test_by_item_an_array_of_a_custom_method_is_mapped_element_by_element() -> None:
+    assert await _value(answer([{"id": 1}]), BY_ITEM, "search") == {
+        "result": [{"id": "1", "remote_data": {"id": 1}}]
+    }
+    assert await _value(answer([{"id": 1}]), BY_ITEM, "get") == {"id": "1", "remote_data": {"id": 1}}
+    assert await _value(answer([]), BY_ITEM, "get") is None
+
+
+async def test_a_step_after_that_leaves_nothing_leaves_an_empty_list() -> None:
+    steps: list[dict[str, Any]] = [{"type": "transform", "config": "data[id = 7]"}]
+    assert (await _page(answer(MARKED), {"after": steps})).records == []
+    steps.append({"type": "transform", "config": "$exists(data) ? data : {'id': 'none'}"})
+    assert (await _page(answer(MARKED), {"after": steps})).records == [{"id": "none"}]
