@@ -6,7 +6,7 @@ import importlib.util
 import subprocess
 import sys
 
-PROGRAMS = ("startup", "proxy", "unified", "memory", "expressions", "jobs")
+PROGRAMS = ("startup", "proxy", "unified", "changes", "memory", "expressions", "jobs")
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.product import Product
 
-__all__ = ["PAGE", "serving"]
+__all__ = ["PAGE", "put_mapping", "serving"]
 
 PAGE = json.dumps(
     {
@@ -65,10 +65,21 @@ _MAPPING = {
 }
 
 
+def put_mapping(product: Product, account: str, mapping: Mapping[str, Any]) -> None:
+    """How the account's contacts are listed from now on; values that are not named stay."""
+    override = {"crm": {"contacts": {"list": mapping}}}
+    product.call("PATCH", f"/integrated-account/{account}", {"unified_model_override": override})
+
+
 @contextmanager
-def serving(folder: Path, upstream: str) -> Iterator[tuple[Product, str, Mapping[str, str]]]:
-    """A running product, the id of the account on `upstream`, and the headers of a call."""
-    product = Product(folder)
+def serving(
+    folder: Path, upstream: str, *, database: str | None = None, env: Mapping[str, str] | None = None
+) -> Iterator[tuple[Product, str, Mapping[str, str]]]:
+    """A running product, the id of the account on `upstream`, and the headers of a call.
+
+    `database` and `env` are those of `Product`.
+    """
+    product = Product(folder, database=database, env=env)
     product.start()
     try:
         created = product.call(
@@ -78,11 +89,7 @@ def serving(folder: Path, upstream: str) -> Iterator[tuple[Product, str, Mapping
             product.install(created),
             {"url": upstream, "api_key": "secret"},
         )
-        product.call(
-            "PATCH",
-            f"/integrated-account/{account}",
-            {"unified_model_override": {"crm": {"contacts": {"list": _MAPPING}}}},
-        )
+        put_mapping(product, account, _MAPPING)
         yield product, account, {"Authorization": f"Bearer {product.token}"}
     finally:
         product.stop()

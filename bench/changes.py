@@ -1,0 +1,76 @@
+"""A changed mapping: how soon the process that wrote it uses it, and another on the same PostgreSQL."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import uuid
+from pathlib import Path
+from statistics import median
+
+from tests.postgres import running_postgresql
+from tests.product import Product
+
+from bench.figures import at_most, finish
+from bench.load import nginx
+from bench.subject import PAGE, put_mapping, serving
+
+CHANGES = 50
+LONGEST = 30.0
+"""Seconds after which a change counts as lost."""
+
+KEY = "a-key-for-benches-only-0123456789-abcdefghij"
+
+
+def main() -> None:
+    env = {"ISTHMUS_SECRET_KEY": KEY}
+    with (
+        running_postgresql(f"changes-{uuid.uuid4().hex[:8]}") as server,
+        tempfile.TemporaryDirectory() as folder,
+        nginx(Path(folder) / "nginx", PAGE) as upstream,
+    ):
+        database = server.url_of(server.create())
+        with serving(Path(folder) / "writer", upstream, database=database, env=env) as (writer, account, _):
+            other = Product(Path(folder) / "other", database=database, env=env)
+            other.start()
+            try:
+                found = [_change(writer, other, account, f"change {number}") for number in range(CHANGES)]
+            finally:
+                other.stop()
+    calls = max(calls for calls, _ in found)
+    seconds = [seconds for _, seconds in found]
+    print(
+        f"{CHANGES} changes of one mapping; used by the other process after {median(seconds):.3f} s (median)"
+    )
+    finish(
+        [
+            at_most("used by the writer, slowest", calls, "calls", 1, "bound", 1.0),
+            at_most("used by another process, slowest", max(seconds), "s", 1.0, "bound", 1.0),
+        ]
+    )
+
+
+def _change(writer: Product, other: Product, account: str, name: str) -> tuple[int, float]:
+    """The calls that the writer made up to its first by the new mapping, and the other's seconds until its own."""
+    for product in (writer, other):  # both hold the mapping of before
+        _name(product, account)
+    put_mapping(
+        writer, account, {"response_mapping": f'{{"id": $string(response.number), "name": "{name}"}}'}
+    )
+    began = time.perf_counter()
+    calls = 1
+    while _name(writer, account) != name:
+        calls += 1
+    while _name(other, account) != name:
+        if time.perf_counter() - began > LONGEST:
+            break
+    return calls, time.perf_counter() - began
+
+
+def _name(product: Product, account: str) -> object:
+    answer = product.call("GET", "/unified/crm/contacts", integrated_account_id=account)
+    return answer["result"][0]["name"]
+
+
+if __name__ == "__main__":
+    main()
