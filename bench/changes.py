@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def _change(writer: Product, other: Product, account: str, name: str) -> tuple[int, float]:
-    """The calls that the writer made up to its first by the new mapping, and the other's seconds until its own."""
+    """The writer's calls up to its first by the new mapping, and the seconds until the other's."""
     for product in (writer, other):  # both hold the mapping of before
         _name(product, account)
     put_mapping(
