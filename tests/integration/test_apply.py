@@ -7,7 +7,6 @@ import json
 import shutil
 from pathlib import Path
 
-from isthmus.cli.apply import _patch
 from isthmus.cli.remote import Remote
 from tests.fakes.larkdesk import DEFINITION
 from tests.integration.processes import COMMAND, serving_process
@@ -131,9 +130,3 @@ async def test_a_file_with_an_id_maps_the_integration_that_has_it_whatever_its_n
             "integration larkdesk-two: unchanged",
             "mappings crm: 0 created, 0 updated, 5 unchanged",
         ]
-
-
-def test_a_patch_says_what_is_to_go() -> None:
-    live = {"a": {"b": 1, "c": 2}, "d": [1], "e": None, "same": {"x": 1}}
-    wanted = {"a": {"c": 3}, "d": [1, 2], "same": {"x": 1}, "new": {}}
-    assert _patch(live, wanted) == {"a": {"b": None, "c": 3}, "d": [1, 2], "new": {}}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +10,9 @@ from typing import Any, Final
 import typer
 
 from isthmus.cli.folders import folder_of, unified_folders
+from isthmus.cli.mapping_rows import layer_of, planned, send, told
 from isthmus.cli.remote import Remote, RemoteCallFailed
+from isthmus.definitions.layers import patch_between
 from isthmus.definitions.lint import validate_file
 from isthmus.definitions.yaml_source import Unreadable, read
 from isthmus.errors import IsthmusError, SetupError
@@ -21,8 +22,6 @@ from isthmus.integrations.contract.entries import Entry, Models, read_entry
 __all__ = ["apply"]
 
 _MAIN: Final = "integration.yaml"
-_MAPPINGS: Final = "/environment-unified-model-resource-method"
-_COUNTED: Final = ("created", "updated", "unchanged")
 _NAMED: Final = ("type", "resource", "method")
 """What tells one documentation row from another."""
 
@@ -130,7 +129,7 @@ async def _integration(applied: _Applied, live: dict[str, Any] | None) -> tuple[
             )
     else:
         changes: dict[str, Any] = {name: value for name, value in row.items() if live.get(name) != value}
-        changed = _patch(live["config"], config)
+        changed = patch_between(live["config"], config)
         changes |= {"config": changed} if changed else {}
         if changes:
             done = "updated"
@@ -145,41 +144,13 @@ async def _integration(applied: _Applied, live: dict[str, Any] | None) -> tuple[
     return f"integration {applied.name}: {done}", live
 
 
-def _patch(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """What a deep merge has to be sent so that `wanted` comes of `live`: null removes."""
-    found: dict[str, Any] = {name: None for name in live if name not in wanted and live[name] is not None}
-    for name, value in wanted.items():
-        before = live.get(name)
-        if isinstance(value, Mapping) and isinstance(before, Mapping):
-            inner = _patch(before, value)
-            found |= {name: inner} if inner else {}
-        elif before != value or name not in live:
-            found[name] = value
-    return found
-
-
 async def _mappings(applied: _Applied, model: str, cells: list[dict[str, Any]], remote: Remote) -> str:
     """In the environment's layer, where shipped models can be mapped too."""
-    models = await remote.rows("/environment-unified-model", **{"unified_model.name": model})
-    if not models:
-        raise SetupError(
-            f"the unified model {model} is not installed here: POST /environment-unified-model installs it."
-        )
-    owner = {"environment_unified_model_id": models[0]["id"], "integration_name": applied.name}
-    live = {(row["resource_name"], row["method_name"]): row for row in await remote.rows(_MAPPINGS, **owner)}
-    counts = dict.fromkeys(_COUNTED, 0)
-    for cell in cells:
-        row = live.get((cell["resource_name"], cell["method_name"]))
-        done = "created" if row is None else "unchanged" if row["config"] == cell["config"] else "updated"
-        counts[done] += 1
-        if applied.dry_run or done == "unchanged":
-            continue
-        if row is None:
-            await remote.call("POST", _MAPPINGS, body={**owner, **cell})
-        else:
-            body = {"version": row["version"], "config": cell["config"]}
-            await remote.call("PATCH", f"{_MAPPINGS}/{row['id']}", body=body)
-    return _told(f"mappings {model}", counts)
+    changes = await planned(await layer_of(remote, "env", model), applied.name, cells)
+    if not applied.dry_run:
+        for change in changes:
+            await send(remote, change)
+    return told(f"mappings {model}", [change.done for change in changes])
 
 
 async def _documentation(applied: _Applied, live: dict[str, Any] | None, remote: Remote) -> list[str]:
@@ -190,11 +161,11 @@ async def _documentation(applied: _Applied, live: dict[str, Any] | None, remote:
     owner = {} if live is None else {"integration_id": live["id"]}
     rows = [] if live is None else await remote.rows("/documentation", **owner)
     known = {tuple(row[name] for name in _NAMED): row for row in rows}
-    counts = dict.fromkeys(_COUNTED, 0)
+    done_to = []
     for each in wanted:
         row = known.get(tuple(each[name] for name in _NAMED))
         done = "created" if row is None else "unchanged" if row["content"] == each["content"] else "updated"
-        counts[done] += 1
+        done_to.append(done)
         if applied.dry_run or done == "unchanged":
             continue
         if row is None:
@@ -202,8 +173,4 @@ async def _documentation(applied: _Applied, live: dict[str, Any] | None, remote:
             await remote.call("POST", "/documentation", body={**owner, **body})
         else:
             await remote.call("PATCH", f"/documentation/{row['id']}", body={"content": each["content"]})
-    return [_told("documentation", counts)]
-
-
-def _told(what: str, counts: Mapping[str, int]) -> str:
-    return f"{what}: {', '.join(f'{count} {done}' for done, count in counts.items())}"
+    return [told("documentation", done_to)]

@@ -10,6 +10,7 @@ import typer
 
 from isthmus import __version__
 from isthmus.cli.integration_commands import app as integrations
+from isthmus.cli.mapping_commands import app as unified_mappings
 from isthmus.errors import IsthmusError
 
 __all__ = ["app", "run"]
@@ -31,6 +32,7 @@ app.add_typer(tokens, name="tokens")
 app.add_typer(accounts, name="accounts")
 app.add_typer(database, name="db")
 app.add_typer(integrations, name="integrations")
+app.add_typer(unified_mappings, name="unified-mappings")
 
 
 def run() -> None:

@@ -24,6 +24,7 @@ __all__ = [
     "deep_merge_patch",
     "merge_integration",
     "merge_mapping",
+    "patch_between",
 ]
 
 Json = dict[str, Any]
@@ -180,6 +181,20 @@ def deep_merge_patch(stored: Mapping[str, Any], patch: Mapping[str, Any]) -> Jso
     """
     _check_depth(stored, patch)
     return _patched(stored, patch)
+
+
+def patch_between(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> Json:
+    """The least PATCH that makes `wanted` of `stored`, as `deep_merge_patch` reads it; {} where it is.
+    A null of `wanted` cannot be stored by a PATCH: it takes away what is there."""
+    found: Json = {name: None for name in stored if name not in wanted and stored[name] is not None}
+    for name, value in wanted.items():
+        before = stored.get(name)
+        if isinstance(value, Mapping) and isinstance(before, Mapping) and LITERAL_KEY not in value:
+            inner = patch_between(before, value)
+            found |= {name: inner} if inner else {}
+        elif before != value or name not in stored:
+            found[name] = value
+    return found
 
 
 def _check_depth(*layers: Mapping[str, Any] | None) -> None:

@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isthmus.definitions import DefinitionInvalid, load_integration
-from isthmus.definitions.layers import account_mapping, deep_merge_patch, merge_integration, merge_mapping
+from isthmus.definitions.layers import (
+    account_mapping,
+    deep_merge_patch,
+    merge_integration,
+    merge_mapping,
+    patch_between,
+)
 
 BASE: dict[str, Any] = {
     "label": "Desk",
@@ -241,6 +247,16 @@ class TestPatch:
             stored, {"a": {"b": None, "c": [3], "e": {"f": 5, "g": None}}, "d": None}
         ) == {"a": {"c": [3], "e": {"f": 5}}}
 
+    def test_a_patch_between_two_says_what_is_to_go(self) -> None:
+        stored = {"a": {"b": 1, "c": 2}, "d": [1], "e": None, "same": {"x": 1}, "l": {"$literal": {"m": 1}}}
+        wanted = {"a": {"c": 3}, "d": [1, 2], "same": {"x": 1}, "new": {}, "l": {"$literal": {"n": 2}}}
+        assert patch_between(stored, wanted) == {
+            "a": {"b": None, "c": 3},
+            "d": [1, 2],
+            "new": {},
+            "l": {"$literal": {"n": 2}},
+        }
+
     def test_nothing_is_mutated(self) -> None:
         stored = {"a": {"b": 1}}
         deep_merge_patch(stored, {"a": {"b": None}})
@@ -260,3 +276,12 @@ def test_what_a_patch_says_is_afterwards_so(stored: dict[str, Any], patch: dict[
     once = deep_merge_patch(stored, patch)
     assert deep_merge_patch(once, patch) == once
     assert merge_mapping(stored, patch) == once
+
+
+@given(objects, objects)
+def test_a_patch_between_two_leads_from_one_to_the_other(
+    stored: dict[str, Any], wanted: dict[str, Any]
+) -> None:
+    patch = patch_between(stored, wanted)
+    assert deep_merge_patch(stored, patch) == wanted
+    assert (patch == {}) == (stored == wanted)

@@ -49,15 +49,16 @@ def validate_file(
     path: Path,
     *,
     models: Path | None = None,
+    model: Mapping[str, Any] | None = None,
     against: Mapping[str, Any] | None = None,
     corpus: Corpus | None = None,
 ) -> Report:
     """Check any file of `definitions.md` §6, or a bare config. What it refers to is read from the files
     beside it, as the catalogue lays them out, and not checked where they are absent. Never raises.
 
-    `models`: a folder of unified models for mappings that have none beside them. `against`: an earlier
-    integration file or config; methods that came or went since are told. `corpus`: the definitions that
-    sections are compared with.
+    `models`: a folder of unified models for mappings that have none beside them; `model`: the one to take
+    instead of any file. `against`: an earlier integration file or config; methods that came or went since are
+    told. `corpus`: the definitions that sections are compared with.
     """
     try:
         document = read(path)
@@ -66,7 +67,9 @@ def validate_file(
             severity="error", section="file", source="schema", message=error.message, line=error.line
         )
         return Report.of(str(path), "unreadable", [finding])
-    return validate_document(document, str(path), path, models=models, against=against, corpus=corpus)
+    return validate_document(
+        document, str(path), path, models=models, model=model, against=against, corpus=corpus
+    )
 
 
 def validate_document(
@@ -75,6 +78,7 @@ def validate_document(
     path: Path | None = None,
     *,
     models: Path | None = None,
+    model: Mapping[str, Any] | None = None,
     against: Mapping[str, Any] | None = None,
     corpus: Corpus | None = None,
 ) -> Report:
@@ -89,7 +93,7 @@ def validate_document(
     elif mode == "config":
         findings = lint_config(document.data)
     elif mode == "mapping":
-        findings = _mapping_file(document.data, path, models)
+        findings = _mapping_file(document.data, path, models, model)
     elif mode == "model":
         findings = _model_file(document.data)
     elif mode == "schema":
@@ -215,7 +219,9 @@ def _inside(finding: Finding, prefix: str) -> Finding:
     return replace(finding, path=f"{prefix}.{finding.path}" if finding.path else prefix)
 
 
-def _mapping_file(data: Mapping[str, Any], path: Path | None, models: Path | None) -> list[Finding]:
+def _mapping_file(
+    data: Mapping[str, Any], path: Path | None, models: Path | None, given: Mapping[str, Any] | None
+) -> list[Finding]:
     is_export = "unified_model_name" in data or "integration_name" in data
     shape: type[MappingFile] | type[MappingsExport] = MappingsExport if is_export else MappingFile
     model, findings = schema.parse(shape, data)
@@ -228,7 +234,9 @@ def _mapping_file(data: Mapping[str, Any], path: Path | None, models: Path | Non
         data.get("integration_name" if is_export else "integration"),
     )
     subject = _mapping_subject(cells, path, str(names[0]), str(names[1]))
-    if subject.model is None and models is not None and str(names[0]) in {x.name for x in models.iterdir()}:
+    if given is not None:
+        subject = replace(subject, model=given)
+    elif subject.model is None and models is not None and str(names[0]) in {x.name for x in models.iterdir()}:
         subject = replace(subject, model=_model_beside(models / str(names[0])))
     findings += mapping.check(subject)
     findings += samples.check(data, subject.model)
