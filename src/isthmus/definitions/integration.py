@@ -119,8 +119,8 @@ class IntegrationConfig(Part):
         return method.pagination if method.declares("pagination") else self.pagination
 
     def error_expression_of(self, method: MethodDefinition) -> Expression | None:
-        """The method's own if it has one, else the integration's."""
-        return method.error_expression or self.error_expression
+        """The method's own if it names the key at all, else the integration's."""
+        return method.error_expression if method.declares("error_expression") else self.error_expression
 
     def query_array_format_of(self, method: MethodDefinition) -> QueryArrayFormat:
         return method.query_array_format or self.query_array_format or "repeat"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from isthmus.definitions.authorization import Authorization
 from isthmus.definitions.fields import (
@@ -17,6 +18,8 @@ from isthmus.definitions.fields import (
     TextTemplate,
 )
 from isthmus.definitions.pagination import Pagination
+from isthmus.definitions.paths import BodyPath
+from isthmus.expressions.placeholders import Template
 
 __all__ = [
     "STANDARD_METHODS",
@@ -72,6 +75,11 @@ class MethodExamples(Part):
     body: str | None = Field(default=None, description="A sample body.")
 
 
+def _is_address(path: Template) -> bool:
+    text = str(path.source)
+    return text.startswith(("/", "http")) or "{{" in text
+
+
 class MethodDefinition(Part):
     """How a method's request is made and its answer read."""
 
@@ -115,8 +123,8 @@ class MethodDefinition(Part):
     )
     response_path: OptionalExpr = Field(
         default=None,
-        description="JSONata path to the data inside the body; the whole body where absent. Of a list in XML: "
-        "to the element that repeats.",
+        description="JSONata path to the data inside the body; the whole body where absent. Of a list in "
+        "XML: to the element that repeats.",
     )
     pagination_path: OptionalTextTemplate = Field(
         default=None,
@@ -149,7 +157,8 @@ class MethodDefinition(Part):
         description='True: an unparseable answer is a 502. Else its data is `{"raw", "parse_error"}`.',
     )
     error_expression: OptionalExpr = Field(
-        default=None, description="Replaces the integration's error expression."
+        default=None,
+        description="Replaces the integration's error expression; an explicit null switches it off.",
     )
     description: str | None = Field(
         default=None, description="What the method does; agents choose tools by it."
@@ -166,6 +175,37 @@ class MethodDefinition(Part):
         "object in it.",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_absent(cls, value: Any) -> Any:
+        """As in every expression; null is not."""
+        text = value.get("error_expression") if isinstance(value, Mapping) else None
+        if not isinstance(text, str) or text.strip():
+            return value
+        return {key: item for key, item in value.items() if key != "error_expression"}
+
+    @field_validator("pagination_path")
+    @classmethod
+    def _leads_somewhere(cls, value: Template | None) -> Template | None:
+        """Raises PydanticCustomError for a root of cursor look-ups that does not compile."""
+        if value is not None and value.source and not _is_address(value):
+            BodyPath(str(value.source))
+        return value
+
+    @property
+    def later_path(self) -> Template | None:
+        """The path of every page after the first; None where that is as the first's (§8, 21)."""
+        path = self.pagination_path
+        return path if path is not None and path.source and _is_address(path) else None
+
+    @property
+    def cursor_root(self) -> BodyPath | None:
+        """Where in the body cursors are looked up; None for the whole."""
+        path = self.pagination_path
+        return (
+            BodyPath(str(path.source)) if path is not None and path.source and not _is_address(path) else None
+        )
+
     @field_validator("method", mode="before")
     @classmethod
     def _lower(cls, value: Any) -> Any:
@@ -173,5 +213,5 @@ class MethodDefinition(Part):
 
     def declares(self, field: str) -> bool:
         """Whether the definition names the field, if only with null: null is not the same as absent for
-        `pagination`, `error_expression` and `authorization`."""
+        `pagination` and `error_expression`."""
         return field in self.model_fields_set

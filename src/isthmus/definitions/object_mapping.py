@@ -35,7 +35,8 @@ _Node = Expression | _Literal | dict[str, "_Node"] | list["_Node"]
 
 
 class ObjectMapping:
-    """Evaluates to an object of the same shape; `{"$literal": v}` yields `v`; undefined leaves are dropped.
+    """Evaluates to an object of the same shape; `{"$literal": v}` yields `v`; leaves that are undefined, or
+    empty, are dropped.
 
     An undefined element of an array is null, so that positions stay. Has the reading methods of
     `Expression`.
@@ -101,6 +102,8 @@ def _filled(node: _Literal | dict[str, _Node] | list[_Node], value: Callable[[_N
 
 def _compile(value: object, path: str) -> _Node:
     if isinstance(value, str):
+        if not value.strip():
+            return _Literal(UNDEFINED)
         try:
             return expressions.compile(value)
         except ExpressionError as error:

@@ -10,7 +10,7 @@ from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from isthmus.definitions.fields import compiled
-from isthmus.expressions import UNDEFINED, Expression
+from isthmus.expressions import UNDEFINED, Expression, Limits, Services
 
 __all__ = ["BodyPath", "BodyPathField", "OptionalBodyPath"]
 
@@ -34,10 +34,10 @@ class BodyPath:
     def __repr__(self) -> str:
         return f"BodyPath({self.text!r})"
 
-    def read(self, body: object) -> object:
+    def read(self, body: object, *, limits: Limits | None = None, services: Services | None = None) -> object:
         """What is there; UNDEFINED where nothing is. Raises ExpressionError for an expression that fails."""
         if self._expression is not None:
-            return self._expression.evaluate(body)
+            return self._expression.evaluate(body, limits=limits, services=services)
         value = body
         for depth, name in enumerate(self._names):
             if isinstance(value, Mapping):

@@ -19,9 +19,14 @@ from isthmus.expressions import UNDEFINED
 from isthmus.expressions.host import Blob
 from isthmus.expressions.placeholders import PlaceholderError, Template
 
-__all__ = ["chosen_body", "dump_json", "encode_body"]
+__all__ = ["chosen_body", "dump_json", "encode_body", "omits_body"]
 
 _BODILESS: Final = frozenset({"get", "delete"})
+
+
+def omits_body(method: MethodDefinition, *, later_page: bool) -> bool:
+    """Whether nothing of the call's own goes into a body."""
+    return method.ignore_body or (later_page and method.ignore_body_in_pagination)
 
 
 def chosen_body(method: MethodDefinition, body: Any, scope: Mapping[str, Any], *, later_page: bool) -> Any:
@@ -31,7 +36,7 @@ def chosen_body(method: MethodDefinition, body: Any, scope: Mapping[str, Any], *
     a `body` of their own, send none; `set_body_to_null` sends null; the `body` of the method is the whole
     body; else `body` itself.
     """
-    if method.ignore_body or (later_page and method.ignore_body_in_pagination):
+    if omits_body(method, later_page=later_page):
         return NO_BODY
     if method.body is None and method.method in _BODILESS and not method.set_body_to_null:
         return NO_BODY

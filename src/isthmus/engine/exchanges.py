@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from isthmus.definitions.paths import BodyPath
 from isthmus.engine.failures import RemoteFailure, find_failure, rate_limited
 from isthmus.engine.pagination import Answer, Cursors, RangePaginator, Step
 from isthmus.engine.plans import MethodPlan
@@ -15,7 +14,7 @@ from isthmus.engine.rate_limits import detect
 from isthmus.engine.requests import Inputs, build
 from isthmus.engine.responses import DataPath, error_body, is_read_as_xml, parse, raw_records
 from isthmus.engine.results import StreamResult
-from isthmus.engine.scopes import mapping_failed
+from isthmus.engine.scopes import found_at, mapping_failed
 from isthmus.errors import UpstreamInvalid
 from isthmus.expressions import UNDEFINED, ExpressionError
 from isthmus.expressions.host import Blob
@@ -179,7 +178,7 @@ def _cursors(plan: MethodPlan, response: HttpResponse, step: Step, body: Any, ra
     if plan.paginator is None:
         return _NO_CURSORS
     try:
-        root = body if plan.cursor_root is None else BodyPath(plan.cursor_root).read(body)
+        root = body if plan.cursor_root is None else found_at(plan.cursor_root, body)
         root = None if root is UNDEFINED else root
         answer = Answer(root, response.headers, response.url, len(raw), response.status)
         return plan.paginator.read(step, answer)

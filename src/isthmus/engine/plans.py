@@ -12,6 +12,7 @@ from isthmus.definitions.authorization import Authorization, BearerAuthorization
 from isthmus.definitions.credentials import OAuth1Credential
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.methods import MethodDefinition
+from isthmus.definitions.paths import BodyPath
 from isthmus.engine.authorization.oauth1 import OAuth1Signature
 from isthmus.engine.identity import IdentityCache
 from isthmus.engine.pagination import Paginator, paginator
@@ -20,7 +21,7 @@ from isthmus.engine.responses import DataPath, streams
 from isthmus.engine.urls import BaseUrl, PathTemplate
 from isthmus.errors import DefinitionError, NotFound
 from isthmus.expressions import Expression
-from isthmus.expressions.placeholders import Template, compile_template
+from isthmus.expressions.placeholders import Template
 
 __all__ = ["MethodPlan", "ad_hoc_plan", "close_names", "plan_of"]
 
@@ -50,7 +51,7 @@ class MethodPlan:
     array_format: ArrayFormat
     paginator: Paginator | None
     later_path: PathTemplate | None
-    cursor_root: str | None
+    cursor_root: BodyPath | None
     response_path: DataPath | None
     error_expression: Expression | None
     streams: Callable[[int, Mapping[str, str]], bool]
@@ -141,7 +142,7 @@ def _compile(
         )
     own_headers = definition.headers if isinstance(definition.headers, Mapping) else {}
     own_query = definition.query if isinstance(definition.query, Mapping) else {}
-    later, root = _pagination_path(definition, where)
+    later = definition.later_path
     headers, removed = _headers(config.headers, own_headers)
     pages = config.pagination_of(definition)
     return MethodPlan(
@@ -159,8 +160,8 @@ def _compile(
         dynamic_query=definition.query if isinstance(definition.query, Expression) else None,
         array_format=config.query_array_format_of(definition),
         paginator=paginator(pages) if pages is not None and _may_list(name, definition) else None,
-        later_path=later,
-        cursor_root=root,
+        later_path=None if later is None else PathTemplate(later, f"{where}.pagination_path"),
+        cursor_root=definition.cursor_root,
         response_path=DataPath(definition.response_path) if definition.response_path else None,
         error_expression=config.error_expression_of(definition),
         streams=partial(streams, definition.api_response_format),
@@ -195,14 +196,3 @@ def _query(low: Mapping[str, Template | None], high: Mapping[str, Template | Non
     """Entries of two levels, the higher winning; null drops what is below."""
     merged = {**low, **high}
     return tuple((name, template) for name, template in merged.items() if template is not None)
-
-
-def _pagination_path(definition: MethodDefinition, where: str) -> tuple[PathTemplate | None, str | None]:
-    """As a path of later pages, or as the root of cursor look-ups (`definitions.md` §8, 21)."""
-    template = definition.pagination_path
-    if template is None or not template.source:
-        return None, None
-    text = str(template.source)
-    if text.startswith(("/", "http")) or "{{" in text:
-        return PathTemplate(compile_template(text), f"{where}.pagination_path"), None
-    return None, text

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
-from isthmus.engine.bodies import chosen_body, encode_body
+from isthmus.engine.bodies import chosen_body, encode_body, omits_body
 from isthmus.engine.calls import NO_BODY
 from isthmus.engine.messages import Operation, OperationKind, OutgoingRequest
 from isthmus.engine.pagination import Draft, Start, Step, shown_cursor
@@ -15,7 +15,7 @@ from isthmus.engine.pagination.contract import bad_cursor
 from isthmus.engine.plans import MethodPlan
 from isthmus.engine.queries import header_text, parse, serialize
 from isthmus.engine.scopes import evaluate, template_scope, unresolved, without_undefined
-from isthmus.engine.urls import join, legal, plain_path, same_origin, with_query
+from isthmus.engine.urls import BaseUrl, join, legal, plain_path, same_origin, with_query
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions import UNDEFINED
 from isthmus.expressions.placeholders import PlaceholderError, Template
@@ -40,7 +40,8 @@ class Inputs:
 
     `query`: outbound, over the definition's own. `fixed`: names in it that a mapping or `remote_query` set.
     `scope_query`: what templates see as `query`, where that is not `query`. `body`: outbound, before the
-    rules of §1.8; `raw` skips them. `headers`: replaces the definition's (a mapping's), None to keep them.
+    rules of §1.8; `raw` skips them; `body_is_mapped`: a mapping made it, and no page overwrites what that
+    set. `headers`: replaces the definition's (a mapping's), null removing one; None to keep the definition's.
     `forwarded`: headers of the caller that go out too. `path`: replaces the method's (a mapping's).
     `asks_for_list`: whether pages, limits and cursors apply. `names`: further names that templates see.
     `scopes`: OAuth scopes beside those of the method. `reads_whole`: bytes are read into a blob instead of
@@ -53,8 +54,9 @@ class Inputs:
     fixed: frozenset[str] = frozenset()
     scope_query: Mapping[str, Any] = field(default_factory=dict)
     body: Any = NO_BODY
+    body_is_mapped: bool = False
     raw: RawBody | None = None
-    headers: Mapping[str, str] | None = None
+    headers: Mapping[str, str | None] | None = None
     forwarded: Mapping[str, str] = field(default_factory=dict)
     path: str | None = None
     limit: int | None = None
@@ -65,6 +67,17 @@ class Inputs:
 
 
 _NO_STEP: Final = Step()
+_WRITES: Final = frozenset({"post", "put", "patch"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Unpaged:
+    """A request without what its page adds. `query`: in the URL. `body`: before encoding, with the call's
+    query in it where `takes_query`."""
+
+    query: Mapping[str, Any]
+    body: Any
+    takes_query: bool
 
 
 def build(
@@ -85,8 +98,9 @@ def build(
     if inputs.names:
         scope.update(inputs.names)
     own_query = _own_query(plan, scope)
-    step = _step(plan, inputs, scope, own_query, cursor, cursor_key)
-    http, body = _request(plan, inputs, scope, own_query, step)
+    unpaged = _unpaged(plan, inputs, scope, own_query, later_page=cursor is not None and inputs.asks_for_list)
+    step = _step(plan, inputs, scope, unpaged, {**own_query, **inputs.query}, cursor, cursor_key)
+    http, body = _request(plan, inputs, scope, unpaged, step)
     if step.parts is not None:
         step = replace(step, parts=replace(step.parts, draft=_as_draft(http, body, step.parts.draft.query)))
     outgoing = OutgoingRequest(
@@ -110,16 +124,13 @@ def build(
 
 
 def _request(
-    plan: MethodPlan, inputs: Inputs, scope: Mapping[str, Any], own_query: Mapping[str, Any], step: Step
+    plan: MethodPlan, inputs: Inputs, scope: Mapping[str, Any], unpaged: _Unpaged, step: Step
 ) -> tuple[HttpRequest, Any]:
     """The request with what `step` adds to it, and its body before encoding."""
     definition = plan.definition
-    in_url = {**own_query, **({} if _query_in_body(plan) else inputs.query)}
-    body = _body(plan, inputs, scope, step)
-    if not definition.paginate_in_body:
-        in_url.update(step.params)
-        if step.parts is not None and not _query_in_body(plan):
-            in_url.update(step.parts.query)
+    in_url, body = _paged(definition.paginate_in_body, unpaged, step)
+    if inputs.raw is not None and body is not NO_BODY:
+        raise _no_room()
     url = _url(plan, inputs, scope, step, in_url)
     data, content_type = (
         (inputs.raw.data, inputs.raw.content_type)
@@ -143,6 +154,21 @@ def _request(
     return http, body
 
 
+def _paged(in_body: bool, unpaged: _Unpaged, step: Step) -> tuple[Mapping[str, Any], Any]:
+    """Query and body with the page's parameters where they go. Raises BadRequest for a body without room."""
+    query, body, parts = unpaged.query, unpaged.body, step.parts
+    if in_body:
+        params = step.params if parts is None else {**step.params, **parts.query}
+        body = _placed(body, params) if params else body
+    else:
+        query = {**query, **step.params}
+        if parts is not None and unpaged.takes_query:
+            body = _under(body, parts.query)
+        elif parts is not None:
+            query.update(parts.query)
+    return query, body if parts is None else _under(body, parts.body)
+
+
 def _as_draft(http: HttpRequest, body: Any, query: Mapping[str, Any]) -> Draft:
     parts = urlsplit(http.url)
     options: dict[str, Any] = {
@@ -164,27 +190,42 @@ def _step(
     plan: MethodPlan,
     inputs: Inputs,
     scope: Mapping[str, Any],
-    own_query: Mapping[str, Any],
+    unpaged: _Unpaged,
+    query: Mapping[str, Any],
     cursor: str | None,
     cursor_key: bytes,
 ) -> Step:
+    """`query`: the whole of it without pagination, wherever it goes."""
     if plan.paginator is None or not inputs.asks_for_list:
         if cursor is not None and inputs.asks_for_list:
             raise bad_cursor("was sent to a list that has only one page")
         return _NO_STEP
 
     def draft() -> Draft:
-        http, body = _request(plan, inputs, scope, own_query, _NO_STEP)
+        http, body = _request(plan, inputs, scope, unpaged, _NO_STEP)
         asked = scope["query"]
         return _as_draft(http, body, asked if inputs.limit is None else {"limit": inputs.limit, **asked})
 
-    given = {**own_query, **inputs.query}
-    step = plan.paginator.start(Start(cursor, inputs.limit, given, inputs.fixed, draft, cursor_key))
+    given, fixed = query, inputs.fixed
+    if plan.definition.paginate_in_body:
+        given = _dotted(unpaged.body)
+        mapped = _dotted(inputs.body) if inputs.body_is_mapped else {}
+        fixed = frozenset(given.keys() & (mapped.keys() | (inputs.fixed if unpaged.takes_query else set())))
+    step = plan.paginator.start(Start(cursor, inputs.limit, given, fixed, draft, cursor_key))
     return replace(step, key=cursor_key)
 
 
-def _query_in_body(plan: MethodPlan) -> bool:
-    return plan.definition.add_query_to_body and plan.definition.method in {"post", "put", "patch"}
+def _dotted(body: Any) -> dict[str, Any]:
+    """What an object holds, by dotted names; empty for anything else."""
+    found: dict[str, Any] = {}
+    rest = [("", body)]
+    while rest:
+        path, value = rest.pop()
+        if isinstance(value, dict):
+            rest += [(f"{path}.{key}" if path else str(key), item) for key, item in value.items()]
+        elif value is not None and path:
+            found[path] = value
+    return found
 
 
 def _own_query(plan: MethodPlan, scope: Mapping[str, Any]) -> dict[str, Any]:
@@ -200,30 +241,26 @@ def _own_query(plan: MethodPlan, scope: Mapping[str, Any]) -> dict[str, Any]:
     return query
 
 
-def _body(plan: MethodPlan, inputs: Inputs, scope: Mapping[str, Any], step: Step) -> Any:
-    if inputs.raw is not None:
-        return NO_BODY
+def _unpaged(
+    plan: MethodPlan,
+    inputs: Inputs,
+    scope: Mapping[str, Any],
+    own_query: Mapping[str, Any],
+    *,
+    later_page: bool,
+) -> _Unpaged:
+    """The query goes into the body where the definition says so and the body has room for it: it is an
+    object, or not there yet. Else it stays in the URL, so that it is never lost."""
     definition = plan.definition
-    body = chosen_body(definition, inputs.body, scope, later_page=step.cursor is not None)
-    if _query_in_body(plan):
-        body = _over(inputs.query, body)
-    if definition.paginate_in_body and step.params:
-        body = _placed(body, step.params)
-    if step.parts is not None:
-        if definition.paginate_in_body and step.parts.query:
-            body = _placed(body, step.parts.query)
-        elif _query_in_body(plan):
-            body = _under(body, step.parts.query)
-        if step.parts.body:
-            body = _under(body, step.parts.body)
-    return body
-
-
-def _over(low: Mapping[str, Any], body: Any) -> Any:
-    """`body` over `low`; a body that is no object has no place for it."""
-    if body is NO_BODY:
-        return dict(low)
-    return {**low, **body} if isinstance(body, dict) else body
+    if inputs.raw is not None:
+        return _Unpaged({**own_query, **inputs.query}, NO_BODY, takes_query=False)
+    body = chosen_body(definition, inputs.body, scope, later_page=later_page)
+    has_room = (body is NO_BODY and not omits_body(definition, later_page=later_page)) or isinstance(
+        body, dict
+    )
+    if not (definition.add_query_to_body and definition.method in _WRITES and has_room):
+        return _Unpaged({**own_query, **inputs.query}, body, takes_query=False)
+    return _Unpaged(own_query, {**inputs.query, **({} if body is NO_BODY else body)}, takes_query=True)
 
 
 def _under(body: Any, high: Mapping[str, Any]) -> Any:
@@ -237,7 +274,7 @@ def _under(body: Any, high: Mapping[str, Any]) -> Any:
 def _placed(body: Any, params: Mapping[str, Any]) -> Any:
     """`params` in the body; a dotted name leads into objects (`variables.after`), made where none are."""
     if body is not NO_BODY and not isinstance(body, dict):
-        return body
+        raise _no_room()
     placed: dict[str, Any] = dict(body) if isinstance(body, dict) else {}
     for name, value in params.items():
         *above, last = name.split(".")
@@ -247,6 +284,13 @@ def _placed(body: Any, params: Mapping[str, Any]) -> Any:
             place[key] = place = dict(inner) if isinstance(inner, dict) else {}
         place[last] = value
     return placed
+
+
+def _no_room() -> BadRequest:
+    return BadRequest(
+        "The body must be an object, because this list puts its page into it.",
+        failures=[failure("body", "must be an object", "bad_body")],
+    )
 
 
 def _url(
@@ -260,28 +304,37 @@ def _url(
             raise bad_cursor("must lead to the provider's own address")
         return legal(target)
     if step.parts is not None and step.parts.address is not None:
-        url = _mapped_url(base, step.parts.address, "pagination")
+        url = _mapped_url((base,), step.parts.address, "pagination")
         own = parse(urlsplit(url).query).nested
         query = {name: value for name, value in query.items() if name not in own}
     elif inputs.path is not None:
-        url = _mapped_url(base, inputs.path)
+        url = _mapped_url(_bases(plan, base, scope), inputs.path)
     elif step.cursor is not None and plan.later_path is not None:
-        url = _mapped_url(base, plan.later_path.render(scope))
+        url = _mapped_url((base,), plan.later_path.render(scope), "pagination_path")
     else:
         url = join(base, plan.path.render(scope))
     return legal(with_query(url, serialize(query, plan.array_format)))
 
 
-def _mapped_url(base: str, path: str, field: str = "path_mapping") -> str:
+def _bases(plan: MethodPlan, base: str, scope: Mapping[str, Any]) -> tuple[str, ...]:
+    """The method's base URL, and the integration's own where that is another."""
+    if plan.definition.base_url is None or plan.config.base_url is None:
+        return (base,)
+    return base, BaseUrl(plan.config.base_url, "base_url").render(scope)
+
+
+def _mapped_url(bases: tuple[str, ...], path: str, field: str = "path_mapping") -> str:
+    """A path under the first base; an address on the origin of one of them."""
     if not path.startswith(("http://", "https://")):
-        return join(base, plain_path(path, field))
-    target = same_origin(base, path)
-    if target is None:
-        raise BadRequest(
-            "The path leads to another origin than the integration's base_url, so the call was not sent.",
-            failures=[failure(field, "must stay on the origin of base_url", "foreign_origin")],
-        )
-    return target
+        return join(bases[0], plain_path(path, field))
+    for base in bases:
+        target = same_origin(base, path)
+        if target is not None:
+            return target
+    raise BadRequest(
+        "The path leads to another origin than the integration's base_url, so the call was not sent.",
+        failures=[failure(field, "must stay on the origin of base_url", "foreign_origin")],
+    )
 
 
 def default_headers(plan: MethodPlan, scope: Mapping[str, Any]) -> dict[str, str]:
@@ -306,10 +359,20 @@ def default_headers(plan: MethodPlan, scope: Mapping[str, Any]) -> dict[str, str
 def _headers(
     plan: MethodPlan, inputs: Inputs, scope: Mapping[str, Any], content_type: str | None
 ) -> dict[str, str]:
-    headers = default_headers(plan, scope) if inputs.headers is None else dict(inputs.headers)
+    """Null at any level takes a header away, also one that would follow from the body."""
+    removed = plan.removed_headers
+    if inputs.headers is None:
+        headers = default_headers(plan, scope)
+    else:
+        removed |= {name.lower() for name, value in inputs.headers.items() if value is None}
+        headers = {
+            name: value
+            for name, value in inputs.headers.items()
+            if value is not None and name.lower() not in removed
+        }
     present = {name.lower() for name in headers}
     headers.update((name, value) for name, value in inputs.forwarded.items() if name.lower() not in present)
-    if content_type is not None and (inputs.raw is not None or "content-type" not in present):
+    if content_type is not None and (inputs.raw is not None or "content-type" not in present | removed):
         headers = {name: value for name, value in headers.items() if name.lower() != "content-type"}
         headers["Content-Type"] = content_type
     return headers

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from isthmus.definitions.paths import BodyPath
 from isthmus.engine.calls import NO_BODY
 from isthmus.errors import BadRequest, MappingFailed, failure
 from isthmus.expressions import (
@@ -30,6 +31,7 @@ __all__ = [
     "evaluate_or_undefined",
     "evaluating",
     "evaluations",
+    "found_at",
     "mapped",
     "mapped_root",
     "mapping_failed",
@@ -155,6 +157,12 @@ def evaluate_or_undefined(field: str, expression: Expression, root: Any) -> Any:
     except ExpressionError as error:
         _LOG.warning("%s failed with %s at position %s and is ignored", field, error.code, error.position)
         return UNDEFINED
+
+
+def found_at(path: BodyPath, body: Any) -> Any:
+    """UNDEFINED where nothing is there. Raises ExpressionError."""
+    how = _EVALUATIONS.get()
+    return path.read(body, limits=how.limits, services=how.services)
 
 
 def mapping_failed(field: str, error: ExpressionError) -> MappingFailed:

@@ -58,6 +58,7 @@ class TestMapping:
                     "nested": {"missing": "query.nope", "all": ["query.limit", "query.nope"]},
                     "fixed": 3,
                     "no": None,
+                    "empty": " ",
                 }
             }
         ).query_mapping

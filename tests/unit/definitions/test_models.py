@@ -145,6 +145,10 @@ class TestIntegration:
     def test_an_empty_expression_counts_as_absent(self) -> None:
         assert load_integration({"error_expression": " "}).error_expression is None
 
+    def test_a_root_of_cursors_that_does_not_compile_is_refused(self) -> None:
+        with pytest.raises(DefinitionInvalid, match=r"pagination_path: does not compile"):
+            load_integration(with_method(pagination_path="meta.("))
+
     def test_null_counts_as_absent_where_it_is_no_value(self) -> None:
         config = load_integration(
             {

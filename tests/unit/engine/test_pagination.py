@@ -326,6 +326,36 @@ async def test_a_dotted_parameter_leads_into_objects_of_the_body() -> None:
     assert upstream.body == {"variables": {"after": "c"}}
 
 
+@pytest.mark.parametrize(
+    ("query", "body"),
+    [
+        ("", {"page": 3, "per_page": 10}),
+        ("limit=5", {"page": 3, "per_page": 5}),
+        ("next_cursor=4", {"page": 4, "per_page": 10}),
+    ],
+)
+async def test_a_page_in_the_callers_body_holds_as_one_in_the_query_does(
+    query: str, body: dict[str, Any]
+) -> None:
+    upstream = MemoryUpstream([_rows(1)])
+    method = {"method": "post", "path": "/things", "response_path": "rows", "paginate_in_body": True}
+    config = integration({"list": method}, pagination=_pages("page", default_limit=50))
+    call = read_call("list", query_string=query, body={"page": 3, "per_page": 10})
+    await proxy.call(upstream, config, "things", call)
+    assert upstream.body == body
+
+
+@pytest.mark.parametrize("body", [[1], "text"])
+async def test_a_body_without_room_for_its_page_is_refused(body: Any) -> None:
+    upstream = MemoryUpstream([])
+    method = {"method": "post", "path": "/things", "paginate_in_body": True, "body_format": "raw"}
+    config = integration({"list": method}, pagination=_pages("page"))
+    passed = read_call("list", query_string="truto_body_passthrough=true", raw_body=b"x")
+    for call in (read_call("list", body=body), passed):
+        with pytest.raises(BadRequest, match="must be an object, because this list puts its page into it"):
+            await proxy.call(upstream, config, "things", call)
+
+
 async def test_pagination_path_is_a_path_of_later_pages_or_a_place_in_the_body() -> None:
     upstream = MemoryUpstream([_rows(1, next="c"), _rows(1), _rows(1, meta={"next": "d"})])
     pages = _pages("cursor", cursor_path="next")

@@ -166,6 +166,50 @@ async def test_the_body_follows_the_rules_of_the_method(
         assert upstream.query == []
 
 
+@pytest.mark.parametrize(
+    ("method", "given", "sent"),
+    [
+        ({"ignore_body": True}, {"b": 1}, None),
+        ({"set_body_to_null": True}, {"b": 1}, b"null"),
+        ({}, [1], b"[1]"),
+        ({}, b"raw", b"raw"),
+    ],
+)
+async def test_a_query_that_no_body_has_room_for_stays_in_the_url(
+    method: dict[str, Any], given: Any, sent: bytes | None
+) -> None:
+    upstream = MemoryUpstream([answer({"ok": True})])
+    methods = {"create": {"path": "/things", "method": "post", "add_query_to_body": True, **method}}
+    is_raw = isinstance(given, bytes)
+    query = "q=2&truto_body_passthrough=true" if is_raw else "q=2"
+    call = read_call("create", body=given, query_string=query, raw_body=given if is_raw else None)
+    await _value(upstream, methods, call)
+    assert (upstream.request.body, upstream.query) == (sent, [("q", "2")])
+
+
+@pytest.mark.parametrize("level", ["config", "method"])
+async def test_a_null_content_type_is_none_at_all(level: str) -> None:
+    upstream = MemoryUpstream([answer({"ok": True})])
+    null = {"headers": {"content-type": None}}
+    own, shared = (null, {}) if level == "method" else ({}, null)
+    methods = {"create": {"path": "/things", "method": "post", **own}}
+    await _value(upstream, methods, read_call("create", body={"a": 1}), **shared)
+    assert upstream.request.headers == {"Authorization": "Bearer k"}
+
+
+async def test_a_method_switches_error_expressions_off_by_null_and_not_by_nothing() -> None:
+    for own, fails in ((None, False), ("", True), ("false", False)):
+        methods = {"get": {"path": "/x", "error_expression": own}}
+        result = _value(
+            MemoryUpstream([answer({})]), methods, read_call("get", id="1"), error_expression="true"
+        )
+        if fails:
+            with pytest.raises(RemoteError):
+                await result
+        else:
+            assert await result == {}
+
+
 async def test_a_body_without_a_json_form_is_refused() -> None:
     deep: Any = 1
     for _ in range(5000):

@@ -288,6 +288,58 @@ async def test_request_header_mapping_replaces_the_set_and_authorization_still_w
     }
 
 
+async def test_what_the_definition_removes_a_mapping_cannot_send() -> None:
+    upstream = MemoryUpstream([answer({"no": 1})] * 2)
+    mapping = {"request_header_mapping": "{'X-Beta': '1', 'X-A': '2', 'content-type': null}"}
+    call = read_call("create", body={"n": 2})
+    await _value(upstream, mapping, call, headers={"x-beta": None})
+    assert upstream.request.headers == {"X-A": "2", "Authorization": "Bearer k"}
+
+
+async def test_headers_and_choices_see_no_more_names_than_they_are_given() -> None:
+    upstream = MemoryUpstream([answer({"no": 1})])
+    mapping = {
+        "before": [{"type": "transform", "name": "b", "config": "1"}],
+        "request_header_mapping": "{'X-Sees': $string([before, id])}",
+        "method": {"expression": "$exists(before) or $exists(id) ? 'none' : 'get'", "methods": ["get"]},
+    }
+    await _value(upstream, mapping, read_call("get", id="1"))
+    assert upstream.request.headers["X-Sees"] == "[]"
+
+
+async def test_a_mapped_address_may_lead_to_the_methods_origin_and_to_the_integrations() -> None:
+    upstream = MemoryUpstream([answer({"items": []})] * 2)
+    methods = {"list": {"path": "/x", "base_url": "https://files.acme.test/v1"}}
+    for address in ("https://files.acme.test/y", "https://api.acme.test/v2/y"):
+        await _list(upstream, {"path_mapping": f"'{address}'"}, methods=methods)
+        assert upstream.request.url == address
+    with pytest.raises(BadRequest, match="another origin"):
+        await _list(upstream, {"path_mapping": "'https://evil.test/'"}, methods=methods)
+
+
+async def test_a_mapped_body_keeps_the_page_that_it_sets() -> None:
+    upstream = MemoryUpstream([answer({"items": []})])
+    methods = {
+        "list": {
+            "path": "/graphql",
+            "method": "post",
+            "paginate_in_body": True,
+            "body": {"query": "{ q }", "variables": "{{body.variables:json}}"},
+            "pagination": {
+                "format": "cursor",
+                "config": {
+                    "cursor_path": "next",
+                    "cursor_param": "variables.after",
+                    "limit_param": "variables.first",
+                },
+            },
+        }
+    }
+    mapping = {"request_body_mapping": "{'variables': {'first': 7, 'after': 'at ' & query.cursor}}"}
+    await _list(upstream, mapping, "limit=3&next_cursor=c", methods=methods)
+    assert upstream.body == {"query": "{ q }", "variables": {"first": 7, "after": "at c"}}
+
+
 async def test_resource_and_method_are_chosen_from_their_lists() -> None:
     upstream = MemoryUpstream([answer({"items": RAW})])
     choice = {"expression": "query.q ? 'search' : 'list'", "methods": ["search", "list"]}

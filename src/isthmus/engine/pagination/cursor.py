@@ -11,6 +11,7 @@ from isthmus.definitions.paths import BodyPath
 from isthmus.engine.pagination.contract import Answer, Cursors, Start, Step, effective_limit
 from isthmus.engine.pagination.tokens import decode_address, encode_address
 from isthmus.engine.queries import scalar_text
+from isthmus.engine.scopes import found_at
 from isthmus.errors import UpstreamInvalid
 from isthmus.expressions import UNDEFINED
 
@@ -44,7 +45,7 @@ class CursorPaginator:
     def read(self, step: Step, answer: Answer) -> Cursors:
         config = self.config
         following = _token(config.cursor_path, answer.body, step.key)
-        if config.has_more_path is not None and not _truthy(config.has_more_path.read(answer.body)):
+        if config.has_more_path is not None and not _truthy(found_at(config.has_more_path, answer.body)):
             following = None
         # A provider that hands the same cursor out again has nothing new behind it.
         return Cursors(
@@ -54,7 +55,7 @@ class CursorPaginator:
 
 
 def _token(path: BodyPath | None, body: Any, key: bytes) -> str | None:
-    value = UNDEFINED if path is None else path.read(body)
+    value = UNDEFINED if path is None else found_at(path, body)
     if value is UNDEFINED or value is None or value is False or value == "":
         return None
     if isinstance(value, (dict, list)):

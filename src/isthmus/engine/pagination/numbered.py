@@ -16,6 +16,7 @@ from isthmus.engine.pagination.contract import (
     bad_cursor,
     effective_limit,
 )
+from isthmus.engine.scopes import found_at
 
 __all__ = ["OffsetPaginator", "PagePaginator"]
 
@@ -99,4 +100,4 @@ def _is_full(step: Step, answer: Answer) -> bool:
 
 def _total(path: BodyPath | None, body: Any) -> int | None:
     """What the provider counts; None where it says nothing usable, so that the size of the page decides."""
-    return None if path is None else whole_number(path.read(body))
+    return None if path is None else whole_number(found_at(path, body))

@@ -77,7 +77,8 @@ async def prepare(
     plan = mapping_plan(mapping, target, call.method)
     said, cursor = asked(plan, call, context)
     check_required(plan.query_schema, plan.body_schema, said.query, call.body)
-    chooses = {**said.scope(cursor), "body": call.body}
+    seen = said.scope(cursor)
+    chooses = {**{name: seen[name] for name in ("query", "rawQuery", "context")}, "body": call.body}
     resource = await pick("resource", mapping.resource, target.resource, chooses)
     name = await pick("method", mapping.method, call.method, chooses)
     method = _uploading(plan_of(config, resource, name), mapping)

@@ -79,6 +79,7 @@ async def outbound(plan: MappingPlan, method: MethodPlan, said: Asked, cursor: s
         fixed=fixed,
         scope_query=query,
         body=body,
+        body_is_mapped=mapping.request_body_mapping is not None,
         raw=raw,
         headers=headers,
         forwarded=caller_headers(method.config, call),
@@ -138,15 +139,16 @@ async def _headers(
     scope: Mapping[str, Any],
     own: Mapping[str, Any],
     body: Any,
-) -> dict[str, str] | None:
+) -> dict[str, str | None] | None:
     """The set that replaces the definition's own; None where the mapping leaves that alone."""
     if mapping.request_header_mapping is None:
         return None
     defaults = default_headers(method, own)
-    root = {**defaults, **scope, "headers": defaults, "requestBody": body}
+    seen = {name: scope[name] for name in ("body", "query", "rawQuery", "context")}
+    root = {**defaults, **seen, "headers": defaults, "requestBody": body}
     result = await mapped("request_header_mapping", mapping.request_header_mapping, root)
     headers = _object("request_header_mapping", result)
-    return {str(name): header_text(value) for name, value in headers.items() if value is not None}
+    return {str(name): None if value is None else header_text(value) for name, value in headers.items()}
 
 
 async def _path(
