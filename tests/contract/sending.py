@@ -14,7 +14,7 @@ from isthmus.engine.messages import OutgoingRequest
 from isthmus.integrations.contract.replay import OneAnswer
 from tests.contract.catalog import entry, model
 
-__all__ = ["last_request", "requests_of"]
+__all__ = ["exchange_of", "last_request", "requests_of"]
 
 Sent = tuple[str, str, dict[str, str], Any]
 _ANSWER: Mapping[str, Any] = {"ticket": {}}
@@ -46,7 +46,7 @@ async def requests_of(
     catalogued = entry(integration)
     cell = catalogued.cell(model_name, resource, method)
     assert cell is not None
-    upstream = OneAnswer(catalogued, _exchange(answer))
+    upstream = OneAnswer(catalogued, exchange_of(answer))
     await unified.call(
         upstream,
         catalogued.file.config,
@@ -57,7 +57,7 @@ async def requests_of(
     return [_seen(request) for request in upstream.sent]
 
 
-def _exchange(body: Any) -> Exchange:
+def exchange_of(body: Any) -> Exchange:
     headers = {"content-type": "application/json"}
     return Exchange.model_validate(
         {"provenance": "documented", "response": {"status": 200, "headers": headers, "body": body}}

@@ -1,0 +1,87 @@
+"""What callers may put into the query of a unified call, whatever the mapping expects there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from isthmus.engine.unified.plans import layered
+from isthmus.integrations.contract.entries import Cell, Entry
+
+__all__ = ["queries_of", "reads_query"]
+
+Pairs = list[tuple[str, str]]
+
+_TEXTS: Final = (
+    "",
+    "0",
+    "nonsense",
+    "true",
+    "1e400",
+    "2024-01-01 00:00:00",
+    "9999-12-31T23:59:59-23:00",
+    "0001-01-01T00:00:00+23:00",
+    '\' OR "1" = \\1 {{context.api_key}} $(1) \0\u2028\N{GRINNING FACE}',
+    "9" * 5_000,
+)
+_FEW_TEXTS: Final = ("", "nonsense", "9999-12-31T23:59:59-23:00")
+_OF_ALL_LISTS: Final = ("created_at", "limit", "next_cursor", "search", "sort_by", "status")
+_READ: Final = re.compile(r"\b(?:query|rawQuery)\.(\w+)(?:\.(\w+))?")
+
+
+def queries_of(entry: Entry, cell: Cell) -> Iterator[str]:
+    """Each parameter that the model or the mapping knows, alone beside those that the method requires: as any
+    text, empty, sent twice, under operators and names that it has and has not, and nested too deep."""
+    schema = _schema(entry, cell)
+    required = _required(schema)
+    for name, inner in sorted(_names(cell, schema).items()):
+        others = [pair for pair in required if pair[0].partition("[")[0] != name]
+        for pairs in _shapes(name, sorted(inner)):
+            yield urlencode([*others, *pairs])
+
+
+def reads_query(mapping: object) -> bool:
+    return bool(_READ.search(_source(mapping)))
+
+
+def _source(mapping: object) -> str:
+    return str(getattr(mapping, "text", None) or getattr(mapping, "source", None) or mapping)
+
+
+def _schema(entry: Entry, cell: Cell) -> Mapping[str, Any]:
+    shared = entry.models[cell.model].file.resources[cell.resource].query_schema.get(cell.method)
+    return layered(shared, cell.config.query_schema) or {}
+
+
+def _names(cell: Cell, schema: Mapping[str, Any]) -> dict[str, set[str]]:
+    """Each parameter, with the names below it."""
+    names: dict[str, set[str]] = {name: set() for name in _OF_ALL_LISTS if cell.method == "list"}
+    for name, item in schema.get("properties", {}).items():
+        names[name] = set(item.get("properties", {}))
+    for name, inner in _READ.findall(str(cell.config.model_dump())):
+        names.setdefault(name, set()).update([inner] if inner else ())
+    return names
+
+
+def _required(schema: Mapping[str, Any]) -> Pairs:
+    found: Pairs = []
+    for name in schema.get("required", ()):
+        inner = schema["properties"][name].get("required", ())
+        found += [(f"{name}[{each}]", "1") for each in inner] or [(name, "1")]
+    return found
+
+
+def _shapes(name: str, inner: list[str]) -> Iterator[Pairs]:
+    for text in _TEXTS:
+        yield [(name, text)]
+    yield [(name, "one"), (name, "two")]
+    for each in (*inner, "in", "lacking"):
+        path = f"{name}[{each}]"
+        for text in _TEXTS if each == (inner or [""])[0] else _FEW_TEXTS:
+            yield [(path, text)]
+        yield [(path, "one"), (path, "two")]
+        yield [(f"{path}[deep]", "one")]
+        yield [(f"{name}[0][{each}]", "one"), (f"{name}[1][{each}]", "two")]
+        yield [(name, "one"), (path, "two")]
