@@ -108,10 +108,12 @@ class LinkTokens:
         return token
 
     async def _require_account(self, id: str) -> None:
+        """Until the commit nobody deletes it."""
         mine = select(integrated_account.c.id).where(
             integrated_account.c.id == id, integrated_account.c.environment_id == self._environment_id
         )
-        if (await self._conn.execute(mine)).scalar_one_or_none() is None:
+        held = mine.with_for_update(read=True, key_share=True)
+        if (await self._conn.execute(held)).scalar_one_or_none() is None:
             raise NotFound(
                 f"no integrated account {id} in this environment. GET /integrated-account lists its accounts."
             )

@@ -180,19 +180,21 @@ class Documentation:
         raise _no_entity("integration, unified model or install", identity)
 
     async def _writable(self, kind: str, identity: str) -> str:
-        """Its id. `identity`: of an integration or a model its name does, too."""
+        """Its id; until the commit nobody deletes it. `identity`: of an integration or a model its name does,
+        too."""
         table = _ENTITIES[kind]
         if kind not in _OWNED:
             mine = table.c.environment_id == self._scope.environment_id
-            found = (await self._conn.execute(select(table.c.id).where(table.c.id == identity, mine))).first()
-            if found is None:
+            held = select(table.c.id).where(table.c.id == identity, mine)
+            if (await self._conn.execute(held.with_for_update(read=True, key_share=True))).first() is None:
                 raise _no_entity(kind.replace("_", " "), identity)
             return identity
         column = table.c.id if is_uuid(identity) else table.c.name
         statement = select(table.c.id, table.c.name, table.c.team_id).where(
             column == identity, seen_by(table, self._scope.team_id)
         )
-        row = (await self._conn.execute(statement)).one_or_none()
+        held = statement.with_for_update(read=True, key_share=True)
+        row = (await self._conn.execute(held)).one_or_none()
         if row is None:
             raise _no_entity(kind.replace("_", " "), identity)
         if row.team_id != self._scope.team_id:

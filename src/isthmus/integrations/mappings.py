@@ -198,7 +198,7 @@ class EnvironmentMappings(_Mappings):
         )
 
     async def _owned(self, parent: str) -> tuple[str, Mapping[str, Any]]:
-        install = await self._installs.get(parent)
+        install = await self._installs.get(await self._installs.hold(parent))
         model = install["unified_model"]
         resources = deep_merge_patch(model["resources"], install["override"].get("resources") or {})
         return install["id"], {**model, "resources": resources}

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db import now_of, raise_epoch
@@ -38,22 +39,16 @@ class Environments:
 
     async def get(self, id: str, /) -> Mapping[str, Any]:
         """Raises NotFound."""
-        row = (
-            (await self._conn.execute(self._visible().where(environment.c.id == id))).mappings().one_or_none()
-        )
-        if row is None:
-            raise NotFound(f"no environment {id} that this token can see")
-        return dict(row)
+        return await self._found(self._visible().where(environment.c.id == id), id)
 
     async def create(self, name: str, *, install: Install | None = None) -> Mapping[str, Any]:
         """Raises BadRequest for an empty name, Conflict for one the team has already."""
         name = await self._free_name(name)
         identity, now = new_id(), now_of(self._conn)
-        await self._conn.execute(
-            insert(environment).values(
-                id=identity, created_at=now, updated_at=now, team_id=self._team_id, name=name, settings={}
-            )
+        statement = insert(environment).values(
+            id=identity, created_at=now, updated_at=now, team_id=self._team_id, name=name, settings={}
         )
+        await self._write(statement, name)
         if install is not None:
             await install(self._conn, identity)
         await raise_epoch(self._conn, identity)
@@ -62,7 +57,7 @@ class Environments:
     async def update(self, id: str, /, changes: Mapping[str, Any]) -> Mapping[str, Any]:
         """`changes`: `name`, and `settings` laid over the stored ones (a null removes). Raises NotFound,
         BadRequest, Conflict."""
-        row = await self.get(id)
+        row = await self._found(self._visible().where(environment.c.id == id).with_for_update(), id)
         sent_only(changes, _EDITABLE)
         values: dict[str, Any] = {}
         if "name" in changes and changes["name"] != row["name"]:
@@ -74,7 +69,8 @@ class Environments:
             values["settings"] = {key: value for key, value in merged.items() if value is not None}
         if values:
             values["updated_at"] = now_of(self._conn)
-            await self._conn.execute(update(environment).where(environment.c.id == id).values(values))
+            statement = update(environment).where(environment.c.id == id).values(values)
+            await self._write(statement, values.get("name", row["name"]))
             await raise_epoch(self._conn, id)
         return await self.get(id)
 
@@ -89,6 +85,19 @@ class Environments:
         statement = select(environment).where(environment.c.team_id == self._team_id)
         return statement if self._only is None else statement.where(environment.c.id == self._only)
 
+    async def _found(self, statement: Any, id: str) -> dict[str, Any]:
+        row = (await self._conn.execute(statement)).mappings().one_or_none()
+        if row is None:
+            raise NotFound(f"no environment {id} that this token can see")
+        return dict(row)
+
+    async def _write(self, statement: Any, name: str) -> None:
+        """Another write may have taken the name since it was free."""
+        try:
+            await self._conn.execute(statement)
+        except IntegrityError:
+            raise _taken(name) from None
+
     async def _free_name(self, name: object) -> str:
         if not isinstance(name, str) or not name.strip():
             raise BadRequest(
@@ -97,8 +106,12 @@ class Environments:
         name = name.strip()
         taken = exists().where(environment.c.team_id == self._team_id, environment.c.name == name)
         if (await self._conn.execute(select(taken))).scalar_one():
-            raise Conflict(f"the team has an environment named {name} already; choose another name.")
+            raise _taken(name)
         return name
+
+
+def _taken(name: str) -> Conflict:
+    return Conflict(f"the team has an environment named {name} already; choose another name.")
 
 
 def _refuse_unknown(settings: Mapping[str, Any], stored: Mapping[str, Any]) -> None:
