@@ -15,7 +15,7 @@ __all__ = ["AccountFacts", "Upstream"]
 @dataclass(frozen=True, slots=True)
 class AccountFacts:
     """What the engine may know of an account. `authentication_method`: the credential format it used, or
-    None for an account without credentials. `cursor_key`: signs the cursors of this account's lists that hold
+    None for an account without credentials. `cursor_key`: seals the cursors of this account's lists that hold
     an address."""
 
     id: str

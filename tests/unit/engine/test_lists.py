@@ -105,3 +105,15 @@ async def test_a_step_after_that_leaves_nothing_leaves_an_empty_list() -> None:
     assert (await _page(answer(MARKED), {"after": steps})).records == []
     steps.append({"type": "transform", "config": "$exists(data) ? data : {'id': 'none'}"})
     assert (await _page(answer(MARKED), {"after": steps})).records == [{"id": "none"}]
+
+
+async def test_a_page_that_a_step_after_leaves_empty_is_followed_to_the_next() -> None:
+    config = integration(
+        {"list": {"path": "/things"}}, pagination={"format": "offset", "config": {"default_limit": 1}}
+    )
+    upstream = MemoryUpstream([answer([{"id": number}]) for number in range(5)])
+    mapping = load_mapping({"after": [{"type": "transform", "config": "data[id = 3]"}]})
+    target = Target("crm", "things", UnifiedResource.model_validate({}))
+    page = await unified.call(upstream, config, target, mapping, read_call("list"))
+    assert isinstance(page, ListResult)
+    assert (page.records, page.next_cursor) == ([{"id": 3, "remote_data": {"id": 3}}], "4")

@@ -41,7 +41,7 @@ class Start:
 
     `given`: the outbound query without pagination. A parameter in it that a mapping or `remote_query` set
     (`fixed`) is never overwritten; one that the caller set holds where no cursor or limit was sent.
-    `draft`: the request as it is without pagination, for a format that computes from it. `key`: signs
+    `draft`: the request as it is without pagination, for a format that computes from it. `key`: seals
     addresses that are handed out as cursors.
     """
 

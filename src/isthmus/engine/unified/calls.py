@@ -147,7 +147,7 @@ class _Run:
     clock: Clock
 
     async def fetch(self, cursor: str | None) -> Page | StreamResult:
-        """One page, mapped."""
+        """One page of records as the caller gets them: what a step after leaves empty is followed, too."""
         shown = shown_cursor(self.method.paginator, cursor)
         inputs = await outbound(self.plan, self.method, self.said, shown)
         try:
@@ -156,7 +156,12 @@ class _Run:
             raise await self.error(failed, shown) from failed
         if answer.stream is not None:
             return answer.streamed(answer.stream)
-        return await mapped_page(self.plan, self.said, shown, inputs, answer)
+        page = await mapped_page(self.plan, self.said, shown, inputs, answer)
+        if not self.plan.side_loads and not self.plan.mapping.after:
+            return page
+        value = await self.completed(page.records)
+        records = records_of(None if value is UNDEFINED else value)
+        return replace(page, records=[each for each in records if each is not None])
 
     async def completed(self, value: Any) -> Any:
         """The mapped record or list of them, with what is loaded beside each, after the steps after."""
@@ -195,13 +200,9 @@ async def _list(run: _Run, target: Target, cursor: str | None) -> ListResult | S
     if isinstance(page, StreamResult):
         return page
     shaping, schema = run.said.call.shaping, target.definition.record_schema
-    found = page.records
-    if run.plan.side_loads or run.plan.mapping.after:
-        value = await run.completed(found)
-        found = [each for each in records_of(None if value is UNDEFINED else value) if each is not None]
-    records: list[Any] = [shape(record, shaping, schema) for record in found]
+    records: list[Any] = [shape(record, shaping, schema) for record in page.records]
     return ListResult(
-        key_by(found, records, shaping.key_by) if shaping.key_by else records,
+        key_by(page.records, records, shaping.key_by) if shaping.key_by else records,
         page.next_cursor,
         page.prev_cursor,
         is_partial_response=page.is_partial,
