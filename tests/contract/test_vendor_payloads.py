@@ -31,6 +31,14 @@ PAYLOADS = [
     ("jira", "ticketing", "tickets", "list", "atlassian/test/read-issues.json"),
     ("freshdesk", "ticketing", "tickets", "list", "freshdesk/test/tickets.json"),
     ("pipedrive", "crm", "opportunities", "list", "pipedrive/test/deals.json"),
+    ("stripe", "crm", "contacts", "list", "stripe/internal/reader/test/customers/1-first-page.json"),
+    ("stripe", "crm", "contacts", "list", "stripe/internal/reader/test/customers/2-last-page.json"),
+    ("stripe", "crm", "contacts", "list", "stripe/internal/reader/test/customers/with-metadata.json"),
+    ("salesforce", "crm", "opportunities", "list", "salesforce/test/read-opportunity-with-account.json"),
+    ("stripe", "crm", "contacts", "create", "stripe/test/write/customers/new.json"),
+    ("freshdesk", "ticketing", "contacts", "create", "freshdesk/test/create-contacts.json"),
+    ("okta", "user-directory", "users", "create", "okta/test/write-user-create.json"),
+    ("jira", "ticketing", "tickets", "create", "atlassian/test/create-issue.json"),
 ]
 
 
@@ -42,7 +50,7 @@ async def test_a_real_page_maps_to_valid_records_with_nothing_lost(
     if not payload.is_file():
         pytest.skip(f"shared vendor-data/payloads/{path} absent")
     catalogued = entry(integration)
-    cell = catalogued.cell(model, resource, "list")
+    cell = catalogued.cell(model, resource, method) or catalogued.cell(model, resource, "list")
     assert cell is not None
     exchange = _exchange(json.loads(payload.read_text("utf-8")))
     choice = (cell.choices[0][0], method)
@@ -95,6 +103,11 @@ ERRORS = [
         "atlassian/test/delete-issue-not-found.json",
         "Issue does not exist",
     ),
+    ("stripe", "crm", "contacts", 404, "stripe/test/delete/err-not-found.json", "No such"),
+    ("salesforce", "crm", "contacts", 400, "salesforce/test/unknown-field.json", "No such column"),
+    ("salesforce", "crm", "contacts", 404, "salesforce/test/crm/delete/not-found.json", "entity is deleted"),
+    ("slack", "user-directory", "users", 401, "slack/test/error-with-message.json", "not_authed"),
+    ("jira", "ticketing", "tickets", 404, "atlassian/test/path-not-found.json", "No message available"),
 ]
 
 
