@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError
@@ -111,6 +112,15 @@ def test_the_reference_page_is_that_of_the_code() -> None:
     assert PAGE.read_text() == reference(), (
         "run: python -m isthmus.config.reference > docs/reference/settings.md"
     )
+
+
+def test_every_variable_that_a_command_speaks_of_is_on_the_page() -> None:
+    page = reference()
+    room = Path(__file__).parents[2] / "src" / "isthmus"
+    sources = [*(room / "cli").glob("*.py"), room / "config" / "commands.py"]
+    named = {name for each in sources for name in re.findall(r"ISTHMUS_[A-Z_]+[A-Z]", each.read_text())}
+    assert {"ISTHMUS_API_URL", "ISTHMUS_API_TOKEN", "ISTHMUS_NEW_SECRET_KEY"} <= named
+    assert {name for name in named if f"| `{name}` |" not in page} == set()
 
 
 _PARSE = """

@@ -8,12 +8,13 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import typer
 
 from isthmus.accounts.block_list import BlockList
 from isthmus.config import Settings
+from isthmus.config.commands import NEW_SECRET_KEY
 from isthmus.db import Database, open_database
 from isthmus.db.rotation import Rotated, choose_key
 from isthmus.db.rotation import rotate_key as rotate
@@ -34,7 +35,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-_NEW_KEY: Final = "ISTHMUS_NEW_SECRET_KEY"
 
 
 def create_environment(name: str) -> None:
@@ -121,11 +121,11 @@ def rotate_key(new_key: str | None) -> None:
 def _given_key(option: str | None) -> str | None:
     """The operator's own key; None for none. Raises SetupError for one that stands on the command line."""
     if option is None:
-        return os.environ.get(_NEW_KEY, "").strip() or None
+        return os.environ.get(NEW_SECRET_KEY, "").strip() or None
     if option != "-":
         raise SetupError(
             "everybody on this machine can read a key on the command line. Choose another, and give it on "
-            f"standard input with --new-key -, or in {_NEW_KEY}."
+            f"standard input with --new-key -, or in {NEW_SECRET_KEY}."
         )
     return getpass.getpass("New key: ") if sys.stdin.isatty() else sys.stdin.readline().strip()
 

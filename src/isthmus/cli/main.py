@@ -15,18 +15,38 @@ from isthmus.errors import IsthmusError
 
 __all__ = ["app", "run"]
 
+_ABOUT = """Self-hosted unified API: one schema over your customers' accounts.
+
+`isthmus serve` sets itself up, and prints a token and a call to paste.
+
+Commands for this server's database open that of the settings, beside the
+running server: ISTHMUS_DATABASE_URL, else .isthmus in the working directory.
+Commands for any server call its HTTP API: ISTHMUS_API_URL, ISTHMUS_API_TOKEN.
+
+Examples:
+
+isthmus serve --port 8001
+
+isthmus help tokens create
+"""
+
 app = typer.Typer(
     name="isthmus",
-    help="Self-hosted unified API: one schema over your customers' accounts in other products.",
+    help=_ABOUT,
     no_args_is_help=True,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-environments = typer.Typer(help="Environments of this server's database.", no_args_is_help=True)
-tokens = typer.Typer(help="API tokens of this server's database.", no_args_is_help=True)
-accounts = typer.Typer(help="Connected accounts of this server's database.", no_args_is_help=True)
-database = typer.Typer(help="The database itself.", no_args_is_help=True)
+environments = typer.Typer(
+    help="Environments of this server's database: make, list. Each has its own accounts and tokens.",
+    no_args_is_help=True,
+)
+tokens = typer.Typer(help="API tokens of this server's database: make, list, revoke.", no_args_is_help=True)
+accounts = typer.Typer(
+    help="Connected accounts of this server's database: block, unblock.", no_args_is_help=True
+)
+database = typer.Typer(help="This server's database itself: change its key.", no_args_is_help=True)
 app.add_typer(environments, name="environments")
 app.add_typer(tokens, name="tokens")
 app.add_typer(accounts, name="accounts")
@@ -59,6 +79,21 @@ def options(
     pass
 
 
+@app.command("help")
+def show_help(
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="COMMAND", help="A command; none for all of them.")
+    ] = None,
+) -> None:
+    """Show what a command does, as its --help.
+
+    Example:
+
+    isthmus help integrations init
+    """
+    app([*(words or ()), "--help"], prog_name="isthmus")
+
+
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
@@ -67,7 +102,19 @@ def serve(
     ] = 8000,
     workers: Annotated[int, typer.Option(help="Processes; more than one needs PostgreSQL.", min=1)] = 1,
 ) -> None:
-    """Serve the API. On first start it makes a team, an environment, sandbox accounts and a token."""
+    """Serve the API and its pages until it is stopped, with a worker inside.
+
+    The first start makes the database, a team, the environment development,
+    sandbox accounts and an API token, which it prints this once, with a call
+    to paste. SQLite in .isthmus of the working directory, or PostgreSQL by
+    ISTHMUS_DATABASE_URL; every setting is in docs/reference/settings.md.
+
+    Examples:
+
+    isthmus serve
+
+    ISTHMUS_DATA_DIR=/var/lib/isthmus isthmus serve --host 0.0.0.0 --port 8001
+    """
     from isthmus.cli.serve import serve as work
 
     work(host, port, workers)
@@ -75,7 +122,15 @@ def serve(
 
 @app.command()
 def worker() -> None:
-    """Run background work alone, on PostgreSQL; as many as are wanted. `serve` has a worker inside too."""
+    """Run background work alone, on PostgreSQL, until it is stopped.
+
+    As many as are wanted, beside `isthmus serve`, which has a worker inside
+    too. The settings are those of the server. SIGTERM lets running work end.
+
+    Example:
+
+    ISTHMUS_DATABASE_URL=postgresql://user@host/isthmus isthmus worker
+    """
     from isthmus.cli.worker import worker as work
 
     work()
@@ -96,7 +151,17 @@ def connect(
     ] = None,
     redirect_uri: Annotated[str | None, typer.Option(help="Where the browser goes at the end.")] = None,
 ) -> None:
-    """Print a link to open in a browser: whoever has it can connect one account, within 7 days."""
+    """Print a link that lets one person connect one account, within 7 days.
+
+    The link opens in any browser that reaches the server. It is made in this
+    server's database, with the address of ISTHMUS_PUBLIC_APP_URL.
+
+    Examples:
+
+    isthmus connect quillboard --tenant acme
+
+    isthmus connect --account 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001
+    """
     from isthmus.cli.connect import connect as work
 
     work(integration, tenant=tenant, account=account, environment=environment, redirect_uri=redirect_uri)
@@ -106,12 +171,29 @@ def connect(
 def expression(
     text: Annotated[str, typer.Argument(help="A JSONata expression, or @file.")],
     document: Annotated[str | None, typer.Argument(help="A JSON file, or - for standard input.")] = None,
-    trace: Annotated[bool, typer.Option(help="Show each step's input and output.")] = False,
-    explain: Annotated[bool, typer.Option(help="Say why fields of the result came out empty.")] = False,
-    time: Annotated[bool, typer.Option(help="Show how long it took.")] = False,
-    python: Annotated[bool, typer.Option(help="Show the Python it becomes, and do not run it.")] = False,
+    trace: Annotated[bool, typer.Option("--trace", help="Show each step's input and output.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say why fields of the result came out empty.")
+    ] = False,
+    time: Annotated[bool, typer.Option("--time", help="Show how long it took.")] = False,
+    python: Annotated[
+        bool, typer.Option("--python", help="Show the Python it becomes, and do not run it.")
+    ] = False,
 ) -> None:
-    """Run a JSONata expression on a JSON document. Exit 1 with position and code where it fails."""
+    """Run a JSONata expression on a JSON document, with the functions of mappings.
+
+    The result goes to standard output as JSON, nothing where there is none;
+    all else to standard error. Nothing is sent, and no token is needed.
+
+    Exit 0; 1: the expression fails, with its code and position, or a file
+    cannot be read.
+
+    Examples:
+
+    isthmus expr '$sum(items.price)' order.json
+
+    isthmus expr --explain @mapping.jsonata - < contact.json
+    """
     from isthmus.cli.expressions import run_expression as work
 
     raise typer.Exit(work(text, document=document, trace=trace, explain=explain, time=time, python=python))
@@ -128,9 +210,16 @@ def explain(
     method: Annotated[str | None, typer.Option(help="Only mappings of this method.")] = None,
     output: Annotated[str, typer.Option("-o", "--output", help="text or json.")] = "text",
 ) -> None:
-    """Show the definition and mappings that an account runs on: each value with the layer that set it.
+    """Show what an account runs on: each value with the layer that set it.
 
-    Reads this server's database. With --model, --resource or --method, text shows mappings alone.
+    Definition and mappings, read from this server's database. With --model,
+    --resource or --method, text shows mappings alone.
+
+    Examples:
+
+    isthmus explain 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001 --path pagination
+
+    isthmus explain 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001 --model crm -o json
     """
     from isthmus.cli.explain import explain as work
 
@@ -139,7 +228,12 @@ def explain(
 
 @environments.command("create")
 def create_environment(name: Annotated[str, typer.Argument(help="Unique in the team.")]) -> None:
-    """Create an environment with every shipped integration and unified model installed."""
+    """Create an environment with all that is shipped installed; print id and name.
+
+    Example:
+
+    isthmus environments create production
+    """
     from isthmus.cli.administration import create_environment as work
 
     work(name)
@@ -147,7 +241,12 @@ def create_environment(name: Annotated[str, typer.Argument(help="Unique in the t
 
 @environments.command("list")
 def list_environments() -> None:
-    """List the environments: id, name, when it was created."""
+    """List the environments: id, name, when it was created.
+
+    Example:
+
+    isthmus environments list
+    """
     from isthmus.cli.administration import list_environments as work
 
     work()
@@ -159,7 +258,17 @@ def create_token(
     name: Annotated[str, typer.Option(help="What it is for; shown in lists.")] = "cli",
     expires_in_days: Annotated[int | None, typer.Option(help="Days until it stops working.", min=1)] = None,
 ) -> None:
-    """Create an API token and print it, once: it is stored only as a hash."""
+    """Create an API token and print it, once: it is stored only as a hash.
+
+    The token alone goes to standard output. A running server takes it within
+    a second.
+
+    Examples:
+
+    isthmus tokens create --environment development
+
+    isthmus tokens create --environment production --name backend > token.txt
+    """
     from isthmus.cli.administration import create_token as work
 
     work(environment, name, expires_in_days)
@@ -169,7 +278,12 @@ def create_token(
 def list_tokens(
     environment: Annotated[str | None, typer.Option(help="Only of this environment (id or name).")] = None,
 ) -> None:
-    """List the API tokens: id, environment, name, start of the token, state."""
+    """List the API tokens: id, environment, name, start of the token, state.
+
+    Example:
+
+    isthmus tokens list --environment production
+    """
     from isthmus.cli.administration import list_tokens as work
 
     work(environment)
@@ -177,7 +291,14 @@ def list_tokens(
 
 @tokens.command("revoke")
 def revoke_token(token: Annotated[str, typer.Argument(help="Id of the token.")]) -> None:
-    """Revoke an API token; a running server refuses it within a second."""
+    """Revoke an API token; a running server refuses it within a second.
+
+    `isthmus tokens list` shows the ids.
+
+    Example:
+
+    isthmus tokens revoke 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001
+    """
     from isthmus.cli.administration import revoke_token as work
 
     work(token)
@@ -188,7 +309,12 @@ def block_account(
     id: Annotated[str, typer.Argument(help="Id of an integrated account.")],
     reason: Annotated[str | None, typer.Option(help="Why; shown by `accounts blocked` only.")] = None,
 ) -> None:
-    """Let nobody call an account: a running server answers 503 within a second."""
+    """Let nobody call an account: a running server answers 503 within a second.
+
+    Example:
+
+    isthmus accounts block 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001 --reason "loops"
+    """
     from isthmus.cli.administration import block_account as work
 
     work(id, reason)
@@ -196,7 +322,12 @@ def block_account(
 
 @accounts.command("unblock")
 def unblock_account(id: Annotated[str, typer.Argument(help="Id of the account.")]) -> None:
-    """Take an account off the block list."""
+    """Take an account off the block list.
+
+    Example:
+
+    isthmus accounts unblock 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001
+    """
     from isthmus.cli.administration import unblock_account as work
 
     work(id)
@@ -204,7 +335,12 @@ def unblock_account(id: Annotated[str, typer.Argument(help="Id of the account.")
 
 @accounts.command("blocked")
 def list_blocked_accounts() -> None:
-    """List the blocked accounts: id, environment, tenant, since when, why."""
+    """List the blocked accounts: id, environment, tenant, since when, why.
+
+    Example:
+
+    isthmus accounts blocked
+    """
     from isthmus.cli.administration import list_blocked_accounts as work
 
     work()
@@ -220,7 +356,20 @@ def rotate_key(
         ),
     ] = None,
 ) -> None:
-    """Seal every secret with a new key, while servers keep running."""
+    """Seal every secret with a new key, while servers keep running.
+
+    On SQLite the key file takes the new key. Else it is printed before it is
+    used: put it first in ISTHMUS_SECRET_KEY of every server, before the old
+    one, and run this once more with that (docs/howto/operate.md).
+
+    Exit 0; 1: some values are sealed with a key that is not in the ring.
+
+    Examples:
+
+    isthmus db rotate-key
+
+    isthmus db rotate-key --new-key - < key.txt
+    """
     from isthmus.cli.administration import rotate_key as work
 
     work(new_key)

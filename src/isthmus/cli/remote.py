@@ -9,12 +9,11 @@ from typing import Any, Final
 
 import aiohttp
 
+from isthmus.config.commands import API_TOKEN, API_URL
 from isthmus.errors import SetupError
 
 __all__ = ["Remote", "RemoteCallFailed"]
 
-_URL: Final = ("ISTHMUS_API_URL", "TRUTO_API_URL")
-_TOKEN: Final = ("ISTHMUS_API_TOKEN", "TRUTO_API_TOKEN")
 _DEFAULT_URL: Final = "http://127.0.0.1:8000"
 _SECONDS: Final = 60.0
 _CODES: Final[Mapping[int, int]] = {401: 3, 403: 3, 404: 4, 409: 6, 429: 7}
@@ -35,10 +34,13 @@ class Remote:
     """`url`, `token`: None for those of the environment. Raises SetupError without a token."""
 
     def __init__(self, url: str | None = None, token: str | None = None) -> None:
-        self.url = (url or _first(_URL) or _DEFAULT_URL).rstrip("/")
-        found = token or _first(_TOKEN)
+        self.url = (url or _first(API_URL) or _DEFAULT_URL).rstrip("/")
+        found = token or _first(API_TOKEN)
         if not found:
-            raise SetupError(f"no token: give --token, or set {_TOKEN[0]}.")
+            raise SetupError(
+                f"no token for {self.url}: give --token, or set {API_TOKEN[0]}. Beside the server, `isthmus "
+                "tokens create` makes one."
+            )
         self._headers = {"authorization": f"Bearer {found}"}
         self._session: aiohttp.ClientSession | None = None
 
@@ -88,7 +90,7 @@ class Remote:
 def _unanswered(url: str, error: Exception) -> str:
     """A client's own words about a refused connection name sockets and TLS; what helps is the address."""
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"{url} does not answer: nothing listens there. Start it, or give --api-url or {_URL[0]}."
+        return f"{url} does not answer: nothing listens there. Start it, or give --api-url or {API_URL[0]}."
     return f"{url} does not answer: {error or type(error).__name__}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import fields
 
+from isthmus.config.commands import COMMAND_VARIABLES
 from isthmus.config.settings import Settings, variable
 
 __all__ = ["reference"]
@@ -19,13 +20,23 @@ def reference() -> str:
         "",
         "Each setting is an environment variable, read once at start. An empty variable counts as unset. "
         "A value that cannot be right ends the command with a message that names the variable. "
-        "Host and port are options of `isthmus serve`.",
+        "Host and port are options of [`isthmus serve`](cli.md#isthmus-serve).",
         "",
         "| variable | default | meaning |",
         "| --- | --- | --- |",
     ]
     for each in fields(Settings):
         lines.append(f"| `{variable(each)}` | {each.metadata['shown']} | {each.metadata['doc']} |")
+    lines += [
+        "",
+        "## Variables of commands",
+        "",
+        "Read by [commands](cli.md) alone; a server has no use for them.",
+        "",
+        "| variable | default | meaning |",
+        "| --- | --- | --- |",
+        *(f"| `{name}` | {shown} | {doc} |" for name, shown, doc in COMMAND_VARIABLES),
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -12,16 +12,16 @@ from typer.testing import CliRunner
 from isthmus.cli.main import app
 
 
-def commands() -> Iterator[tuple[str, ...]]:
-    yield ()
+def walk() -> Iterator[tuple[tuple[str, ...], Any]]:
     groups: list[tuple[tuple[str, ...], Any]] = [((), typer.main.get_command(app))]
     for path, command in groups:
+        yield path, command
         for name, below in getattr(command, "commands", {}).items():
-            yield (*path, name)
-            groups.append(((*path, name), below))
+            if not below.hidden:
+                groups.append(((*path, name), below))
 
 
-@pytest.mark.parametrize("path", list(commands()), ids=" ".join)
+@pytest.mark.parametrize("path", [path for path, _ in walk()], ids=" ".join)
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_help_says_what_a_command_does(path: tuple[str, ...], flag: str) -> None:
     ran = CliRunner().invoke(app, [*path, flag], env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"})
@@ -30,6 +30,15 @@ def test_help_says_what_a_command_does(path: tuple[str, ...], flag: str) -> None
     assert lines[0].startswith("Usage: ")
     assert lines[1][0].isupper()
     assert max(map(len, ran.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    "path", [path for path, command in walk() if not hasattr(command, "commands")], ids=" ".join
+)
+def test_every_command_shows_an_example_of_itself(path: tuple[str, ...]) -> None:
+    shown = CliRunner().invoke(app, ["help", *path], env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"}).stdout
+    _, _, examples = shown.partition("Example")
+    assert f"isthmus {' '.join(path)}" in " ".join(examples.split())
 
 
 @pytest.mark.parametrize("name", ["init", "validate", "test", "record", "apply"])

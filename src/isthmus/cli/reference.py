@@ -1,0 +1,153 @@
+"""The reference of the command line, made from the commands.
+
+python -m isthmus.cli.reference docs/reference/cli.md
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from inspect import cleandoc
+from pathlib import Path
+from typing import Any, Final, Literal, get_args, get_origin
+
+import typer.main
+
+from isthmus.cli.main import app
+
+__all__ = ["commands", "render"]
+
+_NAME: Final = "isthmus"
+_EXAMPLES: Final = ("Example:", "Examples:")
+_SKIPPED: Final = frozenset({"help"})
+"""Options that every command has."""
+
+_INTRODUCTION: Final = """# Command line
+
+<!-- Made by `python -m isthmus.cli.reference docs/reference/cli.md`: change the commands. -->
+
+`isthmus COMMAND --help` prints what stands here, and so does `isthmus help COMMAND`. Results go to standard
+output, everything else to standard error. Variables: [settings](settings.md).
+
+| exit code | when |
+| --- | --- |
+| 0 | done |
+| 1 | a check, an expression or a call failed; a command on this server's database cannot be carried out |
+| 2 | asked for wrongly: an unknown option, a file that cannot be read, nobody to ask |
+| 3 | not allowed (401, 403) |
+| 4 | not found (404) |
+| 5 | the server or the product is away, or failed (5xx) |
+| 6 | changed meanwhile (409) |
+| 7 | too many requests (429) |
+
+A command uses those that its text names.
+"""
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    """Each command that is shown, with its words (`isthmus tokens create`), a group before its commands."""
+    yield from _below(_NAME, typer.main.get_command(app))
+
+
+def render() -> str:
+    """The page, ending in a newline."""
+    return "\n".join([_INTRODUCTION, *(_section(name, command) for name, command in commands())])
+
+
+def _below(name: str, command: Any) -> Iterator[tuple[str, Any]]:
+    yield name, command
+    for word, each in getattr(command, "commands", {}).items():
+        if not each.hidden:
+            yield from _below(f"{name} {word}", each)
+
+
+def _section(name: str, command: Any) -> str:
+    parameters = [each for each in command.params if each.name not in _SKIPPED]
+    lines = [f"## {name}", "", *_text(command.help or "")]
+    below = getattr(command, "commands", None)
+    if below:
+        lines += [
+            f"- [`{name} {word}`](#{name.replace(' ', '-')}-{word}): {_first_line(each)}"
+            for word, each in below.items()
+            if not each.hidden
+        ]
+        return "\n".join([*lines, ""])
+    arguments = [each for each in parameters if each.param_type_name == "argument"]
+    usage = " ".join(
+        [name, *(["[OPTIONS]"] if len(parameters) > len(arguments) else []), *map(_slot, arguments)]
+    )
+    lines += ["```text", usage, "```", ""]
+    if parameters:
+        lines += ["| | default | |", "| --- | --- | --- |", *map(_row, parameters), ""]
+    return "\n".join(lines)
+
+
+def _text(text: str) -> Iterator[str]:
+    """The paragraphs of a help text; what follows its word "Examples" as commands."""
+    is_example = False
+    examples = []
+    for paragraph in cleandoc(text).split("\n\n"):
+        line = " ".join(paragraph.split())
+        if line in _EXAMPLES:
+            is_example = True
+        elif is_example:
+            examples.append(line)
+        else:
+            yield from (_prose(line), "")
+    if examples:
+        yield from ("```sh", *examples, "```", "")
+
+
+def _first_line(command: Any) -> str:
+    return _prose(" ".join(cleandoc(command.help or "").partition("\n\n")[0].split()))
+
+
+def _prose(line: str) -> str:
+    """As Markdown: `<name>` is no tag, and `*` no emphasis, outside of code."""
+    parts = line.split("`")
+    parts[::2] = [part.replace("<", "&lt;").replace("*", "\\*") for part in parts[::2]]
+    return "`".join(parts)
+
+
+def _slot(argument: Any) -> str:
+    shown = _metavar(argument) + ("..." if argument.nargs == -1 and "..." not in _metavar(argument) else "")
+    return shown if argument.required else f"[{shown}]"
+
+
+def _metavar(parameter: Any) -> str:
+    return str(parameter.metavar or parameter.name.upper())
+
+
+def _row(parameter: Any) -> str:
+    if parameter.param_type_name == "argument":
+        names = f"`{_metavar(parameter)}`"
+    else:
+        names = ", ".join(f"`{each}`" for each in parameter.opts)
+        if not parameter.is_flag:
+            names += f" {_values(parameter)}"
+    meaning = _prose(" ".join((parameter.help or "").split())).replace("|", "\\|")
+    return f"| {names} | {_default(parameter)} | {meaning} |"
+
+
+def _values(option: Any) -> str:
+    kind = option.type_descriptor.annotation
+    if get_origin(kind) is Literal:
+        return " or ".join(f"`{each}`" for each in get_args(kind))
+    if option.metavar:
+        return f"`{option.metavar}`"
+    if option.min is not None:
+        return f"number from {option.min}" + ("" if option.max is None else f" to {option.max}")
+    return "path" if isinstance(kind, type) and issubclass(kind, Path) else "text"
+
+
+def _default(parameter: Any) -> str:
+    if parameter.required:
+        return "required"
+    if isinstance(parameter.show_default, str):
+        return parameter.show_default
+    value = parameter.default
+    return "" if value is None or isinstance(value, bool) else f"`{value}`"
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(render(), encoding="utf-8")
