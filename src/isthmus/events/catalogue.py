@@ -1,5 +1,5 @@
-"""The catalogue: every event that Isthmus sends, and when (`events.md` §1). The models are the source of the
-reference page and of the JSON Schemas."""
+"""Every event, and when it is sent (`events.md` §1). The models are the source of the reference page and of the
+JSON Schemas."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ __all__ = ["EVENTS", "Event", "schema_of"]
 
 
 class Event(BaseModel):
-    """One thing that happened in one environment. `name` and the payload's model are the class's."""
+    """One thing that happened in one environment. `name` and the payload's model are the class's.
+
+    `is_sent`: False while nothing sends it yet; its name and payload are settled all the same.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)  # a start need not pay for all
 
     name: ClassVar[str] = ""
+    is_sent: ClassVar[bool] = True
     environment_id: str
 
     @property
@@ -135,6 +139,7 @@ class SyncJobRunCreated(Event):
     """A run was made."""
 
     name = "sync_job_run:created"
+    is_sent = False
     payload: payloads.SyncJobRun
 
 
@@ -142,6 +147,7 @@ class SyncJobRunUpdated(Event):
     """A run's status changed; sent before `completed` and `failed`."""
 
     name = "sync_job_run:updated"
+    is_sent = False
     payload: payloads.SyncJobRun
 
 
@@ -149,6 +155,7 @@ class SyncJobRunCompleted(Event):
     """A run ended well."""
 
     name = "sync_job_run:completed"
+    is_sent = False
     payload: payloads.SyncJobRun
 
 
@@ -156,6 +163,7 @@ class SyncJobRunFailed(Event):
     """A run ended with an error."""
 
     name = "sync_job_run:failed"
+    is_sent = False
     payload: payloads.SyncJobRun
 
 
@@ -163,6 +171,7 @@ class SyncJobRunDeleted(Event):
     """A run's row was removed."""
 
     name = "sync_job_run:deleted"
+    is_sent = False
     payload: payloads.Deleted
 
 
@@ -170,6 +179,7 @@ class SyncJobRunRecord(Event):
     """A run hands records to its webhook destination."""
 
     name = "sync_job_run:record"
+    is_sent = False
     run_id: str
     payload: payloads.SyncedRecords
 
@@ -179,6 +189,7 @@ class SyncJobRunRecord(Event):
 
 
 class _RecordEvent(Event):
+    is_sent = False
     payload: payloads.Records
 
     @property
@@ -212,6 +223,7 @@ class TestEvent(Event):
     __test__ = False
 
     name = "test"
+    is_sent = False
     webhook_id: str
     payload: payloads.TestPayload
 

@@ -29,19 +29,24 @@ parameters; filters: each of its fields but `payload`. `GET /events/{id}` answer
 ```
 
 `is_relayed`: whether everything inside Isthmus that follows from it has been set going.
+"""
 
-| event | when | payload |
-| --- | --- | --- |
+_TABLE = "| event | when | payload |\n| --- | --- | --- |"
+_NOT_YET = """\
+
+## Not sent yet
+
+What sends these is not there yet. Their names and payloads are settled.
 """
 
 
 def reference() -> str:
     """The page, in Markdown."""
-    rows = [
-        f"| `{name}` | {_when(each)} | [{_shape(name)}](#{_shape(name).lower()}) |"
-        for name, each in EVENTS.items()
-    ]
-    parts = [_HEAD + "\n".join(rows) + "\n\n## Payloads\n"]
+    later = _rows(is_sent=False)
+    parts = [_HEAD, _TABLE, *_rows(is_sent=True)]
+    if later:
+        parts += [_NOT_YET, _TABLE, *later]
+    parts.append("\n## Payloads\n")
     told: set[str] = set()
     for name in EVENTS:
         shape = _shape(name)
@@ -50,6 +55,14 @@ def reference() -> str:
             schema = json.dumps(schema_of(name), indent=2, ensure_ascii=False)
             parts.append(f"### {shape}\n\n```json\n{schema}\n```\n")
     return "\n".join(parts)
+
+
+def _rows(*, is_sent: bool) -> list[str]:
+    return [
+        f"| `{name}` | {_when(each)} | [{_shape(name)}](#{_shape(name).lower()}) |"
+        for name, each in EVENTS.items()
+        if each.is_sent == is_sent
+    ]
 
 
 def _when(each: type[Event]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,24 @@ ROOT = Path(__file__).parents[3]
 def test_the_page_is_the_one_the_catalogue_makes() -> None:
     page = ROOT / "docs" / "reference" / "events.md"
     assert page.read_text(encoding="utf-8") == reference(), "run: python -m isthmus.events.reference"
+
+
+def named_in_source() -> set[str]:
+    """Every name that the product uses outside of the room of events."""
+    room = ROOT / "src" / "isthmus"
+    sources = [path for path in room.rglob("*.py") if (room / "events") not in path.parents]
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in sources]
+    return {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def test_an_event_is_told_as_sent_where_something_sends_it() -> None:
+    used = named_in_source()
+    assert {name for name, each in EVENTS.items() if each.__name__ in used} == {
+        name for name, each in EVENTS.items() if each.is_sent
+    }
+    sent, _, later = reference().partition("## Not sent yet")
+    for name, each in EVENTS.items():
+        assert f"| `{name}` |" in (sent if each.is_sent else later)
 
 
 def test_the_catalogue_has_every_event_of_the_specification() -> None:
