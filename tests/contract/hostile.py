@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from isthmus.engine.unified.plans import layered
 from isthmus.integrations.contract.entries import Cell, Entry
 
-__all__ = ["queries_of", "reads_query"]
+__all__ = ["cursors_of", "queries_of", "reads_query"]
 
 Pairs = list[tuple[str, str]]
 
@@ -40,6 +40,13 @@ def queries_of(entry: Entry, cell: Cell) -> Iterator[str]:
         others = [pair for pair in required if pair[0].partition("[")[0] != name]
         for pairs in _shapes(name, sorted(inner)):
             yield urlencode([*others, *pairs])
+
+
+def cursors_of(entry: Entry, cell: Cell) -> Iterator[tuple[str, str]]:
+    """Cursors that no answer gave, each with the query that it stands in."""
+    required = _required(_schema(entry, cell))
+    for text in _TEXTS:
+        yield text, urlencode([*required, ("next_cursor", text)])
 
 
 def reads_query(mapping: object) -> bool:

@@ -6,6 +6,7 @@ from urllib.parse import unquote_plus, urlsplit
 
 import pytest
 
+from isthmus.definitions.mapping import MappingConfig
 from isthmus.engine import unified
 from isthmus.engine.calls import NO_BODY, Call, read_call
 from isthmus.engine.messages import OutgoingRequest
@@ -14,7 +15,7 @@ from isthmus.http.messages import HttpResponse
 from isthmus.integrations.contract.entries import Cell, Entry
 from isthmus.integrations.contract.replay import OneAnswer
 from tests.contract.catalog import entry, integration_names, model
-from tests.contract.hostile import queries_of, reads_query
+from tests.contract.hostile import cursors_of, queries_of, reads_query
 from tests.contract.sending import exchange_of
 
 _WITH_ID = frozenset({"get", "update", "delete"})
@@ -31,6 +32,25 @@ async def test_a_query_is_sent_or_refused(integration: str, model_name: str) -> 
         if cell.model == model_name
         for query in queries_of(catalogued, cell)
         if (found := await _complaint(catalogued, cell, query))
+    ]
+    assert complaints == []
+
+
+@pytest.mark.parametrize(("integration", "model_name"), _MAPPINGS, ids=["-".join(each) for each in _MAPPINGS])
+async def test_a_cursor_is_read_or_refused(integration: str, model_name: str) -> None:
+    catalogued = entry(integration)
+    complaints = [
+        f"{cell.name} by {choice}, {cursor[:60]}: {found}"
+        for cell in catalogued.cells
+        if (cell.model, cell.method) == (model_name, "list")
+        for choice in cell.choices
+        for answer in catalogued.answers(*choice, error=False)[:1]
+        for cursor, query in cursors_of(catalogued, cell)
+        if (
+            found := await _failure(
+                OneAnswer(catalogued, answer), catalogued, cell, query, cell.fixed(choice)
+            )
+        )
     ]
     assert complaints == []
 
@@ -61,18 +81,27 @@ class _Provider(OneAnswer):
 
 async def _complaint(catalogued: Entry, cell: Cell, query: str) -> str:
     provider = _Provider(catalogued, cell)
-    definition = model(cell.model).file.resources[cell.resource]
-    target = unified.Target(cell.model, cell.resource, definition)
-    try:
-        await unified.call(provider, catalogued.file.config, target, cell.config, _call(cell, query))
-    except MappingFailed as failed:
-        return str(failed)
-    except (_Sent, BadRequest, RemoteError):
-        pass
+    failure = await _failure(provider, catalogued, cell, query, cell.config)
+    if failure:
+        return failure
     for request in provider.sent:
         address = urlsplit(request.http.url)
         if "//" in address.path or "[object Object]" in unquote_plus(address.query):
             return f"sent to {request.http.url[:200]}"
+    return ""
+
+
+async def _failure(
+    provider: OneAnswer, catalogued: Entry, cell: Cell, query: str, mapping: MappingConfig
+) -> str:
+    definition = model(cell.model).file.resources[cell.resource]
+    target = unified.Target(cell.model, cell.resource, definition)
+    try:
+        await unified.call(provider, catalogued.file.config, target, mapping, _call(cell, query))
+    except MappingFailed as failed:
+        return str(failed)
+    except (_Sent, BadRequest, RemoteError):
+        pass
     return ""
 
 

@@ -7,8 +7,12 @@ from urllib.parse import urlencode
 
 import pytest
 
+from isthmus.engine import proxy
+from isthmus.engine.calls import read_call
 from isthmus.errors import BadRequest
-from tests.contract.sending import last_request
+from isthmus.integrations.contract.replay import OneAnswer
+from tests.contract.catalog import entry
+from tests.contract.sending import exchange_of, last_request
 
 _ADDED = '2024-01-01" OR x:y'
 
@@ -143,3 +147,14 @@ async def test_linear_pages_by_the_variables_of_its_document(
 async def test_a_parent_without_an_id_is_refused(integration: str, path: str) -> None:
     with pytest.raises(BadRequest, match="has no value"):
         await last_request(integration, path, "ticket[id]=")
+
+
+@pytest.mark.parametrize(
+    ("integration", "resource"),
+    [("trello", "cards"), ("stripe", "customers"), ("tableau", "users"), ("jira", "users")],
+)
+async def test_an_empty_limit_of_a_proxy_call_is_none(integration: str, resource: str) -> None:
+    provider = OneAnswer(entry(integration), exchange_of([]))
+    call = read_call("list", query_string="limit=")
+    await proxy.call(provider, entry(integration).file.config, resource, call)
+    assert provider.sent
