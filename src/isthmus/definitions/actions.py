@@ -168,7 +168,7 @@ def _form_shape(value: Any) -> str | None:
 
 
 class FormField(BaseField):
-    """One field of an account's own form (`connect.md` §7.2): as of a credential form, and lists whose
+    """One field of an account's own form: as of a credential form, and lists whose
     options come from the provider."""
 
     type: Literal[
@@ -226,7 +226,7 @@ class FormStep(_Step):
     config: Annotated[
         Annotated[Expr, Tag("expression")] | Annotated[tuple[FormField, ...], Tag("fields")],
         by_shape(_form_shape, "must be a list of fields, or an expression that returns one"),
-    ] = Field(description="The fields (§1.3.1), or an expression that returns them.")
+    ] = Field(description="The fields, or an expression that returns them.")
 
 
 Step = Annotated[

@@ -92,7 +92,7 @@ class BaseField(Part):
 
 
 class CredentialField(BaseField):
-    """One field of the form a connecting user fills in (§1.3.1)."""
+    """One field of the form a connecting user fills in."""
 
     type: Literal["text", "password", "single_select"] = Field(
         default="text", description="Widget. The value of a `password` field is treated as a secret."
@@ -106,7 +106,7 @@ class CredentialField(BaseField):
 
 
 class ClientConfig(Part):
-    """An OAuth app (§1.3.3). An environment's override replaces it for an app of the customer's own."""
+    """An OAuth app. An environment's override replaces it for an app of the customer's own."""
 
     id: OptionalTextTemplate = Field(default=None, description="Client id (OAuth 1: consumer key).")
     secret: OptionalTextTemplate = Field(
@@ -167,7 +167,7 @@ class Pkce(Part):
 
 
 class _FormConfig(Part):
-    fields: tuple[CredentialField, ...] = Field(default=(), description="The form, in order (§1.3.1).")
+    fields: tuple[CredentialField, ...] = Field(default=(), description="The form, in order.")
     documentation_link: str | None = Field(
         default=None, description="Link to help on where to find these values."
     )
@@ -186,15 +186,15 @@ class _FormConfig(Part):
 
 
 class ApiKeyConfig(_FormConfig):
-    """§1.3.2: the values of the form land flat in the context."""
+    """The values of the form land flat in the context."""
 
     fields: tuple[CredentialField, ...] = Field(
-        min_length=1, description="The form, in order; at least one field (§1.3.1)."
+        min_length=1, description="The form, in order; at least one field."
     )
 
 
 class OAuth2Config(_FormConfig):
-    """§1.3.3: authorization code, with refresh."""
+    """Authorization code, with refresh."""
 
     client: ClientConfig = Field(default=ClientConfig(), description="The OAuth app.")
     auth: AuthEndpoints = Field(description="Hosts and paths of the grants.")
@@ -216,7 +216,7 @@ class OAuth2Config(_FormConfig):
 
 
 class OAuth2ClientCredentialsConfig(_FormConfig):
-    """§1.3.4: the token is fetched at connect time and again when it expires; there is no refresh token."""
+    """The token is fetched at connect time and again when it expires; there is no refresh token."""
 
     auth: AuthEndpoints = Field(description="Host and path of the token endpoint.")
     scope: tuple[str, ...] = Field(default=(), description="Scopes that are asked for.")
@@ -230,7 +230,7 @@ class OAuth2ClientCredentialsConfig(_FormConfig):
 
 
 class OAuth1Config(_FormConfig):
-    """§1.3.5: OAuth 1.0a, three-legged."""
+    """OAuth 1.0a, three-legged."""
 
     request_token_url: TextTemplate = Field(alias="requestTokenUrl", description="First leg: request token.")
     authorize_url: TextTemplate = Field(
@@ -246,7 +246,7 @@ class OAuth1Config(_FormConfig):
 
 
 class KekaConfig(_FormConfig):
-    """§1.3.6: a form POST with client id, client secret and API key together."""
+    """A form POST with client id, client secret and API key together."""
 
     auth: AuthEndpoints = Field(description="Host and path of the token endpoint.")
     scope: tuple[str, ...] = Field(default=(), description="Scopes that are asked for.")

@@ -56,7 +56,7 @@ Cell = TypeVar("Cell", bound="MappingCell")
 
 
 class DocumentationRow(Part):
-    """One documentation row of an integration or of a method of it (§1.13)."""
+    """One documentation row of an integration or of a method of it."""
 
     type: DocumentationType = Field(description="What the row documents.")
     resource: str | None = Field(default=None, description="Resource it belongs to.")
@@ -76,7 +76,7 @@ class AuditNote(Part):
 
 
 class IntegrationFile(Part):
-    """`integration.yaml` and `<slug>.integration.json` (§6.1)."""
+    """`integration.yaml` and `<slug>.integration.json`."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="Slug.")
     config: IntegrationConfig = Field(description="The definition.")
@@ -94,7 +94,7 @@ class MappingCell(Part):
 
     resource_name: str = Field(min_length=1, description="Unified resource.")
     method_name: str = Field(min_length=1, description="Unified method.")
-    config: MappingConfig = Field(description="The mapping (§3.3).")
+    config: MappingConfig = Field(description="The mapping.")
 
 
 def _once(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
@@ -159,7 +159,7 @@ class ExportedCell(MappingCell):
 
 
 class MappingsExport(Part):
-    """`<integration>.<model>.mappings.json` (§6.2). Applying reads the cells and the names only."""
+    """`<integration>.<model>.mappings.json`. Applying reads the cells and the names only."""
 
     schema_version: Literal[1] = Field(default=1, description="Version of this shape.")
     integration_name: str = Field(min_length=1, description="Integration.")
@@ -202,7 +202,7 @@ class ExchangeResponse(Part):
 
 
 class Exchange(Part):
-    """One request and its answer; sandbox accounts replay them, contract tests map them (§1.10)."""
+    """One request and its answer; sandbox accounts replay them, contract tests map them."""
 
     provenance: Literal["recorded", "documented"] = Field(
         description="`recorded`: a real answer, redacted; `documented`: the vendor's published shape, with "

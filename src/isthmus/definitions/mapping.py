@@ -54,7 +54,7 @@ MethodName = Annotated[
 
 
 class SideLoad(Part):
-    """A further call for each record, its mapped answer set as a key of the record (§3.7)."""
+    """A further call for each record, its mapped answer set as a key of the record."""
 
     resource: str = Field(min_length=1, description="Proxy resource to call.")
     method: str = Field(default="list", min_length=1, description="Its method.")
@@ -134,9 +134,9 @@ class MappingConfig(Part):
         description="Truthy: the page is incomplete. In scope: `data`, `query`, `rawQuery`, `before`, `id`, "
         "`requestBody`, `rawBody`.",
     )
-    before: tuple[Step, ...] = Field(default=(), description="Steps before the call (§3.6).")
-    after: tuple[Step, ...] = Field(default=(), description="Steps after the mapping (§3.6).")
-    side_load: dict[str, SideLoad] = Field(default={}, description="Further calls for each record (§3.7).")
+    before: tuple[Step, ...] = Field(default=(), description="Steps before the call.")
+    after: tuple[Step, ...] = Field(default=(), description="Steps after the mapping.")
+    side_load: dict[str, SideLoad] = Field(default={}, description="Further calls for each record.")
     file_upload: bool | FileUpload = Field(
         default=False, description="Whether the caller's bytes go out as a file."
     )

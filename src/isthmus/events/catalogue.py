@@ -1,5 +1,7 @@
-"""Every event, and when it is sent (`events.md` §1). The models are the source of the reference page and of the
-JSON Schemas."""
+"""Every event, and when it is sent (`events.md` §1).
+
+The models are the source of the reference page and of the JSON Schemas.
+"""
 
 from __future__ import annotations
 
