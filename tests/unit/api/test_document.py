@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import Any
 
@@ -21,6 +22,10 @@ def document() -> dict[str, Any]:
 def test_the_document_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
     OpenAPIV31SpecValidator(document).validate()
+
+
+def test_no_text_cites_what_its_reader_does_not_have(document: dict[str, Any]) -> None:
+    assert "§" not in json.dumps(document, ensure_ascii=False)
 
 
 def test_each_operation_has_an_id_of_its_own(document: dict[str, Any]) -> None:

@@ -77,7 +77,7 @@ class Failure(BaseModel):
 
 
 class ErrorOut(BaseModel):
-    """Every error (`api.md` §1.6)."""
+    """The form of every error."""
 
     model_config = ConfigDict(extra="allow")
 
