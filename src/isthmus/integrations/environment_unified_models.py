@@ -97,9 +97,11 @@ def _check(model: Mapping[str, Any], override: Any) -> None:
     failures = Failures()
     failures.object("override", override)
     if isinstance(override, Mapping):
-        for name in override:
+        for name, value in override.items():
             if name not in _SLOTS:
                 failures.add(f"override.{name}", f"must be one of {', '.join(_SLOTS)}", "unknown_field")
+            elif value is not None:
+                failures.object(f"override.{name}", value)
     failures.throw("the environment unified model is not valid")
     merged = {name: deep_merge_patch(model[name], override.get(name) or {}) for name in _SLOTS}
     check_model({**model, **merged}, field="override")

@@ -84,6 +84,13 @@ async def test_an_installed_model_is_not_deleted(database: Database, world: Worl
         ({"name": "meta"}, "name"),
         ({"category": None}, "category"),
         ({"resources": {"people": {"methods": "list"}}}, "resources.people.methods"),
+        ({"resources": {"people": {"schema": {"type": {}}}}}, "resources.people.schema.type"),
+        ({"resources": {"people": {"schema": {"type": [["x"]]}}}}, "resources.people.schema.type"),
+        ({"resources": {"people": {"schema": {"required": [{}]}}}}, "resources.people.schema.required"),
+        (
+            {"resources": {"people": {"schema": {"x-filter-operators": [{}]}}}},
+            "resources.people.schema.x-filter-operators",
+        ),
     ],
 )
 async def test_a_model_that_is_none_is_refused(
@@ -115,6 +122,20 @@ async def test_a_schema_that_is_none_is_refused_by_its_place_whoever_sends_it(
                 await sending
             (found,) = caught.value.failures
             assert found["path"] == f"{place}.people.schema.properties.id.type"
+
+
+@pytest.mark.parametrize("slot", ["resources", "scopes", "webhooks", "docs"])
+async def test_a_part_of_an_environments_model_is_an_object(
+    database: Database, world: World, slot: str
+) -> None:
+    row = await model(database, world.mine)
+    async with database.write() as conn:
+        installed = EnvironmentUnifiedModels(conn, world.mine)
+        install = await installed.create({"unified_model_id": row["id"], "override": {slot: None}})
+        for wrong in (5, "x", [1]):
+            with pytest.raises(BadRequest) as refused:
+                await installed.update(install["id"], {"override": {slot: wrong}})
+            assert refused.value.details["failures"][0]["path"] == f"override.{slot}"
 
 
 async def test_a_cell_is_mapped_once(database: Database, world: World) -> None:

@@ -38,17 +38,19 @@ def check(schema: Any, path: str, section: str) -> Iterator[Finding]:
 def _own(schema: Mapping[str, Any], path: str, section: str) -> Iterator[Finding]:
     kinds = schema.get("type")
     for kind in kinds if isinstance(kinds, list) else [kinds]:
-        if kind is not None and kind not in _TYPES:
+        if kind is not None and not _is_one_of(kind, _TYPES):
             known = ", ".join(sorted(_TYPES))
             yield _finding("error", _at(path, "type"), section, f"{kind!r} is no type", f"use one of {known}")
     declared = as_mapping(schema.get("properties"))
-    for name in as_list(schema.get("required")) if declared else ():
-        if name not in declared:
+    for name in as_list(schema.get("required")):
+        if not isinstance(name, str):
+            yield _finding("error", _at(path, "required"), section, f"{name!r} is no name", "name properties")
+        elif declared and name not in declared:
             yield _finding(
                 "warn", _at(path, "required"), section, f"{name} is required and not declared", "declare it"
             )
     for name in as_list(schema.get("x-filter-operators")):
-        if name not in _OPERATORS:
+        if not _is_one_of(name, _OPERATORS):
             known = ", ".join(sorted(_OPERATORS))
             yield _finding(
                 "error",
@@ -59,6 +61,10 @@ def _own(schema: Mapping[str, Any], path: str, section: str) -> Iterator[Finding
             )
     if "enum" in schema and not isinstance(schema["enum"], list):
         yield _finding("error", _at(path, "enum"), section, "must be a list of values", None)
+
+
+def _is_one_of(value: Any, names: frozenset[str]) -> bool:
+    return isinstance(value, str) and value in names
 
 
 def _parts(schema: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
