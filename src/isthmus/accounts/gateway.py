@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -18,14 +19,14 @@ from isthmus.accounts.renewals import access_token, expires_at, is_renewable
 from isthmus.accounts.states import AccountStates, forbidden_record
 from isthmus.accounts.turnstile import PATIENCE, Turnstile
 from isthmus.definitions.integration import IntegrationConfig
-from isthmus.engine.authorization import authorize
-from isthmus.engine.authorization.driving import drive
+from isthmus.engine.authorization.driving import authorized
 from isthmus.engine.failures import missing_scopes
 from isthmus.engine.messages import OutgoingRequest
 from isthmus.engine.ports import AccountFacts
 from isthmus.engine.rate_limits import detect
 from isthmus.engine.urls import origin
 from isthmus.errors import AccountNeedsReauth, IsthmusError, RemoteError, UpstreamError
+from isthmus.expressions import in_turns
 from isthmus.http.messages import HttpResponse
 from isthmus.kit.clock import Clock
 
@@ -157,7 +158,8 @@ class Gateway:
             turnstile.failed()
             raise
         attempt.status = response.status
-        wait = detect(request.rate_limit, response, now=self._parts.clock.now().timestamp())
+        now = self._parts.clock.now().timestamp()
+        wait = await in_turns(partial(detect, request.rate_limit, response, now=now))
         if wait is None and response.status < _SERVER_ERROR:
             turnstile.succeeded()
         elif wait is None:
@@ -174,7 +176,7 @@ class Gateway:
         response = await self._authorized(request, attempt)
         while (
             self._may_renew
-            and _meant(request, response) == _UNAUTHORIZED
+            and await _meant(request, response) == _UNAUTHORIZED
             and not _left_origin(request, response)
         ):
             if attempt.token is None or not account.is_renewable:
@@ -219,14 +221,14 @@ class Gateway:
     async def _authorized(self, request: OutgoingRequest, attempt: _Attempt) -> HttpResponse:
         http, context = self._account.http, self._account.context
         attempt.revision, attempt.token = self._account.revision, access_token(context)
-        return await http.send(await drive(authorize(request, context), http.send))
+        return await http.send(await authorized(request, context, http.send))
 
     async def _settle(self, request: OutgoingRequest, response: HttpResponse, revision: int) -> None:
         """The account's state after an answer that was no throttling. `revision`: of the credentials that it
         answers; what a refusal means for those that are being renewed is for the renewal to say."""
         account, operation = self._account, request.operation
         here = (operation.resource, operation.method)
-        status = _meant(request, response)
+        status = await _meant(request, response)
         if status == _UNAUTHORIZED:
             if _left_origin(request, response) or not self._may_renew:
                 return
@@ -284,11 +286,11 @@ async def _discard(response: HttpResponse) -> None:
         await response.stream.close()
 
 
-def _meant(request: OutgoingRequest, response: HttpResponse) -> int:
+async def _meant(request: OutgoingRequest, response: HttpResponse) -> int:
     """The status of an answer, or the one that its body tells; a 401 in the status line is what it is."""
     if response.status == _UNAUTHORIZED or request.status_of is None:
         return response.status
-    return request.status_of(response)
+    return await in_turns(request.status_of, response)
 
 
 def _left_origin(request: OutgoingRequest, response: HttpResponse) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from isthmus.definitions.actions import Action
@@ -24,6 +25,7 @@ from isthmus.engine.unified.calls import CallScope, Prepared, prepare
 from isthmus.engine.unified.outbound import Asked, outbound
 from isthmus.engine.unified.plans import Target
 from isthmus.errors import IsthmusError
+from isthmus.expressions import in_turns
 
 __all__ = ["CallPlan", "plan_action", "plan_custom", "plan_proxy", "plan_unified"]
 
@@ -71,7 +73,7 @@ async def plan_proxy(dry: DryRun, config: IntegrationConfig, resource: str, call
     try:
         await proxy.call(dry, config, resource, call)
     except NotSent as stopped:
-        return _planned("proxy", dry, config, stopped.request)
+        return await _planned("proxy", dry, config, stopped.request)
     raise AssertionError("a call ends by sending")
 
 
@@ -80,7 +82,7 @@ async def plan_custom(dry: DryRun, config: IntegrationConfig, call: CustomCall) 
     try:
         await custom.call(dry, config, call)
     except NotSent as stopped:
-        return CallPlan(kind="custom", request=shown_request(stopped.request, dry.context))
+        return CallPlan(kind="custom", request=await in_turns(shown_request, stopped.request, dry.context))
     raise AssertionError("a call ends by sending")
 
 
@@ -125,15 +127,18 @@ async def plan_unified(
 async def _request(dry: DryRun, ready: Prepared, said: Asked) -> dict[str, Any]:
     method, cursor = ready.method, ready.cursor
     inputs = await outbound(ready.plan, method, said, shown_cursor(method.paginator, cursor))
-    outgoing, _ = build(
-        method,
-        inputs,
-        dry.context,
-        dry.account.authentication_method,
-        cursor,
-        cursor_key=dry.account.cursor_key,
+    outgoing, _ = await in_turns(
+        partial(
+            build,
+            method,
+            inputs,
+            dry.context,
+            dry.account.authentication_method,
+            cursor,
+            cursor_key=dry.account.cursor_key,
+        )
     )
-    return shown_request(outgoing, dry.context)
+    return await in_turns(shown_request, outgoing, dry.context)
 
 
 def _side_load(key: str, mapping: MappingConfig) -> dict[str, Any]:
@@ -147,12 +152,12 @@ def _side_load(key: str, mapping: MappingConfig) -> dict[str, Any]:
     }
 
 
-def _planned(kind: str, dry: DryRun, config: IntegrationConfig, outgoing: OutgoingRequest) -> CallPlan:
+async def _planned(kind: str, dry: DryRun, config: IntegrationConfig, outgoing: OutgoingRequest) -> CallPlan:
     operation = outgoing.operation
     return CallPlan(
         kind=kind,
         resource=operation.resource,
         method=operation.method,
         definition=config.method(operation.resource, operation.method),
-        request=shown_request(outgoing, dry.context),
+        request=await in_turns(shown_request, outgoing, dry.context),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 from isthmus.engine.failures import RemoteFailure, find_failure, rate_limited
@@ -16,7 +17,7 @@ from isthmus.engine.responses import DataPath, error_body, is_read_as_xml, parse
 from isthmus.engine.results import StreamResult
 from isthmus.engine.scopes import found_at, mapping_failed
 from isthmus.errors import UpstreamInvalid
-from isthmus.expressions import UNDEFINED, ExpressionError
+from isthmus.expressions import UNDEFINED, ExpressionError, in_turns
 from isthmus.expressions.host import Blob
 from isthmus.http.messages import HttpResponse, HttpStream
 from isthmus.kit.clock import Clock
@@ -55,13 +56,16 @@ async def exchange(
     """Sends one request of a method. Raises RemoteFailure for an error of the third party, besides what
     `build` and `Upstream.send` raise."""
     account = upstream.account
-    outgoing, step = build(
-        plan,
-        inputs,
-        upstream.context,
-        account.authentication_method,
-        cursor,
-        cursor_key=account.cursor_key,
+    outgoing, step = await in_turns(
+        partial(
+            build,
+            plan,
+            inputs,
+            upstream.context,
+            account.authentication_method,
+            cursor,
+            cursor_key=account.cursor_key,
+        )
     )
     reading = _Reading(plan, inputs, clock)
     if plan.error_expression is not None:
@@ -70,13 +74,13 @@ async def exchange(
     wait = None
     if response.status == 429 or plan.config.rate_limit is not None:
         now = clock.now().timestamp()
-        wait = detect(plan.config.rate_limit, response, now=now)
+        wait = await in_turns(partial(detect, plan.config.rate_limit, response, now=now))
         if wait is not None:
             await _drop(response)
-            raise rate_limited(plan.definition, plan.error_expression, response, wait, now)
+            raise await in_turns(rate_limited, plan.definition, plan.error_expression, response, wait, now)
     if response.stream is not None:
         return Exchange(response.status, response.headers, None, None, stream=response.stream)
-    return _exchanged(plan, inputs, response, step, reading)
+    return await in_turns(_exchanged, plan, inputs, response, step, reading)
 
 
 async def _drop(response: HttpResponse) -> None:

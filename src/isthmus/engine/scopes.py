@@ -141,7 +141,8 @@ async def mapped_root(
 
 
 def evaluate(field: str, expression: Expression, root: Any) -> Any:
-    """As `mapped`, for a definition's own expressions, which await nothing. `root` is any JSON value."""
+    """As `mapped`, for a definition's own expressions, in code that `in_turns` runs. `root` is any JSON
+    value."""
     how = _EVALUATIONS.get()
     try:
         return expression.evaluate(root, limits=how.limits, services=how.services)

@@ -4,6 +4,7 @@
     expression.evaluate({"properties": {"name": "ada"}})   # "ADA"
 
 Values are plain JSON values in and out; `UNDEFINED` is "nothing there", apart from `None` (null).
+`in_turns` runs synchronous code that evaluates without holding up others.
 `DIALECT` is the language of mappings: JSONata 2.2 with the functions of `functions.md`. `STANDARD` is
 JSONata alone. `library.py` says how functions and host values are registered.
 """
@@ -19,6 +20,7 @@ from isthmus.expressions.errors import LIMIT, NOT_CONFIGURED, REFUSED, Expressio
 from isthmus.expressions.library import Library, Services
 from isthmus.expressions.limits import Limits
 from isthmus.expressions.standard import STANDARD
+from isthmus.expressions.suspension import in_turns
 from isthmus.expressions.values import UNDEFINED, UndefinedType
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "Services",
     "UndefinedType",
     "compile",
+    "in_turns",
 ]
 
 _CACHE: Final[SizedCache[tuple[str, Library], Expression]] = SizedCache(entries=2_048, size=8_000_000)

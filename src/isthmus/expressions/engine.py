@@ -20,7 +20,7 @@ from isthmus.expressions.library import Evaluation, Library, Services
 from isthmus.expressions.limits import Limits
 from isthmus.expressions.metering import Meter
 from isthmus.expressions.runtime.finishing import measure
-from isthmus.expressions.suspension import TooLong, give_up, pause, run_async
+from isthmus.expressions.suspension import TooLong, attempt, give_up, pause, run_async
 from isthmus.expressions.syntax import parse
 from isthmus.expressions.syntax import tree as t
 from isthmus.expressions.values import UNDEFINED
@@ -100,6 +100,8 @@ class Expression:
         The input is JSON: its parts are handed on as they are, without a look at what is in them. What is no
         JSON may come in a binding, where a `datetime` becomes ISO text as it leaves.
 
+        Inside `in_turns`, others have their turn, and asynchronous functions are awaited.
+
         Raises `ExpressionError`; errors of Python functions that were registered or bound pass through.
         """
         program = self._program
@@ -108,8 +110,7 @@ class Expression:
         if isinstance(input, list) or (bindings and self._reserved):
             program = self._variant(bindings, of_list=isinstance(input, list))
         evaluation = Evaluation(self.library, limits or _LIMITS, services or _SERVICES, bindings)
-        if _pause is not None:
-            evaluation.pause = _pause
+        evaluation.pause = _pause or attempt.pause
         try:
             result = program.main(evaluation, input, bindings)
             if evaluation.left < self._calm:

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import threading
 from collections.abc import Awaitable, Callable
 from time import monotonic
-from typing import Any
+from typing import Any, Final, TypeVar
 
 import greenlet
 
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.metering import Meter, running
 
-__all__ = ["TooLong", "awaited", "can_await", "give_up", "pause", "run_async"]
+__all__ = ["TooLong", "attempt", "awaited", "can_await", "give_up", "in_turns", "pause", "run_async"]
+
+T = TypeVar("T")
 
 
 class _Island(greenlet.greenlet):
@@ -48,6 +51,8 @@ def awaited(evaluation: Meter, coroutine: Any, name: str) -> Any:
     if not isinstance(island, _Island):
         if inspect.iscoroutine(coroutine):
             coroutine.close()
+        if attempt.pause is give_up:
+            raise TooLong
         raise ExpressionError(
             "ISTHMUS_ASYNC",
             f"${name} is asynchronous; evaluate the expression with evaluate_async",
@@ -98,6 +103,36 @@ def give_up(evaluation: Meter) -> None:
     raise TooLong
 
 
+class _Attempt(threading.local):
+    """`pause`: what stands in for a turn of others in evaluations that are not told."""
+
+    pause: Callable[[Meter], None] = staticmethod(pause)
+
+
+attempt: Final = _Attempt()
+
+
+async def in_turns(function: Callable[..., T], *arguments: Any) -> T:
+    """Run synchronous code that evaluates expressions, letting other tasks run where one takes long.
+
+    It is begun as it stands, which costs nothing. Where an evaluation is still at work after 50 ms, or
+    reaches a function that is asynchronous or heavy, it is given up and begun again in a greenlet:
+    `function` must do nothing that may not be done twice.
+    """
+    attempt.pause = give_up
+    try:
+        return function(*arguments)
+    except TooLong:
+        pass
+    finally:
+        del attempt.pause
+    result: T = await run_async(function, *arguments)
+    return result
+
+
 def can_await() -> bool:
-    """Whether this runs inside `run_async`: a function may then hand heavy work to a thread."""
+    """Whether this runs inside `run_async`: a function may then hand heavy work to a thread. Raises TooLong
+    where it is about to."""
+    if attempt.pause is give_up:
+        raise TooLong
     return isinstance(greenlet.getcurrent(), _Island)

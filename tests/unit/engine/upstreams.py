@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import orjson
 
 from isthmus.definitions import IntegrationConfig, load_integration
-from isthmus.engine.authorization import authorize
+from isthmus.engine.authorization.driving import authorized
 from isthmus.engine.messages import OutgoingRequest
 from isthmus.engine.ports import AccountFacts
 from isthmus.http.messages import HttpRequest, HttpResponse
@@ -47,15 +47,14 @@ class MemoryUpstream:
         self._answers = answers
 
     async def send(self, request: OutgoingRequest) -> HttpResponse:
-        flow = authorize(request, self.context)
-        try:
-            next(flow)
-        except StopIteration as done:
-            http: HttpRequest = done.value
+        http = await authorized(request, self.context, self._unasked)
         self.sent.append(request)
         self.requests.append(http)
         found = self._answers(http) if callable(self._answers) else self._answers[len(self.sent) - 1]
         return HttpResponse(found.status, found.headers, found.body, http.url, stream=found.stream)
+
+    async def _unasked(self, request: HttpRequest) -> HttpResponse:
+        raise AssertionError(f"no authorization asks for anything: {request.url}")
 
     async def update_context(self, patch: Mapping[str, Any]) -> None:
         self.context.update(patch)

@@ -1,0 +1,77 @@
+"""A definition's own expressions hold nobody up, wherever they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+import pytest
+from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
+from tests.unit.expressions.test_turns import ENDLESS, turns_counted
+
+from isthmus.engine import proxy
+from isthmus.engine.call_plans import plan_proxy
+from isthmus.engine.calls import read_call
+from isthmus.engine.dry_run import DryRun
+from isthmus.engine.ports import AccountFacts
+from isthmus.engine.results import ListResult
+from isthmus.engine.scopes import Evaluations, evaluating
+from isthmus.errors import MappingFailed
+from isthmus.expressions import Limits
+
+SIGNED = {"format": "header", "config": {"expression": "{ 'X-Sum': $digest(requestOptions.body.n) }"}}
+
+
+def _paged(**config: Any) -> dict[str, Any]:
+    return {"pagination": {"format": "cursor", "config": {"cursor_path": "next", **config}}}
+
+
+def _computed(name: str) -> dict[str, Any]:
+    return {"pagination": {"format": "dynamic", "config": {f"get_{name}_expression": ENDLESS}}}
+
+
+@pytest.mark.parametrize(
+    ("method", "config", "fails"),
+    [
+        ({"query": ENDLESS}, {}, True),
+        ({"headers": ENDLESS}, {}, True),
+        ({"body": ENDLESS}, {}, True),
+        ({"response_path": ENDLESS}, {}, True),
+        ({"error_expression": ENDLESS}, {}, False),
+        ({}, {"error_expression": ENDLESS}, False),
+        ({}, {"rate_limit": {"is_rate_limited": ENDLESS}}, False),
+        ({}, {"authorization": {"format": "header", "config": {"expression": ENDLESS}}}, True),
+        ({}, _paged(cursor_path=ENDLESS), True),
+        (_paged(has_more_path=ENDLESS), {}, True),
+        ({"pagination_path": ENDLESS}, _paged(), True),
+        ({}, _computed("initial_pagination_values"), True),
+        ({}, _computed("pagination_values"), True),
+        ({}, _computed("cursor_from_response"), True),
+    ],
+)
+async def test_others_have_their_turn(method: dict[str, Any], config: Mapping[str, Any], fails: bool) -> None:
+    definition = integration({"list": {"path": "/things", **method}}, **config)
+    upstream = MemoryUpstream(lambda _: answer({"rows": [], "next": "n"}))
+    call = proxy.call(upstream, definition, "things", read_call("list"))
+    async with turns_counted() as turns:
+        with evaluating(Evaluations(limits=Limits(seconds=0.2))):
+            if fails:
+                with pytest.raises(MappingFailed, match="seconds"):
+                    await call
+            else:
+                assert isinstance(await call, ListResult)
+        assert turns() > 1
+
+
+async def test_an_authorization_may_wait_for_its_functions() -> None:
+    definition = integration({"create": {"path": "/x", "method": "post"}}, authorization=SIGNED)
+    upstream = MemoryUpstream([answer({})])
+    text = "x" * 2_000_000
+    call = read_call("create", body={"n": text})
+    async with turns_counted() as turns:
+        await proxy.call(upstream, definition, "things", call)
+        assert turns() > 0
+    assert upstream.request.headers["X-Sum"] == sha256(text.encode()).hexdigest()
+    plan = await plan_proxy(DryRun(AccountFacts("a", "t", "e"), {}), definition, "things", call)
+    assert plan.request is not None

@@ -1,0 +1,81 @@
+"""Synchronous code that evaluates, and others who want their turn."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from isthmus.expressions import ExpressionError, Limits, compile, in_turns
+
+ENDLESS = "($f := function($n) { $f($n + 1) }; $f(0))"
+
+
+@asynccontextmanager
+async def turns_counted() -> AsyncIterator[Callable[[], int]]:
+    """How often another task had its turn in the block."""
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    try:
+        yield lambda: turns
+    finally:
+        task.cancel()
+
+
+async def test_long_work_lets_others_run_and_ends_at_its_limit() -> None:
+    began = 0
+
+    def work() -> object:
+        nonlocal began
+        began += 1
+        return compile(ENDLESS).evaluate({}, limits=Limits(seconds=0.5))
+
+    async with turns_counted() as turns:
+        with pytest.raises(ExpressionError, match="seconds"):
+            await in_turns(work)
+        assert turns() > 2
+    assert began == 2
+
+
+async def test_short_work_is_done_at_once_and_once() -> None:
+    began: list[int] = []
+
+    def work(value: int) -> object:
+        began.append(value)
+        return compile("n + 1").evaluate({"n": value})
+
+    async with turns_counted() as turns:
+        assert await in_turns(work, 1) == 2
+        assert turns() == 0
+    assert began == [1]
+
+
+async def test_asynchronous_functions_are_awaited() -> None:
+    async def wait(value: object) -> object:
+        await asyncio.sleep(0)
+        return value
+
+    def work() -> object:
+        return compile("$wait(n) + 1").evaluate({"n": 1}, {"wait": wait})
+
+    assert await in_turns(work) == 2
+    with pytest.raises(ExpressionError, match="is asynchronous"):
+        work()
+
+
+async def test_what_a_function_raises_passes_through() -> None:
+    def work() -> None:
+        raise LookupError("mine")
+
+    with pytest.raises(LookupError, match="mine"):
+        await in_turns(work)
+    assert compile("1 + 1").evaluate({}) == 2
