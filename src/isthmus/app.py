@@ -40,7 +40,7 @@ from isthmus.connect.flow import Flow
 from isthmus.connect.link_tokens import forget_links
 from isthmus.connect.rapid_form import AccountForms
 from isthmus.connect.sessions import forget_sessions
-from isthmus.db import Database, EpochWatcher, open_database, server_secret_bytes
+from isthmus.db import Database, EpochWatcher, is_embedded, open_database, server_secret_bytes
 from isthmus.engine.batch import BatchLimits
 from isthmus.engine.scopes import Evaluations, evaluating
 from isthmus.errors import SetupError
@@ -123,13 +123,13 @@ async def working(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
     """A worker without an API, on PostgreSQL, until the block ends. Raises SetupError."""
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        database = await open_database(settings, clock=clock)
-        stack.push_async_callback(database.close)
-        if database.is_sqlite:
+        if is_embedded(settings):
             raise SetupError(
                 "isthmus worker needs PostgreSQL (ISTHMUS_DATABASE_URL): on SQLite the one process that "
                 "serves, isthmus serve, has the worker inside."
             )
+        database = await open_database(settings, clock=clock)
+        stack.push_async_callback(database.close)
         core = await stack.enter_async_context(_core(settings, database, clock))
         await stack.enter_async_context(_background(core))
         yield core

@@ -20,6 +20,7 @@ from isthmus.cli.http_protocol import BoundedHttp
 from isthmus.config import Settings
 from isthmus.db.startup import check_workers
 from isthmus.errors import IsthmusError, SetupError
+from isthmus.tenancy.bootstrap import FIRST_ENVIRONMENT
 
 __all__ = ["serve", "served"]
 
@@ -73,7 +74,8 @@ def greet(application: Application, url: str, settings: Settings) -> None:
         token = "$ISTHMUS_BOOTSTRAP_TOKEN"  # noqa: S105  # the operator's own, known to them alone
     elif application.first_start is not None:
         token = application.first_start.token.reveal()
-        lines += ["Your API token, shown only now (`isthmus tokens create` makes more):", f"  {token}", ""]
+        more = f"isthmus tokens create --environment {FIRST_ENVIRONMENT}"
+        lines += [f"Your API token, shown only now (`{more}` makes another):", f"  {token}", ""]
     if application.sample_account is not None:
         call = _FIRST_CALL.format(url=url, account=application.sample_account, token=token)
         lines += ["A first call, to paste (an offline sandbox account answers it):", f"  {call}", ""]

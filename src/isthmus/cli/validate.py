@@ -82,7 +82,13 @@ def _reports(wanted: Wanted) -> Iterator[Report]:
             for each in _files(path):
                 yield validate_file(each, **checked)
         else:
-            source, file = asyncio.run(_stored(name, Remote(wanted.api_url, wanted.token)))
+            try:
+                remote = Remote(wanted.api_url, wanted.token)
+            except SetupError as error:
+                raise SetupError(
+                    f"there is no file {name}, and to look on a server: {error.message}"
+                ) from None
+            source, file = asyncio.run(_stored(name, remote))
             yield validate_document(Document(file), source, **checked)
 
 

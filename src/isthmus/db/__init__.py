@@ -4,7 +4,7 @@ from isthmus.db.database import Database, announce, keys_of, now_of
 from isthmus.db.encryption import EncryptedJSON, KeyRing
 from isthmus.db.epochs import EpochWatcher, raise_epoch, raise_epochs
 from isthmus.db.keys import server_secret_bytes
-from isthmus.db.startup import check_workers, open_database
+from isthmus.db.startup import check_workers, is_embedded, open_database
 
 __all__ = [
     "Database",
@@ -13,6 +13,7 @@ __all__ = [
     "KeyRing",
     "announce",
     "check_workers",
+    "is_embedded",
     "keys_of",
     "now_of",
     "open_database",

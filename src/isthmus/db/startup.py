@@ -19,7 +19,7 @@ from isthmus.db.urls import parse_url, sqlite_path
 from isthmus.errors import SetupError
 from isthmus.kit.clock import Clock
 
-__all__ = ["check_workers", "open_database"]
+__all__ = ["check_workers", "is_embedded", "open_database"]
 
 
 async def open_database(
@@ -57,11 +57,16 @@ async def open_database(
 
 def check_workers(settings: Settings, workers: int) -> None:
     """Raises SetupError for several serving processes on SQLite."""
-    if workers > 1 and sqlite_path(parse_url(settings.resolved_database_url.reveal())) is not None:
+    if workers > 1 and is_embedded(settings):
         raise SetupError(
             f"--workers {workers} needs PostgreSQL: a SQLite database has one serving process. "
             "Set ISTHMUS_DATABASE_URL to a postgresql:// URL, or serve with --workers 1."
         )
+
+
+def is_embedded(settings: Settings) -> bool:
+    """Whether the settings name a SQLite file. Raises SetupError."""
+    return sqlite_path(parse_url(settings.resolved_database_url.reveal())) is not None
 
 
 async def _prepared(database: Database, *, served: bool = False, existing: bool = False) -> Database:

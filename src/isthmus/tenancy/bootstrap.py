@@ -16,7 +16,7 @@ from isthmus.tenancy.teams import create_team
 from isthmus.tenancy.tokens import ApiTokens
 from isthmus.tenancy.users import create_user
 
-__all__ = ["FirstStart", "bootstrap"]
+__all__ = ["FIRST_ENVIRONMENT", "FirstStart", "bootstrap"]
 
 FIRST_ENVIRONMENT: Final = "development"
 _ADVISORY_LOCK = 0x1574_B007

@@ -33,3 +33,15 @@ def test_a_folder_without_a_database_is_told_and_left_as_it_is(
     assert f"there is no database at {tmp_path / '.isthmus' / 'isthmus.sqlite3'}" in error.message
     assert "`isthmus serve`" in error.message
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_worker_makes_no_database_that_it_does_not_work_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for setting in ("ISTHMUS_DATA_DIR", "ISTHMUS_DATABASE_URL"):
+        monkeypatch.delenv(setting, raising=False)
+    error = CliRunner().invoke(app, ["worker"]).exception
+    assert isinstance(error, SetupError)
+    assert "needs PostgreSQL" in error.message
+    assert list(tmp_path.iterdir()) == []

@@ -46,6 +46,15 @@ def test_nothing_to_check_and_what_cannot_be_read_are_told(tmp_path: Path) -> No
     assert run(str(tmp_path / "absent.json")).exit_code == 2
 
 
+def test_a_name_that_is_no_file_is_told_as_that_before_a_token_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("ISTHMUS_API_TOKEN", "TRUTO_API_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    ran = run("quilboard")
+    assert (ran.exit_code, ran.stderr.startswith("isthmus: there is no file quilboard, and")) == (2, True)
+
+
 def test_a_slip_is_told_with_what_was_meant(tmp_path: Path) -> None:
     config = changed("pagination", {"format": "curser", "config": {}})
     config["resources"]["tickets"]["list"]["respons_path"] = "items"
