@@ -10,7 +10,7 @@ import pytest
 
 from isthmus.config import Settings
 from tests.fakes.larkdesk import Larkdesk, RequestLimit, running
-from tests.integration.larkdesk import connect, install
+from tests.integration.larkdesk import MODEL, connect, install
 from tests.integration.serving import Server, serving
 
 pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -44,6 +44,14 @@ async def test_a_body_is_passed_through_however_the_flag_is_spelled(desk: Desk, 
         headers={"content-type": "application/vnd.desk"},
     )
     assert (status, body["subject"]) == (200, "Kettle")
+
+
+async def test_a_body_that_passes_through_needs_no_field_of_the_unified_one(desk: Desk) -> None:
+    path = f"/unified/{MODEL}/tickets?integrated_account_id={desk.account}"
+    status, body = await desk.server.call("POST", path, json={"subject": "Kettle"})
+    assert (status, body["details"]["failures"][0]["path"]) == (400, "body.name")
+    made = await desk.server.ok("POST", f"{path}&truto_body_passthrough=true", json={"subject": "Kettle"})
+    assert made["name"] == "Kettle"
 
 
 async def test_a_parameter_that_only_mentions_the_flag_changes_nothing(desk: Desk) -> None:

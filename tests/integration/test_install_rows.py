@@ -1,4 +1,4 @@
-"""Rows of `/environment-integration` that are sent back as they were shown."""
+"""Rows of `/environment-integration` that are sent back as they were shown, or with one change."""
 
 from __future__ import annotations
 
@@ -43,3 +43,16 @@ async def test_the_servers_own_callback_is_taken_as_none_of_the_install(settings
             "PATCH", f"{INSTALLS}/{created['id']}", json={FIELD: "http://elsewhere.lan/back"}
         )
         assert (status, body["details"]["failures"][0]["path"]) == (400, FIELD)
+
+
+async def test_of_two_names_of_one_field_the_one_that_was_changed_counts(settings: Settings) -> None:
+    async with serving(settings) as server:
+        (row,) = (await server.ok("GET", f"{INSTALLS}?integration.name=zendesk"))["result"]
+        one = f"{INSTALLS}/{row['id']}"
+        for name in ("is_active", "is_enabled"):
+            for changed in (False, True):
+                row = await server.ok("PATCH", one, json={**row, name: changed})
+                assert (row["is_active"], row["is_enabled"]) == (changed, changed), name
+        await server.ok("DELETE", one)
+        both = {"integration_id": "zendesk", "is_enabled": True, "is_active": False}
+        assert (await server.ok("POST", INSTALLS, json=both))["is_enabled"] is False

@@ -18,12 +18,23 @@ pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 
 async def test_one_row_and_a_list_are_cut_to_the_fields_that_are_asked_for(server: Server) -> None:
     account = await server.sandbox_of("zendesk")
-    fields = "select=id,integration.name,integration.nothing,last_action_result"
+    fields = "select=id,integration.name,integration.nothing,no_column_here"
     wanted = {"id": account, "integration": {"name": "zendesk"}}
     assert await server.ok("GET", f"/integrated-account/{account}?{fields}") == wanted
     for relation in ("integration.name", "integration[name]"):
         listed = await server.ok("GET", f"/integrated-account?{relation}=zendesk&{fields}")
         assert listed["result"] == [wanted]
+
+
+async def test_settings_are_removed_by_name_and_not_by_null(server: Server) -> None:
+    own = f"/environment/{(await server.ok('GET', '/me'))['environment']['id']}"
+    theme = {"connect_theme": {"radius": 4}}
+    await server.ok("PATCH", own, json={"settings": theme})
+    status, body = await server.call("PATCH", own, json={"name": "other", "settings": None})
+    assert (status, body["details"]["failures"][0]["path"]) == (400, "settings")
+    row = await server.ok("GET", own)
+    assert (row["name"], row["settings"]) == ("development", theme)
+    assert (await server.ok("PATCH", own, json={"settings": {"connect_theme": None}}))["settings"] == {}
 
 
 async def test_an_account_is_made_read_only_and_writable_again(server: Server) -> None:

@@ -68,6 +68,7 @@ async def test_an_active_account_goes_through_its_steps_again(server: Server, pr
     assert (row["status"], row["last_error"], row["context"]["hook"]) == ("active", None, 8)
     record = row["last_action_run_result"]
     assert (record["action"], record["status"]) == ("validation", "success")
+    assert row["last_action_result"] == record
     assert record["finished_at"] > before["last_action_run_result"]["finished_at"]
     assert await told(server, account) == ["created", "active", "updated", "active"]
 

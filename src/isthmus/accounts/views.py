@@ -74,6 +74,7 @@ def _view(row: Mapping[str, Any], faces: Mapping[str, Row]) -> Row:
         "context": shown_context(row["context"], install["override"]),
         "object_store_context_fields": object_store_fields(row["context"]),
         **{name: row[name] for name in _STATES},
+        "last_action_result": row["last_action_run_result"],
         "features": {"super_query": None},
         "integration": faces[install["integration_id"]],
         "environment_integration": environment_integration_view(install),

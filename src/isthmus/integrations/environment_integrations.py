@@ -77,7 +77,7 @@ class EnvironmentIntegrations(Installed):
         existing = await self._find("integration_id", target["id"])
         if existing is not None:
             return (await self._views([existing]))[0]
-        given = {**_DEFAULTS, **_sent(values)}
+        given = {**_DEFAULTS, **_sent(values, bool(_DEFAULTS["is_enabled"]))}
         given["override"] = given["override"] or {}
         _check(given)
         identity = new_id()
@@ -103,7 +103,7 @@ class EnvironmentIntegrations(Installed):
         """`override` takes the place of the whole stored one; secrets that it leaves out survive."""
         sent_only(changes, _WRITABLE)
         row = await self._row(id, lock=True)
-        values = _sent(changes)
+        values = _sent(changes, row["is_enabled"])
         _check(values)
         if "override" in values:
             target = await self._installed(row["integration_id"])
@@ -162,14 +162,15 @@ class EnvironmentIntegrations(Installed):
         check_override(target["name"], base, join_secrets(plain, secrets), field="override")
 
 
-def _sent(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns that a body names; `is_active` is another name of `is_enabled` (`api.md` A10)."""
+def _sent(values: Mapping[str, Any], is_enabled: bool) -> dict[str, Any]:
+    """The columns that a body names. `is_active` is another name of `is_enabled` (`api.md` A10); of two that
+    differ the one that changes what is so far is meant: clients change one and send the whole row back."""
     sent = {name: values[name] for name in _WRITABLE & values.keys()}
     if _CALLBACK in sent:
         sent["callback_url"] = sent.pop(_CALLBACK)
     alias = sent.pop("is_active", None)
-    if alias is not None:
-        sent.setdefault("is_enabled", alias)
+    if alias is not None and sent.get("is_enabled", is_enabled) == is_enabled:
+        sent["is_enabled"] = alias
     return sent
 
 

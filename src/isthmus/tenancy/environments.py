@@ -63,9 +63,9 @@ class Environments:
         if "name" in changes and changes["name"] != row["name"]:
             values["name"] = await self._free_name(changes["name"])
         if "settings" in changes:
-            _refuse_unknown(changes["settings"] or {}, row["settings"])
-            check_connect_settings(changes["settings"] or {})
-            merged = {**row["settings"], **(changes["settings"] or {})}
+            sent = changes["settings"]
+            _check_settings(sent, row["settings"])
+            merged = {**row["settings"], **sent}
             values["settings"] = {key: value for key, value in merged.items() if value is not None}
         if values:
             values["updated_at"] = now_of(self._conn)
@@ -114,8 +114,13 @@ def _taken(name: str) -> Conflict:
     return Conflict(f"the team has an environment named {name} already; choose another name.")
 
 
-def _refuse_unknown(settings: Mapping[str, Any], stored: Mapping[str, Any]) -> None:
+def _check_settings(settings: Mapping[str, Any] | None, stored: Mapping[str, Any]) -> None:
     """What is stored already may be sent back with the row, and anything may be removed."""
+    if settings is None:
+        raise BadRequest(
+            "settings are merged by name, so null changes none. Send null for each that is to be removed.",
+            failures=[failure("settings", "must be an object", "type")],
+        )
     unknown = [
         name
         for name, value in settings.items()
@@ -129,3 +134,4 @@ def _refuse_unknown(settings: Mapping[str, Any], stored: Mapping[str, Any]) -> N
                 failure(f"settings.{name}", f"must be one of {known}", "unknown_field") for name in unknown
             ],
         )
+    check_connect_settings(settings)

@@ -35,7 +35,8 @@ class AccountOut(Row):
     truto_static_gate_id: str | None
     last_error: str | None
     last_forbidden_error: dict[str, Any] | None
-    last_action_run_result: Any
+    last_action_run_result: Any = Field(description="How its latest action ended; null before the first.")
+    last_action_result: Any = Field(description="Another name of `last_action_run_result`.")
     integration: dict[str, Any]
     environment_integration: dict[str, Any]
 

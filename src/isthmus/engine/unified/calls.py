@@ -9,7 +9,7 @@ from typing import Any, Final
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.engine.calls import Call
-from isthmus.engine.coercion import check_required
+from isthmus.engine.coercion import Schema, check_required
 from isthmus.engine.exchanges import Exchange, Page, exchange, filled_page
 from isthmus.engine.failures import RemoteFailure
 from isthmus.engine.pagination import require_way_back, shown_cursor
@@ -33,6 +33,7 @@ from isthmus.kit.clock import Clock, SystemClock
 __all__ = ["CallScope", "Prepared", "call", "prepare"]
 
 _CLOCK: Final = SystemClock()
+_ANY: Final = Schema(None)
 
 
 async def call(
@@ -76,7 +77,9 @@ async def prepare(
     check_method(target, call.method)
     plan = mapping_plan(mapping, target, call.method)
     said, cursor = asked(plan, call, context)
-    check_required(plan.query_schema, plan.body_schema, said.query, call.body)
+    # Bytes that pass through are the provider's body; what the unified one asks for is not in them.
+    body_schema = _ANY if call.body_passthrough else plan.body_schema
+    check_required(plan.query_schema, body_schema, said.query, call.body)
     seen = said.scope(cursor)
     chooses = {**{name: seen[name] for name in ("query", "rawQuery", "context")}, "body": call.body}
     resource = await pick("resource", mapping.resource, target.resource, chooses)
