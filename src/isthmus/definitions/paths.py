@@ -12,9 +12,14 @@ from pydantic_core import PydanticCustomError
 from isthmus.definitions.fields import compiled
 from isthmus.expressions import UNDEFINED, Expression, Limits, Services
 
-__all__ = ["BodyPath", "BodyPathField", "OptionalBodyPath"]
+__all__ = ["BodyPath", "BodyPathField", "OptionalBodyPath", "is_dotted"]
 
 _DOTTED = re.compile(r"[A-Za-z_@][A-Za-z0-9_@$-]*(?:\.[A-Za-z0-9_@$-]+)*\Z")
+
+
+def is_dotted(text: str) -> bool:
+    """Whether a path is names alone, so that nothing is evaluated."""
+    return _DOTTED.match(text) is not None
 
 
 class BodyPath:
@@ -28,7 +33,7 @@ class BodyPath:
 
     def __init__(self, text: str) -> None:
         self.text: Final = text
-        self._names: Final = tuple(text.split(".")) if _DOTTED.match(text) else ()
+        self._names: Final = tuple(text.split(".")) if is_dotted(text) else ()
         self._expression: Final[Expression | None] = None if self._names else compiled(text)
 
     def __repr__(self) -> str:

@@ -31,6 +31,12 @@ HMAC = {
     "compare_with": "$header.x",
 }
 TRANSFORM = {"type": "transform", "config": "1"}
+SELECT = {"name": "project", "type": "resource_select", "resource": "tickets"}
+NODES = {
+    "path": "/t",
+    "response_path": "edges.node",
+    "examples": {"response": '{"edges": [{"node": {"id": 1}}]}'},
+}
 
 RULES: list[tuple[str, object, str, str, str]] = [
     # path, value, severity, source, path of the finding
@@ -128,13 +134,54 @@ RULES: list[tuple[str, object, str, str, str]] = [
         "placeholder",
         "authorization.config.header_value",
     ),
+    (f"{GET}.base_url", "https://{{sub}}.example", "error", "placeholder", f"{GET}.base_url"),
     (f"{CREATE}.body", {"tags": "{{body.tags}}"}, "warn", "placeholder", f"{CREATE}.body.tags"),
     (f"{CREATE}.body", {"at": "$now()"}, "warn", "placeholder", f"{CREATE}.body.at"),
     ("error_expression", "data.(", "error", "jsonata", "error_expression"),
     ("error_expression", "response.headers.x-fault", "error", "jsonata", "error_expression"),
     ("error_expression", "body.fault", "warn", "jsonata", "error_expression"),
     ("rate_limit.is_rate_limited", "data.code = 7", "warn", "jsonata", "rate_limit.is_rate_limited"),
+    ("pagination.config.cursor_path", "$lasst(x).id", "error", "jsonata", "pagination.config.cursor_path"),
+    (f"{CREATE}.body", "{ 'a': rawQuery.a }", "warn", "jsonata", f"{CREATE}.body"),
+    (f"{LIST}.headers", "{ 'a': contxt.a }", "warn", "jsonata", f"{LIST}.headers"),
+    (
+        "actions",
+        {"x": {"steps": [{"type": "transform", "config": "data.a"}]}},
+        "warn",
+        "jsonata",
+        "actions.x.steps.0.config",
+    ),
+    (
+        "actions",
+        {
+            "post_connect_user_form": {
+                "steps": [{"type": "form", "config": [{**SELECT, "label_path": "$nme(a)"}]}]
+            }
+        },
+        "error",
+        "jsonata",
+        "actions.post_connect_user_form.steps.0.config.0.label_path",
+    ),
+    (
+        "actions",
+        {
+            "post_connect_user_form": {
+                "steps": [{"type": "form", "config": [{**SELECT, "query": {"a": "{{x}}"}}]}]
+            }
+        },
+        "warn",
+        "placeholder",
+        "actions.post_connect_user_form.steps.0.config.0.query.a",
+    ),
     ("headers.X-Api-Key", "abc", "warn", "security", "headers.X-Api-Key"),
+    ("query", {"clientSecret": "abc"}, "warn", "security", "query.clientSecret"),
+    (
+        "authorization.config.header_value",
+        "Bearer abc",
+        "warn",
+        "security",
+        "authorization.config.header_value",
+    ),
     (f"{LIST}.query", {"q": "ghp_0123456789abcdef"}, "warn", "security", f"{LIST}.query.q"),
     ("base_url", "http://desk.example", "warn", "security", "base_url"),
     ("base_url", "https://10.0.0.8/api", "warn", "security", "base_url"),
@@ -151,6 +198,13 @@ RULES: list[tuple[str, object, str, str, str]] = [
     (
         "webhook",
         {"signature_verification": {"format": "hmac", "config": {**HMAC, "secret": "{{credentials.x}}"}}},
+        "error",
+        "webhook",
+        "webhook.signature_verification.config.secret",
+    ),
+    (
+        "webhook",
+        {"signature_verification": {"format": "hmac", "config": {**HMAC, "secret": "{{hook_key}}"}}},
         "error",
         "webhook",
         "webhook.signature_verification.config.secret",
@@ -190,6 +244,20 @@ def test_a_client_secret_in_a_file_is_found_in_either_shape() -> None:
     ("path", "value"),
     [
         (f"{LIST}.path", "/t/{{query.a|body.b?:c}}"),
+        (f"{GET}.path", "/t/{{id}}?fields={{query.fields}}"),
+        (f"{GET}.path", "/t/{{ id | query.number }}"),
+        (LIST, NODES),
+        (f"{CREATE}.body", "{ 'a': body.a, 'of': region, 'by': context.any }"),
+        ("pagination.config.cursor_path", "headers.x-next"),
+        ("actions", {"x": {"steps": [{"type": "transform", "config": "previous.a & steps.b & region"}]}}),
+        (
+            "actions",
+            {
+                "post_connect_user_form": {
+                    "steps": [{"type": "form", "config": [{**SELECT, "query": {"a": "{{form.a}}"}}]}]
+                }
+            },
+        ),
         (f"{LIST}.path", "/t/{{account_id|region}}"),
         (f"{LIST}.path", "/t/{{context.oauth.token.access_token}}"),
         (f"{CREATE}.body", {"tags": "{{body.tags:json:undefined}}", "note": "{{body.note}}"}),

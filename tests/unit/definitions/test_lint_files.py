@@ -235,6 +235,27 @@ class TestMappings:
         assert wrong(reads, write("create", "status"), write("update", "status", "title")) == missed
         assert wrong(reads, write("create", "title"), write("update", "status", "title")) == []
 
+    def test_each_method_that_may_be_chosen_is_there(self, tmp_path: Path) -> None:
+        choice = {"expression": "query.q ? 'find' : 'list'", "methods": ["list", "find"]}
+        found = self.findings(tmp_path, self.cell("list", {"method": choice}))
+        assert found == [("error", "mapping", "cells.0.config.method")]
+
+    def test_steps_and_side_loads_are_read_by_the_names_that_they_see(self, tmp_path: Path) -> None:
+        def step(config: str) -> list[dict[str, Any]]:
+            return [{"type": "transform", "config": config}]
+
+        config = {
+            "before": [*step("step.a & query.b"), *step("previous.a"), *step("data")],
+            "after": [*step("data.a & context.b"), *step("steps.a")],
+            "side_load": {"more": {"resource": "tickets", "run_if": "$exist(record.id)"}},
+        }
+        assert sorted(self.findings(tmp_path, self.cell("list", config))) == [
+            ("error", "jsonata", "cells.0.config.side_load.more.run_if"),
+            ("warn", "jsonata", "cells.0.config.after.1.config"),
+            ("warn", "jsonata", "cells.0.config.before.1.config"),
+            ("warn", "jsonata", "cells.0.config.before.2.config"),
+        ]
+
     def test_list_and_get_map_the_same_fields(self, tmp_path: Path) -> None:
         found = self.findings(
             tmp_path,
@@ -258,7 +279,7 @@ class TestMappings:
 class TestSamples:
     MODEL = Path(__file__).parents[3] / "catalog" / "unified"
 
-    def findings(self, tmp_path: Path, mapping: str, sample: object, *, model: str = "crm") -> list[str]:
+    def findings(self, tmp_path: Path, mapping: object, sample: object, *, model: str = "crm") -> list[str]:
         config = {"response_mapping": mapping, "response_mapping_method": "item"}
         cell = {"resource_name": "contacts", "method_name": "list", "config": config, "sample": sample}
         export = {"integration_name": "desk", "unified_model_name": model, "cells": [cell]}
@@ -277,6 +298,18 @@ class TestSamples:
     def test_a_sample_that_the_mapping_fails_on_is_an_error(self, tmp_path: Path) -> None:
         (found,) = self.findings(tmp_path, '{ "id": $number(response.no) }', {"no": "x"})
         assert "fails on the cell's own sample" in found
+
+    def test_a_mapping_written_as_an_object_is_run_too(self, tmp_path: Path) -> None:
+        assert self.findings(tmp_path, {"id": "$string(response.no)"}, [{"no": 7}]) == []
+        (found,) = self.findings(tmp_path, {"id": "response.no"}, [{"no": 7}])
+        assert "not valid: $.id" in found
+
+    @pytest.mark.parametrize("made", ["$string(no)", "no"])
+    def test_records_are_judged_out_of_their_envelope_and_without_nulls(
+        self, tmp_path: Path, made: str
+    ) -> None:
+        mapping = f"{{ 'result': [null, response.{{ 'id': {made} }}], 'next_cursor': 'n' }}"
+        assert len(self.findings(tmp_path, mapping, {"no": 7})) == (0 if "string" in made else 1)
 
     def test_a_model_that_is_not_known_is_left_out(self, tmp_path: Path) -> None:
         assert self.findings(tmp_path, '{ "id": response.no }', {"no": 7}, model="../crm") == []

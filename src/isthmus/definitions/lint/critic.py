@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from isthmus import expressions
 from isthmus.definitions.findings import Finding, Severity
@@ -68,7 +69,7 @@ def _list_sample(method: Method) -> Iterator[Finding]:
         found = expressions.compile(path).evaluate(data) if isinstance(path, str) and path else data
     except (ValueError, ExpressionError):
         return
-    if not isinstance(found, list):
+    if not isinstance(found, list) and not (isinstance(found, dict) and _collects(path, data)):
         what = "nothing" if found is UNDEFINED else "no array"
         yield _finding(
             "warn",
@@ -77,6 +78,16 @@ def _list_sample(method: Method) -> Iterator[Finding]:
             f"finds {what} in the method's own sample of a response",
             "name the array of records",
         )
+
+
+def _collects(path: Any, data: Any) -> bool:
+    """Whether more than names of objects leads to what is found: an object there is a record that was
+    collected, and the list has it (`definitions.md` §1.10)."""
+    for name in path.split(".") if isinstance(path, str) else ():
+        if not isinstance(data, dict) or name not in data:
+            return True
+        data = data[name]
+    return False
 
 
 def _finding(severity: Severity, method: Method, field: str, message: str, fix: str) -> Finding:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from isthmus.definitions.actions import RESERVED_ACTIONS
 from isthmus.definitions.findings import Finding, Severity
+from isthmus.definitions.lint.placeholder import unknown_names
 from isthmus.definitions.lint.subject import IntegrationSubject, as_list, as_mapping, at
 from isthmus.expressions.placeholders import compile_template
 
@@ -47,8 +48,8 @@ def _signature(subject: IntegrationSubject, signature: object) -> Iterator[Findi
     for name in ("secret", "password", "username"):
         text = config.get(name)
         for placeholder in compile_template(text).placeholders if isinstance(text, str) else ():
-            names = [item.path[1] for item in placeholder.alternatives if _reads_context(item.path)]
-            if names and not set(names) & subject.known_context:
+            names = unknown_names(placeholder, subject)
+            if names:
                 yield _finding(
                     "error",
                     "webhook",
@@ -56,10 +57,6 @@ def _signature(subject: IntegrationSubject, signature: object) -> Iterator[Findi
                     f"{placeholder.text}: no credential field is named {' or '.join(names)}",
                     "declare the field, or read {{environment_variables.…}}",
                 )
-
-
-def _reads_context(path: tuple[str, ...]) -> bool:
-    return len(path) > 1 and path[0] in ("credentials", "context")
 
 
 def _actions(subject: IntegrationSubject) -> Iterator[Finding]:

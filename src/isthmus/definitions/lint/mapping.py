@@ -68,7 +68,9 @@ def _routing(subject: MappingSubject, cell: Cell) -> Iterator[Finding]:
         return
     resources = as_mapping(subject.integration.get("resources"))
     methods = _names(cell, "method", "methods", cell.method)
-    for resource in _names(cell, "resource", "resources", cell.resource):
+    names = _names(cell, "resource", "resources", cell.resource)
+    everywhere = {method for name in names for method in as_mapping(resources.get(name))}
+    for resource in names:
         if resource not in resources:
             yield _finding(
                 "error",
@@ -87,6 +89,11 @@ def _routing(subject: MappingSubject, cell: Cell) -> Iterator[Finding]:
                 f"{resource} has no method {' or '.join(methods)}",
                 _close(methods[0], known),
             )
+    # A choice of several need not fit every resource; one that fits none could only end in a 404.
+    for method in methods if everywhere.intersection(methods) else ():
+        if method not in everywhere:
+            message = f"{' and '.join(names)} has no method {method}, which may be chosen"
+            yield _finding("error", cell, "method", message, _close(method, dict.fromkeys(everywhere)))
 
 
 def _close(name: str, known: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ __all__ = ["check"]
 
 _NUMBERED = re.compile(r"_[0-9]+\Z")
 _LAST_PLACEHOLDER = re.compile(r"\{\{([^{}]+)\}\}/?\Z")
+_READS_ID = re.compile(r"\s*id\s*(?:[:|?]|\Z)")
 _ITEM_METHODS = frozenset({"get", "update", "partial_update", "delete"})
 _MIN_DESCRIPTION = 10
 
@@ -44,8 +45,8 @@ def _better(method: Method) -> str:
 
 
 def _own_id(method: Method) -> Iterator[Finding]:
-    match = _LAST_PLACEHOLDER.search(method.url_path)
-    if method.name in _ITEM_METHODS and match and match[1].split(":")[0].strip() != "id":
+    match = _LAST_PLACEHOLDER.search(method.url_path.partition("?")[0])
+    if method.name in _ITEM_METHODS and match and not _READS_ID.match(match[1]):
         yield _finding(
             "warn",
             method,

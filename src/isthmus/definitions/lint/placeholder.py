@@ -17,11 +17,13 @@ from isthmus.expressions.placeholders import (
     find_placeholders,
 )
 
-__all__ = ["check", "check_syntax"]
+__all__ = ["check", "check_syntax", "unknown_names"]
 
 _BRACES: Final = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _FUNCTION_CALL: Final = re.compile(r"\$[a-z][A-Za-z]*\(")
-_STEP_ROOTS: Final = frozenset({"previous", "steps", "account", "step", "data", "before", "record", "item"})
+_STEP_ROOTS: Final = frozenset(
+    {"previous", "steps", "account", "step", "data", "before", "record", "item", "form"}
+)
 _COLLECTIONS: Final = re.compile(r"(?:^|_)(?:ids|tags|items|lines|labels|properties|attributes|metadata)\Z")
 
 
@@ -30,7 +32,9 @@ def check(subject: IntegrationSubject, sites: tuple[Site, ...]) -> Iterator[Find
     for site in sites:
         if site.kind == "template":
             yield from check_syntax(site)
-            yield from _names(site, subject)
+            # The names of a signature's secrets are looked at with the rest of it: there they are errors.
+            if not site.path.startswith("webhook.signature_verification."):
+                yield from _names(site, subject)
     for method in subject.methods:
         yield from _collections(method)
 
@@ -77,14 +81,10 @@ def _casts(site: Site, placeholder: Placeholder) -> Iterator[Finding]:
 
 
 def _names(site: Site, subject: IntegrationSubject) -> Iterator[Finding]:
-    must_resolve = site.path == "base_url" or site.section in ("authorization",)
+    must_resolve = site.path.rsplit(".", 1)[-1] == "base_url" or site.section == "authorization"
     for placeholder in compile_template(site.text).placeholders:
-        unknown = [
-            name
-            for name in (_context_name(alternative) for alternative in placeholder.alternatives)
-            if name is not None and name not in subject.known_context
-        ]
-        if len(unknown) < len(placeholder.alternatives):
+        unknown = unknown_names(placeholder, subject)
+        if not unknown:
             continue
         fatal = must_resolve and not placeholder.default
         yield _finding(
@@ -94,6 +94,14 @@ def _names(site: Site, subject: IntegrationSubject) -> Iterator[Finding]:
             + ("; the call would fail" if fatal else ""),
             f"declare the field, or use one of {', '.join(sorted(subject.fields)) or 'the named roots'}",
         )
+
+
+def unknown_names(placeholder: Placeholder, subject: IntegrationSubject) -> list[str]:
+    """The context keys that it reads, where nothing is known to write any of them; else empty."""
+    names = [_context_name(alternative) for alternative in placeholder.alternatives]
+    if any(name is None or name in subject.known_context for name in names):
+        return []
+    return [name for name in names if name is not None]
 
 
 def _context_name(alternative: Alternative) -> str | None:

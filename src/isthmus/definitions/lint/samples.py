@@ -8,11 +8,13 @@ from typing import Any, Final
 from isthmus import expressions
 from isthmus.definitions.findings import Finding
 from isthmus.definitions.lint.subject import as_list, as_mapping, at
+from isthmus.definitions.object_mapping import ObjectMapping, ObjectMappingError
 from isthmus.expressions import UNDEFINED, ExpressionError
 
 __all__ = ["check"]
 
 _NOTHING: Final[Mapping[str, Any]] = {"query": {}, "rawQuery": {}, "context": {}, "headers": {}, "body": None}
+_ENVELOPE: Final = frozenset({"result", "next_cursor", "prev_cursor"})
 _SHOWN: Final = 3
 
 
@@ -22,10 +24,12 @@ def check(data: Mapping[str, Any], model: Mapping[str, Any] | None) -> Iterator[
     for index, cell in enumerate(as_list(data.get("cells"))):
         text = at(cell, "config", "response_mapping")
         sample = as_mapping(cell).get("sample")
-        if sample is None or not isinstance(text, str):
+        if sample is None or not isinstance(text, str | Mapping):
             continue
         try:
             records = list(_records(text, sample, by_item=_is_by_item(cell)))
+        except ObjectMappingError:
+            continue  # reported by the schema
         except ExpressionError as error:
             yield _finding(index, f"fails on the cell's own sample: {error}")
             continue
@@ -38,11 +42,15 @@ def _is_by_item(cell: Any) -> bool:
     return bool(at(cell, "config", "response_mapping_method") == "item")
 
 
-def _records(text: str, sample: Any, *, by_item: bool) -> Iterator[Any]:
-    expression = expressions.compile(text)
+def _records(text: str | Mapping[str, Any], sample: Any, *, by_item: bool) -> Iterator[Any]:
+    """As a call would have them: out of an envelope with a cursor, and without nulls."""
+    expression = expressions.compile(text) if isinstance(text, str) else ObjectMapping(text)
     for each in sample if by_item and isinstance(sample, list) else [sample]:
         made = expression.evaluate({**_NOTHING, "response": each})
-        yield from made if isinstance(made, list) else [] if made is UNDEFINED else [made]
+        if isinstance(made, dict) and (isinstance(made.get("result"), list) or made.keys() <= _ENVELOPE):
+            made = made.get("result")
+        several = made if isinstance(made, list) else [made]
+        yield from (record for record in several if record is not None and record is not UNDEFINED)
 
 
 def _wrong(records: list[Any], schema: Mapping[str, Any]) -> list[str]:

@@ -10,13 +10,11 @@ from urllib.parse import urlsplit
 
 from isthmus.definitions.findings import Finding
 from isthmus.definitions.lint.subject import IntegrationSubject, as_mapping, at, text_leaves
+from isthmus.definitions.secrets import is_secret_name
 from isthmus.expressions.placeholders import find_placeholders
 
 __all__ = ["check"]
 
-_SECRET_NAME: Final = re.compile(
-    r"(?i)(?:^|[-_])(?:authorization|api[-_]?key|token|secret|password|signature)(?:$|[-_])"
-)
 _SECRET_VALUE: Final = re.compile(
     r"\b(?:sk|pk|rk)_(?:live|test)_\w{8,}|\b(?:gh[pousr]|xox[abprs])[-_]\w{10,}|\beyJ[\w-]{10,}\.[\w-]{10,}"
     r"|\b(?=[A-Za-z0-9+/_-]*[0-9])(?=[A-Za-z0-9+/_-]*[A-Za-z])[A-Za-z0-9+/_-]{32,}={0,2}\Z"
@@ -37,14 +35,20 @@ def _secrets(subject: IntegrationSubject) -> Iterator[Finding]:
                 blocks.append((f"{method.path}.{field}", method.body.get(field)))
     for path, block in blocks:
         for below, text in text_leaves(block, path):
-            if _is_literal(text) and (
-                _SECRET_NAME.search(below.rsplit(".", 1)[-1]) or _SECRET_VALUE.search(text)
-            ):
+            if _is_literal(text) and (is_secret_name(below.rsplit(".", 1)[-1]) or _SECRET_VALUE.search(text)):
                 yield _secret(below, path.split(".", maxsplit=1)[0])
     for name, credential in subject.credentials.items():
         text = at(credential, "config", "client", "secret")
         if isinstance(text, str) and _is_literal(text):
             yield _secret(f"credentials.{name}.config.client.secret", "credentials")
+    proofs = [("authorization", "authorization", subject.config.get("authorization"))]
+    proofs += [(f"{m.path}.authorization", "resources", m.body.get("authorization")) for m in subject.methods]
+    signature = at(subject.config, "webhook", "signature_verification")
+    for path, section, block in (*proofs, ("webhook.signature_verification", "webhook", signature)):
+        for key in ("token", "header_value", "password", "secret"):
+            text = at(block, "config", key)
+            if isinstance(text, str) and _is_literal(text):
+                yield _secret(f"{path}.config.{key}", section)
 
 
 def _is_literal(text: str) -> bool:

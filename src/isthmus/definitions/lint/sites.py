@@ -15,11 +15,16 @@ from isthmus.definitions.lint.subject import (
     at,
     text_leaves,
 )
+from isthmus.definitions.paths import is_dotted
 
 __all__ = ["MAPPING_SCOPES", "TEMPLATE_ROOTS", "Site", "integration_sites", "mapping_sites"]
 
 TEMPLATE_ROOTS: Final = frozenset({"id", "query", "body", "credentials", "context", "environment_variables"})
-_STEP_NAMES: Final = TEMPLATE_ROOTS | {"previous", "steps", "account", "step", "data", "before"}
+_STEP_NAMES: Final = {
+    "before": frozenset({"id", "query", "body", "context", "step"}),
+    "after": frozenset({"id", "query", "body", "context", "step", "data"}),
+}
+_ACTION_NAMES: Final = TEMPLATE_ROOTS | {"previous", "steps", "account"}
 _INBOUND: Final = frozenset({"body", "headers", "query", "method", "path", "rawBody"})
 _RESPONSE: Final = frozenset({"response", "headers", "status", "data"})
 _PAGE: Final = frozenset({"query", "url", "requestOptions"})
@@ -76,12 +81,14 @@ def integration_sites(subject: IntegrationSubject) -> Iterator[Site]:
     for field, text in as_mapping(config.get("rate_limit")).items():
         yield from _expression(text, f"rate_limit.{field}", "rate_limit", frozenset({"headers", "status"}))
     yield from _expression(config.get("error_expression"), "error_expression", "error_expression", _RESPONSE)
+    known = subject.known_context
     for method in subject.methods:
-        yield from _method_sites(method.body, method.path, "resources", method)
+        yield from _method_sites(method.body, method.path, "resources", TEMPLATE_ROOTS | known, method)
     yield from _webhook_sites(config.get("webhook"))
     for name, action in as_mapping(config.get("actions")).items():
         yield from _expression(at(action, "schedule", "run_if"), f"actions.{name}.schedule.run_if", "actions")
-        yield from _step_sites(as_mapping(action).get("steps"), f"actions.{name}.steps", "actions")
+        steps = as_mapping(action).get("steps")
+        yield from _step_sites(steps, f"actions.{name}.steps", "actions", _ACTION_NAMES | known)
 
 
 def mapping_sites(config: Mapping[str, Any], path: str, resource: str, method: str) -> Iterator[Site]:
@@ -101,13 +108,15 @@ def _cell_sites(config: Mapping[str, Any], path: str) -> Iterator[Site]:
         if scope is not None and field == "request_body_mapping":
             scope |= frozenset(as_mapping(config.get("body")))
         yield from _mapping_field(config.get(field), f"{path}.{field}", scope)
-    for field in ("before", "after"):
-        yield from _step_sites(config.get(field), f"{path}.{field}", "mapping")
+    for field, names in _STEP_NAMES.items():
+        yield from _step_sites(config.get(field), f"{path}.{field}", "mapping", names)
     for key, load in as_mapping(config.get("side_load")).items():
         below = f"{path}.side_load.{key}"
         yield from _mapping_field(
             as_mapping(load).get("response_mapping"), f"{below}.response_mapping", _SIDE_LOAD
         )
+        # A key of the context, which nobody can list here, is read at the root, too.
+        yield from _expression(as_mapping(load).get("run_if"), f"{below}.run_if", "mapping")
         for field in ("id", "query", "body"):
             yield from _templates(as_mapping(load).get(field), f"{below}.{field}", "mapping")
 
@@ -176,21 +185,30 @@ def _authorization_sites(block: Any, path: str, method: Method | None = None) ->
 
 def _pagination_sites(block: Any, path: str, method: Method | None = None) -> Iterator[Site]:
     for key, value in as_mapping(at(block, "config")).items():
-        if key.endswith("_expression"):
+        if key.endswith("_path") and not (isinstance(value, str) and is_dotted(value)):
+            yield from _expression(value, f"{path}.config.{key}", "pagination", None, method)
+        elif key.endswith("_expression"):
             scope = (
                 _PAGE if key.startswith("get_initial") else _PAGE | {"response", "body", "paginationValues"}
             )
             yield from _expression(value, f"{path}.config.{key}", "pagination", scope, method)
 
 
-def _method_sites(body: Mapping[str, Any], path: str, section: str, method: Method | None) -> Iterator[Site]:
+def _method_sites(
+    body: Mapping[str, Any],
+    path: str,
+    section: str,
+    names: frozenset[str] | None,
+    method: Method | None = None,
+) -> Iterator[Site]:
+    """`names`: what its expressions see, None where that cannot be listed."""
     for field in ("path", "base_url", "pagination_path"):
         yield from _templates(body.get(field), f"{path}.{field}", section, method)
     for field in ("headers", "query", "body"):
         value = body.get(field)
         is_text = isinstance(value, str) and not value.startswith("{{")
         yield from (
-            _expression(value, f"{path}.{field}", section, None, method)
+            _expression(value, f"{path}.{field}", section, names, method)
             if is_text
             else _templates(value, f"{path}.{field}", section, method)
         )
@@ -210,20 +228,24 @@ def _webhook_sites(webhook: Any) -> Iterator[Site]:
         yield from _templates(at(webhook, "signature_verification", "config", field), path, "webhook")
 
 
-def _step_sites(steps: Any, path: str, section: str) -> Iterator[Site]:
+def _step_sites(steps: Any, path: str, section: str, names: frozenset[str]) -> Iterator[Site]:
+    """`names`: what its expressions see."""
     for index, step in enumerate(as_list(steps)):
         below = f"{path}.{index}"
         config = at(step, "config")
         kind = str(at(step, "type"))
-        yield from _expression(at(step, "run_if"), f"{below}.run_if", section, _STEP_NAMES)
+        yield from _expression(at(step, "run_if"), f"{below}.run_if", section, names)
         if isinstance(config, str):
             if kind != "get_context":
-                yield from _expression(config, f"{below}.config", section, _STEP_NAMES)
+                yield from _expression(config, f"{below}.config", section, names)
         elif kind in ("transform", "update_context"):
-            yield from _expression(
-                at(config, "expression"), f"{below}.config.expression", section, _STEP_NAMES
-            )
+            yield from _expression(at(config, "expression"), f"{below}.config.expression", section, names)
         elif kind == "request" and isinstance(config, Mapping) and "resource" not in config:
             yield from _method_sites(config, f"{below}.config", section, None)
-        elif kind != "form":
+        elif kind == "form":
+            for number, field in enumerate(as_list(config)):
+                for key in ("value_path", "label_path"):
+                    yield from _expression(at(field, key), f"{below}.config.{number}.{key}", section)
+                yield from _templates(at(field, "query"), f"{below}.config.{number}.query", section)
+        else:
             yield from _templates(config, f"{below}.config", section)
