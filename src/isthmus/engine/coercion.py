@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -11,6 +13,8 @@ from isthmus.errors import BadRequest, failure
 __all__ = ["Schema", "check_required"]
 
 _TRUE_FALSE: Final = {"true": True, "false": False}
+_INTEGER: Final = re.compile(r"[+-]?[0-9]+")
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
 class Schema:
@@ -36,7 +40,8 @@ class Schema:
 
     def coerce(self, query: Mapping[str, Any]) -> dict[str, Any]:
         """Text as the type its schema names, where it can be read as that; defaults for what is absent.
-        Operators (`field[gt]=1`) take the field's type, `in` and `nin` are comma lists. Unknown keys pass."""
+        Operators (`field[gt]=1`) take the field's type, `in` and `nin` are comma lists; objects are gone
+        into. Unknown keys pass."""
         result: dict[str, Any] = dict(query)
         for name, item in self._types.items():
             if name in result:
@@ -125,6 +130,9 @@ def _coerced(value: Any, schema: Mapping[str, Any]) -> Any:
             operator: _comma_list(item, schema) if operator in {"in", "nin"} else _coerced(item, schema)
             for operator, item in value.items()
         }
+    if kind == "object" and isinstance(value, Mapping):
+        inner = _properties(schema)
+        return {name: _coerced(item, inner.get(name, {})) for name, item in value.items()}
     if kind == "array":
         items = schema.get("items")
         return _comma_list(value, items if isinstance(items, Mapping) else {})
@@ -142,16 +150,12 @@ def _comma_list(value: Any, items: Mapping[str, Any]) -> Any:
 def _scalar(text: str, kind: Any) -> Any:
     if kind == "boolean":
         return _TRUE_FALSE.get(text.strip().lower(), text)
-    if kind not in {"integer", "number"} or len(text) > 40:
+    plain = text.strip()
+    if kind not in {"integer", "number"} or len(plain) > 40:
         return text
-    try:
-        return int(text)
-    except ValueError:
-        pass
-    try:
-        number = float(text)
-    except ValueError:
+    if _INTEGER.fullmatch(plain):
+        return int(plain)
+    number = float(plain) if _NUMBER.fullmatch(plain) else math.inf
+    if math.isinf(number) or (kind == "integer" and not number.is_integer()):
         return text
-    if number != number or number in (float("inf"), float("-inf")):
-        return text
-    return number if kind == "number" else text
+    return number if kind == "number" else int(number)

@@ -13,8 +13,10 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from isthmus.definitions.integration import IntegrationConfig
-from isthmus.definitions.load import load
+from isthmus.definitions.load import DefinitionInvalid, load
 from isthmus.definitions.methods import MethodDefinition
+from isthmus.definitions.pagination import DynamicPagination
+from isthmus.definitions.spelling import unknown_keys
 from isthmus.engine.calls import NO_BODY, Call
 from isthmus.engine.exchanges import Page, filled_page
 from isthmus.engine.pagination import require_way_back
@@ -153,6 +155,12 @@ def _written_out(config: IntegrationConfig, call: CustomCall, path: str) -> Meth
     verb = call.verb.lower() if call.verb.upper() not in ("HEAD", "OPTIONS") else "get"
     defaults = {"method": verb, "path": literal_template(path), "pagination": None}
     definition = load(MethodDefinition, {**defaults, **given}, source=METHOD_CONFIG, prefix=METHOD_CONFIG)
+    unknown = [
+        failure(each.path, f"{each.message}{f'; {each.fix}' if each.fix else ''}", "unknown_field")
+        for each in unknown_keys(definition, top="error", path=METHOD_CONFIG)
+    ]
+    if unknown:
+        raise DefinitionInvalid(METHOD_CONFIG, unknown)
     if "path" in given:
         relative_path(str(definition.path.source))
     if not call.is_trusted:
@@ -167,7 +175,10 @@ def _refuse_credentials(definition: MethodDefinition) -> None:
     for name in ("base_url", "authorization"):
         if getattr(definition, name) is not None:
             raise _forbidden(name, "may not be set with the token of an integrated account")
-    for name in ("path", "headers", "query", "body"):
+    if isinstance(definition.pagination, DynamicPagination):
+        # Its expressions see the whole request, with what the definition put into it.
+        raise _forbidden("pagination", "may not be dynamic with the token of an integrated account")
+    for name in ("path", "pagination_path", "headers", "query", "body"):
         value = getattr(definition, name)
         if isinstance(value, Expression):
             raise _forbidden(name, "may not be an expression with the token of an integrated account")

@@ -29,6 +29,9 @@ async def _call(method_config: dict[str, Any], body: Any = NO_BODY, *, is_truste
     return upstream
 
 
+READS_QUERY = {"get_cursor_from_response_expression": "requestOptions.query.key"}
+
+
 @pytest.mark.parametrize(
     ("method_config", "field"),
     [
@@ -39,6 +42,8 @@ async def _call(method_config: dict[str, Any], body: Any = NO_BODY, *, is_truste
         ({"headers": {"X-Note": "{{credentials.api_key}}"}}, "headers"),
         ({"query": "{'note': context.api_key}"}, "query"),
         ({"path": "/x/{{api_key}}"}, "path"),
+        ({"pagination": {"format": "page"}, "pagination_path": "/x/{{api_key}}"}, "pagination_path"),
+        ({"pagination": {"format": "dynamic", "config": READS_QUERY}}, "pagination"),
     ],
 )
 async def test_the_token_of_one_account_cannot_read_or_redirect_its_credentials(
@@ -53,6 +58,12 @@ async def test_it_may_use_what_it_sends_and_the_definition_its_credentials() -> 
     upstream = await _call({"body": {"y": "{{body.x:any}}"}}, {"x": 1}, is_trusted=False)
     assert upstream.body == {"y": 1}
     assert upstream.query == [("key", "k")]
+
+
+async def test_a_field_that_no_method_has_is_refused_by_name() -> None:
+    with pytest.raises(BadRequest, match="did you mean response_path") as refused:
+        await _call({"respones_path": "data"}, is_trusted=True)
+    assert refused.value.details["failures"][0]["path"] == "methodConfig.respones_path"
 
 
 async def test_another_base_url_keeps_the_host() -> None:

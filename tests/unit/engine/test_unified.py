@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -189,6 +190,27 @@ async def test_the_query_is_coerced_by_its_schema_and_raw_query_is_not() -> None
     }
     await _list(upstream, mapping, "n=1&b=true&ids=1,2&at[gt]=2.5&at[in]=1,2&unknown=z")
     assert upstream.query == [("t", "numberbooleanarraynumberx"), ("in", "3"), ("u", "z")]
+
+
+async def test_fields_of_objects_are_coerced_and_only_what_is_a_number_becomes_one() -> None:
+    upstream = MemoryUpstream([answer({"items": []})])
+    owner = {"type": "object", "properties": {"id": {"type": "integer"}, "is_active": {"type": "boolean"}}}
+    names = {name: {"type": "integer"} for name in "abcde"}
+    mapping = {
+        "query_schema": {"type": "object", "properties": {"owner": owner, **names}},
+        "query_mapping": "{'all': $string(query)}",
+    }
+    await _list(
+        upstream, mapping, "owner[id]=7&owner[is_active]=true&owner[x]=1&a=1_0&b=٣&c=5.0&d=5.5&e=%205"
+    )
+    assert json.loads(dict(upstream.query)["all"]) == {
+        "owner": {"id": 7, "is_active": True, "x": "1"},
+        "a": "1_0",
+        "b": "٣",
+        "c": 5,
+        "d": "5.5",
+        "e": 5,
+    }
 
 
 async def test_missing_required_parameters_and_fields_are_named_before_anything_is_sent() -> None:
