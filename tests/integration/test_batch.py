@@ -141,6 +141,15 @@ async def test_what_json_cannot_say_is_an_error_of_its_node_alone(desk: Desk) ->
     assert [each["statusCode"] for each in body["errors"]["file"]] == [422]
 
 
+@only_once
+async def test_a_batch_that_asks_for_a_plan_sends_nothing(desk: Desk) -> None:
+    body = {"integrated_account_id": desk.account, "resources": [LIST]}
+    status, answer = await desk.server.call("POST", "/batch-request?isthmus_explain=true", json=body)
+    assert (status, answer["details"]["failures"][0]["path"]) == (400, "isthmus_explain")
+    assert not desk.fake.visits
+    await desk.server.ok("POST", "/batch-request?isthmus_explain=false", json=body)
+
+
 async def test_a_graph_that_cannot_run_is_refused_whole(desk: Desk) -> None:
     write = {"resource": TICKETS, "method": "create", "body": {"name": "kettle"}}
     for nodes, code in (

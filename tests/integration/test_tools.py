@@ -233,6 +233,8 @@ class TestCapabilities:
         assert await named("resource=reels") == [("reels", ["delete"])]
         assert await named("resource=reels&has_description=false") == [("reels", ["delete", "list"])]
         assert await named("type=unified") == []
+        empty = "type=&has_description=&methods=&resource="
+        assert await server.ok("GET", f"{path}?{empty}") == await server.ok("GET", path)
         whole = await server.ok("GET", f"{path}?type=unified")
         assert whole["ai_readiness"] == {
             "proxy_methods": 7, "proxy_methods_with_descriptions": 6, "ai_ready_score": 0.8571,

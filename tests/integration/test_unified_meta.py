@@ -150,6 +150,7 @@ class TestGuide:
         assert guide["scopes"][0] == "extra"
         assert guide["instructions"] == text
 
+        assert await server.ok("GET", f"{self.PATH}?format=") == await server.ok("GET", self.PATH)
         markdown = await server.ok("GET", f"{self.PATH}?format=md")
         assert markdown.startswith("# Zendesk: ticketing\n")
         assert "- Suite" in markdown

@@ -15,6 +15,7 @@ from isthmus.accounts.idempotency import IdempotencyKeys
 from isthmus.accounts.resource_calls import ResourceCalls
 from isthmus.api.answers import Answer, error_answer, json_answer
 from isthmus.api.authentication import Authentication
+from isthmus.api.call_plans import wants_plan
 from isthmus.api.hang_ups import while_connected
 from isthmus.api.idempotent_calls import key_of, once
 from isthmus.api.incoming import Incoming, parse_json_body
@@ -64,6 +65,7 @@ class BatchDoor:
     async def batch_request(self, incoming: Incoming) -> Answer:
         principal = await self._authentication.principal(incoming.headers.get("authorization"))
         _check_route(incoming)
+        _refuse_plan(incoming)
         standing = self._limits.take_token(principal)
         try:
             answer = await self._answered(incoming, principal)
@@ -156,6 +158,16 @@ def _check_route(incoming: Incoming) -> None:
         )
     if incoming.verb != "POST":
         raise MethodNotAllowed("Batch requests are sent by POST.", headers={"allow": "POST"})
+
+
+def _refuse_plan(incoming: Incoming) -> None:
+    """Whoever asks for a plan counts on nothing being sent."""
+    if wants_plan(incoming.query_string):
+        raise BadRequest(
+            "a batch request has no plan: what its nodes send follows from what others answer. Leave "
+            "isthmus_explain out, or ask for the plan of one call.",
+            failures=[failure("isthmus_explain", "must be left out of a batch request", "not_allowed")],
+        )
 
 
 def _account_id(body: Any) -> str:

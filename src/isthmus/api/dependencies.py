@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Query, Request, Security
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
 
 from isthmus.accounts import Connections
 from isthmus.api.authentication import Authentication, own_account
@@ -37,6 +37,7 @@ __all__ = [
     "PartsOfApp",
     "Select",
     "comma_list",
+    "empty_is",
 ]
 
 
@@ -143,6 +144,11 @@ def comma_list(request: Request, name: str) -> frozenset[str] | None:
         for part in value.split(",")
     ]
     return frozenset(filter(None, values)) or None
+
+
+def empty_is(default: object) -> BeforeValidator:
+    """For a parameter that may be empty, as clients send null (`api.md` §1.2, Q4): then it is not sent."""
+    return BeforeValidator(lambda sent: default if sent == "" else sent)
 
 
 Select = Annotated[

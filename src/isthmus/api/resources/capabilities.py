@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
 from isthmus.accounts.described_accounts import describe_account
-from isthmus.api.dependencies import ApiPrincipal, Parts, comma_list
+from isthmus.api.dependencies import ApiPrincipal, Parts, comma_list, empty_is
 from isthmus.api.listing import MAX_LIMIT
 from isthmus.api.resources.shapes import ListOut
 from isthmus.integrations.capabilities import CapabilityFilter, capabilities_of, unified_apis_of
@@ -118,11 +118,13 @@ class AccountCapabilitiesOut(CapabilitiesOut):
 
 def _capability_filter(
     request: Request,
-    type: Annotated[Literal["proxy", "unified", "all"], Query(description="Which list to fill.")] = "all",
+    type: Annotated[
+        Literal["proxy", "unified", "all"], empty_is("all"), Query(description="Which list to fill.")
+    ] = "all",
     methods: Annotated[str | None, Query(description="Comma list of names of proxy methods.")] = None,
     resource: Annotated[str | None, Query(description="Of either list.")] = None,
     has_description: Annotated[
-        bool, Query(description="`false`: also proxy methods that nothing describes.")
+        bool, empty_is(True), Query(description="`false`: also proxy methods that nothing describes.")
     ] = True,
 ) -> CapabilityFilter:
     return CapabilityFilter(type, comma_list(request, "methods"), resource or None, has_description)

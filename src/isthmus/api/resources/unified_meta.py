@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
 from isthmus.accounts.described_accounts import describe_account
-from isthmus.api.dependencies import AnyCaller, ApiPrincipal, Parts
+from isthmus.api.dependencies import AnyCaller, ApiPrincipal, Parts, empty_is
 from isthmus.api.unified_guides import guide_html, guide_markdown
 from isthmus.errors import BadRequest, Forbidden, failure
 from isthmus.integrations.described import describe_integration
@@ -67,7 +67,9 @@ async def unified_guide(
     principal: ApiPrincipal,
     model: str,
     integration: str,
-    format: Annotated[Literal["json", "md", "html"], Query(description="`html` is safe to show.")] = "json",
+    format: Annotated[
+        Literal["json", "md", "html"], empty_is("json"), Query(description="`html` is safe to show.")
+    ] = "json",
     environment_id: Annotated[str | None, Query(description="That of the token, if any.")] = None,
 ) -> Any:
     """What people need to know before they connect an integration for a unified model."""
