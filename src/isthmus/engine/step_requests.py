@@ -93,7 +93,7 @@ class StepRequests:
             given = literal.pop(name, None)
             if isinstance(given, Mapping):
                 literal[name] = {key: literal_template(item) for key, item in given.items()}
-        return await self._inline(load(MethodDefinition, literal, source=where), names, where)
+        return await self._inline(load(MethodDefinition, literal, source=where, prefix=where), names, where)
 
 
 def resource_call(method: str, id: Any, query: Any, body: Any) -> Call:

@@ -218,6 +218,13 @@ RULES: list[tuple[str, object, str, str, str]] = [
         "actions.post_install.steps.0",
     ),
     ("actions", {"x": {"steps": [{"type": "nap"}]}}, "error", "schema", "actions.x.steps.0"),
+    (
+        "actions",
+        {"x": {"steps": [{"type": "request", "config": {"resource": "tickets", "method": "gone"}}]}},
+        "error",
+        "actions",
+        "actions.x.steps.0.config",
+    ),
     ("tool_tags", {"nope": ["a"]}, "warn", "tool_tags", "tool_tags.nope"),
 ]
 
@@ -265,6 +272,7 @@ def test_a_client_secret_in_a_file_is_found_in_either_shape() -> None:
         ("error_expression", "response.headers.`x-fault` or undefined"),
         ("error_expression", "response.body.a-response.body.b > 0"),
         ("headers.X-Api-Key", "{{credentials.api_key}}"),
+        ("authorization", {"format": "basic", "config": {"username": "{{api_key}}", "password": "X"}}),
         ("headers.Accept", "application/vnd.brightfold.desk-api.v3+json"),
     ],
 )

@@ -256,6 +256,21 @@ class TestMappings:
             ("warn", "jsonata", "cells.0.config.before.2.config"),
         ]
 
+    def test_what_is_called_beside_the_call_is_there(self, tmp_path: Path) -> None:
+        def step(resource: str, method: str) -> dict[str, Any]:
+            return {"type": "request", "config": {"resource": resource, "method": method}}
+
+        config = {
+            "before": [step("tickets", "list"), step("tickts", "list")],
+            "after": [step("tickets", "gett")],
+            "side_load": {"a": {"resource": "tickets"}, "b": {"resource": "users"}},
+        }
+        assert sorted(self.findings(tmp_path, self.cell("list", config))) == [
+            ("error", "mapping", "cells.0.config.after.0.config.method"),
+            ("error", "mapping", "cells.0.config.before.1.config.resource"),
+            ("error", "mapping", "cells.0.config.side_load.b.resource"),
+        ]
+
     def test_list_and_get_map_the_same_fields(self, tmp_path: Path) -> None:
         found = self.findings(
             tmp_path,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from isthmus.definitions.actions import RESERVED_ACTIONS
 from isthmus.definitions.findings import Finding, Severity
 from isthmus.definitions.lint.placeholder import unknown_names
-from isthmus.definitions.lint.subject import IntegrationSubject, as_list, as_mapping, at
+from isthmus.definitions.lint.subject import IntegrationSubject, as_list, as_mapping, at, called
 from isthmus.expressions.placeholders import compile_template
 
 __all__ = ["check"]
@@ -64,6 +64,10 @@ def _actions(subject: IntegrationSubject) -> Iterator[Finding]:
         steps = as_mapping(action).get("steps")
         if name in RESERVED_ACTIONS and not steps:
             yield _finding("warn", "actions", f"actions.{name}", "has no steps", "remove it, or add steps")
+        for path, resource, method in called(steps, f"actions.{name}.steps"):
+            if at(subject.config, "resources", resource, method) is None:
+                message = f"{resource} has no method {method}, so the step always fails"
+                yield _finding("error", "actions", path, message, "name a method that resources define")
         for index, step in enumerate(as_list(steps)):
             if at(step, "type") == "form" and name != "post_connect_user_form":
                 yield _finding(

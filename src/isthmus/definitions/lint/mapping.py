@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from isthmus.definitions.findings import Finding, Severity
 from isthmus.definitions.lint.scan import masked, object_keys, string_literals
-from isthmus.definitions.lint.subject import as_mapping, at, text_leaves
+from isthmus.definitions.lint.subject import as_mapping, at, called, text_leaves
 from isthmus.kit.close_names import closest
 
 __all__ = ["Cell", "MappingSubject", "check"]
@@ -47,6 +47,7 @@ class MappingSubject:
 def check(subject: MappingSubject) -> Iterator[Finding]:
     for cell in subject.cells:
         yield from _routing(subject, cell)
+        yield from _beside(subject, cell)
         yield from _model(subject, cell)
         yield from _bodies(cell)
         yield from _identity(cell)
@@ -94,6 +95,27 @@ def _routing(subject: MappingSubject, cell: Cell) -> Iterator[Finding]:
         if method not in everywhere:
             message = f"{' and '.join(names)} has no method {method}, which may be chosen"
             yield _finding("error", cell, "method", message, _close(method, dict.fromkeys(everywhere)))
+
+
+def _beside(subject: MappingSubject, cell: Cell) -> Iterator[Finding]:
+    """What is called before, after, and for each record."""
+    if subject.integration is None:
+        return
+    calls = [call for field in ("before", "after") for call in called(cell.config.get(field), field)]
+    calls += [
+        (f"side_load.{key}", str(at(load, "resource")), str(as_mapping(load).get("method", "list")))
+        for key, load in as_mapping(cell.config.get("side_load")).items()
+        if at(load, "resource") is not None
+    ]
+    resources = as_mapping(subject.integration.get("resources"))
+    for path, resource, method in calls:
+        known = as_mapping(resources.get(resource))
+        if resource not in resources:
+            message = f"{resource} is no resource of the integration"
+            yield _finding("error", cell, f"{path}.resource", message, _close(resource, resources))
+        elif method not in known:
+            message = f"{resource} has no method {method}"
+            yield _finding("error", cell, f"{path}.method", message, _close(method, known))
 
 
 def _close(name: str, known: Mapping[str, Any]) -> str:

@@ -206,6 +206,7 @@ RULES: Final = tuple(
         ("webhook", "an empty block", "W", "it does nothing"),
         ("webhook", "events from requests that prove nothing", "W", "anyone could inject them"),
         ("actions", "an unknown kind of step", "E", "the action never completes"),
+        ("actions", "a step that calls a method which no resource has", "E", "it fails every time"),
         (
             "actions",
             "a reserved action without steps; a form outside `post_connect_user_form`",
@@ -215,8 +216,8 @@ RULES: Final = tuple(
         ("tool_tags", "tags of a resource that does not exist", "W", "the filter never matches"),
         (
             "mapping",
-            "a resource or method that the integration or the model does not have; an expression "
-            "that chooses one without a list of those it may choose",
+            "a resource or method that the integration or the model does not have, of steps and side loads "
+            "too; an expression that chooses one without a list of those it may choose",
             "E",
             "a 404 at run time",
         ),

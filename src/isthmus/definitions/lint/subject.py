@@ -10,7 +10,16 @@ from typing import Any, Final, NamedTuple
 from isthmus.definitions.credentials import normalise_credentials
 from isthmus.definitions.lint.scan import object_keys
 
-__all__ = ["CONTEXT_ALWAYS", "IntegrationSubject", "Method", "as_list", "as_mapping", "at", "text_leaves"]
+__all__ = [
+    "CONTEXT_ALWAYS",
+    "IntegrationSubject",
+    "Method",
+    "as_list",
+    "as_mapping",
+    "at",
+    "called",
+    "text_leaves",
+]
 
 CONTEXT_ALWAYS: Final = frozenset({"oauth", "access_token", "environment_variables"})
 """Names that a context can have whatever the credential fields are (§1.3.7)."""
@@ -50,6 +59,14 @@ def at(value: Any, *names: str) -> Any:
     for name in names:
         value = as_mapping(value).get(name)
     return value
+
+
+def called(steps: Any, path: str) -> Iterator[tuple[str, str, str]]:
+    """Path, resource and method of each call of a defined method that steps make by name."""
+    for index, step in enumerate(as_list(steps)):
+        resource, method = at(step, "config", "resource"), at(step, "config", "method")
+        if at(step, "type") == "request" and isinstance(resource, str) and isinstance(method, str):
+            yield f"{path}.{index}.config", resource, method
 
 
 def text_leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
