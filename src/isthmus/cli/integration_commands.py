@@ -7,20 +7,19 @@ from typing import Annotated, Literal
 
 import typer
 
+from isthmus.cli.options import ApiUrl, Token
+
 __all__ = ["app"]
 
-app = typer.Typer(help="Integration definitions: make, check, test, record.", no_args_is_help=True)
+app = typer.Typer(
+    help="Integrations: make, check, test, record and apply their files; rows of any server.",
+    no_args_is_help=True,
+)
 
 Folder = Annotated[
     str,
     typer.Argument(metavar="FOLDER", help="Folder of the integration, or a name in the shipped catalogue."),
 ]
-
-ApiUrl = Annotated[
-    str | None,
-    typer.Option(help="Server; else ISTHMUS_API_URL.", show_default="http://127.0.0.1:8000", metavar="URL"),
-]
-Token = Annotated[str | None, typer.Option(help="API token; else ISTHMUS_API_TOKEN.", metavar="TOKEN")]
 
 
 @app.command("init")

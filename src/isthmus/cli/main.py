@@ -4,11 +4,12 @@ it runs, so that `--help` answers at once."""
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from isthmus import __version__
+from isthmus.cli import data_commands, record_commands
 from isthmus.cli.integration_commands import app as integrations
 from isthmus.cli.mapping_commands import app as unified_mappings
 from isthmus.errors import IsthmusError
@@ -32,6 +33,7 @@ isthmus help tokens create
 
 app = typer.Typer(
     name="isthmus",
+    cls=record_commands.Program,
     help=_ABOUT,
     no_args_is_help=True,
     add_completion=False,
@@ -39,20 +41,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 environments = typer.Typer(
-    help="Environments of this server's database: make, list. Each has its own accounts and tokens.",
+    help="Environments: make and list those of this server's database; read and change rows of any server.",
     no_args_is_help=True,
 )
 tokens = typer.Typer(help="API tokens of this server's database: make, list, revoke.", no_args_is_help=True)
 accounts = typer.Typer(
-    help="Connected accounts of this server's database: block, unblock.", no_args_is_help=True
+    help="Integrated accounts: rows of any server; block and unblock those of this server's database.",
+    no_args_is_help=True,
 )
 database = typer.Typer(help="This server's database itself: change its key.", no_args_is_help=True)
-app.add_typer(environments, name="environments")
-app.add_typer(tokens, name="tokens")
-app.add_typer(accounts, name="accounts")
-app.add_typer(database, name="db")
-app.add_typer(integrations, name="integrations")
-app.add_typer(unified_mappings, name="unified-mappings")
+
+_HERE: Final = "This server and its database"
+_CALLS: Final = "Calls to any server"
+_FILES: Final = "Definitions and expressions"
+_ROWS: Final = "Rows of any server"
 
 
 def run() -> None:
@@ -94,7 +96,7 @@ def show_help(
     app([*(words or ()), "--help"], prog_name="isthmus")
 
 
-@app.command()
+@app.command(rich_help_panel=_HERE)
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
@@ -120,7 +122,7 @@ def serve(
     work(host, port, workers)
 
 
-@app.command()
+@app.command(rich_help_panel=_HERE)
 def worker() -> None:
     """Run background work alone, on PostgreSQL, until it is stopped.
 
@@ -136,7 +138,7 @@ def worker() -> None:
     work()
 
 
-@app.command()
+@app.command(rich_help_panel=_HERE)
 def connect(
     integration: Annotated[
         str | None, typer.Argument(help="Name of an integration; none for a choice.")
@@ -167,7 +169,7 @@ def connect(
     work(integration, tenant=tenant, account=account, environment=environment, redirect_uri=redirect_uri)
 
 
-@app.command("expr")
+@app.command("expr", rich_help_panel=_FILES)
 def expression(
     text: Annotated[str, typer.Argument(help="A JSONata expression, or @file.")],
     document: Annotated[str | None, typer.Argument(help="A JSON file, or - for standard input.")] = None,
@@ -199,7 +201,7 @@ def expression(
     raise typer.Exit(work(text, document=document, trace=trace, explain=explain, time=time, python=python))
 
 
-@app.command()
+@app.command(rich_help_panel=_HERE)
 def explain(
     id: Annotated[str, typer.Argument(help="Id of an integrated account, or of an install.")],
     path: Annotated[
@@ -373,3 +375,15 @@ def rotate_key(
     from isthmus.cli.administration import rotate_key as work
 
     work(new_key)
+
+
+app.add_typer(tokens, name="tokens", rich_help_panel=_HERE)
+app.add_typer(database, name="db", rich_help_panel=_HERE)
+data_commands.add_to(app, panel=_CALLS)
+app.add_typer(unified_mappings, name="unified-mappings", rich_help_panel=_FILES)
+app.add_typer(integrations, name="integrations", rich_help_panel=_ROWS)
+app.add_typer(accounts, name="accounts", rich_help_panel=_ROWS)
+app.add_typer(environments, name="environments", rich_help_panel=_ROWS)
+record_commands.add_to(
+    app, {"accounts": accounts, "environments": environments, "integrations": integrations}, panel=_ROWS
+)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from isthmus.cli.integration_commands import ApiUrl, Token
+from isthmus.cli.options import ApiUrl, Token
 
 __all__ = ["app"]
 

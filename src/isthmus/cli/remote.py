@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import aiohttp
+from yarl import URL
 
 from isthmus.config.commands import API_TOKEN, API_URL
 from isthmus.errors import SetupError
 
-__all__ = ["Remote", "RemoteCallFailed"]
+__all__ = ["Answer", "Remote", "RemoteCallFailed"]
 
 _DEFAULT_URL: Final = "http://127.0.0.1:8000"
 _SECONDS: Final = 60.0
 _CODES: Final[Mapping[int, int]] = {401: 3, 403: 3, 404: 4, 409: 6, 429: 7}
+_REFUSED: Final = 400
 _SERVER_FAULT: Final = 500
 _UNREACHABLE: Final = 5
 
 
 class RemoteCallFailed(Exception):
-    """`code`: that the command exits with."""
+    """`code`: that the command exits with. `status`: of the answer, None where there was none."""
 
-    def __init__(self, message: str, code: int) -> None:
+    def __init__(self, message: str, code: int, status: int | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.code = code
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`content_type`: without parameters."""
+
+    status: int
+    content_type: str
+    body: bytes
 
 
 class Remote:
@@ -59,19 +74,37 @@ class Remote:
     async def call(
         self, verb: str, path: str, *, params: Mapping[str, str] | None = None, body: Any = None
     ) -> Any:
-        """The JSON of a success. Raises RemoteCallFailed with the server's own message."""
+        """The JSON of a success, None where there is none. Raises RemoteCallFailed with the server's own
+        message. `path`: percent-encoded already."""
+        answer = await self.send(verb, path, params=params, body=body)
+        try:
+            return json.loads(answer.body) if answer.body.strip() else None
+        except ValueError as error:
+            raise RemoteCallFailed(f"{verb} {path}: the answer is not JSON.", _UNREACHABLE) from error
+
+    async def send(
+        self,
+        verb: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """A success, as it came. Raises RemoteCallFailed."""
         if self._session is None:
             raise SetupError("the connection to the server is not open.")
+        query = f"?{urlencode(params)}" if params else ""
+        url = URL(f"{self.url}{path}{query}", encoded=True)
         try:
-            async with self._session.request(verb, self.url + path, params=params, json=body) as response:
-                answer = await response.json(content_type=None)
-                status = response.status
+            async with self._session.request(verb, url, json=body, headers=headers) as response:
+                answer = Answer(response.status, response.content_type, await response.read())
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise RemoteCallFailed(_unanswered(self.url, error), _UNREACHABLE) from error
-        if status >= 400:
-            message = answer.get("message") if isinstance(answer, dict) else None
-            code = _UNREACHABLE if status >= _SERVER_FAULT else _CODES.get(status, 1)
-            raise RemoteCallFailed(f"{verb} {path}: {message or f'status {status}'}", code)
+        if answer.status >= _REFUSED:
+            code = _UNREACHABLE if answer.status >= _SERVER_FAULT else _CODES.get(answer.status, 1)
+            message = _message(answer.body) or f"status {answer.status}"
+            raise RemoteCallFailed(f"{verb} {path}: {message}", code, answer.status)
         return answer
 
     async def rows(self, path: str, **params: str) -> list[dict[str, Any]]:
@@ -85,6 +118,15 @@ class Remote:
             cursor = answer.get("next_cursor")
             if not cursor:
                 return found
+
+
+def _message(body: bytes) -> str | None:
+    """The server's own words."""
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return None
+    return answer.get("message") if isinstance(answer, dict) else None
 
 
 def _unanswered(url: str, error: Exception) -> str:

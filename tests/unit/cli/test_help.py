@@ -21,28 +21,35 @@ def walk() -> Iterator[tuple[tuple[str, ...], Any]]:
                 groups.append(((*path, name), below))
 
 
-@pytest.mark.parametrize("path", [path for path, _ in walk()], ids=" ".join)
-@pytest.mark.parametrize("flag", ["-h", "--help"])
-def test_help_says_what_a_command_does(path: tuple[str, ...], flag: str) -> None:
-    ran = CliRunner().invoke(app, [*path, flag], env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"})
+def shown(*words: str) -> str:
+    ran = CliRunner().invoke(app, words, env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"})
     assert ran.exit_code == 0
-    lines = [line.strip() for line in ran.stdout.splitlines() if line.strip()]
-    assert lines[0].startswith("Usage: ")
-    assert lines[1][0].isupper()
-    assert max(map(len, ran.stdout.splitlines())) <= 80
+    return ran.stdout
 
 
 @pytest.mark.parametrize(
-    "path", [path for path, command in walk() if not hasattr(command, "commands")], ids=" ".join
+    ("path", "command"), list(walk()), ids=lambda each: " ".join(each) if isinstance(each, tuple) else ""
 )
-def test_every_command_shows_an_example_of_itself(path: tuple[str, ...]) -> None:
-    shown = CliRunner().invoke(app, ["help", *path], env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"}).stdout
-    _, _, examples = shown.partition("Example")
-    assert f"isthmus {' '.join(path)}" in " ".join(examples.split())
+def test_help_says_what_a_command_does_and_shows_an_example_of_it(
+    path: tuple[str, ...], command: Any
+) -> None:
+    text = shown(*path, "--help")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    assert lines[0].startswith("Usage: ")
+    assert lines[1][0].isupper()
+    assert max(map(len, text.splitlines())) <= 80
+    if not hasattr(command, "commands"):
+        _, _, examples = text.partition("Example")
+        assert f"isthmus {' '.join(path)}" in " ".join(examples.split())
+
+
+@pytest.mark.parametrize("words", [("tokens", "create", "-h"), ("help", "tokens", "create")], ids=" ".join)
+def test_help_is_asked_for_in_several_ways(words: tuple[str, ...]) -> None:
+    assert shown(*words) == shown("tokens", "create", "--help")
 
 
 @pytest.mark.parametrize("name", ["init", "validate", "test", "record", "apply"])
 def test_commands_for_authors_show_examples_and_exit_codes(name: str) -> None:
-    shown = " ".join(CliRunner().invoke(app, ["integrations", name, "--help"]).stdout.split())
-    assert f"Examples: isthmus integrations {name} quillboard" in shown
-    assert "Exit 0" in shown
+    text = " ".join(shown("integrations", name, "--help").split())
+    assert f"Examples: isthmus integrations {name} quillboard" in text
+    assert "Exit 0" in text

@@ -1,0 +1,33 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from isthmus.cli.output import Format
+
+__all__ = ["Account", "ApiUrl", "Body", "JsonOutput", "Query", "Stdin", "TableOutput", "Token"]
+
+ApiUrl = Annotated[
+    str | None,
+    typer.Option(help="Server; else ISTHMUS_API_URL.", show_default="http://127.0.0.1:8000", metavar="URL"),
+]
+Token = Annotated[str | None, typer.Option(help="API token; else ISTHMUS_API_TOKEN.", metavar="TOKEN")]
+
+JsonOutput = Annotated[
+    Format | None, typer.Option("-o", "--output", help="How to print it.", show_default="json")
+]
+TableOutput = Annotated[
+    Format | None,
+    typer.Option("-o", "--output", help="How to print it.", show_default="table; json for one record"),
+]
+
+Account = Annotated[str, typer.Option("-a", "--account", help="Id of the integrated account.")]
+Body = Annotated[str | None, typer.Option("-b", "--body", help="JSON, or @file.")]
+Stdin = Annotated[bool, typer.Option("--stdin", help="Read the body from standard input.")]
+Query = Annotated[
+    list[str] | None,
+    typer.Option("-q", "--query", help="k=v,k2=v2; a comma in a value is \\,; repeat.", metavar="K=V"),
+]

@@ -1,0 +1,155 @@
+"""How commands print records: people's tables, and formats for programs (`cli.md` §3)."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, Literal, TypeAlias
+
+import typer
+
+from isthmus.errors import SetupError
+
+__all__ = ["Format", "at", "show"]
+
+Format: TypeAlias = Literal["table", "json", "yaml", "csv", "ndjson", "id"]
+
+_CLOSED_PIPE: Final = 141
+_GAP: Final = "  "
+_WIDEST_CELL: Final = 32
+
+
+def show(value: Any, output: Format, *, columns: Sequence[str] = ()) -> None:
+    """A record, or a list of them, on standard output. `columns`: dotted names that a table shows; none for
+    what fits. Raises SetupError for `id` of what has none; Exit where the reader has gone away."""
+    try:
+        for line in _lines(value, output, columns):
+            sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in its buffer
+        raise typer.Exit(_CLOSED_PIPE) from None
+
+
+def _lines(value: Any, output: Format, columns: Sequence[str]) -> Iterator[str]:
+    records = value if isinstance(value, list) else [value]
+    if output == "json":
+        yield json.dumps(value, indent=2, ensure_ascii=False)
+    elif output == "ndjson":
+        for record in records:
+            yield json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    elif output == "yaml":
+        import yaml
+
+        yield yaml.safe_dump(value, sort_keys=False, allow_unicode=True).rstrip("\n")
+    elif output == "csv":
+        yield from _csv(records)
+    elif output == "id":
+        yield from _ids(records)
+    elif isinstance(value, list):
+        yield from _table(value, columns)
+    else:
+        yield from _fields(value)
+
+
+def _ids(records: Sequence[Any]) -> Iterator[str]:
+    for record in records:
+        if not isinstance(record, Mapping) or record.get("id") is None:
+            raise SetupError("these records have no id: choose another --output than id.")
+        yield str(record["id"])
+
+
+class _Lines:
+    """What `csv` writes to: the line that it wrote last."""
+
+    line = ""
+
+    def write(self, text: str) -> None:
+        self.line = text
+
+
+def _csv(records: Sequence[Any]) -> Iterator[str]:
+    """The header is the union of what the records have; RFC 4180."""
+    rows = [record if isinstance(record, Mapping) else {"value": record} for record in records]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    sink = _Lines()
+    writer = csv.writer(sink, lineterminator="\r\n")
+    for row in (names, *([_text(row.get(name)) for name in names] for row in rows)) if names else ():
+        writer.writerow(row)
+        yield sink.line.removesuffix("\n")
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _fields(record: Any) -> Iterator[str]:
+    if not isinstance(record, Mapping):
+        yield _text(record)
+        return
+    width = max(map(len, record), default=0)
+    room = max(_WIDEST_CELL, shutil.get_terminal_size().columns - width - len(_GAP))
+    for name, value in record.items():
+        yield f"{name.ljust(width)}{_GAP}{_cut(_text(value), room)}".rstrip()
+
+
+def _table(records: Sequence[Any], columns: Sequence[str]) -> Iterator[str]:
+    rows = [record if isinstance(record, Mapping) else {"value": record} for record in records]
+    if not rows:
+        yield "No results found."
+        return
+    names = list(columns) or _scalars(rows)
+    cells = [names, *([_text(at(row, name)) for name in names] for row in rows)]
+    shown = _fitting(names, cells)
+    for line in cells:
+        yield _GAP.join(_cut(line[place], width).ljust(width) for place, width in shown).rstrip()
+
+
+def _scalars(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Columns that say something in a cell, an id first."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    found = [
+        name
+        for name in names
+        if any(row.get(name) is not None for row in rows)
+        and not any(isinstance(row.get(name), Mapping | list) for row in rows)
+    ]
+    return sorted(found, key=lambda name: name != "id") or list(names)
+
+
+def _fitting(names: Sequence[str], cells: Sequence[Sequence[str]]) -> list[tuple[int, int]]:
+    """Place and width of the columns that the terminal has room for. An id is never cut, nor left out; the
+    last column takes what room is left."""
+    room = shutil.get_terminal_size().columns
+    shown: list[tuple[int, int]] = []
+    for place, name in enumerate(names):
+        width = max(len(line[place]) for line in cells)
+        if name != "id":
+            width = min(width, _WIDEST_CELL)
+        if shown and width > room:
+            break
+        shown.append((place, width))
+        room -= width + len(_GAP)
+    if shown:
+        place, width = shown[-1]
+        shown[-1] = (place, min(max(len(line[place]) for line in cells), width + max(0, room)))
+    return shown
+
+
+def at(record: Mapping[str, Any], path: str) -> Any:
+    """The value at a dotted path; None where there is none."""
+    value: Any = record
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def _cut(text: str, width: int) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= width else f"{text[: max(0, width - 1)]}…"

@@ -1,0 +1,69 @@
+"""A server that answers what it is told to, and remembers what it was asked: what a command sends."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+__all__ = ["Answering", "Asked", "answering"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    verb: str
+    path: str
+    body: Any
+    authorization: str
+
+
+@dataclass
+class Answering:
+    url: str = ""
+    answers: list[tuple[int, str, bytes]] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
+
+    def will(self, value: Any, status: int = 200) -> None:
+        self.answers.append((status, "application/json", json.dumps(value).encode()))
+
+    @property
+    def lines(self) -> list[str]:
+        return [f"{each.verb} {each.path}" for each in self.asked]
+
+
+@contextmanager
+def answering() -> Iterator[Answering]:
+    """Answers in the order they were given; `{}` where none is left."""
+    told = Answering()
+
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            raw = self.rfile.read(int(self.headers.get("content-length") or 0))
+            body = json.loads(raw) if raw else None
+            told.asked.append(Asked(self.command, self.path, body, self.headers.get("authorization", "")))
+            status, kind, content = told.answers.pop(0) if told.answers else (200, "application/json", b"{}")
+            self.send_response(status)
+            self.send_header("content-type", kind)
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = _answer  # noqa: N815 - the names it looks for
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    told.url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield told
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
