@@ -81,6 +81,7 @@ _PLATFORM: Final = frozenset(
         "isthmus_explain",
     }
 )
+_PLATFORM_AND_ID: Final = _PLATFORM | {"id"}
 _OURS: Final = ("truto_", "isthmus_")
 _TRUE_FALSE: Final = {"true": True, "1": True, "false": False, "0": False}
 
@@ -95,7 +96,8 @@ def read_call(
     content_type: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Call:
-    """A `Call` from the parts of an HTTP request; splits the query (`definitions.md` §4.1 step 6).
+    """A `Call` from the parts of an HTTP request; splits the query (`definitions.md` §4.1 step 6). Clients of
+    tools send the path's id as a parameter too, which is none of the provider's (`events.md` §7).
 
     Raises BadRequest for a malformed query, limit or shaping parameter, NotExecutable for a platform
     parameter that is not executed yet.
@@ -127,7 +129,7 @@ def read_call(
     return Call(
         method=method,
         id=id,
-        query=query.without(_PLATFORM),
+        query=query.without(_PLATFORM if id is None or values.get("id") != id else _PLATFORM_AND_ID),
         body=body,
         raw_body=raw_body,
         content_type=content_type,

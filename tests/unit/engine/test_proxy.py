@@ -47,6 +47,15 @@ async def test_a_get_is_sent_to_the_path_with_its_id_and_the_default_key() -> No
     )
 
 
+@pytest.mark.parametrize(("given", "sent"), [("7", []), ("8", [("id", "8")])])
+async def test_an_id_that_is_sent_as_a_parameter_too_is_no_parameter(
+    given: str, sent: list[tuple[str, str]]
+) -> None:
+    upstream = MemoryUpstream([answer({})])
+    await _value(upstream, GET, read_call("get", id="7", query_string=f"id={given}&a=1"))
+    assert upstream.query == [*sent, ("a", "1")]
+
+
 @pytest.mark.parametrize("id", ["..", "a/../b", "%2e%2e"])
 async def test_an_id_cannot_climb_out_of_the_path(id: str) -> None:
     upstream = MemoryUpstream([])
