@@ -24,7 +24,7 @@ Id = Annotated[str | None, typer.Argument(help="Id of a record; any characters."
 
 
 def add_to(app: typer.Typer, *, panel: str) -> None:
-    for command in (whoami, capabilities, unified, proxy, custom, batch):
+    for command in (whoami, capabilities, unified, proxy, custom, batch, export):
         app.command(command.__name__, rich_help_panel=panel)(command)
 
 
@@ -240,4 +240,51 @@ def batch(
 
     raise typer.Exit(
         work(file, body=body, stdin=stdin, account=account, api_url=api_url, token=token, output=output)
+    )
+
+
+def export(
+    resource: Annotated[str, typer.Argument(help="crm/contacts, or contacts for the product's own.")],
+    account: Account,
+    query: Query = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File to write; it appears when it is whole.", show_default="standard output"),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
+    limit: Annotated[int | None, typer.Option(help="Records at most.", min=1)] = None,
+    page_size: Annotated[int | None, typer.Option(help="Records of a page, as of -q limit.", min=1)] = None,
+    api_url: ApiUrl = None,
+    token: Token = None,
+    output: Annotated[
+        Literal["json", "ndjson", "csv", "yaml"], typer.Option("-o", "--output", help="How to write it.")
+    ] = "json",
+) -> None:
+    """Fetch every record of a list, page by page, and write each page as it comes.
+
+    GET /unified/MODEL/RESOURCE, or /proxy/RESOURCE. Where it breaks off,
+    standard error has the cursor to go on from. Columns of CSV are those of
+    the first record. Exit codes as of `isthmus unified`; 130: interrupted.
+
+    Examples:
+
+    isthmus export crm/contacts -a $ACCOUNT -o ndjson --out contacts.ndjson
+
+    isthmus export contacts -a $ACCOUNT -o csv --limit 1000 > contacts.csv
+    """
+    from isthmus.cli.export import export as work
+
+    raise typer.Exit(
+        work(
+            resource,
+            account=account,
+            query=query or (),
+            out=out,
+            force=force,
+            limit=limit,
+            page_size=page_size,
+            api_url=api_url,
+            token=token,
+            output=output,
+        )
     )

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from isthmus import __version__
-from isthmus.cli import data_commands, record_commands
+from isthmus.cli import account_commands, data_commands, record_commands
 from isthmus.cli.integration_commands import app as integrations
 from isthmus.cli.mapping_commands import app as unified_mappings
 from isthmus.errors import IsthmusError
@@ -381,6 +381,7 @@ app.add_typer(tokens, name="tokens", rich_help_panel=_HERE)
 app.add_typer(database, name="db", rich_help_panel=_HERE)
 data_commands.add_to(app, panel=_CALLS)
 app.add_typer(unified_mappings, name="unified-mappings", rich_help_panel=_FILES)
+account_commands.add_to(accounts, integrations)
 app.add_typer(integrations, name="integrations", rich_help_panel=_ROWS)
 app.add_typer(accounts, name="accounts", rich_help_panel=_ROWS)
 app.add_typer(environments, name="environments", rich_help_panel=_ROWS)

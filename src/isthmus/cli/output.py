@@ -14,7 +14,7 @@ import typer
 
 from isthmus.errors import SetupError
 
-__all__ = ["Format", "at", "show"]
+__all__ = ["Format", "at", "cell", "closed_pipe", "show"]
 
 Format: TypeAlias = Literal["table", "json", "yaml", "csv", "ndjson", "id"]
 
@@ -31,8 +31,13 @@ def show(value: Any, output: Format, *, columns: Sequence[str] = ()) -> None:
             sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in its buffer
-        raise typer.Exit(_CLOSED_PIPE) from None
+        raise closed_pipe() from None
+
+
+def closed_pipe() -> typer.Exit:
+    """For a reader of standard output that has gone away: an end without words."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in its buffer
+    return typer.Exit(_CLOSED_PIPE)
 
 
 def _lines(value: Any, output: Format, columns: Sequence[str]) -> Iterator[str]:
@@ -78,12 +83,13 @@ def _csv(records: Sequence[Any]) -> Iterator[str]:
     names = list(dict.fromkeys(name for row in rows for name in row))
     sink = _Lines()
     writer = csv.writer(sink, lineterminator="\r\n")
-    for row in (names, *([_text(row.get(name)) for name in names] for row in rows)) if names else ():
+    for row in (names, *([cell(row.get(name)) for name in names] for row in rows)) if names else ():
         writer.writerow(row)
         yield sink.line.removesuffix("\n")
 
 
-def _text(value: Any) -> str:
+def cell(value: Any) -> str:
+    """A value in a table or in CSV: text as it is, nothing for null, else JSON."""
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -91,12 +97,12 @@ def _text(value: Any) -> str:
 
 def _fields(record: Any) -> Iterator[str]:
     if not isinstance(record, Mapping):
-        yield _text(record)
+        yield cell(record)
         return
     width = max(map(len, record), default=0)
     room = max(_WIDEST_CELL, shutil.get_terminal_size().columns - width - len(_GAP))
     for name, value in record.items():
-        yield f"{name.ljust(width)}{_GAP}{_cut(_text(value), room)}".rstrip()
+        yield f"{name.ljust(width)}{_GAP}{_cut(cell(value), room)}".rstrip()
 
 
 def _table(records: Sequence[Any], columns: Sequence[str]) -> Iterator[str]:
@@ -105,7 +111,7 @@ def _table(records: Sequence[Any], columns: Sequence[str]) -> Iterator[str]:
         yield "No results found."
         return
     names = list(columns) or _scalars(rows)
-    cells = [names, *([_text(at(row, name)) for name in names] for row in rows)]
+    cells = [names, *([cell(at(row, name)) for name in names] for row in rows)]
     shown = _fitting(names, cells)
     for line in cells:
         yield _GAP.join(_cut(line[place], width).ljust(width) for place, width in shown).rstrip()

@@ -26,6 +26,10 @@ class Answering:
     url: str = ""
     answers: list[tuple[int, str, bytes]] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
+    hold_after: int | None = None
+    """How many are answered; the next one waits for `release`, and `held` tells that it came."""
+    held: threading.Event = field(default_factory=threading.Event)
+    release: threading.Event = field(default_factory=threading.Event)
 
     def will(self, value: Any, status: int = 200) -> None:
         self.answers.append((status, "application/json", json.dumps(value).encode()))
@@ -45,6 +49,10 @@ def answering() -> Iterator[Answering]:
             raw = self.rfile.read(int(self.headers.get("content-length") or 0))
             body = json.loads(raw) if raw else None
             told.asked.append(Asked(self.command, self.path, body, self.headers.get("authorization", "")))
+            if told.hold_after is not None and len(told.asked) > told.hold_after:
+                told.held.set()
+                told.release.wait(60)
+                return
             status, kind, content = told.answers.pop(0) if told.answers else (200, "application/json", b"{}")
             self.send_response(status)
             self.send_header("content-type", kind)
