@@ -40,7 +40,7 @@ async def test_a_method_of_an_account_is_told_with_all_layers(server: Server) ->
     }
     body = {"environment_unified_model_id": await ticketing(server), **cell, "config": config}
     await server.ok("POST", ROWS, json=body)
-    over = {
+    over: dict[str, Any] = {
         "ticketing": {"tickets": {"list": {"query": {"by": "account"}, "response_mapping": '{"id": "1"}'}}}
     }
     await server.ok("PATCH", f"/integrated-account/{account}", json={"unified_model_override": over})
@@ -54,6 +54,12 @@ async def test_a_method_of_an_account_is_told_with_all_layers(server: Server) ->
     with_account = await server.ok("GET", f"{by_name}?integrated_account_id={account}")
     assert with_account["response_mapping"] == '{"id": "1"}'
     assert with_account["response_schema"]["properties"].keys() == {"id", "remote_data"}
+
+    enveloped = {"result": 'response.{"id": "1", "name": "n"}', "next_cursor": "'n'"}
+    over["ticketing"]["tickets"]["list"]["response_mapping"] = enveloped
+    await server.ok("PATCH", f"/integrated-account/{account}", json={"unified_model_override": over})
+    meta = await server.ok("GET", f"{by_name}?integrated_account_id={account}")
+    assert meta["response_schema"]["properties"].keys() == {"id", "name", "remote_data"}
 
 
 async def test_the_fields_that_a_mapping_fills_are_told(server: Server) -> None:

@@ -131,7 +131,9 @@ def _fields(response_mapping: Any) -> frozenset[str] | None:
     mapping = load_mapping({"response_mapping": response_mapping}).response_mapping
     if mapping is None:
         return None
-    return result_fields(mapping) if isinstance(mapping, Expression) else frozenset(mapping.source)
+    if isinstance(mapping, Expression):
+        return result_fields(mapping)
+    return _fields(mapping.source["result"]) if "result" in mapping.source else frozenset(mapping.source)
 
 
 async def integration_guide(

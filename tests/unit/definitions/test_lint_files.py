@@ -279,6 +279,19 @@ class TestMappings:
         )
         assert found == [("warn", "mapping", "cells.0.config.response_mapping")]
 
+    @pytest.mark.parametrize(
+        "mapping",
+        [
+            "{ 'result': response.rows.{ 'id': no }, 'next_cursor': response.next }",
+            {"result": "response.rows.{ 'id': no }", "next_cursor": "response.next"},
+        ],
+    )
+    def test_the_fields_in_an_envelope_are_those_of_its_records(
+        self, tmp_path: Path, mapping: object
+    ) -> None:
+        single = self.cell("get", {"response_mapping": "{ 'id': response.no }"})
+        assert self.findings(tmp_path, self.cell("list", {"response_mapping": mapping}), single) == []
+
     def test_an_export_is_checked_with_the_integration_beside_it(self, tmp_path: Path) -> None:
         (tmp_path / "desk.integration.json").write_text(json.dumps({"name": "desk", "config": CLEAN}))
         path = tmp_path / "desk.ticketing.mappings.json"

@@ -7,9 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from isthmus import expressions
 from isthmus.definitions.findings import Finding, Severity
 from isthmus.definitions.lint.scan import masked, object_keys, string_literals
 from isthmus.definitions.lint.subject import as_mapping, at, called, text_leaves
+from isthmus.expressions import ExpressionError
+from isthmus.expressions.result_fields import result_fields
 from isthmus.kit.close_names import closest
 
 __all__ = ["Cell", "MappingSubject", "check"]
@@ -149,10 +152,19 @@ def _model(subject: MappingSubject, cell: Cell) -> Iterator[Finding]:
 
 
 def _output_keys(cell: Cell) -> tuple[str, ...]:
+    """The fields of the records, in an envelope with a cursor or not; empty where they cannot be read off."""
     value = cell.config.get("response_mapping")
-    if isinstance(value, str):
-        return object_keys(value)
-    return tuple(as_mapping(value))
+    if isinstance(value, Mapping) and "result" in value:
+        value = value["result"]
+    if not isinstance(value, str):
+        return tuple(as_mapping(value))
+    keys = object_keys(value)
+    if "result" not in keys:
+        return keys
+    try:
+        return tuple(sorted(result_fields(expressions.compile(value)) or ()))
+    except ExpressionError:
+        return ()
 
 
 def _bodies(cell: Cell) -> Iterator[Finding]:

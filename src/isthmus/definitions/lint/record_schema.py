@@ -59,6 +59,9 @@ def _own(schema: Mapping[str, Any], path: str, section: str) -> Iterator[Finding
                 f"{name!r} is no operator",
                 f"use some of {known}",
             )
+    for key in _NAMED:
+        if schema.get(key) is not None and not isinstance(schema[key], Mapping):
+            yield _finding("error", _at(path, key), section, "must be an object of schemas", None)
     if "enum" in schema and not isinstance(schema["enum"], list):
         yield _finding("error", _at(path, "enum"), section, "must be a list of values", None)
 
