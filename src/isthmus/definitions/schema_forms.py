@@ -12,7 +12,7 @@ from typing import Any, Final
 from isthmus.definitions.lint.record_schema import check
 from isthmus.definitions.yaml_source import Unreadable, parse
 
-__all__ = ["SCHEMA_TYPES", "as_json_schema", "empty_schema", "read_schema"]
+__all__ = ["SCHEMA_TYPES", "as_json_schema", "check_part", "empty_schema", "read_schema"]
 
 SCHEMA_TYPES: Final = frozenset({"query_schema", "body_schema", "response_schema"})
 _NAMED: Final = ("properties", "$defs", "patternProperties")
@@ -47,18 +47,37 @@ def read_schema(written: Any) -> tuple[dict[str, Any] | None, list[tuple[str, st
     if not isinstance(data, Mapping):
         return None, [("", "must be a JSON Schema: an object")]
     whole = _of_object(data)
-    problems = [
+    problems = _problems(whole, "")
+    return (None, problems) if problems else (_standard(whole), [])
+
+
+def check_part(part: Mapping[str, Any], path: str) -> list[tuple[str, str]]:
+    """What is wrong with what one layer says of a schema, whatever it is laid over: as of `read_schema`."""
+    if _is_schema(part) or "properties" in part or isinstance(part.get("required"), list):
+        return _problems(part, path)
+    return [
+        problem
+        for name, value in part.items()
+        if isinstance(value, Mapping)
+        for problem in _problems(value, f"{path}.{name}")
+    ]
+
+
+def _problems(schema: Mapping[str, Any], path: str) -> list[tuple[str, str]]:
+    return [
         (each.path, each.message if each.fix is None else f"{each.message}; {each.fix}")
-        for each in check(whole, "", "schema")
+        for each in check(schema, path, "schema")
         if each.severity == "error"
     ]
-    return (None, problems) if problems else (_standard(whole), [])
 
 
 def _of_object(data: Mapping[str, Any]) -> dict[str, Any]:
     """A map of properties by itself, too, is the schema of an object."""
-    is_schema = any(isinstance(data.get(name), kinds) for name, kinds in _KEYWORDS.items())
-    return dict(data) if is_schema or not data else {"type": "object", "properties": dict(data)}
+    return dict(data) if _is_schema(data) or not data else {"type": "object", "properties": dict(data)}
+
+
+def _is_schema(data: Mapping[str, Any]) -> bool:
+    return any(isinstance(data.get(name), kinds) for name, kinds in _KEYWORDS.items())
 
 
 def _standard(schema: Any) -> Any:

@@ -11,6 +11,7 @@ from isthmus.definitions.layers import merge_integration, merge_mapping
 from isthmus.definitions.lint import record_schema
 from isthmus.definitions.load import DefinitionInvalid, load
 from isthmus.definitions.mapping import MappingConfig
+from isthmus.definitions.schema_forms import check_part
 from isthmus.definitions.spelling import unknown_keys
 from isthmus.definitions.unified_model import UnifiedModelDefinition
 from isthmus.errors import failure
@@ -103,8 +104,14 @@ def check_mapping(config: Mapping[str, Any], *, source: str, field: str = "confi
         for each in unknown_keys(mapping, top="warn")
         if each.fix is not None
     ]
-    if misspelt:
-        raise DefinitionInvalid(what, misspelt)
+    schemas = [
+        failure(path, message, "json_schema")
+        for name in ("query_schema", "request_body_schema")
+        if isinstance(config.get(name), Mapping)
+        for path, message in check_part(config[name], f"{field}.{name}")
+    ]
+    if misspelt or schemas:
+        raise DefinitionInvalid(what, [*misspelt, *schemas])
     refuse(mapping_not_executed(mapping), source=what, prefix=field)
 
 

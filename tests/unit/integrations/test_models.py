@@ -124,6 +124,17 @@ async def test_a_schema_that_is_none_is_refused_by_its_place_whoever_sends_it(
             assert found["path"] == f"{place}.people.schema.properties.id.type"
 
 
+@pytest.mark.parametrize(
+    "schema", [{"required": ["a"]}, {"type": {"type": "string"}}, {"description": "Of a bird."}, {}]
+)
+async def test_a_layer_may_say_a_part_of_a_schema(
+    database: Database, world: World, schema: dict[str, Any]
+) -> None:
+    row = await model(database, world.mine)
+    config = {"query_schema": schema, "request_body_schema": schema}
+    assert (await mapping(database, world.mine, row["id"], config=config))["config"] == config
+
+
 @pytest.mark.parametrize("slot", ["resources", "scopes", "webhooks", "docs"])
 async def test_a_part_of_an_environments_model_is_an_object(
     database: Database, world: World, slot: str
@@ -164,6 +175,15 @@ async def test_a_patch_of_a_mapping_merges_objects_and_null_deletes(database: Da
         ({"config": {"response_mapping": "{"}}, "config.response_mapping"),
         ({"config": {"before": [{"type": "form", "config": [{"name": "a"}]}]}}, "config.before.0.type"),
         ({"resource_name": "animals"}, "resource_name"),
+        ({"config": {"query_schema": {"properties": [1]}}}, "config.query_schema.properties"),
+        (
+            {"config": {"request_body_schema": {"required": ["a", True]}}},
+            "config.request_body_schema.required",
+        ),
+        (
+            {"config": {"request_body_schema": {"type": {"properties": {"a": {"type": "text"}}}}}},
+            "config.request_body_schema.type.properties.a.type",
+        ),
     ],
 )
 async def test_a_mapping_that_cannot_run_is_refused(
