@@ -9,7 +9,7 @@ import os
 import random
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -24,6 +24,7 @@ from isthmus.events import Occurrence, Relay, Subscribers, emit
 from isthmus.events.catalogue import SyncJobRunUpdated
 from isthmus.jobs import Handlers, Pace, Run, Superseded, Worker, defer
 from isthmus.kit.secret import Secret
+from tests.background import until
 
 __all__ = ["CREATE", "PACE", "Place", "Victim", "start", "steps_of", "tell", "work"]
 
@@ -51,12 +52,11 @@ _forkserver.set_forkserver_preload(["tests.faults.processes", "isthmus.jobs.engi
 
 @dataclass(frozen=True)
 class Place:
-    """Where a process works. `folder`: its locks and notes. `pause`: seconds before a step writes."""
+    """Where a process works. `folder`: its locks and notes."""
 
     url: str
     folder: Path
     steps: int
-    pause: float = 0.0
 
     @property
     def settings(self) -> Settings:
@@ -73,6 +73,11 @@ class Place:
     def begun(self) -> Path:
         """Has a line for each step that began."""
         return self.folder / "begun"
+
+    @property
+    def held(self) -> Path:
+        """While it is there, steps wait before they write."""
+        return self.folder / "held"
 
     @property
     def refused(self) -> Path:
@@ -128,15 +133,16 @@ async def _work(place: Place) -> None:
     async def step(run: Run) -> None:
         with _alone(place, run.key):
             _note(place.begun, run.key)
-            writing = asyncio.create_task(pause_and_write(run))
-            try:
-                await asyncio.shield(writing)
-            except asyncio.CancelledError:
-                await writing  # it tries to write all the same, as one that cannot be interrupted would
-                raise
+            writing = asyncio.create_task(wait_and_write(run))
+            while (
+                not writing.done()
+            ):  # it tries to write whoever cancels it, as one that cannot be interrupted would
+                with suppress(asyncio.CancelledError):
+                    await asyncio.shield(writing)
+            await writing
 
-    async def pause_and_write(run: Run) -> None:
-        await asyncio.sleep(place.pause)
+    async def wait_and_write(run: Run) -> None:
+        await until(lambda: not place.held.exists(), seconds=60)
         try:
             async with run.write() as conn:
                 done = await steps_of(conn, run.key)

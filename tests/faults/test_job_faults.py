@@ -6,7 +6,8 @@ import asyncio
 import json
 import random
 import time
-from contextlib import ExitStack
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +31,19 @@ def url(backend: str, database_url: str) -> str:
     return database_url
 
 
-async def prepared(place: Place) -> Database:
+@asynccontextmanager
+async def prepared(place: Place) -> AsyncIterator[Database]:
     database = await open_database(place.settings)
-    async with database.write() as conn:
-        for statement in CREATE:
-            await conn.execute(text(statement))
-        for key in RUNS:
-            await conn.execute(text("INSERT INTO proof_run (key, step) VALUES (:key, 0)"), {"key": key})
-            await defer(conn, "proof", key)
-    return database
+    try:
+        async with database.write() as conn:
+            for statement in CREATE:
+                await conn.execute(text(statement))
+            for key in RUNS:
+                await conn.execute(text("INSERT INTO proof_run (key, step) VALUES (:key, 0)"), {"key": key})
+                await defer(conn, "proof", key)
+        yield database
+    finally:
+        await database.close()
 
 
 async def rows(database: Database, query: str) -> list[Any]:
@@ -73,29 +78,28 @@ async def survives_kills(url: str, folder: Path, *, steps: int, kills: int, seed
     """SQLite: one worker, started again each time. PostgreSQL: two, of which one is killed each time."""
     place = Place(url, folder, steps)
     chance = random.Random(seed)
-    database = await prepared(place)
-    total = len(RUNS) * steps
-    workers = 1 if database.is_sqlite else 2
-    began = time.monotonic()
-    with ExitStack() as stack:
-        victims = [stack.enter_context(start(work, place)) for _ in range(workers)]
-        for number in range(kills):
-            left = total - await count(database)
-            ahead = min(left, chance.randint(0, max(0, 2 * left // (kills - number))))
-            target = total - left + ahead
-            await until(lambda target=target: _reached(database, target), seconds=60)
-            await asyncio.sleep(chance.random() * 0.01)
-            chosen = chance.randrange(workers)
-            victims[chosen].kill()
-            victims[chosen] = stack.enter_context(start(work, place))
-        await until(lambda: _reached(database, total), seconds=60)
-        await each_step_was_done_once(database, place)
-    again = (await rows(database, "SELECT count(*) FROM proof_step WHERE attempt > 0"))[0][0]
-    print(
-        f"\n{kills} kills in {total} steps of {len(RUNS)} runs, {time.monotonic() - began:.0f} s: "
-        f"each step once; {again} steps were taken over"
-    )
-    await database.close()
+    async with prepared(place) as database:
+        total = len(RUNS) * steps
+        workers = 1 if database.is_sqlite else 2
+        began = time.monotonic()
+        with ExitStack() as stack:
+            victims = [stack.enter_context(start(work, place)) for _ in range(workers)]
+            for number in range(kills):
+                left = total - await count(database)
+                ahead = min(left, chance.randint(0, max(0, 2 * left // (kills - number))))
+                target = total - left + ahead
+                await until(lambda target=target: _reached(database, target), seconds=60)
+                await asyncio.sleep(chance.random() * 0.01)
+                chosen = chance.randrange(workers)
+                victims[chosen].kill()
+                victims[chosen] = stack.enter_context(start(work, place))
+            await until(lambda: _reached(database, total), seconds=60)
+            await each_step_was_done_once(database, place)
+        again = (await rows(database, "SELECT count(*) FROM proof_step WHERE attempt > 0"))[0][0]
+        print(
+            f"\n{kills} kills in {total} steps of {len(RUNS)} runs, {time.monotonic() - began:.0f} s: "
+            f"each step once; {again} steps were taken over"
+        )
 
 
 async def _reached(database: Database, target: int) -> bool:
@@ -113,33 +117,34 @@ async def test_two_hundred_kills_leave_each_steps_effect_once(url: str, tmp_path
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 async def test_a_worker_that_wakes_after_its_lease_changes_nothing(url: str, tmp_path: Path) -> None:
-    place = Place(url, tmp_path, steps=3, pause=0.3)
-    database = await prepared(place)
-    total = len(RUNS) * place.steps
-    with start(work, place) as stale:
-        await until(place.begun.exists)
-        stale.pause()
-        inside = set(place.begun.read_text().split())
-        before = await count(database)
-        with start(work, place):
-            await until(lambda: _reached(database, total), seconds=60)
-            await until(lambda: _no_jobs(database))
-            place.overlaps.unlink(missing_ok=True)  # the paused one is inside still, by design
-            everything = await _everything(database)
-            taken_over = await rows(database, "SELECT DISTINCT key FROM proof_step WHERE attempt > 0")
-            assert not place.refused.exists()
-            stale.go_on()
-            await until(lambda: _workers(database, 2))  # it noticed, and began anew
-            refused = await _refused(place, len(inside))
-            assert await _everything(database) == everything
-    assert {process for process, _ in refused} == {str(stale.process.pid)}
-    assert inside <= {key for _, key in refused} <= {row[0] for row in taken_over}
-    assert before == 0
-    print(
-        f"\npaused inside {len(taken_over)} steps, past its lease: after it went on, each was "
-        "refused what it wrote, and nothing had changed"
-    )
-    await database.close()
+    place = Place(url, tmp_path, steps=3)
+    place.held.touch()
+    async with prepared(place) as database:
+        total = len(RUNS) * place.steps
+        with start(work, place) as stale:
+            await until(place.begun.exists)
+            stale.pause()
+            inside = set(place.begun.read_text().split())
+            before = await count(database)
+            place.held.unlink()
+            with start(work, place):
+                await until(lambda: _reached(database, total), seconds=60)
+                await until(lambda: _no_jobs(database))
+                place.overlaps.unlink(missing_ok=True)  # the paused one is inside still, by design
+                everything = await _everything(database)
+                taken_over = await rows(database, "SELECT DISTINCT key FROM proof_step WHERE attempt > 0")
+                assert not place.refused.exists()
+                stale.go_on()
+                await until(lambda: _workers(database, 2))  # it noticed, and began anew
+                refused = await _refused(place, len(inside))
+                assert await _everything(database) == everything
+        assert {process for process, _ in refused} == {str(stale.process.pid)}
+        assert inside <= {key for _, key in refused} <= {row[0] for row in taken_over}
+        assert before == 0
+        print(
+            f"\npaused inside {len(taken_over)} steps, past its lease: after it went on, each was "
+            "refused what it wrote, and nothing had changed"
+        )
 
 
 async def _refused(place: Place, wanted: int) -> list[list[str]]:
@@ -165,19 +170,20 @@ async def survives_restarts(folder: Path, *, steps: int, restarts: int, seed: in
     chance = random.Random(seed)
     with RestartablePostgreSQL() as server, ExitStack() as stack:
         place = Place(server.url, folder, steps)
-        database = await prepared(place)
-        total = len(RUNS) * steps
-        for _ in range(2):
-            stack.enter_context(start(work, place))
-        for number in range(restarts):
-            target = (number + 1) * total // (restarts + 1)
-            await until(lambda target=target: _reached(database, target), seconds=90)
-            await asyncio.to_thread(server.restart, chance.random() * 2)
-        await until(lambda: _reached(database, total), seconds=90)
-        await each_step_was_done_once(database, place)
-        again = (await rows(database, "SELECT count(*) FROM proof_step WHERE attempt > 0"))[0][0]
-        print(f"\n{restarts} restarts in {total} steps: each step once, none run by two; {again} taken over")
-        await database.close()
+        async with prepared(place) as database:
+            total = len(RUNS) * steps
+            for _ in range(2):
+                stack.enter_context(start(work, place))
+            for number in range(restarts):
+                target = (number + 1) * total // (restarts + 1)
+                await until(lambda target=target: _reached(database, target), seconds=90)
+                await asyncio.to_thread(server.restart, chance.random() * 2)
+            await until(lambda: _reached(database, total), seconds=90)
+            await each_step_was_done_once(database, place)
+            again = (await rows(database, "SELECT count(*) FROM proof_step WHERE attempt > 0"))[0][0]
+            print(
+                f"\n{restarts} restarts in {total} steps: each step once, none run by two; {again} taken over"
+            )
 
 
 async def test_a_restart_of_postgresql_loses_no_job_and_runs_none_twice(tmp_path: Path) -> None:
@@ -192,24 +198,27 @@ async def test_ten_restarts_of_postgresql_lose_no_job_and_run_none_twice(tmp_pat
 async def survives_kills_between_change_and_event(url: str, folder: Path, *, kills: int, seed: int) -> None:
     place = Place(url, folder, 0)
     chance = random.Random(seed)
-    database = await prepared(place)
-    environment_id = await _environment(database)
-    target = 0
-    for number in range(kills):
-        with start(tell, place, environment_id, seed + number) as victim:
-            target += chance.randint(1, 25)
-            await until(lambda target=target: _changed(database, target), seconds=60)
-            await asyncio.sleep(chance.random() * 0.02)
-            victim.kill()
-        target = await count(database, "proof_change")
-        changes = await rows(database, "SELECT resource, number FROM proof_change ORDER BY 1, 2")
-        events = await rows(database, "SELECT resource_id, payload, seq FROM event ORDER BY 1, seq")
-        assert [tuple(row) for row in changes] == [(row[0], int(_read(row[1])["status"])) for row in events]
-    with start(tell, place, environment_id, seed + kills):  # what is left is handed on
-        await until(lambda: _handed_on(database, target), seconds=60)
-    await _subscriber_saw_everything(database, place)
-    print(f"\n{kills} kills in {target} changes: no event without its change, no change without its event")
-    await database.close()
+    async with prepared(place) as database:
+        environment_id = await _environment(database)
+        target = 0
+        for number in range(kills):
+            with start(tell, place, environment_id, seed + number) as victim:
+                target += chance.randint(1, 25)
+                await until(lambda target=target: _changed(database, target), seconds=60)
+                await asyncio.sleep(chance.random() * 0.02)
+                victim.kill()
+            target = await count(database, "proof_change")
+            changes = await rows(database, "SELECT resource, number FROM proof_change ORDER BY 1, 2")
+            events = await rows(database, "SELECT resource_id, payload, seq FROM event ORDER BY 1, seq")
+            assert [tuple(row) for row in changes] == [
+                (row[0], int(_read(row[1])["status"])) for row in events
+            ]
+        with start(tell, place, environment_id, seed + kills):  # what is left is handed on
+            await until(lambda: _handed_on(database, target), seconds=60)
+        await _subscriber_saw_everything(database, place)
+        print(
+            f"\n{kills} kills in {target} changes: no event without its change, no change without its event"
+        )
 
 
 async def _subscriber_saw_everything(database: Database, place: Place) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -87,6 +88,7 @@ def _start_once(url: str, data_dir: Path) -> None:
 
     with ThreadPoolExecutor(1) as thread:
         thread.submit(asyncio.run, start()).result()
+    gc.collect()  # a connection that was being made when its task ended is closed with its last reference
 
 
 def _settings(url: str, data_dir: Path) -> Settings:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from playwright.async_api import BrowserContext, FrameLocator, Page, expect
+from playwright.async_api import BrowserContext, Error, FrameLocator, Locator, Page, expect
 
 from tests.background import until
 from tests.integration.connect.product import KEY, Product, definition
@@ -127,6 +127,15 @@ async def enter_key(where: Where, *, key: str = KEY, subdomain: str = "acme") ->
         .or_(where.get_by_role("button", name="Try again"))
         .click()
     )
+
+
+async def click_away(button: Locator) -> None:
+    """A click that ends the window or frame it is in, which may be gone before the click counts as done."""
+    try:
+        await button.click()
+    except Error as error:
+        if "closed" not in error.message and "detached" not in error.message:
+            raise
 
 
 async def answers(page: Page) -> list[Any]:

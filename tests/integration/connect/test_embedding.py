@@ -12,7 +12,7 @@ from sqlalchemy import update
 from isthmus.db.tables import link_token
 from tests.fakes.oauth1 import OAuth1
 from tests.fakes.oidc import Oidc
-from tests.integration.connect.desk import Desk, enter_key, told
+from tests.integration.connect.desk import Desk, click_away, enter_key, told
 from tests.integration.connect.embedded import (
     FRAME,
     MODES,
@@ -85,7 +85,7 @@ async def test_a_choice_leads_to_one_message(mode: str, desk: Desk, context: Bro
 async def test_a_page_that_is_closed_says_so(mode: str, desk: Desk, context: BrowserContext) -> None:
     await desk.install()
     flow = await embed(desk, context, mode)
-    await flow.where.get_by_role("link", name="Close").click()
+    await click_away(flow.where.get_by_role("link", name="Close"))
     assert await flow.outcome() == {"result": "closed"}
     if mode != "page":
         assert await told(flow.host) == (["closed"] if mode == "frame" else [])
@@ -112,7 +112,7 @@ async def test_what_a_person_denies_can_be_tried_again_or_told(
         await expect(flow.where.get_by_role("alert")).to_have_text("Access was not granted.")
     if mode != "page":
         assert await told(flow.host) == []
-    await flow.where.get_by_role("link", name="Close").click()
+    await click_away(flow.where.get_by_role("link", name="Close"))
     assert await flow.outcome() == {
         "result": "error",
         "error": "Access was not granted.",
@@ -146,7 +146,7 @@ async def test_a_link_that_has_expired_is_told(mode: str, desk: Desk, context: B
         await conn.execute(update(link_token).values(expires_at=past))
     flow = await embed(desk, context, mode, token)
     await expect(flow.where.get_by_text(EXPIRED)).to_be_visible()
-    await flow.where.get_by_text("Close", exact=True).click()
+    await click_away(flow.where.get_by_text("Close", exact=True))
     assert await flow.outcome() == {"result": "error", "error": EXPIRED, "error_type": "invalid_token"}
 
 
@@ -163,7 +163,7 @@ async def test_two_windows_with_one_link_make_one_account(
     late = await embed(desk, context, mode, token)
     for flow in (first, late):
         await expect(flow.where.get_by_text(USED)).to_be_visible()
-        await flow.where.get_by_text("Close", exact=True).click()
+        await click_away(flow.where.get_by_text("Close", exact=True))
         outcome = await flow.outcome()
         assert (outcome["error_type"], outcome["error"]) == ("invalid_token", USED)
     assert len(await desk.accounts()) == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.async_api import BrowserContext, expect
 
 from tests.fakes.oidc import Oidc
-from tests.integration.connect.desk import Desk, answers, enter_key, told
+from tests.integration.connect.desk import Desk, answers, click_away, enter_key, told
 from tests.integration.connect.embedded import allow, popup_of
 
 
@@ -40,7 +40,7 @@ async def test_the_published_sdk_hears_of_failures_and_of_a_closed_window(
     page = await desk.embedding(context, script, sdk=serve_published(desk, npm))
     await page.evaluate("window.token = 'isth_nothing'")
     popup = await popup_of(page)
-    await popup.get_by_role("button", name="Close").or_(popup.get_by_text("Close", exact=True)).click()
+    await click_away(popup.get_by_role("button", name="Close").or_(popup.get_by_text("Close", exact=True)))
     (answer,) = await answers(page)
     assert answer["error"]["error_type"] == "invalid_token"
     assert answer["error"]["message"] == "This link is not valid. Ask for a new one where you got it."
