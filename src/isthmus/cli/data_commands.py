@@ -24,7 +24,7 @@ Id = Annotated[str | None, typer.Argument(help="Id of a record; any characters."
 
 
 def add_to(app: typer.Typer, *, panel: str) -> None:
-    for command in (whoami, capabilities, unified, proxy, custom, batch, export):
+    for command in (whoami, capabilities, unified, proxy, custom, batch, export, schema):
         app.command(command.__name__, rich_help_panel=panel)(command)
 
 
@@ -288,3 +288,24 @@ def export(
             output=output,
         )
     )
+
+
+def schema(
+    out: Annotated[Path | None, typer.Option(help="File to write.", show_default="standard output")] = None,
+    api_url: ApiUrl = None,
+    token: Token = None,
+    output: Annotated[
+        Literal["yaml", "json"], typer.Option("-o", "--output", help="How to write it.")
+    ] = "yaml",
+) -> None:
+    """Fetch the OpenAPI document, with the unified models of the token's environment.
+
+    GET /openapi.json.
+
+    Example:
+
+    isthmus schema --out openapi.yaml
+    """
+    from isthmus.cli.data_plane import schema as work
+
+    raise typer.Exit(work(out, api_url, token, output))

@@ -13,11 +13,11 @@ from urllib.parse import quote, urlsplit
 import typer
 
 from isthmus.cli.calling import pairs, ran, read_body
-from isthmus.cli.output import Format, show
+from isthmus.cli.output import Format, lines_of, show
 from isthmus.cli.remote import Answer, Remote
 from isthmus.errors import SetupError
 
-__all__ = ["batch", "capabilities", "custom_call", "resource_call", "whoami"]
+__all__ = ["batch", "capabilities", "custom_call", "resource_call", "schema", "whoami"]
 
 _ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _VERBS: Final = {"list": "GET", "get": "GET", "create": "POST", "update": "PATCH", "delete": "DELETE"}
@@ -171,6 +171,20 @@ def batch(
         return 1 if any(answer.get("errors", {}).values()) else 0
 
     return ran(api_url, token, work, shown)
+
+
+def schema(out: Path | None, api_url: str | None, token: str | None, output: Format) -> int:
+    def shown(document: Any) -> int:
+        if out is None:
+            show(document, output)
+            return 0
+        try:
+            out.write_text("".join(f"{line}\n" for line in lines_of(document, output)), encoding="utf-8")
+        except OSError as error:
+            raise SetupError(f"{out} cannot be written: {error.strerror}.") from error
+        return 0
+
+    return ran(api_url, token, lambda remote: remote.call("GET", "/openapi.json"), shown)
 
 
 def _segment(text: str) -> str:

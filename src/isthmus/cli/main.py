@@ -11,6 +11,7 @@ import typer
 from isthmus import __version__
 from isthmus.cli import account_commands, data_commands, record_commands
 from isthmus.cli.integration_commands import app as integrations
+from isthmus.cli.local_commands import accounts, configuration, database, environments, tokens
 from isthmus.cli.mapping_commands import app as unified_mappings
 from isthmus.errors import IsthmusError
 
@@ -40,17 +41,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-environments = typer.Typer(
-    help="Environments: make and list those of this server's database; read and change rows of any server.",
-    no_args_is_help=True,
-)
-tokens = typer.Typer(help="API tokens of this server's database: make, list, revoke.", no_args_is_help=True)
-accounts = typer.Typer(
-    help="Integrated accounts: rows of any server; block and unblock those of this server's database.",
-    no_args_is_help=True,
-)
-database = typer.Typer(help="This server's database itself: change its key.", no_args_is_help=True)
-
 _HERE: Final = "This server and its database"
 _CALLS: Final = "Calls to any server"
 _FILES: Final = "Definitions and expressions"
@@ -228,156 +218,8 @@ def explain(
     work(id, path=path, model=model, resource=resource, method=method, output=output)
 
 
-@environments.command("create")
-def create_environment(name: Annotated[str, typer.Argument(help="Unique in the team.")]) -> None:
-    """Create an environment with all that is shipped installed; print id and name.
-
-    Example:
-
-    isthmus environments create production
-    """
-    from isthmus.cli.administration import create_environment as work
-
-    work(name)
-
-
-@environments.command("list")
-def list_environments() -> None:
-    """List the environments: id, name, when it was created.
-
-    Example:
-
-    isthmus environments list
-    """
-    from isthmus.cli.administration import list_environments as work
-
-    work()
-
-
-@tokens.command("create")
-def create_token(
-    environment: Annotated[str, typer.Option(help="Id or name of the environment.")],
-    name: Annotated[str, typer.Option(help="What it is for; shown in lists.")] = "cli",
-    expires_in_days: Annotated[int | None, typer.Option(help="Days until it stops working.", min=1)] = None,
-) -> None:
-    """Create an API token and print it, once: it is stored only as a hash.
-
-    The token alone goes to standard output. A running server takes it within
-    a second.
-
-    Examples:
-
-    isthmus tokens create --environment development
-
-    isthmus tokens create --environment production --name backend > token.txt
-    """
-    from isthmus.cli.administration import create_token as work
-
-    work(environment, name, expires_in_days)
-
-
-@tokens.command("list")
-def list_tokens(
-    environment: Annotated[str | None, typer.Option(help="Only of this environment (id or name).")] = None,
-) -> None:
-    """List the API tokens: id, environment, name, start of the token, state.
-
-    Example:
-
-    isthmus tokens list --environment production
-    """
-    from isthmus.cli.administration import list_tokens as work
-
-    work(environment)
-
-
-@tokens.command("revoke")
-def revoke_token(token: Annotated[str, typer.Argument(help="Id of the token.")]) -> None:
-    """Revoke an API token; a running server refuses it within a second.
-
-    `isthmus tokens list` shows the ids.
-
-    Example:
-
-    isthmus tokens revoke 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001
-    """
-    from isthmus.cli.administration import revoke_token as work
-
-    work(token)
-
-
-@accounts.command("block")
-def block_account(
-    id: Annotated[str, typer.Argument(help="Id of an integrated account.")],
-    reason: Annotated[str | None, typer.Option(help="Why; shown by `accounts blocked` only.")] = None,
-) -> None:
-    """Let nobody call an account: a running server answers 503 within a second.
-
-    Example:
-
-    isthmus accounts block 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001 --reason "loops"
-    """
-    from isthmus.cli.administration import block_account as work
-
-    work(id, reason)
-
-
-@accounts.command("unblock")
-def unblock_account(id: Annotated[str, typer.Argument(help="Id of the account.")]) -> None:
-    """Take an account off the block list.
-
-    Example:
-
-    isthmus accounts unblock 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001
-    """
-    from isthmus.cli.administration import unblock_account as work
-
-    work(id)
-
-
-@accounts.command("blocked")
-def list_blocked_accounts() -> None:
-    """List the blocked accounts: id, environment, tenant, since when, why.
-
-    Example:
-
-    isthmus accounts blocked
-    """
-    from isthmus.cli.administration import list_blocked_accounts as work
-
-    work()
-
-
-@database.command("rotate-key")
-def rotate_key(
-    new_key: Annotated[
-        str | None,
-        typer.Option(
-            metavar="-",
-            help="Read the new key from standard input. Else: ISTHMUS_NEW_SECRET_KEY, or one is made.",
-        ),
-    ] = None,
-) -> None:
-    """Seal every secret with a new key, while servers keep running.
-
-    On SQLite the key file takes the new key. Else it is printed before it is
-    used: put it first in ISTHMUS_SECRET_KEY of every server, before the old
-    one, and run this once more with that (docs/howto/operate.md).
-
-    Exit 0; 1: some values are sealed with a key that is not in the ring.
-
-    Examples:
-
-    isthmus db rotate-key
-
-    isthmus db rotate-key --new-key - < key.txt
-    """
-    from isthmus.cli.administration import rotate_key as work
-
-    work(new_key)
-
-
 app.add_typer(tokens, name="tokens", rich_help_panel=_HERE)
+app.add_typer(configuration, name="config", rich_help_panel=_HERE)
 app.add_typer(database, name="db", rich_help_panel=_HERE)
 data_commands.add_to(app, panel=_CALLS)
 app.add_typer(unified_mappings, name="unified-mappings", rich_help_panel=_FILES)

@@ -14,7 +14,7 @@ import typer
 
 from isthmus.errors import SetupError
 
-__all__ = ["Format", "at", "cell", "closed_pipe", "show"]
+__all__ = ["Format", "at", "cell", "closed_pipe", "lines_of", "show"]
 
 Format: TypeAlias = Literal["table", "json", "yaml", "csv", "ndjson", "id"]
 
@@ -27,7 +27,7 @@ def show(value: Any, output: Format, *, columns: Sequence[str] = ()) -> None:
     """A record, or a list of them, on standard output. `columns`: dotted names that a table shows; none for
     what fits. Raises SetupError for `id` of what has none; Exit where the reader has gone away."""
     try:
-        for line in _lines(value, output, columns):
+        for line in lines_of(value, output, columns):
             sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
     except BrokenPipeError:
@@ -40,7 +40,8 @@ def closed_pipe() -> typer.Exit:
     return typer.Exit(_CLOSED_PIPE)
 
 
-def _lines(value: Any, output: Format, columns: Sequence[str]) -> Iterator[str]:
+def lines_of(value: Any, output: Format, columns: Sequence[str] = ()) -> Iterator[str]:
+    """What `show` prints, line by line."""
     records = value if isinstance(value, list) else [value]
     if output == "json":
         yield json.dumps(value, indent=2, ensure_ascii=False)

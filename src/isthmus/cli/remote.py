@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Mapping
@@ -22,6 +23,9 @@ _DEFAULT_URL: Final = "http://127.0.0.1:8000"
 _SECONDS: Final = 60.0
 _CODES: Final[Mapping[int, int]] = {401: 3, 403: 3, 404: 4, 409: 6, 429: 7}
 _REFUSED: Final = 400
+_PASSING: Final = frozenset({429, 502, 503, 504})
+_TRIES: Final = 3
+_LONGEST_WAIT: Final = 60
 _SERVER_FAULT: Final = 500
 _UNREACHABLE: Final = 5
 
@@ -91,16 +95,23 @@ class Remote:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """A success, as it came. Raises RemoteCallFailed."""
+        """A success, as it came. What only reads is asked for again where the server is busy: after its
+        Retry-After, or half a second, then one. Raises RemoteCallFailed."""
         if self._session is None:
             raise SetupError("the connection to the server is not open.")
         query = f"?{urlencode(params)}" if params else ""
         url = URL(f"{self.url}{path}{query}", encoded=True)
-        try:
-            async with self._session.request(verb, url, json=body, headers=headers) as response:
-                answer = Answer(response.status, response.content_type, await response.read())
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise RemoteCallFailed(_unanswered(self.url, error), _UNREACHABLE) from error
+        tries = _TRIES if verb == "GET" else 1
+        for number in range(1, tries + 1):
+            try:
+                async with self._session.request(verb, url, json=body, headers=headers) as response:
+                    answer = Answer(response.status, response.content_type, await response.read())
+                    wait = response.headers.get("retry-after", "")
+            except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+                raise RemoteCallFailed(_unanswered(self.url, error), _UNREACHABLE) from error
+            if answer.status not in _PASSING or number == tries:
+                break
+            await asyncio.sleep(min(_LONGEST_WAIT, int(wait)) if wait.isdigit() else 2 ** (number - 2))
         if answer.status >= _REFUSED:
             code = _UNREACHABLE if answer.status >= _SERVER_FAULT else _CODES.get(answer.status, 1)
             message = _message(answer.body) or f"status {answer.status}"

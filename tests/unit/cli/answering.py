@@ -25,6 +25,7 @@ class Asked:
 class Answering:
     url: str = ""
     answers: list[tuple[int, str, bytes]] = field(default_factory=list)
+    retry_after: str | None = None
     asked: list[Asked] = field(default_factory=list)
     hold_after: int | None = None
     """How many are answered; the next one waits for `release`, and `held` tells that it came."""
@@ -57,6 +58,8 @@ def answering() -> Iterator[Answering]:
             self.send_response(status)
             self.send_header("content-type", kind)
             self.send_header("content-length", str(len(content)))
+            if told.retry_after is not None:
+                self.send_header("retry-after", told.retry_after)
             self.end_headers()
             self.wfile.write(content)
 

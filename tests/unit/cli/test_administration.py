@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -44,4 +45,21 @@ def test_a_worker_makes_no_database_that_it_does_not_work_on(
     error = CliRunner().invoke(app, ["worker"]).exception
     assert isinstance(error, SetupError)
     assert "needs PostgreSQL" in error.message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_settings_are_shown_with_what_set_them_and_without_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ISTHMUS_DATABASE_URL", raising=False)
+    key = "a-random-looking-key-0123456789-abcdef"
+    environ = {"ISTHMUS_SECRET_KEY": key, "ISTHMUS_BATCH_SECONDS": "7", "ISTHMUS_EGRESS_ALLOW": "10.0.0.0/8"}
+    ran = CliRunner().invoke(app, ["config", "show", "-o", "json"], env=environ)
+    shown = {row["variable"]: (row["from"], row["value"]) for row in json.loads(ran.stdout)}
+    assert shown["ISTHMUS_SECRET_KEY"] == ("environment", "(set, not shown)")
+    assert shown["ISTHMUS_BATCH_SECONDS"] == ("environment", "7.0")
+    assert shown["ISTHMUS_EGRESS_ALLOW"] == ("environment", "10.0.0.0/8")
+    assert shown["ISTHMUS_DATABASE_URL"] == ("default", "isthmus.sqlite3 in the data directory")
+    assert key not in ran.stdout
     assert list(tmp_path.iterdir()) == []

@@ -80,7 +80,9 @@ def test_no_page_is_asked_for_behind_the_limit(server: Answering) -> None:
 
 
 def test_where_it_breaks_off_the_rest_is_whole_and_the_cursor_is_told(server: Answering) -> None:
-    server.will({"message": "too many"}, 429)
+    server.retry_after = "0"
+    for _ in range(3):
+        server.will({"message": "too many"}, 429)
     ran = export(server, "contacts")
     assert ran.exit_code == 7
     assert json.loads(ran.stdout) == FIRST
@@ -89,7 +91,9 @@ def test_where_it_breaks_off_the_rest_is_whole_and_the_cursor_is_told(server: An
 
 def test_a_file_appears_when_it_is_whole_and_replaces_none_unasked(server: Answering, tmp_path: Path) -> None:
     path = tmp_path / "c.json"
-    server.will({"message": "away"}, 503)
+    server.retry_after = "0"
+    for _ in range(3):
+        server.will({"message": "away"}, 503)
     assert export(server, "contacts", "--out", str(path)).exit_code == 5
     assert list(tmp_path.iterdir()) == []
     assert export(server, "contacts", "--out", str(path)).exit_code == 2  # an answer that is no list

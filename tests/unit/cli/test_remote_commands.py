@@ -63,6 +63,7 @@ def test_a_call_of_the_data_plane_goes_where_it_is_said_to(
     ("command", "asked"),
     [
         ("whoami", "GET /me"),
+        ("schema", "GET /openapi.json"),
         (
             f"capabilities {ACCOUNT}",
             f"GET /integrated-account/{ACCOUNT}/capabilities?type=all&has_description=true",
@@ -133,10 +134,25 @@ def test_a_body_is_a_text_a_file_or_standard_input(server: Answering, tmp_path: 
 def test_a_refusal_is_told_in_the_servers_words_by_its_exit_code(
     server: Answering, status: int, code: int
 ) -> None:
-    server.will({"message": "not so"}, status)
+    server.retry_after = "0"
+    for _ in range(3):
+        server.will({"message": "not so"}, status)
     ran = run(server, "accounts", "get", "x")
     assert (ran.exit_code, ran.stdout) == (code, "")
     assert ran.stderr == "isthmus: GET /integrated-account/x: not so\n"
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_what_only_reads_is_asked_again_where_the_server_is_busy(server: Answering, status: int) -> None:
+    server.retry_after = "0"
+    for _ in range(2):
+        server.will({"message": "busy"}, status)
+    server.will({"id": "1"})
+    assert run(server, "accounts", "get", "x").exit_code == 0
+    assert len(server.asked) == 3
+    server.will({"message": "busy"}, status)
+    assert run(server, "gates", "create", "-b", "{}").exit_code != 0
+    assert len(server.asked) == 4
 
 
 def test_a_batch_fails_where_one_of_its_calls_did(server: Answering, tmp_path: Path) -> None:
