@@ -26,6 +26,15 @@ async def test_one_row_and_a_list_are_cut_to_the_fields_that_are_asked_for(serve
         assert listed["result"] == [wanted]
 
 
+async def test_an_id_with_a_slash_leads_to_no_other_route(server: Server) -> None:
+    account = await server.sandbox_of("zendesk")
+    await server.ok("GET", f"/integrated-account/{account}/tools")
+    for verb, rest in (("GET", "tools"), ("PATCH", "credentials")):
+        path = f"/integrated-account/{account}%2F{rest}"
+        status, body = await server.call(verb, path, json={"context": {"api_token": "mine"}})
+        assert (status, "no integrated account" in body["message"]) == (404, True), verb
+
+
 async def test_settings_are_removed_by_name_and_not_by_null(server: Server) -> None:
     own = f"/environment/{(await server.ok('GET', '/me'))['environment']['id']}"
     theme = {"connect_theme": {"radius": 4}}

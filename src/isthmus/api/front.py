@@ -109,7 +109,8 @@ class Front:
     async def _serve_platform(self, scope: Scope, receive: Receive, send: Send, incoming: Incoming) -> None:
         """The body is read here, within the server's limit: the platform application reads without one, and
         before it looks at the token."""
-        path = "/" + "/".join(incoming.segments)
+        # A slash inside a segment stays one of an id, which leads to no route below it.
+        path = "/" + "/".join(segment.replace("/", "%2F") for segment in incoming.segments)
         request_id = incoming.request_id
         scope = {
             **scope,
