@@ -31,6 +31,7 @@ from isthmus.integrations.scope import Scope
 from isthmus.integrations.validation import check_mapping_override, check_override
 
 __all__ = [
+    "LONGEST_TENANT_ID",
     "REGIONS",
     "SANDBOX",
     "STATUSES",
@@ -45,6 +46,7 @@ __all__ = [
 REGIONS: Final = ("wnam", "enam", "apac", "eu")
 STATUSES: Final = ("connecting", "active", "post_install_error", "validation_error", "needs_reauth")
 SANDBOX: Final = "sandbox"
+LONGEST_TENANT_ID: Final = 500
 _OAUTH: Final = "oauth"
 _REQUIRED: Final = ("tenant_id", "environment_integration_id", "authentication_method", "context")
 
@@ -139,9 +141,13 @@ def check_fields(values: Mapping[str, Any], *, creating: bool) -> None:
     for name in _REQUIRED if creating else ():
         if values.get(name) is None:
             failures.add(name, "is required", "required")
-    for name in ("tenant_id", "authentication_method", "environment_integration_id"):
+    for name, most in (
+        ("tenant_id", LONGEST_TENANT_ID),
+        ("authentication_method", None),
+        ("environment_integration_id", None),
+    ):
         if values.get(name) is not None or (name in values and not creating):
-            failures.text(name, values[name])
+            failures.text(name, values[name], most=most)
     if values.get("context") is not None or ("context" in values and not creating):
         failures.object("context", values["context"])
     _check_oauth(values.get("context"), failures)

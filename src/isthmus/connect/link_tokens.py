@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.accounts.account_checks import REGIONS
+from isthmus.accounts.account_checks import LONGEST_TENANT_ID, REGIONS
 from isthmus.accounts.static_gates import StaticGates
 from isthmus.connect.addresses import return_address
 from isthmus.connect.problems import InvalidToken
@@ -223,9 +223,13 @@ def _check(values: Mapping[str, Any]) -> None:
             "is needed to connect a new account (or integrated_account_id to reconnect one)",
             "required",
         )
-    for name in ("tenant_id", "integrated_account_id", "truto_static_gate_id"):
+    for name, most in (
+        ("tenant_id", LONGEST_TENANT_ID),
+        ("integrated_account_id", None),
+        ("truto_static_gate_id", None),
+    ):
         if values.get(name) is not None:
-            failures.text(name, values[name])
+            failures.text(name, values[name], most=most)
     for name in ("persist_previous_context", "is_sandbox"):
         if values.get(name) is not None:
             failures.flag(name, values[name])

@@ -38,9 +38,12 @@ class Failures:
         if not isinstance(value, Mapping):
             self.add(path, "must be an object", "type")
 
-    def text(self, path: str, value: Any) -> None:
+    def text(self, path: str, value: Any, *, most: int | None = None) -> None:
+        """`most`: of characters, for what a database keeps in an index."""
         if not isinstance(value, str) or not value:
             self.add(path, "must be a text that is not empty", "type")
+        elif most is not None and len(value) > most:
+            self.add(path, f"must have at most {most} characters, and has {len(value)}", "too_long")
 
     def text_or_null(self, path: str, value: Any) -> None:
         if value is not None and not isinstance(value, str):

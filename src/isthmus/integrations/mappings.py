@@ -41,6 +41,7 @@ __all__ = ["EnvironmentMappings", "ModelMappings"]
 
 _CELL: Final = ("integration_name", "resource_name", "method_name")
 _WRITABLE: Final = frozenset({*_CELL, "config"})
+_LONGEST_NAME: Final = 200
 
 
 def _fields(table: Table, parent: str) -> Mapping[str, ColumnElement[Any]]:
@@ -218,7 +219,7 @@ def _source(cell: Mapping[str, Any], model: Mapping[str, Any]) -> str:
 def _check_row(cell: Mapping[str, Any], model: Mapping[str, Any]) -> None:
     failures = Failures()
     for name in _CELL:
-        failures.text(name, cell[name])
+        failures.text(name, cell[name], most=_LONGEST_NAME)
     if not failures.entries:
         names = (cell["resource_name"], cell["method_name"])
         check_cell(failures, model["name"], model["resources"], names, ("resource_name", "method_name"))

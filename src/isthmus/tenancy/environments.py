@@ -20,6 +20,7 @@ from isthmus.tenancy.connect_settings import SETTINGS, check_connect_settings
 __all__ = ["Environments", "Install"]
 
 _EDITABLE: Final = frozenset({"name", "settings"})
+_LONGEST_NAME: Final = 200
 
 Install = Callable[[AsyncConnection, str], Awaitable[None]]
 """Fills a new environment (its id) with what every environment has, in the transaction that creates it."""
@@ -104,6 +105,11 @@ class Environments:
                 "an environment needs a name.", failures=[failure("name", "must be a text", "required")]
             )
         name = name.strip()
+        if len(name) > _LONGEST_NAME:
+            raise BadRequest(
+                f"the name of an environment has at most {_LONGEST_NAME} characters.",
+                failures=[failure("name", f"must have at most {_LONGEST_NAME} characters", "too_long")],
+            )
         taken = exists().where(environment.c.team_id == self._team_id, environment.c.name == name)
         if (await self._conn.execute(select(taken))).scalar_one():
             raise _taken(name)

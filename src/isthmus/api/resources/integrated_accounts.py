@@ -42,7 +42,9 @@ class AccountOut(Row):
 
 
 class AccountIn(Body):
-    tenant_id: str = Field(description="Your own key of the customer; several accounts may share one.")
+    tenant_id: str = Field(
+        description="Your own key of the customer, at most 500 characters; several accounts may share one."
+    )
     environment_integration_id: str
     authentication_method: str = Field(description="A credential format of the integration, e.g. `api_key`.")
     context: dict[str, Any] = Field(description="The credential fields of that format, and anything else.")
