@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
-from isthmus.engine.bodies import chosen_body, encode_body, omits_body
+from isthmus.engine.bodies import chosen_body, encode_body
 from isthmus.engine.calls import NO_BODY
 from isthmus.engine.messages import Operation, OperationKind, OutgoingRequest
+from isthmus.engine.page_places import Unpaged, dotted, no_room, takes_query
 from isthmus.engine.pagination import Draft, Start, Step, shown_cursor
 from isthmus.engine.pagination.contract import bad_cursor
 from isthmus.engine.plans import MethodPlan
@@ -43,9 +44,10 @@ class Inputs:
     rules of §1.8; `raw` skips them; `body_is_mapped`: a mapping made it, and no page overwrites what that
     set. `headers`: replaces the definition's (a mapping's), null removing one; None to keep the definition's.
     `forwarded`: headers of the caller that go out too. `path`: replaces the method's (a mapping's).
-    `asks_for_list`: whether pages, limits and cursors apply. `names`: further names that templates see.
-    `scopes`: OAuth scopes beside those of the method. `reads_whole`: bytes are read into a blob instead of
-    being handed on as they arrive.
+    `asks_for_list`: whether pages, limits and cursors apply. `names_cursors`: the answer's mapping gives
+    cursors of its own, which the method's pagination need not know. `names`: further names that templates
+    see. `scopes`: OAuth scopes beside those of the method. `reads_whole`: bytes are read into a blob instead
+    of being handed on as they arrive.
     """
 
     kind: OperationKind
@@ -61,23 +63,13 @@ class Inputs:
     path: str | None = None
     limit: int | None = None
     asks_for_list: bool = False
+    names_cursors: bool = False
     names: Mapping[str, Any] | None = None
     scopes: tuple[str, ...] = ()
     reads_whole: bool = False
 
 
 _NO_STEP: Final = Step()
-_WRITES: Final = frozenset({"post", "put", "patch"})
-
-
-@dataclass(frozen=True, slots=True)
-class _Unpaged:
-    """A request without what its page adds. `query`: in the URL. `body`: before encoding, with the call's
-    query in it where `takes_query`."""
-
-    query: Mapping[str, Any]
-    body: Any
-    takes_query: bool
 
 
 def build(
@@ -98,7 +90,8 @@ def build(
     if inputs.names:
         scope.update(inputs.names)
     own_query = _own_query(plan, scope)
-    unpaged = _unpaged(plan, inputs, scope, own_query, later_page=cursor is not None and inputs.asks_for_list)
+    later = cursor is not None and inputs.asks_for_list
+    unpaged = _unpaged(plan, inputs, scope, own_query, later_page=later)
     step = _step(plan, inputs, scope, unpaged, {**own_query, **inputs.query}, cursor, cursor_key)
     http, body = _request(plan, inputs, scope, unpaged, step)
     if step.parts is not None:
@@ -124,13 +117,13 @@ def build(
 
 
 def _request(
-    plan: MethodPlan, inputs: Inputs, scope: Mapping[str, Any], unpaged: _Unpaged, step: Step
+    plan: MethodPlan, inputs: Inputs, scope: Mapping[str, Any], unpaged: Unpaged, step: Step
 ) -> tuple[HttpRequest, Any]:
     """The request with what `step` adds to it, and its body before encoding."""
     definition = plan.definition
-    in_url, body = _paged(definition.paginate_in_body, unpaged, step)
+    in_url, body = unpaged.with_page(step, in_body=definition.paginate_in_body)
     if inputs.raw is not None and body is not NO_BODY:
-        raise _no_room()
+        raise no_room()
     url = _url(plan, inputs, scope, step, in_url)
     data, content_type = (
         (inputs.raw.data, inputs.raw.content_type)
@@ -154,21 +147,6 @@ def _request(
     return http, body
 
 
-def _paged(in_body: bool, unpaged: _Unpaged, step: Step) -> tuple[Mapping[str, Any], Any]:
-    """Query and body with the page's parameters where they go. Raises BadRequest for a body without room."""
-    query, body, parts = unpaged.query, unpaged.body, step.parts
-    if in_body:
-        params = step.params if parts is None else {**step.params, **parts.query}
-        body = _placed(body, params) if params else body
-    else:
-        query = {**query, **step.params}
-        if parts is not None and unpaged.takes_query:
-            body = _under(body, parts.query)
-        elif parts is not None:
-            query.update(parts.query)
-    return query, body if parts is None else _under(body, parts.body)
-
-
 def _as_draft(http: HttpRequest, body: Any, query: Mapping[str, Any]) -> Draft:
     parts = urlsplit(http.url)
     options: dict[str, Any] = {
@@ -190,16 +168,18 @@ def _step(
     plan: MethodPlan,
     inputs: Inputs,
     scope: Mapping[str, Any],
-    unpaged: _Unpaged,
+    unpaged: Unpaged,
     query: Mapping[str, Any],
     cursor: str | None,
     cursor_key: bytes,
 ) -> Step:
     """`query`: the whole of it without pagination, wherever it goes."""
     if plan.paginator is None or not inputs.asks_for_list:
-        if cursor is not None and inputs.asks_for_list:
+        if cursor is None or not inputs.asks_for_list:
+            return _NO_STEP
+        if not inputs.names_cursors:
             raise bad_cursor("was sent to a list that has only one page")
-        return _NO_STEP
+        return Step(cursor)
 
     def draft() -> Draft:
         http, body = _request(plan, inputs, scope, unpaged, _NO_STEP)
@@ -208,24 +188,17 @@ def _step(
 
     given, fixed = query, inputs.fixed
     if plan.definition.paginate_in_body:
-        given = _dotted(unpaged.body)
-        mapped = _dotted(inputs.body) if inputs.body_is_mapped else {}
+        given = dotted(unpaged.body)
+        mapped = dotted(inputs.body) if inputs.body_is_mapped else {}
         fixed = frozenset(given.keys() & (mapped.keys() | (inputs.fixed if unpaged.takes_query else set())))
-    step = plan.paginator.start(Start(cursor, inputs.limit, given, fixed, draft, cursor_key))
+    start = Start(cursor, inputs.limit, given, fixed, draft, cursor_key)
+    try:
+        step = plan.paginator.start(start)
+    except BadRequest:
+        if not inputs.names_cursors:
+            raise
+        step = replace(plan.paginator.start(replace(start, cursor=None)), cursor=cursor)
     return replace(step, key=cursor_key)
-
-
-def _dotted(body: Any) -> dict[str, Any]:
-    """What an object holds, by dotted names; empty for anything else."""
-    found: dict[str, Any] = {}
-    rest = [("", body)]
-    while rest:
-        path, value = rest.pop()
-        if isinstance(value, dict):
-            rest += [(f"{path}.{key}" if path else str(key), item) for key, item in value.items()]
-        elif value is not None and path:
-            found[path] = value
-    return found
 
 
 def _own_query(plan: MethodPlan, scope: Mapping[str, Any]) -> dict[str, Any]:
@@ -248,49 +221,14 @@ def _unpaged(
     own_query: Mapping[str, Any],
     *,
     later_page: bool,
-) -> _Unpaged:
-    """The query goes into the body where the definition says so and the body has room for it: it is an
-    object, or not there yet. Else it stays in the URL, so that it is never lost."""
-    definition = plan.definition
+) -> Unpaged:
+    query = inputs.query
     if inputs.raw is not None:
-        return _Unpaged({**own_query, **inputs.query}, NO_BODY, takes_query=False)
-    body = chosen_body(definition, inputs.body, scope, later_page=later_page)
-    has_room = (body is NO_BODY and not omits_body(definition, later_page=later_page)) or isinstance(
-        body, dict
-    )
-    if not (definition.add_query_to_body and definition.method in _WRITES and has_room):
-        return _Unpaged({**own_query, **inputs.query}, body, takes_query=False)
-    return _Unpaged(own_query, {**inputs.query, **({} if body is NO_BODY else body)}, takes_query=True)
-
-
-def _under(body: Any, high: Mapping[str, Any]) -> Any:
-    if not high:
-        return body
-    if body is NO_BODY:
-        return dict(high)
-    return {**body, **high} if isinstance(body, dict) else body
-
-
-def _placed(body: Any, params: Mapping[str, Any]) -> Any:
-    """`params` in the body; a dotted name leads into objects (`variables.after`), made where none are."""
-    if body is not NO_BODY and not isinstance(body, dict):
-        raise _no_room()
-    placed: dict[str, Any] = dict(body) if isinstance(body, dict) else {}
-    for name, value in params.items():
-        *above, last = name.split(".")
-        place = placed
-        for key in above:
-            inner = place.get(key)
-            place[key] = place = dict(inner) if isinstance(inner, dict) else {}
-        place[last] = value
-    return placed
-
-
-def _no_room() -> BadRequest:
-    return BadRequest(
-        "The body must be an object, because this list puts its page into it.",
-        failures=[failure("body", "must be an object", "bad_body")],
-    )
+        return Unpaged({**own_query, **query}, NO_BODY, takes_query=False)
+    body = chosen_body(plan.definition, inputs.body, scope, later_page=later_page)
+    if not takes_query(plan.definition, body, later_page=later_page):
+        return Unpaged({**own_query, **query}, body, takes_query=False)
+    return Unpaged(own_query, {**query, **({} if body is NO_BODY else body)}, takes_query=True)
 
 
 def _url(

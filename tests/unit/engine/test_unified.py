@@ -14,6 +14,7 @@ from isthmus.engine.rate_limits import closed
 from isthmus.engine.results import ListResult, ValueResult
 from isthmus.engine.unified import Target
 from isthmus.errors import BadRequest, MappingFailed, NotFound, RemoteError
+from isthmus.http.messages import HttpRequest, HttpResponse
 
 METHODS = {
     "list": {"path": "/things", "response_path": "items"},
@@ -337,6 +338,26 @@ async def test_a_mapped_address_may_lead_to_the_methods_origin_and_to_the_integr
         assert upstream.request.url == address
     with pytest.raises(BadRequest, match="another origin"):
         await _list(upstream, {"path_mapping": "'https://evil.test/'"}, methods=methods)
+
+
+@pytest.mark.parametrize("pages", [None, {"format": "page", "config": {}}, {"format": "link_header"}])
+async def test_a_list_takes_the_cursors_that_its_mapping_gives(pages: Any) -> None:
+    def provider(request: HttpRequest) -> HttpResponse:
+        is_last = "after=m2" in request.url
+        return answer({"items": [{"no": 2 if is_last else 1}], "more": None if is_last else "m2"})
+
+    methods = {"list": {"path": "/things", "pagination": pages}}
+    mapping = {
+        "query_mapping": "{'after': query.cursor}",
+        "response_mapping": "{'result': response.items.{'id': $string(no)}, 'next_cursor': response.more}",
+    }
+    first = await _list(MemoryUpstream(provider), mapping, methods=methods)
+    assert first.next_cursor == "m2"
+    second = await _list(MemoryUpstream(provider), mapping, "next_cursor=m2", methods=methods)
+    assert (second.records, second.next_cursor) == ([{"id": "2", "remote_data": {"no": 2}}], None)
+    plain = {"response_mapping": "response.items"}
+    with pytest.raises(BadRequest, match="not a cursor of this list"):
+        await _list(MemoryUpstream(provider), plain, "next_cursor=m2", methods=methods)
 
 
 async def test_a_mapped_body_keeps_the_page_that_it_sets() -> None:

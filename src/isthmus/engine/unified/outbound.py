@@ -86,6 +86,7 @@ async def outbound(plan: MappingPlan, method: MethodPlan, said: Asked, cursor: s
         path=await _path(mapping, method, scope, own),
         limit=call.limit,
         asks_for_list=is_list,
+        names_cursors=plan.names_cursors,
         scopes=plan.scopes,
     )
 

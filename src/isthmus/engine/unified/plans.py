@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 _VIRTUAL: Final = ("body", "headers", "statusCode")
+_CURSORS: Final = ("next_cursor", "prev_cursor")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,8 +77,8 @@ class SideLoadPlan:
 class MappingPlan:
     """`response`, `header_response`: what the two mappings of an answer read. `handles_remote_data`: the
     body's mapping reads `remote_data` itself, so nothing more is done with it. `scopes`: OAuth scopes that
-    the model names for this integration and method, beside those of the provider's method. `names_way_back`:
-    the mapping of the answer may set `prev_cursor` itself."""
+    the model names for this integration and method, beside those of the provider's method. `names_cursors`,
+    `names_way_back`: the mapping of the answer may set cursors itself, and `prev_cursor` among them."""
 
     mapping: MappingConfig
     definition: UnifiedResource
@@ -88,6 +89,7 @@ class MappingPlan:
     side_loads: tuple[SideLoadPlan, ...]
     handles_remote_data: bool
     scopes: tuple[str, ...]
+    names_cursors: bool
     names_way_back: bool
 
 
@@ -124,6 +126,7 @@ def _compile(mapping: MappingConfig, target: Target, method: str) -> MappingPlan
             for key, spec in mapping.side_load.items()
         ),
         handles_remote_data="remote_data" in _text(body_mapping),
+        names_cursors=any(name in _text(mapping.response_mapping) for name in _CURSORS),
         names_way_back="prev_cursor" in _text(mapping.response_mapping),
         scopes=definition.scopes.get(target.integration, {}).get(method, ()),
     )
