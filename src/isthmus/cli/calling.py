@@ -12,10 +12,11 @@ from typing import Any, Final
 
 import typer
 
+from isthmus.cli.profiles import Profiles
 from isthmus.cli.remote import Remote, RemoteCallFailed
 from isthmus.errors import IsthmusError, SetupError
 
-__all__ = ["pairs", "ran", "read_body"]
+__all__ = ["account_of", "pairs", "ran", "read_body"]
 
 _COMMA: Final = re.compile(r"(?<!\\),")
 
@@ -40,6 +41,17 @@ def ran(
     except IsthmusError as error:
         typer.echo(f"isthmus: {error.message}", err=True)
         return 2
+
+
+def account_of(given: str | None) -> str:
+    """The account that is called. Raises SetupError where neither the command nor the profile names one."""
+    found = given or Profiles().current().get("defaultIntegratedAccount")
+    if not found:
+        raise SetupError(
+            "no account: give its id with --account, or once for all with `isthmus profiles set "
+            "default-integrated-account <id>`. `isthmus accounts list` shows the accounts."
+        )
+    return found
 
 
 def pairs(given: Sequence[str], option: str) -> dict[str, str]:

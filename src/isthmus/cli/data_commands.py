@@ -82,7 +82,7 @@ def capabilities(
 def unified(
     model: Annotated[str, typer.Argument(help="Unified model, e.g. crm.")],
     resource: Annotated[str, typer.Argument(help="Resource of the model, e.g. contacts.")],
-    account: Account,
+    account: Account = None,
     id: Id = None,
     method: Method = None,
     query: Query = None,
@@ -128,7 +128,7 @@ def unified(
 
 def proxy(
     resource: Annotated[str, typer.Argument(help="The product's own resource, e.g. contacts.")],
-    account: Account,
+    account: Account = None,
     id: Id = None,
     method: Method = None,
     query: Query = None,
@@ -172,7 +172,7 @@ def proxy(
 
 def custom(
     path: Annotated[str, typer.Argument(help="Path below the product's address, e.g. /v2/things?x=1.")],
-    account: Account,
+    account: Account = None,
     method: Annotated[str, typer.Option("-m", "--method", help="HTTP verb.")] = "GET",
     header: Annotated[
         list[str] | None,
@@ -245,7 +245,7 @@ def batch(
 
 def export(
     resource: Annotated[str, typer.Argument(help="crm/contacts, or contacts for the product's own.")],
-    account: Account,
+    account: Account = None,
     query: Query = None,
     out: Annotated[
         Path | None,

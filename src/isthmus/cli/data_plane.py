@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 import typer
 
-from isthmus.cli.calling import pairs, ran, read_body
+from isthmus.cli.calling import account_of, pairs, ran, read_body
 from isthmus.cli.output import Format, lines_of, show
 from isthmus.cli.remote import Answer, Remote
 from isthmus.errors import SetupError
@@ -80,7 +80,7 @@ def resource_call(
     route: Sequence[str],
     id: str | None,
     *,
-    account: str,
+    account: str | None,
     method: str | None,
     query: Sequence[str],
     body: str | None,
@@ -96,7 +96,7 @@ def resource_call(
 
     async def work(remote: Remote) -> Answer:
         sent = read_body(body, stdin=stdin)
-        params = {"integrated_account_id": account, **pairs(query, "--query")}
+        params = {"integrated_account_id": account_of(account), **pairs(query, "--query")}
         return await remote.send(_VERBS.get(name, "POST"), path, params=params, body=sent)
 
     def shown(answer: Answer) -> int:
@@ -115,7 +115,7 @@ def resource_call(
 def custom_call(
     path: str,
     *,
-    account: str,
+    account: str | None,
     verb: str,
     headers: Sequence[str],
     query: Sequence[str],
@@ -130,7 +130,7 @@ def custom_call(
         if parts.scheme or parts.netloc:
             raise SetupError(f"{path} is no path: leave out the product's address.")
         own = pairs([parts.query.replace(",", "\\,").replace("&", ",")] if parts.query else [], "path")
-        params = {"integrated_account_id": account, **own, **pairs(query, "--query")}
+        params = {"integrated_account_id": account_of(account), **own, **pairs(query, "--query")}
         target = f"/custom/{quote(parts.path.lstrip('/'), safe='/%:@!$&()*+,;=~')}"
         sent = read_body(body, stdin=stdin)
         return await remote.send(verb, target, params=params, body=sent, headers=pairs(headers, "--header"))
@@ -162,8 +162,8 @@ def batch(
         sent = read_body(body if file is None else f"@{file}", stdin=stdin)
         if not isinstance(sent, dict):
             raise SetupError("the request must be a JSON object: name a file, or give --body or --stdin.")
-        if account is not None:
-            sent = {"integrated_account_id": account} | sent
+        if "integrated_account_id" not in sent:
+            sent = {"integrated_account_id": account_of(account), **sent}
         return await remote.call("POST", "/batch-request", body=sent)
 
     def shown(answer: Any) -> int:

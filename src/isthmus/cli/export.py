@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import typer
 
-from isthmus.cli.calling import pairs
+from isthmus.cli.calling import account_of, pairs
 from isthmus.cli.output import cell, closed_pipe
 from isthmus.cli.remote import Remote, RemoteCallFailed
 from isthmus.errors import IsthmusError, SetupError
@@ -30,7 +30,7 @@ _INTERRUPTED: Final = 130
 def export(
     resource: str,
     *,
-    account: str,
+    account: str | None,
     query: Sequence[str],
     out: Path | None,
     force: bool,
@@ -42,9 +42,12 @@ def export(
 ) -> int:
     """The exit code. What was fetched before a failure is kept on standard output, and never as the file; the
     cursor to go on from is told."""
-    export = _Export(account, limit)
+    export = _Export(limit)
     try:
-        params = pairs(query, "--query") | ({} if page_size is None else {"limit": str(page_size)})
+        whose = account_of(account)
+        params = {"integrated_account_id": whose, **pairs(query, "--query")} | (
+            {} if page_size is None else {"limit": str(page_size)}
+        )
         remote = Remote(api_url, token)
         with _target(out, force=force) as stream:
             asyncio.run(export.run(remote, _route(resource), params, _WRITERS[output](stream)))
@@ -72,8 +75,7 @@ def _route(resource: str) -> str:
 class _Export:
     """One export: what was counted, and where it could go on."""
 
-    def __init__(self, account: str, limit: int | None) -> None:
-        self._account = account
+    def __init__(self, limit: int | None) -> None:
         self._limit = limit
         self._count = 0
         self._cursor: str | None = None
@@ -92,9 +94,7 @@ class _Export:
     async def _pages(self, remote: Remote, route: str, params: dict[str, str]) -> AsyncIterator[list[Any]]:
         self._cursor = params.get("next_cursor")
         while True:
-            query = {"integrated_account_id": self._account, **params}
-            if self._cursor:
-                query["next_cursor"] = self._cursor
+            query = params | ({"next_cursor": self._cursor} if self._cursor else {})
             answer = await remote.call("GET", route, params=query)
             if not isinstance(answer, dict) or not isinstance(answer.get("result"), list):
                 raise SetupError("the answer is no list of records: `isthmus unified` and `proxy` show it.")

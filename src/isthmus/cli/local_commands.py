@@ -1,4 +1,4 @@
-"""Local administration, on the database of this server's settings. The work is imported when a command runs."""
+"""Local administration, on the database of this server. The work is imported when a command runs."""
 
 from __future__ import annotations
 

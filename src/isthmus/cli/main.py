@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from isthmus import __version__
-from isthmus.cli import account_commands, data_commands, record_commands
+from isthmus.cli import account_commands, data_commands, identity_commands, record_commands
 from isthmus.cli.integration_commands import app as integrations
 from isthmus.cli.local_commands import accounts, configuration, database, environments, tokens
 from isthmus.cli.mapping_commands import app as unified_mappings
@@ -221,6 +221,7 @@ def explain(
 app.add_typer(tokens, name="tokens", rich_help_panel=_HERE)
 app.add_typer(configuration, name="config", rich_help_panel=_HERE)
 app.add_typer(database, name="db", rich_help_panel=_HERE)
+identity_commands.add_to(app, panel=_CALLS)
 data_commands.add_to(app, panel=_CALLS)
 app.add_typer(unified_mappings, name="unified-mappings", rich_help_panel=_FILES)
 account_commands.add_to(accounts, integrations)

@@ -24,7 +24,12 @@ TableOutput = Annotated[
     typer.Option("-o", "--output", help="How to print it.", show_default="table; json for one record"),
 ]
 
-Account = Annotated[str, typer.Option("-a", "--account", help="Id of the integrated account.")]
+Account = Annotated[
+    str | None,
+    typer.Option(
+        "-a", "--account", help="Id of the integrated account.", show_default="the profile's", metavar="ID"
+    ),
+]
 Body = Annotated[str | None, typer.Option("-b", "--body", help="JSON, or @file.")]
 Stdin = Annotated[bool, typer.Option("--stdin", help="Read the body from standard input.")]
 Query = Annotated[

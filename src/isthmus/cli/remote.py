@@ -14,10 +14,11 @@ from urllib.parse import urlencode
 import aiohttp
 from yarl import URL
 
+from isthmus.cli.profiles import Profiles
 from isthmus.config.commands import API_TOKEN, API_URL
 from isthmus.errors import SetupError
 
-__all__ = ["Answer", "Remote", "RemoteCallFailed"]
+__all__ = ["Answer", "Remote", "RemoteCallFailed", "url_of"]
 
 _DEFAULT_URL: Final = "http://127.0.0.1:8000"
 _SECONDS: Final = 60.0
@@ -50,17 +51,21 @@ class Answer:
 
 
 class Remote:
-    """`url`, `token`: None for those of the environment. Raises SetupError without a token."""
+    """`url`, `token`: None for those of the environment, else of the profile, whose token goes to its own
+    server alone. Raises SetupError without a token."""
 
     def __init__(self, url: str | None = None, token: str | None = None) -> None:
-        self.url = (url or _first(API_URL) or _DEFAULT_URL).rstrip("/")
-        found = token or _first(API_TOKEN)
-        if not found:
+        url, token = url or _first(API_URL), token or _first(API_TOKEN)
+        profile = Profiles().current() if url is None or token is None else {}
+        self.url = (url or profile.get("apiUrl") or _DEFAULT_URL).rstrip("/")
+        kept = profile.get("token") if self.url == profile.get("apiUrl", _DEFAULT_URL) else None
+        self.token = token or kept or ""
+        if not self.token:
             raise SetupError(
-                f"no token for {self.url}: give --token, or set {API_TOKEN[0]}. Beside the server, `isthmus "
-                "tokens create` makes one."
+                f"no token for {self.url}: `isthmus login`, or set {API_TOKEN[0]}, or give --token. "
+                "`isthmus tokens create` makes one, beside the server."
             )
-        self._headers = {"authorization": f"Bearer {found}"}
+        self._headers = {"authorization": f"Bearer {self.token}"}
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Remote:
@@ -145,6 +150,11 @@ def _unanswered(url: str, error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"{url} does not answer: nothing listens there. Start it, or give --api-url or {API_URL[0]}."
     return f"{url} does not answer: {error or type(error).__name__}"
+
+
+def url_of(given: str | None, kept: str | None) -> str:
+    """The server for a login: the one given, that of the environment, or the one that was kept before."""
+    return (given or _first(API_URL) or kept or _DEFAULT_URL).rstrip("/")
 
 
 def _first(names: tuple[str, ...]) -> str | None:

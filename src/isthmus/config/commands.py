@@ -4,25 +4,37 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["API_TOKEN", "API_URL", "COMMAND_VARIABLES", "NEW_SECRET_KEY"]
+__all__ = ["API_TOKEN", "API_URL", "COMMAND_VARIABLES", "CONFIG_DIR", "NEW_SECRET_KEY", "PROFILE"]
 
 API_URL: Final = ("ISTHMUS_API_URL", "TRUTO_API_URL")
 API_TOKEN: Final = ("ISTHMUS_API_TOKEN", "TRUTO_API_TOKEN")
 """The first that is set counts."""
+PROFILE: Final = "ISTHMUS_PROFILE"
+CONFIG_DIR: Final = "ISTHMUS_CONFIG_DIR"
 NEW_SECRET_KEY: Final = "ISTHMUS_NEW_SECRET_KEY"  # noqa: S105 - the name of a variable
 
 COMMAND_VARIABLES: Final = (
     (
         API_URL[0],
-        "`http://127.0.0.1:8000`",
+        "that of the profile, else `http://127.0.0.1:8000`",
         "The server that a command calls, where `--api-url` is not given. `TRUTO_API_URL` counts where it is "
         "unset.",
     ),
     (
         API_TOKEN[0],
-        "unset",
+        "that of the profile",
         "The API token of such a command, where `--token` is not given. `TRUTO_API_TOKEN` counts where it is "
         "unset.",
+    ),
+    (
+        PROFILE,
+        "the active one",
+        "The profile that counts: a server and a token that `isthmus login` has kept.",
+    ),
+    (
+        CONFIG_DIR,
+        "`isthmus` in `$XDG_CONFIG_HOME`, else in `~/.config`",
+        "Folder of the file that keeps the profiles.",
     ),
     (
         NEW_SECRET_KEY,

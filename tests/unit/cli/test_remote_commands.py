@@ -26,7 +26,12 @@ def server() -> Iterator[Answering]:
 
 
 def run(server: Answering, *arguments: str, input: str | None = None) -> Result:
-    environ = {"ISTHMUS_API_URL": server.url, "ISTHMUS_API_TOKEN": "isth_x", "COLUMNS": "100"}
+    environ = {
+        "ISTHMUS_API_URL": server.url,
+        "ISTHMUS_API_TOKEN": "isth_x",
+        "ISTHMUS_CONFIG_DIR": "/nonexistent",
+        "COLUMNS": "100",
+    }
     return CliRunner().invoke(app, arguments, env=environ, input=input)
 
 
@@ -162,7 +167,7 @@ def test_a_batch_fails_where_one_of_its_calls_did(server: Answering, tmp_path: P
     assert run(server, "batch", str(path), "-a", "A").exit_code == 0
     assert server.asked[0].body["integrated_account_id"] == "A"
     server.will({"result": {}, "errors": {"crm/contacts": [{"statusCode": 404}]}})
-    ran = run(server, "batch", str(path))
+    ran = run(server, "batch", str(path), "-a", "A")
     assert (ran.exit_code, '"statusCode": 404' in ran.stdout) == (1, True)
 
 
@@ -224,6 +229,7 @@ def test_a_change_of_a_versioned_row_needs_the_version(server: Answering) -> Non
         ("proxy things -a A -q limit", "write <name>=<value>"),
         ("custom https://x.example/a -a A", "leave out the product's address"),
         ("batch", "must be a JSON object"),
+        ("unified crm contacts", "no account: give its id with --account"),
     ],
 )
 def test_what_is_asked_for_wrongly_is_told_and_nothing_is_sent(

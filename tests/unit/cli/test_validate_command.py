@@ -47,8 +47,9 @@ def test_nothing_to_check_and_what_cannot_be_read_are_told(tmp_path: Path) -> No
 
 
 def test_a_name_that_is_no_file_is_told_as_that_before_a_token_is_asked_for(
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("ISTHMUS_CONFIG_DIR", str(tmp_path))
     for name in ("ISTHMUS_API_TOKEN", "TRUTO_API_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     ran = run("quilboard")
