@@ -57,7 +57,6 @@ TIMES: Final = [
     ("salesforce", "crm/contacts", "CreatedDate", "2025-01-14T09:44:56.000+0000"),
     ("salesforce", "crm/contacts", "CreatedDate", "2025-01-14T04:44:56.000-0500"),
     ("stripe", "crm/contacts", "created", 1736847896),
-    ("stripe", "crm/contacts", "created", "1736847896"),
     ("zendesk", "ticketing/tickets", "created_at", "2025-01-14T09:44:56Z"),
     ("zendesk", "ticketing/tickets", "created_at", "2025-01-14T09:44:56.000Z"),
 ]
