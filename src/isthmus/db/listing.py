@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, literal, or_
+from sqlalchemy import ColumnElement, Select, and_, literal, not_, or_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.errors import BadRequest, failure
@@ -25,7 +26,10 @@ OPERATORS: dict[str, Callable[[ColumnElement[Any], list[Any]], ColumnElement[boo
     "lte": lambda column, values: column <= values[0],
 }
 _ORDERING = frozenset({"gt", "gte", "lt", "lte"})
+_EQUALITY = frozenset({"eq", "ne", "in", "nin"})
 _LARGEST = 2**63
+_FRACTION = re.compile(r":\d\d[.,](\d+)")
+_MILLISECONDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +148,25 @@ def _condition(column: ColumnElement[Any], each: Filter) -> ColumnElement[bool]:
             f"{each.field} is true or false and has no order. Use eq or ne.",
             failures=[failure(each.field, "operator must be one of eq, ne, in, nin", "unknown_operator")],
         )
-    return operator(column, [_coerce(column, value, each.field) for value in each.values])
+    values = [_coerce(column, value, each.field) for value in each.values]
+    if _is_time(column) and each.operator in _EQUALITY:
+        same = or_(*(_shown_as(column, *pair) for pair in zip(values, each.values, strict=True)))
+        return not_(same) if each.operator in ("ne", "nin") else same
+    return operator(column, values)
+
+
+def _shown_as(column: ColumnElement[Any], moment: datetime, text: str) -> ColumnElement[bool]:
+    """Times are kept finer than they are shown, to the second or the millisecond: a time as it is shown is
+    every one that is shown so."""
+    fraction = _FRACTION.search(text)
+    digits = len(fraction[1]) if fraction else 0
+    if digits > _MILLISECONDS:
+        return column == moment
+    try:
+        end = moment + (timedelta(milliseconds=1) if digits else timedelta(seconds=1))
+    except OverflowError:
+        return column >= moment
+    return and_(column >= moment, column < end)
 
 
 def _is_time(column: ColumnElement[Any]) -> bool:

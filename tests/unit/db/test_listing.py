@@ -79,6 +79,36 @@ async def test_times_are_compared_as_times_in_any_zone(
     assert len(found.rows) == count
 
 
+@pytest.mark.parametrize(
+    ("operator", "text", "names"),
+    [
+        ("eq", "2030-01-01 00:00:00", ["a", "b"]),
+        ("eq", "2030-01-01T01:00:00+01:00", ["a", "b"]),
+        ("eq", "2030-01-01T00:00:00.250Z", ["b"]),
+        ("eq", "2030-01-01T00:00:00.250000", []),
+        ("eq", "2030-01-01T00:00:00.250700", ["b"]),
+        ("ne", "2030-01-01 00:00:00", ["c"]),
+        ("in", "2030-01-01 00:00:01", ["c"]),
+        ("nin", "2030-01-01 00:00:01", ["a", "b"]),
+        ("eq", "9999-12-31 23:59:59", []),
+        ("gt", "2030-01-01 00:00:00", ["b", "c"]),
+        ("lte", "2030-01-01 00:00:00", ["a"]),
+    ],
+)
+async def test_a_time_as_it_is_shown_finds_the_rows_that_show_it(
+    database: Database, operator: str, text: str, names: list[str]
+) -> None:
+    kept = {"a": NOW, "b": NOW + timedelta(microseconds=250_700), "c": NOW + timedelta(seconds=1)}
+    rows = [
+        {"id": derived_id(name), "name": name, "created_at": moment, "updated_at": NOW}
+        for name, moment in kept.items()
+    ]
+    async with database.write() as conn:
+        await conn.execute(insert(team), rows)
+    found = await page(database, ListQuery((Filter("created_at", operator, (text,)),), "name", False))
+    assert [row["name"] for row in found.rows] == names
+
+
 async def test_a_time_that_is_none_is_refused(teams: Database) -> None:
     with pytest.raises(BadRequest, match="ISO 8601"):
         await page(teams, ListQuery(filters=(Filter("created_at", "gt", ("yesterday",)),)))
