@@ -13,7 +13,14 @@ from isthmus.engine.plans import MethodPlan
 from isthmus.engine.ports import Upstream
 from isthmus.engine.rate_limits import detect
 from isthmus.engine.requests import Inputs, build
-from isthmus.engine.responses import DataPath, error_body, is_read_as_xml, parse, raw_records
+from isthmus.engine.responses import (
+    DataPath,
+    error_body,
+    is_read_as_xml,
+    media_type,
+    parse,
+    raw_records,
+)
 from isthmus.engine.results import StreamResult
 from isthmus.engine.scopes import found_at, mapping_failed
 from isthmus.errors import UpstreamInvalid
@@ -169,8 +176,16 @@ def _listed(
     plan: MethodPlan, path: DataPath | None, response: HttpResponse, body: Any
 ) -> tuple[Any, list[Any]]:
     """The data of a list, and the provider's records in it. An element of XML that might repeat is no array
-    where it doesn't: an object that a path leads to is that element."""
+    where it doesn't: an object that a path leads to is that element.
+
+    Raises UpstreamInvalid for text in which the path finds nothing: a page that says "back soon" is no list
+    without records."""
     data, is_record = (body, False) if path is None else path.read_list(body)
+    if data is UNDEFINED and isinstance(body, str):
+        raise UpstreamInvalid(
+            f"The provider answered the list with text ({media_type(response.headers) or 'of no type'}) in "
+            "which response_path finds nothing. If that is how it writes data, set api_response_format."
+        )
     if data is UNDEFINED or data is None:
         return [], []
     if path is not None and isinstance(data, dict) and is_read_as_xml(plan.definition, response):

@@ -12,6 +12,7 @@ from isthmus.engine import unified
 from isthmus.engine.calls import read_call
 from isthmus.engine.results import ListResult, ValueResult
 from isthmus.engine.unified import Target
+from isthmus.errors import UpstreamInvalid
 from isthmus.http.messages import HttpResponse
 
 BY_ITEM = {"response_mapping_method": "item", "response_mapping": "{'id': $string(response.id)}"}
@@ -90,6 +91,30 @@ async def test_an_envelope_is_one_however_many_records_it_holds(count: int) -> N
 async def test_an_answer_of_nothing_is_an_empty_list() -> None:
     for found in (answer(status=204), answer(None)):
         assert (await _page(found, {"response_mapping": "response.{'id': id}"})).records == []
+
+
+async def test_nulls_among_the_providers_records_are_no_records() -> None:
+    page = await _page(answer([None, {"id": 1}, None]), BY_ITEM)
+    assert page.records == [{"id": "1", "remote_data": {"id": 1}}]
+
+
+async def test_a_text_without_data_is_no_empty_list() -> None:
+    down = answer("<html>Back soon</html>", content_type="text/html; charset=utf-8")
+    with pytest.raises(UpstreamInvalid, match=r"text \(text/html\) in which response_path finds nothing"):
+        await _page(down, {}, response_path="rows")
+    lines = answer("a\nb", content_type="text/plain")
+    page = await _page(lines, {"response_mapping": "response.{'id': $}"}, response_path="$split($, '\n')")
+    assert [record["id"] for record in page.records] == ["a", "b"]
+
+
+async def test_the_default_of_a_limit_is_the_limit() -> None:
+    config = integration({"list": {"path": "/things"}}, pagination={"format": "page", "config": {}})
+    upstream = MemoryUpstream([answer([])] * 2)
+    mapping = load_mapping({"query_schema": {"properties": {"limit": {"type": "integer", "default": 25}}}})
+    target = Target("crm", "things", UnifiedResource.model_validate({}))
+    for query, size in (("", "25"), ("limit=7", "7")):
+        await unified.call(upstream, config, target, mapping, read_call("list", query_string=query))
+        assert dict(upstream.query)["per_page"] == size
 
 
 async def test_by_item_an_array_of_a_custom_method_is_mapped_element_by_element() -> None:

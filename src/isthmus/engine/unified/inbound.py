@@ -107,6 +107,8 @@ async def _by_item(plan: MappingPlan, scope: dict[str, Any], sources: list[Any])
     started = paused = monotonic()
     usual = limits = evaluations().limits
     for raw in sources:
+        if raw is None:
+            continue
         now = monotonic()
         if now - paused > _TURN_SECONDS:
             await asyncio.sleep(0)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.engine.calls import NO_BODY, Call
+from isthmus.engine.numbers import whole_number
 from isthmus.engine.plans import MethodPlan
 from isthmus.engine.proxy import caller_headers, custom_id, operation_kind, raw_body
 from isthmus.engine.queries import header_text
@@ -84,7 +85,7 @@ async def outbound(plan: MappingPlan, method: MethodPlan, said: Asked, cursor: s
         headers=headers,
         forwarded=caller_headers(method.config, call),
         path=await _path(mapping, method, scope, own),
-        limit=call.limit,
+        limit=call.limit or whole_number(said.query.get("limit")) or None,
         asks_for_list=is_list,
         names_cursors=plan.names_cursors,
         scopes=plan.scopes,
