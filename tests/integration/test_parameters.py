@@ -61,6 +61,16 @@ async def test_keys_that_no_record_has_are_refused_with_those_they_have(desk: De
     assert (status, body["result"]) == (200, {})
 
 
+async def test_fields_to_leave_out_are_a_list(desk: Desk) -> None:
+    name = "truto_exclude_fields"
+    status, body = await desk.list(f"{name}[contact]=id")
+    assert (status, body["details"]["failures"][0]["path"]) == (400, name)
+    for spelled in (f"{name}=id,name", f"{name}=id&{name}=name", f"{name}[]=id&{name}[1]=name"):
+        status, body = await desk.list(spelled)
+        assert status == 200
+        assert not {"id", "name"} & body["result"][0].keys(), spelled
+
+
 async def test_going_back_is_refused_where_no_page_says_how(desk: Desk) -> None:
     status, body = await desk.list("prev_cursor=x")
     assert status == 400

@@ -223,6 +223,11 @@ def _shaping(values: Mapping[str, Any]) -> Shaping:
     if not any(name.startswith("truto_") for name in values):
         return _AS_IS
     exclude = values.get("truto_exclude_fields")
+    if isinstance(exclude, Mapping):
+        raise BadRequest(
+            "truto_exclude_fields is a comma list, or several values. Send truto_exclude_fields=name,other.",
+            failures=[failure("truto_exclude_fields", "must be a comma list of names", "bad_value")],
+        )
     listed = exclude if isinstance(exclude, list) else [exclude or ""]
     fields = tuple(part.strip() for text in listed for part in str(text).split(",") if part.strip())
     form = _text(values, "truto_response_format") or "unified"
