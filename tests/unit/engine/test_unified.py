@@ -340,6 +340,14 @@ async def test_a_mapped_address_may_lead_to_the_methods_origin_and_to_the_integr
         await _list(upstream, {"path_mapping": "'https://evil.test/'"}, methods=methods)
 
 
+async def test_throttling_is_worded_by_error_mapping_and_stays_what_it_is() -> None:
+    upstream = MemoryUpstream([answer({"fault": "slow down"}, 429, retry_after="7")])
+    mapping = {"error_mapping": "{'message': error.fault, 'status': 400}"}
+    with pytest.raises(RemoteError, match="slow down") as caught:
+        await _value(upstream, mapping, read_call("get", id="1"))
+    assert (caught.value.status, caught.value.headers["retry-after"]) == (429, "7")
+
+
 @pytest.mark.parametrize("pages", [None, {"format": "page", "config": {}}, {"format": "link_header"}])
 async def test_a_list_takes_the_cursors_that_its_mapping_gives(pages: Any) -> None:
     def provider(request: HttpRequest) -> HttpResponse:

@@ -16,6 +16,7 @@ from isthmus.expressions import UNDEFINED
 __all__ = ["insights", "unified_error"]
 
 _LOG = logging.getLogger("isthmus.engine")
+_THROTTLED: Final = 429
 _RESERVED: Final = frozenset(
     {
         "statusCode",
@@ -32,7 +33,8 @@ _RESERVED: Final = frozenset(
 async def unified_error(
     plan: MappingPlan, said: Asked, cursor: str | None, failed: RemoteFailure, scopes: tuple[str, ...]
 ) -> RemoteError:
-    """The third party's error as `error_mapping` words it, else as the provider did."""
+    """The third party's error as `error_mapping` words it, else as the provider did. Throttling stays a 429:
+    clients and batches wait for nothing else."""
     shaped = await _mapped(plan, said, cursor, failed)
     message, error, status, extra = failed.message, failed.verdict.error, failed.status, {}
     if isinstance(shaped, str):
@@ -40,7 +42,7 @@ async def unified_error(
     elif isinstance(shaped, dict):
         message = shaped["message"] if isinstance(shaped.get("message"), str) else message
         error = shaped["error"] if isinstance(shaped.get("error"), str) else error
-        status = error_status(shaped) or status
+        status = status if status == _THROTTLED else error_status(shaped) or status
         extra = {name: value for name, value in shaped.items() if name not in _RESERVED}
     return RemoteError(
         message,
@@ -60,7 +62,7 @@ def insights(plan: MappingPlan, status: int, scopes: tuple[str, ...], said: Aske
         **remote_insights(status, scopes, said.context),
         **conditional_insights(plan.query_schema, plan.body_schema),
     }
-    if status == 429:
+    if status == _THROTTLED:
         found["rate_limit_error"] = {
             "description": "The provider limits calls. Repeat the call after Retry-After seconds."
         }
