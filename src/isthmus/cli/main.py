@@ -13,6 +13,7 @@ from isthmus.cli import account_commands, data_commands, identity_commands, reco
 from isthmus.cli.integration_commands import app as integrations
 from isthmus.cli.local_commands import accounts, configuration, database, environments, tokens
 from isthmus.cli.mapping_commands import app as unified_mappings
+from isthmus.cli.record_groups import GROUPS
 from isthmus.errors import IsthmusError
 
 __all__ = ["app", "run"]
@@ -44,7 +45,6 @@ app = typer.Typer(
 _HERE: Final = "This server and its database"
 _CALLS: Final = "Calls to any server"
 _FILES: Final = "Definitions and expressions"
-_ROWS: Final = "Rows of any server"
 
 
 def run() -> None:
@@ -225,9 +225,6 @@ identity_commands.add_to(app, panel=_CALLS)
 data_commands.add_to(app, panel=_CALLS)
 app.add_typer(unified_mappings, name="unified-mappings", rich_help_panel=_FILES)
 account_commands.add_to(accounts, integrations)
-app.add_typer(integrations, name="integrations", rich_help_panel=_ROWS)
-app.add_typer(accounts, name="accounts", rich_help_panel=_ROWS)
-app.add_typer(environments, name="environments", rich_help_panel=_ROWS)
-record_commands.add_to(
-    app, {"accounts": accounts, "environments": environments, "integrations": integrations}, panel=_ROWS
-)
+for _name, _home in (("integrations", integrations), ("accounts", accounts), ("environments", environments)):
+    record_commands.add_to(_home, GROUPS[_name])
+    app.add_typer(_home, name=_name, rich_help_panel=record_commands.PANEL)

@@ -5,26 +5,62 @@ The work is imported when a command runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
+from typer.main import get_group
 
 from isthmus.cli.options import ApiUrl, Body, TableOutput, Token
 from isthmus.cli.record_groups import GROUPS, Group
 
-__all__ = ["Program", "add_to"]
+__all__ = ["PANEL", "Program", "add_to"]
 
 _ANY_OPTION: Final = {"allow_extra_args": True, "ignore_unknown_options": True}
 """Filters and fields are options that come as they are, and are judged by their group."""
 
 
+PANEL: Final = "Rows of any server"
+"""Of the help that lists all groups."""
+
+
 class Program(TyperGroup):
-    """Finds a group of commands by its other names."""
+    """Has a group of commands for each kind of row that it does not have anyway, and finds it by its other
+    names too."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        for group in GROUPS.values():
+            if group.name not in self.commands:
+                self.commands[group.name] = _Rows(group)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         return super().get_command(ctx, _ALIASES.get(cmd_name, cmd_name))
+
+
+class _Rows(TyperGroup):
+    """The commands of one kind of row. They are made when they are looked for: every other command of the
+    program starts without them."""
+
+    def __init__(self, group: Group) -> None:
+        self._group = group
+        self._made: dict[str, Any] | None = None
+        about = group.about[0].upper() + group.about[1:]
+        help_text = f"{about}: {', '.join(_OPERATIONS[letter][0] for letter in group.operations)}."
+        super().__init__(name=group.name, help=help_text, no_args_is_help=True, rich_help_panel=PANEL)
+
+    @property
+    def commands(self) -> MutableMapping[str, Any]:
+        if self._made is None:
+            home = typer.Typer()
+            add_to(home, self._group)
+            self._made = dict(get_group(home).commands)
+        return self._made
+
+    @commands.setter
+    def commands(self, _: Any) -> None:
+        """What the class above would keep."""
 
 
 _ALIASES: Final = {alias: group.name for group in GROUPS.values() for alias in group.aliases}
@@ -33,23 +69,12 @@ Id = Annotated[str, typer.Argument(help="Its id, or its name where it has one.")
 Select = Annotated[str | None, typer.Option(help="Only these fields, a,b.c.", metavar="FIELDS")]
 
 
-def add_to(app: typer.Typer, existing: Mapping[str, typer.Typer], *, panel: str) -> None:
-    """A group of commands for each kind of row, under its other names too where `app` is a `Program`.
-    `existing`: those that the program has anyway, by name."""
-    for group in GROUPS.values():
-        home = existing.get(group.name)
-        if home is None:
-            about = group.about[0].upper() + group.about[1:]
-            home = typer.Typer(help=f"{about}: {_named(group)}.", no_args_is_help=True)
-            app.add_typer(home, name=group.name, rich_help_panel=panel)
-        for letter in group.operations:
-            name, make, has_options = _OPERATIONS[letter]
-            command, text = make(group)
-            home.command(name, help=text, context_settings=_ANY_OPTION if has_options else None)(command)
-
-
-def _named(group: Group) -> str:
-    return ", ".join(_OPERATIONS[letter][0] for letter in group.operations)
+def add_to(home: typer.Typer, group: Group) -> None:
+    """The commands of one kind of row."""
+    for letter in group.operations:
+        name, make, has_options = _OPERATIONS[letter]
+        command, text = make(group)
+        home.command(name, help=text, context_settings=_ANY_OPTION if has_options else None)(command)
 
 
 def _list(group: Group) -> tuple[Callable[..., None], str]:
