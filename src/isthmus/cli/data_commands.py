@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from isthmus.cli.options import Account, ApiUrl, Body, JsonOutput, Query, Stdin, TableOutput, Token
+from isthmus.cli.options import Account, ApiUrl, Body, JsonOutput, Key, Query, Stdin, TableOutput, Token
 
 __all__ = ["add_to"]
 
@@ -88,6 +88,7 @@ def unified(
     query: Query = None,
     body: Body = None,
     stdin: Stdin = False,
+    idempotency_key: Key = None,
     api_url: ApiUrl = None,
     token: Token = None,
     output: TableOutput = None,
@@ -119,6 +120,7 @@ def unified(
             query=query or (),
             body=body,
             stdin=stdin,
+            key=idempotency_key,
             api_url=api_url,
             token=token,
             output=output,
@@ -134,6 +136,7 @@ def proxy(
     query: Query = None,
     body: Body = None,
     stdin: Stdin = False,
+    idempotency_key: Key = None,
     api_url: ApiUrl = None,
     token: Token = None,
     output: TableOutput = None,
@@ -163,6 +166,7 @@ def proxy(
             query=query or (),
             body=body,
             stdin=stdin,
+            key=idempotency_key,
             api_url=api_url,
             token=token,
             output=output,
@@ -181,6 +185,7 @@ def custom(
     query: Query = None,
     body: Body = None,
     stdin: Stdin = False,
+    idempotency_key: Key = None,
     api_url: ApiUrl = None,
     token: Token = None,
     output: JsonOutput = None,
@@ -207,6 +212,7 @@ def custom(
             query=query or (),
             body=body,
             stdin=stdin,
+            key=idempotency_key,
             api_url=api_url,
             token=token,
             output=output,
@@ -221,6 +227,7 @@ def batch(
     account: Annotated[
         str | None, typer.Option("-a", "--account", help="Id of the account, where the request names none.")
     ] = None,
+    idempotency_key: Key = None,
     api_url: ApiUrl = None,
     token: Token = None,
     output: JsonOutput = None,
@@ -239,7 +246,16 @@ def batch(
     from isthmus.cli.data_plane import batch as work
 
     raise typer.Exit(
-        work(file, body=body, stdin=stdin, account=account, api_url=api_url, token=token, output=output)
+        work(
+            file,
+            body=body,
+            stdin=stdin,
+            account=account,
+            key=idempotency_key,
+            api_url=api_url,
+            token=token,
+            output=output,
+        )
     )
 
 

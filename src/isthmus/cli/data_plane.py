@@ -14,7 +14,7 @@ import typer
 
 from isthmus.cli.calling import account_of, pairs, ran, read_body
 from isthmus.cli.output import Format, lines_of, show
-from isthmus.cli.remote import Answer, Remote
+from isthmus.cli.remote import IDEMPOTENCY_KEY, Answer, Remote
 from isthmus.errors import SetupError
 
 __all__ = ["batch", "capabilities", "custom_call", "resource_call", "schema", "whoami"]
@@ -85,6 +85,7 @@ def resource_call(
     query: Sequence[str],
     body: str | None,
     stdin: bool,
+    key: str | None,
     api_url: str | None,
     token: str | None,
     output: Format | None,
@@ -97,7 +98,7 @@ def resource_call(
     async def work(remote: Remote) -> Answer:
         sent = read_body(body, stdin=stdin)
         params = {"integrated_account_id": account_of(account), **pairs(query, "--query")}
-        return await remote.send(_VERBS.get(name, "POST"), path, params=params, body=sent)
+        return await remote.send(_VERBS.get(name, "POST"), path, params=params, body=sent, headers=_once(key))
 
     def shown(answer: Answer) -> int:
         found = _json(answer)
@@ -121,6 +122,7 @@ def custom_call(
     query: Sequence[str],
     body: str | None,
     stdin: bool,
+    key: str | None,
     api_url: str | None,
     token: str | None,
     output: Format | None,
@@ -133,7 +135,9 @@ def custom_call(
         params = {"integrated_account_id": account_of(account), **own, **pairs(query, "--query")}
         target = f"/custom/{quote(parts.path.lstrip('/'), safe='/%:@!$&()*+,;=~')}"
         sent = read_body(body, stdin=stdin)
-        return await remote.send(verb, target, params=params, body=sent, headers=pairs(headers, "--header"))
+        return await remote.send(
+            verb, target, params=params, body=sent, headers=pairs(headers, "--header") | _once(key)
+        )
 
     def shown(answer: Answer) -> int:
         if answer.content_type.endswith("json"):
@@ -154,6 +158,7 @@ def batch(
     body: str | None,
     stdin: bool,
     account: str | None,
+    key: str | None,
     api_url: str | None,
     token: str | None,
     output: Format | None,
@@ -164,7 +169,7 @@ def batch(
             raise SetupError("the request must be a JSON object: name a file, or give --body or --stdin.")
         if "integrated_account_id" not in sent:
             sent = {"integrated_account_id": account_of(account), **sent}
-        return await remote.call("POST", "/batch-request", body=sent)
+        return _json(await remote.send("POST", "/batch-request", body=sent, headers=_once(key)))
 
     def shown(answer: Any) -> int:
         show(answer, output or "json")
@@ -185,6 +190,10 @@ def schema(out: Path | None, api_url: str | None, token: str | None, output: For
         return 0
 
     return ran(api_url, token, lambda remote: remote.call("GET", "/openapi.json"), shown)
+
+
+def _once(key: str | None) -> dict[str, str]:
+    return {} if key is None else {IDEMPOTENCY_KEY: key}
 
 
 def _segment(text: str) -> str:

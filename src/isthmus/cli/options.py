@@ -8,7 +8,7 @@ import typer
 
 from isthmus.cli.output import Format
 
-__all__ = ["Account", "ApiUrl", "Body", "JsonOutput", "Query", "Stdin", "TableOutput", "Token"]
+__all__ = ["Account", "ApiUrl", "Body", "JsonOutput", "Key", "Query", "Stdin", "TableOutput", "Token"]
 
 ApiUrl = Annotated[
     str | None,
@@ -31,6 +31,14 @@ Account = Annotated[
     ),
 ]
 Body = Annotated[str | None, typer.Option("-b", "--body", help="JSON, or @file.")]
+Key = Annotated[
+    str | None,
+    typer.Option(
+        "--idempotency-key",
+        help="Do it once, however often it is sent; it is sent again where the server is busy.",
+        metavar="KEY",
+    ),
+]
 Stdin = Annotated[bool, typer.Option("--stdin", help="Read the body from standard input.")]
 Query = Annotated[
     list[str] | None,

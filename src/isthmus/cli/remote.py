@@ -18,8 +18,9 @@ from isthmus.cli.profiles import Profiles
 from isthmus.config.commands import API_TOKEN, API_URL
 from isthmus.errors import SetupError
 
-__all__ = ["Answer", "Remote", "RemoteCallFailed", "url_of"]
+__all__ = ["IDEMPOTENCY_KEY", "Answer", "Remote", "RemoteCallFailed", "url_of"]
 
+IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 _DEFAULT_URL: Final = "http://127.0.0.1:8000"
 _SECONDS: Final = 60.0
 _CODES: Final[Mapping[int, int]] = {401: 3, 403: 3, 404: 4, 409: 6, 429: 7}
@@ -100,13 +101,14 @@ class Remote:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """A success, as it came. What only reads is asked for again where the server is busy: after its
-        Retry-After, or half a second, then one. Raises RemoteCallFailed."""
+        """A success, as it came. What only reads, or has a key, is sent again where the server is busy: after
+        its Retry-After, or half a second, then one. Raises RemoteCallFailed."""
         if self._session is None:
             raise SetupError("the connection to the server is not open.")
         query = f"?{urlencode(params)}" if params else ""
         url = URL(f"{self.url}{path}{query}", encoded=True)
-        tries = _TRIES if verb == "GET" else 1
+        is_repeatable = verb == "GET" or IDEMPOTENCY_KEY in (headers or ())
+        tries = _TRIES if is_repeatable else 1
         for number in range(1, tries + 1):
             try:
                 async with self._session.request(verb, url, json=body, headers=headers) as response:

@@ -19,6 +19,7 @@ class Asked:
     path: str
     body: Any
     authorization: str
+    key: str | None
 
 
 @dataclass
@@ -49,7 +50,16 @@ def answering() -> Iterator[Answering]:
         def _answer(self) -> None:
             raw = self.rfile.read(int(self.headers.get("content-length") or 0))
             body = json.loads(raw) if raw else None
-            told.asked.append(Asked(self.command, self.path, body, self.headers.get("authorization", "")))
+            headers = self.headers
+            told.asked.append(
+                Asked(
+                    self.command,
+                    self.path,
+                    body,
+                    headers.get("authorization", ""),
+                    headers.get("idempotency-key"),
+                )
+            )
             if told.hold_after is not None and len(told.asked) > told.hold_after:
                 told.held.set()
                 told.release.wait(60)

@@ -160,6 +160,18 @@ def test_what_only_reads_is_asked_again_where_the_server_is_busy(server: Answeri
     assert len(server.asked) == 4
 
 
+@pytest.mark.parametrize(
+    "command", ["unified crm contacts -m create", "proxy contacts -m create", "custom /x -m post", "batch"]
+)
+def test_a_write_with_a_key_is_sent_again_with_it(server: Answering, command: str) -> None:
+    server.retry_after = "0"
+    server.will({"message": "busy"}, 503)
+    server.will({})
+    ran = run(server, *command.split(), "-a", "A", "-b", "{}", "--idempotency-key", "k1")
+    assert ran.exit_code == 0, ran.stderr
+    assert [each.key for each in server.asked] == ["k1", "k1"]
+
+
 def test_a_batch_fails_where_one_of_its_calls_did(server: Answering, tmp_path: Path) -> None:
     path = tmp_path / "r.json"
     path.write_text('{"resources": [{"resource": "crm/contacts"}]}')
