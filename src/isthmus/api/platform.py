@@ -37,6 +37,13 @@ _WORDS = {
 }
 """The validator's words for the types of JSON are those of another language."""
 
+_LENGTHS = {  # of what is too short no more than one is asked for
+    "string_too_long": "must have at most {max_length} characters",
+    "too_long": "must have at most {max_length} items, and has {actual_length}",
+    "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
+}
+
 _DESCRIPTION = """\
 One API with one schema over your customers' accounts in other products.
 
@@ -169,6 +176,8 @@ def _failures(errors: Sequence[Any]) -> list[dict[str, str]]:
 def _said(error: Any) -> str:
     if error["type"] == "literal_error":
         return f"must be {error['ctx']['expected']}"
+    if error["type"] in _LENGTHS:
+        return _LENGTHS[error["type"]].format(**error["ctx"])
     text: str = _WORDS.get(error["type"], error["msg"])
     return text.removeprefix("Value error, ")
 

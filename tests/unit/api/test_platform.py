@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 from fastapi import APIRouter
+from pydantic import Field
 
 from isthmus.api.front import Front
 from isthmus.api.platform import build_platform
@@ -16,8 +17,9 @@ router = APIRouter(prefix="/thing")
 
 
 class ThingIn(Body):
-    name: str
+    name: str = Field(min_length=1, max_length=3)
     config: dict[str, Any] | None = None
+    ids: list[str] = Field([], min_length=1, max_length=2)
 
 
 @router.get("")
@@ -127,3 +129,18 @@ async def test_a_verb_that_is_not_served_is_told_every_one_that_is(
     status, body, headers = await request(verb, path)
     assert (status, headers[b"allow"].decode()) == (405, allowed)
     assert f"Allowed: {allowed}." in body["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"name": "abcd"}', ("name", "must have at most 3 characters")),
+        (b'{"name": ""}', ("name", "must not be empty")),
+        (b'{"name": "a", "ids": ["1", "2", "3"]}', ("ids", "must have at most 2 items, and has 3")),
+        (b'{"name": "a", "ids": []}', ("ids", "must not be empty")),
+    ],
+)
+async def test_a_length_that_is_wrong_is_told_in_json_s_words(body: bytes, said: tuple[str, str]) -> None:
+    status, answer, _ = await request("POST", "/thing", body)
+    (found,) = answer["details"]["failures"]
+    assert (status, found["path"], found["message"]) == (400, *said)
