@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from pydantic import Field, JsonValue, field_validator
 from pydantic_core import PydanticCustomError
@@ -19,6 +19,9 @@ from isthmus.definitions.webhook import Webhook
 from isthmus.expressions import Expression
 
 __all__ = ["IntegrationConfig"]
+
+_LONGEST_SCHEDULED: Final = 200
+"""Characters: with the account's id it is the name of a schedule."""
 
 
 class IntegrationConfig(Part):
@@ -92,6 +95,17 @@ class IntegrationConfig(Part):
         for key, credential in value.items():
             if key != credential.format:
                 raise ValueError(f"{key} holds a credential of the format {credential.format}")
+        return value
+
+    @field_validator("actions")
+    @classmethod
+    def _names_of_schedules(cls, value: dict[str, Action]) -> dict[str, Action]:
+        for name, action in value.items():
+            if action.schedule is not None and len(name) > _LONGEST_SCHEDULED:
+                raise ValueError(
+                    f"{name[:20]}… has a schedule and a name of {len(name)} characters; "
+                    f"give it one of at most {_LONGEST_SCHEDULED}"
+                )
         return value
 
     @field_validator("resources", mode="before")

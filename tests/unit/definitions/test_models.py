@@ -33,6 +33,13 @@ def test_a_schedule_that_is_no_cron_expression_is_refused_by_name(cron: str) -> 
     assert "is no cron expression" in found["actions.sync.schedule.cron"]
 
 
+def test_the_name_of_an_action_that_comes_back_has_a_length() -> None:
+    schedule: dict[str, Any] = {"schedule": {"cron": "0 0 * * *"}, "steps": []}
+    load_integration({"actions": {"a" * 200: schedule, "b" * 500: {"steps": []}}}, source="x")
+    found = failures(load_integration, DESK | {"actions": {"a" * 201: schedule}})
+    assert "has a schedule and a name of 201 characters" in found["actions"]
+
+
 @pytest.mark.parametrize(
     ("field", "written", "meant"),
     [
