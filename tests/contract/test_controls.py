@@ -145,7 +145,8 @@ def a_reason_for_a_value_that_no_answer_has(copy: Entry) -> None:
 
 
 def a_null_that_is_not_expected(copy: Entry) -> None:
-    _replace(copy, "ticketing", "tickets", "get", "response.status ? $lookup", "true ? $lookup")
+    guarded = "response.status ? $lookup($states, $string(response.status))"
+    _replace(copy, "ticketing", "tickets", "get", guarded, "$lookup($states, response.status)")
 
 
 def a_write_that_fails_on_what_was_read(copy: Entry) -> None:

@@ -33,15 +33,20 @@ _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 @pytest.mark.parametrize(("integration", "model_name"), _MAPPINGS, ids=["-".join(each) for each in _MAPPINGS])
 async def test_an_odd_value_is_borne(integration: str, model_name: str) -> None:
-    catalogued = entry(integration)
-    seen: set[tuple[str, str]] = set()
-    complaints = [
-        complaint
-        for cell, choice, exchange in success_answers(catalogued, _METHODS)
-        if cell.model == model_name
-        for complaint in await _complaints(_Answer(catalogued, cell, choice, exchange), seen)
-    ]
-    assert complaints == []
+    assert await _complaints_about(entry(integration), model_name) == []
+
+
+async def test_a_mapping_that_fails_on_an_odd_value_is_found() -> None:
+    def unguarded(copy: Entry) -> None:
+        for cell in copy.mappings["crm"]["cells"]:
+            mapping = cell["config"].get("response_mapping", "")
+            cell["config"]["response_mapping"] = mapping.replace(
+                "$time(response.created)", "$fromMillis(response.created * 1000)"
+            )
+
+    complaints = await _complaints_about(entry("stripe").planted(unguarded), "crm")
+    assert any(text.startswith('crm/contacts.list: created is "nonsense": ') for text in complaints)
+    assert all("created is" in text for text in complaints)
 
 
 TIMES: Final = [
@@ -152,6 +157,16 @@ def _listed(integration: str, resource: str) -> _Answer:
     cell = catalogued.cell(model, name, "list")
     assert cell is not None
     return _Answer(catalogued, cell, cell.choices[0], catalogued.answers(*cell.choices[0], error=False)[0])
+
+
+async def _complaints_about(catalogued: Entry, model_name: str) -> list[str]:
+    seen: set[tuple[str, str]] = set()
+    return [
+        complaint
+        for cell, choice, exchange in success_answers(catalogued, _METHODS)
+        if cell.model == model_name
+        for complaint in await _complaints(_Answer(catalogued, cell, choice, exchange), seen)
+    ]
 
 
 async def _complaints(answer: _Answer, seen: set[tuple[str, str]]) -> list[str]:
