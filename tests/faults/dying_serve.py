@@ -17,7 +17,7 @@ from typing import Any
 
 from isthmus.accounts import refresh_journal, refresh_writes, refresher
 from isthmus.accounts.refresh_writes import RefreshWrites, Renewable, Renewed, Taken
-from isthmus.cli.serve import serve
+from isthmus.cli.server.serve import serve
 from tests.product import Product
 
 __all__ = ["DyingProduct"]

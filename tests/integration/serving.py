@@ -14,7 +14,7 @@ import aiohttp
 import uvicorn
 
 from isthmus.app import Application
-from isthmus.cli.http_protocol import BoundedHttp
+from isthmus.cli.server.http_protocol import BoundedHttp
 from isthmus.config import Settings
 from isthmus.kit.clock import Clock
 

@@ -1,0 +1,69 @@
+"""`isthmus integrations test`: runs the contract suite on one integration."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import typer
+
+from isthmus.accounts.sandbox_suite import sandbox_answers
+from isthmus.cli.authoring.folders import folder_of, unified_folders
+from isthmus.errors import SetupError
+from isthmus.integrations.contract.entries import Models, read_entry
+from isthmus.integrations.contract.suite import CHECKS, Check, Outcome, run_suite
+
+__all__ = ["run_contract"]
+
+_SANDBOX: Final = Check(
+    "sandbox",
+    "a sandbox account gives every recorded page, keeps limits, reads what it lists, and finds nothing under "
+    "unknown ids and cursors",
+    sandbox_answers,
+)
+_MARKS: Final = {"passed": "ok", "failed": "FAIL", "skipped": "--"}
+_SHOWN: Final = 20
+
+
+def run_contract(name: str, *, only: Sequence[str], everything: bool, output: str) -> int:
+    """The exit code: 0 where all holds, 1 where something does not, 2 for files that cannot be read."""
+    known = [check.name for check in (*CHECKS, _SANDBOX)]
+    unknown = sorted(set(only) - set(known))
+    if unknown or output not in ("text", "json"):
+        what = f"no check is named {', '.join(unknown)}" if unknown else f"no output is named {output}"
+        typer.echo(
+            f"isthmus: {what}; there are {', '.join(known if unknown else ('text', 'json'))}.", err=True
+        )
+        return 2
+    try:
+        folder = folder_of(name)
+        entry = read_entry(folder, Models(*unified_folders(folder)))
+    except SetupError as error:
+        typer.echo(f"isthmus: {error.message}", err=True)
+        return 2
+    outcomes = asyncio.run(run_suite(entry, [_SANDBOX]))
+    chosen = [each for each in outcomes if not only or each.name in only]
+    summary = {status: sum(each.status == status for each in chosen) for status in _MARKS}
+    if output == "json":
+        report = {"integration": entry.name, "folder": str(folder), "summary": summary}
+        typer.echo(json.dumps({**report, "checks": [each.as_json() for each in chosen]}, indent=2))
+    else:
+        _print(entry.name, folder, chosen, everything=everything)
+        typer.echo(", ".join(f"{count} {status}" for status, count in summary.items()))
+    return 1 if summary["failed"] else 0
+
+
+def _print(name: str, folder: Path, outcomes: Sequence[Outcome], *, everything: bool) -> None:
+    typer.echo(f"{name} ({folder})")
+    width = max((len(each.name) for each in outcomes), default=0)
+    for each in outcomes:
+        tail = " (skipped: fix the above first)" if each.status == "skipped" else ""
+        typer.echo(f"  {_MARKS[each.status].ljust(4)}  {each.name.ljust(width)}  {each.holds_when}{tail}")
+        shown = each.complaints if everything else each.complaints[:_SHOWN]
+        for complaint in shown:
+            typer.echo(f"          - {complaint}")
+        if len(shown) < len(each.complaints):
+            typer.echo(f"          … {len(each.complaints) - len(shown)} more; --all shows them")

@@ -1,0 +1,169 @@
+"""`isthmus unified-mappings`: checks mapping files, and makes a server's rows what they say."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import typer
+
+from isthmus.cli.authoring.mapping_rows import Change, Target, layer_of, planned, send, told
+from isthmus.cli.remote.client import Remote, RemoteCallFailed
+from isthmus.definitions.layers import deep_merge_patch
+from isthmus.definitions.lint import Report, validate_document
+from isthmus.definitions.yaml_source import Document, Unreadable, read
+from isthmus.errors import Conflict, IsthmusError, SetupError
+from isthmus.integrations.catalog import find_catalog
+
+__all__ = ["apply", "validate"]
+
+_NOT_ALLOWED: Final = 3
+_CONFLICT: Final = 6
+
+
+def validate(
+    files: Sequence[str], *, verbose: bool, environment_id: str | None, api_url: str | None, token: str | None
+) -> int:
+    """The exit code: warnings never fail. `environment_id`: whose model is taken, from the server; None for
+    the one in files."""
+    try:
+        documents = {name: _mapping(Path(name)) for name in files}
+        models: dict[str, Mapping[str, Any]] = {}
+        if environment_id is not None:
+            wanted = {name for name in map(_model_name, documents.values()) if name}
+            models = asyncio.run(_models(wanted, environment_id, Remote(api_url, token)))
+    except RemoteCallFailed as failed:
+        typer.echo(f"isthmus: {failed.message}", err=True)
+        return failed.code
+    except IsthmusError as error:
+        typer.echo(f"isthmus: {error.message}", err=True)
+        return 2
+    reports = [
+        _checked(name, document, models.get(_model_name(document))) for name, document in documents.items()
+    ]
+    for report in reports:
+        for line in _lines(report, all_of_them=verbose):
+            typer.echo(line)
+        counts = ", ".join(f"{report.summary[severity]} {severity}" for severity in ("error", "warn", "info"))
+        typer.echo(f"{report.source}: {counts}")
+    return max(report.exit_code(ignore_warnings=True) for report in reports)
+
+
+def apply(
+    file: str, *, target: Target | None, api_url: str | None, token: str | None, dry_run: bool, yes: bool
+) -> int:
+    """The exit code: 0, 1 for a file with errors, else that of the call that failed."""
+    try:
+        document = _mapping(Path(file))
+        report = _checked(file, document, None)
+        if report.exit_code(ignore_warnings=True):
+            for line in _lines(report, all_of_them=False):
+                typer.echo(line, err=True)
+            return 1
+        chosen = target or document.data.get("write_target") or ("base" if _is_export(document) else "env")
+        applying = _apply(document.data, chosen, Remote(api_url, token), dry_run=dry_run, yes=yes)
+        return asyncio.run(applying)
+    except RemoteCallFailed as failed:
+        typer.echo(f"isthmus: {failed.message}", err=True)
+        if failed.code == _NOT_ALLOWED and chosen == "base":
+            typer.echo("--target env maps a model of somebody else, for this environment.", err=True)
+        return failed.code
+    except IsthmusError as error:
+        typer.echo(f"isthmus: {error.message}", err=True)
+        return _CONFLICT if isinstance(error, Conflict) else 2
+
+
+async def _apply(data: Mapping[str, Any], target: Target, remote: Remote, *, dry_run: bool, yes: bool) -> int:
+    model = str(data.get("unified_model") or data.get("unified_model_name"))
+    integration = str(data.get("integration") or data.get("integration_name"))
+    async with remote:
+        if not await remote.rows("/integration", name=integration):
+            typer.echo(
+                f"There is no integration {integration} at {remote.url} yet: its rows are of no use until "
+                "there is.",
+                err=True,
+            )
+        changes = await planned(await layer_of(remote, target, model), integration, data["cells"])
+        summary = told(f"mappings {model} ({target})", [change.done for change in changes])
+        if dry_run:
+            for change in changes:
+                typer.echo(f"{change.name}: {change.done}")
+            typer.echo(f"{summary} (not done: --dry-run)")
+            return 0
+        if any(change.verb for change in changes) and not yes:
+            _ask(summary, f"{integration} at {remote.url}")
+        await _send_all(remote, changes)
+        typer.echo(summary)
+    return 0
+
+
+async def _send_all(remote: Remote, changes: Sequence[Change]) -> None:
+    """Raises RemoteCallFailed, which says how far it came: what was sent stays."""
+    sent = [change for change in changes if change.verb]
+    for number, change in enumerate(sent):
+        try:
+            await send(remote, change)
+        except RemoteCallFailed as failed:
+            come = f"{number} of {len(sent)} rows were written before" if number else "nothing was written"
+            raise RemoteCallFailed(f"{change.name}: {failed.message} ({come})", failed.code) from failed
+
+
+def _ask(what: str, where: str) -> None:
+    """Raises SetupError where nobody can be asked, Abort where they say no."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise SetupError("there is no terminal to ask on: give --yes to apply, or --dry-run to look.")
+    typer.confirm(f"{what}, for {where}. Apply?", abort=True, err=True)
+
+
+def _mapping(path: Path) -> Document:
+    """Raises SetupError for what is no mapping file."""
+    try:
+        document = read(path)
+    except Unreadable as error:
+        line = f":{error.line}" if error.line else ""
+        raise SetupError(f"{path}{line} cannot be read: {error.message}") from error
+    if not isinstance(document.data, dict) or "cells" not in document.data:
+        raise SetupError(
+            f"{path} is no mapping file: it has no `cells`. `isthmus integrations validate` checks files of "
+            "any kind."
+        )
+    return document
+
+
+def _checked(name: str, document: Document, model: Mapping[str, Any] | None) -> Report:
+    models = find_catalog().path / "unified"
+    return validate_document(document, name, Path(name), models=models, model=model)
+
+
+def _lines(report: Report, *, all_of_them: bool) -> list[str]:
+    return [
+        line
+        for line, finding in zip(report.lines(), report.findings, strict=True)
+        if all_of_them or finding.severity != "info"
+    ]
+
+
+def _is_export(document: Document) -> bool:
+    return "unified_model_name" in document.data or "integration_name" in document.data
+
+
+def _model_name(document: Document) -> str:
+    return str(document.data.get("unified_model") or document.data.get("unified_model_name") or "")
+
+
+async def _models(names: set[str], environment_id: str, remote: Remote) -> dict[str, Mapping[str, Any]]:
+    """By name, with what the environment overrides. Raises SetupError for one that it has not installed."""
+    found: dict[str, Mapping[str, Any]] = {}
+    async with remote:
+        for name in sorted(names):
+            filters = {"environment_id": environment_id, "unified_model.name": name}
+            rows = await remote.rows("/environment-unified-model", **filters)
+            if not rows:
+                raise SetupError(f"the environment {environment_id} has no unified model {name}.")
+            model, override = rows[0]["unified_model"], rows[0]["override"]
+            resources = deep_merge_patch(model["resources"], override.get("resources") or {})
+            found[name] = {**model, "resources": resources}
+    return found

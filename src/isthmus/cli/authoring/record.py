@@ -1,0 +1,186 @@
+"""`isthmus integrations record`: a real account's answers as redacted exchanges."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import typer
+
+from isthmus.accounts.context import secret_field_names
+from isthmus.accounts.effective import environment_of
+from isthmus.app import calling
+from isthmus.cli.authoring.folders import folder_of, unified_folders
+from isthmus.config import Settings
+from isthmus.db import server_secret_bytes
+from isthmus.definitions.integration import IntegrationConfig
+from isthmus.definitions.load import load_integration
+from isthmus.definitions.secrets import split_context
+from isthmus.errors import AccountError, IsthmusError, NotFound, SetupError, UpstreamError
+from isthmus.integrations.contract.entries import Choice, Entry, Models, read_entry
+from isthmus.integrations.recording.files import Change, changes, write
+from isthmus.integrations.recording.recorder import Recorder, Recording, read_methods
+from isthmus.integrations.recording.redaction import Redaction, secret_forms
+
+__all__ = ["record"]
+
+_NOT_ALLOWED: Final = 3
+_NOT_FOUND: Final = 4
+_UNREACHABLE: Final = 5
+
+
+def record(
+    name: str,
+    *,
+    account: str,
+    methods: Sequence[str],
+    query: Sequence[str],
+    limit: int,
+    pages: int,
+    keep: Sequence[str],
+    redact: Sequence[str],
+    dry_run: bool,
+    output: str,
+) -> int:
+    """The exit code: 0 where each method was recorded, 1 where one was not; 2 for what is asked for wrongly,
+    3 for credentials that are refused, 4 for an account that is not there, 5 for a product that is away."""
+    try:
+        folder = folder_of(name)
+        entry = read_entry(folder, Models(*unified_folders(folder)))
+        config = load_integration(entry.definition.get("config") or {}, source=f"{folder}/integration.yaml")
+        chosen = [_method(each) for each in methods] or read_methods(config)
+        parameters = dict(_parameter(each) for each in query)
+        made = asyncio.run(
+            _record(
+                entry, config, account, chosen, parameters, limit=limit, pages=pages, keep=keep, redact=redact
+            )
+        )
+        recordings, found = made
+        if not dry_run:
+            write(found)
+    except IsthmusError as error:
+        typer.echo(f"isthmus: {error.message}", err=True)
+        return _code(error)
+    if output == "json":
+        typer.echo(json.dumps(_report(recordings, found), indent=2))
+    else:
+        _print(recordings, found, dry_run=dry_run)
+    return 1 if any(each.skipped for each in recordings) or not found else 0
+
+
+async def _record(
+    entry: Entry,
+    config: IntegrationConfig,
+    account: str,
+    methods: Sequence[Choice],
+    query: Mapping[str, str],
+    *,
+    limit: int,
+    pages: int,
+    keep: Sequence[str],
+    redact: Sequence[str],
+) -> tuple[list[Recording], list[Change]]:
+    """By the definition of the folder, with the credentials and variables of the account."""
+    async with calling(Settings.from_environment()) as core:
+        async with core.database.read() as conn:
+            environment_id, is_account = await environment_of(conn, account)
+        if not is_account:
+            raise NotFound(f"no integrated account has the id {account}: it is that of an install.")
+        connection = await core.connections.open(environment_id, account, request_id="record")
+        if connection.integration_name != entry.name:
+            raise SetupError(
+                f"the account {account} is one of {connection.integration_name}, and the folder is that of "
+                f"{entry.name}."
+            )
+        if connection.account.is_sandbox:
+            raise SetupError(
+                f"{account} is a sandbox account: it answers from examples, and has none to give."
+            )
+        stored = connection.definition
+        config = config.model_copy(
+            update={
+                "environment_variables": stored.environment_variables,
+                "secret_environment_variables": stored.secret_environment_variables,
+            }
+        )
+        upstream = connection.upstream
+        recorder = Recorder(upstream, entry, config, limit=limit, pages=pages, query=query)
+        await recorder.call(methods)
+        key = await server_secret_bytes(core.database, "recordings")
+        redaction = Redaction(
+            hmac.digest(key, account.encode(), "sha256"),
+            secret_forms(list(_secrets(stored, upstream.context))),
+            hosts=recorder.hosts,
+            host=f"{entry.name}.example",
+            kept=keep,
+            dropped=redact,
+        )
+    recordings = recorder.recordings(redaction)
+    return recordings, changes(entry.directory, recordings, redaction)
+
+
+def _secrets(config: IntegrationConfig, context: Mapping[str, Any]) -> Iterator[str]:
+    """Every text that lets somebody in, and the user names that go with passwords."""
+    _, secrets = split_context(context, secret_field_names(config))
+    yield from _texts(secrets)
+    yield from (value.reveal() for value in config.secret_environment_variables.values())
+    yield from (str(context[name]) for name in ("username", "client_id") if context.get(name))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, str | int):
+        yield str(value)
+
+
+def _method(text: str) -> Choice:
+    resource, dot, method = text.rpartition(".")
+    if not dot or not resource or method not in ("list", "get"):
+        raise SetupError(f"--method {text} is no read method: write <resource>.list or <resource>.get.")
+    return resource, method
+
+
+def _parameter(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise SetupError(f"--query {text} is no parameter: write <name>=<value>.")
+    return name, value
+
+
+def _code(error: IsthmusError) -> int:
+    for kind, code in ((AccountError, _NOT_ALLOWED), (NotFound, _NOT_FOUND), (UpstreamError, _UNREACHABLE)):
+        if isinstance(error, kind):
+            return code
+    return 2
+
+
+def _report(recordings: Sequence[Recording], found: Sequence[Change]) -> dict[str, Any]:
+    return {
+        "files": [each.as_json() for each in found],
+        "skipped": [{"method": each.name, "reason": each.skipped} for each in recordings if each.skipped],
+    }
+
+
+def _print(recordings: Sequence[Recording], found: Sequence[Change], *, dry_run: bool) -> None:
+    for each in found:
+        counts = ", ".join(
+            f"{count} {what}"
+            for count, what in ((each.added, "added"), (each.changed, "changed"), (each.removed, "removed"))
+            if count
+        )
+        typer.echo(f"{each.path}: {each.status}{f': {counts}' if counts else ''}")
+    for recording in recordings:
+        if recording.skipped:
+            typer.echo(f"{recording.name}: not recorded: {recording.skipped}", err=True)
+    if dry_run:
+        typer.echo("Nothing was written (--dry-run).", err=True)
+    elif any(each.status != "unchanged" for each in found):
+        typer.echo("Read them before you give them away: no rule knows every secret.", err=True)

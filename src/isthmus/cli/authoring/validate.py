@@ -1,0 +1,165 @@
+"""`isthmus integrations validate` and `lint`: print what the checks find."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import typer
+
+from isthmus.cli.remote.client import Remote, RemoteCallFailed
+from isthmus.definitions.lint import CSV_COLUMNS, Corpus, Report, validate_document, validate_file
+from isthmus.definitions.yaml_source import Document, Unreadable, parse, read
+from isthmus.errors import NotFound, SetupError
+from isthmus.integrations.catalog import find_catalog
+
+__all__ = ["Wanted", "validate"]
+
+_SUFFIXES: Final = (".yaml", ".yml", ".json")
+_MAIN: Final = ("integration.yaml", "*.integration.json")
+_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_STDIN: Final = "standard input"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """`names`: files, folders, and ids or names of stored integrations. `corpus`: a folder of integrations to
+    compare with, None for the shipped ones. `against`: an earlier integration file."""
+
+    names: Sequence[str]
+    stdin: bool = False
+    against: Path | None = None
+    corpus: Path | None = None
+    api_url: str | None = None
+    token: str | None = None
+
+
+def validate(wanted: Wanted, *, ignore_warnings: bool, ignore_info: bool, output: str) -> int:
+    """The exit code: that of the worst file; of the call that failed, for a stored integration."""
+    try:
+        reports = list(_reports(wanted))
+    except RemoteCallFailed as failed:
+        typer.echo(f"isthmus: {failed.message}", err=True)
+        return failed.code
+    except (SetupError, NotFound) as error:
+        typer.echo(f"isthmus: {error.message}", err=True)
+        return 4 if isinstance(error, NotFound) else 2
+    code = max((report.exit_code(ignore_warnings=ignore_warnings) for report in reports), default=2)
+    if ignore_info:
+        reports = [
+            replace(each, findings=tuple(item for item in each.findings if item.severity != "info"))
+            for each in reports
+        ]
+    _show(reports, output)
+    return code
+
+
+def _reports(wanted: Wanted) -> Iterator[Report]:
+    """Raises SetupError for what is asked for wrongly, NotFound for what is stored nowhere."""
+    if not wanted.names and not wanted.stdin:
+        raise SetupError("name a file, a folder or a stored integration, or give --stdin.")
+    checked: dict[str, Any] = {
+        "models": find_catalog().path / "unified",
+        "against": None if wanted.against is None else _earlier(wanted.against),
+        "corpus": _corpus(wanted.corpus),
+    }
+    if wanted.stdin:
+        try:
+            document = parse(sys.stdin.read())
+        except Unreadable as error:
+            raise SetupError(f"{_STDIN} cannot be read: {error}") from error
+        yield validate_document(document, _STDIN, **checked)
+    for name in wanted.names:
+        path = Path(name)
+        if path.exists() or path.suffix in _SUFFIXES or len(path.parts) > 1:
+            for each in _files(path):
+                yield validate_file(each, **checked)
+        else:
+            try:
+                remote = Remote(wanted.api_url, wanted.token)
+            except SetupError as error:
+                raise SetupError(
+                    f"there is no file {name}, and to look on a server: {error.message}"
+                ) from None
+            source, file = asyncio.run(_stored(name, remote))
+            yield validate_document(Document(file), source, **checked)
+
+
+def _earlier(path: Path) -> Mapping[str, Any]:
+    try:
+        data = read(path).data
+    except Unreadable as error:
+        raise SetupError(f"{path} cannot be read: {error}") from error
+    if not isinstance(data, dict):
+        raise SetupError(f"{path} is no integration.")
+    return data
+
+
+def _corpus(folder: Path | None) -> Corpus:
+    """Of the integrations in a folder, or in folders below it; what cannot be read there is passed over."""
+    root = find_catalog().path / "integrations" if folder is None else folder
+    if not root.is_dir():
+        raise SetupError(f"{root} is no folder of integrations: --integration-config-dir names one.")
+    known: dict[str, Mapping[str, Any]] = {}
+    for path in (each for pattern in _MAIN for each in sorted(root.rglob(pattern))):
+        try:
+            data = read(path).data
+        except Unreadable:
+            continue
+        if isinstance(data, dict) and isinstance(data.get("config"), dict):
+            known[str(data.get("name"))] = data["config"]
+    return Corpus(known)
+
+
+async def _stored(name: str, remote: Remote) -> tuple[str, dict[str, Any]]:
+    """Where an integration is on a server, and what its file would hold. `name`: its id, or its name."""
+    async with remote:
+        if _ID.fullmatch(name):
+            row = await remote.call("GET", f"/integration/{name}")
+        else:
+            row = next(iter(await remote.rows("/integration", name=name)), None)
+            if row is None:
+                raise NotFound(f"there is no file {name}, and no integration of that name at {remote.url}.")
+    file = {key: row[key] for key in ("name", "config", "category", "sharing", "is_beta") if row.get(key)}
+    return f"{remote.url}/integration/{row['id']}", file
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """The file itself, or each definition file below a folder."""
+    if not path.is_dir():
+        yield path
+        return
+    yield from sorted(each for each in path.rglob("*") if each.suffix in _SUFFIXES)
+
+
+def _show(reports: Sequence[Report], output: str) -> None:
+    if output == "json":
+        typer.echo(json.dumps([report.as_json() for report in reports], indent=2))
+    elif output == "ndjson":
+        for report in reports:
+            typer.echo(json.dumps(report.as_json()))
+    elif output == "csv":
+        writer = csv.writer(sys.stdout)
+        writer.writerow(CSV_COLUMNS)
+        for report in reports:
+            writer.writerows(
+                [getattr(finding, column) or "" for column in CSV_COLUMNS] for finding in report.findings
+            )
+    else:
+        for report in reports:
+            _print(report)
+
+
+def _print(report: Report) -> None:
+    for line in report.lines():
+        typer.echo(line)
+    summary = report.summary
+    counts = ", ".join(f"{summary[name]} {name}" for name in ("error", "warn", "info"))
+    typer.echo(f"{report.source}: {report.mode}: {counts}")

@@ -1,0 +1,254 @@
+"""Local administration, on the database of this server. The work is imported when a command runs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+__all__ = ["accounts", "add_to", "environments"]
+
+environments = typer.Typer(
+    help="Environments: make and list those of this server's database; read and change rows of any server.",
+    no_args_is_help=True,
+)
+tokens = typer.Typer(help="API tokens of this server's database: make, list, revoke.", no_args_is_help=True)
+accounts = typer.Typer(
+    help="Integrated accounts: rows of any server; block and unblock those of this server's database.",
+    no_args_is_help=True,
+)
+configuration = typer.Typer(help="Settings of this server.", no_args_is_help=True)
+database = typer.Typer(help="This server's database itself: change its key.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer, *, panel: str) -> None:
+    """All but the commands of accounts and environments: their groups are those of rows too."""
+    app.command(rich_help_panel=panel)(connect)
+    app.command(rich_help_panel=panel)(explain)
+    for name, group in (("tokens", tokens), ("config", configuration), ("db", database)):
+        app.add_typer(group, name=name, rich_help_panel=panel)
+
+
+def connect(
+    integration: Annotated[
+        str | None, typer.Argument(help="Name of an integration; none for a choice.")
+    ] = None,
+    tenant: Annotated[str | None, typer.Option(help="Your own key of the customer who connects.")] = None,
+    account: Annotated[
+        str | None, typer.Option(help="Id of an account to renew, instead of --tenant.")
+    ] = None,
+    environment: Annotated[
+        str | None,
+        typer.Option(help="Id or name of the environment; may be left out where there is only one."),
+    ] = None,
+    redirect_uri: Annotated[str | None, typer.Option(help="Where the browser goes at the end.")] = None,
+) -> None:
+    """Print a link that lets one person connect one account, within 7 days.
+
+    The link opens in any browser that reaches the server. It is made in this
+    server's database, with the address of ISTHMUS_PUBLIC_APP_URL.
+
+    Examples:
+
+    isthmus connect quillboard --tenant acme
+
+    isthmus connect --account 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001
+    """
+    from isthmus.cli.local.connect import connect as work
+
+    work(integration, tenant=tenant, account=account, environment=environment, redirect_uri=redirect_uri)
+
+
+def explain(
+    id: Annotated[str, typer.Argument(help="Id of an integrated account, or of an install.")],
+    path: Annotated[
+        str | None, typer.Option(help="Only values of the definition at or below it, e.g. pagination.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Only mappings of this unified model.")] = None,
+    resource: Annotated[str | None, typer.Option(help="Only mappings of this unified resource.")] = None,
+    method: Annotated[str | None, typer.Option(help="Only mappings of this method.")] = None,
+    output: Annotated[str, typer.Option("-o", "--output", help="text or json.")] = "text",
+) -> None:
+    """Show what an account runs on: each value with the layer that set it.
+
+    Definition and mappings, read from this server's database. With --model,
+    --resource or --method, text shows mappings alone.
+
+    Examples:
+
+    isthmus explain 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001 --path pagination
+
+    isthmus explain 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001 --model crm -o json
+    """
+    from isthmus.cli.local.explain import explain as work
+
+    work(id, path=path, model=model, resource=resource, method=method, output=output)
+
+
+@environments.command("create")
+def create_environment(name: Annotated[str, typer.Argument(help="Unique in the team.")]) -> None:
+    """Create an environment with all that is shipped installed; print id and name.
+
+    Example:
+
+    isthmus environments create production
+    """
+    from isthmus.cli.local.administration import create_environment as work
+
+    work(name)
+
+
+@environments.command("list")
+def list_environments() -> None:
+    """List the environments: id, name, when it was created.
+
+    Example:
+
+    isthmus environments list
+    """
+    from isthmus.cli.local.administration import list_environments as work
+
+    work()
+
+
+@tokens.command("create")
+def create_token(
+    environment: Annotated[str, typer.Option(help="Id or name of the environment.")],
+    name: Annotated[str, typer.Option(help="What it is for; shown in lists.")] = "cli",
+    expires_in_days: Annotated[int | None, typer.Option(help="Days until it stops working.", min=1)] = None,
+) -> None:
+    """Create an API token and print it, once: it is stored only as a hash.
+
+    The token alone goes to standard output. A running server takes it within
+    a second.
+
+    Examples:
+
+    isthmus tokens create --environment development
+
+    isthmus tokens create --environment production --name backend > token.txt
+    """
+    from isthmus.cli.local.administration import create_token as work
+
+    work(environment, name, expires_in_days)
+
+
+@tokens.command("list")
+def list_tokens(
+    environment: Annotated[str | None, typer.Option(help="Only of this environment (id or name).")] = None,
+) -> None:
+    """List the API tokens: id, environment, name, start of the token, state.
+
+    Example:
+
+    isthmus tokens list --environment production
+    """
+    from isthmus.cli.local.administration import list_tokens as work
+
+    work(environment)
+
+
+@tokens.command("revoke")
+def revoke_token(token: Annotated[str, typer.Argument(help="Id of the token.")]) -> None:
+    """Revoke an API token; a running server refuses it within a second.
+
+    `isthmus tokens list` shows the ids.
+
+    Example:
+
+    isthmus tokens revoke 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001
+    """
+    from isthmus.cli.local.administration import revoke_token as work
+
+    work(token)
+
+
+@accounts.command("block")
+def block_account(
+    id: Annotated[str, typer.Argument(help="Id of an integrated account.")],
+    reason: Annotated[str | None, typer.Option(help="Why; shown by `accounts blocked` only.")] = None,
+) -> None:
+    """Let nobody call an account: a running server answers 503 within a second.
+
+    Example:
+
+    isthmus accounts block 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001 --reason "loops"
+    """
+    from isthmus.cli.local.administration import block_account as work
+
+    work(id, reason)
+
+
+@accounts.command("unblock")
+def unblock_account(id: Annotated[str, typer.Argument(help="Id of the account.")]) -> None:
+    """Take an account off the block list.
+
+    Example:
+
+    isthmus accounts unblock 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001
+    """
+    from isthmus.cli.local.administration import unblock_account as work
+
+    work(id)
+
+
+@accounts.command("blocked")
+def list_blocked_accounts() -> None:
+    """List the blocked accounts: id, environment, tenant, since when, why.
+
+    Example:
+
+    isthmus accounts blocked
+    """
+    from isthmus.cli.local.administration import list_blocked_accounts as work
+
+    work()
+
+
+@configuration.command("show")
+def show_configuration(
+    output: Annotated[
+        Literal["table", "json"], typer.Option("-o", "--output", help="How to print it.")
+    ] = "table",
+) -> None:
+    """Show each setting that a server started here would have, and what set it.
+
+    Secrets are not shown, only that they are set. Nothing is opened, and
+    nothing is made. Exit 0; 1: a variable cannot be right.
+
+    Example:
+
+    isthmus config show
+    """
+    from isthmus.cli.local.configuration import show_configuration as work
+
+    work(output)
+
+
+@database.command("rotate-key")
+def rotate_key(
+    new_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="-",
+            help="Read the new key from standard input. Else: ISTHMUS_NEW_SECRET_KEY, or one is made.",
+        ),
+    ] = None,
+) -> None:
+    """Seal every secret with a new key, while servers keep running.
+
+    On SQLite the key file takes the new key. Else it is printed before it is
+    used: put it first in ISTHMUS_SECRET_KEY of every server, before the old
+    one, and run this once more with that (docs/howto/operate.md).
+
+    Exit 0; 1: some values are sealed with a key that is not in the ring.
+
+    Examples:
+
+    isthmus db rotate-key
+
+    isthmus db rotate-key --new-key - < key.txt
+    """
+    from isthmus.cli.local.administration import rotate_key as work
+
+    work(new_key)

@@ -1,0 +1,186 @@
+"""The HTTP API as a command calls it: address, token, and the exit code of what fails (`cli.md` §2, §10)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import aiohttp
+import typer
+from yarl import URL
+
+from isthmus.cli.remote.profiles.profile_file import Profiles
+from isthmus.config.commands import API_TOKEN, API_URL
+from isthmus.errors import IsthmusError, SetupError
+
+__all__ = ["IDEMPOTENCY_KEY", "Answer", "Remote", "RemoteCallFailed", "ran", "url_of"]
+
+IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+_DEFAULT_URL: Final = "http://127.0.0.1:8000"
+_SECONDS: Final = 60.0
+_CODES: Final[Mapping[int, int]] = {401: 3, 403: 3, 404: 4, 409: 6, 429: 7}
+_REFUSED: Final = 400
+_PASSING: Final = frozenset({429, 502, 503, 504})
+_TRIES: Final = 3
+_LONGEST_WAIT: Final = 60
+_SERVER_FAULT: Final = 500
+_UNREACHABLE: Final = 5
+
+
+class RemoteCallFailed(Exception):
+    """`code`: that the command exits with. `status`: of the answer, None where there was none."""
+
+    def __init__(self, message: str, code: int, status: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`content_type`: without parameters."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+class Remote:
+    """`url`, `token`: None for those of the environment, else of the profile, whose token goes to its own
+    server alone. Raises SetupError without a token."""
+
+    def __init__(self, url: str | None = None, token: str | None = None) -> None:
+        url, token = url or _first(API_URL), token or _first(API_TOKEN)
+        profile = Profiles().current() if url is None or token is None else {}
+        self.url = (url or profile.get("apiUrl") or _DEFAULT_URL).rstrip("/")
+        kept = profile.get("token") if self.url == profile.get("apiUrl", _DEFAULT_URL) else None
+        self.token = token or kept or ""
+        if not self.token:
+            raise SetupError(
+                f"no token for {self.url}: `isthmus login`, or set {API_TOKEN[0]}, or give --token. "
+                "`isthmus tokens create` makes one, beside the server."
+            )
+        self._headers = {"authorization": f"Bearer {self.token}"}
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Remote:
+        self._session = aiohttp.ClientSession(
+            headers=self._headers, timeout=aiohttp.ClientTimeout(total=_SECONDS)
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def call(
+        self, verb: str, path: str, *, params: Mapping[str, str] | None = None, body: Any = None
+    ) -> Any:
+        """The JSON of a success, None where there is none. Raises RemoteCallFailed with the server's own
+        message. `path`: percent-encoded already."""
+        answer = await self.send(verb, path, params=params, body=body)
+        try:
+            return json.loads(answer.body) if answer.body.strip() else None
+        except ValueError as error:
+            raise RemoteCallFailed(f"{verb} {path}: the answer is not JSON.", _UNREACHABLE) from error
+
+    async def send(
+        self,
+        verb: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """A success, as it came. What only reads, or has a key, is sent again where the server is busy: after
+        its Retry-After, or half a second, then one. Raises RemoteCallFailed."""
+        if self._session is None:
+            raise SetupError("the connection to the server is not open.")
+        query = f"?{urlencode(params)}" if params else ""
+        url = URL(f"{self.url}{path}{query}", encoded=True)
+        is_repeatable = verb == "GET" or IDEMPOTENCY_KEY in (headers or ())
+        tries = _TRIES if is_repeatable else 1
+        for number in range(1, tries + 1):
+            try:
+                async with self._session.request(verb, url, json=body, headers=headers) as response:
+                    answer = Answer(response.status, response.content_type, await response.read())
+                    wait = response.headers.get("retry-after", "")
+            except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+                raise RemoteCallFailed(_unanswered(self.url, error), _UNREACHABLE) from error
+            if answer.status not in _PASSING or number == tries:
+                break
+            await asyncio.sleep(min(_LONGEST_WAIT, int(wait)) if wait.isdigit() else 2 ** (number - 2))
+        if answer.status >= _REFUSED:
+            code = _UNREACHABLE if answer.status >= _SERVER_FAULT else _CODES.get(answer.status, 1)
+            message = _message(answer.body) or f"status {answer.status}"
+            raise RemoteCallFailed(f"{verb} {path}: {message}", code, answer.status)
+        return answer
+
+    async def rows(self, path: str, **params: str) -> list[dict[str, Any]]:
+        """Every row of a list that the filters leave."""
+        found: list[dict[str, Any]] = []
+        cursor: str | None = None
+        while True:
+            page = {**params, "limit": "100"} | ({"next_cursor": cursor} if cursor else {})
+            answer = await self.call("GET", path, params=page)
+            found += answer["result"]
+            cursor = answer.get("next_cursor")
+            if not cursor:
+                return found
+
+
+def ran(
+    api_url: str | None,
+    token: str | None,
+    work: Callable[[Remote], Awaitable[Any]],
+    shown: Callable[[Any], int],
+) -> int:
+    """The exit code: of the call that failed, 2 for what is asked for wrongly, else that of `shown`."""
+
+    async def run() -> Any:
+        async with Remote(api_url, token) as remote:
+            return await work(remote)
+
+    try:
+        return shown(asyncio.run(run()))
+    except RemoteCallFailed as failed:
+        typer.echo(f"isthmus: {failed.message}", err=True)
+        return failed.code
+    except IsthmusError as error:
+        typer.echo(f"isthmus: {error.message}", err=True)
+        return 2
+
+
+def _message(body: bytes) -> str | None:
+    """The server's own words."""
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return None
+    return answer.get("message") if isinstance(answer, dict) else None
+
+
+def _unanswered(url: str, error: Exception) -> str:
+    """A client's own words about a refused connection name sockets and TLS; what helps is the address."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"{url} does not answer: nothing listens there. Start it, or give --api-url or {API_URL[0]}."
+    return f"{url} does not answer: {error or type(error).__name__}"
+
+
+def url_of(given: str | None, kept: str | None) -> str:
+    """The server for a login: the one given, that of the environment, or the one that was kept before."""
+    return (given or _first(API_URL) or kept or _DEFAULT_URL).rstrip("/")
+
+
+def _first(names: tuple[str, ...]) -> str | None:
+    return next((value for name in names if (value := os.environ.get(name))), None)

@@ -1,0 +1,106 @@
+"""`isthmus login`, `logout` and `profiles` (`cli.md` §2)."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import sys
+from typing import Any
+
+import typer
+
+from isthmus.cli.output import show
+from isthmus.cli.remote.client import Remote, RemoteCallFailed, url_of
+from isthmus.cli.remote.profiles.profile_file import DEFAULT, KEYS, Profiles, key_of
+from isthmus.errors import IsthmusError, SetupError
+
+__all__ = ["get_key", "list_profiles", "login", "logout", "set_key", "use_profile"]
+
+
+def login(name: str | None, api_url: str | None, token: str | None, *, stdin: bool) -> int:
+    """The exit code. Nothing is kept unless the server knows the token."""
+    try:
+        profiles = Profiles()
+        chosen = name or DEFAULT
+        known = profiles.all.get(chosen, {})
+        url = url_of(api_url, known.get("apiUrl"))
+        remote = Remote(url, token or _asked_for(stdin=stdin))
+        me = asyncio.run(_me(remote))
+        profiles.all[chosen] = {**known, "apiUrl": remote.url, "token": remote.token}
+        profiles.use(chosen)
+        profiles.save()
+    except RemoteCallFailed as failed:
+        typer.echo(f"isthmus: {failed.message} Nothing was kept.", err=True)
+        return failed.code
+    except IsthmusError as error:
+        typer.echo(f"isthmus: {error.message}", err=True)
+        return 2
+    team, environment = me["team"]["name"], me["environment"]["name"]
+    typer.echo(f"Logged in: profile {chosen}, team {team}, environment {environment} ({remote.url}).")
+    return 0
+
+
+async def _me(remote: Remote) -> Any:
+    async with remote:
+        return await remote.call("GET", "/me")
+
+
+def _asked_for(*, stdin: bool) -> str:
+    if stdin:
+        found = sys.stdin.readline().strip()
+    elif sys.stdin.isatty() and sys.stderr.isatty():
+        found = getpass.getpass("Token: ").strip()
+    else:
+        raise SetupError("there is no terminal to ask on: give the token with --token-stdin.")
+    if not found:
+        raise SetupError("no token was given.")
+    return found
+
+
+def logout(*, everywhere: bool) -> None:
+    """Raises SetupError."""
+    profiles = Profiles()
+    names = list(profiles.all) if everywhere else [profiles.active]
+    gone = [name for name in names if profiles.all.get(name, {}).pop("token", None)]
+    if gone:
+        profiles.save()
+    typer.echo(f"Forgot the token of {', '.join(gone)}." if gone else "There was no token to forget.")
+
+
+def list_profiles() -> None:
+    profiles = Profiles()
+    rows = [
+        {
+            "": "*" if name == profiles.active else "",
+            "name": name,
+            "apiUrl": each.get("apiUrl"),
+            "token": "kept" if each.get("token") else "none",
+            "defaultIntegratedAccount": each.get("defaultIntegratedAccount"),
+        }
+        for name, each in sorted(profiles.all.items())
+    ]
+    show(rows, "table", columns=("", "name", "apiUrl", "token", "defaultIntegratedAccount"))
+
+
+def use_profile(name: str) -> None:
+    """Raises SetupError."""
+    profiles = Profiles()
+    profiles.use(name)
+    profiles.save()
+    typer.echo(f"{name} is the active profile.")
+
+
+def set_key(key: str, value: str) -> None:
+    """Raises SetupError."""
+    profiles = Profiles()
+    profiles.all.setdefault(profiles.active, {})[key_of(key)] = value
+    profiles.save()
+    typer.echo(f"{key_of(key)} of {profiles.active} is {value}.")
+
+
+def get_key(key: str) -> None:
+    """Raises SetupError."""
+    value = Profiles().current().get(key_of(key))
+    if value is None:
+        raise SetupError(f"{key_of(key)} is not set. Keys are {', '.join(KEYS)}.")
+    typer.echo(value)

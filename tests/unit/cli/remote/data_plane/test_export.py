@@ -1,0 +1,135 @@
+"""`isthmus export`: every page as it comes, and what is left where it breaks off."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.unit.cli.remote.answering import Answering, answering
+from typer.testing import CliRunner, Result
+
+from isthmus.cli.main import app
+
+FIRST = [{"id": "1", "name": "Zoë"}, {"id": "2", "name": None}]
+SECOND = [{"id": "3", "name": "x", "more": 1}]
+
+
+@pytest.fixture
+def server() -> Iterator[Answering]:
+    with answering() as told:
+        told.will({"result": FIRST, "next_cursor": "c1"})
+        yield told
+
+
+def environ(server: Answering) -> dict[str, str]:
+    return {"ISTHMUS_API_URL": server.url, "ISTHMUS_API_TOKEN": "isth_x"}
+
+
+def export(server: Answering, *arguments: str) -> Result:
+    return CliRunner().invoke(app, ["export", *arguments, "-a", "A"], env=environ(server))
+
+
+def read_csv(text: str) -> list[Any]:
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+@pytest.mark.parametrize(
+    ("output", "read"),
+    [
+        ("json", json.loads),
+        ("ndjson", lambda text: [json.loads(line) for line in text.splitlines()]),
+        ("yaml", yaml.safe_load),
+    ],
+)
+def test_all_pages_are_written_in_each_format(server: Answering, output: str, read: Any) -> None:
+    server.will({"result": SECOND, "next_cursor": None})
+    ran = export(server, "crm/contacts", "-o", output, "-q", "x=1", "--page-size", "2")
+    assert read(ran.stdout) == FIRST + SECOND
+    assert server.lines == [
+        "GET /unified/crm/contacts?integrated_account_id=A&x=1&limit=2",
+        "GET /unified/crm/contacts?integrated_account_id=A&x=1&limit=2&next_cursor=c1",
+    ]
+    assert ran.stderr.splitlines() == ["Exported 2 records...", "Exported 3 records..."]
+
+
+def test_columns_of_csv_are_those_of_the_first_record(server: Answering) -> None:
+    server.will({"result": SECOND, "next_cursor": None})
+    ran = export(server, "contacts", "-o", "csv")
+    assert read_csv(ran.stdout) == [
+        {"id": "1", "name": "Zoë"},
+        {"id": "2", "name": ""},
+        {"id": "3", "name": "x"},
+    ]
+    assert "1 fields that the first record does not have are left out: more." in ran.stderr
+    assert server.lines[0].startswith("GET /proxy/contacts?")
+
+
+def test_no_page_is_asked_for_behind_the_limit(server: Answering) -> None:
+    assert export(server, "contacts", "-o", "ndjson", "--limit", "1").stdout.count("\n") == 1
+    assert len(server.asked) == 1
+
+
+def test_where_it_breaks_off_the_rest_is_whole_and_the_cursor_is_told(server: Answering) -> None:
+    server.retry_after = "0"
+    for _ in range(3):
+        server.will({"message": "too many"}, 429)
+    ran = export(server, "contacts")
+    assert ran.exit_code == 7
+    assert json.loads(ran.stdout) == FIRST
+    assert ran.stderr.splitlines()[-1] == "After 2 records. Go on with: -q next_cursor=c1"
+
+
+def test_a_file_appears_when_it_is_whole_and_replaces_none_unasked(server: Answering, tmp_path: Path) -> None:
+    path = tmp_path / "c.json"
+    server.retry_after = "0"
+    for _ in range(3):
+        server.will({"message": "away"}, 503)
+    assert export(server, "contacts", "--out", str(path)).exit_code == 5
+    assert list(tmp_path.iterdir()) == []
+    assert export(server, "contacts", "--out", str(path)).exit_code == 2  # an answer that is no list
+    server.will({"result": SECOND, "next_cursor": None})
+    assert export(server, "contacts", "--out", str(path)).exit_code == 0
+    assert json.loads(path.read_text()) == SECOND
+    refused = export(server, "contacts", "--out", str(path))
+    assert (refused.exit_code, "--force" in refused.stderr) == (2, True)
+    server.will({"result": [], "next_cursor": None})
+    assert export(server, "contacts", "--out", str(path), "--force").exit_code == 0
+    assert json.loads(path.read_text()) == []
+
+
+@pytest.mark.parametrize("resource", ["a/b/c", "/contacts", "crm/"])
+def test_a_name_that_is_no_resource_is_told(server: Answering, resource: str) -> None:
+    ran = export(server, resource)
+    assert (ran.exit_code, "is no resource" in ran.stderr, server.asked) == (2, True, [])
+
+
+def test_an_interrupt_leaves_a_whole_array_and_the_cursor(server: Answering) -> None:
+    command = [str(Path(sys.executable).parent / "isthmus"), "export", "contacts", "-a", "A"]
+    server.hold_after = 1
+    process = subprocess.Popen(
+        command,
+        env=os.environ | environ(server),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline() == "Exported 2 records...\n"
+    server.held.wait(60)
+    process.send_signal(signal.SIGINT)
+    printed, said = process.communicate(timeout=60)
+    server.release.set()
+    assert process.returncode == 130
+    assert json.loads(printed) == FIRST
+    assert "Go on with: -q next_cursor=c1" in said
+    assert "Traceback" not in said

@@ -1,0 +1,119 @@
+"""`isthmus login` and `profiles`: what is kept, who can read it, and which server gets which token."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.unit.cli.remote.answering import Answering, answering
+from typer.testing import CliRunner, Result
+
+from isthmus.cli.main import app
+
+ME = {"team": {"name": "Demo"}, "environment": {"name": "development", "id": "1"}}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in (
+        "ISTHMUS_API_URL",
+        "ISTHMUS_API_TOKEN",
+        "TRUTO_API_URL",
+        "TRUTO_API_TOKEN",
+        "ISTHMUS_PROFILE",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ISTHMUS_CONFIG_DIR", str(tmp_path / "config"))
+    return tmp_path / "config"
+
+
+@pytest.fixture
+def server() -> Iterator[Answering]:
+    with answering() as told:
+        yield told
+
+
+def run(*arguments: str, input: str | None = None, **environ: str) -> Result:
+    return CliRunner().invoke(app, arguments, env=environ, input=input)
+
+
+def logged_in(server: Answering, name: str = "default", token: str = "isth_x") -> Result:
+    server.will(ME)
+    ran = run("login", "--profile-name", name, "--api-url", server.url, "--token-stdin", input=f"{token}\n")
+    server.asked.clear()
+    return ran
+
+
+def test_a_login_is_kept_for_its_owner_alone_and_used(server: Answering, folder: Path) -> None:
+    ran = logged_in(server)
+    assert (ran.exit_code, "profile default, team Demo, environment development" in ran.stdout) == (0, True)
+    assert "isth_x" not in ran.stdout + ran.stderr
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert [(path.name, stat.S_IMODE(path.stat().st_mode)) for path in folder.iterdir()] == [
+        ("config.json", 0o600)
+    ]
+    assert run("accounts", "get", "x").exit_code == 0
+    assert server.asked[0].authorization == "Bearer isth_x"
+
+
+def test_a_login_that_fails_keeps_nothing(server: Answering, folder: Path) -> None:
+    server.will({"message": "not known"}, 401)
+    ran = run("login", "--api-url", server.url, "--token-stdin", input="isth_x\n")
+    assert (ran.exit_code, "Nothing was kept" in ran.stderr, folder.exists()) == (3, True, False)
+    nobody = run("login", "--api-url", server.url)
+    assert (nobody.exit_code, "--token-stdin" in nobody.stderr) == (2, True)
+
+
+def test_a_token_goes_to_no_other_server_than_its_own(server: Answering) -> None:
+    logged_in(server)
+    with answering() as other:
+        ran = run("accounts", "get", "x", "--api-url", other.url)
+        assert (ran.exit_code, "no token for" in ran.stderr, other.asked) == (2, True, [])
+        assert run("accounts", "get", "x", "--api-url", other.url, "--token", "t").exit_code == 0
+
+
+def test_one_profile_is_active_and_a_variable_names_another(server: Answering) -> None:
+    logged_in(server, "one", "isth_1")
+    logged_in(server, "two", "isth_2")
+    listed = run("profiles", "list").stdout
+    assert [line.split()[:2] for line in listed.splitlines()[1:]] == [["one", server.url], ["*", "two"]]
+    assert "isth_" not in listed
+    run("accounts", "get", "x")
+    run("accounts", "get", "x", ISTHMUS_PROFILE="one")
+    assert run("use", "one").exit_code == 0
+    run("accounts", "get", "x")
+    run("accounts", "get", "x", ISTHMUS_API_TOKEN="isth_3")
+    assert [each.authorization[-1] for each in server.asked] == ["2", "1", "1", "3"]
+    unknown = run("accounts", "get", "x", ISTHMUS_PROFILE="three")
+    assert (unknown.exit_code, "There are: one, two" in unknown.stderr) == (2, True)
+
+
+def test_an_account_is_set_once_for_all_calls(server: Answering) -> None:
+    logged_in(server)
+    for key in ("default-integrated-account", "default_integrated_account", "defaultIntegratedAccount"):
+        assert run("profiles", "set", key, key[-7:]).exit_code == 0
+        assert run("profiles", "get", key).stdout == f"{key[-7:]}\n"
+    run("unified", "crm", "contacts")
+    run("export", "contacts", "-o", "ndjson")
+    assert {each.path.partition("?")[2] for each in server.asked} == {"integrated_account_id=Account"}
+    assert "is no key of a profile" in str(run("profiles", "set", "token", "x").exception)
+
+
+def test_a_token_is_forgotten(server: Answering, folder: Path) -> None:
+    logged_in(server, "one")
+    logged_in(server, "two")
+    assert run("logout").stdout == "Forgot the token of two.\n"
+    assert run("logout", "--all").stdout == "Forgot the token of one.\n"
+    assert "isth_x" not in (folder / "config.json").read_text()
+    assert run("accounts", "get", "x").exit_code == 2
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"profiles": []}', '{"profiles": {"a": 1}}'])
+def test_a_file_that_holds_no_profiles_is_told_and_left(folder: Path, text: str) -> None:
+    folder.mkdir()
+    (folder / "config.json").write_text(text)
+    ran = run("accounts", "get", "x")
+    assert (ran.exit_code, "config.json" in ran.stderr) == (2, True)
+    assert (folder / "config.json").read_text() == text
