@@ -75,7 +75,7 @@ def database_url(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
     """Settings of `database_url`; those of another process: `environ`."""
-    return _settings(database_url, tmp_path / "data")
+    return settings_of(database_url, tmp_path / "data")
 
 
 @pytest.fixture
@@ -97,7 +97,8 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
     await opened.close()
 
 
-def _settings(url: str, data_dir: Path) -> Settings:
+def settings_of(url: str, data_dir: Path) -> Settings:
+    """The settings that the tests' processes and databases share."""
     return Settings(data_dir=data_dir, database_url=Secret(url), secret_key=Secret((SECRET_KEY,)))
 
 
@@ -105,7 +106,7 @@ def _fill(url: str) -> None:
     """Brings the schema up, in a thread: the loop of this one belongs to the tests."""
 
     async def fill() -> None:
-        database = await open_database(_settings(url, Path(os.devnull).parent / "unused"))
+        database = await open_database(settings_of(url, Path(os.devnull).parent / "unused"))
         await database.close()
 
     failures: list[BaseException] = []

@@ -20,7 +20,7 @@ SECONDS_TO_START = 180.0
 
 @dataclass
 class Process:
-    """A running `isthmus serve`. `token`: None unless it was the first start."""
+    """A running `isthmus serve`. `token`: what it printed, or was told to make; else None."""
 
     url: str
     token: str | None
@@ -60,9 +60,9 @@ async def serving_process(environ: Mapping[str, str], *options: str) -> AsyncIte
                 greeting += line.decode()
         drain = asyncio.create_task(process.stdout.read())
         url = re.search(r"ready: (\S+)", greeting)
-        token = re.search(r"isth_\S+", greeting.partition("curl")[0])
+        shown = re.search(r"isth_\S+", greeting.partition("curl")[0])
         assert url is not None
-        yield Process(url[1], token[0] if token else None, greeting)
+        yield Process(url[1], shown[0] if shown else environ.get("ISTHMUS_BOOTSTRAP_TOKEN"), greeting)
     finally:
         if process.returncode is None:
             process.terminate()

@@ -17,8 +17,10 @@ from isthmus.app import Application
 from isthmus.cli.server.http_protocol import BoundedHttp
 from isthmus.config import Settings
 from isthmus.kit.clock import Clock
+from isthmus.kit.secret import Secret
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
+TOKEN = "isth_a-token-of-the-tests-0123456789"
 
 
 @dataclass
@@ -83,7 +85,12 @@ async def serving(settings: Settings, *, clock: Clock | None = None, port: int =
         listener.listen()
         listener.setblocking(False)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        settings = replace(settings, egress_allow=LOOPBACK, public_api_url=settings.public_api_url or url)
+        settings = replace(
+            settings,
+            egress_allow=LOOPBACK,
+            bootstrap_token=Secret(TOKEN),
+            public_api_url=settings.public_api_url or url,
+        )
         async with Application.open(settings, clock=clock) as application:
             config = uvicorn.Config(
                 application.asgi,
@@ -97,11 +104,7 @@ async def serving(settings: Settings, *, clock: Clock | None = None, port: int =
             task = asyncio.create_task(server.serve(sockets=[listener]))
             try:
                 async with aiohttp.ClientSession() as session:
-                    token = settings.bootstrap_token
-                    if token is None:
-                        assert application.first_start is not None
-                        token = application.first_start.token
-                    yield Server(url, token.reveal(), application, session)
+                    yield Server(url, TOKEN, application, session)
             finally:
                 server.should_exit = True
                 await task

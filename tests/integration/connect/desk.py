@@ -18,7 +18,7 @@ from tests.integration.serving import Server
 __all__ = ["Desk", "Host", "hosting"]
 
 Where = Page | FrameLocator
-ON_BOTH = pytest.mark.parametrize("settings", ["sqlite", "postgresql"], indirect=True)
+ON_BOTH = pytest.mark.parametrize("backend", ["sqlite", "postgresql"], indirect=True)
 
 
 @dataclass

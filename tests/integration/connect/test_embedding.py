@@ -26,9 +26,9 @@ from tests.integration.connect.embedded import (
 
 EACH = pytest.mark.parametrize("mode", MODES)
 EACH_ON_BOTH = pytest.mark.parametrize(
-    ("mode", "settings"),
+    ("mode", "backend"),
     [("window", "sqlite"), ("window", "postgresql"), ("frame", "postgresql"), ("page", "sqlite")],
-    indirect=["settings"],
+    indirect=["backend"],
 )
 """What is stored does not depend on how the page is shown: each mode on one database, one of them on both."""
 
