@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from isthmus.engine.scopes import unresolved
 from isthmus.errors import BadRequest, failure
+from isthmus.expressions.placeholder_text import pieces_of
 from isthmus.expressions.placeholders import PlaceholderError, Template, compile_template
 
 __all__ = ["BaseUrl", "PathTemplate", "join", "legal", "origin", "plain_path", "same_origin", "with_query"]
@@ -22,6 +23,7 @@ _ASCII_HOST: Final = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?\Z")
 _REMEMBERED: Final = 1_024
 _PRINTABLE: Final = "".join(chr(code) for code in range(0x21, 0x7F))
 _CALLERS: Final = frozenset({"id", "query", "body"})
+_OBJECT: Final = "[object Object]"
 _FORBIDDEN_IN_HOST: Final = re.compile(r"[@/\\?#\s]")
 
 
@@ -71,7 +73,7 @@ class BaseUrl:
             return str(self._whole.render_strict(scope)).strip()
         return f"{self._host.render_strict(scope, encode=self._host_value)}{self._rest.render_strict(scope)}"
 
-    def _host_value(self, path: tuple[str, ...], text: str) -> str:
+    def _host_value(self, path: tuple[str, ...], value: object, text: str) -> str:
         if _FORBIDDEN_IN_HOST.search(text) or not text:
             name = ".".join(path)
             raise BadRequest(
@@ -102,22 +104,40 @@ def _ascii_host(url: str, field: str) -> str:
 class PathTemplate:
     """A path under a base URL, possibly with a query of its own."""
 
-    __slots__ = ("_fixed", "_template", "field")
+    __slots__ = ("_fixed", "_own_query", "_segments", "field")
 
     def __init__(self, template: Template, field: str) -> None:
         self.field: Final = field
-        self._template: Final = template
-        self._fixed: Final = self._checked(str(template.source)) if template.is_static else None
+        source = str(template.source)
+        self._fixed: Final = self._checked(source) if template.is_static else None
+        segments, own_query = _divided(source)
+        self._segments: Final = compile_template(segments)
+        self._own_query: Final = compile_template(own_query)
 
     def render(self, scope: Mapping[str, Any]) -> str:
         """Values from `id`, `query` and `body` are percent-encoded but for unreserved characters and `/`.
-        Raises BadRequest for a placeholder without a value and for `..` segments."""
+        Raises BadRequest for a placeholder without a value, and one whose value is an object, and for `..`
+        segments. An empty value or null from a caller is no value, but for the path's own query: a segment
+        that is missing asks for another resource."""
         if self._fixed is not None:
             return self._fixed
         try:
-            return self._checked(str(self._template.render_strict(scope, encode=_path_value)))
+            path = str(self._segments.render_strict(scope, encode=self._value, absent=_is_nothing))
+            if self._own_query.source:
+                path += str(self._own_query.render_strict(scope, encode=self._value))
         except PlaceholderError as error:
             raise unresolved(self.field, error) from error
+        return self._checked(path)
+
+    def _value(self, path: tuple[str, ...], value: object, text: str) -> str:
+        if not isinstance(value, str) and _OBJECT in text:
+            name = ".".join(path)
+            raise BadRequest(
+                f"The value of {{{{{name}}}}} in {self.field} is an object, which cannot stand in an "
+                f"address, so the call was not sent. Send {name} as text or as a number.",
+                failures=[failure(name, "must be text or a number", "bad_path")],
+            )
+        return quote(text, safe="/" if path[0] in _CALLERS else "/:@!$&'()*+,;=%", errors="replace")
 
     def _checked(self, path: str) -> str:
         return legal(plain_path(path, self.field))
@@ -133,8 +153,19 @@ def plain_path(path: str, field: str) -> str:
     return path
 
 
-def _path_value(path: tuple[str, ...], text: str) -> str:
-    return quote(text, safe="/" if path[0] in _CALLERS else "/:@!$&'()*+,;=%", errors="replace")
+def _is_nothing(path: tuple[str, ...], value: object) -> bool:
+    return path[0] in _CALLERS and (value is None or value == "")
+
+
+def _divided(path: str) -> tuple[str, str]:
+    """The segments of a template, and its own query from the `?` on, which is none within a placeholder."""
+    at = 0
+    for piece in pieces_of(path):
+        if isinstance(piece, str) and "?" in piece:
+            at += piece.index("?")
+            break
+        at += len(piece if isinstance(piece, str) else piece.text)
+    return path[:at], path[at:]
 
 
 def _climbs(path: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +12,7 @@ from isthmus.expressions.casts import PlaceholderError
 
 __all__ = [
     "FLAGS",
+    "Absent",
     "Alternative",
     "Placeholder",
     "Records",
@@ -25,6 +26,9 @@ FLAGS: Final = frozenset({"null", "undefined", "ignore-empty-str"})
 _PLACEHOLDER = re.compile(r"\{\{([A-Za-z0-9_\-./|:?\s]+)\}\}")
 _CAST_COLON = re.compile(r":(?=[\w\s])")
 _INDEX = re.compile(r"-?[0-9]+\Z")
+
+Absent = Callable[[tuple[str, ...], object], bool]
+"""Given a path and the value there, whether that counts as none."""
 
 
 class Records(list[object]):
@@ -69,11 +73,15 @@ class Placeholder:
         """The first name of each alternative's path."""
         return frozenset(alternative.path[0] for alternative in self.alternatives)
 
-    def find(self, scope: Mapping[str, object]) -> tuple[Alternative, object] | None:
+    def find(
+        self, scope: Mapping[str, object], absent: Absent | None = None
+    ) -> tuple[Alternative, object] | None:
         """The first alternative with a value, and that value before its cast; None when there is none."""
         for alternative in self.alternatives:
             value = _look_up(scope, alternative.path)
             if value is UNDEFINED or (self.skips_empty and value == ""):
+                continue
+            if absent is not None and absent(alternative.path, value):
                 continue
             return alternative, value
         return None

@@ -17,6 +17,7 @@ from isthmus.expressions import UNDEFINED
 from isthmus.expressions.casts import CASTS, PlaceholderError, cast, text_form
 from isthmus.expressions.placeholder_text import (
     FLAGS,
+    Absent,
     Alternative,
     Placeholder,
     Records,
@@ -29,6 +30,7 @@ __all__ = [
     "CASTS",
     "FLAGS",
     "MERGE_KEY",
+    "Absent",
     "Alternative",
     "Encode",
     "Placeholder",
@@ -43,16 +45,19 @@ __all__ = [
 
 MERGE_KEY: Final = "$truto_merge"
 
-Encode = Callable[[tuple[str, ...], str], str]
-"""Given the path a value came from and its text, the text to insert. Not called for defaults."""
+Encode = Callable[[tuple[str, ...], object, str], str]
+"""Given the path a value came from, the value before its cast and its text after it, the text to insert. Not
+called for defaults."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """How one rendering treats what has no value (`unresolved`) and what it inserts (`encode`)."""
+    """How one rendering treats what has no value (`unresolved`), what it inserts (`encode`), and which
+    values are none to it (`absent`)."""
 
     unresolved: Callable[[Placeholder], object]
     encode: Encode | None = None
+    absent: Absent | None = None
 
 
 class _Dropped(Exception):
@@ -82,14 +87,14 @@ _EMPTY: Final = _Rules(_empty)
 
 
 def _resolve(placeholder: Placeholder, scope: Mapping[str, object], rules: _Rules, *, whole: bool) -> object:
-    found = placeholder.find(scope)
+    found = placeholder.find(scope, rules.absent)
     if found is not None:
         alternative, raw = found
         is_text = type(raw) is str and alternative.cast == "str"
         value = raw if is_text else cast(raw, alternative.cast, whole=whole)
         if rules.encode is None:
             return value
-        return rules.encode(alternative.path, text_form(value))
+        return rules.encode(alternative.path, raw, text_form(value))
     if placeholder.default:
         return cast(placeholder.default, placeholder.default_cast, whole=whole)
     if placeholder.or_undefined:
@@ -288,12 +293,16 @@ class Template:
         """
         return self._node.render(scope, _KEEP)
 
-    def render_strict(self, scope: Mapping[str, object], *, encode: Encode | None = None) -> object:
+    def render_strict(
+        self, scope: Mapping[str, object], *, encode: Encode | None = None, absent: Absent | None = None
+    ) -> object:
         """As `render`, but raises UnresolvedPlaceholder where a placeholder has no value.
 
-        With `encode`, each inserted value is turned into text and passed through it.
+        With `encode`, each inserted value is the text that it makes. A value for which `absent` is true is
+        passed over, as one that is not there.
         """
-        return self._node.render(scope, _STRICT if encode is None else _Rules(_raise, encode))
+        plain = encode is None and absent is None
+        return self._node.render(scope, _STRICT if plain else _Rules(_raise, encode, absent))
 
     def render_or_undefined(self, scope: Mapping[str, object]) -> object:
         """As `render`, but a string in which a placeholder has no value is UNDEFINED (dropped)."""

@@ -309,16 +309,16 @@ class TestWaysToRender:
     def test_strict_accepts_defaults_and_flags(self) -> None:
         assert compile_template("/{{a?:b}}/{{c:undefined}}").render_strict({}) == "/b/"
 
-    def test_encode_sees_the_path_and_text_of_values_and_not_defaults(self) -> None:
-        seen: list[tuple[tuple[str, ...], str]] = []
+    def test_encode_sees_the_path_value_and_text_and_not_defaults(self) -> None:
+        seen: list[tuple[tuple[str, ...], object, str]] = []
 
-        def encode(path: tuple[str, ...], text: str) -> str:
-            seen.append((path, text))
+        def encode(path: tuple[str, ...], value: object, text: str) -> str:
+            seen.append((path, value, text))
             return f"<{text}>"
 
         template = compile_template("/{{query.a:int}}/{{id}}/{{x?:d}}")
-        assert template.render_strict({"query": {"a": "7"}, "id": "a b"}, encode=encode) == "/<7>/<a b>/d"
-        assert seen == [(("query", "a"), "7"), (("id",), "a b")]
+        assert template.render_strict({"query": {"a": "7 "}, "id": "a b"}, encode=encode) == "/<7>/<a b>/d"
+        assert seen == [(("query", "a"), "7 ", "7"), (("id",), "a b", "a b")]
 
     def test_or_undefined_drops_strings_with_a_placeholder_without_a_value(self) -> None:
         template = compile_template({"a": "{{p}}", "b": "x{{p}}", "c": "{{q}}"})

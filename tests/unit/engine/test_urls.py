@@ -17,7 +17,8 @@ def _base(text: str, **context: Any) -> str:
 
 
 def _path(text: str, id: str | None = None, **context: Any) -> str:
-    scope = template_scope(context, id=id, query={"q": "x y/é?#"}, body={"b": "1"})
+    query = {"q": "x y/é?#", "empty": "", "object": {"a": "1"}, "list": ["a", "b"], "deep": ["a", [{"b": 1}]]}
+    scope = template_scope(context, id=id, query=query, body={"b": "1", "none": None, "empty": ""})
     return PathTemplate(compile_template(text), "path").render(scope)
 
 
@@ -97,6 +98,44 @@ def test_a_base_url_without_its_value_is_named() -> None:
 )
 def test_values_of_callers_are_encoded_in_a_path(text: str, id: str | None, path: str) -> None:
     assert _path(text, id, org="a@b:c d") == path
+
+
+@pytest.mark.parametrize(
+    "name", ["query.empty", "body.empty", "body.none", "query.empty|body.none", "query.empty:str"]
+)
+def test_an_empty_value_of_a_caller_is_none_in_a_path(name: str) -> None:
+    with pytest.raises(BadRequest, match=r"has no value") as refused:
+        _path("/things/{{" + name + "}}/parts")
+    assert refused.value.details
+    assert refused.value.details["failures"][0]["code"] == "unresolved_placeholder"
+    assert _path("/things/{{" + name + "?:all}}/parts") == "/things/all/parts"
+    assert _path("/things/{{" + name + "|body.b}}/parts") == "/things/1/parts"
+
+
+def test_an_empty_id_is_none_in_a_path() -> None:
+    with pytest.raises(BadRequest, match=r"\{\{id\}\} in path has no value"):
+        _path("/things/{{id}}", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("/{{query.x?:q}}?a={{query.empty}}&b={{body.b}}", "/q?a=&b=1"),
+        ("/things?a={{query.empty|query.q}}", "/things?a="),
+        ("/{{prefix}}/x", "//x"),
+        ("/things/{{query.list}}", "/things/a%2Cb"),
+    ],
+)
+def test_values_stay_where_they_may_be_empty_or_several(text: str, path: str) -> None:
+    assert _path(text, prefix="") == path
+
+
+@pytest.mark.parametrize("text", ["/x/{{query.object}}", "/x?y={{query.object:json}}", "/x/{{query.deep}}/y"])
+def test_an_object_does_not_stand_in_a_path(text: str) -> None:
+    with pytest.raises(BadRequest, match=r"The value of \{\{query\.\w+\}\} in path is an object") as refused:
+        _path(text)
+    assert refused.value.details
+    assert refused.value.details["failures"][0]["message"] == "must be text or a number"
 
 
 @pytest.mark.parametrize("id", ["..", "../x", "x/../y", "a/..", ".", "a/.", "..\\\\admin"])
