@@ -15,7 +15,7 @@ from isthmus.engine.pagination import Draft, Start, Step, shown_cursor
 from isthmus.engine.pagination.contract import bad_cursor
 from isthmus.engine.plans import MethodPlan
 from isthmus.engine.queries import header_text, parse, serialize
-from isthmus.engine.scopes import evaluate, template_scope, unresolved, without_undefined
+from isthmus.engine.scopes import evaluate, template_scope, unresolved, without_undefined, wrong_result
 from isthmus.engine.urls import BaseUrl, join, legal, plain_path, same_origin, with_query
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions import UNDEFINED
@@ -328,7 +328,4 @@ def _object(value: Any, field: str) -> dict[str, Any]:
         return {}
     if isinstance(value, dict):
         return value
-    raise BadRequest(
-        f"The expression of {field} must return an object.",
-        failures=[failure(field, "must return an object", "bad_expression_result")],
-    )
+    raise wrong_result(field, "an object")

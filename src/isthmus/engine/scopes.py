@@ -39,6 +39,7 @@ __all__ = [
     "truthy",
     "unresolved",
     "without_undefined",
+    "wrong_result",
 ]
 
 _TELLING: Final = frozenset({LIMIT, NOT_CONFIGURED, REFUSED})
@@ -176,6 +177,16 @@ def mapping_failed(field: str, error: ExpressionError) -> MappingFailed:
         field=field,
         position=error.position,
         code=error.code,
+    )
+
+
+def wrong_result(field: str, wanted: str) -> MappingFailed:
+    """An expression whose value is not of the kind that its field takes: the definition's fault."""
+    return MappingFailed(
+        f"{field} must return {wanted}. Try it on a recorded call, and correct {field}.",
+        field=field,
+        position=None,
+        code="wrong_result",
     )
 
 

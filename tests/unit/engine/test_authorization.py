@@ -92,13 +92,22 @@ async def test_a_method_replaces_the_integrations_block() -> None:
             {"format": "header", "config": {"header_name": "X", "header_value": "{{x}}"}},
             r"\{\{x\}\} in authorization",
         ),
-        ({"format": "header", "config": {"expression": "'text'"}}, "must return an object"),
         (None, r"\{\{credentials\.api_key\}\}"),
     ],
 )
 async def test_a_credential_without_a_value_stops_the_call(spec: Any, message: str) -> None:
     with pytest.raises(BadRequest, match=message):
         await _headers(spec, {})
+
+
+async def test_an_authorization_expression_that_gives_no_object_is_the_definitions_fault() -> None:
+    with pytest.raises(MappingFailed, match="must return an object of header names") as caught:
+        await _headers({"format": "header", "config": {"expression": "'text'"}}, {})
+    assert caught.value.details == {
+        "field": "authorization.config.expression",
+        "expression_position": None,
+        "code": "wrong_result",
+    }
 
 
 async def test_an_authorization_expression_that_fails_is_told_without_data() -> None:

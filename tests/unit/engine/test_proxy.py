@@ -8,7 +8,7 @@ from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 from isthmus.engine import proxy
 from isthmus.engine.calls import Call, read_call
 from isthmus.engine.results import CallResult, ListResult, ValueResult
-from isthmus.errors import BadRequest, NotFound, RemoteError
+from isthmus.errors import BadRequest, MappingFailed, NotFound, RemoteError
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -366,3 +366,13 @@ async def test_an_error_expression_that_fails_on_a_success_counts_as_no_error() 
     assert await _value(
         upstream, {"get": {"path": "/x"}}, read_call("get"), error_expression="$error('x')"
     ) == {"a": 1}
+
+
+@pytest.mark.parametrize("field", ["query", "headers"])
+async def test_an_expression_that_gives_no_object_is_the_definitions_fault(field: str) -> None:
+    upstream = MemoryUpstream([])
+    with pytest.raises(MappingFailed, match=f"{field} must return an object") as failed:
+        await _value(upstream, {"get": {"path": "/x", field: "'a=1'"}}, read_call("get"))
+    assert failed.value.status == 500
+    assert failed.value.details["code"] == "wrong_result"
+    assert upstream.sent == []

@@ -11,7 +11,7 @@ from isthmus.definitions.authorization import BasicAuthorization, BearerAuthoriz
 from isthmus.engine.authorization.oauth1 import OAuth1Signature, signature_header
 from isthmus.engine.messages import OutgoingRequest
 from isthmus.engine.queries import header_text, parse, scalar_text
-from isthmus.engine.scopes import evaluate, template_scope, unresolved
+from isthmus.engine.scopes import evaluate, template_scope, unresolved, wrong_result
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions import UNDEFINED, Expression
 from isthmus.expressions.placeholders import PlaceholderError, Template
@@ -101,10 +101,7 @@ def _computed(
     if value is UNDEFINED or value is None:
         return {}
     if not isinstance(value, dict):
-        raise BadRequest(
-            f"{field} must return an object of header names and values.",
-            failures=[failure(field, "must return an object", "bad_authorization")],
-        )
+        raise wrong_result(field, "an object of header names and values")
     return {str(name): header_text(item) for name, item in value.items() if item is not None}
 
 

@@ -15,8 +15,16 @@ from isthmus.engine.queries import header_text
 from isthmus.engine.records import MappedList, attached, mapped_list, with_raw
 from isthmus.engine.requests import Inputs
 from isthmus.engine.responses import raw_records
-from isthmus.engine.scopes import Evaluable, evaluations, mapped, mapped_root, truthy, without_undefined
-from isthmus.engine.unified.outbound import Asked, wrong_result
+from isthmus.engine.scopes import (
+    Evaluable,
+    evaluations,
+    mapped,
+    mapped_root,
+    truthy,
+    without_undefined,
+    wrong_result,
+)
+from isthmus.engine.unified.outbound import Asked
 from isthmus.engine.unified.plans import MappingPlan, ResponseView
 from isthmus.errors import MappingFailed
 from isthmus.expressions import UNDEFINED

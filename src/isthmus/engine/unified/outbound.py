@@ -14,11 +14,10 @@ from isthmus.engine.plans import MethodPlan
 from isthmus.engine.proxy import caller_headers, custom_id, operation_kind, raw_body
 from isthmus.engine.queries import header_text
 from isthmus.engine.requests import Inputs, default_headers, with_cursor
-from isthmus.engine.scopes import mapped, template_scope, unresolved
+from isthmus.engine.scopes import mapped, template_scope, unresolved, wrong_result
 from isthmus.engine.unified.plans import MappingPlan
 from isthmus.engine.unified.writes import as_upload, upload_of, with_remote_data, without_remote_data
 from isthmus.engine.urls import PathTemplate
-from isthmus.errors import MappingFailed
 from isthmus.expressions import UNDEFINED, in_turns
 from isthmus.expressions.placeholders import PlaceholderError, Template, compile_template
 
@@ -191,12 +190,3 @@ def _object(field: str, value: Any) -> dict[str, Any]:
     if isinstance(value, dict):
         return value
     raise wrong_result(field, "an object")
-
-
-def wrong_result(field: str, wanted: str) -> MappingFailed:
-    return MappingFailed(
-        f"{field} must return {wanted}. Try it on a recorded call, and correct {field}.",
-        field=field,
-        position=None,
-        code="wrong_result",
-    )
