@@ -13,6 +13,7 @@ from isthmus.errors import BadRequest, failure
 __all__ = ["Schema", "check_required"]
 
 _TRUE_FALSE: Final = {"true": True, "false": False}
+_DEPTH: Final = 8
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+")
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
@@ -24,9 +25,10 @@ class Schema:
     `type`, `items`, `default`, `dependentRequired` and `x-required-if`.
     """
 
-    __slots__ = ("_defaults", "_types", "conditional", "required")
+    __slots__ = ("_defaults", "_is_object", "_parts", "_types", "conditional", "required")
 
-    def __init__(self, schema: Mapping[str, Any] | None) -> None:
+    def __init__(self, schema: Mapping[str, Any] | None, *, depth: int = _DEPTH) -> None:
+        """`depth`: how many levels of objects are looked into for what they require."""
         schema = schema or {}
         properties = _properties(schema)
         named = schema.get("required")
@@ -37,6 +39,15 @@ class Schema:
             name: item["default"] for name, item in properties.items() if "default" in item
         }
         self._types: Final = {name: item for name, item in properties.items() if "type" in item}
+        self._is_object: Final = schema.get("type") in ("object", ["object"], ["object", "null"])
+        parts = {
+            name: Schema(item, depth=depth - 1)
+            for name, item in properties.items()
+            if depth and _may_require(item)
+        }
+        self._parts: Final[Mapping[str, Schema]] = {
+            name: part for name, part in parts.items() if part.required or part._parts
+        }
 
     def coerce(self, query: Mapping[str, Any]) -> dict[str, Any]:
         """Text as the type its schema names, where it can be read as that; defaults for what is absent.
@@ -50,9 +61,16 @@ class Schema:
             result.setdefault(name, value)
         return result
 
-    def missing(self, values: Any) -> list[str]:
+    def missing(self, values: Any) -> list[tuple[str, ...]]:
+        """The path of each name that is required and not given, or given empty; of an object, what lacks in
+        it where it is given itself, and of another value in its place all that it requires."""
         given = values if isinstance(values, Mapping) else {}
-        return [name for name in self.required if given.get(name) in (None, "")]
+        found: list[tuple[str, ...]] = [(name,) for name in self.required if given.get(name) in (None, "")]
+        for name, part in self._parts.items():
+            value = given.get(name)
+            if value not in (None, "") and (part._is_object or isinstance(value, Mapping)):
+                found += [(name, *path) for path in part.missing(value)]
+        return found
 
 
 def check_required(query_schema: Schema, body_schema: Schema, query: Mapping[str, Any], body: Any) -> None:
@@ -61,23 +79,23 @@ def check_required(query_schema: Schema, body_schema: Schema, query: Mapping[str
     lacking_body = body_schema.missing(None if body is NO_BODY else body)
     if not lacking_query and not lacking_body:
         return
+    parameters = [name + "".join(f"[{inner}]" for inner in rest) for name, *rest in lacking_query]
+    fields = [".".join(path) for path in lacking_body]
     parts = [
         f"{label} {', '.join(names)}"
-        for label, names in (("query parameters", lacking_query), ("body fields", lacking_body))
+        for label, names in (("query parameters", parameters), ("body fields", fields))
         if names
     ]
     insight = {
-        **_insight(
-            "missing_required_query_parameters", "Query parameters that the call lacks.", lacking_query
-        ),
-        **_insight("missing_required_body_fields", "Body fields that the call lacks.", lacking_body),
+        **_insight("missing_required_query_parameters", "Query parameters that the call lacks.", parameters),
+        **_insight("missing_required_body_fields", "Body fields that the call lacks.", fields),
         **conditional_insights(query_schema, body_schema),
     }
     raise BadRequest(
         f"The call lacks required {' and '.join(parts)}.",
         failures=[
-            *(failure(f"query.{name}", "is required", "missing") for name in lacking_query),
-            *(failure(f"body.{name}", "is required", "missing") for name in lacking_body),
+            *(failure(f"query.{'.'.join(path)}", "is required", "missing") for path in lacking_query),
+            *(failure(f"body.{name}", "is required", "missing") for name in fields),
         ],
         insight=insight,
     )
@@ -108,6 +126,10 @@ def _properties(schema: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     if not isinstance(found, Mapping):
         found = {} if isinstance(schema.get("type"), str) else schema
     return {name: item for name, item in found.items() if isinstance(item, Mapping)}
+
+
+def _may_require(schema: Mapping[str, Any]) -> bool:
+    return isinstance(schema.get("properties"), Mapping) or isinstance(schema.get("required"), list)
 
 
 def _conditional(schema: Mapping[str, Any], properties: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -233,6 +234,54 @@ async def test_missing_required_parameters_and_fields_are_named_before_anything_
     assert insight["missing_required_body_fields"]["value"] == ["name"]
     assert insight["conditionally_required_body_fields"]["value"] == {"phone": "body.kind = 'call'"}
     assert upstream.sent == []
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "parameters", "fields"),
+    [
+        ("ticket[id]=", {"lines": {"first": {"sku": ""}}}, ["ticket[id]"], ["lines.first.sku"]),
+        ("ticket=5", {"lines": 5}, ["ticket[id]"], ["lines.first"]),
+        ("ticket[in]=5", {"lines": {}}, ["ticket[id]"], ["lines.first"]),
+        ("ticket=", {"lines": None}, ["ticket"], None),
+        ("a=1", {}, ["ticket"], None),
+    ],
+)
+async def test_what_an_object_requires_is_missed_where_the_object_is_given(
+    query: str, body: Any, parameters: list[str], fields: list[str] | None
+) -> None:
+    identified = {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]}
+    first = {"type": "object", "properties": {"sku": {"required": True}}}
+    mapping = {
+        "query_schema": {
+            "type": "object",
+            "required": ["ticket"],
+            "properties": {"ticket": identified, "owner": identified},
+        },
+        "request_body_schema": {
+            "properties": {
+                "lines": {"type": ["object", "null"], "properties": {"first": first}, "required": ["first"]},
+                "by": {"type": ["object", "string"], "properties": {"id": {}}, "required": ["id"]},
+            }
+        },
+    }
+    call = read_call("create", query_string=query, body={"by": "me", **body})
+    with pytest.raises(BadRequest, match=re.escape(parameters[0])) as caught:
+        await _value(MemoryUpstream([]), mapping, call)
+    insight = caught.value.insight
+    assert insight["missing_required_query_parameters"]["value"] == parameters
+    assert insight.get("missing_required_body_fields", {}).get("value") == fields
+    paths = [each["path"] for each in caught.value.details["failures"]]
+    assert paths[0] == "query." + parameters[0].replace("[", ".").rstrip("]")
+
+
+async def test_an_object_with_all_that_it_requires_is_sent() -> None:
+    identified = {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]}
+    mapping = {
+        "query_schema": {"required": ["ticket"], "properties": {"ticket": identified, "owner": identified}}
+    }
+    upstream = MemoryUpstream([answer({"no": 1})])
+    await _value(upstream, mapping, read_call("create", query_string="ticket[id]=5&owner=", body={}))
+    assert len(upstream.sent) == 1
 
 
 async def test_the_body_is_mapped_over_its_default() -> None:
