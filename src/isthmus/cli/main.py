@@ -7,6 +7,7 @@ in a module of its own, imported when it runs, so that `--help` answers at once.
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 from typing import Annotated, Final
 
 import typer
@@ -16,6 +17,7 @@ from isthmus.cli.authoring import commands as authoring
 from isthmus.cli.authoring.integration_commands import integrations
 from isthmus.cli.local import commands as local
 from isthmus.cli.local.commands import accounts, environments
+from isthmus.cli.output import drop_output
 from isthmus.cli.remote.data_plane import commands as data_plane
 from isthmus.cli.remote.profiles import commands as profiles
 from isthmus.cli.remote.rows import account_commands
@@ -56,12 +58,30 @@ _FILES: Final = "Definitions and expressions"
 
 
 def run() -> None:
-    """The entry point: an error raised on purpose ends with its message, never with a trace."""
+    """The entry point: an expected error, or one of the system, ends with its message, never with a trace."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(
+                encoding="utf-8", errors="strict" if stream is sys.stdin else "backslashreplace"
+            )
+    if any(_is_torn(each) for each in sys.argv):
+        typer.echo("isthmus: an argument is not UTF-8.", err=True)
+        sys.exit(2)
     try:
         app()
     except IsthmusError as error:
         typer.echo(f"isthmus: {error.message}", err=True)
         sys.exit(1)
+    except OSError as error:
+        drop_output()
+        where = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"isthmus: {where}{error.strerror or error}.", err=True)
+        sys.exit(1)
+
+
+def _is_torn(argument: str) -> bool:
+    """Whether its bytes were no UTF-8: Python hands them on as halves of surrogate pairs."""
+    return any("\ud800" <= each <= "\udfff" for each in argument)
 
 
 def _version(wanted: bool) -> None:

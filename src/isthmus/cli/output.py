@@ -9,12 +9,13 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias
+from unicodedata import category
 
 import typer
 
 from isthmus.errors import SetupError
 
-__all__ = ["Format", "at", "cell", "closed_pipe", "lines_of", "show"]
+__all__ = ["Format", "at", "cell", "closed_pipe", "drop_output", "lines_of", "printable", "show"]
 
 Format: TypeAlias = Literal["table", "json", "yaml", "csv", "ndjson", "id"]
 
@@ -36,8 +37,13 @@ def show(value: Any, output: Format, *, columns: Sequence[str] = ()) -> None:
 
 def closed_pipe() -> typer.Exit:
     """For a reader of standard output that has gone away: an end without words."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in its buffer
+    drop_output()
     return typer.Exit(_CLOSED_PIPE)
+
+
+def drop_output() -> None:
+    """What is left in the buffer of standard output, which cannot be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def lines_of(value: Any, output: Format, columns: Sequence[str] = ()) -> Iterator[str]:
@@ -149,14 +155,19 @@ def _fitting(names: Sequence[str], cells: Sequence[Sequence[str]]) -> list[tuple
     return shown
 
 
-def at(record: Mapping[str, Any], path: str) -> Any:
+def at(record: Any, path: str) -> Any:
     """The value at a dotted path; None where there is none."""
-    value: Any = record
+    value = record
     for name in path.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None
     return value
 
 
 def _cut(text: str, width: int) -> str:
-    text = " ".join(text.split())
+    text = printable(" ".join(text.split()))
     return text if len(text) <= width else f"{text[: max(0, width - 1)]}…"
+
+
+def printable(text: str) -> str:
+    """Without control characters: what a server or a product sent moves no cursor and paints no terminal."""
+    return "".join("\ufffd" if category(each) == "Cc" else each for each in text)

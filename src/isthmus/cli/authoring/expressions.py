@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from codecs import BOM_UTF8
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -44,7 +46,7 @@ def run_expression(
     if time:
         typer.echo(f"compiled in {compile_ms:.2f} ms, evaluated in {evaluate_ms:.3f} ms", err=True)
     if result is not UNDEFINED:
-        typer.echo(orjson.dumps(result, option=orjson.OPT_INDENT_2, default=str).decode())
+        typer.echo(_json(result, indent=True))
     return 0
 
 
@@ -63,10 +65,17 @@ def _tell(compiled: Expression, given: Any, *, trace: bool, explain: bool) -> No
             )
 
 
+def _json(value: Any, *, indent: bool = False) -> str:
+    try:
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2 if indent else None, default=str).decode()
+    except TypeError:  # half of a surrogate pair, which JSON can only name
+        return json.dumps(value, indent=2 if indent else None, default=str)
+
+
 def _short(value: Any) -> str:
     if value is UNDEFINED:
         return "(nothing)"
-    text = orjson.dumps(value, default=str).decode()
+    text = _json(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)"
 
 
@@ -74,7 +83,7 @@ def _text(expression: str) -> str:
     if not expression.startswith("@"):
         return expression
     try:
-        return Path(expression[1:]).read_text(encoding="utf-8")
+        return Path(expression[1:]).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise SetupError(f"the expression file {expression[1:]} cannot be read: {error}") from error
 
@@ -84,7 +93,7 @@ def _document(name: str | None) -> Any:
         return UNDEFINED
     try:
         raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-        return orjson.loads(raw)
+        return orjson.loads(raw.removeprefix(BOM_UTF8))
     except OSError as error:
         raise SetupError(f"the document {name} cannot be read: {error.strerror}") from error
     except orjson.JSONDecodeError as error:

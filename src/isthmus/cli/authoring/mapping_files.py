@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +11,7 @@ import typer
 
 from isthmus.cli.authoring.mapping_rows import Change, Target, layer_of, planned, send, told
 from isthmus.cli.remote.client import Remote, RemoteCallFailed
+from isthmus.cli.remote.inputs import ask
 from isthmus.definitions.layers import deep_merge_patch
 from isthmus.definitions.lint import Report, validate_document
 from isthmus.definitions.yaml_source import Document, Unreadable, read
@@ -94,7 +94,8 @@ async def _apply(data: Mapping[str, Any], target: Target, remote: Remote, *, dry
             typer.echo(f"{summary} (not done: --dry-run)")
             return 0
         if any(change.verb for change in changes) and not yes:
-            _ask(summary, f"{integration} at {remote.url}")
+            question = f"{summary}, for {integration} at {remote.url}. Apply?"
+            ask(question, otherwise="--yes to apply, or --dry-run to look")
         await _send_all(remote, changes)
         typer.echo(summary)
     return 0
@@ -109,13 +110,6 @@ async def _send_all(remote: Remote, changes: Sequence[Change]) -> None:
         except RemoteCallFailed as failed:
             come = f"{number} of {len(sent)} rows were written before" if number else "nothing was written"
             raise RemoteCallFailed(f"{change.name}: {failed.message} ({come})", failed.code) from failed
-
-
-def _ask(what: str, where: str) -> None:
-    """Raises SetupError where nobody can be asked, Abort where they say no."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise SetupError("there is no terminal to ask on: give --yes to apply, or --dry-run to look.")
-    typer.confirm(f"{what}, for {where}. Apply?", abort=True, err=True)
 
 
 def _mapping(path: Path) -> Document:

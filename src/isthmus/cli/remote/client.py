@@ -15,17 +15,29 @@ import aiohttp
 import typer
 from yarl import URL
 
+from isthmus.cli.output import at, printable
 from isthmus.cli.remote.profiles.profile_file import Profiles
 from isthmus.config.commands import API_TOKEN, API_URL
 from isthmus.errors import IsthmusError, SetupError
 
-__all__ = ["IDEMPOTENCY_KEY", "Answer", "Remote", "RemoteCallFailed", "ran", "url_of"]
+__all__ = [
+    "IDEMPOTENCY_KEY",
+    "Answer",
+    "Remote",
+    "RemoteCallFailed",
+    "expected",
+    "ran",
+    "server_url",
+    "url_of",
+]
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 _DEFAULT_URL: Final = "http://127.0.0.1:8000"
 _SECONDS: Final = 60.0
 _CODES: Final[Mapping[int, int]] = {401: 3, 403: 3, 404: 4, 409: 6, 429: 7}
+_REDIRECT: Final = 300
 _REFUSED: Final = 400
+_STRANGE: Final = "the answer is none of this API. Is it the right address (--api-url)?"
 _PASSING: Final = frozenset({429, 502, 503, 504})
 _TRIES: Final = 3
 _LONGEST_WAIT: Final = 60
@@ -59,7 +71,7 @@ class Remote:
     def __init__(self, url: str | None = None, token: str | None = None) -> None:
         url, token = url or _first(API_URL), token or _first(API_TOKEN)
         profile = Profiles().current() if url is None or token is None else {}
-        self.url = (url or profile.get("apiUrl") or _DEFAULT_URL).rstrip("/")
+        self.url = server_url(url or profile.get("apiUrl") or _DEFAULT_URL)
         kept = profile.get("token") if self.url == profile.get("apiUrl", _DEFAULT_URL) else None
         self.token = token or kept or ""
         if not self.token:
@@ -67,6 +79,8 @@ class Remote:
                 f"no token for {self.url}: `isthmus login`, or set {API_TOKEN[0]}, or give --token. "
                 "`isthmus tokens create` makes one, beside the server."
             )
+        if not (self.token.isascii() and self.token.isprintable()):
+            raise SetupError("the token holds characters that no token has: was more copied than the token?")
         self._headers = {"authorization": f"Bearer {self.token}"}
         self._session: aiohttp.ClientSession | None = None
 
@@ -90,7 +104,7 @@ class Remote:
         answer = await self.send(verb, path, params=params, body=body)
         try:
             return json.loads(answer.body) if answer.body.strip() else None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise RemoteCallFailed(f"{verb} {path}: the answer is not JSON.", _UNREACHABLE) from error
 
     async def send(
@@ -112,17 +126,29 @@ class Remote:
         tries = _TRIES if is_repeatable else 1
         for number in range(1, tries + 1):
             try:
-                async with self._session.request(verb, url, json=body, headers=headers) as response:
+                async with self._session.request(
+                    verb, url, json=body, headers=headers, allow_redirects=False
+                ) as response:
                     answer = Answer(response.status, response.content_type, await response.read())
                     wait = response.headers.get("retry-after", "")
-            except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+                    elsewhere = response.headers.get("location", "")
+            except (aiohttp.ClientError, TimeoutError) as error:
                 raise RemoteCallFailed(_unanswered(self.url, error), _UNREACHABLE) from error
+            except ValueError as error:  # of a header or a verb, before anything is sent
+                raise SetupError(f"this cannot be sent: {error}") from error
             if answer.status not in _PASSING or number == tries:
                 break
             await asyncio.sleep(min(_LONGEST_WAIT, int(wait)) if wait.isdigit() else 2 ** (number - 2))
+        if _REDIRECT <= answer.status < _REFUSED:
+            raise RemoteCallFailed(
+                f"{self.url} sends to {printable(elsewhere) or 'nowhere'}: the token goes to no address that "
+                "was not named. Name that one with --api-url, if it is right.",
+                _UNREACHABLE,
+                answer.status,
+            )
         if answer.status >= _REFUSED:
             code = _UNREACHABLE if answer.status >= _SERVER_FAULT else _CODES.get(answer.status, 1)
-            message = _message(answer.body) or f"status {answer.status}"
+            message = printable(_message(answer.body) or f"status {answer.status}")
             raise RemoteCallFailed(f"{verb} {path}: {message}", code, answer.status)
         return answer
 
@@ -132,11 +158,18 @@ class Remote:
         cursor: str | None = None
         while True:
             page = {**params, "limit": "100"} | ({"next_cursor": cursor} if cursor else {})
-            answer = await self.call("GET", path, params=page)
-            found += answer["result"]
-            cursor = answer.get("next_cursor")
+            rows, cursor = await self.page(path, page)
+            found += rows
             if not cursor:
                 return found
+
+    async def page(self, path: str, params: Mapping[str, str]) -> tuple[list[Any], str | None]:
+        """One page of a list, and the cursor of the next one, None at the end."""
+        answer = await self.call("GET", path, params=params)
+        rows = expected(answer, "result")
+        if not isinstance(rows, list):
+            raise RemoteCallFailed(_STRANGE, _UNREACHABLE)
+        return rows, at(answer, "next_cursor")
 
 
 def ran(
@@ -167,7 +200,8 @@ def _message(body: bytes) -> str | None:
         answer = json.loads(body)
     except ValueError:
         return None
-    return answer.get("message") if isinstance(answer, dict) else None
+    message = at(answer, "message")
+    return message if isinstance(message, str) else None
 
 
 def _unanswered(url: str, error: Exception) -> str:
@@ -179,7 +213,31 @@ def _unanswered(url: str, error: Exception) -> str:
 
 def url_of(given: str | None, kept: str | None) -> str:
     """The server for a login: the one given, that of the environment, or the one that was kept before."""
-    return (given or _first(API_URL) or kept or _DEFAULT_URL).rstrip("/")
+    return server_url(given or _first(API_URL) or kept or _DEFAULT_URL)
+
+
+def server_url(written: str) -> str:
+    """Without a slash at its end. Raises SetupError for what is no address of a server, and does not repeat
+    what may be a password in it."""
+    try:
+        url = URL(written)
+        is_right = url.scheme in ("http", "https") and bool(url.host) and not (url.query or url.fragment)
+    except ValueError:
+        is_right = False
+    if not is_right:
+        raise SetupError("the server's address is none: it has the form https://api.example.com.")
+    if url.user is not None or url.password is not None:
+        raise SetupError("the server's address holds a user or a password: a token is all that is sent.")
+    return written.rstrip("/")
+
+
+def expected(answer: Any, path: str) -> Any:
+    """The value that an answer has at a dotted path. Raises RemoteCallFailed where it has none: another
+    program answers there."""
+    found = at(answer, path)
+    if found is None:
+        raise RemoteCallFailed(_STRANGE, _UNREACHABLE)
+    return found
 
 
 def _first(names: tuple[str, ...]) -> str | None:

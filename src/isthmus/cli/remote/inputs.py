@@ -1,21 +1,26 @@
-"""What commands read from their options: the account that is called, pairs, a body."""
+"""What commands take in: the account that is called, pairs, a path, a body, a yes."""
 
 from __future__ import annotations
 
 import json
 import re
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import typer
 
 from isthmus.cli.remote.profiles.profile_file import Profiles
 from isthmus.errors import SetupError
 
-__all__ = ["account_of", "pairs", "read_body"]
+__all__ = ["account_of", "ask", "pairs", "parsed", "path_of", "read_body", "standard_input"]
 
+_BYTE_ORDER_MARK: Final = "\ufeff"
 _COMMA: Final = re.compile(r"(?<!\\),")
 
 
@@ -41,22 +46,67 @@ def pairs(given: Sequence[str], option: str) -> dict[str, str]:
     return found
 
 
+def path_of(*segments: str) -> str:
+    """Percent-encoded, each as one segment. Raises SetupError for one that would name another path."""
+    for each in segments:
+        if each in ("", ".", ".."):
+            raise SetupError(f"{each!r} is no name and no id.")
+    return "".join(f"/{quote(each, safe='')}" for each in segments)
+
+
 def read_body(body: str | None, *, stdin: bool) -> Any:
     """JSON of a text, of `@file`, or of standard input; None for none. Raises SetupError."""
     if body is not None and stdin:
         typer.echo("Both --body and --stdin are given: --body is sent.", err=True)
-    if body is None and not stdin:
-        return None
-    where, text = "--body", body or ""
+    if body is not None and body.startswith("@"):
+        try:
+            return parsed(Path(body[1:]).read_text(encoding="utf-8-sig"), body[1:])
+        except OSError as error:
+            raise SetupError(f"{body[1:]} cannot be read: {error.strerror}.") from error
+        except ValueError as error:
+            raise SetupError(f"{body[1:]} cannot be read: {error}.") from error
+    if body is not None:
+        return parsed(body, "--body")
+    return parsed(standard_input(), "standard input") if stdin else None
+
+
+def parsed(text: str, where: str) -> Any:
+    """Raises SetupError for what is no JSON."""
     try:
-        if body is None:
-            where, text = "standard input", sys.stdin.read()
-        elif body.startswith("@"):
-            where, text = body[1:], Path(body[1:]).read_text(encoding="utf-8-sig")
         return json.loads(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise SetupError(f"{body} cannot be read: {error}") from error
     except json.JSONDecodeError as error:
         raise SetupError(
             f"{where} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
         ) from error
+    except RecursionError as error:
+        raise SetupError(f"{where} is nested too deep.") from error
+
+
+def standard_input() -> str:
+    """All of it, as UTF-8. Raises SetupError."""
+    try:
+        with _interruptible():
+            return sys.stdin.read().removeprefix(_BYTE_ORDER_MARK)
+    except UnicodeDecodeError as error:
+        raise SetupError(f"standard input is not UTF-8, at byte {error.start}.") from error
+
+
+def ask(question: str, *, otherwise: str) -> None:
+    """Raises Abort for a no, SetupError where there is nobody to ask; it says what to give instead."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise SetupError(f"there is no terminal to ask on: give {otherwise}.")
+    with _interruptible():
+        typer.confirm(question, abort=True, err=True)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """While something is waited for that is no await, Ctrl-C ends it: an event loop would only note it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -27,6 +27,7 @@ class Answering:
     url: str = ""
     answers: list[tuple[int, str, bytes]] = field(default_factory=list)
     retry_after: str | None = None
+    location: str | None = None
     asked: list[Asked] = field(default_factory=list)
     hold_after: int | None = None
     """How many are answered; the next one waits for `release`, and `held` tells that it came."""
@@ -68,8 +69,9 @@ def answering() -> Iterator[Answering]:
             self.send_response(status)
             self.send_header("content-type", kind)
             self.send_header("content-length", str(len(content)))
-            if told.retry_after is not None:
-                self.send_header("retry-after", told.retry_after)
+            for name, text in (("retry-after", told.retry_after), ("location", told.location)):
+                if text is not None:
+                    self.send_header(name, text)
             self.end_headers()
             self.wfile.write(content)
 

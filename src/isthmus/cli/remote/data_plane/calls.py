@@ -12,9 +12,9 @@ from urllib.parse import quote, urlsplit
 
 import typer
 
-from isthmus.cli.output import Format, lines_of, show
-from isthmus.cli.remote.client import IDEMPOTENCY_KEY, Answer, Remote, ran
-from isthmus.cli.remote.inputs import account_of, pairs, read_body
+from isthmus.cli.output import Format, at, lines_of, show
+from isthmus.cli.remote.client import IDEMPOTENCY_KEY, Answer, Remote, expected, ran
+from isthmus.cli.remote.inputs import account_of, pairs, path_of, read_body
 from isthmus.errors import SetupError
 
 __all__ = ["batch", "capabilities", "custom_call", "resource_call", "schema", "whoami"]
@@ -26,10 +26,10 @@ _VERBS: Final = {"list": "GET", "get": "GET", "create": "POST", "update": "PATCH
 def whoami(api_url: str | None, token: str | None, output: Format | None) -> int:
     def shown(me: Any) -> int:
         brief = {
-            "team": me["team"]["name"],
-            "environment": me["environment"]["name"],
-            "environment_id": me["environment"]["id"],
-            "token": (me.get("api_token") or {}).get("name"),
+            "team": expected(me, "team.name"),
+            "environment": expected(me, "environment.name"),
+            "environment_id": at(me, "environment.id"),
+            "token": at(me, "api_token.name"),
         }
         show(brief if output in (None, "table", "csv") else me, output or "table")
         return 0
@@ -51,26 +51,26 @@ def capabilities(
     def shown(found: Any) -> int:
         if output in ("table", "csv"):
             show(_surfaces(found), output)
-            hidden = (
-                found["ai_readiness"]["proxy_methods"]
-                - found["ai_readiness"]["proxy_methods_with_descriptions"]
-            )
+            described = expected(found, "ai_readiness.proxy_methods_with_descriptions")
+            hidden = expected(found, "ai_readiness.proxy_methods") - described
             if hidden and query["has_description"] == "true":
                 typer.echo(f"{hidden} proxy methods have no description: --no-has-description.", err=True)
         else:
             show(found, output or "json")
         return 0
 
-    path = f"{route}/{_segment(target)}/capabilities"
-    return ran(api_url, token, lambda remote: remote.call("GET", path, params=query), shown)
+    async def work(remote: Remote) -> Any:
+        return await remote.call("GET", f"{route}{path_of(target, 'capabilities')}", params=query)
+
+    return ran(api_url, token, work, shown)
 
 
 def _surfaces(found: Mapping[str, Any]) -> list[dict[str, str]]:
     rows = []
-    for each in found["proxy"]:
+    for each in expected(found, "proxy"):
         methods = ", ".join(method["method"] for method in each["methods"])
         rows.append({"surface": "proxy", "resource": each["resource"], "methods": methods})
-    for each in found["unified"]:
+    for each in expected(found, "unified"):
         name = f"{each['model']}/{each['resource']}"
         rows.append({"surface": "unified", "resource": name, "methods": ", ".join(each["methods"])})
     return rows
@@ -93,9 +93,9 @@ def resource_call(
     """`route`: `unified`, a model and a resource, or `proxy` and a resource."""
     name = method or ("list" if id is None else "get")
     segments = [*route, *([] if id is None else [id]), *([] if name in _VERBS else [name])]
-    path = "/" + "/".join(map(_segment, segments))
 
     async def work(remote: Remote) -> Answer:
+        path = path_of(*segments)
         sent = read_body(body, stdin=stdin)
         params = {"integrated_account_id": account_of(account), **pairs(query, "--query")}
         return await remote.send(_VERBS.get(name, "POST"), path, params=params, body=sent, headers=_once(key))
@@ -173,7 +173,8 @@ def batch(
 
     def shown(answer: Any) -> int:
         show(answer, output or "json")
-        return 1 if any(answer.get("errors", {}).values()) else 0
+        errors = at(answer, "errors")
+        return 1 if (any(errors.values()) if isinstance(errors, Mapping) else errors) else 0
 
     return ran(api_url, token, work, shown)
 
@@ -184,7 +185,11 @@ def schema(out: Path | None, api_url: str | None, token: str | None, output: For
             show(document, output)
             return 0
         try:
-            out.write_text("".join(f"{line}\n" for line in lines_of(document, output)), encoding="utf-8")
+            out.write_text(
+                "".join(f"{line}\n" for line in lines_of(document, output)),
+                encoding="utf-8",
+                errors="backslashreplace",
+            )
         except OSError as error:
             raise SetupError(f"{out} cannot be written: {error.strerror}.") from error
         return 0
@@ -196,15 +201,11 @@ def _once(key: str | None) -> dict[str, str]:
     return {} if key is None else {IDEMPOTENCY_KEY: key}
 
 
-def _segment(text: str) -> str:
-    return quote(text, safe="")
-
-
 def _json(answer: Answer) -> Any:
     """None for an empty answer; what is no JSON is told by its type and length."""
     if not answer.body.strip():
         return None
     try:
         return json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise SetupError(f"the answer is no JSON but {answer.content_type or 'bytes'}.") from None

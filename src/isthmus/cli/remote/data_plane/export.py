@@ -11,13 +11,12 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal, TextIO, TypeAlias
-from urllib.parse import quote
 
 import typer
 
 from isthmus.cli.output import cell, closed_pipe
 from isthmus.cli.remote.client import Remote, RemoteCallFailed
-from isthmus.cli.remote.inputs import account_of, pairs
+from isthmus.cli.remote.inputs import account_of, pairs, path_of
 from isthmus.errors import IsthmusError, SetupError
 
 __all__ = ["ExportFormat", "export"]
@@ -67,9 +66,7 @@ def _route(resource: str) -> str:
     parts = resource.split("/")
     if not all(parts) or len(parts) > 2:
         raise SetupError(f"{resource} is no resource: write <model>/<resource>, or <resource> for the proxy.")
-    return "/" + "/".join(
-        quote(part, safe="") for part in (["proxy"] if len(parts) == 1 else ["unified"]) + parts
-    )
+    return path_of("proxy" if len(parts) == 1 else "unified", *parts)
 
 
 class _Export:
@@ -122,7 +119,7 @@ def _target(out: Path | None, *, force: bool) -> Iterator[TextIO]:
     try:
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as made:
             draft = Path(made) / out.name
-            with draft.open("w", encoding="utf-8", newline="") as stream:
+            with draft.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
                 yield stream
             draft.replace(out)
     except OSError as error:

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from isthmus.cli.output import show
-from isthmus.cli.remote.client import Remote, RemoteCallFailed, url_of
+from isthmus.cli.remote.client import Remote, RemoteCallFailed, expected, server_url, url_of
 from isthmus.cli.remote.profiles.profile_file import DEFAULT, KEYS, Profiles, key_of
 from isthmus.errors import IsthmusError, SetupError
 
@@ -26,6 +26,7 @@ def login(name: str | None, api_url: str | None, token: str | None, *, stdin: bo
         url = url_of(api_url, known.get("apiUrl"))
         remote = Remote(url, token or _asked_for(stdin=stdin))
         me = asyncio.run(_me(remote))
+        team, environment = expected(me, "team.name"), expected(me, "environment.name")
         profiles.all[chosen] = {**known, "apiUrl": remote.url, "token": remote.token}
         profiles.use(chosen)
         profiles.save()
@@ -35,7 +36,6 @@ def login(name: str | None, api_url: str | None, token: str | None, *, stdin: bo
     except IsthmusError as error:
         typer.echo(f"isthmus: {error.message}", err=True)
         return 2
-    team, environment = me["team"]["name"], me["environment"]["name"]
     typer.echo(f"Logged in: profile {chosen}, team {team}, environment {environment} ({remote.url}).")
     return 0
 
@@ -93,9 +93,15 @@ def use_profile(name: str) -> None:
 def set_key(key: str, value: str) -> None:
     """Raises SetupError."""
     profiles = Profiles()
-    profiles.all.setdefault(profiles.active, {})[key_of(key)] = value
+    profile, name = profiles.all.setdefault(profiles.active, {}), key_of(key)
+    if name == "apiUrl":
+        value = server_url(value)
+        if value != profile.get(name) and "token" in profile:
+            del profile["token"]
+            typer.echo("Forgot the token: it was for another server. `isthmus login` takes one.", err=True)
+    profile[name] = value
     profiles.save()
-    typer.echo(f"{key_of(key)} of {profiles.active} is {value}.")
+    typer.echo(f"{name} of {profiles.active} is {value}.")
 
 
 def get_key(key: str) -> None:

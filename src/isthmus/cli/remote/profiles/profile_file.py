@@ -65,10 +65,13 @@ class Profiles:
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor, draft = tempfile.mkstemp(dir=self.path.parent, prefix=f".{_FILE}-")  # mode 0600
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(self._data, file, indent=2, ensure_ascii=False)
-                file.write("\n")
-            Path(draft).replace(self.path)
+            try:
+                with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+                    json.dump(self._data, file, indent=2, ensure_ascii=False)
+                    file.write("\n")
+                Path(draft).replace(self.path)
+            finally:
+                Path(draft).unlink(missing_ok=True)
         except OSError as error:
             raise SetupError(f"{self.path} cannot be written: {error.strerror} ({CONFIG_DIR}).") from error
 

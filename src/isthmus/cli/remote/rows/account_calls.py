@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import quote
 
 from isthmus.cli.output import Format, at, show
-from isthmus.cli.remote.client import ran
+from isthmus.cli.remote.client import Remote, expected, ran
+from isthmus.cli.remote.inputs import path_of
 
-__all__ = ["call", "identify", "path_of", "tools"]
+__all__ = ["call", "identify", "tools"]
 
 _HINTS: Final = (
     "subdomain",
@@ -24,28 +24,28 @@ _HINTS: Final = (
 """What a connection's context often says about whose it is."""
 
 
-def path_of(route: str, id: str, below: str) -> str:
-    return f"{route}/{quote(id, safe='')}/{below}"
-
-
 def call(
     verb: str,
-    path: str,
+    route: str,
     api_url: str | None,
     token: str | None,
     output: Format | None,
     *,
+    below: Sequence[str] = (),
     params: Mapping[str, str] | None = None,
     body: Any = None,
 ) -> int:
-    """The exit code. Of a list in an envelope, the list is shown."""
+    """The exit code. `below`: segments behind the route. Of a list in an envelope, the list is shown."""
+
+    async def work(remote: Remote) -> Any:
+        return await remote.call(verb, f"{route}{path_of(*below)}", params=params, body=body)
 
     def shown(found: Any) -> int:
         is_list = isinstance(found, dict) and isinstance(found.get("result"), list)
         show(found["result"] if is_list else found, output or "json")
         return 0
 
-    return ran(api_url, token, lambda remote: remote.call(verb, path, params=params, body=body), shown)
+    return ran(api_url, token, work, shown)
 
 
 def tools(
@@ -58,22 +58,27 @@ def tools(
     output: Format | None,
 ) -> int:
     params = {name: value for name, value in (("methods", methods), ("tags", tags)) if value}
-    return call("GET", path_of(route, id, "tools"), api_url, token, output, params=params)
+    return call("GET", route, api_url, token, output, below=(id, "tools"), params=params)
 
 
 def identify(id: str, api_url: str | None, token: str | None, output: Format | None) -> int:
+    async def work(remote: Remote) -> Any:
+        return await remote.call("GET", f"/integrated-account{path_of(id)}")
+
     def shown(row: Any) -> int:
-        context = row.get("context") or {}
+        context = at(row, "context")
         told = {
-            "id": row["id"],
-            "tenant_id": row["tenant_id"],
+            "id": expected(row, "id"),
+            "tenant_id": at(row, "tenant_id"),
             "integration_name": at(row, "integration.name"),
             "integration_label": at(row, "integration.config.label"),
-            **{name: row[name] for name in ("status", "authentication_method", "is_sandbox", "created_at")},
-            **{name: context[name] for name in _HINTS if isinstance(context.get(name), str)},
+            **{
+                name: at(row, name)
+                for name in ("status", "authentication_method", "is_sandbox", "created_at")
+            },
+            **{name: at(context, name) for name in _HINTS if isinstance(at(context, name), str)},
         }
         show(told, output or "json")
         return 0
 
-    path = f"/integrated-account/{quote(id, safe='')}"
-    return ran(api_url, token, lambda remote: remote.call("GET", path), shown)
+    return ran(api_url, token, work, shown)

@@ -127,6 +127,5 @@ def unified_apis(
     isthmus integrations unified-apis quillboard
     """
     from isthmus.cli.remote.rows.account_calls import call as work
-    from isthmus.cli.remote.rows.account_calls import path_of
 
-    raise typer.Exit(work("GET", path_of("/integration", id, "unified-apis"), api_url, token, output))
+    raise typer.Exit(work("GET", "/integration", api_url, token, output, below=(id, "unified-apis")))

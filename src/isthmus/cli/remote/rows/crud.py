@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import quote
 
 import typer
 
 from isthmus.cli.output import Format, at, show
 from isthmus.cli.remote.client import Remote, RemoteCallFailed, ran
-from isthmus.cli.remote.inputs import read_body
+from isthmus.cli.remote.inputs import ask, parsed, path_of, read_body, standard_input
 from isthmus.cli.remote.rows.groups import Group
 from isthmus.errors import SetupError
 from isthmus.kit.close_names import closest
@@ -46,8 +43,7 @@ def list_rows(
         if every:
             return await remote.rows(group.route, **filters), None
         page = {**filters, "limit": str(limit)} | ({"next_cursor": next_cursor} if next_cursor else {})
-        answer = await remote.call("GET", group.route, params=page)
-        return answer["result"], answer.get("next_cursor")
+        return await remote.page(group.route, page)
 
     def shown(found: tuple[list[Any], str | None]) -> int:
         rows, cursor = found
@@ -73,12 +69,15 @@ def get_row(
     token: str | None,
     output: Format | None,
 ) -> int:
+    async def work(remote: Remote) -> Any:
+        return await remote.call("GET", _path(group, id))
+
     def shown(row: Any) -> int:
         chosen = ",".join(group.columns) if brief and select is None else select
         show(_selected(row, chosen), output or "json")
         return 0
 
-    return ran(api_url, token, lambda remote: remote.call("GET", _path(group, id)), shown)
+    return ran(api_url, token, work, shown)
 
 
 def create_rows(
@@ -103,7 +102,7 @@ def create_rows(
         if body is not None:
             typer.echo("Both --body and --stdin are given: --stdin is sent.", err=True)
         made, failed = 0, 0
-        for place, row in _many(sys.stdin.read()):
+        for place, row in _many(standard_input()):
             try:
                 show(await remote.call("POST", group.route, body={**row, **fields}), output or "ndjson")
                 made += 1
@@ -148,9 +147,7 @@ def update_row(
 def delete_row(group: Group, id: str, *, force: bool, api_url: str | None, token: str | None) -> int:
     async def work(remote: Remote) -> Any:
         if not force:
-            if not (sys.stdin.isatty() and sys.stderr.isatty()):
-                raise SetupError("there is no terminal to ask on: give --force to delete.")
-            typer.confirm(f"Delete the {group.about} {id} at {remote.url}?", abort=True, err=True)
+            ask(f"Delete the {group.about} {id} at {remote.url}?", otherwise="--force to delete")
         return await remote.call("DELETE", _path(group, id))
 
     def shown(_: Any) -> int:
@@ -161,7 +158,7 @@ def delete_row(group: Group, id: str, *, force: bool, api_url: str | None, token
 
 
 def _path(group: Group, id: str) -> str:
-    return f"{group.route}/{quote(id, safe='')}"
+    return f"{group.route}{path_of(id)}"
 
 
 def _fields(options: Sequence[str], group: Group) -> dict[str, Any]:
@@ -209,21 +206,14 @@ def _shown(names: Mapping[str, str]) -> str:
 def _many(text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Each object of an array, or of a line, with its place. Raises SetupError for what is none."""
     if text.lstrip().startswith("["):
-        rows = [(f"item {number}", row) for number, row in enumerate(_loaded(text, "standard input"), 1)]
+        rows = [(f"item {number}", row) for number, row in enumerate(parsed(text, "standard input"), 1)]
     else:
         lines = enumerate(text.splitlines(), 1)
-        rows = [(f"line {number}", _loaded(line, f"line {number}")) for number, line in lines if line.strip()]
+        rows = [(f"line {number}", parsed(line, f"line {number}")) for number, line in lines if line.strip()]
     for place, row in rows:
         if not isinstance(row, dict):
             raise SetupError(f"{place} of standard input is no JSON object.")
     yield from rows
-
-
-def _loaded(text: str, where: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise SetupError(f"{where} is not JSON: {error.msg} at column {error.colno}.") from error
 
 
 def _selected(row: Any, select: str | None) -> Any:

@@ -74,6 +74,37 @@ def test_a_token_goes_to_no_other_server_than_its_own(server: Answering) -> None
         assert run("accounts", "get", "x", "--api-url", other.url, "--token", "t").exit_code == 0
 
 
+def test_a_token_is_not_taken_along_to_another_address(server: Answering, folder: Path) -> None:
+    logged_in(server)
+    assert run("profiles", "set", "api-url", f"{server.url}/").exit_code == 0
+    assert run("accounts", "get", "x").exit_code == 0
+    with answering() as other:
+        moved = run("profiles", "set", "api-url", other.url)
+        assert (moved.exit_code, "Forgot the token" in moved.stderr) == (0, True)
+        assert "isth_x" not in (folder / "config.json").read_text()
+        assert run("accounts", "get", "x").exit_code == 2
+        assert other.asked == []
+
+
+def test_a_login_to_another_program_keeps_nothing(server: Answering, folder: Path) -> None:
+    server.will({"team": []})
+    ran = run("login", "--api-url", server.url, "--token-stdin", input="isth_x\n")
+    assert (ran.exit_code, "Nothing was kept" in ran.stderr, folder.exists()) == (5, True, False)
+
+
+def test_a_file_that_cannot_be_written_leaves_no_copy_of_a_token(server: Answering, folder: Path) -> None:
+    logged_in(server)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "replace", _refused)
+        ran = run("profiles", "set", "default-integrated-account", "x")
+    assert "cannot be written" in str(ran.exception)
+    assert [path.name for path in folder.iterdir()] == ["config.json"]
+
+
+def _refused(*_: object) -> None:
+    raise PermissionError(13, "Permission denied")
+
+
 def test_one_profile_is_active_and_a_variable_names_another(server: Answering) -> None:
     logged_in(server, "one", "isth_1")
     logged_in(server, "two", "isth_2")

@@ -1,0 +1,129 @@
+"""What a client keeps to itself, and what it makes of a server that is another than it takes it for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.unit.cli.remote.answering import Answering, answering
+from typer.testing import CliRunner, Result
+
+from isthmus.cli.main import app
+
+
+@pytest.fixture
+def server() -> Iterator[Answering]:
+    with answering() as told:
+        yield told
+
+
+def run(url: str, *arguments: str, token: str = "isth_x", input: str | None = None) -> Result:
+    environ = {"ISTHMUS_API_URL": url, "ISTHMUS_API_TOKEN": token, "ISTHMUS_CONFIG_DIR": "/nonexistent"}
+    return CliRunner().invoke(app, arguments, env=environ, input=input)
+
+
+def test_a_server_that_sends_elsewhere_is_not_followed(server: Answering) -> None:
+    with answering() as other:
+        for verb in (("accounts", "get", "x"), ("gates", "create", "-b", "{}")):
+            server.location = f"{other.url}/y"
+            server.will({}, 307)
+            ran = run(server.url, *verb)
+            assert (ran.exit_code, f"sends to {other.url}/y" in ran.stderr) == (5, True)
+        assert other.asked == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "foo",
+        "ftp://x.example",
+        "http://[",
+        "http://",
+        "http://127.0.0.1:99999",
+        "http://u:hunter2@x.example",
+        "http://x.example?a=1",
+    ],
+)
+def test_an_address_that_is_none_is_told_and_not_repeated(url: str) -> None:
+    ran = run(url, "accounts", "get", "x")
+    assert (ran.exit_code, "the server's address" in ran.stderr, "hunter2" in ran.stderr) == (2, True, False)
+
+
+@pytest.mark.parametrize("token", ["isth_a\nb", "isth_é", "isth_a\x7f"])
+def test_a_token_that_is_none_is_told_and_not_repeated(server: Answering, token: str) -> None:
+    ran = run(server.url, "accounts", "get", "x", token=token)
+    assert (ran.exit_code, "characters that no token has" in ran.stderr) == (2, True)
+    assert "isth_" not in ran.stderr
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("name", ["", ".", ".."])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "accounts get {}",
+        "accounts delete {} -f",
+        "accounts identify {}",
+        "accounts tools {}",
+        "capabilities {}",
+        "unified crm {} -a A",
+        "proxy contacts {} -a A",
+    ],
+)
+def test_a_name_that_would_make_another_path_is_refused(server: Answering, command: str, name: str) -> None:
+    ran = run(server.url, *(name if word == "{}" else word for word in command.split()))
+    assert (ran.exit_code, "is no name and no id" in ran.stderr) == (2, True)
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("answer", [[], None, {}, "x", {"result": 5, "team": "x", "errors": [1]}], ids=str)
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("whoami", 5),
+        ("accounts list", 5),
+        ("accounts list --all", 5),
+        ("accounts identify x", 5),
+        ("capabilities x -o table", 5),
+        ("login --token-stdin", 5),
+        ("export contacts -a A", 2),
+    ],
+)
+def test_an_answer_of_another_program_is_told(
+    server: Answering, command: str, code: int, answer: Any
+) -> None:
+    server.will(answer)
+    ran = run(server.url, *command.split(), input="isth_x\n")
+    assert ran.exit_code == code, ran.exception
+    assert ran.stderr.startswith("isthmus: the answer is no")
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"), [([], 0), (None, 0), ({"errors": [1]}, 1), ({"errors": {}}, 0), ({"errors": None}, 0)]
+)
+def test_a_batch_of_another_shape_is_shown(server: Answering, answer: Any, code: int) -> None:
+    server.will(answer)
+    ran = run(server.url, "batch", "-b", "{}", "-a", "A")
+    assert (ran.exit_code, json.loads(ran.stdout)) == (code, answer)
+
+
+def test_json_that_is_nested_too_deep_is_told(server: Answering) -> None:
+    deep = "[" * 100_000
+    for command in (("gates", "create", "--stdin"), ("proxy", "x", "-a", "A", "-m", "create", "--stdin")):
+        ran = run(server.url, *command, input=deep)
+        assert (ran.exit_code, "standard input is nested too deep" in ran.stderr) == (2, True)
+    assert server.asked == []
+    server.answers.append((200, "application/json", deep.encode()))
+    ran = run(server.url, "accounts", "get", "x")
+    assert (ran.exit_code, "the answer is not JSON" in ran.stderr) == (5, True)
+
+
+def test_what_a_server_sends_paints_no_terminal(server: Answering) -> None:
+    server.will({"result": [{"id": "1", "name": "\x1b[31mred\x9b2J"}]})
+    ran = run(server.url, "gates", "list")
+    assert ("red" in ran.stdout, "\x1b" in ran.stdout, "\x9b" in ran.stdout) == (True, False, False)
+    server.will({"message": "\x1b]0;mine\x07"}, 400)
+    ran = run(server.url, "accounts", "get", "x")
+    assert ("mine" in ran.stderr, "\x1b" in ran.stderr) == (True, False)
