@@ -137,6 +137,12 @@ async def installed(it: Scene) -> Answered:
     return status, body
 
 
+async def renamed(it: Scene) -> Answered:
+    status, body = await it.server.call("PATCH", "/integration/larkdesk", json={"name": "skydesk"})
+    assert body["details"]["referring"]["unified-model-resource-method"], body
+    return status, body
+
+
 async def no_account(it: Scene) -> Answered:
     return await it.server.call("GET", "/proxy/tickets")
 
@@ -415,6 +421,7 @@ CASES: dict[str, Callable[[Scene], Awaitable[Answered]]] = {
     "documentation of nothing in particular": lambda it: it.server.call("GET", "/documentation"),
     "documentation of what is shipped": shipped_documentation,
     "delete of what is installed": installed,
+    "new name for what is referred to by the old one": renamed,
     "stale version": stale_version,
     "idempotency key of another request": reused_key,
     "batch whose nodes wait for each other": batch_in_a_circle,

@@ -14,6 +14,7 @@ from isthmus.definitions.layers import deep_merge_patch
 from isthmus.definitions.secrets import join_secrets, split_secrets
 from isthmus.integrations.checks import SHARING, Failures, check_version
 from isthmus.integrations.owned import Owned
+from isthmus.integrations.renames import refuse_rename_of_integration
 from isthmus.integrations.validation import check_integration
 from isthmus.integrations.views import Row, integration_view
 from isthmus.kit.changes import sent_only
@@ -94,13 +95,16 @@ class Integrations(Owned):
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
         """`config` is merged deep, null deletes a key; `version`, if sent, must be the current one.
 
-        Raises Forbidden for a definition of another owner, Conflict for a stale version or a taken name.
+        Raises Forbidden for a definition of another owner, Conflict for a stale version, a taken name, and
+        another name while mappings refer to this one.
         """
         sent_only(changes, _WRITABLE)
         row = await self.owned(id)
         check_version(changes.get("version"), row["version"])
         values = {name: changes[name] for name in _WRITABLE & changes.keys()}
         _check(values)
+        if values.get("name", row["name"]) != row["name"]:
+            await refuse_rename_of_integration(self._conn, self._scope.team_id, row)
         if "config" in values:
             whole = usable_config(keys_of(self._conn), row, is_owner=True)
             merged = deep_merge_patch(whole, values["config"])

@@ -12,6 +12,7 @@ from isthmus.db.tables import environment_unified_model, unified_model
 from isthmus.definitions.layers import deep_merge_patch
 from isthmus.integrations.checks import SHARING, Failures, check_version
 from isthmus.integrations.owned import Owned
+from isthmus.integrations.renames import refuse_rename_of_model
 from isthmus.integrations.validation import check_model, check_record_schemas
 from isthmus.integrations.views import Row, model_view
 from isthmus.kit.changes import sent_only
@@ -72,12 +73,17 @@ class UnifiedModels(Owned):
         return await self.get(identity)
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
-        """Objects are merged deep, null deletes a key; `version` as for integrations."""
+        """Objects are merged deep, null deletes a key; `version` as for integrations.
+
+        Raises Conflict also for another name while accounts override mappings under this one.
+        """
         sent_only(changes, _WRITABLE)
         row = await self.owned(id)
         check_version(changes.get("version"), row["version"])
         values = {name: changes[name] for name in _WRITABLE & changes.keys()}
         _check(values)
+        if values.get("name", row["name"]) != row["name"]:
+            await refuse_rename_of_model(self._conn, self._scope.team_id, row)
         for name in _OBJECTS:
             if name in values:
                 values[name] = deep_merge_patch(row[name], values[name])

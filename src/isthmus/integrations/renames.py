@@ -1,0 +1,123 @@
+"""What refers to an integration or a unified model by its name, and would be left behind by another one.
+
+A row that has lost its integration is an error to nobody: its mapping is just not found any more. So a name
+that is referred to stays, until what refers to it has moved or gone; deletes are held by installs likewise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Executable, Row, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.db.tables import (
+    environment,
+    environment_integration,
+    environment_unified_model,
+    environment_unified_model_resource_method,
+    integrated_account,
+    unified_model,
+    unified_model_resource_method,
+)
+from isthmus.errors import Conflict
+
+__all__ = ["refuse_rename_of_integration", "refuse_rename_of_model"]
+
+
+async def refuse_rename_of_integration(conn: AsyncConnection, team_id: str, row: Mapping[str, Any]) -> None:
+    """Raises Conflict where mappings, or a model's `scopes` or `webhooks`, have the name. Those of other
+    teams count where they have it installed."""
+    name, own, over = row["name"], unified_model_resource_method, environment_unified_model_resource_method
+    installs = environment_integration
+    installers = (
+        select(environment.c.team_id)
+        .join(installs, installs.c.environment_id == environment.c.id)
+        .where(installs.c.integration_id == row["id"])
+    )
+
+    def counts(owner: ColumnElement[Any]) -> ColumnElement[bool]:
+        return or_(owner == team_id, owner.in_(installers))
+
+    models = (
+        select(own.c.id, unified_model.c.team_id)
+        .join(unified_model, unified_model.c.id == own.c.unified_model_id)
+        .where(own.c.integration_name == name, counts(unified_model.c.team_id))
+    )
+    environments = (
+        select(over.c.id, environment.c.team_id)
+        .join(
+            environment_unified_model, environment_unified_model.c.id == over.c.environment_unified_model_id
+        )
+        .join(environment, environment.c.id == environment_unified_model.c.environment_id)
+        .where(over.c.integration_name == name, counts(environment.c.team_id))
+    )
+    named = select(
+        unified_model.c.id, unified_model.c.team_id, unified_model.c.scopes, unified_model.c.webhooks
+    ).where(counts(unified_model.c.team_id))
+    overridden = (
+        select(environment_unified_model.c.id, environment.c.team_id, environment_unified_model.c.override)
+        .join(environment, environment.c.id == environment_unified_model.c.environment_id)
+        .where(counts(environment.c.team_id))
+    )
+    found = {
+        "unified-model-resource-method": await _rows(conn, models),
+        "environment-unified-model-resource-method": await _rows(conn, environments),
+        "unified-model": [
+            each
+            for each in await _rows(conn, named)
+            if _names(each.scopes, name) or _names(each.webhooks, name)
+        ],
+        "environment-unified-model": [
+            each
+            for each in await _rows(conn, overridden)
+            if any(_names(each.override.get(part), name) for part in ("scopes", "webhooks"))
+        ],
+    }
+    _refuse(team_id, name, found, "Give them the new name first, or delete them")
+
+
+async def refuse_rename_of_model(conn: AsyncConnection, team_id: str, row: Mapping[str, Any]) -> None:
+    """Raises Conflict where accounts override mappings of the model: those of this team, and of environments
+    that have it installed."""
+    accounts, installs = integrated_account, environment_unified_model
+    installed = select(installs.c.environment_id).where(installs.c.unified_model_id == row["id"])
+    statement = (
+        select(accounts.c.id, environment.c.team_id, accounts.c.unified_model_override)
+        .join(environment, environment.c.id == accounts.c.environment_id)
+        .where(
+            accounts.c.unified_model_override.is_not(None),
+            or_(environment.c.team_id == team_id, accounts.c.environment_id.in_(installed)),
+        )
+    )
+    rows = await _rows(conn, statement)
+    found = [each for each in rows if _names(each.unified_model_override, row["name"])]
+    advice = "Take the model out of their unified_model_override first, and put it back under the new name"
+    _refuse(team_id, row["name"], {"integrated-account": found}, advice)
+
+
+async def _rows(conn: AsyncConnection, statement: Executable) -> Sequence[Row[Any]]:
+    return (await conn.execute(statement)).all()
+
+
+def _names(value: Any, name: str) -> bool:
+    """Whether an object has the name; null counts as absent."""
+    return isinstance(value, Mapping) and value.get(name) is not None
+
+
+def _refuse(team_id: str, name: str, found: Mapping[str, Sequence[Row[Any]]], advice: str) -> None:
+    """`found`: rows with `id` and `team_id`, by the route that shows them."""
+    total = sum(len(rows) for rows in found.values())
+    if not total:
+        return
+    own = {kind: [row.id for row in rows if row.team_id == team_id] for kind, rows in found.items()}
+    shown = {kind: sorted(ids) for kind, ids in own.items() if ids}
+    where = f" ({', '.join(f'/{kind}' for kind in shown)})" if shown else ""
+    raise Conflict(
+        f"{name} stays: {total} row(s){where} refer to it by this name, and would be left behind. {advice}.",
+        details={
+            "referring": shown,
+            "referring_of_other_teams": total - sum(len(ids) for ids in shown.values()),
+        },
+    )
