@@ -65,9 +65,10 @@ def logout(
 
     isthmus logout --all
     """
+    from isthmus.cli.remote.profiles.login import carried_out
     from isthmus.cli.remote.profiles.login import logout as work
 
-    work(everywhere=everywhere)
+    raise typer.Exit(carried_out(lambda: work(everywhere=everywhere)))
 
 
 @profiles.command("list")
@@ -78,9 +79,10 @@ def list_profiles() -> None:
 
     isthmus profiles list
     """
+    from isthmus.cli.remote.profiles.login import carried_out
     from isthmus.cli.remote.profiles.login import list_profiles as work
 
-    work()
+    raise typer.Exit(carried_out(work))
 
 
 @profiles.command("use")
@@ -91,9 +93,10 @@ def use_profile(name: Annotated[str, typer.Argument(help="Name of a profile.")])
 
     isthmus profiles use production
     """
+    from isthmus.cli.remote.profiles.login import carried_out
     from isthmus.cli.remote.profiles.login import use_profile as work
 
-    work(name)
+    raise typer.Exit(carried_out(lambda: work(name)))
 
 
 @profiles.command("set")
@@ -107,9 +110,10 @@ def set_key(
 
     isthmus profiles set default-integrated-account $ACCOUNT
     """
+    from isthmus.cli.remote.profiles.login import carried_out
     from isthmus.cli.remote.profiles.login import set_key as work
 
-    work(key, value)
+    raise typer.Exit(carried_out(lambda: work(key, value)))
 
 
 @profiles.command("get")
@@ -120,6 +124,7 @@ def get_key(key: Annotated[str, typer.Argument(help="api-url or default-integrat
 
     isthmus profiles get api-url
     """
+    from isthmus.cli.remote.profiles.login import carried_out
     from isthmus.cli.remote.profiles.login import get_key as work
 
-    work(key)
+    raise typer.Exit(carried_out(lambda: work(key)))

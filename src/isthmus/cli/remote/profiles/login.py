@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import typer
@@ -14,7 +15,7 @@ from isthmus.cli.remote.client import Remote, RemoteCallFailed, expected, server
 from isthmus.cli.remote.profiles.profile_file import DEFAULT, KEYS, Profiles, key_of
 from isthmus.errors import IsthmusError, SetupError
 
-__all__ = ["get_key", "list_profiles", "login", "logout", "set_key", "use_profile"]
+__all__ = ["carried_out", "get_key", "list_profiles", "login", "logout", "set_key", "use_profile"]
 
 
 def login(name: str | None, api_url: str | None, token: str | None, *, stdin: bool) -> int:
@@ -57,9 +58,21 @@ def _asked_for(*, stdin: bool) -> str:
     return found
 
 
+def carried_out(work: Callable[[], None]) -> int:
+    """The exit code: 2 for what is asked for wrongly, a profile that is not there say."""
+    try:
+        work()
+    except IsthmusError as error:
+        typer.echo(f"isthmus: {error.message}", err=True)
+        return 2
+    return 0
+
+
 def logout(*, everywhere: bool) -> None:
     """Raises SetupError."""
     profiles = Profiles()
+    if not everywhere:
+        profiles.current()
     names = list(profiles.all) if everywhere else [profiles.active]
     gone = [name for name in names if profiles.all.get(name, {}).pop("token", None)]
     if gone:
@@ -93,6 +106,7 @@ def use_profile(name: str) -> None:
 def set_key(key: str, value: str) -> None:
     """Raises SetupError."""
     profiles = Profiles()
+    profiles.current()
     profile, name = profiles.all.setdefault(profiles.active, {}), key_of(key)
     if name == "apiUrl":
         value = server_url(value)

@@ -97,7 +97,7 @@ def test_a_file_that_cannot_be_written_leaves_no_copy_of_a_token(server: Answeri
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Path, "replace", _refused)
         ran = run("profiles", "set", "default-integrated-account", "x")
-    assert "cannot be written" in str(ran.exception)
+    assert (ran.exit_code, "cannot be written" in ran.stderr) == (2, True)
     assert [path.name for path in folder.iterdir()] == ["config.json"]
 
 
@@ -129,7 +129,21 @@ def test_an_account_is_set_once_for_all_calls(server: Answering) -> None:
     run("unified", "crm", "contacts")
     run("export", "contacts", "-o", "ndjson")
     assert {each.path.partition("?")[2] for each in server.asked} == {"integrated_account_id=Account"}
-    assert "is no key of a profile" in str(run("profiles", "set", "token", "x").exception)
+    unknown = run("profiles", "set", "token", "x")
+    assert (unknown.exit_code, "is no key of a profile" in unknown.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "command", ["logout", "profiles set api-url http://x.example", "profiles get api-url", "use three"]
+)
+def test_a_profile_that_is_not_there_is_told_and_none_is_made(
+    server: Answering, folder: Path, command: str
+) -> None:
+    logged_in(server)
+    kept = (folder / "config.json").read_text()
+    ran = run(*command.split(), ISTHMUS_PROFILE="three")
+    assert (ran.exit_code, "There are: default" in ran.stderr) == (2, True)
+    assert (folder / "config.json").read_text() == kept
 
 
 def test_a_token_is_forgotten(server: Answering, folder: Path) -> None:
