@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -23,7 +22,6 @@ from isthmus.engine.authorization.driving import authorized
 from isthmus.engine.failures import missing_scopes
 from isthmus.engine.messages import OutgoingRequest
 from isthmus.engine.ports import AccountFacts
-from isthmus.engine.rate_limits import detect
 from isthmus.engine.urls import origin
 from isthmus.errors import AccountNeedsReauth, IsthmusError, RemoteError, UpstreamError
 from isthmus.expressions import in_turns
@@ -158,8 +156,7 @@ class Gateway:
             turnstile.failed()
             raise
         attempt.status = response.status
-        now = self._parts.clock.now().timestamp()
-        wait = await in_turns(partial(detect, request.rate_limit, response, now=now))
+        wait = await request.throttling.wait(response, self._parts.clock)
         if wait is None and response.status < _SERVER_ERROR:
             turnstile.succeeded()
         elif wait is None:

@@ -11,7 +11,6 @@ from isthmus.engine.failures import RemoteFailure, find_failure, rate_limited
 from isthmus.engine.pagination import Answer, Cursors, RangePaginator, Step
 from isthmus.engine.plans import MethodPlan
 from isthmus.engine.ports import Upstream
-from isthmus.engine.rate_limits import detect
 from isthmus.engine.requests import Inputs, build
 from isthmus.engine.responses import (
     DataPath,
@@ -78,13 +77,11 @@ async def exchange(
     if plan.error_expression is not None:
         outgoing = replace(outgoing, status_of=reading.status)
     response = await upstream.send(outgoing)
-    wait = None
-    if response.status == 429 or plan.config.rate_limit is not None:
+    wait = await outgoing.throttling.wait(response, clock)
+    if wait is not None:
+        await _drop(response)
         now = clock.now().timestamp()
-        wait = await in_turns(partial(detect, plan.config.rate_limit, response, now=now))
-        if wait is not None:
-            await _drop(response)
-            raise await in_turns(rate_limited, plan.definition, plan.error_expression, response, wait, now)
+        raise await in_turns(rate_limited, plan.definition, plan.error_expression, response, wait, now)
     if response.stream is not None:
         return Exchange(response.status, response.headers, None, None, stream=response.stream)
     return await in_turns(_exchanged, plan, inputs, response, step, reading)

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from isthmus.engine.rate_limits import Throttling
 from isthmus.http.messages import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
-    from isthmus.definitions import Authorization, RateLimit
+    from isthmus.definitions import Authorization
     from isthmus.engine.authorization.oauth1 import OAuth1Signature
 
 __all__ = ["Operation", "OperationKind", "OutgoingRequest"]
@@ -39,7 +40,7 @@ class Operation:
 @dataclass(frozen=True, slots=True)
 class OutgoingRequest:
     """`http` is complete but for authorization. `authorization`: None where the method has `no_auth` or
-    nothing is defined. `rate_limit`: None means the default rule (status 429). `scopes`: OAuth scopes that
+    nothing is defined. `throttling`: which answers to it are, and for how long. `scopes`: OAuth scopes that
     the method needs, for the account of a 403. `drop_credentials_on_redirect`: `definitions.md` §1.8
     `ignore_credentials_on_redirect`: every header that authorization builds is dropped, not only
     `Authorization`, when a redirect leaves the origin. `status_of`: what an answer means, where the
@@ -49,7 +50,7 @@ class OutgoingRequest:
     http: HttpRequest
     operation: Operation
     authorization: Authorization | OAuth1Signature | None = None
-    rate_limit: RateLimit | None = None
+    throttling: Throttling = field(default_factory=Throttling, compare=False)
     scopes: tuple[str, ...] = ()
     drop_credentials_on_redirect: bool = False
     status_of: Callable[[HttpResponse], int] | None = None

@@ -41,8 +41,8 @@ class Upstream(Protocol):
     async def send(self, request: OutgoingRequest) -> HttpResponse:
         """Authorize (`authorization.authorize`), send, and hand back whatever the third party answered:
         error statuses are answers. A 401 has been met with one refresh and one resend where that can help;
-        a throttled answer (`rate_limits.detect`) has been waited for where the wait is short and the method
-        idempotent, and closes the account until the wait is over.
+        a throttled answer (`OutgoingRequest.throttling`) has been waited for where the wait is short and the
+        method idempotent, and closes the account until the wait is over.
 
         Raises `rate_limits.closed(seconds)` while the account is closed, AccountError, UpstreamUnreachable,
         UpstreamTimeout, UpstreamInvalid, EgressDenied, and BadRequest for an authorization that does not

@@ -5,18 +5,44 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, Final
 
 from isthmus.definitions.rate_limit import RateLimit
 from isthmus.engine.scopes import evaluate_or_undefined, truthy
 from isthmus.errors import RemoteError
-from isthmus.expressions import Expression
+from isthmus.expressions import Expression, in_turns
 from isthmus.http.messages import HttpResponse
+from isthmus.kit.clock import Clock
 
-__all__ = ["DEFAULT_WAIT", "LONGEST_WAIT", "closed", "detect", "retry_after_seconds"]
+__all__ = ["DEFAULT_WAIT", "LONGEST_WAIT", "Throttling", "closed", "detect", "retry_after_seconds"]
 
 DEFAULT_WAIT: Final = 10.0
 LONGEST_WAIT: Final = 86_400.0
+_TOO_MANY: Final = 429
+
+
+class Throttling:
+    """Whether the answers of one request are throttling. Found out once an answer, whoever asks first: a
+    gateway that has to keep the wait, or the call itself."""
+
+    __slots__ = ("_last", "_spec", "_wait")
+
+    def __init__(self, spec: RateLimit | None = None) -> None:
+        """`spec`: None means the default rule (status 429)."""
+        self._spec: Final = spec
+        self._last: HttpResponse | None = None
+        self._wait: float | None = None
+
+    async def wait(self, response: HttpResponse, clock: Clock) -> float | None:
+        """As `detect`, in seconds from when the answer was first looked at."""
+        if self._spec is None and response.status != _TOO_MANY:
+            return None
+        if self._last is not response:
+            now = clock.now().timestamp()
+            self._wait = await in_turns(partial(detect, self._spec, response, now=now))
+            self._last = response
+        return self._wait
 
 
 def detect(spec: RateLimit | None, response: HttpResponse, *, now: float) -> float | None:
@@ -26,10 +52,10 @@ def detect(spec: RateLimit | None, response: HttpResponse, *, now: float) -> flo
     number, `Retry-After` (seconds or an HTTP date) does, else 10 s.
     """
     if spec is None:
-        return _standard_wait(response, now) if response.status == 429 else None
+        return _standard_wait(response, now) if response.status == _TOO_MANY else None
     root = {"headers": dict(response.headers), "status": response.status}
     if spec.is_rate_limited is None:
-        limited = response.status == 429
+        limited = response.status == _TOO_MANY
     else:
         limited = truthy(evaluate_or_undefined("rate_limit.is_rate_limited", spec.is_rate_limited, root))
     if not limited:

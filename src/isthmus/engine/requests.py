@@ -15,6 +15,7 @@ from isthmus.engine.pagination import Draft, Start, Step, shown_cursor
 from isthmus.engine.pagination.contract import bad_cursor
 from isthmus.engine.plans import MethodPlan
 from isthmus.engine.queries import header_text, parse, serialize
+from isthmus.engine.rate_limits import Throttling
 from isthmus.engine.scopes import evaluate, template_scope, unresolved, without_undefined, wrong_result
 from isthmus.engine.urls import BaseUrl, join, legal, plain_path, same_origin, with_query
 from isthmus.errors import BadRequest, failure
@@ -109,7 +110,7 @@ def build(
             body=None if body is NO_BODY else body,
         ),
         authorization=plan.authorization(credential_format),
-        rate_limit=plan.config.rate_limit,
+        throttling=Throttling(plan.config.rate_limit),
         scopes=tuple(dict.fromkeys((*plan.definition.scopes, *inputs.scopes))),
         drop_credentials_on_redirect=plan.definition.ignore_credentials_on_redirect,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any, cast
 
 import pytest
@@ -10,11 +10,11 @@ from tests.unit.expressions.test_turns import ENDLESS, turns_counted
 
 from isthmus.accounts.gateway import Gateway, GatewayAccount, GatewayParts
 from isthmus.definitions import load_integration
-from isthmus.engine import proxy
+from isthmus.engine import proxy, rate_limits
 from isthmus.engine.calls import read_call
 from isthmus.engine.ports import AccountFacts
-from isthmus.engine.results import ListResult
-from isthmus.engine.scopes import Evaluations, evaluating
+from isthmus.engine.results import CallResult, ListResult
+from isthmus.engine.scopes import Evaluations, evaluate_or_undefined, evaluating
 from isthmus.errors import MappingFailed
 from isthmus.expressions import Limits
 from isthmus.http.messages import HttpRequest, HttpResponse
@@ -38,6 +38,18 @@ class AtOnce:
         """Nobody reads the log."""
 
 
+def called(config: Mapping[str, Any]) -> Coroutine[Any, Any, CallResult]:
+    """A list of a new account, through its gateway."""
+    definition = load_integration(
+        {"base_url": "https://api.acme.test", "resources": {"things": {"list": {"path": "/l"}}}, **config}
+    )
+    ports = cast(Any, AtOnce())
+    parts = GatewayParts(ports, SystemClock(), ports, ports, ports, ports)
+    facts = AccountFacts("a", "t", "e", authentication_method="api_key")
+    account = GatewayAccount(facts, "acme", definition, {"api_key": "k"}, 1, ports, ports)
+    return proxy.call(Gateway(parts, account, "r"), definition, "things", read_call("list"))
+
+
 @pytest.mark.parametrize(
     ("config", "fails"),
     [
@@ -47,14 +59,7 @@ class AtOnce:
     ],
 )
 async def test_others_have_their_turn(config: Mapping[str, Any], fails: bool) -> None:
-    definition = load_integration(
-        {"base_url": "https://api.acme.test", "resources": {"things": {"list": {"path": "/l"}}}, **config}
-    )
-    ports = cast(Any, AtOnce())
-    parts = GatewayParts(ports, SystemClock(), ports, ports, ports, ports)
-    facts = AccountFacts("a", "t", "e", authentication_method="api_key")
-    account = GatewayAccount(facts, "acme", definition, {"api_key": "k"}, 1, ports, ports)
-    call = proxy.call(Gateway(parts, account, "r"), definition, "things", read_call("list"))
+    call = called(config)
     async with turns_counted() as turns:
         with evaluating(Evaluations(limits=Limits(seconds=0.2))):
             if fails:
@@ -63,3 +68,17 @@ async def test_others_have_their_turn(config: Mapping[str, Any], fails: bool) ->
             else:
                 assert isinstance(await call, ListResult)
         assert turns() > 1
+
+
+async def test_the_expressions_of_a_rate_limit_are_evaluated_once_an_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fields = []
+
+    def counted(field: str, *arguments: Any) -> Any:
+        fields.append(field)
+        return evaluate_or_undefined(field, *arguments)
+
+    monkeypatch.setattr(rate_limits, "evaluate_or_undefined", counted)
+    assert isinstance(await called({"rate_limit": {"is_rate_limited": "status = 503"}}), ListResult)
+    assert fields == ["rate_limit.is_rate_limited"]
