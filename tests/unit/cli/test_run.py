@@ -83,3 +83,35 @@ sys.stdin = io.TextIOWrapper(io.BufferedReader(Told()))
 run()
 """
 """The program, with a standard input that tells when it is read."""
+
+
+@pytest.mark.parametrize(
+    ("command", "unused"),
+    [
+        (
+            "--help",
+            {"aiohttp", "asyncio", "pydantic", "sqlalchemy", "yaml", "isthmus.app", "isthmus.expressions"},
+        ),
+        ("accounts list --help", {"aiohttp", "asyncio", "sqlalchemy", "yaml", "isthmus.app"}),
+        ("expr 1", {"aiohttp", "cryptography", "sqlalchemy", "yaml", "rich", "isthmus.app", "isthmus.db"}),
+        ("accounts get x", {"sqlalchemy", "yaml", "rich", "isthmus.app", "isthmus.definitions"}),
+    ],
+)
+def test_a_command_imports_nothing_that_it_does_not_use(command: str, unused: set[str]) -> None:
+    environ = {"ISTHMUS_API_URL": "http://127.0.0.1:1", "ISTHMUS_API_TOKEN": "x"}
+    script = [sys.executable, "-c", IMPORTED, *command.split()]
+    done = subprocess.run(script, env=environ, capture_output=True, text=True, timeout=60)
+    imported = set(json.loads(done.stdout.splitlines()[-1]))
+    assert "isthmus.cli.main" in imported
+    assert unused & imported == set()
+
+
+IMPORTED = """
+import json, sys
+from isthmus.cli.main import run
+
+try:
+    run()
+finally:
+    print(json.dumps(list(sys.modules)))
+"""

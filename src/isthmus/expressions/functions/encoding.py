@@ -9,12 +9,6 @@ import re
 import uuid as uuids
 from typing import Final
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_der_private_key
-
 from isthmus.expressions.failures import failed
 from isthmus.expressions.functions.arguments import content_bytes, input_text, options_of
 from isthmus.expressions.functions.offloading import offloaded
@@ -200,6 +194,13 @@ def sign(
 
 
 def _rsa_signature(data: bytes, secret: object) -> bytes:
+    # Slow to import, and no other function needs it.
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import padding
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_der_private_key
+
     pem = _PEM.search(text(secret).replace("\\n", "\n"))
     if pem is None:
         raise failed("sign", "RS256 requires a PKCS#8 PEM private key (BEGIN PRIVATE KEY)")
