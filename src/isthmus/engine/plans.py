@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +21,7 @@ from isthmus.engine.urls import BaseUrl, PathTemplate
 from isthmus.errors import DefinitionError, NotFound
 from isthmus.expressions import Expression
 from isthmus.expressions.placeholders import Template
+from isthmus.kit.close_names import close_to
 
 __all__ = ["MethodPlan", "ad_hoc_plan", "close_names", "plan_of"]
 
@@ -122,10 +122,9 @@ def close_names(name: str, names: Iterable[str], label: str) -> str:
     known = sorted(names)
     if not known:
         return f"{label}: none."
-    by_lower = {item.lower(): item for item in known}
-    close = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.6)
+    close = close_to(name, known)
     if close:
-        return f"Did you mean {' or '.join(by_lower[item] for item in close)}?"
+        return f"Did you mean {' or '.join(close)}?"
     shown = ", ".join(known[:10])
     return f"{label} are {shown}{', …' if len(known) > 10 else ''}."
 

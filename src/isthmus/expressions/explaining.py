@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any, Final
 
 from isthmus.expressions.compiler.program import generate
@@ -14,6 +13,7 @@ from isthmus.expressions.library import Evaluation
 from isthmus.expressions.runtime import paths
 from isthmus.expressions.syntax import tree as t
 from isthmus.expressions.values import UNDEFINED, Sequence, collapse
+from isthmus.kit.close_names import closest
 
 __all__ = ["Absence", "Step", "Trace", "absences", "traced"]
 
@@ -231,6 +231,6 @@ class _Reasons:
             return f"no item of {where} has a field {name}"
         if not isinstance(holder, dict):
             return f"{where} is no object, so it has no field {name}"
-        close = get_close_matches(name, [key for key in holder if isinstance(key, str)], 1)
-        hint = f"; did you mean {close[0]}?" if close else ""
+        close = closest(name, (key for key in holder if isinstance(key, str)))
+        hint = f"; did you mean {close}?" if close else ""
         return f"{where} has no field {name}{hint}"
