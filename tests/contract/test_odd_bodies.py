@@ -85,6 +85,12 @@ AS_IT_CAME: Final = [
     ("zendesk", "tickets", {"custom_fields": [1]}, {"custom_fields": [1]}),
     ("jira", "tickets", {"due_date": 5}, {"duedate": 5}),
     ("jira", "tickets", {"assignees": ["ann"]}, {"assignee": "ann"}),
+    (
+        "jira",
+        "tickets",
+        {"collections": ["api", {"id": "7", "type": "version"}]},
+        {"components": ["api"], "fixVersions": [{"id": "7"}]},
+    ),
     ("jira", "tickets", {"custom_fields": "odd"}, {"custom_fields": "odd"}),
     ("hubspot", "contacts", {"name": _DEEP}, {"firstname": _DEEP}),
     ("hubspot", "contacts", {"name": "Ann Lee"}, {"firstname": "Ann", "lastname": "Lee"}),
