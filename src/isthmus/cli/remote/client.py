@@ -195,12 +195,14 @@ def ran(
 
 
 def _message(body: bytes) -> str | None:
-    """The server's own words."""
+    """The server's own words; of several failures, each."""
     try:
         answer = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    message = at(answer, "message")
+    message, failures = at(answer, "message"), at(answer, "details.failures")
+    if isinstance(failures, list) and len(failures) > 1:
+        return "; ".join(f"{at(each, 'path')}: {at(each, 'message')}" for each in failures)
     return message if isinstance(message, str) else None
 
 

@@ -147,6 +147,13 @@ def test_a_refusal_is_told_in_the_servers_words_by_its_exit_code(
     assert ran.stderr == "isthmus: GET /integrated-account/x: not so\n"
 
 
+def test_each_of_several_failures_is_told(server: Answering) -> None:
+    failures = [{"path": "name", "message": "is required"}, {"path": "domain", "message": "is required"}]
+    server.will({"message": "name: is required (and 1 more)", "details": {"failures": failures}}, 400)
+    ran = run(server, "gates", "create", "-b", "{}")
+    assert ran.stderr == "isthmus: POST /static-gate: name: is required; domain: is required\n"
+
+
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_what_only_reads_is_asked_again_where_the_server_is_busy(server: Answering, status: int) -> None:
     server.retry_after = "0"
@@ -238,6 +245,7 @@ def test_a_change_of_a_versioned_row_needs_the_version(server: Answering) -> Non
         ("gates create", "must be a JSON object"),
         ("gates create -b []", "must be a JSON object"),
         ("gates delete x", "give --force"),
+        ("accounts list --select ,", "--select names no field"),
         ("proxy things -a A -q limit", "write <name>=<value>"),
         ("custom https://x.example/a -a A", "leave out the product's address"),
         ("batch", "must be a JSON object"),

@@ -39,7 +39,7 @@ def list_rows(
             wanted = ", ".join(f"--{name.replace('_', '-')}" for name in group.one_of)
             raise SetupError(f"say whose {group.name} are listed: one of {wanted}.")
         if select is not None:
-            filters["select"] = select
+            filters["select"] = ",".join(_names(select))
         if every:
             return await remote.rows(group.route, **filters), None
         page = {**filters, "limit": str(limit)} | ({"next_cursor": next_cursor} if next_cursor else {})
@@ -219,4 +219,12 @@ def _many(text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
 def _selected(row: Any, select: str | None) -> Any:
     if select is None or not isinstance(row, Mapping):
         return row
-    return {name: at(row, name) for name in filter(None, (each.strip() for each in select.split(",")))}
+    return {name: at(row, name) for name in _names(select)}
+
+
+def _names(select: str) -> list[str]:
+    """Raises SetupError where there is none."""
+    names = [name for each in select.split(",") if (name := each.strip())]
+    if not names:
+        raise SetupError("--select names no field: write a,b.c.")
+    return names
