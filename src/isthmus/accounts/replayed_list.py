@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -22,10 +23,11 @@ from isthmus.definitions.pagination import (
     Pagination,
     RangePagination,
 )
+from isthmus.definitions.paths import BodyPath
 from isthmus.engine.messages import OutgoingRequest
 from isthmus.expressions import UNDEFINED
 
-__all__ = ["RecordedList", "recorded_list"]
+__all__ = ["RecordedList", "RecordedPages", "recorded_list"]
 
 _NAMES: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z")
 _TOKEN: Final = re.compile(r"sandbox-([0-9]+)\Z")
@@ -123,10 +125,10 @@ class RecordedList:
         elif isinstance(spec, RangePagination):
             last = f"{window.start}-{window.end - 1}" if window.end > window.start else "*"
             headers["content-range"] = f"{spec.config.range_unit} {last}/{len(self.records)}"
-        elif isinstance(spec, OffsetPagination) and spec.config.total_path is not None:
-            body = _put(body, _names(spec.config.total_path.text), len(self.records))
-        elif isinstance(spec, PagePagination) and spec.config.total_pages_path is not None:
-            body = _put(body, _names(spec.config.total_pages_path.text), self._last_page(spec, window.size))
+        elif isinstance(spec, OffsetPagination):
+            body = _told(body, spec.config.total_path, len(self.records))
+        elif isinstance(spec, PagePagination):
+            body = _told(body, spec.config.total_pages_path, self._last_page(spec, window.size))
         return page.response.model_copy(update={"body": body, "headers": headers})
 
     def _last_page(self, spec: PagePagination, size: int | None) -> int:
@@ -138,16 +140,10 @@ class RecordedList:
     ) -> Any:
         config = spec.config
         more = window.end < len(self.records)
-        body = _put(
-            body, _names(config.cursor_path.text), self._token(spec, request, window.end) if more else None
-        )
-        if config.has_more_path is not None:
-            body = _put(body, _names(config.has_more_path.text), more)
-        if config.prev_cursor_path is not None:
-            back = max(0, window.start - (window.size or 1))
-            previous = f"sandbox-{back}" if window.start else None
-            body = _put(body, _names(config.prev_cursor_path.text), previous)
-        return body
+        body = _told(body, config.cursor_path, self._token(spec, request, window.end) if more else None)
+        body = _told(body, config.has_more_path, more)
+        back = max(0, window.start - (window.size or 1))
+        return _told(body, config.prev_cursor_path, f"sandbox-{back}" if window.start else None)
 
     def _token(self, spec: CursorPagination, request: OutgoingRequest, offset: int) -> str:
         """The recorded cursor where one leads there, an address where the product gives addresses."""
@@ -175,10 +171,52 @@ class RecordedList:
         return {"link": ", ".join(targets)} if targets else {}
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedPages:
+    """The pages of a list as they were recorded, for one that nothing can be written into: its records or
+    its cursors are found by an expression. `root`: where in a body the cursor's path begins, None for the
+    whole."""
+
+    pages: Sequence[Exchange]
+    pagination: CursorPagination
+    root: BodyPath | None
+
+    def answer(self, request: OutgoingRequest) -> ExchangeResponse | None:
+        """The page that is asked for, whatever its limit; None where the cursor leads to none of them."""
+        config, operation = self.pagination.config, request.operation
+        token = operation.cursor or operation.query.get(config.cursor_param)
+        if token is None:
+            return self.pages[0].response
+        for page, following in pairwise(self.pages):
+            body = page.response.body
+            found = _plain(config.cursor_path.read(body if self.root is None else self.root.read(body)))
+            if found is not None and found in (str(token), request.http.url):
+                return following.response
+        return None
+
+
 def recorded_list(
     pages: Sequence[Exchange], method: MethodDefinition, pagination: Pagination | None
+) -> RecordedList | RecordedPages | None:
+    """None where the array is in no place that plain names lead to, and no cursor tells the pages apart: such
+    a list is its first page."""
+    whole = _cut(pages, method, pagination)
+    if not isinstance(pagination, CursorPagination) or (
+        whole is not None and _is_writable(method, pagination)
+    ):
+        return whole
+    return RecordedPages(pages, pagination, method.cursor_root)
+
+
+def _is_writable(method: MethodDefinition, pagination: CursorPagination) -> bool:
+    config = pagination.config
+    places = (config.cursor_path, config.has_more_path, config.prev_cursor_path)
+    return method.cursor_root is None and all(place is None or _names(place.text) for place in places)
+
+
+def _cut(
+    pages: Sequence[Exchange], method: MethodDefinition, pagination: Pagination | None
 ) -> RecordedList | None:
-    """None where the array is in no place that plain names lead to: such a list is not cut."""
     text = "" if method.response_path is None else method.response_path.text.strip()
     path = tuple(text.split(".")) if _NAMES.match(text) else ()
     if text and not path:
@@ -191,10 +229,7 @@ def recorded_list(
             return None
         starts.append(len(records))
         records.extend(found)
-    writable = not isinstance(pagination, CursorPagination) or bool(
-        _names(pagination.config.cursor_path.text)
-    )
-    return RecordedList(pages, records, starts, path, pagination) if writable else None
+    return RecordedList(pages, records, starts, path, pagination)
 
 
 def _size(request: OutgoingRequest) -> int | None:
@@ -211,6 +246,12 @@ def _address(request: OutgoingRequest, offset: int, size: int | None) -> str:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(text.split(".")) if _NAMES.match(text) else ()
+
+
+def _told(body: Any, place: BodyPath | None, value: Any) -> Any:
+    """`body` with `value` where a path of names leads; an expression reads what was recorded."""
+    names = () if place is None else _names(place.text)
+    return _put(body, names, value) if names else body
 
 
 def _whole(value: Any, absent: int | None) -> int | None:

@@ -288,6 +288,41 @@ async def test_pages_that_are_asked_for_below_the_body_are_one_list(tmp_path: Pa
     assert await sandbox.walk("limit=1") == [[1], [2], [3]]
 
 
+@pytest.mark.parametrize(
+    ("paths", "listing"),
+    [
+        ({"cursor_path": "data.*.next"}, {}),
+        ({"cursor_path": "data.tickets.next", "has_more_path": "data.tickets.next != null"}, {}),
+        ({"cursor_path": "data.tickets.next"}, {"response_path": "data.*.items"}),
+        ({"cursor_path": "next"}, {"pagination_path": "data.tickets"}),
+    ],
+)
+async def test_pages_whose_cursor_an_expression_finds_are_walked_as_they_were_recorded(
+    tmp_path: Path, paths: dict[str, str], listing: dict[str, str]
+) -> None:
+    pages = [
+        exchange({"data": {"tickets": {"items": [ticket(1), ticket(2)], "next": "c2"}}}),
+        exchange({"data": {"tickets": {"items": [ticket(3)], "next": "c3"}}}, query={"cursor": "c2"}),
+        exchange({"data": {"tickets": {"items": [ticket(4)], "next": None}}}, query={"cursor": "c3"}),
+    ]
+    listing = {"response_path": "data.tickets.items", **listing}
+    sandbox = Sandbox(tmp_path, {"format": "cursor", "config": paths}, {"tickets.list": pages}, **listing)
+    assert await sandbox.walk() == [[1, 2], [3], [4]]
+    assert await sandbox.walk("limit=1") == [[1, 2], [3], [4]]
+    with pytest.raises(RemoteError) as refused:
+        await sandbox.call(query_string="next_cursor=4711")
+    assert refused.value.status == 404
+
+
+async def test_a_total_that_an_expression_finds_is_read_as_it_was_recorded(tmp_path: Path) -> None:
+    pagination = {"format": "page", "config": {"total_pages_path": "$number(pages)"}}
+    pages = [
+        exchange({"items": [ticket(1), ticket(2)], "pages": "2"}, query={"page": "1"}),
+        exchange({"items": [ticket(3)], "pages": "2"}, query={"page": "2"}),
+    ]
+    assert await Sandbox(tmp_path, pagination, {"tickets.list": pages}).walk() == [[1, 2], [3]]
+
+
 async def test_a_list_that_the_product_does_not_page_is_not_cut(tmp_path: Path) -> None:
     sandbox = Sandbox(tmp_path, None, {"tickets.list": [exchange({"items": [ticket(1), ticket(2)]})]})
     assert await sandbox.walk("limit=1") == [[1, 2]]
