@@ -47,6 +47,16 @@ async def test_the_content_type_chooses_the_parser(body: bytes, kind: str, value
     assert await _get(answer(body, content_type=kind)) == value
 
 
+async def test_a_whole_number_is_exact_up_to_64_bits_and_a_double_beyond() -> None:
+    given = answer(
+        b'{"exact":18446744073709551615,"least":-9223372036854775808,"longer":123456789012345678901234}'
+    )
+    read = await _get(given)
+    assert read == {"exact": 2**64 - 1, "least": -(2**63), "longer": 1.2345678901234569e23}
+    assert isinstance(read["exact"], int)
+    assert isinstance(read["longer"], float)
+
+
 async def test_a_definition_can_force_the_parser() -> None:
     assert await _get(answer(b'{"a":1}', content_type="text/html"), api_response_format="json") == {"a": 1}
     assert await _get(answer(b'{"a":1}'), api_response_format="text") == '{"a":1}'
