@@ -55,7 +55,7 @@ async def test_others_have_their_turn(method: dict[str, Any], config: Mapping[st
     upstream = MemoryUpstream(lambda _: answer({"rows": [], "next": "n"}))
     call = proxy.call(upstream, definition, "things", read_call("list"))
     async with turns_counted() as turns:
-        with evaluating(Evaluations(limits=Limits(seconds=0.2))):
+        with evaluating(Evaluations(limits=Limits(seconds=0.5))):
             if fails:
                 with pytest.raises(MappingFailed, match="seconds"):
                     await call
