@@ -81,12 +81,7 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 @pytest.fixture
 def environ(database_url: str, tmp_path: Path) -> dict[str, str]:
     """The environment for a command on `database_url`."""
-    return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("ISTHMUS_")},
-        "ISTHMUS_DATABASE_URL": database_url,
-        "ISTHMUS_DATA_DIR": str(tmp_path / "data"),
-        "ISTHMUS_SECRET_KEY": SECRET_KEY,
-    }
+    return environ_of(database_url, tmp_path / "data")
 
 
 @pytest.fixture
@@ -100,6 +95,16 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
 def settings_of(url: str, data_dir: Path) -> Settings:
     """The settings that the tests' processes and databases share."""
     return Settings(data_dir=data_dir, database_url=Secret(url), secret_key=Secret((SECRET_KEY,)))
+
+
+def environ_of(url: str, data_dir: Path) -> dict[str, str]:
+    """The same settings, as the environment of a command."""
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("ISTHMUS_")},
+        "ISTHMUS_DATABASE_URL": url,
+        "ISTHMUS_DATA_DIR": str(data_dir),
+        "ISTHMUS_SECRET_KEY": SECRET_KEY,
+    }
 
 
 def _fill(url: str) -> None:

@@ -15,7 +15,7 @@ import pytest
 from isthmus.app import Application
 from isthmus.config import Settings
 from isthmus.kit.secret import Secret
-from tests.conftest import settings_of
+from tests.conftest import environ_of, settings_of
 from tests.integration.serving import TOKEN, Server, serving
 from tests.postgres import PostgreSQL
 
@@ -53,6 +53,12 @@ def database_url(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -
 @pytest.fixture
 def environ(environ: dict[str, str]) -> dict[str, str]:
     return {**environ, "ISTHMUS_BOOTSTRAP_TOKEN": TOKEN}
+
+
+@pytest.fixture
+def first_environ(empty_database_url: str, tmp_path: Path) -> dict[str, str]:
+    """The environment of a server that has not started yet."""
+    return environ_of(empty_database_url, tmp_path / "data")
 
 
 @pytest.fixture

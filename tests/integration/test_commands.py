@@ -14,8 +14,8 @@ from tests.integration.processes import Process, isthmus, refused, serving_proce
 from tests.integration.serving import Server
 
 
-async def test_the_greeting_is_a_call_that_works_when_pasted(environ: dict[str, str]) -> None:
-    async with serving_process(environ) as process:
+async def test_the_greeting_is_a_call_that_works_when_pasted(first_environ: dict[str, str]) -> None:
+    async with serving_process(first_environ) as process:
         call = next(line for line in process.greeting.splitlines() if "curl" in line)
         shell = await asyncio.create_subprocess_shell(call, stdout=asyncio.subprocess.PIPE)
         output, _ = await shell.communicate()
@@ -94,10 +94,10 @@ async def test_a_sqlite_file_has_one_serving_process(environ: dict[str, str]) ->
 
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
-async def test_several_processes_serve_one_postgresql(environ: dict[str, str]) -> None:
+async def test_several_processes_serve_one_postgresql(first_environ: dict[str, str]) -> None:
     async with AsyncExitStack() as stack:
         processes: list[Process] = await asyncio.gather(
-            *(stack.enter_async_context(serving_process(environ)) for _ in range(2))
+            *(stack.enter_async_context(serving_process(first_environ)) for _ in range(2))
         )
         tokens = [process.token for process in processes if process.token]
         assert len(tokens) == 1
