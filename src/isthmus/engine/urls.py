@@ -154,7 +154,7 @@ def plain_path(path: str, field: str) -> str:
 
 
 def _is_nothing(path: tuple[str, ...], value: object) -> bool:
-    return path[0] in _CALLERS and (value is None or value == "")
+    return path[0] in _CALLERS and value in (None, "", [])
 
 
 def _divided(path: str) -> tuple[str, str]:
