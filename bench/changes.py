@@ -61,10 +61,15 @@ def _change(writer: Product, other: Product, account: str, name: str) -> tuple[i
     calls = 1
     while _name(writer, account) != name:
         calls += 1
+        _give_up(began)
     while _name(other, account) != name:
-        if time.perf_counter() - began > LONGEST:
-            break
+        _give_up(began)
     return calls, time.perf_counter() - began
+
+
+def _give_up(began: float) -> None:
+    if time.perf_counter() - began > LONGEST:
+        raise TimeoutError(f"a change was not used within {LONGEST:g} s")
 
 
 def _name(product: Product, account: str) -> object:
