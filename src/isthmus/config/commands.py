@@ -8,7 +8,7 @@ __all__ = ["API_TOKEN", "API_URL", "COMMAND_VARIABLES", "CONFIG_DIR", "NEW_SECRE
 
 API_URL: Final = ("ISTHMUS_API_URL", "TRUTO_API_URL")
 API_TOKEN: Final = ("ISTHMUS_API_TOKEN", "TRUTO_API_TOKEN")
-"""The first that is set counts."""
+"""Two families. The first whose URL is set counts, with the token of the same family."""
 PROFILE: Final = "ISTHMUS_PROFILE"
 CONFIG_DIR: Final = "ISTHMUS_CONFIG_DIR"
 NEW_SECRET_KEY: Final = "ISTHMUS_NEW_SECRET_KEY"  # noqa: S105 - the name of a variable
@@ -24,7 +24,7 @@ COMMAND_VARIABLES: Final = (
         API_TOKEN[0],
         "that of the profile",
         "The API token of such a command, where `--token` is not given. `TRUTO_API_TOKEN` counts where it is "
-        "unset.",
+        "unset. Where a URL of the two is taken, only the token of the same name counts.",
     ),
     (
         PROFILE,

@@ -65,19 +65,21 @@ class Answer:
 
 
 class Remote:
-    """`url`, `token`: None for those of the environment, else of the profile, whose token goes to its own
-    server alone. Raises SetupError without a token."""
+    """`url`, `token`: None for those of the environment, else of the profile. The token of a profile goes to
+    its own server alone, and that of a family of variables to no address of another. Raises SetupError
+    without a token."""
 
     def __init__(self, url: str | None = None, token: str | None = None) -> None:
-        url, token = url or _first(API_URL), token or _first(API_TOKEN)
+        set_url, set_token = _of_the_environment(is_elsewhere=url is not None)
+        url, token = url or set_url, token or set_token
         profile = Profiles().current() if url is None or token is None else {}
         self.url = server_url(url or profile.get("apiUrl") or _DEFAULT_URL)
         kept = profile.get("token") if self.url == profile.get("apiUrl", _DEFAULT_URL) else None
         self.token = token or kept or ""
         if not self.token:
             raise SetupError(
-                f"no token for {self.url}: `isthmus login`, or set {API_TOKEN[0]}, or give --token. "
-                "`isthmus tokens create` makes one, beside the server."
+                f"no token for {self.url}: `isthmus login`, or set {_variable_of_the_token()}, or give "
+                "--token. `isthmus tokens create` makes one, beside the server."
             )
         if not (self.token.isascii() and self.token.isprintable()):
             raise SetupError("the token holds characters that no token has: was more copied than the token?")
@@ -240,6 +242,23 @@ def expected(answer: Any, path: str) -> Any:
     if found is None:
         raise RemoteCallFailed(_STRANGE, _UNREACHABLE)
     return found
+
+
+def _of_the_environment(*, is_elsewhere: bool) -> tuple[str | None, str | None]:
+    """URL and token of one family of variables: the first whose URL is set, else the first whose token is.
+    `is_elsewhere`: the URL is given, and those of the environment do not count."""
+    families = [
+        (os.environ.get(url) or None, os.environ.get(token) or None)
+        for url, token in zip(API_URL, API_TOKEN, strict=True)
+    ]
+    by_url = [] if is_elsewhere else [each for each in families if each[0]]
+    return next(iter(by_url + [each for each in families if each[1]]), (None, None))
+
+
+def _variable_of_the_token() -> str:
+    """That of the family whose URL is set."""
+    names = zip(API_URL, API_TOKEN, strict=True)
+    return next((token for url, token in names if os.environ.get(url)), API_TOKEN[0])
 
 
 def _first(names: tuple[str, ...]) -> str | None:

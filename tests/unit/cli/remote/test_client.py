@@ -59,6 +59,32 @@ def test_a_token_that_is_none_is_told_and_not_repeated(server: Answering, token:
     assert server.asked == []
 
 
+@pytest.mark.parametrize(
+    ("with_url", "tokens", "sent"),
+    [
+        ("TRUTO", {"ISTHMUS": "i"}, None),
+        ("ISTHMUS", {"TRUTO": "t"}, None),
+        ("TRUTO", {"ISTHMUS": "i", "TRUTO": "t"}, "t"),
+        ("ISTHMUS", {"ISTHMUS": "i", "TRUTO": "t"}, "i"),
+        ("TRUTO", {"TRUTO": "t"}, "t"),
+        ("", {"TRUTO": "t"}, "t"),
+        ("", {"ISTHMUS": "i", "TRUTO": "t"}, "i"),
+    ],
+)
+def test_the_token_of_one_family_of_variables_goes_to_no_address_of_the_other(
+    server: Answering, with_url: str, tokens: dict[str, str], sent: str | None
+) -> None:
+    environ: dict[str, str | None] = {"ISTHMUS_CONFIG_DIR": "/nonexistent"}
+    for family in ("ISTHMUS", "TRUTO"):
+        environ[f"{family}_API_URL"] = server.url if family == with_url else None
+        environ[f"{family}_API_TOKEN"] = tokens.get(family)
+    given = () if with_url else ("--api-url", server.url)
+    ran = CliRunner().invoke(app, ["accounts", "get", "x", *given], env=environ)
+    assert [each.authorization for each in server.asked] == ([f"Bearer {sent}"] if sent else [])
+    if sent is None:
+        assert (ran.exit_code, f"set {with_url}_API_TOKEN" in ran.stderr) == (2, True)
+
+
 @pytest.mark.parametrize("name", ["", ".", ".."])
 @pytest.mark.parametrize(
     "command",
