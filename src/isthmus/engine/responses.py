@@ -37,7 +37,7 @@ __all__ = [
 _READ_WHOLE: Final = frozenset({"application/x-www-form-urlencoded", "application/javascript"})
 _XHTML: Final = "application/xhtml+xml"
 _NAME: Final = r"(?:[A-Za-z_][A-Za-z0-9_]*|`[^`]+`)"
-_SIMPLE: Final = re.compile(rf"{_NAME}(?:\.{_NAME})*\Z")
+_SIMPLE: Final = re.compile(rf"(?:\${{1,2}}|{_NAME})(?:\.{_NAME})*\Z")
 _WORDS: Final = frozenset({"and", "or", "in", "true", "false", "null", "function"})
 _MOST_CELLS: Final = 1_000_000
 _CHARSETS: Final = re.compile(
@@ -198,14 +198,16 @@ def _codec(charset: str) -> str:
 
 
 class DataPath:
-    """`response_path`, ready to be applied. A path of plain names is walked; the rest is evaluated."""
+    """`response_path`, ready to be applied. A path of plain names, also from `$` on, is walked; the rest is
+    evaluated."""
 
-    __slots__ = ("_expression", "_names")
+    __slots__ = ("_expression", "_is_path", "_names")
 
     def __init__(self, expression: Expression) -> None:
         text = expression.text.strip()
-        names = re.findall(_NAME, text) if _SIMPLE.match(text) else []
-        self._names: Final = () if _WORDS.intersection(names) else tuple(name.strip("`") for name in names)
+        names = re.findall(_NAME, text)
+        self._is_path: Final = bool(_SIMPLE.match(text)) and not _WORDS.intersection(names)
+        self._names: Final = tuple(name.strip("`") for name in names)
         self._expression: Final = expression
 
     def read(self, body: Any) -> Any:
@@ -216,17 +218,20 @@ class DataPath:
         return value
 
     def read_list(self, body: Any) -> tuple[Any, bool]:
-        """As `read`, an array of one staying an array; and whether an object that is found is one record. So
-        it is where it was collected: an expression gives one of several as itself, and never as a list."""
+        """As `read`, an array of one staying an array; and whether an object that is found is one record, an
+        expression giving one of several as itself. So it is where names led to it through an array, and where
+        there is no array in it that might be the records."""
         value = self._walked(body)
         if value is not None:
             return value, False
         value = evaluate("response_path", self._expression, body)
-        return value, isinstance(value, dict)
+        return value, isinstance(value, dict) and (self._is_path or raw_records(value) == [value])
 
     def _walked(self, body: Any) -> Any:
         """What names alone lead to; None where there is more to do."""
-        value = body if self._names else None
+        if not self._is_path:
+            return None
+        value = body
         for name in self._names:
             if not isinstance(value, dict):
                 return None

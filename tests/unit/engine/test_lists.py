@@ -61,6 +61,30 @@ async def test_what_names_alone_lead_to_may_hold_the_records() -> None:
     assert [record["id"] for record in page.records] == ["1", "2"]
 
 
+CURSORS = {
+    "response_path": "rows",
+    "pagination": {"format": "cursor", "config": {"cursor_param": "c", "cursor_path": "next"}},
+}
+PAGES = {"format": "page", "config": {"default_limit": 2}}
+
+
+@pytest.mark.parametrize(
+    "path", ["$", "$$", "$.items", "$.data", "data", "data[0]", "$.data[0]", "data.{'rows': items}"]
+)
+async def test_a_wrapper_is_no_record_however_the_path_to_it_is_written(path: str) -> None:
+    wrapper = {"items": MARKED}
+    body = wrapper if path in ("$", "$$", "$.items") else {"data": [wrapper] if "[" in path else wrapper}
+    page = await _page(answer(body), BY_ITEM, response_path=path, pagination=PAGES)
+    assert ([record["id"] for record in page.records], page.next_cursor) == (["1", "2"], "2")
+
+
+@pytest.mark.parametrize("path", ["$.data.edges.node", "data.edges.node", "data.edges[node.id > 0].node"])
+async def test_one_record_stays_one(path: str) -> None:
+    record = {"id": 1, "labels": []} if "[" not in path else {"id": 1}
+    page = await _page(answer({"data": {"edges": [{"node": record}]}}), BY_ITEM, response_path=path)
+    assert page.records == [{"id": "1", "remote_data": record}]
+
+
 @pytest.mark.parametrize("count", [0, 1, 2])
 async def test_a_list_in_xml_has_as_many_records_as_it_has_elements(count: int) -> None:
     element = "<row><id>{}</id><cf><n>a</n></cf><cf><n>b</n></cf></row>"
@@ -142,3 +166,17 @@ async def test_a_page_that_a_step_after_leaves_empty_is_followed_to_the_next() -
     page = await unified.call(upstream, config, target, mapping, read_call("list"))
     assert isinstance(page, ListResult)
     assert (page.records, page.next_cursor) == ([{"id": 3, "remote_data": {"id": 3}}], "4")
+
+
+async def test_no_step_after_runs_for_an_empty_page_before_the_last() -> None:
+    config = integration(
+        {"list": {"path": "/things", **CURSORS}, "mark": {"path": "/mark", "method": "post"}}
+    )
+    pages: list[Any] = [{"rows": [], "next": str(number)} for number in range(3)]
+    step = {"type": "request", "name": "marked", "config": {"resource": "things", "method": "mark"}}
+    upstream = MemoryUpstream([*map(answer, pages), answer({"rows": []}), answer({})])
+    target = Target("crm", "things", UnifiedResource.model_validate({}))
+    page = await unified.call(upstream, config, target, load_mapping({"after": [step]}), read_call("list"))
+    assert isinstance(page, ListResult)
+    assert page.next_cursor is None
+    assert [request.method for request in upstream.requests] == [*["GET"] * 4, "POST"]

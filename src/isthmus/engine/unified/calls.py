@@ -150,7 +150,8 @@ class _Run:
     clock: Clock
 
     async def fetch(self, cursor: str | None) -> Page | StreamResult:
-        """One page of records as the caller gets them: what a step after leaves empty is followed, too."""
+        """One page of records as the caller gets them: what a step after leaves empty is followed, too. Of
+        nothing, while there is more to come, no step is run."""
         shown = shown_cursor(self.method.paginator, cursor)
         inputs = await outbound(self.plan, self.method, self.said, shown)
         try:
@@ -161,6 +162,8 @@ class _Run:
             return answer.streamed(answer.stream)
         page = await mapped_page(self.plan, self.said, shown, inputs, answer)
         if not self.plan.side_loads and not self.plan.mapping.after:
+            return page
+        if not page.records and page.next_cursor is not None:
             return page
         value = await self.completed(page.records)
         records = records_of(None if value is UNDEFINED else value)
