@@ -10,13 +10,15 @@ from urllib.parse import urlencode
 from isthmus.engine.unified.plans import layered
 from isthmus.integrations.contract.entries import Cell, Entry
 
-__all__ = ["cursors_of", "queries_of", "reads_query"]
+__all__ = ["cursors_of", "queries_of", "reads_query", "times_of"]
 
 Pairs = list[tuple[str, str]]
 
 _TEXTS: Final = (
     "",
     "0",
+    "12",
+    "2024",
     "nonsense",
     "true",
     "1e400",
@@ -47,6 +49,14 @@ def cursors_of(entry: Entry, cell: Cell) -> Iterator[tuple[str, str]]:
     required = _required(_schema(entry, cell))
     for text in _TEXTS:
         yield text, urlencode([*required, ("next_cursor", text)])
+
+
+def times_of(entry: Entry, cell: Cell, text: str) -> Iterator[str]:
+    """The text as each time that the model or the mapping knows, alone and under each operator."""
+    schema = _schema(entry, cell)
+    for name in sorted(name for name in _names(cell, schema) if name.endswith("_at")):
+        for operator in ("", "[eq]", "[gt]", "[gte]", "[lt]", "[lte]"):
+            yield urlencode([*_required(schema), (name + operator, text)])
 
 
 def reads_query(mapping: object) -> bool:

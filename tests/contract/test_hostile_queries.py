@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote_plus, urlsplit
 
 import pytest
@@ -15,11 +16,12 @@ from isthmus.http.messages import HttpResponse
 from isthmus.integrations.contract.entries import Cell, Entry
 from isthmus.integrations.contract.replay import OneAnswer
 from tests.contract.catalog import entry, integration_names, model
-from tests.contract.hostile import cursors_of, queries_of, reads_query
+from tests.contract.hostile import cursors_of, queries_of, reads_query, times_of
 from tests.contract.sending import exchange_of
 
 _WITH_ID = frozenset({"get", "update", "delete"})
 _WITH_BODY = frozenset({"create", "update"})
+_NOW = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 _MAPPINGS = [(name, each) for name in integration_names() for each in entry(name).mappings]
 
 
@@ -53,6 +55,44 @@ async def test_a_cursor_is_read_or_refused(integration: str, model_name: str) ->
         )
     ]
     assert complaints == []
+
+
+@pytest.mark.parametrize(("integration", "model_name"), _MAPPINGS, ids=["-".join(each) for each in _MAPPINGS])
+async def test_what_is_no_whole_date_goes_out_as_it_came(integration: str, model_name: str) -> None:
+    assert await _invented(entry(integration), model_name) == []
+
+
+async def test_a_time_made_up_from_a_year_is_found() -> None:
+    def unguarded(copy: Entry) -> None:
+        for cell in copy.mappings["ticketing"]["cells"]:
+            mapping = cell["config"].get("query_mapping", "")
+            cell["config"]["query_mapping"] = mapping.replace(
+                r"$contains($string($value), /^\d{4}-\d\d-\d\d/) and ", ""
+            )
+
+    found = await _invented(entry("jira").planted(unguarded), "ticketing")
+    assert any("created_at[gt]=4321" in query for query in found)
+
+
+async def _invented(catalogued: Entry, model_name: str) -> list[str]:
+    """Queries whose time is a year alone and is sent as anything else."""
+    return [
+        f"{cell.name}?{unquote_plus(query)}"
+        for cell in catalogued.cells
+        if (cell.model, cell.method) == (model_name, "list")
+        for query, other in zip(
+            times_of(catalogued, cell, "4321"), times_of(catalogued, cell, "nonsense"), strict=True
+        )
+        if await _outgoing(catalogued, cell, query) != await _outgoing(catalogued, cell, other)
+    ]
+
+
+async def _outgoing(catalogued: Entry, cell: Cell, query: str) -> list[str]:
+    """What is sent, with the time that the query asks by and the present one by their names."""
+    provider = _Provider(catalogued, cell)
+    assert await _failure(provider, catalogued, cell, query, cell.config) == ""
+    sent = [f"{unquote_plus(each.http.url)} {each.http.body!r}" for each in provider.sent]
+    return [_NOW.sub("now", re.sub("4321|nonsense", "time", text)) for text in sent]
 
 
 class _Sent(Exception):

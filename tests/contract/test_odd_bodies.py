@@ -80,6 +80,9 @@ AS_IT_CAME: Final = [
         {"custom_fields": [{"id": 1, "value": "a"}, {"id": "two", "value": "b"}]},
     ),
     ("trello", "tickets", {"assignees": ["m1"]}, {"idMembers": ["m1"]}),
+    ("trello", "tickets", {"due_date": "12"}, {"due": "12"}),
+    ("trello", "tickets", {"due_date": 2024}, {"due": 2024}),
+    ("trello", "tickets", {"due_date": "2024-05-06"}, {"due": "2024-05-06T00:00:00.000Z"}),
     ("zendesk", "tickets", {"tags": ["vip", {"name": "new"}]}, {"tags": ["vip", "new"]}),
     ("zendesk", "tickets", {"status": {"name": True}}, {"status": True}),
     ("zendesk", "tickets", {"custom_fields": [1]}, {"custom_fields": [1]}),
@@ -88,8 +91,18 @@ AS_IT_CAME: Final = [
     (
         "jira",
         "tickets",
-        {"collections": ["api", {"id": "7", "type": "version"}]},
-        {"components": ["api"], "fixVersions": [{"id": "7"}]},
+        {
+            "collections": [
+                "api",
+                {"id": "5"},
+                {"id": "6", "type": "component"},
+                {"id": "7", "type": "version"},
+                {"id": "8", "type": "epic"},
+                {"id": "9", "type": "sprint"},
+                {"id": "10", "type": None},
+            ]
+        },
+        {"components": ["api", {"id": "5"}, {"id": "6"}, {"id": "10"}], "fixVersions": [{"id": "7"}]},
     ),
     ("jira", "tickets", {"custom_fields": "odd"}, {"custom_fields": "odd"}),
     ("hubspot", "contacts", {"name": _DEEP}, {"firstname": _DEEP}),

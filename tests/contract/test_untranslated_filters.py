@@ -45,6 +45,12 @@ _ADDED = '2024-01-01" OR x:y'
             {"jql": 'created = "2024-01-01 OR x:y" AND updated < 1704067200000 ORDER BY created ASC'},
         ),
         (
+            "jira",
+            "ticketing/tickets.list",
+            {"created_at[gt]": "12", "updated_at": "2024"},
+            {"jql": 'created > "12" AND updated = "2024" ORDER BY created ASC'},
+        ),
+        (
             "okta",
             "user-directory/users.list",
             {"status": 'a" or status pr', "emails[email]": "\\", "created_at[gte]": _ADDED},
@@ -70,6 +76,12 @@ _ADDED = '2024-01-01" OR x:y'
             "ticketing/tickets.list",
             {"created_at": "0", "status[id]": "In Progress"},
             {"query": "\"status:'In Progress' AND created_at:'0'\""},
+        ),
+        (
+            "freshdesk",
+            "ticketing/tickets.list",
+            {"assignees[id]": "null", "team[id]": "null", "ticket_type[id]": "null", "tags[id]": "null"},
+            {"query": '"agent_id:null AND group_id:null AND type:null AND tag:null"'},
         ),
         ("freshdesk", "ticketing/tickets.list", {"updated_at[gte]": "x"}, {"updated_since": "x"}),
         (
