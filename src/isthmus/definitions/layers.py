@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import reduce
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from isthmus.definitions.credentials import CREDENTIAL_FORMATS, credential_format, normalise_credentials
 from isthmus.definitions.load import DefinitionInvalid, check_depth
@@ -185,11 +185,12 @@ def deep_merge_patch(stored: Mapping[str, Any], patch: Mapping[str, Any]) -> Jso
 
 def patch_between(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> Json:
     """The least PATCH that makes `wanted` of `stored`, as `deep_merge_patch` reads it; {} where it is.
-    A null of `wanted` cannot be stored by a PATCH: it takes away what is there."""
+    An object with `$literal` goes whole, as does what takes the place of one. A null of `wanted` cannot be
+    stored by a PATCH: it takes away what is there."""
     found: Json = {name: None for name in stored if name not in wanted and stored[name] is not None}
     for name, value in wanted.items():
         before = stored.get(name)
-        if isinstance(value, Mapping) and isinstance(before, Mapping) and LITERAL_KEY not in value:
+        if _is_merged(value) and _is_merged(before):
             inner = patch_between(before, value)
             found |= {name: inner} if inner else {}
         elif before != value or name not in stored:
@@ -207,9 +208,14 @@ def _patched(low: Mapping[str, Any], high: Mapping[str, Any]) -> Json:
     for key, value in high.items():
         if value is None:
             result.pop(key, None)
-        elif isinstance(value, Mapping) and LITERAL_KEY not in value:
+        elif _is_merged(value):
             below = result.get(key)
-            result[key] = _patched(below if isinstance(below, Mapping) else {}, value)
+            result[key] = _patched(below if _is_merged(below) else {}, value)
         else:
             result[key] = value
     return result
+
+
+def _is_merged(value: Any) -> TypeGuard[Mapping[str, Any]]:
+    """Whether it is merged key by key: `{"$literal": …}` is a value, and no keys to merge (§3.3)."""
+    return isinstance(value, Mapping) and LITERAL_KEY not in value

@@ -257,16 +257,26 @@ class TestPatch:
             "l": {"$literal": {"n": 2}},
         }
 
+    def test_a_literal_and_an_object_replace_each_other_whole(self) -> None:
+        literal, plain = {"a": {"$literal": {"x": 1}}}, {"a": {"y": "1"}}
+        for stored, wanted in ((literal, plain), (plain, literal)):
+            assert patch_between(stored, wanted) == wanted
+            assert deep_merge_patch(stored, wanted) == merge_mapping(stored, wanted) == wanted
+
     def test_nothing_is_mutated(self) -> None:
         stored = {"a": {"b": 1}}
         deep_merge_patch(stored, {"a": {"b": None}})
         assert stored == {"a": {"b": 1}}
 
 
+keys = st.sampled_from(["a", "b", "c", "$literal"])
 scalars = st.one_of(st.integers(), st.text(max_size=3), st.booleans())
 objects: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
     st.sampled_from("abc"),
-    st.recursive(scalars, lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3)),
+    st.recursive(
+        scalars,
+        lambda inner: st.dictionaries(st.sampled_from(["a", "b", "c", "$literal"]), inner, max_size=3),
+    ),
     max_size=3,
 )
 
