@@ -61,6 +61,12 @@ async def test_a_method_of_an_account_is_told_with_all_layers(server: Server) ->
     meta = await server.ok("GET", f"{by_name}?integrated_account_id={account}")
     assert meta["response_schema"]["properties"].keys() == {"id", "name", "remote_data"}
 
+    for result in ([{"id": "response.id"}], {"$literal": {"id": "1"}}, 5):
+        over["ticketing"]["tickets"]["list"]["response_mapping"] = {"result": result, "next_cursor": "'n'"}
+        await server.ok("PATCH", f"/integrated-account/{account}", json={"unified_model_override": over})
+        meta = await server.ok("GET", f"{by_name}?integrated_account_id={account}")
+        assert meta["response_schema"] == meta["schema"], result
+
 
 async def test_the_fields_that_a_mapping_fills_are_told(server: Server) -> None:
     meta = await server.ok("GET", "/unified/ticketing/tickets/zendesk/meta/get")

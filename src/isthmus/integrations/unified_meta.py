@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from isthmus.db.tables import documentation
 from isthmus.definitions.layers import account_mapping, merge_mapping
 from isthmus.definitions.load import load_mapping
+from isthmus.definitions.object_mapping import LITERAL_KEY
 from isthmus.definitions.schema_forms import as_json_schema, empty_schema
 from isthmus.engine.unified.plans import layered
 from isthmus.errors import NotFound
@@ -133,7 +134,11 @@ def _fields(response_mapping: Any) -> frozenset[str] | None:
         return None
     if isinstance(mapping, Expression):
         return result_fields(mapping)
-    return _fields(mapping.source["result"]) if "result" in mapping.source else frozenset(mapping.source)
+    source = mapping.source
+    if "result" in source:
+        result = source["result"]
+        return _fields(result) if isinstance(result, str | Mapping) else None
+    return None if LITERAL_KEY in source else frozenset(source)
 
 
 async def integration_guide(
