@@ -155,12 +155,14 @@ def _written_out(config: IntegrationConfig, call: CustomCall, path: str) -> Meth
     verb = call.verb.lower() if call.verb.upper() not in ("HEAD", "OPTIONS") else "get"
     defaults = {"method": verb, "path": literal_template(path), "pagination": None}
     definition = load(MethodDefinition, {**defaults, **given}, source=METHOD_CONFIG, prefix=METHOD_CONFIG)
-    unknown = [
-        failure(each.path, f"{each.message}{f'; {each.fix}' if each.fix else ''}", "unknown_field")
-        for each in unknown_keys(definition, top="error", path=METHOD_CONFIG)
+    # Stored definitions may hold notes of their author, and are sent back as they are: misspelt is refused.
+    misspelt = [
+        failure(each.path, f"{each.message}; {each.fix}", "unknown_field")
+        for each in unknown_keys(definition, top="warn", path=METHOD_CONFIG)
+        if each.fix is not None
     ]
-    if unknown:
-        raise DefinitionInvalid(METHOD_CONFIG, unknown)
+    if misspelt:
+        raise DefinitionInvalid(METHOD_CONFIG, misspelt)
     if "path" in given:
         relative_path(str(definition.path.source))
     if not call.is_trusted:

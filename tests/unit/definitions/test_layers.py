@@ -273,10 +273,7 @@ keys = st.sampled_from(["a", "b", "c", "$literal"])
 scalars = st.one_of(st.integers(), st.text(max_size=3), st.booleans())
 objects: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
     st.sampled_from("abc"),
-    st.recursive(
-        scalars,
-        lambda inner: st.dictionaries(st.sampled_from(["a", "b", "c", "$literal"]), inner, max_size=3),
-    ),
+    st.recursive(scalars, lambda inner: st.dictionaries(keys, inner, max_size=3)),
     max_size=3,
 )
 

@@ -66,6 +66,12 @@ async def test_a_field_that_no_method_has_is_refused_by_name() -> None:
     assert refused.value.details["failures"][0]["path"] == "methodConfig.respones_path"
 
 
+async def test_notes_beside_the_fields_of_a_method_are_no_matter() -> None:
+    pagination = {"format": "page", "config": {"page_param": "p", "note": "n"}, "x-note": "n"}
+    upstream = await _call({"label": "Things", "x-note": 1, "pagination": pagination}, is_trusted=True)
+    assert upstream.request.url.startswith("https://api.acme.test/")
+
+
 async def test_another_base_url_keeps_the_host() -> None:
     upstream = await _call({"base_url": "https://api.acme.test/v2", "path": "/a"}, is_trusted=True)
     assert upstream.request.url == "https://api.acme.test/v2/a?key=k"
