@@ -42,8 +42,8 @@ class Inputs:
 
     `query`: outbound, over the definition's own. `fixed`: names in it that a mapping or `remote_query` set.
     `scope_query`: what templates see as `query`, where that is not `query`. `body`: outbound, before the
-    rules of §1.8; `raw` skips them; `body_is_mapped`: a mapping made it, and no page overwrites what that
-    set. `headers`: replaces the definition's (a mapping's), null removing one; None to keep the definition's.
+    rules of §1.8; `raw` skips them; `body_is_mapped`: a mapping made it, and no page overwrites the limit in
+    it, nor, with `body_has_cursor`, anything else that it set. `headers`: replaces the definition's (a mapping's), null removing one; None to keep the definition's.
     `forwarded`: headers of the caller that go out too. `path`: replaces the method's (a mapping's).
     `asks_for_list`: whether pages, limits and cursors apply. `names_cursors`: the answer's mapping gives
     cursors of its own, which the method's pagination need not know. `names`: further names that templates
@@ -58,6 +58,7 @@ class Inputs:
     scope_query: Mapping[str, Any] = field(default_factory=dict)
     body: Any = NO_BODY
     body_is_mapped: bool = False
+    body_has_cursor: bool = False
     raw: RawBody | None = None
     headers: Mapping[str, str | None] | None = None
     forwarded: Mapping[str, str] = field(default_factory=dict)
@@ -190,8 +191,8 @@ def _step(
     given, fixed = query, inputs.fixed
     if plan.definition.paginate_in_body:
         given = dotted(unpaged.body)
-        mapped = dotted(inputs.body) if inputs.body_is_mapped else {}
-        fixed = frozenset(given.keys() & (mapped.keys() | (inputs.fixed if unpaged.takes_query else set())))
+        kept = _mapped_names(inputs, plan.paginator.limit_param)
+        fixed = frozenset(given.keys() & (kept | (inputs.fixed if unpaged.takes_query else frozenset())))
     start = Start(cursor, inputs.limit, given, fixed, draft, cursor_key)
     try:
         step = plan.paginator.start(start)
@@ -200,6 +201,13 @@ def _step(
             raise
         step = replace(plan.paginator.start(replace(start, cursor=None)), cursor=cursor)
     return replace(step, key=cursor_key)
+
+
+def _mapped_names(inputs: Inputs, limit_param: str | None) -> frozenset[str]:
+    """What of a mapped body no page overwrites. A position is that of the first page, where the mapping does
+    not read the cursor: kept, it would be the only page there is."""
+    names = frozenset(dotted(inputs.body)) if inputs.body_is_mapped else frozenset[str]()
+    return names if inputs.body_has_cursor else names & {limit_param}
 
 
 def _own_query(plan: MethodPlan, scope: Mapping[str, Any]) -> dict[str, Any]:

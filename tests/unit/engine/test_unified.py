@@ -440,6 +440,18 @@ async def test_a_mapped_body_keeps_the_page_that_it_sets() -> None:
     assert upstream.body == {"query": "{ q }", "variables": {"first": 7, "after": "at c"}}
 
 
+@pytest.mark.parametrize(
+    ("query", "page"), [("", 1), ("next_cursor=2", 2), ("limit=50", 1), ("limit=50&next_cursor=3", 3)]
+)
+async def test_a_constant_page_of_a_mapped_body_is_the_first_one(query: str, page: int) -> None:
+    upstream = MemoryUpstream([answer({"items": RAW})])
+    pages = {"format": "page", "config": {"limit_param": "size"}}
+    method = {"path": "/find", "method": "post", "paginate_in_body": True, "pagination": pages}
+    mapping = {"request_body_mapping": "{'page': 1, 'size': 2, 'sort': 'id'}"}
+    await _list(upstream, mapping, query, methods={"list": method})
+    assert upstream.body == {"page": page, "size": 2, "sort": "id"}
+
+
 async def test_resource_and_method_are_chosen_from_their_lists() -> None:
     upstream = MemoryUpstream([answer({"items": RAW})])
     choice = {"expression": "query.q ? 'search' : 'list'", "methods": ["search", "list"]}

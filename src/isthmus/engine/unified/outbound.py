@@ -80,6 +80,7 @@ async def outbound(plan: MappingPlan, method: MethodPlan, said: Asked, cursor: s
         scope_query=query,
         body=body,
         body_is_mapped=mapping.request_body_mapping is not None,
+        body_has_cursor=plan.places_cursor,
         raw=raw,
         headers=headers,
         forwarded=caller_headers(method.config, call),

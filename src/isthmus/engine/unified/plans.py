@@ -78,7 +78,8 @@ class MappingPlan:
     """`response`, `header_response`: what the two mappings of an answer read. `handles_remote_data`: the
     body's mapping reads `remote_data` itself, so nothing more is done with it. `scopes`: OAuth scopes that
     the model names for this integration and method, beside those of the provider's method. `names_cursors`,
-    `names_way_back`: the mapping of the answer may set cursors itself, and `prev_cursor` among them."""
+    `names_way_back`: the mapping of the answer may set cursors itself, and `prev_cursor` among them.
+    `places_cursor`: the body's mapping reads the cursor itself, so no page overwrites where it put it."""
 
     mapping: MappingConfig
     definition: UnifiedResource
@@ -91,6 +92,7 @@ class MappingPlan:
     scopes: tuple[str, ...]
     names_cursors: bool
     names_way_back: bool
+    places_cursor: bool
 
 
 _PLANS: Final[IdentityCache[MappingConfig, tuple[str, str], MappingPlan]] = IdentityCache()
@@ -128,6 +130,7 @@ def _compile(mapping: MappingConfig, target: Target, method: str) -> MappingPlan
         handles_remote_data="remote_data" in _text(body_mapping),
         names_cursors=any(name in _text(mapping.response_mapping) for name in _CURSORS),
         names_way_back="prev_cursor" in _text(mapping.response_mapping),
+        places_cursor="cursor" in _text(body_mapping),
         scopes=definition.scopes.get(target.integration, {}).get(method, ()),
     )
 
