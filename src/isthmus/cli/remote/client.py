@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final
@@ -114,7 +114,7 @@ class Remote:
         verb: str,
         path: str,
         *,
-        params: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | Sequence[tuple[str, str]] | None = None,
         body: Any = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
@@ -122,7 +122,7 @@ class Remote:
         its Retry-After, or half a second, then one. Raises RemoteCallFailed."""
         if self._session is None:
             raise SetupError("the connection to the server is not open.")
-        query = f"?{urlencode(params)}" if params else ""
+        query = f"?{urlencode(params, errors='surrogateescape')}" if params else ""
         url = URL(f"{self.url}{path}{query}", encoded=True)
         is_repeatable = verb == "GET" or IDEMPOTENCY_KEY in (headers or ())
         tries = _TRIES if is_repeatable else 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import signal
 import sys
 import threading
@@ -15,10 +16,21 @@ from urllib.parse import quote
 
 import typer
 
+from isthmus.cli.output import printable
 from isthmus.cli.remote.profiles.profile_file import Profiles
 from isthmus.errors import SetupError
 
-__all__ = ["account_of", "ask", "pairs", "parsed", "path_of", "read_body", "standard_input"]
+__all__ = [
+    "account_of",
+    "ask",
+    "cursor_option",
+    "pairs",
+    "parsed",
+    "path_of",
+    "read_body",
+    "spare",
+    "standard_input",
+]
 
 _BYTE_ORDER_MARK: Final = "\ufeff"
 _COMMA: Final = re.compile(r"(?<!\\),")
@@ -44,6 +56,18 @@ def pairs(given: Sequence[str], option: str) -> dict[str, str]:
             raise SetupError(f"{option} {part!r} is no pair: write <name>=<value>.")
         found[name.strip()] = value.replace("\\,", ",")
     return found
+
+
+def cursor_option(cursor: Any) -> str:
+    """The option that goes on from it, as a shell takes it and `pairs` reads it."""
+    escaped = str(cursor).replace(",", "\\,")
+    return f"-q {shlex.quote(printable(f'next_cursor={escaped}'))}"
+
+
+def spare(out: Path, *, force: bool) -> None:
+    """Raises SetupError for a file that is there, which nobody said to replace."""
+    if out.exists() and not force:
+        raise SetupError(f"{out} is already there: give --force to replace it.")
 
 
 def path_of(*segments: str) -> str:

@@ -51,7 +51,11 @@ def run(server: Answering, *arguments: str, input: str | None = None) -> Result:
             "proxy contacts -q a=1,b=2 -q a=3 -q x[gt]=1\\,2",
             "GET /proxy/contacts?integrated_account_id=A&a=3&b=2&x%5Bgt%5D=1%2C2",
         ),
-        ("custom /v3/owners?x=1&y=2", "GET /custom/v3/owners?integrated_account_id=A&x=1&y=2"),
+        ("custom /v3/owners?x=1&y=2", "GET /custom/v3/owners?x=1&y=2&integrated_account_id=A"),
+        (
+            "custom /v3/a%2Fb?q=a%20b,c&id=1&id=2&flag&raw=%FF&x=1 -q x=2",
+            "GET /custom/v3/a%2Fb?q=a+b%2Cc&id=1&id=2&flag=&raw=%FF&integrated_account_id=A&x=2",
+        ),
         ("custom v3/owners -m put", "PUT /custom/v3/owners?integrated_account_id=A"),
     ],
 )
@@ -101,6 +105,17 @@ def test_a_command_asks_the_route_it_names(server: Answering, command: str, aske
     ran = run(server, *command.split())
     assert ran.exit_code == 0, ran.stderr
     assert server.lines == [asked]
+
+
+def test_a_schema_replaces_no_file_unasked(server: Answering, tmp_path: Path) -> None:
+    path = tmp_path / "o.json"
+    path.write_text("mine")
+    refused = run(server, "schema", "--out", str(path), "-o", "json")
+    assert (refused.exit_code, "--force" in refused.stderr, server.asked) == (2, True, [])
+    assert path.read_text() == "mine"
+    server.will({"openapi": "3.1.0"})
+    assert run(server, "schema", "--out", str(path), "-o", "json", "--force").exit_code == 0
+    assert json.loads(path.read_text()) == {"openapi": "3.1.0"}
 
 
 def test_a_list_is_an_array_with_the_cursor_beside_it(server: Answering) -> None:

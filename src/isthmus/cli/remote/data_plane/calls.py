@@ -8,13 +8,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import typer
 
 from isthmus.cli.output import Format, at, lines_of, show
 from isthmus.cli.remote.client import IDEMPOTENCY_KEY, Answer, Remote, expected, ran
-from isthmus.cli.remote.inputs import account_of, pairs, path_of, read_body
+from isthmus.cli.remote.inputs import account_of, cursor_option, pairs, path_of, read_body, spare
 from isthmus.errors import SetupError
 
 __all__ = ["batch", "capabilities", "custom_call", "resource_call", "schema", "whoami"]
@@ -105,7 +105,7 @@ def resource_call(
         if name == "list" and isinstance(found, Mapping) and isinstance(found.get("result"), list):
             show(found["result"], output or "table")
             if found.get("next_cursor"):
-                typer.echo(f"Next page: -q next_cursor={found['next_cursor']}", err=True)
+                typer.echo(f"Next page: {cursor_option(found['next_cursor'])}", err=True)
         elif found is not None:
             show(found, output or ("table" if name == "list" else "json"))
         return 0
@@ -131,8 +131,11 @@ def custom_call(
         parts = urlsplit(path)
         if parts.scheme or parts.netloc:
             raise SetupError(f"{path} is no path: leave out the product's address.")
-        own = pairs([parts.query.replace(",", "\\,").replace("&", ",")] if parts.query else [], "path")
-        params = {"integrated_account_id": account_of(account), **own, **pairs(query, "--query")}
+        own = parse_qsl(parts.query, keep_blank_values=True, errors="surrogateescape")
+        given = pairs(query, "--query")
+        if "integrated_account_id" not in {*given, *(name for name, _ in own)}:
+            given = {"integrated_account_id": account_of(account), **given}
+        params = [*(pair for pair in own if pair[0] not in given), *given.items()]
         target = f"/custom/{quote(parts.path.lstrip('/'), safe='/%:@!$&()*+,;=~')}"
         sent = read_body(body, stdin=stdin)
         return await remote.send(
@@ -179,7 +182,14 @@ def batch(
     return ran(api_url, token, work, shown)
 
 
-def schema(out: Path | None, api_url: str | None, token: str | None, output: Format) -> int:
+def schema(
+    out: Path | None, api_url: str | None, token: str | None, output: Format, *, force: bool = False
+) -> int:
+    async def work(remote: Remote) -> Any:
+        if out is not None:
+            spare(out, force=force)
+        return await remote.call("GET", "/openapi.json")
+
     def shown(document: Any) -> int:
         if out is None:
             show(document, output)
@@ -194,7 +204,7 @@ def schema(out: Path | None, api_url: str | None, token: str | None, output: For
             raise SetupError(f"{out} cannot be written: {error.strerror}.") from error
         return 0
 
-    return ran(api_url, token, lambda remote: remote.call("GET", "/openapi.json"), shown)
+    return ran(api_url, token, work, shown)
 
 
 def _once(key: str | None) -> dict[str, str]:

@@ -289,7 +289,8 @@ def export(
     """Fetch every record of a list, page by page, and write each page as it comes.
 
     GET /unified/MODEL/RESOURCE, or /proxy/RESOURCE. Where it breaks off,
-    standard error has the cursor to go on from. Columns of CSV are those of
+    standard error has the cursor to go on from, and the file beside --out
+    that keeps what was fetched, FILE.partial-1. Columns of CSV are those of
     the first record. Exit codes as of `isthmus unified`; 130: interrupted.
 
     Examples:
@@ -318,6 +319,7 @@ def export(
 
 def schema(
     out: Annotated[Path | None, typer.Option(help="File to write.", show_default="standard output")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
     api_url: ApiUrl = None,
     token: Token = None,
     output: Annotated[
@@ -334,4 +336,4 @@ def schema(
     """
     from isthmus.cli.remote.data_plane.calls import schema as work
 
-    raise typer.Exit(work(out, api_url, token, output))
+    raise typer.Exit(work(out, api_url, token, output, force=force))

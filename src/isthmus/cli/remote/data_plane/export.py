@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any, Final, Literal, TextIO, TypeAlias
 
@@ -16,7 +17,7 @@ import typer
 
 from isthmus.cli.output import cell, closed_pipe
 from isthmus.cli.remote.client import Remote, RemoteCallFailed
-from isthmus.cli.remote.inputs import account_of, pairs, path_of
+from isthmus.cli.remote.inputs import account_of, cursor_option, pairs, path_of, spare
 from isthmus.errors import IsthmusError, SetupError
 
 __all__ = ["ExportFormat", "export"]
@@ -39,8 +40,8 @@ def export(
     token: str | None,
     output: ExportFormat,
 ) -> int:
-    """The exit code. What was fetched before a failure is kept on standard output, and never as the file; the
-    cursor to go on from is told."""
+    """The exit code. What was fetched before a failure is kept on standard output, or in a file of another
+    name; that and the cursor to go on from are told."""
     export = _Export(limit)
     try:
         whose = account_of(account)
@@ -48,7 +49,7 @@ def export(
             {} if page_size is None else {"limit": str(page_size)}
         )
         remote = Remote(api_url, token)
-        with _target(out, force=force) as stream:
+        with export.target(out, force=force) as stream:
             asyncio.run(export.run(remote, _route(resource), params, _WRITERS[output](stream)))
     except BrokenPipeError:
         raise closed_pipe() from None
@@ -76,6 +77,31 @@ class _Export:
         self._limit = limit
         self._count = 0
         self._cursor: str | None = None
+        self._kept: Path | None = None
+
+    @contextmanager
+    def target(self, out: Path | None, *, force: bool) -> Iterator[TextIO]:
+        """Standard output, or a file that is there only when it is whole."""
+        if out is None:
+            yield sys.stdout
+            return
+        spare(out, force=force)
+        try:
+            with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as made:
+                draft = Path(made) / out.name
+                try:
+                    with draft.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
+                        yield stream
+                except OSError:  # how much of it was written is not known
+                    raise
+                except BaseException:
+                    if self._count:
+                        self._kept = draft.replace(_partial(out))
+                    raise
+                draft.replace(out)
+        except OSError as error:
+            self._cursor = None
+            raise SetupError(f"{out} cannot be written: {error.strerror}. Nothing was kept.") from error
 
     async def run(self, remote: Remote, route: str, params: dict[str, str], writer: _Writer) -> None:
         writer.begin()
@@ -103,27 +129,19 @@ class _Export:
 
     def stopped(self, why: str, code: int) -> int:
         typer.echo(f"isthmus: {why}", err=True)
+        kept = f", kept in {self._kept}" if self._kept else ""
         if self._cursor:
-            typer.echo(f"After {self._count} records. Go on with: -q next_cursor={self._cursor}", err=True)
+            further = ", to another file, with" if self._kept else " with"
+            typer.echo(
+                f"After {self._count} records{kept}. Go on{further}: {cursor_option(self._cursor)}", err=True
+            )
         return code
 
 
-@contextmanager
-def _target(out: Path | None, *, force: bool) -> Iterator[TextIO]:
-    """Standard output, or a file that is there only when it is whole."""
-    if out is None:
-        yield sys.stdout
-        return
-    if out.exists() and not force:
-        raise SetupError(f"{out} is already there: give --force to replace it.")
-    try:
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as made:
-            draft = Path(made) / out.name
-            with draft.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
-                yield stream
-            draft.replace(out)
-    except OSError as error:
-        raise SetupError(f"{out} cannot be written: {error.strerror}.") from error
+def _partial(out: Path) -> Path:
+    """A name beside it that nothing has: what was kept earlier stays."""
+    names = (out.with_name(f"{out.name}.partial-{number}") for number in count(1))
+    return next(name for name in names if not name.exists())
 
 
 class _Writer:

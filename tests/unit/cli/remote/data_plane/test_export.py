@@ -6,12 +6,14 @@ import csv
 import io
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 import yaml
@@ -89,14 +91,64 @@ def test_where_it_breaks_off_the_rest_is_whole_and_the_cursor_is_told(server: An
     assert ran.stderr.splitlines()[-1] == "After 2 records. Go on with: -q next_cursor=c1"
 
 
+def test_a_cursor_that_is_told_can_be_pasted(server: Answering) -> None:
+    server.answers.clear()
+    cursor = "a,b\\,c d'$x&y=1"
+    server.will({"result": FIRST, "next_cursor": cursor})
+    server.will({"message": "no"}, 400)
+    said = export(server, "contacts").stderr.splitlines()[-1]
+    server.will({"result": SECOND, "next_cursor": cursor})
+    option = shlex.split(said.partition("Go on with: ")[2])
+    shown = CliRunner().invoke(app, ["proxy", "contacts", "-a", "A", *option], env=environ(server)).stderr
+    assert shlex.split(shown.removeprefix("Next page: ")) == option
+    assert parse_qs(server.lines[-1].partition("?")[2])["next_cursor"] == [cursor]
+    server.will({"result": [], "next_cursor": "\x1b[31m"})
+    shown = CliRunner().invoke(app, ["proxy", "contacts", "-a", "A"], env=environ(server)).stderr
+    assert ("next_cursor=" in shown, "\x1b" in shown) == (True, False)
+
+
+def test_what_was_fetched_for_a_file_is_kept_under_a_name_that_is_told(
+    server: Answering, tmp_path: Path
+) -> None:
+    path = tmp_path / "c.json"
+    server.will({"message": "no"}, 400)
+    ran = export(server, "contacts", "--out", str(path))
+    assert ran.exit_code == 1
+    assert ran.stderr.splitlines()[-1] == (
+        f"After 2 records, kept in {path}.partial-1. Go on, to another file, with: -q next_cursor=c1"
+    )
+    server.will({"result": SECOND, "next_cursor": "c2"})
+    server.will({"message": "no"}, 400)
+    ran = export(server, "contacts", "--out", str(path), "-q", "next_cursor=c1")
+    assert f"After 1 records, kept in {path}.partial-2." in ran.stderr
+    assert {each.name: json.loads(each.read_text()) for each in tmp_path.iterdir()} == {
+        "c.json.partial-1": FIRST,
+        "c.json.partial-2": SECOND,
+    }
+
+
+def test_where_a_file_cannot_be_written_no_cursor_is_told(
+    server: Answering, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    server.will({"message": "no"}, 400)
+    ran = export(server, "contacts", "--out", str(tmp_path / "c.json"))
+    assert (ran.exit_code, "Nothing was kept." in ran.stderr, "Go on" in ran.stderr) == (2, True, False)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_appears_when_it_is_whole_and_replaces_none_unasked(server: Answering, tmp_path: Path) -> None:
     path = tmp_path / "c.json"
+    server.answers.clear()
     server.retry_after = "0"
     for _ in range(3):
         server.will({"message": "away"}, 503)
     assert export(server, "contacts", "--out", str(path)).exit_code == 5
-    assert list(tmp_path.iterdir()) == []
     assert export(server, "contacts", "--out", str(path)).exit_code == 2  # an answer that is no list
+    assert list(tmp_path.iterdir()) == []
     server.will({"result": SECOND, "next_cursor": None})
     assert export(server, "contacts", "--out", str(path)).exit_code == 0
     assert json.loads(path.read_text()) == SECOND
