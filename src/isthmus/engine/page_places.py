@@ -12,7 +12,7 @@ from isthmus.engine.calls import NO_BODY
 from isthmus.engine.pagination import Step
 from isthmus.errors import BadRequest, failure
 
-__all__ = ["Unpaged", "dotted", "no_room", "takes_query"]
+__all__ = ["Unpaged", "dotted", "no_room", "not_paged", "takes_query"]
 
 _WRITES: Final = frozenset({"post", "put", "patch"})
 
@@ -86,6 +86,14 @@ def _placed(body: Any, params: Mapping[str, Any]) -> Any:
             place[key] = place = dict(inner) if isinstance(inner, dict) else {}
         place[last] = value
     return placed
+
+
+def not_paged() -> BadRequest:
+    return BadRequest(
+        "This list puts its cursor into the body, and bytes that are passed through cannot be paged. Send "
+        "the body as JSON, without truto_body_passthrough, or send no cursor.",
+        failures=[failure("next_cursor", "must be absent beside truto_body_passthrough", "bad_cursor")],
+    )
 
 
 def no_room() -> BadRequest:

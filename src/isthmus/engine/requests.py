@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 from isthmus.engine.bodies import chosen_body, encode_body
 from isthmus.engine.calls import NO_BODY
 from isthmus.engine.messages import Operation, OperationKind, OutgoingRequest
-from isthmus.engine.page_places import Unpaged, dotted, no_room, takes_query
+from isthmus.engine.page_places import Unpaged, dotted, not_paged, takes_query
 from isthmus.engine.pagination import Draft, Start, Step, shown_cursor
 from isthmus.engine.pagination.contract import bad_cursor
 from isthmus.engine.plans import MethodPlan
@@ -43,12 +43,12 @@ class Inputs:
     `query`: outbound, over the definition's own. `fixed`: names in it that a mapping or `remote_query` set.
     `scope_query`: what templates see as `query`, where that is not `query`. `body`: outbound, before the
     rules of §1.8; `raw` skips them; `body_is_mapped`: a mapping made it, and no page overwrites the limit in
-    it, nor, with `body_has_cursor`, anything else that it set. `headers`: replaces the definition's (a mapping's), null removing one; None to keep the definition's.
-    `forwarded`: headers of the caller that go out too. `path`: replaces the method's (a mapping's).
-    `asks_for_list`: whether pages, limits and cursors apply. `names_cursors`: the answer's mapping gives
-    cursors of its own, which the method's pagination need not know. `names`: further names that templates
-    see. `scopes`: OAuth scopes beside those of the method. `reads_whole`: bytes are read into a blob instead
-    of being handed on as they arrive.
+    it, nor, with `body_has_cursor`, anything else that it set. `headers`: replaces the definition's (a
+    mapping's), null removing one; None to keep the definition's. `forwarded`: headers of the caller that go
+    out too. `path`: replaces the method's (a mapping's). `asks_for_list`: whether pages, limits and cursors
+    apply. `names_cursors`: the answer's mapping gives cursors of its own, which the method's pagination need
+    not know. `names`: further names that templates see. `scopes`: OAuth scopes beside those of the method.
+    `reads_whole`: bytes are read into a blob instead of being handed on as they arrive.
     """
 
     kind: OperationKind
@@ -125,7 +125,9 @@ def _request(
     definition = plan.definition
     in_url, body = unpaged.with_page(step, in_body=definition.paginate_in_body)
     if inputs.raw is not None and body is not NO_BODY:
-        raise no_room()
+        if step.cursor is not None:
+            raise not_paged()
+        body = NO_BODY
     url = _url(plan, inputs, scope, step, in_url)
     data, content_type = (
         (inputs.raw.data, inputs.raw.content_type)
@@ -251,29 +253,30 @@ def _url(
             raise bad_cursor("must lead to the provider's own address")
         return legal(target)
     if step.parts is not None and step.parts.address is not None:
-        url = _mapped_url((base,), step.parts.address, "pagination")
+        url = _mapped_url(iter((base,)), step.parts.address, "pagination")
         own = parse(urlsplit(url).query).nested
         query = {name: value for name, value in query.items() if name not in own}
     elif inputs.path is not None:
         url = _mapped_url(_bases(plan, base, scope), inputs.path)
     elif step.cursor is not None and plan.later_path is not None:
-        url = _mapped_url((base,), plan.later_path.render(scope), "pagination_path")
+        url = _mapped_url(iter((base,)), plan.later_path.render(scope), "pagination_path")
     else:
         url = join(base, plan.path.render(scope))
     return legal(with_query(url, serialize(query, plan.array_format)))
 
 
-def _bases(plan: MethodPlan, base: str, scope: Mapping[str, Any]) -> tuple[str, ...]:
-    """The method's base URL, and the integration's own where that is another."""
-    if plan.definition.base_url is None or plan.config.base_url is None:
-        return (base,)
-    return base, BaseUrl(plan.config.base_url, "base_url").render(scope)
+def _bases(plan: MethodPlan, base: str, scope: Mapping[str, Any]) -> Iterator[str]:
+    """The method's base URL, and the integration's own where that is another: rendered only if it is asked
+    for, since an account may have no values for it."""
+    yield base
+    if plan.definition.base_url is not None and plan.config.base_url is not None:
+        yield BaseUrl(plan.config.base_url, "base_url").render(scope)
 
 
-def _mapped_url(bases: tuple[str, ...], path: str, field: str = "path_mapping") -> str:
+def _mapped_url(bases: Iterator[str], path: str, field: str = "path_mapping") -> str:
     """A path under the first base; an address on the origin of one of them."""
     if not path.startswith(("http://", "https://")):
-        return join(bases[0], plain_path(path, field))
+        return join(next(bases), plain_path(path, field))
     for base in bases:
         target = same_origin(base, path)
         if target is not None:

@@ -345,10 +345,22 @@ async def test_a_body_without_room_for_its_page_is_refused(body: Any) -> None:
     upstream = MemoryUpstream([])
     method = {"method": "post", "path": "/things", "paginate_in_body": True, "body_format": "raw"}
     config = integration({"list": method}, pagination=_pages("page"))
-    passed = read_call("list", query_string="truto_body_passthrough=true", raw_body=b"x")
-    for call in (read_call("list", body=body), passed):
-        with pytest.raises(BadRequest, match="must be an object, because this list puts its page into it"):
-            await proxy.call(upstream, config, "things", call)
+    with pytest.raises(BadRequest, match="must be an object, because this list puts its page into it"):
+        await proxy.call(upstream, config, "things", read_call("list", body=body))
+
+
+@pytest.mark.parametrize("bytes_", [b"", b"{}", b"x"])
+async def test_bytes_that_pass_through_are_the_first_page_and_no_other(bytes_: bytes) -> None:
+    upstream = MemoryUpstream([_rows(1)])
+    method = {"method": "post", "path": "/things", "response_path": "rows", "paginate_in_body": True}
+    config = integration({"list": method}, pagination=_pages("page", default_limit=1))
+    query = "truto_body_passthrough=true"
+    await proxy.call(upstream, config, "things", read_call("list", query_string=query, raw_body=bytes_))
+    assert upstream.request.body == bytes_
+    later = read_call("list", query_string=f"{query}&next_cursor=2", raw_body=bytes_)
+    with pytest.raises(BadRequest, match="bytes that are passed through cannot be paged"):
+        await proxy.call(upstream, config, "things", later)
+    assert len(upstream.sent) == 1
 
 
 async def test_pagination_path_is_a_path_of_later_pages_or_a_place_in_the_body() -> None:

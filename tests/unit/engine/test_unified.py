@@ -194,6 +194,36 @@ async def test_the_query_is_coerced_by_its_schema_and_raw_query_is_not() -> None
     assert upstream.query == [("t", "numberbooleanarraynumberx"), ("in", "3"), ("u", "z")]
 
 
+async def test_what_is_no_json_schema_asks_for_nothing_and_its_values_pass_as_they_are() -> None:
+    upstream = MemoryUpstream([answer({"items": []})])
+    properties: dict[str, Any] = {
+        "since": {"type": "date"},
+        "ids": {"type": "array", "items": "integer"},
+        "state": {"type": "string", "enum": "open, closed"},
+        "a": {"type": {"type": "string"}},
+        "b": {"type": [{"type": "string"}, "null"]},
+        "n": {"type": "integer"},
+        "no": "integer",
+        "owner": {"required": [7, ["x"]], "properties": {"id": {"type": "file"}}},
+    }
+    mapping = {
+        "query_schema": {"properties": properties, "required": [{"n": True}], "anyOf": ["n"]},
+        "query_mapping": "{'all': $string(query)}",
+    }
+    await _list(upstream, mapping, "since=1&ids=1,2&state=odd&a[gt]=2&b=1&n=1&no=1&owner[id]=5")
+    sent = json.loads(dict(upstream.query)["all"])
+    assert {name: sent[name] for name in properties} == {
+        "since": "1",
+        "a": {"gt": "2"},
+        "ids": ["1", "2"],
+        "state": "odd",
+        "b": "1",
+        "n": 1,
+        "no": "1",
+        "owner": {"id": "5"},
+    }
+
+
 async def test_fields_of_objects_are_coerced_and_only_what_is_a_number_becomes_one() -> None:
     upstream = MemoryUpstream([answer({"items": []})])
     owner = {"type": "object", "properties": {"id": {"type": "integer"}, "is_active": {"type": "boolean"}}}
@@ -387,6 +417,17 @@ async def test_a_mapped_address_may_lead_to_the_methods_origin_and_to_the_integr
         assert upstream.request.url == address
     with pytest.raises(BadRequest, match="another origin"):
         await _list(upstream, {"path_mapping": "'https://evil.test/'"}, methods=methods)
+
+
+async def test_the_integrations_base_is_not_asked_for_where_the_methods_own_will_do() -> None:
+    upstream = MemoryUpstream([answer({"items": []})] * 2)
+    methods = {"list": {"path": "/x", "base_url": "https://files.acme.test/v1"}}
+    base = "https://{{region}}.acme.test"
+    for path in ("/y", "https://files.acme.test/v1/y"):
+        await _list(upstream, {"path_mapping": f"'{path}'"}, methods=methods, base_url=base)
+        assert upstream.request.url == "https://files.acme.test/v1/y"
+    with pytest.raises(BadRequest, match=r"\{\{region\}\} in base_url has no value"):
+        await _list(upstream, {"path_mapping": "'https://eu.acme.test/y'"}, methods=methods, base_url=base)
 
 
 async def test_throttling_is_worded_by_error_mapping_and_stays_what_it_is() -> None:
