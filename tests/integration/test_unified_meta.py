@@ -68,6 +68,21 @@ async def test_a_method_of_an_account_is_told_with_all_layers(server: Server) ->
         assert meta["response_schema"] == meta["schema"], result
 
 
+async def test_what_only_resembles_json_schema_is_told_as_it_is_and_fails_no_call(server: Server) -> None:
+    odd = {"since": {"type": "date"}, "codes": {"type": "array", "items": "string"}, "like": {"enum": "a, b"}}
+    cell = {"integration_name": "zendesk", "resource_name": "tickets", "method_name": "list"}
+    config = {"query_schema": {"type": "object", "properties": odd}}
+    body = {"environment_unified_model_id": await ticketing(server), **cell, "config": config}
+    await server.ok("POST", ROWS, json=body)
+    meta = await server.ok("GET", "/unified/ticketing/tickets/zendesk/meta/list")
+    told = meta["query_schema"]["properties"]
+    assert {name: told[name] for name in odd} == odd
+    assert "status" in told
+    account = await server.sandbox_of("zendesk")
+    query = f"integrated_account_id={account}&since=x&codes=a,b&like=c"
+    await server.ok("GET", f"/unified/ticketing/tickets?{query}")
+
+
 async def test_the_fields_that_a_mapping_fills_are_told(server: Server) -> None:
     meta = await server.ok("GET", "/unified/ticketing/tickets/zendesk/meta/get")
     filled, whole = (meta[part]["properties"].keys() for part in ("response_schema", "schema"))

@@ -6,13 +6,13 @@ out is JSON Schema (2020-12) of an object.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from isthmus.definitions.lint.record_schema import check
 from isthmus.definitions.yaml_source import Unreadable, parse
 
-__all__ = ["SCHEMA_TYPES", "as_json_schema", "check_part", "empty_schema", "read_schema"]
+__all__ = ["SCHEMA_TYPES", "as_json_schema", "as_object_schema", "check_part", "empty_schema", "read_schema"]
 
 SCHEMA_TYPES: Final = frozenset({"query_schema", "body_schema", "response_schema"})
 _NAMED: Final = ("properties", "$defs", "patternProperties")
@@ -36,6 +36,15 @@ def as_json_schema(written: Any) -> dict[str, Any] | None:
     return None if written in (None, "", {}) else read_schema(written)[0]
 
 
+def as_object_schema(written: Mapping[str, Any] | None) -> dict[str, Any]:
+    """In the standard form as far as it is JSON Schema; what only resembles it (`type: date`) is kept. What
+    says nothing is the empty schema of an object."""
+    if not written:
+        return empty_schema()
+    standard: dict[str, Any] = _standard(_of_object(written))
+    return standard
+
+
 def read_schema(written: Any) -> tuple[dict[str, Any] | None, list[tuple[str, str]]]:
     """The schema, and what is wrong with it: `(dotted path, what would be right)`. With problems: None."""
     data = written
@@ -52,15 +61,24 @@ def read_schema(written: Any) -> tuple[dict[str, Any] | None, list[tuple[str, st
 
 
 def check_part(part: Mapping[str, Any], path: str) -> list[tuple[str, str]]:
-    """What is wrong with what one layer says of a schema, whatever it is laid over: as of `read_schema`."""
+    """What calls cannot go by in what one layer says of a schema, whatever it is laid over: as of
+    `read_schema`. Other things that are no JSON Schema (`type: date`) are their author's, and are kept."""
     if _is_schema(part) or "properties" in part or isinstance(part.get("required"), list):
-        return _problems(part, path)
-    return [
-        problem
-        for name, value in part.items()
-        if isinstance(value, Mapping)
-        for problem in _problems(value, f"{path}.{name}")
-    ]
+        return list(_unusable(part, path))
+    return [problem for name, value in part.items() for problem in _unusable(value, f"{path}.{name}")]
+
+
+def _unusable(schema: Any, path: str) -> Iterator[tuple[str, str]]:
+    if not isinstance(schema, Mapping):
+        return
+    required, properties = schema.get("required"), schema.get("properties")
+    for name in required if isinstance(required, list) else ():
+        if not isinstance(name, str):
+            yield f"{path}.required", f"{name!r} is no name; name properties"
+    if properties is not None and not isinstance(properties, Mapping):
+        yield f"{path}.properties", "must be an object of schemas"
+    for name, part in properties.items() if isinstance(properties, Mapping) else ():
+        yield from _unusable(part, f"{path}.properties.{name}")
 
 
 def _problems(schema: Mapping[str, Any], path: str) -> list[tuple[str, str]]:
@@ -96,9 +114,10 @@ def _standard(schema: Any) -> Any:
     for key in _LISTED:
         if isinstance(result.get(key), list):
             result[key] = [_standard(part) for part in result[key]]
+    properties = schema.get("properties")
     marked = [
         name
-        for name, part in (schema.get("properties") or {}).items()
+        for name, part in (properties.items() if isinstance(properties, Mapping) else ())
         if isinstance(part, Mapping) and part.get("required") is True
     ]
     names = [*result.get("required", ()), *marked]

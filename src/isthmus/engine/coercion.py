@@ -22,7 +22,8 @@ class Schema:
     """A JSON Schema of a query or body, as far as calls go by it. `{}` asks for nothing.
 
     Reads `properties` (or a map of properties by itself), `required` (names, or `true` on a property),
-    `type`, `items`, `default`, `dependentRequired` and `x-required-if`.
+    `type`, `items`, `default`, `dependentRequired` and `x-required-if`. What is no JSON Schema in it
+    (`type: date`, `items: string`) asks for nothing, and its values pass as they are.
     """
 
     __slots__ = ("_defaults", "_is_object", "_parts", "_types", "conditional", "required")
@@ -31,9 +32,10 @@ class Schema:
         """`depth`: how many levels of objects are looked into for what they require."""
         schema = schema or {}
         properties = _properties(schema)
-        named = schema.get("required")
+        listed = schema.get("required")
+        named = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
         marked = [name for name, item in properties.items() if item.get("required") is True]
-        self.required: Final = tuple(dict.fromkeys([*(named if isinstance(named, list) else ()), *marked]))
+        self.required: Final = tuple(dict.fromkeys([*named, *marked]))
         self.conditional: Final = _conditional(schema, properties)
         self._defaults: Final = {
             name: item["default"] for name, item in properties.items() if "default" in item
@@ -147,7 +149,7 @@ def _conditional(schema: Mapping[str, Any], properties: Mapping[str, Mapping[str
 def _coerced(value: Any, schema: Mapping[str, Any]) -> Any:
     kinds = schema.get("type")
     kind = next((item for item in kinds if item != "null"), None) if isinstance(kinds, list) else kinds
-    if isinstance(value, Mapping) and kind not in {"object", "array"}:
+    if isinstance(value, Mapping) and kind not in ("object", "array"):
         return {
             operator: _comma_list(item, schema) if operator in {"in", "nin"} else _coerced(item, schema)
             for operator, item in value.items()
@@ -173,7 +175,7 @@ def _scalar(text: str, kind: Any) -> Any:
     if kind == "boolean":
         return _TRUE_FALSE.get(text.strip().lower(), text)
     plain = text.strip()
-    if kind not in {"integer", "number"} or len(plain) > 40:
+    if kind not in ("integer", "number") or len(plain) > 40:
         return text
     if _INTEGER.fullmatch(plain):
         return int(plain)

@@ -13,7 +13,7 @@ from isthmus.db.tables import documentation
 from isthmus.definitions.layers import account_mapping, merge_mapping
 from isthmus.definitions.load import load_mapping
 from isthmus.definitions.object_mapping import LITERAL_KEY
-from isthmus.definitions.schema_forms import as_json_schema, empty_schema
+from isthmus.definitions.schema_forms import as_object_schema
 from isthmus.engine.unified.plans import layered
 from isthmus.errors import NotFound
 from isthmus.expressions import Expression
@@ -69,7 +69,7 @@ async def method_meta(
     config = await _mapping(conn, scope, integration_name, model, name, method, account_override)
     schema = definition.get("schema") or {}
     query, body = (
-        as_json_schema(layered((definition.get(kind) or {}).get(method), config.get(kind))) or empty_schema()
+        as_object_schema(layered((definition.get(kind) or {}).get(method), config.get(kind)))
         for kind in ("query_schema", "request_body_schema")
     )
     return {

@@ -125,7 +125,16 @@ async def test_a_schema_that_is_none_is_refused_by_its_place_whoever_sends_it(
 
 
 @pytest.mark.parametrize(
-    "schema", [{"required": ["a"]}, {"type": {"type": "string"}}, {"description": "Of a bird."}, {}]
+    "schema",
+    [
+        {"required": ["a"]},
+        {"type": {"type": "string"}},
+        {"description": "Of a bird."},
+        {},
+        {"since": {"type": "date"}, "of": {"type": "array", "items": "string"}, "x": {"enum": "a, b"}},
+        {"type": "object", "properties": {"a": {"type": {"one": "file"}, "x-filter-operators": ["near"]}}},
+        {"anyOf": ["a"], "properties": {"required": {"type": "file"}, "properties": 5}},
+    ],
 )
 async def test_a_layer_may_say_a_part_of_a_schema(
     database: Database, world: World, schema: dict[str, Any]
@@ -181,8 +190,8 @@ async def test_a_patch_of_a_mapping_merges_objects_and_null_deletes(database: Da
             "config.request_body_schema.required",
         ),
         (
-            {"config": {"request_body_schema": {"type": {"properties": {"a": {"type": "text"}}}}}},
-            "config.request_body_schema.type.properties.a.type",
+            {"config": {"request_body_schema": {"type": {"properties": {"a": {"required": [1]}}}}}},
+            "config.request_body_schema.type.properties.a.required",
         ),
     ],
 )
