@@ -15,7 +15,17 @@ import typer
 
 from isthmus.errors import SetupError
 
-__all__ = ["Format", "at", "cell", "closed_pipe", "drop_output", "lines_of", "printable", "show"]
+__all__ = [
+    "Format",
+    "at",
+    "cell",
+    "closed_pipe",
+    "drop_output",
+    "lines_of",
+    "printable",
+    "refuse_ids",
+    "show",
+]
 
 Format: TypeAlias = Literal["table", "json", "yaml", "csv", "ndjson", "id"]
 
@@ -71,8 +81,18 @@ def lines_of(value: Any, output: Format, columns: Sequence[str] = ()) -> Iterato
 def _ids(records: Sequence[Any]) -> Iterator[str]:
     for record in records:
         if not isinstance(record, Mapping) or record.get("id") is None:
-            raise SetupError("these records have no id: choose another --output than id.")
+            raise _no_id()
         yield str(record["id"])
+
+
+def refuse_ids(output: Format | None) -> None:
+    """Before a call whose answer has no id, and may be shown only once. Raises SetupError."""
+    if output == "id":
+        raise _no_id()
+
+
+def _no_id() -> SetupError:
+    return SetupError("these records have no id: choose another --output than id.")
 
 
 class _Lines:
@@ -107,9 +127,8 @@ def _fields(record: Any) -> Iterator[str]:
         yield cell(record)
         return
     width = max(map(len, record), default=0)
-    room = max(_WIDEST_CELL, shutil.get_terminal_size().columns - width - len(_GAP))
     for name, value in record.items():
-        yield f"{name.ljust(width)}{_GAP}{_cut(cell(value), room)}".rstrip()
+        yield f"{name.ljust(width)}{_GAP}{_on_one_line(cell(value))}".rstrip()
 
 
 def _table(records: Sequence[Any], columns: Sequence[str]) -> Iterator[str]:
@@ -163,8 +182,12 @@ def at(record: Any, path: str) -> Any:
     return value
 
 
+def _on_one_line(text: str) -> str:
+    return printable(" ".join(text.split()))
+
+
 def _cut(text: str, width: int) -> str:
-    text = printable(" ".join(text.split()))
+    text = _on_one_line(text)
     return text if len(text) <= width else f"{text[: max(0, width - 1)]}…"
 
 

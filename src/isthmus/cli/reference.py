@@ -122,7 +122,7 @@ def _row(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
         names = f"`{_metavar(parameter)}`"
     else:
-        names = ", ".join(f"`{each}`" for each in parameter.opts)
+        names = ", ".join(f"`{each}`" for each in (*parameter.opts, *parameter.secondary_opts))
         if not parameter.is_flag:
             names += f" {_values(parameter)}"
     meaning = _prose(" ".join((parameter.help or "").split())).replace("|", "\\|")
@@ -146,6 +146,8 @@ def _default(parameter: Any) -> str:
     if isinstance(parameter.show_default, str):
         return parameter.show_default
     value = parameter.default
+    if value is True:
+        return f"`{parameter.opts[0]}`"
     return "" if value is None or isinstance(value, bool) else f"`{value}`"
 
 

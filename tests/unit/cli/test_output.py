@@ -67,5 +67,11 @@ def test_a_table_fits_and_cuts_no_id(shown: Shown) -> None:
     assert lines[1].startswith("i" * 50)
     assert max(map(len, lines)) <= 60
     assert shown([], "table") == "No results found.\n"
+    alone = {"id": "1", "token": "t" * 200, "name": "a\nb\x1b"}
+    assert [line.split(maxsplit=1) for line in shown(alone, "table").splitlines()] == [
+        ["id", "1"],
+        ["token", "t" * 200],
+        ["name", "a b\ufffd"],
+    ]
     named = shown([{"a": {"b": "deep"}, "id": "1"}], "table", ("id", "a.b")).split()
     assert named == ["id", "a.b", "1", "deep"]

@@ -24,6 +24,11 @@ def test_every_command_has_its_section_and_every_link_its_heading() -> None:
     assert sorted(links) == sorted(name.replace(" ", "-") for name in headings[1:])
 
 
+def test_a_switch_that_is_on_is_shown_with_the_name_that_turns_it_off() -> None:
+    row = next(line for line in reference.render().splitlines() if "--no-has-description" in line)
+    assert row.startswith("| `--has-description`, `--no-has-description` | `--has-description` |")
+
+
 def test_names_in_angle_brackets_are_no_tags_of_the_page() -> None:
     prose = re.sub(r"```.*?```|`[^`\n]*`|<!--.*?-->", "", reference.render(), flags=re.DOTALL)
     assert "<" not in prose

@@ -126,6 +126,8 @@ def test_a_list_is_an_array_with_the_cursor_beside_it(server: Answering) -> None
     server.will(PAGE)
     ran = run(server, "accounts", "list", "-o", "id")
     assert (ran.stdout, ran.stderr) == ("7\n8\n", "Next page: --next-cursor c9\n")
+    server.will({**PAGE, "next_cursor": "a b;c\x1b"})
+    assert run(server, "accounts", "list").stderr == "Next page: --next-cursor 'a b;c\ufffd'\n"
 
 
 def test_all_pages_are_walked_where_they_are_asked_for(server: Answering) -> None:
@@ -251,12 +253,34 @@ def test_a_change_of_a_versioned_row_needs_the_version(server: Answering) -> Non
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        "x --tenant-id a --status=active",
+        "--tenant-id a x --status=active",
+        "--status=active --tenant-id a x",
+        "-o json --tenant-id a -b {} --status active x",
+    ],
+)
+def test_fields_of_a_change_stand_before_the_id_or_behind_it(server: Answering, words: str) -> None:
+    assert run(server, "accounts", "update", *words.split()).exit_code == 0
+    assert server.lines == ["PATCH /integrated-account/x"]
+    assert server.asked[0].body == {"tenant_id": "a", "status": "active"}
+
+
+@pytest.mark.parametrize(
     ("command", "said"),
     [
         ("accounts list --tenantid x", "Did you mean --tenant-id?"),
         ("accounts list -d x", "-d is no option"),
         ("accounts list --tenant-id", "--tenant-id needs a value"),
         ("docs list", "one of --integration-id"),
+        ("accounts update --tenant-id a", "its id is missing"),
+        ("accounts update --tenant-id", "its id is missing"),
+        ("accounts update x y", "y is no option"),
+        ("accounts update --tenantid a x", "Did you mean --tenant-id?"),
+        ("link-tokens create --tenant-id a -o id", "have no id"),
+        ("accounts create-token x -o id", "have no id"),
+        ("batch -a A -b {} -o id", "have no id"),
         ("gates create", "must be a JSON object"),
         ("gates create -b []", "must be a JSON object"),
         ("gates delete x", "give --force"),

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 import typer
 
-from isthmus.cli.output import Format, at, lines_of, show
+from isthmus.cli.output import Format, at, lines_of, refuse_ids, show
 from isthmus.cli.remote.client import IDEMPOTENCY_KEY, Answer, Remote, expected, ran
 from isthmus.cli.remote.inputs import account_of, cursor_option, pairs, path_of, read_body, spare
 from isthmus.errors import SetupError
@@ -167,6 +167,7 @@ def batch(
     output: Format | None,
 ) -> int:
     async def work(remote: Remote) -> Any:
+        refuse_ids(output)
         sent = read_body(body if file is None else f"@{file}", stdin=stdin)
         if not isinstance(sent, dict):
             raise SetupError("the request must be a JSON object: name a file, or give --body or --stdin.")

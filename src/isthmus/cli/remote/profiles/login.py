@@ -28,6 +28,7 @@ def login(name: str | None, api_url: str | None, token: str | None, *, stdin: bo
         remote = Remote(url, token or _asked_for(stdin=stdin))
         me = asyncio.run(_me(remote))
         team, environment = expected(me, "team.name"), expected(me, "environment.name")
+        _forget_account(known, remote.url)
         profiles.all[chosen] = {**known, "apiUrl": remote.url, "token": remote.token}
         profiles.use(chosen)
         profiles.save()
@@ -39,6 +40,13 @@ def login(name: str | None, api_url: str | None, token: str | None, *, stdin: bo
         return 2
     typer.echo(f"Logged in: profile {chosen}, team {team}, environment {environment} ({remote.url}).")
     return 0
+
+
+def _forget_account(profile: dict[str, str], url: str) -> None:
+    """The one that is called, where the profile goes to another server."""
+    if url != profile.get("apiUrl", url) and "defaultIntegratedAccount" in profile:
+        del profile["defaultIntegratedAccount"]
+        typer.echo("Forgot the default account: it was one of another server.", err=True)
 
 
 async def _me(remote: Remote) -> Any:
@@ -113,6 +121,7 @@ def set_key(key: str, value: str) -> None:
         if value != profile.get(name) and "token" in profile:
             del profile["token"]
             typer.echo("Forgot the token: it was for another server. `isthmus login` takes one.", err=True)
+        _forget_account(profile, value)
     profile[name] = value
     profiles.save()
     typer.echo(f"{name} of {profiles.active} is {value}.")

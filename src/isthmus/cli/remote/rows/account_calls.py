@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from isthmus.cli.output import Format, at, show
+from isthmus.cli.output import Format, at, refuse_ids, show
 from isthmus.cli.remote.client import Remote, expected, ran
 from isthmus.cli.remote.inputs import path_of
 
@@ -38,6 +38,8 @@ def call(
     """The exit code. `below`: segments behind the route. Of a list in an envelope, the list is shown."""
 
     async def work(remote: Remote) -> Any:
+        if verb != "GET":
+            refuse_ids(output)  # what it makes would be made, and not be shown
         return await remote.call(verb, f"{route}{path_of(*below)}", params=params, body=body)
 
     def shown(found: Any) -> int:

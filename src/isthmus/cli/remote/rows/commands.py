@@ -187,7 +187,8 @@ def _update(group: Group) -> tuple[Callable[..., None], str]:
     ) -> None:
         from isthmus.cli.remote.rows.crud import update_row as work
 
-        raise typer.Exit(work(group, id, ctx.args, body=body, api_url=api_url, token=token, output=output))
+        words = (id, *ctx.args)  # the first word, which is an option where fields stand before the id
+        raise typer.Exit(work(group, words, body=body, api_url=api_url, token=token, output=output))
 
     version = " The body needs the `version` that was read." if group.versioned else ""
     example = '{"version": 3, "config": {...}}' if group.versioned else group.example

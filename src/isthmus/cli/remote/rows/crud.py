@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import typer
 
-from isthmus.cli.output import Format, at, show
+from isthmus.cli.output import Format, at, printable, refuse_ids, show
 from isthmus.cli.remote.client import Remote, RemoteCallFailed, ran
 from isthmus.cli.remote.inputs import ask, parsed, path_of, read_body, standard_input
 from isthmus.cli.remote.rows.groups import Group
@@ -53,7 +55,7 @@ def list_rows(
             columns=() if select else group.columns,
         )
         if cursor:
-            typer.echo(f"Next page: --next-cursor {cursor}", err=True)
+            typer.echo(f"Next page: --next-cursor {shlex.quote(printable(str(cursor)))}", err=True)
         return 0
 
     return ran(api_url, token, work, shown)
@@ -94,6 +96,8 @@ def create_rows(
     """Several from standard input are made one by one; one that is refused does not stop the others."""
 
     async def work(remote: Remote) -> int:
+        if not group.has_id:
+            refuse_ids(output)
         fields = _fields(options, group)
         if not stdin:
             sent = {**_object(read_body(body, stdin=False), fields), **fields}
@@ -119,15 +123,17 @@ def create_rows(
 
 def update_row(
     group: Group,
-    id: str,
-    options: Sequence[str],
+    words: Sequence[str],
     *,
     body: str | None,
     api_url: str | None,
     token: str | None,
     output: Format | None,
 ) -> int:
+    """The exit code. `words`: the id, and fields in front of it and behind it, as they were written."""
+
     async def work(remote: Remote) -> Any:
+        id, options = _apart(words)
         fields = _fields(options, group)
         sent = {**_object(read_body(body, stdin=False), fields), **fields}
         if group.versioned and "version" not in sent:
@@ -172,6 +178,23 @@ def _object(body: Any, fields: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(body, dict):
         raise SetupError("the body must be a JSON object: give --body, or fields as options.")
     return body
+
+
+def _apart(words: Sequence[str]) -> tuple[str, list[str]]:
+    """The word that is no option and no option's value, and the others. Raises SetupError."""
+    id: str | None = None
+    options: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if word.startswith("--") and "=" not in word:
+            options += [word, *islice(rest, 1)]
+        elif id is None and not word.startswith("-"):
+            id = word
+        else:
+            options.append(word)
+    if id is None:
+        raise SetupError("say which row is changed: its id is missing.")
+    return id, options
 
 
 def _options(given: Sequence[str], known: Sequence[str], what: str) -> dict[str, str]:

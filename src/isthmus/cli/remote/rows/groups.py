@@ -15,8 +15,8 @@ _CELL: Final = ("integration_name", "resource_name", "method_name")
 class Group:
     """`operations`: of list, get, create, update, delete, by their first letters. `filters`: of a list, as
     the server names them. `fields`: simple ones, that create and update take as options. `columns`: of a
-    table. `versioned`: a change has to name the version it read. `one_of`: filters of which a list needs one.
-    `example`: of a body."""
+    table. `has_id`: whether its rows have one. `versioned`: a change has to name the version it read.
+    `one_of`: filters of which a list needs one. `example`: of a body."""
 
     name: str
     route: str
@@ -28,6 +28,7 @@ class Group:
     aliases: tuple[str, ...] = ()
     example: str = "{}"
     versioned: bool = False
+    has_id: bool = True
     one_of: tuple[str, ...] = ()
 
 
@@ -177,6 +178,7 @@ _LIST: Final = (
         about="link token, which lets one person connect one account",
         fields=("tenant_id", "integrated_account_id", "redirect_uri"),
         example='{"tenant_id": "acme"}',
+        has_id=False,
     ),
     Group(
         name="events",

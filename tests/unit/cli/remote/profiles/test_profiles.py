@@ -133,6 +133,20 @@ def test_an_account_is_set_once_for_all_calls(server: Answering) -> None:
     assert (unknown.exit_code, "is no key of a profile" in unknown.stderr) == (2, True)
 
 
+@pytest.mark.parametrize("way", ["login", "set"])
+def test_the_account_of_one_server_is_not_called_on_another(server: Answering, way: str) -> None:
+    logged_in(server)
+    run("profiles", "set", "default-integrated-account", "A")
+    logged_in(server)
+    assert run("profiles", "get", "default-integrated-account").stdout == "A\n"
+    with answering() as other:
+        moved = logged_in(other) if way == "login" else run("profiles", "set", "api-url", other.url)
+        assert (moved.exit_code, "Forgot the default account" in moved.stderr) == (0, True)
+        assert run("unified", "crm", "contacts").exit_code == 2
+        assert run("profiles", "get", "default-integrated-account").exit_code == 2
+        assert other.asked == []
+
+
 @pytest.mark.parametrize(
     "command", ["logout", "profiles set api-url http://x.example", "profiles get api-url", "use three"]
 )
