@@ -10,7 +10,8 @@ from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from isthmus.engine.scopes import unresolved
 from isthmus.errors import BadRequest, failure
-from isthmus.expressions.placeholder_text import pieces_of
+from isthmus.expressions.casts import cast, text_form
+from isthmus.expressions.placeholder_text import Alternative, pieces_of
 from isthmus.expressions.placeholders import PlaceholderError, Template, compile_template
 
 __all__ = ["BaseUrl", "PathTemplate", "join", "legal", "origin", "plain_path", "same_origin", "with_query"]
@@ -153,8 +154,11 @@ def plain_path(path: str, field: str) -> str:
     return path
 
 
-def _is_nothing(path: tuple[str, ...], value: object) -> bool:
-    return path[0] in _CALLERS and value in (None, "", [])
+def _is_nothing(alternative: Alternative, value: object) -> bool:
+    """Whether a caller's value is null, or makes no text: an empty list does not, nor one of empty texts."""
+    if alternative.path[0] not in _CALLERS:
+        return False
+    return value is None or not text_form(cast(value, alternative.cast, whole=False))
 
 
 def _divided(path: str) -> tuple[str, str]:

@@ -27,9 +27,6 @@ _PLACEHOLDER = re.compile(r"\{\{([A-Za-z0-9_\-./|:?\s]+)\}\}")
 _CAST_COLON = re.compile(r":(?=[\w\s])")
 _INDEX = re.compile(r"-?[0-9]+\Z")
 
-Absent = Callable[[tuple[str, ...], object], bool]
-"""Given a path and the value there, whether that counts as none."""
-
 
 class Records(list[object]):
     """What a node of a graph gave: where a path goes on with a name, it reads the first record."""
@@ -49,6 +46,10 @@ class Alternative:
 
     path: tuple[str, ...]
     cast: str
+
+
+Absent = Callable[[Alternative, object], bool]
+"""Given an alternative and the value at its path, before its cast, whether that counts as none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class Placeholder:
             value = _look_up(scope, alternative.path)
             if value is UNDEFINED or (self.skips_empty and value == ""):
                 continue
-            if absent is not None and absent(alternative.path, value):
+            if absent is not None and absent(alternative, value):
                 continue
             return alternative, value
         return None

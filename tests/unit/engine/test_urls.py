@@ -18,7 +18,10 @@ def _base(text: str, **context: Any) -> str:
 
 def _path(text: str, id: str | None = None, **context: Any) -> str:
     query = {"q": "x y/é?#", "empty": "", "object": {"a": "1"}, "list": ["a", "b"], "deep": ["a", [{"b": 1}]]}
-    scope = template_scope(context, id=id, query=query, body={"b": "1", "none": None, "empty": "", "few": []})
+    query |= {"one": [""], "blank": " "}
+    scope = template_scope(
+        context, id=id, query=query, body={"b": "1", "none": None, "empty": "", "few": [], "nested": [[]]}
+    )
     return PathTemplate(compile_template(text), "path").render(scope)
 
 
@@ -101,7 +104,19 @@ def test_values_of_callers_are_encoded_in_a_path(text: str, id: str | None, path
 
 
 @pytest.mark.parametrize(
-    "name", ["query.empty", "body.empty", "body.none", "body.few", "query.empty|body.none", "query.empty:str"]
+    "name",
+    [
+        "query.empty",
+        "body.empty",
+        "body.none",
+        "body.few",
+        "query.one",
+        "body.nested",
+        "query.blank:int",
+        "query.empty|body.none",
+        "query.one|body.few",
+        "query.empty:str",
+    ],
 )
 def test_an_empty_value_of_a_caller_is_none_in_a_path(name: str) -> None:
     with pytest.raises(BadRequest, match=r"has no value") as refused:
