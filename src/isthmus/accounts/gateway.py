@@ -146,17 +146,20 @@ class Gateway:
     async def _pass(self, request: OutgoingRequest, attempt: _Attempt) -> tuple[HttpResponse, float | None]:
         """To the provider, past the turnstile: its answer, and the wait it asks for, if it does.
 
-        Whatever happens, those who stand behind are let on.
+        Whatever happens, those who stand behind are let on, and no answer is left open.
         """
         turnstile = self._account.turnstile
+        response = None
         try:
             attempt.host = urlsplit(request.http.url).hostname
             response = await self._let_in(request, attempt)
+            attempt.status = response.status
+            wait = await request.throttling.wait(response, self._parts.clock)
         except BaseException:
             turnstile.failed()
+            if response is not None:
+                await _discard(response)
             raise
-        attempt.status = response.status
-        wait = await request.throttling.wait(response, self._parts.clock)
         if wait is None and response.status < _SERVER_ERROR:
             turnstile.succeeded()
         elif wait is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine, Mapping
 from typing import Any, cast
 
@@ -17,7 +18,7 @@ from isthmus.engine.results import CallResult, ListResult
 from isthmus.engine.scopes import Evaluations, evaluate_or_undefined, evaluating
 from isthmus.errors import MappingFailed
 from isthmus.expressions import Limits
-from isthmus.http.messages import HttpRequest, HttpResponse
+from isthmus.http.messages import HttpRequest, HttpResponse, HttpStream
 from isthmus.kit.clock import SystemClock
 
 
@@ -38,12 +39,30 @@ class AtOnce:
         """Nobody reads the log."""
 
 
-def called(config: Mapping[str, Any]) -> Coroutine[Any, Any, CallResult]:
+class Watched(AtOnce):
+    """A way out that answers with a stream, and an account that tells what became of it."""
+
+    def __init__(self) -> None:
+        self.answered = asyncio.Event()
+        self.seen: list[str] = []
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        self.answered.set()
+        return HttpResponse(200, {}, b"", request.url, stream=cast(HttpStream, self))
+
+    async def close(self) -> None:
+        self.seen.append("closed")
+
+    def failed(self) -> None:
+        self.seen.append("failed")
+
+
+def called(config: Mapping[str, Any], way: AtOnce | None = None) -> Coroutine[Any, Any, CallResult]:
     """A list of a new account, through its gateway."""
     definition = load_integration(
         {"base_url": "https://api.acme.test", "resources": {"things": {"list": {"path": "/l"}}}, **config}
     )
-    ports = cast(Any, AtOnce())
+    ports = cast(Any, way or AtOnce())
     parts = GatewayParts(ports, SystemClock(), ports, ports, ports, ports)
     facts = AccountFacts("a", "t", "e", authentication_method="api_key")
     account = GatewayAccount(facts, "acme", definition, {"api_key": "k"}, 1, ports, ports)
@@ -68,6 +87,17 @@ async def test_others_have_their_turn(config: Mapping[str, Any], fails: bool) ->
             else:
                 assert isinstance(await call, ListResult)
         assert turns() > 1
+
+
+async def test_a_caller_who_hangs_up_while_an_answer_is_looked_at_leaves_nobody_waiting() -> None:
+    way = Watched()
+    with evaluating(Evaluations(limits=Limits(seconds=5))):
+        task = asyncio.ensure_future(called({"rate_limit": {"is_rate_limited": ENDLESS}}, way))
+        await way.answered.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert way.seen == ["failed", "closed"]
 
 
 async def test_the_expressions_of_a_rate_limit_are_evaluated_once_an_answer(
