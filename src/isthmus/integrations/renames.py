@@ -6,18 +6,20 @@ that is referred to stays, until what refers to it has moved or gone; deletes ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, Row, or_, select
+from sqlalchemy import ColumnElement, Executable, Row, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.tables import (
+    documentation,
     environment,
     environment_integration,
     environment_unified_model,
     environment_unified_model_resource_method,
     integrated_account,
+    integration,
     unified_model,
     unified_model_resource_method,
 )
@@ -27,8 +29,8 @@ __all__ = ["refuse_rename_of_integration", "refuse_rename_of_model"]
 
 
 async def refuse_rename_of_integration(conn: AsyncConnection, team_id: str, row: Mapping[str, Any]) -> None:
-    """Raises Conflict where mappings, or a model's `scopes` or `webhooks`, have the name. Those of other
-    teams count where they have it installed."""
+    """Raises Conflict where mappings, documentation, or a model's `scopes` or `webhooks`, have the name.
+    Those of other teams count where they have it installed."""
     name, own, over = row["name"], unified_model_resource_method, environment_unified_model_resource_method
     installs = environment_integration
     installers = (
@@ -62,6 +64,7 @@ async def refuse_rename_of_integration(conn: AsyncConnection, team_id: str, row:
         .where(counts(environment.c.team_id))
     )
     found = {
+        "documentation": await _rows(conn, _documentation(name, counts)),
         "unified-model-resource-method": await _rows(conn, models),
         "environment-unified-model-resource-method": await _rows(conn, environments),
         "unified-model": [
@@ -76,6 +79,23 @@ async def refuse_rename_of_integration(conn: AsyncConnection, team_id: str, row:
         ],
     }
     _refuse(team_id, name, found, "Give them the new name first, or delete them")
+
+
+def _documentation(name: str, counts: Callable[[ColumnElement[Any]], ColumnElement[bool]]) -> Executable:
+    """Rows that have the name; theirs is the team of whom they are about."""
+    table, mine, ours = documentation, environment_integration, environment_unified_model
+    owner = func.coalesce(environment.c.team_id, integration.c.team_id, unified_model.c.team_id)
+    return (
+        select(table.c.id, owner.label("team_id"))
+        .outerjoin(integration, integration.c.id == table.c.integration_id)
+        .outerjoin(unified_model, unified_model.c.id == table.c.unified_model_id)
+        .outerjoin(mine, mine.c.id == table.c.environment_integration_id)
+        .outerjoin(ours, ours.c.id == table.c.environment_unified_model_id)
+        .outerjoin(
+            environment, environment.c.id == func.coalesce(mine.c.environment_id, ours.c.environment_id)
+        )
+        .where(table.c.integration_name == name, counts(owner))
+    )
 
 
 async def refuse_rename_of_model(conn: AsyncConnection, team_id: str, row: Mapping[str, Any]) -> None:

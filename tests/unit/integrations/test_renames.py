@@ -21,6 +21,7 @@ from isthmus.integrations import (
     ModelMappings,
     UnifiedModels,
 )
+from isthmus.integrations.documentation import Documentation
 
 PARTIAL = {"own": {"people": {"list": {"query": {"a": "b"}}}}}
 
@@ -81,6 +82,42 @@ async def test_webhooks_and_scopes_of_models_refer_to_an_integration_too(
         "unified-model": [desk["id"]],
         "environment-unified-model": [install],
     }
+
+
+async def test_documentation_refers_to_an_integration_too(database: Database, world: World) -> None:
+    row = await create(database, world.mine, sharing="allow")
+    desk = await model(database, world.mine)
+    install = await installed_model(database, world.sibling, desk["id"])
+    theirs = await model(database, world.foreign, name="theirs")
+    page = {"content": "How to connect.", "integration_name": "mine"}
+    async with database.write() as conn:
+        own = await EnvironmentIntegrations(conn, world.mine).create({"integration_id": row["id"]})
+        await EnvironmentIntegrations(conn, world.foreign).create({"integration_id": row["id"]})
+        pages = [
+            (await Documentation(conn, scope).create({**page, **about}))["id"]
+            for scope, about in (
+                (world.mine, {"integration_id": row["id"]}),
+                (world.mine, {"environment_integration_id": own["id"]}),
+                (world.mine, {"unified_model_id": desk["id"]}),
+                (world.sibling, {"environment_unified_model_id": install}),
+            )
+        ]
+        await Documentation(conn, world.mine).create(
+            {**page, "integration_name": None, "integration_id": row["id"]}
+        )
+        foreign = await Documentation(conn, world.foreign).create({**page, "unified_model_id": theirs["id"]})
+    with pytest.raises(Conflict, match="mine stays: 5 row") as refused:
+        await renamed(database, world.mine, row["id"], "yours")
+    assert refused.value.details == {
+        "referring": {"documentation": sorted(pages)},
+        "referring_of_other_teams": 1,
+    }
+    async with database.write() as conn:
+        for identity in pages:
+            scope = world.sibling if identity == pages[3] else world.mine
+            await Documentation(conn, scope).update(identity, {"integration_name": "yours"})
+        await Documentation(conn, world.foreign).delete(foreign["id"])
+    assert await renamed(database, world.mine, row["id"], "yours") == "yours"
 
 
 async def test_rows_of_other_teams_hold_a_name_where_they_have_it_installed_and_are_only_counted(
