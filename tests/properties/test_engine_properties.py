@@ -48,7 +48,7 @@ def test_an_id_stays_inside_its_path(value: str) -> None:
     try:
         rendered = path.render(template_scope({}, id=value, query={}, body={}))
     except BadRequest:
-        assert ".." in value
+        assert not value or ".." in value
         return
     url = urlsplit(join("https://api.test/v1", rendered))
     assert (url.scheme, url.netloc, url.query, url.fragment) == ("https", "api.test", "", "")
