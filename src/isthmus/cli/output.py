@@ -17,6 +17,7 @@ from isthmus.errors import SetupError
 
 __all__ = [
     "Format",
+    "Json",
     "at",
     "cell",
     "closed_pipe",
@@ -27,6 +28,9 @@ __all__ = [
     "show",
 ]
 
+Json: TypeAlias = Any
+"""What a server or a file holds: any JSON, read where it is looked into."""
+
 Format: TypeAlias = Literal["table", "json", "yaml", "csv", "ndjson", "id"]
 
 _CLOSED_PIPE: Final = 141
@@ -34,7 +38,7 @@ _GAP: Final = "  "
 _WIDEST_CELL: Final = 32
 
 
-def show(value: Any, output: Format, *, columns: Sequence[str] = ()) -> None:
+def show(value: Json, output: Format, *, columns: Sequence[str] = ()) -> None:
     """A record, or a list of them, on standard output. `columns`: dotted names that a table shows; none for
     what fits. Raises SetupError for `id` of what has none; Exit where the reader has gone away."""
     try:
@@ -56,7 +60,7 @@ def drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def lines_of(value: Any, output: Format, columns: Sequence[str] = ()) -> Iterator[str]:
+def lines_of(value: Json, output: Format, columns: Sequence[str] = ()) -> Iterator[str]:
     """What `show` prints, line by line."""
     records = value if isinstance(value, list) else [value]
     if output == "json":
@@ -78,7 +82,7 @@ def lines_of(value: Any, output: Format, columns: Sequence[str] = ()) -> Iterato
         yield from _fields(value)
 
 
-def _ids(records: Sequence[Any]) -> Iterator[str]:
+def _ids(records: Sequence[Json]) -> Iterator[str]:
     for record in records:
         if not isinstance(record, Mapping) or record.get("id") is None:
             raise _no_id()
@@ -104,7 +108,7 @@ class _Lines:
         self.line = text
 
 
-def _csv(records: Sequence[Any]) -> Iterator[str]:
+def _csv(records: Sequence[Json]) -> Iterator[str]:
     """The header is the union of what the records have; RFC 4180."""
     rows = [record if isinstance(record, Mapping) else {"value": record} for record in records]
     names = list(dict.fromkeys(name for row in rows for name in row))
@@ -115,14 +119,14 @@ def _csv(records: Sequence[Any]) -> Iterator[str]:
         yield sink.line.removesuffix("\n")
 
 
-def cell(value: Any) -> str:
+def cell(value: Json) -> str:
     """A value in a table or in CSV: text as it is, nothing for null, else JSON."""
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _fields(record: Any) -> Iterator[str]:
+def _fields(record: Json) -> Iterator[str]:
     if not isinstance(record, Mapping):
         yield cell(record)
         return
@@ -131,7 +135,7 @@ def _fields(record: Any) -> Iterator[str]:
         yield f"{name.ljust(width)}{_GAP}{_on_one_line(cell(value))}".rstrip()
 
 
-def _table(records: Sequence[Any], columns: Sequence[str]) -> Iterator[str]:
+def _table(records: Sequence[Json], columns: Sequence[str]) -> Iterator[str]:
     rows = [record if isinstance(record, Mapping) else {"value": record} for record in records]
     if not rows:
         yield "No results found."
@@ -143,7 +147,7 @@ def _table(records: Sequence[Any], columns: Sequence[str]) -> Iterator[str]:
         yield _GAP.join(_cut(line[place], width).ljust(width) for place, width in shown).rstrip()
 
 
-def _scalars(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def _scalars(rows: Sequence[Mapping[str, Json]]) -> list[str]:
     """Columns that say something in a cell, an id first."""
     names = dict.fromkeys(name for row in rows for name in row)
     found = [
@@ -174,7 +178,7 @@ def _fitting(names: Sequence[str], cells: Sequence[Sequence[str]]) -> list[tuple
     return shown
 
 
-def at(record: Any, path: str) -> Any:
+def at(record: Json, path: str) -> Json:
     """The value at a dotted path; None where there is none."""
     value = record
     for name in path.split("."):

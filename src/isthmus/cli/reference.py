@@ -9,13 +9,17 @@ import sys
 from collections.abc import Iterator
 from inspect import cleandoc
 from pathlib import Path
-from typing import Any, Final, Literal, get_args, get_origin
+from typing import Any, Final, Literal, TypeAlias, get_args, get_origin
 
 import typer.main
 
 from isthmus.cli.main import app
 
 __all__ = ["commands", "render"]
+
+Command: TypeAlias = Any
+Parameter: TypeAlias = Any
+"""Of the copy of click that typer keeps to itself: it publishes no type for them."""
 
 _NAME: Final = "isthmus"
 _EXAMPLES: Final = ("Example:", "Examples:")
@@ -44,7 +48,7 @@ A command uses those that its text names.
 """
 
 
-def commands() -> Iterator[tuple[str, Any]]:
+def commands() -> Iterator[tuple[str, Command]]:
     """Each command that is shown, with its words (`isthmus tokens create`), a group before its commands."""
     yield from _below(_NAME, typer.main.get_command(app))
 
@@ -54,14 +58,14 @@ def render() -> str:
     return "\n".join([_INTRODUCTION, *(_section(name, command) for name, command in commands())])
 
 
-def _below(name: str, command: Any) -> Iterator[tuple[str, Any]]:
+def _below(name: str, command: Command) -> Iterator[tuple[str, Command]]:
     yield name, command
     for word, each in getattr(command, "commands", {}).items():
         if not each.hidden:
             yield from _below(f"{name} {word}", each)
 
 
-def _section(name: str, command: Any) -> str:
+def _section(name: str, command: Command) -> str:
     parameters = [each for each in command.params if each.name not in _SKIPPED]
     lines = [f"## {name}", "", *_text(command.help or "")]
     below = getattr(command, "commands", None)
@@ -98,7 +102,7 @@ def _text(text: str) -> Iterator[str]:
         yield from ("```sh", *examples, "```", "")
 
 
-def _first_line(command: Any) -> str:
+def _first_line(command: Command) -> str:
     return _prose(" ".join(cleandoc(command.help or "").partition("\n\n")[0].split()))
 
 
@@ -109,16 +113,16 @@ def _prose(line: str) -> str:
     return "`".join(parts)
 
 
-def _slot(argument: Any) -> str:
+def _slot(argument: Parameter) -> str:
     shown = _metavar(argument) + ("..." if argument.nargs == -1 and "..." not in _metavar(argument) else "")
     return shown if argument.required else f"[{shown}]"
 
 
-def _metavar(parameter: Any) -> str:
+def _metavar(parameter: Parameter) -> str:
     return str(parameter.metavar or parameter.name.upper())
 
 
-def _row(parameter: Any) -> str:
+def _row(parameter: Parameter) -> str:
     if parameter.param_type_name == "argument":
         names = f"`{_metavar(parameter)}`"
     else:
@@ -129,7 +133,7 @@ def _row(parameter: Any) -> str:
     return f"| {names} | {_default(parameter)} | {meaning} |"
 
 
-def _values(option: Any) -> str:
+def _values(option: Parameter) -> str:
     kind = option.type_descriptor.annotation
     if get_origin(kind) is Literal:
         return " or ".join(f"`{each}`" for each in get_args(kind))
@@ -140,7 +144,7 @@ def _values(option: Any) -> str:
     return "path" if isinstance(kind, type) and issubclass(kind, Path) else "text"
 
 
-def _default(parameter: Any) -> str:
+def _default(parameter: Parameter) -> str:
     if parameter.required:
         return "required"
     if isinstance(parameter.show_default, str):

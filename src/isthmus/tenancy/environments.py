@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy import Executable, delete, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -86,13 +86,13 @@ class Environments:
         statement = select(environment).where(environment.c.team_id == self._team_id)
         return statement if self._only is None else statement.where(environment.c.id == self._only)
 
-    async def _found(self, statement: Any, id: str) -> dict[str, Any]:
+    async def _found(self, statement: Executable, id: str) -> dict[str, Any]:
         row = (await self._conn.execute(statement)).mappings().one_or_none()
         if row is None:
             raise NotFound(f"no environment {id} that this token can see")
         return dict(row)
 
-    async def _write(self, statement: Any, name: str) -> None:
+    async def _write(self, statement: Executable, name: str) -> None:
         """Another write may have taken the name since it was free."""
         try:
             await self._conn.execute(statement)

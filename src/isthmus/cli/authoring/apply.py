@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import typer
 
 from isthmus.cli.authoring.folders import folder_of, unified_folders
 from isthmus.cli.authoring.mapping_rows import layer_of, planned, send, told
-from isthmus.cli.remote.client import Remote, RemoteCallFailed
+from isthmus.cli.output import Json
+from isthmus.cli.remote.client import Remote, RemoteCallFailed, ended_by
 from isthmus.definitions.layers import patch_between
 from isthmus.definitions.lint import validate_file
 from isthmus.definitions.yaml_source import Unreadable, read
@@ -60,12 +61,8 @@ def apply(
             )
         for line in asyncio.run(_apply(applied, is_new=slug is not None, docs_only=docs_only)):
             typer.echo(line)
-    except RemoteCallFailed as failed:
-        typer.echo(f"isthmus: {failed.message}", err=True)
-        return failed.code
-    except IsthmusError as error:
-        typer.echo(f"isthmus: {error.message}", err=True)
-        return 2
+    except (RemoteCallFailed, IsthmusError) as error:
+        return ended_by(error)
     return 0
 
 
@@ -107,15 +104,15 @@ async def _apply(applied: _Applied, *, is_new: bool, docs_only: bool) -> list[st
     return [f"{line} (not done: --dry-run)" for line in told] if applied.dry_run else told
 
 
-async def _live(applied: _Applied) -> dict[str, Any] | None:
+async def _live(applied: _Applied) -> dict[str, Json] | None:
     """The row as the server has it now, None where there is none yet."""
     if applied.id is not None:
-        row: dict[str, Any] = await applied.remote.call("GET", f"/integration/{applied.id}")
+        row: dict[str, Json] = await applied.remote.call("GET", f"/integration/{applied.id}")
         return row
     return next(iter(await applied.remote.rows("/integration", name=applied.name)), None)
 
 
-async def _integration(applied: _Applied, live: dict[str, Any] | None) -> tuple[str, dict[str, Any] | None]:
+async def _integration(applied: _Applied, live: dict[str, Json] | None) -> tuple[str, dict[str, Json] | None]:
     """What was done, and the row, None where it is only said what would be."""
     file, remote = applied.entry.definition, applied.remote
     row = {name: file[name] for name in ("category", "is_beta", "sharing") if name in file}
@@ -128,7 +125,7 @@ async def _integration(applied: _Applied, live: dict[str, Any] | None) -> tuple[
                 "POST", "/integration", body={"name": applied.name, **row, "config": config}
             )
     else:
-        changes: dict[str, Any] = {name: value for name, value in row.items() if live.get(name) != value}
+        changes: dict[str, Json] = {name: value for name, value in row.items() if live.get(name) != value}
         changed = patch_between(live["config"], config)
         changes |= {"config": changed} if changed else {}
         if changes:
@@ -144,7 +141,7 @@ async def _integration(applied: _Applied, live: dict[str, Any] | None) -> tuple[
     return f"integration {applied.name}: {done}", live
 
 
-async def _mappings(applied: _Applied, model: str, cells: list[dict[str, Any]], remote: Remote) -> str:
+async def _mappings(applied: _Applied, model: str, cells: list[dict[str, Json]], remote: Remote) -> str:
     """In the environment's layer, where shipped models can be mapped too."""
     changes = await planned(await layer_of(remote, "env", model), applied.name, cells)
     if not applied.dry_run:
@@ -153,7 +150,7 @@ async def _mappings(applied: _Applied, model: str, cells: list[dict[str, Any]], 
     return told(f"mappings {model}", [change.done for change in changes])
 
 
-async def _documentation(applied: _Applied, live: dict[str, Any] | None, remote: Remote) -> list[str]:
+async def _documentation(applied: _Applied, live: dict[str, Json] | None, remote: Remote) -> list[str]:
     """What changed is sent; rows that the files do not have stay."""
     wanted = list(written_rows(applied.entry.definition, applied.entry.directory))
     if not wanted:

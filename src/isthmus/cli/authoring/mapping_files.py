@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import typer
 
 from isthmus.cli.authoring.mapping_rows import Change, Target, layer_of, planned, send, told
-from isthmus.cli.remote.client import Remote, RemoteCallFailed
+from isthmus.cli.output import Json
+from isthmus.cli.remote.client import Remote, RemoteCallFailed, ended_by
 from isthmus.cli.remote.inputs import ask
 from isthmus.definitions.layers import deep_merge_patch
 from isthmus.definitions.lint import Report, validate_document
@@ -31,16 +32,12 @@ def validate(
     the one in files."""
     try:
         documents = {name: _mapping(Path(name)) for name in files}
-        models: dict[str, Mapping[str, Any]] = {}
+        models: dict[str, Mapping[str, Json]] = {}
         if environment_id is not None:
             wanted = {name for name in map(_model_name, documents.values()) if name}
             models = asyncio.run(_models(wanted, environment_id, Remote(api_url, token)))
-    except RemoteCallFailed as failed:
-        typer.echo(f"isthmus: {failed.message}", err=True)
-        return failed.code
-    except IsthmusError as error:
-        typer.echo(f"isthmus: {error.message}", err=True)
-        return 2
+    except (RemoteCallFailed, IsthmusError) as error:
+        return ended_by(error)
     reports = [
         _checked(name, document, models.get(_model_name(document))) for name, document in documents.items()
     ]
@@ -67,16 +64,18 @@ def apply(
         applying = _apply(document.data, chosen, Remote(api_url, token), dry_run=dry_run, yes=yes)
         return asyncio.run(applying)
     except RemoteCallFailed as failed:
-        typer.echo(f"isthmus: {failed.message}", err=True)
+        code = ended_by(failed)
         if failed.code == _NOT_ALLOWED and chosen == "base":
             typer.echo("--target env maps a model of somebody else, for this environment.", err=True)
-        return failed.code
+        return code
     except IsthmusError as error:
-        typer.echo(f"isthmus: {error.message}", err=True)
-        return _CONFLICT if isinstance(error, Conflict) else 2
+        code = ended_by(error)
+        return _CONFLICT if isinstance(error, Conflict) else code
 
 
-async def _apply(data: Mapping[str, Any], target: Target, remote: Remote, *, dry_run: bool, yes: bool) -> int:
+async def _apply(
+    data: Mapping[str, Json], target: Target, remote: Remote, *, dry_run: bool, yes: bool
+) -> int:
     model = str(data.get("unified_model") or data.get("unified_model_name"))
     integration = str(data.get("integration") or data.get("integration_name"))
     async with remote:
@@ -127,7 +126,7 @@ def _mapping(path: Path) -> Document:
     return document
 
 
-def _checked(name: str, document: Document, model: Mapping[str, Any] | None) -> Report:
+def _checked(name: str, document: Document, model: Mapping[str, Json] | None) -> Report:
     models = find_catalog().path / "unified"
     return validate_document(document, name, Path(name), models=models, model=model)
 
@@ -148,9 +147,9 @@ def _model_name(document: Document) -> str:
     return str(document.data.get("unified_model") or document.data.get("unified_model_name") or "")
 
 
-async def _models(names: set[str], environment_id: str, remote: Remote) -> dict[str, Mapping[str, Any]]:
+async def _models(names: set[str], environment_id: str, remote: Remote) -> dict[str, Mapping[str, Json]]:
     """By name, with what the environment overrides. Raises SetupError for one that it has not installed."""
-    found: dict[str, Mapping[str, Any]] = {}
+    found: dict[str, Mapping[str, Json]] = {}
     async with remote:
         for name in sorted(names):
             filters = {"environment_id": environment_id, "unified_model.name": name}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
+from isthmus.cli.output import Json
 from isthmus.cli.remote.client import Remote
 from isthmus.definitions.layers import patch_between
 from isthmus.errors import Conflict, SetupError
@@ -35,7 +36,7 @@ class Change:
     done: str
     verb: str = ""
     path: str = ""
-    body: Mapping[str, Any] | None = None
+    body: Mapping[str, Json] | None = None
 
 
 async def layer_of(remote: Remote, target: Target, model: str) -> Layer:
@@ -56,7 +57,7 @@ async def layer_of(remote: Remote, target: Target, model: str) -> Layer:
     return Layer(remote, "/environment-unified-model-resource-method", owner)
 
 
-async def planned(layer: Layer, integration: str, cells: Sequence[Mapping[str, Any]]) -> list[Change]:
+async def planned(layer: Layer, integration: str, cells: Sequence[Mapping[str, Json]]) -> list[Change]:
     """What each cell of a file asks for. Raises Conflict, before anything is sent, for a cell that was built
     on another version than the row has now."""
     owner = {**layer.owner, "integration_name": integration}
@@ -68,8 +69,8 @@ async def planned(layer: Layer, integration: str, cells: Sequence[Mapping[str, A
 def _change(
     route: str,
     owner: Mapping[str, str],
-    cell: Mapping[str, Any],
-    live: Mapping[tuple[str, str], Mapping[str, Any]],
+    cell: Mapping[str, Json],
+    live: Mapping[tuple[str, str], Mapping[str, Json]],
 ) -> Change:
     resource, method = cell["resource_name"], cell["method_name"]
     name = f"{resource}.{method}"

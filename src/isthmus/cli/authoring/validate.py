@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import typer
 
-from isthmus.cli.remote.client import Remote, RemoteCallFailed
+from isthmus.cli.remote.client import Remote, RemoteCallFailed, ended_by
 from isthmus.definitions.lint import CSV_COLUMNS, Corpus, Report, validate_document, validate_file
 from isthmus.definitions.yaml_source import Document, Unreadable, parse, read
 from isthmus.errors import NotFound, SetupError
@@ -45,12 +45,9 @@ def validate(wanted: Wanted, *, ignore_warnings: bool, ignore_info: bool, output
     """The exit code: that of the worst file; of the call that failed, for a stored integration."""
     try:
         reports = list(_reports(wanted))
-    except RemoteCallFailed as failed:
-        typer.echo(f"isthmus: {failed.message}", err=True)
-        return failed.code
-    except (SetupError, NotFound) as error:
-        typer.echo(f"isthmus: {error.message}", err=True)
-        return 4 if isinstance(error, NotFound) else 2
+    except (RemoteCallFailed, SetupError, NotFound) as error:
+        code = ended_by(error)
+        return 4 if isinstance(error, NotFound) else code
     code = max((report.exit_code(ignore_warnings=ignore_warnings) for report in reports), default=2)
     if ignore_info:
         reports = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from typing import Any, Literal
+from typing import Literal
 
 from isthmus.cli.output import show
 from isthmus.config import Settings
@@ -21,7 +21,7 @@ def show_configuration(output: Literal["table", "json"]) -> None:
     show(rows, output, columns=("variable", "from", "value"))
 
 
-def _rows(settings: Settings) -> Iterator[dict[str, Any]]:
+def _rows(settings: Settings) -> Iterator[dict[str, str]]:
     for each in fields(settings):
         name = variable(each)
         is_set = bool(os.environ.get(name, "").strip())
@@ -29,7 +29,7 @@ def _rows(settings: Settings) -> Iterator[dict[str, Any]]:
         yield {"variable": name, "from": "environment" if is_set else "default", "value": value}
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, Secret):
         return "(set, not shown)"
     if isinstance(value, Mapping):

@@ -8,14 +8,14 @@ import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final
+from typing import Final, TypeVar
 from urllib.parse import urlencode
 
 import aiohttp
 import typer
 from yarl import URL
 
-from isthmus.cli.output import at, printable
+from isthmus.cli.output import Json, at, printable
 from isthmus.cli.remote.profiles.profile_file import Profiles
 from isthmus.config.commands import API_TOKEN, API_URL
 from isthmus.errors import IsthmusError, SetupError
@@ -25,11 +25,14 @@ __all__ = [
     "Answer",
     "Remote",
     "RemoteCallFailed",
+    "ended_by",
     "expected",
     "ran",
     "server_url",
     "url_of",
 ]
+
+Found = TypeVar("Found")
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 _DEFAULT_URL: Final = "http://127.0.0.1:8000"
@@ -99,8 +102,8 @@ class Remote:
             await self._session.close()
 
     async def call(
-        self, verb: str, path: str, *, params: Mapping[str, str] | None = None, body: Any = None
-    ) -> Any:
+        self, verb: str, path: str, *, params: Mapping[str, str] | None = None, body: Json = None
+    ) -> Json:
         """The JSON of a success, None where there is none. Raises RemoteCallFailed with the server's own
         message. `path`: percent-encoded already."""
         answer = await self.send(verb, path, params=params, body=body)
@@ -115,7 +118,7 @@ class Remote:
         path: str,
         *,
         params: Mapping[str, str] | Sequence[tuple[str, str]] | None = None,
-        body: Any = None,
+        body: Json = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """A success, as it came. What only reads, or has a key, is sent again where the server is busy: after
@@ -154,9 +157,9 @@ class Remote:
             raise RemoteCallFailed(f"{verb} {path}: {message}", code, answer.status)
         return answer
 
-    async def rows(self, path: str, **params: str) -> list[dict[str, Any]]:
+    async def rows(self, path: str, **params: str) -> list[dict[str, Json]]:
         """Every row of a list that the filters leave."""
-        found: list[dict[str, Any]] = []
+        found: list[dict[str, Json]] = []
         cursor: str | None = None
         while True:
             page = {**params, "limit": "100"} | ({"next_cursor": cursor} if cursor else {})
@@ -165,7 +168,7 @@ class Remote:
             if not cursor:
                 return found
 
-    async def page(self, path: str, params: Mapping[str, str]) -> tuple[list[Any], str | None]:
+    async def page(self, path: str, params: Mapping[str, str]) -> tuple[list[Json], str | None]:
         """One page of a list, and the cursor of the next one, None at the end."""
         answer = await self.call("GET", path, params=params)
         rows = expected(answer, "result")
@@ -174,26 +177,29 @@ class Remote:
         return rows, at(answer, "next_cursor")
 
 
+def ended_by(error: RemoteCallFailed | IsthmusError, *, also: str = "") -> int:
+    """Says on standard error what ends a command. The exit code: the failed call's, 2 for what is asked for
+    wrongly."""
+    typer.echo(f"isthmus: {error.message}{also}", err=True)
+    return error.code if isinstance(error, RemoteCallFailed) else 2
+
+
 def ran(
     api_url: str | None,
     token: str | None,
-    work: Callable[[Remote], Awaitable[Any]],
-    shown: Callable[[Any], int],
+    work: Callable[[Remote], Awaitable[Found]],
+    shown: Callable[[Found], int],
 ) -> int:
     """The exit code: of the call that failed, 2 for what is asked for wrongly, else that of `shown`."""
 
-    async def run() -> Any:
+    async def run() -> Found:
         async with Remote(api_url, token) as remote:
             return await work(remote)
 
     try:
         return shown(asyncio.run(run()))
-    except RemoteCallFailed as failed:
-        typer.echo(f"isthmus: {failed.message}", err=True)
-        return failed.code
-    except IsthmusError as error:
-        typer.echo(f"isthmus: {error.message}", err=True)
-        return 2
+    except (RemoteCallFailed, IsthmusError) as error:
+        return ended_by(error)
 
 
 def _message(body: bytes) -> str | None:
@@ -235,7 +241,7 @@ def server_url(written: str) -> str:
     return written.rstrip("/")
 
 
-def expected(answer: Any, path: str) -> Any:
+def expected(answer: Json, path: str) -> Json:
     """The value that an answer has at a dotted path. Raises RemoteCallFailed where it has none: another
     program answers there."""
     found = at(answer, path)

@@ -11,12 +11,12 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 import typer
 
-from isthmus.cli.output import printable
+from isthmus.cli.output import Json, printable
 from isthmus.cli.remote.profiles.profile_file import Profiles
 from isthmus.errors import SetupError
 
@@ -58,7 +58,7 @@ def pairs(given: Sequence[str], option: str) -> dict[str, str]:
     return found
 
 
-def cursor_option(cursor: Any) -> str:
+def cursor_option(cursor: Json) -> str:
     """The option that goes on from it, as a shell takes it and `pairs` reads it."""
     escaped = str(cursor).replace(",", "\\,")
     return f"-q {shlex.quote(printable(f'next_cursor={escaped}'))}"
@@ -78,7 +78,7 @@ def path_of(*segments: str) -> str:
     return "".join(f"/{quote(each, safe='')}" for each in segments)
 
 
-def read_body(body: str | None, *, stdin: bool) -> Any:
+def read_body(body: str | None, *, stdin: bool) -> Json:
     """JSON of a text, of `@file`, or of standard input; None for none. Raises SetupError."""
     if body is not None and stdin:
         typer.echo("Both --body and --stdin are given: --body is sent.", err=True)
@@ -94,7 +94,7 @@ def read_body(body: str | None, *, stdin: bool) -> Any:
     return parsed(standard_input(), "standard input") if stdin else None
 
 
-def parsed(text: str, where: str) -> Any:
+def parsed(text: str, where: str) -> Json:
     """Raises SetupError for what is no JSON."""
     try:
         return json.loads(text)

@@ -7,12 +7,12 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import typer
 
-from isthmus.cli.output import Format, at, lines_of, refuse_ids, show
+from isthmus.cli.output import Format, Json, at, lines_of, refuse_ids, show
 from isthmus.cli.remote.client import IDEMPOTENCY_KEY, Answer, Remote, expected, ran
 from isthmus.cli.remote.inputs import account_of, cursor_option, pairs, path_of, read_body, spare
 from isthmus.errors import SetupError
@@ -24,7 +24,7 @@ _VERBS: Final = {"list": "GET", "get": "GET", "create": "POST", "update": "PATCH
 
 
 def whoami(api_url: str | None, token: str | None, output: Format | None) -> int:
-    def shown(me: Any) -> int:
+    def shown(me: Json) -> int:
         brief = {
             "team": expected(me, "team.name"),
             "environment": expected(me, "environment.name"),
@@ -48,7 +48,7 @@ def capabilities(
     kind = of or ("account" if _ID.fullmatch(target) else "integration")
     route = "/integrated-account" if kind == "account" else "/integration"
 
-    def shown(found: Any) -> int:
+    def shown(found: Json) -> int:
         if output in ("table", "csv"):
             show(_surfaces(found), output)
             described = expected(found, "ai_readiness.proxy_methods_with_descriptions")
@@ -59,13 +59,13 @@ def capabilities(
             show(found, output or "json")
         return 0
 
-    async def work(remote: Remote) -> Any:
+    async def work(remote: Remote) -> Json:
         return await remote.call("GET", f"{route}{path_of(target, 'capabilities')}", params=query)
 
     return ran(api_url, token, work, shown)
 
 
-def _surfaces(found: Mapping[str, Any]) -> list[dict[str, str]]:
+def _surfaces(found: Mapping[str, Json]) -> list[dict[str, str]]:
     rows = []
     for each in expected(found, "proxy"):
         methods = ", ".join(method["method"] for method in each["methods"])
@@ -166,7 +166,7 @@ def batch(
     token: str | None,
     output: Format | None,
 ) -> int:
-    async def work(remote: Remote) -> Any:
+    async def work(remote: Remote) -> Json:
         refuse_ids(output)
         sent = read_body(body if file is None else f"@{file}", stdin=stdin)
         if not isinstance(sent, dict):
@@ -175,7 +175,7 @@ def batch(
             sent = {"integrated_account_id": account_of(account), **sent}
         return _json(await remote.send("POST", "/batch-request", body=sent, headers=_once(key)))
 
-    def shown(answer: Any) -> int:
+    def shown(answer: Json) -> int:
         show(answer, output or "json")
         errors = at(answer, "errors")
         return 1 if (any(errors.values()) if isinstance(errors, Mapping) else errors) else 0
@@ -186,12 +186,12 @@ def batch(
 def schema(
     out: Path | None, api_url: str | None, token: str | None, output: Format, *, force: bool = False
 ) -> int:
-    async def work(remote: Remote) -> Any:
+    async def work(remote: Remote) -> Json:
         if out is not None:
             spare(out, force=force)
         return await remote.call("GET", "/openapi.json")
 
-    def shown(document: Any) -> int:
+    def shown(document: Json) -> int:
         if out is None:
             show(document, output)
             return 0
@@ -212,7 +212,7 @@ def _once(key: str | None) -> dict[str, str]:
     return {} if key is None else {IDEMPOTENCY_KEY: key}
 
 
-def _json(answer: Answer) -> Any:
+def _json(answer: Answer) -> Json:
     """None for an empty answer; what is no JSON is told by its type and length."""
     if not answer.body.strip():
         return None

@@ -11,11 +11,11 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any, Final, Literal, TextIO, TypeAlias
+from typing import Final, Literal, TextIO, TypeAlias
 
 import typer
 
-from isthmus.cli.output import cell, closed_pipe
+from isthmus.cli.output import Json, cell, closed_pipe
 from isthmus.cli.remote.client import Remote, RemoteCallFailed
 from isthmus.cli.remote.inputs import account_of, cursor_option, pairs, path_of, spare
 from isthmus.errors import IsthmusError, SetupError
@@ -114,7 +114,7 @@ class _Export:
         finally:
             writer.end()
 
-    async def _pages(self, remote: Remote, route: str, params: dict[str, str]) -> AsyncIterator[list[Any]]:
+    async def _pages(self, remote: Remote, route: str, params: dict[str, str]) -> AsyncIterator[list[Json]]:
         self._cursor = params.get("next_cursor")
         while True:
             query = params | ({"next_cursor": self._cursor} if self._cursor else {})
@@ -153,7 +153,7 @@ class _Writer:
     def begin(self) -> None:
         """Before the first page."""
 
-    def page(self, records: Sequence[Any]) -> None:
+    def page(self, records: Sequence[Json]) -> None:
         for record in records:
             self._record(record)
         self._stream.flush()
@@ -161,12 +161,12 @@ class _Writer:
     def end(self) -> None:
         """Behind the last page, or where it broke off."""
 
-    def _record(self, record: Any) -> None:
+    def _record(self, record: Json) -> None:
         raise NotImplementedError
 
 
 class _Ndjson(_Writer):
-    def _record(self, record: Any) -> None:
+    def _record(self, record: Json) -> None:
         self._stream.write(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")
 
 
@@ -178,7 +178,7 @@ class _Json(_Writer):
     def begin(self) -> None:
         self._stream.write("[")
 
-    def _record(self, record: Any) -> None:
+    def _record(self, record: Json) -> None:
         text = json.dumps(record, indent=2, ensure_ascii=False).replace("\n", "\n  ")
         self._stream.write(f"{self._before}  {text}")
         self._before = ",\n"
@@ -189,7 +189,7 @@ class _Json(_Writer):
 
 
 class _Yaml(_Writer):
-    def _record(self, record: Any) -> None:
+    def _record(self, record: Json) -> None:
         import yaml
 
         self._stream.write(yaml.safe_dump([record], sort_keys=False, allow_unicode=True))
@@ -204,7 +204,7 @@ class _Csv(_Writer):
         self._writer = csv.writer(stream)
         self._lost: set[str] = set()
 
-    def _record(self, record: Any) -> None:
+    def _record(self, record: Json) -> None:
         row = record if isinstance(record, dict) else {"value": record}
         if self._names is None:
             self._names = list(row)

@@ -6,12 +6,11 @@ import asyncio
 import getpass
 import sys
 from collections.abc import Callable
-from typing import Any
 
 import typer
 
-from isthmus.cli.output import show
-from isthmus.cli.remote.client import Remote, RemoteCallFailed, expected, server_url, url_of
+from isthmus.cli.output import Json, show
+from isthmus.cli.remote.client import Remote, RemoteCallFailed, ended_by, expected, server_url, url_of
 from isthmus.cli.remote.profiles.profile_file import DEFAULT, KEYS, Profiles, key_of
 from isthmus.errors import IsthmusError, SetupError
 
@@ -33,11 +32,9 @@ def login(name: str | None, api_url: str | None, token: str | None, *, stdin: bo
         profiles.use(chosen)
         profiles.save()
     except RemoteCallFailed as failed:
-        typer.echo(f"isthmus: {failed.message} Nothing was kept.", err=True)
-        return failed.code
+        return ended_by(failed, also=" Nothing was kept.")
     except IsthmusError as error:
-        typer.echo(f"isthmus: {error.message}", err=True)
-        return 2
+        return ended_by(error)
     typer.echo(f"Logged in: profile {chosen}, team {team}, environment {environment} ({remote.url}).")
     return 0
 
@@ -49,7 +46,7 @@ def _forget_account(profile: dict[str, str], url: str) -> None:
         typer.echo("Forgot the default account: it was one of another server.", err=True)
 
 
-async def _me(remote: Remote) -> Any:
+async def _me(remote: Remote) -> Json:
     async with remote:
         return await remote.call("GET", "/me")
 

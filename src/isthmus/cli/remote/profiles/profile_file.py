@@ -8,8 +8,9 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from isthmus.cli.output import Json
 from isthmus.config.commands import CONFIG_DIR, PROFILE
 from isthmus.errors import SetupError
 
@@ -75,7 +76,7 @@ class Profiles:
         except OSError as error:
             raise SetupError(f"{self.path} cannot be written: {error.strerror} ({CONFIG_DIR}).") from error
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self) -> dict[str, Json]:
         try:
             data = json.loads(self.path.read_text(encoding="utf-8-sig"))
         except FileNotFoundError:

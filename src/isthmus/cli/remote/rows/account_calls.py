@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
-from isthmus.cli.output import Format, at, refuse_ids, show
+from isthmus.cli.output import Format, Json, at, refuse_ids, show
 from isthmus.cli.remote.client import Remote, expected, ran
 from isthmus.cli.remote.inputs import path_of
 
@@ -33,16 +33,16 @@ def call(
     *,
     below: Sequence[str] = (),
     params: Mapping[str, str] | None = None,
-    body: Any = None,
+    body: Json = None,
 ) -> int:
     """The exit code. `below`: segments behind the route. Of a list in an envelope, the list is shown."""
 
-    async def work(remote: Remote) -> Any:
+    async def work(remote: Remote) -> Json:
         if verb != "GET":
             refuse_ids(output)  # what it makes would be made, and not be shown
         return await remote.call(verb, f"{route}{path_of(*below)}", params=params, body=body)
 
-    def shown(found: Any) -> int:
+    def shown(found: Json) -> int:
         is_list = isinstance(found, dict) and isinstance(found.get("result"), list)
         show(found["result"] if is_list else found, output or "json")
         return 0
@@ -64,10 +64,10 @@ def tools(
 
 
 def identify(id: str, api_url: str | None, token: str | None, output: Format | None) -> int:
-    async def work(remote: Remote) -> Any:
+    async def work(remote: Remote) -> Json:
         return await remote.call("GET", f"/integrated-account{path_of(id)}")
 
-    def shown(row: Any) -> int:
+    def shown(row: Json) -> int:
         context = at(row, "context")
         told = {
             "id": expected(row, "id"),

@@ -6,7 +6,7 @@ The work is imported when a command runs.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 import typer
 from typer.core import TyperGroup
@@ -25,17 +25,21 @@ PANEL: Final = "Rows of any server"
 """Of the help that lists all groups."""
 
 
+Click: TypeAlias = Any
+"""A context or a command of the copy of click that typer keeps to itself: it publishes no type for them."""
+
+
 class Program(TyperGroup):
     """Has a group of commands for each kind of row that it does not have anyway, and finds it by its other
     names too."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, **options: Any) -> None:  # typer's own, handed on
         super().__init__(**options)
         for group in GROUPS.values():
             if group.name not in self.commands:
                 self.commands[group.name] = _Rows(group)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+    def get_command(self, ctx: Click, cmd_name: str) -> Click:
         return super().get_command(ctx, _ALIASES.get(cmd_name, cmd_name))
 
 
@@ -45,13 +49,13 @@ class _Rows(TyperGroup):
 
     def __init__(self, group: Group) -> None:
         self._group = group
-        self._made: dict[str, Any] | None = None
+        self._made: dict[str, Click] | None = None
         about = group.about[0].upper() + group.about[1:]
         help_text = f"{about}: {', '.join(_OPERATIONS[letter][0] for letter in group.operations)}."
         super().__init__(name=group.name, help=help_text, no_args_is_help=True, rich_help_panel=PANEL)
 
     @property
-    def commands(self) -> MutableMapping[str, Any]:
+    def commands(self) -> MutableMapping[str, Click]:
         if self._made is None:
             home = typer.Typer()
             add_to(home, self._group)
@@ -59,7 +63,7 @@ class _Rows(TyperGroup):
         return self._made
 
     @commands.setter
-    def commands(self, _: Any) -> None:
+    def commands(self, _: MutableMapping[str, Click]) -> None:
         """What the class above would keep."""
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 import typer
 
-from isthmus.cli.output import Format, at, printable, refuse_ids, show
+from isthmus.cli.output import Format, Json, at, printable, refuse_ids, show
 from isthmus.cli.remote.client import Remote, RemoteCallFailed, ran
 from isthmus.cli.remote.inputs import ask, parsed, path_of, read_body, standard_input
 from isthmus.cli.remote.rows.groups import Group
@@ -35,7 +35,7 @@ def list_rows(
 ) -> int:
     """The exit code. `options`: filters, as they were written."""
 
-    async def work(remote: Remote) -> tuple[list[Any], str | None]:
+    async def work(remote: Remote) -> tuple[list[Json], str | None]:
         filters = _options(options, group.filters, "filter")
         if group.one_of and not filters.keys() & set(group.one_of):
             wanted = ", ".join(f"--{name.replace('_', '-')}" for name in group.one_of)
@@ -47,7 +47,7 @@ def list_rows(
         page = {**filters, "limit": str(limit)} | ({"next_cursor": next_cursor} if next_cursor else {})
         return await remote.page(group.route, page)
 
-    def shown(found: tuple[list[Any], str | None]) -> int:
+    def shown(found: tuple[list[Json], str | None]) -> int:
         rows, cursor = found
         show(
             [_selected(row, select) for row in rows],
@@ -71,10 +71,10 @@ def get_row(
     token: str | None,
     output: Format | None,
 ) -> int:
-    async def work(remote: Remote) -> Any:
+    async def work(remote: Remote) -> Json:
         return await remote.call("GET", _path(group, id))
 
-    def shown(row: Any) -> int:
+    def shown(row: Json) -> int:
         chosen = ",".join(group.columns) if brief and select is None else select
         show(_selected(row, chosen), output or "json")
         return 0
@@ -132,7 +132,7 @@ def update_row(
 ) -> int:
     """The exit code. `words`: the id, and fields in front of it and behind it, as they were written."""
 
-    async def work(remote: Remote) -> Any:
+    async def work(remote: Remote) -> Json:
         id, options = _apart(words)
         fields = _fields(options, group)
         sent = {**_object(read_body(body, stdin=False), fields), **fields}
@@ -143,7 +143,7 @@ def update_row(
             )
         return await remote.call("PATCH", _path(group, id), body=sent)
 
-    def shown(row: Any) -> int:
+    def shown(row: Json) -> int:
         show(row, output or "json")
         return 0
 
@@ -151,12 +151,12 @@ def update_row(
 
 
 def delete_row(group: Group, id: str, *, force: bool, api_url: str | None, token: str | None) -> int:
-    async def work(remote: Remote) -> Any:
+    async def work(remote: Remote) -> Json:
         if not force:
             ask(f"Delete the {group.about} {id} at {remote.url}?", otherwise="--force to delete")
         return await remote.call("DELETE", _path(group, id))
 
-    def shown(_: Any) -> int:
+    def shown(_: Json) -> int:
         typer.echo(f"Deleted {id}.")
         return 0
 
@@ -167,12 +167,12 @@ def _path(group: Group, id: str) -> str:
     return f"{group.route}{path_of(id)}"
 
 
-def _fields(options: Sequence[str], group: Group) -> dict[str, Any]:
+def _fields(options: Sequence[str], group: Group) -> dict[str, Json]:
     given = _options(options, group.fields, "field")
     return {name: _SWITCHES.get(value, value) for name, value in given.items()}
 
 
-def _object(body: Any, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+def _object(body: Json, fields: Mapping[str, Json]) -> Mapping[str, Json]:
     if body is None and fields:
         return {}
     if not isinstance(body, dict):
@@ -226,7 +226,7 @@ def _shown(names: Mapping[str, str]) -> str:
     return ", ".join(f"--{name}" for name in names)
 
 
-def _many(text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _many(text: str) -> Iterator[tuple[str, Mapping[str, Json]]]:
     """Each object of an array, or of a line, with its place. Raises SetupError for what is none."""
     if text.lstrip().startswith("["):
         rows = [(f"item {number}", row) for number, row in enumerate(parsed(text, "standard input"), 1)]
@@ -239,7 +239,7 @@ def _many(text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     yield from rows
 
 
-def _selected(row: Any, select: str | None) -> Any:
+def _selected(row: Json, select: str | None) -> Json:
     if select is None or not isinstance(row, Mapping):
         return row
     return {name: at(row, name) for name in _names(select)}
