@@ -60,7 +60,7 @@ def empty_database_url(backend: str, tmp_path: Path, request: pytest.FixtureRequ
 
 @pytest.fixture
 def database_url(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of a fresh database with the current schema and no rows."""
+    """The URL of a copy of the template: here one with the current schema and no rows."""
     if backend == "sqlite":
         path = tmp_path / "isthmus.sqlite3"
         shutil.copyfile(request.getfixturevalue("sqlite_template"), path)

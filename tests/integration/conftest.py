@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from tests.postgres import PostgreSQL
 
 
 @pytest.fixture(scope="session")
-def started_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of a server that has started once."""
     path = tmp_path_factory.mktemp("started") / "isthmus.sqlite3"
     _start_once(f"sqlite:///{path}", path.parent)
@@ -29,25 +28,11 @@ def started_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def started_postgresql(postgresql: PostgreSQL, tmp_path_factory: pytest.TempPathFactory) -> str:
+def postgresql_template(postgresql: PostgreSQL, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The name of the database of a server that has started once."""
     name = postgresql.create()
     _start_once(postgresql.url_of(name), tmp_path_factory.mktemp("started"))
     return name
-
-
-@pytest.fixture
-def database_url(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of a copy of that database."""
-    if backend == "sqlite":
-        path = tmp_path / "isthmus.sqlite3"
-        shutil.copyfile(request.getfixturevalue("started_sqlite"), path)
-        yield f"sqlite:///{path}"
-        return
-    server: PostgreSQL = request.getfixturevalue("postgresql")
-    name = server.create(template=request.getfixturevalue("started_postgresql"))
-    yield server.url_of(name)
-    server.drop(name)
 
 
 @pytest.fixture
