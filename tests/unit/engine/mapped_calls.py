@@ -1,0 +1,61 @@
+"""A unified call of a small definition, on an upstream in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.unit.engine.upstreams import MemoryUpstream, integration
+
+from isthmus.definitions import UnifiedResource, load_mapping
+from isthmus.engine import unified
+from isthmus.engine.calls import Call, read_call
+from isthmus.engine.results import ListResult, ValueResult
+from isthmus.engine.unified import Target
+
+__all__ = ["METHODS", "RAW", "RECORD", "SCHEMA", "listed", "records_of", "run", "target", "value_of"]
+
+METHODS = {
+    "list": {"path": "/things", "response_path": "items"},
+    "get": {"path": "/things/{{id}}"},
+    "create": {"path": "/things", "method": "post"},
+    "update": {"path": "/things/{{id}}", "method": "put"},
+    "delete": {"path": "/things/{{id}}", "method": "delete"},
+    "search": {"path": "/search", "method": "post", "response_path": "items"},
+}
+SCHEMA = {"type": "object", "properties": {"id": {"type": "string"}, "name": {"type": "string"}, "size": {}}}
+RECORD = "{'id': $string(response.no), 'name': response.label}"
+RAW = [{"no": 1, "label": "a"}, {"no": 2, "label": "b"}]
+
+
+def target(**extra: Any) -> Target:
+    definition = UnifiedResource.model_validate({"schema": SCHEMA, "methods": [*METHODS, "zap"], **extra})
+    return Target("crm", "contacts", definition)
+
+
+async def run(
+    upstream: MemoryUpstream, mapping: dict[str, Any], call: Call, methods: Any = None, **config: Any
+) -> Any:
+    given = {"resource": "things", **mapping}
+    return await unified.call(
+        upstream, integration(methods or METHODS, **config), target(), load_mapping(given), call
+    )
+
+
+async def listed(
+    upstream: MemoryUpstream, mapping: dict[str, Any], query: str = "", **config: Any
+) -> ListResult:
+    result = await run(upstream, mapping, read_call("list", query_string=query), **config)
+    assert isinstance(result, ListResult)
+    return result
+
+
+async def records_of(upstream: MemoryUpstream, mapping: dict[str, Any], **config: Any) -> list[Any]:
+    records = (await listed(upstream, mapping, **config)).records
+    assert isinstance(records, list)
+    return records
+
+
+async def value_of(upstream: MemoryUpstream, mapping: dict[str, Any], call: Call, **config: Any) -> Any:
+    result = await run(upstream, mapping, call, **config)
+    assert isinstance(result, ValueResult)
+    return result.body
