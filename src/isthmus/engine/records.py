@@ -5,13 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
+from isthmus.definitions.envelope import is_envelope
 from isthmus.expressions import UNDEFINED
 
 __all__ = ["MappedList", "attached", "mapped_list", "with_raw"]
-
-_ENVELOPE: Final = frozenset({"result", "next_cursor", "prev_cursor"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +25,8 @@ class MappedList:
 
 
 def mapped_list(value: Any, raw: list[Any]) -> MappedList:
-    """`value`: what the mapping gave for the whole data; any single value is a list of one. An object with an
-    array `result` is an envelope. So is one that has nothing but an envelope's keys: an expression gives one
-    record as itself, and none as nothing."""
-    if not isinstance(value, dict) or not (
-        isinstance(value.get("result"), list) or value.keys() <= _ENVELOPE
-    ):
+    """`value`: what the mapping gave for the whole data; any single value is a list of one."""
+    if not is_envelope(value):
         return MappedList(attached(_several(value), raw))
     return MappedList(
         attached(_several(value.get("result")), raw),

@@ -8,9 +8,11 @@ from typing import Final
 from isthmus.expressions.engine import Expression
 from isthmus.expressions.syntax import tree as t
 
-__all__ = ["result_fields"]
+__all__ = ["ENVELOPE", "result_fields"]
 
-_ENVELOPE: Final = frozenset({"result", "next_cursor", "prev_cursor"})
+ENVELOPE: Final = frozenset({"result", "next_cursor", "prev_cursor"})
+"""The keys of what a mapping may give around its records."""
+
 _SAME_ITEMS: Final = frozenset({"filter", "sort", "distinct", "reverse", "shuffle"})
 _UNIONS: Final = frozenset({"merge", "append"})
 _MOST_DEEP: Final = 64
@@ -65,7 +67,7 @@ def _keys(node: t.Object, bound: Bound, depth: int) -> Fields:
         if not isinstance(key, t.Literal) or not isinstance(key.value, str):
             return None
         names[key.value] = value
-    if "result" in names and names.keys() <= _ENVELOPE:
+    if "result" in names and names.keys() <= ENVELOPE:
         return _fields(names["result"], bound, depth)
     return frozenset(names)
 

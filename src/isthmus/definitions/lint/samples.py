@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from isthmus import expressions
+from isthmus.definitions.envelope import is_envelope
 from isthmus.definitions.findings import Finding
 from isthmus.definitions.lint.subject import as_list, as_mapping, at
 from isthmus.definitions.object_mapping import ObjectMapping, ObjectMappingError
@@ -14,7 +15,6 @@ from isthmus.expressions import UNDEFINED, ExpressionError
 __all__ = ["check"]
 
 _NOTHING: Final[Mapping[str, Any]] = {"query": {}, "rawQuery": {}, "context": {}, "headers": {}, "body": None}
-_ENVELOPE: Final = frozenset({"result", "next_cursor", "prev_cursor"})
 _SHOWN: Final = 3
 
 
@@ -47,7 +47,7 @@ def _records(text: str | Mapping[str, Any], sample: Any, *, by_item: bool) -> It
     expression = expressions.compile(text) if isinstance(text, str) else ObjectMapping(text)
     for each in sample if by_item and isinstance(sample, list) else [sample]:
         made = expression.evaluate({**_NOTHING, "response": each})
-        if isinstance(made, dict) and (isinstance(made.get("result"), list) or made.keys() <= _ENVELOPE):
+        if is_envelope(made):
             made = made.get("result")
         several = made if isinstance(made, list) else [made]
         yield from (record for record in several if record is not None and record is not UNDEFINED)
