@@ -21,6 +21,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from isthmus.accounts.context import effective_context
+from isthmus.api.call_parameters import parse_call
 from isthmus.definitions.fields import Part
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.load import load_integration, load_mapping, load_unified_model
@@ -28,7 +29,7 @@ from isthmus.definitions.mapping import MappingConfig
 from isthmus.definitions.unified_model import UnifiedModelDefinition
 from isthmus.engine import proxy, unified
 from isthmus.engine.authorization import authorize
-from isthmus.engine.calls import NO_BODY, read_call
+from isthmus.engine.calls import NO_BODY
 from isthmus.engine.messages import OutgoingRequest
 from isthmus.engine.ports import AccountFacts
 from isthmus.engine.results import CallResult, StreamResult
@@ -184,7 +185,7 @@ async def _called(case: Case, document: Mapping[str, Any], http: HttpClient) -> 
     upstream = _Upstream(http, context, case.method)
     head, _, query = case.call.partition("?")
     name, _, identity = head.partition(" ")
-    call = read_call(
+    call = parse_call(
         name,
         id=identity or None,
         query_string=query,

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from isthmus.api.call_parameters import parse_call
 from isthmus.definitions.files import Exchange
 from isthmus.engine import unified
-from isthmus.engine.calls import NO_BODY, read_call
+from isthmus.engine.calls import NO_BODY
 from isthmus.engine.messages import OutgoingRequest
 from isthmus.integrations.contract.replay import OneAnswer
 from tests.contract.catalog import entry, model
@@ -52,7 +53,7 @@ async def requests_of(
         catalogued.file.config,
         unified.Target(model_name, resource, model(model_name).file.resources[resource]),
         cell.config,
-        read_call(method, id=id, query_string=query, body=body),
+        parse_call(method, id=id, query_string=query, body=body),
     )
     return [_seen(request) for request in upstream.sent]
 

@@ -7,9 +7,10 @@ from urllib.parse import unquote_plus, urlsplit
 
 import pytest
 
+from isthmus.api.call_parameters import parse_call
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.engine import unified
-from isthmus.engine.calls import NO_BODY, Call, read_call
+from isthmus.engine.calls import NO_BODY, Call
 from isthmus.engine.messages import OutgoingRequest
 from isthmus.errors import BadRequest, MappingFailed, RemoteError
 from isthmus.http.messages import HttpResponse
@@ -146,7 +147,7 @@ async def _failure(
 
 
 def _call(cell: Cell, query: str) -> Call:
-    return read_call(
+    return parse_call(
         cell.method,
         id="1" if cell.method in _WITH_ID else None,
         query_string=query,

@@ -8,8 +8,8 @@ from urllib.parse import unquote_plus, urlsplit
 
 import pytest
 
+from isthmus.api.call_parameters import parse_call
 from isthmus.engine import unified
-from isthmus.engine.calls import read_call
 from isthmus.engine.messages import OutgoingRequest
 from isthmus.errors import BadRequest, MappingFailed, RemoteError
 from isthmus.http.messages import HttpResponse
@@ -196,7 +196,7 @@ class _Provider(OneAnswer):
 async def _complaint(catalogued: Entry, cell: Cell, body: object) -> str:
     provider = _Provider(catalogued, cell)
     target = unified.Target(cell.model, cell.resource, model(cell.model).file.resources[cell.resource])
-    call = read_call(cell.method, id="1" if cell.method == "update" else None, body=body)
+    call = parse_call(cell.method, id="1" if cell.method == "update" else None, body=body)
     try:
         await unified.call(provider, catalogued.file.config, target, cell.config, call)
     except MappingFailed as failed:

@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from isthmus.api.call_parameters import parse_call
 from isthmus.engine import proxy
-from isthmus.engine.calls import read_call
 from isthmus.errors import BadRequest
 from isthmus.integrations.contract.replay import OneAnswer
 from tests.contract.catalog import entry
@@ -167,6 +167,6 @@ async def test_a_parent_without_an_id_is_refused(integration: str, path: str) ->
 )
 async def test_an_empty_limit_of_a_proxy_call_is_none(integration: str, resource: str) -> None:
     provider = OneAnswer(entry(integration), exchange_of([]))
-    call = read_call("list", query_string="limit=")
+    call = parse_call("list", query_string="limit=")
     await proxy.call(provider, entry(integration).file.config, resource, call)
     assert provider.sent

@@ -11,7 +11,7 @@ from isthmus.accounts.sandbox_accounts import example_context
 from isthmus.definitions.files import Exchange
 from isthmus.definitions.pagination import DynamicPagination
 from isthmus.engine import unified
-from isthmus.engine.calls import read_call
+from isthmus.engine.calls import Call
 from isthmus.engine.ports import AccountFacts
 from isthmus.engine.results import ListResult, ValueResult
 from isthmus.errors import BadRequest, IsthmusError, RemoteError
@@ -93,7 +93,8 @@ class Sandbox:
     async def read(self, got: Cell, id: str) -> Any:
         """The record that `got`, the cell of `get`, answers with."""
         config = self.entry.file.config
-        result = await unified.call(self.upstream, config, self.target(), got.config, read_call("get", id=id))
+        call = Call(method="get", id=id)
+        result = await unified.call(self.upstream, config, self.target(), got.config, call)
         return result.body if isinstance(result, ValueResult) else None
 
 

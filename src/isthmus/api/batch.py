@@ -15,6 +15,7 @@ from isthmus.accounts.idempotency import IdempotencyKeys
 from isthmus.accounts.resource_calls import ResourceCalls
 from isthmus.api.answers import Answer, error_answer, json_answer
 from isthmus.api.authentication import Authentication
+from isthmus.api.call_parameters import parse_node_call
 from isthmus.api.call_plans import wants_plan
 from isthmus.api.hang_ups import while_connected
 from isthmus.api.idempotent_calls import key_of, once
@@ -103,6 +104,7 @@ class BatchDoor:
         outcome = await run_batch(
             graph,
             ResourceCalls(self._connections, connection, incoming.request_id),
+            parse_call=parse_node_call,
             roots={"args": request.args, "tenant_id": account.tenant_id},
             take=lambda: self._limits.take_account(account.id),
             limits=self._batch,

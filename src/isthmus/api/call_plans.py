@@ -14,11 +14,11 @@ from isthmus.accounts.connections import Connection, Connections
 from isthmus.accounts.explained import ExplainedAccount
 from isthmus.api.answers import Answer, json_answer
 from isthmus.api.authentication import Authentication
+from isthmus.api.call_parameters import parse_account_id, parse_flag
 from isthmus.api.incoming import Incoming
 from isthmus.api.request_bodies import read_custom_call, read_data_call
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.engine.call_plans import CallPlan, plan_action, plan_custom, plan_proxy, plan_unified
-from isthmus.engine.calls import account_id, flag
 from isthmus.engine.dry_run import DryRun
 from isthmus.engine.queries import parse
 from isthmus.engine.unified import Target
@@ -36,7 +36,7 @@ _ELSEWHERE: Final = (
 
 def wants_plan(query_string: bytes) -> bool:
     """Raises BadRequest where the parameter is neither true nor false."""
-    return b"isthmus_" in query_string and flag(parse(query_string).nested, _PARAMETER)
+    return b"isthmus_" in query_string and parse_flag(parse(query_string).nested, _PARAMETER)
 
 
 class CallPlans:
@@ -77,7 +77,7 @@ class CallPlans:
         """Raises what a call raises for its token and account, and Forbidden for an account's own token: a
         plan shows how the integration is made."""
         principal = await self._authentication.principal(incoming.headers.get("authorization"))
-        environment_id, identity = principal.environment_id, account_id(incoming.query_string)
+        environment_id, identity = principal.environment_id, parse_account_id(incoming.query_string)
         connection = await self._connections.open(environment_id, identity, request_id=incoming.request_id)
         account = await self._connections.explained(environment_id, identity)
         definition = account.definition()

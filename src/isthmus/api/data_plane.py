@@ -15,6 +15,7 @@ from isthmus.accounts.connections import Connection, Connections
 from isthmus.accounts.idempotency import IdempotencyKeys
 from isthmus.api.answers import Answer, error_answer, json_answer
 from isthmus.api.authentication import Authentication, own_account
+from isthmus.api.call_parameters import parse_account_id
 from isthmus.api.call_plans import CallPlans, wants_plan
 from isthmus.api.hang_ups import while_connected
 from isthmus.api.idempotent_calls import key_of, once
@@ -23,7 +24,7 @@ from isthmus.api.rate_limit_headers import told
 from isthmus.api.request_bodies import read_custom_call, read_data_call
 from isthmus.api.request_limits import RequestLimits
 from isthmus.engine import custom, proxy, unified
-from isthmus.engine.calls import Call, account_id
+from isthmus.engine.calls import Call
 from isthmus.engine.custom import is_read
 from isthmus.engine.results import CallResult, ListResult, StreamResult
 from isthmus.engine.unified import Target
@@ -159,7 +160,7 @@ class DataPlane:
         principal = await self._authentication.any_principal(incoming.headers.get("authorization"))
         of_token = self._limits.take_token(principal)
         query = incoming.query_string
-        account = own_account(principal, query) or account_id(query)
+        account = own_account(principal, query) or parse_account_id(query)
         connection = await self._connections.open(
             principal.environment_id, account, request_id=incoming.request_id
         )

@@ -7,9 +7,10 @@ from typing import Any, Final
 
 import orjson
 
+from isthmus.api.call_parameters import parse_call
 from isthmus.api.incoming import Incoming, parse_json_body
 from isthmus.api.uploads import read_multipart
-from isthmus.engine.calls import NO_BODY, Call, read_call
+from isthmus.engine.calls import NO_BODY, Call
 from isthmus.engine.custom import METHOD_CONFIG, CustomCall, forwarded_headers
 from isthmus.engine.queries import parse
 from isthmus.engine.requests import RawBody
@@ -26,7 +27,7 @@ _PLAIN: Final = frozenset({"text/plain", ""})
 
 async def read_data_call(incoming: Incoming, method: str, identity: str | None) -> Call:
     """A unified or proxy call. Bytes to pass through stay a stream, so that their size costs no memory."""
-    call = read_call(
+    call = parse_call(
         method,
         id=identity,
         query_string=incoming.query_string,
@@ -87,7 +88,7 @@ def _with_method_config(call: CustomCall, incoming: Incoming, value: dict[str, A
             failures=[failure(METHOD_CONFIG, "must be an object", "type")],
         )
     rest = {name: item for name, item in value.items() if name != METHOD_CONFIG}
-    asked = read_call("custom", query_string=incoming.query_string, body=rest or NO_BODY)
+    asked = parse_call("custom", query_string=incoming.query_string, body=rest or NO_BODY)
     return replace(call, asked=asked, method_config=config)
 
 

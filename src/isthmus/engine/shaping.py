@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from isthmus.engine.calls import Shaping
+from isthmus.engine.calls import ResponseOptions
 from isthmus.engine.queries import scalar_text
 from isthmus.errors import BadRequest, failure
 
 __all__ = ["key_by", "shape"]
 
 
-def shape(record: Any, shaping: Shaping, schema: Mapping[str, Any]) -> Any:
+def shape(record: Any, options: ResponseOptions, schema: Mapping[str, Any]) -> Any:
     """One record. `schema`: that of unified records; `normalized` fills its fields with null."""
     if not isinstance(record, dict):
         return record
-    if shaping.response_format == "raw":
-        return _without(record.get("remote_data", record), shaping.exclude_fields)
-    if shaping.response_format == "normalized":
+    if options.response_format == "raw":
+        return _without(record.get("remote_data", record), options.exclude_fields)
+    if options.response_format == "normalized":
         properties = schema.get("properties")
         names = properties if isinstance(properties, Mapping) else {}
         record = {**dict.fromkeys(names), **record}
-    if shaping.ignore_remote_data or shaping.response_format == "normalized":
+    if options.ignore_remote_data or options.response_format == "normalized":
         record = {name: value for name, value in record.items() if name != "remote_data"}
-    return _without(record, shaping.exclude_fields)
+    return _without(record, options.exclude_fields)
 
 
 def key_by(records: list[Any], shaped: list[Any], field: str) -> dict[str, Any]:

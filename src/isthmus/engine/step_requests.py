@@ -10,11 +10,9 @@ from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.load import load
 from isthmus.definitions.methods import MethodDefinition
 from isthmus.engine.calls import NO_BODY, Call
-from isthmus.engine.numbers import whole_number
 from isthmus.engine.plans import ad_hoc_plan, plan_of
 from isthmus.engine.ports import Upstream
 from isthmus.engine.proxy import answer_of, sent
-from isthmus.engine.queries import Query, scalar_text
 from isthmus.engine.requests import Inputs
 from isthmus.engine.responses import records_of
 from isthmus.engine.scopes import template_scope, unresolved
@@ -23,7 +21,7 @@ from isthmus.expressions import UNDEFINED
 from isthmus.expressions.placeholders import PlaceholderError, Template, literal_template
 from isthmus.kit.clock import Clock
 
-__all__ = ["StepRequests", "resource_call"]
+__all__ = ["StepRequests"]
 
 _LITERAL: Final = ("path", "base_url", "body")
 _LITERAL_ENTRIES: Final = ("headers", "query")
@@ -63,7 +61,7 @@ class StepRequests:
 
     async def _call(self, resource: str, method: str, id: Any, query: Any, body: Any) -> Any:
         plan = plan_of(self._config, resource, method)
-        call = resource_call(method, id, query, body)
+        call = Call.from_values(method, id=id, query=query, body=body)
         data = (await answer_of(self._upstream, plan, call, self._clock, reads_whole=True)).data
         return records_of(data) if method == "list" else data
 
@@ -94,20 +92,6 @@ class StepRequests:
             if isinstance(given, Mapping):
                 literal[name] = {key: literal_template(item) for key, item in given.items()}
         return await self._inline(load(MethodDefinition, literal, source=where, prefix=where), names, where)
-
-
-def resource_call(method: str, id: Any, query: Any, body: Any) -> Call:
-    """A call of a method from inside; `limit` and `next_cursor` in `query` are what they are for callers."""
-    given = dict(query) if isinstance(query, Mapping) else {}
-    cursor = given.pop("next_cursor", None)
-    return Call(
-        method=method,
-        id=None if id is None or id is UNDEFINED else scalar_text(id),
-        query=Query(nested=given),
-        body=NO_BODY if body is UNDEFINED else body,
-        limit=whole_number(given.get("limit")) or None,
-        cursor=None if not cursor else scalar_text(cursor),
-    )
 
 
 def _rendered(

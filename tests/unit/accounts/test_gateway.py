@@ -12,9 +12,9 @@ from tests.unit.accounts.conftest import Desk, WatchedClock
 from tests.unit.accounts.provider import Provider
 
 from isthmus.accounts import Connection, Connections
+from isthmus.api.call_parameters import parse_call
 from isthmus.db import Database
 from isthmus.engine import proxy
-from isthmus.engine.calls import read_call
 from isthmus.engine.results import ListResult
 from isthmus.errors import AccountNeedsReauth, RemoteError, UpstreamUnreachable
 
@@ -26,7 +26,7 @@ async def opened(connections: Connections, desk: Desk, id: str) -> Connection:
 async def call(connections: Connections, desk: Desk, id: str, method: str = "list", **values: Any) -> Any:
     connection = await opened(connections, desk, id)
     return await proxy.call(
-        connection.upstream, connection.definition, "tickets", read_call(method, **values)
+        connection.upstream, connection.definition, "tickets", parse_call(method, **values)
     )
 
 
@@ -220,7 +220,7 @@ async def test_a_late_refusal_of_old_credentials_does_not_condemn_new_ones(
     await desk.update(row["id"], context={"api_key": "k-2"})
     provider.script = [(401, {}, {})]
     with pytest.raises(RemoteError):
-        await proxy.call(upstream, old.definition, "tickets", read_call("list"))
+        await proxy.call(upstream, old.definition, "tickets", parse_call("list"))
     assert (await desk.get(row["id"]))["status"] == "active"
 
 

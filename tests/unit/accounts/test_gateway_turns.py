@@ -10,9 +10,9 @@ import pytest
 from tests.unit.expressions.test_turns import ENDLESS, turns_counted
 
 from isthmus.accounts.gateway import Gateway, GatewayAccount, GatewayParts
+from isthmus.api.call_parameters import parse_call
 from isthmus.definitions import load_integration
 from isthmus.engine import proxy, rate_limits
-from isthmus.engine.calls import read_call
 from isthmus.engine.ports import AccountFacts
 from isthmus.engine.results import CallResult, ListResult
 from isthmus.engine.scopes import Evaluations, evaluate_or_undefined, evaluating
@@ -66,7 +66,7 @@ def called(config: Mapping[str, Any], way: AtOnce | None = None) -> Coroutine[An
     parts = GatewayParts(ports, SystemClock(), ports, ports, ports, ports)
     facts = AccountFacts("a", "t", "e", authentication_method="api_key")
     account = GatewayAccount(facts, "acme", definition, {"api_key": "k"}, 1, ports, ports)
-    return proxy.call(Gateway(parts, account, "r"), definition, "things", read_call("list"))
+    return proxy.call(Gateway(parts, account, "r"), definition, "things", parse_call("list"))
 
 
 @pytest.mark.parametrize(

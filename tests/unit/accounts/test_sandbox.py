@@ -11,9 +11,9 @@ import pytest
 from tests.unit.integrations.small_catalog import exchange, ticket
 
 from isthmus.accounts.sandbox import SandboxUpstream
+from isthmus.api.call_parameters import parse_call
 from isthmus.definitions.load import load_integration
 from isthmus.engine import proxy
-from isthmus.engine.calls import read_call
 from isthmus.engine.ports import AccountFacts
 from isthmus.engine.results import ListResult, ValueResult
 from isthmus.errors import NotFound, RemoteError
@@ -169,7 +169,7 @@ class Sandbox:
 
     async def call(self, method: str = "list", resource: str = "tickets", **values: Any) -> Any:
         values.setdefault("query_string", "")
-        return await proxy.call(self.upstream, self.definition, resource, read_call(method, **values))
+        return await proxy.call(self.upstream, self.definition, resource, parse_call(method, **values))
 
     async def walk(self, query: str = "") -> list[list[int]]:
         """The numbers of each page's records."""

@@ -14,11 +14,11 @@ from tests.unit.integrations.world import World, query
 
 from isthmus.accounts import Connections
 from isthmus.accounts.static_gates import Gate, StaticGates
+from isthmus.api.call_parameters import parse_call
 from isthmus.db import Database
 from isthmus.db.epochs import raise_epoch
 from isthmus.db.tables import integrated_account
 from isthmus.engine import proxy
-from isthmus.engine.calls import read_call
 from isthmus.engine.results import ListResult
 from isthmus.errors import BadRequest, Conflict, NotFound, UpstreamUnreachable
 from isthmus.kit.secret import Secret
@@ -76,7 +76,7 @@ async def gated(desk: Desk, database: Database, gate: Tollgate) -> tuple[str, st
 
 async def tickets(connections: Connections, desk: Desk, id: str) -> object:
     connection = await connections.open(desk.scope.environment_id, id, request_id="r")
-    result = await proxy.call(connection.upstream, connection.definition, "tickets", read_call("list"))
+    result = await proxy.call(connection.upstream, connection.definition, "tickets", parse_call("list"))
     assert isinstance(result, ListResult)
     return result.records
 

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from tests.fakes.clock import VirtualClock
 
+from isthmus.api.call_parameters import parse_node_call
 from isthmus.definitions.nodes import Node
 from isthmus.engine.batch import Admit, BatchLimits, BatchOutcome, run_batch
 from isthmus.engine.calls import Call
@@ -97,5 +98,5 @@ async def outcome_of(
     calls: DeskCalls, clock: VirtualClock, *nodes: dict[str, Any], **options: Any
 ) -> BatchOutcome:
     roots = {"args": options.pop("args", {}), "tenant_id": "acme"}
-    given = {"limits": limits(), **options}
+    given = {"limits": limits(), "parse_call": parse_node_call, **options}
     return await clock.driven(run_batch(graph_of(*nodes), calls, roots=roots, clock=clock, **given))

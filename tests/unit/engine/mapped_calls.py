@@ -6,9 +6,10 @@ from typing import Any
 
 from tests.unit.engine.upstreams import MemoryUpstream, integration
 
+from isthmus.api.call_parameters import parse_call
 from isthmus.definitions import UnifiedResource, load_mapping
 from isthmus.engine import unified
-from isthmus.engine.calls import Call, read_call
+from isthmus.engine.calls import Call
 from isthmus.engine.results import ListResult, ValueResult
 from isthmus.engine.unified import Target
 
@@ -44,7 +45,7 @@ async def run(
 async def listed(
     upstream: MemoryUpstream, mapping: dict[str, Any], query: str = "", **config: Any
 ) -> ListResult:
-    result = await run(upstream, mapping, read_call("list", query_string=query), **config)
+    result = await run(upstream, mapping, parse_call("list", query_string=query), **config)
     assert isinstance(result, ListResult)
     return result
 

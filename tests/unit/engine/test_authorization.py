@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 
+from isthmus.api.call_parameters import parse_call
 from isthmus.engine import proxy
-from isthmus.engine.calls import read_call
 from isthmus.errors import BadRequest, MappingFailed
 
 
@@ -17,7 +17,7 @@ async def _headers(
     upstream = MemoryUpstream([answer({})], method=format)
     upstream.context = context
     config = integration({"create": {"path": "/x", "method": "post", **method}}, authorization=spec)
-    call = read_call("create", query_string="q=1", body={"b": 2})
+    call = parse_call("create", query_string="q=1", body={"b": 2})
     await proxy.call(upstream, config, "things", call)
     headers = dict(upstream.request.headers)
     headers.pop("Content-Type")
@@ -124,5 +124,5 @@ async def test_redirects_drop_what_authorization_built_where_the_method_says_so(
     upstream = MemoryUpstream([answer({})])
     spec = {"format": "header", "config": {"header_name": "X-K", "header_value": "1"}}
     config = integration({"get": {"path": "/x", "ignore_credentials_on_redirect": flag}}, authorization=spec)
-    await proxy.call(upstream, config, "things", read_call("get"))
+    await proxy.call(upstream, config, "things", parse_call("get"))
     assert upstream.request.credential_headers == dropped

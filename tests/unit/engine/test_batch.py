@@ -10,8 +10,9 @@ import pytest
 from tests.fakes.clock import VirtualClock
 from tests.unit.engine.desk_calls import DeskCalls, graph_of, limits, ran
 
+from isthmus.api.call_parameters import parse_node_call
 from isthmus.engine.batch import run_batch
-from isthmus.engine.calls import Call
+from isthmus.engine.calls import Call, ResponseOptions
 from isthmus.engine.results import StreamResult
 from isthmus.errors import AccountNeedsReauth, RemoteError, TooManyRequests, UpstreamUnreachable
 
@@ -292,7 +293,9 @@ async def test_cancelling_ends_every_node() -> None:
     clock = VirtualClock()
     calls = DeskCalls(clock, {"m/a": tickets(50), "m/b": tickets(50)}, size=1)
     graph = graph_of({"resource": "m/a"}, {"resource": "m/b"})
-    task = asyncio.ensure_future(run_batch(graph, calls, roots={}, limits=limits(), clock=clock))
+    task = asyncio.ensure_future(
+        run_batch(graph, calls, parse_call=parse_node_call, roots={}, limits=limits(), clock=clock)
+    )
     for _ in range(30):
         await clock.advance(0.1)
         for _ in range(10):
@@ -353,7 +356,7 @@ async def test_the_format_of_a_node_is_that_of_its_call(clock: VirtualClock) -> 
     query = {"truto_ignore_remote_data": True, "remote_query": {"expand": "owner"}, "limit": 5}
     await ran(calls, clock, {"resource": "m/a", "response_format": "normalized", "query": query})
     (_, call), *_ = calls.asked
-    assert (call.shaping.response_format, call.shaping.ignore_remote_data) == ("normalized", True)
+    assert call.response_options == ResponseOptions(ignore_remote_data=True, response_format="normalized")
     assert (call.remote_query, call.limit) == ({"expand": "owner"}, 5)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 
+from isthmus.api.call_parameters import parse_call
 from isthmus.engine import proxy
-from isthmus.engine.calls import read_call
 from isthmus.errors import BadRequest
 from isthmus.expressions.host import Blob
 from isthmus.http.messages import HttpRequest
@@ -25,7 +25,7 @@ async def _sent(body: Any, body_format: str, **method: Any) -> HttpRequest:
         method["body"] = method.pop("template")
     definition = {"path": "/x", "method": "post", "body_format": body_format, "body_format_config": options}
     config = integration({"create": {**definition, **method}})
-    await proxy.call(upstream, config, "things", read_call("create", body=body))
+    await proxy.call(upstream, config, "things", parse_call("create", body=body))
     return upstream.request
 
 

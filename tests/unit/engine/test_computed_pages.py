@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 
+from isthmus.api.call_parameters import parse_call
 from isthmus.definitions import UnifiedResource, load_mapping
 from isthmus.engine import proxy, unified
-from isthmus.engine.calls import read_call
 from isthmus.engine.results import ListResult
 from isthmus.errors import BadRequest, MappingFailed, RemoteError
 from isthmus.http.messages import HttpResponse
@@ -21,7 +21,7 @@ async def _page(
     upstream: MemoryUpstream, pagination: dict[str, Any], query: str = "", **method: Any
 ) -> ListResult:
     config = integration({"list": {"path": "/rows", "pagination": pagination, **method}})
-    result = await proxy.call(upstream, config, "things", read_call("list", query_string=query))
+    result = await proxy.call(upstream, config, "things", parse_call("list", query_string=query))
     assert isinstance(result, ListResult)
     return result
 
@@ -198,9 +198,9 @@ class TestDynamic:
         )
         mapping = load_mapping({"resource": "things", "query_mapping": "{'seen': query.cursor}"})
         target = unified.Target("m", "r", UnifiedResource.model_validate({"schema": {}}))
-        first = await unified.call(upstream, config, target, mapping, read_call("list"))
+        first = await unified.call(upstream, config, target, mapping, parse_call("list"))
         assert isinstance(first, ListResult)
-        call = read_call("list", query_string=f"next_cursor={first.next_cursor}")
+        call = parse_call("list", query_string=f"next_cursor={first.next_cursor}")
         await unified.call(upstream, config, target, mapping, call)
         assert upstream.query == [("seen", "4"), ("from", "4")]
 

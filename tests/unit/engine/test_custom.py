@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 
+from isthmus.api.call_parameters import parse_call
 from isthmus.engine import custom
-from isthmus.engine.calls import NO_BODY, read_call
+from isthmus.engine.calls import NO_BODY
 from isthmus.engine.custom import CustomCall, is_read
 from isthmus.engine.results import ValueResult
 from isthmus.errors import BadRequest
@@ -20,7 +21,7 @@ async def _call(method_config: dict[str, Any], body: Any = NO_BODY, *, is_truste
     call = CustomCall(
         verb="POST",
         path="things",
-        asked=read_call("custom", body=body),
+        asked=parse_call("custom", body=body),
         method_config=method_config,
         is_trusted=is_trusted,
     )

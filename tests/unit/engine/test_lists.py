@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import pytest
 from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 
+from isthmus.api.call_parameters import parse_call
 from isthmus.definitions import UnifiedResource, load_mapping
 from isthmus.engine import unified
-from isthmus.engine.calls import read_call
 from isthmus.engine.results import ListResult, ValueResult
 from isthmus.engine.unified import Target
 from isthmus.errors import UpstreamInvalid
@@ -24,7 +24,7 @@ async def _mapped(found: HttpResponse, mapping: dict[str, Any], call: str = "lis
     config = integration({call: {"path": path, "method": verb, **method}})
     target = Target("crm", "things", UnifiedResource.model_validate({}))
     name, _, query = call.partition("?")
-    asked = read_call(name, id="1" if name == "get" else None, query_string=query)
+    asked = parse_call(name, id="1" if name == "get" else None, query_string=query)
     return await unified.call(MemoryUpstream([found]), config, target, load_mapping(mapping), asked)
 
 
@@ -137,7 +137,7 @@ async def test_the_default_of_a_limit_is_the_limit() -> None:
     mapping = load_mapping({"query_schema": {"properties": {"limit": {"type": "integer", "default": 25}}}})
     target = Target("crm", "things", UnifiedResource.model_validate({}))
     for query, size in (("", "25"), ("limit=7", "7")):
-        await unified.call(upstream, config, target, mapping, read_call("list", query_string=query))
+        await unified.call(upstream, config, target, mapping, parse_call("list", query_string=query))
         assert dict(upstream.query)["per_page"] == size
 
 
@@ -163,7 +163,7 @@ async def test_a_page_that_a_step_after_leaves_empty_is_followed_to_the_next() -
     upstream = MemoryUpstream([answer([{"id": number}]) for number in range(5)])
     mapping = load_mapping({"after": [{"type": "transform", "config": "data[id = 3]"}]})
     target = Target("crm", "things", UnifiedResource.model_validate({}))
-    page = await unified.call(upstream, config, target, mapping, read_call("list"))
+    page = await unified.call(upstream, config, target, mapping, parse_call("list"))
     assert isinstance(page, ListResult)
     assert (page.records, page.next_cursor) == ([{"id": 3, "remote_data": {"id": 3}}], "4")
 
@@ -176,7 +176,7 @@ async def test_no_step_after_runs_for_an_empty_page_before_the_last() -> None:
     step = {"type": "request", "name": "marked", "config": {"resource": "things", "method": "mark"}}
     upstream = MemoryUpstream([*map(answer, pages), answer({"rows": []}), answer({})])
     target = Target("crm", "things", UnifiedResource.model_validate({}))
-    page = await unified.call(upstream, config, target, load_mapping({"after": [step]}), read_call("list"))
+    page = await unified.call(upstream, config, target, load_mapping({"after": [step]}), parse_call("list"))
     assert isinstance(page, ListResult)
     assert page.next_cursor is None
     assert [request.method for request in upstream.requests] == [*["GET"] * 4, "POST"]

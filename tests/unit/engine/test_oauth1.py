@@ -11,10 +11,10 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 import pytest
 from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 
+from isthmus.api.call_parameters import parse_call
 from isthmus.definitions.credentials import OAuth1Config
 from isthmus.engine import proxy
 from isthmus.engine.authorization.oauth1 import OAuth1Signature, signature_header
-from isthmus.engine.calls import read_call
 from isthmus.errors import BadRequest
 from isthmus.http.messages import HttpRequest
 
@@ -69,7 +69,7 @@ def _verify(request: HttpRequest, digest: Any = hashlib.sha1, key: str = "hush&s
 
 
 async def test_a_request_is_signed_with_its_query() -> None:
-    call = read_call("list", query_string="a[]=1&a[]=2&q=x%20y%2Bz&empty=&u=%C3%A9")
+    call = parse_call("list", query_string="a[]=1&a[]=2&q=x%20y%2Bz&empty=&u=%C3%A9")
     request = await _send({"query_array_format": "brackets"}, call)
     _verify(request)
     said = _parameters(request)
@@ -79,7 +79,7 @@ async def test_a_request_is_signed_with_its_query() -> None:
 
 
 async def test_a_form_is_part_of_the_signature_and_json_is_not() -> None:
-    call = read_call("create", body={"name": "é &=", "tags": ["a", "b"]})
+    call = parse_call("create", body={"name": "é &=", "tags": ["a", "b"]})
     _verify(await _send({"method": "post", "body_format": "form"}, call))
     _verify(await _send({"method": "post"}, call))
 
@@ -87,13 +87,13 @@ async def test_a_form_is_part_of_the_signature_and_json_is_not() -> None:
 async def test_sha256_and_realm() -> None:
     credentials = _credential(signature_method="HMAC-SHA256", realm="{{company}}")
     context = {**TOKEN, "company": "12_SB1"}
-    request = await _send({}, read_call("list"), context, credentials=credentials)
+    request = await _send({}, parse_call("list"), context, credentials=credentials)
     _verify(request, hashlib.sha256)
     assert _parameters(request)["realm"] == "12_SB1"
 
 
 async def test_plaintext_is_the_two_secrets() -> None:
-    request = await _send({}, read_call("list"), credentials=_credential(signature_method="PLAINTEXT"))
+    request = await _send({}, parse_call("list"), credentials=_credential(signature_method="PLAINTEXT"))
     assert _parameters(request)["oauth_signature"] == "hush&se%26cret"
 
 
@@ -117,15 +117,15 @@ def test_the_example_of_the_standard() -> None:
 
 async def test_another_authorization_is_not_signed() -> None:
     spec = {"format": "bearer", "config": {"token": "{{consumer_secret}}"}}
-    assert (await _send({}, read_call("list"), authorization=spec)).headers["Authorization"] == "Bearer hush"
-    _verify(await _send({}, read_call("list"), authorization={"format": "bearer"}))
-    assert (await _send({"no_auth": True}, read_call("list"))).headers == {}
+    assert (await _send({}, parse_call("list"), authorization=spec)).headers["Authorization"] == "Bearer hush"
+    _verify(await _send({}, parse_call("list"), authorization={"format": "bearer"}))
+    assert (await _send({"no_auth": True}, parse_call("list"))).headers == {}
 
 
 async def test_an_account_that_connected_otherwise_is_not_signed() -> None:
     upstream = MemoryUpstream([answer({})], method="keka_oauth")
     upstream.context = TOKEN
-    await proxy.call(upstream, integration({"list": {"path": "/x"}}), "things", read_call("list"))
+    await proxy.call(upstream, integration({"list": {"path": "/x"}}), "things", parse_call("list"))
     assert upstream.request.headers["Authorization"] == "Bearer to/ken"
 
 
@@ -142,4 +142,4 @@ async def test_a_signature_that_lacks_something_stops_the_call(
     context: dict[str, Any], credentials: dict[str, Any], named: str
 ) -> None:
     with pytest.raises(BadRequest, match=named):
-        await _send({}, read_call("list"), context, credentials=credentials)
+        await _send({}, parse_call("list"), context, credentials=credentials)

@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
+from isthmus.api.call_parameters import parse_call
 from isthmus.definitions import IntegrationConfig, load_integration
 from isthmus.definitions.actions import Action
 from isthmus.engine import proxy
 from isthmus.engine.authorization import authorize
-from isthmus.engine.calls import read_call
 from isthmus.engine.messages import OutgoingRequest
 from isthmus.engine.ports import AccountFacts
 from isthmus.engine.results import ListResult, StreamResult, ValueResult
@@ -110,7 +110,7 @@ async def test_a_list_is_walked_to_its_end(base: str, upstream: DirectUpstream) 
     cursor = ""
     while True:
         page = await proxy.call(
-            upstream, _config(base), "pages", read_call("list", query_string=f"next_cursor={cursor}")
+            upstream, _config(base), "pages", parse_call("list", query_string=f"next_cursor={cursor}")
         )
         assert isinstance(page, ListResult)
         seen.extend(page.records)
@@ -124,14 +124,14 @@ async def test_a_list_is_walked_to_its_end(base: str, upstream: DirectUpstream) 
 async def test_query_and_body_arrive_also_through_a_redirect(
     base: str, upstream: DirectUpstream, resource: str
 ) -> None:
-    call = read_call("create", query_string="a[b]=c d", body={"x": [1]})
+    call = parse_call("create", query_string="a[b]=c d", body={"x": [1]})
     result = await proxy.call(upstream, _config(base), resource, call)
     assert isinstance(result, ValueResult)
     assert json.loads(json.dumps(result.body))["body"] == {"x": [1]}
 
 
 async def test_a_file_is_streamed_with_its_type(base: str, upstream: DirectUpstream) -> None:
-    result = await proxy.call(upstream, _config(base), "file", read_call("get"))
+    result = await proxy.call(upstream, _config(base), "file", parse_call("get"))
     assert isinstance(result, StreamResult)
     assert result.headers["content-type"] == "application/pdf"
     assert result.headers["content-disposition"] == "inline"
@@ -166,17 +166,17 @@ async def test_what_goes_wrong_on_the_way_has_its_own_error(
     base: str, upstream: DirectUpstream, resource: str, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        await proxy.call(upstream, _config(base), resource, read_call("get"))
+        await proxy.call(upstream, _config(base), resource, parse_call("get"))
 
 
 async def test_a_private_address_is_refused(base: str) -> None:
     async with HttpClient(Guard()) as http:
         with pytest.raises(EgressDenied):
-            await proxy.call(DirectUpstream(http), _config(base), "nothing", read_call("get"))
+            await proxy.call(DirectUpstream(http), _config(base), "nothing", parse_call("get"))
 
 
 async def test_refused_credentials_are_the_providers_answer(base: str, upstream: DirectUpstream) -> None:
     upstream.context = {"api_key": "wrong", "deep": {}}
     with pytest.raises(RemoteError, match="who are you") as caught:
-        await proxy.call(upstream, _config(base), "nothing", read_call("get"))
+        await proxy.call(upstream, _config(base), "nothing", parse_call("get"))
     assert caught.value.status == 401

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 
+from isthmus.api.call_parameters import parse_call
 from isthmus.engine import proxy
-from isthmus.engine.calls import Call, read_call
+from isthmus.engine.calls import Call
 from isthmus.engine.results import CallResult, ListResult, ValueResult
 from isthmus.errors import BadRequest, MappingFailed, NotFound, RemoteError
 
@@ -25,7 +26,7 @@ async def _page(
     upstream: MemoryUpstream, method: dict[str, Any], query: str = "", **config: Any
 ) -> ListResult:
     result: CallResult = await proxy.call(
-        upstream, integration({"list": method}, **config), "things", read_call("list", query_string=query)
+        upstream, integration({"list": method}, **config), "things", parse_call("list", query_string=query)
     )
     assert isinstance(result, ListResult)
     return result
@@ -33,7 +34,7 @@ async def _page(
 
 async def test_a_get_is_sent_to_the_path_with_its_id_and_the_default_key() -> None:
     upstream = MemoryUpstream([answer({"id": 1})])
-    assert await _value(upstream, GET, read_call("get", id="a b/c:d@e")) == {"id": 1}
+    assert await _value(upstream, GET, parse_call("get", id="a b/c:d@e")) == {"id": 1}
     assert upstream.request.method == "GET"
     assert upstream.request.url == "https://api.acme.test/v1/things/a%20b/c%3Ad%40e"
     assert upstream.request.headers == {"Authorization": "Bearer k"}
@@ -52,7 +53,7 @@ async def test_an_id_that_is_sent_as_a_parameter_too_is_no_parameter(
     given: str, sent: list[tuple[str, str]]
 ) -> None:
     upstream = MemoryUpstream([answer({})])
-    await _value(upstream, GET, read_call("get", id="7", query_string=f"id={given}&a=1"))
+    await _value(upstream, GET, parse_call("get", id="7", query_string=f"id={given}&a=1"))
     assert upstream.query == [*sent, ("a", "1")]
 
 
@@ -61,11 +62,11 @@ async def test_an_id_cannot_climb_out_of_the_path(id: str) -> None:
     upstream = MemoryUpstream([])
     if "%" in id:
         upstream = MemoryUpstream([answer({})])
-        await _value(upstream, GET, read_call("get", id=id))
+        await _value(upstream, GET, parse_call("get", id=id))
         assert upstream.request.url.endswith("/things/%252e%252e")
         return
     with pytest.raises(BadRequest, match=r"'\.\.' segment"):
-        await _value(upstream, GET, read_call("get", id=id))
+        await _value(upstream, GET, parse_call("get", id=id))
     assert upstream.sent == []
 
 
@@ -74,7 +75,7 @@ async def test_a_placeholder_without_a_value_stops_the_call_and_is_named() -> No
     with pytest.raises(
         BadRequest, match=r"\{\{query\.project\}\} in resources\.things\.get\.path has no value"
     ):
-        await _value(upstream, {"get": {"path": "/p/{{query.project}}"}}, read_call("get", id="1"))
+        await _value(upstream, {"get": {"path": "/p/{{query.project}}"}}, parse_call("get", id="1"))
 
 
 async def test_what_a_path_reads_of_the_query_is_sent_in_the_query_too() -> None:
@@ -99,7 +100,7 @@ async def test_headers_merge_without_case_and_null_removes_them_at_any_level() -
     await _value(
         upstream,
         {"get": method},
-        read_call("get"),
+        parse_call("get"),
         headers={"X-One": "1", "X-Two": "config", "X-Three": "3", "x-gone": None},
         authorization={
             "format": "header",
@@ -115,7 +116,7 @@ async def test_query_levels_override_each_other_and_the_caller_wins() -> None:
         "path": "/x",
         "query": {"b": "method", "c": "{{query.seen:undefined}}", "d": "{{gone}}", "e": "m", "n": None},
     }
-    call = read_call(
+    call = parse_call(
         "get", query_string="e=caller&seen=1&f[gt]=2&integrated_account_id=9&truto_exclude_fields=a"
     )
     await _value(upstream, {"get": method}, call, query={"a": "config", "b": "config", "n": "config"})
@@ -136,7 +137,7 @@ async def test_query_levels_override_each_other_and_the_caller_wins() -> None:
 )
 async def test_arrays_are_written_as_the_definition_says(form: str | None, sent: str) -> None:
     upstream = MemoryUpstream([answer({})])
-    call = read_call("get", query_string="ids[]=a&ids[]=b")
+    call = parse_call("get", query_string="ids[]=a&ids[]=b")
     await _value(upstream, {"get": {"path": "/x"}}, call, query_array_format=form)
     assert upstream.request.url.partition("?")[2] == sent
 
@@ -168,7 +169,7 @@ async def test_the_body_follows_the_rules_of_the_method(
     upstream = MemoryUpstream([answer({"ok": True})])
     query = "a=9&q=2" if "add_query_to_body" in method else ""
     methods = {"create": {"path": "/things", "method": "POST", **method}}
-    await _value(upstream, methods, read_call("create", body=given, query_string=query))
+    await _value(upstream, methods, parse_call("create", body=given, query_string=query))
     assert upstream.request.body == sent
     assert upstream.request.headers.get("Content-Type") == content_type
     if query:
@@ -191,7 +192,7 @@ async def test_a_query_that_no_body_has_room_for_stays_in_the_url(
     methods = {"create": {"path": "/things", "method": "post", "add_query_to_body": True, **method}}
     is_raw = isinstance(given, bytes)
     query = "q=2&truto_body_passthrough=true" if is_raw else "q=2"
-    call = read_call("create", body=given, query_string=query, raw_body=given if is_raw else None)
+    call = parse_call("create", body=given, query_string=query, raw_body=given if is_raw else None)
     await _value(upstream, methods, call)
     assert (upstream.request.body, upstream.query) == (sent, [("q", "2")])
 
@@ -202,7 +203,7 @@ async def test_a_null_content_type_is_none_at_all(level: str) -> None:
     null = {"headers": {"content-type": None}}
     own, shared = (null, {}) if level == "method" else ({}, null)
     methods = {"create": {"path": "/things", "method": "post", **own}}
-    await _value(upstream, methods, read_call("create", body={"a": 1}), **shared)
+    await _value(upstream, methods, parse_call("create", body={"a": 1}), **shared)
     assert upstream.request.headers == {"Authorization": "Bearer k"}
 
 
@@ -210,7 +211,7 @@ async def test_a_method_switches_error_expressions_off_by_null_and_not_by_nothin
     for own, fails in ((None, False), ("", True), ("false", False)):
         methods = {"get": {"path": "/x", "error_expression": own}}
         result = _value(
-            MemoryUpstream([answer({})]), methods, read_call("get", id="1"), error_expression="true"
+            MemoryUpstream([answer({})]), methods, parse_call("get", id="1"), error_expression="true"
         )
         if fails:
             with pytest.raises(RemoteError):
@@ -225,22 +226,22 @@ async def test_a_body_without_a_json_form_is_refused() -> None:
         deep = [deep]
     methods = {"create": {"path": "/x", "method": "post"}}
     with pytest.raises(BadRequest, match="nested too deeply"):
-        await _value(MemoryUpstream([]), methods, read_call("create", body=deep))
+        await _value(MemoryUpstream([]), methods, parse_call("create", body=deep))
 
 
 async def test_a_delete_without_a_body_of_its_own_sends_none_and_answers_the_id() -> None:
     upstream = MemoryUpstream([answer(status=204)])
     methods = {"delete": {"path": "/things/{{id}}", "method": "delete"}}
-    assert await _value(upstream, methods, read_call("delete", id="7", body={"x": 1})) == {"id": "7"}
+    assert await _value(upstream, methods, parse_call("delete", id="7", body={"x": 1})) == {"id": "7"}
     assert upstream.request.body is None
     own: dict[str, Any] = {"delete": {"path": "/x", "method": "delete", "body": {"id": "{{body.id}}"}}}
     upstream = MemoryUpstream([answer(status=204)])
-    assert await _value(upstream, own, read_call("delete", body={"id": 8})) == {"id": "8"}
+    assert await _value(upstream, own, parse_call("delete", body={"id": 8})) == {"id": "8"}
 
 
 async def test_bytes_are_passed_through_with_their_content_type() -> None:
     upstream = MemoryUpstream([answer({})])
-    call = read_call(
+    call = parse_call(
         "create",
         query_string="truto_body_passthrough=true",
         raw_body=b"\x00\x01",
@@ -259,9 +260,9 @@ async def test_bytes_are_passed_through_with_their_content_type() -> None:
 async def test_a_custom_method_takes_its_id_from_query_or_body() -> None:
     upstream = MemoryUpstream([answer({"done": 1})] * 2)
     methods = {"close": {"path": "/things/{{id}}/close", "method": "post"}}
-    assert await _value(upstream, methods, read_call("close", body={"id": 5})) == {"done": 1}
+    assert await _value(upstream, methods, parse_call("close", body={"id": 5})) == {"done": 1}
     assert upstream.request.url.endswith("/things/5/close")
-    await _value(upstream, methods, read_call("close", query_string="id=6", body={"id": 5}))
+    await _value(upstream, methods, parse_call("close", query_string="id=6", body={"id": 5}))
     assert "/things/6/close" in upstream.request.url
     assert upstream.sent[0].operation.kind == "custom"
 
@@ -269,8 +270,8 @@ async def test_a_custom_method_takes_its_id_from_query_or_body() -> None:
 async def test_required_headers_are_asked_for_and_forwarded() -> None:
     upstream = MemoryUpstream([answer({})])
     with pytest.raises(BadRequest, match="needs the headers X-Shop"):
-        await _value(upstream, {"get": {"path": "/x"}}, read_call("get"), required_headers=["X-Shop"])
-    call = read_call("get", headers={"x-shop": "9", "x-no": "1"})
+        await _value(upstream, {"get": {"path": "/x"}}, parse_call("get"), required_headers=["X-Shop"])
+    call = parse_call("get", headers={"x-shop": "9", "x-no": "1"})
     await _value(upstream, {"get": {"path": "/x"}}, call, required_headers=["X-Shop"])
     assert upstream.request.headers["X-Shop"] == "9"
     assert "x-no" not in upstream.request.headers
@@ -293,8 +294,8 @@ async def test_response_path_and_list_rules() -> None:
     assert await listed({"rows": [None, [1]]}, "rows") == [None, [1]]
     methods = {"get": {"path": "/", "response_path": "data"}}
     upstream = MemoryUpstream([answer({"data": {"a": 1}}), answer({})])
-    assert await _value(upstream, methods, read_call("get")) == {"a": 1}
-    assert await _value(upstream, methods, read_call("get")) is None
+    assert await _value(upstream, methods, parse_call("get")) == {"a": 1}
+    assert await _value(upstream, methods, parse_call("get")) is None
 
 
 async def test_the_list_envelope_has_all_its_keys() -> None:
@@ -311,11 +312,11 @@ async def test_the_list_envelope_has_all_its_keys() -> None:
 async def test_an_unknown_resource_or_method_names_what_is_close() -> None:
     config = integration({"list": {"path": "/x"}, "search": {"path": "/x"}})
     with pytest.raises(NotFound, match=r"no resource 'thing'. Did you mean things\?"):
-        await proxy.call(MemoryUpstream([]), config, "thing", read_call("list"))
+        await proxy.call(MemoryUpstream([]), config, "thing", parse_call("list"))
     with pytest.raises(NotFound, match=r"no method 'serch'. Did you mean search\?"):
-        await proxy.call(MemoryUpstream([]), config, "things", read_call("serch"))
+        await proxy.call(MemoryUpstream([]), config, "things", parse_call("serch"))
     with pytest.raises(NotFound, match=r"Its methods are list, search"):
-        await proxy.call(MemoryUpstream([]), config, "things", read_call("zap"))
+        await proxy.call(MemoryUpstream([]), config, "things", parse_call("zap"))
 
 
 async def test_an_error_of_the_provider_is_handed_on_with_its_body_and_headers() -> None:
@@ -325,7 +326,7 @@ async def test_an_error_of_the_provider_is_handed_on_with_its_body_and_headers()
         {"oauth": {"scope": ["a"]}},
     )
     with pytest.raises(RemoteError) as caught:
-        await _value(upstream, {"get": {"path": "/x", "scopes": ["a", "b"]}}, read_call("get"))
+        await _value(upstream, {"get": {"path": "/x", "scopes": ["a", "b"]}}, parse_call("get"))
     error = caught.value
     assert (error.status, error.message, error.raw_response, error.remote_details) == (
         403,
@@ -355,7 +356,7 @@ async def test_an_error_expression_adds_errors_and_never_hides_one(
         await _value(
             MemoryUpstream([answer(body, status)]),
             {"get": {"path": "/x"}},
-            read_call("get"),
+            parse_call("get"),
             error_expression=expression,
         )
     assert (caught.value.status, caught.value.message) == (wire, message)
@@ -364,7 +365,7 @@ async def test_an_error_expression_adds_errors_and_never_hides_one(
 async def test_an_error_expression_that_fails_on_a_success_counts_as_no_error() -> None:
     upstream = MemoryUpstream([answer({"a": 1})])
     assert await _value(
-        upstream, {"get": {"path": "/x"}}, read_call("get"), error_expression="$error('x')"
+        upstream, {"get": {"path": "/x"}}, parse_call("get"), error_expression="$error('x')"
     ) == {"a": 1}
 
 
@@ -372,7 +373,7 @@ async def test_an_error_expression_that_fails_on_a_success_counts_as_no_error() 
 async def test_an_expression_that_gives_no_object_is_the_definitions_fault(field: str) -> None:
     upstream = MemoryUpstream([])
     with pytest.raises(MappingFailed, match=f"{field} must return an object") as failed:
-        await _value(upstream, {"get": {"path": "/x", field: "'a=1'"}}, read_call("get"))
+        await _value(upstream, {"get": {"path": "/x", field: "'a=1'"}}, parse_call("get"))
     assert failed.value.status == 500
     assert failed.value.details["code"] == "wrong_result"
     assert upstream.sent == []

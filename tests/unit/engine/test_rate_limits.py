@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 
+from isthmus.api.call_parameters import parse_call
 from isthmus.definitions import RateLimit
 from isthmus.engine import proxy
-from isthmus.engine.calls import read_call
 from isthmus.engine.rate_limits import closed, detect
 from isthmus.errors import RemoteError
 
@@ -59,7 +59,7 @@ async def test_a_throttled_call_is_a_429_with_whole_seconds(status: int) -> None
     upstream = MemoryUpstream([answer({"message": "slow down"}, status, retry_after="2.5")])
     config = integration({"get": {"path": "/x"}}, rate_limit={"is_rate_limited": "true"})
     with pytest.raises(RemoteError, match="slow down") as caught:
-        await proxy.call(upstream, config, "things", read_call("get"))
+        await proxy.call(upstream, config, "things", parse_call("get"))
     assert (caught.value.status, caught.value.headers) == (429, {"retry-after": "3"})
     assert caught.value.raw_response == {"message": "slow down"}
 
@@ -73,7 +73,7 @@ async def test_an_error_expression_words_the_throttling_too_but_for_its_status(s
         error_expression="{'message': data.why, 'error': 'Slow Down', 'status': 503, 'hint': 'later'}",
     )
     with pytest.raises(RemoteError, match="ratelimited") as caught:
-        await proxy.call(upstream, config, "things", read_call("get"))
+        await proxy.call(upstream, config, "things", parse_call("get"))
     assert (caught.value.status, caught.value.headers) == (429, {"retry-after": "4"})
     assert (caught.value.error, caught.value.remote_details) == ("Slow Down", {"hint": "later"})
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 
+from isthmus.api.call_parameters import parse_call
 from isthmus.definitions import load_integration
 from isthmus.engine import proxy
-from isthmus.engine.calls import read_call
 from isthmus.engine.failures import default_message
 from isthmus.engine.plans import plan_of
 from isthmus.engine.responses import raw_records, streams
@@ -20,7 +20,7 @@ from isthmus.http.messages import HttpResponse
 async def _get(response: HttpResponse, **method: Any) -> Any:
     upstream = MemoryUpstream([response])
     result = await proxy.call(
-        upstream, integration({"get": {"path": "/x", **method}}), "things", read_call("get")
+        upstream, integration({"get": {"path": "/x", **method}}), "things", parse_call("get")
     )
     assert isinstance(result, ValueResult)
     return result.body
@@ -115,7 +115,7 @@ def test_what_is_no_text_is_handed_on_as_it_arrives(
 async def test_a_list_of_garbage_is_one_record_that_tells() -> None:
     upstream = MemoryUpstream([answer(b"oops")])
     config = integration({"list": {"path": "/x", "response_path": "rows"}})
-    result = await proxy.call(upstream, config, "things", read_call("list"))
+    result = await proxy.call(upstream, config, "things", parse_call("list"))
     assert isinstance(result, ListResult)
     assert isinstance(result.records, list)
     assert result.records[0]["raw"] == "oops"

@@ -10,9 +10,10 @@ import orjson
 import pytest
 from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 
+from isthmus.api.call_parameters import parse_call
 from isthmus.definitions import UnifiedResource, load_integration, load_mapping
 from isthmus.engine import unified
-from isthmus.engine.calls import NO_BODY, Call, read_call
+from isthmus.engine.calls import NO_BODY, Call
 from isthmus.engine.results import ListResult, ValueResult
 from isthmus.engine.steps import ActionScope, Progress, run_action
 from isthmus.errors import BadRequest, MappingFailed, NotExecutable, RemoteError
@@ -40,7 +41,7 @@ async def _run(upstream: MemoryUpstream, mapping: dict[str, Any], call: Call, **
 
 
 def _get(id: str = "1", query: str = "") -> Call:
-    return read_call("get", id=id, query_string=query + "&truto_ignore_remote_data=true")
+    return parse_call("get", id=id, query_string=query + "&truto_ignore_remote_data=true")
 
 
 async def test_what_a_step_sees_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +114,7 @@ class TestBefore:
     async def test_an_inline_request_sends_nothing_of_the_caller_by_itself(self) -> None:
         upstream = MemoryUpstream([answer({}), answer({})])
         step = {"type": "request", "config": {"path": "/log", "method": "post"}}
-        await _run(upstream, {"before": [step]}, read_call("create", query_string="q=1", body={"a": 1}))
+        await _run(upstream, {"before": [step]}, parse_call("create", query_string="q=1", body={"a": 1}))
         assert (upstream.requests[0].url, upstream.requests[0].body) == ("https://api.acme.test/v1/log", None)
 
     async def test_the_context_that_a_step_writes_is_seen_by_the_call(self) -> None:
@@ -163,12 +164,12 @@ class TestAfter:
     async def test_a_list_is_transformed_whole(self) -> None:
         upstream = MemoryUpstream([answer([{"n": 1}, {"n": 2}, {"n": 3}])])
         mapping = {"after": [{"type": "transform", "config": "data[n > 1].{'n': n}"}]}
-        assert await _run(upstream, mapping, read_call("list")) == [{"n": 2}, {"n": 3}]
+        assert await _run(upstream, mapping, parse_call("list")) == [{"n": 2}, {"n": 3}]
 
     async def test_a_list_of_one_stays_a_list(self) -> None:
         upstream = MemoryUpstream([answer([{"n": 1}, {"n": 2}])])
         mapping = {"after": [{"type": "transform", "config": "data[n > 1].{'n': n}"}]}
-        assert await _run(upstream, mapping, read_call("list")) == [{"n": 2}]
+        assert await _run(upstream, mapping, parse_call("list")) == [{"n": 2}]
 
 
 class TestSideLoads:
@@ -191,7 +192,7 @@ class TestSideLoads:
             return answer({"name": f"owner {request.url.rpartition('id=')[2]}"})
 
         upstream = MemoryUpstream(provide)
-        call = read_call("list", query_string="why=w&truto_ignore_remote_data=true")
+        call = parse_call("list", query_string="why=w&truto_ignore_remote_data=true")
         records = await _run(upstream, self.MAPPING, call)
         assert [record.get("owner") for record in records] == [
             {"name": "owner 1", "asked": "w"},
@@ -220,13 +221,13 @@ class TestSideLoads:
 
         rows = [{"owner_id": number} for number in range(20)]
         upstream = Slow(lambda request: answer({}) if "/owners/" in request.url else answer(rows))
-        await _run(upstream, self.MAPPING, read_call("list"))
+        await _run(upstream, self.MAPPING, parse_call("list"))
         assert (highest, len(upstream.sent)) == (5, 21)
 
     async def test_a_list_beside_a_record_is_its_records(self) -> None:
         upstream = MemoryUpstream([answer({"id": 1}), answer([{"c": 1}, {"c": 2}])])
         mapping = {"side_load": {"children": {"resource": "things", "query": {"of": "{{item.id}}"}}}}
-        found = await _run(upstream, mapping, read_call("get", id="1"))
+        found = await _run(upstream, mapping, parse_call("get", id="1"))
         assert found["children"] == [{"c": 1}, {"c": 2}]
         assert upstream.query == [("of", "1")]
 
@@ -249,7 +250,7 @@ class TestWrites:
         self, method: str, body: dict[str, Any], sent: dict[str, Any]
     ) -> None:
         upstream = MemoryUpstream([answer({})])
-        call = read_call(method, id="5" if method == "update" else None, body=body)
+        call = parse_call(method, id="5" if method == "update" else None, body=body)
         await _run(upstream, {"request_body_mapping": "{'label': body.name}"}, call)
         assert upstream.body == sent
 
@@ -257,15 +258,15 @@ class TestWrites:
         upstream = MemoryUpstream([answer({})])
         body = {"name": "a", "remote_data": {"properties": {"color": "red", "label": "b"}}}
         mapping = {"request_body_mapping": "{'properties': {'label': body.name}}"}
-        await _run(upstream, mapping, read_call("create", body=body))
+        await _run(upstream, mapping, parse_call("create", body=body))
         assert upstream.body == {"properties": {"color": "red", "label": "a"}}
 
     async def test_a_body_without_a_mapping_is_merged_as_well(self) -> None:
         upstream = MemoryUpstream([answer({}), answer({})])
-        await _run(upstream, {}, read_call("create", body={"a": 1, "remote_data": {"b": 2}}))
+        await _run(upstream, {}, parse_call("create", body={"a": 1, "remote_data": {"b": 2}}))
         assert upstream.body == {"b": 2, "a": 1}
         own = {"request_body_mapping": "body.remote_data"}
-        await _run(upstream, own, read_call("create", body={"remote_data": {"id": 1}}))
+        await _run(upstream, own, parse_call("create", body={"remote_data": {"id": 1}}))
         assert upstream.body == {"id": 1}
 
     async def test_a_write_that_is_answered_with_nothing_has_succeeded(self) -> None:
@@ -280,10 +281,10 @@ class TestWrites:
         upstream = MemoryUpstream([answer({}), answer({}), answer({})])
         file = Blob(b"PDF", "application/pdf", "a.pdf")
         mapped = {"file_upload": True, "request_body_mapping": "{'doc': body.file, 'kind': 'x'}"}
-        await _run(upstream, mapped, read_call("create", body={"file": file}))
+        await _run(upstream, mapped, parse_call("create", body={"file": file}))
         named = {"file_upload": {"field": "attachment"}}
-        await _run(upstream, named, read_call("create", body=file))
-        passed = read_call(
+        await _run(upstream, named, parse_call("create", body=file))
+        passed = parse_call(
             "create", query_string="truto_body_passthrough=true", raw_body=b"RAW", content_type="image/png"
         )
         await _run(upstream, named, passed)
@@ -302,7 +303,7 @@ class TestWrites:
 
 
 def _update() -> Call:
-    return read_call("update", id="1", body={"a": 1})
+    return parse_call("update", id="1", body={"a": 1})
 
 
 async def test_the_models_schemas_lie_under_the_mappings() -> None:
@@ -310,10 +311,10 @@ async def test_the_models_schemas_lie_under_the_mappings() -> None:
     own = {"properties": {"by": {"default": "name"}, "page": {"default": 4}}, "required": ["team"]}
     upstream = MemoryUpstream([answer([])])
     mapping = {"query_schema": own, "query_mapping": "query"}
-    await _run(upstream, mapping, read_call("list", query_string="team=t&page=7"), query_schema=model)
+    await _run(upstream, mapping, parse_call("list", query_string="team=t&page=7"), query_schema=model)
     assert upstream.query == [("team", "t"), ("page", "7"), ("by", "name")]
     with pytest.raises(BadRequest, match="team"):
-        await _run(upstream, mapping, read_call("list"), query_schema=model)
+        await _run(upstream, mapping, parse_call("list"), query_schema=model)
 
 
 class TestActions:

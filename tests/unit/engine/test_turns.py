@@ -10,9 +10,9 @@ import pytest
 from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 from tests.unit.expressions.test_turns import ENDLESS, turns_counted
 
+from isthmus.api.call_parameters import parse_call
 from isthmus.engine import proxy
 from isthmus.engine.call_plans import plan_proxy
-from isthmus.engine.calls import read_call
 from isthmus.engine.dry_run import DryRun
 from isthmus.engine.ports import AccountFacts
 from isthmus.engine.results import ListResult
@@ -53,7 +53,7 @@ def _computed(name: str) -> dict[str, Any]:
 async def test_others_have_their_turn(method: dict[str, Any], config: Mapping[str, Any], fails: bool) -> None:
     definition = integration({"list": {"path": "/things", **method}}, **config)
     upstream = MemoryUpstream(lambda _: answer({"rows": [], "next": "n"}))
-    call = proxy.call(upstream, definition, "things", read_call("list"))
+    call = proxy.call(upstream, definition, "things", parse_call("list"))
     async with turns_counted() as turns:
         with evaluating(Evaluations(limits=Limits(seconds=0.5))):
             if fails:
@@ -68,7 +68,7 @@ async def test_an_authorization_may_wait_for_its_functions() -> None:
     definition = integration({"create": {"path": "/x", "method": "post"}}, authorization=SIGNED)
     upstream = MemoryUpstream([answer({})])
     text = "x" * 2_000_000
-    call = read_call("create", body={"n": text})
+    call = parse_call("create", body={"n": text})
     async with turns_counted() as turns:
         await proxy.call(upstream, definition, "things", call)
         assert turns() > 0

@@ -15,7 +15,7 @@ from tests.unit.engine.mapped_calls import (
 )
 from tests.unit.engine.upstreams import MemoryUpstream, answer
 
-from isthmus.engine.calls import read_call
+from isthmus.api.call_parameters import parse_call
 from isthmus.engine.rate_limits import closed
 from isthmus.errors import BadRequest, MappingFailed, NotFound, RemoteError
 
@@ -82,7 +82,7 @@ async def test_a_list_without_a_response_path_maps_the_whole_body() -> None:
 
 async def test_response_has_the_parts_of_the_answer_beside_the_datas_own_keys() -> None:
     upstream = MemoryUpstream([answer({"body": "own", "n": 1}, x_a="h")] * 3)
-    call = read_call("get", id="1", query_string="truto_ignore_remote_data=true")
+    call = parse_call("get", id="1", query_string="truto_ignore_remote_data=true")
     mapping = {
         "response_mapping": "{'s': response.statusCode, 'b': response.body, 'h': response.headers.`x-a`}"
     }
@@ -95,7 +95,7 @@ async def test_response_has_the_parts_of_the_answer_beside_the_datas_own_keys() 
 async def test_response_is_the_whole_answer_where_the_data_is_no_object_and_the_mapping_reads_it() -> None:
     upstream = MemoryUpstream([answer([1, 2])])
     mapping = {"response_mapping": "{'count': $count(response.body), 's': response.statusCode}"}
-    assert await value_of(upstream, mapping, read_call("get", id="1")) == {
+    assert await value_of(upstream, mapping, parse_call("get", id="1")) == {
         "count": 2,
         "s": 200,
         "remote_data": [1, 2],
@@ -114,20 +114,20 @@ async def test_resource_and_method_are_chosen_from_their_lists() -> None:
 
 async def test_a_method_the_model_does_not_allow_and_one_that_is_not_there_are_not_found() -> None:
     with pytest.raises(NotFound, match=r"crm/contacts has no method 'serch'. Did you mean search\?"):
-        await run(MemoryUpstream([]), {}, read_call("serch"))
+        await run(MemoryUpstream([]), {}, parse_call("serch"))
     with pytest.raises(NotFound, match="no method 'zap'"):
-        await run(MemoryUpstream([]), {}, read_call("zap"))
+        await run(MemoryUpstream([]), {}, parse_call("zap"))
 
 
 async def test_delete_answers_the_id_and_a_custom_method_its_result() -> None:
     upstream = MemoryUpstream([answer(status=204), answer({"no": 9}), answer({"items": [{"no": 1}]})])
-    assert await value_of(upstream, {}, read_call("delete", id="7")) == {"id": "7"}
+    assert await value_of(upstream, {}, parse_call("delete", id="7")) == {"id": "7"}
     methods = {"delete": {"path": "/things/{{body.ref}}", "method": "delete"}}
-    call = read_call("delete", body={"ref": "r"})
+    call = parse_call("delete", body={"ref": "r"})
     mapping = {"response_mapping": "{'id': response.no}"}
     assert await value_of(upstream, mapping, call, methods=methods) == {"id": "9"}
     mapping = {"response_mapping": "response.{'id': $string(no)}"}
-    found = await value_of(upstream, mapping, read_call("search", body={}))
+    found = await value_of(upstream, mapping, parse_call("search", body={}))
     assert found == {"result": {"id": "1", "remote_data": [{"no": 1}]}}
 
 
@@ -139,7 +139,7 @@ async def test_an_error_is_worded_by_error_mapping() -> None:
         "'error': 'Refused', 'kind': headers.`x-kind`, 'raw_response': 'mine', 'who': id}"
     }
     with pytest.raises(RemoteError) as caught:
-        await value_of(upstream, mapping, read_call("get", id="5"))
+        await value_of(upstream, mapping, parse_call("get", id="5"))
     error = caught.value
     assert (error.status, error.message, error.error) == (422, "bad", "Refused")
     assert error.extra == {"code": 12, "kind": "k", "who": "5"}
@@ -153,7 +153,7 @@ async def test_throttling_is_worded_by_error_mapping_and_stays_what_it_is() -> N
     upstream = MemoryUpstream([answer({"fault": "slow down"}, 429, retry_after="7")])
     mapping = {"error_mapping": "{'message': error.fault, 'status': 400}"}
     with pytest.raises(RemoteError, match="slow down") as caught:
-        await value_of(upstream, mapping, read_call("get", id="1"))
+        await value_of(upstream, mapping, parse_call("get", id="1"))
     assert (caught.value.status, caught.value.headers["retry-after"]) == (429, "7")
 
 
@@ -161,17 +161,17 @@ async def test_throttling_is_worded_by_error_mapping_and_stays_what_it_is() -> N
 async def test_an_error_mapping_without_a_usable_result_leaves_the_default(mapping: str) -> None:
     upstream = MemoryUpstream([answer({"errors": ["first"]}, 500)])
     with pytest.raises(RemoteError, match="first"):
-        await value_of(upstream, {"error_mapping": mapping}, read_call("get", id="5"))
+        await value_of(upstream, {"error_mapping": mapping}, parse_call("get", id="5"))
 
 
 async def test_insights_follow_the_status() -> None:
     methods = {"get": {"path": "/x", "scopes": ["read", "write"]}}
     upstream = MemoryUpstream([answer({}, 403), answer("slow", 429)], {"oauth": {"scope": "read"}})
     with pytest.raises(RemoteError) as caught:
-        await value_of(upstream, {}, read_call("get"), methods=methods)
+        await value_of(upstream, {}, parse_call("get"), methods=methods)
     assert caught.value.insight["forbidden_error"]["value"] == {"missing_scopes": ["write"]}
     with pytest.raises(RemoteError) as caught:
-        await value_of(upstream, {}, read_call("get"), methods=methods)
+        await value_of(upstream, {}, parse_call("get"), methods=methods)
     assert set(caught.value.insight) == {"remote_error", "rate_limit_error"}
     assert (caught.value.headers, caught.value.raw_response) == ({"retry-after": "10"}, "slow")
 
@@ -182,7 +182,7 @@ async def test_a_closed_account_answers_as_its_provider_would() -> None:
             raise closed(2.2)
 
     with pytest.raises(RemoteError) as caught:
-        await value_of(Closed([]), {}, read_call("get", id="1"))
+        await value_of(Closed([]), {}, parse_call("get", id="1"))
     assert (caught.value.status, caught.value.headers) == (429, {"retry-after": "3"})
     assert "rate_limit_error" in caught.value.insight
 
@@ -190,7 +190,7 @@ async def test_a_closed_account_answers_as_its_provider_would() -> None:
 async def test_an_expression_that_fails_is_told_without_its_data() -> None:
     upstream = MemoryUpstream([answer({"secret": "s3cr3t"})])
     with pytest.raises(MappingFailed) as caught:
-        await value_of(upstream, {"response_mapping": "$number(response.secret)"}, read_call("get", id="1"))
+        await value_of(upstream, {"response_mapping": "$number(response.secret)"}, parse_call("get", id="1"))
     assert caught.value.details["field"] == "response_mapping"
     assert caught.value.details["code"] == "D3030"
     assert "s3cr3t" not in caught.value.message
@@ -209,7 +209,7 @@ async def test_response_headers_are_mapped_and_those_of_the_connection_refused()
         "response_header_mapping": "{'X-Total': headers.`x-total`, 'X-A': response.a, 'Content-Type': 'x', "
         "'Connection': 'close', 'Set-Cookie': 'a=b'}"
     }
-    result = await run(upstream, mapping, read_call("get", id="1"))
+    result = await run(upstream, mapping, parse_call("get", id="1"))
     assert result.headers == {"x-total": "5", "x-a": "1"}
 
 

@@ -16,7 +16,7 @@ from tests.unit.engine.mapped_calls import (
 )
 from tests.unit.engine.upstreams import MemoryUpstream, answer
 
-from isthmus.engine.calls import read_call
+from isthmus.api.call_parameters import parse_call
 from isthmus.errors import BadRequest, MappingFailed
 from isthmus.http.messages import HttpRequest, HttpResponse
 
@@ -133,7 +133,7 @@ async def test_missing_required_parameters_and_fields_are_named_before_anything_
         },
     }
     with pytest.raises(BadRequest, match="query parameters account, region and body fields name") as caught:
-        await value_of(upstream, mapping, read_call("create", body={"x": 1}))
+        await value_of(upstream, mapping, parse_call("create", body={"x": 1}))
     insight = caught.value.insight
     assert insight["missing_required_query_parameters"]["value"] == ["account", "region"]
     assert insight["missing_required_body_fields"]["value"] == ["name"]
@@ -169,7 +169,7 @@ async def test_what_an_object_requires_is_missed_where_the_object_is_given(
             }
         },
     }
-    call = read_call("create", query_string=query, body={"by": "me", **body})
+    call = parse_call("create", query_string=query, body={"by": "me", **body})
     with pytest.raises(BadRequest, match=re.escape(parameters[0])) as caught:
         await value_of(MemoryUpstream([]), mapping, call)
     insight = caught.value.insight
@@ -185,13 +185,13 @@ async def test_an_object_with_all_that_it_requires_is_sent() -> None:
         "query_schema": {"required": ["ticket"], "properties": {"ticket": identified, "owner": identified}}
     }
     upstream = MemoryUpstream([answer({"no": 1})])
-    await value_of(upstream, mapping, read_call("create", query_string="ticket[id]=5&owner=", body={}))
+    await value_of(upstream, mapping, parse_call("create", query_string="ticket[id]=5&owner=", body={}))
     assert len(upstream.sent) == 1
 
 
 async def test_the_body_is_mapped_over_its_default() -> None:
     upstream = MemoryUpstream([answer({"no": 1, "label": "n"})] * 4)
-    call = read_call("create", body={"name": "n", "k": 1})
+    call = parse_call("create", body={"name": "n", "k": 1})
     value = await value_of(
         upstream,
         {
@@ -256,7 +256,7 @@ async def test_request_header_mapping_replaces_the_set_and_authorization_still_w
         "request_header_mapping": "$merge([headers, {'X-B': requestBody.n, 'X-C': null}, "
         "{'Authorization': 'no'}])"
     }
-    await value_of(upstream, mapping, read_call("create", body={"n": 2}), headers={"X-A": "1"})
+    await value_of(upstream, mapping, parse_call("create", body={"n": 2}), headers={"X-A": "1"})
     assert upstream.request.headers == {
         "X-A": "1",
         "X-B": "2",
@@ -268,7 +268,7 @@ async def test_request_header_mapping_replaces_the_set_and_authorization_still_w
 async def test_what_the_definition_removes_a_mapping_cannot_send() -> None:
     upstream = MemoryUpstream([answer({"no": 1})] * 2)
     mapping = {"request_header_mapping": "{'X-Beta': '1', 'X-A': '2', 'content-type': null}"}
-    call = read_call("create", body={"n": 2})
+    call = parse_call("create", body={"n": 2})
     await value_of(upstream, mapping, call, headers={"x-beta": None})
     assert upstream.request.headers == {"X-A": "2", "Authorization": "Bearer k"}
 
@@ -280,7 +280,7 @@ async def test_headers_and_choices_see_no_more_names_than_they_are_given() -> No
         "request_header_mapping": "{'X-Sees': $string([before, id])}",
         "method": {"expression": "$exists(before) or $exists(id) ? 'none' : 'get'", "methods": ["get"]},
     }
-    await value_of(upstream, mapping, read_call("get", id="1"))
+    await value_of(upstream, mapping, parse_call("get", id="1"))
     assert upstream.request.headers["X-Sees"] == "[]"
 
 

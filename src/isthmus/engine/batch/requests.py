@@ -13,7 +13,7 @@ from isthmus.engine.batch.limits import BatchLimits
 from isthmus.engine.batch.outcome import NodeError
 from isthmus.engine.batch.ports import NodeCalls
 from isthmus.engine.calls import Call
-from isthmus.engine.graph.frames import Frame, call_of, first_frames, identity_of, recursions
+from isthmus.engine.graph.frames import Frame, ParseNodeCall, call_of, first_frames, identity_of, recursions
 from isthmus.engine.graph.pages import walked
 from isthmus.engine.graph.scopes import NodeScope, Produced
 from isthmus.engine.graph.working import work_through
@@ -95,13 +95,20 @@ class Requests:
     """One run of a request node. `records` in the order of the loop, whatever was answered first."""
 
     def __init__(
-        self, name: str, node: RequestNode, scope: NodeScope, calls: NodeCalls, budget: Budget
+        self,
+        name: str,
+        node: RequestNode,
+        scope: NodeScope,
+        calls: NodeCalls,
+        parse_call: ParseNodeCall,
+        budget: Budget,
     ) -> None:
         self.errors: list[NodeError] = []
         self._name = name
         self._node = node
         self._scope = scope
         self._calls = calls
+        self._parse_call = parse_call
         self._budget = budget
         self._pages: list[tuple[tuple[int, ...], list[Produced]]] = []
         self._seen: set[bytes] = set()
@@ -148,7 +155,7 @@ class Requests:
         return further
 
     async def _walk(self, frame: Frame) -> list[Frame]:
-        call = await call_of(self._name, self._node, self._scope, frame)
+        call = await call_of(self._name, self._node, self._scope, frame, self._parse_call)
         if self._node.recurse is not None:
             identity = identity_of(call)
             if identity in self._seen:

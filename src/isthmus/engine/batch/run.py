@@ -15,6 +15,7 @@ from isthmus.engine.batch.limits import BatchLimits
 from isthmus.engine.batch.outcome import BatchOutcome, NodeError
 from isthmus.engine.batch.ports import NodeCalls
 from isthmus.engine.batch.requests import Budget, Requests
+from isthmus.engine.graph.frames import ParseNodeCall
 from isthmus.engine.graph.frontier import Frontier
 from isthmus.engine.graph.scopes import NodeScope, Produced
 from isthmus.engine.graph.structure import Graph
@@ -35,6 +36,7 @@ async def run_batch(
     graph: Graph,
     calls: NodeCalls,
     *,
+    parse_call: ParseNodeCall,
     roots: Mapping[str, Any],
     take: Callable[[], object] = lambda: None,
     limits: BatchLimits,
@@ -48,7 +50,7 @@ async def run_batch(
     nodes at once.
     """
     budget = Budget(limits, clock, take)
-    return await _Run(graph, calls, roots, limits, budget).outcome(clock)
+    return await _Run(graph, calls, parse_call, roots, limits, budget).outcome(clock)
 
 
 class _Run:
@@ -56,12 +58,14 @@ class _Run:
         self,
         graph: Graph,
         calls: NodeCalls,
+        parse_call: ParseNodeCall,
         roots: Mapping[str, Any],
         limits: BatchLimits,
         budget: Budget,
     ) -> None:
         self._graph = graph
         self._calls = calls
+        self._parse_call = parse_call
         self._roots = roots
         self._limits = limits
         self._budget = budget
@@ -118,9 +122,8 @@ class _Run:
                     raise refused
                 return True
             case RequestNode():
-                requests = Requests(
-                    name, node, self._scope(name, self._calls.context), self._calls, self._budget
-                )
+                scope = self._scope(name, self._calls.context)
+                requests = Requests(name, node, scope, self._calls, self._parse_call, self._budget)
                 try:
                     return await requests.run()
                 finally:

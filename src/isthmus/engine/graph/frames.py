@@ -9,27 +9,34 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import orjson
 
 from isthmus.definitions.nodes import RequestNode
-from isthmus.engine.calls import NO_BODY, Call, Shaping, read_call
+from isthmus.engine.calls import NO_BODY, Call
 from isthmus.engine.graph.scopes import RESOURCES, Bindings, NodeScope
 from isthmus.engine.graph.structure import own_paths
-from isthmus.engine.queries import scalar_text, serialize
+from isthmus.engine.queries import scalar_text
 from isthmus.engine.scopes import mapped, unresolved
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions import UNDEFINED, Expression
 from isthmus.expressions.placeholders import PlaceholderError, Template
 
-__all__ = ["MOST_DEPTH", "Frame", "call_of", "first_frames", "identity_of", "recursions"]
+__all__ = ["MOST_DEPTH", "Frame", "ParseNodeCall", "call_of", "first_frames", "identity_of", "recursions"]
 
 MOST_DEPTH: Final = 50
 
 _LOG = logging.getLogger("isthmus.engine")
-_ONLY_OUTSIDE: Final = ("truto_key_by", "truto_body_passthrough", "truto_response_format", "isthmus_explain")
-"""Parameters that make no sense of a node: its records are an array, and its format a field of its own."""
+
+
+class ParseNodeCall(Protocol):
+    """Makes the call of a node out of its values. `query` may hold the platform's parameters, as a caller's
+    query string does; `node` is its name, for messages. Raises BadRequest for a parameter that is wrong."""
+
+    def __call__(
+        self, node: str, method: str, *, id: str | None, query: Mapping[str, Any], body: Any
+    ) -> Call: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +81,11 @@ def _is_true(value: Any) -> bool:
     return value is not UNDEFINED and (isinstance(value, (list, Mapping)) or bool(value))
 
 
-async def call_of(name: str, node: RequestNode, scope: NodeScope, frame: Frame) -> Call:
-    """The call of a frame, read as that of a caller would be (`engine.calls.read_call`).
-
-    Raises BadRequest for an id without a value, and for a query that is no object; MappingFailed for an
-    expression that fails.
-    """
+async def call_of(
+    name: str, node: RequestNode, scope: NodeScope, frame: Frame, parse_call: ParseNodeCall
+) -> Call:
+    """The call of a frame. Raises what `parse_call` raises, BadRequest for an id without a value and for a
+    query that is no object, and MappingFailed for an expression that fails."""
     values = _Values(name, scope, frame.bindings)
     id = values.strict("id", node.id)
     query = await values.query("query", node.query)
@@ -88,26 +94,13 @@ async def call_of(name: str, node: RequestNode, scope: NodeScope, frame: Frame) 
         other = values.strict("recurse.config.id", node.recurse.config.id)
         id = id if other is None else other
         query = _merged(query, await values.query("recurse.config.query", node.recurse.config.query))
-    for parameter in _ONLY_OUTSIDE:
-        if parameter in query:
-            raise BadRequest(
-                f"{parameter} is not for a node. Leave it out of {name}.query; response_format is a field of "
-                "the node.",
-                failures=[failure(f"{name}.query.{parameter}", "is not for a node", "unknown_parameter")],
-            )
-    call = read_call(
-        node.method_name,
-        id=None if id is None else scalar_text(id),
-        query_string=serialize(query, "indices"),
-        body=body,
+    call = parse_call(
+        name, node.method_name, id=None if id is None else scalar_text(id), query=query, body=body
     )
     if node.response_format is None:
         return call
-    return replace(call, shaping=_formatted(call.shaping, node.response_format))
-
-
-def _formatted(shaping: Shaping, response_format: str) -> Shaping:
-    return replace(shaping, response_format=response_format)
+    options = replace(call.response_options, response_format=node.response_format)
+    return replace(call, response_options=options)
 
 
 def identity_of(call: Call) -> bytes:

@@ -205,10 +205,10 @@ async def _list(run: _Run, target: Target, cursor: str | None) -> ListResult | S
     page = await filled_page(run.fetch, cursor)
     if isinstance(page, StreamResult):
         return page
-    shaping, schema = run.said.call.shaping, target.definition.record_schema
-    records: list[Any] = [shape(record, shaping, schema) for record in page.records]
+    options, schema = run.said.call.response_options, target.definition.record_schema
+    records: list[Any] = [shape(record, options, schema) for record in page.records]
     return ListResult(
-        key_by(page.records, records, shaping.key_by) if shaping.key_by else records,
+        key_by(page.records, records, options.key_by) if options.key_by else records,
         page.next_cursor,
         page.prev_cursor,
         is_partial_response=page.is_partial,
@@ -229,9 +229,9 @@ async def _single(run: _Run, target: Target) -> ValueResult | StreamResult:
         return ValueResult(identified(_deleted_id(call, value)), headers)
     schema = target.definition.record_schema
     if isinstance(value, list):
-        shaped: Any = [shape(item, call.shaping, schema) for item in value]
+        shaped: Any = [shape(item, call.response_options, schema) for item in value]
     else:
-        shaped = None if value is UNDEFINED else shape(value, call.shaping, schema)
+        shaped = None if value is UNDEFINED else shape(value, call.response_options, schema)
     if call.method in {"get", "create", "update"}:
         return ValueResult(shaped, headers)
     return ValueResult({"result": shaped}, headers)

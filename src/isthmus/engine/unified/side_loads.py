@@ -18,7 +18,6 @@ from isthmus.engine.ports import Upstream
 from isthmus.engine.proxy import answer_of
 from isthmus.engine.responses import records_of
 from isthmus.engine.scopes import mapped, template_scope, truthy
-from isthmus.engine.step_requests import resource_call
 from isthmus.engine.unified.inbound import response_scope
 from isthmus.engine.unified.outbound import Asked
 from isthmus.engine.unified.plans import SideLoadPlan
@@ -90,7 +89,7 @@ class SideLoads:
             self._log(plan, failed)
             loaded[plan.key] = None
             return []
-        asked = resource_call(spec.method, id, query, body)
+        asked = Call.from_values(spec.method, id=id, query=query, body=body)
         what = None if body is UNDEFINED else [body]
         parts = [spec.resource, spec.method, asked.id, asked.query.nested, asked.limit, asked.cursor, what]
         identity = orjson.dumps(parts, default=repr, option=orjson.OPT_SORT_KEYS)

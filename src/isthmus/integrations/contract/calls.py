@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlencode
 
 from isthmus.definitions.files import Exchange
 from isthmus.engine import unified
-from isthmus.engine.calls import NO_BODY, Call, read_call
+from isthmus.engine.calls import NO_BODY, Call
 from isthmus.engine.ports import Upstream
+from isthmus.engine.queries import nest
 from isthmus.engine.results import ListResult, ValueResult
 from isthmus.expressions import Expression
 from isthmus.integrations.contract.entries import Cell, Choice, Entry
@@ -54,10 +54,10 @@ def call_for(
     if cursor is not None:
         asked["next_cursor"] = cursor
     recorded_id = exchange.request.path_params.get("id")
-    return read_call(
+    return Call.from_values(
         cell.method,
         id=str(recorded_id) if cell.method in _WITH_ID and recorded_id is not None else None,
-        query_string=urlencode(asked),
+        query=nest(asked.items()),
         body=given,
     )
 

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from isthmus.definitions.files import Exchange
 from isthmus.definitions.integration import IntegrationConfig
@@ -15,9 +15,10 @@ from isthmus.definitions.pagination import CursorPagination
 from isthmus.definitions.paths import BodyPath
 from isthmus.definitions.secrets import is_secret_name
 from isthmus.engine import proxy
-from isthmus.engine.calls import Call, read_call
+from isthmus.engine.calls import Call
 from isthmus.engine.messages import OutgoingRequest
 from isthmus.engine.ports import AccountFacts, Upstream
+from isthmus.engine.queries import nest
 from isthmus.engine.responses import error_body, parse
 from isthmus.engine.results import ListResult, StreamResult
 from isthmus.errors import IsthmusError, RemoteError, UpstreamInvalid
@@ -169,7 +170,7 @@ class Recorder:
         for page in range(1, self._pages + 1):
             asked = {**self._asked_of(method), "limit": str(self._limit)}
             asked |= {"next_cursor": cursor} if cursor else {}
-            found = await self._proxied(choice, read_call("list", query_string=urlencode(asked)))
+            found = await self._proxied(choice, Call.from_values("list", query=nest(asked.items())))
             take = self._take(choice, method)
             if not isinstance(found, ListResult):
                 return
@@ -190,13 +191,13 @@ class Recorder:
         ids = list(dict.fromkeys([id for take in listed for id in await self._ids(choice[0], take)]))
         if not ids and listed:
             self._skipped[choice] = "no id was found in what the list answered"
-        asked = urlencode(self._asked_of(method))
+        asked = nest(self._asked_of(method).items())
         for id in ids if "id" in _asked(method) else [None]:
-            await self._proxied(choice, read_call("get", id=id, query_string=asked))
+            await self._proxied(choice, Call.from_values("get", id=id, query=asked))
             self._take(choice, method)
         if "id" in _asked(method):
             try:
-                await self._proxied(choice, read_call("get", id=_UNKNOWN_ID, query_string=asked))
+                await self._proxied(choice, Call.from_values("get", id=_UNKNOWN_ID, query=asked))
             except RemoteError:
                 self._take(choice, method)
 

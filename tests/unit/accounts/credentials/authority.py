@@ -15,10 +15,10 @@ from sqlalchemy import select
 from tests.unit.accounts.conftest import Desk, WatchedClock
 
 from isthmus.accounts import Connections
+from isthmus.api.call_parameters import parse_call
 from isthmus.db import Database
 from isthmus.db.tables import credential_refresh
 from isthmus.engine import proxy
-from isthmus.engine.calls import read_call
 from isthmus.kit.ids import new_id
 
 __all__ = [
@@ -160,7 +160,7 @@ async def connect(desk: Desk, clock: WatchedClock, *, ends_in: float | None = 36
 async def call(connections: Connections, desk: Desk, id: str, method: str = "list", **values: Any) -> Any:
     connection = await connections.open(desk.scope.environment_id, id, request_id=new_id())
     return await proxy.call(
-        connection.upstream, connection.definition, "tickets", read_call(method, **values)
+        connection.upstream, connection.definition, "tickets", parse_call(method, **values)
     )
 
 

@@ -13,10 +13,10 @@ from tests.unit.accounts.credentials.authority import Authority, call, connect, 
 
 from isthmus.accounts import Connections
 from isthmus.accounts.refresh_journal import BEAT_SECONDS, LEASE
+from isthmus.api.call_parameters import parse_call
 from isthmus.db import Database
 from isthmus.db.tables import credential_refresh
 from isthmus.engine import proxy
-from isthmus.engine.calls import read_call
 
 
 async def test_a_race_of_fifty_calls_on_an_ended_token_is_one_refresh(
@@ -151,5 +151,5 @@ async def test_what_others_renewed_long_ago_is_renewed_again_where_it_ended_too(
     authority.access, authority.seconds = "at-elsewhere", None
     await call(other, desk, id)
     authority.access = "at-elsewhere-again"  # what the other got has ended as well, and nobody knows
-    await proxy.call(held.upstream, held.definition, "tickets", read_call("list"))
+    await proxy.call(held.upstream, held.definition, "tickets", parse_call("list"))
     assert (len(authority.refreshes), (await desk.get(id))["status"]) == (2, "active")

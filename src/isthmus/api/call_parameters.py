@@ -1,0 +1,220 @@
+"""Parses the query string of a data-plane call into an `engine.calls.Call`.
+
+The platform's own parameters (`limit`, `next_cursor`, `prev_cursor`, `remote_query`, `truto_*`, `isthmus_*`,
+`integrated_account_id`) become fields of the call; every other parameter is passed on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
+
+from isthmus.engine.calls import NO_BODY, Call, ResponseOptions
+from isthmus.engine.queries import parse, serialize
+from isthmus.errors import BadRequest, NotExecutable, failure
+
+__all__ = ["parse_account_id", "parse_call", "parse_flag", "parse_node_call"]
+
+_RESPONSE_FORMATS: Final = ("unified", "normalized", "raw")
+_DEFAULT_OPTIONS: Final = ResponseOptions()
+_PLATFORM_PARAMETERS: Final = frozenset(
+    {
+        "integrated_account_id",
+        "next_cursor",
+        "prev_cursor",
+        "remote_query",
+        "truto_ignore_remote_data",
+        "truto_exclude_fields",
+        "truto_response_format",
+        "truto_key_by",
+        "truto_body_passthrough",
+        "truto_super_query",
+        "isthmus_explain",
+    }
+)
+_PLATFORM_PARAMETERS_AND_ID: Final = _PLATFORM_PARAMETERS | {"id"}
+_PLATFORM_PREFIXES: Final = ("truto_", "isthmus_")
+_NOT_FOR_NODES: Final = ("truto_key_by", "truto_body_passthrough", "truto_response_format", "isthmus_explain")
+"""Not for batch nodes: their records are an array, and the response format is a field of the node."""
+_BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
+
+
+def parse_call(
+    method: str,
+    *,
+    id: str | None = None,
+    query_string: bytes | str = b"",
+    body: Any = NO_BODY,
+    raw_body: bytes | AsyncIterator[bytes] | None = None,
+    content_type: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Call:
+    """The call of a method, from the parts of an HTTP request.
+
+    A parameter `id` that repeats the id of the path is dropped, because clients that call tools send both.
+    Raises BadRequest for a malformed query, limit, cursor or response option and for an unknown `truto_` or
+    `isthmus_` parameter, NotExecutable for a platform parameter that is not supported yet.
+    """
+    query = parse(query_string)
+    values = query.nested
+    if not values:
+        return Call(
+            method=method,
+            id=id,
+            body=body,
+            raw_body=raw_body,
+            content_type=content_type,
+            headers=headers or {},
+        )
+    unknown = sorted(
+        name for name in values if name.startswith(_PLATFORM_PREFIXES) and name not in _PLATFORM_PARAMETERS
+    )
+    if unknown:
+        raise BadRequest(
+            f"{unknown[0]} is not a parameter of this API. Leave it out; parameters for the provider go into "
+            "remote_query[name].",
+            failures=[
+                failure(name, "is not a parameter of this API", "unknown_parameter") for name in unknown
+            ],
+        )
+    if _parse_text(values, "truto_super_query"):
+        raise NotExecutable(
+            "truto_super_query is not available yet. Leave it out to ask the provider itself."
+        )
+    has_path_id = id is not None and values.get("id") == id
+    return Call(
+        method=method,
+        id=id,
+        query=query.without(_PLATFORM_PARAMETERS_AND_ID if has_path_id else _PLATFORM_PARAMETERS),
+        body=body,
+        raw_body=raw_body,
+        content_type=content_type,
+        headers=headers or {},
+        limit=_parse_limit(values.get("limit")),
+        cursor=_parse_cursor(values),
+        goes_back=bool(values.get("prev_cursor")),
+        remote_query=_parse_remote_query(values.get("remote_query")),
+        body_passthrough=parse_flag(values, "truto_body_passthrough"),
+        response_options=_parse_response_options(values),
+    )
+
+
+def parse_node_call(node: str, method: str, *, id: str | None, query: Mapping[str, Any], body: Any) -> Call:
+    """The call of a batch node, whose `query` may hold the same parameters as a caller's query string.
+
+    `node`: its name, for messages. Raises what `parse_call` raises, and BadRequest for a parameter that a
+    node cannot have.
+    """
+    for parameter in _NOT_FOR_NODES:
+        if parameter in query:
+            raise BadRequest(
+                f"{parameter} is not for a node. Leave it out of {node}.query; response_format is a field of "
+                "the node.",
+                failures=[failure(f"{node}.query.{parameter}", "is not for a node", "unknown_parameter")],
+            )
+    return parse_call(method, id=id, query_string=serialize(query, "indices"), body=body)
+
+
+def parse_account_id(query_string: bytes) -> str:
+    """The value of `integrated_account_id`. Raises BadRequest where it is missing or sent several times."""
+    value = parse(query_string).nested.get("integrated_account_id")
+    if isinstance(value, str) and value:
+        return value
+    if value:
+        raise BadRequest(
+            "integrated_account_id was sent more than once. Send the id of the one account to call.",
+            failures=[failure("integrated_account_id", "must be sent once", "bad_value")],
+        )
+    raise BadRequest(
+        "integrated_account_id is missing. Add ?integrated_account_id=<id>; GET /integrated-account lists "
+        "the accounts of this environment.",
+        failures=[failure("integrated_account_id", "must be the id of an integrated account", "required")],
+    )
+
+
+def parse_flag(values: Mapping[str, Any], name: str) -> bool:
+    """A parameter that is true or false, in any case; false where it is absent or empty. Raises BadRequest
+    for anything else."""
+    text = _parse_text(values, name)
+    found = False if text is None else _BOOLEANS.get(text.lower())
+    if found is None:
+        accepted = ", ".join(_BOOLEANS)
+        raise BadRequest(
+            f"{name} must be one of {accepted}.",
+            failures=[failure(name, f"must be one of {accepted}", "bad_value")],
+        )
+    return found
+
+
+def _parse_cursor(values: Mapping[str, Any]) -> str | None:
+    """`next_cursor` or `prev_cursor`; None for the first page. An empty one counts as absent, because clients
+    send `next_cursor=` on the first page. Raises BadRequest where both are sent."""
+    forward, back = _parse_text(values, "next_cursor"), _parse_text(values, "prev_cursor")
+    if forward and back:
+        raise BadRequest(
+            "next_cursor and prev_cursor were both sent. Send one of them.",
+            failures=[failure("prev_cursor", "must be absent beside next_cursor", "conflict")],
+        )
+    return forward or back
+
+
+def _parse_limit(value: Any) -> int | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, str) and value.isascii() and value.isdigit() and 0 < int(value[:12]) <= 1_000_000:
+        return int(value)
+    raise BadRequest(
+        "limit must be a whole number from 1 to 1000000.",
+        failures=[failure("limit", "must be a whole number from 1 to 1000000", "bad_limit")],
+    )
+
+
+def _parse_text(values: Mapping[str, Any], name: str) -> str | None:
+    """The text of a parameter; None where it is absent or empty. Raises BadRequest for several values, and
+    for brackets after the name."""
+    value = values.get(name)
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        return value
+    raise BadRequest(
+        f"{name} was sent more than once, or with brackets. Send it once, as text.",
+        failures=[failure(name, "must be one text value", "bad_value")],
+    )
+
+
+def _parse_remote_query(value: Any) -> Mapping[str, Any]:
+    if value is None or value == "":
+        return {}
+    if isinstance(value, dict):
+        return value
+    raise BadRequest(
+        "remote_query takes names in brackets, for example remote_query[expand]=owner.",
+        failures=[failure("remote_query", "must be of the form remote_query[name]=value", "bad_value")],
+    )
+
+
+def _parse_response_options(values: Mapping[str, Any]) -> ResponseOptions:
+    if not any(name.startswith("truto_") for name in values):
+        return _DEFAULT_OPTIONS
+    exclude = values.get("truto_exclude_fields")
+    if isinstance(exclude, Mapping):
+        raise BadRequest(
+            "truto_exclude_fields is a comma list, or several values. Send truto_exclude_fields=name,other.",
+            failures=[failure("truto_exclude_fields", "must be a comma list of names", "bad_value")],
+        )
+    lists = exclude if isinstance(exclude, list) else [exclude or ""]
+    fields = tuple(part.strip() for text in lists for part in str(text).split(",") if part.strip())
+    response_format = _parse_text(values, "truto_response_format") or "unified"
+    if response_format not in _RESPONSE_FORMATS:
+        accepted = ", ".join(_RESPONSE_FORMATS)
+        raise BadRequest(
+            f"truto_response_format must be one of {accepted}.",
+            failures=[failure("truto_response_format", f"must be one of {accepted}", "bad_value")],
+        )
+    return ResponseOptions(
+        ignore_remote_data=parse_flag(values, "truto_ignore_remote_data"),
+        exclude_fields=fields,
+        key_by=_parse_text(values, "truto_key_by"),
+        response_format=response_format,
+    )
