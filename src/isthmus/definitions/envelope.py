@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeGuard
 
-from isthmus.expressions.result_fields import ENVELOPE
+from isthmus.expressions.static_analysis import ENVELOPE
 
 __all__ = ["is_envelope"]
 

@@ -54,6 +54,15 @@ class ObjectMapping:
         """Whether any leaf reads a path that starts with these names."""
         return any(leaf.reads_path(*names) for leaf in self._leaves)
 
+    def reads_field(self, *names: str) -> bool:
+        """Whether any leaf reads a field of one of these names, of whatever object."""
+        return any(leaf.reads_field(*names) for leaf in self._leaves)
+
+    def may_give_key(self, name: str) -> bool:
+        """Whether the result may be an object with this key."""
+        literal = self._root.value if isinstance(self._root, _Literal) else self.source
+        return isinstance(literal, Mapping) and name in literal
+
     def evaluate(
         self,
         input: object = UNDEFINED,

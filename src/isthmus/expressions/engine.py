@@ -11,7 +11,6 @@ from weakref import ref
 from isthmus.expressions.caching import SizedCache
 from isthmus.expressions.compiler.lines import too_nested
 from isthmus.expressions.compiler.program import Program, generate
-from isthmus.expressions.compiler.scopes import root_names
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.explaining import Absence, Trace, absences, traced
 from isthmus.expressions.failures import understood
@@ -20,6 +19,14 @@ from isthmus.expressions.library import Evaluation, Library, Services
 from isthmus.expressions.limits import Limits
 from isthmus.expressions.metering import Meter
 from isthmus.expressions.runtime.finishing import measure
+from isthmus.expressions.static_analysis import (
+    may_give_key,
+    reads_field,
+    reads_path,
+    record_fields,
+    root_names,
+    walk,
+)
 from isthmus.expressions.suspension import TooLong, attempt, give_up, pause, run_async
 from isthmus.expressions.syntax import parse
 from isthmus.expressions.syntax import tree as t
@@ -46,7 +53,7 @@ _NO_NAMES: Final[frozenset[str]] = frozenset()
 class Expression:
     """`text` in the language of `library`. Safe to share between threads and tasks.
 
-    `names`: names that paths read from the root of the input.
+    `names`: names of the top-level fields of the input that paths read.
     """
 
     def __init__(self, text: str, library: Library) -> None:
@@ -83,8 +90,26 @@ class Expression:
         return self._names
 
     def reads_path(self, *names: str) -> bool:
-        """Does the expression contain a path that starts with these names?"""
-        return any(_starts_with(path, names) for path in _paths(self.tree))
+        """Whether the expression contains a path that starts with these names."""
+        return reads_path(self.tree, names)
+
+    def reads_field(self, *names: str) -> bool:
+        """Whether the expression reads a field of one of these names, of whatever object.
+
+        `cursor`, `query.cursor` and `$lookup(query, "cursor")` read `cursor`; a comment, `cursor_color`, text
+        that is data, and a name that is computed while it runs do not: see `static_analysis.reads_field`.
+        """
+        return reads_field(self.tree, names)
+
+    def may_give_key(self, name: str) -> bool:
+        """Whether the result may be an object (or a list of objects) with this key, by what the expression
+        writes itself: see `static_analysis.may_give_key`."""
+        return may_give_key(self.tree, name)
+
+    def record_fields(self) -> frozenset[str] | None:
+        """Names of the top-level fields of the record, or of each record of a list or of `{result}`; None
+        where the expression does not tell them."""
+        return record_fields(self.tree)
 
     def evaluate(
         self,
@@ -208,19 +233,11 @@ def _none() -> None:
     """A reference to nothing yet."""
 
 
-def _nodes(tree: t.Node) -> Iterator[t.Node]:
-    pending = [tree]
-    while pending:
-        node = pending.pop()
-        yield node
-        pending.extend(t.children(node))
-
-
 def _may_loop(tree: t.Node) -> bool:
     """Can it work for long whatever the input: does it hold functions or ranges?"""
     return any(
         isinstance(node, (t.Lambda, t.Transform)) or (isinstance(node, t.Operation) and node.operator == "..")
-        for node in _nodes(tree)
+        for node in walk(tree)
     )
 
 
@@ -230,23 +247,8 @@ def _is_python(value: object) -> bool:
 
 
 def _reads(tree: t.Node) -> Iterator[t.Node]:
-    return (node for node in _nodes(tree) if isinstance(node, (t.Path, t.Variable)))
-
-
-def _paths(tree: t.Node) -> Iterator[list[t.Node]]:
-    for node in _nodes(tree):
-        if isinstance(node, t.Path):
-            steps = node.steps
-            while steps and isinstance(steps[0], t.Variable) and steps[0].name in ("", "$"):
-                steps = steps[1:]
-            yield steps
-
-
-def _starts_with(steps: list[t.Node], names: tuple[str, ...]) -> bool:
-    return len(steps) >= len(names) and all(
-        isinstance(step, t.Name) and step.value == name for step, name in zip(steps, names, strict=False)
-    )
+    return (node for node in walk(tree) if isinstance(node, (t.Path, t.Variable)))
 
 
 def _calls_members(tree: t.Node) -> bool:
-    return any(isinstance(node, t.Call) and isinstance(node.procedure, t.Path) for node in _nodes(tree))
+    return any(isinstance(node, t.Call) and isinstance(node.procedure, t.Path) for node in walk(tree))

@@ -17,7 +17,6 @@ from isthmus.definitions.schema_forms import as_object_schema
 from isthmus.engine.unified.plans import layered
 from isthmus.errors import NotFound
 from isthmus.expressions import Expression
-from isthmus.expressions.result_fields import result_fields
 from isthmus.integrations.close_names import either_separator, not_found
 from isthmus.integrations.described import Described
 from isthmus.integrations.environment_models import EnvironmentModel, model_of
@@ -133,7 +132,7 @@ def _fields(response_mapping: Any) -> frozenset[str] | None:
     if mapping is None:
         return None
     if isinstance(mapping, Expression):
-        return result_fields(mapping)
+        return mapping.record_fields()
     source = mapping.source
     if "result" in source:
         result = source["result"]

@@ -72,6 +72,10 @@ class TestMapping:
         }
         assert mapping.reads_path("query", "limit")
         assert not mapping.reads_path("body")
+        assert mapping.reads_field("limit")
+        assert not mapping.reads_field("size")
+        assert mapping.may_give_key("size")
+        assert not mapping.may_give_key("missing")
 
     async def test_an_object_evaluates_the_same_asynchronously(self) -> None:
         mapping = ObjectMapping({"a": "x", "b": ["y", "x"]})

@@ -12,7 +12,6 @@ from isthmus.definitions.findings import Finding, Severity
 from isthmus.definitions.lint.scan import masked, object_keys, string_literals
 from isthmus.definitions.lint.subject import as_mapping, at, called, text_leaves
 from isthmus.expressions import ExpressionError
-from isthmus.expressions.result_fields import result_fields
 from isthmus.kit.close_names import closest
 
 __all__ = ["Cell", "MappingSubject", "check"]
@@ -162,7 +161,7 @@ def _output_keys(cell: Cell) -> tuple[str, ...]:
     if "result" not in keys:
         return keys
     try:
-        return tuple(sorted(result_fields(expressions.compile(value)) or ()))
+        return tuple(sorted(expressions.compile(value).record_fields() or ()))
     except ExpressionError:
         return ()
 

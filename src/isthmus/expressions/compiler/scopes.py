@@ -17,15 +17,11 @@ from isthmus.expressions.syntax.tree import (
     Bind,
     Block,
     Call,
-    Filter,
     Lambda,
-    Name,
     Node,
-    Parent,
     Path,
     Transform,
     Variable,
-    Wildcard,
     children,
     is_bare,
 )
@@ -201,62 +197,3 @@ def _mentions(node: Node) -> set[str]:
             found.add(one.name)
         pending.extend(children(one))
     return found
-
-
-def root_names(tree: Node) -> frozenset[str]:
-    """Names that paths may read from the root: of the first steps outside of other contexts."""
-    found: set[str] = set()
-    _collect(tree, found, at_root=True)
-    return frozenset(found)
-
-
-def _collect(node: Node, found: set[str], *, at_root: bool) -> None:
-    if isinstance(node, Path):
-        _collect_steps(node.steps, found, at_root=at_root)
-    else:
-        for child in _inner(node):
-            _collect(child, found, at_root=at_root)
-    for one in node.predicates or ():
-        _collect(one.expression, found, at_root=False)
-    if node.group is not None:
-        _collect_group(node, found)
-
-
-def _collect_steps(steps: list[Node], found: set[str], *, at_root: bool) -> None:
-    first = steps[0]
-    if isinstance(first, Name) and at_root:
-        found.add(first.value)
-    if isinstance(first, Variable) and _is_root(first, at_root) and len(steps) > 1:
-        second = steps[1]
-        if isinstance(second, Name):
-            found.add(second.value)
-    for number, step in enumerate(steps):
-        for child in _inner(step):
-            _collect(child, found, at_root=at_root and number == 0)
-        for stage in step.stages or ():
-            if isinstance(stage, Filter):
-                _collect(stage.expression, found, at_root=False)
-        if step.group is not None:
-            _collect_group(step, found)
-
-
-def _collect_group(node: Node, found: set[str]) -> None:
-    assert node.group is not None
-    for key, value in node.group.pairs:
-        _collect(key, found, at_root=False)
-        _collect(value, found, at_root=False)
-
-
-def _is_root(variable: Variable, at_root: bool) -> bool:
-    return variable.name == "$" or (variable.name == "" and at_root)
-
-
-def _inner(node: Node) -> list[Node]:
-    skipped = {id(one.expression) for one in node.predicates or ()}
-    skipped |= {id(stage.expression) for stage in node.stages or () if isinstance(stage, Filter)}
-    if node.group is not None:
-        for key, value in node.group.pairs:
-            skipped |= {id(key), id(value)}
-    if isinstance(node, (Name, Wildcard, Parent)):
-        return []
-    return [child for child in children(node) if id(child) not in skipped]

@@ -49,6 +49,7 @@ __all__ = [
     "Wildcard",
     "children",
     "is_bare",
+    "operands",
 ]
 
 
@@ -303,7 +304,7 @@ def is_bare(node: Node) -> bool:
 
 def children(node: Node) -> Iterator[Node]:
     """The nodes right below, in the order in which they are evaluated."""
-    yield from _parts(node)
+    yield from operands(node)
     for one in node.predicates or ():
         yield one.expression
     for stage in node.stages or ():
@@ -315,7 +316,8 @@ def children(node: Node) -> Iterator[Node]:
             yield value
 
 
-def _parts(node: Node) -> Iterator[Node]:  # noqa: C901  one case a kind of node
+def operands(node: Node) -> Iterator[Node]:  # noqa: C901  one case a kind of node
+    """The nodes that the node's own syntax holds, without the filters and the grouping behind it."""
     match node:
         case Path():
             yield from node.steps

@@ -1,0 +1,303 @@
+"""What can be told of an expression from its parsed tree, without evaluating it.
+
+Which names and fields it reads, and which keys its result has. Comments, and names that merely contain the
+name asked for (`cursor_color` for `cursor`), never count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Final
+
+from isthmus.expressions.errors import ExpressionError
+from isthmus.expressions.syntax import parse
+from isthmus.expressions.syntax import tree as t
+
+__all__ = [
+    "ENVELOPE",
+    "may_give_key",
+    "reads_field",
+    "reads_path",
+    "record_fields",
+    "result_keys",
+    "root_names",
+    "walk",
+]
+
+ENVELOPE: Final = frozenset({"result", "next_cursor", "prev_cursor"})
+"""The keys of the object that a mapping may put around its records."""
+
+_SAME_ITEMS: Final = frozenset({"filter", "sort", "distinct", "reverse", "shuffle"})
+_UNIONS: Final = frozenset({"merge", "append"})
+_MAX_DEPTH: Final = 64
+
+Keys = frozenset[str] | None
+"""Names of keys; None where the tree does not tell."""
+
+Bindings = Mapping[str, t.Node]
+"""What the variables of the blocks around a node are bound to."""
+
+
+def walk(tree: t.Node) -> Iterator[t.Node]:
+    """The node itself and all nodes below it, in no particular order."""
+    pending = [tree]
+    while pending:
+        node = pending.pop()
+        yield node
+        pending.extend(t.children(node))
+
+
+# Reads.
+
+
+def root_names(tree: t.Node) -> frozenset[str]:
+    """Names of the input's top-level fields that paths read: `cursor`, `$.cursor` and `$$.cursor`.
+
+    Not those of paths that start elsewhere (`a.(cursor)`, `a[cursor = 1]`, `$x.cursor`, `(a).cursor`), nor
+    what a function looks up by a computed name.
+    """
+    found: set[str] = set()
+    _collect_root_names(tree, found, at_root=True)
+    return frozenset(found)
+
+
+def _collect_root_names(node: t.Node, found: set[str], *, at_root: bool) -> None:
+    """`at_root`: the context of the node is the whole input."""
+    if isinstance(node, t.Path):
+        _collect_from_steps(node.steps, found, at_root=at_root)
+    else:
+        for child in t.operands(node):
+            _collect_root_names(child, found, at_root=at_root)
+    for predicate in node.predicates or ():
+        _collect_root_names(predicate.expression, found, at_root=False)
+    _collect_from_group(node, found)
+
+
+def _collect_from_steps(steps: list[t.Node], found: set[str], *, at_root: bool) -> None:
+    first = steps[0]
+    if isinstance(first, t.Name) and at_root:
+        found.add(first.value)
+    if isinstance(first, t.Variable) and len(steps) > 1:
+        second = steps[1]
+        is_root = first.name == "$" or (first.name == "" and at_root)
+        if is_root and isinstance(second, t.Name):
+            found.add(second.value)
+    for number, step in enumerate(steps):
+        for child in t.operands(step):
+            _collect_root_names(child, found, at_root=at_root and number == 0)
+        for stage in step.stages or ():
+            if isinstance(stage, t.Filter):
+                _collect_root_names(stage.expression, found, at_root=False)
+        _collect_from_group(step, found)
+
+
+def _collect_from_group(node: t.Node, found: set[str]) -> None:
+    if node.group is not None:
+        for key, value in node.group.pairs:
+            _collect_root_names(key, found, at_root=False)
+            _collect_root_names(value, found, at_root=False)
+
+
+def reads_path(tree: t.Node, names: tuple[str, ...]) -> bool:
+    """Whether the tree holds a path that starts with these names, behind `$` or `$$` if there is one."""
+    return any(_starts_with(node.steps, names) for node in walk(tree) if isinstance(node, t.Path))
+
+
+def _starts_with(steps: list[t.Node], names: tuple[str, ...]) -> bool:
+    start = 0
+    while start < len(steps) and _is_context(steps[start]):
+        start += 1
+    found = steps[start : start + len(names)]
+    return len(found) == len(names) and all(
+        isinstance(step, t.Name) and step.value == name for step, name in zip(found, names, strict=True)
+    )
+
+
+def _is_context(step: t.Node) -> bool:
+    """Is the step `$` or `$$`?"""
+    return isinstance(step, t.Variable) and step.name in ("", "$")
+
+
+def reads_field(tree: t.Node, names: Collection[str]) -> bool:
+    """Whether the tree reads a field of one of these names, of whatever object.
+
+    A read is a step of a path (`cursor`, `query.cursor`, `$q.cursor`, `$$.cursor`, `` `cursor` ``), or a
+    string of exactly this text where it may choose a field: an argument of a function
+    (`$lookup(query, "cursor")`), what a variable is bound to or compared with (`$key != "cursor"`), a name
+    that a transform deletes, an expression for `$eval` that reads it.
+
+    Any other string is data: a key or a value of an object, text that is compared with a field. A read by a
+    name that is not in the tree does not count either: `query.*`, `$lookup(query, $name)`, a variable or a
+    function that is handed the whole object.
+    """
+    return any(
+        (isinstance(node, t.Name) and node.value in names)
+        or any(isinstance(one, t.Literal) and one.value in names for one in _field_choices(node))
+        or _evaluates_read(node, names)
+        for node in walk(tree)
+    )
+
+
+def _field_choices(node: t.Node) -> Iterator[t.Node]:
+    """The nodes whose value may choose a field, as an operand of `node`."""
+    match node:
+        case t.Call():
+            for argument in node.arguments:
+                yield from _possible_values(argument)
+        case t.Bind():
+            yield from _possible_values(node.value)
+        case t.Transform() if node.delete is not None:
+            yield from _possible_values(node.delete)
+        case t.Operation(operator="=" | "!=" | "in"):
+            for side, other in ((node.left, node.right), (node.right, node.left)):
+                if isinstance(other, t.Variable) and not _is_context(other):
+                    yield from _possible_values(side)
+
+
+def _possible_values(node: t.Node) -> Iterator[t.Node]:
+    """The nodes whose value may be the node's own value, or an item of it."""
+    pending = [node]
+    while pending:
+        one = pending.pop()
+        match one:
+            case t.Array():
+                pending.extend(one.items)
+            case t.Condition():
+                pending.append(one.then)
+                if one.otherwise is not None:
+                    pending.append(one.otherwise)
+            case t.Default():
+                pending += (one.left, one.right)
+            case t.Block() if one.expressions:
+                pending.append(one.expressions[-1])
+            case _:
+                yield one
+
+
+def _evaluates_read(node: t.Node, names: Collection[str]) -> bool:
+    """Does the node call `$eval` on a string that is an expression which reads one of the fields?"""
+    match node:
+        case t.Call(procedure=t.Variable(name="eval"), arguments=[t.Literal(value=str() as text), *_]):
+            try:
+                return reads_field(parse(text), names)
+            except ExpressionError:
+                return False
+    return False
+
+
+# Results.
+
+
+def may_give_key(tree: t.Node, name: str) -> bool:
+    """Whether the result may be an object (or a list of objects) with this key.
+
+    Where the tree does not tell the keys of the result, whether any string of it is this text. A result
+    that hands on its input with whatever keys that has does not count.
+    """
+    keys = result_keys(tree)
+    if keys is not None:
+        return name in keys
+    return any(isinstance(node, t.Literal) and node.value == name for node in walk(tree))
+
+
+def result_keys(tree: t.Node) -> Keys:
+    """Keys of the object that the expression gives, or of the objects of the list that it gives.
+
+    None where the tree does not tell: the input is handed on, or keys are computed.
+    """
+    return _KeyFinder(of_records=False).find(tree, {}, 0)
+
+
+def record_fields(tree: t.Node) -> Keys:
+    """As `result_keys`, for the records of a mapping: of `{result, next_cursor}`, the keys of `result`."""
+    return _KeyFinder(of_records=True).find(tree, {}, 0)
+
+
+class _KeyFinder:
+    """`of_records`: an object with an envelope's keys stands for its `result`."""
+
+    def __init__(self, *, of_records: bool) -> None:
+        self._of_records = of_records
+
+    def find(self, node: t.Node, bound: Bindings, depth: int) -> Keys:  # noqa: C901  one case a kind of node
+        """The keys of the node's value; `bound` says what the variables around it stand for."""
+        if depth > _MAX_DEPTH or node.group is not None:
+            return None
+        below = depth + 1
+        match node:
+            case t.Object():
+                return self._of_object(node, bound, below)
+            case t.Literal(value=None):
+                return frozenset()
+            case t.Block():
+                return self._of_block(node, bound, below)
+            case t.Bind():
+                return self.find(node.value, bound, below)
+            case t.Condition():
+                ends = [node.then] if node.otherwise is None else [node.then, node.otherwise]
+                return self._union(ends, bound, below)
+            case t.Default():
+                return self._union((node.left, node.right), bound, below)
+            case t.Array():
+                return self._union(node.items, bound, below)
+            case t.Path():
+                return self.find(node.steps[-1], bound, below)
+            case t.Variable() if node.name in bound:
+                return self.find(bound[node.name], bound, below)
+            case t.Call():
+                return self._of_call(node, bound, below)
+            case t.Apply(right=t.Transform(delete=None) as transform):
+                return self._union((node.left, transform.update), bound, below)
+            case _:
+                return None
+
+    def _of_object(self, node: t.Object, bound: Bindings, depth: int) -> Keys:
+        values: dict[str, t.Node] = {}
+        for key, value in node.pairs:
+            if not isinstance(key, t.Literal) or not isinstance(key.value, str):
+                return None
+            values[key.value] = value
+        if self._of_records and "result" in values and values.keys() <= ENVELOPE:
+            return self.find(values["result"], bound, depth)
+        return frozenset(values)
+
+    def _of_block(self, node: t.Block, bound: Bindings, depth: int) -> Keys:
+        if not node.expressions:
+            return frozenset()
+        inside = dict(bound)
+        for each in node.expressions:
+            if isinstance(each, t.Bind):
+                inside[each.name] = each.value
+        return self.find(node.expressions[-1], inside, depth)
+
+    def _of_call(self, node: t.Call, bound: Bindings, depth: int) -> Keys:
+        procedure = node.procedure
+        if not isinstance(procedure, t.Variable):
+            return None
+        own = bound.get(procedure.name)
+        if own is not None:
+            return self._of_function(own, bound, depth)
+        if procedure.name in _UNIONS:
+            return self._union(node.arguments, bound, depth)
+        if procedure.name in _SAME_ITEMS and node.arguments:
+            return self.find(node.arguments[0], bound, depth)
+        if procedure.name == "map" and len(node.arguments) == 2:
+            mapper = node.arguments[1]
+            if isinstance(mapper, t.Variable):
+                mapper = bound.get(mapper.name, mapper)
+            return self._of_function(mapper, bound, depth)
+        return None
+
+    def _of_function(self, function: t.Node, bound: Bindings, depth: int) -> Keys:
+        """The keys of what a call of the function gives, if it is a literal one."""
+        return self.find(function.body, bound, depth) if isinstance(function, t.Lambda) else None
+
+    def _union(self, nodes: Iterable[t.Node], bound: Bindings, depth: int) -> Keys:
+        """The keys of all the nodes' values together; None if one is not known."""
+        keys: set[str] = set()
+        for node in nodes:
+            found = self.find(node, bound, depth)
+            if found is None:
+                return None
+            keys |= found
+        return frozenset(keys)
