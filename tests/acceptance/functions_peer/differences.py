@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from isthmus.expressions.functions.paths import get
+from isthmus.expressions.functions.lodash import get
 from isthmus.expressions.javascript import to_number
 from tests.acceptance.functions_peer.running import Case, Outcome, same
 from tests.acceptance.functions_peer.running import ours as run

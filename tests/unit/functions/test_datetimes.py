@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.functions.running import check, error, value
 
-from isthmus.expressions.host.datetimes import DateTime
-from isthmus.expressions.host.durations import Duration
-from isthmus.expressions.host.zones import zone_of
+from isthmus.expressions.host.datetimes.durations import Duration
+from isthmus.expressions.host.datetimes.value import DateTime
+from isthmus.expressions.host.datetimes.zones import zone_of
 
 CASES = [
     line.rsplit(" => ", 1)

@@ -6,7 +6,7 @@ import pytest
 from tests.unit.functions.running import check, error, services, value
 
 from isthmus.expressions import UNDEFINED
-from isthmus.expressions.functions.currencies import DIGITS
+from isthmus.expressions.functions.currency import DIGITS
 
 
 @pytest.mark.parametrize(

@@ -10,31 +10,31 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from isthmus.expressions.functions import (
-    ai,
-    collections,
     csv,
     datetimes,
-    encoding,
+    embeddings,
+    encoding_and_crypto,
     files,
+    hierarchies,
+    jsonata_overrides,
+    lists_and_objects,
     parquet,
     parsing,
-    replacements,
     similarity,
-    splitter,
     sql,
-    trees,
+    text_splitter,
     values,
 )
 from isthmus.expressions.functions.documents.parse import parse_document
 from isthmus.expressions.functions.documents.pdf import convert_md_to_pdf
 from isthmus.expressions.functions.html.convert import convert_html_to_markdown
-from isthmus.expressions.functions.markdown.adf import convert_markdown_to_adf
-from isthmus.expressions.functions.markdown.google_docs import convert_markdown_to_google_docs
-from isthmus.expressions.functions.markdown.html import convert_markdown_to_html
-from isthmus.expressions.functions.markdown.notion import convert_markdown_to_notion
-from isthmus.expressions.functions.markdown.notion_blocks import convert_notion_to_markdown
+from isthmus.expressions.functions.markdown.from_notion import convert_notion_to_markdown
 from isthmus.expressions.functions.markdown.notion_single import convert_notion_to_md
-from isthmus.expressions.functions.markdown.slack import convert_markdown_to_slack
+from isthmus.expressions.functions.markdown.to_adf import convert_markdown_to_adf
+from isthmus.expressions.functions.markdown.to_google_docs import convert_markdown_to_google_docs
+from isthmus.expressions.functions.markdown.to_html import convert_markdown_to_html
+from isthmus.expressions.functions.markdown.to_notion import convert_markdown_to_notion
+from isthmus.expressions.functions.markdown.to_slack import convert_markdown_to_slack
 from isthmus.expressions.functions.xml.read import xml_to_js
 from isthmus.expressions.functions.xml.write import js_to_xml
 from isthmus.expressions.library import Function
@@ -70,12 +70,12 @@ FAMILIES: Final = (
         "Encoding and cryptography",
         "core",
         (
-            _evaluated("base64encode", encoding.base64encode),
-            _evaluated("base64decode", encoding.base64decode),
-            _evaluated("base64ToBlob", encoding.base64_to_blob),
-            _awaited("digest", encoding.digest, evaluated=False),
-            _plain("sign", encoding.sign),
-            _evaluated("uuid", encoding.uuid),
+            _evaluated("base64encode", encoding_and_crypto.base64encode),
+            _evaluated("base64decode", encoding_and_crypto.base64decode),
+            _evaluated("base64ToBlob", encoding_and_crypto.base64_to_blob),
+            _awaited("digest", encoding_and_crypto.digest, evaluated=False),
+            _plain("sign", encoding_and_crypto.sign),
+            _evaluated("uuid", encoding_and_crypto.uuid),
         ),
     ),
     Family(
@@ -121,40 +121,40 @@ FAMILIES: Final = (
         (
             _evaluated("diceCoefficient", similarity.dice_coefficient),
             _evaluated("mostSimilar", similarity.most_similar),
-            _evaluated("dependencyGraph", trees.dependency_graph),
-            _evaluated("sortNodes", trees.sort_nodes),
+            _evaluated("dependencyGraph", hierarchies.dependency_graph),
+            _evaluated("sortNodes", hierarchies.sort_nodes),
         ),
     ),
     Family(
         "In the place of JSONata's own",
         "core",
         (
-            _evaluated("string", replacements.string, "<x-b?:s>"),
-            _plain("keys", replacements.keys, "<x-:a<s>>"),
-            _plain("each", replacements.each, "<o-f:a>"),
-            _plain("sift", replacements.sift, "<o-f?:o>"),
+            _evaluated("string", jsonata_overrides.string, "<x-b?:s>"),
+            _plain("keys", jsonata_overrides.keys, "<x-:a<s>>"),
+            _plain("each", jsonata_overrides.each, "<o-f:a>"),
+            _plain("sift", jsonata_overrides.sift, "<o-f?:o>"),
         ),
     ),
     Family(
         "Lists and objects",
         "core",
         (
-            _evaluated("chunk", collections.chunk),
-            _plain("compact", collections.compact),
-            _plain("difference", collections.difference),
-            _plain("find", collections.find),
-            _evaluated("flatten", collections.flatten),
-            _evaluated("flattenDeep", collections.flatten_deep),
-            _evaluated("flattenDepth", collections.flatten_depth),
-            _plain("groupBy", collections.group_by),
-            _evaluated("join", replacements.join),
-            _plain("keyBy", collections.key_by),
-            _plain("lofilter", collections.lofilter),
-            _plain("omit", collections.omit),
-            _plain("orderBy", collections.order_by),
-            _plain("pick", collections.pick),
-            _plain("values", collections.values),
-            _evaluated("wrap", collections.wrap),
+            _evaluated("chunk", lists_and_objects.chunk),
+            _plain("compact", lists_and_objects.compact),
+            _plain("difference", lists_and_objects.difference),
+            _plain("find", lists_and_objects.find),
+            _evaluated("flatten", lists_and_objects.flatten),
+            _evaluated("flattenDeep", lists_and_objects.flatten_deep),
+            _evaluated("flattenDepth", lists_and_objects.flatten_depth),
+            _plain("groupBy", lists_and_objects.group_by),
+            _evaluated("join", jsonata_overrides.join),
+            _plain("keyBy", lists_and_objects.key_by),
+            _plain("lofilter", lists_and_objects.lofilter),
+            _plain("omit", lists_and_objects.omit),
+            _plain("orderBy", lists_and_objects.order_by),
+            _plain("pick", lists_and_objects.pick),
+            _plain("values", lists_and_objects.values),
+            _evaluated("wrap", lists_and_objects.wrap),
         ),
     ),
     Family(
@@ -195,8 +195,8 @@ FAMILIES: Final = (
         "AI",
         "ai",
         (
-            _awaited("generateEmbeddingsCohere", ai.generate_embeddings_cohere),
-            _evaluated("recursiveCharacterTextSplitter", splitter.recursive_character_text_splitter),
+            _awaited("generateEmbeddingsCohere", embeddings.generate_embeddings_cohere),
+            _evaluated("recursiveCharacterTextSplitter", text_splitter.recursive_character_text_splitter),
         ),
     ),
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from isthmus.expressions.failures import failed
-from isthmus.expressions.functions import paths
+from isthmus.expressions.functions import lodash
 from isthmus.expressions.functions.arguments import output_items, output_text
 from isthmus.expressions.hosting import Host
 from isthmus.expressions.javascript import (
@@ -113,7 +113,7 @@ def _value(row: object, column: _Column) -> object:
     if isinstance(row, Mapping) and column.path in row:
         value: object = row[column.path]
     else:
-        value = paths.get(row, column.path)
+        value = lodash.get(row, column.path)
     return column.default if value is UNDEFINED else value
 
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from isthmus.expressions.failures import failed, over_limit
-from isthmus.expressions.host.datetime_fields import Reading
-from isthmus.expressions.host.datetime_members import zone_argument
 from isthmus.expressions.host.datetime_pattern import read_pattern
-from isthmus.expressions.host.datetime_reading import read_iso, read_rfc2822
-from isthmus.expressions.host.datetimes import DateTime, invalid
-from isthmus.expressions.host.zones import SYSTEM
+from isthmus.expressions.host.datetimes.fields import Reading
+from isthmus.expressions.host.datetimes.members import zone_argument
+from isthmus.expressions.host.datetimes.parsing import read_iso, read_rfc2822
+from isthmus.expressions.host.datetimes.value import DateTime, invalid
+from isthmus.expressions.host.datetimes.zones import SYSTEM
 from isthmus.expressions.javascript import describe, text, truthy
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.limits import MAX_PICTURE

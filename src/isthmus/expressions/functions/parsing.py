@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from isthmus.expressions.failures import failed, over_limit
 from isthmus.expressions.functions.arguments import input_text, output_text
-from isthmus.expressions.functions.query_text import QueryStyle, query_text
+from isthmus.expressions.functions.query_strings import QueryStyle, query_text
 from isthmus.expressions.host.urls import Url
 from isthmus.expressions.javascript import DEPTH, text, whole
 from isthmus.expressions.javascript import to_number as number_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from isthmus.expressions.functions import paths
+from isthmus.expressions.functions import lodash
 from isthmus.expressions.javascript import deeper, is_nil, same_value
 from isthmus.expressions.values import UNDEFINED
 
@@ -20,10 +20,10 @@ def selector(by: object) -> Callable[[object], object]:
     if isinstance(by, list):
         path = by[0] if by else UNDEFINED
         wanted = by[1] if len(by) > 1 else UNDEFINED
-        return lambda item: matches(paths.get(item, path), wanted)
+        return lambda item: matches(lodash.get(item, path), wanted)
     if isinstance(by, Mapping):
         return lambda item: matches(item, by)
-    return lambda item: paths.get(item, by)
+    return lambda item: lodash.get(item, by)
 
 
 def matches(value: object, pattern: object, level: int = 0) -> bool:

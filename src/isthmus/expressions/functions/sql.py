@@ -12,10 +12,10 @@ from typing import Final
 from isthmus.expressions.failures import failed
 from isthmus.expressions.functions.arguments import output_text, strict
 from isthmus.expressions.functions.values import map_values
-from isthmus.expressions.host.datetime_fields import Reading
-from isthmus.expressions.host.datetime_format import format_datetime
-from isthmus.expressions.host.datetime_reading import read_iso
-from isthmus.expressions.host.datetimes import DateTime
+from isthmus.expressions.host.datetimes.fields import Reading
+from isthmus.expressions.host.datetimes.formatting import format_datetime
+from isthmus.expressions.host.datetimes.parsing import read_iso
+from isthmus.expressions.host.datetimes.value import DateTime
 from isthmus.expressions.javascript import deeper, describe, is_nil, text, truthy
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Final
 
 from isthmus.expressions.host.blobs import BLOB, BUFFER, BYTES, ArrayBuffer, Blob
-from isthmus.expressions.host.dates import DATE
-from isthmus.expressions.host.datetime_members import DATETIME
-from isthmus.expressions.host.datetimes import DateTime
-from isthmus.expressions.host.durations import DURATION, Duration
+from isthmus.expressions.host.datetimes.durations import DURATION, Duration
+from isthmus.expressions.host.datetimes.members import DATETIME
+from isthmus.expressions.host.datetimes.value import DateTime
 from isthmus.expressions.host.graphs import GRAPH, Graph
+from isthmus.expressions.host.javascript_dates import DATE
 from isthmus.expressions.host.responses import HEADERS, RESPONSE, Headers, Response
 from isthmus.expressions.host.streams import READER, STREAM, Stream, StreamReader
 from isthmus.expressions.host.urls import SEARCH_PARAMS, URL, SearchParams, Url

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from isthmus.expressions.host.datetime_format import format_datetime, offset_text
-from isthmus.expressions.host.datetimes import DateTime
-from isthmus.expressions.host.english import DAYS, MONTHS
+from isthmus.expressions.host.datetimes.calendar_names import DAYS, MONTHS
+from isthmus.expressions.host.datetimes.formatting import format_datetime, offset_text
+from isthmus.expressions.host.datetimes.value import DateTime
 from isthmus.expressions.javascript import text, truthy
 from isthmus.expressions.values import UNDEFINED
 

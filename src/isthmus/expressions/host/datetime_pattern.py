@@ -10,12 +10,12 @@ from typing import Any, Final
 import regex
 
 from isthmus.expressions.failures import over_limit
-from isthmus.expressions.host.datetime_fields import Reading
-from isthmus.expressions.host.datetime_reading import fraction
-from isthmus.expressions.host.datetimes import DateTime, invalid
-from isthmus.expressions.host.english import day_names, month_names
-from isthmus.expressions.host.format_tokens import MACROS, split_pattern
-from isthmus.expressions.host.zones import Zone, fixed, zone_of
+from isthmus.expressions.host.datetimes.calendar_names import day_names, month_names
+from isthmus.expressions.host.datetimes.fields import Reading
+from isthmus.expressions.host.datetimes.parsing import fraction
+from isthmus.expressions.host.datetimes.pattern_tokens import MACROS, split_pattern
+from isthmus.expressions.host.datetimes.value import DateTime, invalid
+from isthmus.expressions.host.datetimes.zones import Zone, fixed, zone_of
 from isthmus.expressions.metering import work_seconds
 
 __all__ = ["read_pattern"]

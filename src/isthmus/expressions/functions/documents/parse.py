@@ -6,10 +6,10 @@ import json
 from typing import Final
 
 from isthmus.expressions.failures import failed, not_configured
-from isthmus.expressions.functions.ai import raise_for
 from isthmus.expressions.functions.arguments import setting
-from isthmus.expressions.functions.documents.process import run_worker
-from isthmus.expressions.functions.outside import Retry, document_service, exchange, has_port
+from isthmus.expressions.functions.documents.worker_process import run_worker
+from isthmus.expressions.functions.embeddings import raise_for
+from isthmus.expressions.functions.service_requests import Retry, document_service, exchange, has_port
 from isthmus.expressions.host.blobs import Blob, encode_text, raw_bytes
 from isthmus.expressions.host.streams import DRAINED_BYTES, Stream, drain
 from isthmus.expressions.javascript import describe, is_nil, text, truthy

@@ -12,10 +12,10 @@ from urllib.parse import unquote
 from isthmus.expressions.failures import failed, not_configured
 from isthmus.expressions.functions.arguments import input_text, setting
 from isthmus.expressions.functions.documents.page import page_styles
-from isthmus.expressions.functions.documents.process import run_worker
+from isthmus.expressions.functions.documents.worker_process import run_worker
 from isthmus.expressions.functions.markdown.blocks import read_markdown
-from isthmus.expressions.functions.markdown.html import html_of
-from isthmus.expressions.functions.outside import Answer, Retry, document_service, exchange, has_port
+from isthmus.expressions.functions.markdown.to_html import html_of
+from isthmus.expressions.functions.service_requests import Answer, Retry, document_service, exchange, has_port
 from isthmus.expressions.host.blobs import Blob
 from isthmus.expressions.javascript import json_text, text
 from isthmus.expressions.library import Evaluation

@@ -6,9 +6,9 @@ from collections.abc import Coroutine
 from typing import Any, Final
 
 from isthmus.expressions.functions.arguments import input_text
+from isthmus.expressions.functions.html.to_markdown import markdown_of
 from isthmus.expressions.functions.html.tree import read_html
 from isthmus.expressions.functions.html.whitespace import collapse
-from isthmus.expressions.functions.html.writer import markdown_of
 from isthmus.expressions.functions.offloading import offloaded
 from isthmus.expressions.javascript import is_nil, text
 from isthmus.expressions.library import Evaluation

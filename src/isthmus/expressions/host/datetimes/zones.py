@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from isthmus.expressions.host.english import zone_names
+from isthmus.expressions.host.datetimes.calendar_names import zone_names
 
 __all__ = ["SYSTEM", "UTC_ZONE", "Zone", "fixed", "zone_of"]
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from isthmus.expressions.functions import paths
+from isthmus.expressions.functions import lodash
 from isthmus.expressions.functions.arguments import output_items, output_text
 from isthmus.expressions.functions.ordering import sort_key
 from isthmus.expressions.functions.selection import selector
@@ -96,8 +96,8 @@ def pick(value: object = UNDEFINED, keys: object = UNDEFINED) -> dict[str, objec
     if is_nil(value):
         return result
     for key in paced(_paths(keys), 4):
-        if paths.has(value, key):
-            paths.written(result, paths.segments(key, value), paths.get(value, key))
+        if lodash.has(value, key):
+            lodash.written(result, lodash.segments(key, value), lodash.get(value, key))
     return result
 
 
@@ -118,7 +118,7 @@ def omit(value: object = UNDEFINED, keys: object = UNDEFINED) -> object:
         return {}
     result: object = dict(value)
     for key in _paths(keys):
-        result = paths.without(result, paths.segments(key, value))
+        result = lodash.without(result, lodash.segments(key, value))
     return result
 
 
@@ -170,7 +170,7 @@ def _segments(key: object) -> object:
     """A list inside `by` is one path; its steps are read one after the other."""
     if not isinstance(key, list):
         return key
-    return key[0] if len(key) == 1 else lambda item: paths.get(item, key)
+    return key[0] if len(key) == 1 else lambda item: lodash.get(item, key)
 
 
 def find(items: object = UNDEFINED, by: object = UNDEFINED) -> object:

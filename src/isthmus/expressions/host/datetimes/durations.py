@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Final, Literal, TypeAlias, cast
 
 from isthmus.expressions.failures import failed
-from isthmus.expressions.host.format_tokens import split_pattern
+from isthmus.expressions.host.datetimes.pattern_tokens import split_pattern
 from isthmus.expressions.hosting import Host, host_type
 from isthmus.expressions.javascript import is_nil, is_number, number_text, plain_number, text, to_number
 from isthmus.expressions.values import UNDEFINED

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from isthmus.expressions.host.datetimes import DateTime
-from isthmus.expressions.host.durations import UNITS, Duration, Unit, unit_of, units_of
+from isthmus.expressions.host.datetimes.durations import UNITS, Duration, Unit, unit_of, units_of
+from isthmus.expressions.host.datetimes.value import DateTime
 from isthmus.expressions.javascript import number_text, truthy, whole
 from isthmus.expressions.values import UNDEFINED
 

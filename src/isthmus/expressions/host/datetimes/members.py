@@ -9,12 +9,12 @@ from typing import Final
 
 from isthmus.expressions.failures import failed
 from isthmus.expressions.host import datetime_output as output
-from isthmus.expressions.host.datetime_difference import difference, relative, relative_calendar
-from isthmus.expressions.host.datetime_format import format_datetime
-from isthmus.expressions.host.datetimes import DateTime, days_in_year, weeks_in
-from isthmus.expressions.host.durations import Duration
-from isthmus.expressions.host.english import day_names, month_names
-from isthmus.expressions.host.zones import SYSTEM, Zone, fixed, zone_of
+from isthmus.expressions.host.datetimes.calendar_names import day_names, month_names
+from isthmus.expressions.host.datetimes.differences import difference, relative, relative_calendar
+from isthmus.expressions.host.datetimes.durations import Duration
+from isthmus.expressions.host.datetimes.formatting import format_datetime
+from isthmus.expressions.host.datetimes.value import DateTime, days_in_year, weeks_in
+from isthmus.expressions.host.datetimes.zones import SYSTEM, Zone, fixed, zone_of
 from isthmus.expressions.hosting import host_type
 from isthmus.expressions.javascript import is_number, plain_number, truthy, whole
 from isthmus.expressions.library import Evaluation

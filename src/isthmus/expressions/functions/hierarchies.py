@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping
 from typing import Final
 
 from isthmus.expressions.failures import failed
-from isthmus.expressions.functions import paths
+from isthmus.expressions.functions import lodash
 from isthmus.expressions.functions.ordering import sort_key
 from isthmus.expressions.host.graphs import Graph, node_key
 from isthmus.expressions.javascript import describe, is_nil, text, truthy
@@ -43,11 +43,11 @@ def dependency_graph(
     evaluation.charge(len(given) * 20)
     by_key: dict[Hashable, object] = {}
     for item in paced(given, 20):
-        by_key[node_key(paths.get(item, key))] = item
+        by_key[node_key(lodash.get(item, key))] = item
     nodes: list[tuple[object, object]] = []
     edges: list[tuple[object, object]] = []
     for item in paced(given, 20):
-        own, parent = paths.get(item, key), paths.get(item, parent_key)
+        own, parent = lodash.get(item, key), lodash.get(item, parent_key)
         nodes.append((own, item))
         if parent is not UNDEFINED and node_key(parent) in by_key:
             nodes.append((parent, by_key[node_key(parent)]))
@@ -87,12 +87,12 @@ def sort_nodes(
         default if value is UNDEFINED else value
         for value, default in ((id_key, "id"), (parent_id_key, "parent_id"), (sequence_key, "sequence"))
     )
-    by_id = {text(paths.get(item, own)): item for item in paced(given, 20)}
+    by_id = {text(lodash.get(item, own)): item for item in paced(given, 20)}
     children: dict[str, list[object]] = {}
     roots: list[object] = []
     for item in paced(given, 20):
-        place = paths.get(item, parent)
-        current = by_id[text(paths.get(item, own))]
+        place = lodash.get(item, parent)
+        current = by_id[text(lodash.get(item, own))]
         if truthy(place) and text(place) in by_id:
             children.setdefault(text(place), []).append(current)
         else:
@@ -108,7 +108,7 @@ def _flattened(
     sequence: object,
 ) -> list[object]:
     def ordered(siblings: list[object]) -> list[object]:
-        return sorted(siblings, key=lambda item: sort_key(paths.get(item, sequence)))
+        return sorted(siblings, key=lambda item: sort_key(lodash.get(item, sequence)))
 
     out: list[object] = []
     pending = [iter(ordered(roots))]
@@ -125,7 +125,7 @@ def _flattened(
             if isinstance(item, Mapping)
             else item
         )
-        below = children.get(text(paths.get(item, own)))
+        below = children.get(text(lodash.get(item, own)))
         if below:
             pending.append(iter(ordered(below)))
     return out

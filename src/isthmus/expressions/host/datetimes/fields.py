@@ -10,7 +10,7 @@ from typing import Final
 
 from isthmus.expressions.failures import failed
 from isthmus.expressions.host.datetime_output import iso
-from isthmus.expressions.host.datetimes import (
+from isthmus.expressions.host.datetimes.value import (
     DateTime,
     days_in_year,
     invalid,
@@ -18,7 +18,7 @@ from isthmus.expressions.host.datetimes import (
     mixed_units,
     weeks_in,
 )
-from isthmus.expressions.host.zones import SYSTEM, Zone
+from isthmus.expressions.host.datetimes.zones import SYSTEM, Zone
 
 __all__ = ["CLOCK", "FLOORS", "Reading"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from isthmus.expressions.host.datetimes import DateTime
-from isthmus.expressions.host.english import day_names, meridiem, month_names
-from isthmus.expressions.host.format_tokens import MACROS, split_pattern
+from isthmus.expressions.host.datetimes.calendar_names import day_names, meridiem, month_names
+from isthmus.expressions.host.datetimes.pattern_tokens import MACROS, split_pattern
+from isthmus.expressions.host.datetimes.value import DateTime
 
 __all__ = ["format_datetime", "offset_text"]
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from isthmus.expressions.failures import failed, not_configured
 from isthmus.expressions.functions.arguments import setting
-from isthmus.expressions.functions.outside import Answer, Retry, exchange, has_port
+from isthmus.expressions.functions.service_requests import Answer, Retry, exchange, has_port
 from isthmus.expressions.javascript import as_list, json_text, text, truthy
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED

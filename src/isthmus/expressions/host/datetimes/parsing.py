@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from isthmus.expressions.host.datetime_fields import CLOCK, FLOORS, Reading
-from isthmus.expressions.host.datetimes import DateTime, invalid
-from isthmus.expressions.host.english import DAYS, MONTHS
-from isthmus.expressions.host.zones import Zone, fixed, zone_of
+from isthmus.expressions.host.datetimes.calendar_names import DAYS, MONTHS
+from isthmus.expressions.host.datetimes.fields import CLOCK, FLOORS, Reading
+from isthmus.expressions.host.datetimes.value import DateTime, invalid
+from isthmus.expressions.host.datetimes.zones import Zone, fixed, zone_of
 from isthmus.expressions.limits import MAX_PICTURE
 
 __all__ = ["fraction", "read_iso", "read_rfc2822"]
