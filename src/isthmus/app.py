@@ -20,25 +20,25 @@ from isthmus.accounts.renewal_timer import give_up_renewing
 from isthmus.accounts.revocations import Revocations
 from isthmus.accounts.sample import sample_account
 from isthmus.accounts.scheduled_actions import ScheduledActions
-from isthmus.api.answers import Receive, Scope, Send
 from isthmus.api.authentication import Authentication
 from isthmus.api.batch import BatchDoor
 from isthmus.api.data_plane import DataPlane
 from isthmus.api.dependencies import PartsOfApp
-from isthmus.api.documentation_page import new_documents
-from isthmus.api.documentation_page import router as documentation_page
-from isthmus.api.front import Front
-from isthmus.api.platform import build_platform
+from isthmus.api.dispatcher import Front
+from isthmus.api.openapi.routes import new_documents
+from isthmus.api.openapi.routes import router as documentation_page
+from isthmus.api.outgoing_response import Receive, Scope, Send
+from isthmus.api.platform_app import build_platform
 from isthmus.api.request_limits import RequestLimits
 from isthmus.api.resources import ROUTERS
-from isthmus.api.times import time_style
+from isthmus.api.timestamps import time_style
 from isthmus.config import Settings
-from isthmus.connect.addresses import CALLBACK_PATH
-from isthmus.connect.credentials import CredentialCalls
-from isthmus.connect.endings import Endings
+from isthmus.connect.credential_exchange import CredentialCalls
 from isthmus.connect.flow import Flow
 from isthmus.connect.link_tokens import forget_links
 from isthmus.connect.rapid_form import AccountForms
+from isthmus.connect.redirect_uris import CALLBACK_PATH
+from isthmus.connect.session_outcomes import Endings
 from isthmus.connect.sessions import forget_sessions
 from isthmus.db import Database, EpochWatcher, is_embedded, open_database, server_secret_bytes
 from isthmus.engine.batch import BatchLimits

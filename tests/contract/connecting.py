@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from isthmus.connect.forms import draw_form, enter
-from isthmus.connect.rapid_fields import Options, answers, draw_field
+from isthmus.connect.credential_forms import draw_form, enter
+from isthmus.connect.rapid_form_fields import Options, answers, draw_field
 from isthmus.connect.screens import Offered
 from isthmus.definitions.actions import FormField, FormStep
 from isthmus.definitions.credentials import (

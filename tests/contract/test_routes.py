@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 from truto_python_sdk import TrutoApi
 
-from isthmus.api.platform import build_platform
+from isthmus.api.platform_app import build_platform
 from isthmus.api.resources import ROUTERS
 from tests.contract.routes import FIELDS, LATER_BEHAVIOUR, LATER_PARAMETERS, LATER_ROUTES, PARAMETERS
 

@@ -7,7 +7,7 @@ import json
 import shutil
 from pathlib import Path
 
-from isthmus.cli.remote.client import Remote
+from isthmus.cli.remote.api_client import Remote
 from tests.fakes.larkdesk import DEFINITION
 from tests.integration.processes import COMMAND, serving_process
 

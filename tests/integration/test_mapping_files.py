@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from isthmus.cli.remote.client import Remote
+from isthmus.cli.remote.api_client import Remote
 from tests.fakes.larkdesk import DEFINITION
 from tests.integration.processes import COMMAND, Process, serving_process
 

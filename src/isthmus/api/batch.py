@@ -13,13 +13,13 @@ from pydantic import Field
 from isthmus.accounts.connections import Connection, Connections
 from isthmus.accounts.idempotency import IdempotencyKeys
 from isthmus.accounts.resource_calls import ResourceCalls
-from isthmus.api.answers import Answer, error_answer, json_answer
 from isthmus.api.authentication import Authentication
 from isthmus.api.call_parameters import parse_node_call
 from isthmus.api.call_plans import wants_plan
 from isthmus.api.hang_ups import while_connected
-from isthmus.api.idempotent_calls import key_of, once
-from isthmus.api.incoming import Incoming, parse_json_body
+from isthmus.api.idempotency import key_of, once
+from isthmus.api.incoming_request import Incoming, parse_json_body
+from isthmus.api.outgoing_response import Answer, error_answer, json_answer
 from isthmus.api.rate_limit_headers import told
 from isthmus.api.request_limits import RequestLimits
 from isthmus.definitions.fields import JsonObject, Part

@@ -12,10 +12,10 @@ from typing import Any, Final
 from isthmus.accounts.actions import custom_action
 from isthmus.accounts.connections import Connection, Connections
 from isthmus.accounts.explained import ExplainedAccount
-from isthmus.api.answers import Answer, json_answer
 from isthmus.api.authentication import Authentication
 from isthmus.api.call_parameters import parse_account_id, parse_flag
-from isthmus.api.incoming import Incoming
+from isthmus.api.incoming_request import Incoming
+from isthmus.api.outgoing_response import Answer, json_answer
 from isthmus.api.request_bodies import read_custom_call, read_data_call
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.engine.call_plans import CallPlan, plan_action, plan_custom, plan_proxy, plan_unified

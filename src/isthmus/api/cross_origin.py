@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from isthmus.api.answers import Answer, Message, Send
+from isthmus.api.outgoing_response import Answer, Message, Send
 
 __all__ = ["is_open", "open_to_all", "preflight"]
 

@@ -13,13 +13,13 @@ from typing import Any, Final
 from isthmus.accounts.actions import run_custom_action
 from isthmus.accounts.connections import Connection, Connections
 from isthmus.accounts.idempotency import IdempotencyKeys
-from isthmus.api.answers import Answer, error_answer, json_answer
 from isthmus.api.authentication import Authentication, own_account
 from isthmus.api.call_parameters import parse_account_id
 from isthmus.api.call_plans import CallPlans, wants_plan
 from isthmus.api.hang_ups import while_connected
-from isthmus.api.idempotent_calls import key_of, once
-from isthmus.api.incoming import Incoming
+from isthmus.api.idempotency import key_of, once
+from isthmus.api.incoming_request import Incoming
+from isthmus.api.outgoing_response import Answer, error_answer, json_answer
 from isthmus.api.rate_limit_headers import told
 from isthmus.api.request_bodies import read_custom_call, read_data_call
 from isthmus.api.request_limits import RequestLimits

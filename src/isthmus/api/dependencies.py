@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator
 
 from isthmus.accounts import Connections
 from isthmus.api.authentication import Authentication, own_account
-from isthmus.api.listing import (
+from isthmus.api.list_queries import (
     MAX_LIMIT,
     check_select,
     list_envelope,
@@ -21,7 +21,7 @@ from isthmus.api.listing import (
     read_list_query,
 )
 from isthmus.api.request_limits import RequestLimits
-from isthmus.api.times import TimeStyle, wire_times
+from isthmus.api.timestamps import TimeStyle, wire_times
 from isthmus.db import Database
 from isthmus.db.listing import ListQuery, Page
 from isthmus.kit.cursors import CursorSigner

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
 
-from isthmus.api.incoming import Incoming
+from isthmus.api.incoming_request import Incoming
 from isthmus.errors import BadRequest
 
 __all__ = ["while_connected"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from isthmus.api.answers import Answer
+from isthmus.api.outgoing_response import Answer
 from isthmus.api.request_limits import Standing
 
 __all__ = ["told"]

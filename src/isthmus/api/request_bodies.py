@@ -8,8 +8,8 @@ from typing import Any, Final
 import orjson
 
 from isthmus.api.call_parameters import parse_call
-from isthmus.api.incoming import Incoming, parse_json_body
-from isthmus.api.uploads import read_multipart
+from isthmus.api.incoming_request import Incoming, parse_json_body
+from isthmus.api.multipart import read_multipart
 from isthmus.engine.calls import NO_BODY, Call
 from isthmus.engine.custom import METHOD_CONFIG, CustomCall, forwarded_headers
 from isthmus.engine.queries import parse

@@ -17,12 +17,12 @@ from isthmus.cli.authoring import commands as authoring
 from isthmus.cli.authoring.integration_commands import integrations
 from isthmus.cli.local import commands as local
 from isthmus.cli.local.commands import accounts, environments
-from isthmus.cli.output import drop_output
+from isthmus.cli.record_output import drop_output
 from isthmus.cli.remote.data_plane import commands as data_plane
 from isthmus.cli.remote.profiles import commands as profiles
-from isthmus.cli.remote.rows import account_commands
-from isthmus.cli.remote.rows import commands as rows
-from isthmus.cli.remote.rows.groups import GROUPS
+from isthmus.cli.remote.resources import account_commands as account_commands
+from isthmus.cli.remote.resources import commands as rows
+from isthmus.cli.remote.resources.command_groups import GROUPS
 from isthmus.cli.server import commands as server
 from isthmus.errors import IsthmusError
 

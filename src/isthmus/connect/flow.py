@@ -21,13 +21,11 @@ from isthmus.accounts.connecting import Connected, connect_account, reconnect_ac
 from isthmus.accounts.lifecycle import Lifecycle
 from isthmus.accounts.ports import Sender
 from isthmus.accounts.static_gates import way_out
-from isthmus.connect.credentials import CredentialCalls
-from isthmus.connect.drawing import Drawing, FormIsNext, chosen_offer, link_of_session
-from isthmus.connect.forms import enter, goes_to_provider
-from isthmus.connect.link_tokens import USED, LinkToken, consume_link, open_link
-from isthmus.connect.offers import Offer, scopes_of
-from isthmus.connect.ports import RapidForms
-from isthmus.connect.problems import (
+from isthmus.connect.authorization_requests import Trip, end_trip, keep_on_trip, plan_trip, start_trip
+from isthmus.connect.connectable_integrations import Offer, scopes_of
+from isthmus.connect.credential_exchange import CredentialCalls
+from isthmus.connect.credential_forms import enter, goes_to_provider
+from isthmus.connect.errors import (
     ConnectionFailed,
     ConnectProblem,
     InvalidIntegration,
@@ -35,9 +33,11 @@ from isthmus.connect.problems import (
     RapidFormFailed,
     SessionEnded,
 )
+from isthmus.connect.link_tokens import USED, LinkToken, consume_link, open_link
+from isthmus.connect.ports import RapidForms
+from isthmus.connect.screen_builder import Drawing, FormIsNext, chosen_offer, link_of_session
 from isthmus.connect.screens import Problem, Screen
 from isthmus.connect.sessions import Options, Session, begin_session, keep_session, read_session, session_of
-from isthmus.connect.trips import Trip, end_trip, keep_on_trip, plan_trip, start_trip
 from isthmus.db.database import Database
 from isthmus.errors import NotFound
 from isthmus.integrations.effective import Effective

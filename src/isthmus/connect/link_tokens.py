@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.account_checks import LONGEST_TENANT_ID, REGIONS
 from isthmus.accounts.static_gates import StaticGates
-from isthmus.connect.addresses import return_address
-from isthmus.connect.problems import InvalidToken
+from isthmus.connect.errors import InvalidToken
+from isthmus.connect.redirect_uris import return_address
 from isthmus.db.database import keys_of, now_of
 from isthmus.db.encryption import EncryptedJSON
 from isthmus.db.tables import (

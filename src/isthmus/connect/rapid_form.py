@@ -15,8 +15,8 @@ from isthmus.accounts.beginning import begin_lifecycle
 from isthmus.accounts.connections import Connection, Connections
 from isthmus.accounts.context_store import merge_context
 from isthmus.accounts.resource_calls import ResourceCalls
-from isthmus.connect.problems import RapidFormFailed, capped
-from isthmus.connect.rapid_fields import Answers, Options, answers, draw_field
+from isthmus.connect.errors import RapidFormFailed, capped
+from isthmus.connect.rapid_form_fields import Answers, Options, answers, draw_field
 from isthmus.connect.screens import Offered, RapidForm
 from isthmus.connect.sessions import Session
 from isthmus.db.database import Database

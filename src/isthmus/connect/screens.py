@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from isthmus.connect.problems import ErrorType
+from isthmus.connect.errors import ErrorType
 
 __all__ = [
     "Away",

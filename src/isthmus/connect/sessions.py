@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.connect.problems import SessionEnded
+from isthmus.connect.errors import SessionEnded
 from isthmus.db.database import keys_of, now_of
 from isthmus.db.encryption import EncryptedJSON
 from isthmus.db.tables import connect_session

@@ -11,17 +11,17 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from isthmus.connect.errors import ConnectProblem, InvalidToken
 from isthmus.connect.flow import Sent
-from isthmus.connect.problems import ConnectProblem, InvalidToken
 from isthmus.connect.screens import Form
 from isthmus.tenancy.connect_settings import ConnectSettings
-from isthmus.ui.account_forms import AccountFormPages
-from isthmus.ui.answering import Answering, PageParts
-from isthmus.ui.files import file_answer
-from isthmus.ui.looks import style_sheet
-from isthmus.ui.parameters import options_of
-from isthmus.ui.safety import TRIP
-from isthmus.ui.sent import STEP, read_form, wants_json
+from isthmus.ui.form_input import STEP, read_form, wants_json
+from isthmus.ui.page_parameters import options_of
+from isthmus.ui.page_responses import Answering, PageParts
+from isthmus.ui.page_security import TRIP
+from isthmus.ui.rapid_form_pages import AccountFormPages
+from isthmus.ui.static_files import file_answer
+from isthmus.ui.theme_css import style_sheet
 
 __all__ = ["PageParts", "build_pages"]
 

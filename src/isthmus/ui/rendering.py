@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from isthmus.connect.endings import Ending, place_of
 from isthmus.connect.screens import Offered, Screen
+from isthmus.connect.session_outcomes import Ending, place_of
 from isthmus.connect.sessions import Session
 from isthmus.tenancy.connect_settings import ConnectSettings
-from isthmus.ui.files import Files, content_mark
-from isthmus.ui.safety import Site
+from isthmus.ui.page_security import Site
+from isthmus.ui.static_files import Files, content_mark
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from isthmus.accounts.sealed import stored_context
 from isthmus.config import Settings
-from isthmus.connect.trips import PAYLOAD
+from isthmus.connect.authorization_requests import PAYLOAD
 from isthmus.db.tables import connect_trip, integrated_account
 from tests.fakes.oauth1 import CONSUMER, OAuth1
 from tests.fakes.oidc import Oidc

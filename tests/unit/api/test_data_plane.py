@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from isthmus.api.incoming import Incoming
+from isthmus.api.incoming_request import Incoming
 from isthmus.api.request_bodies import read_data_call
 
 

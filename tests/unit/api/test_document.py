@@ -10,7 +10,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from isthmus.api.data_plane import COLLECTION_METHODS, CUSTOM_VERBS, ITEM_METHODS
-from isthmus.api.platform import build_platform
+from isthmus.api.platform_app import build_platform
 from isthmus.api.resources import ROUTERS
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from isthmus.api.front import split_path
+from isthmus.api.dispatcher import split_path
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from tests.unit.integrations.world import World, make_world, query
 
 from isthmus.accounts import Accounts, Connections, Installs, JsonCallLog
 from isthmus.accounts.lifecycle import Lifecycle
-from isthmus.connect.credentials import CredentialCalls
+from isthmus.connect.credential_exchange import CredentialCalls
 from isthmus.connect.flow import Flow
 from isthmus.connect.link_tokens import LinkTokens
 from isthmus.connect.screens import Offered, RapidForm

@@ -11,17 +11,17 @@ from sqlalchemy import select
 from tests.unit.connect.conftest import Desk
 
 from isthmus.accounts import Installs
-from isthmus.connect.link_tokens import USED
-from isthmus.connect.problems import (
+from isthmus.connect.authorization_requests import PAYLOAD
+from isthmus.connect.errors import (
     ConnectProblem,
     Forged,
     InvalidIntegration,
     InvalidToken,
     SessionEnded,
 )
+from isthmus.connect.link_tokens import USED
 from isthmus.connect.screens import Away, Form, Message, Method, Pick, Problem, Progress
 from isthmus.connect.sessions import Options
-from isthmus.connect.trips import PAYLOAD
 from isthmus.db.tables import connect_trip
 from isthmus.errors import BadRequest, NotFound
 from isthmus.kit.ids import new_id

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from tests.unit.connect.conftest import Desk
 
 from isthmus.accounts import Accounts
-from isthmus.connect.problems import RapidFormFailed
+from isthmus.connect.errors import RapidFormFailed
 from isthmus.connect.rapid_form import AccountForms
 from isthmus.connect.screens import Field, Offered, RapidForm
 from isthmus.connect.sessions import RapidOptions, Session, begin_session

@@ -14,7 +14,7 @@ FOUND = """
 import isthmus
 from isthmus.config import Settings
 from isthmus.integrations.catalog import find_catalog
-from isthmus.ui import files, rendering
+from isthmus.ui import static_files as files, rendering
 
 assert isthmus.__file__.startswith({place!r}), isthmus.__file__
 catalog = find_catalog()

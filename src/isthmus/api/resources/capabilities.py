@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field
 
 from isthmus.accounts.described_accounts import describe_account
 from isthmus.api.dependencies import ApiPrincipal, Parts, comma_list, empty_is
-from isthmus.api.listing import MAX_LIMIT
-from isthmus.api.resources.shapes import ListOut
+from isthmus.api.list_queries import MAX_LIMIT
+from isthmus.api.resources.base_models import ListOut
 from isthmus.integrations.capabilities import CapabilityFilter, capabilities_of, unified_apis_of
 from isthmus.integrations.described import describe_integration
 from isthmus.integrations.tools import ToolFilter, tools_of

@@ -8,8 +8,8 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from isthmus.api.dependencies import ApiPrincipal, Listed, Parts
+from isthmus.api.resources.base_models import Body, ListOut, Row
 from isthmus.api.resources.crud import add_reads, add_writes
-from isthmus.api.resources.shapes import Body, ListOut, Row
 from isthmus.integrations.categories import Categories
 from isthmus.integrations.documentation import Documentation
 

@@ -10,8 +10,8 @@ from pydantic import Field
 
 from isthmus.accounts import Installs
 from isthmus.api.dependencies import PartsOfApp
+from isthmus.api.resources.base_models import Body, Row
 from isthmus.api.resources.crud import add_reads, add_writes
-from isthmus.api.resources.shapes import Body, Row
 
 __all__ = ["router"]
 

@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import Field
 
+from isthmus.api.resources.base_models import Body, Row
 from isthmus.api.resources.crud import add_reads, add_writes
-from isthmus.api.resources.shapes import Body, Row
 from isthmus.integrations import EnvironmentUnifiedModels
 
 __all__ = ["router"]

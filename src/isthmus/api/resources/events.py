@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.api.dependencies import ApiPrincipal, Listed, Parts
-from isthmus.api.resources.shapes import ListOut
+from isthmus.api.resources.base_models import ListOut
 from isthmus.events import Events
 from isthmus.tenancy import Principal
 

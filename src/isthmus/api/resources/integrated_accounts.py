@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from isthmus.accounts import Accounts, OwnAccount
 from isthmus.api.dependencies import AccountPrincipal, ApiPrincipal, Parts
+from isthmus.api.resources.base_models import Body, Row, SuccessOut
 from isthmus.api.resources.crud import add_reads, add_writes
-from isthmus.api.resources.shapes import Body, Row, SuccessOut
 
 __all__ = ["router"]
 

@@ -14,8 +14,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from isthmus.api.dependencies import OptionalPrincipal, Parts
-from isthmus.api.listing import MAX_LIMIT
-from isthmus.api.resources.shapes import ListOut
+from isthmus.api.list_queries import MAX_LIMIT
+from isthmus.api.resources.base_models import ListOut
 from isthmus.definitions.json_schema import PUBLISHED, published
 from isthmus.definitions.schema_examples import example_of
 from isthmus.integrations.close_names import either_separator, not_found

@@ -7,8 +7,8 @@ from pydantic import Field
 
 from isthmus.accounts.static_gates import StaticGates
 from isthmus.api.dependencies import ApiPrincipal, Parts
+from isthmus.api.resources.base_models import Body, DeletedOut, Row
 from isthmus.api.resources.crud import add_reads
-from isthmus.api.resources.shapes import Body, DeletedOut, Row
 
 __all__ = ["router"]
 

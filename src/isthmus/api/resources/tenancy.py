@@ -8,8 +8,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from isthmus.api.dependencies import ApiPrincipal, Parts
+from isthmus.api.resources.base_models import Body, Row
 from isthmus.api.resources.crud import add_reads
-from isthmus.api.resources.shapes import Body, Row
 from isthmus.errors import Forbidden, NotFound
 from isthmus.tenancy import ApiTokens, Environments, Teams, Users
 

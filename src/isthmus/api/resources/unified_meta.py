@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from isthmus.accounts.described_accounts import describe_account
 from isthmus.api.dependencies import AnyCaller, ApiPrincipal, Parts, empty_is
-from isthmus.api.unified_guides import guide_html, guide_markdown
+from isthmus.api.integration_guides import guide_html, guide_markdown
 from isthmus.errors import BadRequest, Forbidden, failure
 from isthmus.integrations.described import describe_integration
 from isthmus.integrations.unified_meta import integration_guide, method_meta

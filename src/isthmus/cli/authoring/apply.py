@@ -11,8 +11,8 @@ import typer
 
 from isthmus.cli.authoring.folders import folder_of, unified_folders
 from isthmus.cli.authoring.mapping_rows import layer_of, planned, send, told
-from isthmus.cli.output import Json
-from isthmus.cli.remote.client import Remote, RemoteCallFailed, ended_by
+from isthmus.cli.record_output import Json
+from isthmus.cli.remote.api_client import Remote, RemoteCallFailed, ended_by
 from isthmus.definitions.layers import patch_between
 from isthmus.definitions.lint import validate_file
 from isthmus.definitions.yaml_source import Unreadable, read

@@ -10,9 +10,9 @@ from typing import Final
 import typer
 
 from isthmus.cli.authoring.mapping_rows import Change, Target, layer_of, planned, send, told
-from isthmus.cli.output import Json
-from isthmus.cli.remote.client import Remote, RemoteCallFailed, ended_by
-from isthmus.cli.remote.inputs import ask
+from isthmus.cli.record_output import Json
+from isthmus.cli.remote.api_client import Remote, RemoteCallFailed, ended_by
+from isthmus.cli.remote.arguments import ask
 from isthmus.definitions.layers import deep_merge_patch
 from isthmus.definitions.lint import Report, validate_document
 from isthmus.definitions.yaml_source import Document, Unreadable, read

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from isthmus.cli.output import Json
-from isthmus.cli.remote.client import Remote
+from isthmus.cli.record_output import Json
+from isthmus.cli.remote.api_client import Remote
 from isthmus.definitions.layers import patch_between
 from isthmus.errors import Conflict, SetupError
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import typer
 
-from isthmus.cli.remote.client import Remote, RemoteCallFailed, ended_by
+from isthmus.cli.remote.api_client import Remote, RemoteCallFailed, ended_by
 from isthmus.definitions.lint import CSV_COLUMNS, Corpus, Report, validate_document, validate_file
 from isthmus.definitions.yaml_source import Document, Unreadable, parse, read
 from isthmus.errors import NotFound, SetupError

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Literal
 
-from isthmus.cli.output import show
+from isthmus.cli.record_output import show
 from isthmus.config import Settings
 from isthmus.config.settings import variable
 from isthmus.kit.secret import Secret

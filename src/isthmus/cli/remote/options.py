@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from isthmus.cli.output import Format
+from isthmus.cli.record_output import Format
 
 __all__ = ["Account", "ApiUrl", "Body", "JsonOutput", "Key", "Query", "Stdin", "TableOutput", "Token"]
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 from httptools import HttpParserInvalidURLError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from isthmus.api.answers import error_answer
+from isthmus.api.outgoing_response import error_answer
 from isthmus.errors import BadRequest
 from isthmus.kit.ids import new_id
 

@@ -14,7 +14,7 @@ import typer
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from isthmus.api.answers import Receive, Scope, Send
+from isthmus.api.outgoing_response import Receive, Scope, Send
 from isthmus.app import Application, Asgi
 from isthmus.cli.server.http_protocol import BoundedHttp
 from isthmus.config import Settings

@@ -12,9 +12,9 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 import typer
 
-from isthmus.cli.output import Format, Json, at, lines_of, refuse_ids, show
-from isthmus.cli.remote.client import IDEMPOTENCY_KEY, Answer, Remote, expected, ran
-from isthmus.cli.remote.inputs import account_of, cursor_option, pairs, path_of, read_body, spare
+from isthmus.cli.record_output import Format, Json, at, lines_of, refuse_ids, show
+from isthmus.cli.remote.api_client import IDEMPOTENCY_KEY, Answer, Remote, expected, ran
+from isthmus.cli.remote.arguments import account_of, cursor_option, pairs, path_of, read_body, spare
 from isthmus.errors import SetupError
 
 __all__ = ["batch", "capabilities", "custom_call", "resource_call", "schema", "whoami"]

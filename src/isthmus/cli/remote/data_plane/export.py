@@ -15,9 +15,9 @@ from typing import Final, Literal, TextIO, TypeAlias
 
 import typer
 
-from isthmus.cli.output import Json, cell, closed_pipe
-from isthmus.cli.remote.client import Remote, RemoteCallFailed
-from isthmus.cli.remote.inputs import account_of, cursor_option, pairs, path_of, spare
+from isthmus.cli.record_output import Json, cell, closed_pipe
+from isthmus.cli.remote.api_client import Remote, RemoteCallFailed
+from isthmus.cli.remote.arguments import account_of, cursor_option, pairs, path_of, spare
 from isthmus.errors import IsthmusError, SetupError
 
 __all__ = ["ExportFormat", "export"]

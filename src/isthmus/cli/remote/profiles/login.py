@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import typer
 
-from isthmus.cli.output import Json, show
-from isthmus.cli.remote.client import Remote, RemoteCallFailed, ended_by, expected, server_url, url_of
+from isthmus.cli.record_output import Json, show
+from isthmus.cli.remote.api_client import Remote, RemoteCallFailed, ended_by, expected, server_url, url_of
 from isthmus.cli.remote.profiles.profile_file import DEFAULT, KEYS, Profiles, key_of
 from isthmus.errors import IsthmusError, SetupError
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from isthmus.cli.output import Json
+from isthmus.cli.record_output import Json
 from isthmus.config.commands import CONFIG_DIR, PROFILE
 from isthmus.errors import SetupError
 

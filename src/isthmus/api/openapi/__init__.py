@@ -1,0 +1,1 @@
+"""The OpenAPI document: its parts, and the routes that serve it."""

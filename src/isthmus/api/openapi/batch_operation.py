@@ -1,0 +1,77 @@
+"""The batch request in the OpenAPI document, from the models that read it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from isthmus.api.batch import BatchRequest
+from isthmus.api.resources.base_models import ErrorOut
+
+__all__ = ["BATCH_PATH", "batch_path", "batch_schemas"]
+
+BATCH_PATH: Final = "/batch-request"
+
+_JSON: Final = "application/json"
+_REF: Final = "#/components/schemas/{model}"
+
+
+def batch_path() -> dict[str, Any]:
+    """The operations of its path."""
+    error = {"$ref": _REF.format(model=ErrorOut.__name__)}
+    each = {"type": "object", "properties": {"node": {"type": "string"}, "turn": {"type": "integer"}}}
+    answer = {
+        "type": "object",
+        "properties": {
+            "result": {
+                "type": "object",
+                "additionalProperties": {"type": "array"},
+                "description": "Records of nodes that persist: by resource, or by the name of a node that "
+                "requests none.",
+            },
+            "errors": {
+                "type": "object",
+                "additionalProperties": {"type": "array", "items": each},
+                "description": "Under every key the errors of its nodes: each as the call by itself would "
+                "have got it, with the `node`, and the `turn` of its loop.",
+            },
+        },
+        "required": ["result", "errors"],
+    }
+    return {
+        "post": {
+            "tags": ["batch API"],
+            "operationId": "batch_request",
+            "summary": "Make several calls of one account, each with what those before it gave.",
+            "description": "Answers 200 where the nodes could be run at all; a node that fails has its error "
+            "in `errors`.",
+            "parameters": [
+                {
+                    "name": "Idempotency-Key",
+                    "in": "header",
+                    "required": False,
+                    "schema": {"type": "string", "maxLength": 255},
+                    "description": "Repeating the request with the same key within 24 hours gives its first "
+                    "answer again, with `Idempotency-Replayed: true`.",
+                }
+            ],
+            "requestBody": {
+                "required": True,
+                "content": {_JSON: {"schema": {"$ref": _REF.format(model=BatchRequest.__name__)}}},
+            },
+            "security": [{"HTTPBearer": []}],
+            "responses": {
+                "200": {"description": "Done.", "content": {_JSON: {"schema": answer}}},
+                "5XX": {"description": "The server.", "content": {_JSON: {"schema": error}}},
+            },
+        }
+    }
+
+
+def batch_schemas() -> dict[str, Any]:
+    """The models by name, for `components.schemas`."""
+    own = BatchRequest.model_json_schema(ref_template=_REF)
+    found = {**own.pop("$defs", {}), BatchRequest.__name__: own}
+    return {
+        name: {**each, "additionalProperties": False} if each.get("type") == "object" else each
+        for name, each in found.items()
+    }

@@ -1,0 +1,57 @@
+"""Which errors an operation may answer with, as the OpenAPI document says it: by what the operation takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from isthmus.api.resources.base_models import ErrorOut
+
+__all__ = ["PROVIDER", "document_refusals"]
+
+_WORDS: Final = {
+    "400": "Malformed or invalid input; `details.failures` names each field.",
+    "401": "No token, or one that is unknown, revoked or expired.",
+    "403": "A token that may not do this.",
+    "404": "No such row, resource or method for this token.",
+    "405": "A write on a sandbox account, or a verb that is not served there.",
+    "409": "It clashes with what there is, or changes a version that is not the current one.",
+    "413": "The body is larger than this server takes.",
+    "422": "The idempotency key was used for another request, or it is more than may be done at once.",
+    "429": "Too many requests; `Retry-After` says when to try again.",
+}
+_CONTENT: Final = {"application/json": {"schema": {"$ref": f"#/components/schemas/{ErrorOut.__name__}"}}}
+
+PROVIDER: Final[dict[int | str, dict[str, Any]]] = {
+    "4XX": {"description": "The provider refused it; with its own status.", "content": _CONTENT},
+    "5XX": {"description": "The provider or the way to it failed, or a definition.", "content": _CONTENT},
+}
+"""Of an operation that calls the provider."""
+
+
+def document_refusals(paths: Mapping[str, Mapping[str, dict[str, Any]]]) -> None:
+    """Adds them to the responses of every operation; what is there already stays."""
+    for path, operations in paths.items():
+        for verb, operation in operations.items():
+            responses = operation["responses"]
+            for status in _statuses(path, verb, operation):
+                responses.setdefault(status, {"description": _WORDS[status], "content": _CONTENT})
+
+
+def _statuses(path: str, verb: str, operation: Mapping[str, Any]) -> list[str]:
+    calls_provider = "5XX" in operation["responses"]
+    writes = verb not in ("get", "head", "options")
+    found = {"400"}
+    if "security" in operation:
+        found |= {"401", "403", "429"}
+    if "{" in path or "requestBody" in operation or calls_provider:
+        found.add("404")
+    if calls_provider:
+        found.add("405")
+    if writes:
+        found.add("409")
+    if "requestBody" in operation:
+        found.add("413")
+    if any(each["name"] == "Idempotency-Key" for each in operation.get("parameters", ())):
+        found.add("422")
+    return sorted(found)

@@ -1,0 +1,87 @@
+"""The OpenAPI document, `GET /openapi.json`, and as a page, `GET /docs`, whose assets come from the installed
+wheel, never from a CDN."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from importlib import resources
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from isthmus.api.dependencies import OptionalPrincipal, Parts
+from isthmus.api.openapi.unified_operations import with_models
+from isthmus.errors import NotFound
+from isthmus.integrations.environment_models import EnvironmentModel, models_key, read_models
+from isthmus.integrations.epoch_cache import RevisionCache
+
+__all__ = ["new_documents", "router"]
+
+router = APIRouter(include_in_schema=False)
+
+_DOCUMENTS = 16
+"""Of environments, each with its models written out: some hundred kilobytes of text."""
+
+_ASSETS = {
+    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+    "swagger-ui.css": "text/css; charset=utf-8",
+}
+
+
+def new_documents() -> RevisionCache[Any, bytes]:
+    """`request.state.documents`: the written document by environment and the revision of its models."""
+    return RevisionCache(_DOCUMENTS)
+
+
+@router.get("/openapi.json")
+async def openapi_document(request: Request, parts: Parts, principal: OptionalPrincipal) -> Response:
+    """With a token, unified models are written out as its environment has them; without one, as shipped."""
+    async with parts.database.read() as conn:
+        key = await models_key(conn, principal)
+        documents: RevisionCache[Any, bytes] = request.state.documents
+        written = documents.get(key)
+        if written is None:
+            models = await read_models(conn, principal)
+    if written is None:
+        # The first of a process takes a second of computing, which calls should not wait for.
+        written = documents.keep(key, await asyncio.to_thread(_write, request.app, models))
+    return Response(written, media_type="application/json")
+
+
+def _write(app: FastAPI, models: Sequence[EnvironmentModel]) -> bytes:
+    return orjson.dumps(with_models(app.openapi(), models))
+
+
+@router.get("/")
+async def front_page() -> RedirectResponse:
+    """Whoever opens the server in a browser sees what it can do."""
+    return RedirectResponse("docs")
+
+
+@router.get("/docs")
+async def documentation() -> HTMLResponse:
+    """No page of another site may show it in a frame, where a person could be led to send calls."""
+    page = get_swagger_ui_html(
+        openapi_url="openapi.json",
+        title="Isthmus API",
+        swagger_js_url="docs/swagger-ui-bundle.js",
+        swagger_css_url="docs/swagger-ui.css",
+        swagger_favicon_url="data:,",
+        # Hundreds of operations, unfolded at once, keep a browser busy for ten seconds.
+        swagger_ui_parameters={"docExpansion": "none", "defaultModelsExpandDepth": -1},
+    )
+    page.headers["content-security-policy"] = "frame-ancestors 'none'"
+    return page
+
+
+@router.get("/docs/{name}")
+async def asset(name: str) -> Response:
+    content_type = _ASSETS.get(name)
+    if content_type is None:
+        raise NotFound(f"the documentation page has no file {name}")
+    content = resources.files("fastapi_offline").joinpath("static", name).read_bytes()
+    return Response(content, media_type=content_type, headers={"cache-control": "public, max-age=86400"})

@@ -1,0 +1,198 @@
+"""The platform application: every route that is not the data plane, on FastAPI (documented and validated)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from isthmus import __version__
+from isthmus.api.dispatcher import answer_error
+from isthmus.api.openapi.batch_operation import BATCH_PATH, batch_path, batch_schemas
+from isthmus.api.openapi.data_plane_operations import data_plane_paths
+from isthmus.api.openapi.error_responses import document_refusals
+from isthmus.api.outgoing_response import Answer
+from isthmus.api.resources.base_models import ErrorOut
+from isthmus.errors import BadRequest, IsthmusError, MethodNotAllowed, NotFound, failure
+
+__all__ = ["build_platform"]
+
+_WORDS = {
+    "missing": "is required",
+    "model_attributes_type": "must be a JSON object",
+    "dict_type": "must be an object",
+    "string_type": "must be a text",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "list_type": "must be an array",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "extra_forbidden": "is not a field of this request",
+}
+"""The validator's words for the types of JSON are those of another language."""
+
+_LENGTHS = {  # of what is too short no more than one is asked for
+    "string_too_long": "must have at most {max_length} characters",
+    "too_long": "must have at most {max_length} items, and has {actual_length}",
+    "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
+}
+
+_DESCRIPTION = """\
+One API with one schema over your customers' accounts in other products.
+
+Send `Authorization: Bearer <token>`. Lists answer `{result, next_cursor, limit}`; send `next_cursor` back for
+the page after. Errors answer `{statusCode, error, message, details?, isthmus_request_id}`.
+"""
+
+
+def build_platform(routers: Sequence[APIRouter]) -> FastAPI:
+    """The application with all routers. It holds nothing of a server: what a request needs comes with it
+    (`request.state.*`, from the front door)."""
+    app = FastAPI(
+        title="Isthmus",
+        version=__version__,
+        description=_DESCRIPTION,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    for router in routers:
+        app.include_router(router)
+    app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
+    app.add_exception_handler(IsthmusError, _on_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_error)
+    return app
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of all routes; made once."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title,
+            version=app.version,
+            openapi_version="3.1.0",
+            description=app.description,
+            routes=app.routes,
+        )
+        for path in document["paths"].values():
+            for operation in path.values():
+                operation["responses"].pop("422", None)  # ours is 400
+        document["paths"] = data_plane_paths() | {BATCH_PATH: batch_path()} | document["paths"]
+        schemas = document["components"]["schemas"]
+        schemas |= batch_schemas()
+        own = ErrorOut.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= own.pop("$defs", {})
+        schemas[ErrorOut.__name__] = own
+        document_refusals(document["paths"])
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _response(request: Request, error: BaseException) -> Response:
+    answer: Answer = answer_error(error, request.scope.get("isthmus.request_id", ""))
+    return Response(answer.body, answer.status, dict(answer.headers), answer.content_type)
+
+
+async def _on_error(request: Request, error: Exception) -> Response:
+    return _response(request, error)
+
+
+async def _on_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # registered for it
+    unread = _unread_body(request, error)
+    if unread is not None:
+        return _response(request, unread)
+    return _response(request, BadRequest(_summary(error.errors()), failures=_failures(error.errors())))
+
+
+def _unread_body(request: Request, error: RequestValidationError) -> BadRequest | None:
+    """For a body that was not JSON, or was not taken for it; None for one that was read."""
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        before = str(error.body)[: first["loc"][1]]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        reason = first["ctx"]["error"]
+        return BadRequest(
+            f"the body is not JSON: {reason} at line {line}, column {column}.",
+            failures=[failure("body", reason, "malformed_json")],
+        )
+    content_type = request.headers.get("content-type", "")
+    if isinstance(error.body, bytes) and error.body:
+        return BadRequest(
+            f"a body of type {content_type} cannot be read. Send JSON with Content-Type: application/json.",
+            failures=[failure("content-type", "must be application/json", "unsupported_media_type")],
+        )
+    return None
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # registered for it
+    route = f"{request.method} {request.url.path}"
+    if error.status_code == 404:
+        return _response(request, NotFound(f"no route {route}. GET /openapi.json lists all routes."))
+    if error.status_code == 405:
+        allowed = _allowed(request) or (error.headers or {}).get("Allow", "")
+        return _response(
+            request,
+            MethodNotAllowed(f"{route} is not served. Allowed: {allowed}.", headers={"allow": allowed}),
+        )
+    return _response(
+        request,
+        BadRequest(
+            "the body cannot be read as JSON: it is nested too deeply, or is not text.",
+            failures=[failure("body", "must be JSON", "malformed_json")],
+        ),
+    )
+
+
+def _allowed(request: Request) -> str:
+    """The methods with this path; each is a route of its own, and the router names those of the first."""
+    here = request.scope["path"].split("/")
+    found = {
+        method.upper()
+        for path, operations in _document(request.app)["paths"].items()
+        if len(parts := path.split("/")) == len(here)
+        and all(part == name or part.startswith("{") for part, name in zip(parts, here, strict=True))
+        for method in operations
+    }
+    return ", ".join(sorted(found | ({"HEAD"} if "GET" in found else set())))
+
+
+def _failures(errors: Sequence[Any]) -> list[dict[str, str]]:
+    return [failure(_path(each["loc"]), _said(each), each["type"]) for each in errors]
+
+
+def _said(error: Any) -> str:
+    if error["type"] == "literal_error":
+        return f"must be {error['ctx']['expected']}"
+    if error["type"] in _LENGTHS:
+        return _LENGTHS[error["type"]].format(**error["ctx"])
+    text: str = _WORDS.get(error["type"], error["msg"])
+    return text.removeprefix("Value error, ")
+
+
+def _summary(errors: Sequence[Any]) -> str:
+    first = errors[0]
+    more = f" (and {len(errors) - 1} more, see details.failures)" if len(errors) > 1 else ""
+    return f"{_path(first['loc'])}: {_said(first)}{more}"
+
+
+def _path(location: Sequence[str | int]) -> str:
+    """`("body", "config", "label")` -> `config.label`; a whole missing body stays `body`."""
+    rest = (
+        [str(part) for part in location[1:]]
+        if location[0] in ("body", "query", "path")
+        else list(map(str, location))
+    )
+    return ".".join(rest) or str(location[0])

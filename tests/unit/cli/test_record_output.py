@@ -1,0 +1,77 @@
+"""Formats of records: those of programs are held, those of people are only kept in bounds."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+
+import pytest
+import yaml
+
+from isthmus.cli.record_output import Format, show
+from isthmus.errors import SetupError
+
+Shown = Callable[..., str]
+
+ROWS = [
+    {"id": "1", "name": 'Zoë, "Z"', "tags": ["a", "b"], "n": None},
+    {"id": "2", "name": "line\nbreak", "more": {"x": 1}, "n": "007"},
+]
+
+
+@pytest.fixture
+def shown(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shown:
+    monkeypatch.setenv("COLUMNS", "60")
+
+    def printed(value: object, output: Format, columns: tuple[str, ...] = ()) -> str:
+        show(value, output, columns=columns)
+        return capsys.readouterr().out
+
+    return printed
+
+
+def test_json_is_one_document(shown: Shown) -> None:
+    assert json.loads(shown(ROWS, "json")) == ROWS
+    assert shown({"id": "1"}, "json") == '{\n  "id": "1"\n}\n'
+    assert shown([], "json") == "[]\n"
+
+
+def test_ndjson_is_an_object_a_line(shown: Shown) -> None:
+    assert [json.loads(line) for line in shown(ROWS, "ndjson").splitlines()] == ROWS
+    assert shown([], "ndjson") == ""
+
+
+def test_csv_has_each_column_of_any_row_and_nested_values_as_json(shown: Shown) -> None:
+    read = list(csv.DictReader(io.StringIO(shown(ROWS, "csv"), newline="")))
+    assert list(read[0]) == ["id", "name", "tags", "n", "more"]
+    assert [row["name"] for row in read] == ['Zoë, "Z"', "line\nbreak"]
+    assert (read[0]["tags"], read[0]["n"], read[1]["more"]) == ('["a", "b"]', "", '{"x": 1}')
+    assert shown([], "csv") == ""
+
+
+def test_yaml_keeps_texts_that_look_like_numbers(shown: Shown) -> None:
+    assert yaml.safe_load(shown(ROWS, "yaml")) == ROWS
+
+
+def test_ids_are_printed_alone_where_there_are_some(shown: Shown) -> None:
+    assert shown(ROWS, "id") == "1\n2\n"
+    with pytest.raises(SetupError, match="no id"):
+        show([{"name": "x"}], "id")
+
+
+def test_a_table_fits_and_cuts_no_id(shown: Shown) -> None:
+    rows = [{"name": "n" * 90, "id": "i" * 50, "nested": {}, "x": "y"}]
+    lines = shown(rows, "table").splitlines()
+    assert lines[1].startswith("i" * 50)
+    assert max(map(len, lines)) <= 60
+    assert shown([], "table") == "No results found.\n"
+    alone = {"id": "1", "token": "t" * 200, "name": "a\nb\x1b"}
+    assert [line.split(maxsplit=1) for line in shown(alone, "table").splitlines()] == [
+        ["id", "1"],
+        ["token", "t" * 200],
+        ["name", "a b\ufffd"],
+    ]
+    named = shown([{"a": {"b": "deep"}, "id": "1"}], "table", ("id", "a.b")).split()
+    assert named == ["id", "a.b", "1", "deep"]
