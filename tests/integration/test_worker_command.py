@@ -10,7 +10,7 @@ import pytest
 from isthmus.app import working
 from isthmus.config import Settings
 from isthmus.db import open_database, raise_epoch
-from isthmus.db.rotation import choose_key, rotate_key
+from isthmus.db.key_rotation import choose_key, rotate_key
 from isthmus.jobs import get_schedule
 from tests.background import until
 from tests.integration.processes import COMMAND, refused

@@ -44,8 +44,8 @@ from isthmus.events.catalogue import (
 from isthmus.integrations.checks import Failures
 from isthmus.integrations.scope import Scope
 from isthmus.integrations.views import Row
-from isthmus.kit.changes import sent_only
 from isthmus.kit.ids import new_id
+from isthmus.kit.writable_fields import sent_only
 
 __all__ = ["Accounts"]
 

@@ -28,9 +28,9 @@ from isthmus.http.messages import HttpRequest, HttpResponse
 from isthmus.integrations.checks import Failures
 from isthmus.integrations.scope import Scope
 from isthmus.integrations.views import Row
-from isthmus.kit.changes import sent_only
 from isthmus.kit.ids import new_id
 from isthmus.kit.secret import Secret
+from isthmus.kit.writable_fields import sent_only
 
 __all__ = ["Gate", "GatedSender", "StaticGates", "gate_of", "way_out"]
 

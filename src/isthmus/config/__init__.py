@@ -1,6 +1,6 @@
 """Settings of a process, from the variables of its environment."""
 
+from isthmus.config.parsers import MAKE_A_KEY, Network, check_key
 from isthmus.config.settings import DatetimeStyle, Settings
-from isthmus.config.texts import MAKE_A_KEY, Network, check_key
 
 __all__ = ["MAKE_A_KEY", "DatetimeStyle", "Network", "Settings", "check_key"]

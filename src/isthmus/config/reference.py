@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import fields
 
-from isthmus.config.commands import COMMAND_VARIABLES
+from isthmus.config.command_variables import COMMAND_VARIABLES
 from isthmus.config.settings import Settings, variable
 
 __all__ = ["reference"]

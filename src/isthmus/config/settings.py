@@ -8,7 +8,7 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from isthmus.config import texts
+from isthmus.config import parsers
 from isthmus.errors import SetupError
 from isthmus.kit.secret import Secret
 
@@ -29,7 +29,7 @@ class Settings:
     data_dir: Path = field(
         default=Path(".isthmus"),
         metadata=_about(
-            texts.path,
+            parsers.path,
             "Directory of what the embedded default keeps: the SQLite file and the key file. "
             "Made with mode 0700 if absent. Back it up as a whole.",
             shown="`.isthmus` in the working directory",
@@ -38,7 +38,7 @@ class Settings:
     database_url: Secret[str] | None = field(
         default=None,
         metadata=_about(
-            texts.secret,
+            parsers.secret,
             "`postgresql://user:password@host:5432/name`, or `sqlite:////absolute/path/isthmus.sqlite3`.",
             shown="`isthmus.sqlite3` in the data directory",
         ),
@@ -46,7 +46,7 @@ class Settings:
     database_pool_size: int = field(
         default=10,
         metadata=_about(
-            texts.whole(2, 200),
+            parsers.whole(2, 200),
             "Most connections to PostgreSQL that a process's requests and background work share; it holds up "
             "to 6 more for its queue and for notifications.",
             shown="`10`",
@@ -55,7 +55,7 @@ class Settings:
     secret_key: Secret[tuple[str, ...]] | None = field(
         default=None,
         metadata=_about(
-            texts.keys,
+            parsers.keys,
             "Keys that seal stored secrets, separated by commas: the first seals, all open. At least 32 "
             "random characters each; `python3 -c 'import secrets; print(secrets.token_urlsafe(32))'` makes "
             "one. Required with PostgreSQL.",
@@ -65,7 +65,7 @@ class Settings:
     bootstrap_token: Secret[str] | None = field(
         default=None,
         metadata=_about(
-            texts.token,
+            parsers.token,
             "The API token that the first start creates, instead of a random one that it prints. "
             "Make it as long and random as a key. Without effect once a team exists.",
             shown="unset: a random one",
@@ -74,7 +74,7 @@ class Settings:
     public_api_url: str | None = field(
         default=None,
         metadata=_about(
-            texts.origin,
+            parsers.origin,
             "The URL under which clients reach the API.",
             shown="`http://` and the address served",
         ),
@@ -82,15 +82,15 @@ class Settings:
     public_app_url: str | None = field(
         default=None,
         metadata=_about(
-            texts.origin,
+            parsers.origin,
             "The URL under which people reach the pages.",
             shown="the same as `ISTHMUS_PUBLIC_API_URL`",
         ),
     )
-    egress_allow: tuple[texts.Network, ...] = field(
+    egress_allow: tuple[parsers.Network, ...] = field(
         default=(),
         metadata=_about(
-            texts.networks,
+            parsers.networks,
             "Networks, separated by commas, that outgoing requests may reach although they are private: "
             "for example `127.0.0.0/8`. Every other private, loopback or link-local address is refused.",
             shown="none",
@@ -99,7 +99,7 @@ class Settings:
     token_rate_limit: int = field(
         default=0,
         metadata=_about(
-            texts.whole(0, 1_000_000),
+            parsers.whole(0, 1_000_000),
             "Requests in 10 seconds that one token may make; 0 = no limit. (The platform's own: 500.)",
             shown="`0`",
         ),
@@ -107,7 +107,7 @@ class Settings:
     account_rate_limit: int = field(
         default=0,
         metadata=_about(
-            texts.whole(0, 1_000_000),
+            parsers.whole(0, 1_000_000),
             "Unified, proxy and custom requests in 10 seconds to one integrated account; 0 = no limit. "
             "(The platform's own: 50.)",
             shown="`0`",
@@ -115,29 +115,32 @@ class Settings:
     )
     batch_max_nodes: int = field(
         default=50,
-        metadata=_about(texts.whole(1, 1_000), "Nodes that a batch request may have.", shown="`50`"),
+        metadata=_about(parsers.whole(1, 1_000), "Nodes that a batch request may have.", shown="`50`"),
     )
     batch_max_calls: int = field(
         default=1_000,
         metadata=_about(
-            texts.whole(1, 100_000),
+            parsers.whole(1, 100_000),
             "Calls that one node of a batch may make: loop and recursion together, pages not counted.",
             shown="`1000`",
         ),
     )
     batch_max_pages: int = field(
-        default=100, metadata=_about(texts.whole(1, 100_000), "Pages of one list in a batch.", shown="`100`")
+        default=100,
+        metadata=_about(parsers.whole(1, 100_000), "Pages of one list in a batch.", shown="`100`"),
     )
     batch_max_records: int = field(
         default=10_000,
         metadata=_about(
-            texts.whole(1, 1_000_000), "Records that the nodes of a batch may give together.", shown="`10000`"
+            parsers.whole(1, 1_000_000),
+            "Records that the nodes of a batch may give together.",
+            shown="`10000`",
         ),
     )
     batch_seconds: float = field(
         default=25.0,
         metadata=_about(
-            texts.seconds(1, 3_600),
+            parsers.seconds(1, 3_600),
             "How long a batch may run; nodes that are left then get an error 504. Clients give up after 30 s "
             "unless told otherwise.",
             shown="`25`",
@@ -146,13 +149,13 @@ class Settings:
     batch_concurrency: int = field(
         default=5,
         metadata=_about(
-            texts.whole(1, 100), "Calls of one batch that are under way at the same time.", shown="`5`"
+            parsers.whole(1, 100), "Calls of one batch that are under way at the same time.", shown="`5`"
         ),
     )
     strict_version: bool = field(
         default=False,
         metadata=_about(
-            texts.switch,
+            parsers.switch,
             "`true`: a PATCH of an integration or unified model must send the `version` it read. Else it is "
             "only compared where it is sent; some clients cannot send it.",
             shown="`false`",
@@ -161,7 +164,7 @@ class Settings:
     tool_name_template: str | None = field(
         default=None,
         metadata=_about(
-            texts.tool_name,
+            parsers.tool_name,
             "How tools are named, for example `{integration}_{method}_{resource}`; `{one}` is the resource "
             "in the singular. Each part is put in snake_case. Unset: the "
             "[usual names](tools.md#tools), such as `list_all_<integration>_<resource>`.",
@@ -170,7 +173,7 @@ class Settings:
     renew_ahead: bool = field(
         default=True,
         metadata=_about(
-            texts.switch,
+            parsers.switch,
             "`false`: access tokens are only renewed by a call that needs one. Else also 5 minutes before "
             "they end, so that a refresh token which its provider ends when it is not used stays alive.",
             shown="`true`",
@@ -179,7 +182,7 @@ class Settings:
     datetime_style: DatetimeStyle = field(
         default="space",
         metadata=_about(
-            texts.one_of("space", "iso"),
+            parsers.one_of("space", "iso"),
             "How times of platform rows are written: `space` = `2024-09-01 10:00:00`, "
             "`iso` = `2024-09-01T10:00:00.000Z`. Both are UTC; input accepts both.",
             shown="`space`",
@@ -188,13 +191,13 @@ class Settings:
     connect_timeout_seconds: float = field(
         default=10.0,
         metadata=_about(
-            texts.seconds(0.1, 300), "Longest wait for a connection to a third party.", shown="`10`"
+            parsers.seconds(0.1, 300), "Longest wait for a connection to a third party.", shown="`10`"
         ),
     )
     max_request_bytes: int = field(
         default=50 * _MIB,
         metadata=_about(
-            texts.whole(1024, 4096 * _MIB),
+            parsers.whole(1024, 4096 * _MIB),
             "Largest body of a request to Isthmus; a larger one is answered with 413.",
             shown="`52428800` (50 MiB)",
         ),
@@ -202,7 +205,7 @@ class Settings:
     max_response_bytes: int = field(
         default=10 * _MIB,
         metadata=_about(
-            texts.whole(1024, 4096 * _MIB),
+            parsers.whole(1024, 4096 * _MIB),
             "Largest third-party answer that is read into memory; a larger one is answered with 502. Parsed, "
             "the worst JSON takes some 30 times as much memory. Streamed files are not bounded.",
             shown="`10485760` (10 MiB)",
@@ -212,7 +215,7 @@ class Settings:
     expression_limits: Mapping[str, float] = field(
         default_factory=dict,
         metadata=_about(
-            texts.limits,
+            parsers.limits,
             "Limits of one evaluation of an expression, as `name=number` separated by commas: for example "
             "`seconds=10,items=500000`. The names are those of [limits](functions.md#limits).",
             shown="those of the table",
@@ -221,7 +224,7 @@ class Settings:
     function_hosts: tuple[str, ...] = field(
         default=(),
         metadata=_about(
-            texts.hosts,
+            parsers.hosts,
             "Hosts, separated by commas, that functions of expressions may reach by https; `http://` before "
             "one allows it without TLS. They pass the same guard as all outgoing requests.",
             shown="none: no function reaches out",
@@ -230,7 +233,7 @@ class Settings:
     parse_document: Literal["off", "local", "remote"] = field(
         default="off",
         metadata=_about(
-            texts.one_of("off", "local", "remote"),
+            parsers.one_of("off", "local", "remote"),
             "Where `$parseDocument` reads files: `local` in a process of its own (extra `documents`), "
             "`remote` at `ISTHMUS_DOCUMENT_SERVICE_URL`.",
             shown="`off`",
@@ -239,7 +242,7 @@ class Settings:
     convert_md_to_pdf: Literal["local", "remote"] = field(
         default="local",
         metadata=_about(
-            texts.one_of("local", "remote"),
+            parsers.one_of("local", "remote"),
             "Where `$convertMdToPdf` makes files: `local` in a process of its own (extra `pdf`), `remote` at "
             "`ISTHMUS_DOCUMENT_SERVICE_URL`.",
             shown="`local`",
@@ -248,18 +251,18 @@ class Settings:
     document_service_url: str | None = field(
         default=None,
         metadata=_about(
-            texts.origin,
+            parsers.origin,
             "The service with `/parse` and `/md-to-pdf` that `remote` means. Its host must be among "
             "`ISTHMUS_FUNCTION_HOSTS`.",
         ),
     )
     document_service_key: Secret[str] | None = field(
-        default=None, metadata=_about(texts.secret, "The key of that service.")
+        default=None, metadata=_about(parsers.secret, "The key of that service.")
     )
     embeddings_url: str | None = field(
         default=None,
         metadata=_about(
-            texts.origin,
+            parsers.origin,
             "The address that `$generateEmbeddingsCohere` asks, such as `https://api.example.com/v2/embed`. "
             "Its host must be among `ISTHMUS_FUNCTION_HOSTS`.",
             shown="unset: the function is off",
@@ -268,7 +271,7 @@ class Settings:
     strict_compat: bool = field(
         default=False,
         metadata=_about(
-            texts.switch,
+            parsers.switch,
             "`true`: functions also give those results of the platform's own that nobody could use; "
             "[which](functions.md#switches).",
             shown="`false`",
@@ -277,7 +280,7 @@ class Settings:
     currency_exact: bool = field(
         default=False,
         metadata=_about(
-            texts.switch,
+            parsers.switch,
             "`true`: `$convertCurrencyToSubunit` counts in decimals, so that 19.99 is 1999; `false` as the "
             "platform's own does: 1998.",
             shown="`false`",
@@ -296,7 +299,7 @@ class Settings:
                 continue
             try:
                 values[each.name] = each.metadata["read"](text)
-            except texts.Wrong as wrong:
+            except parsers.Wrong as wrong:
                 problems.append(f"{variable(each)} must be {wrong}")
         if problems:
             raise SetupError(". ".join(problems) + ".")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from isthmus.kit.addresses import split_address, web_address
+from isthmus.kit.browser_urls import split_address, web_address
 
 __all__ = ["CALLBACK_PATH", "return_address", "with_query"]
 

@@ -13,7 +13,7 @@ from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.engines import Engines, make_engines, make_schema_engine
-from isthmus.db.turns import SqliteTurns
+from isthmus.db.sqlite_writer import SqliteTurns
 from isthmus.db.urls import parse_url
 from isthmus.kit.clock import Clock, SystemClock
 

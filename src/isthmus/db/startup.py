@@ -11,8 +11,8 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from isthmus.config import Settings
 from isthmus.db.database import Database
 from isthmus.db.encryption import KeyMissing
+from isthmus.db.file_locks import ServeLock, is_served, setup_lock
 from isthmus.db.keys import learn_granted_keys, load_keys, server_secret_bytes
-from isthmus.db.locks import ServeLock, is_served, setup_lock
 from isthmus.db.migrations import HEAD
 from isthmus.db.upgrade import stored_revision, upgrade
 from isthmus.db.urls import parse_url, sqlite_path

@@ -20,10 +20,10 @@ from isthmus.db.tables import event
 from isthmus.events.catalogue import EVENTS
 from isthmus.events.outbox import EMITTED
 from isthmus.jobs import Peers
-from isthmus.jobs.giving_way import Held, is_held, write_giving_way
-from isthmus.jobs.outages import Outages, is_away
-from isthmus.jobs.peers import BEAT_SECONDS
-from isthmus.kit.strays import strays_as_failures
+from isthmus.jobs.database_outages import Outages, is_away
+from isthmus.jobs.lock_timeout import Held, is_held, write_giving_way
+from isthmus.jobs.peer_processes import BEAT_SECONDS
+from isthmus.kit.unexpected_cancellation import strays_as_failures
 
 __all__ = ["Occurrence", "Relay", "Subscriber", "Subscribers"]
 

@@ -26,8 +26,8 @@ from isthmus.integrations.checks import Failures
 from isthmus.integrations.owned import seen_by
 from isthmus.integrations.scope import Scope
 from isthmus.integrations.views import Row
-from isthmus.kit.changes import sent_only
 from isthmus.kit.ids import is_uuid, new_id
+from isthmus.kit.writable_fields import sent_only
 
 __all__ = ["ENTITY_TYPES", "Documentation"]
 

@@ -23,9 +23,9 @@ from isthmus.integrations.installed import Installed
 from isthmus.integrations.integrations import usable_config
 from isthmus.integrations.validation import check_override
 from isthmus.integrations.views import Row, environment_integration_view
-from isthmus.kit.addresses import web_address
-from isthmus.kit.changes import sent_only
+from isthmus.kit.browser_urls import web_address
 from isthmus.kit.ids import new_id
+from isthmus.kit.writable_fields import sent_only
 
 __all__ = ["OVERRIDE_SECRETS", "EnvironmentIntegrations"]
 

@@ -13,7 +13,7 @@ from isthmus.integrations.checks import Failures
 from isthmus.integrations.installed import Installed
 from isthmus.integrations.validation import check_model, check_record_schemas
 from isthmus.integrations.views import Row, environment_model_view, model_view
-from isthmus.kit.changes import sent_only
+from isthmus.kit.writable_fields import sent_only
 
 __all__ = ["EnvironmentUnifiedModels"]
 

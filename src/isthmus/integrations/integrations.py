@@ -17,8 +17,8 @@ from isthmus.integrations.owned import Owned
 from isthmus.integrations.renames import refuse_rename_of_integration
 from isthmus.integrations.validation import check_integration
 from isthmus.integrations.views import Row, integration_view
-from isthmus.kit.changes import sent_only
 from isthmus.kit.ids import new_id
+from isthmus.kit.writable_fields import sent_only
 
 __all__ = ["INTEGRATION_SECRETS", "Integrations", "usable_config"]
 

@@ -34,8 +34,8 @@ from isthmus.integrations.scope import Scope
 from isthmus.integrations.unified_models import UnifiedModels
 from isthmus.integrations.validation import check_mapping, check_mapping_override
 from isthmus.integrations.views import Row, mapping_view
-from isthmus.kit.changes import sent_only
 from isthmus.kit.ids import new_id
+from isthmus.kit.writable_fields import sent_only
 
 __all__ = ["EnvironmentMappings", "ModelMappings"]
 

@@ -15,8 +15,8 @@ from isthmus.integrations.owned import Owned
 from isthmus.integrations.renames import refuse_rename_of_model
 from isthmus.integrations.validation import check_model, check_record_schemas
 from isthmus.integrations.views import Row, model_view
-from isthmus.kit.changes import sent_only
 from isthmus.kit.ids import new_id
+from isthmus.kit.writable_fields import sent_only
 
 __all__ = ["UnifiedModels"]
 

@@ -5,8 +5,7 @@ carries no state: what a thing is at, how often it failed and when it goes on ar
 """
 
 from isthmus.jobs.handlers import Finder, Handlers, Run, Superseded
-from isthmus.jobs.pace import Pace
-from isthmus.jobs.peers import Peers
+from isthmus.jobs.peer_processes import Peers
 from isthmus.jobs.queue import (
     Standing,
     cancel,
@@ -17,9 +16,10 @@ from isthmus.jobs.queue import (
     tell_all,
     without_job,
 )
+from isthmus.jobs.queue_state import QueueState, queue_state
 from isthmus.jobs.schedules import Schedule, drop_schedule, drop_schedules, get_schedule, put_schedule
-from isthmus.jobs.state import QueueState, queue_state
 from isthmus.jobs.worker import Worker
+from isthmus.jobs.worker_options import Pace
 from isthmus.kit.cron import CronError, check_cron, next_after
 
 __all__ = [

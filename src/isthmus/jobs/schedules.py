@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from isthmus.db.database import announce, now_of
 from isthmus.db.tables import job_schedule
 from isthmus.db.upsert import insert_into
-from isthmus.jobs.peers import Peers
+from isthmus.jobs.peer_processes import Peers
 from isthmus.jobs.queue import READY, defer
 from isthmus.kit.cron import CronError, instants_after, next_after
 from isthmus.kit.ids import derived_id

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from isthmus.db.database import Database, background_context
-from isthmus.jobs.giving_way import Held, write_giving_way
+from isthmus.jobs.database_outages import Outages, is_away
 from isthmus.jobs.handlers import Handlers
-from isthmus.jobs.outages import Outages, is_away
-from isthmus.jobs.pace import Pace
-from isthmus.jobs.peers import BEAT_SECONDS, Peers
+from isthmus.jobs.lock_timeout import Held, write_giving_way
+from isthmus.jobs.peer_processes import BEAT_SECONDS, Peers
 from isthmus.jobs.queue import READY, due_timers, promote
+from isthmus.jobs.queue_maintenance import prune, reconcile, sweep
+from isthmus.jobs.queue_state import next_due, queue_state
 from isthmus.jobs.schedules import (
     FIRED_AT_ONCE,
     built_in_name,
@@ -27,9 +28,8 @@ from isthmus.jobs.schedules import (
     fire_due,
     sync_built_in,
 )
-from isthmus.jobs.state import next_due, queue_state
-from isthmus.jobs.upkeep import prune, reconcile, sweep
-from isthmus.kit.strays import strays_as_failures
+from isthmus.jobs.worker_options import Pace
+from isthmus.kit.unexpected_cancellation import strays_as_failures
 
 if TYPE_CHECKING:
     from isthmus.jobs.engine.worker import EngineWorker

@@ -13,8 +13,8 @@ from isthmus.db import now_of, raise_epoch
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import environment
 from isthmus.errors import BadRequest, Conflict, NotFound, failure
-from isthmus.kit.changes import sent_only
 from isthmus.kit.ids import new_id
+from isthmus.kit.writable_fields import sent_only
 from isthmus.tenancy.connect_settings import SETTINGS, check_connect_settings
 
 __all__ = ["Environments", "Install"]

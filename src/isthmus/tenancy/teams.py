@@ -13,8 +13,8 @@ from isthmus.db import now_of, raise_epochs
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import environment, team
 from isthmus.errors import BadRequest, NotFound, failure
-from isthmus.kit.changes import sent_only
 from isthmus.kit.ids import new_id
+from isthmus.kit.writable_fields import sent_only
 
 __all__ = ["Teams", "create_team"]
 

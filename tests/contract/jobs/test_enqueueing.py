@@ -24,9 +24,9 @@ from isthmus.jobs import (
     queue_state,
     standing,
 )
-from isthmus.jobs.outages import is_away
+from isthmus.jobs.database_outages import is_away
 from isthmus.jobs.queue import cancel_all, try_again
-from isthmus.jobs.upkeep import prune
+from isthmus.jobs.queue_maintenance import prune
 from tests.background import QUICK, drain, engine_running, tick
 from tests.contract.jobs.recorder import Recorder, counted, put
 from tests.fakes.clock import VirtualClock

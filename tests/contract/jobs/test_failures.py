@@ -17,7 +17,7 @@ from isthmus.jobs import (
     queue_state,
     standing,
 )
-from isthmus.kit.strays import StrayCancellation
+from isthmus.kit.unexpected_cancellation import StrayCancellation
 from tests.background import QUICK, drain, tick, until
 from tests.contract.jobs.recorder import Recorder, counted, put
 from tests.fakes.clock import VirtualClock

@@ -25,9 +25,9 @@ from isthmus.jobs import (
     cancel,
     defer,
 )
+from isthmus.jobs.database_outages import Away, is_away
 from isthmus.jobs.engine.worker import engine_worker
-from isthmus.jobs.outages import Away, is_away
-from isthmus.jobs.upkeep import sweep
+from isthmus.jobs.queue_maintenance import sweep
 from tests.background import QUICK, drain, engine_running, until
 from tests.contract.jobs.recorder import Recorder, counted, put
 
@@ -109,7 +109,7 @@ async def test_a_job_that_is_given_back_while_its_twin_is_deferred_does_not_stay
 async def test_a_job_that_ends_behind_a_long_write_does_not_stay_running(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("isthmus.db.turns._MOST_SECONDS", 0.02)
+    monkeypatch.setattr("isthmus.db.sqlite_writer._MOST_SECONDS", 0.02)
     handlers = Recorder()
     await put(database, "a")
     async with engine_worker(database, handlers, QUICK) as worker:
@@ -294,7 +294,7 @@ async def test_an_outage_while_looking_for_jobs_to_end_is_told_once_and_not_as_a
 async def test_a_worker_that_cannot_begin_tells_so_once(
     database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("isthmus.db.turns._MOST_SECONDS", 0.01)
+    monkeypatch.setattr("isthmus.db.sqlite_writer._MOST_SECONDS", 0.01)
     lives = 0
     handlers = Recorder()
     worker = Worker(database, handlers, QUICK)

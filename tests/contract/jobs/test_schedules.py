@@ -25,7 +25,7 @@ from isthmus.jobs import (
     queue_state,
     standing,
 )
-from isthmus.jobs.giving_way import Held
+from isthmus.jobs.lock_timeout import Held
 from isthmus.jobs.schedules import FIRED_AT_ONCE, fire_due
 from tests.background import QUICK, drain, engine_running, tick, until, worker_running
 from tests.contract.jobs.recorder import Recorder, counted

@@ -16,7 +16,7 @@ from isthmus.jobs import (
     cancel,
 )
 from isthmus.jobs.engine.worker import engine_worker
-from isthmus.jobs.upkeep import sweep
+from isthmus.jobs.queue_maintenance import sweep
 from tests.background import QUICK, drain, engine_running, until, worker_running
 from tests.contract.jobs.recorder import Recorder, counted, put
 

@@ -117,4 +117,4 @@ def test_the_head_is_that_of_the_scripts() -> None:
 def test_no_script_imports_the_tables() -> None:
     for script in (Path(migrations.__file__).parent / "versions").glob("*.py"):
         assert "isthmus.db.tables" not in script.read_text()
-        assert "isthmus.db.types" not in script.read_text()
+        assert "isthmus.db.column_types" not in script.read_text()

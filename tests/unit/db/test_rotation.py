@@ -16,7 +16,7 @@ from isthmus.config import Settings
 from isthmus.db import Database, EncryptedJSON, EpochWatcher, open_database, server_secret_bytes
 from isthmus.db.encryption import KeyMissing, key_id, sealed_with
 from isthmus.db.key_file import read_key_file
-from isthmus.db.rotation import _renew, _under_other_keys, choose_key, encrypted_columns, rotate_key
+from isthmus.db.key_rotation import _renew, _under_other_keys, choose_key, encrypted_columns, rotate_key
 from isthmus.db.tables import integration, key_grant
 from isthmus.errors import SetupError
 from isthmus.kit.ids import new_id

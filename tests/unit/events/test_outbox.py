@@ -38,7 +38,7 @@ from isthmus.events.catalogue import IntegratedAccountDeleted
 from isthmus.events.ids import EventIds
 from isthmus.events.outbox import FILTERS
 from isthmus.jobs import defer, standing
-from isthmus.jobs.giving_way import Held
+from isthmus.jobs.lock_timeout import Held
 from isthmus.kit.ids import new_id
 
 HERE, THERE = new_id(), new_id()

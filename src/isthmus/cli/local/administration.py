@@ -14,10 +14,10 @@ import typer
 
 from isthmus.accounts.block_list import BlockList
 from isthmus.config import Settings
-from isthmus.config.commands import NEW_SECRET_KEY
+from isthmus.config.command_variables import NEW_SECRET_KEY
 from isthmus.db import Database, open_database
-from isthmus.db.rotation import Rotated, choose_key
-from isthmus.db.rotation import rotate_key as rotate
+from isthmus.db.key_rotation import Rotated, choose_key
+from isthmus.db.key_rotation import rotate_key as rotate
 from isthmus.errors import SetupError
 from isthmus.tenancy import Administration
 

@@ -17,7 +17,7 @@ from yarl import URL
 
 from isthmus.cli.record_output import Json, at, printable
 from isthmus.cli.remote.profiles.profile_file import Profiles
-from isthmus.config.commands import API_TOKEN, API_URL
+from isthmus.config.command_variables import API_TOKEN, API_URL
 from isthmus.errors import IsthmusError, SetupError
 
 __all__ = [

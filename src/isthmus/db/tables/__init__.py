@@ -1,16 +1,22 @@
 """Every table, one file a room. `metadata` holds them all but the job engine's own (`engine_metadata`); the
 migrations are tested against it."""
 
-from isthmus.db.tables.accounts import integrated_account
+from isthmus.db.tables.accounts import (
+    account_lifecycle,
+    blocked_account,
+    credential_refresh,
+    credential_revocation,
+    idempotency_record,
+    integrated_account,
+    static_gate,
+)
 from isthmus.db.tables.base import metadata
-from isthmus.db.tables.block_list import blocked_account
 from isthmus.db.tables.connect import connect_session, connect_trip, link_token
-from isthmus.db.tables.credentials import credential_refresh, credential_revocation
-from isthmus.db.tables.documentation import category, documentation
 from isthmus.db.tables.events import event
-from isthmus.db.tables.idempotency import idempotency_record
 from isthmus.db.tables.integrations import (
     catalog_state,
+    category,
+    documentation,
     environment_integration,
     environment_unified_model,
     environment_unified_model_resource_method,
@@ -19,8 +25,6 @@ from isthmus.db.tables.integrations import (
     unified_model_resource_method,
 )
 from isthmus.db.tables.jobs import engine_metadata, job, job_schedule, job_timer, job_worker
-from isthmus.db.tables.lifecycle import account_lifecycle
-from isthmus.db.tables.static_gates import static_gate
 from isthmus.db.tables.storage import epoch, key_grant, server_secret
 from isthmus.db.tables.tenancy import api_token, environment, team, user
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Integer, MetaData, TypedColumns
 
-from isthmus.db.types import UtcDateTime, Uuid
+from isthmus.db.column_types import UtcDateTime, Uuid
 
 __all__ = ["Revisioned", "Row", "Versioned", "metadata"]
 

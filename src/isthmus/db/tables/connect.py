@@ -6,8 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import Column, ForeignKey, Integer, Named, String, Table
 
+from isthmus.db.column_types import Encrypted, UtcDateTime, Uuid
 from isthmus.db.tables.base import Row, metadata
-from isthmus.db.types import Encrypted, UtcDateTime, Uuid
 
 __all__ = ["connect_session", "connect_trip", "link_token"]
 

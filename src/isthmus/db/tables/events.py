@@ -19,8 +19,8 @@ from sqlalchemy import (
     text,
 )
 
+from isthmus.db.column_types import Json, UtcDateTime, Uuid
 from isthmus.db.tables.base import metadata
-from isthmus.db.types import Json, UtcDateTime, Uuid
 
 __all__ = ["event"]
 

@@ -1,4 +1,5 @@
-"""Integrations, unified models, mappings, and what an environment installs and overrides."""
+"""Integrations, unified models and mappings, their documentation and categories, and what an environment
+installs and overrides."""
 
 from __future__ import annotations
 
@@ -6,11 +7,13 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, ForeignKey, Named, String, Table, Text, UniqueConstraint
 
+from isthmus.db.column_types import Encrypted, Json, Uuid
 from isthmus.db.tables.base import Revisioned, Row, Versioned, metadata
-from isthmus.db.types import Encrypted, Json, Uuid
 
 __all__ = [
     "catalog_state",
+    "category",
+    "documentation",
     "environment_integration",
     "environment_unified_model",
     "environment_unified_model_resource_method",
@@ -148,3 +151,38 @@ class CatalogStateColumns(Row):
 
 
 catalog_state = Table("catalog_state", metadata, CatalogStateColumns)
+
+
+def _subject(table: str) -> Column[str | None]:
+    """One of four such columns holds whom a row is about; it goes with them."""
+    return Column(Uuid, ForeignKey(f"{table}.id", ondelete="CASCADE"), index=True)
+
+
+class DocumentationColumns(Row):
+    """`content`: Markdown, a link, or a JSON Schema as YAML. `is_inline`: made from a field of a shipped
+    definition, which is what is read where a definition is."""
+
+    integration_id: Named[str | None] = _subject("integration")
+    environment_integration_id: Named[str | None] = _subject("environment_integration")
+    unified_model_id: Named[str | None] = _subject("unified_model")
+    environment_unified_model_id: Named[str | None] = _subject("environment_unified_model")
+    type: Named[str] = Column(Text)
+    content: Named[str] = Column(Text)
+    resource: Named[str | None] = Column(Text)
+    method: Named[str | None] = Column(Text)
+    authentication_method: Named[str | None] = Column(Text)
+    integration_name: Named[str | None] = Column(Text)
+    is_inline: Named[bool] = Column(Boolean, default=False)
+
+
+documentation = Table("documentation", metadata, DocumentationColumns)
+
+
+class CategoryColumns(Row):
+    """`name`: a slug, as integrations and unified models write it."""
+
+    name: Named[str] = Column(Text, unique=True)
+    label: Named[str] = Column(Text)
+
+
+category = Table("category", metadata, CategoryColumns)

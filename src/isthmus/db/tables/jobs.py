@@ -28,8 +28,8 @@ from sqlalchemy import (
     text,
 )
 
+from isthmus.db.column_types import Json, JsonB, UtcDateTime, Uuid
 from isthmus.db.tables.base import Row, metadata
-from isthmus.db.types import Json, JsonB, UtcDateTime, Uuid
 
 __all__ = ["JOB_STATES", "engine_metadata", "job", "job_schedule", "job_timer", "job_worker", "peer"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, LargeBinary, Named, String, Table, TypedColumns
 
+from isthmus.db.column_types import Encrypted
 from isthmus.db.tables.base import Row, metadata
-from isthmus.db.types import Encrypted
 
 __all__ = ["epoch", "key_grant", "server_secret"]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, ForeignKey, Named, String, Table, Text, UniqueConstraint
 
+from isthmus.db.column_types import Json, UtcDateTime, Uuid
 from isthmus.db.tables.base import Row, metadata
-from isthmus.db.types import Json, UtcDateTime, Uuid
 
 __all__ = ["api_token", "environment", "team", "user"]
 

@@ -12,7 +12,7 @@ from procrastinate import jobs
 from procrastinate.connector import BaseAsyncConnector
 from procrastinate.manager import JobManager, NotificationCallback
 
-from isthmus.jobs.outages import Away, Outages
+from isthmus.jobs.database_outages import Away, Outages
 
 __all__ = ["Away", "Manager", "Pruned", "Wake"]
 

@@ -17,8 +17,8 @@ from psycopg_pool import AsyncConnectionPool
 
 from isthmus.db.database import Database
 from isthmus.db.engines import LIVELY
+from isthmus.jobs.database_outages import Outages
 from isthmus.jobs.engine.manager import Away, Manager, Pruned
-from isthmus.jobs.outages import Outages
 from isthmus.jobs.queue import CHANNEL, TELL
 
 __all__ = ["PostgresqlManager"]

@@ -16,8 +16,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as WaitedTooLong
 
 from isthmus.db.database import Database
+from isthmus.jobs.database_outages import Outages, is_away
 from isthmus.jobs.engine.manager import Away, Manager
-from isthmus.jobs.outages import Outages, is_away
 
 __all__ = ["SqliteManager"]
 

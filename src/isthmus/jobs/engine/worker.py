@@ -17,14 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database, now_of
 from isthmus.errors import IsthmusError
+from isthmus.jobs.database_outages import Outages, is_away
 from isthmus.jobs.engine.manager import Manager
 from isthmus.jobs.engine.postgresql import PostgresqlManager
 from isthmus.jobs.engine.sqlite import SqliteManager
 from isthmus.jobs.handlers import Handlers, Kind, Run, Superseded
-from isthmus.jobs.outages import Outages, is_away
-from isthmus.jobs.pace import Pace
 from isthmus.jobs.queue import ABORT, READY, try_again
-from isthmus.kit.strays import strays_as_failures
+from isthmus.jobs.worker_options import Pace
+from isthmus.kit.unexpected_cancellation import strays_as_failures
 
 __all__ = ["EngineWorker", "engine_worker"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from isthmus.cli.record_output import Json
-from isthmus.config.commands import CONFIG_DIR, PROFILE
+from isthmus.config.command_variables import CONFIG_DIR, PROFILE
 from isthmus.errors import SetupError
 
 __all__ = ["DEFAULT", "KEYS", "Profiles", "key_of"]

@@ -10,10 +10,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database, savepoint
-from isthmus.jobs.giving_way import is_held, write_giving_way
 from isthmus.jobs.handlers import Handlers
+from isthmus.jobs.lock_timeout import is_held, write_giving_way
 from isthmus.jobs.queue import announce_ready, defer_missing
-from isthmus.kit.strays import strays_as_failures
+from isthmus.kit.unexpected_cancellation import strays_as_failures
 
 __all__ = ["reconcile", "sweep"]
 

@@ -10,8 +10,8 @@ from sqlalchemy import text
 
 from isthmus.db import Database
 from isthmus.jobs import Worker, defer, put_schedule
-from isthmus.jobs.giving_way import Held
-from isthmus.jobs.upkeep import sweep
+from isthmus.jobs.lock_timeout import Held
+from isthmus.jobs.queue_maintenance import sweep
 from tests.background import QUICK, drain, tick, until
 from tests.contract.jobs.recorder import Recorder, put
 from tests.fakes.clock import VirtualClock

@@ -15,13 +15,13 @@ from typing import Any, Final
 from sqlalchemy import Column, LargeBinary, bindparam, delete, func, literal, select, update
 
 from isthmus.config import check_key
+from isthmus.db.column_types import Encrypted
 from isthmus.db.database import Database
 from isthmus.db.encryption import EncryptedJSON, KeyMissing, SealBroken, key_id
 from isthmus.db.epochs import KEYS, raise_epoch
 from isthmus.db.key_file import new_key, prepend_key
 from isthmus.db.keys import grant_key
 from isthmus.db.tables import key_grant, metadata
-from isthmus.db.types import Encrypted
 from isthmus.kit.secret import Secret
 
 __all__ = ["NewKey", "Rotated", "choose_key", "encrypted_columns", "rotate_key"]
