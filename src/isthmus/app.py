@@ -47,9 +47,10 @@ from isthmus.errors import SetupError
 from isthmus.events import Relay, Subscribers, outbox_state, prune_events
 from isthmus.expressions.operating import limits_of, services_of
 from isthmus.http import Guard, HttpClient, HttpLimits
-from isthmus.integrations.catalog import find_catalog, sync
-from isthmus.integrations.effective import Effective
-from isthmus.integrations.exchanges import Exchanges
+from isthmus.integrations.catalog.catalog_sync import sync_catalog
+from isthmus.integrations.catalog.exchanges import Exchanges
+from isthmus.integrations.catalog.shipped_files import find_catalog
+from isthmus.integrations.effective.effective_definitions import Effective
 from isthmus.jobs import Handlers, Run, Worker, queue_state
 from isthmus.kit.clock import Clock, SystemClock
 from isthmus.kit.cursors import CursorSigner
@@ -91,7 +92,7 @@ class Application:
             if database.is_sqlite:  # nobody else serves it, so whoever held a lease is gone
                 async with database.write() as conn:
                     await void_leases(conn)
-            await sync(database, find_catalog())
+            await sync_catalog(database, find_catalog())
             first_start = await bootstrap(database, settings, install=install_everything)
             core = await stack.enter_async_context(_core(settings, database, clock))
             epochs, connections = core.epochs, core.connections

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from isthmus.authoring.contract.entries import Cell, Entry
 from isthmus.engine.unified.plans import layered
-from isthmus.integrations.contract.entries import Cell, Entry
 
 __all__ = ["cursors_of", "queries_of", "reads_query", "times_of"]
 

@@ -8,11 +8,11 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from isthmus.api.call_parameters import parse_call
+from isthmus.authoring.contract.replay import OneAnswer
 from isthmus.definitions.files import Exchange
 from isthmus.engine import unified
 from isthmus.engine.calls import NO_BODY
 from isthmus.engine.messages import OutgoingRequest
-from isthmus.integrations.contract.replay import OneAnswer
 from tests.contract.catalog import entry, model
 
 __all__ = ["exchange_of", "last_request", "requests_of"]

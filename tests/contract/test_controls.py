@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from isthmus.integrations.contract import checks, linting
-from isthmus.integrations.contract.gaps import gaps_are_borne
-from isthmus.integrations.contract.losses import nothing_is_lost
+from isthmus.authoring.contract import checks, linting
+from isthmus.authoring.contract.gaps import gaps_are_borne
+from isthmus.authoring.contract.losses import nothing_is_lost
 from tests.contract.catalog import Entry, entry
 
 Check = Callable[[Entry], list[str] | Awaitable[list[str]]]

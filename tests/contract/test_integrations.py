@@ -6,7 +6,7 @@ import inspect
 
 import pytest
 
-from isthmus.integrations.contract.suite import CHECKS, Check
+from isthmus.authoring.contract.suite import CHECKS, Check
 from tests.contract.catalog import Entry, entry, integration_names
 
 

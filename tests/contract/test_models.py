@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from isthmus.definitions.lint import validate_file
+from isthmus.authoring.lint import validate_file
 from tests.contract.catalog import CATALOG, Model, model, model_names
 
 _TAIL = ("created_at", "updated_at", "remote_data")

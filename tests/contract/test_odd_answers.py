@@ -12,17 +12,17 @@ from typing import Any, Final
 
 import pytest
 
+from isthmus.authoring.contract.calls import call_for
+from isthmus.authoring.contract.checks import success_answers
+from isthmus.authoring.contract.entries import Cell, Choice, Entry
+from isthmus.authoring.contract.losses import at, root_of
+from isthmus.authoring.contract.replay import OneAnswer
 from isthmus.definitions.files import Exchange
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.engine import unified
 from isthmus.engine.calls import Call
 from isthmus.engine.results import ListResult, ValueResult
 from isthmus.errors import IsthmusError
-from isthmus.integrations.contract.calls import call_for
-from isthmus.integrations.contract.checks import success_answers
-from isthmus.integrations.contract.entries import Cell, Choice, Entry
-from isthmus.integrations.contract.losses import at, root_of
-from isthmus.integrations.contract.replay import OneAnswer
 from tests.contract.catalog import entry, integration_names
 from tests.contract.odd_values import Steps, exchanged, odd_values_for, places
 

@@ -9,12 +9,12 @@ from urllib.parse import unquote_plus, urlsplit
 import pytest
 
 from isthmus.api.call_parameters import parse_call
+from isthmus.authoring.contract.entries import Cell, Entry
+from isthmus.authoring.contract.replay import OneAnswer
 from isthmus.engine import unified
 from isthmus.engine.messages import OutgoingRequest
 from isthmus.errors import BadRequest, MappingFailed, RemoteError
 from isthmus.http.messages import HttpResponse
-from isthmus.integrations.contract.entries import Cell, Entry
-from isthmus.integrations.contract.replay import OneAnswer
 from tests.contract.catalog import entry, integration_names, model
 from tests.contract.odd_bodies import bodies_of
 from tests.contract.sending import exchange_of, last_request, requests_of

@@ -10,8 +10,8 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from isthmus.definitions.methods import STANDARD_METHODS
-from isthmus.integrations.described import describe_config
-from isthmus.integrations.tools import tools_of
+from isthmus.integrations.meta.integration_description import describe_config
+from isthmus.integrations.meta.tools import tools_of
 from tests.contract.catalog import CATALOG, Entry, entry, integration_names, model_names
 from tests.contract.catalog import model as model_of
 

@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 import pytest
 
 from isthmus.api.call_parameters import parse_call
+from isthmus.authoring.contract.replay import OneAnswer
 from isthmus.engine import proxy
 from isthmus.errors import BadRequest
-from isthmus.integrations.contract.replay import OneAnswer
 from tests.contract.catalog import entry
 from tests.contract.sending import exchange_of, last_request
 

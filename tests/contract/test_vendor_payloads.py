@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from isthmus.authoring.contract.calls import call_for, records
+from isthmus.authoring.contract.checks import invalid
+from isthmus.authoring.contract.losses import Traces, trace
+from isthmus.authoring.contract.replay import OneAnswer
 from isthmus.definitions.files import Exchange
 from isthmus.errors import RemoteError
-from isthmus.integrations.contract.calls import call_for, records
-from isthmus.integrations.contract.checks import invalid
-from isthmus.integrations.contract.losses import Traces, trace
-from isthmus.integrations.contract.replay import OneAnswer
 from tests.contract.catalog import entry
 
 _PAYLOADS = Path(__file__).parents[3] / "shared" / "vendor-data" / "payloads"

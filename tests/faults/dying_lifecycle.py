@@ -17,9 +17,9 @@ from isthmus.accounts.lifecycle import Lifecycle
 from isthmus.db import EpochWatcher, open_database
 from isthmus.definitions.actions import Action
 from isthmus.http import Guard, HttpClient
-from isthmus.integrations.catalog import Catalog
-from isthmus.integrations.effective import Effective
-from isthmus.integrations.exchanges import Exchanges
+from isthmus.integrations.catalog.exchanges import Exchanges
+from isthmus.integrations.catalog.shipped_files import Catalog
+from isthmus.integrations.effective.effective_definitions import Effective
 from isthmus.jobs import Handlers, Worker
 from isthmus.kit.clock import SystemClock
 from tests.background import until

@@ -18,7 +18,7 @@ from aiohttp import web
 from sqlalchemy import text
 
 from isthmus.db import Database, open_database
-from isthmus.integrations.catalog import sync
+from isthmus.integrations.catalog.catalog_sync import sync_catalog
 from tests.background import until
 from tests.faults.dying_lifecycle import (
     AFTER_END,
@@ -133,7 +133,7 @@ async def survives(
     place, chance = Place(url, folder, 0), random.Random(seed)
     catalog = write_catalog(folder / "catalog", integration=CREDENTIALS + PREPARED + CHECKED)
     database = await open_database(place.settings)
-    await sync(database, catalog)
+    await sync_catalog(database, catalog)
     desk = await install(database, (await make_world(database)).mine, product.url)
     began = time.monotonic()
     repeated = 0

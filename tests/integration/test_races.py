@@ -12,8 +12,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts import Accounts, Installs, install_everything
-from isthmus.integrations import EnvironmentMappings, EnvironmentUnifiedModels, Integrations
-from isthmus.integrations.scope import EnvironmentScope
+from isthmus.integrations.catalog.integrations import Integrations
+from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
+from isthmus.integrations.mappings.mapping_repositories import EnvironmentMappings
+from isthmus.integrations.rows.scope import EnvironmentScope
 from isthmus.tenancy import Administration, Environments
 from tests.integration.larkdesk import MODEL, connect, definition, install
 from tests.integration.serving import Server

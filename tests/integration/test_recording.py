@@ -14,9 +14,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from isthmus.authoring.contract.entries import Models, read_entry
+from isthmus.authoring.contract.suite import run_suite
 from isthmus.definitions.files import EXCHANGES
-from isthmus.integrations.contract.entries import Models, read_entry
-from isthmus.integrations.contract.suite import run_suite
 from tests.contract.catalog import CATALOG
 from tests.fakes.larkdesk import DEFINITION, KEY, Fault, Larkdesk, Records, RequestLimit, running
 from tests.integration.larkdesk import connect, install

@@ -21,14 +21,14 @@ from isthmus.definitions.layers import merge_integration
 from isthmus.definitions.load import load_integration
 from isthmus.definitions.secrets import join_secrets
 from isthmus.errors import BadRequest, NotFound, failure
-from isthmus.integrations.checks import Failures
-from isthmus.integrations.close_names import check_cell, known_names
-from isthmus.integrations.environment_integrations import OVERRIDE_SECRETS
-from isthmus.integrations.environment_models import model_names, read_models
-from isthmus.integrations.integrations import usable_config
-from isthmus.integrations.mapping_rows import override_cells
-from isthmus.integrations.scope import Scope
-from isthmus.integrations.validation import check_mapping_override, check_override
+from isthmus.integrations.catalog.integrations import usable_config
+from isthmus.integrations.effective.environment_models import model_names, read_models
+from isthmus.integrations.installs.environment_integrations import OVERRIDE_SECRETS
+from isthmus.integrations.mappings.mapping_rows import override_cells
+from isthmus.integrations.rows.body_checks import Failures
+from isthmus.integrations.rows.definition_checks import check_mapping_override, check_override
+from isthmus.integrations.rows.scope import Scope
+from isthmus.integrations.rows.unknown_names import check_cell, known_names
 
 __all__ = [
     "LONGEST_TENANT_ID",

@@ -41,9 +41,9 @@ from isthmus.events.catalogue import (
     IntegratedAccountReactivated,
     IntegratedAccountUpdated,
 )
-from isthmus.integrations.checks import Failures
-from isthmus.integrations.scope import Scope
-from isthmus.integrations.views import Row
+from isthmus.integrations.rows.body_checks import Failures
+from isthmus.integrations.rows.scope import Scope
+from isthmus.integrations.rows.views import Row
 from isthmus.kit.ids import new_id
 from isthmus.kit.writable_fields import sent_only
 

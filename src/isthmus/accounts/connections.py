@@ -42,11 +42,11 @@ from isthmus.errors import (
     NotFound,
     UpstreamError,
 )
-from isthmus.integrations.effective import Effective, Layer, ResolvedMapping
-from isthmus.integrations.environment_integrations import OVERRIDE_SECRETS as INSTALL_SECRETS
-from isthmus.integrations.epoch_cache import EpochCache, Epochs
-from isthmus.integrations.exchanges import Exchanges
-from isthmus.integrations.explained import ExplainedMapping, explain_mappings
+from isthmus.integrations.catalog.exchanges import Exchanges
+from isthmus.integrations.effective.caches import EpochCache, Epochs
+from isthmus.integrations.effective.effective_definitions import Effective, Layer, ResolvedMapping
+from isthmus.integrations.effective.explanations import ExplainedMapping, explain_mappings
+from isthmus.integrations.installs.environment_integrations import OVERRIDE_SECRETS as INSTALL_SECRETS
 from isthmus.jobs import Run
 from isthmus.kit.clock import Clock
 

@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.tables import blocked_account, environment_integration, integrated_account
 from isthmus.errors import NotFound
-from isthmus.integrations.described import Described, describe_install
-from isthmus.integrations.scope import Scope
+from isthmus.integrations.meta.integration_description import Described, describe_install
+from isthmus.integrations.rows.scope import Scope
 
 __all__ = ["DescribedAccount", "describe_account"]
 

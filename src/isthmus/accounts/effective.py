@@ -10,14 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from isthmus.accounts.explained import read_account
 from isthmus.db.tables import environment_integration, integrated_account
 from isthmus.errors import NotFound
-from isthmus.integrations.explained import (
+from isthmus.integrations.effective.explanations import (
     ExplainedInstall,
     check_names,
     explain_definition,
     explain_mappings,
     read_install,
 )
-from isthmus.integrations.provenance import NamedLayer
+from isthmus.integrations.effective.provenance import NamedLayer
 
 __all__ = ["effective_of_account", "effective_of_install", "environment_of"]
 

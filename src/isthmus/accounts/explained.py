@@ -22,9 +22,9 @@ from isthmus.definitions.secrets import join_masked
 from isthmus.engine.dry_run import DryRun
 from isthmus.engine.ports import AccountFacts
 from isthmus.errors import NotFound
-from isthmus.integrations.explained import ExplainedInstall, read_install
-from isthmus.integrations.mapping_rows import LAYERS
-from isthmus.integrations.provenance import NamedLayer
+from isthmus.integrations.effective.explanations import ExplainedInstall, read_install
+from isthmus.integrations.effective.provenance import NamedLayer
+from isthmus.integrations.mappings.mapping_rows import LAYERS
 
 __all__ = ["ExplainedAccount", "read_account"]
 

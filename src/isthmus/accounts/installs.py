@@ -14,10 +14,10 @@ from isthmus.accounts.sandbox_accounts import create_sandbox_account
 from isthmus.db.epochs import raise_epoch
 from isthmus.db.listing import ListQuery, Page
 from isthmus.db.tables import environment, integrated_account, integration, unified_model
-from isthmus.integrations.environment_integrations import EnvironmentIntegrations
-from isthmus.integrations.environment_unified_models import EnvironmentUnifiedModels
-from isthmus.integrations.scope import EnvironmentScope, Scope
-from isthmus.integrations.views import Row
+from isthmus.integrations.installs.environment_integrations import EnvironmentIntegrations
+from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
+from isthmus.integrations.rows.scope import EnvironmentScope, Scope
+from isthmus.integrations.rows.views import Row
 
 __all__ = ["Installs", "install_everything"]
 

@@ -15,8 +15,8 @@ from isthmus.db.database import keys_of
 from isthmus.db.tables import integrated_account
 from isthmus.definitions.secrets import PROTECTED_CONTEXT_PATHS, join_secrets
 from isthmus.errors import BadRequest, failure
-from isthmus.integrations.scope import Scope
-from isthmus.integrations.views import Row
+from isthmus.integrations.rows.scope import Scope
+from isthmus.integrations.rows.views import Row
 
 __all__ = ["OwnAccount"]
 

@@ -17,7 +17,7 @@ from isthmus.engine.messages import OutgoingRequest
 from isthmus.engine.ports import AccountFacts
 from isthmus.errors import NotFound
 from isthmus.http.messages import HttpResponse
-from isthmus.integrations.exchanges import ExchangeSource
+from isthmus.integrations.catalog.exchanges import ExchangeSource
 
 __all__ = ["SandboxUpstream"]
 

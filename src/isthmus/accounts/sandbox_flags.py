@@ -13,8 +13,8 @@ from isthmus.accounts.accounts import Accounts
 from isthmus.db.listing import ListQuery, Page
 from isthmus.db.tables import integrated_account
 from isthmus.errors import Conflict, NotFound
-from isthmus.integrations.scope import Scope
-from isthmus.integrations.views import Row
+from isthmus.integrations.rows.scope import Scope
+from isthmus.integrations.rows.views import Row
 
 __all__ = ["SandboxFlags"]
 

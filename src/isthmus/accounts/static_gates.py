@@ -25,9 +25,9 @@ from isthmus.db.tables import integrated_account, static_gate
 from isthmus.errors import Conflict, NotFound, UpstreamUnreachable
 from isthmus.http.guard import literal_address
 from isthmus.http.messages import HttpRequest, HttpResponse
-from isthmus.integrations.checks import Failures
-from isthmus.integrations.scope import Scope
-from isthmus.integrations.views import Row
+from isthmus.integrations.rows.body_checks import Failures
+from isthmus.integrations.rows.scope import Scope
+from isthmus.integrations.rows.views import Row
 from isthmus.kit.ids import new_id
 from isthmus.kit.secret import Secret
 from isthmus.kit.writable_fields import sent_only

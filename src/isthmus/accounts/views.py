@@ -10,8 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.context import object_store_fields, shown_context
 from isthmus.db.tables import environment_integration, integrated_account, integration
-from isthmus.integrations.faces import integration_faces
-from isthmus.integrations.views import Row, environment_integration_view
+from isthmus.integrations.rows.views import Row, environment_integration_view, integration_faces
 
 __all__ = ["account_rows", "account_views"]
 

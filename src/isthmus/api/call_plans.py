@@ -22,8 +22,8 @@ from isthmus.engine.call_plans import CallPlan, plan_action, plan_custom, plan_p
 from isthmus.engine.dry_run import DryRun
 from isthmus.engine.queries import parse
 from isthmus.engine.unified import Target
-from isthmus.integrations.close_names import either_separator
-from isthmus.integrations.explained import explain_definition
+from isthmus.integrations.effective.explanations import explain_definition
+from isthmus.integrations.rows.unknown_names import either_separator
 
 __all__ = ["CallPlans", "wants_plan"]
 

@@ -28,8 +28,8 @@ from isthmus.definitions.credentials import Credential
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.secrets import join_secrets
 from isthmus.errors import IsthmusError
-from isthmus.integrations.effective import Effective, Layer
-from isthmus.integrations.environment_integrations import OVERRIDE_SECRETS
+from isthmus.integrations.effective.effective_definitions import Effective, Layer
+from isthmus.integrations.installs.environment_integrations import OVERRIDE_SECRETS
 
 __all__ = ["Offer", "face_of", "offer", "offered", "scopes_of", "slug_of_account"]
 

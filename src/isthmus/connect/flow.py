@@ -40,7 +40,7 @@ from isthmus.connect.screens import Problem, Screen
 from isthmus.connect.sessions import Options, Session, begin_session, keep_session, read_session, session_of
 from isthmus.db.database import Database
 from isthmus.errors import NotFound
-from isthmus.integrations.effective import Effective
+from isthmus.integrations.effective.effective_definitions import Effective
 from isthmus.kit.secret import Secret
 
 __all__ = ["Flow", "Sent"]

@@ -23,8 +23,8 @@ from isthmus.db.tables import (
     unified_model,
 )
 from isthmus.errors import NotFound
-from isthmus.integrations.checks import Failures
-from isthmus.integrations.scope import Scope
+from isthmus.integrations.rows.body_checks import Failures
+from isthmus.integrations.rows.scope import Scope
 from isthmus.kit.ids import new_id
 from isthmus.kit.secret import Secret
 from isthmus.tenancy.tokens import digest, new_token

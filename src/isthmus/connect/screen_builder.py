@@ -27,7 +27,7 @@ from isthmus.connect.screens import (
 )
 from isthmus.connect.sessions import Session
 from isthmus.db.tables import integrated_account
-from isthmus.integrations.effective import Effective
+from isthmus.integrations.effective.effective_definitions import Effective
 
 __all__ = ["Drawing", "FormIsNext", "chosen_offer", "link_of_session"]
 

@@ -16,7 +16,7 @@ from isthmus.connect.screen_builder import Drawing, FormIsNext
 from isthmus.connect.screens import Done, Form, Message, Problem, Progress, RapidForm, Screen
 from isthmus.connect.sessions import Session
 from isthmus.db.database import Database
-from isthmus.integrations.effective import Effective
+from isthmus.integrations.effective.effective_definitions import Effective
 
 __all__ = ["Ending", "Endings"]
 

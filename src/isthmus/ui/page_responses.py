@@ -20,7 +20,7 @@ from isthmus.connect.session_outcomes import Ending, Endings
 from isthmus.connect.sessions import Session
 from isthmus.db.database import Database
 from isthmus.db.tables import environment
-from isthmus.integrations.catalog import Catalog
+from isthmus.integrations.catalog.shipped_files import Catalog
 from isthmus.kit.clock import Clock
 from isthmus.kit.ids import is_uuid
 from isthmus.tenancy.account_tokens import AccountTokens

@@ -21,10 +21,12 @@ from isthmus.config import Settings
 from isthmus.db import Database, EpochWatcher, open_database
 from isthmus.db.tables import event
 from isthmus.http import Guard, HttpClient
-from isthmus.integrations import EnvironmentScope, EnvironmentUnifiedModels
-from isthmus.integrations.catalog import Catalog, sync
-from isthmus.integrations.effective import Effective
-from isthmus.integrations.exchanges import Exchanges
+from isthmus.integrations.catalog.catalog_sync import sync_catalog
+from isthmus.integrations.catalog.exchanges import Exchanges
+from isthmus.integrations.catalog.shipped_files import Catalog
+from isthmus.integrations.effective.effective_definitions import Effective
+from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
+from isthmus.integrations.rows.scope import EnvironmentScope
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def catalog(tmp_path: Path) -> Catalog:
 
 @pytest.fixture
 async def world(database: Database, catalog: Catalog) -> World:
-    await sync(database, catalog)
+    await sync_catalog(database, catalog)
     return await make_world(database)
 
 

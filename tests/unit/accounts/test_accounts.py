@@ -15,8 +15,8 @@ from isthmus.db import Database, EpochWatcher
 from isthmus.db.listing import ListQuery
 from isthmus.db.tables import integrated_account
 from isthmus.errors import BadRequest, NotFound
-from isthmus.integrations import EnvironmentIntegrations
-from isthmus.integrations.catalog import integration_id
+from isthmus.integrations.catalog.shipped_files import integration_id
+from isthmus.integrations.installs.environment_integrations import EnvironmentIntegrations
 from isthmus.kit.ids import new_id
 
 

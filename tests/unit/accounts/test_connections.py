@@ -14,8 +14,8 @@ from isthmus.db import Database
 from isthmus.db.epochs import group_of
 from isthmus.definitions.pagination import CursorPagination
 from isthmus.errors import AccountNeedsReauth, Forbidden, MethodNotAllowed, NotFound, envelope
-from isthmus.integrations import EnvironmentIntegrations
-from isthmus.integrations.catalog import integration_id
+from isthmus.integrations.catalog.shipped_files import integration_id
+from isthmus.integrations.installs.environment_integrations import EnvironmentIntegrations
 from isthmus.kit.ids import new_id
 
 

@@ -19,8 +19,9 @@ from isthmus.db import Database
 from isthmus.db.tables import event
 from isthmus.definitions.load import load_integration
 from isthmus.errors import NotFound
-from isthmus.integrations import EnvironmentUnifiedModels
-from isthmus.integrations.catalog import Catalog, integration_id, sync
+from isthmus.integrations.catalog.catalog_sync import sync_catalog
+from isthmus.integrations.catalog.shipped_files import Catalog, integration_id
+from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
 
 
 async def test_everything_shipped_is_installed_with_a_sandbox_account(
@@ -52,7 +53,7 @@ async def test_what_a_new_version_ships_is_not_installed_by_itself(
     shipped = catalog.path / "integrations" / "newfold" / "integration.yaml"
     shipped.parent.mkdir()
     shipped.write_text("name: newfold\nsharing: allow\nconfig: {base_url: 'https://newfold.example'}\n")
-    assert await sync(database, catalog)
+    assert await sync_catalog(database, catalog)
     async with database.write() as conn:
         installs = Installs(conn, world.mine)
         assert (await installs.list(query())).rows == []

@@ -17,8 +17,8 @@ from isthmus.engine import proxy
 from isthmus.engine.ports import AccountFacts
 from isthmus.engine.results import ListResult, ValueResult
 from isthmus.errors import NotFound, RemoteError
-from isthmus.integrations.catalog import Catalog
-from isthmus.integrations.exchanges import Exchanges
+from isthmus.integrations.catalog.exchanges import Exchanges
+from isthmus.integrations.catalog.shipped_files import Catalog
 
 FACTS = AccountFacts("a", "sandbox", "e", is_sandbox=True, authentication_method="sandbox")
 

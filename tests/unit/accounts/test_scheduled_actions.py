@@ -17,7 +17,7 @@ from isthmus.accounts.lifecycle import Lifecycle
 from isthmus.accounts.scheduled_actions import ScheduledActions
 from isthmus.db import Database
 from isthmus.db.tables import job_schedule
-from isthmus.integrations.catalog import Catalog
+from isthmus.integrations.catalog.shipped_files import Catalog
 from isthmus.jobs import Handlers
 
 DEFINITION = """

@@ -14,7 +14,8 @@ from isthmus.db import Database
 from isthmus.engine import proxy
 from isthmus.engine.calls import Call
 from isthmus.errors import BadRequest
-from isthmus.integrations import EnvironmentScope, Integrations
+from isthmus.integrations.catalog.integrations import Integrations
+from isthmus.integrations.rows.scope import EnvironmentScope
 
 SHARED: dict[str, Any] = {
     "base_url": "https://api.harbor.example",

@@ -26,10 +26,11 @@ from isthmus.connect.sessions import Options, Session
 from isthmus.db import Database, EpochWatcher
 from isthmus.db.tables import event
 from isthmus.http import Guard, HttpClient
-from isthmus.integrations import EnvironmentScope, EnvironmentUnifiedModels
-from isthmus.integrations.catalog import sync
-from isthmus.integrations.effective import Effective
-from isthmus.integrations.exchanges import Exchanges
+from isthmus.integrations.catalog.catalog_sync import sync_catalog
+from isthmus.integrations.catalog.exchanges import Exchanges
+from isthmus.integrations.effective.effective_definitions import Effective
+from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
+from isthmus.integrations.rows.scope import EnvironmentScope
 
 DEFINITION = """
 name: brightfold
@@ -144,7 +145,7 @@ def definition() -> str:
 
 @pytest.fixture
 async def world(database: Database, tmp_path: Path, definition: str) -> World:
-    await sync(database, write_catalog(tmp_path / "catalog", integration=definition))
+    await sync_catalog(database, write_catalog(tmp_path / "catalog", integration=definition))
     return await make_world(database)
 
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.definitions.desk import CLEAN
 
+from isthmus.authoring.lint import validate_document
 from isthmus.definitions import DefinitionInvalid, load_integration, load_mapping
 from isthmus.definitions.layers import deep_merge_patch, merge_integration, merge_mapping
-from isthmus.definitions.lint import validate_document
 from isthmus.definitions.secrets import join_secrets, replace_config, split_secrets
 from isthmus.definitions.yaml_source import Document
 

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import pytest
 from tests.unit.definitions.desk import CLEAN, changed
 
+from isthmus.authoring.lint import Corpus, jsonata, lint_config, pattern
+from isthmus.authoring.lint.subject import IntegrationSubject
 from isthmus.definitions.findings import Finding
-from isthmus.definitions.lint import Corpus, jsonata, lint_config, pattern
-from isthmus.definitions.lint.subject import IntegrationSubject
 from isthmus.expressions.library import Function, Library
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.unit.definitions.desk import CLEAN, changed
 
-from isthmus.definitions.lint import Corpus, Report, validate_file
+from isthmus.authoring.lint import Corpus, Report, validate_file
 
 
 class TestFiles:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from isthmus.definitions.lint import rules
+from isthmus.authoring.lint import rules
 
 ROOT = Path(__file__).parents[3]
 LINT = ROOT / "src" / "isthmus" / "definitions" / "lint"
@@ -14,7 +14,7 @@ LINT = ROOT / "src" / "isthmus" / "definitions" / "lint"
 def test_the_page_is_made_of_the_rules() -> None:
     page = ROOT / "docs" / "reference" / "checks.md"
     assert page.read_text("utf-8") == rules.render(), (
-        f"run: .venv/bin/python -m isthmus.definitions.lint.rules {page.relative_to(ROOT)}"
+        f"run: .venv/bin/python -m isthmus.authoring.lint.rules {page.relative_to(ROOT)}"
     )
 
 

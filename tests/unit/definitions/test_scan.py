@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from isthmus.definitions.lint.scan import called_functions, masked, object_keys, string_literals
+from isthmus.authoring.lint.scan import called_functions, masked, object_keys, string_literals
 
 
 class TestScan:

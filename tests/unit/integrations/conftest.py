@@ -9,7 +9,8 @@ from tests.unit.integrations.small_catalog import write_catalog
 from tests.unit.integrations.world import World, make_world
 
 from isthmus.db import Database, EpochWatcher
-from isthmus.integrations.catalog import Catalog, sync
+from isthmus.integrations.catalog.catalog_sync import sync_catalog
+from isthmus.integrations.catalog.shipped_files import Catalog
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def catalog(tmp_path: Path) -> Catalog:
 
 @pytest.fixture
 async def world(database: Database, catalog: Catalog) -> World:
-    await sync(database, catalog)
+    await sync_catalog(database, catalog)
     return await make_world(database)
 
 

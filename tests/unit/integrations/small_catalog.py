@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from isthmus.integrations.catalog import Catalog
+from isthmus.integrations.catalog.shipped_files import Catalog
 
 __all__ = ["BRIGHTFOLD", "write_catalog"]
 

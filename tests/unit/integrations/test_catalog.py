@@ -21,9 +21,12 @@ from isthmus.db.tables import (
     unified_model_resource_method,
 )
 from isthmus.errors import SetupError
-from isthmus.integrations import EnvironmentIntegrations, Integrations, UnifiedModels
-from isthmus.integrations.catalog import Catalog, find_catalog, integration_id, sync, unified_model_id
-from isthmus.integrations.documentation import Documentation
+from isthmus.integrations.catalog.catalog_sync import sync_catalog
+from isthmus.integrations.catalog.documentation import Documentation
+from isthmus.integrations.catalog.integrations import Integrations
+from isthmus.integrations.catalog.shipped_files import Catalog, find_catalog, integration_id, unified_model_id
+from isthmus.integrations.catalog.unified_models import UnifiedModels
+from isthmus.integrations.installs.environment_integrations import EnvironmentIntegrations
 
 
 async def rows(database: Database, table: Any) -> list[Any]:
@@ -32,7 +35,7 @@ async def rows(database: Database, table: Any) -> list[Any]:
 
 
 async def test_rows_have_derived_ids_and_no_team(database: Database, catalog: Catalog) -> None:
-    assert await sync(database, catalog)
+    assert await sync_catalog(database, catalog)
     (shipped,) = await rows(database, integration)
     assert (shipped["id"], shipped["team_id"], shipped["version"]) == (integration_id("brightfold"), None, 1)
     (model,) = await rows(database, unified_model)
@@ -46,13 +49,13 @@ async def test_rows_have_derived_ids_and_no_team(database: Database, catalog: Ca
 
 
 async def test_a_second_start_parses_nothing(database: Database, catalog: Catalog) -> None:
-    await sync(database, catalog)
+    await sync_catalog(database, catalog)
 
     class Unparsed(Catalog):
         def rows(self) -> Any:
             raise AssertionError("parsed again")
 
-    assert not await sync(database, Unparsed(catalog.path))
+    assert not await sync_catalog(database, Unparsed(catalog.path))
 
 
 async def test_a_changed_file_changes_its_row_and_no_other(
@@ -60,7 +63,7 @@ async def test_a_changed_file_changes_its_row_and_no_other(
 ) -> None:
     before = epochs.current(world.mine.environment_id)
     write_catalog(catalog.path, integration=BRIGHTFOLD.replace("path: /tickets,", "path: /v2/tickets,"))
-    assert await sync(database, catalog)
+    assert await sync_catalog(database, catalog)
     (shipped,) = await rows(database, integration)
     assert (shipped["version"], shipped["revision"]) == (2, 2)
     assert {cell["version"] for cell in await rows(database, unified_model_resource_method)} == {1}
@@ -70,11 +73,11 @@ async def test_a_changed_file_changes_its_row_and_no_other(
 async def test_a_mapping_that_is_gone_from_the_catalogue_is_gone(
     database: Database, catalog: Catalog
 ) -> None:
-    await sync(database, catalog)
+    await sync_catalog(database, catalog)
     write_catalog(
         catalog.path, mapping=MAPPING.partition("  - resource_name: tickets\n    method_name: get")[0]
     )
-    await sync(database, catalog)
+    await sync_catalog(database, catalog)
     assert len(await rows(database, unified_model_resource_method)) == 1
 
 
@@ -97,14 +100,14 @@ async def test_what_the_catalogue_says_comes_changes_and_goes(database: Database
         }
 
     folder = catalog.path / "integrations" / "brightfold"
-    await sync(database, catalog)
+    await sync_catalog(database, catalog)
     assert await written() == {}
     (folder / "docs.md").write_text("# Brightfold")
     write_catalog(catalog.path, integration=DOCUMENTED)
     (catalog.path / "categories.yaml").write_text(
         "- {name: ticketing, label: Tickets}\n- {name: a, label: A}"
     )
-    assert await sync(database, catalog)
+    assert await sync_catalog(database, catalog)
     schema = '{\n  "size": {\n    "type": "integer"\n  }\n}'
     assert await written() == {
         ("readme", None, None): ("# Brightfold", False),
@@ -119,7 +122,7 @@ async def test_what_the_catalogue_says_comes_changes_and_goes(database: Database
     (folder / "docs.md").write_text("# Brightfold Desk")
     write_catalog(catalog.path)
     (catalog.path / "categories.yaml").write_text("- {name: ticketing, label: Ticketing}")
-    assert await sync(database, catalog)
+    assert await sync_catalog(database, catalog)
     assert await written() == {("readme", None, None): ("# Brightfold Desk", False)}
     (only,) = await rows(database, category)
     assert only["label"] == "Ticketing"
@@ -133,7 +136,7 @@ async def test_a_teams_documentation_is_not_touched(database: Database, catalog:
         )
         row = await Documentation(conn, world.mine).create({"entity_id": mine["id"], "content": "Ours."})
     (catalog.path / "integrations" / "brightfold" / "docs.md").write_text("# Theirs")
-    await sync(database, catalog)
+    await sync_catalog(database, catalog)
     assert [each["id"] for each in await rows(database, documentation)] == [row["id"]]
 
 
@@ -145,7 +148,7 @@ async def test_an_environments_rows_are_not_touched(
         override = {"rate_limit": {"is_rate_limited": "status = 420"}}
         row = await installs.create({"integration_id": "brightfold", "override": override})
     write_catalog(catalog.path, integration=BRIGHTFOLD.replace("Brightfold Desk", "Brightfold"))
-    await sync(database, catalog)
+    await sync_catalog(database, catalog)
     async with database.read() as conn:
         after = await EnvironmentIntegrations(conn, world.mine).get(row["id"])
     assert after["override"] == override
@@ -159,7 +162,7 @@ async def test_a_name_that_a_team_took_first_stays_the_teams(database: Database,
         mine = await Integrations(conn, world.mine).create(
             {"name": "brightfold", "config": {"label": "Ours"}}
         )
-    await sync(database, catalog)
+    await sync_catalog(database, catalog)
     (row,) = await rows(database, integration)
     assert (row["id"], row["config"]["label"]) == (mine["id"], "Ours")
 
@@ -169,7 +172,7 @@ async def test_of_several_starts_at_once_each_ends_with_the_same_rows(
 ) -> None:
     databases = [await open_database(settings) for _ in range(3)]
     try:
-        done = await asyncio.gather(*(sync(each, catalog) for each in databases))
+        done = await asyncio.gather(*(sync_catalog(each, catalog) for each in databases))
         assert done.count(True) >= 1
         assert len(await rows(databases[0], integration)) == 1
         assert {row["version"] for row in await rows(databases[0], unified_model)} == {1}
@@ -181,7 +184,7 @@ async def test_of_several_starts_at_once_each_ends_with_the_same_rows(
 async def test_a_broken_file_is_named(database: Database, catalog: Catalog) -> None:
     (catalog.path / "integrations" / "brightfold" / "integration.yaml").write_text("name: [")
     with pytest.raises(SetupError, match=r"brightfold/integration\.yaml"):
-        await sync(database, catalog)
+        await sync_catalog(database, catalog)
 
 
 async def test_shipped_rows_are_seen_by_every_team(database: Database, world: World) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from isthmus.integrations.checks import Failures
-from isthmus.integrations.close_names import check_cell
+from isthmus.integrations.rows.body_checks import Failures
+from isthmus.integrations.rows.unknown_names import check_cell
 
 RESOURCES = {"tickets": {"methods": ["list", "get"]}, "open": {}}
 PATHS = ("resource_name", "method_name")

@@ -15,10 +15,13 @@ from isthmus.db.database import now_of
 from isthmus.db.epochs import raise_epoch
 from isthmus.db.tables import environment_unified_model_resource_method
 from isthmus.errors import NotFound
-from isthmus.integrations import EnvironmentIntegrations, EnvironmentUnifiedModels, UnifiedModels
-from isthmus.integrations.catalog import Catalog, integration_id, sync
-from isthmus.integrations.effective import Effective, Layer, ResolvedMapping
-from isthmus.integrations.epoch_cache import EpochCache, RevisionCache
+from isthmus.integrations.catalog.catalog_sync import sync_catalog
+from isthmus.integrations.catalog.shipped_files import Catalog, integration_id
+from isthmus.integrations.catalog.unified_models import UnifiedModels
+from isthmus.integrations.effective.caches import EpochCache, RevisionCache
+from isthmus.integrations.effective.effective_definitions import Effective, Layer, ResolvedMapping
+from isthmus.integrations.installs.environment_integrations import EnvironmentIntegrations
+from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
 from isthmus.kit.ids import new_id
 
 NONE = Layer("account", 1, {})
@@ -89,7 +92,7 @@ async def test_a_mapping_is_parsed_once_until_its_row_changes(
     _, after_other_write = await resolve(effective, world, "desk", "tickets", "list")
     assert after_other_write is first
     write_catalog(catalog.path, mapping=MAPPING.replace("$string(response.no), 'title'", "'x', 'title'"))
-    await sync(database, catalog)
+    await sync_catalog(database, catalog)
     _, changed = await resolve(effective, world, "desk", "tickets", "list")
     assert changed is not first
 

@@ -13,15 +13,12 @@ from isthmus.db import Database, EpochWatcher
 from isthmus.db.listing import ListQuery
 from isthmus.db.tables import environment_integration
 from isthmus.errors import BadRequest, Forbidden, NotFound
-from isthmus.integrations import (
-    EnvironmentIntegrations,
-    EnvironmentScope,
-    EnvironmentUnifiedModels,
-    Integrations,
-    UnifiedModels,
-)
-from isthmus.integrations.catalog import integration_id, unified_model_id
-from isthmus.integrations.environment_integrations import OVERRIDE_SECRETS
+from isthmus.integrations.catalog.integrations import Integrations
+from isthmus.integrations.catalog.shipped_files import integration_id, unified_model_id
+from isthmus.integrations.catalog.unified_models import UnifiedModels
+from isthmus.integrations.installs.environment_integrations import OVERRIDE_SECRETS, EnvironmentIntegrations
+from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
+from isthmus.integrations.rows.scope import EnvironmentScope
 
 SECRET_OVERRIDE = {
     "authorization": {"format": "bearer", "config": {"token": "literal"}},

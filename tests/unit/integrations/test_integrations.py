@@ -13,8 +13,9 @@ from isthmus.db import Database, EpochWatcher
 from isthmus.db.listing import ListQuery
 from isthmus.db.tables import integration
 from isthmus.errors import BadRequest, Conflict, Forbidden, NotFound
-from isthmus.integrations import EnvironmentIntegrations, EnvironmentScope, Integrations
-from isthmus.integrations.integrations import INTEGRATION_SECRETS
+from isthmus.integrations.catalog.integrations import INTEGRATION_SECRETS, Integrations
+from isthmus.integrations.installs.environment_integrations import EnvironmentIntegrations
+from isthmus.integrations.rows.scope import EnvironmentScope
 
 OAUTH = {
     "label": "Mine",

@@ -12,15 +12,12 @@ from isthmus.accounts.account_checks import check_mapping_overrides
 from isthmus.db import Database, EpochWatcher
 from isthmus.definitions import DefinitionInvalid
 from isthmus.errors import BadRequest, Conflict, Forbidden, NotFound
-from isthmus.integrations import (
-    EnvironmentMappings,
-    EnvironmentScope,
-    EnvironmentUnifiedModels,
-    ModelMappings,
-    UnifiedModels,
-)
-from isthmus.integrations.catalog import unified_model_id
-from isthmus.integrations.environment_models import model_names
+from isthmus.integrations.catalog.shipped_files import unified_model_id
+from isthmus.integrations.catalog.unified_models import UnifiedModels
+from isthmus.integrations.effective.environment_models import model_names
+from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
+from isthmus.integrations.mappings.mapping_repositories import EnvironmentMappings, ModelMappings
+from isthmus.integrations.rows.scope import EnvironmentScope
 
 MODEL = {"name": "own", "category": "crm", "resources": {"people": {"methods": ["list"], "schema": {}}}}
 CELL = {"integration_name": "brightfold", "resource_name": "people", "method_name": "list"}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from isthmus.definitions.layers import merge_integration, merge_mapping
 from isthmus.errors import NotFound
-from isthmus.integrations.provenance import NamedLayer, Provenance, provenance
+from isthmus.integrations.effective.provenance import NamedLayer, Provenance, provenance
 
 BASE = {
     "base_url": "https://a.test",

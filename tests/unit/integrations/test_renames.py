@@ -12,16 +12,13 @@ from tests.unit.integrations.world import World
 from isthmus.accounts import Accounts
 from isthmus.db import Database
 from isthmus.errors import Conflict
-from isthmus.integrations import (
-    EnvironmentIntegrations,
-    EnvironmentMappings,
-    EnvironmentScope,
-    EnvironmentUnifiedModels,
-    Integrations,
-    ModelMappings,
-    UnifiedModels,
-)
-from isthmus.integrations.documentation import Documentation
+from isthmus.integrations.catalog.documentation import Documentation
+from isthmus.integrations.catalog.integrations import Integrations
+from isthmus.integrations.catalog.unified_models import UnifiedModels
+from isthmus.integrations.installs.environment_integrations import EnvironmentIntegrations
+from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
+from isthmus.integrations.mappings.mapping_repositories import EnvironmentMappings, ModelMappings
+from isthmus.integrations.rows.scope import EnvironmentScope
 
 PARTIAL = {"own": {"people": {"list": {"query": {"a": "b"}}}}}
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
+from isthmus.authoring.contract.entries import Entry, Models
+from isthmus.authoring.contract.replay import NotRecorded, Replay
+from isthmus.authoring.contract.sent_bodies import sent_body
 from isthmus.definitions.methods import MethodDefinition
 from isthmus.engine.bodies import encode_body
 from isthmus.engine.messages import Operation, OutgoingRequest
 from isthmus.engine.responses import parse
 from isthmus.http.messages import HttpRequest
-from isthmus.integrations.contract.entries import Entry, Models
-from isthmus.integrations.contract.replay import NotRecorded, Replay
-from isthmus.integrations.sent_bodies import sent_body
 
 ROOT = {"root": "tsRequest"}
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from isthmus.integrations.tool_names import singular, tool_names
+from isthmus.integrations.meta.tool_names import singular, tool_names
 
 
 @pytest.mark.parametrize(

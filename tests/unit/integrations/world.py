@@ -10,7 +10,7 @@ from sqlalchemy import insert
 from isthmus.db.database import Database, now_of
 from isthmus.db.listing import Filter, ListQuery
 from isthmus.db.tables import environment, team
-from isthmus.integrations import EnvironmentScope
+from isthmus.integrations.rows.scope import EnvironmentScope
 from isthmus.kit.ids import new_id
 
 __all__ = ["World", "make_world", "query"]

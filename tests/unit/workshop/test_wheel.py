@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 FOUND = """
 import isthmus
 from isthmus.config import Settings
-from isthmus.integrations.catalog import find_catalog
+from isthmus.integrations.catalog.shipped_files import find_catalog
 from isthmus.ui import static_files as files, rendering
 
 assert isthmus.__file__.startswith({place!r}), isthmus.__file__

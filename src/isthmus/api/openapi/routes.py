@@ -16,8 +16,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from isthmus.api.dependencies import OptionalPrincipal, Parts
 from isthmus.api.openapi.unified_operations import with_models
 from isthmus.errors import NotFound
-from isthmus.integrations.environment_models import EnvironmentModel, models_key, read_models
-from isthmus.integrations.epoch_cache import RevisionCache
+from isthmus.integrations.effective.caches import RevisionCache
+from isthmus.integrations.effective.environment_models import EnvironmentModel, models_key, read_models
 
 __all__ = ["new_documents", "router"]
 

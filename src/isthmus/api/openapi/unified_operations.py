@@ -12,7 +12,7 @@ from typing import Any, Final
 from isthmus.api.data_plane import COLLECTION_METHODS, ITEM_METHODS
 from isthmus.definitions.schema_examples import example_of
 from isthmus.definitions.schema_forms import as_json_schema
-from isthmus.integrations.environment_models import EnvironmentModel
+from isthmus.integrations.effective.environment_models import EnvironmentModel
 
 __all__ = ["with_models"]
 

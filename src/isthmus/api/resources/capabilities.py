@@ -12,10 +12,10 @@ from isthmus.accounts.described_accounts import describe_account
 from isthmus.api.dependencies import ApiPrincipal, Parts, comma_list, empty_is
 from isthmus.api.list_queries import MAX_LIMIT
 from isthmus.api.resources.base_models import ListOut
-from isthmus.integrations.capabilities import CapabilityFilter, capabilities_of, unified_apis_of
-from isthmus.integrations.described import describe_integration
-from isthmus.integrations.tools import ToolFilter, tools_of
-from isthmus.integrations.unified_coverage import mapped_resources
+from isthmus.integrations.meta.capabilities import CapabilityFilter, capabilities_of, unified_apis_of
+from isthmus.integrations.meta.integration_description import describe_integration
+from isthmus.integrations.meta.tools import ToolFilter, tools_of
+from isthmus.integrations.meta.mapped_resources import mapped_resources
 
 __all__ = ["router"]
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from isthmus.api.resources.base_models import Body, Row
 from isthmus.api.resources.crud import add_reads, add_writes
-from isthmus.integrations import EnvironmentUnifiedModels
+from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
 
 __all__ = ["router"]
 

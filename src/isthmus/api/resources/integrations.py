@@ -9,7 +9,7 @@ from pydantic import Field
 
 from isthmus.api.resources.base_models import Body, Row, Sharing
 from isthmus.api.resources.crud import add_reads, add_writes
-from isthmus.integrations import Integrations
+from isthmus.integrations.catalog.integrations import Integrations
 
 __all__ = ["router"]
 

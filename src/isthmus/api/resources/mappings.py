@@ -9,7 +9,7 @@ from pydantic import Field
 
 from isthmus.api.resources.base_models import Body, Row
 from isthmus.api.resources.crud import add_reads, add_writes
-from isthmus.integrations import EnvironmentMappings, ModelMappings
+from isthmus.integrations.mappings.mapping_repositories import EnvironmentMappings, ModelMappings
 
 __all__ = ["routers"]
 

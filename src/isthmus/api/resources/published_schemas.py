@@ -18,8 +18,8 @@ from isthmus.api.list_queries import MAX_LIMIT
 from isthmus.api.resources.base_models import ListOut
 from isthmus.definitions.json_schema import PUBLISHED, published
 from isthmus.definitions.schema_examples import example_of
-from isthmus.integrations.close_names import either_separator, not_found
-from isthmus.integrations.environment_models import model_of, read_models
+from isthmus.integrations.effective.environment_models import model_of, read_models
+from isthmus.integrations.rows.unknown_names import either_separator, not_found
 
 __all__ = ["router"]
 

@@ -15,8 +15,8 @@ from isthmus.accounts.described_accounts import describe_account
 from isthmus.api.dependencies import AnyCaller, ApiPrincipal, Parts, empty_is
 from isthmus.api.integration_guides import guide_html, guide_markdown
 from isthmus.errors import BadRequest, Forbidden, failure
-from isthmus.integrations.described import describe_integration
-from isthmus.integrations.unified_meta import integration_guide, method_meta
+from isthmus.integrations.meta.integration_description import describe_integration
+from isthmus.integrations.meta.unified_meta import integration_guide, method_meta
 
 __all__ = ["router"]
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from isthmus.api.resources.base_models import Body, Row, Sharing
 from isthmus.api.resources.crud import add_reads, add_writes
-from isthmus.integrations import UnifiedModels
+from isthmus.integrations.catalog.unified_models import UnifiedModels
 
 __all__ = ["router"]
 

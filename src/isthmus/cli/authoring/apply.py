@@ -9,16 +9,16 @@ from typing import Final
 
 import typer
 
+from isthmus.authoring.contract.entries import Entry, Models, read_entry
+from isthmus.authoring.lint import validate_file
 from isthmus.cli.authoring.folders import folder_of, unified_folders
 from isthmus.cli.authoring.mapping_rows import layer_of, planned, send, told
 from isthmus.cli.record_output import Json
 from isthmus.cli.remote.api_client import Remote, RemoteCallFailed, ended_by
 from isthmus.definitions.layers import patch_between
-from isthmus.definitions.lint import validate_file
 from isthmus.definitions.yaml_source import Unreadable, read
 from isthmus.errors import IsthmusError, SetupError
-from isthmus.integrations.catalog_documentation import written_rows
-from isthmus.integrations.contract.entries import Entry, Models, read_entry
+from isthmus.integrations.catalog.shipped_files import written_rows
 
 __all__ = ["apply"]
 

@@ -10,11 +10,11 @@ from typing import Final
 
 import typer
 
-from isthmus.accounts.sandbox_suite import sandbox_answers
+from isthmus.authoring.contract.entries import Models, read_entry
+from isthmus.authoring.contract.sandbox import sandbox_answers
+from isthmus.authoring.contract.suite import CHECKS, Check, Outcome, run_suite
 from isthmus.cli.authoring.folders import folder_of, unified_folders
 from isthmus.errors import SetupError
-from isthmus.integrations.contract.entries import Models, read_entry
-from isthmus.integrations.contract.suite import CHECKS, Check, Outcome, run_suite
 
 __all__ = ["run_contract"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from isthmus.errors import SetupError
-from isthmus.integrations.catalog import find_catalog
+from isthmus.integrations.catalog.shipped_files import find_catalog
 
 __all__ = ["folder_of", "unified_folders"]
 

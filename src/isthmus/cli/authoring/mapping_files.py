@@ -9,15 +9,15 @@ from typing import Final
 
 import typer
 
+from isthmus.authoring.lint import Report, validate_document
 from isthmus.cli.authoring.mapping_rows import Change, Target, layer_of, planned, send, told
 from isthmus.cli.record_output import Json
 from isthmus.cli.remote.api_client import Remote, RemoteCallFailed, ended_by
 from isthmus.cli.remote.arguments import ask
 from isthmus.definitions.layers import deep_merge_patch
-from isthmus.definitions.lint import Report, validate_document
 from isthmus.definitions.yaml_source import Document, Unreadable, read
 from isthmus.errors import Conflict, IsthmusError, SetupError
-from isthmus.integrations.catalog import find_catalog
+from isthmus.integrations.catalog.shipped_files import find_catalog
 
 __all__ = ["apply", "validate"]
 

@@ -13,6 +13,10 @@ import typer
 from isthmus.accounts.context import secret_field_names
 from isthmus.accounts.effective import environment_of
 from isthmus.app import calling
+from isthmus.authoring.contract.entries import Choice, Entry, Models, read_entry
+from isthmus.authoring.recording.files import Change, changes, write
+from isthmus.authoring.recording.recorder import Recorder, Recording, read_methods
+from isthmus.authoring.recording.redaction import Redaction, secret_forms
 from isthmus.cli.authoring.folders import folder_of, unified_folders
 from isthmus.config import Settings
 from isthmus.db import server_secret_bytes
@@ -20,10 +24,6 @@ from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.load import load_integration
 from isthmus.definitions.secrets import split_context
 from isthmus.errors import AccountError, IsthmusError, NotFound, SetupError, UpstreamError
-from isthmus.integrations.contract.entries import Choice, Entry, Models, read_entry
-from isthmus.integrations.recording.files import Change, changes, write
-from isthmus.integrations.recording.recorder import Recorder, Recording, read_methods
-from isthmus.integrations.recording.redaction import Redaction, secret_forms
 
 __all__ = ["record"]
 

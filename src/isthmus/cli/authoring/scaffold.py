@@ -11,12 +11,12 @@ from typing import Final
 
 import typer
 
-from isthmus.definitions.lint import validate_file
+from isthmus.authoring.contract.entries import Models
+from isthmus.authoring.lint import validate_file
+from isthmus.authoring.scaffold import Resource, Wanted, scaffold
 from isthmus.definitions.yaml_source import parse
 from isthmus.errors import BadRequest
-from isthmus.integrations.catalog import find_catalog
-from isthmus.integrations.contract.entries import Models
-from isthmus.integrations.scaffold import Resource, Wanted, scaffold
+from isthmus.integrations.catalog.shipped_files import find_catalog
 
 __all__ = ["init"]
 

@@ -39,10 +39,11 @@ T = TypeVar("T")
 
 def create_environment(name: str) -> None:
     from isthmus.accounts import install_everything
-    from isthmus.integrations.catalog import find_catalog, sync
+    from isthmus.integrations.catalog.catalog_sync import sync_catalog
+    from isthmus.integrations.catalog.shipped_files import find_catalog
 
     async def work(database: Database) -> Mapping[str, Any]:
-        await sync(database, find_catalog())
+        await sync_catalog(database, find_catalog())
         return await Administration(database).create_environment(name, install=install_everything)
 
     row = with_database(work)

@@ -54,7 +54,7 @@ async def _link(
     from isthmus.db.tables import environment as environments
     from isthmus.db.tables import environment_integration as installs
     from isthmus.db.tables import integration as integrations
-    from isthmus.integrations.scope import EnvironmentScope
+    from isthmus.integrations.rows.scope import EnvironmentScope
 
     async with database.write() as conn:
         team = select(environments.c.team_id).where(environments.c.id == environment_id)

@@ -10,7 +10,7 @@ from tests.unit.integrations.small_catalog import write_catalog
 from tests.unit.integrations.world import World
 
 from isthmus.db import Database
-from isthmus.integrations.catalog import Catalog
+from isthmus.integrations.catalog.shipped_files import Catalog
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from isthmus.accounts import Connections, JsonCallLog
 from isthmus.accounts.renewal_timer import AHEAD, JOB, give_up_renewing
 from isthmus.db import Database, EpochWatcher
 from isthmus.http import HttpClient
-from isthmus.integrations.catalog import Catalog
-from isthmus.integrations.effective import Effective
-from isthmus.integrations.exchanges import Exchanges
+from isthmus.integrations.catalog.exchanges import Exchanges
+from isthmus.integrations.catalog.shipped_files import Catalog
+from isthmus.integrations.effective.effective_definitions import Effective
 from isthmus.jobs import Handlers, standing
 
 

@@ -12,7 +12,7 @@ from tests.unit.integrations.world import World
 from isthmus.accounts import Connections
 from isthmus.accounts.lifecycle import Lifecycle
 from isthmus.db import Database
-from isthmus.integrations.catalog import Catalog
+from isthmus.integrations.catalog.shipped_files import Catalog
 from isthmus.jobs import Handlers
 
 

@@ -13,7 +13,7 @@ from tests.unit.accounts.lifecycle.test_outages import seconds_to_next, ticked
 
 from isthmus.accounts.block_list import BlockList
 from isthmus.db import Database
-from isthmus.integrations.environment_integrations import EnvironmentIntegrations
+from isthmus.integrations.installs.environment_integrations import EnvironmentIntegrations
 from isthmus.jobs import Handlers
 
 STEPS = ["GET /me", "POST /orgs/acme/hooks", "GET /check"]

@@ -12,11 +12,11 @@ import pytest
 from tests.contract.catalog import CATALOG, model, model_names
 from typer.testing import CliRunner, Result
 
+from isthmus.authoring.contract.entries import Models, read_entry
+from isthmus.authoring.contract.suite import run_suite
+from isthmus.authoring.lint import validate_file
+from isthmus.authoring.scaffold import AUTHS, PAGINATIONS, Resource, Wanted, scaffold
 from isthmus.cli.main import app
-from isthmus.definitions.lint import validate_file
-from isthmus.integrations.contract.entries import Models, read_entry
-from isthmus.integrations.contract.suite import run_suite
-from isthmus.integrations.scaffold import AUTHS, PAGINATIONS, Resource, Wanted, scaffold
 
 MODELS = Models(CATALOG / "unified")
 RESOURCES = [(name, resource) for name in model_names() for resource in model(name).file.resources]

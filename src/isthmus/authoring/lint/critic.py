@@ -1,0 +1,103 @@
+"""Methods that are configured against themselves (`critic_method_config`)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from isthmus import expressions
+from isthmus.authoring.lint.subject import IntegrationSubject, Method, at
+from isthmus.definitions.findings import Finding, Severity
+from isthmus.definitions.methods import STANDARD_METHODS
+from isthmus.expressions import UNDEFINED, ExpressionError
+
+__all__ = ["check"]
+
+_ID = re.compile(r"\{\{\s*id\s*(?::\w+\s*)?\}\}")
+
+
+def check(subject: IntegrationSubject) -> Iterator[Finding]:
+    for method in subject.methods:
+        yield from _path_id(method)
+        yield from _bodies(method)
+        yield from _list_sample(method)
+
+
+def _path_id(method: Method) -> Iterator[Finding]:
+    """`create` and `list` have no id. An item method may well be a POST; a custom one has an id only where
+    the caller gives one."""
+    if not _ID.search(method.url_path):
+        return
+    if method.name == "create" or (method.name == "list" and method.verb == "post"):
+        yield _finding(
+            "error",
+            method,
+            "path",
+            f"{method.name} has no id, and its path asks for {{{{id}}}}",
+            "use update with put or patch, or read a parent's id from {{query.…}}",
+        )
+    elif method.name not in STANDARD_METHODS and method.name != "partial_update" and method.verb == "post":
+        yield _finding(
+            "warn",
+            method,
+            "path",
+            "a custom method has the id only where its caller sends `id` in the query or body",
+            "read {{query.id}} or {{body.id}}",
+        )
+
+
+def _bodies(method: Method) -> Iterator[Finding]:
+    if method.verb in ("get", "delete") and method.body.get("body") is not None:
+        yield _finding(
+            "warn", method, "body", f"{method.verb.upper()} with a body", "use `query`, or another `method`"
+        )
+    if method.verb == "get" and method.body.get("add_query_to_body"):
+        yield _finding(
+            "warn", method, "add_query_to_body", "a GET has no body to put the query into", "remove it"
+        )
+
+
+def _list_sample(method: Method) -> Iterator[Finding]:
+    sample = at(method.body, "examples", "response")
+    if method.name != "list" or not isinstance(sample, str):
+        return
+    path = method.body.get("response_path")
+    try:
+        data = json.loads(sample)
+        found = expressions.compile(path).evaluate(data) if isinstance(path, str) and path else data
+    except (ValueError, ExpressionError):
+        return
+    if not isinstance(found, list) and not (isinstance(found, dict) and _collects(path, data)):
+        what = "nothing" if found is UNDEFINED else "no array"
+        yield _finding(
+            "warn",
+            method,
+            "response_path",
+            f"finds {what} in the method's own sample of a response",
+            "name the array of records",
+        )
+
+
+def _collects(path: Any, data: Any) -> bool:
+    """Whether more than names of objects leads to what is found: an object there is a record that was
+    collected, and the list has it (`definitions.md` §1.10)."""
+    for name in path.split(".") if isinstance(path, str) else ():
+        if not isinstance(data, dict) or name not in data:
+            return True
+        data = data[name]
+    return False
+
+
+def _finding(severity: Severity, method: Method, field: str, message: str, fix: str) -> Finding:
+    return Finding(
+        severity=severity,
+        section="resources",
+        source="critic_method_config",
+        path=f"{method.path}.{field}",
+        message=message,
+        fix=fix,
+        resource=method.resource,
+        method=method.name,
+    )

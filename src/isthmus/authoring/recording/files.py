@@ -1,0 +1,118 @@
+"""Recordings in `examples/<resource>.<method>.json`: what is replaced, what stays, what that changes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from isthmus.authoring.recording.recorder import Recording
+from isthmus.authoring.recording.redaction import Redaction
+from isthmus.errors import SetupError
+
+__all__ = ["Change", "changes", "write"]
+
+_ERROR: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Of one file. `added`, `changed`, `removed`: exchanges, told apart by what was asked."""
+
+    path: Path
+    content: str
+    status: Literal["new", "changed", "unchanged"]
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "path": str(self.path),
+            "status": self.status,
+            "added": self.added,
+            "changed": self.changed,
+            "removed": self.removed,
+        }
+
+
+def changes(folder: Path, recordings: Sequence[Recording], redaction: Redaction) -> list[Change]:
+    """What writing them would do. Raises SetupError where a credential would be written after all, or a file
+    that is there cannot be read."""
+    found = [
+        _change(folder / "examples" / f"{each.name}.json", each) for each in recordings if each.exchanges
+    ]
+    for change in found:
+        if redaction.holds_secret(change.content):
+            raise SetupError(
+                f"{change.path} would hold one of the account's credentials, so nothing was written. Take "
+                "the field that holds it out with --redact <dotted path>."
+            )
+    return found
+
+
+def write(found: Sequence[Change]) -> None:
+    """Each file that changes, whole or not at all."""
+    for change in found:
+        if change.status == "unchanged":
+            continue
+        change.path.parent.mkdir(parents=True, exist_ok=True)
+        draft = change.path.with_name(f".{change.path.name}.new")
+        draft.write_text(change.content, encoding="utf-8")
+        draft.replace(change.path)
+
+
+def _change(path: Path, recording: Recording) -> Change:
+    before = _before(path)
+    after = [*recording.exchanges, *_kept(before, recording.exchanges)]
+    content = json.dumps(after, indent=2, ensure_ascii=False) + "\n"
+    old, new = _by_request(before), _by_request(after)
+    if not path.is_file():
+        return Change(path, content, "new", added=len(new))
+    if before == after:
+        return Change(path, content, "unchanged")
+    return Change(
+        path,
+        content,
+        "changed",
+        added=len(new.keys() - old.keys()),
+        changed=sum(1 for key in new.keys() & old.keys() if new[key] != old[key]),
+        removed=len(old.keys() - new.keys()),
+    )
+
+
+def _kept(before: Sequence[Mapping[str, Any]], recorded: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Errors that were written by hand and not met: documented answers stand in until there are real ones."""
+    met = {each["response"]["status"] for each in recorded}
+    return [
+        each
+        for each in before
+        if each.get("provenance") == "documented"
+        and each["response"]["status"] >= _ERROR
+        and each["response"]["status"] not in met
+    ]
+
+
+def _by_request(exchanges: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        json.dumps([each.get("request", {}), each["response"]["status"] >= _ERROR], sort_keys=True): each
+        for each in exchanges
+    }
+
+
+def _before(path: Path) -> list[Any]:
+    if not path.is_file():
+        return []
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise SetupError(f"{path} cannot be read: {error}") from None
+    if not isinstance(found, list) or not all(
+        isinstance(each, dict) and "response" in each for each in found
+    ):
+        raise SetupError(
+            f"{path} holds no exchanges: `isthmus integrations validate {path}` tells what is wrong."
+        )
+    return found

@@ -1,0 +1,307 @@
+"""Calls the read methods of an account, and makes redacted exchanges of what it answered."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+from isthmus.authoring.contract.calls import call_for, records
+from isthmus.authoring.contract.entries import Choice, Entry
+from isthmus.authoring.contract.replay import OneAnswer
+from isthmus.authoring.contract.sent_bodies import sent_body
+from isthmus.authoring.recording.closing import closed, text_at
+from isthmus.authoring.recording.redaction import Redaction
+from isthmus.definitions.files import Exchange
+from isthmus.definitions.integration import IntegrationConfig
+from isthmus.definitions.methods import MethodDefinition
+from isthmus.definitions.pagination import CursorPagination
+from isthmus.definitions.paths import BodyPath
+from isthmus.definitions.secrets import is_secret_name
+from isthmus.engine import proxy
+from isthmus.engine.calls import Call
+from isthmus.engine.messages import OutgoingRequest
+from isthmus.engine.ports import AccountFacts, Upstream
+from isthmus.engine.queries import nest
+from isthmus.engine.responses import error_body, parse
+from isthmus.engine.results import ListResult, StreamResult
+from isthmus.errors import IsthmusError, RemoteError, UpstreamInvalid
+from isthmus.expressions import Expression
+from isthmus.http.messages import HttpResponse
+
+__all__ = ["Recorder", "Recording", "read_methods"]
+
+_ERROR: Final = 400
+_UNKNOWN_ID: Final = "no-such-id"
+_IDS: Final = ("id", "uuid", "guid", "gid", "key", "number")
+_NOTE: Final = "Redacted."
+_CLOSED: Final = "Redacted; made the last page."
+_HEADERS: Final = frozenset(
+    {"content-type", "link", "retry-after", "content-range", "x-total", "x-total-count", "x-total-pages"}
+    | {"x-page", "x-per-page", "x-next-page", "x-prev-page"}
+)
+
+
+@dataclass(slots=True)
+class Recording:
+    """What came of one method. `skipped`: why it was not called, or how it failed."""
+
+    resource: str
+    method: str
+    exchanges: list[dict[str, Any]] = field(default_factory=list)
+    skipped: str | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.resource}.{self.method}"
+
+
+@dataclass(slots=True)
+class _Take:
+    """One request and its answer, as they were."""
+
+    request: OutgoingRequest
+    status: int
+    headers: dict[str, str]
+    body: Any
+    note: str = _NOTE
+
+
+class _Tape:
+    """An upstream that remembers the last answer; any upstream's own way of sending stays what it is."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self._upstream = upstream
+        self.last: tuple[OutgoingRequest, HttpResponse] | None = None
+        self.hosts: set[str] = set()
+
+    @property
+    def context(self) -> Mapping[str, Any]:
+        return self._upstream.context
+
+    @property
+    def account(self) -> AccountFacts:
+        return self._upstream.account
+
+    async def update_context(self, patch: Mapping[str, Any]) -> None:
+        await self._upstream.update_context(patch)
+
+    async def send(self, request: OutgoingRequest) -> HttpResponse:
+        response = await self._upstream.send(request)
+        self.last = (request, response)
+        self.hosts |= {urlsplit(url).hostname or "" for url in (request.http.url, response.url)}
+        return response
+
+
+def read_methods(config: IntegrationConfig) -> list[Choice]:
+    """Each `list` and `get` there is, a resource's list first."""
+    return [
+        (resource, name)
+        for resource, methods in config.resources.items()
+        for name in ("list", "get")
+        if methods.get(name) is not None
+    ]
+
+
+class Recorder:
+    """`limit`: records of a page; `pages`: of a list, at most. `query`: what lists below a parent are asked
+    for."""
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        entry: Entry,
+        config: IntegrationConfig,
+        *,
+        limit: int,
+        pages: int,
+        query: Mapping[str, str],
+    ) -> None:
+        self._tape = _Tape(upstream)
+        self._entry = entry
+        self._config = config
+        self._limit = limit
+        self._pages = pages
+        self._query = dict(query)
+        self._takes: dict[Choice, list[_Take]] = {}
+        self._skipped: dict[Choice, str] = {}
+        self._cursors: list[str] = []
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Those that were called."""
+        return frozenset(self._tape.hosts - {""})
+
+    async def call(self, methods: Sequence[Choice]) -> None:
+        """Each in turn. What one of them fails with is kept, for the others are recorded all the same."""
+        for choice in methods:
+            method = self._config.method(*choice)
+            if method is None:
+                self._skipped[choice] = "is not defined"
+                continue
+            missing = sorted(_asked(method) - {"id"} - self._query.keys())
+            if missing:
+                self._skipped[choice] = f"its path asks for {', '.join(missing)}: give --query {missing[0]}=…"
+                continue
+            self._takes[choice] = []
+            try:
+                await (self._list(choice, method) if choice[1] == "list" else self._get(choice, method))
+            except IsthmusError as error:
+                self._skipped[choice] = error.message or f"it was answered with {error.status}"
+
+    def recordings(self, redaction: Redaction) -> list[Recording]:
+        """In the order of the calls."""
+        for number, cursor in enumerate(dict.fromkeys(self._cursors), start=1):
+            redaction.fixed.setdefault(cursor, f"cursor-{number}")
+        found = []
+        for choice in dict.fromkeys((*self._takes, *self._skipped)):
+            method = self._config.method(*choice)
+            exchanges = [_exchange(method, take, redaction) for take in self._takes.get(choice, [])]
+            skipped = self._skipped.get(choice)
+            found.append(Recording(*choice, [] if skipped else exchanges, skipped))
+        return found
+
+    async def _list(self, choice: Choice, method: MethodDefinition) -> None:
+        pagination = self._config.pagination_of(method)
+        cursor: str | None = None
+        count = 0
+        for page in range(1, self._pages + 1):
+            asked = {**self._asked_of(method), "limit": str(self._limit)}
+            asked |= {"next_cursor": cursor} if cursor else {}
+            found = await self._proxied(choice, Call.from_values("list", query=nest(asked.items())))
+            take = self._take(choice, method)
+            if not isinstance(found, ListResult):
+                return
+            count += len(found.records)
+            if isinstance(pagination, CursorPagination):
+                self._cursors += [text] if (text := text_at(take.body, pagination.config.cursor_path)) else []
+            cursor = found.next_cursor
+            if cursor is None:
+                return
+            if page == self._pages:
+                at, body = method.response_path, take.body
+                if closed(pagination, body, take.headers, page=page, records=count, at=_path(at)):
+                    take.note = _CLOSED
+
+    async def _get(self, choice: Choice, method: MethodDefinition) -> None:
+        """Each record that the list gave, and one that is not there."""
+        listed = self._takes.get((choice[0], "list"), [])
+        ids = list(dict.fromkeys([id for take in listed for id in await self._ids(choice[0], take)]))
+        if not ids and listed:
+            self._skipped[choice] = "no id was found in what the list answered"
+        asked = nest(self._asked_of(method).items())
+        for id in ids if "id" in _asked(method) else [None]:
+            await self._proxied(choice, Call.from_values("get", id=id, query=asked))
+            self._take(choice, method)
+        if "id" in _asked(method):
+            try:
+                await self._proxied(choice, Call.from_values("get", id=_UNKNOWN_ID, query=asked))
+            except RemoteError:
+                self._take(choice, method)
+
+    async def _proxied(self, choice: Choice, call: Call) -> Any:
+        result = await proxy.call(self._tape, self._config, choice[0], call)
+        if isinstance(result, StreamResult):
+            await result.stream.close()
+            raise UpstreamInvalid(f"{'.'.join(choice)} is answered with bytes, which no exchange can hold.")
+        return result
+
+    def _take(self, choice: Choice, method: MethodDefinition) -> _Take:
+        if self._tape.last is None:
+            raise UpstreamInvalid(f"{'.'.join(choice)} was answered without a request.")
+        request, response = self._tape.last
+        body = error_body(method, response) if response.status >= _ERROR else _whole(method, response)
+        take = _Take(request, response.status, dict(response.headers), copy.deepcopy(body))
+        self._takes[choice].append(take)
+        return take
+
+    def _asked_of(self, method: MethodDefinition) -> dict[str, str]:
+        return {name: value for name, value in self._query.items() if name in _asked(method)}
+
+    async def _ids(self, resource: str, take: _Take) -> list[str]:
+        """As the mapping tells them, else by the names that ids usually have."""
+        exchange = Exchange.model_validate(
+            {
+                "provenance": "recorded",
+                "request": {"query": dict(parse_qsl(urlsplit(take.request.http.url).query))},
+                "response": {"status": take.status, "headers": take.headers, "body": take.body},
+            }
+        )
+        for cell in self._entry.cells:
+            if cell.method == "list" and (resource, "list") in cell.choices:
+                choice = (resource, "list")
+                call = call_for(self._entry, cell, choice, exchange)
+                try:
+                    mapped = await records(self._entry, cell, choice, call, OneAnswer(self._entry, exchange))
+                except IsthmusError:
+                    break
+                return [str(record["id"]) for record in mapped if record.get("id") is not None]
+        method = self._config.method(resource, "list")
+        path = None if method is None else _path(method.response_path)
+        rows = take.body if path is None else path.read(take.body)
+        return [id for row in rows if (id := _plain_id(row))] if isinstance(rows, list) else []
+
+
+def _plain_id(row: Any) -> str | None:
+    found = next((row[name] for name in _IDS if name in row), None) if isinstance(row, dict) else None
+    return None if found is None else str(found)
+
+
+def _asked(method: MethodDefinition) -> set[str]:
+    """What the path takes from the call: `id`, and the last name of `query.ticket_id`."""
+    roots = (each.path for placeholder in method.path.placeholders for each in placeholder.alternatives)
+    return {path[-1] for path in roots if path[0] in ("id", "query", "body")}
+
+
+def _path(expression: Expression | None) -> BodyPath | None:
+    """`response_path`, as something that can be read from."""
+    return None if expression is None else BodyPath(expression.text)
+
+
+def _whole(method: MethodDefinition, response: HttpResponse) -> Any:
+    """The body before anything of the definition is applied: XML and CSV are text."""
+    found = parse(method, response).body
+    if isinstance(found, dict | list) and "json" not in response.headers.get("content-type", "json"):
+        return response.body.decode(errors="replace")
+    return found
+
+
+def _exchange(method: MethodDefinition | None, take: _Take, redaction: Redaction) -> dict[str, Any]:
+    operation = take.request.operation
+    query = {
+        name: value
+        for name, value in _asked_for(take).items()
+        if not is_secret_name(name) or value in redaction.fixed
+    }
+    request: dict[str, Any] = {}
+    if query:
+        request["query"] = redaction.value(query)
+    if operation.id is not None:
+        known = operation.id == _UNKNOWN_ID
+        request["path_params"] = {"id": operation.id} if known else redaction.value({"id": operation.id})
+    body = None if take.request.http.method == "GET" else sent_body(method, take.request)
+    if body is not None:
+        request["body"] = redaction.value(body)
+    headers = {name: value for name, value in sorted(take.headers.items()) if name in _HEADERS}
+    return {
+        "provenance": "recorded",
+        "note": take.note,
+        "request": request,
+        "response": {
+            "status": take.status,
+            "headers": {name: redaction.addresses(value) for name, value in headers.items()},
+            "body": redaction.value(take.body),
+        },
+    }
+
+
+def _asked_for(take: _Take) -> dict[str, Any]:
+    """The query as it was sent, and the parents that the path was made of."""
+    parents = {
+        name: value
+        for name, value in take.request.operation.query.items()
+        if isinstance(value, str) and value and value in take.request.http.url
+    }
+    return {**parents, **dict(parse_qsl(urlsplit(take.request.http.url).query, keep_blank_values=True))}

@@ -1,0 +1,6 @@
+"""The first files of an integration, made from a few words: valid as they stand, and meant to be changed."""
+
+from isthmus.authoring.scaffold.files import scaffold
+from isthmus.authoring.scaffold.wanted import AUTHS, PAGINATIONS, Resource, Wanted
+
+__all__ = ["AUTHS", "PAGINATIONS", "Resource", "Wanted", "scaffold"]

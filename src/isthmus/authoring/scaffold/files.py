@@ -1,0 +1,50 @@
+"""Every file of a scaffold by its path in the integration's folder."""
+
+from __future__ import annotations
+
+import hashlib
+from html import escape
+from typing import Final
+
+from isthmus.authoring.scaffold.definition import definition
+from isthmus.authoring.scaffold.examples import examples
+from isthmus.authoring.scaffold.mappings import mappings
+from isthmus.authoring.scaffold.wanted import Wanted
+
+__all__ = ["scaffold"]
+
+_COLOURS: Final = ("#7a3030", "#305f7a", "#3d6b35", "#6b5a2b", "#5a3a7a", "#2b6b66")
+
+
+def scaffold(wanted: Wanted) -> dict[str, str]:
+    """`{path: content}`. Raises BadRequest for what is wrong with the wish."""
+    wanted.check()
+    files = {"integration.yaml": definition(wanted), "docs.md": _docs(wanted), "logo.svg": _logo(wanted)}
+    if wanted.mapped:
+        files[f"mappings/{wanted.model}.yaml"] = mappings(wanted)
+    files.update({f"examples/{name}": content for name, content in examples(wanted)})
+    return files
+
+
+def _docs(wanted: Wanted) -> str:
+    return (
+        f"# {wanted.label}\n\n"
+        "**Before connecting.** Say where whoever connects finds what the form asks for, and which rights it "
+        "needs.\n\n"
+        "**Worth knowing**\n\n"
+        "- Say what a caller would not expect: names that differ, limits, what the product cannot do.\n"
+    )
+
+
+def _logo(wanted: Wanted) -> str:
+    """Two letters on a colour that follows from the name."""
+    colour = _COLOURS[hashlib.sha256(wanted.name.encode()).digest()[0] % len(_COLOURS)]
+    label, letters = escape(wanted.label, quote=True), escape(wanted.label[:2])
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 256 256" width="256" height="256" role="img" '
+        f'aria-label="{label}">\n'
+        f'  <rect width="256" height="256" rx="48" fill="{colour}"/>\n'
+        '  <text x="128" y="136" fill="#fff" font-family="Verdana, Geneva, sans-serif" font-size="112" '
+        f'font-weight="700" text-anchor="middle" dominant-baseline="middle">{letters}</text>\n'
+        "</svg>\n"
+    )

@@ -1,0 +1,102 @@
+"""`mappings/<model>.yaml` of a scaffold: the fields that every record has, and a list of those to come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from isthmus.authoring.scaffold.wanted import Resource, Wanted
+
+__all__ = ["TIMES", "mappings"]
+
+TIMES: Final = ("created_at", "updated_at")
+_OURS: Final = frozenset({"id", "remote_data", *TIMES})
+
+
+def mappings(wanted: Wanted) -> str:
+    """Of the one model that is mapped."""
+    lines = [
+        f"# yaml-language-server: $schema={wanted.schemas}/mappings.schema.json",
+        f"# How {wanted.label}'s records become those of the {wanted.model} model, one cell a method.",
+        f"unified_model: {wanted.model}",
+        f"integration: {wanted.name}",
+        "",
+        "cells:",
+    ]
+    for resource, unified in wanted.mapped:
+        lines += [f"  {line}" for line in _cells(wanted, resource, unified)]
+    lines += [
+        "",
+        "# Fields of the model that are not mapped yet. Map each, and take it out here; or say why the",
+        "# product has nothing for it. `isthmus integrations test` asks for a reason.",
+        "unmapped:",
+    ]
+    for _, unified in wanted.mapped:
+        lines += [f"  {unified}:", *(f"    {line}" for line in _unmapped(wanted, unified))]
+    return "\n".join(lines) + "\n"
+
+
+def _cells(wanted: Wanted, resource: Resource, unified: str) -> Iterator[str]:
+    field = wanted.shown_field(unified)
+    is_first = True
+    for method in wanted.methods(unified):
+        yield from (f"- resource_name: {unified}", f"  method_name: {method}", "  config:")
+        if resource.name != unified:
+            yield f"    resource: {resource.name}"
+        if method == "list":
+            yield "    response_mapping_method: item"
+        if method in ("create", "update"):
+            yield from (f"    {line}" for line in _write(method, field))
+        if method == "delete":
+            yield "    method: delete"
+        elif is_first:
+            yield f"    response_mapping: &{_anchor(unified)} |-"
+            yield from (f"      {line}" for line in _record(wanted, unified, field))
+            is_first = False
+        else:
+            yield f"    response_mapping: *{_anchor(unified)}"
+
+
+def _anchor(unified: str) -> str:
+    return "".join(letter for letter in unified if letter.isalnum())
+
+
+def _record(wanted: Wanted, unified: str, field: str | None) -> Iterator[str]:
+    known = wanted.properties(unified)
+    times = [name for name in TIMES if name in known]
+    yield "("
+    yield "  $time := function($value) { $value ? $fromMillis($toMillis($value)) };"
+    yield "  {"
+    rows = ['"id": $string(response.id)']
+    rows += [f'"{field}": response.{field}'] if field else []
+    rows += [f'"{name}": $time(response.{name})' for name in times]
+    yield from (f"    {row}{',' if row is not rows[-1] else ''}" for row in rows)
+    yield from ("  }", ")")
+
+
+def _write(method: str, field: str | None) -> Iterator[str]:
+    name = field or "name"
+    yield "request_body_schema:"
+    yield from ("  type: object", "  properties:", f"    {name}: {{type: string}}")
+    if method == "create":
+        yield f"  required: [{name}]"
+    yield f"request_body_mapping: '{{ \"{name}\": body.{name} }}'"
+
+
+def _unmapped(wanted: Wanted, unified: str) -> Iterator[str]:
+    shown = wanted.shown_field(unified)
+    left = {
+        name: schema
+        for name, schema in wanted.properties(unified).items()
+        if name not in _OURS and name != shown and str(schema.get("x-source", "")).startswith("S")
+    }
+    if not left:
+        yield "fields: {}"
+        return
+    yield "fields:"
+    for name, schema in left.items():
+        yield f'  {name}: ""  # {_meaning(schema)}'
+
+
+def _meaning(schema: Mapping[str, Any]) -> str:
+    return " ".join(str(schema.get("description", "")).split())

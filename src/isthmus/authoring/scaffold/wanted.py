@@ -1,0 +1,162 @@
+"""What an author says of a product before there is a definition of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from isthmus.authoring.contract.entries import Model, Models
+from isthmus.definitions.credentials import CREDENTIAL_FORMATS
+from isthmus.errors import BadRequest, failure
+from isthmus.expressions.placeholders import compile_template
+
+__all__ = ["AUTHS", "PAGINATIONS", "Resource", "Wanted", "text"]
+
+AUTHS: Final = ("api_key", "bearer", "basic", *(each for each in CREDENTIAL_FORMATS if each != "api_key"))
+"""Credential formats, and three ways to send what the form of `api_key` asks for: in a header of the
+product's own (`api_key`), as a bearer token, as user name and password."""
+
+PAGINATIONS: Final = ("cursor", "page", "offset", "link_header", "none")
+
+_SLUG: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
+_RESOURCE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_NAMED_ROOTS: Final = frozenset({"credentials", "context"})
+
+
+def text(value: str) -> str:
+    """As a quoted scalar of YAML."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """`name`: the product's own. `unified`: the resource of the model that its records become, None for a
+    resource that is only proxied."""
+
+    name: str
+    unified: str | None = None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """`schemas`: where an editor finds the JSON Schemas. `model`: the unified model that is mapped, None for
+    none."""
+
+    name: str
+    label: str
+    base_url: str
+    auth: str
+    pagination: str
+    resources: Sequence[Resource]
+    models: Models
+    model: str | None = None
+    category: str | None = None
+    has_webhook: bool = False
+    schemas: str = "http://127.0.0.1:8000/schemas"
+
+    def check(self) -> None:
+        """Raises BadRequest with everything that is wrong."""
+        wrong = [
+            failure(path, message, "value")
+            for path, message, is_right in (
+                (
+                    "name",
+                    "must be a slug: lower-case letters, digits, - and _, at most 64",
+                    bool(_SLUG.fullmatch(self.name)),
+                ),
+                (
+                    "base_url",
+                    "must begin with https://, http:// or a placeholder",
+                    _is_address(self.base_url),
+                ),
+                ("auth", f"must be one of {', '.join(AUTHS)}", self.auth in AUTHS),
+                (
+                    "pagination",
+                    f"must be one of {', '.join(PAGINATIONS)}",
+                    self.pagination in PAGINATIONS,
+                ),
+                ("resources", "must name at least one", bool(self.resources)),
+            )
+            if not is_right
+        ]
+        wrong += [
+            failure("resources", f"{each.name!r} is no name of a resource: letters, digits, _ and -", "value")
+            for each in self.resources
+            if not _RESOURCE.fullmatch(each.name)
+        ]
+        wrong += self._unmapped()
+        if wrong:
+            raise BadRequest(
+                "; ".join(f"{item['path']} {item['message']}" for item in wrong) + ".", failures=wrong
+            )
+
+    def _unmapped(self) -> list[dict[str, str]]:
+        mapped = [each.unified for each in self.resources if each.unified is not None]
+        if self.model is None:
+            return [failure("model", f"must be named to map {each}", "value") for each in mapped]
+        if self.model not in self.models.names:
+            return [failure("model", f"must be one of {', '.join(self.models.names)}", "value")]
+        known = self.unified_model.file.resources
+        wrong = [
+            failure("resources", f"{each} is none of {self.model}'s: {', '.join(known)}", "value")
+            for each in mapped
+            if each not in known
+        ]
+        if not mapped:
+            message = f"must map one to a resource of {self.model} (own:unified): {', '.join(known)}"
+            wrong.append(failure("resources", message, "value"))
+        return wrong
+
+    @property
+    def unified_model(self) -> Model:
+        """Of `model`, which is one."""
+        return self.models[self.model or ""]
+
+    @property
+    def mapped(self) -> list[tuple[Resource, str]]:
+        """The resources that are, each with the unified one."""
+        return [(each, each.unified) for each in self.resources if each.unified is not None]
+
+    def methods(self, unified: str) -> Sequence[str]:
+        """Those of the five usual ones that the model has of a resource."""
+        known = self.unified_model.file.resources[unified].methods
+        return [name for name in ("list", "get", "create", "update", "delete") if name in known]
+
+    def properties(self, unified: str) -> Mapping[str, Any]:
+        """The fields of a unified record."""
+        found: Mapping[str, Any] = self.unified_model.schemas[unified]["properties"]
+        return found
+
+    def shown_field(self, unified: str) -> str | None:
+        """The field by which people know a record: name or title, else the first plain text."""
+        fields = self.properties(unified)
+        plain = [
+            name
+            for name, schema in fields.items()
+            if name != "id"
+            and "string" in _kinds(schema)
+            and "format" not in schema
+            and "x-enum" not in schema
+        ]
+        return next((name for name in ("name", "title") if name in plain), plain[0] if plain else None)
+
+    @property
+    def address_fields(self) -> list[str]:
+        """Names in the address that only the connecting user knows."""
+        found: list[str] = []
+        for placeholder in compile_template(self.base_url).placeholders:
+            root, *rest = placeholder.alternatives[0].path
+            found.append(rest[0] if root in _NAMED_ROOTS and rest else root)
+        return list(dict.fromkeys(found))
+
+
+def _kinds(schema: Mapping[str, Any]) -> list[str]:
+    kinds = schema.get("type", [])
+    return [kinds] if isinstance(kinds, str) else list(kinds)
+
+
+def _is_address(url: str) -> bool:
+    return url.startswith(("https://", "http://", "{{"))

@@ -1,0 +1,126 @@
+"""Bringing the shipped catalogue into the database.
+
+The rows are written when the catalogue's hash differs from the one stored with them, under a lock, so that of
+several processes that start at once one writes; a start with the same catalogue parses no YAML. Environments'
+rows are never touched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from sqlalchemy import ColumnElement, Table, delete, insert, select, text, true, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.db.database import Database, now_of
+from isthmus.db.epochs import raise_epochs
+from isthmus.db.tables import (
+    catalog_state,
+    category,
+    documentation,
+    environment,
+    integration,
+    unified_model,
+    unified_model_resource_method,
+)
+from isthmus.integrations.catalog.shipped_files import Catalog, Rows
+from isthmus.kit.ids import derived_id
+
+__all__ = ["sync_catalog"]
+
+_ADVISORY_LOCK: Final = 0x1574_CA7A
+_STATE_ID: Final = derived_id("catalog-state")
+
+
+async def sync_catalog(database: Database, catalog: Catalog) -> bool:
+    """Brings the catalogue's rows up to date. Whether anything had to be done."""
+    digest = await asyncio.to_thread(catalog.digest)
+    async with database.read() as conn:
+        if await _stored_digest(conn) == digest:
+            return False
+    integrations, models, mappings = await asyncio.to_thread(catalog.rows)
+    written, categories = await asyncio.to_thread(catalog.words)
+    async with database.write() as conn:
+        if not database.is_sqlite:
+            await conn.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
+        if await _stored_digest(conn) == digest:
+            return False
+        free = await _free(conn, integration, integrations)
+        changed = await _apply(conn, integration, free)
+        free_models = await _free(conn, unified_model, models)
+        changed |= await _apply(conn, unified_model, free_models)
+        kept = {key: row for key, row in mappings.items() if row["unified_model_id"] in free_models}
+        mapped = unified_model_resource_method.c.unified_model_id.in_(list(free_models))
+        changed |= await _replace(conn, unified_model_resource_method, mapped, kept)
+        await _replace(
+            conn,
+            documentation,
+            documentation.c.integration_id.in_(list(free)),
+            {key: row for key, row in written.items() if row["integration_id"] in free},
+        )
+        await _replace(conn, category, true(), categories)
+        await _store_digest(conn, digest)
+        if changed:
+            await raise_epochs(conn, (await conn.execute(select(environment.c.id))).scalars().all())
+    return True
+
+
+async def _stored_digest(conn: AsyncConnection) -> str | None:
+    statement = select(catalog_state.c.hash).where(catalog_state.c.id == _STATE_ID)
+    found: str | None = (await conn.execute(statement)).scalar_one_or_none()
+    return found
+
+
+async def _store_digest(conn: AsyncConnection, digest: str) -> None:
+    now = now_of(conn)
+    done = await conn.execute(
+        update(catalog_state).where(catalog_state.c.id == _STATE_ID).values(hash=digest, updated_at=now)
+    )
+    if not done.rowcount:
+        await conn.execute(
+            insert(catalog_state).values(id=_STATE_ID, hash=digest, created_at=now, updated_at=now)
+        )
+
+
+async def _free(conn: AsyncConnection, table: Table, rows: Rows) -> Rows:
+    """Without those whose name a team's own row has taken: that one was here first."""
+    statement = select(table.c.name).where(table.c.team_id.is_not(None))
+    taken = set((await conn.execute(statement)).scalars().all())
+    return {identity: row for identity, row in rows.items() if row["name"] not in taken}
+
+
+async def _apply(conn: AsyncConnection, table: Table, rows: Rows) -> bool:
+    """Inserts and updates what differs. Whether anything did."""
+    if not rows:
+        return False
+    statement = select(table).where(table.c.id.in_(list(rows)))
+    stored = {row["id"]: row for row in (await conn.execute(statement)).mappings().all()}
+    now = now_of(conn)
+    counters = [name for name in ("version", "revision") if name in table.c]
+    new = [
+        {**row, **dict.fromkeys(counters, 1), "id": identity, "created_at": now, "updated_at": now}
+        for identity, row in rows.items()
+        if identity not in stored
+    ]
+    if new:
+        await conn.execute(insert(table), new)
+    changed = [
+        identity
+        for identity, row in rows.items()
+        if identity in stored and any(stored[identity][name] != value for name, value in row.items())
+    ]
+    raised = {name: table.c[name] + 1 for name in counters}
+    for identity in changed:
+        values = {**rows[identity], **raised, "updated_at": now}
+        await conn.execute(update(table).where(table.c.id == identity).values(values))
+    return bool(new or changed)
+
+
+async def _replace(conn: AsyncConnection, table: Table, own: ColumnElement[bool], rows: Rows) -> bool:
+    """As `_apply`, and the catalogue's `own` rows that it has no more go. Whether anything changed."""
+    statement = select(table.c.id).where(own)
+    gone = [each for each in (await conn.execute(statement)).scalars().all() if each not in rows]
+    if gone:
+        await conn.execute(delete(table).where(table.c.id.in_(gone)))
+    return await _apply(conn, table, rows) or bool(gone)

@@ -1,0 +1,148 @@
+"""Integrations: the definitions an environment may install (`api.md` §3.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final
+
+from sqlalchemy import ColumnElement, insert, update
+
+from isthmus.db.database import keys_of, now_of
+from isthmus.db.encryption import EncryptedJSON, KeyRing
+from isthmus.db.tables import environment_integration, integration
+from isthmus.definitions.layers import deep_merge_patch
+from isthmus.definitions.secrets import join_secrets, split_secrets
+from isthmus.integrations.rows.body_checks import SHARING, Failures, check_version
+from isthmus.integrations.catalog.owned_definitions import Owned
+from isthmus.integrations.catalog.renames import refuse_rename_of_integration
+from isthmus.integrations.rows.definition_checks import check_integration
+from isthmus.integrations.rows.views import Row, integration_view
+from isthmus.kit.ids import new_id
+from isthmus.kit.writable_fields import sent_only
+
+__all__ = ["INTEGRATION_SECRETS", "Integrations", "usable_config"]
+
+INTEGRATION_SECRETS: Final = EncryptedJSON(integration.c.secrets)
+_WRITABLE: Final = frozenset({"name", "category", "is_beta", "sharing", "config"})
+_DEFAULTS: Final[Mapping[str, Any]] = {
+    "name": None,
+    "category": None,
+    "is_beta": False,
+    "sharing": "deny",
+    "config": None,
+}
+
+
+def usable_config(keys: KeyRing, row: Mapping[str, Any], *, is_owner: bool) -> dict[str, Any]:
+    """The config of an integration as a team that installs it may use it: whole for its owner, without the
+    sealed secrets for any other. An installer's overrides say where requests go and what mappings read, so a
+    secret that merely took part would be the installer's to have. `row`: `id`, `config` and `secrets`.
+    """
+    if not is_owner:
+        return dict(row["config"])
+    return join_secrets(row["config"], INTEGRATION_SECRETS.open(keys, row["id"], row["secrets"]) or {})
+
+
+class Integrations(Owned):
+    """The integrations a team sees: its own, the shipped ones, and those that other teams share."""
+
+    _TABLE = integration
+    _FIELDS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
+        name: integration.c[name]
+        for name in (
+            "id",
+            "name",
+            "category",
+            "is_beta",
+            "sharing",
+            "team_id",
+            "version",
+            "created_at",
+            "updated_at",
+        )
+    }
+    _NOUN = "integration"
+    _ROUTE = "/integration"
+    _HIDDEN = frozenset({"secrets"})
+    _INSTALLS = environment_integration
+    _INSTALLED = "integration_id"
+    _INSTALL_ROUTE = "/environment-integration"
+
+    async def create(self, values: Mapping[str, Any]) -> Row:
+        """`values`: `name`, `config`, and if wanted `category`, `is_beta`, `sharing`.
+
+        Raises BadRequest with every failure of the config, Conflict for a name that is taken.
+        """
+        row: Row = {**_DEFAULTS, **{name: values[name] for name in _WRITABLE & values.keys()}}
+        _check(row)
+        check_integration(row["name"], row["config"])
+        plain, secrets = split_secrets(row["config"])
+        now = now_of(self._conn)
+        identity = new_id()
+        statement = insert(integration).values(
+            **{**row, "config": plain},
+            id=identity,
+            team_id=self._scope.team_id,
+            secrets=self._seal(identity, secrets),
+            version=1,
+            revision=1,
+            created_at=now,
+            updated_at=now,
+        )
+        await self._write(statement, row["name"])
+        return await self.get(identity)
+
+    async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
+        """`config` is merged deep, null deletes a key; `version`, if sent, must be the current one.
+
+        Raises Forbidden for a definition of another owner, Conflict for a stale version, a taken name, and
+        another name while mappings refer to this one.
+        """
+        sent_only(changes, _WRITABLE)
+        row = await self.owned(id)
+        check_version(changes.get("version"), row["version"])
+        values = {name: changes[name] for name in _WRITABLE & changes.keys()}
+        _check(values)
+        if values.get("name", row["name"]) != row["name"]:
+            await refuse_rename_of_integration(self._conn, self._scope.team_id, row)
+        if "config" in values:
+            whole = usable_config(keys_of(self._conn), row, is_owner=True)
+            merged = deep_merge_patch(whole, values["config"])
+            check_integration(str(values.get("name", row["name"])), merged)
+            values["config"], secrets = split_secrets(merged)
+            values["secrets"] = self._seal(row["id"], secrets)
+        statement = (
+            update(integration)
+            .where(integration.c.id == row["id"], integration.c.version == row["version"])
+            .values(
+                **values,
+                version=row["version"] + 1,
+                revision=integration.c.revision + 1,
+                updated_at=now_of(self._conn),
+            )
+        )
+        await self._write(statement, str(values.get("name", row["name"])))
+        await self.raise_epochs(row["id"])
+        return await self.get(row["id"])
+
+    def _view(self, row: Mapping[str, Any], installed: Sequence[str]) -> Row:
+        return integration_view(row, self._scope.team_id, installed)
+
+    def _seal(self, identity: str, secrets: dict[str, Any]) -> bytes | None:
+        return INTEGRATION_SECRETS.seal(keys_of(self._conn), identity, secrets or None)
+
+
+def _check(values: Mapping[str, Any]) -> None:
+    failures = Failures()
+    checks = {
+        "name": failures.slug,
+        "category": failures.text_or_null,
+        "is_beta": failures.flag,
+        "config": failures.object,
+    }
+    for name, check in checks.items():
+        if name in values:
+            check(name, values[name])
+    if "sharing" in values:
+        failures.one_of("sharing", values["sharing"], SHARING)
+    failures.throw("the integration is not valid")

@@ -1,0 +1,119 @@
+"""Unified models: the records that products are mapped onto (`api.md` §3.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final
+
+from sqlalchemy import ColumnElement, insert, update
+
+from isthmus.db.database import now_of
+from isthmus.db.tables import environment_unified_model, unified_model
+from isthmus.definitions.layers import deep_merge_patch
+from isthmus.integrations.rows.body_checks import SHARING, Failures, check_version
+from isthmus.integrations.catalog.owned_definitions import Owned
+from isthmus.integrations.catalog.renames import refuse_rename_of_model
+from isthmus.integrations.rows.definition_checks import check_model, check_record_schemas
+from isthmus.integrations.rows.views import Row, model_view
+from isthmus.kit.ids import new_id
+from isthmus.kit.writable_fields import sent_only
+
+__all__ = ["UnifiedModels"]
+
+_OBJECTS: Final = ("resources", "scopes", "docs", "webhooks")
+_WRITABLE: Final = frozenset({"name", "category", "description", "sharing", *_OBJECTS})
+_DEFAULTS: Final[Mapping[str, Any]] = {
+    "name": None,
+    "category": None,
+    "description": None,
+    "sharing": "deny",
+    "resources": None,
+    "scopes": {},
+    "docs": {},
+    "webhooks": {},
+}
+
+
+class UnifiedModels(Owned):
+    """The models a team sees: its own, the shipped ones, and those that other teams share. Deleting one
+    deletes its mappings."""
+
+    _TABLE = unified_model
+    _FIELDS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
+        name: unified_model.c[name]
+        for name in ("id", "name", "category", "sharing", "team_id", "version", "created_at", "updated_at")
+    }
+    _NOUN = "unified model"
+    _ROUTE = "/unified-model"
+    _INSTALLS = environment_unified_model
+    _INSTALLED = "unified_model_id"
+    _INSTALL_ROUTE = "/environment-unified-model"
+
+    async def create(self, values: Mapping[str, Any]) -> Row:
+        """`values`: `name`, `category`, `resources`, and if wanted the other fields of `api.md` §3.6.
+
+        Raises BadRequest with every failure, Conflict for a name that is taken.
+        """
+        row: Row = {**_DEFAULTS, **{name: values[name] for name in _WRITABLE & values.keys()}}
+        _check(row)
+        check_model(row)
+        check_record_schemas(row["name"], row["resources"])
+        now = now_of(self._conn)
+        identity = new_id()
+        statement = insert(unified_model).values(
+            **row,
+            id=identity,
+            team_id=self._scope.team_id,
+            version=1,
+            revision=1,
+            created_at=now,
+            updated_at=now,
+        )
+        await self._write(statement, row["name"])
+        return await self.get(identity)
+
+    async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
+        """Objects are merged deep, null deletes a key; `version` as for integrations.
+
+        Raises Conflict also for another name while accounts override mappings under this one.
+        """
+        sent_only(changes, _WRITABLE)
+        row = await self.owned(id)
+        check_version(changes.get("version"), row["version"])
+        values = {name: changes[name] for name in _WRITABLE & changes.keys()}
+        _check(values)
+        if values.get("name", row["name"]) != row["name"]:
+            await refuse_rename_of_model(self._conn, self._scope.team_id, row)
+        for name in _OBJECTS:
+            if name in values:
+                values[name] = deep_merge_patch(row[name], values[name])
+        check_model({**row, **values})
+        check_record_schemas(row["name"], changes.get("resources"))
+        statement = (
+            update(unified_model)
+            .where(unified_model.c.id == row["id"], unified_model.c.version == row["version"])
+            .values(
+                **values,
+                version=row["version"] + 1,
+                revision=unified_model.c.revision + 1,
+                updated_at=now_of(self._conn),
+            )
+        )
+        await self._write(statement, str(values.get("name", row["name"])))
+        await self.raise_epochs(row["id"])
+        return await self.get(row["id"])
+
+    def _view(self, row: Mapping[str, Any], installed: Sequence[str]) -> Row:
+        return model_view(row, installed)
+
+
+def _check(values: Mapping[str, Any]) -> None:
+    failures = Failures()
+    checks = {"name": failures.slug, "category": failures.text, "description": failures.text_or_null}
+    checks |= dict.fromkeys(_OBJECTS, failures.object)
+    for name, check in checks.items():
+        if name in values:
+            check(name, values[name])
+    if "sharing" in values:
+        failures.one_of("sharing", values["sharing"], SHARING)
+    failures.throw("the unified model is not valid")

@@ -1,0 +1,199 @@
+"""Effective definitions and mappings with the layer that set each value, secrets masked.
+
+What calls run on is `effective`; this is for those who write definitions. It reads the rows anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.db.database import keys_of
+from isthmus.db.tables import (
+    environment,
+    environment_integration,
+    environment_unified_model,
+    integration,
+    unified_model,
+)
+from isthmus.definitions.layers import account_mapping, merge_integration, merge_mapping
+from isthmus.definitions.secrets import join_masked
+from isthmus.errors import NotFound
+from isthmus.integrations.catalog.integrations import INTEGRATION_SECRETS
+from isthmus.integrations.effective.environment_models import model_of, read_models
+from isthmus.integrations.effective.provenance import NamedLayer, Provenance, provenance
+from isthmus.integrations.installs.environment_integrations import OVERRIDE_SECRETS
+from isthmus.integrations.mappings.mapping_rows import LAYERS, mapping_rows, override_cells
+from isthmus.integrations.rows.scope import EnvironmentScope
+from isthmus.integrations.rows.unknown_names import not_found
+from isthmus.integrations.rows.views import public_config
+from isthmus.kit.ids import is_uuid
+
+__all__ = [
+    "ExplainedInstall",
+    "ExplainedMapping",
+    "check_names",
+    "explain_definition",
+    "explain_mappings",
+    "read_install",
+]
+
+_, _ENVIRONMENT, _ACCOUNT = LAYERS
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedInstall:
+    """An install with its two layers. `usable`: what takes part in calls. `shown`: what of it the team may
+    read; less than that where another team owns the integration."""
+
+    id: str
+    environment_id: str
+    integration_name: str
+    usable: NamedLayer
+    shown: NamedLayer
+    override: NamedLayer
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedMapping:
+    model: str
+    resource: str
+    method: str
+    provenance: Provenance
+
+    @property
+    def body(self) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            "resource": self.resource,
+            "method": self.method,
+            **self.provenance.below(),
+        }
+
+
+async def read_install(conn: AsyncConnection, environment_id: str, id: str) -> ExplainedInstall:
+    """`id`: of the install, or of its integration. Raises NotFound."""
+    by_id = or_(environment_integration.c.id == id, environment_integration.c.integration_id == id)
+    which = by_id if is_uuid(id) else integration.c.name == id
+    statement = (
+        select(
+            environment_integration.c.id,
+            environment_integration.c.override,
+            environment_integration.c.override_secrets,
+            integration.c.id.label("integration_id"),
+            integration.c.name,
+            integration.c.config,
+            integration.c.secrets,
+            integration.c.team_id,
+            environment.c.team_id.label("own_team_id"),
+        )
+        .join(integration, integration.c.id == environment_integration.c.integration_id)
+        .join(environment, environment.c.id == environment_integration.c.environment_id)
+        .where(environment_integration.c.environment_id == environment_id, which)
+    )
+    row = (await conn.execute(statement)).mappings().first()
+    if row is None:
+        raise NotFound(
+            f"no install {id} in this environment. GET /environment-integration lists its installs."
+        )
+    keys = keys_of(conn)
+    config: Mapping[str, Any] = row["config"]
+    shown = config
+    if row["team_id"] == row["own_team_id"]:
+        secrets = INTEGRATION_SECRETS.open(keys, row["integration_id"], row["secrets"])
+        config = shown = join_masked(config, secrets or {})
+    elif row["team_id"] is not None:
+        shown = public_config(config)
+    override = join_masked(
+        row["override"], OVERRIDE_SECRETS.open(keys, row["id"], row["override_secrets"]) or {}
+    )
+    return ExplainedInstall(
+        id=row["id"],
+        environment_id=environment_id,
+        integration_name=row["name"],
+        usable=NamedLayer("integration", row["integration_id"], config),
+        shown=NamedLayer("integration", row["integration_id"], shown),
+        override=NamedLayer(_ENVIRONMENT, row["id"], override),
+    )
+
+
+def explain_definition(install: ExplainedInstall, account: NamedLayer | None = None) -> Provenance:
+    """`account`: its `integration_override`, secrets masked."""
+    layers = [install.shown, install.override, *([] if account is None else [account])]
+    return provenance(layers, merge_integration)
+
+
+async def explain_mappings(
+    conn: AsyncConnection,
+    environment_id: str,
+    integration_name: str,
+    account: NamedLayer | None = None,
+    *,
+    model: str | None = None,
+    resource: str | None = None,
+    method: str | None = None,
+) -> list[ExplainedMapping]:
+    """All that is mapped, by model, resource and method. `account`: its `unified_model_override`."""
+    wanted = (model, resource, method)
+    cells: dict[tuple[str, str, str], dict[str, NamedLayer]] = {}
+    rows = await mapping_rows(
+        conn, environment_id, integration_name, model=model, resource=resource, method=method
+    )
+    for row in rows:
+        named = NamedLayer(row.layer, row.id, row.config)
+        cells.setdefault((row.model, row.resource, row.method), {})[row.layer] = named
+    overridden: Mapping[str, Any] = {} if account is None else account.content
+    installed = await _installed_models(conn, environment_id) if overridden else frozenset()
+    for cell in override_cells(overridden):
+        partial = account_mapping(overridden, *cell)
+        if account is not None and partial is not None and cell[0] in installed and _matches(cell, wanted):
+            cells.setdefault(cell, {})[_ACCOUNT] = NamedLayer(_ACCOUNT, account.id, partial)
+    return [
+        ExplainedMapping(
+            *cell, provenance([layers[name] for name in LAYERS if name in layers], merge_mapping)
+        )
+        for cell, layers in sorted(cells.items())
+    ]
+
+
+async def check_names(
+    conn: AsyncConnection,
+    environment_id: str,
+    *,
+    model: str | None = None,
+    resource: str | None = None,
+    method: str | None = None,
+) -> None:
+    """Raises NotFound for a name that no installed model has, which is not the same as one that nothing is
+    mapped for."""
+    scope = EnvironmentScope(environment_id, "")  # what is installed does not depend on the team
+    models = [await model_of(conn, scope, model)] if model is not None else await read_models(conn, scope)
+    where = f"the unified model {model}" if model is not None else "the unified models of this environment"
+    resources = [(name, each) for one in models for name, each in one.resources.items()]
+    if resource is not None:
+        known = [name for name, _ in resources]
+        resources = [(name, each) for name, each in resources if name == resource]
+        if not resources:
+            raise not_found(f"no resource {resource} in {where}", resource, known, "GET /schemas lists them.")
+    methods = [name for _, each in resources for name in each.get("methods") or ()]
+    is_open = any(not each.get("methods") for _, each in resources)
+    if method is not None and method not in methods and not is_open:
+        raise not_found(f"no method {method} in {where}", method, methods, "GET /unified-model lists them.")
+
+
+async def _installed_models(conn: AsyncConnection, environment_id: str) -> frozenset[str]:
+    installs = environment_unified_model
+    statement = (
+        select(unified_model.c.name)
+        .join(installs, installs.c.unified_model_id == unified_model.c.id)
+        .where(installs.c.environment_id == environment_id)
+    )
+    return frozenset((await conn.execute(statement)).scalars())
+
+
+def _matches(cell: tuple[str, str, str], wanted: tuple[str | None, str | None, str | None]) -> bool:
+    return all(asked is None or asked == name for name, asked in zip(cell, wanted, strict=True))

@@ -1,0 +1,1 @@
+"""What an environment has installed: integrations and unified models, with the environment's overrides."""

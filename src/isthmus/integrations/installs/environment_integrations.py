@@ -1,0 +1,191 @@
+"""Installs: an integration in one environment, with that environment's override (`api.md` §3.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final
+
+from sqlalchemy import ColumnElement, Select, select
+
+from isthmus.db.database import keys_of
+from isthmus.db.encryption import EncryptedJSON
+from isthmus.db.tables import environment_integration, integration
+from isthmus.definitions.secrets import join_secrets, replace_config, split_secrets
+from isthmus.events import Event, emit
+from isthmus.events.catalogue import (
+    EnvironmentIntegrationCreated,
+    EnvironmentIntegrationDeleted,
+    EnvironmentIntegrationUpdated,
+)
+from isthmus.integrations.rows.body_checks import Failures
+from isthmus.integrations.rows.views import integration_faces
+from isthmus.integrations.installs.installs import Installed
+from isthmus.integrations.catalog.integrations import usable_config
+from isthmus.integrations.rows.definition_checks import check_override
+from isthmus.integrations.rows.views import Row, environment_integration_view
+from isthmus.kit.browser_urls import web_address
+from isthmus.kit.ids import new_id
+from isthmus.kit.writable_fields import sent_only
+
+__all__ = ["OVERRIDE_SECRETS", "EnvironmentIntegrations"]
+
+OVERRIDE_SECRETS: Final = EncryptedJSON(environment_integration.c.override_secrets)
+_CALLBACK: Final = "isthmus_callback_url"
+_WRITABLE: Final = frozenset({"is_enabled", "is_active", "show_in_catalog", "override", _CALLBACK})
+_DEFAULTS: Final = {"is_enabled": True, "show_in_catalog": True, "override": None, "callback_url": None}
+
+
+class EnvironmentIntegrations(Installed):
+    """The integrations that one environment has installed. `isthmus_callback_url` of a row: None for the
+    server's own address."""
+
+    _TABLE = environment_integration
+    _FIELDS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
+        **{
+            name: environment_integration.c[name]
+            for name in (
+                "id",
+                "environment_id",
+                "integration_id",
+                "is_enabled",
+                "show_in_catalog",
+                "created_at",
+                "updated_at",
+            )
+        },
+        "is_active": environment_integration.c.is_enabled,
+        "integration.name": integration.c.name,
+        "integration.category": integration.c.category,
+    }
+    _DEFINITION = integration
+    _PARENT = "integration_id"
+    _NOUN = "environment integration"
+    _ROUTE = "/environment-integration"
+    _DEFINITION_NOUN = "integration"
+    _DEFINITION_ROUTE = "/integration"
+    _HIDDEN = frozenset({"override_secrets"})
+
+    async def create(self, values: Mapping[str, Any]) -> Row:
+        """Installs: `values` has `integration_id` (or its name), and if wanted `is_enabled` (or `is_active`),
+        `show_in_catalog`, `override`, `isthmus_callback_url`. An install that is there already comes back as
+        it is.
+
+        Raises NotFound for an integration that this team does not see, Forbidden where its owner does not
+        share it, BadRequest for an override that does not fit.
+        """
+        target = await self._installable(str(values.get("integration_id")))
+        existing = await self._find("integration_id", target["id"])
+        if existing is not None:
+            return (await self._views([existing]))[0]
+        given = {**_DEFAULTS, **_sent(values, bool(_DEFAULTS["is_enabled"]))}
+        given["override"] = given["override"] or {}
+        _check(given)
+        identity = new_id()
+        plain, secrets = split_secrets(given["override"])
+        if plain or secrets:
+            self._check_override(target, plain, secrets)
+        row, is_new = await self._insert(
+            target["id"],
+            {
+                "id": identity,
+                "is_enabled": given["is_enabled"],
+                "show_in_catalog": given["show_in_catalog"],
+                "callback_url": given["callback_url"],
+                "override": plain,
+                "override_secrets": OVERRIDE_SECRETS.seal(keys_of(self._conn), identity, secrets or None),
+            },
+        )
+        if is_new:
+            await self._tell(EnvironmentIntegrationCreated, environment_integration_view(row))
+        return (await self._views([row]))[0]
+
+    async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
+        """`override` takes the place of the whole stored one; secrets that it leaves out survive."""
+        sent_only(changes, _WRITABLE)
+        row = await self._row(id, lock=True)
+        values = _sent(changes, row["is_enabled"])
+        _check(values)
+        if "override" in values:
+            target = await self._installed(row["integration_id"])
+            secrets = OVERRIDE_SECRETS.open(keys_of(self._conn), row["id"], row["override_secrets"]) or {}
+            plain, secrets = split_secrets(replace_config(row["override"], secrets, values["override"]))
+            self._check_override(target, plain, secrets)
+            values["override"] = plain
+            values["override_secrets"] = OVERRIDE_SECRETS.seal(
+                keys_of(self._conn), row["id"], secrets or None
+            )
+        changed = await self._change(row["id"], values)
+        await self._tell(EnvironmentIntegrationUpdated, environment_integration_view(changed))
+        return (await self._views([changed]))[0]
+
+    async def delete(self, id: str) -> str:
+        """The install's id. Its accounts go with it."""
+        identity = await self._remove(id)
+        await self._tell(EnvironmentIntegrationDeleted, {"id": identity})
+        return identity
+
+    async def _tell(self, kind: type[Event], payload: Mapping[str, Any]) -> None:
+        happened = {"environment_id": self._scope.environment_id, "payload": dict(payload)}
+        await emit(self._conn, kind.model_validate(happened))
+
+    async def _views(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row]:
+        faces = await integration_faces(self._conn, (row["integration_id"] for row in rows))
+        return [
+            {
+                **environment_integration_view({**row, "integration": faces[row["integration_id"]]}),
+                _CALLBACK: row["callback_url"],
+            }
+            for row in rows
+        ]
+
+    def _mine(self) -> Select[Any]:
+        return (
+            select(
+                *(column for column in environment_integration.c if column.key != "override_secrets"),
+                environment_integration.c.is_enabled.label("is_active"),
+                integration.c.name.label("integration_name"),
+                integration.c.category.label("integration_category"),
+            )
+            .join(integration, integration.c.id == environment_integration.c.integration_id)
+            .where(environment_integration.c.environment_id == self._scope.environment_id)
+        )
+
+    async def _installed(self, integration_id: str) -> Row:
+        statement = select(integration).where(integration.c.id == integration_id)
+        return dict((await self._conn.execute(statement)).mappings().one())
+
+    def _check_override(
+        self, target: Mapping[str, Any], plain: Mapping[str, Any], secrets: Mapping[str, Any]
+    ) -> None:
+        is_owner = target["team_id"] == self._scope.team_id
+        base = usable_config(keys_of(self._conn), target, is_owner=is_owner)
+        check_override(target["name"], base, join_secrets(plain, secrets), field="override")
+
+
+def _sent(values: Mapping[str, Any], is_enabled: bool) -> dict[str, Any]:
+    """The columns that a body names. `is_active` is another name of `is_enabled` (`api.md` A10); of two that
+    differ the one that changes what is so far is meant: clients change one and send the whole row back."""
+    sent = {name: values[name] for name in _WRITABLE & values.keys()}
+    if _CALLBACK in sent:
+        sent["callback_url"] = sent.pop(_CALLBACK)
+    alias = sent.pop("is_active", None)
+    if alias is not None and sent.get("is_enabled", is_enabled) == is_enabled:
+        sent["is_enabled"] = alias
+    return sent
+
+
+def _check(values: Mapping[str, Any]) -> None:
+    failures = Failures()
+    for name in ("is_enabled", "show_in_catalog"):
+        if name in values:
+            failures.flag(name, values[name])
+    if "override" in values:
+        failures.object("override", values["override"])
+    callback = values.get("callback_url")
+    if callback is not None and ((parts := web_address(callback)) is None or parts.fragment):
+        failures.add(
+            _CALLBACK,
+            "must be an https address without a fragment (or http on this machine), or null",
+            "bad_address",
+        )
+    failures.throw("the environment integration is not valid")

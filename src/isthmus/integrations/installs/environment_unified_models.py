@@ -1,0 +1,108 @@
+"""Installed models: a unified model in one environment, with what it overrides (`api.md` §3.8)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final
+
+from sqlalchemy import ColumnElement, Select, select
+
+from isthmus.db.tables import environment_unified_model, team, unified_model
+from isthmus.definitions.layers import deep_merge_patch
+from isthmus.integrations.rows.body_checks import Failures
+from isthmus.integrations.installs.installs import Installed
+from isthmus.integrations.rows.definition_checks import check_model, check_record_schemas
+from isthmus.integrations.rows.views import Row, environment_model_view, model_view
+from isthmus.kit.writable_fields import sent_only
+
+__all__ = ["EnvironmentUnifiedModels"]
+
+_SLOTS: Final = ("resources", "scopes", "webhooks", "docs")
+_PREFIX: Final = "model__"
+_MODEL: Final = tuple(column.label(f"{_PREFIX}{column.key}") for column in unified_model.c)
+
+
+class EnvironmentUnifiedModels(Installed):
+    """Which models an environment may call."""
+
+    _TABLE = environment_unified_model
+    _FIELDS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
+        **{
+            name: environment_unified_model.c[name]
+            for name in ("id", "environment_id", "unified_model_id", "created_at", "updated_at")
+        },
+        "unified_model.name": unified_model.c.name,
+        "unified_model.category": unified_model.c.category,
+    }
+    _DEFINITION = unified_model
+    _PARENT = "unified_model_id"
+    _NOUN = "environment unified model"
+    _ROUTE = "/environment-unified-model"
+    _DEFINITION_NOUN = "unified model"
+    _DEFINITION_ROUTE = "/unified-model"
+
+    async def create(self, values: Mapping[str, Any]) -> Row:
+        """Installs: `values` has `unified_model_id` (or its name) and if wanted `override`. An install that
+        is there already comes back as it is.
+
+        Raises NotFound, Forbidden where the owner does not share the model, BadRequest.
+        """
+        model = await self._installable(str(values.get("unified_model_id")))
+        row = await self._find("unified_model_id", model["id"])
+        if row is None:
+            override = values.get("override") or {}
+            _check(model, override)
+            row, _ = await self._insert(model["id"], {"override": override})
+        return self._view(row)
+
+    async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
+        """`override` takes the place of the whole stored one."""
+        sent_only(changes, frozenset({"override"}))
+        row = await self._row(id, lock=True)
+        _check(_model_of(row), changes["override"])
+        return self._view(await self._change(row["id"], {"override": changes["override"]}))
+
+    async def delete(self, id: str) -> str:
+        """The install's id. The environment's own mappings of the model go with it."""
+        return await self._remove(id)
+
+    def _mine(self) -> Select[Any]:
+        return (
+            select(
+                environment_unified_model,
+                *_MODEL,
+                team.c.name.label("team_name"),
+                unified_model.c.name.label("unified_model_name"),
+                unified_model.c.category.label("unified_model_category"),
+            )
+            .join(unified_model, unified_model.c.id == environment_unified_model.c.unified_model_id)
+            .outerjoin(team, team.c.id == unified_model.c.team_id)
+            .where(environment_unified_model.c.environment_id == self._scope.environment_id)
+        )
+
+    async def _views(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row]:
+        return [self._view(row) for row in rows]
+
+    def _view(self, row: Mapping[str, Any]) -> Row:
+        model = {**_model_of(row), "team_name": row["team_name"]}
+        embedded = model_view(model, [self._scope.environment_id])
+        return environment_model_view({**row, "unified_model": embedded})
+
+
+def _model_of(row: Mapping[str, Any]) -> Row:
+    return {key[len(_PREFIX) :]: value for key, value in row.items() if key.startswith(_PREFIX)}
+
+
+def _check(model: Mapping[str, Any], override: Any) -> None:
+    failures = Failures()
+    failures.object("override", override)
+    if isinstance(override, Mapping):
+        for name, value in override.items():
+            if name not in _SLOTS:
+                failures.add(f"override.{name}", f"must be one of {', '.join(_SLOTS)}", "unknown_field")
+            elif value is not None:
+                failures.object(f"override.{name}", value)
+    failures.throw("the environment unified model is not valid")
+    merged = {name: deep_merge_patch(model[name], override.get(name) or {}) for name in _SLOTS}
+    check_model({**model, **merged}, field="override")
+    check_record_schemas(model["name"], override.get("resources"), field="override.resources")

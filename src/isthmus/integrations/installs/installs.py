@@ -1,0 +1,125 @@
+"""What an environment has installed: what environment integrations and environment unified models share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from sqlalchemy import ColumnElement, Select, Table, update
+from sqlalchemy import delete as delete_from
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.db.database import now_of
+from isthmus.db.epochs import raise_epoch
+from isthmus.db.listing import ListQuery, Page, fetch_page
+from isthmus.db.upsert import insert_into
+from isthmus.errors import NotFound
+from isthmus.integrations.catalog.owned_definitions import installable, with_ids
+from isthmus.integrations.rows.scope import Scope
+from isthmus.integrations.rows.views import Row
+from isthmus.kit.ids import new_id
+
+__all__ = ["Installed"]
+
+
+class Installed(ABC):
+    """The installs of one environment. Each is found by its own id or, as some clients have it (`api.md` Q9),
+    by that of the definition. Each write raises the environment's epoch."""
+
+    _TABLE: ClassVar[Table]
+    _FIELDS: ClassVar[Mapping[str, ColumnElement[Any]]]
+    _DEFINITION: ClassVar[Table]
+    _PARENT: ClassVar[str]
+    """The column that names the definition."""
+
+    _NOUN: ClassVar[str]
+    _ROUTE: ClassVar[str]
+    _DEFINITION_NOUN: ClassVar[str]
+    _DEFINITION_ROUTE: ClassVar[str]
+    _HIDDEN: ClassVar[frozenset[str]] = frozenset()
+    """Columns that only a locked row has."""
+
+    def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
+        self._conn = conn
+        self._scope = scope
+
+    async def list(self, query: ListQuery) -> Page:
+        query = await with_ids(self._conn, query)
+        page = await fetch_page(self._conn, self._mine(), self._FIELDS, query)
+        return Page(await self._views(page.rows), page.after)
+
+    async def get(self, id: str) -> Row:
+        """Raises NotFound."""
+        return (await self._views([await self._row(id)]))[0]
+
+    async def hold(self, id: str) -> str:
+        """The id of the install, which until the commit nobody else changes, removes or builds on. Raises
+        NotFound."""
+        return str((await self._row(id, lock=True))["id"])
+
+    @abstractmethod
+    def _mine(self) -> Select[Any]:
+        """The environment's rows, with what `_views` needs, without hidden columns."""
+
+    @abstractmethod
+    async def _views(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row]: ...
+
+    async def _installable(self, id_or_name: str) -> Row:
+        return await installable(
+            self._conn,
+            self._DEFINITION,
+            self._scope.team_id,
+            id_or_name,
+            noun=self._DEFINITION_NOUN,
+            route=self._DEFINITION_ROUTE,
+        )
+
+    async def _insert(self, definition_id: str, values: Mapping[str, Any]) -> tuple[Row, bool]:
+        """The install of a definition, and whether it is new: another call may have been first."""
+        now = now_of(self._conn)
+        row = {
+            "id": new_id(),
+            **values,
+            "environment_id": self._scope.environment_id,
+            self._PARENT: definition_id,
+            "revision": 1,
+            "created_at": now,
+            "updated_at": now,
+        }
+        statement: Any = insert_into(self._conn, self._TABLE).values(**row)
+        done = await self._conn.execute(statement.on_conflict_do_nothing())
+        await raise_epoch(self._conn, self._scope.environment_id)
+        return await self._row(definition_id), bool(done.rowcount)
+
+    async def _change(self, id: str, values: Mapping[str, Any]) -> Row:
+        table = self._TABLE
+        await self._conn.execute(
+            update(table)
+            .where(table.c.id == id)
+            .values(**values, revision=table.c.revision + 1, updated_at=now_of(self._conn))
+        )
+        await raise_epoch(self._conn, self._scope.environment_id)
+        return await self._row(id)
+
+    async def _remove(self, id: str) -> str:
+        identity = await self.hold(id)
+        await self._conn.execute(delete_from(self._TABLE).where(self._TABLE.c.id == identity))
+        await raise_epoch(self._conn, self._scope.environment_id)
+        return identity
+
+    async def _find(self, column: str, wanted: str, *, lock: bool = False) -> Row | None:
+        statement = self._mine().where(self._TABLE.c[column] == wanted)
+        if lock:
+            hidden = (self._TABLE.c[name] for name in sorted(self._HIDDEN))
+            statement = statement.add_columns(*hidden).with_for_update(of=self._TABLE)
+        row = (await self._conn.execute(statement)).mappings().one_or_none()
+        return None if row is None else dict(row)
+
+    async def _row(self, id: str, *, lock: bool = False) -> Row:
+        found = await self._find("id", id, lock=lock) or await self._find(self._PARENT, id, lock=lock)
+        if found is None:
+            raise NotFound(
+                f"no {self._NOUN} {id} in this environment. GET {self._ROUTE} lists what is installed."
+            )
+        return found

@@ -1,0 +1,1 @@
+"""Descriptions of integrations for people and agents: capabilities, tools, schemas of methods, guides."""

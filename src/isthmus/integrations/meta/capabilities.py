@@ -1,0 +1,154 @@
+"""What can be called: of an integration, or through one account (`api.md` §4.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from isthmus.definitions.credentials import normalise_credentials
+from isthmus.integrations.meta.integration_description import Described
+from isthmus.integrations.meta.mapped_resources import MappedResource
+from isthmus.integrations.meta.tools import names_of
+
+__all__ = ["CapabilityFilter", "capabilities_of", "unified_apis_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class CapabilityFilter:
+    """`methods` narrows proxy methods only. `described_only`: no proxy method without a description."""
+
+    type: Literal["proxy", "unified", "all"] = "all"
+    methods: Collection[str] | None = None
+    resource: str | None = None
+    described_only: bool = True
+
+
+def capabilities_of(
+    described: Described,
+    mapped: Sequence[MappedResource],
+    wanted: CapabilityFilter,
+    *,
+    name_template: str | None = None,
+) -> dict[str, Any]:
+    """`name_template`: as of `tool_names`."""
+    names = names_of(described, name_template)
+    return {
+        "integration": {
+            "id": described.id,
+            "name": described.name,
+            "label": described.label,
+            "category": described.category,
+        },
+        "proxy": _proxy(described, names, wanted) if wanted.type != "unified" else [],
+        "unified": _unified(mapped, wanted) if wanted.type != "proxy" else [],
+        "auth": _auth(described),
+        "ai_readiness": _readiness(described),
+    }
+
+
+def unified_apis_of(mapped: Sequence[MappedResource]) -> list[dict[str, Any]]:
+    """One entry a model, with its resources that are mapped."""
+    by_model: dict[str, dict[str, Any]] = {}
+    for each in mapped:
+        model = each.model
+        entry = by_model.setdefault(
+            model.id,
+            {
+                "id": model.id,
+                "name": model.name,
+                "label": each.model_label,
+                "category": model.category,
+                "description": model.description,
+                "is_installed": model.install_id is not None,
+                "resources": [],
+            },
+        )
+        entry["resources"].append(_resource(each))
+    return list(by_model.values())
+
+
+def _proxy(
+    described: Described, names: Mapping[tuple[str, str], str], wanted: CapabilityFilter
+) -> list[dict[str, Any]]:
+    """A resource of which the filters leave no method is left out."""
+    resources: dict[str, list[dict[str, Any]]] = {}
+    for method in described.methods:
+        if wanted.resource not in (None, method.resource):
+            continue
+        if wanted.methods is not None and method.name not in wanted.methods:
+            continue
+        if wanted.described_only and method.description is None:
+            continue
+        url = method.definition.get("api_documentation_url")
+        resources.setdefault(method.resource, []).append(
+            {
+                "method": method.name,
+                "name": names[method.resource, method.name],
+                "description": method.description,
+                "has_description": method.description is not None,
+                "has_query_schema": method.query_schema is not None,
+                "has_body_schema": method.body_schema is not None,
+                "has_response_schema": method.response_schema is not None,
+                "api_documentation_url": url if isinstance(url, str) else None,
+            }
+        )
+    return [{"resource": name, "methods": methods} for name, methods in resources.items()]
+
+
+def _unified(mapped: Sequence[MappedResource], wanted: CapabilityFilter) -> list[dict[str, Any]]:
+    return [
+        {
+            "model": each.model.name,
+            "model_label": each.model_label,
+            **_resource(each),
+            "env_overridden": each.is_overridden,
+        }
+        for each in mapped
+        if wanted.resource in (None, each.resource)
+    ]
+
+
+def _resource(each: MappedResource) -> dict[str, Any]:
+    return {
+        "resource": each.resource,
+        "description": each.definition.get("description"),
+        "docs_url": each.definition.get("docs_url"),
+        "methods": list(each.methods),
+    }
+
+
+def _auth(described: Described) -> dict[str, Any]:
+    """Every way to connect, and every field that one of them asks for, once."""
+    credentials = normalise_credentials(described.config.get("credentials"))
+    entries = credentials if isinstance(credentials, Mapping) else {}
+    fields: dict[str, dict[str, Any]] = {}
+    link = described.rows.get("oauth_documentation_link")
+    for entry in entries.values():
+        config = entry.get("config") if isinstance(entry, Mapping) else None
+        for each in (config or {}).get("fields") or ():
+            fields.setdefault(each["name"], _field(each))
+        link = link or (config or {}).get("documentation_link")
+    auth = {"formats": list(entries), "fields": list(fields.values())}
+    return auth | ({"documentation_link": link} if link else {})
+
+
+def _field(each: Mapping[str, Any]) -> dict[str, Any]:
+    field = {
+        "name": each["name"],
+        "label": each.get("label") or each["name"],
+        "type": each.get("type") or "text",
+        "required": bool(each.get("required")),
+    }
+    return field | {name: each[name] for name in ("format", "placeholder") if each.get(name) is not None}
+
+
+def _readiness(described: Described) -> dict[str, Any]:
+    """Over all methods, whatever is asked for. 0 of 0 is 0."""
+    whole = len(described.methods)
+    documented = sum(method.description is not None for method in described.methods)
+    return {
+        "proxy_methods": whole,
+        "proxy_methods_with_descriptions": documented,
+        "ai_ready_score": round(documented / whole, 4) if whole else 0,
+    }

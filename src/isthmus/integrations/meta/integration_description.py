@@ -1,0 +1,189 @@
+"""An integration as an environment or an account sees it: to read about, not to call.
+
+Merged as for a call (`definitions.md` §2), but without anything sealed, and never compiled: descriptions,
+schemas and forms are all that is taken of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.db.tables import documentation, environment_integration, integration
+from isthmus.definitions.layers import merge_integration
+from isthmus.definitions.schema_forms import as_json_schema
+from isthmus.errors import NotFound
+from isthmus.integrations.catalog.owned_definitions import seen_by
+from isthmus.integrations.rows.scope import Scope
+from isthmus.kit.ids import is_uuid
+
+__all__ = ["Described", "DescribedMethod", "describe_config", "describe_install", "describe_integration"]
+
+_SCHEMAS: Final = ("query_schema", "body_schema", "response_schema")
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedMethod:
+    """`definition`: the method as it is written, all layers merged. Schemas are JSON Schema, None where there
+    is none; each comes from a documentation row, else from the definition."""
+
+    resource: str
+    name: str
+    definition: Mapping[str, Any] = field(repr=False)
+    description: str | None
+    query_schema: dict[str, Any] | None
+    body_schema: dict[str, Any] | None
+    response_schema: dict[str, Any] | None
+
+    @property
+    def is_documented(self) -> bool:
+        """Whether anything says what it does or takes."""
+        return bool(self.description or self.query_schema or self.body_schema or self.response_schema)
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """`config`: all layers merged. `rows`: documentation of the whole (`resource` None) by its type."""
+
+    id: str
+    name: str
+    category: str | None
+    config: Mapping[str, Any] = field(repr=False)
+    methods: tuple[DescribedMethod, ...] = field(repr=False)
+    rows: Mapping[str, str] = field(repr=False)
+
+    @property
+    def label(self) -> str:
+        return str(self.config.get("label") or self.name)
+
+    def tags(self, resource: str) -> list[str]:
+        tags = self.config.get("tool_tags")
+        found = tags.get(resource) if isinstance(tags, Mapping) else None
+        return [str(tag) for tag in found] if isinstance(found, list | tuple) else []
+
+
+async def describe_integration(conn: AsyncConnection, scope: Scope, id_or_name: str) -> Described:
+    """As the environment has it if it is installed there, else as it is. Raises NotFound for an integration
+    that the team does not see."""
+    column = integration.c.id if is_uuid(id_or_name) else integration.c.name
+    statement = (
+        select(integration.c.id, environment_integration.c.id.label("install_id"))
+        .outerjoin(
+            environment_integration,
+            (environment_integration.c.integration_id == integration.c.id)
+            & (environment_integration.c.environment_id == scope.environment_id),
+        )
+        .where(column == id_or_name, seen_by(integration, scope.team_id))
+    )
+    row = (await conn.execute(statement)).one_or_none()
+    if row is None:
+        raise NotFound(f"no integration {id_or_name}. GET /integration lists those this token sees.")
+    return await describe_install(conn, row.id, row.install_id)
+
+
+async def describe_install(
+    conn: AsyncConnection,
+    integration_id: str,
+    install_id: str | None,
+    *,
+    account_override: Mapping[str, Any] | None = None,
+    authentication_method: str | None = None,
+) -> Described:
+    """`authentication_method`: of the account, for rows that are about one way to connect."""
+    statement = select(
+        integration.c.id, integration.c.name, integration.c.category, integration.c.config
+    ).where(integration.c.id == integration_id)
+    row = (await conn.execute(statement)).one()
+    override = None
+    if install_id is not None:
+        chosen = environment_integration.c.id == install_id
+        override = (await conn.execute(select(environment_integration.c.override).where(chosen))).scalar_one()
+    config = merge_integration(row.config, override, account_override)
+    written = await _documentation(conn, row.id, row.name, install_id, authentication_method)
+    return describe_config(row.name, config, written, id=row.id, category=row.category)
+
+
+Written = Mapping[tuple[str | None, str | None, str], str]
+"""By (resource, method, type)."""
+
+
+def describe_config(
+    name: str,
+    config: Mapping[str, Any],
+    written: Written | None = None,
+    *,
+    id: str = "",
+    category: str | None = None,
+) -> Described:
+    """`written`: documentation rows that count."""
+    written = written or {}
+    return Described(
+        id=id,
+        name=name,
+        category=category,
+        config=config,
+        methods=tuple(_methods(config, written)),
+        rows={kind: content for (resource, _, kind), content in written.items() if resource is None},
+    )
+
+
+async def _documentation(
+    conn: AsyncConnection,
+    integration_id: str,
+    name: str,
+    install_id: str | None,
+    authentication_method: str | None,
+) -> Written:
+    """By (resource, method, type), the row that counts: the environment's over the integration's, one about
+    the account's way to connect over one about all, the later over the earlier."""
+    whose = [documentation.c.integration_id == integration_id]
+    if install_id is not None:
+        whose.append(documentation.c.environment_integration_id == install_id)
+    applies = [
+        or_(column.is_(None), column == value)
+        for column, value in (
+            (documentation.c.integration_name, name),
+            (documentation.c.authentication_method, authentication_method),
+        )
+    ]
+    statement = (
+        select(documentation)
+        .where(or_(*whose), documentation.c.is_inline.is_(False), *applies)
+        .order_by(
+            documentation.c.environment_integration_id.is_not(None),
+            documentation.c.authentication_method.is_not(None),
+            documentation.c.updated_at,
+            documentation.c.id,
+        )
+    )
+    found = (await conn.execute(statement)).all()
+    return {(row.resource, row.method, row.type): row.content for row in found}
+
+
+def _methods(config: Mapping[str, Any], written: Written) -> Iterator[DescribedMethod]:
+    resources = config.get("resources")
+    for resource, methods in resources.items() if isinstance(resources, Mapping) else ():
+        for name, method in methods.items() if isinstance(methods, Mapping) else ():
+            if isinstance(method, Mapping):
+                yield _described(resource, name, method, written)
+
+
+def _described(resource: str, name: str, method: Mapping[str, Any], written: Written) -> DescribedMethod:
+    description = written.get((resource, name, "description")) or method.get("description")
+    query, body, response = (
+        as_json_schema(written.get((resource, name, kind))) or as_json_schema(method.get(kind))
+        for kind in _SCHEMAS
+    )
+    return DescribedMethod(
+        resource=resource,
+        name=name,
+        definition=method,
+        description=str(description) if description else None,
+        query_schema=query,
+        body_schema=body,
+        response_schema=response,
+    )

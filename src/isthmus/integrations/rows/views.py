@@ -1,0 +1,143 @@
+"""Rows as they go over the wire. Times stay datetimes: the door writes them in the style that is set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.db.tables import integration
+from isthmus.definitions.credentials import normalise_credentials
+
+__all__ = [
+    "Row",
+    "embedded_integration",
+    "environment_integration_view",
+    "environment_model_view",
+    "integration_faces",
+    "integration_view",
+    "mapping_view",
+    "model_view",
+    "public_config",
+]
+
+Row = dict[str, Any]
+
+_PUBLIC: Final = ("label", "logo", "icon")
+_PUBLIC_CREDENTIAL: Final = ("fields", "documentation_link", "permissions_text")
+
+
+def integration_view(row: Mapping[str, Any], team_id: str, installed: Sequence[str]) -> Row:
+    """`row`: the table's columns without secrets, and `team_name`. `installed`: the team's environments."""
+    is_own = row["team_id"] == team_id
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        "category": row["category"],
+        "is_beta": row["is_beta"],
+        "sharing": row["sharing"],
+        "config": row["config"] if is_own else public_config(row["config"]),
+        **_ownership(row),
+        "can_install": is_own or row["team_id"] is None or row["sharing"] == "allow",
+        "installed_environment": list(installed),
+        "version": row["version"],
+        "created_at": row["created_at"],
+        "updated_at": row["updated_at"],
+    }
+
+
+def embedded_integration(identity: str, name: str, category: str | None, config: Mapping[str, Any]) -> Row:
+    """An integration inside another row: who it is, never how it works."""
+    return {
+        "id": identity,
+        "name": name,
+        "category": category,
+        "config": {key: config[key] for key in _PUBLIC if key in config}
+        | {"label": config.get("label", name)},
+    }
+
+
+async def integration_faces(conn: AsyncConnection, ids: Iterable[str]) -> Mapping[str, Row]:
+    """By id. Each definition is read once, however many rows refer to it: they are large."""
+    statement = select(
+        integration.c.id, integration.c.name, integration.c.category, integration.c.config
+    ).where(integration.c.id.in_(sorted(set(ids))))
+    rows = (await conn.execute(statement)).all()
+    return {row.id: embedded_integration(row.id, row.name, row.category, row.config) for row in rows}
+
+
+def environment_integration_view(row: Mapping[str, Any]) -> Row:
+    """`row`: the table's columns without secrets, `integration` as an `embedded_integration`, if there."""
+    view = {
+        "id": row["id"],
+        "environment_id": row["environment_id"],
+        "integration_id": row["integration_id"],
+        "is_enabled": row["is_enabled"],
+        "is_active": row["is_enabled"],
+        "show_in_catalog": row["show_in_catalog"],
+        "override": row["override"],
+    }
+    if "integration" in row:
+        view["integration"] = row["integration"]
+    return view | {"created_at": row["created_at"], "updated_at": row["updated_at"]}
+
+
+def model_view(row: Mapping[str, Any], installed: Sequence[str]) -> Row:
+    names = ("id", "name", "category", "description", "sharing", "resources", "scopes", "docs", "webhooks")
+    return {
+        **{name: row[name] for name in names},
+        **_ownership(row),
+        "installed_environment": list(installed),
+        "version": row["version"],
+        "created_at": row["created_at"],
+        "updated_at": row["updated_at"],
+    }
+
+
+def environment_model_view(row: Mapping[str, Any]) -> Row:
+    """`row`: the table's columns and `unified_model`, a `model_view`."""
+    names = (
+        "id",
+        "environment_id",
+        "unified_model_id",
+        "override",
+        "unified_model",
+        "created_at",
+        "updated_at",
+    )
+    return {name: row[name] for name in names}
+
+
+def mapping_view(row: Mapping[str, Any], parent: str) -> Row:
+    """`parent`: the column that says whose mapping it is."""
+    names = ("id", parent, "integration_name", "resource_name", "method_name", "config", "version")
+    return {name: row[name] for name in (*names, "created_at", "updated_at")}
+
+
+def _ownership(row: Mapping[str, Any]) -> Row:
+    owner = row["team_id"]
+    return {"team_id": owner, "team": None if owner is None else {"id": owner, "name": row["team_name"]}}
+
+
+def public_config(config: Mapping[str, Any]) -> Row:
+    """What anybody who sees an integration may read of it (`api.md` A7): its face, and its forms."""
+    public = {key: config[key] for key in _PUBLIC if key in config}
+    credentials = normalise_credentials(config.get("credentials"))
+    if isinstance(credentials, Mapping):
+        public["credentials"] = {
+            name: _public_credential(entry)
+            for name, entry in credentials.items()
+            if isinstance(entry, Mapping)
+        }
+    return public
+
+
+def _public_credential(entry: Mapping[str, Any]) -> Row:
+    config = entry.get("config")
+    shown = config if isinstance(config, Mapping) else {}
+    return {
+        "format": entry.get("format"),
+        "config": {key: shown[key] for key in _PUBLIC_CREDENTIAL if key in shown},
+    }

@@ -1,6 +1,0 @@
-"""The first files of an integration, made from a few words: valid as they stand, and meant to be changed."""
-
-from isthmus.integrations.scaffold.files import scaffold
-from isthmus.integrations.scaffold.wanted import AUTHS, PAGINATIONS, Resource, Wanted
-
-__all__ = ["AUTHS", "PAGINATIONS", "Resource", "Wanted", "scaffold"]
