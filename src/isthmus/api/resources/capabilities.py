@@ -14,8 +14,8 @@ from isthmus.api.list_queries import MAX_LIMIT
 from isthmus.api.resources.base_models import ListOut
 from isthmus.integrations.meta.capabilities import CapabilityFilter, capabilities_of, unified_apis_of
 from isthmus.integrations.meta.integration_description import describe_integration
-from isthmus.integrations.meta.tools import ToolFilter, tools_of
 from isthmus.integrations.meta.mapped_resources import mapped_resources
+from isthmus.integrations.meta.tools import ToolFilter, tools_of
 
 __all__ = ["router"]
 

@@ -10,8 +10,7 @@ from pydantic import Field
 from isthmus.api.dependencies import ApiPrincipal, Listed, Parts
 from isthmus.api.resources.base_models import Body, ListOut, Row
 from isthmus.api.resources.crud import add_reads, add_writes
-from isthmus.integrations.catalog.documentation import Categories
-from isthmus.integrations.catalog.documentation import Documentation
+from isthmus.integrations.catalog.documentation import Categories, Documentation
 
 __all__ = ["routers"]
 

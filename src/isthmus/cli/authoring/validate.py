@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import typer
 
-from isthmus.cli.remote.api_client import Remote, RemoteCallFailed, ended_by
 from isthmus.authoring.lint import CSV_COLUMNS, Corpus, Report, validate_document, validate_file
+from isthmus.cli.remote.api_client import Remote, RemoteCallFailed, ended_by
 from isthmus.definitions.yaml_source import Document, Unreadable, parse, read
 from isthmus.errors import NotFound, SetupError
 from isthmus.integrations.catalog.shipped_files import find_catalog

@@ -26,8 +26,8 @@ from isthmus.integrations.catalog.owned_definitions import seen_by, with_ids
 from isthmus.integrations.rows.body_checks import Failures
 from isthmus.integrations.rows.scope import Scope
 from isthmus.integrations.rows.views import Row
-from isthmus.kit.writable_fields import sent_only
 from isthmus.kit.ids import is_uuid, new_id
+from isthmus.kit.writable_fields import sent_only
 
 __all__ = ["ENTITY_TYPES", "Categories", "Documentation"]
 

@@ -12,9 +12,9 @@ from isthmus.db.encryption import EncryptedJSON, KeyRing
 from isthmus.db.tables import environment_integration, integration
 from isthmus.definitions.layers import deep_merge_patch
 from isthmus.definitions.secrets import join_secrets, split_secrets
-from isthmus.integrations.rows.body_checks import SHARING, Failures, check_version
 from isthmus.integrations.catalog.owned_definitions import Owned
 from isthmus.integrations.catalog.renames import refuse_rename_of_integration
+from isthmus.integrations.rows.body_checks import SHARING, Failures, check_version
 from isthmus.integrations.rows.definition_checks import check_integration
 from isthmus.integrations.rows.views import Row, integration_view
 from isthmus.kit.ids import new_id

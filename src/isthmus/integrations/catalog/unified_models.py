@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, insert, update
 from isthmus.db.database import now_of
 from isthmus.db.tables import environment_unified_model, unified_model
 from isthmus.definitions.layers import deep_merge_patch
-from isthmus.integrations.rows.body_checks import SHARING, Failures, check_version
 from isthmus.integrations.catalog.owned_definitions import Owned
 from isthmus.integrations.catalog.renames import refuse_rename_of_model
+from isthmus.integrations.rows.body_checks import SHARING, Failures, check_version
 from isthmus.integrations.rows.definition_checks import check_model, check_record_schemas
 from isthmus.integrations.rows.views import Row, model_view
 from isthmus.kit.ids import new_id

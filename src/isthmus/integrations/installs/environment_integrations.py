@@ -17,12 +17,11 @@ from isthmus.events.catalogue import (
     EnvironmentIntegrationDeleted,
     EnvironmentIntegrationUpdated,
 )
-from isthmus.integrations.rows.body_checks import Failures
-from isthmus.integrations.rows.views import integration_faces
-from isthmus.integrations.installs.installs import Installed
 from isthmus.integrations.catalog.integrations import usable_config
+from isthmus.integrations.installs.installs import Installed
+from isthmus.integrations.rows.body_checks import Failures
 from isthmus.integrations.rows.definition_checks import check_override
-from isthmus.integrations.rows.views import Row, environment_integration_view
+from isthmus.integrations.rows.views import Row, environment_integration_view, integration_faces
 from isthmus.kit.browser_urls import web_address
 from isthmus.kit.ids import new_id
 from isthmus.kit.writable_fields import sent_only

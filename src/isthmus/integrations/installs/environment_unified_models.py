@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, Select, select
 
 from isthmus.db.tables import environment_unified_model, team, unified_model
 from isthmus.definitions.layers import deep_merge_patch
-from isthmus.integrations.rows.body_checks import Failures
 from isthmus.integrations.installs.installs import Installed
+from isthmus.integrations.rows.body_checks import Failures
 from isthmus.integrations.rows.definition_checks import check_model, check_record_schemas
 from isthmus.integrations.rows.views import Row, environment_model_view, model_view
 from isthmus.kit.writable_fields import sent_only

@@ -25,14 +25,13 @@ from isthmus.db.tables import (
 )
 from isthmus.definitions.layers import deep_merge_patch
 from isthmus.errors import Conflict, NotFound
-from isthmus.integrations.catalog.owned_definitions import with_ids
-from isthmus.integrations.rows.body_checks import Failures, check_version
-from isthmus.integrations.rows.unknown_names import check_cell
-from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
-from isthmus.integrations.catalog.owned_definitions import seen_by
-from isthmus.integrations.rows.scope import Scope
+from isthmus.integrations.catalog.owned_definitions import seen_by, with_ids
 from isthmus.integrations.catalog.unified_models import UnifiedModels
+from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
+from isthmus.integrations.rows.body_checks import Failures, check_version
 from isthmus.integrations.rows.definition_checks import check_mapping, check_mapping_override
+from isthmus.integrations.rows.scope import Scope
+from isthmus.integrations.rows.unknown_names import check_cell
 from isthmus.integrations.rows.views import Row, mapping_view
 from isthmus.kit.ids import new_id
 from isthmus.kit.writable_fields import sent_only

@@ -17,12 +17,12 @@ from isthmus.definitions.schema_forms import as_object_schema
 from isthmus.engine.unified.plans import layered
 from isthmus.errors import NotFound
 from isthmus.expressions import Expression
-from isthmus.integrations.rows.unknown_names import either_separator, not_found
-from isthmus.integrations.meta.integration_description import Described
 from isthmus.integrations.effective.environment_models import EnvironmentModel, model_of
 from isthmus.integrations.mappings.mapping_rows import mapping_rows
-from isthmus.integrations.rows.scope import Scope
+from isthmus.integrations.meta.integration_description import Described
 from isthmus.integrations.meta.mapped_resources import mapped_resources
+from isthmus.integrations.rows.scope import Scope
+from isthmus.integrations.rows.unknown_names import either_separator, not_found
 
 __all__ = ["integration_guide", "method_meta"]
 

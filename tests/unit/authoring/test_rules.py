@@ -8,7 +8,7 @@ from pathlib import Path
 from isthmus.authoring.lint import rules
 
 ROOT = Path(__file__).parents[3]
-LINT = ROOT / "src" / "isthmus" / "definitions" / "lint"
+LINT = ROOT / "src" / "isthmus" / "authoring" / "lint"
 
 
 def test_the_page_is_made_of_the_rules() -> None:
