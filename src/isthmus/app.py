@@ -12,14 +12,13 @@ from typing import Any, Final
 from fastapi import FastAPI
 
 from isthmus.accounts import Connections, JsonCallLog, install_everything
+from isthmus.accounts.credentials.refresh_lease import void_leases
+from isthmus.accounts.credentials.revocations import Revocations
+from isthmus.accounts.credentials.token_refresh import REFRESH_JOB, give_up_renewing
 from isthmus.accounts.idempotency import IdempotencyKeys
-from isthmus.accounts.lifecycle import Lifecycle
-from isthmus.accounts.refresh_journal import void_leases
-from isthmus.accounts.renewal_timer import JOB as RENEW_AHEAD
-from isthmus.accounts.renewal_timer import give_up_renewing
-from isthmus.accounts.revocations import Revocations
-from isthmus.accounts.sample import sample_account
-from isthmus.accounts.scheduled_actions import ScheduledActions
+from isthmus.accounts.lifecycle.actions import ScheduledActions
+from isthmus.accounts.lifecycle.lifecycle import Lifecycle
+from isthmus.accounts.sandbox.sandbox_accounts import sample_account
 from isthmus.api.authentication import Authentication
 from isthmus.api.batch import BatchDoor
 from isthmus.api.data_plane import DataPlane
@@ -203,7 +202,7 @@ def _register(core: Core, handlers: Handlers, subscribers: Subscribers) -> None:
     handlers.every("events.prune", "17 * * * *", forget_old_events)
     handlers.every("connect.prune", "47 * * * *", forget_old_connections)
     Lifecycle(core.database, core.connections, core.clock).register(handlers)
-    handlers.on(RENEW_AHEAD, core.connections.renew_ahead, on_failure=give_up_renewing)
+    handlers.on(REFRESH_JOB, core.connections.renew_ahead, on_failure=give_up_renewing)
     Revocations(core.database, core.http).register(handlers)
     ScheduledActions(core.database, core.connections, core.clock).register(handlers)
 

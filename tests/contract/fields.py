@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from isthmus.accounts.context import effective_context
+from isthmus.accounts.rows.context import effective_context
 from isthmus.api.call_parameters import parse_call
 from isthmus.definitions.fields import Part
 from isthmus.definitions.integration import IntegrationConfig

@@ -13,7 +13,7 @@ import signal
 from typing import Any
 
 from isthmus.accounts import Connection, Connections, JsonCallLog
-from isthmus.accounts.lifecycle import Lifecycle
+from isthmus.accounts.lifecycle.lifecycle import Lifecycle
 from isthmus.db import EpochWatcher, open_database
 from isthmus.definitions.actions import Action
 from isthmus.http import Guard, HttpClient

@@ -15,8 +15,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from isthmus.accounts import refresh_journal, refresh_writes, refresher
-from isthmus.accounts.refresh_writes import RefreshWrites, Renewable, Renewed, Taken
+from isthmus.accounts.credentials import refresh_lease, refresh_writes, refresher
+from isthmus.accounts.credentials.refresh_writes import RefreshWrites, Renewable, Renewed, Taken
 from isthmus.cli.server.serve import serve
 from tests.product import Product
 
@@ -61,7 +61,7 @@ class _Dying(RefreshWrites):
 
 
 async def _take_lease(*arguments: Any) -> Any:
-    lease = await refresh_journal.take_lease(*arguments)
+    lease = await refresh_lease.take_lease(*arguments)
     if lease is not None:
         _die("before started")
     return lease
@@ -101,7 +101,7 @@ def _serve(environ: Mapping[str, str], port: int, log: str) -> None:
     for stream in (1, 2):
         os.dup2(descriptor, stream)
     for module, name, value in (
-        (refresh_journal, "LEASE", timedelta(seconds=1.5)),
+        (refresh_lease, "LEASE", timedelta(seconds=1.5)),
         (refresher, "BEAT_SECONDS", 0.4),
         (refresher, "RefreshWrites", _Dying),
         (refresh_writes, "take_lease", _take_lease),

@@ -31,7 +31,7 @@ from tests.faults.dying_lifecycle import (
 )
 from tests.faults.processes import Place, Victim, start
 from tests.unit.accounts.conftest import Desk, install
-from tests.unit.accounts.lifecycle.product import CHECKED, CREDENTIALS, PREPARED, Product
+from tests.unit.accounts.lifecycle.steps_provider import CHECKED, CREDENTIALS, PREPARED, Product
 from tests.unit.integrations.small_catalog import write_catalog
 from tests.unit.integrations.world import make_world
 

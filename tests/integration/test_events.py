@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from isthmus.accounts.states import AccountStates
+from isthmus.accounts.connections.account_states import AccountStates
 from isthmus.engine.ports import AccountFacts
 from tests.background import until
 from tests.fakes.larkdesk import KEY

@@ -12,7 +12,7 @@ import yaml
 from tests.background import until
 from tests.integration.environments import foreign_token
 from tests.integration.serving import Server
-from tests.unit.accounts.lifecycle.product import CHECKED, CREDENTIALS, PREPARED, Product, running
+from tests.unit.accounts.lifecycle.steps_provider import CHECKED, CREDENTIALS, PREPARED, Product, running
 
 ROUTE = "/integrated-account/run-post-install-actions"
 STEPS = ["GET /me", "POST /orgs/acme/hooks", "GET /check"]

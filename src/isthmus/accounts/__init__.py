@@ -1,11 +1,11 @@
 """Integrated accounts: repositories, connections, the gateway to a provider, sandbox accounts."""
 
 from isthmus.accounts.accounts import Accounts
-from isthmus.accounts.call_log import CallLog, CallRecord, JsonCallLog
-from isthmus.accounts.connections import Connection, Connections
+from isthmus.accounts.connections.call_log import CallLog, CallRecord, JsonCallLog
+from isthmus.accounts.connections.connections import Connection, Connections
 from isthmus.accounts.installs import Installs, install_everything
 from isthmus.accounts.own_account import OwnAccount
-from isthmus.accounts.sandbox_accounts import sandbox_account_id
+from isthmus.accounts.sandbox.sandbox_accounts import sandbox_account_id
 from isthmus.accounts.sandbox_flags import SandboxFlags
 
 __all__ = [

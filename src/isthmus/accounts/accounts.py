@@ -9,25 +9,29 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Text, cast, delete, insert, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.accounts.account_checks import (
+from isthmus.accounts.connections.account_row import account_statement, require_open
+from isthmus.accounts.credentials.token_refresh import schedule_renewal
+from isthmus.accounts.lifecycle.account_jobs import before_deletion, begin_lifecycle, schedule_actions
+from isthmus.accounts.rows.account_checks import (
+    FAILED_STATUSES,
     REGIONS,
     SANDBOX,
-    ConnectedDefinition,
     check_fields,
     check_mapping_overrides,
     checked_context,
-    hold_install,
     method_of,
 )
-from isthmus.accounts.account_events import tell_account, tell_deleted
-from isthmus.accounts.account_row import account_statement, require_open
-from isthmus.accounts.action_schedules import schedule_actions
-from isthmus.accounts.beginning import FAILED, begin_lifecycle
-from isthmus.accounts.context import patched_context, split_context
-from isthmus.accounts.deletion import before_deletion
-from isthmus.accounts.renewal_timer import schedule_renewal
-from isthmus.accounts.sealed import CONTEXT_SECRETS, OVERRIDE_SECRETS, sealed_names, stored_context
-from isthmus.accounts.views import account_rows, account_views
+from isthmus.accounts.rows.account_events import tell_account, tell_deleted
+from isthmus.accounts.rows.account_views import account_rows, account_views
+from isthmus.accounts.rows.connected_definition import ConnectedDefinition, hold_install
+from isthmus.accounts.rows.context import (
+    CONTEXT_SECRETS,
+    OVERRIDE_SECRETS,
+    patched_context,
+    sealed_names,
+    split_context,
+    stored_context,
+)
 from isthmus.db.database import keys_of, now_of
 from isthmus.db.epochs import group_of, raise_epoch
 from isthmus.db.listing import ListQuery, Page, fetch_page
@@ -333,7 +337,7 @@ class Accounts:
             await schedule_renewal(
                 self._conn, row["id"], stored_context(keys_of(self._conn), {**row, **values})
             )
-        is_back = values.get("status") == "active" and row["status"] in FAILED
+        is_back = values.get("status") == "active" and row["status"] in FAILED_STATUSES
         more = (IntegratedAccountReactivated,) if is_back else ()
         return await self._written(row["id"], IntegratedAccountUpdated, *more)
 

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.accounts.account_events import tell_deleted
-from isthmus.accounts.deletion import before_deletion
-from isthmus.accounts.sandbox_accounts import create_sandbox_account
+from isthmus.accounts.lifecycle.account_jobs import before_deletion
+from isthmus.accounts.rows.account_events import tell_deleted
+from isthmus.accounts.sandbox.sandbox_accounts import create_sandbox_account
 from isthmus.db.epochs import raise_epoch
 from isthmus.db.listing import ListQuery, Page
 from isthmus.db.tables import environment, integrated_account, integration, unified_model

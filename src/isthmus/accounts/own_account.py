@@ -8,9 +8,9 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.accounts.account_checks import ConnectedDefinition
 from isthmus.accounts.accounts import Accounts
-from isthmus.accounts.sealed import sealed_names, stored_context
+from isthmus.accounts.rows.connected_definition import ConnectedDefinition
+from isthmus.accounts.rows.context import sealed_names, stored_context
 from isthmus.db.database import keys_of
 from isthmus.db.tables import integrated_account
 from isthmus.definitions.secrets import PROTECTED_CONTEXT_PATHS, join_secrets

@@ -8,8 +8,8 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.accounts.account_checks import SANDBOX
 from isthmus.accounts.accounts import Accounts
+from isthmus.accounts.rows.account_checks import SANDBOX
 from isthmus.db.listing import ListQuery, Page
 from isthmus.db.tables import integrated_account
 from isthmus.errors import Conflict, NotFound

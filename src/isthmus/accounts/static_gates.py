@@ -9,77 +9,31 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.accounts.ports import Sender
+from isthmus.accounts.egress import GATE_TOKEN
 from isthmus.db.database import keys_of, now_of
-from isthmus.db.encryption import EncryptedJSON
 from isthmus.db.epochs import raise_epoch
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import integrated_account, static_gate
-from isthmus.errors import Conflict, NotFound, UpstreamUnreachable
-from isthmus.http.guard import literal_address
-from isthmus.http.messages import HttpRequest, HttpResponse
+from isthmus.errors import Conflict, NotFound
 from isthmus.integrations.rows.body_checks import Failures
 from isthmus.integrations.rows.scope import Scope
 from isthmus.integrations.rows.views import Row
 from isthmus.kit.ids import new_id
-from isthmus.kit.secret import Secret
 from isthmus.kit.writable_fields import sent_only
 
-__all__ = ["Gate", "GatedSender", "StaticGates", "gate_of", "way_out"]
+__all__ = ["StaticGates"]
 
-_TOKEN: Final = EncryptedJSON(static_gate.c.api_token)
 _WRITABLE: Final = frozenset({"name", "domain"})
 _COLUMNS: Final = tuple(column for column in static_gate.c if column.key not in {"api_token", "revision"})
 _DOMAIN: Final = re.compile(
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?"
 )
 _LEAST: Final = 16
-_LOOPBACK: Final = ("127.", "::1")
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    domain: str
-    token: Secret[str]
-
-    @property
-    def url(self) -> str:
-        """https; plain http only to this machine itself."""
-        host = urlsplit(f"//{self.domain}").hostname or ""
-        literal = "127.0.0.1" if host == "localhost" else literal_address(host)
-        scheme = "http" if literal is not None and literal.startswith(_LOOPBACK) else "https"
-        return f"{scheme}://{self.domain}/"
-
-
-class GatedSender:
-    """A `Sender` through a gate; None for an account whose gate is gone, which is not let out another way."""
-
-    def __init__(self, http: Sender, gate: Gate | None) -> None:
-        self._http = http
-        self._gate = gate
-
-    async def send(self, request: HttpRequest) -> HttpResponse:
-        """The provider's answer, under the provider's address. Raises what the inner one raises."""
-        gate = self._gate
-        if gate is None:
-            raise UpstreamUnreachable(
-                "The account's static gate was removed, so nothing was sent. Reconnect it with another one."
-            )
-        kept = {name: value for name, value in request.headers.items() if not _is_the_gates(name)}
-        headers = {
-            **kept,
-            "Truto-StaticGate-Token": gate.token.reveal(),
-            "Truto-Target-URL": request.url,
-        }
-        response = await self._http.send(replace(request, url=gate.url, headers=headers, max_redirects=0))
-        return replace(response, url=request.url)
 
 
 class StaticGates:
@@ -116,7 +70,7 @@ class StaticGates:
                 environment_id=self._environment_id,
                 name=values["name"],
                 domain=values["domain"],
-                api_token=_TOKEN.seal(keys_of(self._conn), identity, token),
+                api_token=GATE_TOKEN.seal(keys_of(self._conn), identity, token),
                 created_by=created_by,
             )
         )
@@ -155,28 +109,6 @@ class StaticGates:
 
     def _mine(self) -> Any:
         return select(*_COLUMNS).where(static_gate.c.environment_id == self._environment_id)
-
-
-async def way_out(conn: AsyncConnection, http: Sender, environment_id: str, gate_id: str | None) -> Sender:
-    """`http`, or through the gate; a gate that is gone lets nothing out."""
-    if gate_id is None:
-        return http
-    return GatedSender(http, await gate_of(conn, environment_id, gate_id))
-
-
-async def gate_of(conn: AsyncConnection, environment_id: str, id: str) -> Gate | None:
-    """None where there is no such gate in this environment."""
-    statement = select(static_gate.c.id, static_gate.c.domain, static_gate.c.api_token).where(
-        static_gate.c.id == id, static_gate.c.environment_id == environment_id
-    )
-    row = (await conn.execute(statement)).one_or_none()
-    if row is None:
-        return None
-    return Gate(row.domain, Secret(_TOKEN.open(keys_of(conn), row.id, row.api_token)))
-
-
-def _is_the_gates(name: str) -> bool:
-    return name.lower().startswith("truto-")
 
 
 def _check(values: Mapping[str, Any], *, creating: bool) -> None:

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from pydantic import Field
 
-from isthmus.accounts.connections import Connection, Connections
+from isthmus.accounts.connections.batch_calls import ResourceCalls
+from isthmus.accounts.connections.connections import Connection, Connections
 from isthmus.accounts.idempotency import IdempotencyKeys
-from isthmus.accounts.resource_calls import ResourceCalls
 from isthmus.api.authentication import Authentication
 from isthmus.api.call_parameters import parse_node_call
 from isthmus.api.call_plans import wants_plan

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from isthmus.accounts.actions import custom_action
-from isthmus.accounts.connections import Connection, Connections
-from isthmus.accounts.explained import ExplainedAccount
+from isthmus.accounts.connections.connections import Connection, Connections
+from isthmus.accounts.connections.explained_account import ExplainedAccount
+from isthmus.accounts.lifecycle.actions import custom_action
 from isthmus.api.authentication import Authentication
 from isthmus.api.call_parameters import parse_account_id, parse_flag
 from isthmus.api.incoming_request import Incoming

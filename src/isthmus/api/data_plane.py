@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
-from isthmus.accounts.actions import run_custom_action
-from isthmus.accounts.connections import Connection, Connections
+from isthmus.accounts.connections.connections import Connection, Connections
 from isthmus.accounts.idempotency import IdempotencyKeys
+from isthmus.accounts.lifecycle.actions import run_custom_action
 from isthmus.api.authentication import Authentication, own_account
 from isthmus.api.call_parameters import parse_account_id
 from isthmus.api.call_plans import CallPlans, wants_plan

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from isthmus.accounts.context import effective_context
-from isthmus.accounts.ports import Sender
+from isthmus.accounts.egress import Sender
+from isthmus.accounts.rows.context import effective_context
 from isthmus.connect.authorization_requests import Trip
 from isthmus.connect.connectable_integrations import Offer
 from isthmus.connect.errors import ConnectionFailed

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from isthmus.accounts.fields import submitted
+from isthmus.accounts.rows.credential_form import submitted
 from isthmus.connect.screens import Choice, Field, Form, Offered
 from isthmus.definitions.credentials import Credential, CredentialField, OAuth1Credential, OAuth2Credential
 

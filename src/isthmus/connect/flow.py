@@ -16,11 +16,10 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.accounts.beginning import begin_lifecycle
-from isthmus.accounts.connecting import Connected, connect_account, reconnect_account
-from isthmus.accounts.lifecycle import Lifecycle
-from isthmus.accounts.ports import Sender
-from isthmus.accounts.static_gates import way_out
+from isthmus.accounts.connected_account import Connected, connect_account, reconnect_account
+from isthmus.accounts.egress import Sender, way_out
+from isthmus.accounts.lifecycle.account_jobs import begin_lifecycle
+from isthmus.accounts.lifecycle.lifecycle import Lifecycle
 from isthmus.connect.authorization_requests import Trip, end_trip, keep_on_trip, plan_trip, start_trip
 from isthmus.connect.connectable_integrations import Offer, scopes_of
 from isthmus.connect.credential_exchange import CredentialCalls

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.accounts.account_checks import LONGEST_TENANT_ID, REGIONS
+from isthmus.accounts.rows.account_checks import LONGEST_TENANT_ID, REGIONS
 from isthmus.accounts.static_gates import StaticGates
 from isthmus.connect.errors import InvalidToken
 from isthmus.connect.redirect_uris import return_address

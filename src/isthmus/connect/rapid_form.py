@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from isthmus.accounts.account_events import tell_account
-from isthmus.accounts.beginning import begin_lifecycle
-from isthmus.accounts.connections import Connection, Connections
-from isthmus.accounts.context_store import merge_context
-from isthmus.accounts.resource_calls import ResourceCalls
+from isthmus.accounts.connections.batch_calls import ResourceCalls
+from isthmus.accounts.connections.connections import Connection, Connections
+from isthmus.accounts.connections.context_store import merge_context
+from isthmus.accounts.lifecycle.account_jobs import begin_lifecycle
+from isthmus.accounts.rows.account_events import tell_account
 from isthmus.connect.errors import RapidFormFailed, capped
 from isthmus.connect.rapid_form_fields import Answers, Options, answers, draw_field
 from isthmus.connect.screens import Offered, RapidForm

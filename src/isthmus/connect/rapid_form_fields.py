@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from isthmus.accounts.fields import submitted
+from isthmus.accounts.rows.credential_form import submitted
 from isthmus.connect.screens import Choice, Field
 from isthmus.connect.sessions import RapidOptions
 from isthmus.definitions.actions import FormField

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.accounts.lifecycle import Lifecycle
+from isthmus.accounts.lifecycle.lifecycle import Lifecycle
 from isthmus.connect.connectable_integrations import Offer, face_of, offer, offered, slug_of_account
 from isthmus.connect.credential_forms import FORMAT_LABELS, Entered, draw_form
 from isthmus.connect.errors import ConnectProblem, ErrorType, InvalidIntegration, InvalidToken, capped

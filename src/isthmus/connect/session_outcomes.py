@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from isthmus.accounts.lifecycle import Lifecycle
+from isthmus.accounts.lifecycle.lifecycle import Lifecycle
 from isthmus.connect.errors import ConnectProblem
 from isthmus.connect.flow import Flow
 from isthmus.connect.link_tokens import link_of

@@ -15,7 +15,7 @@ from playwright.async_api import BrowserContext, Page, Request
 from psycopg import sql
 from sqlalchemy import select
 
-from isthmus.accounts.sealed import stored_context
+from isthmus.accounts.rows.context import stored_context
 from isthmus.config import Settings
 from isthmus.connect.authorization_requests import PAYLOAD
 from isthmus.db.tables import connect_trip, integrated_account

@@ -10,7 +10,7 @@ from tests.unit.accounts.conftest import Desk, install
 from tests.unit.integrations.world import World, query
 
 from isthmus.accounts import Accounts, sandbox_account_id
-from isthmus.accounts.sealed import OVERRIDE_SECRETS, stored_context
+from isthmus.accounts.rows.context import OVERRIDE_SECRETS, stored_context
 from isthmus.db import Database, EpochWatcher
 from isthmus.db.listing import ListQuery
 from isthmus.db.tables import integrated_account

@@ -13,8 +13,8 @@ from tests.unit.accounts.conftest import Desk
 from tests.unit.integrations.world import World, query
 
 from isthmus.accounts import Accounts, Installs, install_everything, sandbox_account_id
-from isthmus.accounts.account_events import tell_deleted
-from isthmus.accounts.sandbox_accounts import example_context
+from isthmus.accounts.rows.account_events import tell_deleted
+from isthmus.accounts.sandbox.sandbox_accounts import example_context
 from isthmus.db import Database
 from isthmus.db.tables import event
 from isthmus.definitions.load import load_integration

@@ -9,7 +9,7 @@ from tests.unit.accounts.provider import Provider
 from tests.unit.integrations.world import World
 
 from isthmus.accounts import Accounts, Connections, Installs
-from isthmus.accounts.account_checks import ConnectedDefinition
+from isthmus.accounts.rows.connected_definition import ConnectedDefinition
 from isthmus.db import Database
 from isthmus.engine import proxy
 from isthmus.engine.calls import Call

@@ -13,7 +13,8 @@ from tests.unit.accounts.provider import Provider
 from tests.unit.integrations.world import World, query
 
 from isthmus.accounts import Connections
-from isthmus.accounts.static_gates import Gate, StaticGates
+from isthmus.accounts.egress import Gate
+from isthmus.accounts.static_gates import StaticGates
 from isthmus.api.call_parameters import parse_call
 from isthmus.db import Database
 from isthmus.db.epochs import raise_epoch

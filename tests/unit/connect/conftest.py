@@ -17,7 +17,7 @@ from tests.unit.integrations.small_catalog import write_catalog
 from tests.unit.integrations.world import World, make_world, query
 
 from isthmus.accounts import Accounts, Connections, Installs, JsonCallLog
-from isthmus.accounts.lifecycle import Lifecycle
+from isthmus.accounts.lifecycle.lifecycle import Lifecycle
 from isthmus.connect.credential_exchange import CredentialCalls
 from isthmus.connect.flow import Flow
 from isthmus.connect.link_tokens import LinkTokens

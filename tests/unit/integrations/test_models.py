@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.event import listen
 from tests.unit.integrations.world import World, query
 
-from isthmus.accounts.account_checks import check_mapping_overrides
+from isthmus.accounts.rows.account_checks import check_mapping_overrides
 from isthmus.db import Database, EpochWatcher
 from isthmus.definitions import DefinitionInvalid
 from isthmus.errors import BadRequest, Conflict, Forbidden, NotFound

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
-from isthmus.accounts.described_accounts import describe_account
+from isthmus.accounts.described_account import describe_account
 from isthmus.api.dependencies import ApiPrincipal, Parts, comma_list, empty_is
 from isthmus.api.list_queries import MAX_LIMIT
 from isthmus.api.resources.base_models import ListOut

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
-from isthmus.accounts.effective import effective_of_account, effective_of_install
+from isthmus.accounts.connections.explained_account import effective_of_account, effective_of_install
 from isthmus.api.dependencies import ApiPrincipal, Parts
 
 __all__ = ["router"]

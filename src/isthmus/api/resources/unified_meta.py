@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
-from isthmus.accounts.described_accounts import describe_account
+from isthmus.accounts.described_account import describe_account
 from isthmus.api.dependencies import AnyCaller, ApiPrincipal, Parts, empty_is
 from isthmus.api.integration_guides import guide_html, guide_markdown
 from isthmus.errors import BadRequest, Forbidden, failure

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from isthmus.accounts.sandbox import SandboxUpstream
-from isthmus.accounts.sandbox_accounts import example_context
+from isthmus.accounts.sandbox.replay import SandboxUpstream
+from isthmus.accounts.sandbox.sandbox_accounts import example_context
 from isthmus.authoring.contract.calls import call_for, run
 from isthmus.authoring.contract.checks import invalid
 from isthmus.authoring.contract.entries import Cell, Entry

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import typer
 
-from isthmus.accounts.context import secret_field_names
-from isthmus.accounts.effective import environment_of
+from isthmus.accounts.connections.explained_account import environment_of
+from isthmus.accounts.rows.context import secret_field_names
 from isthmus.app import calling
 from isthmus.authoring.contract.entries import Choice, Entry, Models, read_entry
 from isthmus.authoring.recording.files import Change, changes, write

@@ -30,7 +30,11 @@ def explain(
 ) -> None:
     """Raises NotFound for an id that neither an account nor an install has, SetupError for an output that
     does not exist."""
-    from isthmus.accounts.effective import effective_of_account, effective_of_install, environment_of
+    from isthmus.accounts.connections.explained_account import (
+        effective_of_account,
+        effective_of_install,
+        environment_of,
+    )
 
     if output not in _OUTPUTS:
         raise SetupError(f"--output must be one of {', '.join(_OUTPUTS)}.")

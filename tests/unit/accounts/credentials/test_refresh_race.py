@@ -12,7 +12,7 @@ from tests.unit.accounts.conftest import Desk, WatchedClock
 from tests.unit.accounts.credentials.authority import Authority, call, connect, journal_of, with_time
 
 from isthmus.accounts import Connections
-from isthmus.accounts.refresh_journal import BEAT_SECONDS, LEASE
+from isthmus.accounts.credentials.refresh_lease import BEAT_SECONDS, LEASE
 from isthmus.api.call_parameters import parse_call
 from isthmus.db import Database
 from isthmus.db.tables import credential_refresh

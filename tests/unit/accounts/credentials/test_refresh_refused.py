@@ -9,7 +9,7 @@ from tests.unit.accounts.conftest import Desk, WatchedClock
 from tests.unit.accounts.credentials.authority import ACTION, DEFINITION, Authority, call, connect
 
 from isthmus.accounts import Connections
-from isthmus.accounts.refresh_journal import void_leases
+from isthmus.accounts.credentials.refresh_lease import void_leases
 from isthmus.db import Database
 from isthmus.errors import AccountNeedsReauth, RemoteError, TokenEndpointFailed
 

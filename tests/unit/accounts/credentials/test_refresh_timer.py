@@ -7,7 +7,7 @@ from tests.unit.accounts.conftest import Desk, WatchedClock
 from tests.unit.accounts.credentials.authority import Authority, call, connect
 
 from isthmus.accounts import Connections, JsonCallLog
-from isthmus.accounts.renewal_timer import AHEAD, JOB, give_up_renewing
+from isthmus.accounts.credentials.token_refresh import REFRESH_AHEAD, REFRESH_JOB, give_up_renewing
 from isthmus.db import Database, EpochWatcher
 from isthmus.http import HttpClient
 from isthmus.integrations.catalog.exchanges import Exchanges
@@ -20,14 +20,14 @@ async def test_a_timer_follows_the_token(
     connections: Connections, desk: Desk, database: Database, authority: Authority, clock: WatchedClock
 ) -> None:
     """Renewed before its timer, it is the new token's end that counts."""
-    ahead = AHEAD.total_seconds()
+    ahead = REFRESH_AHEAD.total_seconds()
     id = await connect(desk, clock, ends_in=1800)
     assert await timer(database, id, clock) == 1800 - ahead
     authority.access = "at-elsewhere"
     await call(connections, desk, id)
     assert await timer(database, id, clock) == 3600 - ahead
     handlers = Handlers()
-    handlers.on(JOB, connections.renew_ahead, on_failure=give_up_renewing)
+    handlers.on(REFRESH_JOB, connections.renew_ahead, on_failure=give_up_renewing)
     await clock.advance(3600 - ahead)
     await tick(database, handlers)
     assert len(authority.refreshes) == 2
@@ -55,7 +55,7 @@ async def test_nothing_is_renewed_ahead_of_time_where_that_is_turned_off(
     )
     await connect(desk, clock, ends_in=1800)
     handlers = Handlers()
-    handlers.on(JOB, quiet.renew_ahead, on_failure=give_up_renewing)
+    handlers.on(REFRESH_JOB, quiet.renew_ahead, on_failure=give_up_renewing)
     await clock.advance(1800)
     await tick(database, handlers)
     assert authority.refreshes == []
@@ -64,6 +64,6 @@ async def test_nothing_is_renewed_ahead_of_time_where_that_is_turned_off(
 async def timer(database: Database, id: str, clock: WatchedClock) -> int:
     """The seconds until the account's token is renewed although nobody calls."""
     async with database.read() as conn:
-        moment = (await standing(conn, JOB, id)).run_at
+        moment = (await standing(conn, REFRESH_JOB, id)).run_at
     assert moment is not None
     return round((moment - clock.now()).total_seconds())

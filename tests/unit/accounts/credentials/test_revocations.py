@@ -21,9 +21,9 @@ from tests.unit.accounts.credentials.authority import (
 )
 
 from isthmus.accounts import Accounts, Connections, Installs
-from isthmus.accounts.beginning import JOB as LIFECYCLE
-from isthmus.accounts.renewal_timer import JOB as RENEWAL
-from isthmus.accounts.revocations import Revocations
+from isthmus.accounts.credentials.revocations import Revocations
+from isthmus.accounts.credentials.token_refresh import REFRESH_JOB
+from isthmus.accounts.lifecycle.account_jobs import LIFECYCLE_JOB
 from isthmus.db import Database
 from isthmus.db.tables import credential_revocation, environment, integrated_account, job, job_timer
 from isthmus.errors import NotFound
@@ -158,18 +158,18 @@ async def test_each_way_to_delete_leaves_no_timer_and_no_job(
     kept = await connect(desk, clock, ends_in=1800)
     async with database.write() as conn:
         for id in (one, two, three):
-            await defer(conn, LIFECYCLE, id, run_at=clock.now() + timedelta(hours=1))
-        await defer(conn, LIFECYCLE, kept)
+            await defer(conn, LIFECYCLE_JOB, id, run_at=clock.now() + timedelta(hours=1))
+        await defer(conn, LIFECYCLE_JOB, kept)
     async with database.write() as conn:
         await Accounts(conn, desk.scope).delete(one)
         await Accounts(conn, desk.scope).delete_many({"tenant_id": "gone"})
         await Accounts(conn, desk.scope).delete_many({"ids": [three]})
-    assert await timers(database) == [(RENEWAL, kept)]
-    assert LIFECYCLE in await jobs(database)
+    assert await timers(database) == [(REFRESH_JOB, kept)]
+    assert LIFECYCLE_JOB in await jobs(database)
     async with database.write() as conn:
         await Installs(conn, desk.scope).delete(desk.install_id)
     assert await timers(database) == []
-    assert LIFECYCLE not in await jobs(database)
+    assert LIFECYCLE_JOB not in await jobs(database)
 
 
 async def jobs(database: Database) -> list[str]:

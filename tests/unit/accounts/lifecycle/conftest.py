@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 from tests.unit.accounts.conftest import Desk, WatchedClock, install
-from tests.unit.accounts.lifecycle.product import CHECKED, CREDENTIALS, PREPARED, Product, running
+from tests.unit.accounts.lifecycle.steps_provider import CHECKED, CREDENTIALS, PREPARED, Product, running
 from tests.unit.integrations.small_catalog import write_catalog
 from tests.unit.integrations.world import World
 
 from isthmus.accounts import Connections
-from isthmus.accounts.lifecycle import Lifecycle
+from isthmus.accounts.lifecycle.lifecycle import Lifecycle
 from isthmus.db import Database
 from isthmus.integrations.catalog.shipped_files import Catalog
 from isthmus.jobs import Handlers

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from tests.background import drain, tick, until, worker_running
 from tests.unit.accounts.conftest import Desk, WatchedClock
-from tests.unit.accounts.lifecycle.product import Product, connect
+from tests.unit.accounts.lifecycle.steps_provider import Product, connect
 from tests.unit.accounts.lifecycle.test_outages import seconds_to_next, ticked
 
 from isthmus.accounts.block_list import BlockList

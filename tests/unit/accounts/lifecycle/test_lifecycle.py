@@ -10,13 +10,12 @@ import pytest
 from sqlalchemy import select
 from tests.background import QUICK, drain, tick, until, worker_running
 from tests.unit.accounts.conftest import Desk, WatchedClock
-from tests.unit.accounts.lifecycle.product import CREDENTIALS, PERIODIC, PREPARED, Product, connect
+from tests.unit.accounts.lifecycle.steps_provider import CREDENTIALS, PERIODIC, PREPARED, Product, connect
 
 from isthmus.accounts import Accounts, Connections, Installs
-from isthmus.accounts.beginning import JOB as LIFECYCLE
-from isthmus.accounts.beginning import begin_lifecycle
-from isthmus.accounts.connecting import Connected, connect_account, reconnect_account
-from isthmus.accounts.renewal_timer import AHEAD, JOB
+from isthmus.accounts.connected_account import Connected, connect_account, reconnect_account
+from isthmus.accounts.credentials.token_refresh import REFRESH_AHEAD, REFRESH_JOB
+from isthmus.accounts.lifecycle.account_jobs import LIFECYCLE_JOB, begin_lifecycle
 from isthmus.db import Database
 from isthmus.db.tables import event
 from isthmus.jobs import Handlers, Worker, cancel, defer, standing
@@ -146,7 +145,7 @@ async def test_a_reconnect_is_told_as_updated_active_reactivated(
     async with database.write() as conn:
         await reconnect_account(conn, connected, id, keep_context=False, gate_id=None)
         await begin_lifecycle(conn, desk.scope.environment_id, id, is_reconnect=True)
-    assert await _seconds_to_renewal(database, id, clock) == 3600 - AHEAD.total_seconds()
+    assert await _seconds_to_renewal(database, id, clock) == 3600 - REFRESH_AHEAD.total_seconds()
     await drain(database, handlers)
     assert (await desk.get(id))["status"] == "active"
     assert (await desk.told(id))[before:] == ["updated", "active", "reactivated"]
@@ -161,7 +160,7 @@ async def test_a_new_connection_has_a_timer_for_its_token(
             conn, connected, tenant_id="t", region="eu", gate_id=None, is_sandbox=False
         )
         await begin_lifecycle(conn, desk.scope.environment_id, id)
-    assert await _seconds_to_renewal(database, id, clock) == 3600 - AHEAD.total_seconds()
+    assert await _seconds_to_renewal(database, id, clock) == 3600 - REFRESH_AHEAD.total_seconds()
 
 
 async def _connected(desk: Desk, connections: Connections, id: str, clock: WatchedClock) -> Connected:
@@ -179,7 +178,7 @@ async def _connected(desk: Desk, connections: Connections, id: str, clock: Watch
 
 async def _seconds_to_renewal(database: Database, id: str, clock: WatchedClock) -> int:
     async with database.read() as conn:
-        moment = (await standing(conn, JOB, id)).run_at
+        moment = (await standing(conn, REFRESH_JOB, id)).run_at
     assert moment is not None
     return round((moment - clock.now()).total_seconds())
 
@@ -316,7 +315,7 @@ async def test_an_account_that_lost_its_job_is_continued_all_the_same(
 
     async def lose_it() -> None:
         async with database.write() as conn:
-            assert await cancel(conn, LIFECYCLE, id)
+            assert await cancel(conn, LIFECYCLE_JOB, id)
 
     async def reconcile() -> None:
         await Worker(database, handlers, QUICK).reconcile()
@@ -336,7 +335,7 @@ async def test_an_account_that_lost_its_job_is_continued_all_the_same(
     await lose_it()
     await clock.advance(6 * 3600)
     async with database.write() as conn:
-        await defer(conn, LIFECYCLE, id, run_at=clock.now() + timedelta(hours=1))
+        await defer(conn, LIFECYCLE_JOB, id, run_at=clock.now() + timedelta(hours=1))
     await reconcile()
     assert len(product.seen) == checks + 1
 
@@ -349,11 +348,11 @@ async def test_a_validation_that_is_woken_early_comes_when_it_is_due(
     await drain(database, handlers)
     checks = len(product.seen)
     async with database.write() as conn:
-        due = (await standing(conn, LIFECYCLE, id)).run_at
-        await defer(conn, LIFECYCLE, id)
+        due = (await standing(conn, LIFECYCLE_JOB, id)).run_at
+        await defer(conn, LIFECYCLE_JOB, id)
     await drain(database, handlers)
     async with database.read() as conn:
-        assert (await standing(conn, LIFECYCLE, id)).run_at == due
+        assert (await standing(conn, LIFECYCLE_JOB, id)).run_at == due
     assert len(product.seen) == checks
     await clock.advance(6 * 3600)
     await tick(database, handlers)

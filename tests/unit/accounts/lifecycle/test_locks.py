@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, text
 from tests.background import until, worker_running
 from tests.unit.accounts.conftest import Desk
-from tests.unit.accounts.lifecycle.product import CHECKED, CREDENTIALS, Product, connect
+from tests.unit.accounts.lifecycle.steps_provider import CHECKED, CREDENTIALS, Product, connect
 
 from isthmus.db import Database
 from isthmus.db.tables import account_lifecycle, integrated_account

@@ -8,9 +8,9 @@ import pytest
 from tests.background import drain, tick, until
 from tests.unit.accounts.conftest import Desk, WatchedClock
 from tests.unit.accounts.credentials.authority import with_time
-from tests.unit.accounts.lifecycle.product import CREDENTIALS, PERIODIC, PREPARED, Product, connect
+from tests.unit.accounts.lifecycle.steps_provider import CREDENTIALS, PERIODIC, PREPARED, Product, connect
 
-from isthmus.accounts.beginning import JOB
+from isthmus.accounts.lifecycle.account_jobs import LIFECYCLE_JOB
 from isthmus.db import Database
 from isthmus.jobs import Handlers, standing
 
@@ -24,7 +24,7 @@ async def ticked(database: Database, handlers: Handlers, clock: WatchedClock) ->
 
 async def seconds_to_next(database: Database, id: str, clock: WatchedClock) -> float | None:
     async with database.read() as conn:
-        moment = (await standing(conn, JOB, id)).run_at
+        moment = (await standing(conn, LIFECYCLE_JOB, id)).run_at
     return None if moment is None else (moment - clock.now()).total_seconds()
 
 

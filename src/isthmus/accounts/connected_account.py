@@ -1,0 +1,144 @@
+"""Writes an account whose owner has just connected it (`connect.md` §4.4), in the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.accounts.credentials.token_refresh import schedule_renewal
+from isthmus.accounts.rows.account_events import tell_account
+from isthmus.accounts.rows.connected_definition import hold_install
+from isthmus.accounts.rows.context import (
+    CONTEXT_SECRETS,
+    patched_context,
+    secret_field_names,
+    split_context,
+    stored_context,
+)
+from isthmus.db.database import keys_of, now_of
+from isthmus.db.epochs import group_of, raise_epoch
+from isthmus.db.tables import integrated_account
+from isthmus.definitions.integration import IntegrationConfig
+from isthmus.errors import NotFound
+from isthmus.events.catalogue import IntegratedAccountCreated, IntegratedAccountUpdated
+from isthmus.kit.ids import new_id
+
+__all__ = ["Connected", "connect_account", "reconnect_account"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected:
+    """What a connection gave. `context`: whole, as it is to be stored; `method`: its credential format."""
+
+    environment_id: str
+    install_id: str
+    definition: IntegrationConfig
+    method: str
+    context: Mapping[str, Any] = field(repr=False)
+
+
+async def connect_account(
+    conn: AsyncConnection,
+    connected: Connected,
+    *,
+    tenant_id: str,
+    region: str,
+    gate_id: str | None,
+    is_sandbox: bool,
+) -> str:
+    """A new account, `connecting`; its id. `created` is told with it. Raises NotFound for an install that was
+    removed meanwhile."""
+    await hold_install(conn, connected.environment_id, connected.install_id)
+    identity, now = new_id(), now_of(conn)
+    await conn.execute(
+        insert(integrated_account).values(
+            id=identity,
+            environment_id=connected.environment_id,
+            environment_integration_id=connected.install_id,
+            tenant_id=tenant_id,
+            status="connecting",
+            authentication_method=connected.method,
+            region=region,
+            is_sandbox=is_sandbox,
+            truto_static_gate_id=gate_id,
+            revision=1,
+            created_at=now,
+            updated_at=now,
+            **_context(conn, connected, identity, connected.context),
+        )
+    )
+    await schedule_renewal(conn, identity, connected.context)
+    await raise_epoch(conn, group_of(identity))
+    await tell_account(conn, connected.environment_id, identity, IntegratedAccountCreated)
+    return identity
+
+
+async def reconnect_account(
+    conn: AsyncConnection, connected: Connected, account_id: str, *, keep_context: bool, gate_id: str | None
+) -> None:
+    """New credentials for an account, which keeps its id and is `connecting` again; `updated` is told.
+
+    `keep_context`: whether its old context stays below the new one. A refresh token stays where the provider
+    gave no new one. Raises NotFound for an account that is gone meanwhile.
+    """
+    mine = (
+        integrated_account.c.id == account_id,
+        integrated_account.c.environment_id == connected.environment_id,
+        integrated_account.c.environment_integration_id == connected.install_id,
+    )
+    row = (
+        (await conn.execute(select(integrated_account).where(*mine).with_for_update()))
+        .mappings()
+        .one_or_none()
+    )
+    if row is None:
+        raise NotFound(f"the account {account_id} is gone, so it cannot be reconnected.")
+    old = stored_context(keys_of(conn), dict(row))
+    context = {**(old if keep_context else {}), **connected.context}
+    _keep_refresh_token(old, context)
+    gate = {} if gate_id is None else {"truto_static_gate_id": gate_id}
+    await conn.execute(
+        update(integrated_account)
+        .where(*mine)
+        .values(
+            status="connecting",
+            authentication_method=connected.method,
+            last_error=None,
+            last_forbidden_error=None,
+            closed_until=None,
+            revision=integrated_account.c.revision + 1,
+            updated_at=now_of(conn),
+            **gate,
+            **_context(conn, connected, account_id, context),
+        )
+    )
+    await schedule_renewal(conn, account_id, context)
+    await raise_epoch(conn, group_of(account_id))
+    await tell_account(conn, connected.environment_id, account_id, IntegratedAccountUpdated)
+
+
+def _context(
+    conn: AsyncConnection, connected: Connected, identity: str, whole: Mapping[str, Any]
+) -> dict[str, Any]:
+    plain, secrets = split_context(patched_context({}, whole), secret_field_names(connected.definition))
+    return {
+        "context": plain,
+        "context_secrets": CONTEXT_SECRETS.seal(keys_of(conn), identity, secrets or None),
+    }
+
+
+def _keep_refresh_token(old: Mapping[str, Any], context: dict[str, Any]) -> None:
+    before, after = _token(old), _token(context)
+    if before and after and before.get("refresh_token") and not after.get("refresh_token"):
+        kept = {**after, "refresh_token": before["refresh_token"]}
+        context["oauth"] = {**context["oauth"], "token": kept}
+
+
+def _token(context: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    oauth = context.get("oauth")
+    token = oauth.get("token") if isinstance(oauth, Mapping) else None
+    return token if isinstance(token, Mapping) else None

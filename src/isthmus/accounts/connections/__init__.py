@@ -1,0 +1,1 @@
+"""Opening an account for one call, and the gateway that sends its requests to the provider."""

@@ -1,0 +1,83 @@
+"""The calls of one account by the name of what is called, for walkers of many (batches)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from isthmus.accounts.connections.connections import Connection, Connections
+from isthmus.accounts.rows.context import secret_field_names, split_context
+from isthmus.engine import proxy, unified
+from isthmus.engine.batch import Admit
+from isthmus.engine.calls import Call
+from isthmus.engine.messages import OutgoingRequest
+from isthmus.engine.ports import AccountFacts, Upstream
+from isthmus.engine.results import CallResult
+from isthmus.engine.unified import Target
+from isthmus.http.messages import HttpResponse
+
+__all__ = ["ResourceCalls"]
+
+
+class ResourceCalls:
+    """An `engine.batch.NodeCalls`. The account is looked at anew for each call: one that is refused, blocked
+    or disabled meanwhile is called no more.
+
+    `opened`: the account as the caller's request found it.
+    """
+
+    def __init__(self, connections: Connections, opened: Connection, request_id: str) -> None:
+        self._connections = connections
+        self._opened = opened
+        self._request_id = request_id
+
+    @property
+    def context(self) -> Mapping[str, Any]:
+        return self._opened.upstream.context
+
+    @property
+    def shown_context(self) -> Mapping[str, Any]:
+        names = secret_field_names(self._opened.definition)
+        plain, _ = split_context(self.context, names)
+        plain.pop("environment_variables", None)  # secret ones are among them
+        return plain
+
+    async def call(self, resource: str, call: Call, admit: Admit) -> CallResult:
+        account = self._opened.account
+        connection = await self._connections.open(
+            account.environment_id, account.id, request_id=self._request_id
+        )
+        self._opened = connection
+        connection.require_writable(call.method)
+        upstream = _Admitted(connection.upstream, admit)
+        model, _, unified_resource = resource.partition("/")
+        if not unified_resource:
+            return await proxy.call(upstream, connection.definition, resource, call)
+        schema, mapping = await connection.mapping(model, unified_resource, call.method)
+        target = Target(model, unified_resource, schema, connection.integration_name)
+        return await unified.call(upstream, connection.definition, target, mapping, call)
+
+
+class _Admitted:
+    """An `Upstream` whose every request waits to be let through first."""
+
+    __slots__ = ("_admit", "_upstream")
+
+    def __init__(self, upstream: Upstream, admit: Admit) -> None:
+        self._upstream = upstream
+        self._admit = admit
+
+    @property
+    def context(self) -> Mapping[str, Any]:
+        return self._upstream.context
+
+    @property
+    def account(self) -> AccountFacts:
+        return self._upstream.account
+
+    async def send(self, request: OutgoingRequest) -> HttpResponse:
+        await self._admit()
+        return await self._upstream.send(request)
+
+    async def update_context(self, patch: Mapping[str, Any]) -> None:
+        await self._upstream.update_context(patch)

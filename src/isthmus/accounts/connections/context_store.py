@@ -1,0 +1,73 @@
+"""Writes what a step of a definition leaves in an account's context."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.accounts.connections.gateway import GatewayAccount
+from isthmus.accounts.credentials.revocations import revoke_late
+from isthmus.accounts.rows.context import (
+    CONTEXT_SECRETS,
+    patched_context,
+    sealed_names,
+    secret_field_names,
+    split_context,
+    stored_context,
+)
+from isthmus.db.database import Database, keys_of, now_of
+from isthmus.db.epochs import group_of, raise_epoch
+from isthmus.db.tables import integrated_account
+from isthmus.definitions.integration import IntegrationConfig
+from isthmus.engine.ports import AccountFacts
+from isthmus.errors import NotFound
+
+__all__ = ["merge_context", "store_context"]
+
+
+async def store_context(
+    database: Database, account: GatewayAccount, patch: Mapping[str, Any]
+) -> dict[str, Any]:
+    """`merge_context` in a transaction of its own. A token in a patch for an account that is gone is
+    revoked."""
+    facts, definition = account.facts, account.definition
+    try:
+        async with database.write() as conn:
+            return await merge_context(conn, facts, definition, patch)
+    except NotFound:
+        async with database.write() as conn:
+            await revoke_late(conn, facts, definition, account.context, account.gate_id, patch)
+        raise
+
+
+async def merge_context(
+    conn: AsyncConnection, account: AccountFacts, definition: IntegrationConfig, patch: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The whole context after the patch, without virtual keys. Raises NotFound for a deleted account."""
+    mine = (
+        integrated_account.c.id == account.id,
+        integrated_account.c.environment_id == account.environment_id,
+    )
+    columns = (integrated_account.c.id, integrated_account.c.context, integrated_account.c.context_secrets)
+    row = (await conn.execute(select(*columns).where(*mine).with_for_update())).mappings().one_or_none()
+    if row is None:
+        raise NotFound(f"the account {account.id} is gone, so its context cannot be kept.")
+    keys = keys_of(conn)
+    names = secret_field_names(definition) | sealed_names(keys, dict(row))
+    whole = patched_context(stored_context(keys, dict(row)), patch, names)
+    plain, secrets = split_context(whole, names)
+    await conn.execute(
+        update(integrated_account)
+        .where(*mine)
+        .values(
+            context=plain,
+            context_secrets=CONTEXT_SECRETS.seal(keys, account.id, secrets or None),
+            revision=integrated_account.c.revision + 1,
+            updated_at=now_of(conn),
+        )
+    )
+    await raise_epoch(conn, group_of(account.id))
+    return whole

@@ -1,0 +1,140 @@
+"""An account as authors look at it: layers told apart, secrets masked, and a way out that leads nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.accounts.rows.account_checks import SANDBOX
+from isthmus.accounts.rows.context import CONTEXT_SECRETS, OVERRIDE_SECRETS, effective_context
+from isthmus.accounts.sandbox.sandbox_accounts import example_context
+from isthmus.db.database import keys_of
+from isthmus.db.tables import environment_integration, integrated_account
+from isthmus.definitions.integration import IntegrationConfig
+from isthmus.definitions.layers import merge_integration
+from isthmus.definitions.load import load_integration
+from isthmus.definitions.secrets import join_masked
+from isthmus.engine.dry_run import DryRun
+from isthmus.engine.ports import AccountFacts
+from isthmus.errors import NotFound
+from isthmus.integrations.effective.explanations import (
+    ExplainedInstall,
+    check_names,
+    explain_definition,
+    explain_mappings,
+    read_install,
+)
+from isthmus.integrations.effective.provenance import NamedLayer
+from isthmus.integrations.mappings.mapping_rows import LAYERS
+
+__all__ = [
+    "ExplainedAccount",
+    "effective_of_account",
+    "effective_of_install",
+    "environment_of",
+    "read_account",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedAccount:
+    """`override`, `mappings`: the account's layers of the definition and of mappings. `context`: the stored
+    one, its secrets masked."""
+
+    id: str
+    install: ExplainedInstall
+    override: NamedLayer
+    mappings: NamedLayer
+    context: Mapping[str, Any]
+
+    def definition(self) -> IntegrationConfig:
+        """All layers merged, as calls run on it, with a mask for each secret. Raises DefinitionInvalid."""
+        install = self.install
+        merged = merge_integration(install.usable.content, install.override.content, self.override.content)
+        return load_integration(merged, source=f"effective definition of {install.integration_name}")
+
+    def dry_run(self, definition: IntegrationConfig, facts: AccountFacts) -> DryRun:
+        """A way out for one call."""
+        context = self.context
+        if facts.authentication_method == SANDBOX:
+            context = {**example_context(definition), **context}
+        return DryRun(facts, effective_context(context, definition.variables()))
+
+
+async def read_account(conn: AsyncConnection, environment_id: str, id: str) -> ExplainedAccount:
+    """Raises NotFound, also for an account of another environment."""
+    statement = select(integrated_account).where(
+        integrated_account.c.id == id, integrated_account.c.environment_id == environment_id
+    )
+    row = (await conn.execute(statement)).mappings().one_or_none()
+    if row is None:
+        raise NotFound(
+            f"no integrated account {id} in this environment. GET /integrated-account lists its accounts."
+        )
+    keys = keys_of(conn)
+    override = OVERRIDE_SECRETS.open(keys, row["id"], row["integration_override_secrets"])
+    secrets = CONTEXT_SECRETS.open(keys, row["id"], row["context_secrets"])
+    return ExplainedAccount(
+        id=row["id"],
+        install=await read_install(conn, environment_id, row["environment_integration_id"]),
+        override=NamedLayer(
+            LAYERS[-1], row["id"], join_masked(row["integration_override"] or {}, override or {})
+        ),
+        mappings=NamedLayer(LAYERS[-1], row["id"], row["unified_model_override"] or {}),
+        context=join_masked(row["context"], secrets or {}),
+    )
+
+
+async def effective_of_account(
+    conn: AsyncConnection, environment_id: str, id: str, *, path: str | None = None, **names: str | None
+) -> dict[str, Any]:
+    """`path`: only values of the definition there or below. `names`: `model`, `resource`, `method`, of which
+    mappings. Secrets are masked. Raises NotFound, also for a path or name that nothing here has."""
+    account = await read_account(conn, environment_id, id)
+    install = account.install
+    return await _effective(conn, install, account.override, account.mappings, path, names)
+
+
+async def effective_of_install(
+    conn: AsyncConnection, environment_id: str, id: str, *, path: str | None = None, **names: str | None
+) -> dict[str, Any]:
+    """As for an account that overrides nothing. `id`: of the install or of its integration."""
+    return await _effective(conn, await read_install(conn, environment_id, id), None, None, path, names)
+
+
+async def environment_of(conn: AsyncConnection, id: str) -> tuple[str, bool]:
+    """`(environment_id, is_account)` of an account or an install; local administration alone looks across
+    environments. Raises NotFound."""
+    for table, is_account in ((integrated_account, True), (environment_integration, False)):
+        found = (
+            await conn.execute(select(table.c.environment_id).where(table.c.id == id))
+        ).scalar_one_or_none()
+        if found is not None:
+            return found, is_account
+    raise NotFound(f"no integrated account and no install has the id {id}.")
+
+
+async def _effective(
+    conn: AsyncConnection,
+    install: ExplainedInstall,
+    override: NamedLayer | None,
+    mappings: NamedLayer | None,
+    path: str | None,
+    names: dict[str, str | None],
+) -> dict[str, Any]:
+    names = {name: value or None for name, value in names.items()}  # an empty parameter asks for nothing
+    await check_names(conn, install.environment_id, **names)
+    definition = explain_definition(install, override)
+    mapped = await explain_mappings(conn, install.environment_id, install.integration_name, mappings, **names)
+    return {
+        "integration_name": install.integration_name,
+        "environment_id": install.environment_id,
+        "environment_integration_id": install.id,
+        "integrated_account_id": None if override is None else override.id,
+        "definition": definition.below(path or None),
+        "mappings": [each.body for each in mapped],
+    }

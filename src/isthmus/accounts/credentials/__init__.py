@@ -1,0 +1,1 @@
+"""Refreshing and revoking the tokens of an account."""

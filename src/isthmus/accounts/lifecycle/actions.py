@@ -1,0 +1,135 @@
+"""Actions of an account that callers run by name, and those that a schedule runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+
+from isthmus.accounts.connections.connections import Connection, Connections
+from isthmus.accounts.lifecycle.account_jobs import ACTION_JOB, schedule_actions, schedule_name
+from isthmus.accounts.rows.connected_definition import schedules_of
+from isthmus.db.database import Database
+from isthmus.db.tables import integrated_account
+from isthmus.definitions.actions import RESERVED_ACTIONS, Action
+from isthmus.definitions.integration import IntegrationConfig
+from isthmus.engine.calls import Call
+from isthmus.engine.plans import close_names
+from isthmus.engine.proxy import custom_id
+from isthmus.engine.results import ValueResult
+from isthmus.engine.scopes import mapped, truthy
+from isthmus.engine.steps import run_action
+from isthmus.errors import BadRequest, IsthmusError, NotFound, failure
+from isthmus.jobs import Handlers, Run, drop_schedule, get_schedule
+from isthmus.kit.clock import Clock
+
+__all__ = ["ScheduledActions", "custom_action", "run_custom_action"]
+
+
+def custom_action(definition: IntegrationConfig, integration: str, name: str) -> Action:
+    """Raises BadRequest for the actions that belong to the account's lifecycle, NotFound for an unknown one.
+    `integration`: its name, for the message."""
+    if name in RESERVED_ACTIONS:
+        raise BadRequest(
+            f"{name} belongs to the lifecycle of the account, and is not run by a call.",
+            failures=[failure("action", f"must not be one of {', '.join(RESERVED_ACTIONS)}", "reserved")],
+        )
+    actions = {known: each for known, each in definition.actions.items() if known not in RESERVED_ACTIONS}
+    action = actions.get(name)
+    if action is None:
+        label = definition.label or integration
+        raise NotFound(
+            f"{label} has no action {name!r}. {close_names(name, actions, 'Its actions')} "
+            "Actions are defined in integration.config.actions.",
+            details={"action": name, "available": sorted(actions)},
+        )
+    return action
+
+
+async def run_custom_action(connection: Connection, name: str, call: Call) -> ValueResult:
+    """`{result}` of its last step. How it ended is kept with the account, as `last_action_run_result`.
+
+    Raises what `custom_action` raises, and what the steps raise.
+    """
+    action = custom_action(connection.definition, connection.integration_name, name)
+    try:
+        result = await run_action(
+            connection.upstream,
+            connection.definition,
+            name,
+            action,
+            id=custom_id(call),
+            query=call.query.nested,
+            body=call.body,
+        )
+    except IsthmusError as failed:
+        await connection.record_action(name, failed)
+        raise
+    await connection.record_action(name, None)
+    return ValueResult({"result": result})
+
+
+class ScheduledActions:
+    """One for the process: runs what has come."""
+
+    def __init__(self, database: Database, connections: Connections, clock: Clock) -> None:
+        self._database = database
+        self._connections = connections
+        self._clock = clock
+
+    def register(self, handlers: Handlers) -> None:
+        handlers.on(ACTION_JOB, self.run)
+
+    async def run(self, run: Run) -> None:
+        """One firing. An account that is not active misses it. A failure is kept with the account, as
+        `last_action_run_result`; the next firing is the next try."""
+        account_id, _, name = run.key.partition(":")
+        async with self._database.read() as conn:
+            columns = (integrated_account.c.environment_id, integrated_account.c.status)
+            found = await conn.execute(select(*columns).where(integrated_account.c.id == account_id))
+            row = found.one_or_none()
+        if row is None:
+            return await self._drop(run)
+        if row.status != "active":
+            return None
+        request_id = f"action-{run.job_id}"
+        try:
+            connection = await self._connections.open(row.environment_id, account_id, request_id=request_id)
+        except IsthmusError:
+            return None  # its install is disabled, say
+        cron = schedules_of(connection.definition).get(name)
+        if cron is None:
+            return await self._drop(run)
+        if not await self._is_current(run, cron):
+            return None
+        await self._act(connection, name)
+        return None
+
+    async def _act(self, connection: Connection, name: str) -> None:
+        action = connection.definition.actions[name]
+        assert action.schedule is not None
+        try:
+            run_if = action.schedule.run_if
+            if run_if is not None:
+                context: dict[str, Any] = dict(connection.upstream.context)
+                if not truthy(await mapped(f"actions.{name}.schedule.run_if", run_if, context, None)):
+                    return
+            await run_action(connection.upstream, connection.definition, name, action, clock=self._clock)
+        except IsthmusError as failed:
+            await connection.record_action(name, failed)
+            return
+        await connection.record_action(name, None)
+
+    async def _is_current(self, run: Run, cron: str) -> bool:
+        """Whether it fired by the expression that stands in the definition; else that one takes over."""
+        async with run.write() as conn:
+            stored = await get_schedule(conn, schedule_name(run.key), lock=True)
+            if stored is None or stored.cron == cron:
+                return True
+            account_id, _, name = run.key.partition(":")
+            await schedule_actions(conn, account_id, {name: cron})
+            return False
+
+    async def _drop(self, run: Run) -> None:
+        async with run.write() as conn:
+            await drop_schedule(conn, schedule_name(run.key))

@@ -1,0 +1,151 @@
+"""What is checked before an account is written: its fields, its credentials, its overrides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.accounts.rows.credential_form import submitted
+from isthmus.definitions.credentials import Credential, credential_format
+from isthmus.errors import BadRequest, failure
+from isthmus.integrations.effective.environment_models import model_names, read_models
+from isthmus.integrations.mappings.mapping_rows import override_cells
+from isthmus.integrations.rows.body_checks import Failures
+from isthmus.integrations.rows.definition_checks import check_mapping_override
+from isthmus.integrations.rows.scope import Scope
+from isthmus.integrations.rows.unknown_names import check_cell, known_names
+
+__all__ = [
+    "FAILED_STATUSES",
+    "LONGEST_TENANT_ID",
+    "REGIONS",
+    "SANDBOX",
+    "STATUSES",
+    "check_fields",
+    "check_mapping_overrides",
+    "checked_context",
+    "method_of",
+]
+
+REGIONS: Final = ("wnam", "enam", "apac", "eu")
+STATUSES: Final = ("connecting", "active", "post_install_error", "validation_error", "needs_reauth")
+FAILED_STATUSES: Final = frozenset({"post_install_error", "validation_error", "needs_reauth"})
+SANDBOX: Final = "sandbox"
+LONGEST_TENANT_ID: Final = 500
+_OAUTH: Final = "oauth"
+_REQUIRED: Final = ("tenant_id", "environment_integration_id", "authentication_method", "context")
+
+
+def check_fields(values: Mapping[str, Any], *, creating: bool) -> None:
+    failures = Failures()
+    for name in _REQUIRED if creating else ():
+        if values.get(name) is None:
+            failures.add(name, "is required", "required")
+    for name, most in (
+        ("tenant_id", LONGEST_TENANT_ID),
+        ("authentication_method", None),
+        ("environment_integration_id", None),
+    ):
+        if values.get(name) is not None or (name in values and not creating):
+            failures.text(name, values[name], most=most)
+    if values.get("context") is not None or ("context" in values and not creating):
+        failures.object("context", values["context"])
+    _check_oauth(values.get("context"), failures)
+    for name in ("unified_model_override", "integration_override"):
+        if values.get(name) is not None:
+            failures.object(name, values[name])
+    if values.get("region") is not None and creating:
+        failures.one_of("region", values["region"], REGIONS)
+    if "status" in values and not creating:
+        failures.one_of("status", values["status"], STATUSES)
+    failures.throw("the integrated account is not valid")
+
+
+def _check_oauth(context: Any, failures: Failures) -> None:
+    """It is merged, so that tokens which are left out survive; what is no object would sweep them away."""
+    value, path = context, "context"
+    for name in (_OAUTH, "token"):
+        value, path = value.get(name) if isinstance(value, Mapping) else None, f"{path}.{name}"
+        if value is not None:
+            failures.object(path, value)
+
+
+def method_of(credentials: Mapping[str, Credential], sent: str) -> str:
+    """The credential format that is meant; `basic` is another name of `api_key`."""
+    name = credential_format(sent)
+    if name in credentials:
+        return name
+    offered = ", ".join(credentials) or "none"
+    raise BadRequest(
+        f"authentication_method {sent} is not offered by this integration. It offers: {offered}.",
+        failures=[failure("authentication_method", f"must be one of {offered}", "unknown_method")],
+    )
+
+
+def checked_context(
+    credentials: Mapping[str, Credential], method: str, context: Mapping[str, Any], *, complete: bool
+) -> dict[str, Any]:
+    """The context as it is stored. `complete`: every required field has to be there, and for OAuth formats
+    the token, since this server does not fetch one by itself yet."""
+    credential = credentials.get(method)
+    if credential is None:  # a sandbox account has no form
+        return dict(context)
+    failures = Failures()
+    result = submitted(credential.config.fields, context, failures.add, complete=complete)
+    if complete and credential.format != "api_key":
+        token: Any = result
+        for name in (_OAUTH, "token", "access_token"):
+            token = token.get(name) if isinstance(token, Mapping) else None
+        if not isinstance(token, str) or not token:
+            failures.add(
+                "context.oauth.token.access_token",
+                f"is required: connect with {method} elsewhere and import its token",
+                "required",
+            )
+    failures.throw(f"the credentials do not fit {method}")
+    return result
+
+
+async def check_mapping_overrides(
+    conn: AsyncConnection, scope: Scope, override: Any, stored: Mapping[str, Any] | None = None
+) -> None:
+    """`{model: {resource: {method: partial mapping}}}`; a null anywhere counts as absent (A12). What `stored`
+    names may be named again, also where it is gone since. Raises BadRequest."""
+    for model, resources in _entries(override, "unified_model_override"):
+        for resource, methods in _entries(resources, f"unified_model_override.{model}"):
+            for method, config in _entries(methods, f"unified_model_override.{model}.{resource}"):
+                field = f"unified_model_override.{model}.{resource}.{method}"
+                if config is None:
+                    continue
+                if not isinstance(config, Mapping):
+                    raise _no_object(field)
+                check_mapping_override(config, source=f"{model}/{resource}.{method}", field=field)
+    new = set(override_cells(override or {})) - set(override_cells(stored or {}))
+    if new:
+        named = {name for name, _, _ in new}
+        found = await read_models(conn, scope, only_installed=False, names=named)
+        models = {each.name: each for each in found}
+        known = [] if named <= models.keys() else await model_names(conn, scope, only_installed=False)
+        failures = Failures()
+        for name, resource, method in sorted(new):
+            at = f"unified_model_override.{name}"
+            if name not in models:
+                failures.add(at, f"must be a unified model: {known_names(name, known)}", "unknown_model")
+                continue
+            paths = (f"{at}.{resource}", f"{at}.{resource}.{method}")
+            check_cell(failures, name, models[name].resources, (resource, method), paths)
+        failures.throw("the mapping override names what is not there")
+
+
+def _entries(value: Any, field: str) -> list[tuple[str, Any]]:
+    if value is None:
+        return []
+    if not isinstance(value, Mapping):
+        raise _no_object(field)
+    return list(value.items())
+
+
+def _no_object(field: str) -> BadRequest:
+    return BadRequest(f"{field} must be an object.", failures=[failure(field, "must be an object", "type")])

@@ -1,0 +1,82 @@
+"""Integrated accounts as they go over the wire (`api.md` §3.9); times stay datetimes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Select, null, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.accounts.rows.context import object_store_fields, shown_context
+from isthmus.db.tables import environment_integration, integrated_account, integration
+from isthmus.integrations.rows.views import Row, environment_integration_view, integration_faces
+
+__all__ = ["account_rows", "account_views"]
+
+_HIDDEN: Final = frozenset({"context_secrets", "integration_override_secrets", "closed_until", "revision"})
+_COPIED: Final = (
+    "id",
+    "tenant_id",
+    "environment_integration_id",
+    "environment_id",
+    "status",
+    "authentication_method",
+    "region",
+    "is_sandbox",
+)
+_STATES: Final = (
+    "unified_model_override",
+    "integration_override",
+    "truto_static_gate_id",
+    "last_error",
+    "last_forbidden_error",
+    "last_action_run_result",
+)
+_INSTALL: Final = "install__"
+
+
+def account_rows(environment_id: str) -> Select[Any]:
+    """The accounts of one environment, each with its install and integration, without anything sealed."""
+    return (
+        select(
+            *(column for column in integrated_account.c if column.key not in _HIDDEN),
+            *(
+                column.label(f"{_INSTALL}{column.key}")
+                for column in environment_integration.c
+                if column.key != "override_secrets"
+            ),
+            integration.c.id.label("integration_id"),
+            integration.c.name.label("integration_name"),
+            integration.c.category.label("integration_category"),
+            null().label("features_super_query"),
+        )
+        .join(
+            environment_integration,
+            environment_integration.c.id == integrated_account.c.environment_integration_id,
+        )
+        .join(integration, integration.c.id == environment_integration.c.integration_id)
+        .where(integrated_account.c.environment_id == environment_id)
+    )
+
+
+async def account_views(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row]:
+    """`rows`: some of `account_rows`."""
+    faces = await integration_faces(conn, (row[f"{_INSTALL}integration_id"] for row in rows))
+    return [_view(row, faces) for row in rows]
+
+
+def _view(row: Mapping[str, Any], faces: Mapping[str, Row]) -> Row:
+    install = {key[len(_INSTALL) :]: value for key, value in row.items() if key.startswith(_INSTALL)}
+    return {
+        **{name: row[name] for name in _COPIED},
+        "context": shown_context(row["context"], install["override"]),
+        "object_store_context_fields": object_store_fields(row["context"]),
+        **{name: row[name] for name in _STATES},
+        "last_action_result": row["last_action_run_result"],
+        "features": {"super_query": None},
+        "integration": faces[install["integration_id"]],
+        "environment_integration": environment_integration_view(install),
+        "created_at": row["created_at"],
+        "updated_at": row["updated_at"],
+    }

@@ -1,0 +1,1 @@
+"""Sandbox accounts: how they are made, and the replay of recorded exchanges that answers their calls."""

@@ -1,0 +1,149 @@
+"""The sandbox account of every install: derived id, invented credentials, answers from the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.accounts.rows.account_checks import REGIONS, SANDBOX
+from isthmus.accounts.rows.account_events import tell_account
+from isthmus.accounts.rows.context import CONTEXT_SECRETS, secret_field_names, split_context
+from isthmus.accounts.rows.credential_form import submitted
+from isthmus.db.database import keys_of, now_of
+from isthmus.db.tables import (
+    environment,
+    environment_integration,
+    integrated_account,
+    integration,
+    unified_model,
+    unified_model_resource_method,
+)
+from isthmus.db.upsert import insert_into
+from isthmus.definitions.credentials import CredentialField
+from isthmus.definitions.integration import IntegrationConfig
+from isthmus.definitions.load import load_integration
+from isthmus.events.catalogue import IntegratedAccountActive, IntegratedAccountCreated
+from isthmus.kit.ids import derived_id
+
+__all__ = [
+    "SANDBOX_TENANT",
+    "create_sandbox_account",
+    "example_context",
+    "sample_account",
+    "sandbox_account_id",
+]
+
+SANDBOX_TENANT: Final = "sandbox"
+_BY_FORMAT: Final = {
+    "email": "person@example.com",
+    "number": "1",
+    "uuid": "00000000-0000-4000-8000-000000000000",
+    "url": "https://example.com",
+}
+_OAUTH_TOKEN: Final = {"access_token": "sandbox-access-token", "refresh_token": "sandbox-refresh-token"}
+
+
+def sandbox_account_id(environment_id: str, integration_id: str) -> str:
+    """The same for the same install, so that examples keep working when it is installed anew."""
+    return derived_id("sandbox-account", environment_id, integration_id)
+
+
+def example_context(definition: IntegrationConfig) -> dict[str, Any]:
+    """An example of every credential field of every format, so that each template of the definition has
+    something to stand on."""
+    context: dict[str, Any] = {}
+    for credential in definition.credentials.values():
+        for field in credential.config.fields:
+            context.setdefault(field.name, _example(field))
+        if credential.format != "api_key":
+            context.setdefault(
+                "oauth", {"token": dict(_OAUTH_TOKEN), "scope": list(getattr(credential.config, "scope", ()))}
+            )
+    return context
+
+
+async def create_sandbox_account(
+    conn: AsyncConnection,
+    environment_id: str,
+    install_id: str,
+    integration_id: str,
+    config: Mapping[str, Any],
+) -> str:
+    """Its id. One that is there already is left as it is. The caller raises the epoch."""
+    definition = load_integration({"credentials": config.get("credentials")}, source="credentials")
+    plain, secrets = split_context(example_context(definition), secret_field_names(definition))
+    identity, now = sandbox_account_id(environment_id, integration_id), now_of(conn)
+    statement: Any = insert_into(conn, integrated_account).values(
+        id=identity,
+        environment_id=environment_id,
+        environment_integration_id=install_id,
+        tenant_id=SANDBOX_TENANT,
+        status="active",
+        authentication_method=SANDBOX,
+        region=REGIONS[0],
+        is_sandbox=True,
+        context=plain,
+        context_secrets=CONTEXT_SECRETS.seal(keys_of(conn), identity, secrets or None),
+        revision=1,
+        created_at=now,
+        updated_at=now,
+    )
+    made = await conn.execute(statement.on_conflict_do_nothing().returning(integrated_account.c.id))
+    if made.scalar_one_or_none() is not None:
+        await tell_account(conn, environment_id, identity, IntegratedAccountCreated, IntegratedAccountActive)
+    return identity
+
+
+def _example(field: CredentialField) -> Any:
+    """The first candidate that the field itself accepts."""
+    candidates = [
+        field.default,
+        field.options[0].value if field.options else None,
+        _bare(field.placeholder),
+        _BY_FORMAT.get(field.format or ""),
+        f"sandbox-{field.name}" if field.type == "password" else SANDBOX_TENANT,
+    ]
+    for candidate in candidates:
+        if candidate not in (None, "") and _accepts(field, candidate):
+            return candidate
+    return SANDBOX_TENANT
+
+
+def _bare(placeholder: str | None) -> str | None:
+    """A placeholder that could be a value; one with blanks is a sentence."""
+    return placeholder if placeholder and not any(letter.isspace() for letter in placeholder) else None
+
+
+def _accepts(field: CredentialField, candidate: Any) -> bool:
+    problems: list[str] = []
+    submitted([field], {field.name: candidate}, lambda path, *_: problems.append(path), complete=True)
+    return not problems
+
+
+async def sample_account(conn: AsyncConnection, model: str, resource: str) -> str | None:
+    """The id of an offline sandbox account of the oldest environment that lists `model/resource`."""
+    mapping = unified_model_resource_method
+    statement = (
+        select(integrated_account.c.id)
+        .join(environment, environment.c.id == integrated_account.c.environment_id)
+        .join(
+            environment_integration,
+            environment_integration.c.id == integrated_account.c.environment_integration_id,
+        )
+        .join(integration, integration.c.id == environment_integration.c.integration_id)
+        .join(mapping, mapping.c.integration_name == integration.c.name)
+        .join(unified_model, unified_model.c.id == mapping.c.unified_model_id)
+        .where(
+            integrated_account.c.authentication_method == SANDBOX,
+            unified_model.c.name == model,
+            mapping.c.resource_name == resource,
+            mapping.c.method_name == "list",
+        )
+        .order_by(environment.c.created_at, integration.c.name)
+        .limit(1)
+    )
+    found: str | None = (await conn.execute(statement)).scalar_one_or_none()
+    return found

@@ -1,0 +1,159 @@
+"""The pace of an account, on a clock that a test holds."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.fakes.clock import VirtualClock
+
+from isthmus.accounts.connections.throttle import PATIENCE, Turnstile
+from isthmus.errors import RemoteError
+
+
+async def settle() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def passing(
+    turnstile: Turnstile, clock: VirtualClock, passed: list[float], *, may_wait: bool = True
+) -> None:
+    await turnstile.enter(may_wait=may_wait)
+    passed.append(clock.monotonic())
+
+
+async def advance(clock: VirtualClock, seconds: float) -> None:
+    """In small steps, so that what a sleeper starts is started in its own moment."""
+    for _ in range(round(seconds * 100)):
+        await clock.advance(0.01)
+        await settle()
+
+
+async def test_it_is_free_until_a_provider_refuses() -> None:
+    turnstile = Turnstile(VirtualClock())
+    assert turnstile.is_free
+    await turnstile.enter(may_wait=False)
+    turnstile.succeeded()
+    assert turnstile.is_free
+
+
+async def test_while_closed_a_write_is_refused_at_once_and_told_how_long() -> None:
+    turnstile = Turnstile(VirtualClock())
+    assert turnstile.close(1.5)
+    with pytest.raises(RemoteError) as refused:
+        await turnstile.enter(may_wait=False)
+    assert (refused.value.status, refused.value.headers["retry-after"]) == (429, "2")
+
+
+async def test_a_wait_longer_than_patience_refuses_reads_too() -> None:
+    turnstile = Turnstile(VirtualClock())
+    turnstile.close(PATIENCE + 1)
+    with pytest.raises(RemoteError):
+        await turnstile.enter(may_wait=True)
+
+
+async def test_refusals_that_come_together_are_news_once() -> None:
+    turnstile = Turnstile(VirtualClock())
+    assert [turnstile.close(1.0) for _ in range(4)] == [True, False, False, False]
+
+
+async def test_after_a_wait_one_goes_alone_and_the_others_follow_in_order() -> None:
+    clock = VirtualClock()
+    turnstile = Turnstile(clock)
+    turnstile.close(1.0)
+    passed: list[float] = []
+    order: list[int] = []
+
+    async def caller(number: int) -> None:
+        await passing(turnstile, clock, passed)
+        order.append(number)
+
+    tasks = [asyncio.ensure_future(caller(number)) for number in range(3)]
+    await advance(clock, 0.99)
+    assert passed == []
+    await advance(clock, 0.6)
+    assert len(passed) == 1, "the others wait for the first one's answer"
+    turnstile.succeeded()
+    await advance(clock, 2.0)
+    assert order == [0, 1, 2]
+    assert passed[0] >= 1.0
+    assert passed[2] - passed[1] > 0.4
+    await asyncio.gather(*tasks)
+
+
+async def test_a_slow_first_answer_holds_the_others_for_a_second() -> None:
+    clock = VirtualClock()
+    turnstile = Turnstile(clock)
+    turnstile.close(1.0)
+    passed: list[float] = []
+    tasks = [asyncio.ensure_future(passing(turnstile, clock, passed)) for _ in range(2)]
+    await advance(clock, 1.9)
+    assert len(passed) == 1
+    await advance(clock, 0.3)
+    assert len(passed) == 2
+    await asyncio.gather(*tasks)
+
+
+async def test_a_first_call_that_is_refused_again_keeps_the_others_back() -> None:
+    clock = VirtualClock()
+    turnstile = Turnstile(clock)
+    turnstile.close(1.0)
+    passed: list[float] = []
+    tasks = [asyncio.ensure_future(passing(turnstile, clock, passed)) for _ in range(2)]
+    await advance(clock, 1.1)
+    assert len(passed) == 1
+    turnstile.close(2.0)
+    await advance(clock, 1.8)
+    assert len(passed) == 1
+    await advance(clock, 0.4)
+    assert len(passed) == 2
+    await asyncio.gather(*tasks)
+
+
+async def test_who_waits_longer_than_patience_is_refused_unsent() -> None:
+    clock = VirtualClock()
+    turnstile = Turnstile(clock)
+    turnstile.close(3.0)
+    first = asyncio.ensure_future(turnstile.enter(may_wait=True))
+    await advance(clock, 2.0)
+    turnstile.close(5.0)
+    await advance(clock, 1.1)
+    with pytest.raises(RemoteError):
+        await first
+
+
+async def test_the_pace_follows_what_was_taken_and_is_given_up_after_successes() -> None:
+    clock = VirtualClock()
+    turnstile = Turnstile(clock)
+    for _ in range(10):
+        turnstile.succeeded()
+    turnstile.close(1.0)
+    await clock.advance(1.0)
+    assert not turnstile.is_free
+    for _ in range(400):
+        turnstile.succeeded()
+    assert turnstile.is_free
+
+
+async def test_what_another_process_learned_counts_and_is_no_news_twice() -> None:
+    clock = VirtualClock()
+    turnstile = Turnstile(clock)
+    turnstile.learn_closed(4.0)
+    assert turnstile.seconds_closed == 4.0
+    turnstile.learn_closed(2.0)
+    assert turnstile.seconds_closed == 4.0
+
+
+async def test_a_caller_that_gives_up_lets_the_next_one_on() -> None:
+    clock = VirtualClock()
+    turnstile = Turnstile(clock)
+    turnstile.close(1.0)
+    passed: list[float] = []
+    first = asyncio.ensure_future(passing(turnstile, clock, passed))
+    second = asyncio.ensure_future(passing(turnstile, clock, passed))
+    await settle()
+    first.cancel()
+    await advance(clock, 1.2)
+    assert len(passed) == 1
+    await second

@@ -1,0 +1,341 @@
+"""Sandbox accounts: the recorded product, walked through the definition's own pagination."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+from tests.unit.integrations.small_catalog import exchange, ticket
+
+from isthmus.accounts.sandbox.replay import SandboxUpstream
+from isthmus.api.call_parameters import parse_call
+from isthmus.definitions.load import load_integration
+from isthmus.engine import proxy
+from isthmus.engine.ports import AccountFacts
+from isthmus.engine.results import ListResult, ValueResult
+from isthmus.errors import NotFound, RemoteError
+from isthmus.integrations.catalog.exchanges import Exchanges
+from isthmus.integrations.catalog.shipped_files import Catalog
+
+FACTS = AccountFacts("a", "sandbox", "e", is_sandbox=True, authentication_method="sandbox")
+
+
+def linked(items: list[Any], query: str, after: str | None = None) -> dict[str, Any]:
+    """A page whose product has a name of its own for what asks for the next."""
+    page: dict[str, Any] = exchange({"items": items}, query=dict(parse_qsl(query)))
+    if after is not None:
+        page["response"]["headers"]["link"] = f'<https://b.example/v1/tickets?n=2&after={after}>; rel="next"'
+    return page
+
+
+CURSOR = {
+    "format": "cursor",
+    "config": {"cursor_path": "paging.next", "cursor_param": "after", "limit_param": "n"},
+}
+HAS_MORE = {
+    "format": "cursor",
+    "config": {
+        "cursor_path": "meta.after",
+        "has_more_path": "meta.more",
+        "prev_cursor_path": "meta.before",
+        "limit_param": "n",
+        "default_limit": 100,
+    },
+}
+FORMATS: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
+    "cursor": (
+        CURSOR,
+        [
+            exchange({"items": [ticket(1), ticket(2)], "paging": {"next": "c2"}}, query={"n": "2"}),
+            exchange(
+                {"items": [ticket(3), ticket(4)], "paging": {"next": "c3"}}, query={"n": "2", "after": "c2"}
+            ),
+            exchange({"items": [ticket(5)], "paging": {}}, query={"n": "2", "after": "c3"}),
+        ],
+    ),
+    "cursor with a flag": (
+        HAS_MORE,
+        [
+            exchange(
+                {"items": [ticket(1), ticket(2)], "meta": {"more": True, "after": "c2"}}, query={"n": "2"}
+            ),
+            exchange(
+                {"items": [ticket(3), ticket(4)], "meta": {"more": True, "after": "c3"}},
+                query={"cursor": "c2"},
+            ),
+            exchange({"items": [ticket(5)], "meta": {"more": False, "after": "c4"}}, query={"cursor": "c3"}),
+        ],
+    ),
+    "cursor that is an address": (
+        CURSOR,
+        [
+            exchange(
+                {"items": [ticket(1), ticket(2)], "paging": {"next": "https://b.example/v1/tickets?after=2"}}
+            ),
+            exchange(
+                {"items": [ticket(3), ticket(4)], "paging": {"next": "https://b.example/v1/tickets?after=4"}}
+            ),
+            exchange({"items": [ticket(5)], "paging": {"next": None}}),
+        ],
+    ),
+    "page": (
+        {"format": "page", "config": {"page_param": "p", "limit_param": "n"}},
+        [
+            exchange({"items": [ticket(1), ticket(2)]}, query={"p": "1"}),
+            exchange({"items": [ticket(3), ticket(4)]}, query={"p": "2"}),
+            exchange({"items": [ticket(5)]}, query={"p": "3"}),
+        ],
+    ),
+    "page with a total": (
+        {"format": "page", "config": {"total_pages_path": "pages", "start_page": 0}},
+        [
+            exchange({"items": [ticket(1), ticket(2)], "pages": 2}, query={"page": "0"}),
+            exchange({"items": [ticket(3), ticket(4)], "pages": 2}, query={"page": "1"}),
+            exchange({"items": [ticket(5)], "pages": 2}, query={"page": "2"}),
+        ],
+    ),
+    "offset": (
+        {"format": "offset", "config": {}},
+        [
+            exchange({"items": [ticket(1), ticket(2)]}, query={"offset": "0", "limit": "2"}),
+            exchange({"items": [ticket(3), ticket(4)]}, query={"offset": "2", "limit": "2"}),
+            exchange({"items": [ticket(5)]}, query={"offset": "4", "limit": "2"}),
+        ],
+    ),
+    "offset with a total": (
+        {"format": "offset", "config": {"total_path": "total", "start_offset": 1}},
+        [
+            exchange({"items": [ticket(1), ticket(2)], "total": 90}, query={"offset": "1"}),
+            exchange({"items": [ticket(3), ticket(4)], "total": 90}, query={"offset": "3"}),
+            exchange({"items": [ticket(5)], "total": 90}, query={"offset": "5"}),
+        ],
+    ),
+    "range": (
+        {"format": "range", "config": {"default_limit": 2}},
+        [
+            exchange({"items": [ticket(1), ticket(2)]}),
+            exchange({"items": [ticket(3), ticket(4)]}),
+            exchange({"items": [ticket(5)]}),
+        ],
+    ),
+    "link header": (
+        {"format": "link_header", "config": {"limit_param": "n"}},
+        [
+            exchange({"items": [ticket(1), ticket(2)]}, query={"n": "2"}),
+            exchange({"items": [ticket(3), ticket(4)]}, query={"n": "2", "page": "2"}),
+            exchange({"items": [ticket(5)]}, query={"n": "2", "page": "3"}),
+        ],
+    ),
+    "link header with a token": (
+        {"format": "link_header", "config": {"limit_param": "n"}},
+        [
+            linked([ticket(1), ticket(2)], "n=2", after="two"),
+            linked([ticket(3), ticket(4)], "n=2&after=two", after="four"),
+            linked([ticket(5)], "n=2&after=four"),
+        ],
+    ),
+}
+
+
+class Sandbox:
+    """A product of one pagination, with its exchanges on disk."""
+
+    def __init__(
+        self, path: Path, pagination: dict[str, Any] | None, files: dict[str, Any], **listing: Any
+    ) -> None:
+        examples = path / "integrations" / "b" / "examples"
+        examples.mkdir(parents=True)
+        for name, exchanges in files.items():
+            (examples / f"{name}.json").write_text(json.dumps(exchanges))
+        config = {
+            "base_url": "https://b.example/v1",
+            "pagination": pagination,
+            "resources": {
+                "tickets": {
+                    "list": {"path": "/tickets", "response_path": "items", **listing},
+                    "get": {"path": "/tickets/{{id}}"},
+                    "export": {"path": "/export", "examples": {"response": '{"ok": true}'}},
+                    "odd": {"path": "/odd"},
+                },
+                "comments": {"list": {"path": "/tickets/{{query.ticket_id}}/c", "response_path": "items"}},
+            },
+        }
+        self.definition = load_integration(config)
+        exchanges = Exchanges(Catalog(path))
+        self.upstream = SandboxUpstream(FACTS, {"authorization": "none"}, "b", self.definition, exchanges)
+
+    async def call(self, method: str = "list", resource: str = "tickets", **values: Any) -> Any:
+        values.setdefault("query_string", "")
+        return await proxy.call(self.upstream, self.definition, resource, parse_call(method, **values))
+
+    async def walk(self, query: str = "") -> list[list[int]]:
+        """The numbers of each page's records."""
+        pages: list[list[int]] = []
+        cursor: str | None = ""
+        while cursor is not None and len(pages) < 20:
+            page = await self.call(query_string=f"{query}&next_cursor={cursor}".encode())
+            assert isinstance(page, ListResult)
+            records: list[Any] = list(page.records)
+            pages.append([record["no"] for record in records])
+            cursor = page.next_cursor
+        return pages
+
+
+@pytest.fixture(params=FORMATS)
+def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Sandbox:
+    pagination, pages = FORMATS[request.param]
+    gets = [exchange(ticket(number), id=str(number)) for number in range(1, 6)]
+    gets.append(exchange({"fault": "no such ticket"}, status=404, id="999"))
+    return Sandbox(tmp_path, pagination, {"tickets.list": pages, "tickets.get": gets})
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 6])
+async def test_any_limit_walks_each_record_once_in_order(sandbox: Sandbox, size: int) -> None:
+    pages = await sandbox.walk(f"limit={size}")
+    assert [number for page in pages for number in page] == [1, 2, 3, 4, 5]
+    assert all(len(page) == size for page in pages[:-1])
+
+
+async def test_without_a_limit_the_recorded_pages_are_walked(sandbox: Sandbox) -> None:
+    """A product that tells neither total nor size is asked for one page more, which is empty."""
+    pages = [page for page in await sandbox.walk() if page]
+    assert pages in ([[1, 2], [3, 4], [5]], [[1, 2, 3, 4, 5]])
+
+
+async def test_a_parameter_that_nobody_recorded_changes_nothing(sandbox: Sandbox) -> None:
+    assert await sandbox.walk("colour=blue&status[in]=a") == await sandbox.walk()
+
+
+async def test_a_record_is_got_by_its_id(sandbox: Sandbox) -> None:
+    result = await sandbox.call("get", id="4")
+    assert isinstance(result, ValueResult)
+    assert result.body == ticket(4)
+
+
+async def test_an_unknown_id_is_answered_as_the_product_did(sandbox: Sandbox) -> None:
+    with pytest.raises(RemoteError) as refused:
+        await sandbox.call("get", id="77")
+    assert (refused.value.status, refused.value.raw_response) == (404, {"fault": "no such ticket"})
+
+
+async def test_an_unknown_cursor_is_not_found(sandbox: Sandbox) -> None:
+    for cursor in ("4711", "aHR0cHM6Ly9iLmV4YW1wbGUvdjEvdGlja2V0cz9hPTE"):
+        with pytest.raises(Exception) as refused:
+            await sandbox.call(query_string=f"limit=2&next_cursor={cursor}")
+        assert getattr(refused.value, "status", None) in (400, 404)
+
+
+async def test_lists_of_different_parents_are_told_apart(tmp_path: Path) -> None:
+    files = {
+        "comments.list": [
+            exchange({"items": [{"no": 1}, {"no": 2}]}, query={"ticket_id": "1", "n": "2"}),
+            exchange({"items": [{"no": 3}]}, query={"ticket_id": "2", "n": "2"}),
+            exchange({"items": [{"no": 4}]}, query={"ticket_id": "2", "n": "2", "state": "open"}),
+            exchange({"gone": True}, status=404, query={"ticket_id": "9"}),
+        ]
+    }
+    sandbox = Sandbox(tmp_path, CURSOR, files)
+
+    async def numbers(query: str) -> list[int]:
+        page = await sandbox.call(resource="comments", query_string=query.encode())
+        return [record["no"] for record in page.records]
+
+    assert await numbers("ticket_id=1") == [1, 2]
+    assert await numbers("ticket_id=2") == [3]
+    assert await numbers("ticket_id=2&state=open") == [4]
+    assert await numbers("ticket_id=2&state=closed") == [3]
+    with pytest.raises(RemoteError) as refused:
+        await numbers("ticket_id=7")
+    assert refused.value.raw_response == {"gone": True}
+
+
+async def test_computed_pages_are_told_by_what_the_request_asks_for(tmp_path: Path) -> None:
+    following = "$count(body.items) = 2 ? { 'from': $string(body.items[-1].no) }"
+    pagination = {
+        "format": "dynamic",
+        "config": {
+            "get_initial_pagination_values_expression": "{ 'from': '0' }",
+            "get_pagination_values_expression": following,
+        },
+    }
+    pages = [
+        exchange({"items": [ticket(1), ticket(2)]}, query={"from": "0"}),
+        exchange({"items": [ticket(3), ticket(4)]}, query={"from": "2"}),
+        exchange({"items": [ticket(5)]}, query={"from": "4"}),
+    ]
+    sandbox = Sandbox(tmp_path, pagination, {"tickets.list": pages})
+    assert await sandbox.walk("limit=1") == [[1, 2], [3, 4], [5]]
+    with pytest.raises(RemoteError) as refused:
+        await sandbox.call(query_string="next_cursor=4711")
+    assert refused.value.status == 404
+
+
+async def test_pages_that_are_asked_for_below_the_body_are_one_list(tmp_path: Path) -> None:
+    pages = [
+        exchange({"items": [ticket(1), ticket(2)], "paging": {"next": "c2"}}),
+        exchange({"items": [ticket(3)], "paging": {}}),
+    ]
+    for page, variables in zip(pages, ({"first": 2}, {"first": 2, "after": "c2"}), strict=True):
+        page["request"]["body"] = {"query": "{ tickets }", "variables": variables}
+    names = {"cursor_param": "variables.after", "limit_param": "variables.first"}
+    pagination = {"format": "cursor", "config": {"cursor_path": "paging.next", **names}}
+    listing = {"method": "post", "body": {"query": "{ tickets }"}, "paginate_in_body": True}
+    sandbox = Sandbox(tmp_path, pagination, {"tickets.list": pages}, **listing)
+    assert await sandbox.walk() == [[1, 2], [3]]
+    assert await sandbox.walk("limit=1") == [[1], [2], [3]]
+
+
+@pytest.mark.parametrize(
+    ("paths", "listing"),
+    [
+        ({"cursor_path": "data.*.next"}, {}),
+        ({"cursor_path": "data.tickets.next", "has_more_path": "data.tickets.next != null"}, {}),
+        ({"cursor_path": "data.tickets.next"}, {"response_path": "data.*.items"}),
+        ({"cursor_path": "next"}, {"pagination_path": "data.tickets"}),
+    ],
+)
+async def test_pages_whose_cursor_an_expression_finds_are_walked_as_they_were_recorded(
+    tmp_path: Path, paths: dict[str, str], listing: dict[str, str]
+) -> None:
+    pages = [
+        exchange({"data": {"tickets": {"items": [ticket(1), ticket(2)], "next": "c2"}}}),
+        exchange({"data": {"tickets": {"items": [ticket(3)], "next": "c3"}}}, query={"cursor": "c2"}),
+        exchange({"data": {"tickets": {"items": [ticket(4)], "next": None}}}, query={"cursor": "c3"}),
+    ]
+    listing = {"response_path": "data.tickets.items", **listing}
+    sandbox = Sandbox(tmp_path, {"format": "cursor", "config": paths}, {"tickets.list": pages}, **listing)
+    assert await sandbox.walk() == [[1, 2], [3], [4]]
+    assert await sandbox.walk("limit=1") == [[1, 2], [3], [4]]
+    with pytest.raises(RemoteError) as refused:
+        await sandbox.call(query_string="next_cursor=4711")
+    assert refused.value.status == 404
+
+
+async def test_a_total_that_an_expression_finds_is_read_as_it_was_recorded(tmp_path: Path) -> None:
+    pagination = {"format": "page", "config": {"total_pages_path": "$number(pages)"}}
+    pages = [
+        exchange({"items": [ticket(1), ticket(2)], "pages": "2"}, query={"page": "1"}),
+        exchange({"items": [ticket(3)], "pages": "2"}, query={"page": "2"}),
+    ]
+    assert await Sandbox(tmp_path, pagination, {"tickets.list": pages}).walk() == [[1, 2], [3]]
+
+
+async def test_a_list_that_the_product_does_not_page_is_not_cut(tmp_path: Path) -> None:
+    sandbox = Sandbox(tmp_path, None, {"tickets.list": [exchange({"items": [ticket(1), ticket(2)]})]})
+    assert await sandbox.walk("limit=1") == [[1, 2]]
+
+
+async def test_a_method_without_exchanges_answers_its_sample_or_says_so(tmp_path: Path) -> None:
+    sandbox = Sandbox(tmp_path, None, {})
+    assert (await sandbox.call("export")).body == {"ok": True}
+    with pytest.raises(NotFound, match=r"no answer of tickets\.odd is recorded"):
+        await sandbox.call("odd")
+
+
+async def test_nothing_is_kept(tmp_path: Path) -> None:
+    sandbox = Sandbox(tmp_path, None, {})
+    await sandbox.upstream.update_context({"a": 1})
+    assert sandbox.upstream.context == {"authorization": "none"}
