@@ -94,28 +94,27 @@ class Application:
             await sync_catalog(database, find_catalog())
             first_start = await bootstrap(database, settings, install=install_everything)
             core = await stack.enter_async_context(_core(settings, database, clock))
-            epochs, connections = core.epochs, core.connections
             account_tokens = AccountTokens(await server_secret_bytes(database, "account_tokens"), clock)
             parts = PartsOfApp(
                 database=database,
-                authentication=Authentication(Authenticator(database, epochs, clock, account_tokens)),
+                authentication=Authentication(Authenticator(database, core.epochs, clock, account_tokens)),
                 limits=RequestLimits(
                     per_token=settings.token_rate_limit, per_account=settings.account_rate_limit, clock=clock
                 ),
                 cursors=CursorSigner(await server_secret_bytes(database, "cursors")),
                 account_tokens=account_tokens,
                 time_style=time_style(settings.datetime_style),
-                connections=connections,
+                connections=core.connections,
                 strict_version=settings.strict_version,
                 callback_url=_public_url(settings) + CALLBACK_PATH,
                 tool_name_template=settings.tool_name_template,
             )
             pages = _pages(core, account_tokens, settings)
-            front = _front(parts, connections, epochs, settings, clock, pages)
+            front = _front(parts, core, settings, pages)
             await stack.enter_async_context(_background(core))
             async with database.read() as conn:
                 sample = await sample_account(conn, *_SAMPLE)
-            yield Application(_evaluating(front, core.evaluations), database, first_start, sample)
+            yield Application(front, database, first_start, sample)
 
 
 @asynccontextmanager
@@ -240,14 +239,6 @@ def _batch_limits(settings: Settings) -> BatchLimits:
     )
 
 
-def _evaluating(asgi: Asgi, how: Evaluations) -> Asgi:
-    async def served(scope: Scope, receive: Receive, send: Send) -> None:
-        with evaluating(how):
-            await asgi(scope, receive, send)
-
-    return served
-
-
 def _public_url(settings: Settings) -> str:
     """Of the pages. Without settings they are taken to be where `isthmus serve` listens by itself."""
     return settings.public_app_url or settings.public_api_url or _USUAL_URL
@@ -280,16 +271,9 @@ def _platform() -> FastAPI:
     return build_platform((*ROUTERS, documentation_page))
 
 
-def _front(
-    parts: PartsOfApp,
-    connections: Connections,
-    epochs: EpochWatcher,
-    settings: Settings,
-    clock: Clock,
-    pages: Asgi,
-) -> Front:
+def _front(parts: PartsOfApp, core: Core, settings: Settings, pages: Asgi) -> Front:
     async def readiness() -> dict[str, str]:
-        behind = epochs.seconds_behind
+        behind = core.epochs.seconds_behind
         return {"database": "ok" if behind < _MOST_SECONDS_BEHIND else f"no answer for {behind:.0f} s"}
 
     async def queue() -> dict[str, Any]:
@@ -308,8 +292,10 @@ def _front(
         "documents": new_documents(),
     }
     keys = IdempotencyKeys(parts.database)
-    plane = DataPlane(parts.authentication, parts.limits, connections, keys)
-    batch = BatchDoor(parts.authentication, parts.limits, connections, keys, _batch_limits(settings), clock)
+    plane = DataPlane(parts.authentication, parts.limits, core.connections, keys)
+    batch = BatchDoor(
+        parts.authentication, parts.limits, core.connections, keys, _batch_limits(settings), core.clock
+    )
     doors = {
         "unified": plane.unified,
         "proxy": plane.proxy,
@@ -321,5 +307,6 @@ def _front(
         _platform(),
         state=state,
         max_body_bytes=settings.max_request_bytes,
+        evaluations=core.evaluations,
         pages=dict.fromkeys(("connect-account", "sdk"), pages),
     )

@@ -13,13 +13,14 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
+from uuid import uuid4
 
 from isthmus.api import cross_origin
 from isthmus.api.incoming_request import Incoming, headers_for_json
 from isthmus.api.meta_paths import meta_segments
 from isthmus.api.outgoing_response import Answer, Message, Receive, Scope, Send, error_answer, send_answer
+from isthmus.engine.scopes import EVALUATIONS, Evaluations
 from isthmus.errors import BadRequest, IsthmusError
-from isthmus.kit.ids import new_id
 
 __all__ = ["Door", "Front", "answer_error", "split_path"]
 
@@ -56,7 +57,8 @@ def answer_error(error: BaseException, request_id: str) -> Answer:
 
 class Front:
     """`doors`: first path segment -> data-plane handler. `pages`: first path segment -> the ASGI application
-    of its pages. `platform`: that for the rest. `state`: what its requests find on `request.state`."""
+    of its pages. `platform`: that for the rest. `state`: what its requests find on `request.state`.
+    `evaluations`: how expressions are evaluated inside each request."""
 
     def __init__(
         self,
@@ -65,6 +67,7 @@ class Front:
         *,
         state: Mapping[str, Any],
         max_body_bytes: int,
+        evaluations: Evaluations,
         pages: Mapping[str, Asgi] | None = None,
     ) -> None:
         self._doors = doors
@@ -72,8 +75,16 @@ class Front:
         self._platform = platform
         self._state = state
         self._max_body_bytes = max_body_bytes
+        self._evaluations = evaluations
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        token = EVALUATIONS.set(self._evaluations)
+        try:
+            await self._dispatch(scope, receive, send)
+        finally:
+            EVALUATIONS.reset(token)
+
+    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._platform(scope, receive, send)
             return
@@ -171,4 +182,4 @@ def _request_id(scope: Scope) -> str:
             text: str = value.decode("latin-1")
             if _REQUEST_ID.fullmatch(text):
                 return text
-    return new_id()
+    return str(uuid4())

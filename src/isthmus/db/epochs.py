@@ -14,9 +14,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -29,7 +30,23 @@ from isthmus.db.tables import epoch
 from isthmus.db.upsert import insert_into
 from isthmus.kit.clock import Clock
 
-__all__ = ["GROUPS", "KEYS", "LOOK_SECONDS", "EpochWatcher", "group_of", "raise_epoch", "raise_epochs"]
+__all__ = [
+    "GROUPS",
+    "KEYS",
+    "LOOK_SECONDS",
+    "EpochCache",
+    "EpochWatcher",
+    "Epochs",
+    "group_of",
+    "raise_epoch",
+    "raise_epochs",
+]
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+_EpochPair = tuple[int, int]
+"""The epoch of an environment and that of a key's group."""
 
 KEYS: Final = "keys"
 """The storage's own epoch: a key was granted to the running processes."""
@@ -97,6 +114,13 @@ class EpochWatcher:
     def seconds_behind(self) -> float:
         """How long ago the last successful look was; more than a second or two means the database is away."""
         return self._clock.monotonic() - self._last_look
+
+    def is_unchanged(self, environment_id: str, value: int, *, max_seconds_behind: float) -> bool:
+        """True if the epoch is still `value`, and the last successful look is at most `max_seconds_behind`
+        ago."""
+        if self._clock.monotonic() - self._last_look > max_seconds_behind:
+            return False
+        return self._values.get(environment_id, 0) == value
 
     def subscribe(self, subscriber: Callable[[str, int], None]) -> None:
         """Called in the event loop with (environment_id, value) at each rise; must be quick and not raise."""
@@ -180,6 +204,69 @@ class EpochWatcher:
                 "epochs cannot be read, so changes of other processes wait: %s", type(error).__name__
             )
         self._failing = True
+
+
+class Epochs(Protocol):
+    """The part of `EpochWatcher` that caches need."""
+
+    def current(self, environment_id: str) -> int: ...
+
+
+class EpochCache(Generic[K, V]):
+    """Caches values read from the database by (environment, key), while the environment's epoch stands.
+
+    At most `size` values are kept; the least recently used go first. A value counts for the epoch that was
+    current before it was loaded, so a write during the load makes it stale. Callers that load the same key at
+    the same time share one load. `group`: returns the group of a key (`group_of`), where the group's epoch
+    counts besides the environment's.
+    """
+
+    def __init__(self, epochs: Epochs, size: int, *, group: Callable[[K], str] | None = None) -> None:
+        self._epochs = epochs
+        self._size = size
+        self._group = group
+        self._entries: OrderedDict[tuple[str, K], tuple[_EpochPair, V]] = OrderedDict()
+        self._loads: dict[tuple[str, K, _EpochPair], asyncio.Task[V]] = {}
+
+    def get(self, environment_id: str, key: K) -> V | None:
+        """The value; None if it is not cached or an epoch has risen since it was loaded."""
+        place = (environment_id, key)
+        entry = self._entries.get(place)
+        if entry is None or entry[0] != self._current_epochs(environment_id, key):
+            return None
+        self._entries.move_to_end(place)
+        return entry[1]
+
+    async def load(self, environment_id: str, key: K, read: Callable[[], Awaitable[V]]) -> V:
+        """Calls `read`, caches its result and returns it. An exception of `read` is raised and not cached."""
+        epochs = self._current_epochs(environment_id, key)
+        place = (environment_id, key, epochs)
+        task = self._loads.get(place)
+        if task is None:
+            task = asyncio.ensure_future(self._load(environment_id, key, epochs, read))
+            self._loads[place] = task
+            task.add_done_callback(lambda done: self._forget_load(place, done))
+        # Shielded: a caller that is cancelled must not cancel the load for the others.
+        return await asyncio.shield(task)
+
+    def _current_epochs(self, environment_id: str, key: K) -> _EpochPair:
+        of_environment = self._epochs.current(environment_id)
+        return of_environment, 0 if self._group is None else self._epochs.current(self._group(key))
+
+    def _forget_load(self, place: tuple[str, K, _EpochPair], done: asyncio.Task[V]) -> None:
+        self._loads.pop(place, None)
+        if not done.cancelled():
+            done.exception()  # retrieved, in case every caller was cancelled
+
+    async def _load(
+        self, environment_id: str, key: K, epochs: _EpochPair, read: Callable[[], Awaitable[V]]
+    ) -> V:
+        value = await read()
+        self._entries[(environment_id, key)] = (epochs, value)
+        self._entries.move_to_end((environment_id, key))
+        if len(self._entries) > self._size:
+            self._entries.popitem(last=False)
+        return value
 
 
 async def _stored(conn: AsyncConnection) -> dict[str, int]:

@@ -25,6 +25,7 @@ from isthmus.expressions import (
 from isthmus.expressions.placeholders import PlaceholderError, UnresolvedPlaceholder
 
 __all__ = [
+    "EVALUATIONS",
     "Evaluable",
     "Evaluations",
     "evaluate",
@@ -68,7 +69,8 @@ class Evaluations:
     services: Services = field(default_factory=Services)
 
 
-_EVALUATIONS: Final[ContextVar[Evaluations]] = ContextVar("evaluations", default=Evaluations())  # noqa: B039
+EVALUATIONS: Final[ContextVar[Evaluations]] = ContextVar("evaluations", default=Evaluations())  # noqa: B039
+"""What `evaluating` sets; the front door sets it for each request by itself."""
 
 
 @contextmanager
@@ -78,15 +80,15 @@ def evaluating(how: Evaluations) -> Iterator[None]:
     Whoever begins a call or a job opens it: an evaluation stands at the end of every path of the engine, and
     none of them has anything else to do with it.
     """
-    token = _EVALUATIONS.set(how)
+    token = EVALUATIONS.set(how)
     try:
         yield
     finally:
-        _EVALUATIONS.reset(token)
+        EVALUATIONS.reset(token)
 
 
 def evaluations() -> Evaluations:
-    return _EVALUATIONS.get()
+    return EVALUATIONS.get()
 
 
 def template_scope(context: Mapping[str, Any], *, id: str | None, query: Any, body: Any) -> dict[str, Any]:
@@ -132,7 +134,7 @@ async def mapped_root(
     limits: Limits | None = None,
 ) -> Any:
     """As `mapped`, for a root that holds no UNDEFINED. `limits`: None for the usual ones."""
-    how = _EVALUATIONS.get()
+    how = EVALUATIONS.get()
     try:
         return await expression.evaluate_async(
             root, bindings, limits=limits or how.limits, services=how.services
@@ -144,7 +146,7 @@ async def mapped_root(
 def evaluate(field: str, expression: Expression, root: Any) -> Any:
     """As `mapped`, for a definition's own expressions, in code that `in_turns` runs. `root` is any JSON
     value."""
-    how = _EVALUATIONS.get()
+    how = EVALUATIONS.get()
     try:
         return expression.evaluate(root, limits=how.limits, services=how.services)
     except ExpressionError as error:
@@ -153,7 +155,7 @@ def evaluate(field: str, expression: Expression, root: Any) -> Any:
 
 def evaluate_or_undefined(field: str, expression: Expression, root: Any) -> Any:
     """UNDEFINED where the expression fails; the log tells where, never on what."""
-    how = _EVALUATIONS.get()
+    how = EVALUATIONS.get()
     try:
         return expression.evaluate(root, limits=how.limits, services=how.services)
     except ExpressionError as error:
@@ -163,7 +165,7 @@ def evaluate_or_undefined(field: str, expression: Expression, root: Any) -> Any:
 
 def found_at(path: BodyPath, body: Any) -> Any:
     """UNDEFINED where nothing is there. Raises ExpressionError."""
-    how = _EVALUATIONS.get()
+    how = EVALUATIONS.get()
     return path.read(body, limits=how.limits, services=how.services)
 
 

@@ -90,9 +90,9 @@ class Authenticator:
     def _is_fresh(self, known: _Known) -> bool:
         """Nothing of its environment changed since, as far as this process can know: one that has not heard
         of the database for a while asks, since the token may have been revoked meanwhile."""
-        if self._epochs.seconds_behind > _MOST_SECONDS_BEHIND:
-            return False
-        return known.epoch == self._epochs.current(known.principal.environment_id)
+        return self._epochs.is_unchanged(
+            known.principal.environment_id, known.epoch, max_seconds_behind=_MOST_SECONDS_BEHIND
+        )
 
     async def _look_up(self, key: str) -> Principal | None:
         before = self._epochs.snapshot()

@@ -12,13 +12,13 @@ from tests.unit.integrations.world import World
 
 from isthmus.db import Database, EpochWatcher
 from isthmus.db.database import now_of
-from isthmus.db.epochs import raise_epoch
+from isthmus.db.epochs import EpochCache, raise_epoch
 from isthmus.db.tables import environment_unified_model_resource_method
 from isthmus.errors import NotFound
 from isthmus.integrations.catalog.catalog_sync import sync_catalog
 from isthmus.integrations.catalog.shipped_files import Catalog, integration_id
 from isthmus.integrations.catalog.unified_models import UnifiedModels
-from isthmus.integrations.effective.caches import EpochCache, RevisionCache
+from isthmus.integrations.effective.caches import RevisionCache
 from isthmus.integrations.effective.effective_definitions import Effective, Layer, ResolvedMapping
 from isthmus.integrations.installs.environment_integrations import EnvironmentIntegrations
 from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
@@ -192,9 +192,9 @@ async def test_callers_at_once_share_one_load() -> None:
     cache: EpochCache[str, int] = EpochCache(counter, 2)
     values = await asyncio.gather(*(cache.load("e", "k", counter.read) for _ in range(5)))
     assert (values, counter.reads) == ([1] * 5, 1)
-    assert cache.fresh("e", "k") == 1
+    assert cache.get("e", "k") == 1
     counter.epoch = 1
-    assert cache.fresh("e", "k") is None
+    assert cache.get("e", "k") is None
 
 
 async def test_a_write_during_a_load_makes_it_stale() -> None:
@@ -204,7 +204,7 @@ async def test_a_write_during_a_load_makes_it_stale() -> None:
     await asyncio.sleep(0)
     counter.epoch = 1
     assert await load == 1
-    assert cache.fresh("e", "k") is None
+    assert cache.get("e", "k") is None
 
 
 async def test_a_caller_that_gives_up_does_not_take_the_load_away() -> None:

@@ -27,7 +27,7 @@ from isthmus.accounts.rows.context import OVERRIDE_SECRETS, effective_context, s
 from isthmus.accounts.sandbox.replay import SandboxUpstream
 from isthmus.accounts.sandbox.sandbox_accounts import example_context
 from isthmus.db.database import Database, keys_of
-from isthmus.db.epochs import group_of
+from isthmus.db.epochs import EpochCache, Epochs, group_of
 from isthmus.db.tables import integrated_account
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.secrets import join_secrets
@@ -41,7 +41,6 @@ from isthmus.errors import (
     UpstreamError,
 )
 from isthmus.integrations.catalog.exchanges import Exchanges
-from isthmus.integrations.effective.caches import EpochCache, Epochs
 from isthmus.integrations.effective.effective_definitions import Effective, Layer, ResolvedMapping
 from isthmus.integrations.effective.explanations import ExplainedMapping, explain_mappings
 from isthmus.integrations.installs.environment_integrations import OVERRIDE_SECRETS as INSTALL_SECRETS
@@ -188,7 +187,7 @@ class Connections:
         Raises NotFound, Forbidden, AccountBlocked, AccountNeedsReauth where the provider refuses,
         UpstreamError while it is away, BadRequest where nothing can renew them.
         """
-        read = self._accounts.fresh(environment_id, account_id)
+        read = self._accounts.get(environment_id, account_id)
         if read is None:
             read = await self._load(environment_id, account_id)
         read.require_open()
@@ -208,7 +207,7 @@ class Connections:
                 await Gateway(self._parts, read.gateway, request_id).renew(None)
 
     async def _read(self, environment_id: str, account_id: str) -> _Account:
-        read = self._accounts.fresh(environment_id, account_id)
+        read = self._accounts.get(environment_id, account_id)
         if read is None:
             read = await self._accounts.load(
                 environment_id, account_id, lambda: self._load(environment_id, account_id)

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database, keys_of
+from isthmus.db.epochs import EpochCache, Epochs
 from isthmus.db.tables import environment_unified_model, integration, unified_model
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.layers import (
@@ -29,7 +30,7 @@ from isthmus.definitions.mapping import MappingConfig
 from isthmus.definitions.unified_model import UnifiedModelDefinition, UnifiedResource
 from isthmus.errors import NotFound
 from isthmus.integrations.catalog.integrations import usable_config
-from isthmus.integrations.effective.caches import EpochCache, Epochs, RevisionCache
+from isthmus.integrations.effective.caches import RevisionCache
 from isthmus.integrations.mappings.mapping_rows import mapping_rows, override_cells
 from isthmus.integrations.rows.unknown_names import either_separator, not_found
 
@@ -110,7 +111,7 @@ class Effective:
         Raises NotFound that names the tuple and names close to the one that is unknown.
         """
         key = (integration_name, account.key, model, resource, method)
-        kept = self._resolved.fresh(environment_id, key)
+        kept = self._resolved.get(environment_id, key)
         if kept is not None:
             return kept
 
@@ -128,7 +129,7 @@ class Effective:
         resource: str,
         method: str,
     ) -> ResolvedMapping:
-        found = self._installed.fresh(environment_id, model)
+        found = self._installed.get(environment_id, model)
         if found is None:
             found = await self._installed.load(
                 environment_id, model, lambda: self._read_model(environment_id, model)
