@@ -109,6 +109,24 @@ class TestImportOrder:
         assert checked.returncode == 1
         assert "Imports point down the house BROKEN" in checked.stdout
 
+    def test_a_planted_import_of_authoring_by_the_server_is_refused(self, copy: Path) -> None:
+        with (copy / "isthmus" / "app.py").open("a") as file:
+            file.write("\nimport isthmus.authoring.lint\n")
+        checked = self.lint(copy)
+        assert checked.returncode == 1
+        assert "A server runs without what only authors use BROKEN" in checked.stdout
+
+    def test_a_planted_import_against_the_order_of_folders_is_refused(self, copy: Path) -> None:
+        for room, upstairs in (
+            ("integrations/rows", "integrations.catalog"),
+            ("authoring/lint", "authoring.contract"),
+        ):
+            (copy / "isthmus" / room / "planted.py").write_text(f"import isthmus.{upstairs}\n")
+        checked = self.lint(copy)
+        assert checked.returncode == 1
+        for name in ("integrations: from what describes them down to their rows", "authoring"):
+            assert f"The folders of {name} BROKEN" in checked.stdout.replace("\n", " ")
+
     def test_a_planted_room_without_a_floor_is_refused(self, copy: Path) -> None:
         (copy / "isthmus" / "attic.py").write_text("")
         checked = self.lint(copy)
