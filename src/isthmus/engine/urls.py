@@ -10,9 +10,15 @@ from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from isthmus.engine.scopes import unresolved
 from isthmus.errors import BadRequest, failure
-from isthmus.expressions.casts import cast, text_form
-from isthmus.expressions.placeholder_text import Alternative, pieces_of
-from isthmus.expressions.placeholders import PlaceholderError, Template, compile_template
+from isthmus.expressions.placeholders import (
+    Alternative,
+    PlaceholderError,
+    Template,
+    cast,
+    compile_template,
+    pieces_of,
+    text_form,
+)
 
 __all__ = ["BaseUrl", "PathTemplate", "join", "legal", "origin", "plain_path", "same_origin", "with_query"]
 

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from isthmus.expressions.caching import SizedCache
-from isthmus.expressions.dialect import DIALECT
-from isthmus.expressions.engine import Expression
 from isthmus.expressions.errors import LIMIT, NOT_CONFIGURED, REFUSED, ExpressionError
+from isthmus.expressions.expression import Expression
+from isthmus.expressions.languages import DIALECT
 from isthmus.expressions.library import Library, Services
 from isthmus.expressions.limits import Limits
+from isthmus.expressions.sized_cache import SizedCache
 from isthmus.expressions.standard import STANDARD
 from isthmus.expressions.suspension import in_turns
 from isthmus.expressions.values import UNDEFINED, UndefinedType

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.function_value import PYTHON_CALLABLES, FunctionValue
-from isthmus.expressions.metering import LONG, SHORT, running
+from isthmus.expressions.meter import LONG, SHORT, running
 from isthmus.expressions.suspension import awaited
 from isthmus.expressions.values import UNDEFINED, ConsArray, LazyRange, Sequence
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from isthmus.expressions.errors import LIMIT, NOT_CONFIGURED, ExpressionError
 from isthmus.expressions.limits import MAX_PICTURE
-from isthmus.expressions.metering import Meter
+from isthmus.expressions.meter import Meter
 
 __all__ = ["FUNCTION", "checked_picture", "failed", "not_configured", "over_limit", "understood"]
 

@@ -13,11 +13,11 @@ from datetime import datetime
 from typing import Final, TypeGuard
 
 from isthmus.expressions.failures import over_limit
-from isthmus.expressions.hosting import Host, iso_utc
+from isthmus.expressions.host_value import Host, iso_utc
+from isthmus.expressions.json_writer import DEPTH, JsonWriter, double, number_text
 from isthmus.expressions.limits import DEFAULT_OUTPUT
-from isthmus.expressions.metering import LONG, paced, running, spend, use_text
+from isthmus.expressions.meter import LONG, paced, running, spend, use_text
 from isthmus.expressions.values import UNDEFINED
-from isthmus.expressions.writing import DEPTH, JsonWriter, double, number_text
 
 __all__ = [
     "DEPTH",

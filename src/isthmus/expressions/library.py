@@ -27,7 +27,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from isthmus.expressions.errors import LIMIT
 from isthmus.expressions.limits import DEFAULT_OUTPUT, Limits
-from isthmus.expressions.metering import Meter
+from isthmus.expressions.meter import Meter
 from isthmus.expressions.signatures import Signature
 from isthmus.expressions.values import UNDEFINED
 from isthmus.kit.clock import Clock, SystemClock

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 import greenlet
 
 from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.metering import Meter, running
+from isthmus.expressions.meter import Meter, running
 
 __all__ = ["TooLong", "attempt", "awaited", "can_await", "give_up", "in_turns", "pause", "run_async"]
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from time import process_time
 from unittest.mock import patch
 
-from isthmus.expressions import metering
+from isthmus.expressions import meter
 
 __all__ = ["own_time"]
 
@@ -15,5 +15,5 @@ __all__ = ["own_time"]
 @contextmanager
 def own_time() -> Iterator[None]:
     """Evaluations inside have as much time of the processor as their limits say."""
-    with patch.object(metering, "monotonic", process_time):
+    with patch.object(meter, "monotonic", process_time):
         yield

@@ -12,9 +12,9 @@ from tests.unit.expressions.own_time import own_time
 
 from isthmus.expressions import DIALECT, STANDARD, ExpressionError, Library, Limits, Services, compile
 from isthmus.expressions.library import Evaluation, Function
-from isthmus.expressions.metering import Meter
+from isthmus.expressions.memory_estimate import Scale
+from isthmus.expressions.meter import Meter
 from isthmus.expressions.suspension import give_up, pause
-from isthmus.expressions.weighing import Scale
 
 KEPT: list[Any] = []
 HUGE = {"n": 10**400}
@@ -333,8 +333,8 @@ async def test_a_long_walk_without_functions_lets_other_tasks_run_and_gives_its_
         gave_up += 1
         give_up(evaluation)
 
-    monkeypatch.setattr("isthmus.expressions.metering._TURN", 0.0)
-    monkeypatch.setattr("isthmus.expressions.engine.give_up", noted)
+    monkeypatch.setattr("isthmus.expressions.meter._TURN", 0.0)
+    monkeypatch.setattr("isthmus.expressions.expression.give_up", noted)
     turns = 0
 
     async def other() -> None:
@@ -373,8 +373,8 @@ async def test_a_function_that_was_bound_or_registered_is_called_once_however_lo
         paused += 1
         pause(evaluation)
 
-    monkeypatch.setattr("isthmus.expressions.metering._TURN", 0.0)
-    monkeypatch.setattr("isthmus.expressions.engine.pause", noted)
+    monkeypatch.setattr("isthmus.expressions.meter._TURN", 0.0)
+    monkeypatch.setattr("isthmus.expressions.expression.pause", noted)
     called = 0
 
     def once() -> int:

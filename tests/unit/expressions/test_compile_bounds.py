@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from isthmus.expressions import LIMIT, STANDARD, UNDEFINED, Expression, ExpressionError, compile, engine
-from isthmus.expressions.caching import SizedCache
+from isthmus.expressions import LIMIT, STANDARD, UNDEFINED, Expression, ExpressionError, compile
 from isthmus.expressions.runtime.regex import Pattern
+from isthmus.expressions.sized_cache import SizedCache
 
 
 def nested(levels: int) -> str:
@@ -113,7 +113,7 @@ def test_programs_for_lists_and_for_other_functions_are_bounded_together(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     cache: SizedCache[object, object] = SizedCache(entries=2, size=1_000_000)
-    monkeypatch.setattr(engine, "_VARIANTS", cache)
+    monkeypatch.setattr("isthmus.expressions.expression._VARIANTS", cache)
     expressions = [Expression(f"$sum(a) + $max(a) + {number}", STANDARD) for number in range(3)]
     for expression in expressions * 2:
         assert expression.evaluate([{"a": [1, 2]}]) == 3 + 2 + expressions.index(expression)

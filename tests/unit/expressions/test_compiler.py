@@ -7,8 +7,16 @@ from collections import Counter
 import pytest
 
 from isthmus.expressions import STANDARD, UNDEFINED, Expression, compile
-from isthmus.expressions.runtime import calls, finishing, operators, paths, shapes, steps, transforming
-from isthmus.expressions.runtime.names import RUNTIME
+from isthmus.expressions.compiler.namespace import RUNTIME
+from isthmus.expressions.runtime import (
+    calls,
+    field_lookup,
+    list_operations,
+    operators,
+    path_steps,
+    results,
+    transform,
+)
 
 
 def python_of(text: str) -> str:
@@ -43,7 +51,7 @@ def test_generated_code_reaches_no_builtins() -> None:
 
 
 def test_names_of_the_runtime_hide_no_other() -> None:
-    modules = (calls, finishing, operators, paths, shapes, steps, transforming)
+    modules = (calls, field_lookup, list_operations, operators, path_steps, results, transform)
     exported = Counter(name for module in modules for name in module.__all__)
     assert max(exported.values()) == 1
     assert exported.keys() <= RUNTIME.keys()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from isthmus.expressions.compiler.generator import GeneratorBase
-from isthmus.expressions.compiler.kinds import ANY, FUNCTION, NESTED, SEQUENCE, Operand
-from isthmus.expressions.compiler.lines import Callee, Context
+from isthmus.expressions.compiler.code_writer import Callee, Context
+from isthmus.expressions.compiler.generator_base import GeneratorBase
+from isthmus.expressions.compiler.operands import ANY, FUNCTION, NESTED, SEQUENCE, Operand
 from isthmus.expressions.library import Function
 from isthmus.expressions.syntax import tree as t
 

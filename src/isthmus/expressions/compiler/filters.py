@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from isthmus.expressions.compiler.generator import GeneratorBase
-from isthmus.expressions.compiler.kinds import ANY, NESTED, SEQUENCE, Operand
-from isthmus.expressions.compiler.lines import Context
+from isthmus.expressions.compiler.code_writer import Context
+from isthmus.expressions.compiler.generator_base import GeneratorBase
+from isthmus.expressions.compiler.operands import ANY, NESTED, SEQUENCE, Operand
 from isthmus.expressions.syntax import tree as t
 
 __all__ = ["FilterGenerator", "is_short"]

@@ -7,8 +7,9 @@ become a loop without any function.
 
 from __future__ import annotations
 
-from isthmus.expressions.compiler.generator import GeneratorBase
-from isthmus.expressions.compiler.kinds import (
+from isthmus.expressions.compiler.code_writer import Callee, Context, Local
+from isthmus.expressions.compiler.generator_base import GeneratorBase
+from isthmus.expressions.compiler.operands import (
     ANY,
     DICT,
     FUNCTION,
@@ -19,8 +20,7 @@ from isthmus.expressions.compiler.kinds import (
     UNDEF,
     Operand,
 )
-from isthmus.expressions.compiler.lines import Callee, Context, Local
-from isthmus.expressions.metering import MANY
+from isthmus.expressions.meter import MANY
 from isthmus.expressions.signatures import Signature
 from isthmus.expressions.syntax import tree as t
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from isthmus.expressions.compiler.code_writer import Context
 from isthmus.expressions.compiler.functions import FunctionGenerator
-from isthmus.expressions.compiler.kinds import (
+from isthmus.expressions.compiler.operands import (
     ANY,
     BOOL,
     FUNCTION,
@@ -20,7 +21,6 @@ from isthmus.expressions.compiler.kinds import (
     UNDEF,
     Operand,
 )
-from isthmus.expressions.compiler.lines import Context
 from isthmus.expressions.library import Function
 from isthmus.expressions.syntax import tree as t
 

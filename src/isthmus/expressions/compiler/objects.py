@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from isthmus.expressions.compiler.generator import GeneratorBase
-from isthmus.expressions.compiler.kinds import (
+from isthmus.expressions.compiler.code_writer import Context
+from isthmus.expressions.compiler.generator_base import GeneratorBase
+from isthmus.expressions.compiler.operands import (
     BOOL,
     DICT,
     FUNCTION,
@@ -17,7 +18,6 @@ from isthmus.expressions.compiler.kinds import (
     UNDEF,
     Operand,
 )
-from isthmus.expressions.compiler.lines import Context
 from isthmus.expressions.syntax import tree as t
 from isthmus.expressions.values import Table
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from isthmus.expressions.compiler.generator import GeneratorBase
-from isthmus.expressions.compiler.kinds import (
+from isthmus.expressions.compiler.code_writer import Context, Local
+from isthmus.expressions.compiler.generator_base import GeneratorBase
+from isthmus.expressions.compiler.operands import (
     ANY,
     BOOL,
     DICT,
@@ -14,7 +15,6 @@ from isthmus.expressions.compiler.kinds import (
     UNDEF,
     Operand,
 )
-from isthmus.expressions.compiler.lines import Context, Local
 from isthmus.expressions.syntax import tree as t
 
 __all__ = ["OperationGenerator"]

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from isthmus.expressions.compiler.code_writer import Context
 from isthmus.expressions.compiler.filters import FilterGenerator, is_short
-from isthmus.expressions.compiler.kinds import (
+from isthmus.expressions.compiler.input_reads import Source
+from isthmus.expressions.compiler.operands import (
     ANY,
     FUNCTION,
     LIST,
@@ -18,8 +20,6 @@ from isthmus.expressions.compiler.kinds import (
     UNDEF,
     Operand,
 )
-from isthmus.expressions.compiler.lines import Context
-from isthmus.expressions.compiler.reads import Source
 from isthmus.expressions.syntax import tree as t
 
 __all__ = ["PathGenerator"]

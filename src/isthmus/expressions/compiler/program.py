@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from isthmus.expressions.compiler.calls import CallGenerator
+from isthmus.expressions.compiler.code_writer import MAX_CODE, Context, too_large, too_nested
 from isthmus.expressions.compiler.intrinsics import IntrinsicGenerator
-from isthmus.expressions.compiler.kinds import ANY, FUNCTION, Operand
-from isthmus.expressions.compiler.lines import MAX_CODE, Context, too_large, too_nested
+from isthmus.expressions.compiler.namespace import RUNTIME
 from isthmus.expressions.compiler.objects import ObjectGenerator
+from isthmus.expressions.compiler.operands import ANY, FUNCTION, Operand
 from isthmus.expressions.compiler.operations import OperationGenerator
 from isthmus.expressions.compiler.paths import PathGenerator
 from isthmus.expressions.compiler.scopes import survey
-from isthmus.expressions.compiler.tuples import TupleGenerator
+from isthmus.expressions.compiler.tuple_paths import TupleGenerator
 from isthmus.expressions.library import Library
-from isthmus.expressions.runtime.names import RUNTIME
 from isthmus.expressions.runtime.regex import Pattern
 from isthmus.expressions.syntax import tree as t
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from isthmus.expressions.failures import failed
 from isthmus.expressions.functions import lodash
 from isthmus.expressions.functions.arguments import output_items, output_text
-from isthmus.expressions.hosting import Host
+from isthmus.expressions.host_value import Host
 from isthmus.expressions.javascript import (
     as_list,
     bounded_text,
@@ -20,7 +20,7 @@ from isthmus.expressions.javascript import (
     truthy,
 )
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.metering import paced
+from isthmus.expressions.meter import paced
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["json_to_csv"]

@@ -11,7 +11,7 @@ from isthmus.expressions.functions.ordering import sort_key
 from isthmus.expressions.host.graphs import Graph, node_key
 from isthmus.expressions.javascript import describe, is_nil, text, truthy
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.metering import paced
+from isthmus.expressions.meter import paced
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["dependency_graph", "sort_nodes"]

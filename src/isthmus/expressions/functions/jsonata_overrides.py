@@ -21,8 +21,8 @@ from isthmus.expressions.javascript import (
     truthy,
 )
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.metering import paced
-from isthmus.expressions.runtime.text import json_text
+from isthmus.expressions.meter import paced
+from isthmus.expressions.runtime.string_conversion import json_text
 from isthmus.expressions.values import UNDEFINED, Sequence, collapse
 
 __all__ = ["each", "join", "keys", "sift", "string"]

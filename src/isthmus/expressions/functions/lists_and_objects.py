@@ -25,7 +25,7 @@ from isthmus.expressions.javascript import (
     truthy,
 )
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.metering import paced, spend
+from isthmus.expressions.meter import paced, spend
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = [

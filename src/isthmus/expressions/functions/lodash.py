@@ -10,7 +10,7 @@ from typing import Final
 from isthmus.expressions.failures import over_limit
 from isthmus.expressions.javascript import text, units
 from isthmus.expressions.limits import MAX_ITEMS
-from isthmus.expressions.metering import spend
+from isthmus.expressions.meter import spend
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["get", "has", "segments", "without", "written"]

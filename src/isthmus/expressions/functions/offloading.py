@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from isthmus.expressions.metering import Meter, running
+from isthmus.expressions.meter import Meter, running
 from isthmus.expressions.suspension import can_await
 
 __all__ = ["offloaded"]

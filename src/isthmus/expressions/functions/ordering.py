@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cmp_to_key
 
 from isthmus.expressions.javascript import is_number, text, to_number
-from isthmus.expressions.metering import spend
+from isthmus.expressions.meter import spend
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["compare", "sort_key"]

@@ -13,7 +13,7 @@ from isthmus.expressions.functions.extras import extra
 from isthmus.expressions.functions.offloading import offloaded
 from isthmus.expressions.host.blobs import ArrayBuffer, encode_text, raw_bytes
 from isthmus.expressions.host.datetimes.value import DateTime
-from isthmus.expressions.hosting import iso_utc
+from isthmus.expressions.host_value import iso_utc
 from isthmus.expressions.javascript import as_list, double, is_nil, is_number, json_text, text, truthy, whole
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED

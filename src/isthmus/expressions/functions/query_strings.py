@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-from isthmus.expressions.hosting import Host
+from isthmus.expressions.host_value import Host
 from isthmus.expressions.javascript import bounded_text, deeper, is_nil, text, truthy
-from isthmus.expressions.metering import spend
+from isthmus.expressions.meter import spend
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["QueryStyle", "query_text"]

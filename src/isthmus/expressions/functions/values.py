@@ -21,7 +21,7 @@ from isthmus.expressions.javascript import (
     truthy,
 )
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.metering import paced
+from isthmus.expressions.meter import paced
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = [

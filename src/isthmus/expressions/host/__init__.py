@@ -17,7 +17,7 @@ from isthmus.expressions.host.javascript_dates import DATE
 from isthmus.expressions.host.responses import HEADERS, RESPONSE, Headers, Response
 from isthmus.expressions.host.streams import READER, STREAM, Stream, StreamReader
 from isthmus.expressions.host.urls import SEARCH_PARAMS, URL, SearchParams, Url
-from isthmus.expressions.hosting import Host
+from isthmus.expressions.host_value import Host
 from isthmus.expressions.library import HostType
 
 __all__ = [

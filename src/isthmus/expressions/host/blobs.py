@@ -9,7 +9,7 @@ from typing import Final
 
 from isthmus.expressions.failures import failed
 from isthmus.expressions.host.streams import Stream
-from isthmus.expressions.hosting import Host, host_type
+from isthmus.expressions.host_value import Host, host_type
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = [

@@ -16,7 +16,7 @@ from isthmus.expressions.host.datetimes.parsing import fraction
 from isthmus.expressions.host.datetimes.pattern_tokens import MACROS, split_pattern
 from isthmus.expressions.host.datetimes.value import DateTime, invalid
 from isthmus.expressions.host.datetimes.zones import Zone, fixed, zone_of
-from isthmus.expressions.metering import work_seconds
+from isthmus.expressions.meter import work_seconds
 
 __all__ = ["read_pattern"]
 

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from typing import Final
 
 from isthmus.expressions.failures import failed
-from isthmus.expressions.hosting import Host, host_type
+from isthmus.expressions.host_value import Host, host_type
 from isthmus.expressions.javascript import double, text, truthy
 
 __all__ = ["GRAPH", "Graph", "node_key"]

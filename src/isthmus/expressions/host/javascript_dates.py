@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from isthmus.expressions.hosting import host_type, iso_utc
+from isthmus.expressions.host_value import host_type, iso_utc
 
 __all__ = ["DATE", "milliseconds"]
 

@@ -11,7 +11,7 @@ from typing import Final
 from isthmus.expressions.failures import failed
 from isthmus.expressions.host.blobs import ArrayBuffer, Blob
 from isthmus.expressions.host.streams import Stream
-from isthmus.expressions.hosting import Host, host_type
+from isthmus.expressions.host_value import Host, host_type
 from isthmus.expressions.library import HostType
 from isthmus.expressions.values import UNDEFINED
 

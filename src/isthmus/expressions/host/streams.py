@@ -9,7 +9,7 @@ from typing import Final
 
 from isthmus.expressions.errors import LIMIT, ExpressionError
 from isthmus.expressions.failures import failed, over_limit
-from isthmus.expressions.hosting import Host, host_type
+from isthmus.expressions.host_value import Host, host_type
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["DRAINED_BYTES", "LAG_BYTES", "READER", "STREAM", "Stream", "StreamReader", "drain"]

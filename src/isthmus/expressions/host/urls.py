@@ -8,7 +8,7 @@ from typing import Final
 import ada_url
 
 from isthmus.expressions.failures import failed
-from isthmus.expressions.hosting import Host, host_type
+from isthmus.expressions.host_value import Host, host_type
 
 __all__ = ["SEARCH_PARAMS", "URL", "SearchParams", "Url"]
 

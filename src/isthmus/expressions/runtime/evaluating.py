@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from isthmus.expressions.caching import SizedCache
 from isthmus.expressions.errors import LIMIT, ExpressionError
 from isthmus.expressions.library import Evaluation, Library
+from isthmus.expressions.sized_cache import SizedCache
 from isthmus.expressions.values import UNDEFINED
 
 if TYPE_CHECKING:

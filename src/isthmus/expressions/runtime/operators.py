@@ -7,11 +7,11 @@ from typing import Any, Final, NoReturn
 
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.function_value import is_function
+from isthmus.expressions.json_writer import double, number_text
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.metering import LONG, paced
-from isthmus.expressions.runtime.text import made_text, text_of
+from isthmus.expressions.meter import LONG, paced
+from isthmus.expressions.runtime.string_conversion import made_text, text_of
 from isthmus.expressions.values import UNDEFINED, LazyRange
-from isthmus.expressions.writing import double, number_text
 
 __all__ = [
     "SAFE", "add", "as_count", "bounded", "compare", "divide", "equal", "equals", "includes", "is_number",

@@ -7,12 +7,12 @@ from typing import Any, Final
 
 import regex
 
-from isthmus.expressions.caching import SizedCache
 from isthmus.expressions.callables import Matcher, Native
 from isthmus.expressions.errors import LIMIT, ExpressionError
 from isthmus.expressions.library import Evaluation, Function
 from isthmus.expressions.limits import MAX_PATTERN
-from isthmus.expressions.runtime.javascript import is_linear, translate
+from isthmus.expressions.runtime.regex_translation import is_linear, translate
+from isthmus.expressions.sized_cache import SizedCache
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["Pattern", "search"]

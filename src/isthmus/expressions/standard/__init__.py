@@ -6,7 +6,15 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from isthmus.expressions.library import Function, Library
-from isthmus.expressions.standard import arrays, dates, higher_order, numbers, objects, patterns, strings
+from isthmus.expressions.standard import (
+    arrays,
+    dates,
+    higher_order,
+    numbers,
+    objects,
+    regex_functions,
+    strings,
+)
 
 __all__ = ["STANDARD"]
 
@@ -30,10 +38,10 @@ STANDARD: Final = Library(
         _standard("length", strings.length, "<s-:n>"),
         _standard("trim", strings.trim, "<s-:s>"),
         _standard("pad", strings.pad, "<s-ns?:s>", wants_evaluation=True),
-        _standard("match", patterns.match, "<s-f<s:o>n?:a<o>>", wants_evaluation=True),
-        _standard("contains", patterns.contains, "<s-(sf):b>", wants_evaluation=True),
-        _standard("replace", patterns.replace, "<s-(sf)(sf)n?:s>", wants_evaluation=True),
-        _standard("split", patterns.split, "<s-(sf)n?:a<s>>", wants_evaluation=True),
+        _standard("match", regex_functions.match, "<s-f<s:o>n?:a<o>>", wants_evaluation=True),
+        _standard("contains", regex_functions.contains, "<s-(sf):b>", wants_evaluation=True),
+        _standard("replace", regex_functions.replace, "<s-(sf)(sf)n?:s>", wants_evaluation=True),
+        _standard("split", regex_functions.split, "<s-(sf)n?:a<s>>", wants_evaluation=True),
         _standard("join", strings.join, "<a<s>s?:s>", wants_evaluation=True),
         _standard("base64encode", strings.base64encode, "<s-:s>"),
         _standard("base64decode", strings.base64decode, "<s-:s>"),

@@ -6,7 +6,7 @@ from typing import Any
 
 from isthmus.expressions.function_value import is_function
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.metering import paced
+from isthmus.expressions.meter import paced
 from isthmus.expressions.runtime.operators import equal, is_number, truth
 from isthmus.expressions.values import UNDEFINED, Sequence
 

@@ -11,8 +11,8 @@ from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.runtime.operators import normal
 from isthmus.expressions.standard import calendar
-from isthmus.expressions.standard.date_reading import parse
-from isthmus.expressions.standard.date_writing import ISO, write_time
+from isthmus.expressions.standard.date_formatter import ISO, write_time
+from isthmus.expressions.standard.date_parser import parse
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["from_millis", "iso_millis", "iso_text", "millis", "now", "to_millis"]

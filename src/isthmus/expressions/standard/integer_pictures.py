@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.failures import checked_picture, over_limit
+from isthmus.expressions.json_writer import number_text
 from isthmus.expressions.limits import MAX_PICTURE
 from isthmus.expressions.runtime.operators import normal
 from isthmus.expressions.values import UNDEFINED
-from isthmus.expressions.writing import number_text
 
 __all__ = ["IntegerFormat", "analyse", "format_integer", "matcher", "parse_integer", "write"]
 

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.failures import checked_picture, over_limit
+from isthmus.expressions.json_writer import double, number_text
 from isthmus.expressions.values import UNDEFINED
-from isthmus.expressions.writing import double, number_text
 
 __all__ = ["format_number"]
 

@@ -9,13 +9,13 @@ from typing import Any, Final
 
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.failures import over_limit
+from isthmus.expressions.json_writer import double, number_text
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.metering import LONG
+from isthmus.expressions.meter import LONG
 from isthmus.expressions.runtime.operators import SAFE, as_count, normal
 from isthmus.expressions.standard.integer_pictures import format_integer, parse_integer
 from isthmus.expressions.standard.number_pictures import format_number
 from isthmus.expressions.values import UNDEFINED, LazyRange
-from isthmus.expressions.writing import double, number_text
 
 __all__ = [
     "absolute",

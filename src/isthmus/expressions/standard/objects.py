@@ -6,8 +6,8 @@ from typing import Any
 
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.metering import paced
-from isthmus.expressions.runtime import paths, transforming
+from isthmus.expressions.meter import paced
+from isthmus.expressions.runtime import field_lookup, transform
 from isthmus.expressions.runtime.evaluating import evaluate_text
 from isthmus.expressions.values import UNDEFINED, Sequence
 
@@ -38,7 +38,7 @@ def _add_keys(evaluation: Evaluation, value: Any, found: dict[str, None]) -> Non
 
 
 def lookup(evaluation: Evaluation, value: Any, key: Any) -> Any:
-    return paths.lookup(evaluation, value, "undefined" if key is UNDEFINED else key)
+    return field_lookup.lookup(evaluation, value, "undefined" if key is UNDEFINED else key)
 
 
 def spread(evaluation: Evaluation, value: Any) -> Any:
@@ -83,7 +83,7 @@ def assert_(condition: Any, message: Any) -> Any:
 
 
 def clone(evaluation: Evaluation, value: Any) -> Any:
-    return UNDEFINED if value is UNDEFINED else transforming.clone(evaluation, value)
+    return UNDEFINED if value is UNDEFINED else transform.clone(evaluation, value)
 
 
 def evaluate(evaluation: Evaluation, text: Any, context: Any) -> Any:

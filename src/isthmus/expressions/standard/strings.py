@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.metering import LONG, MANY, taken
+from isthmus.expressions.meter import LONG, MANY, taken
 from isthmus.expressions.runtime.operators import as_count
-from isthmus.expressions.runtime.text import json_text, made_text, text_of
+from isthmus.expressions.runtime.string_conversion import json_text, made_text, text_of
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = [

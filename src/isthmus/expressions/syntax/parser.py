@@ -11,9 +11,9 @@ from typing import Final
 
 from isthmus.expressions.errors import LIMIT, ExpressionError
 from isthmus.expressions.limits import MAX_NESTING, MAX_OPERANDS, MAX_SOURCE
-from isthmus.expressions.syntax.cursor import shown
+from isthmus.expressions.syntax.infix_parser import Operators
 from isthmus.expressions.syntax.lexer import END
-from isthmus.expressions.syntax.operators import Operators
+from isthmus.expressions.syntax.token_stream import shown
 from isthmus.expressions.syntax.tree import Node
 
 __all__ = ["parse_text"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from isthmus.expressions.javascript import deeper
-from isthmus.expressions.metering import spend
+from isthmus.expressions.meter import spend
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode

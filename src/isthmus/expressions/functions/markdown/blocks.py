@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from isthmus.expressions.functions.markdown.inline import References, read_inline
 from isthmus.expressions.functions.markdown.tokens import Token
-from isthmus.expressions.metering import spend
+from isthmus.expressions.meter import spend
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt

@@ -11,7 +11,7 @@ from typing import Final
 from isthmus.expressions.functions.markdown.links import bracket_pairs, destination_and_title
 from isthmus.expressions.functions.markdown.tokens import Token, merged
 from isthmus.expressions.javascript import deeper
-from isthmus.expressions.metering import spend
+from isthmus.expressions.meter import spend
 
 __all__ = ["References", "read_inline"]
 

@@ -9,7 +9,7 @@ from typing import Final
 from isthmus.expressions.failures import failed
 from isthmus.expressions.functions.arguments import output_text
 from isthmus.expressions.functions.xml.options import XmlOptions, xml_options
-from isthmus.expressions.hosting import Host
+from isthmus.expressions.host_value import Host
 from isthmus.expressions.javascript import as_list, bounded_text, deeper, is_nil, text
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED

@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeAlias, cast
 
 from isthmus.expressions.failures import failed
 from isthmus.expressions.host.datetimes.pattern_tokens import split_pattern
-from isthmus.expressions.hosting import Host, host_type
+from isthmus.expressions.host_value import Host, host_type
 from isthmus.expressions.javascript import is_nil, is_number, number_text, plain_number, text, to_number
 from isthmus.expressions.values import UNDEFINED
 

@@ -15,7 +15,7 @@ from isthmus.expressions.host.datetimes.durations import Duration
 from isthmus.expressions.host.datetimes.formatting import format_datetime
 from isthmus.expressions.host.datetimes.value import DateTime, days_in_year, weeks_in
 from isthmus.expressions.host.datetimes.zones import SYSTEM, Zone, fixed, zone_of
-from isthmus.expressions.hosting import host_type
+from isthmus.expressions.host_value import host_type
 from isthmus.expressions.javascript import is_number, plain_number, truthy, whole
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED

@@ -15,7 +15,7 @@ from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.failures import failed
 from isthmus.expressions.host.datetimes.durations import UNITS, Duration, Unit, duration_of, unit_of
 from isthmus.expressions.host.datetimes.zones import SYSTEM, Zone
-from isthmus.expressions.hosting import Host
+from isthmus.expressions.host_value import Host
 from isthmus.expressions.javascript import is_nil, text, to_number
 
 __all__ = ["DateTime", "invalid", "local_stamp"]

@@ -10,7 +10,7 @@ from isthmus.expressions.compiler.program import generate
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.failures import understood
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.runtime import paths
+from isthmus.expressions.runtime.field_lookup import lookup
 from isthmus.expressions.syntax import tree as t
 from isthmus.expressions.values import UNDEFINED, Sequence, collapse
 from isthmus.kit.close_names import closest
@@ -207,7 +207,7 @@ class _Reasons:
                 continue
             if not isinstance(step, t.Name):
                 return self.of_part(step, place) or f"{self.text(node)} gave nothing"
-            found = paths.lookup(self.trace.evaluation, value, step.value)
+            found = lookup(self.trace.evaluation, value, step.value)
             found = collapse(found) if type(found) is Sequence else found
             if found is UNDEFINED:
                 return self.missing(node, number, step.value, value)

@@ -9,9 +9,9 @@ from typing import Any, Final
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.function_value import is_function
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.metering import LONG, paced
+from isthmus.expressions.meter import LONG, paced
 from isthmus.expressions.runtime.operators import js_less
-from isthmus.expressions.runtime.steps import Together, picked
+from isthmus.expressions.runtime.path_steps import Together, picked
 from isthmus.expressions.values import UNDEFINED, Sequence
 
 __all__ = [

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from isthmus.expressions import UNDEFINED
-from isthmus.expressions.casts import PlaceholderError
+from isthmus.expressions.placeholders.casts import PlaceholderError
+from isthmus.expressions.values import UNDEFINED
 
 __all__ = [
     "FLAGS",

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 __all__ = ["Scale"]
 
-_DOORS: Final = ("isthmus.expressions.engine", "isthmus.expressions.explaining")
+_DOORS: Final = ("isthmus.expressions.expression", "isthmus.expressions.trace")
 _PLACES: Final = 2**24
 _LONG: Final = 1_000
 _BATCH: Final = 100

@@ -11,7 +11,15 @@ from typing import Any, Final
 
 from isthmus.expressions.callables import Lambda, Matcher, Native, TailCall, bounce, placed
 from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.runtime import calls, finishing, operators, paths, shapes, steps, transforming
+from isthmus.expressions.runtime import (
+    calls,
+    field_lookup,
+    list_operations,
+    operators,
+    path_steps,
+    results,
+    transform,
+)
 from isthmus.expressions.runtime.evaluating import evaluate_text
 from isthmus.expressions.standard.dates import iso_millis, iso_text
 from isthmus.expressions.standard.numbers import number, sum_in_place
@@ -63,5 +71,5 @@ RUNTIME: Final[dict[str, Any]] = {
     "join_in_place": join_in_place,
     "iso_millis": iso_millis,
     "iso_text": iso_text,
-    **_exported(calls, finishing, operators, paths, shapes, steps, transforming),
+    **_exported(calls, field_lookup, list_operations, operators, path_steps, results, transform),
 }

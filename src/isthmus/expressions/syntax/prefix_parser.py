@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Final
 
 from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.syntax.cursor import Cursor
 from isthmus.expressions.syntax.lexer import Token
+from isthmus.expressions.syntax.token_stream import Cursor
 from isthmus.expressions.syntax.tree import (
     Array,
     Block,

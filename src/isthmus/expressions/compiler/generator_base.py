@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from isthmus.expressions.compiler.kinds import (
+from isthmus.expressions.compiler.code_writer import Context, Lines, Local
+from isthmus.expressions.compiler.operands import (
     ANY,
     BOOL,
     DICT,
@@ -23,10 +24,9 @@ from isthmus.expressions.compiler.kinds import (
     UNDEF,
     Operand,
 )
-from isthmus.expressions.compiler.lines import Context, Lines, Local
 from isthmus.expressions.compiler.scopes import Survey
 from isthmus.expressions.library import Function, Library
-from isthmus.expressions.metering import MANY
+from isthmus.expressions.meter import MANY
 from isthmus.expressions.syntax import tree as t
 
 __all__ = ["GeneratorBase"]

@@ -9,9 +9,9 @@ from typing import Any
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.function_value import FunctionValue, is_function
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.metering import paced
+from isthmus.expressions.meter import paced
 from isthmus.expressions.runtime.operators import normal
-from isthmus.expressions.runtime.text import rounded
+from isthmus.expressions.runtime.string_conversion import rounded
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["clone", "transformer"]

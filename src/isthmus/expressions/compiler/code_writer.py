@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from isthmus.expressions.compiler.kinds import Operand
-from isthmus.expressions.compiler.reads import Reads, Source
-from isthmus.expressions.compiler.source import Block, Constants, literal
+from isthmus.expressions.compiler.input_reads import Reads, Source
+from isthmus.expressions.compiler.operands import Operand
+from isthmus.expressions.compiler.python_source import Block, Constants, literal
 from isthmus.expressions.errors import LIMIT, ExpressionError
 
 __all__ = ["MAX_CODE", "Callee", "Context", "Definition", "Lines", "Local", "too_large", "too_nested"]

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 from isthmus.expressions.errors import LIMIT, ExpressionError
 from isthmus.expressions.limits import DEFAULT_OUTPUT, Limits
-from isthmus.expressions.weighing import Scale
+from isthmus.expressions.memory_estimate import Scale
 
 __all__ = ["LONG", "MANY", "SHORT", "Meter", "paced", "running", "spend", "taken", "use_text", "work_seconds"]
 

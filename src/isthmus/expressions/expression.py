@@ -8,17 +8,16 @@ from math import inf
 from typing import Any, Final
 from weakref import ref
 
-from isthmus.expressions.caching import SizedCache
-from isthmus.expressions.compiler.lines import too_nested
+from isthmus.expressions.compiler.code_writer import too_nested
 from isthmus.expressions.compiler.program import Program, generate
 from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.explaining import Absence, Trace, absences, traced
 from isthmus.expressions.failures import understood
 from isthmus.expressions.function_value import PYTHON_CALLABLES
 from isthmus.expressions.library import Evaluation, Library, Services
 from isthmus.expressions.limits import Limits
-from isthmus.expressions.metering import Meter
-from isthmus.expressions.runtime.finishing import measure
+from isthmus.expressions.meter import Meter
+from isthmus.expressions.runtime.results import measure
+from isthmus.expressions.sized_cache import SizedCache
 from isthmus.expressions.static_analysis import (
     may_give_key,
     reads_field,
@@ -30,6 +29,7 @@ from isthmus.expressions.static_analysis import (
 from isthmus.expressions.suspension import TooLong, attempt, give_up, pause, run_async
 from isthmus.expressions.syntax import parse
 from isthmus.expressions.syntax import tree as t
+from isthmus.expressions.trace import Absence, Trace, absences, traced
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["Expression"]

@@ -7,8 +7,8 @@ from typing import Any
 
 from isthmus.expressions.callables import Member
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.metering import paced
-from isthmus.expressions.runtime.steps import extend, items, last, plain
+from isthmus.expressions.meter import paced
+from isthmus.expressions.runtime.path_steps import extend, items, last, plain
 from isthmus.expressions.values import UNDEFINED, ConsArray, LazyRange, Sequence, Stream, collapse
 
 __all__ = [

@@ -10,7 +10,7 @@ from math import floor
 from typing import Any
 
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.metering import LONG, MANY, paced, taken
+from isthmus.expressions.meter import LONG, MANY, paced, taken
 from isthmus.expressions.runtime.operators import is_number, truth
 from isthmus.expressions.values import UNDEFINED, ConsArray, LazyRange, Sequence, Stream, collapse, keeping
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from isthmus.expressions.compiler.source import Block, Constants, literal
+from isthmus.expressions.compiler.python_source import Block, Constants, literal
 
 __all__ = ["Read", "Reads", "Source"]
 

@@ -7,9 +7,9 @@ from typing import Final
 
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.signatures import Signature
-from isthmus.expressions.syntax.cursor import POWER, shown
 from isthmus.expressions.syntax.lexer import END, Token
-from isthmus.expressions.syntax.operands import Operands
+from isthmus.expressions.syntax.prefix_parser import Operands
+from isthmus.expressions.syntax.token_stream import POWER, shown
 from isthmus.expressions.syntax.tree import (
     Call,
     Condition,

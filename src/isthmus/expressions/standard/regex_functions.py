@@ -11,7 +11,7 @@ from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.function_value import is_function
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.runtime.regex import LINEAR, search
-from isthmus.expressions.runtime.text import made_text
+from isthmus.expressions.runtime.string_conversion import made_text
 from isthmus.expressions.values import UNDEFINED, Sequence
 
 __all__ = ["contains", "match", "replace", "split"]

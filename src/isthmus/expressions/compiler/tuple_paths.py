@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from isthmus.expressions.compiler.generator import GeneratorBase
-from isthmus.expressions.compiler.kinds import ANY, DICT, SEQUENCE, Operand
-from isthmus.expressions.compiler.lines import Context, Local
-from isthmus.expressions.metering import MANY
+from isthmus.expressions.compiler.code_writer import Context, Local
+from isthmus.expressions.compiler.generator_base import GeneratorBase
+from isthmus.expressions.compiler.operands import ANY, DICT, SEQUENCE, Operand
+from isthmus.expressions.meter import MANY
 from isthmus.expressions.syntax import tree as t
 
 __all__ = ["TupleGenerator"]

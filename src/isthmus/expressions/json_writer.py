@@ -8,7 +8,7 @@ from math import inf
 from typing import Any, Final
 
 from isthmus.expressions.failures import over_limit
-from isthmus.expressions.metering import Meter, paced
+from isthmus.expressions.meter import Meter, paced
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["DEPTH", "JsonWriter", "double", "number_text", "quoted"]

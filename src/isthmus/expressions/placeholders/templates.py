@@ -13,35 +13,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from isthmus.expressions import UNDEFINED
-from isthmus.expressions.casts import CASTS, PlaceholderError, cast, text_form
-from isthmus.expressions.placeholder_text import (
-    FLAGS,
+from isthmus.expressions.placeholders.casts import cast, text_form
+from isthmus.expressions.placeholders.parser import (
     Absent,
-    Alternative,
     Placeholder,
-    Records,
     UnresolvedPlaceholder,
-    find_placeholders,
     pieces_of,
 )
+from isthmus.expressions.values import UNDEFINED
 
-__all__ = [
-    "CASTS",
-    "FLAGS",
-    "MERGE_KEY",
-    "Absent",
-    "Alternative",
-    "Encode",
-    "Placeholder",
-    "PlaceholderError",
-    "Records",
-    "Template",
-    "UnresolvedPlaceholder",
-    "compile_template",
-    "find_placeholders",
-    "literal_template",
-]
+__all__ = ["MERGE_KEY", "Encode", "Template", "compile_template", "literal_template"]
 
 MERGE_KEY: Final = "$truto_merge"
 
