@@ -1,4 +1,7 @@
-"""Date-times from text (`functions.md` §5.1). Their members are in `host/datetime_members.py`."""
+"""`$dtFromIso` and `$dtFromFormat`: date-times from text.
+
+What can be done with them is in `isthmus.expressions.host.datetimes.members`.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from isthmus.expressions.failures import failed, over_limit
-from isthmus.expressions.host.datetime_pattern import read_pattern
-from isthmus.expressions.host.datetimes.fields import Reading
-from isthmus.expressions.host.datetimes.members import zone_argument
-from isthmus.expressions.host.datetimes.parsing import read_iso, read_rfc2822
-from isthmus.expressions.host.datetimes.value import DateTime, invalid
-from isthmus.expressions.host.datetimes.zones import SYSTEM
+from isthmus.expressions.host.datetimes.fields import ParseContext
+from isthmus.expressions.host.datetimes.parsing import parse_iso, parse_rfc2822, parse_with_pattern
+from isthmus.expressions.host.datetimes.value import DateTime, invalid_datetime
+from isthmus.expressions.host.datetimes.zones import SYSTEM, to_zone
 from isthmus.expressions.javascript import describe, text, truthy
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.limits import MAX_PICTURE
@@ -20,7 +21,7 @@ from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["dt_from_format", "dt_from_iso"]
 
-_INTEGER: Final = re.compile(r"\s*([+-]?\d+)", re.ASCII)
+_LEADING_INTEGER: Final = re.compile(r"\s*([+-]?\d+)", re.ASCII)
 
 
 def dt_from_iso(evaluation: Evaluation, value: object = UNDEFINED, zone: object = UNDEFINED) -> DateTime:
@@ -39,8 +40,8 @@ def dt_from_iso(evaluation: Evaluation, value: object = UNDEFINED, zone: object 
         $dtFromIso("2024-03-31T10:00:00Z").minus({"month": 1}).toISODate()
         => "2024-02-29"
     """
-    moment = read_iso(value, Reading(evaluation.now))
-    return moment.with_zone(zone_argument(zone), zone) if truthy(zone) else moment
+    moment = parse_iso(value, ParseContext(evaluation.now))
+    return moment.with_zone(to_zone(zone), zone) if truthy(zone) else moment
 
 
 def dt_from_format(
@@ -65,41 +66,43 @@ def dt_from_format(
         => "2024-12-31"
     """
     if pattern == "fromSeconds":
-        return _from_seconds(value)
+        return _parse_seconds(value)
     if value is UNDEFINED or pattern is UNDEFINED:
         raise failed("dtFromFormat", "fromFormat requires an input string and a format")
-    reading, wrong = _reading(evaluation, options)
-    if wrong is not None:
-        return wrong
+    context, invalid = _parse_options(evaluation, options)
+    if invalid is not None:
+        return invalid
     if pattern == "ISO":
-        return read_iso(value, reading)
+        return parse_iso(value, context)
     if not isinstance(value, str) or not isinstance(pattern, str):
         raise failed("dtFromFormat", f"dtFromFormat: the text must be text, not {describe(value)}")
     if len(value) > MAX_PICTURE:
         raise over_limit("dtFromFormat", "characters of a time", MAX_PICTURE)
     if pattern == "RFC2822":
-        return read_rfc2822(value, reading)
-    return read_pattern(value, pattern, reading)
+        return parse_rfc2822(value, context)
+    return parse_with_pattern(value, pattern, context)
 
 
-def _from_seconds(value: object) -> DateTime:
-    found = _INTEGER.match(text(value))
+def _parse_seconds(value: object) -> DateTime:
+    """The date-time of whole seconds since 1970; invalid where the text starts with no number."""
+    found = _LEADING_INTEGER.match(text(value))
     if found is None:
-        return invalid("invalid input", "fromSeconds needs a number of seconds")
+        return invalid_datetime("invalid input", "fromSeconds needs a number of seconds")
     return DateTime(int(found[1]) * 1000)
 
 
-def _reading(evaluation: Evaluation, options: object) -> tuple[Reading, DateTime | None]:
-    given = options if isinstance(options, Mapping) else {}
-    name = given.get("zone", UNDEFINED)
-    zone = zone_argument(name)
-    locale = given.get("locale")
-    reading = Reading(
+def _parse_options(evaluation: Evaluation, options: object) -> tuple[ParseContext, DateTime | None]:
+    """The options of `$dtFromFormat`; beside them, for an unknown zone, the invalid date-time to return."""
+    fields = options if isinstance(options, Mapping) else {}
+    name = fields.get("zone", UNDEFINED)
+    zone = to_zone(name)
+    locale = fields.get("locale")
+    context = ParseContext(
         evaluation.now,
         zone or SYSTEM,
         locale if isinstance(locale, str) else "en-US",
-        truthy(given.get("setZone", UNDEFINED)),
+        truthy(fields.get("setZone", UNDEFINED)),
     )
     if zone is None:
-        return reading, invalid("unsupported zone", f'the zone "{text(name)}" is not supported')
-    return reading, None
+        return context, invalid_datetime("unsupported zone", f'the zone "{text(name)}" is not supported')
+    return context, None

@@ -78,7 +78,7 @@ def _native(row: object, name: str) -> object:
     if value is UNDEFINED or (is_number(value) and value != value):
         return None
     if isinstance(value, DateTime):
-        return datetime.fromtimestamp(value.stamp / 1000, UTC) if value.is_valid else None
+        return datetime.fromtimestamp(value.epoch_ms / 1000, UTC) if value.is_valid else None
     if isinstance(value, str):
         return _clean(value)
     data = raw_bytes(value)

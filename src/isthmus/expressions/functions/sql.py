@@ -12,9 +12,9 @@ from typing import Final
 from isthmus.expressions.failures import failed
 from isthmus.expressions.functions.arguments import output_text, strict
 from isthmus.expressions.functions.values import map_values
-from isthmus.expressions.host.datetimes.fields import Reading
+from isthmus.expressions.host.datetimes.fields import ParseContext
 from isthmus.expressions.host.datetimes.formatting import format_datetime
-from isthmus.expressions.host.datetimes.parsing import read_iso
+from isthmus.expressions.host.datetimes.parsing import parse_iso
 from isthmus.expressions.host.datetimes.value import DateTime
 from isthmus.expressions.javascript import deeper, describe, is_nil, text, truthy
 from isthmus.expressions.library import Evaluation
@@ -163,14 +163,14 @@ class _Writer:
             return f"DateTime({format_datetime(self.moment(value), 'yyyy,MM,dd')})"
         if isinstance(kind, str) and (kind == "date" or kind.startswith("date|")):
             moment = self.moment(value)
-            shown = format_datetime(moment, kind[5:]) if kind != "date" else moment.iso()
+            shown = format_datetime(moment, kind[5:]) if kind != "date" else moment.to_iso()
             if self.has("noQuotesForDate") or self.has("noQuotes"):
                 return shown
             return self.quoted("null" if shown is None else shown)
         return text(value)
 
     def moment(self, value: object) -> DateTime:
-        return value if isinstance(value, DateTime) else read_iso(value, Reading(self.evaluation.now))
+        return value if isinstance(value, DateTime) else parse_iso(value, ParseContext(self.evaluation.now))
 
     def quoted(self, value: str, *, escape: bool = True) -> str:
         if self.has("noQuotes"):

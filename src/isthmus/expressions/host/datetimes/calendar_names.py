@@ -1,17 +1,15 @@
-"""Names of the calendar in English, the language of patterns; other languages through `babel`."""
+"""Names of months, weekdays and AM/PM: English built in, other languages by `babel` (extra `locales`)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from functools import lru_cache
 from importlib import import_module
 from typing import Any, Final, Literal
-from zoneinfo import ZoneInfo
 
 from isthmus.expressions.failures import failed
 
-__all__ = ["DAYS", "MONTHS", "Width", "day_names", "meridiem", "month_names", "zone_names"]
+__all__ = ["DAYS", "MONTHS", "Width", "day_names", "meridiem_name", "month_names"]
 
 Width = Literal["long", "short", "narrow"]
 
@@ -30,25 +28,30 @@ MONTHS: Final = (
     "December",
 )
 DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_CUT: Final = {"long": None, "short": 3, "narrow": 1}
-_WIDE: Final = {"long": "wide", "short": "abbreviated", "narrow": "narrow"}
+_ENGLISH_LENGTHS: Final = {"long": None, "short": 3, "narrow": 1}
+_BABEL_WIDTHS: Final = {"long": "wide", "short": "abbreviated", "narrow": "narrow"}
 
 
 def month_names(locale: str, width: Width, *, alone: bool = False) -> Sequence[str]:
-    """January to December. `alone`: the form that stands without a day, where a language has one."""
+    """The twelve month names, January first.
+
+    `alone`: the form for a month without a day, where the language has one. Raises ExpressionError for an
+    unknown language, and for one other than English without the extra `locales`.
+    """
     if locale.startswith("en"):
-        return [name[: _CUT[width]] for name in MONTHS]
+        return [name[: _ENGLISH_LENGTHS[width]] for name in MONTHS]
     return _babel_names(locale, "months", width, alone)
 
 
 def day_names(locale: str, width: Width, *, alone: bool = False) -> Sequence[str]:
-    """Monday to Sunday."""
+    """The seven weekday names, Monday first. `alone` and errors as for `month_names`."""
     if locale.startswith("en"):
-        return [name[: _CUT[width]] for name in DAYS]
+        return [name[: _ENGLISH_LENGTHS[width]] for name in DAYS]
     return _babel_names(locale, "days", width, alone)
 
 
-def meridiem(locale: str, hour: int) -> str:
+def meridiem_name(locale: str, hour: int) -> str:
+    """`AM` or `PM` in the language of `locale`, for an hour from 0 to 23."""
     if locale.startswith("en"):
         return "AM" if hour < 12 else "PM"
     periods = _babel_locale(locale).day_periods["format"]["abbreviated"]
@@ -57,7 +60,7 @@ def meridiem(locale: str, hour: int) -> str:
 
 @lru_cache(maxsize=256)
 def _babel_names(locale: str, what: str, width: Width, alone: bool) -> tuple[str, ...]:
-    found = getattr(_babel_locale(locale), what)["stand-alone" if alone else "format"][_WIDE[width]]
+    found = getattr(_babel_locale(locale), what)["stand-alone" if alone else "format"][_BABEL_WIDTHS[width]]
     first = 1 if what == "months" else 0
     return tuple(str(found[index]) for index in range(first, first + len(found)))
 
@@ -75,14 +78,3 @@ def _babel_locale(locale: str) -> Any:
         return babel.Locale.parse(locale, sep="-")
     except (ValueError, babel.UnknownLocaleError):
         raise failed("toFormat", f"Incorrect locale information provided: {locale}") from None
-
-
-def zone_names(zone: str, moment: datetime) -> tuple[str, str] | None:
-    """The short and long English names of a zone at a moment; None without the extra `locales`."""
-    try:
-        dates = import_module("babel.dates")
-    except ImportError:
-        return None
-    local = moment.astimezone(ZoneInfo(zone))
-    short, long = (dates.get_timezone_name(local, width=width, locale="en_US") for width in ("short", "long"))
-    return str(short), str(long)

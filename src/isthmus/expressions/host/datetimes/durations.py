@@ -1,4 +1,7 @@
-"""Durations (`functions.md` §5.4): amounts by unit, converted casually (a month is 30 days, a year 365)."""
+"""`Duration`: amounts of time by unit, with conversions in which a month has 30 days and a year 365.
+
+The units and their conversions are those of `docs/reference/date-times.md#units`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from isthmus.expressions.host_value import Host, host_type
 from isthmus.expressions.javascript import is_nil, is_number, number_text, plain_number, text, to_number
 from isthmus.expressions.values import UNDEFINED
 
-__all__ = ["DURATION", "UNITS", "Duration", "Unit", "duration_of", "unit_of", "units_of"]
+__all__ = ["DURATION", "UNITS", "Duration", "Unit", "parse_unit", "parse_units", "to_duration"]
 
 Unit: TypeAlias = Literal[
     "years", "quarters", "months", "weeks", "days", "hours", "minutes", "seconds", "milliseconds"
@@ -32,20 +35,20 @@ UNITS: Final[tuple[Unit, ...]] = (
     "seconds",
     "milliseconds",
 )
-_LARGEST: Final = 10**17
-_DAY: Final = 86_400_000
-_MILLIS: Final[Mapping[Unit, int]] = {
-    "years": 365 * _DAY,
-    "quarters": 91 * _DAY,
-    "months": 30 * _DAY,
-    "weeks": 7 * _DAY,
-    "days": _DAY,
+_MAX_AMOUNT: Final = 10**17
+_DAY_MS: Final = 86_400_000
+_UNIT_MS: Final[Mapping[Unit, int]] = {
+    "years": 365 * _DAY_MS,
+    "quarters": 91 * _DAY_MS,
+    "months": 30 * _DAY_MS,
+    "weeks": 7 * _DAY_MS,
+    "days": _DAY_MS,
     "hours": 3_600_000,
     "minutes": 60_000,
     "seconds": 1_000,
     "milliseconds": 1,
 }
-_EXACT: Final[Mapping[tuple[Unit, Unit], int]] = {
+_CALENDAR_FACTORS: Final[Mapping[tuple[Unit, Unit], int]] = {
     ("years", "quarters"): 4,
     ("years", "months"): 12,
     ("years", "weeks"): 52,
@@ -53,7 +56,7 @@ _EXACT: Final[Mapping[tuple[Unit, Unit], int]] = {
     ("quarters", "weeks"): 13,
     ("months", "weeks"): 4,
 }
-_LETTERS: Final[Mapping[str, Unit]] = {
+_PATTERN_LETTERS: Final[Mapping[str, Unit]] = {
     "y": "years",
     "M": "months",
     "w": "weeks",
@@ -65,28 +68,35 @@ _LETTERS: Final[Mapping[str, Unit]] = {
 }
 
 
-def factor(larger: Unit, smaller: Unit) -> Number:
+def conversion_factor(larger: Unit, smaller: Unit) -> Number:
     """How many of `smaller` make one of `larger`."""
-    return _EXACT.get((larger, smaller)) or _MILLIS[larger] // _MILLIS[smaller]
+    return _CALENDAR_FACTORS.get((larger, smaller)) or _UNIT_MS[larger] // _UNIT_MS[smaller]
 
 
-def unit_of(name: object, function: str = "date-time") -> Unit:
-    """A unit by its singular or plural name, in any case; raises `Invalid unit …`."""
+def parse_unit(name: object, function: str = "date-time") -> Unit:
+    """The unit of a singular or plural name in any case.
+
+    Raises ExpressionError (`Invalid unit …`), as an error of `function`, for another name.
+    """
     lowered = text(name).lower()
     for candidate in (lowered, lowered + "s"):
-        if candidate in _MILLIS:
+        if candidate in _UNIT_MS:
             return cast(Unit, candidate)
     raise failed(function, f"Invalid unit {text(name)}")
 
 
-def units_of(names: object, function: str) -> list[Unit]:
-    given = names if isinstance(names, list) else [names]
-    return [unit_of(name, function) for name in given]
+def parse_units(names: object, function: str) -> list[Unit]:
+    """The units of one name or of a list of names; raises as `parse_unit`."""
+    return [parse_unit(name, function) for name in (names if isinstance(names, list) else [names])]
 
 
 @dataclass(frozen=True, slots=True)
 class Duration(Host):
-    """`amounts`: only the units asked for, largest first. `reason`: why it is invalid, else None."""
+    """An immutable length of time.
+
+    `amounts`: by unit, only those the duration was made with, largest first. `reason`: why it is invalid,
+    else None.
+    """
 
     amounts: Mapping[Unit, Number]
     reason: str | None = None
@@ -95,65 +105,72 @@ class Duration(Host):
     def is_valid(self) -> bool:
         return self.reason is None
 
-    def amount(self, unit: Unit) -> Number:
+    def get(self, unit: Unit) -> Number:
+        """The amount of a unit; 0 for one that the duration does not have."""
         return self.amounts.get(unit, 0)
 
-    def milliseconds(self) -> Number:
+    def to_milliseconds(self) -> Number:
+        """The whole length in milliseconds; NaN for an invalid one."""
         if not self.is_valid:
             return math.nan
-        return plain_number(sum(amount * _MILLIS[unit] for unit, amount in self.amounts.items()))
+        return plain_number(sum(amount * _UNIT_MS[unit] for unit, amount in self.amounts.items()))
 
-    def shifted(self, units: list[Unit]) -> Duration:
+    def shift_to(self, units: list[Unit]) -> Duration:
         """The same length in these units; what is left over is a fraction of the last one."""
         if not units or not self.is_valid:
             return self
-        built: dict[Unit, Number] = {}
+        shifted: dict[Unit, Number] = {}
         rest: dict[Unit, Number] = {}
         last: Unit = units[0]
         for unit in UNITS:
-            given = self.amounts.get(unit)
+            amount = self.amounts.get(unit)
             if unit in units:
                 last = unit
-                own = sum(amount * factor(larger, unit) for larger, amount in rest.items()) + (given or 0)
-                built[unit] = math.trunc(own)
-                rest = {unit: (own * 1000 - built[unit] * 1000) / 1000}
-            elif given is not None:
-                rest[unit] = given
+                total = sum(part * conversion_factor(larger, unit) for larger, part in rest.items()) + (
+                    amount or 0
+                )
+                shifted[unit] = math.trunc(total)
+                rest = {unit: (total * 1000 - shifted[unit] * 1000) / 1000}
+            elif amount is not None:
+                rest[unit] = amount
         for unit, amount in rest.items():
             if amount:
-                built[last] += amount if unit == last else amount / factor(last, unit)
-        return Duration(_rolled(built))
+                shifted[last] += amount if unit == last else amount / conversion_factor(last, unit)
+        return Duration(_normalize_amounts(shifted))
 
-    def normalized(self) -> Duration:
-        return Duration(_rolled(dict(self.amounts))) if self.is_valid else self
+    def normalize(self) -> Duration:
+        """The same length with full larger units taken out of smaller ones."""
+        return Duration(_normalize_amounts(dict(self.amounts))) if self.is_valid else self
 
-    def negated(self) -> Duration:
+    def negate(self) -> Duration:
         return Duration(
             {unit: -amount if amount else 0 for unit, amount in self.amounts.items()}, self.reason
         )
 
     def plus(self, other: Duration) -> Duration:
+        """The sum, unit by unit, without conversion."""
         if not self.is_valid:
             return self
         both = (*self.amounts, *other.amounts)
         return Duration(
-            {unit: self.amount(unit) + other.amount(unit) for unit in UNITS if unit in both}, other.reason
+            {unit: self.get(unit) + other.get(unit) for unit in UNITS if unit in both}, other.reason
         )
 
     def to_object(self) -> dict[str, object]:
+        """The amounts by unit, for an expression."""
         return {unit: plain_number(amount) for unit, amount in self.amounts.items()}
 
-    def iso(self) -> str | None:
+    def to_iso(self) -> str | None:
         """`P3Y6M1W4DT12H30M5S`; quarters count as months; None for an invalid one."""
         if not self.is_valid:
             return None
-        dates = [("years", "Y"), ("months", "M"), ("weeks", "W"), ("days", "D")]
+        date_units = [("years", "Y"), ("months", "M"), ("weeks", "W"), ("days", "D")]
         amounts = dict(self.amounts)
         if amounts.get("quarters"):
             amounts["months"] = amounts.get("months", 0) + amounts["quarters"] * 3
-        parts = "".join(
+        date = "".join(
             number_text(amounts[cast(Unit, unit)]) + letter
-            for unit, letter in dates
+            for unit, letter in date_units
             if amounts.get(cast(Unit, unit))
         )
         clock = "".join(
@@ -164,69 +181,79 @@ class Duration(Host):
         seconds = amounts.get("seconds", 0) + amounts.get("milliseconds", 0) / 1000
         if amounts.get("seconds") or amounts.get("milliseconds"):
             clock += number_text(round(seconds, 3)) + "S"
-        return f"P{parts}" + (f"T{clock}" if clock else "") if parts or clock else "PT0S"
+        return f"P{date}" + (f"T{clock}" if clock else "") if date or clock else "PT0S"
 
     def json(self) -> object:
-        return self.iso()
+        return self.to_iso()
 
     def text(self) -> str:
-        return self.iso() or "Invalid Duration"
+        return self.to_iso() or "Invalid Duration"
 
     def primitive(self) -> object:
-        return self.milliseconds()
+        return self.to_milliseconds()
 
-    def formatted(self, pattern: str) -> str:
-        """Tokens `y M w d h m s S`; a repeated letter pads with zeros; fractions are cut."""
+    def format(self, pattern: str) -> str:
+        """Text by a pattern with the tokens `y M w d h m s S`; `Invalid Duration` for an invalid one.
+
+        A repeated letter pads with zeros; fractions are cut.
+        """
         if not self.is_valid:
             return "Invalid Duration"
         tokens = split_pattern(pattern)
-        wanted: list[Unit] = [
-            _LETTERS[value[0]] for is_literal, value in tokens if not is_literal and value[0] in _LETTERS
+        used_units: list[Unit] = [
+            _PATTERN_LETTERS[value[0]]
+            for is_literal, value in tokens
+            if not is_literal and value[0] in _PATTERN_LETTERS
         ]
-        held = self.shifted([unit for unit in UNITS if unit in wanted])
-        out = []
+        shifted = self.shift_to([unit for unit in UNITS if unit in used_units])
+        parts = []
         for is_literal, value in tokens:
-            unit = None if is_literal else _LETTERS.get(value[0])
-            out.append(value if unit is None else _padded(held.amount(unit), len(value)))
-        return "".join(out)
+            unit = None if is_literal else _PATTERN_LETTERS.get(value[0])
+            parts.append(value if unit is None else _format_whole(shifted.get(unit), len(value)))
+        return "".join(parts)
 
 
-def _padded(amount: Number, width: int) -> str:
+def _format_whole(amount: Number, width: int) -> str:
+    """The amount rounded down, with at least `width` digits."""
     whole = math.floor(amount)
     return f"{'-' if whole < 0 else ''}{abs(whole):0{width}d}"
 
 
-def _rolled(amounts: dict[Unit, Number]) -> dict[Unit, Number]:
-    """Full larger units taken out of smaller ones, then fractions handed down; order is kept."""
+def _normalize_amounts(amounts: dict[Unit, Number]) -> dict[Unit, Number]:
+    """Take full larger units out of smaller ones, then hand fractions down to the next smaller unit."""
     present = [unit for unit in UNITS if unit in amounts]
-    sign = -1 if sum(amounts[unit] * _MILLIS[unit] for unit in present) < 0 else 1
+    sign = -1 if sum(amounts[unit] * _UNIT_MS[unit] for unit in present) < 0 else 1
     for larger, smaller in reversed(list(pairwise(present))):
-        size = factor(larger, smaller)
+        size = conversion_factor(larger, smaller)
         carried = math.floor(amounts[smaller] * sign / size)
         amounts[larger] += carried * sign
         amounts[smaller] -= carried * size * sign
     for larger, smaller in pairwise(present):
         fraction = math.fmod(amounts[larger], 1)
         amounts[larger] -= fraction
-        amounts[smaller] += fraction * factor(larger, smaller)
+        amounts[smaller] += fraction * conversion_factor(larger, smaller)
     return {unit: plain_number(amounts[unit]) for unit in present}
 
 
-def duration_of(value: object, function: str) -> Duration:
-    """A duration, a number of milliseconds, or an object of amounts by unit; raises for anything else."""
+def to_duration(value: object, function: str) -> Duration:
+    """The duration that an argument of `function` stands for.
+
+    It may be a duration, a number of milliseconds, or an object of amounts by unit; raises ExpressionError
+    for anything else.
+    """
     if isinstance(value, Duration):
         return value
     if is_number(value):
-        return Duration({"milliseconds": _amount(value, function)})
+        return Duration({"milliseconds": _to_amount(value, function)})
     if isinstance(value, Mapping):
         amounts: dict[Unit, Number] = {}
         for name, amount in value.items():
-            unit = unit_of(name, function)
+            unit = parse_unit(name, function)
             if is_nil(amount):
                 continue
             if not is_number(amount) and not isinstance(amount, (str, bool)):
                 raise failed(function, f"Invalid unit value {text(amount)}")
-            amounts[unit] = _amount(amount, function)
+            amounts[unit] = _to_amount(amount, function)
         return Duration({unit: amounts[unit] for unit in UNITS if unit in amounts})
     raise failed(
         function,
@@ -235,42 +262,44 @@ def duration_of(value: object, function: str) -> Duration:
     )
 
 
-def _amount(value: object, function: str) -> Number:
+def _to_amount(value: object, function: str) -> Number:
+    """The number that a value stands for; raises ExpressionError where it is none, or too large."""
     number = to_number(value)
-    if isinstance(value, bool) or value == "" or not -_LARGEST < number < _LARGEST:
+    if isinstance(value, bool) or value == "" or not -_MAX_AMOUNT < number < _MAX_AMOUNT:
         raise failed(function, f"Invalid unit value {text(value)}")
     return number
 
 
-def _shift_to(duration: Duration, *units: object) -> Duration:
-    return duration.shifted([unit_of(unit, "shiftTo") for unit in units])
+def _shift_to_units(duration: Duration, *units: object) -> Duration:
+    return duration.shift_to([parse_unit(unit, "shiftTo") for unit in units])
 
 
-def _as(duration: Duration, unit: object) -> Number:
-    wanted = unit_of(unit, "as")
-    return duration.shifted([wanted]).amount(wanted) if duration.is_valid else math.nan
+def _convert_to_unit(duration: Duration, unit: object) -> Number:
+    wanted = parse_unit(unit, "as")
+    return duration.shift_to([wanted]).get(wanted) if duration.is_valid else math.nan
 
 
-def _reader(unit: Unit) -> Callable[[Duration], object]:
+def _unit_getter(unit: Unit) -> Callable[[Duration], object]:
+    """The property of a unit: its amount, missing where the duration does not have it."""
     return lambda duration: duration.amounts.get(unit, UNDEFINED)
 
 
 DURATION: Final = host_type(
     Duration,
-    {unit: _reader(unit) for unit in UNITS} | {"isValid": lambda duration: duration.is_valid},
+    {unit: _unit_getter(unit) for unit in UNITS} | {"isValid": lambda duration: duration.is_valid},
     {
         "toObject": Duration.to_object,
-        "as": _as,
-        "get": lambda duration, unit: duration.amount(unit_of(unit, "get")),
-        "shiftTo": _shift_to,
-        "normalize": Duration.normalized,
-        "negate": Duration.negated,
-        "plus": lambda duration, other: duration.plus(duration_of(other, "plus")),
-        "minus": lambda duration, other: duration.plus(duration_of(other, "minus").negated()),
-        "toMillis": Duration.milliseconds,
-        "valueOf": Duration.milliseconds,
-        "toISO": Duration.iso,
-        "toFormat": lambda duration, pattern: duration.formatted(text(pattern)),
+        "as": _convert_to_unit,
+        "get": lambda duration, unit: duration.get(parse_unit(unit, "get")),
+        "shiftTo": _shift_to_units,
+        "normalize": Duration.normalize,
+        "negate": Duration.negate,
+        "plus": lambda duration, other: duration.plus(to_duration(other, "plus")),
+        "minus": lambda duration, other: duration.plus(to_duration(other, "minus").negate()),
+        "toMillis": Duration.to_milliseconds,
+        "valueOf": Duration.to_milliseconds,
+        "toISO": Duration.to_iso,
+        "toFormat": lambda duration, pattern: duration.format(text(pattern)),
     },
     leave=Duration.json,
 )

@@ -1,4 +1,4 @@
-"""A date-time from the fields that a text named: what is missing, what is out of range, which zone."""
+"""Builds a date-time from the fields that a text names: fills in missing ones, finds those out of range."""
 
 from __future__ import annotations
 
@@ -9,32 +9,31 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from isthmus.expressions.failures import failed
-from isthmus.expressions.host.datetime_output import iso
 from isthmus.expressions.host.datetimes.value import (
     DateTime,
     days_in_year,
-    invalid,
-    local_stamp,
-    mixed_units,
-    weeks_in,
+    invalid_datetime,
+    mixed_units_error,
+    to_epoch_ms,
+    weeks_in_iso_year,
 )
 from isthmus.expressions.host.datetimes.zones import SYSTEM, Zone
 
-__all__ = ["CLOCK", "FLOORS", "Reading"]
+__all__ = ["CLOCK_FIELDS", "FIELD_MINIMUMS", "ParseContext"]
 
-FLOORS: Final = {"year": 1, "month": 1, "day": 1, "weekNumber": 1, "weekday": 1, "ordinal": 1}
-CLOCK: Final = ("hour", "minute", "second", "millisecond")
-_LIMITS: Final = {"hour": 23, "minute": 59, "second": 59, "millisecond": 999}
-_GREGORIAN: Final = ("year", "month", "day")
-_WEEKLY: Final = ("weekYear", "weekNumber", "weekday")
-_ORDINAL: Final = ("year", "ordinal")
+FIELD_MINIMUMS: Final = {"year": 1, "month": 1, "day": 1, "weekNumber": 1, "weekday": 1, "ordinal": 1}
+CLOCK_FIELDS: Final = ("hour", "minute", "second", "millisecond")
+_CLOCK_MAXIMUMS: Final = {"hour": 23, "minute": 59, "second": 59, "millisecond": 999}
+_GREGORIAN_FIELDS: Final = ("year", "month", "day")
+_ISO_WEEK_FIELDS: Final = ("weekYear", "weekNumber", "weekday")
+_ORDINAL_FIELDS: Final = ("year", "ordinal")
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """Where text is read: `zone` for text that names none, `now` for what it leaves out on the large side.
+class ParseContext:
+    """What completes a text that is parsed: `zone` where it names none, `now` for larger units it leaves out.
 
-    `keep_offset`: the result stays in the text's own zone.
+    `keep_offset`: the result stays in the text's own zone instead of being converted to `zone`.
     """
 
     now: datetime
@@ -42,88 +41,102 @@ class Reading:
     locale: str = "en-US"
     keep_offset: bool = False
 
-    def built(self, fields: Mapping[str, int], own: Zone | None) -> DateTime:
-        moment = _from_fields(fields, own or self.zone, self)
-        if own is None or self.keep_offset or not moment.is_valid:
+    def build(self, fields: Mapping[str, int], own_zone: Zone | None) -> DateTime:
+        """The date-time of the fields; `own_zone` is the zone that the text names, if it does.
+
+        Invalid where a field is out of range. Raises ExpressionError for fields that exclude each other.
+        """
+        moment = _build_in_zone(fields, own_zone or self.zone, self)
+        if own_zone is None or self.keep_offset or not moment.is_valid:
             return moment
         return moment.with_zone(self.zone, self.zone.name)
 
 
-def _from_fields(fields: Mapping[str, int], zone: Zone, reading: Reading) -> DateTime:
+def _build_in_zone(fields: Mapping[str, int], zone: Zone, context: ParseContext) -> DateTime:
     given = fields.keys()
     if given & {"weekYear", "weekNumber"} and given & {"year", "month", "day", "ordinal"}:
-        raise mixed_units()
+        raise mixed_units_error()
     if "ordinal" in given and given & {"month", "day"}:
         raise failed("date-time", "Can't mix ordinal dates with month/day")
-    weekly = bool(given & {"weekYear", "weekNumber"}) or ("weekday" in given and not given & set(_GREGORIAN))
-    kind = _WEEKLY if weekly else _ORDINAL if "ordinal" in given else _GREGORIAN
-    now = DateTime(round(reading.now.timestamp() * 1000), zone)
-    filled = _filled(fields, (*kind, *CLOCK), now)
-    wrong = _out_of_range(filled, kind)
-    if wrong is not None:
-        return invalid(
-            "unit out of range",
-            f"you specified {filled[wrong]} (of type number) as a {wrong}, which is invalid",
-        )
-    local = datetime.combine(_day(filled, kind), datetime.min.time()) + timedelta(
-        hours=filled["hour"],
-        minutes=filled["minute"],
-        seconds=filled["second"],
-        milliseconds=filled["millisecond"],
+    is_weekly = bool(given & {"weekYear", "weekNumber"}) or (
+        "weekday" in given and not given & set(_GREGORIAN_FIELDS)
     )
-    moment = DateTime(local_stamp(local, zone, now.offset), zone, locale=reading.locale)
+    date_fields = (
+        _ISO_WEEK_FIELDS if is_weekly else _ORDINAL_FIELDS if "ordinal" in given else _GREGORIAN_FIELDS
+    )
+    now = DateTime(round(context.now.timestamp() * 1000), zone)
+    complete = _fill_in_missing(fields, (*date_fields, *CLOCK_FIELDS), now)
+    wrong = _find_out_of_range(complete, date_fields)
+    if wrong is not None:
+        return invalid_datetime(
+            "unit out of range",
+            f"you specified {complete[wrong]} (of type number) as a {wrong}, which is invalid",
+        )
+    local = datetime.combine(_to_date(complete, date_fields), datetime.min.time()) + timedelta(
+        hours=complete["hour"],
+        minutes=complete["minute"],
+        seconds=complete["second"],
+        milliseconds=complete["millisecond"],
+    )
+    moment = DateTime(to_epoch_ms(local, zone, now.offset), zone, locale=context.locale)
     weekday = fields.get("weekday")
-    if weekday is not None and given & set(_GREGORIAN) and moment.week[2] != weekday:
-        return invalid(
+    if weekday is not None and given & set(_GREGORIAN_FIELDS) and moment.iso_week[2] != weekday:
+        return invalid_datetime(
             "mismatched weekday",
-            f"you can't specify both a weekday of {weekday} and a date of {iso(moment)}",
+            f"you can't specify both a weekday of {weekday} and a date of {moment.to_iso()}",
         )
     return moment
 
 
-def _filled(fields: Mapping[str, int], names: tuple[str, ...], now: DateTime) -> dict[str, int]:
-    """Units larger than the first one given come from now, smaller ones are at their minimum."""
+def _fill_in_missing(fields: Mapping[str, int], names: tuple[str, ...], now: DateTime) -> dict[str, int]:
+    """All of `names`: units larger than the first one given are now's, smaller ones are at their minimum."""
     current = {
         "year": now.local.year,
         "month": now.local.month,
         "day": now.local.day,
-        "weekYear": now.week[0],
-        "weekNumber": now.week[1],
-        "weekday": now.week[2],
-        "ordinal": now.ordinal,
+        "weekYear": now.iso_week[0],
+        "weekNumber": now.iso_week[1],
+        "weekday": now.iso_week[2],
+        "ordinal": now.day_of_year,
         "hour": now.local.hour,
         "minute": now.local.minute,
         "second": now.local.second,
         "millisecond": now.millisecond,
     }
-    filled: dict[str, int] = {}
-    found = False
+    complete: dict[str, int] = {}
+    is_after_given = False
     for name in names:
         if name in fields:
-            filled[name], found = fields[name], True
+            complete[name], is_after_given = fields[name], True
         else:
-            filled[name] = FLOORS.get(name, 0) if found else current.get(name, 0)
-    return filled
+            complete[name] = FIELD_MINIMUMS.get(name, 0) if is_after_given else current.get(name, 0)
+    return complete
 
 
-def _out_of_range(filled: Mapping[str, int], kind: tuple[str, ...]) -> str | None:
-    year = filled[kind[0]]
+def _find_out_of_range(fields: Mapping[str, int], date_fields: tuple[str, ...]) -> str | None:
+    """The name of the first field that no date or clock can have; None if all are possible."""
+    year = fields[date_fields[0]]
     if not 1 <= year <= 9999:
-        return kind[0]
-    highest = {"month": 12, "weekday": 7, "weekNumber": weeks_in(year), "ordinal": days_in_year(year)}
-    for name in kind[1:]:
+        return date_fields[0]
+    highest = {
+        "month": 12,
+        "weekday": 7,
+        "weekNumber": weeks_in_iso_year(year),
+        "ordinal": days_in_year(year),
+    }
+    for name in date_fields[1:]:
         if name == "day":
-            highest["day"] = monthrange(year, filled["month"])[1]
-        if not 1 <= filled[name] <= highest[name]:
+            highest["day"] = monthrange(year, fields["month"])[1]
+        if not 1 <= fields[name] <= highest[name]:
             return name
-    if filled["hour"] == 24 and not any(filled[name] for name in CLOCK[1:]):
+    if fields["hour"] == 24 and not any(fields[name] for name in CLOCK_FIELDS[1:]):
         return None
-    return next((name for name in CLOCK if not 0 <= filled[name] <= _LIMITS[name]), None)
+    return next((name for name in CLOCK_FIELDS if not 0 <= fields[name] <= _CLOCK_MAXIMUMS[name]), None)
 
 
-def _day(filled: Mapping[str, int], kind: tuple[str, ...]) -> date:
-    if kind is _WEEKLY:
-        return date.fromisocalendar(filled["weekYear"], filled["weekNumber"], filled["weekday"])
-    if kind is _ORDINAL:
-        return date(filled["year"], 1, 1) + timedelta(days=filled["ordinal"] - 1)
-    return date(filled["year"], filled["month"], filled["day"])
+def _to_date(fields: Mapping[str, int], date_fields: tuple[str, ...]) -> date:
+    if date_fields is _ISO_WEEK_FIELDS:
+        return date.fromisocalendar(fields["weekYear"], fields["weekNumber"], fields["weekday"])
+    if date_fields is _ORDINAL_FIELDS:
+        return date(fields["year"], 1, 1) + timedelta(days=fields["ordinal"] - 1)
+    return date(fields["year"], fields["month"], fields["day"])

@@ -1,62 +1,80 @@
-"""A date-time as text by a pattern (`functions.md` §5.2)."""
+"""Writes date-times as text: by a pattern, as RFC 2822, HTTP, SQL and ISO week dates, and in en-US style.
+
+The ISO 8601 forms are methods of `DateTime`. The tokens of patterns are listed in
+`docs/reference/date-times.md#tokens-of-patterns`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from isthmus.expressions.host.datetimes.calendar_names import day_names, meridiem, month_names
+from isthmus.expressions.host.datetimes.calendar_names import (
+    DAYS,
+    MONTHS,
+    day_names,
+    meridiem_name,
+    month_names,
+)
 from isthmus.expressions.host.datetimes.pattern_tokens import MACROS, split_pattern
-from isthmus.expressions.host.datetimes.value import DateTime
+from isthmus.expressions.host.datetimes.value import DateTime, get_option
+from isthmus.expressions.host.datetimes.zones import format_offset
+from isthmus.expressions.javascript import text, truthy
+from isthmus.expressions.values import UNDEFINED
 
-__all__ = ["format_datetime", "offset_text"]
+__all__ = [
+    "format_datetime",
+    "format_http",
+    "format_iso_week",
+    "format_locale",
+    "format_rfc2822",
+    "format_sql",
+    "format_sql_time",
+]
 
 _ERAS: Final = {"G": ("BC", "AD"), "GG": ("Before Christ", "Anno Domini"), "GGGGG": ("B", "A")}
 
 
-def offset_text(minutes: int | float, style: str) -> str:
-    """`+5` (narrow), `+05:00` (short), `+0500` (basic)."""
-    hours, rest = divmod(int(abs(minutes)), 60)
-    sign = "-" if minutes < 0 else "+"
-    if style == "narrow":
-        return f"{sign}{hours}" + (f":{rest}" if rest else "")
-    return f"{sign}{hours:02d}{':' if style == 'short' else ''}{rest:02d}"
-
-
 def format_datetime(moment: DateTime, pattern: str, locale: str | None = None) -> str:
-    """`Invalid DateTime` for an invalid value. Characters that are no token stand for themselves."""
+    """The date-time by a pattern; `Invalid DateTime` for an invalid one.
+
+    Characters that are no token stand for themselves. `locale`: the language of names, by default the value's
+    own.
+    """
     if not moment.is_valid:
         return "Invalid DateTime"
-    return _format(moment, pattern, locale or moment.locale)
+    return _format_tokens(moment, pattern, locale or moment.locale)
 
 
-def _format(moment: DateTime, pattern: str, locale: str) -> str:
-    out = []
+def _format_tokens(moment: DateTime, pattern: str, locale: str) -> str:
+    parts = []
     for is_literal, value in split_pattern(pattern):
-        token = None if is_literal else _TOKENS.get(value)
-        if token is not None:
-            out.append(token(moment))
-        elif not is_literal and value in _NAMES:
-            out.append(_NAMES[value](moment, locale))
+        write_number = None if is_literal else _NUMBER_TOKENS.get(value)
+        if write_number is not None:
+            parts.append(write_number(moment))
+        elif not is_literal and value in _NAME_TOKENS:
+            parts.append(_NAME_TOKENS[value](moment, locale))
         elif not is_literal and value in MACROS:
-            out.append(_format(moment, MACROS[value], locale))
+            parts.append(_format_tokens(moment, MACROS[value], locale))
         else:
-            out.append(value)
-    return "".join(out)
+            parts.append(value)
+    return "".join(parts)
 
 
-def _padded(read: Callable[[DateTime], int], width: int) -> Callable[[DateTime], str]:
+def _zero_padded(read: Callable[[DateTime], int], width: int) -> Callable[[DateTime], str]:
+    """A writer of the number that `read` gives, with at least `width` digits."""
     return lambda moment: f"{read(moment):0{width}d}"
 
 
-def _two(read: Callable[[DateTime], int]) -> Callable[[DateTime], str]:
+def _last_two_digits(read: Callable[[DateTime], int]) -> Callable[[DateTime], str]:
+    """A writer of the last two digits of the year that `read` gives."""
     return lambda moment: f"{read(moment):04d}"[-2:]
 
 
-def _local_week(moment: DateTime) -> tuple[int, int]:
+def _locale_week(moment: DateTime) -> tuple[int, int]:
     """Week year and week as the locale counts: in America from Sunday, the week of 1 January the first."""
     if moment.locale not in {"en", "en-US"}:
-        year, week, _ = moment.week
+        year, week, _ = moment.iso_week
         return year, week
     local = moment.local
     sunday = local.toordinal() - local.isoweekday() % 7
@@ -66,73 +84,181 @@ def _local_week(moment: DateTime) -> tuple[int, int]:
     return end_year, (sunday - first_sunday) // 7 + 1
 
 
-def _hour12(moment: DateTime) -> int:
+def _twelve_hour(moment: DateTime) -> int:
     return moment.local.hour % 12 or 12
 
 
-_TOKENS: Final[Mapping[str, Callable[[DateTime], str]]] = {
-    "y": _padded(lambda m: m.local.year, 1),
-    "yy": _two(lambda m: m.local.year),
-    "yyyy": _padded(lambda m: m.local.year, 4),
-    "yyyyyy": _padded(lambda m: m.local.year, 6),
-    "kk": _two(lambda m: m.week[0]),
-    "kkkk": _padded(lambda m: m.week[0], 4),
-    "ii": _two(lambda m: _local_week(m)[0]),
-    "iiii": _padded(lambda m: _local_week(m)[0], 4),
+_NUMBER_TOKENS: Final[Mapping[str, Callable[[DateTime], str]]] = {
+    "y": _zero_padded(lambda m: m.local.year, 1),
+    "yy": _last_two_digits(lambda m: m.local.year),
+    "yyyy": _zero_padded(lambda m: m.local.year, 4),
+    "yyyyyy": _zero_padded(lambda m: m.local.year, 6),
+    "kk": _last_two_digits(lambda m: m.iso_week[0]),
+    "kkkk": _zero_padded(lambda m: m.iso_week[0], 4),
+    "ii": _last_two_digits(lambda m: _locale_week(m)[0]),
+    "iiii": _zero_padded(lambda m: _locale_week(m)[0], 4),
     "G": lambda m: _ERAS["G"][1],
     "GG": lambda m: _ERAS["GG"][1],
     "GGGGG": lambda m: _ERAS["GGGGG"][1],
-    "q": _padded(lambda m: m.quarter, 1),
-    "qq": _padded(lambda m: m.quarter, 2),
-    "M": _padded(lambda m: m.local.month, 1),
-    "MM": _padded(lambda m: m.local.month, 2),
-    "L": _padded(lambda m: m.local.month, 1),
-    "LL": _padded(lambda m: m.local.month, 2),
-    "W": _padded(lambda m: m.week[1], 1),
-    "WW": _padded(lambda m: m.week[1], 2),
-    "n": _padded(lambda m: _local_week(m)[1], 1),
-    "nn": _padded(lambda m: _local_week(m)[1], 2),
-    "d": _padded(lambda m: m.local.day, 1),
-    "dd": _padded(lambda m: m.local.day, 2),
-    "o": _padded(lambda m: m.ordinal, 1),
-    "ooo": _padded(lambda m: m.ordinal, 3),
-    "c": _padded(lambda m: m.week[2], 1),
-    "E": _padded(lambda m: m.week[2], 1),
-    "H": _padded(lambda m: m.local.hour, 1),
-    "HH": _padded(lambda m: m.local.hour, 2),
-    "h": _padded(_hour12, 1),
-    "hh": _padded(_hour12, 2),
-    "m": _padded(lambda m: m.local.minute, 1),
-    "mm": _padded(lambda m: m.local.minute, 2),
-    "s": _padded(lambda m: m.local.second, 1),
-    "ss": _padded(lambda m: m.local.second, 2),
-    "S": _padded(lambda m: m.millisecond, 1),
-    "SSS": _padded(lambda m: m.millisecond, 3),
-    "u": _padded(lambda m: m.millisecond, 3),
-    "uu": _padded(lambda m: m.millisecond // 10, 2),
-    "uuu": _padded(lambda m: m.millisecond // 100, 1),
-    "Z": lambda m: offset_text(m.offset, "narrow"),
-    "ZZ": lambda m: offset_text(m.offset, "short"),
-    "ZZZ": lambda m: offset_text(m.offset, "basic"),
-    "ZZZZ": lambda m: m.zone.short_name(m.stamp),
-    "ZZZZZ": lambda m: m.zone.long_name(m.stamp),
+    "q": _zero_padded(lambda m: m.quarter, 1),
+    "qq": _zero_padded(lambda m: m.quarter, 2),
+    "M": _zero_padded(lambda m: m.local.month, 1),
+    "MM": _zero_padded(lambda m: m.local.month, 2),
+    "L": _zero_padded(lambda m: m.local.month, 1),
+    "LL": _zero_padded(lambda m: m.local.month, 2),
+    "W": _zero_padded(lambda m: m.iso_week[1], 1),
+    "WW": _zero_padded(lambda m: m.iso_week[1], 2),
+    "n": _zero_padded(lambda m: _locale_week(m)[1], 1),
+    "nn": _zero_padded(lambda m: _locale_week(m)[1], 2),
+    "d": _zero_padded(lambda m: m.local.day, 1),
+    "dd": _zero_padded(lambda m: m.local.day, 2),
+    "o": _zero_padded(lambda m: m.day_of_year, 1),
+    "ooo": _zero_padded(lambda m: m.day_of_year, 3),
+    "c": _zero_padded(lambda m: m.iso_week[2], 1),
+    "E": _zero_padded(lambda m: m.iso_week[2], 1),
+    "H": _zero_padded(lambda m: m.local.hour, 1),
+    "HH": _zero_padded(lambda m: m.local.hour, 2),
+    "h": _zero_padded(_twelve_hour, 1),
+    "hh": _zero_padded(_twelve_hour, 2),
+    "m": _zero_padded(lambda m: m.local.minute, 1),
+    "mm": _zero_padded(lambda m: m.local.minute, 2),
+    "s": _zero_padded(lambda m: m.local.second, 1),
+    "ss": _zero_padded(lambda m: m.local.second, 2),
+    "S": _zero_padded(lambda m: m.millisecond, 1),
+    "SSS": _zero_padded(lambda m: m.millisecond, 3),
+    "u": _zero_padded(lambda m: m.millisecond, 3),
+    "uu": _zero_padded(lambda m: m.millisecond // 10, 2),
+    "uuu": _zero_padded(lambda m: m.millisecond // 100, 1),
+    "Z": lambda m: format_offset(m.offset, "narrow"),
+    "ZZ": lambda m: format_offset(m.offset, "short"),
+    "ZZZ": lambda m: format_offset(m.offset, "basic"),
+    "ZZZZ": lambda m: m.zone.short_name(m.epoch_ms),
+    "ZZZZZ": lambda m: m.zone.long_name(m.epoch_ms),
     "z": lambda m: m.zone.name,
-    "X": lambda m: str(m.stamp // 1000),
-    "x": lambda m: str(m.stamp),
+    "X": lambda m: str(m.epoch_ms // 1000),
+    "x": lambda m: str(m.epoch_ms),
 }
 
-_NAMES: Final[Mapping[str, Callable[[DateTime, str], str]]] = {
-    "a": lambda m, locale: meridiem(locale, m.local.hour),
+_NAME_TOKENS: Final[Mapping[str, Callable[[DateTime, str], str]]] = {
+    "a": lambda m, locale: meridiem_name(locale, m.local.hour),
     "MMM": lambda m, locale: month_names(locale, "short")[m.local.month - 1],
     "MMMM": lambda m, locale: month_names(locale, "long")[m.local.month - 1],
     "MMMMM": lambda m, locale: month_names(locale, "narrow")[m.local.month - 1],
     "LLL": lambda m, locale: month_names(locale, "short", alone=True)[m.local.month - 1],
     "LLLL": lambda m, locale: month_names(locale, "long", alone=True)[m.local.month - 1],
     "LLLLL": lambda m, locale: month_names(locale, "narrow", alone=True)[m.local.month - 1],
-    "EEE": lambda m, locale: day_names(locale, "short")[m.week[2] - 1],
-    "EEEE": lambda m, locale: day_names(locale, "long")[m.week[2] - 1],
-    "EEEEE": lambda m, locale: day_names(locale, "narrow")[m.week[2] - 1],
-    "ccc": lambda m, locale: day_names(locale, "short", alone=True)[m.week[2] - 1],
-    "cccc": lambda m, locale: day_names(locale, "long", alone=True)[m.week[2] - 1],
-    "ccccc": lambda m, locale: day_names(locale, "narrow", alone=True)[m.week[2] - 1],
+    "EEE": lambda m, locale: day_names(locale, "short")[m.iso_week[2] - 1],
+    "EEEE": lambda m, locale: day_names(locale, "long")[m.iso_week[2] - 1],
+    "EEEEE": lambda m, locale: day_names(locale, "narrow")[m.iso_week[2] - 1],
+    "ccc": lambda m, locale: day_names(locale, "short", alone=True)[m.iso_week[2] - 1],
+    "cccc": lambda m, locale: day_names(locale, "long", alone=True)[m.iso_week[2] - 1],
+    "ccccc": lambda m, locale: day_names(locale, "narrow", alone=True)[m.iso_week[2] - 1],
 }
+
+
+def format_iso_week(moment: DateTime) -> str | None:
+    """`2024-W01-1`; None when invalid."""
+    if not moment.is_valid:
+        return None
+    year, week, weekday = moment.iso_week
+    return f"{year:04d}-W{week:02d}-{weekday}"
+
+
+def format_rfc2822(moment: DateTime) -> str | None:
+    """`Sat, 15 Jun 2024 14:30:00 +0000`; None when invalid."""
+    if not moment.is_valid:
+        return None
+    return f"{_format_mail_date(moment)} {format_offset(moment.offset, 'basic')}"
+
+
+def format_http(moment: DateTime) -> str | None:
+    """`Sat, 15 Jun 2024 14:30:00 GMT`; None when invalid."""
+    if not moment.is_valid:
+        return None
+    return f"{_format_mail_date(DateTime(moment.epoch_ms))} GMT"
+
+
+def _format_mail_date(moment: DateTime) -> str:
+    """Local date and time as mail and HTTP headers write them, without the zone."""
+    local = moment.local
+    day, month = DAYS[local.weekday()][:3], MONTHS[local.month - 1][:3]
+    return f"{day}, {local.day:02d} {month} {local.year:04d} {local:%H:%M:%S}"
+
+
+def format_sql(moment: DateTime, options: object = UNDEFINED) -> str | None:
+    """`2024-06-15 14:30:00.000 +00:00`; None when invalid. Options as for `format_sql_time`."""
+    if not moment.is_valid:
+        return None
+    return f"{moment.to_iso_date()} {format_sql_time(moment, options)}"
+
+
+def format_sql_time(moment: DateTime, options: object = UNDEFINED) -> str | None:
+    """`14:30:00.000 +00:00`; None when invalid.
+
+    Options: `includeOffset`, `includeZone`, `includeOffsetSpace`.
+    """
+    if not moment.is_valid:
+        return None
+    clock = f"{moment.local:%H:%M:%S}.{moment.millisecond:03d}"
+    with_zone = truthy(get_option(options, "includeZone", False))
+    if not with_zone and not truthy(get_option(options, "includeOffset", True)):
+        return clock
+    space = " " if truthy(get_option(options, "includeOffsetSpace", True)) else ""
+    if with_zone:
+        return clock + space + moment.zone.name
+    no_offset = moment.zone.is_fixed and not moment.offset
+    return clock + space + ("Z" if no_offset else format_offset(moment.offset, "short"))
+
+
+_YEARS = {"numeric": "yyyy", "2-digit": "yy"}
+_MONTHS = {"numeric": "M", "2-digit": "MM", "long": "MMMM", "short": "MMM", "narrow": "MMMMM"}
+_DAYS = {"numeric": "d", "2-digit": "dd"}
+_WEEKDAYS = {"long": "EEEE", "short": "EEE", "narrow": "EEEEE"}
+_DATE_STYLES = {"full": "DDDD", "long": "DDD", "medium": "DD", "short": "M/d/yy"}
+_TIME_STYLES = {"full": "tttt", "long": "ttt", "medium": "tt", "short": "t"}
+
+
+def format_locale(moment: DateTime, options: object = UNDEFINED) -> str:
+    """en-US text by the fields asked for (`{month: "long", day: "numeric"}`) or by `dateStyle`, `timeStyle`.
+
+    Without options the short date, `8/6/2024`; `Invalid DateTime` for an invalid value.
+    """
+    if not moment.is_valid:
+        return "Invalid DateTime"
+    fields = options if isinstance(options, Mapping) else {}
+    if fields.get("dateStyle") or fields.get("timeStyle"):
+        date = _DATE_STYLES.get(text(fields.get("dateStyle")), "")
+        time = _TIME_STYLES.get(text(fields.get("timeStyle")), "")
+        joiner = " 'at' " if date in {"DDDD", "DDD"} else ", "
+    else:
+        date, time = _date_pattern(fields), _time_pattern(fields)
+        joiner = " 'at' " if "MMMM" in date and "MMMMM" not in date else ", "
+        if not date and not time:
+            date = "D"
+    return format_datetime(moment, joiner.join(part for part in (date, time) if part))
+
+
+def _date_pattern(fields: Mapping[str, object]) -> str:
+    """The en-US pattern of the date fields that `toLocaleString` was asked for; `""` for none."""
+    year, month = _YEARS.get(text(fields.get("year")), ""), _MONTHS.get(text(fields.get("month")), "")
+    day, weekday = _DAYS.get(text(fields.get("day")), ""), _WEEKDAYS.get(text(fields.get("weekday")), "")
+    if len(month) <= 2:
+        date = "/".join(part for part in (month, day, year) if part)
+    else:
+        date = " ".join(part for part in (month, day) if part)
+        date += (", " if day else " ") + year if year else ""
+    return ", ".join(part for part in (weekday, date) if part)
+
+
+def _time_pattern(fields: Mapping[str, object]) -> str:
+    """The en-US pattern of the time fields that `toLocaleString` was asked for; `""` for none."""
+    if not any(name in fields for name in ("hour", "minute", "second")):
+        return ""
+    half_day = fields.get("hour12", UNDEFINED) is not False and fields.get("hourCycle") not in {"h23", "h24"}
+    two_digits = fields.get("hour") == "2-digit" or not half_day
+    hour = {(True, True): "hh", (True, False): "h", (False, True): "HH"}[half_day, two_digits]
+    parts = [
+        letters for name, letters in (("hour", hour), ("minute", "mm"), ("second", "ss")) if name in fields
+    ]
+    zone = {"short": " ZZZZ", "long": " ZZZZZ"}.get(text(fields.get("timeZoneName")), "")
+    return ":".join(parts) + (" a" if half_day and "hour" in fields else "") + zone

@@ -1,23 +1,33 @@
-"""Date-times read from text: ISO 8601 and RFC 2822 (`functions.md` §5.1)."""
+"""Parses date-times from text: ISO 8601, RFC 2822, or by a pattern of tokens.
+
+Text that does not fit gives an invalid date-time, not an error. The tokens of patterns are listed in
+`docs/reference/date-times.md#tokens-of-patterns`.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, Final
 
-from isthmus.expressions.host.datetimes.calendar_names import DAYS, MONTHS
-from isthmus.expressions.host.datetimes.fields import CLOCK, FLOORS, Reading
-from isthmus.expressions.host.datetimes.value import DateTime, invalid
-from isthmus.expressions.host.datetimes.zones import Zone, fixed, zone_of
+import regex
+
+from isthmus.expressions.failures import over_limit
+from isthmus.expressions.host.datetimes.calendar_names import DAYS, MONTHS, day_names, month_names
+from isthmus.expressions.host.datetimes.fields import CLOCK_FIELDS, FIELD_MINIMUMS, ParseContext
+from isthmus.expressions.host.datetimes.pattern_tokens import MACROS, split_pattern
+from isthmus.expressions.host.datetimes.value import DateTime, invalid_datetime
+from isthmus.expressions.host.datetimes.zones import Zone, find_zone, fixed_zone
 from isthmus.expressions.limits import MAX_PICTURE
+from isthmus.expressions.meter import work_seconds
 
-__all__ = ["fraction", "read_iso", "read_rfc2822"]
+__all__ = ["parse_iso", "parse_rfc2822", "parse_with_pattern"]
 
 _TIME: Final = r"(?P<H>\d\d)(?::?(?P<m>\d\d)(?::?(?P<s>\d\d)(?:[.,](?P<u>\d{1,30}))?)?)?"
 _OFFSET: Final = r"(?:(?P<Z>Z)|(?P<oh>[+-]\d\d)(?::?(?P<om>\d\d))?)?"
 _ZONE: Final = r"(?:\[(?P<zone>[A-Za-z_+-]{1,256}(?:/[A-Za-z0-9_+-]{1,256}(?:/[A-Za-z0-9_+-]{1,256})?)?)\])?"
-_ISO: Final = tuple(
+_ISO_FORMS: Final = tuple(
     re.compile(pattern, re.ASCII)
     for pattern in (
         rf"(?P<y>[+-]\d{{6}}|\d{{4}})(?:-?(?P<M>\d\d)(?:-?(?P<d>\d\d))?)?(?:T{_TIME}{_OFFSET}{_ZONE})?",
@@ -26,74 +36,94 @@ _ISO: Final = tuple(
         rf"{_TIME}{_OFFSET}{_ZONE}",
     )
 )
-_MAIL: Final = re.compile(
+_ISO_GROUP_FIELDS: Final = {
+    "y": "year",
+    "M": "month",
+    "d": "day",
+    "k": "weekYear",
+    "W": "weekNumber",
+    "E": "weekday",
+    "o": "ordinal",
+    "H": "hour",
+    "m": "minute",
+    "s": "second",
+}
+_RFC2822: Final = re.compile(
     r"(?:(?P<day>Mon|Tue|Wed|Thu|Fri|Sat|Sun),\s)?(?P<d>\d{1,2})\s(?P<month>[A-Z][a-z]{2})\s(?P<y>\d{2,4})\s"
     r"(?P<H>\d\d):(?P<m>\d\d)(?::(?P<s>\d\d))?\s(?:(?P<name>UT|GMT|[ECMP][SD]T)|(?P<letter>[Zz])|"
     r"(?P<oh>[+-]\d\d)(?P<om>\d\d))",
     re.ASCII,
 )
-_MAIL_ZONES: Final = {"EDT": -4, "EST": -5, "CDT": -5, "CST": -6, "MDT": -6, "MST": -7, "PDT": -7, "PST": -8}
+_RFC2822_ZONE_HOURS: Final = {
+    "EDT": -4,
+    "EST": -5,
+    "CDT": -5,
+    "CST": -6,
+    "MDT": -6,
+    "MST": -7,
+    "PDT": -7,
+    "PST": -8,
+}
 
 
-def read_iso(given: object, reading: Reading) -> DateTime:
-    """ISO 8601 text; an invalid value (`unparsable`) for anything else."""
-    if isinstance(given, str) and len(given) <= MAX_PICTURE:
-        for pattern in _ISO:
-            found = pattern.fullmatch(given)
+def parse_iso(value: object, context: ParseContext) -> DateTime:
+    """The date-time of an ISO 8601 text; an invalid one (`unparsable`) for anything else."""
+    if isinstance(value, str) and len(value) <= MAX_PICTURE:
+        for form in _ISO_FORMS:
+            found = form.fullmatch(value)
             if found:
-                return _iso_match(found.groupdict(), reading)
-    return invalid("unparsable", f'the input "{_shown(given)}" can\'t be parsed as ISO 8601')
+                return _build_from_iso_groups(found.groupdict(), context)
+    shown = value[:MAX_PICTURE] if isinstance(value, str) else "null" if value is None else str(value)
+    return invalid_datetime("unparsable", f'the input "{shown}" can\'t be parsed as ISO 8601')
 
 
-def _shown(given: object) -> str:
-    """What was given, for a message."""
-    return given[:MAX_PICTURE] if isinstance(given, str) else "null" if given is None else str(given)
-
-
-def _iso_match(groups: Mapping[str, str | None], reading: Reading) -> DateTime:
-    names = {"y": "year", "M": "month", "d": "day", "k": "weekYear", "W": "weekNumber", "E": "weekday"}
-    names |= {"o": "ordinal", "H": "hour", "m": "minute", "s": "second"}
-    fields = {name: int(value) for key, name in names.items() if (value := groups.get(key)) is not None}
+def _build_from_iso_groups(groups: Mapping[str, str | None], context: ParseContext) -> DateTime:
+    fields = {
+        name: int(value) for key, name in _ISO_GROUP_FIELDS.items() if (value := groups.get(key)) is not None
+    }
     if groups.get("u"):
-        fields["millisecond"] = fraction(groups["u"] or "0")
+        fields["millisecond"] = _fraction_to_milliseconds(groups["u"] or "0")
     if "year" in fields or "weekYear" in fields:
-        week = "weekYear" in fields
-        parts = ("weekNumber", "weekday") if week else () if "ordinal" in fields else ("month", "day")
-        for name in (*parts, *CLOCK):
-            fields.setdefault(name, FLOORS.get(name, 0))
-    own: Zone | None = None
+        is_weekly = "weekYear" in fields
+        parts = ("weekNumber", "weekday") if is_weekly else () if "ordinal" in fields else ("month", "day")
+        for name in (*parts, *CLOCK_FIELDS):
+            fields.setdefault(name, FIELD_MINIMUMS.get(name, 0))
+    own_zone: Zone | None = None
     if groups.get("zone"):
-        own = zone_of(groups["zone"] or "")
-        if own is None:
-            return invalid("unsupported zone", f'the zone "{groups["zone"]}" is not supported')
+        own_zone = find_zone(groups["zone"] or "")
+        if own_zone is None:
+            return _unsupported_zone(groups["zone"] or "")
     elif groups.get("Z"):
-        own = fixed(0)
+        own_zone = fixed_zone(0)
     elif groups.get("oh"):
-        own = fixed(_signed(groups["oh"] or "", groups.get("om")))
-    return reading.built(fields, own)
+        own_zone = fixed_zone(_to_offset_minutes(groups["oh"] or "", groups.get("om")))
+    return context.build(fields, own_zone)
 
 
-def fraction(digits: str) -> int:
+def _unsupported_zone(name: str) -> DateTime:
+    return invalid_datetime("unsupported zone", f'the zone "{name}" is not supported')
+
+
+def _fraction_to_milliseconds(digits: str) -> int:
+    """The digits after a second's point as milliseconds; further digits are cut off."""
     return int((digits + "00")[:3])
 
 
-def _signed(hours: str, minutes: str | None) -> int:
+def _to_offset_minutes(hours: str, minutes: str | None) -> int:
+    """Minutes east of UTC from signed hours (`-05`) and the minutes behind them, if any."""
     rest = int(minutes or 0)
     return int(hours) * 60 + (-rest if hours.startswith("-") else rest)
 
 
-def read_rfc2822(given: str, reading: Reading) -> DateTime:
-    """`Sat, 15 Jun 2024 14:30:00 +0000`, comments in brackets removed."""
-    cleaned = re.sub(r"\s\s+", " ", re.sub(r"\([^()]*\)|[\n\t]", " ", given)).strip()
-    found = _MAIL.fullmatch(cleaned)
+def parse_rfc2822(value: str, context: ParseContext) -> DateTime:
+    """The date-time of `Sat, 15 Jun 2024 14:30:00 +0000`; comments in brackets are ignored; else invalid."""
+    cleaned = re.sub(r"\s\s+", " ", re.sub(r"\([^()]*\)|[\n\t]", " ", value)).strip()
+    found = _RFC2822.fullmatch(cleaned)
     months = {name[:3]: index + 1 for index, name in enumerate(MONTHS)}
     if found is None or found["month"] not in months:
-        return invalid("unparsable", f'the input "{given}" can\'t be parsed as RFC 2822')
-    year = int(found["y"])
-    if len(found["y"]) == 2:
-        year += 1900 if year > 60 else 2000
+        return invalid_datetime("unparsable", f'the input "{value}" can\'t be parsed as RFC 2822')
     fields = {
-        "year": year,
+        "year": _expand_year(found["y"]),
         "month": months[found["month"]],
         "day": int(found["d"]),
         "hour": int(found["H"]),
@@ -103,7 +133,196 @@ def read_rfc2822(given: str, reading: Reading) -> DateTime:
     if found["day"]:
         fields["weekday"] = [name[:3] for name in DAYS].index(found["day"]) + 1
     if found["name"]:
-        own = fixed(_MAIL_ZONES.get(found["name"], 0) * 60)
+        own_zone = fixed_zone(_RFC2822_ZONE_HOURS.get(found["name"], 0) * 60)
     else:
-        own = fixed(_signed(found["oh"], found["om"]) if found["oh"] else 0)
-    return reading.built(fields, own)
+        own_zone = fixed_zone(_to_offset_minutes(found["oh"], found["om"]) if found["oh"] else 0)
+    return context.build(fields, own_zone)
+
+
+def parse_with_pattern(value: str, pattern: str, context: ParseContext) -> DateTime:
+    """The date-time of a text, the whole of which must match the pattern.
+
+    Otherwise an invalid one, with the reason `unparsable`, `unit out of range`, `mismatched weekday` or
+    `unsupported zone`. Raises ExpressionError where the match takes too long or fields exclude each other.
+    """
+    compiled, keys = _compile_pattern(pattern, context.locale)
+    try:
+        found = compiled.fullmatch(value, timeout=work_seconds())
+    except TimeoutError:
+        raise over_limit("dtFromFormat", "regex_seconds", 1) from None
+    if found is None:
+        return invalid_datetime("unparsable", f'the input "{value}" can\'t be parsed as format {pattern}')
+    fields: dict[str, int] = {}
+    own_zone: Zone | None = None
+    meridiem = era = None
+    for index, key in enumerate(keys):
+        part = found.group(f"g{index}")
+        if key == "zone":
+            own_zone = find_zone(part)
+            if own_zone is None:
+                return _unsupported_zone(part)
+        elif key == "offset":
+            own_zone = fixed_zone(_parse_offset(part))
+        elif key == "meridiem":
+            meridiem = part.lower()
+        elif key == "era":
+            era = part.lower()
+        else:
+            name, read = _FIELD_READERS[key] if key in _FIELD_READERS else _name_reader(key, context.locale)
+            fields[name] = read(part)
+    _resolve_quarter_hour_and_era(fields, meridiem, era)
+    return context.build(fields, own_zone)
+
+
+def _parse_offset(value: str) -> int:
+    """Minutes east of UTC from `+5`, `+05:30` or `+0530`."""
+    sign = -1 if value.startswith("-") else 1
+    digits = value[1:]
+    hours, _, minutes = digits.partition(":")
+    if not minutes and len(hours) > 2:
+        hours, minutes = hours[:-2], hours[-2:]
+    return sign * (int(hours) * 60 + int(minutes or 0))
+
+
+def _resolve_quarter_hour_and_era(fields: dict[str, int], meridiem: str | None, era: str | None) -> None:
+    """Turn a quarter into its first month, a 12-hour clock into 24 hours, and years BC into negative ones."""
+    if "quarter" in fields:
+        quarter = fields.pop("quarter")
+        fields["month"] = (quarter - 1) * 3 + 1
+    if "hour12" in fields:
+        hour = fields.pop("hour12")
+        if meridiem == "pm" and hour < 12:
+            hour += 12
+        elif meridiem == "am" and hour == 12:
+            hour = 0
+        fields["hour"] = hour
+    if era in {"bc", "before christ"} and "year" in fields:
+        fields["year"] = -fields["year"]
+
+
+def _expand_year(value: str) -> int:
+    """A year; one of two digits is 19xx above 60, else 20xx."""
+    year = int(value)
+    if len(value) > 2:
+        return year
+    return year + (1900 if year > 60 else 2000)
+
+
+_FIELD_READERS: Final[Mapping[str, tuple[str, Callable[[str], int]]]] = {
+    "y": ("year", int),
+    "yy": ("year", _expand_year),
+    "M": ("month", int),
+    "d": ("day", int),
+    "o": ("ordinal", int),
+    "H": ("hour", int),
+    "h": ("hour12", int),
+    "m": ("minute", int),
+    "q": ("quarter", int),
+    "s": ("second", int),
+    "S": ("millisecond", int),
+    "u": ("millisecond", _fraction_to_milliseconds),
+    "k": ("weekYear", int),
+    "kk": ("weekYear", _expand_year),
+    "W": ("weekNumber", int),
+    "E": ("weekday", int),
+}
+_ONE, _TWO, _ONE_TWO = r"\d", r"\d{2}", r"\d{1,2}"
+_TOKEN_PATTERNS: Final = {
+    "y": (r"\d{1,6}", "y"),
+    "yy": (r"\d{2,4}", "yy"),
+    "yyyy": (r"\d{4}", "y"),
+    "yyyyy": (r"\d{4,6}", "y"),
+    "yyyyyy": (r"\d{6}", "y"),
+    "M": (_ONE_TWO, "M"),
+    "MM": (_TWO, "M"),
+    "L": (_ONE_TWO, "M"),
+    "LL": (_TWO, "M"),
+    "d": (_ONE_TWO, "d"),
+    "dd": (_TWO, "d"),
+    "o": (r"\d{1,3}", "o"),
+    "ooo": (r"\d{3}", "o"),
+    "HH": (_TWO, "H"),
+    "H": (_ONE_TWO, "H"),
+    "hh": (_TWO, "h"),
+    "h": (_ONE_TWO, "h"),
+    "mm": (_TWO, "m"),
+    "m": (_ONE_TWO, "m"),
+    "q": (_ONE_TWO, "q"),
+    "qq": (_TWO, "q"),
+    "s": (_ONE_TWO, "s"),
+    "ss": (_TWO, "s"),
+    "S": (r"\d{1,3}", "S"),
+    "SSS": (r"\d{3}", "S"),
+    "u": (r"\d{1,9}", "u"),
+    "uu": (_ONE_TWO, "u"),
+    "uuu": (_ONE, "u"),
+    "kkkk": (r"\d{4}", "k"),
+    "kk": (r"\d{2,4}", "kk"),
+    "W": (_ONE_TWO, "W"),
+    "WW": (_TWO, "W"),
+    "E": (_ONE, "E"),
+    "c": (_ONE, "E"),
+    "Z": (r"[+-]\d{1,2}(?::\d{2})?", "offset"),
+    "ZZ": (r"[+-]\d{1,2}(?::\d{2})?", "offset"),
+    "ZZZ": (r"[+-]\d{1,2}(?:\d{2})?", "offset"),
+    "z": (r"[a-z_+-/]{1,256}?", "zone"),
+    "a": ("am|pm", "meridiem"),
+    "G": ("bc|ad", "era"),
+    "GG": ("before christ|anno domini", "era"),
+}
+"""Token -> the expression that its text matches, and the key under which `_FIELD_READERS` reads it."""
+
+_NAME_TOKENS: Final = {
+    "MMM": "months-short",
+    "MMMM": "months-long",
+    "LLL": "months-short",
+    "LLLL": "months-long",
+    "EEE": "days-short",
+    "EEEE": "days-long",
+    "ccc": "days-short",
+    "cccc": "days-long",
+}
+
+
+def _lowercase_names(key: str, locale: str) -> list[str]:
+    """The names that a value of `_NAME_TOKENS` stands for."""
+    read = month_names if key.startswith("months") else day_names
+    return [name.lower() for name in read(locale, "short" if key.endswith("short") else "long")]
+
+
+def _name_reader(key: str, locale: str) -> tuple[str, Callable[[str], int]]:
+    """Field and reader for a value of `_NAME_TOKENS`, as in `_FIELD_READERS`."""
+    field = "month" if key.startswith("months") else "weekday"
+    return field, lambda value: _lowercase_names(key, locale).index(value.lower()) + 1
+
+
+@lru_cache(maxsize=512)
+def _compile_pattern(pattern: str, locale: str) -> tuple[Any, tuple[str, ...]]:
+    """A `regex` expression with groups `g0`, `g1`, …, and the key of each group."""
+    parts: list[str] = []
+    keys: list[str] = []
+    for is_literal, value in _expand_macros(pattern):
+        name_key = None if is_literal else _NAME_TOKENS.get(value)
+        if name_key is not None:
+            choices = sorted(_lowercase_names(name_key, locale), key=len, reverse=True)
+            parts.append(f"(?P<g{len(keys)}>{'|'.join(map(re.escape, choices))})")
+            keys.append(name_key)
+        elif not is_literal and value in _TOKEN_PATTERNS:
+            shape, key = _TOKEN_PATTERNS[value]
+            parts.append(f"(?P<g{len(keys)}>{shape})")
+            keys.append(key)
+        else:
+            parts.append("".join("[^\\S\\n\\r]" if c in " \u00a0" else re.escape(c) for c in value))
+    return regex.compile("".join(parts), regex.ASCII | regex.IGNORECASE), tuple(keys)
+
+
+def _expand_macros(pattern: str) -> list[tuple[bool, str]]:
+    """The tokens of a pattern, with those of the locale's forms (`D`, `tt`) in the place of their names."""
+    tokens: list[tuple[bool, str]] = []
+    for is_literal, value in split_pattern(pattern):
+        if not is_literal and value in MACROS:
+            parts = split_pattern(MACROS[value])
+            tokens.extend((literal, "yyyyy" if part == "y" else part) for literal, part in parts)
+        else:
+            tokens.append((is_literal, value))
+    return tokens

@@ -1,4 +1,7 @@
-"""How a pattern of a date-time or duration is cut into tokens and literal text (`functions.md` §5.2)."""
+"""Cuts a pattern of a date-time or duration into tokens and literal text.
+
+`MACROS` are the tokens that stand for a whole pattern (`DD`, `tt`).
+"""
 
 from __future__ import annotations
 
@@ -24,12 +27,16 @@ _BOTH: Final = {
 }
 
 MACROS: Final = _CLOCKS | _CLOCKS_24 | _DATES | _BOTH
-"""The locale's shapes (en-US) as patterns of their own."""
+"""Token for a form of the locale (always en-US) -> the pattern that it stands for."""
 
 
 @lru_cache(maxsize=1024)
 def split_pattern(pattern: str) -> tuple[tuple[bool, str], ...]:
-    """`(is literal, text)` pairs: runs of one character are tokens, text in single quotes is literal."""
+    """The parts of a pattern as pairs (is literal, text).
+
+    A run of one character is a token; text in single quotes and white space is literal. Raises
+    ExpressionError for a pattern that is too long.
+    """
     checked_picture(pattern, "format")
     parts: list[tuple[bool, str]] = []
     quoted = False

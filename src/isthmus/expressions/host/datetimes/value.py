@@ -1,6 +1,7 @@
-"""Date-times (`functions.md` §5.3): an instant, a zone, and calendar arithmetic in that zone's local time.
+"""`DateTime`: an instant in a time zone, with arithmetic in that zone's local time and its ISO 8601 text.
 
-Years outside 1-9999 give an invalid value. Instants are whole milliseconds since 1970 (`stamp`).
+Instants are whole milliseconds since 1970. A value with a year outside 1 to 9999 is invalid
+(`docs/reference/date-times.md#invalid-values`).
 """
 
 from __future__ import annotations
@@ -13,19 +14,29 @@ from typing import Final
 
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.failures import failed
-from isthmus.expressions.host.datetimes.durations import UNITS, Duration, Unit, duration_of, unit_of
-from isthmus.expressions.host.datetimes.zones import SYSTEM, Zone
+from isthmus.expressions.host.datetimes.durations import UNITS, Duration, Unit, parse_unit
+from isthmus.expressions.host.datetimes.zones import SYSTEM, Zone, format_offset
 from isthmus.expressions.host_value import Host
-from isthmus.expressions.javascript import is_nil, text, to_number
+from isthmus.expressions.javascript import is_nil, text, to_number, truthy
+from isthmus.expressions.values import UNDEFINED
 
-__all__ = ["DateTime", "invalid", "local_stamp"]
+__all__ = [
+    "DateTime",
+    "days_in_year",
+    "get_option",
+    "invalid_datetime",
+    "mixed_units_error",
+    "to_epoch_ms",
+    "weeks_in_iso_year",
+]
 
 _EPOCH: Final = datetime(1970, 1, 1)
-_MILLI: Final = timedelta(milliseconds=1)
-_FIRST: Final = (datetime(1, 1, 3) - _EPOCH) // _MILLI
-_LAST: Final = (datetime(9999, 12, 30) - _EPOCH) // _MILLI
-_FAR: Final = 10**17
-_SETTABLE: Final = {
+_MILLISECOND: Final = timedelta(milliseconds=1)
+# Two days inside the range of Python's datetime, so that the local time of every zone is in it too.
+_MIN_EPOCH_MS: Final = (datetime(1, 1, 3) - _EPOCH) // _MILLISECOND
+_MAX_EPOCH_MS: Final = (datetime(9999, 12, 30) - _EPOCH) // _MILLISECOND
+_MAX_NUMBER: Final = 10**17
+_FIELD_NAMES: Final = {
     "year": "year",
     "quarter": "quarter",
     "month": "month",
@@ -42,28 +53,32 @@ _SETTABLE: Final = {
 
 
 class DateTime(Host):
-    """Immutable. `reason` is None for a valid value; an invalid one has no fields and stays invalid."""
+    """An immutable instant (`epoch_ms`) in a `zone`; `local` is the time there, `offset` minutes from UTC.
 
-    __slots__ = ("explanation", "local", "locale", "offset", "reason", "stamp", "zone")
+    `reason` is None for a valid value, else why it is invalid, in a word or two; `explanation` says it in a
+    sentence. Every method of an invalid value gives an invalid value, None or NaN.
+    """
+
+    __slots__ = ("epoch_ms", "explanation", "local", "locale", "offset", "reason", "zone")
 
     def __init__(
         self,
-        stamp: int | float,
+        epoch_ms: int | float,
         zone: Zone = SYSTEM,
         *,
         locale: str = "en-US",
         reason: str | None = None,
         explanation: str | None = None,
     ) -> None:
-        if reason is None and not (isinstance(stamp, int) and _FIRST <= stamp <= _LAST):
+        if reason is None and not (isinstance(epoch_ms, int) and _MIN_EPOCH_MS <= epoch_ms <= _MAX_EPOCH_MS):
             reason, explanation = "invalid input", "years run from 1 to 9999"
         self.reason = reason
         self.explanation = explanation
         self.zone = zone
         self.locale = locale
-        self.stamp: int = int(stamp) if reason is None else 0
-        self.offset = zone.offset(self.stamp)
-        self.local = _EPOCH + timedelta(milliseconds=self.stamp, minutes=self.offset)
+        self.epoch_ms: int = int(epoch_ms) if reason is None else 0
+        self.offset = zone.offset(self.epoch_ms)
+        self.local = _EPOCH + timedelta(milliseconds=self.epoch_ms, minutes=self.offset)
 
     @property
     def is_valid(self) -> bool:
@@ -74,156 +89,214 @@ class DateTime(Host):
         return (self.local.month + 2) // 3
 
     @property
-    def week(self) -> tuple[int, int, int]:
-        """ISO week year, week number, weekday (1 is Monday)."""
+    def iso_week(self) -> tuple[int, int, int]:
+        """ISO week year, week number and weekday (1 is Monday)."""
         return self.local.isocalendar()
 
     @property
-    def ordinal(self) -> int:
+    def day_of_year(self) -> int:
         return self.local.timetuple().tm_yday
 
     @property
     def millisecond(self) -> int:
         return self.local.microsecond // 1000
 
-    def iso(self) -> str | None:
-        from isthmus.expressions.host.datetime_output import iso
+    def to_iso(self, options: object = UNDEFINED) -> str | None:
+        """`2024-01-31T10:00:00.000+00:00`; `Z` only for a fixed zone without offset; None when invalid.
 
-        return iso(self) if self.is_valid else None
+        Options: `suppressMilliseconds`, `suppressSeconds`, `includeOffset`, `extendedZone`, `format` (`basic`
+        leaves `-` and `:` out).
+        """
+        if not self.is_valid:
+            return None
+        return f"{self.to_iso_date(options)}T{self._iso_clock(options)}"
+
+    def to_iso_date(self, options: object = UNDEFINED) -> str | None:
+        """`2024-01-31`, or `20240131` with the option `format: "basic"`; None when invalid."""
+        if not self.is_valid:
+            return None
+        dash = "" if get_option(options, "format", "extended") == "basic" else "-"
+        return f"{self.local.year:04d}{dash}{self.local.month:02d}{dash}{self.local.day:02d}"
+
+    def to_iso_time(self, options: object = UNDEFINED) -> str | None:
+        """The time part of `to_iso`; the option `includePrefix` puts a `T` before it. None when invalid."""
+        if not self.is_valid:
+            return None
+        return ("T" if truthy(get_option(options, "includePrefix", False)) else "") + self._iso_clock(options)
+
+    def _iso_clock(self, options: object) -> str:
+        """Time of day and offset, as the options of `to_iso` ask for them."""
+        local, millis = self.local, self.millisecond
+        colon = "" if get_option(options, "format", "extended") == "basic" else ":"
+        clock = f"{local.hour:02d}{colon}{local.minute:02d}"
+        if millis or local.second or not truthy(get_option(options, "suppressSeconds", False)):
+            clock += f"{colon}{local.second:02d}"
+            if millis or not truthy(get_option(options, "suppressMilliseconds", False)):
+                clock += f".{millis:03d}"
+        extended = truthy(get_option(options, "extendedZone", False))
+        if truthy(get_option(options, "includeOffset", True)):
+            no_offset = self.zone.is_fixed and not self.offset and not extended
+            clock += "Z" if no_offset else format_offset(self.offset, "short")
+        return f"{clock}[{self.zone.name}]" if extended else clock
 
     def json(self) -> object:
-        return self.iso()
+        return self.to_iso()
 
     def text(self) -> str:
-        return self.iso() or "Invalid DateTime"
+        return self.to_iso() or "Invalid DateTime"
 
     def primitive(self) -> object:
-        return self.stamp if self.is_valid else math.nan
+        return self.epoch_ms if self.is_valid else math.nan
 
-    def with_stamp(self, stamp: int | float) -> DateTime:
-        return DateTime(stamp, self.zone, locale=self.locale)
+    def with_epoch_ms(self, epoch_ms: int | float) -> DateTime:
+        """Another instant in the same zone and locale; invalid for NaN."""
+        return DateTime(epoch_ms, self.zone, locale=self.locale)
 
     def with_local(self, local: datetime | None) -> DateTime:
-        """The same zone at another local time; None: outside the calendar."""
+        """The instant at which clocks of this zone show `local`; invalid for None."""
         if local is None:
-            return self.with_stamp(math.nan)
-        return self.with_stamp(local_stamp(local, self.zone, self.offset))
+            return self.with_epoch_ms(math.nan)
+        return self.with_epoch_ms(to_epoch_ms(local, self.zone, self.offset))
 
     def with_zone(self, zone: Zone | None, name: object, *, keep_local: bool = False) -> DateTime:
+        """The same instant in another zone; with `keep_local` the same local time, at another instant.
+
+        Invalid where `zone` is None; `name` is what the caller asked for, for the explanation.
+        """
         if zone is None:
-            return invalid("unsupported zone", f'the zone "{text(name)}" is not supported')
+            return invalid_datetime("unsupported zone", f'the zone "{text(name)}" is not supported')
         if not self.is_valid or zone == self.zone:
             return self
         if keep_local:
-            guess = zone.offset(self.stamp)
-            return DateTime(local_stamp(self.local, zone, guess), zone, locale=self.locale)
-        return DateTime(self.stamp, zone, locale=self.locale)
+            guess = zone.offset(self.epoch_ms)
+            return DateTime(to_epoch_ms(self.local, zone, guess), zone, locale=self.locale)
+        return DateTime(self.epoch_ms, zone, locale=self.locale)
 
     def with_locale(self, locale: object) -> DateTime:
+        """The same instant with names in another language; unchanged for anything but a text."""
         if not self.is_valid or not isinstance(locale, str) or not locale:
             return self
-        return DateTime(self.stamp, self.zone, locale=locale)
+        return DateTime(self.epoch_ms, self.zone, locale=locale)
 
     def plus(self, duration: Duration) -> DateTime:
-        """Years to days in local time with the day clamped to its month, the rest on the instant."""
+        """Add years to days in local time, with the day clamped to its month, and the rest to the instant."""
         if not self.is_valid:
             return self
         if not duration.is_valid:
-            return invalid(duration.reason or "invalid duration")
-        whole = {unit: math.trunc(duration.amount(unit)) for unit in UNITS[:5]}
+            return invalid_datetime(duration.reason or "invalid duration")
+        whole = {unit: math.trunc(duration.get(unit)) for unit in UNITS[:5]}
         months = whole["months"] + whole["quarters"] * 3
-        local = _moved(self.local, whole["years"], months, whole["days"] + whole["weeks"] * 7)
+        local = _shift_date(self.local, whole["years"], months, whole["days"] + whole["weeks"] * 7)
         if local is None:
-            return self.with_stamp(math.nan)
+            return self.with_epoch_ms(math.nan)
         rest = Duration(
             {
                 unit: amount - whole[unit] if unit in whole else amount
                 for unit, amount in duration.amounts.items()
             }
-        ).milliseconds()
-        return self.with_stamp(_whole(local_stamp(local, self.zone, self.offset) + rest))
+        ).to_milliseconds()
+        return self.with_epoch_ms(_truncate(to_epoch_ms(local, self.zone, self.offset) + rest))
 
     def set(self, values: object) -> DateTime:
-        """Local fields replaced; what overflows carries on (`{"month": 13}` is next January)."""
+        """Replace local fields; what overflows carries on (`{"month": 13}` is next January).
+
+        Raises ExpressionError for anything but an object of numbers by unit, and for units that exclude each
+        other.
+        """
         if not isinstance(values, Mapping):
             raise failed("set", "set: give an object of units")
-        given = {_settable(name): _field(value, "set") for name, value in values.items() if not is_nil(value)}
+        fields = {
+            _to_field_name(name): _to_field_value(value, "set")
+            for name, value in values.items()
+            if not is_nil(value)
+        }
         if not self.is_valid:
             return self
-        weekly = given.keys() & {"weekYear", "weekNumber"}
-        if weekly and given.keys() & {"year", "month", "day", "ordinal"}:
-            raise mixed_units()
-        if given.keys() & {"ordinal"} and given.keys() & {"month", "day"}:
+        weekly = fields.keys() & {"weekYear", "weekNumber"}
+        if weekly and fields.keys() & {"year", "month", "day", "ordinal"}:
+            raise mixed_units_error()
+        if fields.keys() & {"ordinal"} and fields.keys() & {"month", "day"}:
             raise failed("date-time", "Can't mix ordinal dates with month/day")
-        return self.with_local(_replaced(self, given, bool(weekly or "weekday" in given)))
+        return self.with_local(_replace_fields(self, fields, bool(weekly or "weekday" in fields)))
 
     def start_of(self, name: object) -> DateTime:
-        unit = unit_of(name)
-        return self.with_local(_floor(self, unit)) if self.is_valid else self
+        """The first millisecond of the unit (`month`, `week`, …) that this value lies in."""
+        unit = parse_unit(name)
+        return self.with_local(_floor_to_unit(self, unit)) if self.is_valid else self
 
     def end_of(self, name: object) -> DateTime:
-        unit = unit_of(name)
+        """The last millisecond of the unit that this value lies in."""
+        unit = parse_unit(name)
         if not self.is_valid:
             return self
         following = self.plus(Duration({unit: 1})).start_of(unit)
         return following.plus(Duration({"milliseconds": -1}))
 
-    def moved_by(self, given: object, function: str, sign: int) -> DateTime:
-        duration = duration_of(given, function)
-        return self.plus(duration if sign > 0 else duration.negated())
+    def has_same(self, other: object, name: object) -> bool:
+        """Whether both lie in one unit of the calendar: this value's local time, in the other's zone.
 
-    def same(self, other: object, name: object) -> bool:
-        """Whether both lie in one unit of the calendar: this value's local time, in the other's zone."""
+        Raises ExpressionError where `other` is no date-time or `name` no unit.
+        """
         if not isinstance(other, DateTime):
             raise failed("hasSame", "hasSame: the other value must be a date-time")
-        unit = unit_of(name)
+        unit = parse_unit(name)
         if not (self.is_valid and other.is_valid):
             return False
         here = self.with_zone(other.zone, "", keep_local=True)
-        return here.start_of(unit).stamp <= other.stamp <= here.end_of(unit).stamp
+        return here.start_of(unit).epoch_ms <= other.epoch_ms <= here.end_of(unit).epoch_ms
 
     def equals(self, other: object) -> bool:
+        """Whether both are valid and have the same instant, zone and locale."""
         return (
             isinstance(other, DateTime)
             and self.is_valid
             and other.is_valid
-            and (self.stamp, self.zone, self.locale) == (other.stamp, other.zone, other.locale)
+            and (self.epoch_ms, self.zone, self.locale) == (other.epoch_ms, other.zone, other.locale)
         )
 
 
-def invalid(reason: str, explanation: str | None = None) -> DateTime:
+def invalid_datetime(reason: str, explanation: str | None = None) -> DateTime:
     return DateTime(0, reason=reason, explanation=explanation)
 
 
-def mixed_units() -> ExpressionError:
+def mixed_units_error() -> ExpressionError:
+    """The error of week fields beside calendar fields."""
     return failed("date-time", "Can't mix weekYear/weekNumber units with year/month/day or ordinals")
 
 
-def local_stamp(local: datetime, zone: Zone, guess: int | float) -> int:
-    """The instant of a local time. In the hour that a clock change repeats, the offset `guess` decides;
+def get_option(options: object, name: str, default: object) -> object:
+    """A field of an options object; `default` where it is missing or `options` is no object."""
+    value = options.get(name, UNDEFINED) if isinstance(options, Mapping) else UNDEFINED
+    return default if value is UNDEFINED else value
 
-    a time that a change leaves out is moved on by its length.
+
+def to_epoch_ms(local: datetime, zone: Zone, offset_guess: int | float) -> int:
+    """The instant of a local time in a zone.
+
+    In the hour that a clock change repeats, the offset `offset_guess` decides; a time that a clock change
+    leaves out is moved on by the length of the change.
     """
-    here = (local - _EPOCH) // _MILLI
-    first = here - _minutes(guess)
+    as_utc = (local - _EPOCH) // _MILLISECOND
+    first = as_utc - _minutes_to_ms(offset_guess)
     offset = zone.offset(first)
-    if offset == guess:
+    if offset == offset_guess:
         return first
-    second = here - _minutes(offset)
-    settled = zone.offset(second)
-    return second if settled == offset else here - _minutes(min(offset, settled))
+    second = as_utc - _minutes_to_ms(offset)
+    second_offset = zone.offset(second)
+    return second if second_offset == offset else as_utc - _minutes_to_ms(min(offset, second_offset))
 
 
-def _minutes(offset: int | float) -> int:
-    return round(offset * 60_000)
+def _minutes_to_ms(minutes: int | float) -> int:
+    return round(minutes * 60_000)
 
 
-def _whole(stamp: int | float) -> int | float:
-    """Milliseconds cut towards zero, as a JavaScript Date keeps them."""
-    return math.trunc(stamp) if -_FAR < stamp < _FAR else math.nan
+def _truncate(epoch_ms: int | float) -> int | float:
+    """Milliseconds cut towards zero, as a JavaScript Date keeps them; NaN beyond any date."""
+    return math.trunc(epoch_ms) if -_MAX_NUMBER < epoch_ms < _MAX_NUMBER else math.nan
 
 
-def _moved(local: datetime, years: int, months: int, days: int) -> datetime | None:
+def _shift_date(local: datetime, years: int, months: int, days: int) -> datetime | None:
+    """`local` moved by calendar units, its day clamped to the new month; None outside the calendar."""
     year, month = divmod((local.year + years) * 12 + local.month - 1 + months, 12)
     month += 1
     if not 1 <= year <= 9999 or abs(days) > 4_000_000:
@@ -235,52 +308,56 @@ def _moved(local: datetime, years: int, months: int, days: int) -> datetime | No
         return None
 
 
-def _settable(name: object) -> str:
+def _to_field_name(name: object) -> str:
+    """A field that `set` takes, by its singular or plural name in any case; raises for another one."""
     lowered = text(name).lower()
-    found = _SETTABLE.get(lowered) or _SETTABLE.get(lowered.removesuffix("s"))
+    found = _FIELD_NAMES.get(lowered) or _FIELD_NAMES.get(lowered.removesuffix("s"))
     if found is None:
         raise failed("set", f"Invalid unit {text(name)}")
     return found
 
 
-def _field(value: object, function: str) -> int:
+def _to_field_value(value: object, function: str) -> int:
+    """A number cut to an integer; raises for what is none and for numbers beyond any date."""
     number = to_number(value)
-    if isinstance(value, bool) or value == "" or not -_FAR < number < _FAR:
+    if isinstance(value, bool) or value == "" or not -_MAX_NUMBER < number < _MAX_NUMBER:
         raise failed(function, f"Invalid unit value {text(value)}")
     return math.trunc(number)
 
 
-def _replaced(moment: DateTime, given: Mapping[str, int], weekly: bool) -> datetime | None:
+def _replace_fields(moment: DateTime, fields: Mapping[str, int], weekly: bool) -> datetime | None:
+    """The local time with some fields replaced; None outside the calendar."""
     local = moment.local
     try:
         if weekly:
-            year, week, weekday = moment.week
-            monday = date.fromisocalendar(given.get("weekYear", year), 1, 1)
-            days = (given.get("weekNumber", week) - 1) * 7 + given.get("weekday", weekday) - 1
+            year, week, weekday = moment.iso_week
+            monday = date.fromisocalendar(fields.get("weekYear", year), 1, 1)
+            days = (fields.get("weekNumber", week) - 1) * 7 + fields.get("weekday", weekday) - 1
             day = monday + timedelta(days=days)
-        elif "ordinal" in given:
-            day = date(given.get("year", local.year), 1, 1) + timedelta(days=given["ordinal"] - 1)
+        elif "ordinal" in fields:
+            day = date(fields.get("year", local.year), 1, 1) + timedelta(days=fields["ordinal"] - 1)
         else:
-            day = _calendar_day(local, given)
+            day = _replace_calendar_fields(local, fields)
         midnight = datetime(day.year, day.month, day.day)
         return midnight + timedelta(
-            hours=given.get("hour", local.hour),
-            minutes=given.get("minute", local.minute),
-            seconds=given.get("second", local.second),
-            milliseconds=given.get("millisecond", local.microsecond // 1000),
+            hours=fields.get("hour", local.hour),
+            minutes=fields.get("minute", local.minute),
+            seconds=fields.get("second", local.second),
+            milliseconds=fields.get("millisecond", local.microsecond // 1000),
         )
     except (ValueError, OverflowError):
         return None
 
 
-def _calendar_day(local: datetime, given: Mapping[str, int]) -> date:
-    year, month = divmod(given.get("year", local.year) * 12 + given.get("month", local.month) - 1, 12)
+def _replace_calendar_fields(local: datetime, fields: Mapping[str, int]) -> date:
+    year, month = divmod(fields.get("year", local.year) * 12 + fields.get("month", local.month) - 1, 12)
     first = date(year, month + 1, 1)
-    day = given["day"] if "day" in given else min(local.day, monthrange(year, month + 1)[1])
+    day = fields["day"] if "day" in fields else min(local.day, monthrange(year, month + 1)[1])
     return first + timedelta(days=day - 1)
 
 
-def _floor(moment: DateTime, unit: Unit) -> datetime:
+def _floor_to_unit(moment: DateTime, unit: Unit) -> datetime:
+    """The local time at which the unit that `moment` lies in begins."""
     local = moment.local
     if unit == "weeks":
         local -= timedelta(days=local.weekday())
@@ -299,8 +376,7 @@ def _floor(moment: DateTime, unit: Unit) -> datetime:
     return local.replace(microsecond=0) if unit == "seconds" else local
 
 
-def weeks_in(year: int) -> int:
-    """Weeks of an ISO week year."""
+def weeks_in_iso_year(year: int) -> int:
     return date(year, 12, 28).isocalendar().week
 
 

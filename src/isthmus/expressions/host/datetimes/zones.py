@@ -1,4 +1,7 @@
-"""Time zones of date-times: the system's (always UTC), fixed offsets, and IANA zones."""
+"""Time zones of date-times: the system's (always UTC), fixed offsets, and IANA zones.
+
+Their names and offsets as text are written here too.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +9,43 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Final
-from zoneinfo import ZoneInfo
+from importlib import import_module
+from typing import Final, Literal
+from zoneinfo import ZoneInfo, available_timezones
 
-from isthmus.expressions.host.datetimes.calendar_names import zone_names
+from isthmus.expressions.javascript import is_nil, is_number
 
-__all__ = ["SYSTEM", "UTC_ZONE", "Zone", "fixed", "zone_of"]
+__all__ = [
+    "MAX_OFFSET_MINUTES",
+    "SYSTEM",
+    "UTC_ZONE",
+    "Zone",
+    "find_zone",
+    "fixed_zone",
+    "format_offset",
+    "to_zone",
+]
 
-_SPECIFIER: Final = re.compile(r"utc(?:([+-]\d{1,2})(?::(\d{2}))?)?", re.I | re.ASCII)
+MAX_OFFSET_MINUTES: Final = 24 * 60
+
+_UTC_OFFSET: Final = re.compile(r"utc(?:([+-]\d{1,2})(?::(\d{2}))?)?", re.I | re.ASCII)
 _EPOCH: Final = datetime(1970, 1, 1)
-_AMERICAN: Final = frozenset(
+# American English abbreviates only its own zones; other places that use the same letters show an offset.
+_AMERICAN_ABBREVIATIONS: Final = frozenset(
     f"{zone}{kind}T" for zone in ("E", "C", "M", "P", "AK", "H") for kind in ("S", "D")
 )
-_NOT_AMERICAN: Final = frozenset({"America/Havana", "Cuba", "Asia/Manila", "Asia/Shanghai", "Asia/Taipei"})
-_NAMES: Final = {"UTC": "Coordinated Universal Time"}
+_ZONES_SHARING_THEM: Final = frozenset(
+    {"America/Havana", "Cuba", "Asia/Manila", "Asia/Shanghai", "Asia/Taipei"}
+)
+_LONG_NAMES: Final = {"UTC": "Coordinated Universal Time"}
 
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """`rules` is None for a fixed offset of `minutes`. `is_fixed` is what decides about the letter `Z`.
+    """A zone by name. `rules` is None for a fixed offset of `minutes` from UTC.
 
-    The system's zone is UTC and is not fixed: its values print `+00:00` (`functions.md` §12.27).
+    `is_fixed`: a value without offset in a fixed zone is written with `Z`, in any other with `+00:00`. The
+    system's zone is UTC but not fixed.
     """
 
     name: str
@@ -38,44 +57,63 @@ class Zone:
         """Minutes east of UTC at `stamp` (milliseconds since 1970)."""
         if self.rules is None:
             return self.minutes
-        shift = self._local(stamp).utcoffset() or timedelta()
+        shift = self._local_time(stamp).utcoffset() or timedelta()
         minutes = shift.total_seconds() / 60
         return int(minutes) if minutes.is_integer() else minutes
 
-    def is_summer(self, stamp: int, year: int) -> bool:
-        """Whether clocks are ahead: more offset than in January or May of that year."""
+    def is_dst(self, stamp: int, year: int) -> bool:
+        """Whether daylight saving time applies: more offset than at the start of January or May of `year`."""
         if self.rules is None:
             return False
         now = self.offset(stamp)
-        return any(now > self.offset(_stamp(datetime(year, month, 1))) for month in (1, 5))
+        return any(now > self.offset(_stamp_as_utc(datetime(year, month, 1))) for month in (1, 5))
 
     def short_name(self, stamp: int) -> str:
-        """`EST`, or `GMT+2` where American English has no abbreviation."""
+        """The American abbreviation (`EST`), or `GMT+2` where there is none; a fixed zone's own name."""
         if self.rules is None:
             return self.name
-        name = self._local(stamp).tzname() or ""
-        if name in _AMERICAN and self.name not in _NOT_AMERICAN:
+        name = self._local_time(stamp).tzname() or ""
+        if name in _AMERICAN_ABBREVIATIONS and self.name not in _ZONES_SHARING_THEM:
             return name
-        return "UTC" if name == "UTC" else offset_name(self.offset(stamp), "GMT")
+        return "UTC" if name == "UTC" else _offset_name(self.offset(stamp), "GMT")
 
     def long_name(self, stamp: int) -> str:
-        """`India Standard Time`, with the extra `locales`; else the short name."""
+        """The English name (`India Standard Time`) with the extra `locales`, else the short name."""
         if self.rules is None:
-            return _NAMES.get(self.name, self.name)
-        names = zone_names(self.rules.key, self._local(stamp))
-        return names[1] if names else _NAMES.get(self.name, self.short_name(stamp))
+            return _LONG_NAMES.get(self.name, self.name)
+        name = _babel_name(self.rules.key, self._local_time(stamp))
+        return name if name is not None else _LONG_NAMES.get(self.name, self.short_name(stamp))
 
-    def _local(self, stamp: int | float) -> datetime:
+    def _local_time(self, stamp: int | float) -> datetime:
         moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=stamp)
         return moment.astimezone(self.rules)
 
 
-def _stamp(local: datetime) -> int:
+def _stamp_as_utc(local: datetime) -> int:
+    """Milliseconds since 1970 of a local time read as UTC."""
     return (local - _EPOCH) // timedelta(milliseconds=1)
 
 
-def offset_name(minutes: int | float, prefix: str) -> str:
-    """`UTC+3`, `UTC-5:30`; the prefix alone for no offset."""
+def _babel_name(zone: str, moment: datetime) -> str | None:
+    """The long English name of an IANA zone at a moment; None without the extra `locales`."""
+    try:
+        dates = import_module("babel.dates")
+    except ImportError:
+        return None
+    return str(dates.get_timezone_name(moment.astimezone(ZoneInfo(zone)), width="long", locale="en_US"))
+
+
+def format_offset(minutes: int | float, style: Literal["narrow", "short", "basic"]) -> str:
+    """An offset from UTC as `+5` (narrow), `+05:00` (short) or `+0500` (basic)."""
+    hours, rest = divmod(int(abs(minutes)), 60)
+    sign = "-" if minutes < 0 else "+"
+    if style == "narrow":
+        return f"{sign}{hours}" + (f":{rest}" if rest else "")
+    return f"{sign}{hours:02d}{':' if style == 'short' else ''}{rest:02d}"
+
+
+def _offset_name(minutes: int | float, prefix: str) -> str:
+    """An offset behind a prefix (`UTC+3`, `UTC-5:30`); the prefix alone for no offset."""
     if not minutes:
         return prefix
     hours, rest = divmod(int(abs(minutes)), 60)
@@ -86,34 +124,43 @@ SYSTEM: Final = Zone("UTC", is_fixed=False)
 UTC_ZONE: Final = Zone("UTC")
 
 
-def fixed(minutes: int) -> Zone:
-    return Zone(offset_name(minutes, "UTC"), minutes) if minutes else UTC_ZONE
+def fixed_zone(minutes: int) -> Zone:
+    """The zone `minutes` east of UTC."""
+    return Zone(_offset_name(minutes, "UTC"), minutes) if minutes else UTC_ZONE
 
 
 @lru_cache(maxsize=512)
-def zone_of(name: str) -> Zone | None:
-    """The zone of a name: IANA, `UTC`, `utc+3`, `local`; None for an unknown one."""
+def find_zone(name: str) -> Zone | None:
+    """The zone of a name in any case: IANA, `UTC`, `utc+3`, `local`; None for an unknown one."""
     lowered = name.lower()
     if lowered in {"local", "system", "default"}:
         return SYSTEM
     if lowered in {"utc", "gmt"}:
         return UTC_ZONE
-    found = _SPECIFIER.fullmatch(name)
+    found = _UTC_OFFSET.fullmatch(name)
     if found:
         hours, rest = int(found[1] or 0), int(found[2] or 0)
-        return fixed(hours * 60 + (-rest if (found[1] or "").startswith("-") else rest))
+        return fixed_zone(hours * 60 + (-rest if (found[1] or "").startswith("-") else rest))
     try:
-        return Zone(name, is_fixed=False, rules=ZoneInfo(_spelled(lowered) or name))
+        return Zone(name, is_fixed=False, rules=ZoneInfo(_iana_spellings().get(lowered, name)))
     except (ValueError, OSError, LookupError):
         return None
 
 
 @lru_cache(maxsize=1)
-def _spellings() -> dict[str, str]:
-    from zoneinfo import available_timezones
-
+def _iana_spellings() -> dict[str, str]:
+    """IANA names by their lower-case form."""
     return {zone.lower(): zone for zone in available_timezones()}
 
 
-def _spelled(lowered: str) -> str | None:
-    return _spellings().get(lowered)
+def to_zone(argument: object) -> Zone | None:
+    """The zone of a function's argument: a name, or minutes east of UTC; None for an unknown one.
+
+    Null and missing are the system's zone.
+    """
+    if is_nil(argument):
+        return SYSTEM
+    if is_number(argument):
+        in_range = -MAX_OFFSET_MINUTES < argument < MAX_OFFSET_MINUTES
+        return fixed_zone(int(argument)) if in_range else None
+    return find_zone(argument) if isinstance(argument, str) else None
