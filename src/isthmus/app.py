@@ -20,10 +20,10 @@ from isthmus.accounts.lifecycle.actions import ScheduledActions
 from isthmus.accounts.lifecycle.lifecycle import Lifecycle
 from isthmus.accounts.sandbox.sandbox_accounts import sample_account
 from isthmus.api.authentication import Authentication
-from isthmus.api.batch import BatchDoor
+from isthmus.api.batch import BatchRequests
 from isthmus.api.data_plane import DataPlane
 from isthmus.api.dependencies import PartsOfApp
-from isthmus.api.dispatcher import Front
+from isthmus.api.dispatcher import Dispatcher
 from isthmus.api.openapi.routes import new_documents
 from isthmus.api.openapi.routes import router as documentation_page
 from isthmus.api.outgoing_response import Receive, Scope, Send
@@ -110,11 +110,11 @@ class Application:
                 tool_name_template=settings.tool_name_template,
             )
             pages = _pages(core, account_tokens, settings)
-            front = _front(parts, core, settings, pages)
+            dispatcher = _dispatcher(parts, core, settings, pages)
             await stack.enter_async_context(_background(core))
             async with database.read() as conn:
                 sample = await sample_account(conn, *_SAMPLE)
-            yield Application(front, database, first_start, sample)
+            yield Application(dispatcher, database, first_start, sample)
 
 
 @asynccontextmanager
@@ -271,7 +271,7 @@ def _platform() -> FastAPI:
     return build_platform((*ROUTERS, documentation_page))
 
 
-def _front(parts: PartsOfApp, core: Core, settings: Settings, pages: Asgi) -> Front:
+def _dispatcher(parts: PartsOfApp, core: Core, settings: Settings, pages: Asgi) -> Dispatcher:
     async def readiness() -> dict[str, str]:
         behind = core.epochs.seconds_behind
         return {"database": "ok" if behind < _MOST_SECONDS_BEHIND else f"no answer for {behind:.0f} s"}
@@ -293,17 +293,17 @@ def _front(parts: PartsOfApp, core: Core, settings: Settings, pages: Asgi) -> Fr
     }
     keys = IdempotencyKeys(parts.database)
     plane = DataPlane(parts.authentication, parts.limits, core.connections, keys)
-    batch = BatchDoor(
+    batch = BatchRequests(
         parts.authentication, parts.limits, core.connections, keys, _batch_limits(settings), core.clock
     )
-    doors = {
+    handlers = {
         "unified": plane.unified,
         "proxy": plane.proxy,
         "custom": plane.custom,
-        "batch-request": batch.batch_request,
+        "batch-request": batch.serve,
     }
-    return Front(
-        doors,
+    return Dispatcher(
+        handlers,
         _platform(),
         state=state,
         max_body_bytes=settings.max_request_bytes,

@@ -21,7 +21,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from isthmus.accounts.rows.context import effective_context
-from isthmus.api.call_parameters import parse_call
+from isthmus.api.call_parsing import parse_call
 from isthmus.definitions.fields import Part
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.load import load_integration, load_mapping, load_unified_model
@@ -32,6 +32,7 @@ from isthmus.engine.authorization import authorize
 from isthmus.engine.calls import NO_BODY
 from isthmus.engine.messages import OutgoingRequest
 from isthmus.engine.ports import AccountFacts
+from isthmus.engine.queries import parse
 from isthmus.engine.results import CallResult, StreamResult
 from isthmus.engine.steps import run_action
 from isthmus.engine.unified import Target
@@ -188,7 +189,7 @@ async def _called(case: Case, document: Mapping[str, Any], http: HttpClient) -> 
     call = parse_call(
         name,
         id=identity or None,
-        query_string=query,
+        query=parse(query),
         body=case.body,
         raw_body=case.body.data if isinstance(case.body, Blob) else None,
         headers={"x-need": "1"} if "needs" in query else {},

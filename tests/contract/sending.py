@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from isthmus.api.call_parameters import parse_call
+from isthmus.api.call_parsing import parse_call
 from isthmus.authoring.contract.replay import OneAnswer
 from isthmus.definitions.files import Exchange
 from isthmus.engine import unified
 from isthmus.engine.calls import NO_BODY
 from isthmus.engine.messages import OutgoingRequest
+from isthmus.engine.queries import parse
 from tests.contract.catalog import entry, model
 
 __all__ = ["exchange_of", "last_request", "requests_of"]
@@ -53,7 +54,7 @@ async def requests_of(
         catalogued.file.config,
         unified.Target(model_name, resource, model(model_name).file.resources[resource]),
         cell.config,
-        parse_call(method, id=id, query_string=query, body=body),
+        parse_call(method, id=id, query=parse(query), body=body),
     )
     return [_seen(request) for request in upstream.sent]
 

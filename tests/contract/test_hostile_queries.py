@@ -7,13 +7,14 @@ from urllib.parse import unquote_plus, urlsplit
 
 import pytest
 
-from isthmus.api.call_parameters import parse_call
+from isthmus.api.call_parsing import parse_call
 from isthmus.authoring.contract.entries import Cell, Entry
 from isthmus.authoring.contract.replay import OneAnswer
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.engine import unified
 from isthmus.engine.calls import NO_BODY, Call
 from isthmus.engine.messages import OutgoingRequest
+from isthmus.engine.queries import parse
 from isthmus.errors import BadRequest, MappingFailed, RemoteError
 from isthmus.http.messages import HttpResponse
 from tests.contract.catalog import entry, integration_names, model
@@ -150,6 +151,6 @@ def _call(cell: Cell, query: str) -> Call:
     return parse_call(
         cell.method,
         id="1" if cell.method in _WITH_ID else None,
-        query_string=query,
+        query=parse(query),
         body={} if cell.method in _WITH_BODY else NO_BODY,
     )

@@ -8,7 +8,7 @@ from urllib.parse import unquote_plus, urlsplit
 
 import pytest
 
-from isthmus.api.call_parameters import parse_call
+from isthmus.api.call_parsing import parse_call
 from isthmus.authoring.contract.entries import Cell, Entry
 from isthmus.authoring.contract.replay import OneAnswer
 from isthmus.engine import unified

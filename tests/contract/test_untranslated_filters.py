@@ -7,9 +7,10 @@ from urllib.parse import urlencode
 
 import pytest
 
-from isthmus.api.call_parameters import parse_call
+from isthmus.api.call_parsing import parse_call
 from isthmus.authoring.contract.replay import OneAnswer
 from isthmus.engine import proxy
+from isthmus.engine.queries import parse
 from isthmus.errors import BadRequest
 from tests.contract.catalog import entry
 from tests.contract.sending import exchange_of, last_request
@@ -167,6 +168,6 @@ async def test_a_parent_without_an_id_is_refused(integration: str, path: str) ->
 )
 async def test_an_empty_limit_of_a_proxy_call_is_none(integration: str, resource: str) -> None:
     provider = OneAnswer(entry(integration), exchange_of([]))
-    call = parse_call("list", query_string="limit=")
+    call = parse_call("list", query=parse("limit="))
     await proxy.call(provider, entry(integration).file.config, resource, call)
     assert provider.sent

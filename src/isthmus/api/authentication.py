@@ -1,4 +1,4 @@
-"""Who is calling: the bearer token of a request, as a principal (`api.md` §1.1, §2)."""
+"""Authenticates a request: its bearer token becomes a principal."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ from isthmus.engine.queries import parse
 from isthmus.errors import Forbidden, Unauthorized
 from isthmus.tenancy import Authenticator, Principal
 
-__all__ = ["Authentication", "own_account"]
+__all__ = ["Authentication", "account_of_token"]
 
 _CHALLENGE = {"www-authenticate": "Bearer"}
 
 
 class Authentication:
+    """One per process."""
+
     def __init__(self, authenticator: Authenticator) -> None:
         self._authenticator = authenticator
 
     async def principal(self, authorization: str | None) -> Principal:
-        """The principal of an `Authorization` header with an API token. Raises Unauthorized with what to send
-        instead, Forbidden for a token of one account."""
+        """The principal of an `Authorization` header with an API token. Raises Unauthorized for a missing or
+        invalid token, Forbidden for an integrated account token."""
         principal = await self.any_principal(authorization)
         if principal.kind != "api_token":
             raise Forbidden(
@@ -28,7 +30,7 @@ class Authentication:
         return principal
 
     async def any_principal(self, authorization: str | None) -> Principal:
-        """Like `principal`, for routes that both kinds may call: those of an account (`own_account`)."""
+        """Like `principal`, but accepts an integrated account token too."""
         scheme, _, token = (authorization or "").partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token:
@@ -46,7 +48,8 @@ class Authentication:
         return principal
 
     async def account_principal(self, authorization: str | None) -> Principal:
-        """Like `principal`, for routes that only an integrated account token may call."""
+        """The principal of an integrated account token. Raises Unauthorized, and Forbidden for an API
+        token."""
         principal = await self.any_principal(authorization)
         if principal.integrated_account_id is None:
             raise Forbidden(
@@ -56,9 +59,9 @@ class Authentication:
         return principal
 
 
-def own_account(principal: Principal, query_string: bytes) -> str | None:
-    """The account that a token of one account calls, None for an API token, whose call must name it. Raises
-    Forbidden where the query names another one than the token's."""
+def account_of_token(principal: Principal, query_string: bytes) -> str | None:
+    """The id of the account that an integrated account token is for; None for an API token, whose call must
+    name one. Raises Forbidden where the query names another account than the token's."""
     own = principal.integrated_account_id
     if own is not None:
         sent = parse(query_string).nested.get("integrated_account_id")

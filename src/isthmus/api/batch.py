@@ -1,7 +1,7 @@
-"""`POST /batch-request` (`api.md` §4.5): several calls of one account in one request.
+"""`POST /batch-request`: several calls of one account in one request.
 
-Checks run in the order of all data-plane calls. The account's rate limit is counted by each request to the
-provider, not by the batch, and is waited for.
+The checks run in the same order as those of other data-plane calls. Each request to the provider counts
+against the account's rate limit, and waits where the limit is reached; the batch itself does not count.
 """
 
 from __future__ import annotations
@@ -14,14 +14,11 @@ from isthmus.accounts.connections.batch_calls import ResourceCalls
 from isthmus.accounts.connections.connections import Connection, Connections
 from isthmus.accounts.idempotency import IdempotencyKeys
 from isthmus.api.authentication import Authentication
-from isthmus.api.call_parameters import parse_node_call
-from isthmus.api.call_plans import wants_plan
-from isthmus.api.hang_ups import while_connected
-from isthmus.api.idempotency import key_of, once
-from isthmus.api.incoming_request import Incoming, parse_json_body
-from isthmus.api.outgoing_response import Answer, error_answer, json_answer
-from isthmus.api.rate_limit_headers import told
-from isthmus.api.request_limits import RequestLimits
+from isthmus.api.call_parsing import parse_node_call, wants_plan
+from isthmus.api.idempotency import read_idempotency_key, run_once
+from isthmus.api.incoming_request import IncomingRequest, parse_json_body
+from isthmus.api.outgoing_response import OutgoingResponse, error_response, json_response
+from isthmus.api.request_limits import RequestLimits, with_rate_limit_headers
 from isthmus.definitions.fields import JsonObject, Part
 from isthmus.definitions.load import DefinitionInvalid, load
 from isthmus.definitions.nodes import Node, RequestNode, unknown_fields
@@ -32,7 +29,7 @@ from isthmus.errors import BadRequest, IsthmusError, MethodNotAllowed, NotFound,
 from isthmus.kit.clock import Clock
 from isthmus.tenancy import Principal
 
-__all__ = ["BatchDoor", "BatchRequest", "read_batch"]
+__all__ = ["BatchRequest", "BatchRequests", "parse_batch_request"]
 
 _SOURCE: Final = "batch request"
 _NODES: Final = "resources"
@@ -46,7 +43,9 @@ class BatchRequest(Part):
     args: JsonObject = Field(default={}, description="Values that nodes read as `args`.")
 
 
-class BatchDoor:
+class BatchRequests:
+    """One per process."""
+
     def __init__(
         self,
         authentication: Authentication,
@@ -63,69 +62,70 @@ class BatchDoor:
         self._batch = batch
         self._clock = clock
 
-    async def batch_request(self, incoming: Incoming) -> Answer:
-        principal = await self._authentication.principal(incoming.headers.get("authorization"))
-        _check_route(incoming)
-        _refuse_plan(incoming)
+    async def serve(self, request: IncomingRequest) -> OutgoingResponse:
+        """Serves `POST /batch-request`."""
+        principal = await self._authentication.principal(request.headers.get("authorization"))
+        _check_route(request)
+        _refuse_plan(request)
         standing = self._limits.take_token(principal)
         try:
-            answer = await self._answered(incoming, principal)
-        except IsthmusError as failed:
-            answer = error_answer(failed, incoming.request_id)
-        return told(answer, standing)
+            response = await self._respond(request, principal)
+        except IsthmusError as error:
+            response = error_response(error, request.request_id)
+        return with_rate_limit_headers(response, standing)
 
-    async def _answered(self, incoming: Incoming, principal: Principal) -> Answer:
-        body = parse_json_body(await incoming.read_body(), incoming.content_type, can_pass=False)
-        account_id = _account_id(body)
+    async def _respond(self, request: IncomingRequest, principal: Principal) -> OutgoingResponse:
+        body = parse_json_body(await request.read_body(), request.content_type, can_pass_through=False)
+        account_id = _read_account_id(body)
         connection = await self._connections.open(
-            principal.environment_id, account_id, request_id=incoming.request_id
+            principal.environment_id, account_id, request_id=request.request_id
         )
-        key = key_of(incoming)
+        key = read_idempotency_key(request)
 
-        async def work() -> Answer:
-            return await self._run(incoming, connection, body)
+        async def work() -> OutgoingResponse:
+            return await self._run(request, connection, body)
 
         if key is None:
-            return await while_connected(incoming, work())
-        # Whoever sends a key means to ask again, and finds the answer then: it is worked out to its end.
-        return await once(
+            return await request.run_until_disconnect(work())
+        # A caller that sends a key will ask again for the response: it runs to its end.
+        return await run_once(
             self._idempotency,
-            incoming,
+            request,
             key,
             environment_id=principal.environment_id,
             account_id=account_id,
             work=work,
         )
 
-    async def _run(self, incoming: Incoming, connection: Connection, body: Any) -> Answer:
-        request = read_batch(body, most=self._batch.nodes)
-        graph = Graph.of(request.resources, where=_NODES)
+    async def _run(self, request: IncomingRequest, connection: Connection, body: Any) -> OutgoingResponse:
+        batch = parse_batch_request(body, max_nodes=self._batch.nodes)
+        graph = Graph.of(batch.resources, where=_NODES)
         account = connection.account
         outcome = await run_batch(
             graph,
-            ResourceCalls(self._connections, connection, incoming.request_id),
+            ResourceCalls(self._connections, connection, request.request_id),
             parse_call=parse_node_call,
-            roots={"args": request.args, "tenant_id": account.tenant_id},
+            roots={"args": batch.args, "tenant_id": account.tenant_id},
             take=lambda: self._limits.take_account(account.id),
             limits=self._batch,
             clock=self._clock,
         )
         try:
-            return json_answer(outcome.body)
-        except TypeError:  # seldom, so that only then each record is tried by itself
-            return json_answer(outcome.sayable(_can_be_said).body)
+            return json_response(outcome.body)
+        except TypeError:  # rare, so that only then each record is tried by itself
+            return json_response(outcome.sayable(_has_json_form).body)
 
 
-def _can_be_said(value: Any) -> bool:
+def _has_json_form(value: Any) -> bool:
     try:
-        json_answer(value)
+        json_response(value)
     except TypeError:
         return False
     return True
 
 
-def read_batch(body: Any, *, most: int) -> BatchRequest:
-    """Raises BadRequest with everything that is wrong with it, and nothing was run."""
+def parse_batch_request(body: Any, *, max_nodes: int) -> BatchRequest:
+    """The batch request of a JSON value. Raises BadRequest with everything that is wrong with it."""
     request = load(BatchRequest, body, source=_SOURCE)
     nodes = request.resources
     failures = [
@@ -146,25 +146,28 @@ def read_batch(body: Any, *, most: int) -> BatchRequest:
             and node.response_format not in (None, "raw")
         ),
     ]
-    if len(nodes) > most:
-        failures.append(failure(_NODES, f"must have {most} nodes at most, and has {len(nodes)}", "too_long"))
+    if len(nodes) > max_nodes:
+        failures.append(
+            failure(_NODES, f"must have {max_nodes} nodes at most, and has {len(nodes)}", "too_long")
+        )
     if failures:
         raise DefinitionInvalid(_SOURCE, failures)
     return request
 
 
-def _check_route(incoming: Incoming) -> None:
-    if len(incoming.segments) != 1:
+def _check_route(request: IncomingRequest) -> None:
+    if len(request.segments) != 1:
         raise NotFound(
-            f"no route {incoming.verb} /{'/'.join(incoming.segments)}. Batches go to /batch-request."
+            f"no route {request.verb} /{'/'.join(request.segments)}. Batches go to /batch-request."
         )
-    if incoming.verb != "POST":
+    if request.verb != "POST":
         raise MethodNotAllowed("Batch requests are sent by POST.", headers={"allow": "POST"})
 
 
-def _refuse_plan(incoming: Incoming) -> None:
-    """Whoever asks for a plan counts on nothing being sent."""
-    if wants_plan(incoming.query_string):
+def _refuse_plan(request: IncomingRequest) -> None:
+    """Raises BadRequest for `isthmus_explain=true`, because a caller who asks for a plan expects that nothing
+    is sent."""
+    if wants_plan(request):
         raise BadRequest(
             "a batch request has no plan: what its nodes send follows from what others answer. Leave "
             "isthmus_explain out, or ask for the plan of one call.",
@@ -172,8 +175,9 @@ def _refuse_plan(incoming: Incoming) -> None:
         )
 
 
-def _account_id(body: Any) -> str:
-    """Before the rest of the body is looked at: whether the account may be called comes first."""
+def _read_account_id(body: Any) -> str:
+    """The account's id, before the rest of the body is checked: the account's own checks come first. Raises
+    BadRequest."""
     if body is NO_BODY or not isinstance(body, dict):
         raise BadRequest(
             "the body must be a JSON object {integrated_account_id, resources, args?}.",

@@ -1,6 +1,7 @@
-"""What a page of any origin may call: the routes of an integrated account token, which lives in a browser.
+"""Cross-origin access (CORS) for pages that call the API with an integrated account token.
 
-No cookie ever counts there, so every origin may read the answers (`connect.md` §1.2; Fetch standard §3.2).
+Pages of any origin may call these routes and read the responses, because no cookie counts there (Fetch
+standard, section 3.2).
 """
 
 from __future__ import annotations
@@ -9,54 +10,55 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from isthmus.api.outgoing_response import Answer, Message, Send
+from isthmus.api.outgoing_response import Message, OutgoingResponse, Send
 
-__all__ = ["is_open", "open_to_all", "preflight"]
+__all__ = ["is_open_to_pages", "preflight_response", "with_cors_headers"]
 
 _PLANES: Final = frozenset({"unified", "proxy", "custom"})
 _OWN_ACCOUNT: Final = ("integrated-account", "me")
-_ALLOWED: Final = "authorization, content-type, idempotency-key, x-request-id"
+_ALLOWED_HEADERS: Final = "authorization, content-type, idempotency-key, x-request-id"
 _HEADER_NAMES: Final = re.compile(r"[A-Za-z0-9_, -]{1,1024}")
-_READABLE: Final = (
+_EXPOSED_HEADERS: Final = (
     "retry-after, x-request-id, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, "
     "idempotency-replayed"
 )
-_SECONDS_KEPT: Final = "7200"
-_ANY: Final = "*"
+_MAX_AGE_SECONDS: Final = "7200"
+_ANY_ORIGIN: Final = "*"
 
 
-def is_open(segments: tuple[str, ...], headers: Mapping[str, str]) -> bool:
-    """Whether a browser asks from a page, and for a route that answers it."""
-    return "origin" in headers and (segments == _OWN_ACCOUNT or not _PLANES.isdisjoint(segments[:1]))
+def is_open_to_pages(segments: tuple[str, ...]) -> bool:
+    """True for a path that accepts integrated account tokens, which live in browsers."""
+    return segments == _OWN_ACCOUNT or not _PLANES.isdisjoint(segments[:1])
 
 
-def preflight(verb: str, headers: Mapping[str, str]) -> Answer | None:
-    """The answer to a browser's question before the call; None for a call, also one by OPTIONS."""
+def preflight_response(verb: str, headers: Mapping[str, str]) -> OutgoingResponse | None:
+    """The response to a preflight request; None for any other request, also one with the verb OPTIONS."""
     if verb != "OPTIONS" or "access-control-request-method" not in headers:
         return None
-    asked = headers.get("access-control-request-headers", "")
-    allowed = f"{_ALLOWED}, {asked}" if _HEADER_NAMES.fullmatch(asked) else _ALLOWED
-    return Answer(
+    requested = headers.get("access-control-request-headers", "")
+    is_valid = _HEADER_NAMES.fullmatch(requested) is not None
+    allowed = f"{_ALLOWED_HEADERS}, {requested}" if is_valid else _ALLOWED_HEADERS
+    return OutgoingResponse(
         200,
         "text/plain",
         headers={
             "access-control-allow-methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
             "access-control-allow-headers": allowed,
-            "access-control-max-age": _SECONDS_KEPT,
+            "access-control-max-age": _MAX_AGE_SECONDS,
         },
     )
 
 
-def open_to_all(send: Send) -> Send:
-    """`send`, with the headers that let the page read the answer, errors too."""
+def with_cors_headers(send: Send) -> Send:
+    """A `send` that adds the headers with which a page may read the response, also that of an error."""
 
-    async def send_open(message: Message) -> None:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             more = [
-                (b"access-control-allow-origin", _ANY.encode()),
-                (b"access-control-expose-headers", _READABLE.encode()),
+                (b"access-control-allow-origin", _ANY_ORIGIN.encode()),
+                (b"access-control-expose-headers", _EXPOSED_HEADERS.encode()),
             ]
             message = {**message, "headers": [*message.get("headers", ()), *more]}
         await send(message)
 
-    return send_open
+    return send_with_headers

@@ -1,8 +1,9 @@
-"""The data plane: `/unified/*`, `/proxy/*`, `/custom/*` (`api.md` §4), reached ahead of all other routes.
+"""The handlers of the data plane: `/unified/*`, `/proxy/*` and `/custom/*`.
 
-Checks run in the order of `api.md` §4: token, token kind, the token's rate limit, account, the account's rate
-limit, sandbox writes, idempotency, then the mapping. Nothing here reads the database but for calls with an
-idempotency key: what a call needs is cached by the environment's epoch.
+Every call is checked in the same order: token, kind of token, the token's rate limit, account, the account's
+rate limit, writes on a sandbox account, idempotency key, and then the mapping. Only a call with an
+idempotency key reads the database here: everything else that a call needs is cached by the environment's
+epoch.
 """
 
 from __future__ import annotations
@@ -13,16 +14,13 @@ from typing import Any, Final
 from isthmus.accounts.connections.connections import Connection, Connections
 from isthmus.accounts.idempotency import IdempotencyKeys
 from isthmus.accounts.lifecycle.actions import run_custom_action
-from isthmus.api.authentication import Authentication, own_account
-from isthmus.api.call_parameters import parse_account_id
-from isthmus.api.call_plans import CallPlans, wants_plan
-from isthmus.api.hang_ups import while_connected
-from isthmus.api.idempotency import key_of, once
-from isthmus.api.incoming_request import Incoming
-from isthmus.api.outgoing_response import Answer, error_answer, json_answer
-from isthmus.api.rate_limit_headers import told
-from isthmus.api.request_bodies import read_custom_call, read_data_call
-from isthmus.api.request_limits import RequestLimits
+from isthmus.api.authentication import Authentication, account_of_token
+from isthmus.api.call_parsing import parse_account_id, read_custom_call, read_data_call, wants_plan
+from isthmus.api.call_plans import CallPlans
+from isthmus.api.idempotency import IDEMPOTENCY_KEY, read_idempotency_key, run_once
+from isthmus.api.incoming_request import IncomingRequest
+from isthmus.api.outgoing_response import OutgoingResponse, error_response, json_response
+from isthmus.api.request_limits import RequestLimits, with_rate_limit_headers
 from isthmus.engine import custom, proxy, unified
 from isthmus.engine.calls import Call
 from isthmus.engine.custom import is_read
@@ -37,7 +35,7 @@ ITEM_METHODS: Final = {"GET": "get", "PATCH": "update", "DELETE": "delete"}
 COLLECTION_METHODS: Final = {"GET": "list", "POST": "create", "PATCH": "update", "DELETE": "delete"}
 CUSTOM_VERBS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 ACTIONS: Final = "_"
-"""Stands where a resource would, before the name of an action."""
+"""The segment that stands in place of a resource, before the name of an action."""
 
 _VERBS: Final = {
     method: verb for table in (ITEM_METHODS, COLLECTION_METHODS) for verb, method in table.items()
@@ -45,6 +43,8 @@ _VERBS: Final = {
 
 
 class DataPlane:
+    """One per process. Each public method serves the requests under one first path segment."""
+
     def __init__(
         self,
         authentication: Authentication,
@@ -58,150 +58,148 @@ class DataPlane:
         self._idempotency = idempotency
         self._plans = CallPlans(authentication, connections)
 
-    async def unified(self, incoming: Incoming) -> Answer:
-        """`/unified/{model}/{resource}[/{id} or /{method}]`."""
-        if len(incoming.segments) not in (3, 4):
+    async def unified(self, request: IncomingRequest) -> OutgoingResponse:
+        """Serves `/unified/{model}/{resource}[/{id} or /{method}]`."""
+        if len(request.segments) not in (3, 4):
             raise NotFound(
-                f"no route {incoming.verb} /{'/'.join(incoming.segments)}. Unified calls are "
+                f"no route {request.verb} /{'/'.join(request.segments)}. Unified calls are "
                 "/unified/{model}/{resource}, with /{id} for one record."
             )
-        _, model, resource = incoming.segments[:3]
-        method, identity = _method(incoming, incoming.segments[3:])
-        if wants_plan(incoming.query_string):
-            return await self._plans.unified(incoming, model, resource, method, identity)
+        _, model, resource = request.segments[:3]
+        method, record_id = _resolve_method(request, request.segments[3:])
+        if wants_plan(request):
+            return await self._plans.plan_unified(request, model, resource, method, record_id)
 
         async def run(connection: Connection, call: Call) -> CallResult:
             schema, mapping = await connection.mapping(model, resource, method)
             target = Target(model, resource, schema, connection.integration_name)
             return await unified.call(connection.upstream, connection.definition, target, mapping, call)
 
-        return await self._serve(incoming, method, identity, run)
+        return await self._serve_call(request, method, record_id, run)
 
-    async def proxy(self, incoming: Incoming) -> Answer:
-        """`/proxy/{resource}[/{id} or /{method}]`, and `/proxy/_/{action}`."""
-        if len(incoming.segments) not in (2, 3):
+    async def proxy(self, request: IncomingRequest) -> OutgoingResponse:
+        """Serves `/proxy/{resource}[/{id} or /{method}]` and `/proxy/_/{action}`."""
+        if len(request.segments) not in (2, 3):
             raise NotFound(
-                f"no route {incoming.verb} /{'/'.join(incoming.segments)}. Proxy calls are "
+                f"no route {request.verb} /{'/'.join(request.segments)}. Proxy calls are "
                 "/proxy/{resource}, with /{id} for one record; raw paths are served under /custom."
             )
-        resource = incoming.segments[1]
+        resource = request.segments[1]
         if resource == ACTIONS:
-            return await self._action(incoming)
-        method, identity = _method(incoming, incoming.segments[2:])
-        if wants_plan(incoming.query_string):
-            return await self._plans.proxy(incoming, resource, method, identity)
+            return await self._run_action(request)
+        method, record_id = _resolve_method(request, request.segments[2:])
+        if wants_plan(request):
+            return await self._plans.plan_proxy(request, resource, method, record_id)
 
         async def run(connection: Connection, call: Call) -> CallResult:
             return await proxy.call(connection.upstream, connection.definition, resource, call)
 
-        return await self._serve(incoming, method, identity, run)
+        return await self._serve_call(request, method, record_id, run)
 
-    async def custom(self, incoming: Incoming) -> Answer:
-        """`ANY /custom/{path}`: a path of the provider itself (`api.md` §4.4)."""
-        if incoming.verb not in CUSTOM_VERBS:
+    async def custom(self, request: IncomingRequest) -> OutgoingResponse:
+        """Serves `/custom/{path}` with any verb: calls a path of the provider's own API."""
+        if request.verb not in CUSTOM_VERBS:
             raise MethodNotAllowed(
-                f"{incoming.verb} is not forwarded. Use one of {', '.join(CUSTOM_VERBS)}.",
+                f"{request.verb} is not forwarded. Use one of {', '.join(CUSTOM_VERBS)}.",
                 headers={"allow": ", ".join(CUSTOM_VERBS)},
             )
-        if wants_plan(incoming.query_string):
-            return await self._plans.custom(incoming)
+        if wants_plan(request):
+            return await self._plans.plan_custom(request)
 
-        async def work(connection: Connection, principal: Principal) -> CallResult:
+        async def run(connection: Connection, principal: Principal) -> CallResult:
             call = await read_custom_call(
-                incoming, incoming.rest_of_path, is_trusted=principal.kind == "api_token"
+                request, request.rest_of_path, is_trusted=principal.kind == "api_token"
             )
-            # A call that looks like a read may write out a method that is none.
+            # A GET with a methodConfig may send a write to the provider.
             connection.require_writable("get" if is_read(call.verb, call.method_config) else "methodConfig")
             calling = custom.call(connection.upstream, connection.definition, call)
-            may_end = is_read(call.verb, call.method_config) and (
+            can_be_cancelled = is_read(call.verb, call.method_config) and (
                 call.raw is None or isinstance(call.raw.data, bytes)
             )
-            return await (while_connected(incoming, calling) if may_end else calling)
+            return await (request.run_until_disconnect(calling) if can_be_cancelled else calling)
 
-        return await self._answered(incoming, "get" if is_read(incoming.verb, None) else incoming.verb, work)
+        method = "get" if is_read(request.verb, None) else request.verb
+        return await self._check_and_run(request, method, run)
 
-    async def _action(self, incoming: Incoming) -> Answer:
-        """`POST /proxy/_/{action}`: steps that the integration defines (`definitions.md` §1.12)."""
-        if incoming.verb != "POST" or len(incoming.segments) != 3:
+    async def _run_action(self, request: IncomingRequest) -> OutgoingResponse:
+        """Serves `POST /proxy/_/{action}`: runs the steps of an action that the integration defines."""
+        if request.verb != "POST" or len(request.segments) != 3:
             raise MethodNotAllowed("Actions are run by POST /proxy/_/{action}.", headers={"allow": "POST"})
-        name = incoming.segments[2]
-        if wants_plan(incoming.query_string):
-            return await self._plans.action(incoming, name)
+        name = request.segments[2]
+        if wants_plan(request):
+            return await self._plans.plan_action(request, name)
 
         async def run(connection: Connection, call: Call) -> CallResult:
             return await run_custom_action(connection, name, call)
 
-        return await self._serve(incoming, "custom", None, run, called=f"the action {name}")
+        return await self._serve_call(request, "custom", None, run, label=f"the action {name}")
 
-    async def _serve(
+    async def _serve_call(
         self,
-        incoming: Incoming,
+        request: IncomingRequest,
         method: str,
-        identity: str | None,
-        run: Callable[[Connection, Call], Coroutine[Any, Any, CallResult]],
+        record_id: str | None,
+        run_call: Callable[[Connection, Call], Coroutine[Any, Any, CallResult]],
         *,
-        called: str | None = None,
-    ) -> Answer:
-        async def work(connection: Connection, _: Principal) -> CallResult:
-            calling = run(connection, await read_data_call(incoming, method, identity))
-            return await (while_connected(incoming, calling) if incoming.verb == "GET" else calling)
+        label: str | None = None,
+    ) -> OutgoingResponse:
+        """Checks the request, parses its call and runs it. A GET is cancelled once the caller hangs up."""
 
-        return await self._answered(incoming, method, work, called=called)
+        async def run(connection: Connection, _: Principal) -> CallResult:
+            calling = run_call(connection, await read_data_call(request, method, record_id))
+            return await (request.run_until_disconnect(calling) if request.verb == "GET" else calling)
 
-    async def _answered(
+        return await self._check_and_run(request, method, run, label=label)
+
+    async def _check_and_run(
         self,
-        incoming: Incoming,
+        request: IncomingRequest,
         method: str,
-        work: Callable[[Connection, Principal], Awaitable[CallResult]],
+        run: Callable[[Connection, Principal], Awaitable[CallResult]],
         *,
-        called: str | None = None,
-    ) -> Answer:
-        """The checks that all calls share, in the order of `api.md` §4, then the call itself."""
-        principal = await self._authentication.any_principal(incoming.headers.get("authorization"))
-        of_token = self._limits.take_token(principal)
-        query = incoming.query_string
-        account = own_account(principal, query) or parse_account_id(query)
+        label: str | None = None,
+    ) -> OutgoingResponse:
+        """Makes the checks that all calls share, in the order of the module's docstring, then runs the call.
+
+        `label`: what error messages call the method, where that is not its name.
+        """
+        principal = await self._authentication.any_principal(request.headers.get("authorization"))
+        token_standing = self._limits.take_token(principal)
+        account_id = account_of_token(principal, request.query_string) or parse_account_id(request.query)
         connection = await self._connections.open(
-            principal.environment_id, account, request_id=incoming.request_id
+            principal.environment_id, account_id, request_id=request.request_id
         )
-        of_account = self._limits.take_account(connection.account.id)
-        connection.require_writable(method, called)
-        key = key_of(incoming)
-        if key is None and of_token is None and of_account is None:
-            return _answer(await work(connection, principal))
+        account_standing = self._limits.take_account(connection.account.id)
+        if request.verb != "GET":
+            connection.require_writable(method, label)
+        key = read_idempotency_key(request) if IDEMPOTENCY_KEY in request.headers else None
+        if key is None and token_standing is None and account_standing is None:
+            return _response_for_result(await run(connection, principal))
 
-        async def answered() -> Answer:
-            return _answer(await work(connection, principal))
+        async def respond() -> OutgoingResponse:
+            return _response_for_result(await run(connection, principal))
 
         try:
-            answer = await (
-                answered() if key is None else self._once(incoming, key, principal, connection, answered)
-            )
-        except IsthmusError as failed:
-            answer = error_answer(failed, incoming.request_id)
-        return told(answer, of_token, of_account)
-
-    async def _once(
-        self,
-        incoming: Incoming,
-        key: str,
-        principal: Principal,
-        connection: Connection,
-        work: Callable[[], Awaitable[Answer]],
-    ) -> Answer:
-        return await once(
-            self._idempotency,
-            incoming,
-            key,
-            environment_id=principal.environment_id,
-            account_id=connection.account.id,
-            work=work,
-        )
+            if key is None:
+                response = await respond()
+            else:
+                response = await run_once(
+                    self._idempotency,
+                    request,
+                    key,
+                    environment_id=principal.environment_id,
+                    account_id=connection.account.id,
+                    work=respond,
+                )
+        except IsthmusError as error:
+            response = error_response(error, request.request_id)
+        return with_rate_limit_headers(response, token_standing, account_standing)
 
 
-def _method(incoming: Incoming, rest: tuple[str, ...]) -> tuple[str, str | None]:
-    """The method's name in the definition, and the record's id from the path."""
-    if rest and incoming.verb == "POST":
+def _resolve_method(request: IncomingRequest, rest: tuple[str, ...]) -> tuple[str, str | None]:
+    """The method's name in the definition, and the record's id, None where the path has none. `rest`: the
+    segments behind the resource. Raises MethodNotAllowed."""
+    if rest and request.verb == "POST":
         if rest[0] in _VERBS:
             verb = _VERBS[rest[0]]
             raise MethodNotAllowed(
@@ -210,21 +208,21 @@ def _method(incoming: Incoming, rest: tuple[str, ...]) -> tuple[str, str | None]
                 headers={"allow": "GET, HEAD, PATCH, DELETE"},
             )
         return rest[0], None
-    method = (ITEM_METHODS if rest else COLLECTION_METHODS).get(incoming.verb)
+    method = (ITEM_METHODS if rest else COLLECTION_METHODS).get(request.verb)
     if method is None:
         raise MethodNotAllowed(
-            f"{incoming.verb} is not served here. Use GET, POST, PATCH or DELETE.",
+            f"{request.verb} is not served here. Use GET, POST, PATCH or DELETE.",
             headers={"allow": "GET, HEAD, POST, PATCH, DELETE"},
         )
     return method, rest[0] if rest else None
 
 
-def _answer(result: CallResult) -> Answer:
+def _response_for_result(result: CallResult) -> OutgoingResponse:
     if isinstance(result, StreamResult):
         headers = dict(result.headers)
         content_type = headers.pop("content-type", "application/octet-stream")
-        return Answer(result.status, content_type, headers=headers, stream=result.stream)
+        return OutgoingResponse(result.status, content_type, headers=headers, stream=result.stream)
     body = result.body
     if isinstance(result, ListResult):
-        return json_answer(body, headers=result.headers)
-    return json_answer(body, status=result.status, headers=result.headers)
+        return json_response(body, headers=result.headers)
+    return json_response(body, status=result.status, headers=result.headers)

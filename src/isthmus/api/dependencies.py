@@ -12,7 +12,7 @@ from fastapi.security import HTTPBearer
 from pydantic import BaseModel, BeforeValidator
 
 from isthmus.accounts import Connections
-from isthmus.api.authentication import Authentication, own_account
+from isthmus.api.authentication import Authentication, account_of_token
 from isthmus.api.list_queries import (
     MAX_LIMIT,
     check_select,
@@ -115,7 +115,7 @@ async def _caller(
 ) -> Caller:
     principal = await parts.authentication.any_principal(request.headers.get("authorization"))
     parts.limits.take_token(principal)
-    return Caller(principal, own_account(principal, request.scope["query_string"]))
+    return Caller(principal, account_of_token(principal, request.scope["query_string"]))
 
 
 AnyCaller = Annotated[Caller, Depends(_caller)]

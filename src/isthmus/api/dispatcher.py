@@ -1,9 +1,10 @@
-"""The front door: one ASGI application before all routes.
+"""The ASGI application of the server: gives each request its id and hands it to what serves its first path
+segment.
 
-It gives each request its id, splits the raw path (so that an id may hold `%2F`), collapses repeated slashes
-(`api.md` §1.1, Q1), hands data-plane calls to their door by the first segment, people to their pages, and
-everything else to the platform application. HEAD is GET without the body (RFC 9110 §9.3.2), but for what
-`/custom` hands on and for pages. Every error leaves through `answer_error`.
+The raw path is split before it is decoded, so that an id may hold `%2F`; repeated slashes count as one.
+Data-plane calls go to their handler, connect pages to the pages' application, everything else to the platform
+application. HEAD is GET without the body (RFC 9110 §9.3.2), except below `/custom`, which forwards the verb,
+and for pages.
 """
 
 from __future__ import annotations
@@ -11,35 +12,42 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 from uuid import uuid4
 
 from isthmus.api import cross_origin
-from isthmus.api.incoming_request import Incoming, headers_for_json
-from isthmus.api.meta_paths import meta_segments
-from isthmus.api.outgoing_response import Answer, Message, Receive, Scope, Send, error_answer, send_answer
+from isthmus.api.incoming_request import IncomingRequest, headers_for_json
+from isthmus.api.outgoing_response import (
+    Message,
+    OutgoingResponse,
+    Receive,
+    Scope,
+    Send,
+    error_response,
+    send_response,
+)
 from isthmus.engine.scopes import EVALUATIONS, Evaluations
 from isthmus.errors import BadRequest, IsthmusError
 
-__all__ = ["Door", "Front", "answer_error", "split_path"]
+__all__ = ["Dispatcher", "Handler", "response_for_exception", "split_path"]
 
 log = logging.getLogger("isthmus.api")
 
-Door = Callable[[Incoming], Awaitable[Answer]]
+Handler = Callable[[IncomingRequest], Awaitable[OutgoingResponse]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_NUL = BadRequest("the address holds a NUL character (%00), which no id, name or value has. Leave it out.")
-"""Databases refuse such a text, and would do so as a fault of ours."""
+_NUL_IN_ADDRESS: Final = BadRequest(
+    "the address holds a NUL character (%00), which no id, name or value has. Leave it out."
+)
+"""Databases refuse a text with NUL, which would be answered as an internal error."""
 
-_AS_SENT = "custom"
-"""Whose calls go on with the verb they came with."""
-
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_KEEPS_HEAD: Final = "custom"
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def split_path(raw_path: bytes) -> tuple[str, ...]:
-    """`/proxy/a%2Fb/` -> ("proxy", "a/b"). Leading repeated slashes and a trailing one do not count."""
+    """The decoded segments of a path: `/proxy/a%2Fb/` -> ("proxy", "a/b"). Empty segments do not count."""
     return tuple(
         unquote_to_bytes(segment).decode("utf-8", "replace")
         for segment in raw_path.strip(b"/").split(b"/")
@@ -47,22 +55,23 @@ def split_path(raw_path: bytes) -> tuple[str, ...]:
     )
 
 
-def answer_error(error: BaseException, request_id: str) -> Answer:
-    """The answer for any exception; one that nobody raised on purpose is logged with its trace."""
+def response_for_exception(error: BaseException, request_id: str) -> OutgoingResponse:
+    """The error response for any exception. One that is no IsthmusError is logged with its trace, and
+    answered 500 without details."""
     if not isinstance(error, IsthmusError):
         log.error("request %s failed", request_id, exc_info=error)
         error = IsthmusError("Isthmus failed to serve this request. The server's log has the cause.")
-    return error_answer(error, request_id)
+    return error_response(error, request_id)
 
 
-class Front:
-    """`doors`: first path segment -> data-plane handler. `pages`: first path segment -> the ASGI application
-    of its pages. `platform`: that for the rest. `state`: what its requests find on `request.state`.
-    `evaluations`: how expressions are evaluated inside each request."""
+class Dispatcher:
+    """`handlers`: of the data plane, by first path segment. `pages`: the ASGI application of pages, by first
+    path segment. `platform`: the ASGI application of everything else. `state`: what both applications find on
+    `request.state`. `evaluations`: how expressions are evaluated inside each request."""
 
     def __init__(
         self,
-        doors: Mapping[str, Door],
+        handlers: Mapping[str, Handler],
         platform: Asgi,
         *,
         state: Mapping[str, Any],
@@ -70,7 +79,7 @@ class Front:
         evaluations: Evaluations,
         pages: Mapping[str, Asgi] | None = None,
     ) -> None:
-        self._doors = doors
+        self._handlers = handlers
         self._pages = pages or {}
         self._platform = platform
         self._state = state
@@ -91,38 +100,40 @@ class Front:
         request_id = _request_id(scope)
         segments = split_path(scope.get("raw_path") or scope["path"].encode())
         is_head = scope["method"] == "HEAD"
-        meta = meta_segments("GET" if is_head else scope["method"], segments)
-        segments = meta or segments
+        meta_segments = _meta_segments("GET" if is_head else scope["method"], segments)
+        segments = meta_segments or segments
         first = segments[0] if segments else ""
-        is_head = is_head and first not in self._pages and first != _AS_SENT
+        is_head = is_head and first not in self._pages and first != _KEEPS_HEAD
         if is_head:
             scope, send = {**scope, "method": "GET"}, _without_body(send)
-        incoming = Incoming(scope, receive, segments, request_id, self._max_body_bytes)
+        request = IncomingRequest(scope, receive, segments, request_id, self._max_body_bytes)
         if b"%00" in scope["query_string"] or any("\0" in segment for segment in segments):
-            await send_answer(receive, send, error_answer(_NUL, request_id), request_id)
+            await send_response(receive, send, error_response(_NUL_IN_ADDRESS, request_id), request_id)
             return
-        if cross_origin.is_open(segments, incoming.headers):
-            send = cross_origin.open_to_all(send)
-            allowed = cross_origin.preflight(incoming.verb, incoming.headers)
-            if allowed is not None:
-                await send_answer(receive, send, allowed, request_id)
+        if "origin" in request.headers and cross_origin.is_open_to_pages(segments):
+            send = cross_origin.with_cors_headers(send)
+            preflight = cross_origin.preflight_response(request.verb, request.headers)
+            if preflight is not None:
+                await send_response(receive, send, preflight, request_id)
                 return
-        door = self._doors.get(first) if meta is None else None
-        if door is None:
-            await self._serve_platform(scope, receive, send, incoming)
+        handler = self._handlers.get(first) if meta_segments is None else None
+        if handler is None:
+            await self._serve_application(scope, receive, send, request)
             return
         try:
-            answer = await door(incoming)
-        except Exception as error:  # the front door is where every failure becomes an answer
-            answer = answer_error(error, request_id)
-        await send_answer(receive, send, answer, request_id, is_head=is_head)
+            response = await handler(request)
+        except Exception as error:  # this is where every failure becomes a response
+            response = response_for_exception(error, request_id)
+        await send_response(receive, send, response, request_id, is_head=is_head)
 
-    async def _serve_platform(self, scope: Scope, receive: Receive, send: Send, incoming: Incoming) -> None:
-        """The body is read here, within the server's limit: the platform application reads without one, and
-        before it looks at the token."""
-        # A slash inside a segment stays one of an id, which leads to no route below it.
-        path = "/" + "/".join(segment.replace("/", "%2F") for segment in incoming.segments)
-        request_id = incoming.request_id
+    async def _serve_application(
+        self, scope: Scope, receive: Receive, send: Send, request: IncomingRequest
+    ) -> None:
+        """Hands the request to the pages or the platform application, with its body read already: the
+        applications would read it without a limit, and before they check the token."""
+        # A slash inside a segment stays encoded, so that an id with a slash matches no route below it.
+        path = "/" + "/".join(segment.replace("/", "%2F") for segment in request.segments)
+        request_id = request.request_id
         scope = {
             **scope,
             "path": path,
@@ -131,42 +142,62 @@ class Front:
             "isthmus.request_id": request_id,
             "state": dict(self._state),
         }
-        is_whole = False
+        is_complete = False
 
         async def send_with_id(message: Mapping[str, object]) -> None:
-            nonlocal is_whole
+            nonlocal is_complete
             if message["type"] == "http.response.start":
                 headers = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]  # type: ignore[misc]  # ASGI messages are untyped
                 message = {**message, "headers": headers}
             elif not message.get("more_body"):
-                is_whole = True
+                is_complete = True
             await send(dict(message))
 
         try:
-            body = await incoming.read_body()
+            body = await request.read_body()
         except IsthmusError as error:
-            await send_answer(receive, send, answer_error(error, request_id), request_id)
+            await send_response(receive, send, response_for_exception(error, request_id), request_id)
             return
         application = (
-            self._pages.get(incoming.segments[0], self._platform) if incoming.segments else self._platform
+            self._pages.get(request.segments[0], self._platform) if request.segments else self._platform
         )
         try:
-            await application(scope, _replayed(body, receive), send_with_id)
+            await application(scope, _replay_body(body, receive), send_with_id)
         except Exception:
-            # Starlette raises again what it has answered and we have logged; the server would hang up on it.
-            if not is_whole:
+            # Starlette raises again what it has answered and logged; the server would close the connection.
+            if not is_complete:
                 raise
 
 
+def _meta_segments(verb: str, segments: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The path under which the platform application answers a question about the unified API
+    (`/unified/…/meta/…`); None for every other path. `meta` is reserved: no model or resource has that name.
+
+    `/custom/unified/…/meta/…` is the same question, because some clients can only ask it there.
+    """
+    if segments[:2] == ("custom", "unified") and verb == "GET":
+        segments = segments[1:]
+    if segments[:1] != ("unified",):
+        return None
+    is_meta = (
+        (len(segments) == 4 and segments[1] == "meta")
+        or (len(segments) == 5 and segments[3] == "meta")
+        or (len(segments) == 6 and segments[4] == "meta")
+    )
+    return segments if is_meta else None
+
+
 def _without_body(send: Send) -> Send:
+    """A `send` that drops the bodies of messages, for the response to a HEAD request."""
+
     async def send_head(message: Message) -> None:
         await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
     return send_head
 
 
-def _replayed(body: bytes, receive: Receive) -> Receive:
-    """What a body that was read already is read from again."""
+def _replay_body(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives a body that was read already, and after it what `receive` gives."""
     messages = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def next_message() -> Message:
@@ -176,7 +207,7 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
 
 
 def _request_id(scope: Scope) -> str:
-    """The caller's own X-Request-Id where it is short and plain, else a new one."""
+    """The caller's own `X-Request-Id` where it has at most 64 plain characters, otherwise a new id."""
     for name, value in scope["headers"]:
         if name == b"x-request-id":
             text: str = value.decode("latin-1")

@@ -1,4 +1,8 @@
-"""The header `Idempotency-Key` on calls that change something (`api.md` §1.7). Without it nothing is done."""
+"""Calls with an `Idempotency-Key`: the first response is stored, and given again to repetitions with the same
+key.
+
+A call without the header, or one that reads, never comes here.
+"""
 
 from __future__ import annotations
 
@@ -7,79 +11,86 @@ from dataclasses import replace
 from typing import Final
 
 from isthmus.accounts.idempotency import MAX_ANSWER_BYTES, Claim, IdempotencyKeys, KeptAnswer, digest
-from isthmus.api.incoming_request import Incoming
-from isthmus.api.outgoing_response import Answer, error_answer
+from isthmus.api.incoming_request import IncomingRequest
+from isthmus.api.outgoing_response import OutgoingResponse, error_response
 from isthmus.errors import BadRequest, IsthmusError, failure
 from isthmus.http.messages import HttpStream
 
-__all__ = ["REPLAYED", "key_of", "once"]
+__all__ = ["IDEMPOTENCY_KEY", "REPLAYED", "read_idempotency_key", "run_once"]
 
+IDEMPOTENCY_KEY: Final = "idempotency-key"
 REPLAYED: Final = "idempotency-replayed"
 
-_HEADER: Final = "idempotency-key"
-_LONGEST: Final = 255
+_MAX_KEY_LENGTH: Final = 255
 _MUTATING: Final = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 
 
-def key_of(incoming: Incoming) -> str | None:
-    """The key, where the call may have one. Raises BadRequest for one of more than 255 characters."""
-    key = incoming.headers.get(_HEADER)
-    if not key or incoming.verb not in _MUTATING:
+def read_idempotency_key(request: IncomingRequest) -> str | None:
+    """The key of a request that may change something; None for other verbs and for an empty key. Raises
+    BadRequest for a key of more than 255 characters."""
+    key = request.headers.get(IDEMPOTENCY_KEY)
+    if not key or request.verb not in _MUTATING:
         return None
-    if len(key) > _LONGEST:
+    if len(key) > _MAX_KEY_LENGTH:
         raise BadRequest(
-            f"Idempotency-Key may have {_LONGEST} characters at most.",
-            failures=[failure("headers.idempotency-key", f"at most {_LONGEST} characters", "too_long")],
+            f"Idempotency-Key may have {_MAX_KEY_LENGTH} characters at most.",
+            failures=[
+                failure("headers.idempotency-key", f"at most {_MAX_KEY_LENGTH} characters", "too_long")
+            ],
         )
     return key
 
 
-async def once(
+async def run_once(
     keys: IdempotencyKeys,
-    incoming: Incoming,
+    request: IncomingRequest,
     key: str,
     *,
     environment_id: str,
     account_id: str,
-    work: Callable[[], Awaitable[Answer]],
-) -> Answer:
-    """The answer of `work`, which is kept; or what was kept of the call before.
+    work: Callable[[], Awaitable[OutgoingResponse]],
+) -> OutgoingResponse:
+    """The response of `work`, which is stored; or the stored response of an earlier request with this key.
 
-    The body is read whole first: it tells whether a repetition is one.
+    Reads the whole body first, because it is compared with that of the earlier request.
     """
-    body = await incoming.read_body()
+    body = await request.read_body()
     claim = await keys.claim(
         environment_id,
-        digest([environment_id, account_id, incoming.verb, *incoming.segments, key]),
-        digest([incoming.query_string, body]),
+        digest([environment_id, account_id, request.verb, *request.segments, key]),
+        digest([request.query_string, body]),
     )
     if claim.answer is not None:
-        kept = claim.answer
-        headers = {**kept.headers, REPLAYED: "true"}
-        return Answer(kept.status, kept.content_type, kept.body, headers=headers)
+        stored = claim.answer
+        headers = {**stored.headers, REPLAYED: "true"}
+        return OutgoingResponse(stored.status, stored.content_type, stored.body, headers=headers)
     try:
-        answer = await _read(await work())
-    except IsthmusError as failed:
-        answer = error_answer(failed, incoming.request_id)
+        response = await _read_short_stream(await work())
+    except IsthmusError as error:
+        response = error_response(error, request.request_id)
     except BaseException:
         await keys.release(claim)
         raise
-    await _settle(keys, claim, answer)
-    return answer
+    await _store_response(keys, claim, response)
+    return response
 
 
-async def _settle(keys: IdempotencyKeys, claim: Claim, answer: Answer) -> None:
-    if answer.stream is not None:
+async def _store_response(keys: IdempotencyKeys, claim: Claim, response: OutgoingResponse) -> None:
+    """Stores the response under the claimed key; releases the key where the response is a long stream."""
+    if response.stream is not None:
         await keys.release(claim)
         return
-    await keys.settle(claim, KeptAnswer(answer.status, answer.content_type, answer.headers, answer.body))
+    await keys.settle(
+        claim, KeptAnswer(response.status, response.content_type, response.headers, response.body)
+    )
 
 
-async def _read(answer: Answer) -> Answer:
-    """A stream as a body, where it is short enough to be kept; else the same stream, begun."""
-    stream = answer.stream
+async def _read_short_stream(response: OutgoingResponse) -> OutgoingResponse:
+    """The response with its stream read into a body, where it is short enough to be stored; otherwise the
+    same response, whose stream begins with what was read already."""
+    stream = response.stream
     if stream is None:
-        return answer
+        return response
     parts: list[bytes] = []
     size = 0
     source = aiter(stream)
@@ -87,13 +98,13 @@ async def _read(answer: Answer) -> Answer:
         parts.append(part)
         size += len(part)
         if size > MAX_ANSWER_BYTES:
-            return replace(answer, stream=_Begun(parts, source, stream))
-    headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
-    return replace(answer, body=b"".join(parts), headers=headers, stream=None)
+            return replace(response, stream=_PartlyReadStream(parts, source, stream))
+    headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+    return replace(response, body=b"".join(parts), headers=headers, stream=None)
 
 
-class _Begun:
-    """A stream of which some was read already."""
+class _PartlyReadStream:
+    """A stream whose first chunks were read already, and are given again."""
 
     def __init__(self, parts: list[bytes], rest: AsyncIterator[bytes], stream: HttpStream) -> None:
         self._parts = parts

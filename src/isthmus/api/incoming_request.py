@@ -1,35 +1,44 @@
-"""A request as a data-plane door sees it: path segments decoded, headers lower-case, body bounded."""
+"""An HTTP request as the data plane sees it: path segments decoded, header names lower-case, body size
+limited."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
-from typing import Any, Final
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from typing import Any, Final, TypeVar
 from urllib.parse import unquote_to_bytes
 
 import orjson
 
 from isthmus.api.outgoing_response import Receive, Scope
 from isthmus.engine.calls import NO_BODY
+from isthmus.engine.queries import Query, parse
 from isthmus.errors import BadRequest, PayloadTooLarge, failure
 
-__all__ = ["Incoming", "headers_for_json", "parse_json_body"]
+__all__ = ["MAX_JSON_BYTES", "IncomingRequest", "headers_for_json", "parse_json_body"]
+
+T = TypeVar("T")
+
+_OWN_PARAMETERS: Final = (b"integrated_account_id", b"truto_", b"isthmus_")
+_NOT_FORWARDED: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
+
+MAX_JSON_BYTES: Final = 10 * 1024 * 1024
+_PASSTHROUGH_HINT: Final = "truto_body_passthrough=true to forward the bytes as they are"
+
+_WATCH_AFTER_SECONDS: Final = 0.1
+"""Most calls are over by then, so that they only pay for a timer."""
 
 
-_OUR_PARAMETERS: Final = (b"integrated_account_id", b"truto_", b"isthmus_")
-_FOR_THIS_SERVER: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
-
-_MOST_JSON_BYTES = 10 * 1024 * 1024
-_PASSING: Final = "truto_body_passthrough=true to forward the bytes as they are"
-
-
-class Incoming:
-    """One HTTP request. `segments`: the path, split on `/` and then percent-decoded (`api.md` §1.1)."""
+class IncomingRequest:
+    """One HTTP request. `segments`: the path, split on `/` and then percent-decoded, so that a segment may
+    hold a slash."""
 
     __slots__ = (
+        "_body",
         "_max_body_bytes",
+        "_query",
         "_receive",
         "_scope",
-        "_whole",
         "headers",
         "query_string",
         "request_id",
@@ -43,7 +52,8 @@ class Incoming:
         self._receive = receive
         self._max_body_bytes = max_body_bytes
         self._scope = scope
-        self._whole: bytes | None = None
+        self._body: bytes | None = None
+        self._query: Query | None = None
         self.verb: str = scope["method"]
         self.segments = segments
         self.query_string: bytes = scope["query_string"]
@@ -53,62 +63,102 @@ class Incoming:
         self.request_id = request_id
 
     @property
+    def query(self) -> Query:
+        """The parsed query string. Raises BadRequest where it has too many parameters or levels."""
+        if self._query is None:
+            self._query = parse(self.query_string)
+        return self._query
+
+    @property
     def content_type(self) -> str:
         """The media type without parameters, lower-case; "" where none was sent."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     @property
     def forwardable_headers(self) -> dict[str, str]:
-        """What a definition may send on: not the caller's token for this server, and no cookie of it. The
-        author of a definition need not be the caller."""
-        return {name: value for name, value in self.headers.items() if name not in _FOR_THIS_SERVER}
+        """The headers that a definition may send to the provider: all but the caller's token and cookies for
+        this server, because the author of a definition need not be the caller."""
+        return {name: value for name, value in self.headers.items() if name not in _NOT_FORWARDED}
 
     @property
     def rest_of_path(self) -> str:
-        """What stands behind the first segment, as it was sent, percent-encoding and trailing slash kept."""
+        """The path behind the first segment, as it was sent: percent-encoding and trailing slash are kept."""
         raw: bytes = self._scope.get("raw_path") or self._scope["path"].encode()
         return raw.lstrip(b"/").partition(b"/")[2].decode("latin-1")
 
     @property
     def custom_query(self) -> bytes:
-        """The query of a custom call, less what is for this server. Nothing else is taken out of it."""
+        """The query string of a custom call without the parameters for this server; the rest is unchanged."""
         kept = [
             part
             for part in self.query_string.split(b"&")
-            if not unquote_to_bytes(part.partition(b"=")[0]).startswith(_OUR_PARAMETERS)
+            if not unquote_to_bytes(part.partition(b"=")[0]).startswith(_OWN_PARAMETERS)
         ]
         return b"&".join(kept)
 
     @property
     def content_length(self) -> int | None:
-        """Of the body; None where it was not declared."""
+        """The declared length of the body in bytes; None where it was not declared."""
         declared = self.headers.get("content-length", "")
         return int(declared) if declared.isdigit() else None
 
     async def read_body(self) -> bytes:
-        """The whole body, as often as it is asked for. Raises PayloadTooLarge past the server's limit, before
-        reading on."""
-        if self._whole is None:
-            self._whole = b"".join([chunk async for chunk in self._chunks()])
-        return self._whole
+        """The whole body; can be called repeatedly. Raises PayloadTooLarge at the server's limit, before
+        reading on, and BadRequest where the caller hangs up first."""
+        if self._body is None:
+            self._body = b"".join([chunk async for chunk in self._read_chunks()])
+        return self._body
 
     def body_to_forward(self) -> bytes | AsyncIterator[bytes] | None:
-        """The body for somebody else to read, once: as it arrives, or whole where it was read before. None
-        where the request has none. Iterating raises what `read_body` does."""
-        if self._whole is not None:
-            return self._whole or None
+        """The body to send on, once: a stream, or bytes where it was read before. None where the request has
+        no body. Iterating raises what `read_body` raises."""
+        if self._body is not None:
+            return self._body or None
         if self.content_length == 0:
             return None
         if self.content_length is None and "transfer-encoding" not in self.headers:
             return None
-        return self._chunks()
+        return self._read_chunks()
 
-    async def until_gone(self) -> None:
-        """Returns when the caller has hung up; for a request whose body was read."""
+    async def run_until_disconnect(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of `work`, which is cancelled, with BadRequest raised, once the caller hangs up.
+
+        For requests whose body was read or is not needed, and for work that may stop anywhere: a write that
+        is cancelled may have been done.
+        """
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        assert task is not None
+        watcher: asyncio.Task[None] | None = None
+        is_gone = False
+
+        async def watch() -> None:
+            nonlocal is_gone
+            await self._wait_for_disconnect()
+            is_gone = True
+            task.cancel()
+
+        def start_watching() -> None:
+            nonlocal watcher
+            watcher = asyncio.ensure_future(watch())
+
+        timer = loop.call_later(_WATCH_AFTER_SECONDS, start_watching)
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if not is_gone or task.uncancel() > 0:
+                raise
+            raise BadRequest("the caller hung up, and the call was ended") from None
+        finally:
+            timer.cancel()
+            if watcher is not None:
+                watcher.cancel()
+
+    async def _wait_for_disconnect(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
-    async def _chunks(self) -> AsyncIterator[bytes]:
+    async def _read_chunks(self) -> AsyncIterator[bytes]:
         if (self.content_length or 0) > self._max_body_bytes:
             raise self._too_large()
         size = 0
@@ -133,8 +183,8 @@ class Incoming:
 
 
 def headers_for_json(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """The headers of a request whose body is JSON whether it says so, says `text/plain` (`api.md` Q2), or
-    says nothing."""
+    """The headers with the content type `application/json` where it is missing, empty or `text/plain`:
+    clients send JSON under all of them."""
     kept = [pair for pair in headers if pair[0] != b"content-type" or not _is_plain(pair[1])]
     if not any(name == b"content-type" for name, _ in kept):
         kept.append((b"content-type", b"application/json"))
@@ -145,22 +195,25 @@ def _is_plain(content_type: bytes) -> bool:
     return content_type.partition(b";")[0].strip().lower() in (b"text/plain", b"")
 
 
-def parse_json_body(raw: bytes, content_type: str, *, can_pass: bool = True) -> Any:
-    """The JSON value of a body; NO_BODY for an empty one, whatever its type (clients send a JSON content type
-    on GET and DELETE too). `text/plain` that is JSON counts as JSON (`api.md` §1.2, Q2); other types are
-    refused, since nothing but JSON could be mapped. `can_pass`: the route can forward bytes as they are."""
-    instead = f", or add {_PASSING}" if can_pass else ""
+def parse_json_body(raw: bytes, content_type: str, *, can_pass_through: bool = True) -> Any:
+    """The JSON value of a body; NO_BODY for an empty one, whatever its type, because clients send a JSON
+    content type on GET and DELETE too. `text/plain` counts as JSON.
+
+    `can_pass_through`: whether the route can forward the bytes instead, for the error message. Raises
+    BadRequest for other types and for malformed JSON, PayloadTooLarge above MAX_JSON_BYTES.
+    """
+    instead = f", or add {_PASSTHROUGH_HINT}" if can_pass_through else ""
     if not raw.strip():
         return NO_BODY
     if content_type and not content_type.endswith("json") and content_type != "text/plain":
         raise BadRequest(
-            f"a body of type {content_type} cannot be {'mapped' if can_pass else 'read'}. Send JSON with "
-            f"Content-Type: application/json{instead}.",
+            f"a body of type {content_type} cannot be {'mapped' if can_pass_through else 'read'}. Send JSON "
+            f"with Content-Type: application/json{instead}.",
             failures=[failure("content-type", "must be application/json", "unsupported_media_type")],
         )
-    if len(raw) > _MOST_JSON_BYTES:
+    if len(raw) > MAX_JSON_BYTES:
         raise PayloadTooLarge(
-            f"a JSON body is at most {_MOST_JSON_BYTES} bytes: as objects it takes thirty times the memory. "
+            f"a JSON body is at most {MAX_JSON_BYTES} bytes: as objects it takes thirty times the memory. "
             f"Send less at once{instead}."
         )
     try:

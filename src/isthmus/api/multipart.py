@@ -1,4 +1,4 @@
-"""`multipart/form-data` as callers send it: fields as text, files as blobs (RFC 7578)."""
+"""Parses `multipart/form-data` bodies (RFC 7578): fields become text, files become blobs."""
 
 from __future__ import annotations
 
@@ -12,99 +12,102 @@ from isthmus.engine.queries import nest
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions.host import Blob
 
-__all__ = ["read_multipart"]
+__all__ = ["MAX_HEADER_BYTES", "MAX_PARTS", "parse_multipart"]
 
-_MOST_PARTS: Final = 1_000
-_MOST_HEAD: Final = 16_384
+MAX_PARTS: Final = 1_000
+MAX_HEADER_BYTES: Final = 16_384
+"""Of one header of a part, its name and value together."""
 
 
-def read_multipart(raw: bytes, content_type: str) -> dict[str, Any]:
-    """Names with brackets make objects and arrays, as in a query. `content_type`: with its parameters.
+def parse_multipart(raw: bytes, content_type: str) -> dict[str, Any]:
+    """The parts of a body by name; names with brackets make objects and arrays, as in a query string.
 
-    Raises BadRequest for a body that breaks off or is not multipart at all.
+    `content_type`: the header's value, with its parameters. Raises BadRequest for a body that is not
+    multipart or breaks off, that has more than MAX_PARTS parts, or a header of more than MAX_HEADER_BYTES.
     """
     _, options = parse_options_header(content_type)
     boundary = options.get(b"boundary")
     if not boundary:
-        raise _bad("has no boundary in its content type")
-    parts = _Parts()
+        raise _malformed("has no boundary in its content type")
+    collector = _PartCollector()
     try:
-        parser = MultipartParser(boundary, parts.callbacks())  # type: ignore[arg-type]  # a TypedDict of these
+        parser = MultipartParser(boundary, collector.callbacks())  # type: ignore[arg-type]  # a TypedDict of these
         parser.write(raw)
         parser.finalize()
     except FormParserError as error:
-        raise _bad(f"cannot be read: {error}") from error
-    if not parts.is_complete:
-        raise _bad("breaks off before its last boundary")
-    return nest(parts.fields)
+        raise _malformed(f"cannot be read: {error}") from error
+    if not collector.is_complete:
+        raise _malformed("breaks off before its last boundary")
+    return nest(collector.fields)
 
 
 @dataclass(slots=True)
-class _Parts:
-    """What the parser tells, put together."""
+class _PartCollector:
+    """Collects the parts from the callbacks of the parser. `fields`: name and value of each finished part.
+    The other attributes hold the part, and the header, that is being read."""
 
     fields: list[tuple[str, Any]] = field(default_factory=list)
     is_complete: bool = False
-    _head: dict[str, bytes] = field(default_factory=dict)
-    _name: bytearray = field(default_factory=bytearray)
-    _value: bytearray = field(default_factory=bytearray)
+    _headers: dict[str, bytes] = field(default_factory=dict)
+    _header_name: bytearray = field(default_factory=bytearray)
+    _header_value: bytearray = field(default_factory=bytearray)
     _data: bytearray = field(default_factory=bytearray)
 
     def callbacks(self) -> dict[str, Any]:
         return {
-            "on_part_begin": self._begin,
-            "on_part_data": self._take,
-            "on_part_end": self._end,
-            "on_header_field": self._take_name,
-            "on_header_value": self._take_value,
+            "on_part_begin": self._begin_part,
+            "on_part_data": self._add_data,
+            "on_part_end": self._end_part,
+            "on_header_field": self._add_header_name,
+            "on_header_value": self._add_header_value,
             "on_header_end": self._end_header,
             "on_end": self._finish,
         }
 
-    def _begin(self) -> None:
-        if len(self.fields) >= _MOST_PARTS:
-            raise _bad(f"has more than {_MOST_PARTS} parts")
-        self._head = {}
+    def _begin_part(self) -> None:
+        if len(self.fields) >= MAX_PARTS:
+            raise _malformed(f"has more than {MAX_PARTS} parts")
+        self._headers = {}
         self._data = bytearray()
 
-    def _take(self, data: bytes, start: int, end: int) -> None:
+    def _add_data(self, data: bytes, start: int, end: int) -> None:
         self._data += data[start:end]
 
-    def _take_name(self, data: bytes, start: int, end: int) -> None:
-        self._name += data[start:end]
-        self._bound()
+    def _add_header_name(self, data: bytes, start: int, end: int) -> None:
+        self._header_name += data[start:end]
+        self._check_header_size()
 
-    def _take_value(self, data: bytes, start: int, end: int) -> None:
-        self._value += data[start:end]
-        self._bound()
+    def _add_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._header_value += data[start:end]
+        self._check_header_size()
 
-    def _bound(self) -> None:
-        if len(self._name) + len(self._value) > _MOST_HEAD:
-            raise _bad("has a part whose head is too long")
+    def _check_header_size(self) -> None:
+        if len(self._header_name) + len(self._header_value) > MAX_HEADER_BYTES:
+            raise _malformed("has a part whose head is too long")
 
     def _end_header(self) -> None:
-        self._head[self._name.decode("latin-1").lower()] = bytes(self._value)
-        self._name, self._value = bytearray(), bytearray()
+        self._headers[self._header_name.decode("latin-1").lower()] = bytes(self._header_value)
+        self._header_name, self._header_value = bytearray(), bytearray()
 
-    def _end(self) -> None:
-        _, options = parse_options_header(self._head.get("content-disposition", b""))
+    def _end_part(self) -> None:
+        _, options = parse_options_header(self._headers.get("content-disposition", b""))
         name = options.get(b"name")
         if name is None:
-            raise _bad("has a part without a name")
+            raise _malformed("has a part without a name")
         key, data = name.decode("utf-8", "replace"), bytes(self._data)
         filename = options.get(b"filename")
-        kind = self._head.get("content-type", b"").decode("latin-1").strip()
-        if filename is None and (not kind or kind.lower().startswith("text/plain")):
+        content_type = self._headers.get("content-type", b"").decode("latin-1").strip()
+        if filename is None and (not content_type or content_type.lower().startswith("text/plain")):
             self.fields.append((key, data.decode("utf-8", "replace")))
             return
-        shown = None if filename is None else filename.decode("utf-8", "replace")
-        self.fields.append((key, Blob(data, kind, shown)))
+        decoded = None if filename is None else filename.decode("utf-8", "replace")
+        self.fields.append((key, Blob(data, content_type, decoded)))
 
     def _finish(self) -> None:
         self.is_complete = True
 
 
-def _bad(message: str) -> BadRequest:
+def _malformed(message: str) -> BadRequest:
     return BadRequest(
         f"the multipart body {message}.", failures=[failure("body", message, "malformed_multipart")]
     )

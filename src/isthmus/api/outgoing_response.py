@@ -1,4 +1,4 @@
-"""What goes back to the caller, and the one place that writes it to the ASGI server."""
+"""A response of the API, how it is made of values and errors, and how it is sent to the ASGI server."""
 
 from __future__ import annotations
 
@@ -7,31 +7,42 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from isthmus.errors import IsthmusError, envelope
 from isthmus.http.messages import HttpStream
 
-__all__ = ["Answer", "Message", "Receive", "Scope", "Send", "error_answer", "json_answer", "send_answer"]
+__all__ = [
+    "Message",
+    "OutgoingResponse",
+    "Receive",
+    "Scope",
+    "Send",
+    "error_response",
+    "json_response",
+    "send_response",
+]
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-JSON = "application/json"
-_OWN = {"x-request-id": "x-upstream-request-id"}
-"""Names that mean ours: the provider's own value goes out under another one."""
+_JSON: Final = "application/json"
+_RENAMED_HEADERS: Final = {"x-request-id": "x-upstream-request-id"}
+"""A provider's headers whose names this server uses for values of its own, and the names that they are sent
+under."""
 
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROL_CHARACTERS: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """`body` whole, or `stream` as it arrives (then `body` is unused). Header names are lower-case."""
+class OutgoingResponse:
+    """`stream`: a body to send on as it arrives; None where `body` is the whole body. Header names are
+    lower-case."""
 
     status: int
     content_type: str
@@ -40,84 +51,92 @@ class Answer:
     stream: HttpStream | None = None
 
 
-def json_answer(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
-    return Answer(status, JSON, _written(value), headers or {})
+def json_response(
+    value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> OutgoingResponse:
+    """Raises TypeError for a value without a JSON form, such as bytes or a date."""
+    return OutgoingResponse(status, _JSON, _dump_json(value), headers or {})
 
 
-def _written(value: Any) -> bytes:
-    """What orjson refuses, and JSON can say all the same: half of a surrogate pair, integers of any size."""
+def _dump_json(value: Any) -> bytes:
+    """`json` writes what `orjson` refuses although JSON has it: lone surrogates and integers of any size."""
     try:
-        return orjson.dumps(value, default=_plain)
+        return orjson.dumps(value, default=_refuse_value)
     except TypeError:
-        return json.dumps(value, default=_plain, separators=(",", ":")).encode("ascii")
+        return json.dumps(value, default=_refuse_value, separators=(",", ":")).encode("ascii")
 
 
-def error_answer(error: IsthmusError, request_id: str) -> Answer:
-    """The envelope of `errors.envelope`, with the id under which the operator finds the call in the log."""
+def error_response(error: IsthmusError, request_id: str) -> OutgoingResponse:
+    """The error envelope, with the id under which the operator finds the request in the log."""
     body = envelope(error)
     body["isthmus_request_id"] = request_id
-    return json_answer(body, status=error.status, headers=error.headers)
+    return json_response(body, status=error.status, headers=error.headers)
 
 
-async def send_answer(
-    receive: Receive, send: Send, answer: Answer, request_id: str, *, is_head: bool = False
+async def send_response(
+    receive: Receive, send: Send, response: OutgoingResponse, request_id: str, *, is_head: bool = False
 ) -> None:
-    """`receive`: of a request whose body was read or is not wanted. A stream is closed in any case.
-    `is_head`: the same without its body."""
+    """Sends the response, and closes its stream in any case. `is_head`: without the body.
+
+    `receive`: of a request whose body was read or is not needed.
+    """
     headers = [
-        (b"content-type", _raw(answer.content_type)),
-        (b"x-request-id", _raw(request_id)),
+        (b"content-type", _encode_header(response.content_type)),
+        (b"x-request-id", _encode_header(request_id)),
     ]
-    if answer.stream is None:
-        headers.append((b"content-length", str(len(answer.body)).encode()))
-    for name, value in answer.headers.items():
-        if _NAME.fullmatch(name):
-            headers.append((_raw(_OWN.get(name, name)), _raw(value)))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    if answer.stream is None:
-        await send({"type": "http.response.body", "body": answer.body})
+    if response.stream is None:
+        headers.append((b"content-length", str(len(response.body)).encode()))
+    for name, value in response.headers.items():
+        if _HEADER_NAME.fullmatch(name):
+            headers.append((_encode_header(_RENAMED_HEADERS.get(name, name)), _encode_header(value)))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    if response.stream is None:
+        await send({"type": "http.response.body", "body": response.body})
         return
     if is_head:
-        await answer.stream.close()
+        await response.stream.close()
         await send({"type": "http.response.body", "body": b""})
         return
-    await _hand_on(receive, send, answer.stream)
+    await _send_stream(receive, send, response.stream)
 
 
-async def _hand_on(receive: Receive, send: Send, stream: HttpStream) -> None:
-    """Chunk by chunk, as fast as the caller takes them; when the caller goes away, the provider is let go."""
-    pump = asyncio.ensure_future(_pump(send, stream))
-    gone = asyncio.ensure_future(_until_gone(receive))
+async def _send_stream(receive: Receive, send: Send, stream: HttpStream) -> None:
+    """Sends each chunk as fast as the caller takes it. When the caller hangs up, the provider's stream is
+    closed."""
+    sending = asyncio.ensure_future(_send_chunks(send, stream))
+    disconnect = asyncio.ensure_future(_wait_for_disconnect(receive))
     try:
-        await asyncio.wait((pump, gone), return_when=asyncio.FIRST_COMPLETED)
-        if pump.done():
-            pump.result()
+        await asyncio.wait((sending, disconnect), return_when=asyncio.FIRST_COMPLETED)
+        if sending.done():
+            sending.result()
     finally:
-        pump.cancel()
-        gone.cancel()
-        await asyncio.gather(pump, gone, return_exceptions=True)
+        sending.cancel()
+        disconnect.cancel()
+        await asyncio.gather(sending, disconnect, return_exceptions=True)
         await stream.close()
 
 
-async def _pump(send: Send, stream: HttpStream) -> None:
+async def _send_chunks(send: Send, stream: HttpStream) -> None:
     async for chunk in stream:
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _until_gone(receive: Receive) -> None:
+async def _wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-def _raw(text: str) -> bytes:
-    """The bytes that a provider's header was read from: products put file names there in any encoding.
+def _encode_header(text: str) -> bytes:
+    """The bytes of a header's name or value, for text of a provider the bytes that it was read from: file
+    names come in any encoding.
 
-    A line break, which a mapping may make of the provider's data, would begin a header of its own.
+    Control characters become spaces, because a mapping may take the value from the provider's data, and a
+    line break in it would begin a header of its own.
     """
-    return _CONTROL.sub(" ", text).encode("utf-8", "surrogateescape")
+    return _CONTROL_CHARACTERS.sub(" ", text).encode("utf-8", "surrogateescape")
 
 
-def _plain(value: object) -> object:
-    """Bytes and dates have no JSON form: converting them is the author's choice."""
+def _refuse_value(value: object) -> object:
+    """Bytes and dates have no JSON form: the author of the mapping chooses how they are converted."""
     raise TypeError(f"a {type(value).__name__} has no JSON form")

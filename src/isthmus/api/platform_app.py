@@ -12,11 +12,11 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from isthmus import __version__
-from isthmus.api.dispatcher import answer_error
+from isthmus.api.dispatcher import response_for_exception
 from isthmus.api.openapi.batch_operation import BATCH_PATH, batch_path, batch_schemas
 from isthmus.api.openapi.data_plane_operations import data_plane_paths
 from isthmus.api.openapi.error_responses import document_refusals
-from isthmus.api.outgoing_response import Answer
+from isthmus.api.outgoing_response import OutgoingResponse
 from isthmus.api.resources.base_models import ErrorOut
 from isthmus.errors import BadRequest, IsthmusError, MethodNotAllowed, NotFound, failure
 
@@ -100,7 +100,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
 
 
 def _response(request: Request, error: BaseException) -> Response:
-    answer: Answer = answer_error(error, request.scope.get("isthmus.request_id", ""))
+    answer: OutgoingResponse = response_for_exception(error, request.scope.get("isthmus.request_id", ""))
     return Response(answer.body, answer.status, dict(answer.headers), answer.content_type)
 
 

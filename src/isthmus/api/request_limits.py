@@ -1,24 +1,28 @@
-"""Isthmus's own request limits (`api.md` §1.8): a count per window, per token and per account. 0 = off."""
+"""The rate limits of this server itself: requests per token and per account, and the headers that report
+them."""
 
 from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
+from isthmus.api.outgoing_response import OutgoingResponse
 from isthmus.errors import TooManyRequests
 from isthmus.kit.clock import Clock
 from isthmus.tenancy import Principal
 
-__all__ = ["RequestLimits", "Standing", "Window"]
+__all__ = ["FixedWindow", "RequestLimits", "Standing"]
 
-_WINDOW_SECONDS = 10.0
-_KEPT_KEYS = 10_000
+_WINDOW_SECONDS: Final = 10.0
+_MAX_KEYS: Final = 10_000
+"""Of the tokens or accounts that are counted; those that have not called for longest are forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a caller stands after one request. `reset_at`: epoch seconds at which the window ends."""
+    """What a limit leaves a caller after one request. `reset_at`: epoch seconds at which the window ends."""
 
     limit: int
     remaining: int
@@ -33,18 +37,19 @@ class Standing:
         }
 
 
-class Window:
-    """Counts requests per key in fixed windows of ten seconds. `limit` 0 lets everything through."""
+class FixedWindow:
+    """Counts requests per key in windows of ten seconds. `limit`: 0 for none. `key_name`: what a key is, for
+    the error message."""
 
-    def __init__(self, limit: int, clock: Clock, what: str) -> None:
+    def __init__(self, limit: int, clock: Clock, key_name: str) -> None:
         self._limit = limit
         self._clock = clock
-        self._what = what
+        self._key_name = key_name
         self._counts: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     def take(self, key: str) -> Standing | None:
-        """Counts one request; None where there is no limit. Raises TooManyRequests, with the seconds until
-        the window ends."""
+        """Counts one request, and says what is left; None where there is no limit. Raises TooManyRequests,
+        with the seconds until the window ends."""
         if not self._limit:
             return None
         now = self._clock.monotonic()
@@ -54,14 +59,14 @@ class Window:
         if count >= self._limit:
             wait = math.ceil(_WINDOW_SECONDS - (now - started))
             refused = TooManyRequests(
-                f"more than {self._limit} requests in 10 seconds with one {self._what}. Wait {wait} s.",
+                f"more than {self._limit} requests in 10 seconds with one {self._key_name}. Wait {wait} s.",
                 retry_after=wait,
             )
             refused.headers.update(self._standing(count, started, now).headers)
             raise refused
         self._counts[key] = (started, count + 1)
         self._counts.move_to_end(key)
-        if len(self._counts) > _KEPT_KEYS:
+        if len(self._counts) > _MAX_KEYS:
             self._counts.popitem(last=False)
         return self._standing(count + 1, started, now)
 
@@ -71,12 +76,24 @@ class Window:
 
 
 class RequestLimits:
+    """One per process. `per_token`, `per_account`: requests in ten seconds, 0 for no limit."""
+
     def __init__(self, *, per_token: int, per_account: int, clock: Clock) -> None:
-        self._tokens = Window(per_token, clock, "token")
-        self._accounts = Window(per_account, clock, "account")
+        self._tokens = FixedWindow(per_token, clock, "token")
+        self._accounts = FixedWindow(per_account, clock, "account")
 
     def take_token(self, principal: Principal) -> Standing | None:
         return self._tokens.take(principal.token_id or principal.environment_id)
 
     def take_account(self, account_id: str) -> Standing | None:
         return self._accounts.take(account_id)
+
+
+def with_rate_limit_headers(response: OutgoingResponse, *standings: Standing | None) -> OutgoingResponse:
+    """The response with `X-RateLimit-*` headers of the limit that leaves the fewest requests; unchanged where
+    there is no limit. A provider's own headers of these names, which its errors bring, are kept."""
+    given = [each for each in standings if each is not None]
+    if not given:
+        return response
+    tightest = min(given, key=lambda each: each.remaining)
+    return replace(response, headers={**tightest.headers, **response.headers})

@@ -1,6 +1,6 @@
 """A data-plane call as the engine takes it: which method, with what query, body, page and response options.
 
-The parameters of an HTTP request are parsed into a `Call` by `api.call_parameters`.
+The parameters of an HTTP request are parsed into a `Call` by `api.call_parsing`.
 """
 
 from __future__ import annotations

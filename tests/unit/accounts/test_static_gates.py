@@ -15,7 +15,7 @@ from tests.unit.integrations.world import World, query
 from isthmus.accounts import Connections
 from isthmus.accounts.egress import Gate
 from isthmus.accounts.static_gates import StaticGates
-from isthmus.api.call_parameters import parse_call
+from isthmus.api.call_parsing import parse_call
 from isthmus.db import Database
 from isthmus.db.epochs import raise_epoch
 from isthmus.db.tables import integrated_account

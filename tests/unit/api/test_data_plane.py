@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from isthmus.api.incoming_request import Incoming
-from isthmus.api.request_bodies import read_data_call
+from isthmus.api.call_parsing import read_data_call
+from isthmus.api.incoming_request import IncomingRequest
 
 
-def incoming(headers: dict[str, str]) -> Incoming:
+def incoming(headers: dict[str, str]) -> IncomingRequest:
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": b"", "more_body": False}
 
@@ -17,7 +17,7 @@ def incoming(headers: dict[str, str]) -> Incoming:
         "query_string": b"",
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
     }
-    return Incoming(scope, receive, ("proxy", "tickets"), "request-1", 1_000)
+    return IncomingRequest(scope, receive, ("proxy", "tickets"), "request-1", 1_000)
 
 
 async def test_the_callers_token_for_this_server_is_no_header_that_a_definition_can_forward() -> None:

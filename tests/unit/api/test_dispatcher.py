@@ -9,7 +9,7 @@ import orjson
 import pytest
 from fastapi import APIRouter
 
-from isthmus.api.dispatcher import Front
+from isthmus.api.dispatcher import Dispatcher
 from isthmus.api.platform_app import build_platform
 from isthmus.engine.scopes import Evaluations
 
@@ -28,7 +28,7 @@ async def broken(body: dict[str, Any]) -> dict[str, Any]:
 
 async def request(path: str, *chunks: bytes, headers: dict[str, str] | None = None) -> tuple[int, Any, int]:
     """Status, body, and how many of the chunks were taken."""
-    front = Front({}, build_platform([router]), state={}, max_body_bytes=64, evaluations=Evaluations())
+    front = Dispatcher({}, build_platform([router]), state={}, max_body_bytes=64, evaluations=Evaluations())
     waiting, sent = list(chunks), []
     names = {"content-type": "application/json", **(headers or {})}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from isthmus.api.outgoing_response import Answer, error_answer, json_answer, send_answer
+from isthmus.api.outgoing_response import OutgoingResponse, error_response, json_response, send_response
 from isthmus.errors import RemoteError
 
 ID = "request-1"
@@ -68,14 +68,14 @@ class Caller:
         return b"".join(message.get("body", b"") for message in self.sent)
 
 
-def streamed(stream: Upstream) -> Answer:
-    return Answer(200, "application/pdf", stream=stream)
+def streamed(stream: Upstream) -> OutgoingResponse:
+    return OutgoingResponse(200, "application/pdf", stream=stream)
 
 
 async def test_a_stream_is_handed_on_to_its_end_and_closed() -> None:
     caller, upstream = Caller(), Upstream(2)
     upstream.more.set()
-    await send_answer(caller.receive, caller.send, streamed(upstream), ID)
+    await send_response(caller.receive, caller.send, streamed(upstream), ID)
     assert caller.body == b"chunk 0chunk 1"
     assert not caller.sent[-1].get("more_body")
     assert upstream.closed
@@ -83,7 +83,7 @@ async def test_a_stream_is_handed_on_to_its_end_and_closed() -> None:
 
 async def test_the_provider_is_let_go_when_the_caller_hangs_up() -> None:
     caller, upstream = Caller(), Upstream(2)
-    sending = asyncio.create_task(send_answer(caller.receive, caller.send, streamed(upstream), ID))
+    sending = asyncio.create_task(send_response(caller.receive, caller.send, streamed(upstream), ID))
     await caller.got_some.wait()
     caller.leave()
     await asyncio.wait_for(sending, 5)
@@ -94,7 +94,7 @@ async def test_the_provider_is_let_go_when_the_caller_hangs_up() -> None:
 async def test_a_stream_that_breaks_is_closed_and_not_ended_as_if_it_were_whole() -> None:
     caller, upstream = Caller(), Broken(1)
     with pytest.raises(ConnectionResetError):
-        await send_answer(caller.receive, caller.send, streamed(upstream), ID)
+        await send_response(caller.receive, caller.send, streamed(upstream), ID)
     assert upstream.closed
     assert caller.sent[-1]["more_body"]
 
@@ -102,7 +102,7 @@ async def test_a_stream_that_breaks_is_closed_and_not_ended_as_if_it_were_whole(
 async def test_header_values_outside_latin_1_are_sent_as_their_bytes_were() -> None:
     caller = Caller()
     names = {"content-disposition": 'attachment; filename="\u62a5\u544a.pdf"', "x-raw": "caf\udce9"}
-    await send_answer(caller.receive, caller.send, Answer(200, "text/plain", b"x", names), ID)
+    await send_response(caller.receive, caller.send, OutgoingResponse(200, "text/plain", b"x", names), ID)
     headers = dict(caller.sent[0]["headers"])
     assert headers[b"content-disposition"] == 'attachment; filename="\u62a5\u544a.pdf"'.encode()
     assert headers[b"x-raw"] == b"caf\xe9"
@@ -111,17 +111,17 @@ async def test_header_values_outside_latin_1_are_sent_as_their_bytes_were() -> N
 async def test_a_header_that_a_mapping_made_cannot_begin_another_one() -> None:
     caller = Caller()
     made = {"x-note": "a\r\nset-cookie: b=1", "not a name": "1"}
-    await send_answer(caller.receive, caller.send, Answer(200, "text/plain", b"x", made), ID)
+    await send_response(caller.receive, caller.send, OutgoingResponse(200, "text/plain", b"x", made), ID)
     headers = dict(caller.sent[0]["headers"])
     assert headers[b"x-note"] == b"a  set-cookie: b=1"
     assert b"not a name" not in headers
 
 
 async def test_an_error_is_answered_whatever_text_a_provider_put_into_it() -> None:
-    answer = error_answer(RemoteError("no", status=400, raw_response={"said": "half \ud83d"}), ID)
+    answer = error_response(RemoteError("no", status=400, raw_response={"said": "half \ud83d"}), ID)
     assert b'"said":"half \\ud83d"' in answer.body
     assert json.loads(answer.body)["statusCode"] == 400
 
 
 async def test_whole_numbers_of_any_size_are_written() -> None:
-    assert json_answer({"id": 10**30}).body == b'{"id":%d}' % 10**30
+    assert json_response({"id": 10**30}).body == b'{"id":%d}' % 10**30

@@ -9,7 +9,7 @@ import pytest
 from fastapi import APIRouter
 from pydantic import Field
 
-from isthmus.api.dispatcher import Front
+from isthmus.api.dispatcher import Dispatcher
 from isthmus.api.platform_app import build_platform
 from isthmus.api.resources.base_models import Body
 from isthmus.engine.scopes import Evaluations
@@ -58,7 +58,9 @@ async def request(
         "query_string": query.encode(),
         "headers": [] if content_type is None else [(b"content-type", content_type.encode())],
     }
-    front = Front({}, build_platform([router]), state={}, max_body_bytes=2**20, evaluations=Evaluations())
+    front = Dispatcher(
+        {}, build_platform([router]), state={}, max_body_bytes=2**20, evaluations=Evaluations()
+    )
     await front(scope, receive, send)
     whole = b"".join(message.get("body", b"") for message in sent)
     return sent[0]["status"], orjson.loads(whole), dict(sent[0]["headers"])

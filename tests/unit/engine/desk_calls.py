@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from tests.fakes.clock import VirtualClock
 
-from isthmus.api.call_parameters import parse_node_call
+from isthmus.api.call_parsing import parse_node_call
 from isthmus.definitions.nodes import Node
 from isthmus.engine.batch import Admit, BatchLimits, BatchOutcome, run_batch
 from isthmus.engine.calls import Call

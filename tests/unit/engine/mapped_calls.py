@@ -6,10 +6,11 @@ from typing import Any
 
 from tests.unit.engine.upstreams import MemoryUpstream, integration
 
-from isthmus.api.call_parameters import parse_call
+from isthmus.api.call_parsing import parse_call
 from isthmus.definitions import UnifiedResource, load_mapping
 from isthmus.engine import unified
 from isthmus.engine.calls import Call
+from isthmus.engine.queries import parse
 from isthmus.engine.results import ListResult, ValueResult
 from isthmus.engine.unified import Target
 
@@ -45,7 +46,7 @@ async def run(
 async def listed(
     upstream: MemoryUpstream, mapping: dict[str, Any], query: str = "", **config: Any
 ) -> ListResult:
-    result = await run(upstream, mapping, parse_call("list", query_string=query), **config)
+    result = await run(upstream, mapping, parse_call("list", query=parse(query)), **config)
     assert isinstance(result, ListResult)
     return result
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 
-from isthmus.api.call_parameters import parse_call
+from isthmus.api.call_parsing import parse_call
 from isthmus.engine import proxy
+from isthmus.engine.queries import parse
 from isthmus.errors import BadRequest, MappingFailed
 
 
@@ -17,7 +18,7 @@ async def _headers(
     upstream = MemoryUpstream([answer({})], method=format)
     upstream.context = context
     config = integration({"create": {"path": "/x", "method": "post", **method}}, authorization=spec)
-    call = parse_call("create", query_string="q=1", body={"b": 2})
+    call = parse_call("create", query=parse("q=1"), body={"b": 2})
     await proxy.call(upstream, config, "things", call)
     headers = dict(upstream.request.headers)
     headers.pop("Content-Type")

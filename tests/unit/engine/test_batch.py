@@ -10,7 +10,7 @@ import pytest
 from tests.fakes.clock import VirtualClock
 from tests.unit.engine.desk_calls import DeskCalls, graph_of, limits, ran
 
-from isthmus.api.call_parameters import parse_node_call
+from isthmus.api.call_parsing import parse_node_call
 from isthmus.engine.batch import run_batch
 from isthmus.engine.calls import Call, ResponseOptions
 from isthmus.engine.results import StreamResult

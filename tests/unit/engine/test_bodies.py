@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 
-from isthmus.api.call_parameters import parse_call
+from isthmus.api.call_parsing import parse_call
 from isthmus.engine import proxy
 from isthmus.errors import BadRequest
 from isthmus.expressions.host import Blob

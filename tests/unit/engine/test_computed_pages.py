@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 
-from isthmus.api.call_parameters import parse_call
+from isthmus.api.call_parsing import parse_call
 from isthmus.definitions import UnifiedResource, load_mapping
 from isthmus.engine import proxy, unified
+from isthmus.engine.queries import parse
 from isthmus.engine.results import ListResult
 from isthmus.errors import BadRequest, MappingFailed, RemoteError
 from isthmus.http.messages import HttpResponse
@@ -21,7 +22,7 @@ async def _page(
     upstream: MemoryUpstream, pagination: dict[str, Any], query: str = "", **method: Any
 ) -> ListResult:
     config = integration({"list": {"path": "/rows", "pagination": pagination, **method}})
-    result = await proxy.call(upstream, config, "things", parse_call("list", query_string=query))
+    result = await proxy.call(upstream, config, "things", parse_call("list", query=parse(query)))
     assert isinstance(result, ListResult)
     return result
 
@@ -200,7 +201,7 @@ class TestDynamic:
         target = unified.Target("m", "r", UnifiedResource.model_validate({"schema": {}}))
         first = await unified.call(upstream, config, target, mapping, parse_call("list"))
         assert isinstance(first, ListResult)
-        call = parse_call("list", query_string=f"next_cursor={first.next_cursor}")
+        call = parse_call("list", query=parse(f"next_cursor={first.next_cursor}"))
         await unified.call(upstream, config, target, mapping, call)
         assert upstream.query == [("seen", "4"), ("from", "4")]
 

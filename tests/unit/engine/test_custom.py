@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 
-from isthmus.api.call_parameters import parse_call
+from isthmus.api.call_parsing import parse_call
 from isthmus.engine import custom
 from isthmus.engine.calls import NO_BODY
 from isthmus.engine.custom import CustomCall, is_read

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from tests.unit.engine.upstreams import MemoryUpstream, integration
 
-from isthmus.api.call_parameters import parse_call
+from isthmus.api.call_parsing import parse_call
 from isthmus.engine import proxy
+from isthmus.engine.queries import parse
 from isthmus.engine.results import ValueResult
 from isthmus.errors import BadRequest
 from isthmus.http.messages import HttpResponse
@@ -52,4 +53,4 @@ async def test_a_real_charset_is_read(charset: str) -> None:
 @pytest.mark.parametrize("query", ["truto_ignore_limit=true", "truto_x=1", "limit=5&truto_key=id"])
 def test_a_parameter_of_ours_that_does_not_exist_is_refused(query: str) -> None:
     with pytest.raises(BadRequest, match="is not a parameter of this API"):
-        parse_call("list", query_string=query)
+        parse_call("list", query=parse(query))

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import pytest
 from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 
-from isthmus.api.call_parameters import parse_call
+from isthmus.api.call_parsing import parse_call
 from isthmus.definitions import UnifiedResource, load_mapping
 from isthmus.engine import unified
+from isthmus.engine.queries import parse
 from isthmus.engine.results import ListResult, ValueResult
 from isthmus.engine.unified import Target
 from isthmus.errors import UpstreamInvalid
@@ -24,7 +25,7 @@ async def _mapped(found: HttpResponse, mapping: dict[str, Any], call: str = "lis
     config = integration({call: {"path": path, "method": verb, **method}})
     target = Target("crm", "things", UnifiedResource.model_validate({}))
     name, _, query = call.partition("?")
-    asked = parse_call(name, id="1" if name == "get" else None, query_string=query)
+    asked = parse_call(name, id="1" if name == "get" else None, query=parse(query))
     return await unified.call(MemoryUpstream([found]), config, target, load_mapping(mapping), asked)
 
 
@@ -137,7 +138,7 @@ async def test_the_default_of_a_limit_is_the_limit() -> None:
     mapping = load_mapping({"query_schema": {"properties": {"limit": {"type": "integer", "default": 25}}}})
     target = Target("crm", "things", UnifiedResource.model_validate({}))
     for query, size in (("", "25"), ("limit=7", "7")):
-        await unified.call(upstream, config, target, mapping, parse_call("list", query_string=query))
+        await unified.call(upstream, config, target, mapping, parse_call("list", query=parse(query)))
         assert dict(upstream.query)["per_page"] == size
 
 

@@ -11,10 +11,11 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 import pytest
 from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 
-from isthmus.api.call_parameters import parse_call
+from isthmus.api.call_parsing import parse_call
 from isthmus.definitions.credentials import OAuth1Config
 from isthmus.engine import proxy
 from isthmus.engine.authorization.oauth1 import OAuth1Signature, signature_header
+from isthmus.engine.queries import parse
 from isthmus.errors import BadRequest
 from isthmus.http.messages import HttpRequest
 
@@ -69,7 +70,7 @@ def _verify(request: HttpRequest, digest: Any = hashlib.sha1, key: str = "hush&s
 
 
 async def test_a_request_is_signed_with_its_query() -> None:
-    call = parse_call("list", query_string="a[]=1&a[]=2&q=x%20y%2Bz&empty=&u=%C3%A9")
+    call = parse_call("list", query=parse("a[]=1&a[]=2&q=x%20y%2Bz&empty=&u=%C3%A9"))
     request = await _send({"query_array_format": "brackets"}, call)
     _verify(request)
     said = _parameters(request)

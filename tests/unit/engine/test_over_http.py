@@ -9,13 +9,14 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
-from isthmus.api.call_parameters import parse_call
+from isthmus.api.call_parsing import parse_call
 from isthmus.definitions import IntegrationConfig, load_integration
 from isthmus.definitions.actions import Action
 from isthmus.engine import proxy
 from isthmus.engine.authorization import authorize
 from isthmus.engine.messages import OutgoingRequest
 from isthmus.engine.ports import AccountFacts
+from isthmus.engine.queries import parse
 from isthmus.engine.results import ListResult, StreamResult, ValueResult
 from isthmus.engine.steps import run_action
 from isthmus.errors import EgressDenied, RemoteError, UpstreamInvalid, UpstreamTimeout, UpstreamUnreachable
@@ -110,7 +111,7 @@ async def test_a_list_is_walked_to_its_end(base: str, upstream: DirectUpstream) 
     cursor = ""
     while True:
         page = await proxy.call(
-            upstream, _config(base), "pages", parse_call("list", query_string=f"next_cursor={cursor}")
+            upstream, _config(base), "pages", parse_call("list", query=parse(f"next_cursor={cursor}"))
         )
         assert isinstance(page, ListResult)
         seen.extend(page.records)
@@ -124,7 +125,7 @@ async def test_a_list_is_walked_to_its_end(base: str, upstream: DirectUpstream) 
 async def test_query_and_body_arrive_also_through_a_redirect(
     base: str, upstream: DirectUpstream, resource: str
 ) -> None:
-    call = parse_call("create", query_string="a[b]=c d", body={"x": [1]})
+    call = parse_call("create", query=parse("a[b]=c d"), body={"x": [1]})
     result = await proxy.call(upstream, _config(base), resource, call)
     assert isinstance(result, ValueResult)
     assert json.loads(json.dumps(result.body))["body"] == {"x": [1]}

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 
-from isthmus.api.call_parameters import parse_call
+from isthmus.api.call_parsing import parse_call
 from isthmus.engine import proxy
 from isthmus.engine.pagination.link_header import link_targets
 from isthmus.engine.pagination.tokens import encode_address
+from isthmus.engine.queries import parse
 from isthmus.engine.results import ListResult
 from isthmus.errors import BadRequest, UpstreamInvalid
 from isthmus.http.messages import HttpRequest, HttpResponse
@@ -36,7 +37,7 @@ async def _page(
     upstream: MemoryUpstream, pages: Any, query: str = "", **method: Any
 ) -> tuple[list[Any], str | None, str | None]:
     config = integration({"list": {"path": "/things", "response_path": "rows", **method}}, pagination=pages)
-    result = await proxy.call(upstream, config, "things", parse_call("list", query_string=query))
+    result = await proxy.call(upstream, config, "things", parse_call("list", query=parse(query)))
     assert isinstance(result, ListResult)
     assert isinstance(result.records, list)
     return result.records, result.next_cursor, result.prev_cursor
@@ -195,11 +196,11 @@ async def test_link_header_pages_are_opaque_and_replace_path_and_query() -> None
     config = integration(
         {"list": {"path": "/things"}}, pagination=_pages("link_header", limit_param="n"), query={"fixed": "1"}
     )
-    first = await proxy.call(upstream, config, "things", parse_call("list", query_string="limit=1"))
+    first = await proxy.call(upstream, config, "things", parse_call("list", query=parse("limit=1")))
     assert isinstance(first, ListResult)
     assert upstream.query == [("fixed", "1"), ("n", "1")]
     assert first.next_cursor == _token("/v1/things?page=2&q=a%20b")
-    following = parse_call("list", query_string=f"limit=1&next_cursor={first.next_cursor}")
+    following = parse_call("list", query=parse(f"limit=1&next_cursor={first.next_cursor}"))
     second = await proxy.call(upstream, config, "things", following)
     assert isinstance(second, ListResult)
     assert upstream.request.url == "https://api.acme.test/v1/things?page=2&q=a%20b"
@@ -209,7 +210,7 @@ async def test_link_header_pages_are_opaque_and_replace_path_and_query() -> None
 async def test_a_cursor_does_not_show_the_key_that_a_provider_repeats_in_its_address() -> None:
     upstream = MemoryUpstream([answer([], link='</v1/things?page=2&key=hush-é>; rel="next"'), answer([1])])
     config = integration({"list": {"path": "/things"}}, pagination=_pages("link_header"))
-    result = await proxy.call(upstream, config, "things", parse_call("list", query_string="limit=1"))
+    result = await proxy.call(upstream, config, "things", parse_call("list", query=parse("limit=1")))
     assert isinstance(result, ListResult)
     assert upstream.request.url == "https://api.acme.test/v1/things?page=2&key=hush-%C3%A9"
     token = _token("/v1/things?page=2&key=hush")
@@ -334,7 +335,7 @@ async def test_a_page_in_the_callers_body_holds_as_one_in_the_query_does(
     upstream = MemoryUpstream([_rows(1)])
     method = {"method": "post", "path": "/things", "response_path": "rows", "paginate_in_body": True}
     config = integration({"list": method}, pagination=_pages("page", default_limit=50))
-    call = parse_call("list", query_string=query, body={"page": 3, "per_page": 10})
+    call = parse_call("list", query=parse(query), body={"page": 3, "per_page": 10})
     await proxy.call(upstream, config, "things", call)
     assert upstream.body == body
 
@@ -354,9 +355,9 @@ async def test_bytes_that_pass_through_are_the_first_page_and_no_other(bytes_: b
     method = {"method": "post", "path": "/things", "response_path": "rows", "paginate_in_body": True}
     config = integration({"list": method}, pagination=_pages("page", default_limit=1))
     query = "truto_body_passthrough=true"
-    await proxy.call(upstream, config, "things", parse_call("list", query_string=query, raw_body=bytes_))
+    await proxy.call(upstream, config, "things", parse_call("list", query=parse(query), raw_body=bytes_))
     assert upstream.request.body == bytes_
-    later = parse_call("list", query_string=f"{query}&next_cursor=2", raw_body=bytes_)
+    later = parse_call("list", query=parse(f"{query}&next_cursor=2"), raw_body=bytes_)
     with pytest.raises(BadRequest, match="bytes that are passed through cannot be paged"):
         await proxy.call(upstream, config, "things", later)
     assert len(upstream.sent) == 1

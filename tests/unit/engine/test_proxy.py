@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 
-from isthmus.api.call_parameters import parse_call
+from isthmus.api.call_parsing import parse_call
 from isthmus.engine import proxy
 from isthmus.engine.calls import Call
+from isthmus.engine.queries import parse
 from isthmus.engine.results import CallResult, ListResult, ValueResult
 from isthmus.errors import BadRequest, MappingFailed, NotFound, RemoteError
 
@@ -26,7 +27,7 @@ async def _page(
     upstream: MemoryUpstream, method: dict[str, Any], query: str = "", **config: Any
 ) -> ListResult:
     result: CallResult = await proxy.call(
-        upstream, integration({"list": method}, **config), "things", parse_call("list", query_string=query)
+        upstream, integration({"list": method}, **config), "things", parse_call("list", query=parse(query))
     )
     assert isinstance(result, ListResult)
     return result
@@ -53,7 +54,7 @@ async def test_an_id_that_is_sent_as_a_parameter_too_is_no_parameter(
     given: str, sent: list[tuple[str, str]]
 ) -> None:
     upstream = MemoryUpstream([answer({})])
-    await _value(upstream, GET, parse_call("get", id="7", query_string=f"id={given}&a=1"))
+    await _value(upstream, GET, parse_call("get", id="7", query=parse(f"id={given}&a=1")))
     assert upstream.query == [*sent, ("a", "1")]
 
 
@@ -117,7 +118,7 @@ async def test_query_levels_override_each_other_and_the_caller_wins() -> None:
         "query": {"b": "method", "c": "{{query.seen:undefined}}", "d": "{{gone}}", "e": "m", "n": None},
     }
     call = parse_call(
-        "get", query_string="e=caller&seen=1&f[gt]=2&integrated_account_id=9&truto_exclude_fields=a"
+        "get", query=parse("e=caller&seen=1&f[gt]=2&integrated_account_id=9&truto_exclude_fields=a")
     )
     await _value(upstream, {"get": method}, call, query={"a": "config", "b": "config", "n": "config"})
     assert upstream.query == [
@@ -137,7 +138,7 @@ async def test_query_levels_override_each_other_and_the_caller_wins() -> None:
 )
 async def test_arrays_are_written_as_the_definition_says(form: str | None, sent: str) -> None:
     upstream = MemoryUpstream([answer({})])
-    call = parse_call("get", query_string="ids[]=a&ids[]=b")
+    call = parse_call("get", query=parse("ids[]=a&ids[]=b"))
     await _value(upstream, {"get": {"path": "/x"}}, call, query_array_format=form)
     assert upstream.request.url.partition("?")[2] == sent
 
@@ -169,7 +170,7 @@ async def test_the_body_follows_the_rules_of_the_method(
     upstream = MemoryUpstream([answer({"ok": True})])
     query = "a=9&q=2" if "add_query_to_body" in method else ""
     methods = {"create": {"path": "/things", "method": "POST", **method}}
-    await _value(upstream, methods, parse_call("create", body=given, query_string=query))
+    await _value(upstream, methods, parse_call("create", body=given, query=parse(query)))
     assert upstream.request.body == sent
     assert upstream.request.headers.get("Content-Type") == content_type
     if query:
@@ -192,7 +193,7 @@ async def test_a_query_that_no_body_has_room_for_stays_in_the_url(
     methods = {"create": {"path": "/things", "method": "post", "add_query_to_body": True, **method}}
     is_raw = isinstance(given, bytes)
     query = "q=2&truto_body_passthrough=true" if is_raw else "q=2"
-    call = parse_call("create", body=given, query_string=query, raw_body=given if is_raw else None)
+    call = parse_call("create", body=given, query=parse(query), raw_body=given if is_raw else None)
     await _value(upstream, methods, call)
     assert (upstream.request.body, upstream.query) == (sent, [("q", "2")])
 
@@ -243,7 +244,7 @@ async def test_bytes_are_passed_through_with_their_content_type() -> None:
     upstream = MemoryUpstream([answer({})])
     call = parse_call(
         "create",
-        query_string="truto_body_passthrough=true",
+        query=parse("truto_body_passthrough=true"),
         raw_body=b"\x00\x01",
         content_type="image/png",
         headers={"accept": "*/*", "x-other": "1"},
@@ -262,7 +263,7 @@ async def test_a_custom_method_takes_its_id_from_query_or_body() -> None:
     methods = {"close": {"path": "/things/{{id}}/close", "method": "post"}}
     assert await _value(upstream, methods, parse_call("close", body={"id": 5})) == {"done": 1}
     assert upstream.request.url.endswith("/things/5/close")
-    await _value(upstream, methods, parse_call("close", query_string="id=6", body={"id": 5}))
+    await _value(upstream, methods, parse_call("close", query=parse("id=6"), body={"id": 5}))
     assert "/things/6/close" in upstream.request.url
     assert upstream.sent[0].operation.kind == "custom"
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 
-from isthmus.api.call_parameters import parse_call
+from isthmus.api.call_parsing import parse_call
 from isthmus.definitions import RateLimit
 from isthmus.engine import proxy
 from isthmus.engine.rate_limits import closed, detect

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 
-from isthmus.api.call_parameters import parse_call
+from isthmus.api.call_parsing import parse_call
 from isthmus.definitions import load_integration
 from isthmus.engine import proxy
 from isthmus.engine.failures import default_message

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 from tests.unit.expressions.test_turns import ENDLESS, turns_counted
 
-from isthmus.api.call_parameters import parse_call
+from isthmus.api.call_parsing import parse_call
 from isthmus.engine import proxy
 from isthmus.engine.call_plans import plan_proxy
 from isthmus.engine.dry_run import DryRun

@@ -15,7 +15,8 @@ from tests.unit.engine.mapped_calls import (
 )
 from tests.unit.engine.upstreams import MemoryUpstream, answer
 
-from isthmus.api.call_parameters import parse_call
+from isthmus.api.call_parsing import parse_call
+from isthmus.engine.queries import parse
 from isthmus.engine.rate_limits import closed
 from isthmus.errors import BadRequest, MappingFailed, NotFound, RemoteError
 
@@ -82,7 +83,7 @@ async def test_a_list_without_a_response_path_maps_the_whole_body() -> None:
 
 async def test_response_has_the_parts_of_the_answer_beside_the_datas_own_keys() -> None:
     upstream = MemoryUpstream([answer({"body": "own", "n": 1}, x_a="h")] * 3)
-    call = parse_call("get", id="1", query_string="truto_ignore_remote_data=true")
+    call = parse_call("get", id="1", query=parse("truto_ignore_remote_data=true"))
     mapping = {
         "response_mapping": "{'s': response.statusCode, 'b': response.body, 'h': response.headers.`x-a`}"
     }

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 from httptools import HttpParserInvalidURLError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from isthmus.api.outgoing_response import error_answer
+from isthmus.api.outgoing_response import error_response
 from isthmus.errors import BadRequest
 from isthmus.kit.ids import new_id
 
@@ -74,7 +74,7 @@ class BoundedHttp(HttpToolsProtocol):
         """What is no HTTP request is answered as any other error. Called while its cause is handled."""
         is_url = isinstance(sys.exc_info()[1], HttpParserInvalidURLError)
         request_id = new_id()
-        answer = error_answer(BadRequest(_NO_URL if is_url else msg), request_id)
+        answer = error_response(BadRequest(_NO_URL if is_url else msg), request_id)
         head = (
             f"HTTP/1.1 400 Bad Request\r\ncontent-type: {answer.content_type}\r\n"
             f"x-request-id: {request_id}\r\ncontent-length: {len(answer.body)}\r\nconnection: close\r\n\r\n"

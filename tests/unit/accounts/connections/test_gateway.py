@@ -12,7 +12,7 @@ from tests.unit.accounts.conftest import Desk, WatchedClock
 from tests.unit.accounts.provider import Provider
 
 from isthmus.accounts import Connection, Connections
-from isthmus.api.call_parameters import parse_call
+from isthmus.api.call_parsing import parse_call
 from isthmus.db import Database
 from isthmus.engine import proxy
 from isthmus.engine.results import ListResult

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.expressions.test_turns import ENDLESS, turns_counted
 
 from isthmus.accounts.connections.gateway import Gateway, GatewayAccount, GatewayParts
-from isthmus.api.call_parameters import parse_call
+from isthmus.api.call_parsing import parse_call
 from isthmus.definitions import load_integration
 from isthmus.engine import proxy, rate_limits
 from isthmus.engine.ports import AccountFacts

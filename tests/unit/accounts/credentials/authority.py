@@ -15,7 +15,7 @@ from sqlalchemy import select
 from tests.unit.accounts.conftest import Desk, WatchedClock
 
 from isthmus.accounts import Connections
-from isthmus.api.call_parameters import parse_call
+from isthmus.api.call_parsing import parse_call
 from isthmus.db import Database
 from isthmus.db.tables import credential_refresh
 from isthmus.engine import proxy

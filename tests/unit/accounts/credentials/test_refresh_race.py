@@ -13,7 +13,7 @@ from tests.unit.accounts.credentials.authority import Authority, call, connect, 
 
 from isthmus.accounts import Connections
 from isthmus.accounts.credentials.refresh_lease import BEAT_SECONDS, LEASE
-from isthmus.api.call_parameters import parse_call
+from isthmus.api.call_parsing import parse_call
 from isthmus.db import Database
 from isthmus.db.tables import credential_refresh
 from isthmus.engine import proxy

@@ -11,7 +11,7 @@ import pytest
 from tests.unit.integrations.small_catalog import exchange, ticket
 
 from isthmus.accounts.sandbox.replay import SandboxUpstream
-from isthmus.api.call_parameters import parse_call
+from isthmus.api.call_parsing import parse_call
 from isthmus.definitions.load import load_integration
 from isthmus.engine import proxy
 from isthmus.engine.ports import AccountFacts

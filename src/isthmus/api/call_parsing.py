@@ -1,22 +1,44 @@
-"""Parses the query string of a data-plane call into an `engine.calls.Call`.
+"""Parses a request to the data plane into an `engine.calls.Call` or `engine.custom.CustomCall`.
 
 The platform's own parameters (`limit`, `next_cursor`, `prev_cursor`, `remote_query`, `truto_*`, `isthmus_*`,
-`integrated_account_id`) become fields of the call; every other parameter is passed on.
+`integrated_account_id`) become fields of the call; every other parameter is passed on. A body is parsed where
+a definition has to read it, and stays a stream where it is only forwarded.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
-from isthmus.engine.calls import NO_BODY, Call, ResponseOptions
-from isthmus.engine.queries import parse, serialize
-from isthmus.errors import BadRequest, NotExecutable, failure
+import orjson
 
-__all__ = ["parse_account_id", "parse_call", "parse_flag", "parse_node_call"]
+from isthmus.api.incoming_request import IncomingRequest, parse_json_body
+from isthmus.api.multipart import parse_multipart
+from isthmus.engine.calls import NO_BODY, Call, ResponseOptions
+from isthmus.engine.custom import METHOD_CONFIG, CustomCall, forwarded_headers
+from isthmus.engine.queries import Query, parse, serialize
+from isthmus.engine.requests import RawBody
+from isthmus.errors import BadRequest, NotExecutable, failure
+from isthmus.expressions.host import Blob
+
+__all__ = [
+    "parse_account_id",
+    "parse_call",
+    "parse_node_call",
+    "read_custom_call",
+    "read_data_call",
+    "wants_plan",
+]
+
+_JSON: Final = "application/json"
+_FORM: Final = "application/x-www-form-urlencoded"
+_MULTIPART: Final = "multipart/form-data"
+_PLAIN: Final = frozenset({"text/plain", ""})
 
 _RESPONSE_FORMATS: Final = ("unified", "normalized", "raw")
 _DEFAULT_OPTIONS: Final = ResponseOptions()
+_EMPTY: Final = Query()
 _PLATFORM_PARAMETERS: Final = frozenset(
     {
         "integrated_account_id",
@@ -43,7 +65,7 @@ def parse_call(
     method: str,
     *,
     id: str | None = None,
-    query_string: bytes | str = b"",
+    query: Query = _EMPTY,
     body: Any = NO_BODY,
     raw_body: bytes | AsyncIterator[bytes] | None = None,
     content_type: str | None = None,
@@ -52,10 +74,9 @@ def parse_call(
     """The call of a method, from the parts of an HTTP request.
 
     A parameter `id` that repeats the id of the path is dropped, because clients that call tools send both.
-    Raises BadRequest for a malformed query, limit, cursor or response option and for an unknown `truto_` or
+    Raises BadRequest for a malformed limit, cursor or response option and for an unknown `truto_` or
     `isthmus_` parameter, NotExecutable for a platform parameter that is not supported yet.
     """
-    query = parse(query_string)
     values = query.nested
     if not values:
         return Call(
@@ -85,7 +106,7 @@ def parse_call(
     return Call(
         method=method,
         id=id,
-        query=query.without(_PLATFORM_PARAMETERS_AND_ID if has_path_id else _PLATFORM_PARAMETERS),
+        query=_drop_parameters(query, _PLATFORM_PARAMETERS_AND_ID if has_path_id else _PLATFORM_PARAMETERS),
         body=body,
         raw_body=raw_body,
         content_type=content_type,
@@ -94,7 +115,7 @@ def parse_call(
         cursor=_parse_cursor(values),
         goes_back=bool(values.get("prev_cursor")),
         remote_query=_parse_remote_query(values.get("remote_query")),
-        body_passthrough=parse_flag(values, "truto_body_passthrough"),
+        body_passthrough=_parse_flag(values, "truto_body_passthrough"),
         response_options=_parse_response_options(values),
     )
 
@@ -112,12 +133,12 @@ def parse_node_call(node: str, method: str, *, id: str | None, query: Mapping[st
                 "the node.",
                 failures=[failure(f"{node}.query.{parameter}", "is not for a node", "unknown_parameter")],
             )
-    return parse_call(method, id=id, query_string=serialize(query, "indices"), body=body)
+    return parse_call(method, id=id, query=parse(serialize(query, "indices")), body=body)
 
 
-def parse_account_id(query_string: bytes) -> str:
+def parse_account_id(query: Query) -> str:
     """The value of `integrated_account_id`. Raises BadRequest where it is missing or sent several times."""
-    value = parse(query_string).nested.get("integrated_account_id")
+    value = query.nested.get("integrated_account_id")
     if isinstance(value, str) and value:
         return value
     if value:
@@ -132,7 +153,7 @@ def parse_account_id(query_string: bytes) -> str:
     )
 
 
-def parse_flag(values: Mapping[str, Any], name: str) -> bool:
+def _parse_flag(values: Mapping[str, Any], name: str) -> bool:
     """A parameter that is true or false, in any case; false where it is absent or empty. Raises BadRequest
     for anything else."""
     text = _parse_text(values, name)
@@ -144,6 +165,102 @@ def parse_flag(values: Mapping[str, Any], name: str) -> bool:
             failures=[failure(name, f"must be one of {accepted}", "bad_value")],
         )
     return found
+
+
+async def read_data_call(request: IncomingRequest, method: str, record_id: str | None) -> Call:
+    """The unified or proxy call of a request. `record_id`: from the path, None where there is none.
+
+    With `truto_body_passthrough` the body stays a stream, so that its size costs no memory.
+    """
+    call = parse_call(
+        method,
+        id=record_id,
+        query=request.query,
+        content_type=request.headers.get("content-type"),
+        headers=request.forwardable_headers,
+    )
+    if request.verb == "GET":
+        return call
+    if call.body_passthrough:
+        body = request.body_to_forward()
+        return replace(call, raw_body=body, raw_length=None if body is None else request.content_length)
+    body = _parse_body(await request.read_body(), request)
+    return call if body is NO_BODY else replace(call, body=body)
+
+
+def _parse_body(raw: bytes, request: IncomingRequest) -> Any:
+    """The value of JSON, an object for a multipart form, a Blob for any other content type."""
+    kind = request.content_type
+    if kind == _MULTIPART and raw:
+        return parse_multipart(raw, request.headers["content-type"])
+    if kind.endswith("json") or kind in _PLAIN or kind == _FORM or not raw.strip():
+        return parse_json_body(raw, kind)
+    return Blob(raw, request.headers["content-type"])
+
+
+async def read_custom_call(request: IncomingRequest, path: str, *, is_trusted: bool) -> CustomCall:
+    """The custom call of a request to `path`. Only a body that may be JSON is read here, to look for a
+    `methodConfig` in it; any other body is forwarded as a stream.
+
+    `is_trusted`: whether the caller has an API token, not the token of one account.
+    """
+    call = CustomCall(
+        verb=request.verb,
+        path=path,
+        asked=Call(method="custom", query=parse(request.custom_query)),
+        is_trusted=is_trusted,
+        forwarded=forwarded_headers(request.forwardable_headers),
+    )
+    kind, given = request.content_type, request.headers.get("content-type")
+    if not kind.endswith("json") and kind not in _PLAIN:
+        stream = request.body_to_forward()
+        if stream is None:
+            return call
+        return replace(call, raw=RawBody(stream, given, request.content_length))
+    raw = await request.read_body()
+    if not raw:
+        return call
+    value = _parse_json_or_none(raw)
+    if not isinstance(value, dict) or METHOD_CONFIG not in value:
+        # Clients send JSON as text/plain; providers accept it only as application/json.
+        content_type = _JSON if kind in _PLAIN and isinstance(value, (dict, list)) else given
+        return replace(call, raw=RawBody(raw, content_type))
+    return _add_method_config(call, request, value)
+
+
+def _add_method_config(call: CustomCall, request: IncomingRequest, value: dict[str, Any]) -> CustomCall:
+    """The call with the `methodConfig` taken out of its body. Its paging parameters are then the platform's,
+    as in any list."""
+    config = value[METHOD_CONFIG]
+    if not isinstance(config, dict):
+        raise BadRequest(
+            f"{METHOD_CONFIG} must be an object: the definition of a method.",
+            failures=[failure(METHOD_CONFIG, "must be an object", "type")],
+        )
+    rest = {name: item for name, item in value.items() if name != METHOD_CONFIG}
+    asked = parse_call("custom", query=request.query, body=rest or NO_BODY)
+    return replace(call, asked=asked, method_config=config)
+
+
+def _parse_json_or_none(raw: bytes) -> Any:
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def wants_plan(request: IncomingRequest) -> bool:
+    """True if the caller sent `isthmus_explain=true`. Raises BadRequest where it is neither true nor
+    false."""
+    return b"isthmus_" in request.query_string and _parse_flag(request.query.nested, "isthmus_explain")
+
+
+def _drop_parameters(query: Query, names: Collection[str]) -> Query:
+    """The same query without the parameters of these names, nested forms included."""
+    return Query(
+        tuple(pair for pair in query.pairs if pair[0].partition("[")[0] not in names),
+        {key: value for key, value in query.nested.items() if key not in names},
+    )
 
 
 def _parse_cursor(values: Mapping[str, Any]) -> str | None:
@@ -213,7 +330,7 @@ def _parse_response_options(values: Mapping[str, Any]) -> ResponseOptions:
             failures=[failure("truto_response_format", f"must be one of {accepted}", "bad_value")],
         )
     return ResponseOptions(
-        ignore_remote_data=parse_flag(values, "truto_ignore_remote_data"),
+        ignore_remote_data=_parse_flag(values, "truto_ignore_remote_data"),
         exclude_fields=fields,
         key_by=_parse_text(values, "truto_key_by"),
         response_format=response_format,
