@@ -14,7 +14,7 @@ from isthmus.db.encryption import KeyMissing
 from isthmus.db.file_locks import ServeLock, is_served, setup_lock
 from isthmus.db.keys import learn_granted_keys, load_keys, server_secret_bytes
 from isthmus.db.migrations import HEAD
-from isthmus.db.upgrade import stored_revision, upgrade
+from isthmus.db.upgrade import read_revision, upgrade_schema
 from isthmus.db.urls import parse_url, sqlite_path
 from isthmus.errors import SetupError
 from isthmus.kit.clock import Clock
@@ -71,7 +71,7 @@ def is_embedded(settings: Settings) -> bool:
 
 async def _prepared(database: Database, *, served: bool = False, existing: bool = False) -> Database:
     try:
-        revision = await stored_revision(database)
+        revision = await read_revision(database)
         if revision is None and existing:
             raise _nobody_there(f"the database {_place(database.url)} is empty")
         if revision != HEAD:
@@ -80,7 +80,7 @@ async def _prepared(database: Database, *, served: bool = False, existing: bool 
                     "the schema must be brought up to date, and a server of another version is running on "
                     "this file. Stop it, start the new version, and try again."
                 )
-            await upgrade(database)
+            await upgrade_schema(database)
         await _check_keys(database)
     except DatabaseError as error:
         await database.close()

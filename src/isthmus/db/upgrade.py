@@ -1,6 +1,7 @@
-"""Brings the schema of a database up to date; several processes may try at once.
+"""Upgrades the schema of a database to the current revision; several processes may try at the same time.
 
-alembic is imported only when the stored revision is behind: its import costs more than a start should.
+alembic is imported only if the stored revision is not the current one: its import costs more than a start
+should.
 """
 
 from __future__ import annotations
@@ -12,46 +13,56 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database
-from isthmus.db.migrations import VERSION_TABLE
+from isthmus.db.migrations import HEAD, REPLACED_REVISIONS, VERSION_TABLE
 from isthmus.errors import SetupError
 
-__all__ = ["stored_revision", "upgrade"]
+__all__ = ["read_revision", "upgrade_schema"]
 
 _ADVISORY_LOCK = 0x1574_4D05
+_SELECT_REVISION = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 - a constant of ours
 
 
-async def stored_revision(database: Database) -> str | None:
-    """Of the schema; that which this version works on is `migrations.HEAD`. None for an empty database."""
+async def read_revision(database: Database) -> str | None:
+    """The revision of the database's schema; None for an empty database. The current one is
+    `migrations.HEAD`."""
     async with database.read() as conn:
         try:
-            return await _stored(conn)
+            return await _select_revision(conn)
         except (OperationalError, ProgrammingError) as error:
             if _is_missing_table(error):
                 return None
             raise
 
 
-async def upgrade(database: Database) -> None:
-    """Runs the missing steps in one transaction, once, whoever else tries. Raises SetupError."""
+async def upgrade_schema(database: Database) -> None:
+    """Runs the missing migrations in one transaction, under a lock that other processes wait for.
+
+    Raises SetupError for a schema that this version has no migrations for.
+    """
+    revision = await read_revision(database)
+    if revision in REPLACED_REVISIONS:
+        raise SetupError(
+            f"the database's schema has the revision {revision}, of a development version of Isthmus from "
+            f"before the first release. This version starts from {HEAD}. Start a version whose schema has "
+            f"the revision {HEAD} on this database once, and then this one; or set up a new database "
+            "(ISTHMUS_DATA_DIR, ISTHMUS_DATABASE_URL)."
+        )
     async with database.write_schema() as conn:
         if not database.is_sqlite:
             await conn.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
-        await conn.run_sync(_upgrade)
+        await conn.run_sync(_run_migrations)
 
 
-async def _stored(conn: AsyncConnection) -> str | None:
-    revision: str | None = (await conn.exec_driver_sql(_STORED)).scalar_one_or_none()
+async def _select_revision(conn: AsyncConnection) -> str | None:
+    revision: str | None = (await conn.exec_driver_sql(_SELECT_REVISION)).scalar_one_or_none()
     return revision
-
-
-_STORED = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 - a constant of ours
 
 
 def _is_missing_table(error: OperationalError | ProgrammingError) -> bool:
     return getattr(error.orig, "sqlstate", None) == "42P01" or "no such table" in str(error.orig)
 
 
-def _upgrade(connection: Connection) -> None:
+def _run_migrations(connection: Connection) -> None:
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError

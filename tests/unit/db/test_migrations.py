@@ -11,11 +11,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 from tests.conftest import SECRET_KEY
 
-from isthmus.db import Database, migrations
+from isthmus.config import Settings
+from isthmus.db import Database, migrations, open_database
 from isthmus.db.encryption import KeyRing
-from isthmus.db.migrations import HEAD, VERSION_TABLE
+from isthmus.db.migrations import HEAD, REPLACED_REVISIONS, VERSION_TABLE
 from isthmus.db.tables import metadata
-from isthmus.db.upgrade import stored_revision, upgrade
+from isthmus.db.upgrade import read_revision, upgrade_schema
 from isthmus.errors import SetupError
 
 
@@ -76,18 +77,52 @@ async def test_the_migrations_make_exactly_the_tables(database: Database, empty_
 async def test_a_second_upgrade_changes_nothing(database: Database) -> None:
     async with database.read() as conn:
         before = await conn.run_sync(shape)
-    await upgrade(database)
+    await upgrade_schema(database)
     async with database.read() as conn:
         assert await conn.run_sync(shape) == before
-    assert await stored_revision(database) == HEAD
+    assert await read_revision(database) == HEAD
 
 
 async def test_a_schema_of_a_newer_version_is_refused(database: Database) -> None:
     async with database.write() as conn:
         await conn.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
-    assert await stored_revision(database) != HEAD
+    assert await read_revision(database) != HEAD
     with pytest.raises(SetupError, match="newer version"):
-        await upgrade(database)
+        await upgrade_schema(database)
+
+
+async def test_a_database_at_the_head_of_before_the_first_release_is_current(
+    settings: Settings, database: Database
+) -> None:
+    """It was made by thirteen migrations, the last of which was 0013; nothing is run on it."""
+    async with database.write() as conn:
+        await conn.execute(text("CREATE TABLE untouched (id INTEGER)"))
+        await conn.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0013'"))
+    reopened = await open_database(settings)
+    async with reopened.read() as conn:
+        assert "untouched" in await conn.run_sync(shape)
+    assert await read_revision(reopened) == HEAD == "0013"
+    await reopened.close()
+
+
+@pytest.mark.parametrize("revision", ["0001", "0012"])
+async def test_a_database_of_an_older_development_version_is_told_what_to_do(
+    settings: Settings, database: Database, revision: str
+) -> None:
+    async with database.write() as conn:
+        await conn.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '{revision}'"))
+    async with database.read() as conn:
+        before = await conn.run_sync(shape)
+    with pytest.raises(SetupError, match=f"has the revision {revision}.* starts from 0013") as refused:
+        await open_database(settings)
+    assert "or set up a new database" in refused.value.message
+    async with database.read() as conn:
+        assert await conn.run_sync(shape) == before
+    assert await read_revision(database) == revision
+
+
+def test_the_replaced_revisions_are_those_before_the_first_migration() -> None:
+    assert sorted(REPLACED_REVISIONS) == [f"{number:04}" for number in range(1, 13)]
 
 
 async def test_a_migration_that_fails_leaves_nothing(
@@ -97,13 +132,13 @@ async def test_a_migration_that_fails_leaves_nothing(
     async with database.write() as conn:  # in the way of the last table the first migration makes
         await conn.execute(text("CREATE TABLE integrated_account (id INTEGER)"))
     with pytest.raises(Exception, match="already exists"):
-        await upgrade(database)
+        await upgrade_schema(database)
     async with database.read() as conn:
         assert list(await conn.run_sync(shape)) == ["integrated_account"]
     async with database.write() as conn:
         await conn.execute(text("DROP TABLE integrated_account"))
-    await upgrade(database)
-    assert await stored_revision(database) == HEAD
+    await upgrade_schema(database)
+    assert await read_revision(database) == HEAD
     await database.close()
 
 
@@ -115,6 +150,10 @@ def test_the_head_is_that_of_the_scripts() -> None:
 
 
 def test_no_script_imports_the_tables() -> None:
-    for script in (Path(migrations.__file__).parent / "versions").glob("*.py"):
+    scripts = [*Path(migrations.__file__).parent.rglob("*.py")]
+    assert any(script.parent.name == "first_schema" for script in scripts)
+    for script in scripts:
+        if script.name == "env.py":  # it tells alembic what the tables are, and makes none
+            continue
         assert "isthmus.db.tables" not in script.read_text()
         assert "isthmus.db.column_types" not in script.read_text()

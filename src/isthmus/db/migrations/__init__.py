@@ -1,10 +1,14 @@
-"""The steps from one schema to the next, run by alembic. `HEAD` is the revision this version works on."""
+"""The migrations of the schema, run by alembic."""
 
 from typing import Final
 
-__all__ = ["HEAD", "VERSION_TABLE"]
+__all__ = ["HEAD", "REPLACED_REVISIONS", "VERSION_TABLE"]
 
 HEAD: Final = "0013"
-"""Said here so that a start on a current schema need not import alembic; a test holds it to the scripts."""
+"""The revision this version works on. It stands here too, so that a start on a current schema need not import
+alembic; a test compares it with the migrations."""
+
+REPLACED_REVISIONS: Final = frozenset(f"{number:04}" for number in range(1, 13))
+"""Revisions of development versions from before the first release, whose migrations are gone."""
 
 VERSION_TABLE: Final = "schema_revision"

@@ -1,4 +1,4 @@
-"""Run by alembic for each upgrade, on the connection and in the transaction that `db.upgrade` hands in."""
+"""The script that alembic runs for each upgrade, on the connection and in the transaction of `db.upgrade`."""
 
 from alembic import context
 

@@ -1,4 +1,5 @@
-"""Background work: the job engine's tables (its own scripts on PostgreSQL), timers, schedules."""
+"""Tables of background work: timers, schedules, peers, and those of the job engine, which has its own scripts
+on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -8,27 +9,26 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import op
 
-from isthmus.db.migrations.types import moment, uuid
+from isthmus.db.migrations.column_types import json, moment, row_columns, uuid
 
-revision = "0002"
-down_revision = "0001"
-branch_labels = None
-depends_on = None
+__all__ = ["create_jobs_tables"]
+
 
 _ENGINE_VERSION = "03.10.99"
 
 
-def upgrade() -> None:
+def create_jobs_tables() -> None:
     if op.get_bind().dialect.name == "sqlite":
-        _engine_on_sqlite()
+        _create_engine_tables_on_sqlite()
     else:
-        _engine_on_postgresql(_ENGINE_VERSION)
-    _timers()
-    _schedules()
+        _run_engine_scripts_on_postgresql(_ENGINE_VERSION)
+    _create_timer_table()
+    _create_schedule_table()
+    _create_peer_table()
 
 
-def _engine_on_postgresql(upto: str) -> None:
-    """Each of the engine's own scripts up to a version, so that a later step can run those after it."""
+def _run_engine_scripts_on_postgresql(upto: str) -> None:
+    """Runs procrastinate's own scripts for versions up to `upto`; a later migration can run the rest."""
     spec = find_spec("procrastinate")
     assert spec is not None
     assert spec.origin is not None
@@ -39,7 +39,7 @@ def _engine_on_postgresql(upto: str) -> None:
             bind.exec_driver_sql(script.read_text(encoding="utf-8"))
 
 
-def _engine_on_sqlite() -> None:
+def _create_engine_tables_on_sqlite() -> None:
     op.create_table(
         "procrastinate_workers",
         sa.Column("id", sa.Integer, nullable=False),
@@ -90,7 +90,7 @@ def _engine_on_sqlite() -> None:
     )
 
 
-def _timers() -> None:
+def _create_timer_table() -> None:
     op.create_table(
         "job_timer",
         sa.Column("what", sa.String(128), nullable=False),
@@ -109,12 +109,10 @@ def _timers() -> None:
     )
 
 
-def _schedules() -> None:
+def _create_schedule_table() -> None:
     op.create_table(
         "job_schedule",
-        sa.Column("id", uuid(), nullable=False),
-        sa.Column("created_at", moment(), nullable=False),
-        sa.Column("updated_at", moment(), nullable=False),
+        *row_columns(),
         sa.Column("name", sa.String(255), nullable=False),
         sa.Column("what", sa.String(128), nullable=False),
         sa.Column("key", sa.Text, nullable=False),
@@ -128,3 +126,15 @@ def _schedules() -> None:
         sa.UniqueConstraint("name", name="uq_job_schedule_name"),
     )
     op.create_index("ix_job_schedule_next_at", "job_schedule", ["next_at"])
+
+
+def _create_peer_table() -> None:
+    op.create_table(
+        "peer",
+        sa.Column("id", uuid(), nullable=False),
+        sa.Column("matter", sa.String(64), nullable=False),
+        sa.Column("knows", json(), nullable=False),
+        sa.Column("started_at", moment(), nullable=False),
+        sa.Column("seen_at", moment(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_peer"),
+    )

@@ -1,19 +1,16 @@
-"""The outbox of events."""
+"""The table of the outbox of events."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
 
-from isthmus.db.migrations.types import json, moment, uuid
+from isthmus.db.migrations.column_types import json, moment, uuid
 
-revision = "0003"
-down_revision = "0002"
-branch_labels = None
-depends_on = None
+__all__ = ["create_events_tables"]
 
 
-def upgrade() -> None:
+def create_events_tables() -> None:
     op.create_table(
         "event",
         sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), nullable=False),
@@ -45,4 +42,9 @@ def upgrade() -> None:
         ["resource_id", "seq"],
         sqlite_where=waits,
         postgresql_where=waits,
+    )
+    op.create_index(
+        "ix_event_environment_id_resource_id_created_at_id",
+        "event",
+        ["environment_id", "resource_id", "created_at", "id"],
     )
