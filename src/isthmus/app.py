@@ -49,7 +49,7 @@ from isthmus.http import Guard, HttpClient, HttpLimits
 from isthmus.integrations.catalog.catalog_sync import sync_catalog
 from isthmus.integrations.catalog.exchanges import Exchanges
 from isthmus.integrations.catalog.shipped_files import find_catalog
-from isthmus.integrations.effective.effective_definitions import Effective
+from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions
 from isthmus.jobs import Handlers, Run, Worker, queue_state
 from isthmus.kit.clock import Clock, SystemClock
 from isthmus.kit.cursors import CursorSigner
@@ -154,7 +154,7 @@ class Core:
     database: Database
     epochs: EpochWatcher
     connections: Connections
-    effective: Effective
+    effective: EffectiveDefinitions
     http: HttpClient
     clock: Clock
     evaluations: Evaluations
@@ -168,7 +168,7 @@ async def _core(settings: Settings, database: Database, clock: Clock) -> AsyncIt
         await epochs.start()
         stack.push_async_callback(epochs.stop)
         http = await stack.enter_async_context(_http_client(settings))
-        effective = Effective(database, epochs)
+        effective = EffectiveDefinitions(database, epochs)
         connections = Connections(
             database,
             epochs,

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from isthmus.definitions.methods import STANDARD_METHODS
 from isthmus.integrations.meta.integration_description import describe_config
-from isthmus.integrations.meta.tools import tools_of
+from isthmus.integrations.meta.tools import build_tools
 from tests.contract.catalog import CATALOG, Entry, entry, integration_names, model_names
 from tests.contract.catalog import model as model_of
 
@@ -24,7 +24,7 @@ def integration(request: pytest.FixtureRequest) -> Entry:
 
 
 def tools(of: Entry) -> list[dict[str, Any]]:
-    return tools_of(describe_config(of.name, of.definition["config"]))
+    return build_tools(describe_config(of.name, of.definition["config"]))
 
 
 def test_every_method_is_a_tool(integration: Entry) -> None:

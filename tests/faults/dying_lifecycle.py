@@ -19,7 +19,7 @@ from isthmus.definitions.actions import Action
 from isthmus.http import Guard, HttpClient
 from isthmus.integrations.catalog.exchanges import Exchanges
 from isthmus.integrations.catalog.shipped_files import Catalog
-from isthmus.integrations.effective.effective_definitions import Effective
+from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions
 from isthmus.jobs import Handlers, Worker
 from isthmus.kit.clock import SystemClock
 from tests.background import until
@@ -89,7 +89,10 @@ async def _connect_on(place: Place) -> None:
     epochs = EpochWatcher(database, clock)
     await epochs.start()
     async with HttpClient(Guard(["127.0.0.0/8"])) as http:
-        effective, exchanges = Effective(database, epochs), Exchanges(Catalog(place.folder / "catalog"))
+        effective, exchanges = (
+            EffectiveDefinitions(database, epochs),
+            Exchanges(Catalog(place.folder / "catalog")),
+        )
         log = JsonCallLog(logging.getLogger("test.calls"))
         connections = Connections(database, epochs, effective, http, clock, log, exchanges)
         lifecycle = _Dying(database, connections, clock)

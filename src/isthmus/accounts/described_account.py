@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.tables import blocked_account, environment_integration, integrated_account
 from isthmus.errors import NotFound
-from isthmus.integrations.meta.integration_description import Described, describe_install
+from isthmus.integrations.meta.integration_description import IntegrationDescription, describe_install
 from isthmus.integrations.rows.scope import Scope
 
 __all__ = ["DescribedAccount", "describe_account"]
@@ -25,7 +25,7 @@ class DescribedAccount:
     status: str
     authentication_method: str
     is_blocked: bool
-    integration: Described
+    integration: IntegrationDescription
     mappings: Mapping[str, Any] = field(repr=False)
 
 

@@ -55,7 +55,7 @@ class Installs:
 
     async def delete(self, id: str) -> str:
         """The install's id; every account of it is deleted."""
-        install_id = await self._rows.hold(id)
+        install_id = await self._rows.lock(id)
         of_it = integrated_account.c.environment_integration_id == install_id
         await before_deletion(self._conn, self._scope.environment_id, of_it)
         accounts = delete(integrated_account).where(

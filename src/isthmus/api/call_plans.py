@@ -21,7 +21,7 @@ from isthmus.engine.call_plans import CallPlan, plan_action, plan_custom, plan_p
 from isthmus.engine.dry_run import DryRun
 from isthmus.engine.unified import Target
 from isthmus.integrations.effective.explanations import explain_definition
-from isthmus.integrations.rows.unknown_names import either_separator
+from isthmus.integrations.rows.unknown_names import match_either_separator
 
 __all__ = ["CallPlans"]
 
@@ -47,7 +47,7 @@ class CallPlans:
         target = Target(model, resource, schema, dry_call.connection.integration_name)
         plan = await plan_unified(dry_call.dry_run, dry_call.definition, target, mapping, call)
         explained = await self._connections.explained_mappings(dry_call.account, model=model, method=method)
-        name = either_separator(resource, (each.resource for each in explained))
+        name = match_either_separator(resource, (each.resource for each in explained))
         body = next((each.body for each in explained if each.resource == name), None)
         return dry_call.respond(plan, mapping=body)
 

@@ -28,7 +28,7 @@ from isthmus.definitions.credentials import Credential
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.secrets import join_secrets
 from isthmus.errors import IsthmusError
-from isthmus.integrations.effective.effective_definitions import Effective, Layer
+from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions, Layer
 from isthmus.integrations.installs.environment_integrations import OVERRIDE_SECRETS
 
 __all__ = ["Offer", "face_of", "offer", "offered", "scopes_of", "slug_of_account"]
@@ -68,7 +68,7 @@ async def offered(conn: AsyncConnection, link: LinkToken, options: Options) -> t
 
 
 async def offer(
-    conn: AsyncConnection, effective: Effective, link: LinkToken, options: Options, slug: str
+    conn: AsyncConnection, effective: EffectiveDefinitions, link: LinkToken, options: Options, slug: str
 ) -> Offer:
     """Raises InvalidIntegration for one that the browser may not see. A link that reconnects sees only its
     account's (by `slug_of_account`), however it is shown otherwise."""

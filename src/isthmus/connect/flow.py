@@ -39,7 +39,7 @@ from isthmus.connect.screens import Problem, Screen
 from isthmus.connect.sessions import Options, Session, begin_session, keep_session, read_session, session_of
 from isthmus.db.database import Database
 from isthmus.errors import NotFound
-from isthmus.integrations.effective.effective_definitions import Effective
+from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions
 from isthmus.kit.secret import Secret
 
 __all__ = ["Flow", "Sent"]
@@ -65,7 +65,7 @@ class Flow:
     def __init__(
         self,
         database: Database,
-        effective: Effective,
+        effective: EffectiveDefinitions,
         http: Sender,
         calls: CredentialCalls,
         lifecycle: Lifecycle,

@@ -27,7 +27,7 @@ from isthmus.connect.screens import (
 )
 from isthmus.connect.sessions import Session
 from isthmus.db.tables import integrated_account
-from isthmus.integrations.effective.effective_definitions import Effective
+from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions
 
 __all__ = ["Drawing", "FormIsNext", "chosen_offer", "link_of_session"]
 
@@ -56,7 +56,7 @@ async def link_of_session(conn: AsyncConnection, session: Session) -> LinkToken:
 
 
 async def chosen_offer(
-    conn: AsyncConnection, effective: Effective, session: Session, link: LinkToken, slug: str
+    conn: AsyncConnection, effective: EffectiveDefinitions, session: Session, link: LinkToken, slug: str
 ) -> Offer:
     """Raises InvalidIntegration for an integration that the browser may not connect."""
     fixed = await _fixed_slug(conn, session, link)
@@ -79,7 +79,7 @@ async def _fixed_slug(conn: AsyncConnection, session: Session, link: LinkToken) 
 class Drawing:
     """One for the process."""
 
-    def __init__(self, effective: Effective, lifecycle: Lifecycle) -> None:
+    def __init__(self, effective: EffectiveDefinitions, lifecycle: Lifecycle) -> None:
         self._effective = effective
         self._lifecycle = lifecycle
 

@@ -16,7 +16,7 @@ from isthmus.connect.screen_builder import Drawing, FormIsNext
 from isthmus.connect.screens import Done, Form, Message, Problem, Progress, RapidForm, Screen
 from isthmus.connect.sessions import Session
 from isthmus.db.database import Database
-from isthmus.integrations.effective.effective_definitions import Effective
+from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions
 
 __all__ = ["Ending", "Endings"]
 
@@ -43,7 +43,9 @@ class Ending:
 class Endings:
     """One for the process."""
 
-    def __init__(self, database: Database, effective: Effective, lifecycle: Lifecycle, flow: Flow) -> None:
+    def __init__(
+        self, database: Database, effective: EffectiveDefinitions, lifecycle: Lifecycle, flow: Flow
+    ) -> None:
         self._database = database
         self._drawing = Drawing(effective, lifecycle)
         self._flow = flow

@@ -24,7 +24,7 @@ from isthmus.http import Guard, HttpClient
 from isthmus.integrations.catalog.catalog_sync import sync_catalog
 from isthmus.integrations.catalog.exchanges import Exchanges
 from isthmus.integrations.catalog.shipped_files import Catalog
-from isthmus.integrations.effective.effective_definitions import Effective
+from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions
 from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
 from isthmus.integrations.rows.scope import EnvironmentScope
 
@@ -154,7 +154,7 @@ def connections(
     return Connections(
         database,
         epochs,
-        Effective(database, epochs),
+        EffectiveDefinitions(database, epochs),
         http,
         clock,
         JsonCallLog(logging.getLogger("test.calls")),
@@ -170,7 +170,7 @@ async def other(
     database = await open_database(settings, clock=clock)
     watcher = EpochWatcher(database, VirtualClock())
     await watcher.start()
-    effective = Effective(database, watcher)
+    effective = EffectiveDefinitions(database, watcher)
     log = JsonCallLog(logging.getLogger("test.other"))
 
     class Looking(Connections):

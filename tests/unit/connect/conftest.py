@@ -28,7 +28,7 @@ from isthmus.db.tables import event
 from isthmus.http import Guard, HttpClient
 from isthmus.integrations.catalog.catalog_sync import sync_catalog
 from isthmus.integrations.catalog.exchanges import Exchanges
-from isthmus.integrations.effective.effective_definitions import Effective
+from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions
 from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
 from isthmus.integrations.rows.scope import EnvironmentScope
 
@@ -173,7 +173,7 @@ async def desk(
 ) -> AsyncIterator[Desk]:
     epochs = EpochWatcher(database, VirtualClock())
     await epochs.start()
-    effective = Effective(database, epochs)
+    effective = EffectiveDefinitions(database, epochs)
     async with database.write() as conn:
         row = await Installs(conn, world.mine).create({"integration_id": "brightfold"})
         await EnvironmentUnifiedModels(conn, world.mine).create({"unified_model_id": "desk"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from isthmus.integrations.rows.body_checks import Failures
-from isthmus.integrations.rows.unknown_names import check_cell
+from isthmus.integrations.rows.unknown_names import check_resource_and_method
 
 RESOURCES = {"tickets": {"methods": ["list", "get"]}, "open": {}}
 PATHS = ("resource_name", "method_name")
@@ -28,6 +28,6 @@ def test_a_cell_is_told_its_first_unknown_name(
     cell: tuple[str, str], told: tuple[str, str, str] | None
 ) -> None:
     failures = Failures()
-    check_cell(failures, "desk", RESOURCES, cell, PATHS)
+    check_resource_and_method(failures, "desk", RESOURCES, cell, PATHS)
     entries = [(each["path"], each["message"], each["code"]) for each in failures.entries]
     assert entries == ([] if told is None else [told])

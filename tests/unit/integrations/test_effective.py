@@ -19,7 +19,7 @@ from isthmus.integrations.catalog.catalog_sync import sync_catalog
 from isthmus.integrations.catalog.shipped_files import Catalog, integration_id
 from isthmus.integrations.catalog.unified_models import UnifiedModels
 from isthmus.integrations.effective.caches import RevisionCache
-from isthmus.integrations.effective.effective_definitions import Effective, Layer, ResolvedMapping
+from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions, Layer, ResolvedMapping
 from isthmus.integrations.installs.environment_integrations import EnvironmentIntegrations
 from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
 from isthmus.kit.ids import new_id
@@ -36,7 +36,7 @@ async def installed(database: Database, world: World) -> str:
 
 
 async def resolve(
-    effective: Effective,
+    effective: EffectiveDefinitions,
     world: World,
     *names: str,
     account: Layer = NONE,
@@ -67,7 +67,7 @@ async def lay_over(database: Database, world: World, install_id: str, config: di
 async def test_three_layers_make_one_mapping(
     database: Database, world: World, epochs: EpochWatcher, installed: str
 ) -> None:
-    effective = Effective(database, epochs)
+    effective = EffectiveDefinitions(database, epochs)
     resource, mapping = await resolve(effective, world, "desk", "tickets", "list")
     assert resource.record_schema["type"] == "object"
     assert mapping.response_mapping_method == "item"
@@ -85,7 +85,7 @@ async def test_three_layers_make_one_mapping(
 async def test_a_mapping_is_parsed_once_until_its_row_changes(
     database: Database, world: World, catalog: Catalog, epochs: EpochWatcher, installed: str
 ) -> None:
-    effective = Effective(database, epochs)
+    effective = EffectiveDefinitions(database, epochs)
     _, first = await resolve(effective, world, "desk", "tickets", "list")
     async with database.write() as conn:
         await raise_epoch(conn, world.mine.environment_id)
@@ -116,13 +116,13 @@ async def test_an_unknown_name_is_told_with_close_ones(
     says: str,
 ) -> None:
     with pytest.raises(NotFound, match=says):
-        await resolve(Effective(database, epochs), world, *names)
+        await resolve(EffectiveDefinitions(database, epochs), world, *names)
 
 
 async def test_either_separator_names_a_resource(
     database: Database, world: World, epochs: EpochWatcher, installed: str
 ) -> None:
-    effective = Effective(database, epochs)
+    effective = EffectiveDefinitions(database, epochs)
     account = Layer("a", 1, {"desk": {"work-logs": {"list": {"response_mapping": "$"}}}})
     for name in ("work-logs", "work_logs"):
         resource, mapping = await resolve(effective, world, "desk", name, "list", account=account)
@@ -133,7 +133,7 @@ async def test_either_separator_names_a_resource(
 async def test_a_model_of_another_environment_is_not_called(
     database: Database, world: World, epochs: EpochWatcher, installed: str
 ) -> None:
-    effective = Effective(database, epochs)
+    effective = EffectiveDefinitions(database, epochs)
     for scope in (world.sibling, world.foreign):
         with pytest.raises(NotFound, match="no unified model desk is installed"):
             await effective.mapping(scope.environment_id, "brightfold", NONE, "desk", "tickets", "list")
@@ -142,7 +142,7 @@ async def test_a_model_of_another_environment_is_not_called(
 async def test_definitions_without_overrides_are_one_object(
     database: Database, world: World, epochs: EpochWatcher
 ) -> None:
-    effective = Effective(database, epochs)
+    effective = EffectiveDefinitions(database, epochs)
     async with database.read() as conn:
         plain = [
             await effective.definition(
@@ -165,7 +165,7 @@ async def test_secret_variables_reach_the_definition(
         await EnvironmentIntegrations(conn, world.mine).create(
             {"integration_id": "brightfold", "override": override}
         )
-        definition = await Effective(database, epochs).definition(
+        definition = await EffectiveDefinitions(database, epochs).definition(
             conn, integration_id("brightfold"), 1, Layer("one", 1, override), NONE, is_owner=False
         )
     assert definition.variables() == {"a": "1", "b": "2"}
@@ -235,7 +235,7 @@ async def test_mappings_of_one_account_onto_two_models_are_told_apart(
         for name in ("one", "two"):
             await UnifiedModels(conn, world.mine).create({"name": name, **values})
             await EnvironmentUnifiedModels(conn, world.mine).create({"unified_model_id": name})
-    effective = Effective(database, epochs)
+    effective = EffectiveDefinitions(database, epochs)
     override = {name: {"tickets": {"get": {"query": {"of": name}}}} for name in ("one", "two")}
     account = Layer("a", 1, override)
     for name in ("one", "two"):

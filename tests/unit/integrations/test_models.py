@@ -14,7 +14,7 @@ from isthmus.definitions import DefinitionInvalid
 from isthmus.errors import BadRequest, Conflict, Forbidden, NotFound
 from isthmus.integrations.catalog.shipped_files import unified_model_id
 from isthmus.integrations.catalog.unified_models import UnifiedModels
-from isthmus.integrations.effective.environment_models import model_names
+from isthmus.integrations.effective.environment_models import read_model_names
 from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
 from isthmus.integrations.mappings.mapping_repositories import EnvironmentMappings, ModelMappings
 from isthmus.integrations.rows.scope import EnvironmentScope
@@ -251,7 +251,7 @@ async def test_only_the_models_that_an_override_names_are_read(database: Databas
     await model(database, world.mine)
     override: dict[str, Any] = {"own": {"people": {"list": {}}}}
     async with database.read() as conn:
-        assert len(await model_names(conn, world.mine, only_installed=False)) > 1
+        assert len(await read_model_names(conn, world.mine, only_installed=False)) > 1
         statements: list[str] = []
 
         def note(_: Any, __: Any, statement: str, *rest: Any) -> None:

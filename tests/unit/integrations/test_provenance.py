@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from isthmus.definitions.layers import merge_integration, merge_mapping
 from isthmus.errors import NotFound
-from isthmus.integrations.effective.provenance import NamedLayer, Provenance, provenance
+from isthmus.integrations.effective.provenance import NamedLayer, Provenance, trace_provenance
 
 BASE = {
     "base_url": "https://a.test",
@@ -30,7 +30,7 @@ def _owners(found: Provenance) -> dict[str, str]:
 
 
 def test_each_value_is_of_the_highest_layer_that_says_it() -> None:
-    found = provenance(
+    found = trace_provenance(
         _layers(
             BASE,
             {"pagination": {"config": {"limit_param": "size"}}, "headers": {"Accept": "x"}},
@@ -51,7 +51,7 @@ def test_each_value_is_of_the_highest_layer_that_says_it() -> None:
 
 def test_a_block_of_another_format_takes_the_lower_ones_fields_away() -> None:
     upper = {"pagination": {"format": "page", "config": {"page_param": "p"}}}
-    found = provenance(_layers(BASE, upper), merge_integration)
+    found = trace_provenance(_layers(BASE, upper), merge_integration)
     assert _owners(found)["pagination.config.page_param"] == "environment"
     assert found.removed == [
         {"path": "pagination.config.cursor_path", "layer": "environment"},
@@ -60,31 +60,31 @@ def test_a_block_of_another_format_takes_the_lower_ones_fields_away() -> None:
 
 
 def test_null_at_the_top_of_an_override_is_no_say() -> None:
-    found = provenance(_layers(BASE, {"pagination": None}), merge_integration)
+    found = trace_provenance(_layers(BASE, {"pagination": None}), merge_integration)
     assert _owners(found)["pagination.format"] == "integration"
 
 
 def test_null_in_a_mapping_removes_and_an_upper_layer_may_say_it_again() -> None:
     low = {"query": {"a": "1"}, "response_mapping": "x"}
-    found = provenance(_layers(low, {"query": {"a": None}}), merge_mapping)
+    found = trace_provenance(_layers(low, {"query": {"a": None}}), merge_mapping)
     assert (_owners(found)["response_mapping"], found.merged["query"]) == ("integration", {})
     assert found.removed == [{"path": "query.a", "layer": "environment"}]
-    found = provenance(_layers(low, {"query": {"a": None}}, {"query": {"a": "2"}}), merge_mapping)
+    found = trace_provenance(_layers(low, {"query": {"a": None}}, {"query": {"a": "2"}}), merge_mapping)
     assert (_owners(found)["query.a"], found.removed) == ("account", [])
 
 
 def test_a_credential_that_the_merge_moves_keeps_its_layer() -> None:
     low = {"credentials": {"format": "oauth2", "config": {"client": {"id": "x"}, "scope": ["a"]}}}
     upper = {"credentials": {"config": {"client": {"id": "mine"}}}}
-    owners = _owners(provenance(_layers(low, upper), merge_integration))
+    owners = _owners(trace_provenance(_layers(low, upper), merge_integration))
     assert owners["credentials.oauth2.config.client.id"] == "environment"
     assert owners["credentials.oauth2.config.scope"] == "integration"
 
 
 def test_a_name_with_a_dot_is_told_from_two_names() -> None:
-    found = provenance(_layers({"headers": {"a.b": "1", "a": "2"}}), merge_integration)
+    found = trace_provenance(_layers({"headers": {"a.b": "1", "a": "2"}}), merge_integration)
     assert list(_owners(found)) == ['headers["a.b"]', "headers.a"]
-    assert [each["path"] for each in found.below("headers")["values"]] == list(_owners(found))
+    assert [each["path"] for each in found.as_json("headers")["values"]] == list(_owners(found))
     for nothing, beside in (
         ("head", "headers"),
         ("headers.b", 'headers.a, headers["a.b"]'),
@@ -92,7 +92,7 @@ def test_a_name_with_a_dot_is_told_from_two_names() -> None:
         ("headers.a.b", "headers.a"),
     ):
         with pytest.raises(NotFound, match=re.escape(f"There are: {beside}.")):
-            found.below(nothing)
+            found.as_json(nothing)
 
 
 _CONTENT = st.dictionaries(
@@ -109,7 +109,7 @@ _CONTENT = st.dictionaries(
 @given(st.lists(_CONTENT, min_size=1, max_size=3))
 def test_the_values_are_the_merged_mapping(contents: list[dict[str, Any]]) -> None:
     """Laid together again, leaf by leaf, they give what calls run on; and each owner is one of the layers."""
-    found = provenance(_layers(*contents), merge_mapping)
+    found = trace_provenance(_layers(*contents), merge_mapping)
     rebuilt: dict[str, Any] = {}
     for value in found.values:
         *above, last = value["path"].split(".")

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from isthmus.integrations.meta.tool_names import singular, tool_names
+from isthmus.integrations.meta.tool_names import assign_tool_names, to_singular
 
 
 @pytest.mark.parametrize(
@@ -19,12 +19,12 @@ from isthmus.integrations.meta.tool_names import singular, tool_names
     ],
 )  # fmt: skip
 def test_one_of_many(plural: str, one: str) -> None:
-    assert singular(plural) == one
+    assert to_singular(plural) == one
 
 
 def test_a_template_takes_the_place_of_the_usual_names() -> None:
     methods = [("Contacts", "list"), ("contacts", "list"), ("contacts", "bulkImport"), ("x" * 70, "get")]
-    names = tool_names("big-crm", methods, "{method}-{one}-{integration}")
+    names = assign_tool_names("big-crm", methods, "{method}-{one}-{integration}")
     assert names["contacts", "bulkImport"] == "bulk_import-contact-big_crm"
     assert {names["Contacts", "list"], names["contacts", "list"]} == {
         "list-contact-big_crm",
@@ -38,7 +38,7 @@ def test_each_method_has_a_name_of_its_own() -> None:
         ("Contacts", "list"), ("contacts", "list"), ("con-tacts", "get"), ("contacts", "bulkImport"),
         ("HTTPLogs", "delete"), ("contacts", "update"), ("contacts", "create"), ("名前", "list"),
     ]  # fmt: skip
-    names = tool_names("big-crm", methods)
+    names = assign_tool_names("big-crm", methods)
     assert names["contacts", "bulkImport"] == "big_crm_contacts_bulk_import"
     assert names["HTTPLogs", "delete"] == "delete_a_big_crm_http_log_by_id"
     assert names["con-tacts", "get"] == "get_single_big_crm_con_tact_by_id"
@@ -47,11 +47,11 @@ def test_each_method_has_a_name_of_its_own() -> None:
         "list_all_big_crm_contacts_2",
     }
     assert len(set(names.values())) == len(methods)
-    assert names == tool_names("big-crm", reversed(methods))
+    assert names == assign_tool_names("big-crm", reversed(methods))
 
 
 def test_a_long_name_is_cut_and_stays_apart() -> None:
     methods = [(f"{'very_long_' * 9}{end}", "create") for end in ("one", "two", "three")]
-    names = list(tool_names("product", methods).values())
+    names = list(assign_tool_names("product", methods).values())
     assert len(set(names)) == 3
     assert all(re.fullmatch(r"[a-z0-9_]{1,64}", name) for name in names)

@@ -41,7 +41,7 @@ from isthmus.errors import (
     UpstreamError,
 )
 from isthmus.integrations.catalog.exchanges import Exchanges
-from isthmus.integrations.effective.effective_definitions import Effective, Layer, ResolvedMapping
+from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions, Layer, ResolvedMapping
 from isthmus.integrations.effective.explanations import ExplainedMapping, explain_mappings
 from isthmus.integrations.installs.environment_integrations import OVERRIDE_SECRETS as INSTALL_SECRETS
 from isthmus.jobs import Run
@@ -143,7 +143,7 @@ class Connections:
         self,
         database: Database,
         epochs: Epochs,
-        effective: Effective,
+        effective: EffectiveDefinitions,
         http: Sender,
         clock: Clock,
         call_log: CallLog,

@@ -23,7 +23,7 @@ from isthmus.engine.ports import AccountFacts
 from isthmus.errors import NotFound
 from isthmus.integrations.effective.explanations import (
     ExplainedInstall,
-    check_names,
+    check_names_installed,
     explain_definition,
     explain_mappings,
     read_install,
@@ -127,7 +127,7 @@ async def _effective(
     names: dict[str, str | None],
 ) -> dict[str, Any]:
     names = {name: value or None for name, value in names.items()}  # an empty parameter asks for nothing
-    await check_names(conn, install.environment_id, **names)
+    await check_names_installed(conn, install.environment_id, **names)
     definition = explain_definition(install, override)
     mapped = await explain_mappings(conn, install.environment_id, install.integration_name, mappings, **names)
     return {
@@ -135,6 +135,6 @@ async def _effective(
         "environment_id": install.environment_id,
         "environment_integration_id": install.id,
         "integrated_account_id": None if override is None else override.id,
-        "definition": definition.below(path or None),
+        "definition": definition.as_json(path or None),
         "mappings": [each.body for each in mapped],
     }

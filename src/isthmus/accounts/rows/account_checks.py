@@ -10,12 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from isthmus.accounts.rows.credential_form import submitted
 from isthmus.definitions.credentials import Credential, credential_format
 from isthmus.errors import BadRequest, failure
-from isthmus.integrations.effective.environment_models import model_names, read_models
-from isthmus.integrations.mappings.mapping_rows import override_cells
+from isthmus.integrations.effective.environment_models import read_model_names, read_models
+from isthmus.integrations.mappings.mapping_rows import iter_override_cells
 from isthmus.integrations.rows.body_checks import Failures
 from isthmus.integrations.rows.definition_checks import check_mapping_override
 from isthmus.integrations.rows.scope import Scope
-from isthmus.integrations.rows.unknown_names import check_cell, known_names
+from isthmus.integrations.rows.unknown_names import check_resource_and_method, suggest_names
 
 __all__ = [
     "FAILED_STATUSES",
@@ -122,20 +122,20 @@ async def check_mapping_overrides(
                 if not isinstance(config, Mapping):
                     raise _no_object(field)
                 check_mapping_override(config, source=f"{model}/{resource}.{method}", field=field)
-    new = set(override_cells(override or {})) - set(override_cells(stored or {}))
+    new = set(iter_override_cells(override or {})) - set(iter_override_cells(stored or {}))
     if new:
         named = {name for name, _, _ in new}
         found = await read_models(conn, scope, only_installed=False, names=named)
         models = {each.name: each for each in found}
-        known = [] if named <= models.keys() else await model_names(conn, scope, only_installed=False)
+        known = [] if named <= models.keys() else await read_model_names(conn, scope, only_installed=False)
         failures = Failures()
         for name, resource, method in sorted(new):
             at = f"unified_model_override.{name}"
             if name not in models:
-                failures.add(at, f"must be a unified model: {known_names(name, known)}", "unknown_model")
+                failures.add(at, f"must be a unified model: {suggest_names(name, known)}", "unknown_model")
                 continue
             paths = (f"{at}.{resource}", f"{at}.{resource}.{method}")
-            check_cell(failures, name, models[name].resources, (resource, method), paths)
+            check_resource_and_method(failures, name, models[name].resources, (resource, method), paths)
         failures.throw("the mapping override names what is not there")
 
 

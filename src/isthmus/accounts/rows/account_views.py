@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.rows.context import object_store_fields, shown_context
 from isthmus.db.tables import environment_integration, integrated_account, integration
-from isthmus.integrations.rows.views import Row, environment_integration_view, integration_faces
+from isthmus.integrations.rows.views import Row, environment_integration_to_wire, read_integration_summaries
 
 __all__ = ["account_rows", "account_views"]
 
@@ -62,7 +62,7 @@ def account_rows(environment_id: str) -> Select[Any]:
 
 async def account_views(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row]:
     """`rows`: some of `account_rows`."""
-    faces = await integration_faces(conn, (row[f"{_INSTALL}integration_id"] for row in rows))
+    faces = await read_integration_summaries(conn, (row[f"{_INSTALL}integration_id"] for row in rows))
     return [_view(row, faces) for row in rows]
 
 
@@ -76,7 +76,7 @@ def _view(row: Mapping[str, Any], faces: Mapping[str, Row]) -> Row:
         "last_action_result": row["last_action_run_result"],
         "features": {"super_query": None},
         "integration": faces[install["integration_id"]],
-        "environment_integration": environment_integration_view(install),
+        "environment_integration": environment_integration_to_wire(install),
         "created_at": row["created_at"],
         "updated_at": row["updated_at"],
     }

@@ -19,9 +19,9 @@ from isthmus.definitions.layers import merge_integration
 from isthmus.definitions.load import load_integration
 from isthmus.definitions.secrets import join_secrets
 from isthmus.errors import NotFound
-from isthmus.integrations.catalog.integrations import usable_config
+from isthmus.integrations.catalog.integrations import build_usable_config
 from isthmus.integrations.installs.environment_integrations import OVERRIDE_SECRETS
-from isthmus.integrations.rows.definition_checks import check_override
+from isthmus.integrations.rows.definition_checks import check_integration_override
 
 __all__ = ["STAGES", "ConnectedDefinition", "Stage", "hold_install", "schedules_of"]
 
@@ -66,7 +66,7 @@ class ConnectedDefinition:
             raise _not_installed(install_id)
         keys = keys_of(conn)
         stored = {"id": row.integration_id, "config": row.config, "secrets": row.secrets}
-        base = usable_config(keys, stored, is_owner=bool(row.is_owner))
+        base = build_usable_config(keys, stored, is_owner=bool(row.is_owner))
         over = join_secrets(row.override, OVERRIDE_SECRETS.open(keys, row.id, row.override_secrets) or {})
         merged = merge_integration(base, over)
         # The forms are all that is needed of it here; the rest is not parsed.
@@ -74,7 +74,7 @@ class ConnectedDefinition:
         return cls(row.id, row.name, merged, definition.credentials, secret_field_names(definition))
 
     def check_override(self, override: Mapping[str, Any]) -> None:
-        check_override(self.name, self.merged, override, field="integration_override")
+        check_integration_override(self.name, self.merged, override, field="integration_override")
 
     def stages(self, override: Mapping[str, Any]) -> tuple[Stage, ...]:
         """What an account with this override goes through before it is active, in order."""

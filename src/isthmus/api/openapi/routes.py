@@ -17,7 +17,11 @@ from isthmus.api.dependencies import OptionalPrincipal, Parts
 from isthmus.api.openapi.unified_operations import with_models
 from isthmus.errors import NotFound
 from isthmus.integrations.effective.caches import RevisionCache
-from isthmus.integrations.effective.environment_models import EnvironmentModel, models_key, read_models
+from isthmus.integrations.effective.environment_models import (
+    EnvironmentModel,
+    read_models,
+    read_models_revision,
+)
 
 __all__ = ["new_documents", "router"]
 
@@ -41,7 +45,7 @@ def new_documents() -> RevisionCache[Any, bytes]:
 async def openapi_document(request: Request, parts: Parts, principal: OptionalPrincipal) -> Response:
     """With a token, unified models are written out as its environment has them; without one, as shipped."""
     async with parts.database.read() as conn:
-        key = await models_key(conn, principal)
+        key = await read_models_revision(conn, principal)
         documents: RevisionCache[Any, bytes] = request.state.documents
         written = documents.get(key)
         if written is None:

@@ -12,10 +12,10 @@ from isthmus.accounts.described_account import describe_account
 from isthmus.api.dependencies import ApiPrincipal, Parts, comma_list, empty_is
 from isthmus.api.list_queries import MAX_LIMIT
 from isthmus.api.resources.base_models import ListOut
-from isthmus.integrations.meta.capabilities import CapabilityFilter, capabilities_of, unified_apis_of
+from isthmus.integrations.meta.capabilities import CapabilityFilter, build_capabilities, build_unified_apis
 from isthmus.integrations.meta.integration_description import describe_integration
-from isthmus.integrations.meta.mapped_resources import mapped_resources
-from isthmus.integrations.meta.tools import ToolFilter, tools_of
+from isthmus.integrations.meta.mapped_resources import read_mapped_resources
+from isthmus.integrations.meta.tools import ToolFilter, build_tools
 
 __all__ = ["router"]
 
@@ -154,8 +154,8 @@ async def integration_capabilities(
     environment has it, where it is installed."""
     async with parts.database.read() as conn:
         described = await describe_integration(conn, principal, id)
-        mapped = await mapped_resources(conn, principal, described.name, only_installed=False)
-    return capabilities_of(described, mapped, wanted, name_template=parts.tool_name_template)
+        mapped = await read_mapped_resources(conn, principal, described.name, only_installed=False)
+    return build_capabilities(described, mapped, wanted, name_template=parts.tool_name_template)
 
 
 @router.get(
@@ -169,7 +169,7 @@ async def account_capabilities(
     """What can be called through the account, in whatever state its connection is: `account` says which."""
     async with parts.database.read() as conn:
         account = await describe_account(conn, principal, id)
-        mapped = await mapped_resources(
+        mapped = await read_mapped_resources(
             conn,
             principal,
             account.integration.name,
@@ -183,7 +183,7 @@ async def account_capabilities(
         "is_blocked": account.is_blocked,
     }
     template = parts.tool_name_template
-    found = capabilities_of(account.integration, mapped, wanted, name_template=template)
+    found = build_capabilities(account.integration, mapped, wanted, name_template=template)
     return {**found, "environment_id": principal.environment_id, "account": state}
 
 
@@ -192,7 +192,7 @@ async def integration_tools(parts: Parts, principal: ApiPrincipal, id: str, want
     """Its documented proxy methods as tools, by id or name; as this environment has it, where installed."""
     async with parts.database.read() as conn:
         described = await describe_integration(conn, principal, id)
-    return _whole(tools_of(described, wanted, name_template=parts.tool_name_template))
+    return _whole(build_tools(described, wanted, name_template=parts.tool_name_template))
 
 
 @router.get("/integrated-account/{id}/tools", response_model=ListOut[ToolOut])
@@ -200,7 +200,7 @@ async def account_tools(parts: Parts, principal: ApiPrincipal, id: str, wanted: 
     """The documented proxy methods of the account as tools, for agents."""
     async with parts.database.read() as conn:
         described = (await describe_account(conn, principal, id)).integration
-    return _whole(tools_of(described, wanted, name_template=parts.tool_name_template))
+    return _whole(build_tools(described, wanted, name_template=parts.tool_name_template))
 
 
 @router.get("/integration/{id}/unified-apis", response_model=ListOut[UnifiedApiOut])
@@ -208,8 +208,8 @@ async def integration_unified_apis(parts: Parts, principal: ApiPrincipal, id: st
     """The unified models it is mapped to, by id or name."""
     async with parts.database.read() as conn:
         described = await describe_integration(conn, principal, id)
-        mapped = await mapped_resources(conn, principal, described.name, only_installed=False)
-    return _whole(unified_apis_of(mapped))
+        mapped = await read_mapped_resources(conn, principal, described.name, only_installed=False)
+    return _whole(build_unified_apis(mapped))
 
 
 def _whole(rows: Sequence[Any]) -> dict[str, Any]:

@@ -18,8 +18,8 @@ from isthmus.api.list_queries import MAX_LIMIT
 from isthmus.api.resources.base_models import ListOut
 from isthmus.definitions.json_schema import PUBLISHED, published
 from isthmus.definitions.schema_examples import example_of
-from isthmus.integrations.effective.environment_models import model_of, read_models
-from isthmus.integrations.rows.unknown_names import either_separator, not_found
+from isthmus.integrations.effective.environment_models import read_model, read_models
+from isthmus.integrations.rows.unknown_names import match_either_separator, unknown_name_error
 
 __all__ = ["router"]
 
@@ -75,7 +75,7 @@ async def get_schema(name: str) -> SchemaResponse:
     Isthmus's own route."""
     known = name.removesuffix(_SUFFIX)
     if known not in PUBLISHED:
-        raise not_found(f"no schema {name}", known, PUBLISHED, "GET /schemas lists them.")
+        raise unknown_name_error(f"no schema {name}", known, PUBLISHED, "GET /schemas lists them.")
     headers = {"cache-control": "public, max-age=3600"}
     return SchemaResponse(_definition_schema(known), headers=headers)
 
@@ -89,12 +89,12 @@ async def get_unified_schema(
 
     Isthmus's own route."""
     async with parts.database.read() as conn:
-        found = await model_of(conn, principal, model)
+        found = await read_model(conn, principal, model)
     wanted = resource.removesuffix(_SUFFIX)
-    name = either_separator(wanted, found.resources)
+    name = match_either_separator(wanted, found.resources)
     if name is None:
         known = ", ".join(sorted(found.resources))
-        raise not_found(
+        raise unknown_name_error(
             f"the unified model {model} has no resource {wanted}",
             wanted,
             found.resources,

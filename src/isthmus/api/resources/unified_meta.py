@@ -16,7 +16,7 @@ from isthmus.api.dependencies import AnyCaller, ApiPrincipal, Parts, empty_is
 from isthmus.api.integration_guides import guide_html, guide_markdown
 from isthmus.errors import BadRequest, Forbidden, failure
 from isthmus.integrations.meta.integration_description import describe_integration
-from isthmus.integrations.meta.unified_meta import integration_guide, method_meta
+from isthmus.integrations.meta.unified_meta import read_integration_guide, read_method_meta
 
 __all__ = ["router"]
 
@@ -80,7 +80,7 @@ async def unified_guide(
         )
     async with parts.database.read() as conn:
         described = await describe_integration(conn, principal, integration)
-        guide = await integration_guide(conn, principal, described, model)
+        guide = await read_integration_guide(conn, principal, described, model)
     title = f"{described.label}: {model}"
     if format == "md":
         return Response(guide_markdown(title, guide), media_type="text/markdown; charset=utf-8")
@@ -108,7 +108,7 @@ async def unified_method_meta(
         )
     async with parts.database.read() as conn:
         account = await describe_account(conn, caller.principal, account_id)
-        meta = await method_meta(
+        meta = await read_method_meta(
             conn, caller.principal, account.integration.name, model, resource, method, account.mappings
         )
     meta.pop("response_schema")
@@ -141,5 +141,5 @@ async def unified_mapping_meta(
             name, override = account.integration.name, account.mappings
         else:
             name = (await describe_integration(conn, principal, integration)).name
-        meta = await method_meta(conn, principal, name, model, resource, method, override)
+        meta = await read_method_meta(conn, principal, name, model, resource, method, override)
     return JSONResponse(meta)

@@ -18,7 +18,7 @@ from isthmus.cli.remote.api_client import Remote, RemoteCallFailed, ended_by
 from isthmus.definitions.layers import patch_between
 from isthmus.definitions.yaml_source import Unreadable, read
 from isthmus.errors import IsthmusError, SetupError
-from isthmus.integrations.catalog.shipped_files import written_rows
+from isthmus.integrations.catalog.shipped_files import iter_written_documentation
 
 __all__ = ["apply"]
 
@@ -152,7 +152,7 @@ async def _mappings(applied: _Applied, model: str, cells: list[dict[str, Json]],
 
 async def _documentation(applied: _Applied, live: dict[str, Json] | None, remote: Remote) -> list[str]:
     """What changed is sent; rows that the files do not have stay."""
-    wanted = list(written_rows(applied.entry.definition, applied.entry.directory))
+    wanted = list(iter_written_documentation(applied.entry.definition, applied.entry.directory))
     if not wanted:
         return []
     owner = {} if live is None else {"integration_id": live["id"]}

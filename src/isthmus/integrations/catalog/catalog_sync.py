@@ -35,38 +35,38 @@ _STATE_ID: Final = derived_id("catalog-state")
 
 async def sync_catalog(database: Database, catalog: Catalog) -> bool:
     """Brings the catalogue's rows up to date. Whether anything had to be done."""
-    digest = await asyncio.to_thread(catalog.digest)
+    digest = await asyncio.to_thread(catalog.compute_digest)
     async with database.read() as conn:
-        if await _stored_digest(conn) == digest:
+        if await _read_stored_digest(conn) == digest:
             return False
-    integrations, models, mappings = await asyncio.to_thread(catalog.rows)
-    written, categories = await asyncio.to_thread(catalog.words)
+    integrations, models, mappings = await asyncio.to_thread(catalog.read_rows)
+    written, categories = await asyncio.to_thread(catalog.read_documentation)
     async with database.write() as conn:
         if not database.is_sqlite:
             await conn.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
-        if await _stored_digest(conn) == digest:
+        if await _read_stored_digest(conn) == digest:
             return False
-        free = await _free(conn, integration, integrations)
-        changed = await _apply(conn, integration, free)
-        free_models = await _free(conn, unified_model, models)
-        changed |= await _apply(conn, unified_model, free_models)
+        free = await _drop_taken_names(conn, integration, integrations)
+        changed = await _write_changed_rows(conn, integration, free)
+        free_models = await _drop_taken_names(conn, unified_model, models)
+        changed |= await _write_changed_rows(conn, unified_model, free_models)
         kept = {key: row for key, row in mappings.items() if row["unified_model_id"] in free_models}
         mapped = unified_model_resource_method.c.unified_model_id.in_(list(free_models))
-        changed |= await _replace(conn, unified_model_resource_method, mapped, kept)
-        await _replace(
+        changed |= await _replace_rows(conn, unified_model_resource_method, mapped, kept)
+        await _replace_rows(
             conn,
             documentation,
             documentation.c.integration_id.in_(list(free)),
             {key: row for key, row in written.items() if row["integration_id"] in free},
         )
-        await _replace(conn, category, true(), categories)
+        await _replace_rows(conn, category, true(), categories)
         await _store_digest(conn, digest)
         if changed:
             await raise_epochs(conn, (await conn.execute(select(environment.c.id))).scalars().all())
     return True
 
 
-async def _stored_digest(conn: AsyncConnection) -> str | None:
+async def _read_stored_digest(conn: AsyncConnection) -> str | None:
     statement = select(catalog_state.c.hash).where(catalog_state.c.id == _STATE_ID)
     found: str | None = (await conn.execute(statement)).scalar_one_or_none()
     return found
@@ -83,14 +83,14 @@ async def _store_digest(conn: AsyncConnection, digest: str) -> None:
         )
 
 
-async def _free(conn: AsyncConnection, table: Table, rows: Rows) -> Rows:
+async def _drop_taken_names(conn: AsyncConnection, table: Table, rows: Rows) -> Rows:
     """Without those whose name a team's own row has taken: that one was here first."""
     statement = select(table.c.name).where(table.c.team_id.is_not(None))
     taken = set((await conn.execute(statement)).scalars().all())
     return {identity: row for identity, row in rows.items() if row["name"] not in taken}
 
 
-async def _apply(conn: AsyncConnection, table: Table, rows: Rows) -> bool:
+async def _write_changed_rows(conn: AsyncConnection, table: Table, rows: Rows) -> bool:
     """Inserts and updates what differs. Whether anything did."""
     if not rows:
         return False
@@ -117,10 +117,13 @@ async def _apply(conn: AsyncConnection, table: Table, rows: Rows) -> bool:
     return bool(new or changed)
 
 
-async def _replace(conn: AsyncConnection, table: Table, own: ColumnElement[bool], rows: Rows) -> bool:
-    """As `_apply`, and the catalogue's `own` rows that it has no more go. Whether anything changed."""
+async def _replace_rows(conn: AsyncConnection, table: Table, own: ColumnElement[bool], rows: Rows) -> bool:
+    """Like `_write_changed_rows`, and deletes the rows matching `own` that are not in `rows`.
+
+    True if anything changed.
+    """
     statement = select(table.c.id).where(own)
     gone = [each for each in (await conn.execute(statement)).scalars().all() if each not in rows]
     if gone:
         await conn.execute(delete(table).where(table.c.id.in_(gone)))
-    return await _apply(conn, table, rows) or bool(gone)
+    return await _write_changed_rows(conn, table, rows) or bool(gone)

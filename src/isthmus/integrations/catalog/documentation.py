@@ -22,7 +22,7 @@ from isthmus.db.tables import (
 )
 from isthmus.definitions.schema_forms import SCHEMA_TYPES, read_schema
 from isthmus.errors import BadRequest, Forbidden, NotFound, failure
-from isthmus.integrations.catalog.owned_definitions import seen_by, with_ids
+from isthmus.integrations.catalog.owned_definitions import is_visible_to_team, resolve_names
 from isthmus.integrations.rows.body_checks import Failures
 from isthmus.integrations.rows.scope import Scope
 from isthmus.integrations.rows.views import Row
@@ -89,12 +89,12 @@ class Documentation:
                 f"say whose documentation to list: send one of {names}.",
                 failures=[failure(name, "one of these four is required", "required") for name in _ALIASES],
             )
-        query = await with_ids(self._conn, query)
-        page = await fetch_page(self._conn, self._visible(), _FIELDS, query)
-        return Page([_view(row) for row in page.rows], page.after)
+        query = await resolve_names(self._conn, query)
+        page = await fetch_page(self._conn, self._select_visible(), _FIELDS, query)
+        return Page([_to_wire(row) for row in page.rows], page.after)
 
     async def get(self, id: str) -> Row:
-        return _view(await self._row(id))
+        return _to_wire(await self._read_row(id))
 
     async def create(self, values: Mapping[str, Any]) -> Row:
         """`values`: `content`, whom it is about (`entity_id`, or one of the four ids), and if wanted `type`
@@ -104,8 +104,8 @@ class Documentation:
         """
         row: Row = {**dict.fromkeys(_TEXTS), "type": "readme", "content": None}
         row |= {name: values[name] for name in _PLAIN & values.keys()}
-        _check(row)
-        row |= await self._subject(values)
+        _check_columns(row)
+        row |= await self._find_entity(values)
         now = now_of(self._conn)
         identity = new_id()
         await self._conn.execute(
@@ -116,11 +116,11 @@ class Documentation:
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
         """Only what is sent; whom it is about may change to another entity that the caller may write to."""
         sent_only(changes, _WRITABLE)
-        row = await self._owned(id)
+        row = await self._read_owned_row(id)
         values: Row = {name: changes[name] for name in _PLAIN & changes.keys()}
-        _check({**row, **values})
+        _check_columns({**row, **values})
         if changes.keys() & {"entity_id", "entity_type", *_ALIASES}:
-            values |= await self._subject({**_view(row), **_without_stale_entity(changes)})
+            values |= await self._find_entity({**_to_wire(row), **_replace_entity(changes)})
         await self._conn.execute(
             update(documentation)
             .where(documentation.c.id == row["id"])
@@ -129,26 +129,26 @@ class Documentation:
         return await self.get(row["id"])
 
     async def delete(self, id: str) -> str:
-        row = await self._owned(id)
+        row = await self._read_owned_row(id)
         await self._conn.execute(delete_from(documentation).where(documentation.c.id == row["id"]))
         return str(row["id"])
 
-    def _visible(self) -> Select[Any]:
+    def _select_visible(self) -> Select[Any]:
         here = self._scope.environment_id
         statement = select(*documentation.c, _ENTITY_ID.label("entity_id"), _ENTITY_TYPE.label("entity_type"))
         for name, table in _ENTITIES.items():
             statement = statement.outerjoin(table, table.c.id == documentation.c[f"{name}_id"])
         return statement.where(
             or_(
-                integration.c.id.is_not(None) & seen_by(integration, self._scope.team_id),
-                unified_model.c.id.is_not(None) & seen_by(unified_model, self._scope.team_id),
+                integration.c.id.is_not(None) & is_visible_to_team(integration, self._scope.team_id),
+                unified_model.c.id.is_not(None) & is_visible_to_team(unified_model, self._scope.team_id),
                 environment_integration.c.environment_id == here,
                 environment_unified_model.c.environment_id == here,
             )
         )
 
-    async def _row(self, identity: str) -> Row:
-        statement = self._visible().where(documentation.c.id == identity)
+    async def _read_row(self, identity: str) -> Row:
+        statement = self._select_visible().where(documentation.c.id == identity)
         row = (await self._conn.execute(statement)).mappings().one_or_none()
         if row is None:
             raise NotFound(
@@ -156,15 +156,15 @@ class Documentation:
             )
         return dict(row)
 
-    async def _owned(self, identity: str) -> Row:
-        row = await self._row(identity)
-        await self._writable(row["entity_type"], row["entity_id"])
+    async def _read_owned_row(self, identity: str) -> Row:
+        row = await self._read_row(identity)
+        await self._lock_writable_entity(row["entity_type"], row["entity_id"])
         return row
 
-    async def _subject(self, values: Mapping[str, Any]) -> Row:
+    async def _find_entity(self, values: Mapping[str, Any]) -> Row:
         """The four columns, one of them filled. Raises BadRequest, NotFound or Forbidden."""
         kind, identity = await self._named(values)
-        identity = await self._writable(kind, identity)
+        identity = await self._lock_writable_entity(kind, identity)
         return {f"{name}_id": identity if name == kind else None for name in _ENTITIES}
 
     async def _named(self, values: Mapping[str, Any]) -> tuple[str, str]:
@@ -191,9 +191,9 @@ class Documentation:
         for name, table in _ENTITIES.items():
             if (await self._conn.execute(select(table.c.id).where(table.c.id == identity))).first():
                 return name
-        raise _no_entity("integration, unified model or install", identity)
+        raise _entity_not_found("integration, unified model or install", identity)
 
-    async def _writable(self, kind: str, identity: str) -> str:
+    async def _lock_writable_entity(self, kind: str, identity: str) -> str:
         """Its id; until the commit nobody deletes it. `identity`: of an integration or a model its name does,
         too."""
         table = _ENTITIES[kind]
@@ -201,16 +201,16 @@ class Documentation:
             mine = table.c.environment_id == self._scope.environment_id
             held = select(table.c.id).where(table.c.id == identity, mine)
             if (await self._conn.execute(held.with_for_update(read=True, key_share=True))).first() is None:
-                raise _no_entity(kind.replace("_", " "), identity)
+                raise _entity_not_found(kind.replace("_", " "), identity)
             return identity
         column = table.c.id if is_uuid(identity) else table.c.name
         statement = select(table.c.id, table.c.name, table.c.team_id).where(
-            column == identity, seen_by(table, self._scope.team_id)
+            column == identity, is_visible_to_team(table, self._scope.team_id)
         )
         held = statement.with_for_update(read=True, key_share=True)
         row = (await self._conn.execute(held)).one_or_none()
         if row is None:
-            raise _no_entity(kind.replace("_", " "), identity)
+            raise _entity_not_found(kind.replace("_", " "), identity)
         if row.team_id != self._scope.team_id:
             owner = "ships with Isthmus" if row.team_id is None else "belongs to another team"
             raise Forbidden(
@@ -220,7 +220,7 @@ class Documentation:
         return str(row.id)
 
 
-def _without_stale_entity(changes: Mapping[str, Any]) -> Row:
+def _replace_entity(changes: Mapping[str, Any]) -> Row:
     """What a PATCH says of the entity, so that the stored one does not stand beside it."""
     if any(changes.get(name) is not None for name in _ALIASES):
         return {"entity_id": None, "entity_type": None, **changes}
@@ -229,16 +229,16 @@ def _without_stale_entity(changes: Mapping[str, Any]) -> Row:
     return dict(changes)
 
 
-def _no_entity(noun: str, identity: str) -> NotFound:
+def _entity_not_found(noun: str, identity: str) -> NotFound:
     return NotFound(f"no {noun} {identity} that this token sees.")
 
 
-def _view(row: Mapping[str, Any]) -> Row:
+def _to_wire(row: Mapping[str, Any]) -> Row:
     names = ("id", "entity_id", "entity_type", "type", "content", *_TEXTS, "created_at", "updated_at")
     return {name: row[name] for name in names}
 
 
-def _check(row: Mapping[str, Any]) -> None:
+def _check_columns(row: Mapping[str, Any]) -> None:
     failures = Failures()
     failures.text("content", row["content"])
     failures.text("type", row["type"])

@@ -12,15 +12,15 @@ from isthmus.db.encryption import EncryptedJSON, KeyRing
 from isthmus.db.tables import environment_integration, integration
 from isthmus.definitions.layers import deep_merge_patch
 from isthmus.definitions.secrets import join_secrets, split_secrets
-from isthmus.integrations.catalog.owned_definitions import Owned
+from isthmus.integrations.catalog.owned_definitions import OwnedDefinitions
 from isthmus.integrations.catalog.renames import refuse_rename_of_integration
 from isthmus.integrations.rows.body_checks import SHARING, Failures, check_version
-from isthmus.integrations.rows.definition_checks import check_integration
-from isthmus.integrations.rows.views import Row, integration_view
+from isthmus.integrations.rows.definition_checks import check_integration_config
+from isthmus.integrations.rows.views import Row, integration_to_wire
 from isthmus.kit.ids import new_id
 from isthmus.kit.writable_fields import sent_only
 
-__all__ = ["INTEGRATION_SECRETS", "Integrations", "usable_config"]
+__all__ = ["INTEGRATION_SECRETS", "Integrations", "build_usable_config"]
 
 INTEGRATION_SECRETS: Final = EncryptedJSON(integration.c.secrets)
 _WRITABLE: Final = frozenset({"name", "category", "is_beta", "sharing", "config"})
@@ -33,7 +33,7 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
 }
 
 
-def usable_config(keys: KeyRing, row: Mapping[str, Any], *, is_owner: bool) -> dict[str, Any]:
+def build_usable_config(keys: KeyRing, row: Mapping[str, Any], *, is_owner: bool) -> dict[str, Any]:
     """The config of an integration as a team that installs it may use it: whole for its owner, without the
     sealed secrets for any other. An installer's overrides say where requests go and what mappings read, so a
     secret that merely took part would be the installer's to have. `row`: `id`, `config` and `secrets`.
@@ -43,7 +43,7 @@ def usable_config(keys: KeyRing, row: Mapping[str, Any], *, is_owner: bool) -> d
     return join_secrets(row["config"], INTEGRATION_SECRETS.open(keys, row["id"], row["secrets"]) or {})
 
 
-class Integrations(Owned):
+class Integrations(OwnedDefinitions):
     """The integrations a team sees: its own, the shipped ones, and those that other teams share."""
 
     _TABLE = integration
@@ -74,8 +74,8 @@ class Integrations(Owned):
         Raises BadRequest with every failure of the config, Conflict for a name that is taken.
         """
         row: Row = {**_DEFAULTS, **{name: values[name] for name in _WRITABLE & values.keys()}}
-        _check(row)
-        check_integration(row["name"], row["config"])
+        _check_body(row)
+        check_integration_config(row["name"], row["config"])
         plain, secrets = split_secrets(row["config"])
         now = now_of(self._conn)
         identity = new_id()
@@ -83,13 +83,13 @@ class Integrations(Owned):
             **{**row, "config": plain},
             id=identity,
             team_id=self._scope.team_id,
-            secrets=self._seal(identity, secrets),
+            secrets=self._encrypt_secrets(identity, secrets),
             version=1,
             revision=1,
             created_at=now,
             updated_at=now,
         )
-        await self._write(statement, row["name"])
+        await self._execute_write(statement, row["name"])
         return await self.get(identity)
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
@@ -99,18 +99,18 @@ class Integrations(Owned):
         another name while mappings refer to this one.
         """
         sent_only(changes, _WRITABLE)
-        row = await self.owned(id)
+        row = await self.lock_owned(id)
         check_version(changes.get("version"), row["version"])
         values = {name: changes[name] for name in _WRITABLE & changes.keys()}
-        _check(values)
+        _check_body(values)
         if values.get("name", row["name"]) != row["name"]:
             await refuse_rename_of_integration(self._conn, self._scope.team_id, row)
         if "config" in values:
-            whole = usable_config(keys_of(self._conn), row, is_owner=True)
+            whole = build_usable_config(keys_of(self._conn), row, is_owner=True)
             merged = deep_merge_patch(whole, values["config"])
-            check_integration(str(values.get("name", row["name"])), merged)
+            check_integration_config(str(values.get("name", row["name"])), merged)
             values["config"], secrets = split_secrets(merged)
-            values["secrets"] = self._seal(row["id"], secrets)
+            values["secrets"] = self._encrypt_secrets(row["id"], secrets)
         statement = (
             update(integration)
             .where(integration.c.id == row["id"], integration.c.version == row["version"])
@@ -121,18 +121,18 @@ class Integrations(Owned):
                 updated_at=now_of(self._conn),
             )
         )
-        await self._write(statement, str(values.get("name", row["name"])))
+        await self._execute_write(statement, str(values.get("name", row["name"])))
         await self.raise_epochs(row["id"])
         return await self.get(row["id"])
 
-    def _view(self, row: Mapping[str, Any], installed: Sequence[str]) -> Row:
-        return integration_view(row, self._scope.team_id, installed)
+    def _to_wire(self, row: Mapping[str, Any], installed: Sequence[str]) -> Row:
+        return integration_to_wire(row, self._scope.team_id, installed)
 
-    def _seal(self, identity: str, secrets: dict[str, Any]) -> bytes | None:
+    def _encrypt_secrets(self, identity: str, secrets: dict[str, Any]) -> bytes | None:
         return INTEGRATION_SECRETS.seal(keys_of(self._conn), identity, secrets or None)
 
 
-def _check(values: Mapping[str, Any]) -> None:
+def _check_body(values: Mapping[str, Any]) -> None:
     failures = Failures()
     checks = {
         "name": failures.slug,

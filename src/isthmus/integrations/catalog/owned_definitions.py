@@ -17,28 +17,28 @@ from isthmus.db.epochs import raise_epochs
 from isthmus.db.listing import Filter, ListQuery, Page, fetch_page
 from isthmus.db.tables import environment, integration, team, unified_model
 from isthmus.errors import Conflict, Forbidden, NotFound
-from isthmus.integrations.rows.body_checks import conflict_of_name
+from isthmus.integrations.rows.body_checks import name_taken_error
 from isthmus.integrations.rows.scope import Scope
 from isthmus.integrations.rows.views import Row
 from isthmus.kit.ids import is_uuid
 
-__all__ = ["Owned", "installable", "seen_by", "with_ids"]
+__all__ = ["OwnedDefinitions", "is_visible_to_team", "lock_installable", "resolve_names"]
 
-_NAMED: Final = {"integration_id": integration, "unified_model_id": unified_model}
+_TABLES_BY_FIELD: Final = {"integration_id": integration, "unified_model_id": unified_model}
 
 
-def seen_by(table: Table, team_id: str) -> ColumnElement[bool]:
+def is_visible_to_team(table: Table, team_id: str) -> ColumnElement[bool]:
     """Which rows a team sees: its own, the shipped ones, and those that their owners share."""
     return or_(table.c.team_id.is_(None), table.c.team_id == team_id, table.c.sharing != "deny")
 
 
-async def installable(
+async def lock_installable(
     conn: AsyncConnection, table: Table, team_id: str, id_or_name: str, *, noun: str, route: str
 ) -> Row:
     """The row a team may install, which until the commit nobody deletes. Raises NotFound for one that it does
     not see, Forbidden for one that its owner shows and does not hand out."""
     column = table.c.id if is_uuid(id_or_name) else table.c.name
-    statement = select(table).where(column == id_or_name, seen_by(table, team_id))
+    statement = select(table).where(column == id_or_name, is_visible_to_team(table, team_id))
     locked = statement.with_for_update(read=True, key_share=True)
     row = (await conn.execute(locked)).mappings().one_or_none()
     if row is None:
@@ -51,17 +51,17 @@ async def installable(
     return dict(row)
 
 
-async def with_ids(conn: AsyncConnection, query: ListQuery) -> ListQuery:
+async def resolve_names(conn: AsyncConnection, query: ListQuery) -> ListQuery:
     """`query` with an id for each name that its filters give in the place of one; an unknown name stays, and
     finds nothing."""
     filters = []
     for each in query.filters:
-        table = _NAMED.get(each.field)
-        filters.append(each if table is None else await _with_ids(conn, table, each))
+        table = _TABLES_BY_FIELD.get(each.field)
+        filters.append(each if table is None else await _resolve_filter(conn, table, each))
     return replace(query, filters=tuple(filters))
 
 
-async def _with_ids(conn: AsyncConnection, table: Table, each: Filter) -> Filter:
+async def _resolve_filter(conn: AsyncConnection, table: Table, each: Filter) -> Filter:
     wanted = [value for value in each.values if not is_uuid(value)]
     if not wanted:
         return each
@@ -70,7 +70,7 @@ async def _with_ids(conn: AsyncConnection, table: Table, each: Filter) -> Filter
     return replace(each, values=tuple(ids.get(value, value) for value in each.values))
 
 
-class Owned(ABC):
+class OwnedDefinitions(ABC):
     """The rows of one table that a team sees; only its own can be changed, and deleted while nobody has them
     installed. Reads work on any connection; writes need that of a `Database.write()`."""
 
@@ -92,27 +92,28 @@ class Owned(ABC):
         self._scope = scope
 
     async def list(self, query: ListQuery) -> Page:
-        page = await fetch_page(self._conn, self._visible(), self._FIELDS, query)
-        return Page(await self._views(page.rows), page.after)
+        page = await fetch_page(self._conn, self._select_visible(), self._FIELDS, query)
+        return Page(await self._to_wire_rows(page.rows), page.after)
 
     async def get(self, id: str) -> Row:
         """By id or name. Raises NotFound for a row that this team does not see."""
-        return (await self._views([await self._row(id)]))[0]
+        return (await self._to_wire_rows([await self._read_row(id)]))[0]
 
-    async def owned(self, id_or_name: str) -> Row:
+    async def lock_owned(self, id_or_name: str) -> Row:
         """The locked row, with every column, if this team may change it. Raises NotFound or Forbidden."""
-        row = await self._row(id_or_name, lock=True)
+        row = await self._read_row(id_or_name, lock=True)
         if row["team_id"] != self._scope.team_id:
             owner = "ships with Isthmus" if row["team_id"] is None else "belongs to another team"
             raise Forbidden(
                 f"{row['name']} {owner} and is not edited in place. Change it for this environment with "
-                f"PATCH {self._INSTALL_ROUTE}/{{id}} {{override}}, or create {self._a_noun()} of your own."
+                f"PATCH {self._INSTALL_ROUTE}/{{id}} {{override}}, or create {self._noun_with_article()} of "
+                "your own."
             )
         return row
 
     async def delete(self, id: str) -> str:
         """The id. Raises Conflict, with the installs in its details, while any environment has it."""
-        row = await self.owned(id)
+        row = await self.lock_owned(id)
         await self._refuse_while_installed(row)
         await self._conn.execute(delete_from(self._TABLE).where(self._TABLE.c.id == row["id"]))
         return str(row["id"])
@@ -124,10 +125,10 @@ class Owned(ABC):
         await raise_epochs(self._conn, (await self._conn.execute(statement)).scalars().all())
 
     @abstractmethod
-    def _view(self, row: Mapping[str, Any], installed: Sequence[str]) -> Row:
+    def _to_wire(self, row: Mapping[str, Any], installed: Sequence[str]) -> Row:
         """`row`: columns that are not hidden, and `team_name`. `installed`: environments of the team."""
 
-    def _visible(self) -> Select[Any]:
+    def _select_visible(self) -> Select[Any]:
         table = self._TABLE
         return (
             select(
@@ -135,13 +136,13 @@ class Owned(ABC):
                 team.c.name.label("team_name"),
             )
             .outerjoin(team, team.c.id == table.c.team_id)
-            .where(seen_by(table, self._scope.team_id))
+            .where(is_visible_to_team(table, self._scope.team_id))
         )
 
-    async def _row(self, id_or_name: str, *, lock: bool = False) -> Row:
+    async def _read_row(self, id_or_name: str, *, lock: bool = False) -> Row:
         table = self._TABLE
         column = table.c.id if is_uuid(id_or_name) else table.c.name
-        statement = self._visible().where(column == id_or_name)
+        statement = self._select_visible().where(column == id_or_name)
         if lock:
             hidden = (table.c[name] for name in sorted(self._HIDDEN))
             statement = statement.add_columns(*hidden).with_for_update(of=table)
@@ -150,13 +151,13 @@ class Owned(ABC):
             raise NotFound(f"no {self._NOUN} {id_or_name}. GET {self._ROUTE} lists those this token sees.")
         return dict(row)
 
-    async def _write(self, statement: Any, name: str) -> None:
+    async def _execute_write(self, statement: Any, name: str) -> None:
         try:
             await self._conn.execute(statement)
         except IntegrityError:
-            raise conflict_of_name(self._a_noun(), name) from None
+            raise name_taken_error(self._noun_with_article(), name) from None
 
-    async def _views(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row]:
+    async def _to_wire_rows(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row]:
         installs = self._INSTALLS
         installed: dict[str, list[str]] = {}
         statement = (
@@ -166,7 +167,7 @@ class Owned(ABC):
         )
         for identity, place in (await self._conn.execute(statement)).all() if rows else ():
             installed.setdefault(identity, []).append(place)
-        return [self._view(row, sorted(installed.get(row["id"], ()))) for row in rows]
+        return [self._to_wire(row, sorted(installed.get(row["id"], ()))) for row in rows]
 
     async def _refuse_while_installed(self, row: Mapping[str, Any]) -> None:
         installs = self._INSTALLS
@@ -189,5 +190,5 @@ class Owned(ABC):
             },
         )
 
-    def _a_noun(self) -> str:
+    def _noun_with_article(self) -> str:
         return f"{'an' if self._NOUN[0] in 'aeio' else 'a'} {self._NOUN}"

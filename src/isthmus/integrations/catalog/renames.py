@@ -39,13 +39,13 @@ async def refuse_rename_of_integration(conn: AsyncConnection, team_id: str, row:
         .where(installs.c.integration_id == row["id"])
     )
 
-    def counts(owner: ColumnElement[Any]) -> ColumnElement[bool]:
+    def is_affected(owner: ColumnElement[Any]) -> ColumnElement[bool]:
         return or_(owner == team_id, owner.in_(installers))
 
     models = (
         select(own.c.id, unified_model.c.team_id)
         .join(unified_model, unified_model.c.id == own.c.unified_model_id)
-        .where(own.c.integration_name == name, counts(unified_model.c.team_id))
+        .where(own.c.integration_name == name, is_affected(unified_model.c.team_id))
     )
     environments = (
         select(over.c.id, environment.c.team_id)
@@ -53,35 +53,37 @@ async def refuse_rename_of_integration(conn: AsyncConnection, team_id: str, row:
             environment_unified_model, environment_unified_model.c.id == over.c.environment_unified_model_id
         )
         .join(environment, environment.c.id == environment_unified_model.c.environment_id)
-        .where(over.c.integration_name == name, counts(environment.c.team_id))
+        .where(over.c.integration_name == name, is_affected(environment.c.team_id))
     )
     named = select(
         unified_model.c.id, unified_model.c.team_id, unified_model.c.scopes, unified_model.c.webhooks
-    ).where(counts(unified_model.c.team_id))
+    ).where(is_affected(unified_model.c.team_id))
     overridden = (
         select(environment_unified_model.c.id, environment.c.team_id, environment_unified_model.c.override)
         .join(environment, environment.c.id == environment_unified_model.c.environment_id)
-        .where(counts(environment.c.team_id))
+        .where(is_affected(environment.c.team_id))
     )
     found = {
-        "documentation": await _rows(conn, _documentation(name, counts)),
-        "unified-model-resource-method": await _rows(conn, models),
-        "environment-unified-model-resource-method": await _rows(conn, environments),
+        "documentation": await _fetch_rows(conn, _select_documentation(name, is_affected)),
+        "unified-model-resource-method": await _fetch_rows(conn, models),
+        "environment-unified-model-resource-method": await _fetch_rows(conn, environments),
         "unified-model": [
             each
-            for each in await _rows(conn, named)
-            if _names(each.scopes, name) or _names(each.webhooks, name)
+            for each in await _fetch_rows(conn, named)
+            if _has_name(each.scopes, name) or _has_name(each.webhooks, name)
         ],
         "environment-unified-model": [
             each
-            for each in await _rows(conn, overridden)
-            if any(_names(each.override.get(part), name) for part in ("scopes", "webhooks"))
+            for each in await _fetch_rows(conn, overridden)
+            if any(_has_name(each.override.get(part), name) for part in ("scopes", "webhooks"))
         ],
     }
-    _refuse(team_id, name, found, "Give them the new name first, or delete them")
+    _refuse_if_any(team_id, name, found, "Give them the new name first, or delete them")
 
 
-def _documentation(name: str, counts: Callable[[ColumnElement[Any]], ColumnElement[bool]]) -> Executable:
+def _select_documentation(
+    name: str, is_affected: Callable[[ColumnElement[Any]], ColumnElement[bool]]
+) -> Executable:
     """Rows that have the name; theirs is the team of whom they are about."""
     table, mine, ours = documentation, environment_integration, environment_unified_model
     owner = func.coalesce(environment.c.team_id, integration.c.team_id, unified_model.c.team_id)
@@ -94,7 +96,7 @@ def _documentation(name: str, counts: Callable[[ColumnElement[Any]], ColumnEleme
         .outerjoin(
             environment, environment.c.id == func.coalesce(mine.c.environment_id, ours.c.environment_id)
         )
-        .where(table.c.integration_name == name, counts(owner))
+        .where(table.c.integration_name == name, is_affected(owner))
     )
 
 
@@ -111,22 +113,22 @@ async def refuse_rename_of_model(conn: AsyncConnection, team_id: str, row: Mappi
             or_(environment.c.team_id == team_id, accounts.c.environment_id.in_(installed)),
         )
     )
-    rows = await _rows(conn, statement)
-    found = [each for each in rows if _names(each.unified_model_override, row["name"])]
+    rows = await _fetch_rows(conn, statement)
+    found = [each for each in rows if _has_name(each.unified_model_override, row["name"])]
     advice = "Take the model out of their unified_model_override first, and put it back under the new name"
-    _refuse(team_id, row["name"], {"integrated-account": found}, advice)
+    _refuse_if_any(team_id, row["name"], {"integrated-account": found}, advice)
 
 
-async def _rows(conn: AsyncConnection, statement: Executable) -> Sequence[Row[Any]]:
+async def _fetch_rows(conn: AsyncConnection, statement: Executable) -> Sequence[Row[Any]]:
     return (await conn.execute(statement)).all()
 
 
-def _names(value: Any, name: str) -> bool:
+def _has_name(value: Any, name: str) -> bool:
     """Whether an object has the name; null counts as absent."""
     return isinstance(value, Mapping) and value.get(name) is not None
 
 
-def _refuse(team_id: str, name: str, found: Mapping[str, Sequence[Row[Any]]], advice: str) -> None:
+def _refuse_if_any(team_id: str, name: str, found: Mapping[str, Sequence[Row[Any]]], advice: str) -> None:
     """`found`: rows with `id` and `team_id`, by the route that shows them."""
     total = sum(len(rows) for rows in found.values())
     if not total:

@@ -16,7 +16,14 @@ from isthmus.definitions.yaml_source import Unreadable, read
 from isthmus.errors import SetupError
 from isthmus.kit.ids import derived_id
 
-__all__ = ["Catalog", "Rows", "find_catalog", "integration_id", "unified_model_id", "written_rows"]
+__all__ = [
+    "Catalog",
+    "Rows",
+    "find_catalog",
+    "integration_id",
+    "iter_written_documentation",
+    "unified_model_id",
+]
 
 _FORMAT: Final = b"2"
 """Raised when the same files must give other rows."""
@@ -43,45 +50,45 @@ class Catalog:
 
     path: Path
 
-    def digest(self) -> str:
+    def compute_digest(self) -> str:
         """Changes with the content of any file that rows are made of; exchanges and logos do not count."""
         hashed = hashlib.sha256(_FORMAT)
-        for file in self._files():
+        for file in self._iter_files():
             hashed.update(f"\x00{file.relative_to(self.path).as_posix()}\x00".encode())
             hashed.update(file.read_bytes())
         return hashed.hexdigest()
 
-    def rows(self) -> tuple[Rows, Rows, Rows]:
+    def read_rows(self) -> tuple[Rows, Rows, Rows]:
         """`(integrations, models, mappings)` by id, without versions and times. Parses every file."""
         integrations = {}
         mappings: Rows = {}
-        for directory in _directories(self.path / "integrations"):
-            definition = _read(directory / "integration.yaml")
-            integrations[integration_id(definition["name"])] = _integration_row(definition)
+        for directory in _list_definition_folders(self.path / "integrations"):
+            definition = _read_yaml(directory / "integration.yaml")
+            integrations[integration_id(definition["name"])] = _build_integration_row(definition)
             for file in sorted((directory / "mappings").glob("*.yaml")):
-                mappings.update(_mapping_rows(_read(file)))
+                mappings.update(_build_mapping_rows(_read_yaml(file)))
         models = {}
-        for directory in _directories(self.path / "unified"):
-            model = _model_row(directory)
+        for directory in _list_definition_folders(self.path / "unified"):
+            model = _build_model_row(directory)
             models[unified_model_id(model["name"])] = model
         known = {identity: row for identity, row in mappings.items() if row["unified_model_id"] in models}
         return integrations, models, known
 
-    def words(self) -> tuple[Rows, Rows]:
+    def read_documentation(self) -> tuple[Rows, Rows]:
         """`(documentation, categories)` by id, of every integration there is. Parses every definition."""
         written: Rows = {}
-        for directory in _directories(self.path / "integrations"):
-            definition = _read(directory / "integration.yaml")
-            written |= _documentation_rows(integration_id(definition["name"]), definition, directory)
+        for directory in _list_definition_folders(self.path / "integrations"):
+            definition = _read_yaml(directory / "integration.yaml")
+            written |= _build_documentation_rows(integration_id(definition["name"]), definition, directory)
         categories = self.path / _CATEGORIES
-        return written, _category_rows(_read(categories)) if categories.is_file() else {}
+        return written, _build_category_rows(_read_yaml(categories)) if categories.is_file() else {}
 
-    def _files(self) -> Iterator[Path]:
-        for directory in _directories(self.path / "integrations"):
+    def _iter_files(self) -> Iterator[Path]:
+        for directory in _list_definition_folders(self.path / "integrations"):
             yield directory / "integration.yaml"
             yield from sorted((directory / "mappings").glob("*.yaml"))
             yield from directory.glob(_README)
-        for directory in _directories(self.path / "unified"):
+        for directory in _list_definition_folders(self.path / "unified"):
             yield from sorted(directory.glob("*.yaml"))
         yield from self.path.glob(_CATEGORIES)
 
@@ -98,7 +105,7 @@ def find_catalog() -> Catalog:
     )
 
 
-def _category_rows(entries: Any) -> Rows:
+def _build_category_rows(entries: Any) -> Rows:
     """`entries`: what `categories.yaml` holds."""
     return {
         derived_id("category", each["name"]): {"name": each["name"], "label": each["label"]}
@@ -106,10 +113,10 @@ def _category_rows(entries: Any) -> Rows:
     }
 
 
-def _documentation_rows(integration_id: str, definition: Mapping[str, Any], directory: Path) -> Rows:
+def _build_documentation_rows(integration_id: str, definition: Mapping[str, Any], directory: Path) -> Rows:
     """Of one integration: its page, the rows of its file, and what its methods say of themselves."""
     rows: Rows = {}
-    for row in _entries(definition, directory):
+    for row in _iter_documentation(definition, directory):
         identity = derived_id(
             "documentation", integration_id, row["type"], row["resource"] or "", row["method"] or "",
             "inline" if row["is_inline"] else "",
@@ -126,25 +133,27 @@ def _documentation_rows(integration_id: str, definition: Mapping[str, Any], dire
     return rows
 
 
-def written_rows(definition: Mapping[str, Any], directory: Path) -> Iterator[dict[str, Any]]:
+def iter_written_documentation(definition: Mapping[str, Any], directory: Path) -> Iterator[dict[str, Any]]:
     """Rows that are written as such: the page beside the file, and the file's own."""
     readme = directory / _README
     if readme.is_file():
-        yield _row("readme", readme.read_text("utf-8"))
+        yield _build_documentation_row("readme", readme.read_text("utf-8"))
     for each in definition.get("documentation") or ():
-        yield _row(each["type"], each["content"], each.get("resource"), each.get("method"))
+        yield _build_documentation_row(
+            each["type"], each["content"], each.get("resource"), each.get("method")
+        )
 
 
-def _entries(definition: Mapping[str, Any], directory: Path) -> Iterator[dict[str, Any]]:
-    yield from written_rows(definition, directory)
+def _iter_documentation(definition: Mapping[str, Any], directory: Path) -> Iterator[dict[str, Any]]:
+    yield from iter_written_documentation(definition, directory)
     for resource, methods in (definition["config"].get("resources") or {}).items():
         for name, method in (methods or {}).items():
             for kind in _INLINE:
                 if method and method.get(kind):
-                    yield _row(kind, method[kind], resource, name, is_inline=True)
+                    yield _build_documentation_row(kind, method[kind], resource, name, is_inline=True)
 
 
-def _row(
+def _build_documentation_row(
     kind: str,
     content: Any,
     resource: str | None = None,
@@ -162,7 +171,7 @@ def _row(
     }
 
 
-def _integration_row(definition: Mapping[str, Any]) -> dict[str, Any]:
+def _build_integration_row(definition: Mapping[str, Any]) -> dict[str, Any]:
     config = dict(definition["config"])
     config.setdefault("label", definition.get("label", definition["name"]))
     return {
@@ -175,11 +184,11 @@ def _integration_row(definition: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _model_row(directory: Path) -> dict[str, Any]:
-    model = _read(directory / "model.yaml")
+def _build_model_row(directory: Path) -> dict[str, Any]:
+    model = _read_yaml(directory / "model.yaml")
     resources = {name: dict(content) for name, content in (model.get("resources") or {}).items()}
     for file in sorted(directory.glob(f"*{_SCHEMA_SUFFIX}")):
-        resources.setdefault(file.name.removesuffix(_SCHEMA_SUFFIX), {})["schema"] = _read(file)
+        resources.setdefault(file.name.removesuffix(_SCHEMA_SUFFIX), {})["schema"] = _read_yaml(file)
     return {
         "team_id": None,
         "name": model["name"],
@@ -193,7 +202,7 @@ def _model_row(directory: Path) -> dict[str, Any]:
     }
 
 
-def _mapping_rows(file: Mapping[str, Any]) -> Rows:
+def _build_mapping_rows(file: Mapping[str, Any]) -> Rows:
     model, name = file["unified_model"], file["integration"]
     return {
         derived_id("mapping", model, name, cell["resource_name"], cell["method_name"]): {
@@ -207,7 +216,7 @@ def _mapping_rows(file: Mapping[str, Any]) -> Rows:
     }
 
 
-def _directories(path: Path) -> list[Path]:
+def _list_definition_folders(path: Path) -> list[Path]:
     """Those that hold something: one in the making, without its main file, is no entry yet."""
     if not path.is_dir():
         return []
@@ -215,7 +224,7 @@ def _directories(path: Path) -> list[Path]:
     return sorted(each for each in path.iterdir() if any((each / main).is_file() for main in mains))
 
 
-def _read(path: Path) -> Any:
+def _read_yaml(path: Path) -> Any:
     try:
         return read(path).data
     except Unreadable as error:

@@ -10,11 +10,11 @@ from sqlalchemy import ColumnElement, insert, update
 from isthmus.db.database import now_of
 from isthmus.db.tables import environment_unified_model, unified_model
 from isthmus.definitions.layers import deep_merge_patch
-from isthmus.integrations.catalog.owned_definitions import Owned
+from isthmus.integrations.catalog.owned_definitions import OwnedDefinitions
 from isthmus.integrations.catalog.renames import refuse_rename_of_model
 from isthmus.integrations.rows.body_checks import SHARING, Failures, check_version
-from isthmus.integrations.rows.definition_checks import check_model, check_record_schemas
-from isthmus.integrations.rows.views import Row, model_view
+from isthmus.integrations.rows.definition_checks import check_record_schemas, check_unified_model
+from isthmus.integrations.rows.views import Row, model_to_wire
 from isthmus.kit.ids import new_id
 from isthmus.kit.writable_fields import sent_only
 
@@ -34,7 +34,7 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
 }
 
 
-class UnifiedModels(Owned):
+class UnifiedModels(OwnedDefinitions):
     """The models a team sees: its own, the shipped ones, and those that other teams share. Deleting one
     deletes its mappings."""
 
@@ -55,8 +55,8 @@ class UnifiedModels(Owned):
         Raises BadRequest with every failure, Conflict for a name that is taken.
         """
         row: Row = {**_DEFAULTS, **{name: values[name] for name in _WRITABLE & values.keys()}}
-        _check(row)
-        check_model(row)
+        _check_body(row)
+        check_unified_model(row)
         check_record_schemas(row["name"], row["resources"])
         now = now_of(self._conn)
         identity = new_id()
@@ -69,7 +69,7 @@ class UnifiedModels(Owned):
             created_at=now,
             updated_at=now,
         )
-        await self._write(statement, row["name"])
+        await self._execute_write(statement, row["name"])
         return await self.get(identity)
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
@@ -78,16 +78,16 @@ class UnifiedModels(Owned):
         Raises Conflict also for another name while accounts override mappings under this one.
         """
         sent_only(changes, _WRITABLE)
-        row = await self.owned(id)
+        row = await self.lock_owned(id)
         check_version(changes.get("version"), row["version"])
         values = {name: changes[name] for name in _WRITABLE & changes.keys()}
-        _check(values)
+        _check_body(values)
         if values.get("name", row["name"]) != row["name"]:
             await refuse_rename_of_model(self._conn, self._scope.team_id, row)
         for name in _OBJECTS:
             if name in values:
                 values[name] = deep_merge_patch(row[name], values[name])
-        check_model({**row, **values})
+        check_unified_model({**row, **values})
         check_record_schemas(row["name"], changes.get("resources"))
         statement = (
             update(unified_model)
@@ -99,15 +99,15 @@ class UnifiedModels(Owned):
                 updated_at=now_of(self._conn),
             )
         )
-        await self._write(statement, str(values.get("name", row["name"])))
+        await self._execute_write(statement, str(values.get("name", row["name"])))
         await self.raise_epochs(row["id"])
         return await self.get(row["id"])
 
-    def _view(self, row: Mapping[str, Any], installed: Sequence[str]) -> Row:
-        return model_view(row, installed)
+    def _to_wire(self, row: Mapping[str, Any], installed: Sequence[str]) -> Row:
+        return model_to_wire(row, installed)
 
 
-def _check(values: Mapping[str, Any]) -> None:
+def _check_body(values: Mapping[str, Any]) -> None:
     failures = Failures()
     checks = {"name": failures.slug, "category": failures.text, "description": failures.text_or_null}
     checks |= dict.fromkeys(_OBJECTS, failures.object)

@@ -29,12 +29,12 @@ from isthmus.definitions.load import load_integration, load_mapping, load_unifie
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.definitions.unified_model import UnifiedModelDefinition, UnifiedResource
 from isthmus.errors import NotFound
-from isthmus.integrations.catalog.integrations import usable_config
+from isthmus.integrations.catalog.integrations import build_usable_config
 from isthmus.integrations.effective.caches import RevisionCache
-from isthmus.integrations.mappings.mapping_rows import mapping_rows, override_cells
-from isthmus.integrations.rows.unknown_names import either_separator, not_found
+from isthmus.integrations.mappings.mapping_rows import iter_override_cells, read_mapping_rows
+from isthmus.integrations.rows.unknown_names import match_either_separator, unknown_name_error
 
-__all__ = ["Effective", "Layer", "ResolvedMapping"]
+__all__ = ["EffectiveDefinitions", "Layer", "ResolvedMapping"]
 
 ResolvedMapping = tuple[UnifiedResource, MappingConfig]
 
@@ -56,7 +56,7 @@ class Layer:
         return (self.id, self.revision) if self.content else None
 
 
-class Effective:
+class EffectiveDefinitions:
     """One for the process; safe to share between environments, since every key holds whose rows it is of."""
 
     def __init__(self, database: Database, epochs: Epochs) -> None:
@@ -90,7 +90,7 @@ class Effective:
             integration.c.id, integration.c.name, integration.c.config, integration.c.secrets
         ).where(integration.c.id == integration_id)
         row = (await conn.execute(statement)).mappings().one()
-        base = usable_config(keys_of(conn), dict(row), is_owner=is_owner)
+        base = build_usable_config(keys_of(conn), dict(row), is_owner=is_owner)
         merged = merge_integration(base, install.content, account.content)
         source = f"effective definition of {row['name']}"
         if row["secrets"] is not None and not is_owner:
@@ -116,11 +116,13 @@ class Effective:
             return kept
 
         async def read() -> ResolvedMapping:
-            return await self._resolve(environment_id, integration_name, account, model, resource, method)
+            return await self._resolve_mapping(
+                environment_id, integration_name, account, model, resource, method
+            )
 
         return await self._resolved.load(environment_id, key, read)
 
-    async def _resolve(
+    async def _resolve_mapping(
         self,
         environment_id: str,
         integration_name: str,
@@ -134,15 +136,15 @@ class Effective:
             found = await self._installed.load(
                 environment_id, model, lambda: self._read_model(environment_id, model)
             )
-        name, definition = _resource(found, resource, method)
+        name, definition = _find_resource(found, resource, method)
         partial = account_mapping(account.content, model, name, method)
         mine = None if partial is None else Layer(account.id, account.revision, partial)
         async with self._database.read() as conn:
-            rows = await mapping_rows(
+            rows = await read_mapping_rows(
                 conn, environment_id, integration_name, model=model, resource=name, method=method
             )
             if not rows and mine is None:
-                raise await _unmapped(
+                raise await _unmapped_error(
                     conn, environment_id, integration_name, account, model, f"{name}.{method}"
                 )
         found_layers = {row.layer: Layer(row.id, row.revision, row.config) for row in rows}
@@ -175,7 +177,7 @@ class Effective:
         async with self._database.read() as conn:
             row = (await conn.execute(statement)).mappings().one_or_none()
             if row is None:
-                raise await _not_installed(conn, environment_id, name)
+                raise await _model_not_installed_error(conn, environment_id, name)
         key = (row["id"], row["revision"], row["install_id"], row["install_revision"])
         definition = self._models.get(key)
         if definition is None:
@@ -188,14 +190,14 @@ class Effective:
         return definition
 
 
-async def _not_installed(conn: AsyncConnection, environment_id: str, name: str) -> NotFound:
+async def _model_not_installed_error(conn: AsyncConnection, environment_id: str, name: str) -> NotFound:
     installed = (
         select(unified_model.c.name)
         .join(environment_unified_model, environment_unified_model.c.unified_model_id == unified_model.c.id)
         .where(environment_unified_model.c.environment_id == environment_id)
     )
     names = (await conn.execute(installed)).scalars().all()
-    return not_found(
+    return unknown_name_error(
         f"no unified model {name} is installed in this environment",
         name,
         names,
@@ -203,10 +205,10 @@ async def _not_installed(conn: AsyncConnection, environment_id: str, name: str) 
     )
 
 
-def _resource(model: UnifiedModelDefinition, resource: str, method: str) -> tuple[str, UnifiedResource]:
-    name = either_separator(resource, model.resources)
+def _find_resource(model: UnifiedModelDefinition, resource: str, method: str) -> tuple[str, UnifiedResource]:
+    name = match_either_separator(resource, model.resources)
     if name is None:
-        raise not_found(
+        raise unknown_name_error(
             f"the unified model {model.name} has no resource {resource}",
             resource,
             model.resources,
@@ -214,7 +216,7 @@ def _resource(model: UnifiedModelDefinition, resource: str, method: str) -> tupl
         )
     definition = model.resources[name]
     if definition.methods and method not in definition.methods:
-        raise not_found(
+        raise unknown_name_error(
             f"{model.name}/{name} has no method {method}",
             method,
             definition.methods,
@@ -223,17 +225,17 @@ def _resource(model: UnifiedModelDefinition, resource: str, method: str) -> tupl
     return name, definition
 
 
-async def _unmapped(
+async def _unmapped_error(
     conn: AsyncConnection, environment_id: str, integration_name: str, account: Layer, model: str, wanted: str
 ) -> NotFound:
     """Names what is mapped in any layer."""
-    rows = await mapping_rows(conn, environment_id, integration_name, model=model)
+    rows = await read_mapping_rows(conn, environment_id, integration_name, model=model)
     mapped = {f"{row.resource}.{row.method}" for row in rows} | {
         f"{resource}.{method}"
-        for owner, resource, method in override_cells(account.content)
+        for owner, resource, method in iter_override_cells(account.content)
         if owner == model
     }
-    return not_found(
+    return unknown_name_error(
         f"{integration_name} has no mapping for {model}/{wanted.replace('.', ' method ')}",
         wanted,
         mapped,

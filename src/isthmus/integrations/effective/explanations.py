@@ -24,19 +24,19 @@ from isthmus.definitions.layers import account_mapping, merge_integration, merge
 from isthmus.definitions.secrets import join_masked
 from isthmus.errors import NotFound
 from isthmus.integrations.catalog.integrations import INTEGRATION_SECRETS
-from isthmus.integrations.effective.environment_models import model_of, read_models
-from isthmus.integrations.effective.provenance import NamedLayer, Provenance, provenance
+from isthmus.integrations.effective.environment_models import read_model, read_models
+from isthmus.integrations.effective.provenance import NamedLayer, Provenance, trace_provenance
 from isthmus.integrations.installs.environment_integrations import OVERRIDE_SECRETS
-from isthmus.integrations.mappings.mapping_rows import LAYERS, mapping_rows, override_cells
+from isthmus.integrations.mappings.mapping_rows import LAYERS, iter_override_cells, read_mapping_rows
 from isthmus.integrations.rows.scope import EnvironmentScope
-from isthmus.integrations.rows.unknown_names import not_found
-from isthmus.integrations.rows.views import public_config
+from isthmus.integrations.rows.unknown_names import unknown_name_error
+from isthmus.integrations.rows.views import select_public_config
 from isthmus.kit.ids import is_uuid
 
 __all__ = [
     "ExplainedInstall",
     "ExplainedMapping",
-    "check_names",
+    "check_names_installed",
     "explain_definition",
     "explain_mappings",
     "read_install",
@@ -71,7 +71,7 @@ class ExplainedMapping:
             "model": self.model,
             "resource": self.resource,
             "method": self.method,
-            **self.provenance.below(),
+            **self.provenance.as_json(),
         }
 
 
@@ -107,7 +107,7 @@ async def read_install(conn: AsyncConnection, environment_id: str, id: str) -> E
         secrets = INTEGRATION_SECRETS.open(keys, row["integration_id"], row["secrets"])
         config = shown = join_masked(config, secrets or {})
     elif row["team_id"] is not None:
-        shown = public_config(config)
+        shown = select_public_config(config)
     override = join_masked(
         row["override"], OVERRIDE_SECRETS.open(keys, row["id"], row["override_secrets"]) or {}
     )
@@ -124,7 +124,7 @@ async def read_install(conn: AsyncConnection, environment_id: str, id: str) -> E
 def explain_definition(install: ExplainedInstall, account: NamedLayer | None = None) -> Provenance:
     """`account`: its `integration_override`, secrets masked."""
     layers = [install.shown, install.override, *([] if account is None else [account])]
-    return provenance(layers, merge_integration)
+    return trace_provenance(layers, merge_integration)
 
 
 async def explain_mappings(
@@ -140,27 +140,32 @@ async def explain_mappings(
     """All that is mapped, by model, resource and method. `account`: its `unified_model_override`."""
     wanted = (model, resource, method)
     cells: dict[tuple[str, str, str], dict[str, NamedLayer]] = {}
-    rows = await mapping_rows(
+    rows = await read_mapping_rows(
         conn, environment_id, integration_name, model=model, resource=resource, method=method
     )
     for row in rows:
         named = NamedLayer(row.layer, row.id, row.config)
         cells.setdefault((row.model, row.resource, row.method), {})[row.layer] = named
     overridden: Mapping[str, Any] = {} if account is None else account.content
-    installed = await _installed_models(conn, environment_id) if overridden else frozenset()
-    for cell in override_cells(overridden):
+    installed = await _read_installed_model_names(conn, environment_id) if overridden else frozenset()
+    for cell in iter_override_cells(overridden):
         partial = account_mapping(overridden, *cell)
-        if account is not None and partial is not None and cell[0] in installed and _matches(cell, wanted):
+        if (
+            account is not None
+            and partial is not None
+            and cell[0] in installed
+            and _matches_wanted(cell, wanted)
+        ):
             cells.setdefault(cell, {})[_ACCOUNT] = NamedLayer(_ACCOUNT, account.id, partial)
     return [
         ExplainedMapping(
-            *cell, provenance([layers[name] for name in LAYERS if name in layers], merge_mapping)
+            *cell, trace_provenance([layers[name] for name in LAYERS if name in layers], merge_mapping)
         )
         for cell, layers in sorted(cells.items())
     ]
 
 
-async def check_names(
+async def check_names_installed(
     conn: AsyncConnection,
     environment_id: str,
     *,
@@ -171,21 +176,25 @@ async def check_names(
     """Raises NotFound for a name that no installed model has, which is not the same as one that nothing is
     mapped for."""
     scope = EnvironmentScope(environment_id, "")  # what is installed does not depend on the team
-    models = [await model_of(conn, scope, model)] if model is not None else await read_models(conn, scope)
+    models = [await read_model(conn, scope, model)] if model is not None else await read_models(conn, scope)
     where = f"the unified model {model}" if model is not None else "the unified models of this environment"
     resources = [(name, each) for one in models for name, each in one.resources.items()]
     if resource is not None:
         known = [name for name, _ in resources]
         resources = [(name, each) for name, each in resources if name == resource]
         if not resources:
-            raise not_found(f"no resource {resource} in {where}", resource, known, "GET /schemas lists them.")
+            raise unknown_name_error(
+                f"no resource {resource} in {where}", resource, known, "GET /schemas lists them."
+            )
     methods = [name for _, each in resources for name in each.get("methods") or ()]
     is_open = any(not each.get("methods") for _, each in resources)
     if method is not None and method not in methods and not is_open:
-        raise not_found(f"no method {method} in {where}", method, methods, "GET /unified-model lists them.")
+        raise unknown_name_error(
+            f"no method {method} in {where}", method, methods, "GET /unified-model lists them."
+        )
 
 
-async def _installed_models(conn: AsyncConnection, environment_id: str) -> frozenset[str]:
+async def _read_installed_model_names(conn: AsyncConnection, environment_id: str) -> frozenset[str]:
     installs = environment_unified_model
     statement = (
         select(unified_model.c.name)
@@ -195,5 +204,5 @@ async def _installed_models(conn: AsyncConnection, environment_id: str) -> froze
     return frozenset((await conn.execute(statement)).scalars())
 
 
-def _matches(cell: tuple[str, str, str], wanted: tuple[str | None, str | None, str | None]) -> bool:
+def _matches_wanted(cell: tuple[str, str, str], wanted: tuple[str | None, str | None, str | None]) -> bool:
     return all(asked is None or asked == name for name, asked in zip(cell, wanted, strict=True))

@@ -17,11 +17,11 @@ from isthmus.events.catalogue import (
     EnvironmentIntegrationDeleted,
     EnvironmentIntegrationUpdated,
 )
-from isthmus.integrations.catalog.integrations import usable_config
-from isthmus.integrations.installs.installs import Installed
+from isthmus.integrations.catalog.integrations import build_usable_config
+from isthmus.integrations.installs.installs import InstalledDefinitions
 from isthmus.integrations.rows.body_checks import Failures
-from isthmus.integrations.rows.definition_checks import check_override
-from isthmus.integrations.rows.views import Row, environment_integration_view, integration_faces
+from isthmus.integrations.rows.definition_checks import check_integration_override
+from isthmus.integrations.rows.views import Row, environment_integration_to_wire, read_integration_summaries
 from isthmus.kit.browser_urls import web_address
 from isthmus.kit.ids import new_id
 from isthmus.kit.writable_fields import sent_only
@@ -34,7 +34,7 @@ _WRITABLE: Final = frozenset({"is_enabled", "is_active", "show_in_catalog", "ove
 _DEFAULTS: Final = {"is_enabled": True, "show_in_catalog": True, "override": None, "callback_url": None}
 
 
-class EnvironmentIntegrations(Installed):
+class EnvironmentIntegrations(InstalledDefinitions):
     """The integrations that one environment has installed. `isthmus_callback_url` of a row: None for the
     server's own address."""
 
@@ -72,18 +72,18 @@ class EnvironmentIntegrations(Installed):
         Raises NotFound for an integration that this team does not see, Forbidden where its owner does not
         share it, BadRequest for an override that does not fit.
         """
-        target = await self._installable(str(values.get("integration_id")))
-        existing = await self._find("integration_id", target["id"])
+        target = await self._lock_installable(str(values.get("integration_id")))
+        existing = await self._find_row("integration_id", target["id"])
         if existing is not None:
-            return (await self._views([existing]))[0]
-        given = {**_DEFAULTS, **_sent(values, bool(_DEFAULTS["is_enabled"]))}
+            return (await self._to_wire_rows([existing]))[0]
+        given = {**_DEFAULTS, **_columns_from_body(values, bool(_DEFAULTS["is_enabled"]))}
         given["override"] = given["override"] or {}
-        _check(given)
+        _check_columns(given)
         identity = new_id()
         plain, secrets = split_secrets(given["override"])
         if plain or secrets:
             self._check_override(target, plain, secrets)
-        row, is_new = await self._insert(
+        row, is_new = await self._insert_install(
             target["id"],
             {
                 "id": identity,
@@ -95,17 +95,17 @@ class EnvironmentIntegrations(Installed):
             },
         )
         if is_new:
-            await self._tell(EnvironmentIntegrationCreated, environment_integration_view(row))
-        return (await self._views([row]))[0]
+            await self._emit_event(EnvironmentIntegrationCreated, environment_integration_to_wire(row))
+        return (await self._to_wire_rows([row]))[0]
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
         """`override` takes the place of the whole stored one; secrets that it leaves out survive."""
         sent_only(changes, _WRITABLE)
-        row = await self._row(id, lock=True)
-        values = _sent(changes, row["is_enabled"])
-        _check(values)
+        row = await self._read_row(id, lock=True)
+        values = _columns_from_body(changes, row["is_enabled"])
+        _check_columns(values)
         if "override" in values:
-            target = await self._installed(row["integration_id"])
+            target = await self._read_integration(row["integration_id"])
             secrets = OVERRIDE_SECRETS.open(keys_of(self._conn), row["id"], row["override_secrets"]) or {}
             plain, secrets = split_secrets(replace_config(row["override"], secrets, values["override"]))
             self._check_override(target, plain, secrets)
@@ -113,31 +113,31 @@ class EnvironmentIntegrations(Installed):
             values["override_secrets"] = OVERRIDE_SECRETS.seal(
                 keys_of(self._conn), row["id"], secrets or None
             )
-        changed = await self._change(row["id"], values)
-        await self._tell(EnvironmentIntegrationUpdated, environment_integration_view(changed))
-        return (await self._views([changed]))[0]
+        changed = await self._update_row(row["id"], values)
+        await self._emit_event(EnvironmentIntegrationUpdated, environment_integration_to_wire(changed))
+        return (await self._to_wire_rows([changed]))[0]
 
     async def delete(self, id: str) -> str:
         """The install's id. Its accounts go with it."""
-        identity = await self._remove(id)
-        await self._tell(EnvironmentIntegrationDeleted, {"id": identity})
+        identity = await self._delete_row(id)
+        await self._emit_event(EnvironmentIntegrationDeleted, {"id": identity})
         return identity
 
-    async def _tell(self, kind: type[Event], payload: Mapping[str, Any]) -> None:
+    async def _emit_event(self, kind: type[Event], payload: Mapping[str, Any]) -> None:
         happened = {"environment_id": self._scope.environment_id, "payload": dict(payload)}
         await emit(self._conn, kind.model_validate(happened))
 
-    async def _views(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row]:
-        faces = await integration_faces(self._conn, (row["integration_id"] for row in rows))
+    async def _to_wire_rows(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row]:
+        faces = await read_integration_summaries(self._conn, (row["integration_id"] for row in rows))
         return [
             {
-                **environment_integration_view({**row, "integration": faces[row["integration_id"]]}),
+                **environment_integration_to_wire({**row, "integration": faces[row["integration_id"]]}),
                 _CALLBACK: row["callback_url"],
             }
             for row in rows
         ]
 
-    def _mine(self) -> Select[Any]:
+    def _select_installs(self) -> Select[Any]:
         return (
             select(
                 *(column for column in environment_integration.c if column.key != "override_secrets"),
@@ -149,7 +149,7 @@ class EnvironmentIntegrations(Installed):
             .where(environment_integration.c.environment_id == self._scope.environment_id)
         )
 
-    async def _installed(self, integration_id: str) -> Row:
+    async def _read_integration(self, integration_id: str) -> Row:
         statement = select(integration).where(integration.c.id == integration_id)
         return dict((await self._conn.execute(statement)).mappings().one())
 
@@ -157,11 +157,11 @@ class EnvironmentIntegrations(Installed):
         self, target: Mapping[str, Any], plain: Mapping[str, Any], secrets: Mapping[str, Any]
     ) -> None:
         is_owner = target["team_id"] == self._scope.team_id
-        base = usable_config(keys_of(self._conn), target, is_owner=is_owner)
-        check_override(target["name"], base, join_secrets(plain, secrets), field="override")
+        base = build_usable_config(keys_of(self._conn), target, is_owner=is_owner)
+        check_integration_override(target["name"], base, join_secrets(plain, secrets), field="override")
 
 
-def _sent(values: Mapping[str, Any], is_enabled: bool) -> dict[str, Any]:
+def _columns_from_body(values: Mapping[str, Any], is_enabled: bool) -> dict[str, Any]:
     """The columns that a body names. `is_active` is another name of `is_enabled` (`api.md` A10); of two that
     differ the one that changes what is so far is meant: clients change one and send the whole row back."""
     sent = {name: values[name] for name in _WRITABLE & values.keys()}
@@ -173,7 +173,7 @@ def _sent(values: Mapping[str, Any], is_enabled: bool) -> dict[str, Any]:
     return sent
 
 
-def _check(values: Mapping[str, Any]) -> None:
+def _check_columns(values: Mapping[str, Any]) -> None:
     failures = Failures()
     for name in ("is_enabled", "show_in_catalog"):
         if name in values:

@@ -9,10 +9,10 @@ from sqlalchemy import ColumnElement, Select, select
 
 from isthmus.db.tables import environment_unified_model, team, unified_model
 from isthmus.definitions.layers import deep_merge_patch
-from isthmus.integrations.installs.installs import Installed
+from isthmus.integrations.installs.installs import InstalledDefinitions
 from isthmus.integrations.rows.body_checks import Failures
-from isthmus.integrations.rows.definition_checks import check_model, check_record_schemas
-from isthmus.integrations.rows.views import Row, environment_model_view, model_view
+from isthmus.integrations.rows.definition_checks import check_record_schemas, check_unified_model
+from isthmus.integrations.rows.views import Row, environment_model_to_wire, model_to_wire
 from isthmus.kit.writable_fields import sent_only
 
 __all__ = ["EnvironmentUnifiedModels"]
@@ -22,7 +22,7 @@ _PREFIX: Final = "model__"
 _MODEL: Final = tuple(column.label(f"{_PREFIX}{column.key}") for column in unified_model.c)
 
 
-class EnvironmentUnifiedModels(Installed):
+class EnvironmentUnifiedModels(InstalledDefinitions):
     """Which models an environment may call."""
 
     _TABLE = environment_unified_model
@@ -47,26 +47,26 @@ class EnvironmentUnifiedModels(Installed):
 
         Raises NotFound, Forbidden where the owner does not share the model, BadRequest.
         """
-        model = await self._installable(str(values.get("unified_model_id")))
-        row = await self._find("unified_model_id", model["id"])
+        model = await self._lock_installable(str(values.get("unified_model_id")))
+        row = await self._find_row("unified_model_id", model["id"])
         if row is None:
             override = values.get("override") or {}
-            _check(model, override)
-            row, _ = await self._insert(model["id"], {"override": override})
-        return self._view(row)
+            _check_override(model, override)
+            row, _ = await self._insert_install(model["id"], {"override": override})
+        return self._to_wire(row)
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
         """`override` takes the place of the whole stored one."""
         sent_only(changes, frozenset({"override"}))
-        row = await self._row(id, lock=True)
-        _check(_model_of(row), changes["override"])
-        return self._view(await self._change(row["id"], {"override": changes["override"]}))
+        row = await self._read_row(id, lock=True)
+        _check_override(_extract_model(row), changes["override"])
+        return self._to_wire(await self._update_row(row["id"], {"override": changes["override"]}))
 
     async def delete(self, id: str) -> str:
         """The install's id. The environment's own mappings of the model go with it."""
-        return await self._remove(id)
+        return await self._delete_row(id)
 
-    def _mine(self) -> Select[Any]:
+    def _select_installs(self) -> Select[Any]:
         return (
             select(
                 environment_unified_model,
@@ -80,20 +80,20 @@ class EnvironmentUnifiedModels(Installed):
             .where(environment_unified_model.c.environment_id == self._scope.environment_id)
         )
 
-    async def _views(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row]:
-        return [self._view(row) for row in rows]
+    async def _to_wire_rows(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row]:
+        return [self._to_wire(row) for row in rows]
 
-    def _view(self, row: Mapping[str, Any]) -> Row:
-        model = {**_model_of(row), "team_name": row["team_name"]}
-        embedded = model_view(model, [self._scope.environment_id])
-        return environment_model_view({**row, "unified_model": embedded})
+    def _to_wire(self, row: Mapping[str, Any]) -> Row:
+        model = {**_extract_model(row), "team_name": row["team_name"]}
+        embedded = model_to_wire(model, [self._scope.environment_id])
+        return environment_model_to_wire({**row, "unified_model": embedded})
 
 
-def _model_of(row: Mapping[str, Any]) -> Row:
+def _extract_model(row: Mapping[str, Any]) -> Row:
     return {key[len(_PREFIX) :]: value for key, value in row.items() if key.startswith(_PREFIX)}
 
 
-def _check(model: Mapping[str, Any], override: Any) -> None:
+def _check_override(model: Mapping[str, Any], override: Any) -> None:
     failures = Failures()
     failures.object("override", override)
     if isinstance(override, Mapping):
@@ -104,5 +104,5 @@ def _check(model: Mapping[str, Any], override: Any) -> None:
                 failures.object(f"override.{name}", value)
     failures.throw("the environment unified model is not valid")
     merged = {name: deep_merge_patch(model[name], override.get(name) or {}) for name in _SLOTS}
-    check_model({**model, **merged}, field="override")
+    check_unified_model({**model, **merged}, field="override")
     check_record_schemas(model["name"], override.get("resources"), field="override.resources")

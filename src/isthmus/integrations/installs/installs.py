@@ -15,15 +15,15 @@ from isthmus.db.epochs import raise_epoch
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.upsert import insert_into
 from isthmus.errors import NotFound
-from isthmus.integrations.catalog.owned_definitions import installable, with_ids
+from isthmus.integrations.catalog.owned_definitions import lock_installable, resolve_names
 from isthmus.integrations.rows.scope import Scope
 from isthmus.integrations.rows.views import Row
 from isthmus.kit.ids import new_id
 
-__all__ = ["Installed"]
+__all__ = ["InstalledDefinitions"]
 
 
-class Installed(ABC):
+class InstalledDefinitions(ABC):
     """The installs of one environment. Each is found by its own id or, as some clients have it (`api.md` Q9),
     by that of the definition. Each write raises the environment's epoch."""
 
@@ -45,28 +45,28 @@ class Installed(ABC):
         self._scope = scope
 
     async def list(self, query: ListQuery) -> Page:
-        query = await with_ids(self._conn, query)
-        page = await fetch_page(self._conn, self._mine(), self._FIELDS, query)
-        return Page(await self._views(page.rows), page.after)
+        query = await resolve_names(self._conn, query)
+        page = await fetch_page(self._conn, self._select_installs(), self._FIELDS, query)
+        return Page(await self._to_wire_rows(page.rows), page.after)
 
     async def get(self, id: str) -> Row:
         """Raises NotFound."""
-        return (await self._views([await self._row(id)]))[0]
+        return (await self._to_wire_rows([await self._read_row(id)]))[0]
 
-    async def hold(self, id: str) -> str:
+    async def lock(self, id: str) -> str:
         """The id of the install, which until the commit nobody else changes, removes or builds on. Raises
         NotFound."""
-        return str((await self._row(id, lock=True))["id"])
+        return str((await self._read_row(id, lock=True))["id"])
 
     @abstractmethod
-    def _mine(self) -> Select[Any]:
+    def _select_installs(self) -> Select[Any]:
         """The environment's rows, with what `_views` needs, without hidden columns."""
 
     @abstractmethod
-    async def _views(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row]: ...
+    async def _to_wire_rows(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row]: ...
 
-    async def _installable(self, id_or_name: str) -> Row:
-        return await installable(
+    async def _lock_installable(self, id_or_name: str) -> Row:
+        return await lock_installable(
             self._conn,
             self._DEFINITION,
             self._scope.team_id,
@@ -75,7 +75,7 @@ class Installed(ABC):
             route=self._DEFINITION_ROUTE,
         )
 
-    async def _insert(self, definition_id: str, values: Mapping[str, Any]) -> tuple[Row, bool]:
+    async def _insert_install(self, definition_id: str, values: Mapping[str, Any]) -> tuple[Row, bool]:
         """The install of a definition, and whether it is new: another call may have been first."""
         now = now_of(self._conn)
         row = {
@@ -90,9 +90,9 @@ class Installed(ABC):
         statement: Any = insert_into(self._conn, self._TABLE).values(**row)
         done = await self._conn.execute(statement.on_conflict_do_nothing())
         await raise_epoch(self._conn, self._scope.environment_id)
-        return await self._row(definition_id), bool(done.rowcount)
+        return await self._read_row(definition_id), bool(done.rowcount)
 
-    async def _change(self, id: str, values: Mapping[str, Any]) -> Row:
+    async def _update_row(self, id: str, values: Mapping[str, Any]) -> Row:
         table = self._TABLE
         await self._conn.execute(
             update(table)
@@ -100,24 +100,24 @@ class Installed(ABC):
             .values(**values, revision=table.c.revision + 1, updated_at=now_of(self._conn))
         )
         await raise_epoch(self._conn, self._scope.environment_id)
-        return await self._row(id)
+        return await self._read_row(id)
 
-    async def _remove(self, id: str) -> str:
-        identity = await self.hold(id)
+    async def _delete_row(self, id: str) -> str:
+        identity = await self.lock(id)
         await self._conn.execute(delete_from(self._TABLE).where(self._TABLE.c.id == identity))
         await raise_epoch(self._conn, self._scope.environment_id)
         return identity
 
-    async def _find(self, column: str, wanted: str, *, lock: bool = False) -> Row | None:
-        statement = self._mine().where(self._TABLE.c[column] == wanted)
+    async def _find_row(self, column: str, wanted: str, *, lock: bool = False) -> Row | None:
+        statement = self._select_installs().where(self._TABLE.c[column] == wanted)
         if lock:
             hidden = (self._TABLE.c[name] for name in sorted(self._HIDDEN))
             statement = statement.add_columns(*hidden).with_for_update(of=self._TABLE)
         row = (await self._conn.execute(statement)).mappings().one_or_none()
         return None if row is None else dict(row)
 
-    async def _row(self, id: str, *, lock: bool = False) -> Row:
-        found = await self._find("id", id, lock=lock) or await self._find(self._PARENT, id, lock=lock)
+    async def _read_row(self, id: str, *, lock: bool = False) -> Row:
+        found = await self._find_row("id", id, lock=lock) or await self._find_row(self._PARENT, id, lock=lock)
         if found is None:
             raise NotFound(
                 f"no {self._NOUN} {id} in this environment. GET {self._ROUTE} lists what is installed."

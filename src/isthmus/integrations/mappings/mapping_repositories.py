@@ -25,14 +25,14 @@ from isthmus.db.tables import (
 )
 from isthmus.definitions.layers import deep_merge_patch
 from isthmus.errors import Conflict, NotFound
-from isthmus.integrations.catalog.owned_definitions import seen_by, with_ids
+from isthmus.integrations.catalog.owned_definitions import is_visible_to_team, resolve_names
 from isthmus.integrations.catalog.unified_models import UnifiedModels
 from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
 from isthmus.integrations.rows.body_checks import Failures, check_version
 from isthmus.integrations.rows.definition_checks import check_mapping, check_mapping_override
 from isthmus.integrations.rows.scope import Scope
-from isthmus.integrations.rows.unknown_names import check_cell
-from isthmus.integrations.rows.views import Row, mapping_view
+from isthmus.integrations.rows.unknown_names import check_resource_and_method
+from isthmus.integrations.rows.views import Row, mapping_to_wire
 from isthmus.kit.ids import new_id
 from isthmus.kit.writable_fields import sent_only
 
@@ -43,11 +43,11 @@ _WRITABLE: Final = frozenset({*_CELL, "config"})
 _LONGEST_NAME: Final = 200
 
 
-def _fields(table: Table, parent: str) -> Mapping[str, ColumnElement[Any]]:
+def _listed_fields(table: Table, parent: str) -> Mapping[str, ColumnElement[Any]]:
     return {name: table.c[name] for name in ("id", parent, *_CELL, "version", "created_at", "updated_at")}
 
 
-class _Mappings(ABC):
+class _MappingRepository(ABC):
     """The rows of one of the two tables. A subclass knows whose they are and who must see a change."""
 
     _TABLE: ClassVar[Table]
@@ -59,13 +59,13 @@ class _Mappings(ABC):
         self._scope = scope
 
     async def list(self, query: ListQuery) -> Page:
-        fields = _fields(self._TABLE, self._PARENT)
-        query = await with_ids(self._conn, query)
-        page = await fetch_page(self._conn, self._visible(), fields, query)
-        return Page([mapping_view(row, self._PARENT) for row in page.rows], page.after)
+        fields = _listed_fields(self._TABLE, self._PARENT)
+        query = await resolve_names(self._conn, query)
+        page = await fetch_page(self._conn, self._select_visible(), fields, query)
+        return Page([mapping_to_wire(row, self._PARENT) for row in page.rows], page.after)
 
     async def get(self, id: str) -> Row:
-        return mapping_view(await self._row(id), self._PARENT)
+        return mapping_to_wire(await self._read_row(id), self._PARENT)
 
     async def create(self, values: Mapping[str, Any]) -> Row:
         """`values`: the parent's id, the cell's three names, `config`.
@@ -73,26 +73,28 @@ class _Mappings(ABC):
         The integration need not be there yet: a model's rows may be moved to another server before it is.
         Raises NotFound or Forbidden for the parent, BadRequest for the config, Conflict for a taken cell.
         """
-        parent, model = await self._owned(str(values.get(self._PARENT)))
+        parent, model = await self._lock_parent(str(values.get(self._PARENT)))
         cell = {name: values.get(name) for name in (*_CELL, "config")}
-        self._check(cell, model)
+        self._check_mapping(cell, model)
         now = now_of(self._conn)
         identity = new_id()
         row = {**cell, "id": identity, self._PARENT: parent, "created_at": now, "updated_at": now}
-        await self._write(insert(self._TABLE).values(**row, version=1, revision=1), model["name"], cell)
+        await self._execute_write(
+            insert(self._TABLE).values(**row, version=1, revision=1), model["name"], cell
+        )
         await self._raise_epochs(parent)
         return await self.get(identity)
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
         """`config` is merged deep over objects, null deletes a key, texts and arrays are replaced."""
         sent_only(changes, _WRITABLE)
-        parent, model = await self._owned((await self._row(id))[self._PARENT])
-        row = await self._row(id)
+        parent, model = await self._lock_parent((await self._read_row(id))[self._PARENT])
+        row = await self._read_row(id)
         check_version(changes.get("version"), row["version"])
         values = {name: changes[name] for name in _WRITABLE & changes.keys()}
         if isinstance(values.get("config"), Mapping):
             values["config"] = deep_merge_patch(row["config"], values["config"])
-        self._check({**row, **values}, model)
+        self._check_mapping({**row, **values}, model)
         table = self._TABLE
         statement = (
             update(table)
@@ -104,38 +106,38 @@ class _Mappings(ABC):
                 updated_at=now_of(self._conn),
             )
         )
-        await self._write(statement, model["name"], {**row, **values})
+        await self._execute_write(statement, model["name"], {**row, **values})
         await self._raise_epochs(parent)
         return await self.get(id)
 
     async def delete(self, id: str) -> str:
-        row = await self._row(id)
-        parent, _ = await self._owned(row[self._PARENT])
+        row = await self._read_row(id)
+        parent, _ = await self._lock_parent(row[self._PARENT])
         await self._conn.execute(delete_from(self._TABLE).where(self._TABLE.c.id == row["id"]))
         await self._raise_epochs(parent)
         return str(row["id"])
 
     @abstractmethod
-    def _visible(self) -> Select[Any]: ...
+    def _select_visible(self) -> Select[Any]: ...
 
     @abstractmethod
-    async def _owned(self, parent: str) -> tuple[str, Mapping[str, Any]]:
+    async def _lock_parent(self, parent: str) -> tuple[str, Mapping[str, Any]]:
         """The parent's id and its model (`name`, `resources`), locked, if this caller may write there."""
 
     @abstractmethod
-    def _check(self, cell: Mapping[str, Any], model: Mapping[str, Any]) -> None: ...
+    def _check_mapping(self, cell: Mapping[str, Any], model: Mapping[str, Any]) -> None: ...
 
     @abstractmethod
     async def _raise_epochs(self, parent: str) -> None: ...
 
-    async def _row(self, identity: str) -> Row:
-        statement = self._visible().where(self._TABLE.c.id == identity)
+    async def _read_row(self, identity: str) -> Row:
+        statement = self._select_visible().where(self._TABLE.c.id == identity)
         row = (await self._conn.execute(statement)).mappings().one_or_none()
         if row is None:
             raise NotFound(f"no mapping {identity}. GET {self._LISTED}?{self._PARENT}= lists them.")
         return dict(row)
 
-    async def _write(self, statement: Any, model_name: str, cell: Mapping[str, Any]) -> None:
+    async def _execute_write(self, statement: Any, model_name: str, cell: Mapping[str, Any]) -> None:
         try:
             await self._conn.execute(statement)
         except IntegrityError:
@@ -145,7 +147,7 @@ class _Mappings(ABC):
             ) from None
 
 
-class ModelMappings(_Mappings):
+class ModelMappings(_MappingRepository):
     """Base mappings. Shipped models' rows are read by all and written by none but the catalogue."""
 
     _TABLE = unified_model_resource_method
@@ -156,26 +158,26 @@ class ModelMappings(_Mappings):
         super().__init__(conn, scope)
         self._models = UnifiedModels(conn, scope)
 
-    def _visible(self) -> Select[Any]:
+    def _select_visible(self) -> Select[Any]:
         return (
             select(unified_model_resource_method)
             .join(unified_model, unified_model.c.id == unified_model_resource_method.c.unified_model_id)
-            .where(seen_by(unified_model, self._scope.team_id))
+            .where(is_visible_to_team(unified_model, self._scope.team_id))
         )
 
-    async def _owned(self, parent: str) -> tuple[str, Mapping[str, Any]]:
-        model = await self._models.owned(parent)
+    async def _lock_parent(self, parent: str) -> tuple[str, Mapping[str, Any]]:
+        model = await self._models.lock_owned(parent)
         return model["id"], model
 
-    def _check(self, cell: Mapping[str, Any], model: Mapping[str, Any]) -> None:
-        _check_row(cell, model)
-        check_mapping(cell["config"], source=_source(cell, model))
+    def _check_mapping(self, cell: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+        _check_columns(cell, model)
+        check_mapping(cell["config"], source=_describe_mapping(cell, model))
 
     async def _raise_epochs(self, parent: str) -> None:
         await self._models.raise_epochs(parent)
 
 
-class EnvironmentMappings(_Mappings):
+class EnvironmentMappings(_MappingRepository):
     """What this environment lays over base mappings; without a base row it is the whole mapping."""
 
     _TABLE = environment_unified_model_resource_method
@@ -186,7 +188,7 @@ class EnvironmentMappings(_Mappings):
         super().__init__(conn, scope)
         self._installs = EnvironmentUnifiedModels(conn, scope)
 
-    def _visible(self) -> Select[Any]:
+    def _select_visible(self) -> Select[Any]:
         table = environment_unified_model_resource_method
         return (
             select(table)
@@ -197,30 +199,32 @@ class EnvironmentMappings(_Mappings):
             .where(environment_unified_model.c.environment_id == self._scope.environment_id)
         )
 
-    async def _owned(self, parent: str) -> tuple[str, Mapping[str, Any]]:
-        install = await self._installs.get(await self._installs.hold(parent))
+    async def _lock_parent(self, parent: str) -> tuple[str, Mapping[str, Any]]:
+        install = await self._installs.get(await self._installs.lock(parent))
         model = install["unified_model"]
         resources = deep_merge_patch(model["resources"], install["override"].get("resources") or {})
         return install["id"], {**model, "resources": resources}
 
-    def _check(self, cell: Mapping[str, Any], model: Mapping[str, Any]) -> None:
-        _check_row(cell, model)
-        check_mapping_override(cell["config"], source=_source(cell, model), field="config")
+    def _check_mapping(self, cell: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+        _check_columns(cell, model)
+        check_mapping_override(cell["config"], source=_describe_mapping(cell, model), field="config")
 
     async def _raise_epochs(self, parent: str) -> None:
         await raise_epoch(self._conn, self._scope.environment_id)
 
 
-def _source(cell: Mapping[str, Any], model: Mapping[str, Any]) -> str:
+def _describe_mapping(cell: Mapping[str, Any], model: Mapping[str, Any]) -> str:
     return f"{model['name']}/{cell['resource_name']}.{cell['method_name']}"
 
 
-def _check_row(cell: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+def _check_columns(cell: Mapping[str, Any], model: Mapping[str, Any]) -> None:
     failures = Failures()
     for name in _CELL:
         failures.text(name, cell[name], most=_LONGEST_NAME)
     if not failures.entries:
         names = (cell["resource_name"], cell["method_name"])
-        check_cell(failures, model["name"], model["resources"], names, ("resource_name", "method_name"))
+        check_resource_and_method(
+            failures, model["name"], model["resources"], names, ("resource_name", "method_name")
+        )
     failures.object("config", cell["config"])
     failures.throw("the mapping is not valid")

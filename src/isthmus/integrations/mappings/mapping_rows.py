@@ -16,7 +16,7 @@ from isthmus.db.tables import (
     unified_model_resource_method,
 )
 
-__all__ = ["LAYERS", "MappingRow", "mapping_rows", "override_cells"]
+__all__ = ["LAYERS", "MappingRow", "iter_override_cells", "read_mapping_rows"]
 
 LAYERS: Final = ("model", "environment", "account")
 """Names of a mapping's layers, the lowest first."""
@@ -35,7 +35,7 @@ class MappingRow:
     config: Mapping[str, Any]
 
 
-async def mapping_rows(
+async def read_mapping_rows(
     conn: AsyncConnection,
     environment_id: str,
     integration_name: str,
@@ -85,7 +85,7 @@ async def mapping_rows(
     return found
 
 
-def override_cells(override: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def iter_override_cells(override: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """`(model, resource, method)` of each mapping that an account's `unified_model_override` holds."""
     for model, resources in override.items():
         for resource, methods in resources.items() if isinstance(resources, Mapping) else ():

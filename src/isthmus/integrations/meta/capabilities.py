@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from isthmus.definitions.credentials import normalise_credentials
-from isthmus.integrations.meta.integration_description import Described
+from isthmus.integrations.meta.integration_description import IntegrationDescription
 from isthmus.integrations.meta.mapped_resources import MappedResource
-from isthmus.integrations.meta.tools import names_of
+from isthmus.integrations.meta.tools import name_tools
 
-__all__ = ["CapabilityFilter", "capabilities_of", "unified_apis_of"]
+__all__ = ["CapabilityFilter", "build_capabilities", "build_unified_apis"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +24,15 @@ class CapabilityFilter:
     described_only: bool = True
 
 
-def capabilities_of(
-    described: Described,
+def build_capabilities(
+    described: IntegrationDescription,
     mapped: Sequence[MappedResource],
     wanted: CapabilityFilter,
     *,
     name_template: str | None = None,
 ) -> dict[str, Any]:
     """`name_template`: as of `tool_names`."""
-    names = names_of(described, name_template)
+    names = name_tools(described, name_template)
     return {
         "integration": {
             "id": described.id,
@@ -40,14 +40,14 @@ def capabilities_of(
             "label": described.label,
             "category": described.category,
         },
-        "proxy": _proxy(described, names, wanted) if wanted.type != "unified" else [],
-        "unified": _unified(mapped, wanted) if wanted.type != "proxy" else [],
-        "auth": _auth(described),
-        "ai_readiness": _readiness(described),
+        "proxy": _build_proxy(described, names, wanted) if wanted.type != "unified" else [],
+        "unified": _build_unified(mapped, wanted) if wanted.type != "proxy" else [],
+        "auth": _build_auth(described),
+        "ai_readiness": _count_documented(described),
     }
 
 
-def unified_apis_of(mapped: Sequence[MappedResource]) -> list[dict[str, Any]]:
+def build_unified_apis(mapped: Sequence[MappedResource]) -> list[dict[str, Any]]:
     """One entry a model, with its resources that are mapped."""
     by_model: dict[str, dict[str, Any]] = {}
     for each in mapped:
@@ -64,12 +64,12 @@ def unified_apis_of(mapped: Sequence[MappedResource]) -> list[dict[str, Any]]:
                 "resources": [],
             },
         )
-        entry["resources"].append(_resource(each))
+        entry["resources"].append(_resource_fields(each))
     return list(by_model.values())
 
 
-def _proxy(
-    described: Described, names: Mapping[tuple[str, str], str], wanted: CapabilityFilter
+def _build_proxy(
+    described: IntegrationDescription, names: Mapping[tuple[str, str], str], wanted: CapabilityFilter
 ) -> list[dict[str, Any]]:
     """A resource of which the filters leave no method is left out."""
     resources: dict[str, list[dict[str, Any]]] = {}
@@ -96,12 +96,12 @@ def _proxy(
     return [{"resource": name, "methods": methods} for name, methods in resources.items()]
 
 
-def _unified(mapped: Sequence[MappedResource], wanted: CapabilityFilter) -> list[dict[str, Any]]:
+def _build_unified(mapped: Sequence[MappedResource], wanted: CapabilityFilter) -> list[dict[str, Any]]:
     return [
         {
             "model": each.model.name,
             "model_label": each.model_label,
-            **_resource(each),
+            **_resource_fields(each),
             "env_overridden": each.is_overridden,
         }
         for each in mapped
@@ -109,7 +109,7 @@ def _unified(mapped: Sequence[MappedResource], wanted: CapabilityFilter) -> list
     ]
 
 
-def _resource(each: MappedResource) -> dict[str, Any]:
+def _resource_fields(each: MappedResource) -> dict[str, Any]:
     return {
         "resource": each.resource,
         "description": each.definition.get("description"),
@@ -118,7 +118,7 @@ def _resource(each: MappedResource) -> dict[str, Any]:
     }
 
 
-def _auth(described: Described) -> dict[str, Any]:
+def _build_auth(described: IntegrationDescription) -> dict[str, Any]:
     """Every way to connect, and every field that one of them asks for, once."""
     credentials = normalise_credentials(described.config.get("credentials"))
     entries = credentials if isinstance(credentials, Mapping) else {}
@@ -127,13 +127,13 @@ def _auth(described: Described) -> dict[str, Any]:
     for entry in entries.values():
         config = entry.get("config") if isinstance(entry, Mapping) else None
         for each in (config or {}).get("fields") or ():
-            fields.setdefault(each["name"], _field(each))
+            fields.setdefault(each["name"], _credential_field(each))
         link = link or (config or {}).get("documentation_link")
     auth = {"formats": list(entries), "fields": list(fields.values())}
     return auth | ({"documentation_link": link} if link else {})
 
 
-def _field(each: Mapping[str, Any]) -> dict[str, Any]:
+def _credential_field(each: Mapping[str, Any]) -> dict[str, Any]:
     field = {
         "name": each["name"],
         "label": each.get("label") or each["name"],
@@ -143,7 +143,7 @@ def _field(each: Mapping[str, Any]) -> dict[str, Any]:
     return field | {name: each[name] for name in ("format", "placeholder") if each.get(name) is not None}
 
 
-def _readiness(described: Described) -> dict[str, Any]:
+def _count_documented(described: IntegrationDescription) -> dict[str, Any]:
     """Over all methods, whatever is asked for. 0 of 0 is 0."""
     whole = len(described.methods)
     documented = sum(method.description is not None for method in described.methods)

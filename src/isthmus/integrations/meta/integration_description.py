@@ -17,17 +17,23 @@ from isthmus.db.tables import documentation, environment_integration, integratio
 from isthmus.definitions.layers import merge_integration
 from isthmus.definitions.schema_forms import as_json_schema
 from isthmus.errors import NotFound
-from isthmus.integrations.catalog.owned_definitions import seen_by
+from isthmus.integrations.catalog.owned_definitions import is_visible_to_team
 from isthmus.integrations.rows.scope import Scope
 from isthmus.kit.ids import is_uuid
 
-__all__ = ["Described", "DescribedMethod", "describe_config", "describe_install", "describe_integration"]
+__all__ = [
+    "IntegrationDescription",
+    "MethodDescription",
+    "describe_config",
+    "describe_install",
+    "describe_integration",
+]
 
 _SCHEMAS: Final = ("query_schema", "body_schema", "response_schema")
 
 
 @dataclass(frozen=True, slots=True)
-class DescribedMethod:
+class MethodDescription:
     """`definition`: the method as it is written, all layers merged. Schemas are JSON Schema, None where there
     is none; each comes from a documentation row, else from the definition."""
 
@@ -46,14 +52,14 @@ class DescribedMethod:
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class IntegrationDescription:
     """`config`: all layers merged. `rows`: documentation of the whole (`resource` None) by its type."""
 
     id: str
     name: str
     category: str | None
     config: Mapping[str, Any] = field(repr=False)
-    methods: tuple[DescribedMethod, ...] = field(repr=False)
+    methods: tuple[MethodDescription, ...] = field(repr=False)
     rows: Mapping[str, str] = field(repr=False)
 
     @property
@@ -66,7 +72,9 @@ class Described:
         return [str(tag) for tag in found] if isinstance(found, list | tuple) else []
 
 
-async def describe_integration(conn: AsyncConnection, scope: Scope, id_or_name: str) -> Described:
+async def describe_integration(
+    conn: AsyncConnection, scope: Scope, id_or_name: str
+) -> IntegrationDescription:
     """As the environment has it if it is installed there, else as it is. Raises NotFound for an integration
     that the team does not see."""
     column = integration.c.id if is_uuid(id_or_name) else integration.c.name
@@ -77,7 +85,7 @@ async def describe_integration(conn: AsyncConnection, scope: Scope, id_or_name: 
             (environment_integration.c.integration_id == integration.c.id)
             & (environment_integration.c.environment_id == scope.environment_id),
         )
-        .where(column == id_or_name, seen_by(integration, scope.team_id))
+        .where(column == id_or_name, is_visible_to_team(integration, scope.team_id))
     )
     row = (await conn.execute(statement)).one_or_none()
     if row is None:
@@ -92,7 +100,7 @@ async def describe_install(
     *,
     account_override: Mapping[str, Any] | None = None,
     authentication_method: str | None = None,
-) -> Described:
+) -> IntegrationDescription:
     """`authentication_method`: of the account, for rows that are about one way to connect."""
     statement = select(
         integration.c.id, integration.c.name, integration.c.category, integration.c.config
@@ -103,41 +111,41 @@ async def describe_install(
         chosen = environment_integration.c.id == install_id
         override = (await conn.execute(select(environment_integration.c.override).where(chosen))).scalar_one()
     config = merge_integration(row.config, override, account_override)
-    written = await _documentation(conn, row.id, row.name, install_id, authentication_method)
+    written = await _read_documentation(conn, row.id, row.name, install_id, authentication_method)
     return describe_config(row.name, config, written, id=row.id, category=row.category)
 
 
-Written = Mapping[tuple[str | None, str | None, str], str]
+DocumentationTexts = Mapping[tuple[str | None, str | None, str], str]
 """By (resource, method, type)."""
 
 
 def describe_config(
     name: str,
     config: Mapping[str, Any],
-    written: Written | None = None,
+    written: DocumentationTexts | None = None,
     *,
     id: str = "",
     category: str | None = None,
-) -> Described:
+) -> IntegrationDescription:
     """`written`: documentation rows that count."""
     written = written or {}
-    return Described(
+    return IntegrationDescription(
         id=id,
         name=name,
         category=category,
         config=config,
-        methods=tuple(_methods(config, written)),
+        methods=tuple(_describe_methods(config, written)),
         rows={kind: content for (resource, _, kind), content in written.items() if resource is None},
     )
 
 
-async def _documentation(
+async def _read_documentation(
     conn: AsyncConnection,
     integration_id: str,
     name: str,
     install_id: str | None,
     authentication_method: str | None,
-) -> Written:
+) -> DocumentationTexts:
     """By (resource, method, type), the row that counts: the environment's over the integration's, one about
     the account's way to connect over one about all, the later over the earlier."""
     whose = [documentation.c.integration_id == integration_id]
@@ -164,21 +172,23 @@ async def _documentation(
     return {(row.resource, row.method, row.type): row.content for row in found}
 
 
-def _methods(config: Mapping[str, Any], written: Written) -> Iterator[DescribedMethod]:
+def _describe_methods(config: Mapping[str, Any], written: DocumentationTexts) -> Iterator[MethodDescription]:
     resources = config.get("resources")
     for resource, methods in resources.items() if isinstance(resources, Mapping) else ():
         for name, method in methods.items() if isinstance(methods, Mapping) else ():
             if isinstance(method, Mapping):
-                yield _described(resource, name, method, written)
+                yield _describe_method(resource, name, method, written)
 
 
-def _described(resource: str, name: str, method: Mapping[str, Any], written: Written) -> DescribedMethod:
+def _describe_method(
+    resource: str, name: str, method: Mapping[str, Any], written: DocumentationTexts
+) -> MethodDescription:
     description = written.get((resource, name, "description")) or method.get("description")
     query, body, response = (
         as_json_schema(written.get((resource, name, kind))) or as_json_schema(method.get(kind))
         for kind in _SCHEMAS
     )
-    return DescribedMethod(
+    return MethodDescription(
         resource=resource,
         name=name,
         definition=method,

@@ -18,7 +18,7 @@ from isthmus.db.tables import (
 from isthmus.integrations.effective.environment_models import EnvironmentModel, read_models
 from isthmus.integrations.rows.scope import Scope
 
-__all__ = ["MappedResource", "mapped_resources"]
+__all__ = ["MappedResource", "read_mapped_resources"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ Cells = dict[tuple[str, str], dict[str, bool]]
 """(model's id, resource) -> method -> whether the environment maps it."""
 
 
-async def mapped_resources(
+async def read_mapped_resources(
     conn: AsyncConnection,
     scope: Scope,
     integration_name: str,
@@ -51,9 +51,9 @@ async def mapped_resources(
 ) -> list[MappedResource]:
     """In the order of names. `only_installed`: models that can be called here; else every model that the team
     sees. `account_override`: an account's own mappings, by model, resource and method."""
-    cells = await _cells(conn, scope.environment_id, integration_name)
+    cells = await _read_mapped_cells(conn, scope.environment_id, integration_name)
     models = await read_models(conn, scope, only_installed=only_installed)
-    labels = await _labels(conn)
+    labels = await _read_category_labels(conn)
     found = []
     for model in models:
         own = account_override.get(model.name) if account_override else None
@@ -77,7 +77,7 @@ async def mapped_resources(
     return found
 
 
-async def _cells(conn: AsyncConnection, environment_id: str, integration_name: str) -> Cells:
+async def _read_mapped_cells(conn: AsyncConnection, environment_id: str, integration_name: str) -> Cells:
     base, over = unified_model_resource_method, environment_unified_model_resource_method
     cells: Cells = {}
     statement = select(base.c.unified_model_id, base.c.resource_name, base.c.method_name).where(
@@ -101,6 +101,6 @@ async def _cells(conn: AsyncConnection, environment_id: str, integration_name: s
     return cells
 
 
-async def _labels(conn: AsyncConnection) -> dict[str, str]:
+async def _read_category_labels(conn: AsyncConnection) -> dict[str, str]:
     found = (await conn.execute(select(category.c.name, category.c.label))).all()
     return {row.name: row.label for row in found}

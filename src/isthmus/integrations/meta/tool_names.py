@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-__all__ = ["singular", "tool_names"]
+__all__ = ["assign_tool_names", "to_singular"]
 
 _MOST_CHARACTERS: Final = 64
 _PATTERNS: Final = {
@@ -23,7 +23,7 @@ _OTHER: Final = re.compile(r"[^a-z0-9]+")
 _KEPT: Final = re.compile(r"(?:ss|us|is|news|series|species)$")
 
 
-def tool_names(
+def assign_tool_names(
     integration: str, methods: Iterable[tuple[str, str]], template: str | None = None
 ) -> Mapping[tuple[str, str], str]:
     """A name for each (resource, method), of at most 64 of `[a-zA-Z0-9_-]`, each different; the same for the
@@ -32,7 +32,7 @@ def tool_names(
     names: dict[tuple[str, str], str] = {}
     taken: set[str] = set()
     for resource, method in sorted(methods):
-        name = wanted = _name(integration, resource, method, template)
+        name = wanted = _format_name(integration, resource, method, template)
         count = 1
         while name in taken:
             count += 1
@@ -43,7 +43,7 @@ def tool_names(
     return names
 
 
-def singular(noun: str) -> str:
+def to_singular(noun: str) -> str:
     """`companies` -> `company`; a word that does not look like a plural stays."""
     if not noun.endswith("s") or _KEPT.search(noun):
         return noun
@@ -54,11 +54,11 @@ def singular(noun: str) -> str:
     return noun[:-1]
 
 
-def _name(integration: str, resource: str, method: str, template: str | None) -> str:
-    product, thing = _snake_case(integration), _snake_case(resource)
+def _format_name(integration: str, resource: str, method: str, template: str | None) -> str:
+    product, thing = _to_snake_case(integration), _to_snake_case(resource)
     pattern = template or _PATTERNS.get(method, _CUSTOM)
     name = pattern.format(
-        integration=product, resource=thing, one=singular(thing), method=_snake_case(method)
+        integration=product, resource=thing, one=to_singular(thing), method=_to_snake_case(method)
     )
     if len(name) <= _MOST_CHARACTERS:
         return name
@@ -66,7 +66,7 @@ def _name(integration: str, resource: str, method: str, template: str | None) ->
     return f"{name[: _MOST_CHARACTERS - 7]}_{digest}"
 
 
-def _snake_case(text: str) -> str:
+def _to_snake_case(text: str) -> str:
     """A text without a letter or digit of its own becomes a hash of it."""
     words = _OTHER.sub("_", _WORD_ENDS.sub("_", text).lower()).strip("_")
     return words or hashlib.sha256(text.encode()).hexdigest()[:6]

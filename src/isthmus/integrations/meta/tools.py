@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from isthmus.definitions.schema_forms import empty_schema
 from isthmus.expressions.placeholders import Placeholder, compile_template
-from isthmus.integrations.meta.integration_description import Described, DescribedMethod
-from isthmus.integrations.meta.tool_names import singular, tool_names
+from isthmus.integrations.meta.integration_description import IntegrationDescription, MethodDescription
+from isthmus.integrations.meta.tool_names import assign_tool_names, to_singular
 
-__all__ = ["ToolFilter", "names_of", "tools_of"]
+__all__ = ["ToolFilter", "build_tools", "name_tools"]
 
 _READ: Final = frozenset({"list", "get"})
 _WRITE: Final = frozenset({"create", "update", "delete"})
@@ -39,39 +39,41 @@ class ToolFilter:
     methods: Collection[str] | None = None
     tags: Collection[str] | None = None
 
-    def takes(self, method: str, tags: Collection[str]) -> bool:
-        return self._takes_method(method) and (self.tags is None or bool(set(self.tags) & set(tags)))
+    def accepts(self, method: str, tags: Collection[str]) -> bool:
+        return self._accepts_method(method) and (self.tags is None or bool(set(self.tags) & set(tags)))
 
-    def _takes_method(self, method: str) -> bool:
+    def _accepts_method(self, method: str) -> bool:
         if self.methods is None or method in self.methods:
             return True
         group = "read" if method in _READ else "write" if method in _WRITE else "custom"
         return group in self.methods
 
 
-def tools_of(
-    described: Described, wanted: ToolFilter | None = None, *, name_template: str | None = None
+def build_tools(
+    described: IntegrationDescription, wanted: ToolFilter | None = None, *, name_template: str | None = None
 ) -> list[dict[str, Any]]:
     """Every documented method that the filter takes, in the order of the definition. `name_template`: as of
-    `tool_names`."""
+    `assign_tool_names`."""
     wanted = wanted or ToolFilter()
-    names = names_of(described, name_template)
+    names = name_tools(described, name_template)
     return [
-        _tool(described, method, names[method.resource, method.name])
+        _build_tool(described, method, names[method.resource, method.name])
         for method in described.methods
-        if method.is_documented and wanted.takes(method.name, described.tags(method.resource))
+        if method.is_documented and wanted.accepts(method.name, described.tags(method.resource))
     ]
 
 
-def names_of(described: Described, template: str | None = None) -> Mapping[tuple[str, str], str]:
+def name_tools(
+    described: IntegrationDescription, template: str | None = None
+) -> Mapping[tuple[str, str], str]:
     """The tool name of each method, documented or not: a name must not change when another is documented."""
     methods = ((method.resource, method.name) for method in described.methods)
-    return tool_names(described.name, methods, template)
+    return assign_tool_names(described.name, methods, template)
 
 
-def _sentence(described: Described, method: DescribedMethod) -> str:
+def _default_description(described: IntegrationDescription, method: MethodDescription) -> str:
     """A sentence that says what a method without a description does."""
-    noun, one = (text.replace("_", " ") for text in (method.resource, singular(method.resource)))
+    noun, one = (text.replace("_", " ") for text in (method.resource, to_singular(method.resource)))
     sentences = {
         "list": f"List {noun} of {described.label}.",
         "get": f"Read one {one} of {described.label} by its id.",
@@ -82,12 +84,12 @@ def _sentence(described: Described, method: DescribedMethod) -> str:
     return sentences.get(method.name, f"Call {method.name} of {noun} in {described.label}.")
 
 
-def _tool(described: Described, method: DescribedMethod, name: str) -> dict[str, Any]:
-    query, body = _inputs(method)
+def _build_tool(described: IntegrationDescription, method: MethodDescription, name: str) -> dict[str, Any]:
+    query, body = _build_input_schemas(method)
     required = dict.fromkeys((*query.get("required", ()), *body.get("required", ())))
     return {
         "name": name,
-        "description": method.description or _sentence(described, method),
+        "description": method.description or _default_description(described, method),
         "resource": method.resource,
         "method": method.name,
         "query_schema": query,
@@ -98,10 +100,10 @@ def _tool(described: Described, method: DescribedMethod, name: str) -> dict[str,
     }
 
 
-def _inputs(method: DescribedMethod) -> tuple[dict[str, Any], dict[str, Any]]:
+def _build_input_schemas(method: MethodDescription) -> tuple[dict[str, Any], dict[str, Any]]:
     """What goes into the query, and what into the body."""
-    query = _with_properties(method.query_schema or _read_by_templates(method, "query"))
-    body = _with_properties(method.body_schema or _read_by_templates(method, "body"))
+    query = _copy_object_schema(method.query_schema or _infer_schema_from_templates(method, "query"))
+    body = _copy_object_schema(method.body_schema or _infer_schema_from_templates(method, "body"))
     fixed: dict[str, Any] = {}
     if method.name in _BY_ID:
         fixed = {"id": _ID}
@@ -120,25 +122,25 @@ def _inputs(method: DescribedMethod) -> tuple[dict[str, Any], dict[str, Any]]:
     return query, body
 
 
-def _with_properties(schema: dict[str, Any]) -> dict[str, Any]:
+def _copy_object_schema(schema: dict[str, Any]) -> dict[str, Any]:
     """A copy whose properties can be changed. Clients read nothing of a schema but those."""
     return {**schema, "type": "object", "properties": dict(schema.get("properties") or {})}
 
 
-def _read_by_templates(method: DescribedMethod, root: str) -> dict[str, Any]:
+def _infer_schema_from_templates(method: MethodDescription, root: str) -> dict[str, Any]:
     """Where no schema says it: the names that the method's own templates read of the caller's query or body.
     Those without which no path can be made are required."""
     schema = empty_schema()
-    required = dict.fromkeys(_names(method.definition.get("path"), root, is_needed=True))
+    required = dict.fromkeys(_iter_template_names(method.definition.get("path"), root, is_needed=True))
     parts = [method.definition.get(part) for part in ("path", "query", "headers", "body")]
-    for name in dict.fromkeys(name for part in parts for name in _names(part, root)):
+    for name in dict.fromkeys(name for part in parts for name in _iter_template_names(part, root)):
         schema["properties"][name] = {} if root == "body" else {"type": "string"}
     return {**schema, "required": list(required)} if required else schema
 
 
-def _names(template: Any, root: str, *, is_needed: bool = False) -> Iterator[str]:
+def _iter_template_names(template: Any, root: str, *, is_needed: bool = False) -> Iterator[str]:
     for placeholder in compile_template(template).placeholders:
-        if not is_needed or _is_needed(placeholder):
+        if not is_needed or _is_required(placeholder):
             for alternative in placeholder.alternatives:
                 first, *rest = alternative.path
                 if first == root and rest:
@@ -147,7 +149,7 @@ def _names(template: Any, root: str, *, is_needed: bool = False) -> Iterator[str
                     yield "id"  # of a method that is not called with one in its path
 
 
-def _is_needed(placeholder: Placeholder) -> bool:
+def _is_required(placeholder: Placeholder) -> bool:
     return len(placeholder.alternatives) == 1 and not (
         placeholder.default or placeholder.or_null or placeholder.or_undefined
     )

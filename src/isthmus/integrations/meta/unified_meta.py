@@ -17,14 +17,14 @@ from isthmus.definitions.schema_forms import as_object_schema
 from isthmus.engine.unified.plans import layered
 from isthmus.errors import NotFound
 from isthmus.expressions import Expression
-from isthmus.integrations.effective.environment_models import EnvironmentModel, model_of
-from isthmus.integrations.mappings.mapping_rows import mapping_rows
-from isthmus.integrations.meta.integration_description import Described
-from isthmus.integrations.meta.mapped_resources import mapped_resources
+from isthmus.integrations.effective.environment_models import EnvironmentModel, read_model
+from isthmus.integrations.mappings.mapping_rows import read_mapping_rows
+from isthmus.integrations.meta.integration_description import IntegrationDescription
+from isthmus.integrations.meta.mapped_resources import read_mapped_resources
 from isthmus.integrations.rows.scope import Scope
-from isthmus.integrations.rows.unknown_names import either_separator, not_found
+from isthmus.integrations.rows.unknown_names import match_either_separator, unknown_name_error
 
-__all__ = ["integration_guide", "method_meta"]
+__all__ = ["read_integration_guide", "read_method_meta"]
 
 _OWN: frozenset[str] = frozenset({"remote_data"})
 """Set beside what a mapping gives."""
@@ -32,7 +32,7 @@ _OWN: frozenset[str] = frozenset({"remote_data"})
 Json = dict[str, Any]
 
 
-async def method_meta(
+async def read_method_meta(
     conn: AsyncConnection,
     scope: Scope,
     integration_name: str,
@@ -46,11 +46,11 @@ async def method_meta(
 
     Raises NotFound that names what is not there, or not mapped.
     """
-    model = await model_of(conn, scope, model_name)
-    name = either_separator(resource, model.resources)
+    model = await read_model(conn, scope, model_name)
+    name = match_either_separator(resource, model.resources)
     if name is None:
         known = ", ".join(sorted(model.resources))
-        raise not_found(
+        raise unknown_name_error(
             f"the unified model {model.name} has no resource {resource}",
             resource,
             model.resources,
@@ -59,13 +59,13 @@ async def method_meta(
     definition = model.resources[name]
     allowed = definition.get("methods")
     if allowed and method not in allowed:
-        raise not_found(
+        raise unknown_name_error(
             f"{model.name}/{name} has no method {method}",
             method,
             allowed,
             f"Its methods: {', '.join(allowed)}.",
         )
-    config = await _mapping(conn, scope, integration_name, model, name, method, account_override)
+    config = await _read_merged_mapping(conn, scope, integration_name, model, name, method, account_override)
     schema = definition.get("schema") or {}
     query, body = (
         as_object_schema(layered((definition.get(kind) or {}).get(method), config.get(kind)))
@@ -80,11 +80,11 @@ async def method_meta(
         "request_body_schema": body,
         "default_query": config.get("query") or {},
         "default_body": config.get("body") or {},
-        "response_schema": _filled(schema, config.get("response_mapping")),
+        "response_schema": _select_filled_properties(schema, config.get("response_mapping")),
     }
 
 
-async def _mapping(
+async def _read_merged_mapping(
     conn: AsyncConnection,
     scope: Scope,
     integration_name: str,
@@ -93,7 +93,7 @@ async def _mapping(
     method: str,
     account_override: Mapping[str, Any] | None,
 ) -> Json:
-    rows = await mapping_rows(
+    rows = await read_mapping_rows(
         conn, scope.environment_id, integration_name, model=model.name, resource=resource, method=method
     )
     layers = [row.config for row in rows]
@@ -101,9 +101,9 @@ async def _mapping(
     if own is not None:
         layers.append(own)
     if not layers:
-        there = await mapping_rows(conn, scope.environment_id, integration_name, model=model.name)
+        there = await read_mapping_rows(conn, scope.environment_id, integration_name, model=model.name)
         mapped = sorted({f"{row.resource}.{row.method}" for row in there})
-        raise not_found(
+        raise unknown_name_error(
             f"{integration_name} has no mapping for {model.name}/{resource} method {method}",
             f"{resource}.{method}",
             mapped,
@@ -114,9 +114,9 @@ async def _mapping(
     return merge_mapping(*layers)
 
 
-def _filled(schema: Mapping[str, Any], response_mapping: Any) -> Json:
+def _select_filled_properties(schema: Mapping[str, Any], response_mapping: Any) -> Json:
     """The whole schema where the mapping does not tell what it fills."""
-    fields = _fields(response_mapping)
+    fields = _find_filled_fields(response_mapping)
     properties = schema.get("properties")
     if fields is None or not isinstance(properties, Mapping):
         return dict(schema)
@@ -127,7 +127,7 @@ def _filled(schema: Mapping[str, Any], response_mapping: Any) -> Json:
     return filled
 
 
-def _fields(response_mapping: Any) -> frozenset[str] | None:
+def _find_filled_fields(response_mapping: Any) -> frozenset[str] | None:
     mapping = load_mapping({"response_mapping": response_mapping}).response_mapping
     if mapping is None:
         return None
@@ -136,18 +136,18 @@ def _fields(response_mapping: Any) -> frozenset[str] | None:
     source = mapping.source
     if "result" in source:
         result = source["result"]
-        return _fields(result) if isinstance(result, str | Mapping) else None
+        return _find_filled_fields(result) if isinstance(result, str | Mapping) else None
     return None if LITERAL_KEY in source else frozenset(source)
 
 
-async def integration_guide(
-    conn: AsyncConnection, scope: Scope, described: Described, model_name: str
+async def read_integration_guide(
+    conn: AsyncConnection, scope: Scope, described: IntegrationDescription, model_name: str
 ) -> Json:
     """What the customer's people need to know: plans, roles, scopes, instructions (Markdown), and the
     resources with their methods. Raises NotFound where the model is not installed or nothing is mapped.
     """
-    model = await model_of(conn, scope, model_name)
-    mapped = await mapped_resources(conn, scope, described.name, only_installed=True)
+    model = await read_model(conn, scope, model_name)
+    mapped = await read_mapped_resources(conn, scope, described.name, only_installed=True)
     mine = [each for each in mapped if each.model.id == model.id]
     if not mine:
         raise NotFound(
@@ -157,10 +157,10 @@ async def integration_guide(
     said = model.docs.get(described.name)
     docs = said if isinstance(said, Mapping) else {}
     return {
-        "pricing_plan": _texts(docs.get("pricing_plan")),
-        "user_role": _texts(docs.get("user_role")),
-        "scopes": await _scopes(conn, scope, described, model, docs),
-        "instructions": docs.get("instructions") or await _instructions(conn, described, model),
+        "pricing_plan": _as_texts(docs.get("pricing_plan")),
+        "user_role": _as_texts(docs.get("user_role")),
+        "scopes": await _collect_scopes(conn, scope, described, model, docs),
+        "instructions": docs.get("instructions") or await _read_instructions(conn, described, model),
         "resources": [
             {
                 "resource": each.resource,
@@ -173,37 +173,39 @@ async def integration_guide(
     }
 
 
-async def _scopes(
+async def _collect_scopes(
     conn: AsyncConnection,
     scope: Scope,
-    described: Described,
+    described: IntegrationDescription,
     model: EnvironmentModel,
     docs: Mapping[str, Any],
 ) -> list[str]:
     """Those that are said, of the model and its resources, and those of every proxy method that may be
     called."""
-    found = [*_texts(docs.get("scopes")), *_texts(model.scopes.get(described.name))]
+    found = [*_as_texts(docs.get("scopes")), *_as_texts(model.scopes.get(described.name))]
     for definition in model.resources.values():
         own = (definition.get("scopes") or {}).get(described.name) or {}
-        found += [each for scopes in own.values() for each in _texts(scopes)]
+        found += [each for scopes in own.values() for each in _as_texts(scopes)]
     methods = {(each.resource, each.name): each.definition for each in described.methods}
     configs: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    for row in await mapping_rows(conn, scope.environment_id, described.name, model=model.name):
+    for row in await read_mapping_rows(conn, scope.environment_id, described.name, model=model.name):
         configs.setdefault((row.resource, row.method), []).append(row.config)
     for (resource, method), layers in configs.items():
         config = merge_mapping(*layers)
-        for target in _choices(config.get("resource") or resource, "resources"):
-            for name in _choices(config.get("method") or method, "methods"):
-                found += _texts((methods.get((target, name)) or {}).get("scopes"))
+        for target in _list_choices(config.get("resource") or resource, "resources"):
+            for name in _list_choices(config.get("method") or method, "methods"):
+                found += _as_texts((methods.get((target, name)) or {}).get("scopes"))
     return list(dict.fromkeys(found))
 
 
-def _choices(written: Any, listed: str) -> list[str]:
+def _list_choices(written: Any, listed: str) -> list[str]:
     """Names that a mapping's `resource` or `method` may come to."""
-    return [written] if isinstance(written, str) else _texts(written.get(listed))
+    return [written] if isinstance(written, str) else _as_texts(written.get(listed))
 
 
-async def _instructions(conn: AsyncConnection, described: Described, model: EnvironmentModel) -> str | None:
+async def _read_instructions(
+    conn: AsyncConnection, described: IntegrationDescription, model: EnvironmentModel
+) -> str | None:
     """The page about this integration in this model, the environment's before the model's; else the
     integration's own."""
     statement = (
@@ -226,7 +228,7 @@ async def _instructions(conn: AsyncConnection, described: Described, model: Envi
     return found if found is not None else described.rows.get("readme")
 
 
-def _texts(value: Any) -> list[str]:
+def _as_texts(value: Any) -> list[str]:
     if isinstance(value, str):
         return [value]
     return [str(each) for each in value] if isinstance(value, list | tuple) else []

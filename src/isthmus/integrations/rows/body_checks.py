@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from isthmus.errors import BadRequest, Conflict, failure
 
-__all__ = ["SHARING", "Failures", "check_version", "conflict_of_name"]
+__all__ = ["SHARING", "Failures", "check_version", "name_taken_error"]
 
 SHARING: Final = ("deny", "ask", "allow")
 _SLUG: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
@@ -78,5 +78,5 @@ def check_version(sent: Any, current: int) -> None:
         )
 
 
-def conflict_of_name(kind: str, name: str) -> Conflict:
+def name_taken_error(kind: str, name: str) -> Conflict:
     return Conflict(f"there is already {kind} named {name}. Choose another name, or update that one.")

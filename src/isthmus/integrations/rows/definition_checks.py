@@ -17,23 +17,23 @@ from isthmus.definitions.unified_model import UnifiedModelDefinition
 from isthmus.errors import failure
 
 __all__ = [
-    "check_integration",
+    "check_integration_config",
+    "check_integration_override",
     "check_mapping",
     "check_mapping_override",
-    "check_model",
-    "check_override",
     "check_record_schemas",
+    "check_unified_model",
 ]
 
 
-def check_integration(name: str, config: Mapping[str, Any]) -> None:
+def check_integration_config(name: str, config: Mapping[str, Any]) -> None:
     """Raises DefinitionInvalid: every failure with its path, or every field that is not executed yet."""
     source = f"config of {name}"
     definition = load(IntegrationConfig, config, source=source, prefix="config")
     refuse(not_executed(definition), source=source, prefix="config")
 
 
-def check_override(
+def check_integration_override(
     name: str, base: Mapping[str, Any], override: Mapping[str, Any], *, field: str
 ) -> IntegrationConfig:
     """The definition that `override` makes of `base`; `field` is the name of the body's key.
@@ -45,19 +45,19 @@ def check_override(
     effective = load(IntegrationConfig, merge_integration(base, override), source=source, prefix=field)
     added = not_executed(effective)
     if added:
-        known = _not_executed_before(name, base)
+        known = _unsupported_paths(name, base)
         refuse([each for each in added if each.path not in known], source=source, prefix=field)
     return effective
 
 
-def _not_executed_before(name: str, base: Mapping[str, Any]) -> frozenset[str]:
+def _unsupported_paths(name: str, base: Mapping[str, Any]) -> frozenset[str]:
     try:
         return frozenset(each.path for each in not_executed(load(IntegrationConfig, base, source=name)))
     except DefinitionInvalid:
         return frozenset()
 
 
-def check_model(values: Mapping[str, Any], *, field: str = "") -> None:
+def check_unified_model(values: Mapping[str, Any], *, field: str = "") -> None:
     names = ("name", "category", "description", "sharing", "resources", "webhooks")
     load(
         UnifiedModelDefinition,
@@ -72,7 +72,7 @@ def check_record_schemas(name: str, resources: Any, *, field: str = "resources")
     that were sent; what is no object is judged elsewhere."""
     failures = [
         failure(each.path, f"{each.message}{f'; {each.fix}' if each.fix else ''}", "json_schema")
-        for path, schema in _schemas(resources, field)
+        for path, schema in _iter_schemas(resources, field)
         for each in record_schema.check(schema, path, "model")
         if each.severity == "error"
     ]
@@ -80,19 +80,19 @@ def check_record_schemas(name: str, resources: Any, *, field: str = "resources")
         raise DefinitionInvalid(f"unified model {name}", failures)
 
 
-def _schemas(resources: Any, field: str) -> Iterator[tuple[str, Any]]:
-    for name, resource in _items(resources):
+def _iter_schemas(resources: Any, field: str) -> Iterator[tuple[str, Any]]:
+    for name, resource in _iter_items(resources):
         own = resource.get("schema") if isinstance(resource, Mapping) else None
         if own is not None:
             yield f"{field}.{name}.schema", own
         for kind in ("query_schema", "request_body_schema"):
             by_method = resource.get(kind) if isinstance(resource, Mapping) else None
-            for method, schema in _items(by_method):
+            for method, schema in _iter_items(by_method):
                 if schema is not None:
                     yield f"{field}.{name}.{kind}.{method}", schema
 
 
-def _items(value: Any) -> Iterator[tuple[str, Any]]:
+def _iter_items(value: Any) -> Iterator[tuple[str, Any]]:
     yield from value.items() if isinstance(value, Mapping) else ()
 
 

@@ -9,16 +9,16 @@ from isthmus.errors import NotFound
 from isthmus.integrations.rows.body_checks import Failures
 from isthmus.kit.close_names import close_to
 
-__all__ = ["check_cell", "either_separator", "known_names", "not_found"]
+__all__ = ["check_resource_and_method", "match_either_separator", "suggest_names", "unknown_name_error"]
 
 
-def known_names(name: str, known: Iterable[str]) -> str:
+def suggest_names(name: str, known: Iterable[str]) -> str:
     """Those that come near, or all of them, to be chosen from."""
     every = sorted(set(known))
     return ", ".join(close_to(name, every) or every)
 
 
-def check_cell(
+def check_resource_and_method(
     failures: Failures,
     model: str,
     resources: Mapping[str, Mapping[str, Any]],
@@ -30,13 +30,13 @@ def check_cell(
     resource, method = cell
     found = resources.get(resource)
     if found is None:
-        right = f"must be a resource of {model}: {known_names(resource, resources)}"
+        right = f"must be a resource of {model}: {suggest_names(resource, resources)}"
         failures.add(paths[0], right, "unknown_resource")
     elif (methods := found.get("methods")) and method not in methods:
         failures.add(paths[1], f"must be a method of {resource}: {', '.join(methods)}", "unknown_method")
 
 
-def either_separator(name: str, known: Iterable[str]) -> str | None:
+def match_either_separator(name: str, known: Iterable[str]) -> str | None:
     """The known name that `name` means: itself, or with `-` for `_` or `_` for `-`; None for neither."""
     names = set(known)
     for candidate in (name, name.replace("-", "_"), name.replace("_", "-")):
@@ -45,7 +45,7 @@ def either_separator(name: str, known: Iterable[str]) -> str | None:
     return None
 
 
-def not_found(what: str, name: str, known: Iterable[str], advice: str) -> NotFound:
+def unknown_name_error(what: str, name: str, known: Iterable[str], advice: str) -> NotFound:
     """NotFound for `name`; `what` says what was looked for and where, `advice` what to do."""
     close = close_to(name, known)
     hint = f" Close to it: {', '.join(close)}." if close else ""

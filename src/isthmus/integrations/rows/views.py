@@ -13,14 +13,14 @@ from isthmus.definitions.credentials import normalise_credentials
 
 __all__ = [
     "Row",
-    "embedded_integration",
-    "environment_integration_view",
-    "environment_model_view",
-    "integration_faces",
-    "integration_view",
-    "mapping_view",
-    "model_view",
-    "public_config",
+    "environment_integration_to_wire",
+    "environment_model_to_wire",
+    "integration_to_wire",
+    "mapping_to_wire",
+    "model_to_wire",
+    "read_integration_summaries",
+    "select_public_config",
+    "summarize_integration",
 ]
 
 Row = dict[str, Any]
@@ -29,7 +29,7 @@ _PUBLIC: Final = ("label", "logo", "icon")
 _PUBLIC_CREDENTIAL: Final = ("fields", "documentation_link", "permissions_text")
 
 
-def integration_view(row: Mapping[str, Any], team_id: str, installed: Sequence[str]) -> Row:
+def integration_to_wire(row: Mapping[str, Any], team_id: str, installed: Sequence[str]) -> Row:
     """`row`: the table's columns without secrets, and `team_name`. `installed`: the team's environments."""
     is_own = row["team_id"] == team_id
     return {
@@ -38,8 +38,8 @@ def integration_view(row: Mapping[str, Any], team_id: str, installed: Sequence[s
         "category": row["category"],
         "is_beta": row["is_beta"],
         "sharing": row["sharing"],
-        "config": row["config"] if is_own else public_config(row["config"]),
-        **_ownership(row),
+        "config": row["config"] if is_own else select_public_config(row["config"]),
+        **_owner_fields(row),
         "can_install": is_own or row["team_id"] is None or row["sharing"] == "allow",
         "installed_environment": list(installed),
         "version": row["version"],
@@ -48,7 +48,7 @@ def integration_view(row: Mapping[str, Any], team_id: str, installed: Sequence[s
     }
 
 
-def embedded_integration(identity: str, name: str, category: str | None, config: Mapping[str, Any]) -> Row:
+def summarize_integration(identity: str, name: str, category: str | None, config: Mapping[str, Any]) -> Row:
     """An integration inside another row: who it is, never how it works."""
     return {
         "id": identity,
@@ -59,17 +59,17 @@ def embedded_integration(identity: str, name: str, category: str | None, config:
     }
 
 
-async def integration_faces(conn: AsyncConnection, ids: Iterable[str]) -> Mapping[str, Row]:
+async def read_integration_summaries(conn: AsyncConnection, ids: Iterable[str]) -> Mapping[str, Row]:
     """By id. Each definition is read once, however many rows refer to it: they are large."""
     statement = select(
         integration.c.id, integration.c.name, integration.c.category, integration.c.config
     ).where(integration.c.id.in_(sorted(set(ids))))
     rows = (await conn.execute(statement)).all()
-    return {row.id: embedded_integration(row.id, row.name, row.category, row.config) for row in rows}
+    return {row.id: summarize_integration(row.id, row.name, row.category, row.config) for row in rows}
 
 
-def environment_integration_view(row: Mapping[str, Any]) -> Row:
-    """`row`: the table's columns without secrets, `integration` as an `embedded_integration`, if there."""
+def environment_integration_to_wire(row: Mapping[str, Any]) -> Row:
+    """`row`: the table's columns without secrets, `integration` as an `summarize_integration`, if there."""
     view = {
         "id": row["id"],
         "environment_id": row["environment_id"],
@@ -84,11 +84,11 @@ def environment_integration_view(row: Mapping[str, Any]) -> Row:
     return view | {"created_at": row["created_at"], "updated_at": row["updated_at"]}
 
 
-def model_view(row: Mapping[str, Any], installed: Sequence[str]) -> Row:
+def model_to_wire(row: Mapping[str, Any], installed: Sequence[str]) -> Row:
     names = ("id", "name", "category", "description", "sharing", "resources", "scopes", "docs", "webhooks")
     return {
         **{name: row[name] for name in names},
-        **_ownership(row),
+        **_owner_fields(row),
         "installed_environment": list(installed),
         "version": row["version"],
         "created_at": row["created_at"],
@@ -96,8 +96,8 @@ def model_view(row: Mapping[str, Any], installed: Sequence[str]) -> Row:
     }
 
 
-def environment_model_view(row: Mapping[str, Any]) -> Row:
-    """`row`: the table's columns and `unified_model`, a `model_view`."""
+def environment_model_to_wire(row: Mapping[str, Any]) -> Row:
+    """`row`: the table's columns and `unified_model`, a `model_to_wire`."""
     names = (
         "id",
         "environment_id",
@@ -110,31 +110,31 @@ def environment_model_view(row: Mapping[str, Any]) -> Row:
     return {name: row[name] for name in names}
 
 
-def mapping_view(row: Mapping[str, Any], parent: str) -> Row:
+def mapping_to_wire(row: Mapping[str, Any], parent: str) -> Row:
     """`parent`: the column that says whose mapping it is."""
     names = ("id", parent, "integration_name", "resource_name", "method_name", "config", "version")
     return {name: row[name] for name in (*names, "created_at", "updated_at")}
 
 
-def _ownership(row: Mapping[str, Any]) -> Row:
+def _owner_fields(row: Mapping[str, Any]) -> Row:
     owner = row["team_id"]
     return {"team_id": owner, "team": None if owner is None else {"id": owner, "name": row["team_name"]}}
 
 
-def public_config(config: Mapping[str, Any]) -> Row:
+def select_public_config(config: Mapping[str, Any]) -> Row:
     """What anybody who sees an integration may read of it (`api.md` A7): its face, and its forms."""
     public = {key: config[key] for key in _PUBLIC if key in config}
     credentials = normalise_credentials(config.get("credentials"))
     if isinstance(credentials, Mapping):
         public["credentials"] = {
-            name: _public_credential(entry)
+            name: _select_public_credential(entry)
             for name, entry in credentials.items()
             if isinstance(entry, Mapping)
         }
     return public
 
 
-def _public_credential(entry: Mapping[str, Any]) -> Row:
+def _select_public_credential(entry: Mapping[str, Any]) -> Row:
     config = entry.get("config")
     shown = config if isinstance(config, Mapping) else {}
     return {

@@ -12,7 +12,7 @@ from isthmus.db import Database, EpochWatcher
 from isthmus.http import HttpClient
 from isthmus.integrations.catalog.exchanges import Exchanges
 from isthmus.integrations.catalog.shipped_files import Catalog
-from isthmus.integrations.effective.effective_definitions import Effective
+from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions
 from isthmus.jobs import Handlers, standing
 
 
@@ -46,7 +46,7 @@ async def test_nothing_is_renewed_ahead_of_time_where_that_is_turned_off(
     quiet = Connections(
         database,
         epochs,
-        Effective(database, epochs),
+        EffectiveDefinitions(database, epochs),
         http,
         clock,
         JsonCallLog(),
