@@ -44,7 +44,7 @@ from isthmus.engine.batch import BatchLimits
 from isthmus.engine.scopes import Evaluations, evaluating
 from isthmus.errors import SetupError
 from isthmus.events import Relay, Subscribers, outbox_state, prune_events
-from isthmus.expressions.operating import limits_of, services_of
+from isthmus.expressions.operator_settings import limits_from_settings, services_from_settings
 from isthmus.http import Guard, HttpClient, HttpLimits
 from isthmus.integrations.catalog.catalog_sync import sync_catalog
 from isthmus.integrations.catalog.exchanges import Exchanges
@@ -181,7 +181,9 @@ async def _core(settings: Settings, database: Database, clock: Clock) -> AsyncIt
             renews_ahead=settings.renew_ahead,
         )
         stack.push_async_callback(connections.close)
-        evaluations = Evaluations(limits_of(settings), services_of(settings, http, clock))
+        evaluations = Evaluations(
+            limits_from_settings(settings), services_from_settings(settings, http, clock)
+        )
         yield Core(database, epochs, connections, effective, http, clock, evaluations)
 
 

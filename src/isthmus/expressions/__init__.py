@@ -15,11 +15,10 @@ from typing import Final
 
 from isthmus.expressions.errors import LIMIT, NOT_CONFIGURED, REFUSED, ExpressionError
 from isthmus.expressions.expression import Expression
-from isthmus.expressions.languages import DIALECT
+from isthmus.expressions.languages import DIALECT, STANDARD
 from isthmus.expressions.library import Library, Services
 from isthmus.expressions.limits import Limits
 from isthmus.expressions.sized_cache import SizedCache
-from isthmus.expressions.standard import STANDARD
 from isthmus.expressions.suspension import in_turns
 from isthmus.expressions.values import UNDEFINED, UndefinedType
 

@@ -7,17 +7,21 @@ position (`$map`, `$each`) look at it to know how many to pass.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.function_value import PYTHON_CALLABLES, FunctionValue
+from isthmus.expressions.library import Evaluation, Function
 from isthmus.expressions.meter import LONG, SHORT, running
+from isthmus.expressions.signatures import Signature
 from isthmus.expressions.suspension import awaited
-from isthmus.expressions.values import UNDEFINED, ConsArray, LazyRange, Sequence
-
-if TYPE_CHECKING:
-    from isthmus.expressions.library import Evaluation, Function
-    from isthmus.expressions.signatures import Signature
+from isthmus.expressions.values import (
+    PYTHON_CALLABLES,
+    UNDEFINED,
+    ConsArray,
+    FunctionValue,
+    LazyRange,
+    Sequence,
+)
 
 __all__ = [
     "Composed", "Lambda", "Matcher", "Member", "Native", "Partial", "TailCall", "bounce",

@@ -1,10 +1,22 @@
-"""The one error of this room, with JSONata's codes."""
+"""The one error of expressions, `ExpressionError`, and its makers for what functions are given."""
 
 from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["LIMIT", "NOT_CONFIGURED", "REFUSED", "ExpressionError"]
+from isthmus.expressions.limits import MAX_PICTURE
+
+__all__ = [
+    "FUNCTION",
+    "LIMIT",
+    "NOT_CONFIGURED",
+    "REFUSED",
+    "ExpressionError",
+    "checked_picture",
+    "failed",
+    "not_configured",
+    "over_limit",
+]
 
 LIMIT: Final = "ISTHMUS_LIMIT"
 """The code of an evaluation that went over one of `Limits`."""
@@ -14,6 +26,9 @@ NOT_CONFIGURED: Final = "ISTHMUS_NOT_CONFIGURED"
 
 REFUSED: Final = "ISTHMUS_REFUSED"
 """The code of a function that would reach a host that the operator does not let it reach."""
+
+FUNCTION: Final = "ISTHMUS_FUNCTION"
+"""The code of an error that a function of the dialect raised; its message is what a customer sees."""
 
 _WIDTH = 100
 
@@ -70,3 +85,27 @@ def excerpt(text: str, position: int) -> str:
     number = text.count("\n", 0, start) + 1
     gutter = f"{number} | "
     return f"{gutter}{line}\n{' ' * (len(gutter) + max(0, column))}^"
+
+
+def failed(function: str, message: str) -> ExpressionError:
+    """The error of `function` (named without `$`), with exactly this message."""
+    return ExpressionError(FUNCTION, message, token=function)
+
+
+def not_configured(function: str) -> ExpressionError:
+    """The error of a `function` that is off until the operator configures it."""
+    return ExpressionError(NOT_CONFIGURED, f"{function} is not configured", token=function)
+
+
+def over_limit(function: str, limit: str, allowed: object) -> ExpressionError:
+    """The error of a `function` that would go over `limit` (`functions.md` §10)."""
+    return ExpressionError(
+        LIMIT, f"{function} went over the limit {limit} = {allowed}", token=function, value=allowed
+    )
+
+
+def checked_picture(picture: str, function: str) -> str:
+    """A picture (how a date or a number is written), if it is not too long."""
+    if len(picture) > MAX_PICTURE:
+        raise over_limit(function, "characters of a picture", MAX_PICTURE)
+    return picture

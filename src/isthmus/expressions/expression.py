@@ -9,10 +9,8 @@ from typing import Any, Final
 from weakref import ref
 
 from isthmus.expressions.compiler.code_writer import too_nested
-from isthmus.expressions.compiler.program import Program, generate
+from isthmus.expressions.compiler.program import Program, generate, understood
 from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.failures import understood
-from isthmus.expressions.function_value import PYTHON_CALLABLES
 from isthmus.expressions.library import Evaluation, Library, Services
 from isthmus.expressions.limits import Limits
 from isthmus.expressions.meter import Meter
@@ -30,7 +28,7 @@ from isthmus.expressions.suspension import TooLong, attempt, give_up, pause, run
 from isthmus.expressions.syntax import parse
 from isthmus.expressions.syntax import tree as t
 from isthmus.expressions.trace import Absence, Trace, absences, traced
-from isthmus.expressions.values import UNDEFINED
+from isthmus.expressions.values import PYTHON_CALLABLES, UNDEFINED
 
 __all__ = ["Expression"]
 

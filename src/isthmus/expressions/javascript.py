@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, TypeGuard
 
-from isthmus.expressions.failures import over_limit
+from isthmus.expressions.errors import over_limit
 from isthmus.expressions.host_value import Host, iso_utc
 from isthmus.expressions.json_writer import DEPTH, JsonWriter, double, number_text
 from isthmus.expressions.limits import DEFAULT_OUTPUT

@@ -7,7 +7,7 @@ from json.encoder import encode_basestring
 from math import inf
 from typing import Any, Final
 
-from isthmus.expressions.failures import over_limit
+from isthmus.expressions.errors import over_limit
 from isthmus.expressions.meter import Meter, paced
 from isthmus.expressions.values import UNDEFINED
 

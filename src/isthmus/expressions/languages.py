@@ -1,4 +1,5 @@
-"""The language of mappings: standard JSONata, the functions of `functions.md`, and host values."""
+"""The two languages of expressions: `STANDARD` is JSONata 2.2 alone, `DIALECT` the language of mappings,
+which has the functions of `functions/` and the host values of `host/` as well."""
 
 from __future__ import annotations
 
@@ -6,13 +7,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
+from isthmus.expressions.compiler.program import EVAL
 from isthmus.expressions.errors import LIMIT
 from isthmus.expressions.functions import EXTENSIONS
 from isthmus.expressions.host import HOSTS
 from isthmus.expressions.library import Function, Library
-from isthmus.expressions.standard import STANDARD
+from isthmus.expressions.standard import FUNCTIONS
 
-__all__ = ["DIALECT"]
+__all__ = ["DIALECT", "STANDARD"]
+
+STANDARD: Final = Library([*FUNCTIONS, EVAL], name="standard", bound_code="U1001")
 
 
 def _extensions() -> Iterator[Function]:

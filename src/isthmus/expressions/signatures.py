@@ -13,8 +13,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.function_value import is_function
-from isthmus.expressions.values import UNDEFINED, LazyRange
+from isthmus.expressions.values import UNDEFINED, LazyRange, is_function
 
 __all__ = ["Signature", "letter"]
 

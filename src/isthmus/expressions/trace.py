@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from isthmus.expressions.compiler.program import generate
+from isthmus.expressions.compiler.program import generate, understood
 from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.failures import understood
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.runtime.field_lookup import lookup
 from isthmus.expressions.syntax import tree as t

@@ -12,19 +12,24 @@ Plain Python JSON values (`None`, `bool`, `int`, `float`, `str`, `list`, `dict`)
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, Final, SupportsIndex, final
 
 from isthmus.expressions.errors import LIMIT, ExpressionError
+from isthmus.expressions.suspension import run_async
 
 __all__ = [
+    "PYTHON_CALLABLES",
     "UNDEFINED",
     "ConsArray",
+    "FunctionValue",
     "LazyRange",
     "Sequence",
     "Stream",
     "Table",
     "UndefinedType",
     "collapse",
+    "is_function",
     "keeping",
 ]
 
@@ -142,3 +147,29 @@ class LazyRange(list[Any]):
             raise ExpressionError(
                 LIMIT, f"The numbers of a range went over the limit items = {self.most}", value=self.most
             )
+
+
+PYTHON_CALLABLES: Final = (FunctionType, MethodType, BuiltinFunctionType)
+
+
+class FunctionValue:
+    """`call(arguments, context)` applies it; calling the value itself passes no context."""
+
+    __slots__ = ()
+
+    @property
+    def arity(self) -> int:
+        raise NotImplementedError
+
+    def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
+        raise NotImplementedError
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.call(arguments, UNDEFINED)
+
+    async def call_async(self, *arguments: Any) -> Any:
+        return await run_async(self, *arguments)
+
+
+def is_function(value: object) -> bool:
+    return isinstance(value, (FunctionValue, *PYTHON_CALLABLES))

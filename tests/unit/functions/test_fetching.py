@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from isthmus.errors import EgressDenied, UpstreamInvalid
-from isthmus.expressions.fetching import GuardedFetch
+from isthmus.expressions.operator_settings import GuardedFetch
 from isthmus.http.client import HttpClient
 from isthmus.http.guard import Guard
 

@@ -20,7 +20,6 @@ from isthmus.expressions.runtime import (
     results,
     transform,
 )
-from isthmus.expressions.runtime.evaluating import evaluate_text
 from isthmus.expressions.standard.dates import iso_millis, iso_text
 from isthmus.expressions.standard.numbers import number, sum_in_place
 from isthmus.expressions.standard.strings import join_in_place, trim
@@ -64,7 +63,6 @@ RUNTIME: Final[dict[str, Any]] = {
     "Matcher": Matcher,
     "TailCall": TailCall,
     "bounce": bounce,
-    "evaluate_text": evaluate_text,
     "trimmed": trim,
     "number_of": number,
     "sum_in_place": sum_in_place,

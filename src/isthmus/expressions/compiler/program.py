@@ -1,30 +1,25 @@
-"""From a tree to a Python function: survey, generate, resolve the reads, `compile()`, `exec`."""
+"""From a tree to a Python function: survey, generate, resolve the reads, `compile()`, `exec`; and `$eval`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any, Final
 
-from isthmus.expressions.compiler.calls import CallGenerator
-from isthmus.expressions.compiler.code_writer import MAX_CODE, Context, too_large, too_nested
-from isthmus.expressions.compiler.intrinsics import IntrinsicGenerator
+from isthmus.expressions.compiler.code_writer import too_nested
+from isthmus.expressions.compiler.generator import Generator
 from isthmus.expressions.compiler.namespace import RUNTIME
-from isthmus.expressions.compiler.objects import ObjectGenerator
-from isthmus.expressions.compiler.operands import ANY, FUNCTION, Operand
-from isthmus.expressions.compiler.operations import OperationGenerator
-from isthmus.expressions.compiler.paths import PathGenerator
 from isthmus.expressions.compiler.scopes import survey
-from isthmus.expressions.compiler.tuple_paths import TupleGenerator
-from isthmus.expressions.library import Library
-from isthmus.expressions.runtime.regex import Pattern
+from isthmus.expressions.errors import FUNCTION, LIMIT, ExpressionError
+from isthmus.expressions.library import Evaluation, Function, Library
+from isthmus.expressions.meter import Meter
+from isthmus.expressions.sized_cache import SizedCache
+from isthmus.expressions.syntax import parse
 from isthmus.expressions.syntax import tree as t
+from isthmus.expressions.values import UNDEFINED
 
-__all__ = ["Program", "generate"]
-
-_PATTERN: Final = 500
-_PATTERN_ITEM: Final = 10
-"""What a regular expression takes, and each of its items, in characters of Python."""
+__all__ = ["EVAL", "Program", "generate", "understood"]
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -58,112 +53,111 @@ def generate(
     """
     try:
         found = survey(tree, library, shadowed)
-        generator = _Generator(library, found, shadowed)
+        generator = Generator(library, found, shadowed)
         generator.traced = traced
         source = generator.program(tree, final=final, of_list=of_list)
-        namespace: dict[str, Any] = {**RUNTIME, **generator.constants.values}
+        namespace: dict[str, Any] = {**RUNTIME, "evaluate_text": evaluate_text, **generator.constants.values}
         exec(compile(source, "<expression>", "exec"), namespace)  # noqa: S102  our own text, checked literals only
     except (SyntaxError, RecursionError, MemoryError) as error:
         raise too_nested() from error
     return Program(namespace["main"], frozenset(found.free), source, max(generator.size, len(source)))
 
 
-class _Generator(
-    TupleGenerator, PathGenerator, ObjectGenerator, CallGenerator, IntrinsicGenerator, OperationGenerator
-):
-    traced: list[t.Node] | None = None
+def understood(error: Exception, evaluation: Meter, text: str) -> ExpressionError | None:
+    """A Python error that bad input led to, as an error of the expression `text`; None for any other.
 
-    def program(self, tree: t.Node, *, final: bool, of_list: bool) -> str:
-        root = Context("c0", is_root=True, is_pure=True, no_list=not of_list)
-        root.source = self.reads.source("c0", self.main.here(), 0, is_root=True)
-        if not isinstance(tree, (t.Block, t.Lambda)):
-            self.open_frame(tree)
-        operand = self.value(tree, root, final=final)
-        self.emit(f"return {operand.code}")
-        self.reads.settle(self.main)
-        source = "\n".join(self.reads.resolve(line) for line in self.main.lines())
-        if len(source) > 2 * MAX_CODE:  # reads, and the indentation
-            raise too_large()
-        return source
+    Only errors from the code of this package: those of a caller's functions are the caller's.
+    """
+    found: ExpressionError
+    if isinstance(error, RecursionError):
+        found = evaluation.too_deep()
+    elif isinstance(error, MemoryError):
+        found = evaluation.exceeded("memory", "evaluation")
+    elif not isinstance(error, (ArithmeticError, ValueError)) or not _is_ours(error.__traceback__):
+        return None
+    elif isinstance(error, OverflowError):
+        found = ExpressionError("D1001", "Number out of range")
+    else:
+        found = ExpressionError(FUNCTION, "A value is not of the kind or size that its use asks for")
+    found.text = text
+    return found
 
-    def value(
-        self, node: t.Node, context: Context, *, final: bool = False, handed_on: bool = False
-    ) -> Operand:
-        operand = super().value(node, context, final=final, handed_on=handed_on)
-        if self.traced is None or isinstance(node, t.Literal):
-            return operand
-        owned = self.owned(operand)
-        self.emit(f"E.trace({len(self.traced)}, {context.code or 'U'}, {owned.code})")
-        self.traced.append(node)
-        return owned
 
-    def raw(self, node: t.Node, context: Context, *, final: bool = False) -> Operand:  # noqa: C901  one line a node
-        match node:
-            case t.Path():
-                return self.path(node, context, final=final)
-            case t.Literal():
-                return self.known(node.value)
-            case t.Variable():
-                return self.variable(node, context)
-            case t.Object():
-                return self.object(node, context, final=final)
-            case t.Array():
-                return self.array(node, context, final=final)
-            case t.Operation():
-                return self.operation(node, context)
-            case t.Run():
-                return self.run(node, context)
-            case t.Call():
-                return self.call(node, context, final=final)
-            case t.Block():
-                return self.block_value(node, context, final=final)
-            case t.Condition():
-                return self.condition(node, context, final=final)
-            case t.Bind():
-                return self.bind(node, context)
-            case t.Default():
-                return self.default(node, context, final=final)
-            case t.Lambda():
-                return self.function_value(node, context)
-            case t.Apply():
-                return self.application(node, context, final=final)
-            case t.Negate():
-                return self.negation(node, context)
-        return self.rare(node, context)
+def _is_ours(trace: TracebackType | None) -> bool:
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    name = "" if trace is None else trace.tb_frame.f_globals.get("__name__", "")
+    if name == "isthmus.expressions.suspension":  # it hands on what an awaited function raised
+        return False
+    return name == "" or name.startswith("isthmus.expressions.")
 
-    def rare(self, node: t.Node, context: Context) -> Operand:
-        code = context.code or "U"
-        match node:
-            case t.Wildcard():
-                return Operand(f"wildcard(E, {code})", ANY, is_pure=False)
-            case t.Descendant():
-                return Operand(f"descendants(E, {code})", ANY)
-            case t.Parent():
-                local = self.find(node.slot.label)
-                return self.undefined() if local is None else Operand(local.code, ANY, is_atom=True)
-            case t.Regex():
-                pattern = Pattern.of(node.pattern, node.flags)
-                self.grow(_PATTERN + _PATTERN_ITEM * pattern.size)
-                return Operand(f"Matcher(E, {self.constants.name(pattern)}, {node.position})", FUNCTION)
-            case t.Name():
-                name = self.const(node.value)
-                return Operand(f"named(E, {code}, {name})", ANY, is_pure=context.is_pure)
-            case t.Transform():
-                return self.transform(node)
-        raise AssertionError(f"no code for {type(node).__name__}")
 
-    def transform(self, node: t.Transform) -> Operand:
-        names: list[str] = []
-        for part in (node.pattern, node.update, node.delete):
-            if part is None:
-                names.append("None")
-                continue
-            name, item = self.fresh("b"), self.fresh("c")
-            with self.define(name, [item]):
-                operand = self.value(part, self.context(item, is_pure=False))
-                self.emit(f"return {operand.code}")
-            names.append(name)
-        delete = 0 if node.delete is None else node.delete.position
-        return Operand(
-            f"transformer(E, {', '.join(names)}, {node.position}, {node.update.position}, {delete})", FUNCTION
+# `$eval`: an expression in a text, evaluated where the call stands.
+
+_Key = tuple[str, Library, frozenset[str], bool]
+_PROGRAMS: Final[SizedCache[_Key, Program]] = SizedCache(entries=256, size=2_000_000)
+_STEPS: Final = 20
+"""What compiling costs for each character of the text and of the code that it becomes."""
+
+
+def _program(evaluation: Evaluation, text: str, shadowed: frozenset[str], of_list: bool) -> Program:
+    def made() -> Program:
+        evaluation.charge(len(text) * _STEPS)
+        program = generate(parse(text), library, shadowed, final=False, of_list=of_list)
+        evaluation.charge(program.size * _STEPS)
+        return program
+
+    library = evaluation.library
+    return _PROGRAMS.get((text, library, shadowed, of_list), made, lambda program: len(text) + program.size)
+
+
+def evaluate_text(
+    evaluation: Evaluation,
+    arguments: tuple[Any, ...],
+    context: Any,
+    variables: Mapping[str, Any],
+    position: int,
+) -> Any:
+    """`$eval(text, context?)`; `variables` are those that the text sees."""
+    text = arguments[0] if arguments else UNDEFINED
+    if text is UNDEFINED:
+        return UNDEFINED
+    if type(text) is not str:
+        raise ExpressionError(
+            "T0410", "Argument 1 of function eval does not match function signature", position, token="eval"
         )
+    focus = arguments[1] if len(arguments) > 1 and arguments[1] is not UNDEFINED else context
+    library = evaluation.library
+    try:
+        shadowed = frozenset(name for name in variables if name in library.functions)
+        program = _program(evaluation, text, shadowed, isinstance(focus, list))
+    except ExpressionError as error:
+        if error.code == LIMIT:
+            raise
+        raise ExpressionError(
+            "D3120",
+            f"Syntax error in expression passed to function eval: {error.message}",
+            position,
+            token="eval",
+        ) from error
+    try:
+        evaluation.charge(100)
+        return program.main(evaluation, focus, variables)
+    except ExpressionError as error:
+        if error.code in (LIMIT, library.bound_code):
+            raise
+        raise ExpressionError(
+            "D3121",
+            f"Dynamic error evaluating the expression passed to function eval: {error.message}",
+            position,
+            token="eval",
+        ) from error
+
+
+def _evaluate(evaluation: Evaluation, text: Any, context: Any) -> Any:
+    """`$eval` as a value; a direct call also sees the variables around it."""
+    return evaluate_text(evaluation, (text, context), evaluation.context, evaluation.bindings, 0)
+
+
+EVAL: Final = Function("eval", _evaluate, "<sx?:x>", wants_evaluation=True)
+"""`$eval` as a function of a library."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from isthmus.expressions.failures import failed
+from isthmus.expressions.errors import failed
 from isthmus.expressions.host.blobs import encode_text, raw_bytes
 from isthmus.expressions.javascript import text
 from isthmus.expressions.library import Evaluation

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from isthmus.expressions.failures import failed
+from isthmus.expressions.errors import failed
 from isthmus.expressions.functions import lodash
 from isthmus.expressions.functions.arguments import output_items, output_text
 from isthmus.expressions.host_value import Host

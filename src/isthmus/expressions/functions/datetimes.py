@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from isthmus.expressions.failures import failed, over_limit
+from isthmus.expressions.errors import failed, over_limit
 from isthmus.expressions.host.datetimes.fields import ParseContext
 from isthmus.expressions.host.datetimes.parsing import parse_iso, parse_rfc2822, parse_with_pattern
 from isthmus.expressions.host.datetimes.value import DateTime, invalid_datetime

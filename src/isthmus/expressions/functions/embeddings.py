@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from isthmus.expressions.failures import failed, not_configured
+from isthmus.expressions.errors import failed, not_configured
 from isthmus.expressions.functions.arguments import setting
 from isthmus.expressions.functions.service_requests import Answer, Retry, exchange, has_port
 from isthmus.expressions.javascript import as_list, json_text, text, truthy

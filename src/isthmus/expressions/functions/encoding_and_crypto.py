@@ -9,7 +9,7 @@ import re
 import uuid as uuids
 from typing import Final
 
-from isthmus.expressions.failures import failed
+from isthmus.expressions.errors import failed
 from isthmus.expressions.functions.arguments import content_bytes, input_text, options_of
 from isthmus.expressions.functions.offloading import offloaded
 from isthmus.expressions.host.blobs import Blob, media_type, raw_bytes

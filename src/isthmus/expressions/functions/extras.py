@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from isthmus.expressions.failures import failed
+from isthmus.expressions.errors import failed
 
 __all__ = ["extra"]
 

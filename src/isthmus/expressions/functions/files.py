@@ -9,7 +9,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Final
 
-from isthmus.expressions.failures import failed
+from isthmus.expressions.errors import failed
 from isthmus.expressions.functions.arguments import content_bytes
 from isthmus.expressions.host.blobs import ArrayBuffer, Blob, decode_bytes, media_type, raw_bytes
 from isthmus.expressions.host.streams import Stream, drain, tee

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Final
 
-from isthmus.expressions.failures import failed
+from isthmus.expressions.errors import failed
 from isthmus.expressions.functions import lodash
 from isthmus.expressions.functions.ordering import sort_key
 from isthmus.expressions.host.graphs import Graph, node_key

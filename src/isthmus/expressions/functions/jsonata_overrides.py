@@ -6,8 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 
 from isthmus.expressions.callables import looped
-from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.failures import failed
+from isthmus.expressions.errors import ExpressionError, failed
 from isthmus.expressions.functions.arguments import output_text
 from isthmus.expressions.javascript import (
     as_list,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
-from isthmus.expressions.failures import over_limit
+from isthmus.expressions.errors import over_limit
 from isthmus.expressions.javascript import text, units
 from isthmus.expressions.limits import MAX_ITEMS
 from isthmus.expressions.meter import spend

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from isthmus.expressions.failures import failed
+from isthmus.expressions.errors import failed
 from isthmus.expressions.functions.extras import extra
 from isthmus.expressions.functions.offloading import offloaded
 from isthmus.expressions.host.blobs import ArrayBuffer, encode_text, raw_bytes

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from isthmus.expressions.failures import failed, over_limit
+from isthmus.expressions.errors import failed, over_limit
 from isthmus.expressions.functions.arguments import input_text, output_text
 from isthmus.expressions.functions.query_strings import QueryStyle, query_text
 from isthmus.expressions.host.urls import Url

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from isthmus.errors import EgressDenied, UpstreamError, UpstreamTimeout, UpstreamUnreachable
-from isthmus.expressions.errors import REFUSED, ExpressionError
-from isthmus.expressions.failures import failed, not_configured
+from isthmus.expressions.errors import REFUSED, ExpressionError, failed, not_configured
 from isthmus.expressions.library import Evaluation
 
 __all__ = ["Retry", "document_service", "exchange", "has_port"]

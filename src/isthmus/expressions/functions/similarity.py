@@ -8,7 +8,7 @@ from collections import Counter
 from itertools import pairwise
 from typing import Final
 
-from isthmus.expressions.failures import failed
+from isthmus.expressions.errors import failed
 from isthmus.expressions.javascript import describe, is_nil, is_number, same_value
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from isthmus.expressions.failures import failed
+from isthmus.expressions.errors import failed
 from isthmus.expressions.functions.arguments import output_text, strict
 from isthmus.expressions.functions.values import map_values
 from isthmus.expressions.host.datetimes.fields import ParseContext

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from isthmus.expressions.failures import failed
+from isthmus.expressions.errors import failed
 from isthmus.expressions.functions.arguments import input_text, output_items
 from isthmus.expressions.javascript import is_nil, json_text, text, units, whole
 from isthmus.expressions.library import Evaluation

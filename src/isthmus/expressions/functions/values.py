@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
-from isthmus.expressions.failures import failed
+from isthmus.expressions.errors import failed
 from isthmus.expressions.functions.arguments import output_items, setting, strict
 from isthmus.expressions.functions.currency import DIGITS
 from isthmus.expressions.javascript import (

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
-from isthmus.expressions.failures import failed
+from isthmus.expressions.errors import failed
 from isthmus.expressions.host.streams import Stream
 from isthmus.expressions.host_value import Host, host_type
 from isthmus.expressions.values import UNDEFINED

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
 
-from isthmus.expressions.failures import failed
+from isthmus.expressions.errors import failed
 from isthmus.expressions.host.blobs import ArrayBuffer, Blob
 from isthmus.expressions.host.streams import Stream
 from isthmus.expressions.host_value import Host, host_type

@@ -7,8 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import Final
 
-from isthmus.expressions.errors import LIMIT, ExpressionError
-from isthmus.expressions.failures import failed, over_limit
+from isthmus.expressions.errors import LIMIT, ExpressionError, failed, over_limit
 from isthmus.expressions.host_value import Host, host_type
 from isthmus.expressions.values import UNDEFINED
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import ada_url
 
-from isthmus.expressions.failures import failed
+from isthmus.expressions.errors import failed
 from isthmus.expressions.host_value import Host, host_type
 
 __all__ = ["SEARCH_PARAMS", "URL", "SearchParams", "Url"]

@@ -15,9 +15,8 @@ from isthmus.expressions.callables import (
     placed,
 )
 from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.function_value import FunctionValue, is_function
 from isthmus.expressions.library import Evaluation, Function
-from isthmus.expressions.values import UNDEFINED, Sequence, collapse
+from isthmus.expressions.values import UNDEFINED, FunctionValue, Sequence, collapse, is_function
 
 __all__ = ["apply", "call", "enter", "library_call", "partial", "settled_call"]
 

@@ -7,12 +7,11 @@ from functools import cmp_to_key
 from typing import Any, Final
 
 from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.function_value import is_function
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.meter import LONG, paced
 from isthmus.expressions.runtime.operators import js_less
 from isthmus.expressions.runtime.path_steps import Together, picked
-from isthmus.expressions.values import UNDEFINED, Sequence
+from isthmus.expressions.values import UNDEFINED, Sequence, is_function
 
 __all__ = [
     "append_to", "filter_by", "group", "group_tuples", "new_key", "not_function", "order", "reduction",

@@ -6,12 +6,11 @@ from math import fmod, inf, trunc
 from typing import Any, Final, NoReturn
 
 from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.function_value import is_function
 from isthmus.expressions.json_writer import double, number_text
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.meter import LONG, paced
 from isthmus.expressions.runtime.string_conversion import made_text, text_of
-from isthmus.expressions.values import UNDEFINED, LazyRange
+from isthmus.expressions.values import UNDEFINED, LazyRange, is_function
 
 __all__ = [
     "SAFE", "add", "as_count", "bounded", "compare", "divide", "equal", "equals", "includes", "is_number",

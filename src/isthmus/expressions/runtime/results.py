@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Final
 
-from isthmus.expressions.function_value import is_function
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.values import UNDEFINED
+from isthmus.expressions.values import UNDEFINED, is_function
 
 __all__ = ["finish", "finish_item", "measure"]
 

@@ -7,10 +7,10 @@ from math import isfinite, isnan
 from typing import Any, Final
 
 from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.function_value import is_function
 from isthmus.expressions.json_writer import JsonWriter, double, number_text
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.meter import SHORT
+from isthmus.expressions.values import is_function
 
 __all__ = ["json_text", "made_text", "rounded", "text_of"]
 

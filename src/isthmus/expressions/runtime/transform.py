@@ -7,12 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.function_value import FunctionValue, is_function
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.meter import paced
 from isthmus.expressions.runtime.operators import normal
 from isthmus.expressions.runtime.string_conversion import rounded
-from isthmus.expressions.values import UNDEFINED
+from isthmus.expressions.values import UNDEFINED, FunctionValue, is_function
 
 __all__ = ["clone", "transformer"]
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from isthmus.expressions.function_value import is_function
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.meter import paced
 from isthmus.expressions.runtime.operators import equal, is_number, truth
-from isthmus.expressions.values import UNDEFINED, Sequence
+from isthmus.expressions.values import UNDEFINED, Sequence, is_function
 
 __all__ = [
     "append", "boolean", "count", "distinct", "exists", "negated", "reverse", "shuffle", "type_of", "zipped",

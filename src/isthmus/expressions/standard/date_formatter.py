@@ -11,8 +11,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final
 
-from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.failures import checked_picture
+from isthmus.expressions.errors import ExpressionError, checked_picture
 from isthmus.expressions.standard import calendar
 from isthmus.expressions.standard.date_pictures import INTEGERS, PLAIN, Part, no_name, parts_of
 from isthmus.expressions.standard.integer_pictures import analyse, write

@@ -10,8 +10,7 @@ from typing import Any
 
 import regex
 
-from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.failures import checked_picture, over_limit
+from isthmus.expressions.errors import ExpressionError, checked_picture, over_limit
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.limits import MAX_PICTURE
 from isthmus.expressions.standard import calendar

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
-from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.failures import over_limit
+from isthmus.expressions.errors import ExpressionError, over_limit
 from isthmus.expressions.limits import MAX_PICTURE
 from isthmus.expressions.standard.integer_pictures import IntegerFormat, analyse, with_width
 

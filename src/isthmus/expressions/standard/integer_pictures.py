@@ -9,8 +9,7 @@ from functools import lru_cache
 from math import floor, gcd, inf, log10
 from typing import Any, Final
 
-from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.failures import checked_picture, over_limit
+from isthmus.expressions.errors import ExpressionError, checked_picture, over_limit
 from isthmus.expressions.json_writer import number_text
 from isthmus.expressions.limits import MAX_PICTURE
 from isthmus.expressions.runtime.operators import normal

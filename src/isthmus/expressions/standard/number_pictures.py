@@ -8,8 +8,7 @@ from functools import lru_cache
 from math import gcd, isfinite
 from typing import Any, Final
 
-from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.failures import checked_picture, over_limit
+from isthmus.expressions.errors import ExpressionError, checked_picture, over_limit
 from isthmus.expressions.json_writer import double, number_text
 from isthmus.expressions.values import UNDEFINED
 

@@ -7,8 +7,7 @@ import re
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final
 
-from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.failures import over_limit
+from isthmus.expressions.errors import ExpressionError, over_limit
 from isthmus.expressions.json_writer import double, number_text
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.meter import LONG

@@ -1,4 +1,4 @@
-"""Objects: keys, look-ups, merging; and `$error`, `$assert`, `$clone`, `$eval`."""
+"""Objects: keys, look-ups, merging; and `$error`, `$assert`, `$clone`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.meter import paced
 from isthmus.expressions.runtime import field_lookup, transform
-from isthmus.expressions.runtime.evaluating import evaluate_text
 from isthmus.expressions.values import UNDEFINED, Sequence
 
-__all__ = ["assert_", "clone", "error", "evaluate", "keys", "lookup", "merge", "spread"]
+__all__ = ["assert_", "clone", "error", "keys", "lookup", "merge", "spread"]
 
 
 def keys(evaluation: Evaluation, value: Any) -> Any:
@@ -84,8 +83,3 @@ def assert_(condition: Any, message: Any) -> Any:
 
 def clone(evaluation: Evaluation, value: Any) -> Any:
     return UNDEFINED if value is UNDEFINED else transform.clone(evaluation, value)
-
-
-def evaluate(evaluation: Evaluation, text: Any, context: Any) -> Any:
-    """`$eval` as a value; a direct call also sees the variables around it."""
-    return evaluate_text(evaluation, (text, context), evaluation.context, evaluation.bindings, 0)

@@ -8,11 +8,10 @@ from typing import Any, Final
 
 from isthmus.expressions.callables import Matcher
 from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.function_value import is_function
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.runtime.regex import LINEAR, search
 from isthmus.expressions.runtime.string_conversion import made_text
-from isthmus.expressions.values import UNDEFINED, Sequence
+from isthmus.expressions.values import UNDEFINED, Sequence, is_function
 
 __all__ = ["contains", "match", "replace", "split"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from isthmus.expressions.failures import failed, not_configured
+from isthmus.expressions.errors import failed, not_configured
 from isthmus.expressions.functions.arguments import setting
 from isthmus.expressions.functions.documents.worker_process import run_worker
 from isthmus.expressions.functions.embeddings import raise_for

@@ -9,7 +9,7 @@ from html import escape
 from typing import Final
 from urllib.parse import unquote
 
-from isthmus.expressions.failures import failed, not_configured
+from isthmus.expressions.errors import failed, not_configured
 from isthmus.expressions.functions.arguments import input_text, setting
 from isthmus.expressions.functions.documents.page import page_styles
 from isthmus.expressions.functions.documents.worker_process import run_worker

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
-from isthmus.expressions.failures import failed, over_limit
+from isthmus.expressions.errors import failed, over_limit
 from isthmus.expressions.functions.documents.worker import SECONDS
 
 __all__ = ["run_worker"]

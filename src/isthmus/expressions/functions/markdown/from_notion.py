@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from isthmus.expressions.failures import failed
+from isthmus.expressions.errors import failed
 from isthmus.expressions.functions.arguments import output_text, strict
 from isthmus.expressions.functions.markdown.notion_text import (
     Block,

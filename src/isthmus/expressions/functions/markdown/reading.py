@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isthmus.expressions.failures import failed
+from isthmus.expressions.errors import failed
 from isthmus.expressions.functions.arguments import input_text
 from isthmus.expressions.functions.markdown.blocks import read_markdown
 from isthmus.expressions.functions.markdown.tokens import Token

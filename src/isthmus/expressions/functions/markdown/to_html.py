@@ -8,7 +8,7 @@ from html import escape as escape_all
 from typing import Any, Final
 from urllib.parse import quote
 
-from isthmus.expressions.failures import failed
+from isthmus.expressions.errors import failed
 from isthmus.expressions.functions.arguments import input_text
 from isthmus.expressions.functions.markdown.blocks import read_markdown
 from isthmus.expressions.functions.markdown.tokens import Token

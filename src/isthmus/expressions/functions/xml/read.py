@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from xml.parsers import expat
 
-from isthmus.expressions.failures import failed, over_limit
+from isthmus.expressions.errors import failed, over_limit
 from isthmus.expressions.functions.arguments import input_text
 from isthmus.expressions.functions.xml.options import XmlOptions, xml_options
 from isthmus.expressions.javascript import DEPTH, describe, text, to_number

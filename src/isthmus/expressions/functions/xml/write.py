@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from isthmus.expressions.failures import failed
+from isthmus.expressions.errors import failed
 from isthmus.expressions.functions.arguments import output_text
 from isthmus.expressions.functions.xml.options import XmlOptions, xml_options
 from isthmus.expressions.host_value import Host

@@ -7,7 +7,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any, Final, Literal
 
-from isthmus.expressions.failures import failed
+from isthmus.expressions.errors import failed
 
 __all__ = ["DAYS", "MONTHS", "Width", "day_names", "meridiem_name", "month_names"]
 

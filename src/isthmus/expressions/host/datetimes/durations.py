@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Literal, TypeAlias, cast
 
-from isthmus.expressions.failures import failed
+from isthmus.expressions.errors import failed
 from isthmus.expressions.host.datetimes.pattern_tokens import split_pattern
 from isthmus.expressions.host_value import Host, host_type
 from isthmus.expressions.javascript import is_nil, is_number, number_text, plain_number, text, to_number

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from isthmus.expressions.failures import failed
+from isthmus.expressions.errors import failed
 from isthmus.expressions.host.datetimes.calendar_names import day_names, month_names
 from isthmus.expressions.host.datetimes.differences import (
     compute_difference,

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import regex
 
-from isthmus.expressions.failures import over_limit
+from isthmus.expressions.errors import over_limit
 from isthmus.expressions.host.datetimes.calendar_names import DAYS, MONTHS, day_names, month_names
 from isthmus.expressions.host.datetimes.fields import CLOCK_FIELDS, FIELD_MINIMUMS, ParseContext
 from isthmus.expressions.host.datetimes.pattern_tokens import MACROS, split_pattern

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-from isthmus.expressions.failures import checked_picture
+from isthmus.expressions.errors import checked_picture
 
 __all__ = ["MACROS", "split_pattern"]
 

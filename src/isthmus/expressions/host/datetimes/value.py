@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.failures import failed
+from isthmus.expressions.errors import ExpressionError, failed
 from isthmus.expressions.host.datetimes.durations import UNITS, Duration, Unit, parse_unit
 from isthmus.expressions.host.datetimes.zones import SYSTEM, Zone, format_offset
 from isthmus.expressions.host_value import Host

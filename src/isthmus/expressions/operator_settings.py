@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Final
 from urllib.parse import urlsplit
 
 from isthmus.config import Settings
-from isthmus.errors import SetupError
-from isthmus.expressions.fetching import GuardedFetch
+from isthmus.errors import EgressDenied, SetupError, UpstreamInvalid
 from isthmus.expressions.library import Services
 from isthmus.expressions.limits import Limits
 from isthmus.http import HttpClient
+from isthmus.http.messages import HttpRequest
+from isthmus.http.redirects import is_redirect, next_request
 from isthmus.kit.clock import Clock
 
-__all__ = ["limits_of", "services_of"]
+__all__ = ["GuardedFetch", "limits_from_settings", "services_from_settings"]
 
 _PLAIN: Final = "http://"
+_MAX_REDIRECTS: Final = 3
 
 
-def limits_of(settings: Settings) -> Limits:
+def limits_from_settings(settings: Settings) -> Limits:
     """The limits of an evaluation. Raises SetupError for a name that is none, or a part of a whole."""
     usual = Limits()
     kinds = {each.name: type(getattr(usual, each.name)) for each in fields(Limits)}
@@ -35,7 +38,7 @@ def limits_of(settings: Settings) -> Limits:
     return replace(usual, **values)  # type: ignore[arg-type]  # each of its field's type, as just made
 
 
-def services_of(settings: Settings, http: HttpClient, clock: Clock) -> Services:
+def services_from_settings(settings: Settings, http: HttpClient, clock: Clock) -> Services:
     """Switches and the way out. Without `function_hosts` no function reaches outside.
 
     Raises SetupError for a service whose host is not among them: each call would be refused.
@@ -71,3 +74,58 @@ def _reachable(name: str, url: str | None, hosts: tuple[str, ...]) -> None:
         raise SetupError(
             f"ISTHMUS_{name.upper()} needs its host among ISTHMUS_FUNCTION_HOSTS: add {needed} there."
         )
+
+
+class GuardedFetch:
+    """Each redirect is judged as the first address was.
+
+    `hosts`: the only ones that functions may reach, None for all that the client's guard lets through.
+    `plain_hosts`: those that may be reached without TLS.
+
+    Raises the errors of `HttpClient.send`, EgressDenied for another host or scheme, UpstreamInvalid for an
+    answer of more than `max_bytes`. No message holds a path, a header or a body.
+    """
+
+    def __init__(
+        self,
+        client: HttpClient,
+        *,
+        hosts: frozenset[str] | None = None,
+        plain_hosts: frozenset[str] = frozenset(),
+    ) -> None:
+        self._client = client
+        self._hosts = hosts
+        self._plain_hosts = plain_hosts
+
+    async def __call__(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        seconds: float,
+        max_bytes: int,
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        request = HttpRequest(
+            method, url, headers=headers, body=body, timeout_seconds=seconds, max_redirects=0
+        )
+        for _ in range(_MAX_REDIRECTS + 1):
+            self._check(request.url)
+            response = await self._client.send(request)
+            if not is_redirect(response.status, response.headers):
+                break
+            request = next_request(request, response.status, response.headers["location"])
+        else:
+            raise UpstreamInvalid(f"The server redirected more than {_MAX_REDIRECTS} times.")
+        if len(response.body) > max_bytes:
+            raise UpstreamInvalid(f"The answer has more than {max_bytes} bytes.")
+        return response.status, response.headers, response.body
+
+    def _check(self, url: str) -> None:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").lower()
+        if parts.scheme != "https" and host not in self._plain_hosts:
+            raise EgressDenied(f"Functions reach other servers by https only; {host or 'no host'} is not.")
+        if self._hosts is not None and host not in self._hosts:
+            raise EgressDenied(f"Functions may not reach {host}; the operator lists the hosts that they may.")
