@@ -47,7 +47,7 @@ from isthmus.events.catalogue import (
 )
 from isthmus.integrations.rows.body_checks import Failures
 from isthmus.integrations.rows.scope import Scope
-from isthmus.integrations.rows.views import Row
+from isthmus.integrations.rows.wire_rows import Row
 from isthmus.kit.ids import new_id
 from isthmus.kit.writable_fields import sent_only
 
@@ -375,4 +375,4 @@ def _refuse_fixed(row: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
             "with PATCH /integrated-account/{id}/credentials",
             "read_only",
         )
-    failures.throw("the account cannot be changed so")
+    failures.raise_if_any("the account cannot be changed so")

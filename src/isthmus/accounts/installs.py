@@ -17,7 +17,7 @@ from isthmus.db.tables import environment, integrated_account, integration, unif
 from isthmus.integrations.installs.environment_integrations import EnvironmentIntegrations
 from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
 from isthmus.integrations.rows.scope import EnvironmentScope, Scope
-from isthmus.integrations.rows.views import Row
+from isthmus.integrations.rows.wire_rows import Row
 
 __all__ = ["Installs", "install_everything"]
 

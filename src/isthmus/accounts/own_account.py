@@ -16,7 +16,7 @@ from isthmus.db.tables import integrated_account
 from isthmus.definitions.secrets import PROTECTED_CONTEXT_PATHS, join_secrets
 from isthmus.errors import BadRequest, failure
 from isthmus.integrations.rows.scope import Scope
-from isthmus.integrations.rows.views import Row
+from isthmus.integrations.rows.wire_rows import Row
 
 __all__ = ["OwnAccount"]
 

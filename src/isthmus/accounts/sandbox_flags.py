@@ -14,7 +14,7 @@ from isthmus.db.listing import ListQuery, Page
 from isthmus.db.tables import integrated_account
 from isthmus.errors import Conflict, NotFound
 from isthmus.integrations.rows.scope import Scope
-from isthmus.integrations.rows.views import Row
+from isthmus.integrations.rows.wire_rows import Row
 
 __all__ = ["SandboxFlags"]
 

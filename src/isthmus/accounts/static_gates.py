@@ -22,7 +22,7 @@ from isthmus.db.tables import integrated_account, static_gate
 from isthmus.errors import Conflict, NotFound
 from isthmus.integrations.rows.body_checks import Failures
 from isthmus.integrations.rows.scope import Scope
-from isthmus.integrations.rows.views import Row
+from isthmus.integrations.rows.wire_rows import Row
 from isthmus.kit.ids import new_id
 from isthmus.kit.writable_fields import sent_only
 
@@ -114,11 +114,11 @@ class StaticGates:
 def _check(values: Mapping[str, Any], *, creating: bool) -> None:
     failures = Failures()
     for name in sorted(_WRITABLE) if creating else sorted(_WRITABLE & values.keys()):
-        failures.text(name, values.get(name))
+        failures.check_text(name, values.get(name))
     domain = values.get("domain")
     if isinstance(domain, str) and domain and not _DOMAIN.fullmatch(domain):
         failures.add("domain", "must be a host name, with a port if it has one, and nothing else", "domain")
     token = values.get("api_token_secret")
     if token is not None and (not isinstance(token, str) or len(token) < _LEAST or not token.isascii()):
         failures.add("api_token_secret", f"must be an ASCII text of at least {_LEAST} characters", "type")
-    failures.throw("the static gate is not valid")
+    failures.raise_if_any("the static gate is not valid")

@@ -229,14 +229,14 @@ def _check(values: Mapping[str, Any]) -> None:
         ("truto_static_gate_id", None),
     ):
         if values.get(name) is not None:
-            failures.text(name, values[name], most=most)
+            failures.check_text(name, values[name], max_length=most)
     for name in ("persist_previous_context", "is_sandbox"):
         if values.get(name) is not None:
-            failures.flag(name, values[name])
+            failures.check_boolean(name, values[name])
     if values.get("context") is not None:
-        failures.object("context", values["context"])
+        failures.check_object("context", values["context"])
     if values.get("region") is not None:
-        failures.one_of("region", values["region"], REGIONS)
+        failures.check_one_of("region", values["region"], REGIONS)
     _check_texts(failures, "scopes", values.get("scopes"))
     for name in _MODEL_KEYS:
         sent = values.get(name)
@@ -248,7 +248,7 @@ def _check(values: Mapping[str, Any]) -> None:
             "must be an https address, http on this machine, or an app's own scheme (myapp://…)",
             "bad_address",
         )
-    failures.throw("the link token cannot be made")
+    failures.raise_if_any("the link token cannot be made")
 
 
 def _check_texts(failures: Failures, name: str, sent: Any) -> None:

@@ -18,8 +18,8 @@ from isthmus.errors import NotFound
 from isthmus.integrations.catalog.catalog_sync import sync_catalog
 from isthmus.integrations.catalog.shipped_files import Catalog, integration_id
 from isthmus.integrations.catalog.unified_models import UnifiedModels
-from isthmus.integrations.effective.caches import RevisionCache
 from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions, Layer, ResolvedMapping
+from isthmus.integrations.effective.revision_cache import RevisionCache
 from isthmus.integrations.installs.environment_integrations import EnvironmentIntegrations
 from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
 from isthmus.kit.ids import new_id

@@ -49,18 +49,18 @@ def check_fields(values: Mapping[str, Any], *, creating: bool) -> None:
         ("environment_integration_id", None),
     ):
         if values.get(name) is not None or (name in values and not creating):
-            failures.text(name, values[name], most=most)
+            failures.check_text(name, values[name], max_length=most)
     if values.get("context") is not None or ("context" in values and not creating):
-        failures.object("context", values["context"])
+        failures.check_object("context", values["context"])
     _check_oauth(values.get("context"), failures)
     for name in ("unified_model_override", "integration_override"):
         if values.get(name) is not None:
-            failures.object(name, values[name])
+            failures.check_object(name, values[name])
     if values.get("region") is not None and creating:
-        failures.one_of("region", values["region"], REGIONS)
+        failures.check_one_of("region", values["region"], REGIONS)
     if "status" in values and not creating:
-        failures.one_of("status", values["status"], STATUSES)
-    failures.throw("the integrated account is not valid")
+        failures.check_one_of("status", values["status"], STATUSES)
+    failures.raise_if_any("the integrated account is not valid")
 
 
 def _check_oauth(context: Any, failures: Failures) -> None:
@@ -69,7 +69,7 @@ def _check_oauth(context: Any, failures: Failures) -> None:
     for name in (_OAUTH, "token"):
         value, path = value.get(name) if isinstance(value, Mapping) else None, f"{path}.{name}"
         if value is not None:
-            failures.object(path, value)
+            failures.check_object(path, value)
 
 
 def method_of(credentials: Mapping[str, Credential], sent: str) -> str:
@@ -104,7 +104,7 @@ def checked_context(
                 f"is required: connect with {method} elsewhere and import its token",
                 "required",
             )
-    failures.throw(f"the credentials do not fit {method}")
+    failures.raise_if_any(f"the credentials do not fit {method}")
     return result
 
 
@@ -136,7 +136,7 @@ async def check_mapping_overrides(
                 continue
             paths = (f"{at}.{resource}", f"{at}.{resource}.{method}")
             check_resource_and_method(failures, name, models[name].resources, (resource, method), paths)
-        failures.throw("the mapping override names what is not there")
+        failures.raise_if_any("the mapping override names what is not there")
 
 
 def _entries(value: Any, field: str) -> list[tuple[str, Any]]:

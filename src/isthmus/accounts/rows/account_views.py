@@ -10,7 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.rows.context import object_store_fields, shown_context
 from isthmus.db.tables import environment_integration, integrated_account, integration
-from isthmus.integrations.rows.views import Row, environment_integration_to_wire, read_integration_summaries
+from isthmus.integrations.rows.wire_rows import (
+    Row,
+    environment_integration_to_wire,
+    read_integration_summaries,
+)
 
 __all__ = ["account_rows", "account_views"]
 

@@ -16,12 +16,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from isthmus.api.dependencies import OptionalPrincipal, Parts
 from isthmus.api.openapi.unified_operations import with_models
 from isthmus.errors import NotFound
-from isthmus.integrations.effective.caches import RevisionCache
 from isthmus.integrations.effective.environment_models import (
     EnvironmentModel,
     read_models,
     read_models_revision,
 )
+from isthmus.integrations.effective.revision_cache import RevisionCache
 
 __all__ = ["new_documents", "router"]
 

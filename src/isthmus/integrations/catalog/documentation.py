@@ -25,7 +25,7 @@ from isthmus.errors import BadRequest, Forbidden, NotFound, failure
 from isthmus.integrations.catalog.owned_definitions import is_visible_to_team, resolve_names
 from isthmus.integrations.rows.body_checks import Failures
 from isthmus.integrations.rows.scope import Scope
-from isthmus.integrations.rows.views import Row
+from isthmus.integrations.rows.wire_rows import Row
 from isthmus.kit.ids import is_uuid, new_id
 from isthmus.kit.writable_fields import sent_only
 
@@ -240,16 +240,16 @@ def _to_wire(row: Mapping[str, Any]) -> Row:
 
 def _check_columns(row: Mapping[str, Any]) -> None:
     failures = Failures()
-    failures.text("content", row["content"])
-    failures.text("type", row["type"])
+    failures.check_text("content", row["content"])
+    failures.check_text("type", row["type"])
     if isinstance(row["type"], str) and len(row["type"]) > _LONGEST_TYPE:
         failures.add("type", f"must have at most {_LONGEST_TYPE} characters", "too_long")
     for name in _TEXTS:
-        failures.text_or_null(name, row[name])
+        failures.check_text_or_null(name, row[name])
     if row["method"] is not None and row["resource"] is None:
         failures.add("resource", "is required with method", "required")
     if row["type"] in SCHEMA_TYPES and isinstance(row["content"], str) and row["content"]:
         _, problems = read_schema(row["content"])
         for path, message in problems:
             failures.add(f"content.{path}" if path else "content", message, "schema")
-    failures.throw("the documentation is not valid")
+    failures.raise_if_any("the documentation is not valid")

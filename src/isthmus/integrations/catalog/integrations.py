@@ -16,7 +16,7 @@ from isthmus.integrations.catalog.owned_definitions import OwnedDefinitions
 from isthmus.integrations.catalog.renames import refuse_rename_of_integration
 from isthmus.integrations.rows.body_checks import SHARING, Failures, check_version
 from isthmus.integrations.rows.definition_checks import check_integration_config
-from isthmus.integrations.rows.views import Row, integration_to_wire
+from isthmus.integrations.rows.wire_rows import Row, integration_to_wire
 from isthmus.kit.ids import new_id
 from isthmus.kit.writable_fields import sent_only
 
@@ -135,14 +135,14 @@ class Integrations(OwnedDefinitions):
 def _check_body(values: Mapping[str, Any]) -> None:
     failures = Failures()
     checks = {
-        "name": failures.slug,
-        "category": failures.text_or_null,
-        "is_beta": failures.flag,
-        "config": failures.object,
+        "name": failures.check_slug,
+        "category": failures.check_text_or_null,
+        "is_beta": failures.check_boolean,
+        "config": failures.check_object,
     }
     for name, check in checks.items():
         if name in values:
             check(name, values[name])
     if "sharing" in values:
-        failures.one_of("sharing", values["sharing"], SHARING)
-    failures.throw("the integration is not valid")
+        failures.check_one_of("sharing", values["sharing"], SHARING)
+    failures.raise_if_any("the integration is not valid")

@@ -19,7 +19,7 @@ from isthmus.db.tables import environment, integration, team, unified_model
 from isthmus.errors import Conflict, Forbidden, NotFound
 from isthmus.integrations.rows.body_checks import name_taken_error
 from isthmus.integrations.rows.scope import Scope
-from isthmus.integrations.rows.views import Row
+from isthmus.integrations.rows.wire_rows import Row
 from isthmus.kit.ids import is_uuid
 
 __all__ = ["OwnedDefinitions", "is_visible_to_team", "lock_installable", "resolve_names"]

@@ -14,7 +14,7 @@ from isthmus.integrations.catalog.owned_definitions import OwnedDefinitions
 from isthmus.integrations.catalog.renames import refuse_rename_of_model
 from isthmus.integrations.rows.body_checks import SHARING, Failures, check_version
 from isthmus.integrations.rows.definition_checks import check_record_schemas, check_unified_model
-from isthmus.integrations.rows.views import Row, model_to_wire
+from isthmus.integrations.rows.wire_rows import Row, model_to_wire
 from isthmus.kit.ids import new_id
 from isthmus.kit.writable_fields import sent_only
 
@@ -109,11 +109,15 @@ class UnifiedModels(OwnedDefinitions):
 
 def _check_body(values: Mapping[str, Any]) -> None:
     failures = Failures()
-    checks = {"name": failures.slug, "category": failures.text, "description": failures.text_or_null}
-    checks |= dict.fromkeys(_OBJECTS, failures.object)
+    checks = {
+        "name": failures.check_slug,
+        "category": failures.check_text,
+        "description": failures.check_text_or_null,
+    }
+    checks |= dict.fromkeys(_OBJECTS, failures.check_object)
     for name, check in checks.items():
         if name in values:
             check(name, values[name])
     if "sharing" in values:
-        failures.one_of("sharing", values["sharing"], SHARING)
-    failures.throw("the unified model is not valid")
+        failures.check_one_of("sharing", values["sharing"], SHARING)
+    failures.raise_if_any("the unified model is not valid")

@@ -30,7 +30,7 @@ from isthmus.definitions.mapping import MappingConfig
 from isthmus.definitions.unified_model import UnifiedModelDefinition, UnifiedResource
 from isthmus.errors import NotFound
 from isthmus.integrations.catalog.integrations import build_usable_config
-from isthmus.integrations.effective.caches import RevisionCache
+from isthmus.integrations.effective.revision_cache import RevisionCache
 from isthmus.integrations.mappings.mapping_rows import iter_override_cells, read_mapping_rows
 from isthmus.integrations.rows.unknown_names import match_either_separator, unknown_name_error
 

@@ -30,7 +30,7 @@ from isthmus.integrations.installs.environment_integrations import OVERRIDE_SECR
 from isthmus.integrations.mappings.mapping_rows import LAYERS, iter_override_cells, read_mapping_rows
 from isthmus.integrations.rows.scope import EnvironmentScope
 from isthmus.integrations.rows.unknown_names import unknown_name_error
-from isthmus.integrations.rows.views import select_public_config
+from isthmus.integrations.rows.wire_rows import select_public_config
 from isthmus.kit.ids import is_uuid
 
 __all__ = [

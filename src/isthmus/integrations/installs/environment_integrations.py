@@ -21,7 +21,11 @@ from isthmus.integrations.catalog.integrations import build_usable_config
 from isthmus.integrations.installs.installs import InstalledDefinitions
 from isthmus.integrations.rows.body_checks import Failures
 from isthmus.integrations.rows.definition_checks import check_integration_override
-from isthmus.integrations.rows.views import Row, environment_integration_to_wire, read_integration_summaries
+from isthmus.integrations.rows.wire_rows import (
+    Row,
+    environment_integration_to_wire,
+    read_integration_summaries,
+)
 from isthmus.kit.browser_urls import web_address
 from isthmus.kit.ids import new_id
 from isthmus.kit.writable_fields import sent_only
@@ -177,9 +181,9 @@ def _check_columns(values: Mapping[str, Any]) -> None:
     failures = Failures()
     for name in ("is_enabled", "show_in_catalog"):
         if name in values:
-            failures.flag(name, values[name])
+            failures.check_boolean(name, values[name])
     if "override" in values:
-        failures.object("override", values["override"])
+        failures.check_object("override", values["override"])
     callback = values.get("callback_url")
     if callback is not None and ((parts := web_address(callback)) is None or parts.fragment):
         failures.add(
@@ -187,4 +191,4 @@ def _check_columns(values: Mapping[str, Any]) -> None:
             "must be an https address without a fragment (or http on this machine), or null",
             "bad_address",
         )
-    failures.throw("the environment integration is not valid")
+    failures.raise_if_any("the environment integration is not valid")

@@ -12,7 +12,7 @@ from isthmus.definitions.layers import deep_merge_patch
 from isthmus.integrations.installs.installs import InstalledDefinitions
 from isthmus.integrations.rows.body_checks import Failures
 from isthmus.integrations.rows.definition_checks import check_record_schemas, check_unified_model
-from isthmus.integrations.rows.views import Row, environment_model_to_wire, model_to_wire
+from isthmus.integrations.rows.wire_rows import Row, environment_model_to_wire, model_to_wire
 from isthmus.kit.writable_fields import sent_only
 
 __all__ = ["EnvironmentUnifiedModels"]
@@ -95,14 +95,14 @@ def _extract_model(row: Mapping[str, Any]) -> Row:
 
 def _check_override(model: Mapping[str, Any], override: Any) -> None:
     failures = Failures()
-    failures.object("override", override)
+    failures.check_object("override", override)
     if isinstance(override, Mapping):
         for name, value in override.items():
             if name not in _SLOTS:
                 failures.add(f"override.{name}", f"must be one of {', '.join(_SLOTS)}", "unknown_field")
             elif value is not None:
-                failures.object(f"override.{name}", value)
-    failures.throw("the environment unified model is not valid")
+                failures.check_object(f"override.{name}", value)
+    failures.raise_if_any("the environment unified model is not valid")
     merged = {name: deep_merge_patch(model[name], override.get(name) or {}) for name in _SLOTS}
     check_unified_model({**model, **merged}, field="override")
     check_record_schemas(model["name"], override.get("resources"), field="override.resources")

@@ -17,7 +17,7 @@ from isthmus.db.upsert import insert_into
 from isthmus.errors import NotFound
 from isthmus.integrations.catalog.owned_definitions import lock_installable, resolve_names
 from isthmus.integrations.rows.scope import Scope
-from isthmus.integrations.rows.views import Row
+from isthmus.integrations.rows.wire_rows import Row
 from isthmus.kit.ids import new_id
 
 __all__ = ["InstalledDefinitions"]

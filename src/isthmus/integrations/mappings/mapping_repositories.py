@@ -32,7 +32,7 @@ from isthmus.integrations.rows.body_checks import Failures, check_version
 from isthmus.integrations.rows.definition_checks import check_mapping, check_mapping_override
 from isthmus.integrations.rows.scope import Scope
 from isthmus.integrations.rows.unknown_names import check_resource_and_method
-from isthmus.integrations.rows.views import Row, mapping_to_wire
+from isthmus.integrations.rows.wire_rows import Row, mapping_to_wire
 from isthmus.kit.ids import new_id
 from isthmus.kit.writable_fields import sent_only
 
@@ -220,11 +220,11 @@ def _describe_mapping(cell: Mapping[str, Any], model: Mapping[str, Any]) -> str:
 def _check_columns(cell: Mapping[str, Any], model: Mapping[str, Any]) -> None:
     failures = Failures()
     for name in _CELL:
-        failures.text(name, cell[name], most=_LONGEST_NAME)
+        failures.check_text(name, cell[name], max_length=_LONGEST_NAME)
     if not failures.entries:
         names = (cell["resource_name"], cell["method_name"])
         check_resource_and_method(
             failures, model["name"], model["resources"], names, ("resource_name", "method_name")
         )
-    failures.object("config", cell["config"])
-    failures.throw("the mapping is not valid")
+    failures.check_object("config", cell["config"])
+    failures.raise_if_any("the mapping is not valid")

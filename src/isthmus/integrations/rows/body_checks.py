@@ -1,4 +1,4 @@
-"""What every write of this room checks before it touches a row."""
+"""Checks of request bodies that are made before a row is written: field types, versions, taken names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _RESERVED: Final = frozenset({"meta"})
 
 
 class Failures:
-    """Collects what is wrong with one body, so that a caller learns all of it at once."""
+    """Collects all failures of one request body, so that a caller gets them in one error.
+
+    Each check adds a failure at `path` if `value` does not pass.
+    """
 
     def __init__(self) -> None:
         self.entries: list[dict[str, str]] = []
@@ -24,37 +27,37 @@ class Failures:
     def add(self, path: str, message: str, code: str) -> None:
         self.entries.append(failure(path, message, code))
 
-    def slug(self, path: str, value: Any) -> None:
+    def check_slug(self, path: str, value: Any) -> None:
         if not isinstance(value, str) or not _SLUG.fullmatch(value) or value in _RESERVED:
             self.add(
                 path, "must be a slug: lower-case letters, digits, - and _, at most 64; not `meta`", "slug"
             )
 
-    def one_of(self, path: str, value: Any, allowed: tuple[str, ...]) -> None:
+    def check_one_of(self, path: str, value: Any, allowed: tuple[str, ...]) -> None:
         if value not in allowed:
             self.add(path, f"must be one of {', '.join(allowed)}", "enum")
 
-    def object(self, path: str, value: Any) -> None:
+    def check_object(self, path: str, value: Any) -> None:
         if not isinstance(value, Mapping):
             self.add(path, "must be an object", "type")
 
-    def text(self, path: str, value: Any, *, most: int | None = None) -> None:
-        """`most`: of characters, for what a database keeps in an index."""
+    def check_text(self, path: str, value: Any, *, max_length: int | None = None) -> None:
+        """`max_length`: the maximum number of characters, for columns that a database indexes."""
         if not isinstance(value, str) or not value:
             self.add(path, "must be a text that is not empty", "type")
-        elif most is not None and len(value) > most:
-            self.add(path, f"must have at most {most} characters, and has {len(value)}", "too_long")
+        elif max_length is not None and len(value) > max_length:
+            self.add(path, f"must have at most {max_length} characters, and has {len(value)}", "too_long")
 
-    def text_or_null(self, path: str, value: Any) -> None:
+    def check_text_or_null(self, path: str, value: Any) -> None:
         if value is not None and not isinstance(value, str):
             self.add(path, "must be a text or null", "type")
 
-    def flag(self, path: str, value: Any) -> None:
+    def check_boolean(self, path: str, value: Any) -> None:
         if not isinstance(value, bool):
             self.add(path, "must be true or false", "type")
 
-    def throw(self, what: str) -> None:
-        """Raises BadRequest if anything was added."""
+    def raise_if_any(self, what: str) -> None:
+        """Raises BadRequest if a failure was added. `what`: the start of its message."""
         if self.entries:
             first = self.entries[0]
             more = f" (and {len(self.entries) - 1} more in details.failures)" if len(self.entries) > 1 else ""
@@ -62,7 +65,10 @@ class Failures:
 
 
 def check_version(sent: Any, current: int) -> None:
-    """The optimistic lock (`api.md` §1.9, A2): optional; a stale one is a Conflict that tells the current."""
+    """Optimistic locking: raises Conflict if `sent` is not the row's current version.
+
+    None skips the check. Raises BadRequest for a value that is not an integer.
+    """
     if sent is None:
         return
     if isinstance(sent, bool) or not isinstance(sent, int):
@@ -79,4 +85,5 @@ def check_version(sent: Any, current: int) -> None:
 
 
 def name_taken_error(kind: str, name: str) -> Conflict:
+    """`kind`: the noun with its article, such as `an integration`."""
     return Conflict(f"there is already {kind} named {name}. Choose another name, or update that one.")

@@ -1,4 +1,4 @@
-"""Definitions are judged when they are written: what cannot be run, or would be ignored, is refused then."""
+"""Checks of definitions before they are stored: what cannot run, or would be ignored, is refused."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ __all__ = [
 
 
 def check_integration_config(name: str, config: Mapping[str, Any]) -> None:
-    """Raises DefinitionInvalid: every failure with its path, or every field that is not executed yet."""
+    """Raises DefinitionInvalid with every failure and its path, or with every field that is not supported
+    yet."""
     source = f"config of {name}"
     definition = load(IntegrationConfig, config, source=source, prefix="config")
     refuse(not_executed(definition), source=source, prefix="config")
@@ -36,10 +37,11 @@ def check_integration_config(name: str, config: Mapping[str, Any]) -> None:
 def check_integration_override(
     name: str, base: Mapping[str, Any], override: Mapping[str, Any], *, field: str
 ) -> IntegrationConfig:
-    """The definition that `override` makes of `base`; `field` is the name of the body's key.
+    """The definition that results from `override` merged into `base`.
 
-    Raises DefinitionInvalid for what the override breaks, or adds and is not executed; `base` is not judged
-    again. It may be whole only with the override: another team's, without its secrets.
+    `field`: the key of the request body that holds the override. Raises DefinitionInvalid if the result is
+    invalid, or if the override adds fields that are not supported yet. `base` alone need not be valid: it may
+    be another team's integration without its secrets, which the override supplies.
     """
     source = f"{field} of {name}"
     effective = load(IntegrationConfig, merge_integration(base, override), source=source, prefix=field)
@@ -51,6 +53,7 @@ def check_integration_override(
 
 
 def _unsupported_paths(name: str, base: Mapping[str, Any]) -> frozenset[str]:
+    """The paths of unsupported fields in `base`; none if `base` is invalid by itself."""
     try:
         return frozenset(each.path for each in not_executed(load(IntegrationConfig, base, source=name)))
     except DefinitionInvalid:
@@ -58,6 +61,7 @@ def _unsupported_paths(name: str, base: Mapping[str, Any]) -> frozenset[str]:
 
 
 def check_unified_model(values: Mapping[str, Any], *, field: str = "") -> None:
+    """Raises DefinitionInvalid for a row of a unified model. `field`: prefix of the paths of its failures."""
     names = ("name", "category", "description", "sharing", "resources", "webhooks")
     load(
         UnifiedModelDefinition,
@@ -68,8 +72,10 @@ def check_unified_model(values: Mapping[str, Any], *, field: str = "") -> None:
 
 
 def check_record_schemas(name: str, resources: Any, *, field: str = "resources") -> None:
-    """Raises DefinitionInvalid for a schema of a unified model that is no JSON Schema. `resources`: those
-    that were sent; what is no object is judged elsewhere."""
+    """Raises DefinitionInvalid if a schema in a unified model's resources is not a JSON Schema.
+
+    `resources`: as sent; values that are not objects are skipped, since `check_unified_model` refuses them.
+    """
     failures = [
         failure(each.path, f"{each.message}{f'; {each.fix}' if each.fix else ''}", "json_schema")
         for path, schema in _iter_schemas(resources, field)
@@ -81,6 +87,7 @@ def check_record_schemas(name: str, resources: Any, *, field: str = "resources")
 
 
 def _iter_schemas(resources: Any, field: str) -> Iterator[tuple[str, Any]]:
+    """Path and value of each schema: of records, and by method of queries and request bodies."""
     for name, resource in _iter_items(resources):
         own = resource.get("schema") if isinstance(resource, Mapping) else None
         if own is not None:
@@ -97,6 +104,10 @@ def _iter_items(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def check_mapping(config: Mapping[str, Any], *, source: str, field: str = "config") -> None:
+    """Raises DefinitionInvalid for a mapping's config with misspelt keys, bad schemas or unsupported fields.
+
+    `source`: the name of the mapping in messages. `field`: prefix of the paths of its failures.
+    """
     what = f"mapping of {source}"
     mapping = load(MappingConfig, config, source=what, prefix=field)
     misspelt = [
@@ -116,5 +127,5 @@ def check_mapping(config: Mapping[str, Any], *, source: str, field: str = "confi
 
 
 def check_mapping_override(override: Mapping[str, Any], *, source: str, field: str) -> None:
-    """A partial mapping config by itself: what it names must be right whatever it is laid over."""
+    """Checks a partial mapping config by itself, whatever it is merged over. Raises like `check_mapping`."""
     check_mapping(merge_mapping({}, override), source=source, field=field)

@@ -1,4 +1,4 @@
-"""For whom a repository is made."""
+"""The environment and team for which a repository is made."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["EnvironmentScope", "Scope"]
 
 
 class Scope(Protocol):
-    """One environment and the team that owns it. A principal is one."""
+    """One environment and the team that owns it. A principal satisfies this protocol."""
 
     @property
     def environment_id(self) -> str: ...
@@ -20,7 +20,7 @@ class Scope(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentScope:
-    """A scope without a token behind it: bootstrap, local administration."""
+    """A scope for code that no token authenticates: bootstrap and local administration."""
 
     environment_id: str
     team_id: str

@@ -1,4 +1,4 @@
-"""Names that are not known, and those that come near."""
+"""Errors for unknown names, with suggestions of known names that are close to them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = ["check_resource_and_method", "match_either_separator", "suggest_names
 
 
 def suggest_names(name: str, known: Iterable[str]) -> str:
-    """Those that come near, or all of them, to be chosen from."""
-    every = sorted(set(known))
-    return ", ".join(close_to(name, every) or every)
+    """The known names close to `name`, or all of them if none is close; joined by commas."""
+    candidates = sorted(set(known))
+    return ", ".join(close_to(name, candidates) or candidates)
 
 
 def check_resource_and_method(
@@ -25,19 +25,22 @@ def check_resource_and_method(
     cell: tuple[str, str],
     paths: tuple[str, str],
 ) -> None:
-    """Adds the first of a cell's two names, resource and method, that is none of the model's, at its path. A
-    resource that lists no methods has any."""
+    """Adds a failure if the resource, or else the method, is not one of the unified model's.
+
+    `resources`: of the model; a resource that lists no methods allows every method. `cell`: the names of the
+    resource and the method. `paths`: where these two names stand in the request body.
+    """
     resource, method = cell
-    found = resources.get(resource)
-    if found is None:
-        right = f"must be a resource of {model}: {suggest_names(resource, resources)}"
-        failures.add(paths[0], right, "unknown_resource")
-    elif (methods := found.get("methods")) and method not in methods:
+    definition = resources.get(resource)
+    if definition is None:
+        message = f"must be a resource of {model}: {suggest_names(resource, resources)}"
+        failures.add(paths[0], message, "unknown_resource")
+    elif (methods := definition.get("methods")) and method not in methods:
         failures.add(paths[1], f"must be a method of {resource}: {', '.join(methods)}", "unknown_method")
 
 
 def match_either_separator(name: str, known: Iterable[str]) -> str | None:
-    """The known name that `name` means: itself, or with `-` for `_` or `_` for `-`; None for neither."""
+    """The known name equal to `name`, also with `-` and `_` exchanged; None if there is none."""
     names = set(known)
     for candidate in (name, name.replace("-", "_"), name.replace("_", "-")):
         if candidate in names:
@@ -46,7 +49,10 @@ def match_either_separator(name: str, known: Iterable[str]) -> str | None:
 
 
 def unknown_name_error(what: str, name: str, known: Iterable[str], advice: str) -> NotFound:
-    """NotFound for `name`; `what` says what was looked for and where, `advice` what to do."""
+    """A NotFound error that suggests known names close to `name`.
+
+    `what` says what was not found and where, `advice` what the caller can do.
+    """
     close = close_to(name, known)
     hint = f" Close to it: {', '.join(close)}." if close else ""
     details = {"close_names": close} if close else None

@@ -13,19 +13,24 @@ V = TypeVar("V")
 
 
 class RevisionCache(Generic[K, V]):
-    """Built values by the revisions they were built from, at most `size`; nothing in it can be stale."""
+    """Up to `size` built values, the least recently used dropped first.
+
+    Keys contain the revisions of the rows that a value was built from, so no entry can be stale.
+    """
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._entries: OrderedDict[K, V] = OrderedDict()
 
     def get(self, key: K) -> V | None:
+        """The value of the key; None if it is not cached."""
         value = self._entries.get(key)
         if value is not None:
             self._entries.move_to_end(key)
         return value
 
     def keep(self, key: K, value: V) -> V:
+        """Stores the value and returns it."""
         self._entries[key] = value
         if len(self._entries) > self._size:
             self._entries.popitem(last=False)

@@ -1,4 +1,7 @@
-"""Rows as they go over the wire. Times stay datetimes: the door writes them in the style that is set."""
+"""Conversion of database rows to their shape in API responses.
+
+Times stay datetimes; the API formats them as configured.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,11 @@ _PUBLIC_CREDENTIAL: Final = ("fields", "documentation_link", "permissions_text")
 
 
 def integration_to_wire(row: Mapping[str, Any], team_id: str, installed: Sequence[str]) -> Row:
-    """`row`: the table's columns without secrets, and `team_name`. `installed`: the team's environments."""
+    """`config` is complete for the owner and only its public part for other teams.
+
+    `row`: the table's columns without secrets, and `team_name`. `installed`: ids of the team's environments
+    that have the integration installed.
+    """
     is_own = row["team_id"] == team_id
     return {
         "id": row["id"],
@@ -49,7 +56,7 @@ def integration_to_wire(row: Mapping[str, Any], team_id: str, installed: Sequenc
 
 
 def summarize_integration(identity: str, name: str, category: str | None, config: Mapping[str, Any]) -> Row:
-    """An integration inside another row: who it is, never how it works."""
+    """An integration as it is embedded in other rows: name, category, label and images, no other config."""
     return {
         "id": identity,
         "name": name,
@@ -60,7 +67,8 @@ def summarize_integration(identity: str, name: str, category: str | None, config
 
 
 async def read_integration_summaries(conn: AsyncConnection, ids: Iterable[str]) -> Mapping[str, Row]:
-    """By id. Each definition is read once, however many rows refer to it: they are large."""
+    """The summaries of integrations, by id. Each large definition is read once, however often its id
+    occurs."""
     statement = select(
         integration.c.id, integration.c.name, integration.c.category, integration.c.config
     ).where(integration.c.id.in_(sorted(set(ids))))
@@ -69,7 +77,7 @@ async def read_integration_summaries(conn: AsyncConnection, ids: Iterable[str]) 
 
 
 def environment_integration_to_wire(row: Mapping[str, Any]) -> Row:
-    """`row`: the table's columns without secrets, `integration` as an `summarize_integration`, if there."""
+    """`row`: the table's columns without secrets, and optionally `integration`, its summary."""
     view = {
         "id": row["id"],
         "environment_id": row["environment_id"],
@@ -85,6 +93,7 @@ def environment_integration_to_wire(row: Mapping[str, Any]) -> Row:
 
 
 def model_to_wire(row: Mapping[str, Any], installed: Sequence[str]) -> Row:
+    """A unified model. `installed`: ids of the team's environments that have it installed."""
     names = ("id", "name", "category", "description", "sharing", "resources", "scopes", "docs", "webhooks")
     return {
         **{name: row[name] for name in names},
@@ -97,7 +106,7 @@ def model_to_wire(row: Mapping[str, Any], installed: Sequence[str]) -> Row:
 
 
 def environment_model_to_wire(row: Mapping[str, Any]) -> Row:
-    """`row`: the table's columns and `unified_model`, a `model_to_wire`."""
+    """An installed unified model. `row`: the table's columns and `unified_model`, made by `model_to_wire`."""
     names = (
         "id",
         "environment_id",
@@ -111,7 +120,8 @@ def environment_model_to_wire(row: Mapping[str, Any]) -> Row:
 
 
 def mapping_to_wire(row: Mapping[str, Any], parent: str) -> Row:
-    """`parent`: the column that says whose mapping it is."""
+    """`parent`: the column with the id of the unified model, or of its install, that the mapping belongs
+    to."""
     names = ("id", parent, "integration_name", "resource_name", "method_name", "config", "version")
     return {name: row[name] for name in (*names, "created_at", "updated_at")}
 
@@ -122,7 +132,8 @@ def _owner_fields(row: Mapping[str, Any]) -> Row:
 
 
 def select_public_config(config: Mapping[str, Any]) -> Row:
-    """What anybody who sees an integration may read of it (`api.md` A7): its face, and its forms."""
+    """The part of a config that every team that sees the integration may read: label, images and credential
+    forms."""
     public = {key: config[key] for key in _PUBLIC if key in config}
     credentials = normalise_credentials(config.get("credentials"))
     if isinstance(credentials, Mapping):
