@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from isthmus.accounts.rows.context import effective_context
+from isthmus.accounts.rows.context import build_effective_context
 from isthmus.api.call_parsing import parse_call
 from isthmus.definitions.fields import Part
 from isthmus.definitions.integration import IntegrationConfig
@@ -182,7 +182,7 @@ async def observe(case: Case, document: Mapping[str, Any], mirror: Mirror, http:
 async def _called(case: Case, document: Mapping[str, Any], http: HttpClient) -> Any:
     loaded = _loaded(document)
     config: IntegrationConfig = loaded["integration"]
-    context = effective_context({"api_key": "k", **case.context}, config.variables())
+    context = build_effective_context({"api_key": "k", **case.context}, config.variables())
     upstream = _Upstream(http, context, case.method)
     head, _, query = case.call.partition("?")
     name, _, identity = head.partition(" ")

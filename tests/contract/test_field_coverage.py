@@ -68,7 +68,7 @@ ELSEWHERE: Final[dict[tuple[type[Part], str], str]] = {
 }
 
 _LIFECYCLE: Final = "tests/unit/accounts/lifecycle"
-_SCHEDULED: Final = "tests/unit/accounts/lifecycle/test_scheduled_actions.py"
+_SCHEDULED: Final = "tests/unit/accounts/test_scheduled_actions.py"
 _RAPID: Final = "tests/unit/connect/test_rapid_form.py"
 PROVEN_ELSEWHERE: Final[dict[tuple[type[Part], str], str]] = {
     (IntegrationConfig, "tool_tags"): "tests/integration/test_tools.py",

@@ -15,22 +15,22 @@ from isthmus.accounts.lifecycle.account_jobs import before_deletion, begin_lifec
 from isthmus.accounts.rows.account_checks import (
     FAILED_STATUSES,
     REGIONS,
-    SANDBOX,
+    SANDBOX_METHOD,
     check_fields,
     check_mapping_overrides,
-    checked_context,
-    method_of,
+    find_credential_format,
+    validate_credentials,
 )
-from isthmus.accounts.rows.account_events import tell_account, tell_deleted
-from isthmus.accounts.rows.account_views import account_rows, account_views
-from isthmus.accounts.rows.connected_definition import ConnectedDefinition, hold_install
+from isthmus.accounts.rows.account_events import emit_account_events, emit_accounts_deleted
+from isthmus.accounts.rows.account_views import build_account_views, select_accounts
+from isthmus.accounts.rows.connected_definition import ConnectedDefinition, lock_install
 from isthmus.accounts.rows.context import (
     CONTEXT_SECRETS,
     OVERRIDE_SECRETS,
-    patched_context,
-    sealed_names,
+    decrypt_context,
+    list_encrypted_fields,
+    patch_context,
     split_context,
-    stored_context,
 )
 from isthmus.db.database import keys_of, now_of
 from isthmus.db.epochs import group_of, raise_epoch
@@ -99,17 +99,17 @@ class Accounts:
         self._environment_id = scope.environment_id
 
     async def list(self, query: ListQuery, *only: ColumnElement[bool]) -> Page:
-        rows = account_rows(self._environment_id).where(*only)
+        rows = select_accounts(self._environment_id).where(*only)
         page = await fetch_page(self._conn, rows, _FIELDS, query)
-        return Page(await account_views(self._conn, page.rows), page.after)
+        return Page(await build_account_views(self._conn, page.rows), page.after)
 
     async def get(self, id: str) -> Row:
         """Raises NotFound; the account of another environment is none of this one."""
-        statement = account_rows(self._environment_id).where(integrated_account.c.id == id)
+        statement = select_accounts(self._environment_id).where(integrated_account.c.id == id)
         row = (await self._conn.execute(statement)).mappings().one_or_none()
         if row is None:
             raise _unknown(id)
-        return (await account_views(self._conn, [row]))[0]
+        return (await build_account_views(self._conn, [row]))[0]
 
     async def create(self, values: Mapping[str, Any]) -> Row:
         """Connects with credentials that the caller has already. The account is active at once, unless its
@@ -120,20 +120,20 @@ class Accounts:
         BadRequest with every field that its credential format refuses.
         """
         check_fields(values, creating=True)
-        await hold_install(self._conn, self._environment_id, values["environment_integration_id"])
+        await lock_install(self._conn, self._environment_id, values["environment_integration_id"])
         definition = await ConnectedDefinition.read(
             self._conn, self._environment_id, values["environment_integration_id"]
         )
-        method = method_of(definition.credentials, values["authentication_method"])
-        context = patched_context({}, values["context"])
-        context = checked_context(definition.credentials, method, context, complete=True)
+        method = find_credential_format(definition.credentials, values["authentication_method"])
+        context = patch_context({}, values["context"])
+        context = validate_credentials(definition.credentials, method, context, complete=True)
         plain, secrets = split_context(context, definition.secret_fields)
         override, override_secrets = split_secrets(values.get("integration_override") or {})
         if override or override_secrets:
             definition.check_override(values["integration_override"])
         await check_mapping_overrides(self._conn, self._scope, values.get("unified_model_override"))
         identity, now = new_id(), now_of(self._conn)
-        stages = definition.stages(values.get("integration_override") or {})
+        stages = definition.list_stages(values.get("integration_override") or {})
         await self._conn.execute(
             insert(integrated_account).values(
                 id=identity,
@@ -156,7 +156,7 @@ class Accounts:
         )
         await schedule_renewal(self._conn, identity, context)
         if not stages:
-            crons = definition.schedules(values.get("integration_override") or {})
+            crons = definition.list_schedules(values.get("integration_override") or {})
             await schedule_actions(self._conn, identity, crons)
             return await self._written(identity, IntegratedAccountCreated, IntegratedAccountActive)
         row = await self._written(identity, IntegratedAccountCreated)
@@ -204,7 +204,7 @@ class Accounts:
         definition = await ConnectedDefinition.read(
             self._conn, self._environment_id, row["environment_integration_id"]
         )
-        allowed = definition.credential_keys(row["authentication_method"])
+        allowed = definition.list_credential_keys(row["authentication_method"])
         foreign = [
             failure(f"context.{key}", f"must be one of {', '.join(sorted(allowed))}", "not_a_credential")
             for key in context
@@ -217,7 +217,7 @@ class Accounts:
                 failures=foreign,
             )
         changed = self._recontexted(row, definition, {"context": context})
-        stages = definition.stages(row["integration_override"] or {})
+        stages = definition.list_stages(row["integration_override"] or {})
         if row["status"] not in _UNPREPARED:
             stages = tuple(stage for stage in stages if stage == "validation")
         if not stages:
@@ -241,11 +241,11 @@ class Accounts:
                 f"the credentials of account {id} are refused by the provider, so nothing was run. "
                 "Reconnect it, or send new ones with PATCH /integrated-account/{id}/credentials."
             )
-        if row["authentication_method"] == SANDBOX:  # one that is offline has nothing to prepare
+        if row["authentication_method"] == SANDBOX_METHOD:  # one that is offline has nothing to prepare
             return
         await begin_lifecycle(self._conn, self._environment_id, row["id"])
         if row["status"] != "connecting":
-            await tell_account(self._conn, self._environment_id, row["id"], IntegratedAccountUpdated)
+            await emit_account_events(self._conn, self._environment_id, row["id"], IntegratedAccountUpdated)
 
     async def flag_sandbox(self, id: str, is_sandbox: bool) -> Row:
         """A flagged account is read-only. Raises NotFound."""
@@ -260,7 +260,7 @@ class Accounts:
         await before_deletion(self._conn, self._environment_id, this)
         await self._conn.execute(delete(integrated_account).where(this))
         await raise_epoch(self._conn, group_of(row["id"]))
-        await tell_deleted(self._conn, self._environment_id, [row["id"]])
+        await emit_accounts_deleted(self._conn, self._environment_id, [row["id"]])
         return str(row["id"])
 
     async def delete_many(self, values: Mapping[str, Any]) -> None:
@@ -278,7 +278,7 @@ class Accounts:
         )
         deleted = (await self._conn.execute(mine.returning(integrated_account.c.id))).scalars().all()
         await raise_epoch(self._conn, self._environment_id)
-        await tell_deleted(self._conn, self._environment_id, deleted)
+        await emit_accounts_deleted(self._conn, self._environment_id, deleted)
 
     def _recontexted(
         self, row: Mapping[str, Any], definition: ConnectedDefinition, changes: Mapping[str, Any]
@@ -287,16 +287,16 @@ class Accounts:
         method = row["authentication_method"]
         switched = changes.get("authentication_method", method) != method
         if switched:
-            method = method_of(definition.credentials, changes["authentication_method"])
+            method = find_credential_format(definition.credentials, changes["authentication_method"])
         patch = changes.get("context") or {}
-        whole = stored_context(keys_of(self._conn), row)
-        hidden = definition.secret_fields | sealed_names(keys_of(self._conn), row)
+        whole = decrypt_context(keys_of(self._conn), row)
+        hidden = definition.secret_fields | list_encrypted_fields(keys_of(self._conn), row)
         if switched:
-            merged = patched_context(whole, patch, hidden)
-            merged = checked_context(definition.credentials, method, merged, complete=True)
+            merged = patch_context(whole, patch, hidden)
+            merged = validate_credentials(definition.credentials, method, merged, complete=True)
         else:
-            sent = checked_context(definition.credentials, method, patch, complete=False)
-            merged = patched_context(whole, sent, hidden)
+            sent = validate_credentials(definition.credentials, method, patch, complete=False)
+            merged = patch_context(whole, sent, hidden)
         plain, secrets = split_context(merged, hidden)
         return {
             "authentication_method": method,
@@ -335,7 +335,7 @@ class Accounts:
         )
         if "context_secrets" in values:
             await schedule_renewal(
-                self._conn, row["id"], stored_context(keys_of(self._conn), {**row, **values})
+                self._conn, row["id"], decrypt_context(keys_of(self._conn), {**row, **values})
             )
         is_back = values.get("status") == "active" and row["status"] in FAILED_STATUSES
         more = (IntegratedAccountReactivated,) if is_back else ()
@@ -344,7 +344,7 @@ class Accounts:
     async def _written(self, identity: str, *kinds: type[Event]) -> Row:
         """The row as it is now; what happened to it is told with it."""
         await raise_epoch(self._conn, group_of(identity))
-        await tell_account(self._conn, self._environment_id, identity, *kinds)
+        await emit_account_events(self._conn, self._environment_id, identity, *kinds)
         return await self.get(identity)
 
     def _seal(self, column: Any, identity: str, secrets: Mapping[str, Any]) -> Any:
@@ -363,11 +363,11 @@ def _refuse_fixed(row: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
         if name in changes and changes[name] != row[name]:
             failures.add(name, f"is fixed after creation (it is {json.dumps(row[name])})", "read_only")
     method = changes.get("authentication_method", row["authentication_method"])
-    if row["authentication_method"] == SANDBOX and method != SANDBOX:
+    if row["authentication_method"] == SANDBOX_METHOD and method != SANDBOX_METHOD:
         failures.add(
             "authentication_method", "is fixed for a sandbox account; connect a real one", "read_only"
         )
-    is_refused = row["status"] == "needs_reauth" and row["authentication_method"] != SANDBOX
+    is_refused = row["status"] == "needs_reauth" and row["authentication_method"] != SANDBOX_METHOD
     if is_refused and changes.get("status", "needs_reauth") != "needs_reauth":
         failures.add(
             "status",

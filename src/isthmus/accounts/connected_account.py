@@ -10,14 +10,14 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.credentials.token_refresh import schedule_renewal
-from isthmus.accounts.rows.account_events import tell_account
-from isthmus.accounts.rows.connected_definition import hold_install
+from isthmus.accounts.rows.account_events import emit_account_events
+from isthmus.accounts.rows.connected_definition import lock_install
 from isthmus.accounts.rows.context import (
     CONTEXT_SECRETS,
-    patched_context,
-    secret_field_names,
+    decrypt_context,
+    list_secret_fields,
+    patch_context,
     split_context,
-    stored_context,
 )
 from isthmus.db.database import keys_of, now_of
 from isthmus.db.epochs import group_of, raise_epoch
@@ -52,7 +52,7 @@ async def connect_account(
 ) -> str:
     """A new account, `connecting`; its id. `created` is told with it. Raises NotFound for an install that was
     removed meanwhile."""
-    await hold_install(conn, connected.environment_id, connected.install_id)
+    await lock_install(conn, connected.environment_id, connected.install_id)
     identity, now = new_id(), now_of(conn)
     await conn.execute(
         insert(integrated_account).values(
@@ -73,7 +73,7 @@ async def connect_account(
     )
     await schedule_renewal(conn, identity, connected.context)
     await raise_epoch(conn, group_of(identity))
-    await tell_account(conn, connected.environment_id, identity, IntegratedAccountCreated)
+    await emit_account_events(conn, connected.environment_id, identity, IntegratedAccountCreated)
     return identity
 
 
@@ -97,7 +97,7 @@ async def reconnect_account(
     )
     if row is None:
         raise NotFound(f"the account {account_id} is gone, so it cannot be reconnected.")
-    old = stored_context(keys_of(conn), dict(row))
+    old = decrypt_context(keys_of(conn), dict(row))
     context = {**(old if keep_context else {}), **connected.context}
     _keep_refresh_token(old, context)
     gate = {} if gate_id is None else {"truto_static_gate_id": gate_id}
@@ -118,13 +118,13 @@ async def reconnect_account(
     )
     await schedule_renewal(conn, account_id, context)
     await raise_epoch(conn, group_of(account_id))
-    await tell_account(conn, connected.environment_id, account_id, IntegratedAccountUpdated)
+    await emit_account_events(conn, connected.environment_id, account_id, IntegratedAccountUpdated)
 
 
 def _context(
     conn: AsyncConnection, connected: Connected, identity: str, whole: Mapping[str, Any]
 ) -> dict[str, Any]:
-    plain, secrets = split_context(patched_context({}, whole), secret_field_names(connected.definition))
+    plain, secrets = split_context(patch_context({}, whole), list_secret_fields(connected.definition))
     return {
         "context": plain,
         "context_secrets": CONTEXT_SECRETS.seal(keys_of(conn), identity, secrets or None),

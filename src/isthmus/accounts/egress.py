@@ -17,47 +17,51 @@ from isthmus.http.guard import literal_address
 from isthmus.http.messages import HttpRequest, HttpResponse
 from isthmus.kit.secret import Secret
 
-__all__ = ["GATE_TOKEN", "Gate", "GatedSender", "Sender", "gate_of", "way_out"]
+__all__ = ["GATE_TOKEN", "Gate", "GatedSender", "Sender", "find_gate", "select_sender"]
 
 GATE_TOKEN: Final = EncryptedJSON(static_gate.c.api_token)
-_LOOPBACK: Final = ("127.", "::1")
+_LOOPBACK_PREFIXES: Final = ("127.", "::1")
 
 
 class Sender(Protocol):
-    """`http.HttpClient`, as a gateway sees it."""
+    """Sends one HTTP request: the HTTP client, or a wrapper around it."""
 
     async def send(self, request: HttpRequest) -> HttpResponse: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
+    """The address of a static gate, and the token that it expects."""
+
     domain: str
     token: Secret[str]
 
     @property
     def url(self) -> str:
-        """https; plain http only to this machine itself."""
+        """The gate's URL: https, or http if its domain is a loopback address."""
         host = urlsplit(f"//{self.domain}").hostname or ""
         literal = "127.0.0.1" if host == "localhost" else literal_address(host)
-        scheme = "http" if literal is not None and literal.startswith(_LOOPBACK) else "https"
+        scheme = "http" if literal is not None and literal.startswith(_LOOPBACK_PREFIXES) else "https"
         return f"{scheme}://{self.domain}/"
 
 
 class GatedSender:
-    """A `Sender` through a gate; None for an account whose gate is gone, which is not let out another way."""
+    """A `Sender` that sends through a static gate. With `gate` None, for a gate that was deleted, it sends
+    nothing: requests of the account must not leave from another address."""
 
     def __init__(self, http: Sender, gate: Gate | None) -> None:
         self._http = http
         self._gate = gate
 
     async def send(self, request: HttpRequest) -> HttpResponse:
-        """The provider's answer, under the provider's address. Raises what the inner one raises."""
+        """Return the provider's response, with the provider's URL. Raises UpstreamUnreachable where the gate
+        was deleted, and what the inner sender raises."""
         gate = self._gate
         if gate is None:
             raise UpstreamUnreachable(
                 "The account's static gate was removed, so nothing was sent. Reconnect it with another one."
             )
-        kept = {name: value for name, value in request.headers.items() if not _is_the_gates(name)}
+        kept = {name: value for name, value in request.headers.items() if not _is_gate_header(name)}
         headers = {
             **kept,
             "Truto-StaticGate-Token": gate.token.reveal(),
@@ -67,15 +71,18 @@ class GatedSender:
         return replace(response, url=request.url)
 
 
-async def way_out(conn: AsyncConnection, http: Sender, environment_id: str, gate_id: str | None) -> Sender:
-    """`http`, or through the gate; a gate that is gone lets nothing out."""
+async def select_sender(
+    conn: AsyncConnection, http: Sender, environment_id: str, gate_id: str | None
+) -> Sender:
+    """Return `http` for an account without a gate, else a sender through the gate `gate_id`; that sender
+    refuses every request if the gate was deleted."""
     if gate_id is None:
         return http
-    return GatedSender(http, await gate_of(conn, environment_id, gate_id))
+    return GatedSender(http, await find_gate(conn, environment_id, gate_id))
 
 
-async def gate_of(conn: AsyncConnection, environment_id: str, id: str) -> Gate | None:
-    """None where there is no such gate in this environment."""
+async def find_gate(conn: AsyncConnection, environment_id: str, id: str) -> Gate | None:
+    """Return the gate with this id, None if this environment has none."""
     statement = select(static_gate.c.id, static_gate.c.domain, static_gate.c.api_token).where(
         static_gate.c.id == id, static_gate.c.environment_id == environment_id
     )
@@ -85,5 +92,5 @@ async def gate_of(conn: AsyncConnection, environment_id: str, id: str) -> Gate |
     return Gate(row.domain, Secret(GATE_TOKEN.open(keys_of(conn), row.id, row.api_token)))
 
 
-def _is_the_gates(name: str) -> bool:
+def _is_gate_header(name: str) -> bool:
     return name.lower().startswith("truto-")

@@ -9,7 +9,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.lifecycle.account_jobs import before_deletion
-from isthmus.accounts.rows.account_events import tell_deleted
+from isthmus.accounts.rows.account_events import emit_accounts_deleted
 from isthmus.accounts.sandbox.sandbox_accounts import create_sandbox_account
 from isthmus.db.epochs import raise_epoch
 from isthmus.db.listing import ListQuery, Page
@@ -62,7 +62,7 @@ class Installs:
             of_it, integrated_account.c.environment_id == self._scope.environment_id
         )
         deleted = await self._conn.execute(accounts.returning(integrated_account.c.id))
-        await tell_deleted(self._conn, self._scope.environment_id, deleted.scalars().all())
+        await emit_accounts_deleted(self._conn, self._scope.environment_id, deleted.scalars().all())
         return await self._rows.delete(install_id)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.accounts import Accounts
-from isthmus.accounts.rows.account_checks import SANDBOX
+from isthmus.accounts.rows.account_checks import SANDBOX_METHOD
 from isthmus.db.listing import ListQuery, Page
 from isthmus.db.tables import integrated_account
 from isthmus.errors import Conflict, NotFound
@@ -48,7 +48,7 @@ class SandboxFlags:
         """The account may be written to again. Raises NotFound, and Conflict for one that has no product
         behind it."""
         row = await self.get(id)
-        if row["integrated_account"]["authentication_method"] == SANDBOX:
+        if row["integrated_account"]["authentication_method"] == SANDBOX_METHOD:
             raise Conflict(
                 f"the account {id} answers from examples: there is nothing to write to. Connect a real "
                 "account, or delete this one with DELETE /integrated-account/{id}."

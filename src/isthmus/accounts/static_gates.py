@@ -1,7 +1,7 @@
-"""Static gates: an egress proxy whose address providers can allow (`syncs.md` §8.1).
+"""The static gates of an environment: egress proxies with a fixed address that providers can allow.
 
-A request to a provider goes to `https://<domain>/` instead, with its own address and the gate's token in two
-headers; the gate sends it on, follows redirects, and answers with what it got.
+A request to a provider is sent to `https://<domain>/` instead, with its own URL and the gate's token in two
+headers. The gate forwards it, follows redirects, and returns the provider's response.
 """
 
 from __future__ import annotations
@@ -28,16 +28,19 @@ from isthmus.kit.writable_fields import sent_only
 
 __all__ = ["StaticGates"]
 
-_WRITABLE: Final = frozenset({"name", "domain"})
-_COLUMNS: Final = tuple(column for column in static_gate.c if column.key not in {"api_token", "revision"})
-_DOMAIN: Final = re.compile(
+_WRITABLE_FIELDS: Final = frozenset({"name", "domain"})
+_VISIBLE_COLUMNS: Final = tuple(
+    column for column in static_gate.c if column.key not in {"api_token", "revision"}
+)
+_DOMAIN_PATTERN: Final = re.compile(
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?"
 )
-_LEAST: Final = 16
+_MIN_TOKEN_LENGTH: Final = 16
 
 
 class StaticGates:
-    """The gates of one environment. Each write raises the environment's epoch: accounts hold their gate."""
+    """The gates of one environment. Each update and deletion raises the environment's epoch, because cached
+    accounts hold their gate."""
 
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
@@ -46,19 +49,23 @@ class StaticGates:
     async def list(self, query: ListQuery) -> Page:
         names = ("id", "name", "domain", "created_by", "environment_id", "created_at", "updated_at")
         fields: Mapping[str, ColumnElement[Any]] = {name: static_gate.c[name] for name in names}
-        return await fetch_page(self._conn, self._mine(), fields, query)
+        return await fetch_page(self._conn, self._select_gates(), fields, query)
 
     async def get(self, id: str) -> Row:
-        """Raises NotFound. The token is not in it."""
-        row = (await self._conn.execute(self._mine().where(static_gate.c.id == id))).mappings().one_or_none()
+        """Return the gate without its token. Raises NotFound."""
+        row = (
+            (await self._conn.execute(self._select_gates().where(static_gate.c.id == id)))
+            .mappings()
+            .one_or_none()
+        )
         if row is None:
             raise NotFound(f"no static gate {id} in this environment. GET /static-gate lists them.")
         return dict(row)
 
     async def create(self, values: Mapping[str, Any], *, created_by: str | None = None) -> Row:
-        """The row with its `api_token`: the only time anybody sees it. `api_token_secret` in `values` is
-        taken as the token; a random one is made otherwise."""
-        _check(values, creating=True)
+        """Return the new gate with its `api_token`, which is never shown again. The token is
+        `api_token_secret` of `values`, or a random one. Raises BadRequest."""
+        _check_values(values, creating=True)
         token = values.get("api_token_secret") or secrets.token_urlsafe(32)
         identity, now = new_id(), now_of(self._conn)
         await self._conn.execute(
@@ -77,10 +84,11 @@ class StaticGates:
         return {**await self.get(identity), "api_token": token}
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
-        sent_only(changes, _WRITABLE)
+        """Change the name or domain. Raises NotFound, BadRequest."""
+        sent_only(changes, _WRITABLE_FIELDS)
         await self.get(id)
-        values = {name: changes[name] for name in _WRITABLE & changes.keys()}
-        _check(values, creating=False)
+        values = {name: changes[name] for name in _WRITABLE_FIELDS & changes.keys()}
+        _check_values(values, creating=False)
         await self._conn.execute(
             update(static_gate)
             .where(static_gate.c.id == id)
@@ -90,7 +98,7 @@ class StaticGates:
         return await self.get(id)
 
     async def delete(self, id: str) -> str:
-        """Raises Conflict while accounts go out through it."""
+        """Delete the gate and return its id. Raises NotFound, and Conflict while accounts use it."""
         await self.get(id)
         using = select(func.count()).where(
             integrated_account.c.truto_static_gate_id == id,
@@ -107,18 +115,22 @@ class StaticGates:
         await raise_epoch(self._conn, self._environment_id)
         return id
 
-    def _mine(self) -> Any:
-        return select(*_COLUMNS).where(static_gate.c.environment_id == self._environment_id)
+    def _select_gates(self) -> Any:
+        return select(*_VISIBLE_COLUMNS).where(static_gate.c.environment_id == self._environment_id)
 
 
-def _check(values: Mapping[str, Any], *, creating: bool) -> None:
+def _check_values(values: Mapping[str, Any], *, creating: bool) -> None:
     failures = Failures()
-    for name in sorted(_WRITABLE) if creating else sorted(_WRITABLE & values.keys()):
+    for name in sorted(_WRITABLE_FIELDS) if creating else sorted(_WRITABLE_FIELDS & values.keys()):
         failures.check_text(name, values.get(name))
     domain = values.get("domain")
-    if isinstance(domain, str) and domain and not _DOMAIN.fullmatch(domain):
+    if isinstance(domain, str) and domain and not _DOMAIN_PATTERN.fullmatch(domain):
         failures.add("domain", "must be a host name, with a port if it has one, and nothing else", "domain")
     token = values.get("api_token_secret")
-    if token is not None and (not isinstance(token, str) or len(token) < _LEAST or not token.isascii()):
-        failures.add("api_token_secret", f"must be an ASCII text of at least {_LEAST} characters", "type")
+    if token is not None and (
+        not isinstance(token, str) or len(token) < _MIN_TOKEN_LENGTH or not token.isascii()
+    ):
+        failures.add(
+            "api_token_secret", f"must be an ASCII text of at least {_MIN_TOKEN_LENGTH} characters", "type"
+        )
     failures.raise_if_any("the static gate is not valid")

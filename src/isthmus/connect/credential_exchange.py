@@ -7,7 +7,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from isthmus.accounts.egress import Sender
-from isthmus.accounts.rows.context import effective_context
+from isthmus.accounts.rows.context import build_effective_context
 from isthmus.connect.authorization_requests import Trip
 from isthmus.connect.connectable_integrations import Offer
 from isthmus.connect.errors import ConnectionFailed
@@ -170,7 +170,7 @@ async def _driven(http: Sender, offer: Offer, grant: Grant, *, of_person: bool =
 def _scope(
     offer: Offer, entered: Mapping[str, Any], query: Mapping[str, str] | None = None
 ) -> Mapping[str, Any]:
-    context = effective_context(entered, offer.definition.variables())
+    context = build_effective_context(entered, offer.definition.variables())
     return template_scope(context, id=None, query=dict(query or {}), body=NO_BODY)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from isthmus.accounts.rows.credential_form import submitted
+from isthmus.accounts.rows.credential_form import validate_form
 from isthmus.connect.screens import Choice, Field, Form, Offered
 from isthmus.definitions.credentials import Credential, CredentialField, OAuth1Credential, OAuth2Credential
 
@@ -48,7 +48,7 @@ def enter(credential: Credential, sent: Mapping[str, str], given: Mapping[str, A
     def report(path: str, message: str, _: str) -> None:
         errors.setdefault(path.removeprefix(_PATH), _sentence(message))
 
-    whole = submitted(credential.config.fields, {**chosen, **given}, report, complete=True)
+    whole = validate_form(credential.config.fields, {**chosen, **given}, report, complete=True)
     names = {each.name for each in fields}
     return Entered({name: value for name, value in whole.items() if name in names}, errors)
 

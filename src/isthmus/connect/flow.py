@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.connected_account import Connected, connect_account, reconnect_account
-from isthmus.accounts.egress import Sender, way_out
+from isthmus.accounts.egress import Sender, select_sender
 from isthmus.accounts.lifecycle.account_jobs import begin_lifecycle
 from isthmus.accounts.lifecycle.lifecycle import Lifecycle
 from isthmus.connect.authorization_requests import Trip, end_trip, keep_on_trip, plan_trip, start_trip
@@ -133,7 +133,7 @@ class Flow:
         async with self._database.read() as conn:
             link = await link_of_session(conn, session)
             chosen = await chosen_offer(conn, self._effective, session, link, slug)
-            http = await way_out(conn, self._http, link.environment_id, link.gate_id)
+            http = await select_sender(conn, self._http, link.environment_id, link.gate_id)
         credential = chosen.credentials.get(format)
         if credential is None:
             raise _not_offered(chosen)
@@ -208,7 +208,7 @@ class Flow:
         async with self._database.read() as conn:
             link = await link_of_session(conn, session)
             chosen = await chosen_offer(conn, self._effective, session, link, session.slug or "")
-            http = await way_out(conn, self._http, link.environment_id, link.gate_id)
+            http = await select_sender(conn, self._http, link.environment_id, link.gate_id)
             return http, link, chosen, await scopes_of(conn, link, chosen)
 
     async def _depart(self, session: Session, chosen: Offer, format: str, entered: Mapping[str, Any]) -> Sent:

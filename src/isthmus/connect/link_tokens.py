@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.accounts.rows.account_checks import LONGEST_TENANT_ID, REGIONS
+from isthmus.accounts.rows.account_checks import MAX_TENANT_ID_LENGTH, REGIONS
 from isthmus.accounts.static_gates import StaticGates
 from isthmus.connect.errors import InvalidToken
 from isthmus.connect.redirect_uris import return_address
@@ -224,7 +224,7 @@ def _check(values: Mapping[str, Any]) -> None:
             "required",
         )
     for name, most in (
-        ("tenant_id", LONGEST_TENANT_ID),
+        ("tenant_id", MAX_TENANT_ID_LENGTH),
         ("integrated_account_id", None),
         ("truto_static_gate_id", None),
     ):

@@ -14,7 +14,7 @@ from isthmus.accounts.connections.batch_calls import ResourceCalls
 from isthmus.accounts.connections.connections import Connection, Connections
 from isthmus.accounts.connections.context_store import merge_context
 from isthmus.accounts.lifecycle.account_jobs import begin_lifecycle
-from isthmus.accounts.rows.account_events import tell_account
+from isthmus.accounts.rows.account_events import emit_account_events
 from isthmus.connect.errors import RapidFormFailed, capped
 from isthmus.connect.rapid_form_fields import Answers, Options, answers, draw_field
 from isthmus.connect.screens import Offered, RapidForm
@@ -216,7 +216,7 @@ class AccountForms:
             await merge_context(conn, connection.account, connection.definition, patch)
             if opened.action.revalidate:
                 await begin_lifecycle(conn, session.environment_id, account_id, stage="validation")
-            await tell_account(
+            await emit_account_events(
                 conn, session.environment_id, account_id, IntegratedAccountPostConnectFormSubmitted
             )
         await self._run_rest(session, account_id, opened, dict(values))

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from isthmus.accounts.rows.credential_form import submitted
+from isthmus.accounts.rows.credential_form import validate_form
 from isthmus.connect.screens import Choice, Field
 from isthmus.connect.sessions import RapidOptions
 from isthmus.definitions.actions import FormField
@@ -114,7 +114,7 @@ def answers(
         name = path.removeprefix(_PATH)
         errors.setdefault(name, "Please fill this in." if "required" in message else f"It {message}.")
 
-    checked = submitted(plain, values, report, complete=True)
+    checked = validate_form(plain, values, report, complete=True)
     return Answers({name: value for name, value in checked.items() if value != ""}, errors)
 
 

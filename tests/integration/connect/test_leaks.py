@@ -15,7 +15,7 @@ from playwright.async_api import BrowserContext, Page, Request
 from psycopg import sql
 from sqlalchemy import select
 
-from isthmus.accounts.rows.context import stored_context
+from isthmus.accounts.rows.context import decrypt_context
 from isthmus.config import Settings
 from isthmus.connect.authorization_requests import PAYLOAD
 from isthmus.db.tables import connect_trip, integrated_account
@@ -64,7 +64,7 @@ class Watch:
         held: set[str] = set()
         async with database.read() as conn:
             for row in (await conn.execute(select(integrated_account))).mappings():
-                token = _token(stored_context(database.keys, dict(row)))
+                token = _token(decrypt_context(database.keys, dict(row)))
                 held |= {str(token[name]) for name in TOKENS if name in token}
             for row in (await conn.execute(select(connect_trip))).mappings():
                 trip = PAYLOAD.open(database.keys, row["id"], row["payload"])

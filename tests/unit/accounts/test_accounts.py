@@ -10,7 +10,7 @@ from tests.unit.accounts.conftest import Desk, install
 from tests.unit.integrations.world import World, query
 
 from isthmus.accounts import Accounts, sandbox_account_id
-from isthmus.accounts.rows.context import OVERRIDE_SECRETS, stored_context
+from isthmus.accounts.rows.context import OVERRIDE_SECRETS, decrypt_context
 from isthmus.db import Database, EpochWatcher
 from isthmus.db.listing import ListQuery
 from isthmus.db.tables import integrated_account
@@ -43,7 +43,7 @@ async def test_an_account_is_active_at_once_and_shows_no_secret(database: Databa
     kept = await stored(database, row["id"])
     assert "k-1" not in str(kept["context"])
     assert b"k-1" not in kept["context_secrets"]
-    assert stored_context(database.keys, kept)["pin"] == "7"
+    assert decrypt_context(database.keys, kept)["pin"] == "7"
 
 
 async def test_basic_is_another_name_of_api_key(desk: Desk) -> None:
@@ -128,7 +128,7 @@ async def test_a_patch_keeps_the_secrets_it_leaves_out(database: Database, desk:
     assert changed["context"] == {"account": "acme", "url": desk.url, "note": {"a": 1}}
     changed = await desk.update(row["id"], context={"note": {"b": 2}, "api_key": "k-2"})
     assert changed["context"]["note"] == {"b": 2}
-    assert stored_context(database.keys, await stored(database, row["id"]))["api_key"] == "k-2"
+    assert decrypt_context(database.keys, await stored(database, row["id"]))["api_key"] == "k-2"
 
 
 @pytest.mark.parametrize("sent", [{"oauth": "t"}, {"oauth": {"token": "t"}}])
@@ -138,7 +138,7 @@ async def test_a_token_is_not_swept_away_by_what_cannot_be_merged(
     context = {"oauth": {"token": {"access_token": "t"}}}
     row = await desk.connect(authentication_method="oauth2", context=context)
     assert {code for _, code in await failures(desk.update(row["id"], context=sent))} == {"type"}
-    kept = stored_context(database.keys, await stored(database, row["id"]))
+    kept = decrypt_context(database.keys, await stored(database, row["id"]))
     assert kept["oauth"]["token"]["access_token"] == "t"  # not a password
 
 
@@ -152,7 +152,7 @@ async def test_a_secret_stays_one_when_a_changed_form_asks_for_it_as_text(
         await EnvironmentIntegrations(conn, desk.scope).update(desk.install_id, {"override": override})
     changed = await desk.update(row["id"], context={"note": "x"})
     assert changed["context"] == {"account": "acme", "note": "x"}
-    assert stored_context(database.keys, await stored(database, row["id"]))["pin"] == "7"
+    assert decrypt_context(database.keys, await stored(database, row["id"]))["pin"] == "7"
 
 
 async def test_a_patch_checks_the_credential_fields_it_names(desk: Desk) -> None:
@@ -222,7 +222,7 @@ async def test_new_credentials_make_a_refused_account_active(database: Database,
         }
         changed = await mine.update_credentials(row["id"], {"context": {"api_key": "k-9"}})
     assert (changed["status"], changed["last_error"]) == ("active", None)
-    assert stored_context(database.keys, await stored(database, row["id"]))["api_key"] == "k-9"
+    assert decrypt_context(database.keys, await stored(database, row["id"]))["api_key"] == "k-9"
 
 
 async def test_overrides_are_replaced_whole_and_their_secrets_survive(database: Database, desk: Desk) -> None:

@@ -13,7 +13,7 @@ from tests.unit.accounts.conftest import Desk
 from tests.unit.integrations.world import World, query
 
 from isthmus.accounts import Accounts, Installs, install_everything, sandbox_account_id
-from isthmus.accounts.rows.account_events import tell_deleted
+from isthmus.accounts.rows.account_events import emit_accounts_deleted
 from isthmus.accounts.sandbox.sandbox_accounts import example_context
 from isthmus.db import Database
 from isthmus.db.tables import event
@@ -117,7 +117,7 @@ async def test_no_account_is_connected_while_its_install_is_being_removed(
             return connecting[0].done() or (await conn.execute(waiting)).scalar_one() > 0
 
         await until(has_its_way_or_waits)
-        await tell_deleted(conn, *rest)
+        await emit_accounts_deleted(conn, *rest)
 
     monkeypatch.setattr("isthmus.accounts.installs.tell_deleted", tell)
     async with database.write() as conn:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Update, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from isthmus.accounts.rows.account_events import tell_account
+from isthmus.accounts.rows.account_events import emit_account_events
 from isthmus.db.database import Database
 from isthmus.db.epochs import group_of, raise_epoch
 from isthmus.db.tables import integrated_account
@@ -109,6 +109,6 @@ class AccountStates:
                 if done.rowcount:
                     await raise_epoch(conn, group_of(account.id))
                     if told is not None:
-                        await tell_account(conn, account.environment_id, account.id, told)
+                        await emit_account_events(conn, account.environment_id, account.id, told)
         except (SQLAlchemyError, OSError):
             _LOG.exception("the state of account %s was not written: %s", account.id, sorted(values))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from isthmus.accounts.connections.connections import Connection, Connections
-from isthmus.accounts.rows.context import secret_field_names, split_context
+from isthmus.accounts.rows.context import list_secret_fields, split_context
 from isthmus.engine import proxy, unified
 from isthmus.engine.batch import Admit
 from isthmus.engine.calls import Call
@@ -37,7 +37,7 @@ class ResourceCalls:
 
     @property
     def shown_context(self) -> Mapping[str, Any]:
-        names = secret_field_names(self._opened.definition)
+        names = list_secret_fields(self._opened.definition)
         plain, _ = split_context(self.context, names)
         plain.pop("environment_variables", None)  # secret ones are among them
         return plain

@@ -21,9 +21,9 @@ from isthmus.accounts.connections.throttle import Turnstile
 from isthmus.accounts.credentials.refresh_writes import EARLY
 from isthmus.accounts.credentials.refresher import Refresher
 from isthmus.accounts.credentials.token_refresh import REFRESH_AHEAD, access_token
-from isthmus.accounts.egress import Sender, way_out
-from isthmus.accounts.rows.account_checks import SANDBOX
-from isthmus.accounts.rows.context import OVERRIDE_SECRETS, effective_context, stored_context
+from isthmus.accounts.egress import Sender, select_sender
+from isthmus.accounts.rows.account_checks import SANDBOX_METHOD
+from isthmus.accounts.rows.context import OVERRIDE_SECRETS, build_effective_context, decrypt_context
 from isthmus.accounts.sandbox.replay import SandboxUpstream
 from isthmus.accounts.sandbox.sandbox_accounts import example_context
 from isthmus.db.database import Database, keys_of
@@ -300,9 +300,9 @@ class Connections:
                 ),
                 is_owner=bool(row["is_owner"]),
             )
-            context = stored_context(keys, row)
+            context = decrypt_context(keys, row)
             gate_id = row["truto_static_gate_id"]
-            http = await way_out(conn, self._parts.http, environment_id, gate_id)
+            http = await select_sender(conn, self._parts.http, environment_id, gate_id)
         return self._account(environment_id, row, definition, context, http)
 
     def _account(
@@ -321,7 +321,7 @@ class Connections:
             authentication_method=row["authentication_method"],
             cursor_key=hmac.digest(self._cursor_secret, row["id"].encode(), "sha256"),
         )
-        is_offline = row["authentication_method"] == SANDBOX
+        is_offline = row["authentication_method"] == SANDBOX_METHOD
         if is_offline:
             # A field that the definition got since then has an example all the same.
             context = {**example_context(definition), **context}
@@ -330,7 +330,7 @@ class Connections:
             facts=facts,
             integration=row["integration_name"],
             definition=definition,
-            context=effective_context(context, definition.variables()),
+            context=build_effective_context(context, definition.variables()),
             revision=row["revision"],
             turnstile=self._turnstile(row["id"]),
             http=http,
@@ -364,4 +364,4 @@ class Connections:
 
     async def _update_context(self, account: GatewayAccount, patch: Mapping[str, Any]) -> Mapping[str, Any]:
         whole = await store_context(self._database, account, patch)
-        return effective_context(whole, account.definition.variables())
+        return build_effective_context(whole, account.definition.variables())

@@ -12,11 +12,11 @@ from isthmus.accounts.connections.gateway import GatewayAccount
 from isthmus.accounts.credentials.revocations import revoke_late
 from isthmus.accounts.rows.context import (
     CONTEXT_SECRETS,
-    patched_context,
-    sealed_names,
-    secret_field_names,
+    decrypt_context,
+    list_encrypted_fields,
+    list_secret_fields,
+    patch_context,
     split_context,
-    stored_context,
 )
 from isthmus.db.database import Database, keys_of, now_of
 from isthmus.db.epochs import group_of, raise_epoch
@@ -56,8 +56,8 @@ async def merge_context(
     if row is None:
         raise NotFound(f"the account {account.id} is gone, so its context cannot be kept.")
     keys = keys_of(conn)
-    names = secret_field_names(definition) | sealed_names(keys, dict(row))
-    whole = patched_context(stored_context(keys, dict(row)), patch, names)
+    names = list_secret_fields(definition) | list_encrypted_fields(keys, dict(row))
+    whole = patch_context(decrypt_context(keys, dict(row)), patch, names)
     plain, secrets = split_context(whole, names)
     await conn.execute(
         update(integrated_account)

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.accounts.rows.account_checks import SANDBOX
-from isthmus.accounts.rows.context import CONTEXT_SECRETS, OVERRIDE_SECRETS, effective_context
+from isthmus.accounts.rows.account_checks import SANDBOX_METHOD
+from isthmus.accounts.rows.context import CONTEXT_SECRETS, OVERRIDE_SECRETS, build_effective_context
 from isthmus.accounts.sandbox.sandbox_accounts import example_context
 from isthmus.db.database import keys_of
 from isthmus.db.tables import environment_integration, integrated_account
@@ -60,9 +60,9 @@ class ExplainedAccount:
     def dry_run(self, definition: IntegrationConfig, facts: AccountFacts) -> DryRun:
         """A way out for one call."""
         context = self.context
-        if facts.authentication_method == SANDBOX:
+        if facts.authentication_method == SANDBOX_METHOD:
             context = {**example_context(definition), **context}
-        return DryRun(facts, effective_context(context, definition.variables()))
+        return DryRun(facts, build_effective_context(context, definition.variables()))
 
 
 async def read_account(conn: AsyncConnection, environment_id: str, id: str) -> ExplainedAccount:

@@ -26,14 +26,14 @@ from isthmus.accounts.credentials.token_refresh import (
     renewal,
     schedule_renewal,
 )
-from isthmus.accounts.rows.account_events import tell_account
+from isthmus.accounts.rows.account_events import emit_account_events
 from isthmus.accounts.rows.context import (
     CONTEXT_SECRETS,
-    effective_context,
-    sealed_names,
-    secret_field_names,
+    build_effective_context,
+    decrypt_context,
+    list_encrypted_fields,
+    list_secret_fields,
     split_context,
-    stored_context,
 )
 from isthmus.db.database import Database, keys_of, now_of
 from isthmus.db.epochs import group_of, raise_epoch
@@ -155,7 +155,7 @@ class RefreshWrites:
                 return None
             if not await end_lease(conn, taken.lease, "committed"):
                 return None
-            before = stored_context(keys_of(conn), row)
+            before = decrypt_context(keys_of(conn), row)
             if not _hands_over_the_same(account, taken, before) and not _is_kept(before, reply):
                 return None
             oauth = stored_token(reply, now=asked_at, asked=taken.renewal.asked, previous=before.get("oauth"))
@@ -175,8 +175,8 @@ class RefreshWrites:
 
         async def work(conn: AsyncConnection) -> Renewed:
             row = await _row(conn, account.facts)
-            whole = stored_context(keys_of(conn), row)
-            context = effective_context(whole, account.definition.variables())
+            whole = decrypt_context(keys_of(conn), row)
+            context = build_effective_context(whole, account.definition.variables())
             before, after = access_token(taken.context), access_token(context)
             if after is None or (after == before and expires_at(context) == expires_at(taken.context)):
                 raise CredentialsRefused(
@@ -233,7 +233,7 @@ class RefreshWrites:
     ) -> Renewed:
         """The new context, in the transaction that ends the lease."""
         keys, identity = keys_of(conn), account.facts.id
-        names = secret_field_names(account.definition) | sealed_names(keys, row)
+        names = list_secret_fields(account.definition) | list_encrypted_fields(keys, row)
         plain, secrets = split_context(whole, names)
         is_back = row["status"] == "needs_reauth"
         await conn.execute(
@@ -249,9 +249,11 @@ class RefreshWrites:
         )
         await raise_epoch(conn, group_of(identity))
         if is_back:
-            await tell_account(conn, account.facts.environment_id, identity, IntegratedAccountReactivated)
+            await emit_account_events(
+                conn, account.facts.environment_id, identity, IntegratedAccountReactivated
+            )
         await schedule_renewal(conn, identity, whole)
-        context = effective_context(whole, account.definition.variables())
+        context = build_effective_context(whole, account.definition.variables())
         return Renewed(context, row["revision"] + 1, was_asked=True)
 
     async def _mark_refused(self, conn: AsyncConnection, facts: AccountFacts, message: str) -> None:
@@ -261,7 +263,7 @@ class RefreshWrites:
             .values(status="needs_reauth", last_error=message, updated_at=now_of(conn))
         )
         await raise_epoch(conn, group_of(facts.id))
-        await tell_account(conn, facts.environment_id, facts.id, IntegratedAccountAuthenticationError)
+        await emit_account_events(conn, facts.environment_id, facts.id, IntegratedAccountAuthenticationError)
 
 
 def _hands_over_the_same(account: Renewable, taken: Taken, context: Mapping[str, Any]) -> bool:
@@ -276,7 +278,7 @@ def _is_kept(context: Mapping[str, Any], reply: Mapping[str, Any]) -> bool:
 
 
 def _effective(conn: AsyncConnection, account: Renewable, row: Mapping[str, Any]) -> dict[str, Any]:
-    return effective_context(stored_context(keys_of(conn), row), account.definition.variables())
+    return build_effective_context(decrypt_context(keys_of(conn), row), account.definition.variables())
 
 
 def _not_renewable(facts: AccountFacts) -> BadRequest:

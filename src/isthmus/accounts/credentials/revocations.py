@@ -16,9 +16,9 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.accounts.egress import Sender, way_out
+from isthmus.accounts.egress import Sender, select_sender
 from isthmus.accounts.rows.connected_definition import ConnectedDefinition
-from isthmus.accounts.rows.context import OVERRIDE_SECRETS, effective_context, stored_context
+from isthmus.accounts.rows.context import OVERRIDE_SECRETS, build_effective_context, decrypt_context
 from isthmus.db.database import Database, keys_of, now_of
 from isthmus.db.encryption import EncryptedJSON
 from isthmus.db.tables import credential_revocation, environment, integrated_account
@@ -124,7 +124,7 @@ def _request(
     definition: IntegrationConfig = load_integration(
         {name: whole[name] for name in names if whole.get(name) is not None}
     )
-    context = effective_context(stored_context(keys, row), definition.variables())
+    context = build_effective_context(decrypt_context(keys, row), definition.variables())
     return _request_of(definition, context, context, row["truto_static_gate_id"])
 
 
@@ -198,7 +198,7 @@ class Revocations:
             if row is None:
                 return
             noted = _REQUEST.open(keys_of(conn), row["id"], row["request"])
-            http = await way_out(conn, self.http, row["environment_id"], noted["gate"])
+            http = await select_sender(conn, self.http, row["environment_id"], noted["gate"])
         response = await http.send(
             HttpRequest(
                 method=noted["method"],

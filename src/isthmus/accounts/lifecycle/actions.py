@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from isthmus.accounts.connections.connections import Connection, Connections
 from isthmus.accounts.lifecycle.account_jobs import ACTION_JOB, schedule_actions, schedule_name
-from isthmus.accounts.rows.connected_definition import schedules_of
+from isthmus.accounts.rows.connected_definition import list_action_schedules
 from isthmus.db.database import Database
 from isthmus.db.tables import integrated_account
 from isthmus.definitions.actions import RESERVED_ACTIONS, Action
@@ -97,7 +97,7 @@ class ScheduledActions:
             connection = await self._connections.open(row.environment_id, account_id, request_id=request_id)
         except IsthmusError:
             return None  # its install is disabled, say
-        cron = schedules_of(connection.definition).get(name)
+        cron = list_action_schedules(connection.definition).get(name)
         if cron is None:
             return await self._drop(run)
         if not await self._is_current(run, cron):

@@ -28,8 +28,8 @@ from isthmus.accounts.lifecycle.account_jobs import (
     schedule_actions,
 )
 from isthmus.accounts.lifecycle.outages import StageTooLong, again_at, is_outage, patiently
-from isthmus.accounts.rows.account_events import tell_account
-from isthmus.accounts.rows.connected_definition import Stage, schedules_of
+from isthmus.accounts.rows.account_events import emit_account_events
+from isthmus.accounts.rows.connected_definition import Stage, list_action_schedules
 from isthmus.db.database import Database, keys_of, now_of
 from isthmus.db.encryption import EncryptedJSON
 from isthmus.db.epochs import group_of, raise_epoch
@@ -173,7 +173,7 @@ class Lifecycle:
             return None
         if standing.stage == "post_install":
             return await self._keep(run, _validating(standing, self._clock.now()), finished=action)
-        await self._activate(run, standing, action, schedules_of(connection.definition))
+        await self._activate(run, standing, action, list_action_schedules(connection.definition))
         return None
 
     async def _step(self, connection: Connection, action: Action, standing: _Standing) -> None:
@@ -332,7 +332,7 @@ class Lifecycle:
         )
         await raise_epoch(conn, group_of(standing.account_id))
         if told:
-            await tell_account(conn, standing.environment_id, standing.account_id, *told)
+            await emit_account_events(conn, standing.environment_id, standing.account_id, *told)
 
     def _result(self, name: str, failed: IsthmusError | None) -> dict[str, Any]:
         return action_record(name, failed, self._clock.now())

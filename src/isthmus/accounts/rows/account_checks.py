@@ -1,4 +1,4 @@
-"""What is checked before an account is written: its fields, its credentials, its overrides."""
+"""Checks before an account is written: its fields, credentials and mapping overrides, and allowed values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.accounts.rows.credential_form import submitted
+from isthmus.accounts.rows.credential_form import validate_form
 from isthmus.definitions.credentials import Credential, credential_format
 from isthmus.errors import BadRequest, failure
 from isthmus.integrations.effective.environment_models import read_model_names, read_models
@@ -19,32 +19,33 @@ from isthmus.integrations.rows.unknown_names import check_resource_and_method, s
 
 __all__ = [
     "FAILED_STATUSES",
-    "LONGEST_TENANT_ID",
+    "MAX_TENANT_ID_LENGTH",
     "REGIONS",
-    "SANDBOX",
+    "SANDBOX_METHOD",
     "STATUSES",
     "check_fields",
     "check_mapping_overrides",
-    "checked_context",
-    "method_of",
+    "find_credential_format",
+    "validate_credentials",
 ]
 
 REGIONS: Final = ("wnam", "enam", "apac", "eu")
 STATUSES: Final = ("connecting", "active", "post_install_error", "validation_error", "needs_reauth")
 FAILED_STATUSES: Final = frozenset({"post_install_error", "validation_error", "needs_reauth"})
-SANDBOX: Final = "sandbox"
-LONGEST_TENANT_ID: Final = 500
+SANDBOX_METHOD: Final = "sandbox"
+MAX_TENANT_ID_LENGTH: Final = 500
 _OAUTH: Final = "oauth"
 _REQUIRED: Final = ("tenant_id", "environment_integration_id", "authentication_method", "context")
 
 
 def check_fields(values: Mapping[str, Any], *, creating: bool) -> None:
+    """Raises BadRequest that lists all missing and invalid fields of an account in a request body."""
     failures = Failures()
     for name in _REQUIRED if creating else ():
         if values.get(name) is None:
             failures.add(name, "is required", "required")
     for name, most in (
-        ("tenant_id", LONGEST_TENANT_ID),
+        ("tenant_id", MAX_TENANT_ID_LENGTH),
         ("authentication_method", None),
         ("environment_integration_id", None),
     ):
@@ -64,7 +65,8 @@ def check_fields(values: Mapping[str, Any], *, creating: bool) -> None:
 
 
 def _check_oauth(context: Any, failures: Failures) -> None:
-    """It is merged, so that tokens which are left out survive; what is no object would sweep them away."""
+    """Report `oauth` and `oauth.token` where they are no objects: they are merged into the stored ones, and
+    any other value would replace tokens that were left out."""
     value, path = context, "context"
     for name in (_OAUTH, "token"):
         value, path = value.get(name) if isinstance(value, Mapping) else None, f"{path}.{name}"
@@ -72,8 +74,9 @@ def _check_oauth(context: Any, failures: Failures) -> None:
             failures.check_object(path, value)
 
 
-def method_of(credentials: Mapping[str, Credential], sent: str) -> str:
-    """The credential format that is meant; `basic` is another name of `api_key`."""
+def find_credential_format(credentials: Mapping[str, Credential], sent: str) -> str:
+    """Return the name of the credential format of an `authentication_method`; `basic` is an alias of
+    `api_key`. Raises BadRequest for one that the integration does not offer."""
     name = credential_format(sent)
     if name in credentials:
         return name
@@ -84,16 +87,17 @@ def method_of(credentials: Mapping[str, Credential], sent: str) -> str:
     )
 
 
-def checked_context(
+def validate_credentials(
     credentials: Mapping[str, Credential], method: str, context: Mapping[str, Any], *, complete: bool
 ) -> dict[str, Any]:
-    """The context as it is stored. `complete`: every required field has to be there, and for OAuth formats
-    the token, since this server does not fetch one by itself yet."""
+    """Return the context with its credential fields as they are to be stored. Raises BadRequest that lists
+    the invalid fields. `complete`: all required fields must be there and, for OAuth formats, an access token.
+    """
     credential = credentials.get(method)
     if credential is None:  # a sandbox account has no form
         return dict(context)
     failures = Failures()
-    result = submitted(credential.config.fields, context, failures.add, complete=complete)
+    result = validate_form(credential.config.fields, context, failures.add, complete=complete)
     if complete and credential.format != "api_key":
         token: Any = result
         for name in (_OAUTH, "token", "access_token"):
@@ -111,25 +115,26 @@ def checked_context(
 async def check_mapping_overrides(
     conn: AsyncConnection, scope: Scope, override: Any, stored: Mapping[str, Any] | None = None
 ) -> None:
-    """`{model: {resource: {method: partial mapping}}}`; a null anywhere counts as absent (A12). What `stored`
-    names may be named again, also where it is gone since. Raises BadRequest."""
-    for model, resources in _entries(override, "unified_model_override"):
-        for resource, methods in _entries(resources, f"unified_model_override.{model}"):
-            for method, config in _entries(methods, f"unified_model_override.{model}.{resource}"):
+    """Raises BadRequest for an invalid `unified_model_override`: `{model: {resource: {method: mapping}}}`,
+    where null at any level counts as absent. Names that `stored` has already are accepted even if they no
+    longer exist."""
+    for model, resources in _list_entries(override, "unified_model_override"):
+        for resource, methods in _list_entries(resources, f"unified_model_override.{model}"):
+            for method, config in _list_entries(methods, f"unified_model_override.{model}.{resource}"):
                 field = f"unified_model_override.{model}.{resource}.{method}"
                 if config is None:
                     continue
                 if not isinstance(config, Mapping):
-                    raise _no_object(field)
+                    raise _not_an_object(field)
                 check_mapping_override(config, source=f"{model}/{resource}.{method}", field=field)
-    new = set(iter_override_cells(override or {})) - set(iter_override_cells(stored or {}))
-    if new:
-        named = {name for name, _, _ in new}
+    added = set(iter_override_cells(override or {})) - set(iter_override_cells(stored or {}))
+    if added:
+        named = {name for name, _, _ in added}
         found = await read_models(conn, scope, only_installed=False, names=named)
         models = {each.name: each for each in found}
         known = [] if named <= models.keys() else await read_model_names(conn, scope, only_installed=False)
         failures = Failures()
-        for name, resource, method in sorted(new):
+        for name, resource, method in sorted(added):
             at = f"unified_model_override.{name}"
             if name not in models:
                 failures.add(at, f"must be a unified model: {suggest_names(name, known)}", "unknown_model")
@@ -139,13 +144,13 @@ async def check_mapping_overrides(
         failures.raise_if_any("the mapping override names what is not there")
 
 
-def _entries(value: Any, field: str) -> list[tuple[str, Any]]:
+def _list_entries(value: Any, field: str) -> list[tuple[str, Any]]:
     if value is None:
         return []
     if not isinstance(value, Mapping):
-        raise _no_object(field)
+        raise _not_an_object(field)
     return list(value.items())
 
 
-def _no_object(field: str) -> BadRequest:
+def _not_an_object(field: str) -> BadRequest:
     return BadRequest(f"{field} must be an object.", failures=[failure(field, "must be an object", "type")])

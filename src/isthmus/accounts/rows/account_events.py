@@ -1,4 +1,4 @@
-"""What is told of integrated accounts, with the change and without their secrets (`events.md` §1.1)."""
+"""Emits the events of integrated accounts in the transaction of the change. Payloads hold no secrets."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.accounts.rows.account_views import account_rows, account_views
+from isthmus.accounts.rows.account_views import build_account_views, select_accounts
 from isthmus.db.tables import integrated_account
 from isthmus.definitions.secrets import split_context
 from isthmus.events import Event, emit
 from isthmus.events.catalogue import IntegratedAccountDeleted
 from isthmus.events.outbox import emit_all
 
-__all__ = ["tell_account", "tell_deleted"]
+__all__ = ["emit_account_events", "emit_accounts_deleted"]
 
-_COPIED: Final = (
+_COPIED_FIELDS: Final = (
     "id",
     "tenant_id",
     "environment_id",
@@ -29,24 +29,27 @@ _COPIED: Final = (
     "created_at",
     "updated_at",
 )
-_NEVER: Final = "environment_variables"
+_VARIABLES_KEY: Final = "environment_variables"
 
 
-async def tell_account(
+async def emit_account_events(
     conn: AsyncConnection, environment_id: str, account_id: str, *kinds: type[Event]
 ) -> None:
-    """Emits events of these kinds, in this order, of the account as it is now in this transaction."""
-    statement = account_rows(environment_id).where(integrated_account.c.id == account_id)
+    """Emit events of these kinds, in this order, with the account as this transaction sees it."""
+    statement = select_accounts(environment_id).where(integrated_account.c.id == account_id)
     row = (await conn.execute(statement)).mappings().one()
-    view = (await account_views(conn, [dict(row)]))[0]
+    view = (await build_account_views(conn, [dict(row)]))[0]
     for kind in kinds:
-        payload = _payload(view)
+        payload = _build_payload(view)
         if "last_error" in kind.model_fields["payload"].annotation.model_fields:  # type: ignore[union-attr]  # a model
             payload["last_error"] = view["last_error"]
         await emit(conn, kind.model_validate({"environment_id": environment_id, "payload": payload}))
 
 
-async def tell_deleted(conn: AsyncConnection, environment_id: str, account_ids: Iterable[str]) -> None:
+async def emit_accounts_deleted(
+    conn: AsyncConnection, environment_id: str, account_ids: Iterable[str]
+) -> None:
+    """Emit one `deleted` event for each account, in the order of the ids."""
     deleted = [
         IntegratedAccountDeleted.model_validate({"environment_id": environment_id, "payload": {"id": each}})
         for each in sorted(account_ids)
@@ -54,12 +57,12 @@ async def tell_deleted(conn: AsyncConnection, environment_id: str, account_ids: 
     await emit_all(conn, deleted)
 
 
-def _payload(view: Mapping[str, Any]) -> dict[str, Any]:
-    context = {key: value for key, value in view["context"].items() if key != _NEVER}
+def _build_payload(view: Mapping[str, Any]) -> dict[str, Any]:
+    context = {key: value for key, value in view["context"].items() if key != _VARIABLES_KEY}
     shown, _ = split_context(context)
     face, install = view["integration"], view["environment_integration"]
     return {
-        **{name: view[name] for name in _COPIED},
+        **{name: view[name] for name in _COPIED_FIELDS},
         "context": shown,
         "integration": {
             "id": face["id"],

@@ -1,4 +1,5 @@
-"""Integrated accounts as they go over the wire (`api.md` §3.9); times stay datetimes."""
+"""The JSON form of integrated accounts, as the API returns them and events carry them. Times stay
+datetimes."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Select, null, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.accounts.rows.context import object_store_fields, shown_context
+from isthmus.accounts.rows.context import build_visible_context, list_object_store_fields
 from isthmus.db.tables import environment_integration, integrated_account, integration
 from isthmus.integrations.rows.wire_rows import (
     Row,
@@ -16,10 +17,12 @@ from isthmus.integrations.rows.wire_rows import (
     read_integration_summaries,
 )
 
-__all__ = ["account_rows", "account_views"]
+__all__ = ["build_account_views", "select_accounts"]
 
-_HIDDEN: Final = frozenset({"context_secrets", "integration_override_secrets", "closed_until", "revision"})
-_COPIED: Final = (
+_HIDDEN_COLUMNS: Final = frozenset(
+    {"context_secrets", "integration_override_secrets", "closed_until", "revision"}
+)
+_IDENTITY_FIELDS: Final = (
     "id",
     "tenant_id",
     "environment_integration_id",
@@ -29,7 +32,7 @@ _COPIED: Final = (
     "region",
     "is_sandbox",
 )
-_STATES: Final = (
+_STATE_FIELDS: Final = (
     "unified_model_override",
     "integration_override",
     "truto_static_gate_id",
@@ -37,16 +40,17 @@ _STATES: Final = (
     "last_forbidden_error",
     "last_action_run_result",
 )
-_INSTALL: Final = "install__"
+_INSTALL_PREFIX: Final = "install__"
 
 
-def account_rows(environment_id: str) -> Select[Any]:
-    """The accounts of one environment, each with its install and integration, without anything sealed."""
+def select_accounts(environment_id: str) -> Select[Any]:
+    """The statement that selects the accounts of one environment with their installs and integrations,
+    without encrypted columns."""
     return (
         select(
-            *(column for column in integrated_account.c if column.key not in _HIDDEN),
+            *(column for column in integrated_account.c if column.key not in _HIDDEN_COLUMNS),
             *(
-                column.label(f"{_INSTALL}{column.key}")
+                column.label(f"{_INSTALL_PREFIX}{column.key}")
                 for column in environment_integration.c
                 if column.key != "override_secrets"
             ),
@@ -64,19 +68,21 @@ def account_rows(environment_id: str) -> Select[Any]:
     )
 
 
-async def account_views(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row]:
-    """`rows`: some of `account_rows`."""
-    faces = await read_integration_summaries(conn, (row[f"{_INSTALL}integration_id"] for row in rows))
-    return [_view(row, faces) for row in rows]
+async def build_account_views(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row]:
+    """Return the JSON form of accounts. `rows`: rows of the statement of `select_accounts`."""
+    faces = await read_integration_summaries(conn, (row[f"{_INSTALL_PREFIX}integration_id"] for row in rows))
+    return [_build_view(row, faces) for row in rows]
 
 
-def _view(row: Mapping[str, Any], faces: Mapping[str, Row]) -> Row:
-    install = {key[len(_INSTALL) :]: value for key, value in row.items() if key.startswith(_INSTALL)}
+def _build_view(row: Mapping[str, Any], faces: Mapping[str, Row]) -> Row:
+    install = {
+        key[len(_INSTALL_PREFIX) :]: value for key, value in row.items() if key.startswith(_INSTALL_PREFIX)
+    }
     return {
-        **{name: row[name] for name in _COPIED},
-        "context": shown_context(row["context"], install["override"]),
-        "object_store_context_fields": object_store_fields(row["context"]),
-        **{name: row[name] for name in _STATES},
+        **{name: row[name] for name in _IDENTITY_FIELDS},
+        "context": build_visible_context(row["context"], install["override"]),
+        "object_store_context_fields": list_object_store_fields(row["context"]),
+        **{name: row[name] for name in _STATE_FIELDS},
         "last_action_result": row["last_action_run_result"],
         "features": {"super_query": None},
         "integration": faces[install["integration_id"]],

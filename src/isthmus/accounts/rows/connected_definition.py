@@ -1,4 +1,4 @@
-"""The integration that an account is connected to: all layers above the account merged, with its secrets."""
+"""The definition that an account is connected to: its integration with the override of its install merged."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.accounts.rows.context import secret_field_names
+from isthmus.accounts.rows.context import list_secret_fields
 from isthmus.db.database import keys_of
 from isthmus.db.tables import environment, environment_integration, integration
 from isthmus.definitions.actions import RESERVED_ACTIONS
@@ -23,7 +23,7 @@ from isthmus.integrations.catalog.integrations import build_usable_config
 from isthmus.integrations.installs.environment_integrations import OVERRIDE_SECRETS
 from isthmus.integrations.rows.definition_checks import check_integration_override
 
-__all__ = ["STAGES", "ConnectedDefinition", "Stage", "hold_install", "schedules_of"]
+__all__ = ["STAGES", "ConnectedDefinition", "Stage", "list_action_schedules", "lock_install"]
 
 Stage = Literal["post_install", "validation"]
 STAGES: Final[tuple[Stage, ...]] = ("post_install", "validation")
@@ -32,7 +32,10 @@ _OAUTH: Final = "oauth"
 
 @dataclass(frozen=True, slots=True)
 class ConnectedDefinition:
-    """The integration an account is connected to, as its install makes it; `merged` is plain JSON."""
+    """The definition of an account's integration, with the override of its install merged in.
+
+    `merged`: the whole merged definition as plain JSON. `credentials`: the parsed credential formats by name.
+    `secret_fields`: the names of their password fields."""
 
     install_id: str
     name: str
@@ -42,7 +45,8 @@ class ConnectedDefinition:
 
     @classmethod
     async def read(cls, conn: AsyncConnection, environment_id: str, install_id: str) -> ConnectedDefinition:
-        """Raises NotFound for an install of another environment, or none."""
+        """Read and merge the definition of an install. Raises NotFound for an unknown install and for one of
+        another environment."""
         statement = (
             select(
                 environment_integration.c.id,
@@ -63,7 +67,7 @@ class ConnectedDefinition:
         )
         row = (await conn.execute(statement)).one_or_none()
         if row is None:
-            raise _not_installed(install_id)
+            raise _install_not_found(install_id)
         keys = keys_of(conn)
         stored = {"id": row.integration_id, "config": row.config, "secrets": row.secrets}
         base = build_usable_config(keys, stored, is_owner=bool(row.is_owner))
@@ -71,25 +75,26 @@ class ConnectedDefinition:
         merged = merge_integration(base, over)
         # The forms are all that is needed of it here; the rest is not parsed.
         definition: IntegrationConfig = load_integration({"credentials": merged.get("credentials")})
-        return cls(row.id, row.name, merged, definition.credentials, secret_field_names(definition))
+        return cls(row.id, row.name, merged, definition.credentials, list_secret_fields(definition))
 
     def check_override(self, override: Mapping[str, Any]) -> None:
+        """Raises BadRequest where the account's override makes the definition invalid."""
         check_integration_override(self.name, self.merged, override, field="integration_override")
 
-    def stages(self, override: Mapping[str, Any]) -> tuple[Stage, ...]:
-        """What an account with this override goes through before it is active, in order."""
+    def list_stages(self, override: Mapping[str, Any]) -> tuple[Stage, ...]:
+        """The lifecycle stages, in order, that an account with this override passes before it is active."""
         actions = merge_integration(self.merged, override).get("actions") or {}
         return tuple(stage for stage in STAGES if (actions.get(stage) or {}).get("steps"))
 
-    def schedules(self, override: Mapping[str, Any]) -> dict[str, str]:
-        """Name to cron expression of the actions that come back, for an account with this override."""
+    def list_schedules(self, override: Mapping[str, Any]) -> dict[str, str]:
+        """The cron expression of each scheduled action, by action name, for an account with this override."""
         actions = merge_integration(self.merged, override).get("actions")
         if not any((action or {}).get("schedule") for action in (actions or {}).values()):
             return {}
-        return schedules_of(load_integration({"actions": actions}))
+        return list_action_schedules(load_integration({"actions": actions}))
 
-    def credential_keys(self, method: str) -> frozenset[str]:
-        """Top-level keys of the context that are credentials of this format."""
+    def list_credential_keys(self, method: str) -> frozenset[str]:
+        """The top-level keys of the context that hold credentials of this credential format."""
         credential = self.credentials.get(credential_format(method))
         if credential is None:
             return frozenset({_OAUTH})
@@ -97,26 +102,27 @@ class ConnectedDefinition:
         return names if credential.format == "api_key" else names | {_OAUTH}
 
 
-async def hold_install(conn: AsyncConnection, environment_id: str, install_id: str) -> None:
-    """Until the commit the install stays, so that an account can be connected to it. Raises NotFound, also
-    for one that was being removed."""
+async def lock_install(conn: AsyncConnection, environment_id: str, install_id: str) -> None:
+    """Keep the install from being deleted until the end of this transaction. Raises NotFound for an unknown
+    install, for one of another environment, and for one that another transaction deleted."""
     stays = select(environment_integration.c.id).where(
         environment_integration.c.id == install_id,
         environment_integration.c.environment_id == environment_id,
     )
     if (await conn.execute(stays.with_for_update(read=True, key_share=True))).one_or_none() is None:
-        raise _not_installed(install_id)
+        raise _install_not_found(install_id)
 
 
-def _not_installed(install_id: str) -> NotFound:
+def _install_not_found(install_id: str) -> NotFound:
     return NotFound(
         f"no environment integration {install_id} in this environment. GET /environment-integration "
         "lists what is installed."
     )
 
 
-def schedules_of(definition: IntegrationConfig) -> dict[str, str]:
-    """Name to cron expression of the actions that come back."""
+def list_action_schedules(definition: IntegrationConfig) -> dict[str, str]:
+    """The cron expression of each scheduled action of a definition, by action name; reserved actions have
+    none."""
     return {
         name: action.schedule.cron
         for name, action in definition.actions.items()

@@ -1,11 +1,12 @@
-"""An account's context: what is stored plain, what sealed, and what is only there while it is read.
+"""The context of an account: how it is stored, patched, and shown (`docs/explanation/accounts.md`).
 
-`definitions.md` §1.3.7, `api.md` §3.9. A context has four faces:
+A context has four forms:
 
-    stored     plain part and secret part, two columns
-    whole      both joined: what a PATCH is laid over
-    effective  whole, with the virtual keys: what templates, expressions and authorization see
-    shown      the plain part, with `environment_variables`: what the API answers
+    stored     a plain part and an encrypted part, in two columns
+    whole      both parts joined: a PATCH is merged into it
+    effective  the whole context with `access_token` and `environment_variables` added: what templates,
+               expressions and authorization read
+    visible    the plain part with `environment_variables`: what the API returns
 """
 
 from __future__ import annotations
@@ -21,23 +22,23 @@ from isthmus.definitions.secrets import PROTECTED_CONTEXT_PATHS, join_secrets, s
 __all__ = [
     "CONTEXT_SECRETS",
     "OVERRIDE_SECRETS",
-    "effective_context",
-    "object_store_fields",
-    "patched_context",
-    "sealed_names",
-    "secret_field_names",
-    "shown_context",
+    "build_effective_context",
+    "build_visible_context",
+    "decrypt_context",
+    "list_encrypted_fields",
+    "list_object_store_fields",
+    "list_secret_fields",
+    "patch_context",
     "split_context",
-    "stored_context",
 ]
 
-_VIRTUAL: Final = "environment_variables"
-_STORE_FLAG: Final = "truto_obj_store"
-_PROTECTED: Final = frozenset(path[0] for path in PROTECTED_CONTEXT_PATHS if len(path) == 1)
+_VARIABLES_KEY: Final = "environment_variables"
+_OBJECT_STORE_FLAG: Final = "truto_obj_store"
+_CREDENTIAL_KEYS: Final = frozenset(path[0] for path in PROTECTED_CONTEXT_PATHS if len(path) == 1)
 
 
-def secret_field_names(definition: IntegrationConfig) -> frozenset[str]:
-    """Names of the form fields whose widget is `password`, of every credential format."""
+def list_secret_fields(definition: IntegrationConfig) -> frozenset[str]:
+    """The names of the form fields of type `password`, over all credential formats."""
     return frozenset(
         field.name
         for credential in definition.credentials.values()
@@ -46,18 +47,19 @@ def secret_field_names(definition: IntegrationConfig) -> frozenset[str]:
     )
 
 
-def patched_context(
+def patch_context(
     whole: Mapping[str, Any], patch: Mapping[str, Any], secret_fields: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
-    """`whole` after a PATCH: shallow by top-level keys, but `oauth`, which is merged deep.
+    """Return `whole` after a PATCH: top-level keys replace each other, only `oauth` is merged deeply.
 
-    Null is stored as null, but removes a secret; `environment_variables` are never stored.
+    A null is stored as null, except that it removes credentials and `secret_fields`. `environment_variables`
+    are never stored.
     """
     result = dict(whole)
     for key, value in patch.items():
-        if key == _VIRTUAL:
+        if key == _VARIABLES_KEY:
             continue
-        if value is None and (key in _PROTECTED or key in secret_fields):
+        if value is None and (key in _CREDENTIAL_KEYS or key in secret_fields):
             result.pop(key, None)
         elif key == "oauth" and isinstance(value, Mapping) and isinstance(result.get(key), Mapping):
             result[key] = join_secrets(result[key], value)
@@ -66,39 +68,42 @@ def patched_context(
     return result
 
 
-def effective_context(whole: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
-    """`variables`: both kinds of environment variables, from the effective definition."""
-    context = {key: _rehydrated(value) for key, value in whole.items()}
-    token = _at(context, "oauth", "token", "access_token")
+def build_effective_context(whole: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the context that templates and expressions read. `variables`: plain and secret environment
+    variables of the effective definition. `access_token` is copied from `oauth.token` unless it is set."""
+    context = {key: _unwrap_object_store_value(value) for key, value in whole.items()}
+    token = _get_path(context, "oauth", "token", "access_token")
     if token is not None and context.get("access_token") is None:
         context["access_token"] = token
-    context[_VIRTUAL] = dict(variables)
+    context[_VARIABLES_KEY] = dict(variables)
     return context
 
 
-def shown_context(plain: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
-    """`override`: the plain part of the install's. Secret variables are not in it."""
-    context = {key: _rehydrated(value) for key, value in plain.items()}
-    variables = override.get(_VIRTUAL)
+def build_visible_context(plain: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the context that the API shows, without secrets. `override`: the plain part of the install's
+    override, whose `environment_variables` are shown too."""
+    context = {key: _unwrap_object_store_value(value) for key, value in plain.items()}
+    variables = override.get(_VARIABLES_KEY)
     if isinstance(variables, Mapping) and variables:
-        context[_VIRTUAL] = dict(variables)
+        context[_VARIABLES_KEY] = dict(variables)
     return context
 
 
-def object_store_fields(plain: Mapping[str, Any]) -> list[str]:
-    """Keys sent as `{truto_obj_store: true, data}`; their values are kept beside the others all the same."""
-    return sorted(key for key, value in plain.items() if _is_stored_apart(value))
+def list_object_store_fields(plain: Mapping[str, Any]) -> list[str]:
+    """Return the sorted keys whose value was sent as `{truto_obj_store: true, data}`. Their values are stored
+    in the same column as all others."""
+    return sorted(key for key, value in plain.items() if _is_object_store_value(value))
 
 
-def _is_stored_apart(value: Any) -> bool:
-    return isinstance(value, Mapping) and value.get(_STORE_FLAG) is True
+def _is_object_store_value(value: Any) -> bool:
+    return isinstance(value, Mapping) and value.get(_OBJECT_STORE_FLAG) is True
 
 
-def _rehydrated(value: Any) -> Any:
-    return value.get("data") if _is_stored_apart(value) else value
+def _unwrap_object_store_value(value: Any) -> Any:
+    return value.get("data") if _is_object_store_value(value) else value
 
 
-def _at(value: Any, *path: str) -> Any:
+def _get_path(value: Any, *path: str) -> Any:
     for name in path:
         value = value.get(name) if isinstance(value, Mapping) else None
     return value
@@ -108,14 +113,14 @@ CONTEXT_SECRETS: Final = EncryptedJSON(integrated_account.c.context_secrets)
 OVERRIDE_SECRETS: Final = EncryptedJSON(integrated_account.c.integration_override_secrets)
 
 
-def stored_context(keys: KeyRing, row: Mapping[str, Any]) -> dict[str, Any]:
-    """The whole context of a row: its plain and its secret part joined."""
+def decrypt_context(keys: KeyRing, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the whole context of an account's row: the plain part joined with the decrypted one."""
     secrets = CONTEXT_SECRETS.open(keys, row["id"], row["context_secrets"])
     return join_secrets(row["context"], secrets or {})
 
 
-def sealed_names(keys: KeyRing, row: Mapping[str, Any]) -> frozenset[str]:
-    """Top-level names of the context that are sealed whole. They stay so, also where a changed definition no
-    longer has them as passwords: it must not lay open what was handed over as a secret."""
+def list_encrypted_fields(keys: KeyRing, row: Mapping[str, Any]) -> frozenset[str]:
+    """Return the top-level keys of the context that are stored encrypted. They stay encrypted even if a
+    changed definition no longer has them as passwords: it must not reveal what was entered as a secret."""
     secrets = CONTEXT_SECRETS.open(keys, row["id"], row["context_secrets"])
     return frozenset(secrets or ()) - {"oauth"}

@@ -1,4 +1,4 @@
-"""The form of a credential format, checked on the server (`definitions.md` §1.3.1)."""
+"""Validation of submitted credentials against the form fields of a credential format."""
 
 from __future__ import annotations
 
@@ -14,59 +14,61 @@ from isthmus.expressions import ExpressionError
 from isthmus.expressions.runtime.regex import Pattern
 from isthmus.kit.ids import is_uuid
 
-__all__ = ["Report", "submitted"]
+__all__ = ["ReportProblem", "validate_form"]
 
-Report = Callable[[str, str, str], None]
-"""Takes a dotted path, what would be right, and a code."""
+ReportProblem = Callable[[str, str, str], None]
+"""Is called for each invalid field with its dotted path, a message, and an error code."""
 
-_PATTERN_SECONDS: Final = 0.25
+_PATTERN_TIMEOUT_SECONDS: Final = 0.25
 _EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s.]+(?:\.[^@\s.]+)+")
 
 
-def submitted(
-    fields: Iterable[BaseField], values: Mapping[str, Any], report: Report, *, complete: bool
+def validate_form(
+    fields: Iterable[BaseField], values: Mapping[str, Any], report: ReportProblem, *, complete: bool
 ) -> dict[str, Any]:
-    """`values` with each field of the form as it is stored; keys that are no field stay as they are.
+    """Return `values` with every form field as it is to be stored; keys that are no form field stay
+    unchanged.
 
-    Order: default, trim, required, format, pattern, options, transform. `complete`: the values are a whole
-    submission; otherwise only the fields they name are looked at. Failures go to `report`.
+    Each field is trimmed, gets its default, and is checked: required, format, pattern, options; then it is
+    transformed. `complete`: the values are a whole submission; otherwise only fields that they name are
+    checked. Invalid fields are reported to `report` and left as they were sent.
     """
     result = dict(values)
     for field in fields:
         if field.name not in values and not complete:
             continue
-        value = _trimmed(values.get(field.name))
+        value = _trim(values.get(field.name))
         if value in (None, "") and field.default is not None and complete:
             value = field.default
         if value in (None, ""):
             if field.required:
-                report(f"context.{field.name}", f"is required: {_called(field)}", "required")
+                report(f"context.{field.name}", f"is required: {_describe_field(field)}", "required")
             continue
-        problem = _problem(field, value)
+        problem = _find_problem(field, value)
         if problem is not None:
             report(f"context.{field.name}", *problem)
             continue
-        result[field.name] = _transformed(field, value)
+        result[field.name] = _transform(field, value)
     return result
 
 
-def _called(field: BaseField) -> str:
+def _describe_field(field: BaseField) -> str:
     return f"{field.label or field.name}{f' ({field.help_text})' if field.help_text else ''}"
 
 
-def _trimmed(value: Any) -> Any:
+def _trim(value: Any) -> Any:
     return value.strip() if isinstance(value, str) else value
 
 
-def _problem(field: BaseField, value: Any) -> tuple[str, str] | None:
-    """`(message, code)`, or None where the value is right."""
+def _find_problem(field: BaseField, value: Any) -> tuple[str, str] | None:
+    """Return `(message, code)` for an invalid value, None for a valid one."""
     if isinstance(value, (Mapping, list)) and field.options is None:
         return "must be a text", "type"
     text = value if isinstance(value, str) else str(value)
-    check = _FORMATS.get(field.format or "")
+    check = _FORMAT_CHECKS.get(field.format or "")
     if check is not None and not check[0](text):
         return f"must be {check[1]}", "format"
-    if field.pattern is not None and not _matches(field.pattern, text):
+    if field.pattern is not None and not _matches_pattern(field.pattern, text):
         return f"must match the pattern {field.pattern}", "pattern"
     if field.options is not None and value not in [option.value for option in field.options]:
         allowed = ", ".join(str(option.value) for option in field.options)
@@ -74,10 +76,10 @@ def _problem(field: BaseField, value: Any) -> tuple[str, str] | None:
     return None
 
 
-def _matches(pattern: str, text: str) -> bool:
-    """Whether the whole text matches; a pattern that takes too long, or is none, matches nothing."""
+def _matches_pattern(pattern: str, text: str) -> bool:
+    """True if the whole text matches. False for an invalid pattern, and for one that takes too long."""
     try:
-        return Pattern.of(pattern, "").compiled.fullmatch(text, timeout=_PATTERN_SECONDS) is not None
+        return Pattern.of(pattern, "").compiled.fullmatch(text, timeout=_PATTERN_TIMEOUT_SECONDS) is not None
     except (ExpressionError, TimeoutError):
         return False
 
@@ -97,7 +99,7 @@ def _is_url(text: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
-_FORMATS: Final[Mapping[str, tuple[Callable[[str], bool], str]]] = {
+_FORMAT_CHECKS: Final[Mapping[str, tuple[Callable[[str], bool], str]]] = {
     "email": (lambda text: _EMAIL.fullmatch(text) is not None, "an e-mail address"),
     "number": (_is_number, "a number"),
     "uuid": (is_uuid, "a UUID"),
@@ -105,7 +107,7 @@ _FORMATS: Final[Mapping[str, tuple[Callable[[str], bool], str]]] = {
 }
 
 
-def _transformed(field: BaseField, value: Any) -> Any:
+def _transform(field: BaseField, value: Any) -> Any:
     if field.transform is None:
         return value
     text = str(value)

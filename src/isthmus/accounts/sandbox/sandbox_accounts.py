@@ -8,10 +8,10 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.accounts.rows.account_checks import REGIONS, SANDBOX
-from isthmus.accounts.rows.account_events import tell_account
-from isthmus.accounts.rows.context import CONTEXT_SECRETS, secret_field_names, split_context
-from isthmus.accounts.rows.credential_form import submitted
+from isthmus.accounts.rows.account_checks import REGIONS, SANDBOX_METHOD
+from isthmus.accounts.rows.account_events import emit_account_events
+from isthmus.accounts.rows.context import CONTEXT_SECRETS, list_secret_fields, split_context
+from isthmus.accounts.rows.credential_form import validate_form
 from isthmus.db.database import keys_of, now_of
 from isthmus.db.tables import (
     environment,
@@ -74,7 +74,7 @@ async def create_sandbox_account(
 ) -> str:
     """Its id. One that is there already is left as it is. The caller raises the epoch."""
     definition = load_integration({"credentials": config.get("credentials")}, source="credentials")
-    plain, secrets = split_context(example_context(definition), secret_field_names(definition))
+    plain, secrets = split_context(example_context(definition), list_secret_fields(definition))
     identity, now = sandbox_account_id(environment_id, integration_id), now_of(conn)
     statement: Any = insert_into(conn, integrated_account).values(
         id=identity,
@@ -82,7 +82,7 @@ async def create_sandbox_account(
         environment_integration_id=install_id,
         tenant_id=SANDBOX_TENANT,
         status="active",
-        authentication_method=SANDBOX,
+        authentication_method=SANDBOX_METHOD,
         region=REGIONS[0],
         is_sandbox=True,
         context=plain,
@@ -93,7 +93,9 @@ async def create_sandbox_account(
     )
     made = await conn.execute(statement.on_conflict_do_nothing().returning(integrated_account.c.id))
     if made.scalar_one_or_none() is not None:
-        await tell_account(conn, environment_id, identity, IntegratedAccountCreated, IntegratedAccountActive)
+        await emit_account_events(
+            conn, environment_id, identity, IntegratedAccountCreated, IntegratedAccountActive
+        )
     return identity
 
 
@@ -119,7 +121,7 @@ def _bare(placeholder: str | None) -> str | None:
 
 def _accepts(field: CredentialField, candidate: Any) -> bool:
     problems: list[str] = []
-    submitted([field], {field.name: candidate}, lambda path, *_: problems.append(path), complete=True)
+    validate_form([field], {field.name: candidate}, lambda path, *_: problems.append(path), complete=True)
     return not problems
 
 
@@ -137,7 +139,7 @@ async def sample_account(conn: AsyncConnection, model: str, resource: str) -> st
         .join(mapping, mapping.c.integration_name == integration.c.name)
         .join(unified_model, unified_model.c.id == mapping.c.unified_model_id)
         .where(
-            integrated_account.c.authentication_method == SANDBOX,
+            integrated_account.c.authentication_method == SANDBOX_METHOD,
             unified_model.c.name == model,
             mapping.c.resource_name == resource,
             mapping.c.method_name == "list",

@@ -11,7 +11,7 @@ from typing import Any, Final
 import typer
 
 from isthmus.accounts.connections.explained_account import environment_of
-from isthmus.accounts.rows.context import secret_field_names
+from isthmus.accounts.rows.context import list_secret_fields
 from isthmus.app import calling
 from isthmus.authoring.contract.entries import Choice, Entry, Models, read_entry
 from isthmus.authoring.recording.files import Change, changes, write
@@ -124,7 +124,7 @@ async def _record(
 
 def _secrets(config: IntegrationConfig, context: Mapping[str, Any]) -> Iterator[str]:
     """Every text that lets somebody in, and the user names that go with passwords."""
-    _, secrets = split_context(context, secret_field_names(config))
+    _, secrets = split_context(context, list_secret_fields(config))
     yield from _texts(secrets)
     yield from (value.reveal() for value in config.secret_environment_variables.values())
     yield from (str(context[name]) for name in ("username", "client_id") if context.get(name))

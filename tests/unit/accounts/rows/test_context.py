@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from isthmus.accounts.rows.context import (
-    effective_context,
-    object_store_fields,
-    patched_context,
-    shown_context,
+    build_effective_context,
+    build_visible_context,
+    list_object_store_fields,
+    patch_context,
     split_context,
 )
 
@@ -42,7 +42,7 @@ def test_a_patch_is_shallow_and_careful(
     stored: dict[str, Any], patch: dict[str, Any], result: dict[str, Any]
 ) -> None:
     before = repr(stored)
-    assert patched_context(stored, patch, frozenset({"pin"})) == result
+    assert patch_context(stored, patch, frozenset({"pin"})) == result
     assert repr(stored) == before
 
 
@@ -69,22 +69,22 @@ def test_every_protected_path_is_parted_from_the_plain_context() -> None:
 
 def test_virtual_keys_are_there_for_expressions_only() -> None:
     whole = {"oauth": {"token": {"access_token": "t"}}}
-    seen = effective_context(whole, {"tier": "gold"})
+    seen = build_effective_context(whole, {"tier": "gold"})
     assert (seen["access_token"], seen["environment_variables"]) == ("t", {"tier": "gold"})
-    assert effective_context({**whole, "access_token": "own"}, {})["access_token"] == "own"
+    assert build_effective_context({**whole, "access_token": "own"}, {})["access_token"] == "own"
     assert whole == {"oauth": {"token": {"access_token": "t"}}}
 
 
 def test_what_is_shown_has_the_plain_variables() -> None:
-    assert shown_context({"a": 1}, {"environment_variables": {"x": "1"}}) == {
+    assert build_visible_context({"a": 1}, {"environment_variables": {"x": "1"}}) == {
         "a": 1,
         "environment_variables": {"x": "1"},
     }
-    assert shown_context({"a": 1}, {}) == {"a": 1}
+    assert build_visible_context({"a": 1}, {}) == {"a": 1}
 
 
 def test_values_sent_for_the_object_store_come_back_under_their_key() -> None:
     plain = {"big": {"truto_obj_store": True, "data": [1, 2]}, "small": 1}
-    assert shown_context(plain, {}) == {"big": [1, 2], "small": 1}
-    assert effective_context(plain, {})["big"] == [1, 2]
-    assert object_store_fields(plain) == ["big"]
+    assert build_visible_context(plain, {}) == {"big": [1, 2], "small": 1}
+    assert build_effective_context(plain, {})["big"] == [1, 2]
+    assert list_object_store_fields(plain) == ["big"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from isthmus.accounts.rows.credential_form import submitted
+from isthmus.accounts.rows.credential_form import validate_form
 from isthmus.definitions.credentials import CredentialField
 
 
@@ -15,7 +15,7 @@ def submit(
 ) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     problems: list[tuple[str, str]] = []
     field = CredentialField.model_validate({"name": "f", **definition})
-    result = submitted(
+    result = validate_form(
         [field], values, lambda path, _, code: problems.append((path, code)), complete=complete
     )
     return result, problems
