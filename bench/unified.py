@@ -21,12 +21,12 @@ from statistics import median
 from typing import Any
 
 import yaml
+from tests.npm import JSONATA, NODE, install_packages
 from tests.product import Product
 
 from bench.expressions.records import contacts
 from bench.figures import at_least, finish
 from bench.load import answering, load, nginx
-from bench.node import JSONATA, UNDICI, modules, node
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SECONDS = float(os.environ.get("BENCH_SECONDS", "6"))
@@ -35,23 +35,20 @@ RECORDS = 100
 CONNECTIONS = 16
 ALONE = 10
 """Calls one after the other, a round."""
+UNDICI = "undici@7.30.2"
 SEED = 20_241_124
 
 CATALOG = Path(__file__).parents[1] / "catalog" / "integrations" / "hubspot"
 
 
 def main() -> None:
-    command = node()
-    if command is None:
-        print("node or npm is missing: there is no peer to measure beside")
-        sys.exit(1)
     definition = yaml.safe_load((CATALOG / "integration.yaml").read_text())
     asked = definition["config"]["resources"]["contacts"]["list"]
     page = json.dumps(answer_of(asked["query"]["properties"].split(",")))
     with (
         tempfile.TemporaryDirectory() as folder,
         nginx(Path(folder) / "nginx", page) as upstream,
-        peer(command, Path(folder), f"{upstream}{asked['path']}?limit={RECORDS}") as (theirs, peer_pid),
+        peer(Path(folder), f"{upstream}{asked['path']}?limit={RECORDS}") as (theirs, peer_pid),
         ours(Path(folder) / "isthmus", upstream) as (url, headers, pid),
     ):
         same = answer(url, headers) == answer(theirs, {})
@@ -129,7 +126,7 @@ def ours(folder: Path, upstream: str) -> Iterator[tuple[str, Mapping[str, str], 
 
 
 @contextmanager
-def peer(command: str, folder: Path, upstream: str) -> Iterator[tuple[str, int]]:
+def peer(folder: Path, upstream: str) -> Iterator[tuple[str, int]]:
     cells = yaml.safe_load((CATALOG / "mappings" / "crm.yaml").read_text())["cells"]
     mapping = folder / "mapping.jsonata"
     mapping.write_text(
@@ -141,7 +138,7 @@ def peer(command: str, folder: Path, upstream: str) -> Iterator[tuple[str, int]]
     )
     script = Path(__file__).parent / "peers" / "unified.cjs"
     process = subprocess.Popen(
-        [command, str(script), str(modules(JSONATA, UNDICI)), upstream, str(mapping)],
+        [NODE, str(script), str(install_packages(JSONATA, UNDICI)), upstream, str(mapping)],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "NODE_ENV": "production"},

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import pytest
 from isthmus.expressions.functions import EXTENSIONS
 from tests.acceptance.functions_peer.differences import explained
 from tests.acceptance.functions_peer.generating import MAKERS, generate
-from tests.acceptance.functions_peer.running import Case, Outcome, installed, ours, peers
+from tests.acceptance.functions_peer.running import Case, Outcome, install_peer, ours, peers
 
 pytestmark = pytest.mark.acceptance
 
@@ -28,10 +27,8 @@ NOT_GENERATED = {"jsonToParquet", "convertMdToPdf", "parseDocument", "generateEm
 
 
 @pytest.fixture(scope="module")
-def peer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if shutil.which("npm") is None:
-        pytest.skip("Node and npm are not installed (apt install nodejs npm)")
-    return installed(tmp_path_factory.mktemp("peer"))
+def peer() -> Path:
+    return install_peer()
 
 
 def _report(case: Case, mine: Outcome, theirs: Outcome) -> str:

@@ -18,7 +18,7 @@ import pytest
 
 from tests.background import until
 from tests.conftest import SECRET_KEY
-from tests.fakes.oidc import DEFINITION, Oidc, oidc_modules, oidc_process
+from tests.fakes.oidc import DEFINITION, Oidc, oidc_process
 from tests.faults.dying_serve import DyingProduct
 from tests.postgres import PostgreSQL
 from tests.product import Product
@@ -32,10 +32,7 @@ LOST = {ANSWERING, "before committed"}
 
 @pytest.fixture(scope="module")
 def oidc() -> Iterator[Oidc]:
-    modules = oidc_modules()
-    if modules is None:
-        pytest.skip("Node and npm's oidc-provider are needed")
-    with oidc_process(modules) as running:
+    with oidc_process() as running:
         yield running
 
 

@@ -15,8 +15,9 @@ from typing import Any
 
 from isthmus.expressions import UNDEFINED, ExpressionError, Services, compile
 from isthmus.expressions.host import ArrayBuffer, Blob, Stream
+from tests.npm import NODE, install_packages
 
-__all__ = ["Case", "Outcome", "installed", "ours", "peers"]
+__all__ = ["Case", "Outcome", "install_peer", "ours", "peers"]
 
 PACKAGES = ("@truto/truto-jsonata@3.0.6", "jsonata@2.2.1")
 MISSING = {"$": "undefined"}
@@ -59,19 +60,17 @@ def same(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
-def installed(folder: Path) -> Path:
-    """The peer in `folder`, from the registry by npm's ordinary client."""
+def install_peer() -> Path:
+    """The folder of the peer: its script beside the packages it imports."""
+    folder = install_packages(*PACKAGES)
     shutil.copy(Path(__file__).parent / "peer.mjs", folder / "peer.mjs")
-    (folder / "package.json").write_text('{"name": "peer", "version": "1.0.0", "private": true}')
-    npm = ["npm", "install", "--no-audit", "--no-fund", "--silent", *PACKAGES]
-    subprocess.run(npm, cwd=folder, check=True, timeout=300)
     return folder
 
 
 def peers(folder: Path, cases: Sequence[Case]) -> list[Outcome]:
     lines = "".join(json.dumps({"expression": case.expression, "data": case.data}) + "\n" for case in cases)
     done = subprocess.run(
-        ["node", "peer.mjs"],
+        [NODE, "peer.mjs"],
         cwd=folder,
         input=lines,
         capture_output=True,

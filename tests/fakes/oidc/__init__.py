@@ -6,9 +6,7 @@ What it answers beside OAuth: `server.mjs`.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import shutil
 import subprocess
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -17,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["CLIENTS", "DEFINITION", "Oidc", "oidc_modules", "oidc_process"]
+from tests.npm import NODE, install_packages
+
+__all__ = ["CLIENTS", "DEFINITION", "Oidc", "oidc_process"]
 
 HERE = Path(__file__).parent
 PACKAGE = "oidc-provider@9.13.3"
@@ -84,32 +84,15 @@ class Oidc:
         return [each for each in self.control("seen")["tokens"] if each["grant_type"] == "refresh_token"]
 
 
-def oidc_modules() -> Path | None:
-    """The directory with the package; None where Node or npm is missing, or nothing can be installed."""
-    npm = shutil.which("npm")
-    if shutil.which("node") is None or npm is None:
-        return None
-    modules = HERE.parents[2] / ".cache" / "oidc"
-    modules.mkdir(parents=True, exist_ok=True)
-    with (modules / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        done = modules / f".{PACKAGE}"
-        if not done.exists():
-            command = [npm, "install", "--silent", "--prefix", str(modules), PACKAGE]
-            if subprocess.run(command, check=False, capture_output=True).returncode != 0:
-                return None
-            done.touch()
-    return modules
-
-
 @contextmanager
 def oidc_process(
-    modules: Path, *, seconds: int = 3600, redirect_uris: Sequence[str] = ("http://127.0.0.1/callback",)
+    *, seconds: int = 3600, redirect_uris: Sequence[str] = ("http://127.0.0.1/callback",)
 ) -> Iterator[Oidc]:
     """`seconds`: how long its access tokens live."""
+    modules = install_packages(PACKAGE)
     options = {"port": 0, "seconds": seconds, "redirect_uris": list(redirect_uris)}
     process = subprocess.Popen(
-        ["node", str(HERE / "server.mjs"), str(modules), json.dumps(options)],
+        [NODE, str(HERE / "server.mjs"), str(modules), json.dumps(options)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

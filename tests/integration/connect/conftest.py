@@ -11,11 +11,11 @@ from playwright.async_api import Browser, BrowserContext, expect
 from isthmus.config import Settings
 from tests.chromium import attached, running_chromium
 from tests.fakes.oauth1 import OAuth1, running_oauth1
-from tests.fakes.oidc import Oidc, oidc_modules, oidc_process
+from tests.fakes.oidc import Oidc, oidc_process
 from tests.integration.connect.desk import Desk, Host, hosting
-from tests.integration.connect.packages import npm_modules
 from tests.integration.connect.product import Product, running_product
 from tests.integration.serving import serving
+from tests.npm import install_packages
 from tests.ports import free_port
 
 expect.set_options(timeout=60_000)  # many tests share the machine
@@ -68,11 +68,8 @@ def port() -> int:
 
 @pytest.fixture
 def oidc(port: int) -> Iterator[Oidc]:
-    modules = oidc_modules()
-    if modules is None:
-        pytest.skip("oidc-provider cannot be installed: it needs node and npm")
     callback = f"http://127.0.0.1:{port}/connect-account/callback"
-    with oidc_process(modules, redirect_uris=[callback]) as running:
+    with oidc_process(redirect_uris=[callback]) as running:
         yield running
 
 
@@ -91,7 +88,4 @@ async def desk(settings: Settings, product: Product, host: Host, port: int) -> A
 @pytest.fixture(scope="session")
 def npm() -> Path:
     """The published SDK, and the checker of accessibility."""
-    modules = npm_modules("@truto/truto-link-sdk@1.1.30", "axe-core@4.14.1")
-    if modules is None:
-        pytest.skip("node or npm is missing, or nothing can be installed")
-    return modules
+    return install_packages("@truto/truto-link-sdk@1.1.30", "axe-core@4.14.1") / "node_modules"

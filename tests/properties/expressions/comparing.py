@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import jlens
+from tests.npm import JSONATA, NODE, install_packages
 from tests.properties.expressions.generator import Generator
 from tests.unit.expressions.own_time import own_time
 
 from isthmus.expressions import STANDARD, UNDEFINED, ExpressionError, Limits
 from isthmus.expressions import compile as compile_expression
 
-__all__ = ["ENDED", "Case", "cases", "node", "ours", "reference", "rust", "same"]
+__all__ = ["ENDED", "Case", "cases", "ours", "reference", "rust", "same"]
 
 HERE = Path(__file__).parent
-JSONATA = "jsonata@2.2.2"
 ENDED = "js:process ended"
 Outcome = dict[str, Any]
 
@@ -71,31 +70,18 @@ def rust(case: Case) -> Outcome:
     return {"value": {"@": "undefined"} if result is None else json.loads(result)}
 
 
-def node() -> str | None:
-    """The directory with the reference; None where Node or npm is missing, or nothing can be installed."""
-    program, npm = shutil.which("node"), shutil.which("npm")
-    if program is None or npm is None:
-        return None
-    modules = HERE.parents[2] / ".cache" / "jsonata"
-    if not (modules / "node_modules" / "jsonata").is_dir():
-        modules.mkdir(parents=True, exist_ok=True)
-        command = [npm, "install", "--silent", "--prefix", str(modules), JSONATA]
-        if subprocess.run(command, check=False, capture_output=True).returncode != 0:
-            return None
-    return str(modules)
-
-
-def reference(modules: str, given: list[Case], repairs: Iterable[str] = ()) -> list[Outcome]:
+def reference(given: list[Case], repairs: Iterable[str] = ()) -> list[Outcome]:
     """What the reference says, with these of its `REPAIRS` (`peer.cjs`).
 
     A case that ends its process (out of memory) is a crash like any other.
     """
+    modules = install_packages(JSONATA)
     found: list[Outcome] = []
     while len(found) < len(given):
         rest = given[len(found) :]
         lines = "\n".join(json.dumps({"text": case.text, "data": case.data}) for case in rest)
         ran = subprocess.run(
-            ["node", "--max-old-space-size=512", str(HERE / "peer.cjs"), modules, ",".join(repairs)],
+            [NODE, "--max-old-space-size=512", str(HERE / "peer.cjs"), str(modules), ",".join(repairs)],
             input=lines,
             capture_output=True,
             text=True,

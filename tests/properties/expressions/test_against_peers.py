@@ -17,7 +17,6 @@ from tests.properties.expressions.comparing import (
     Case,
     Outcome,
     cases,
-    node,
     ours,
     reference,
     rust,
@@ -52,7 +51,7 @@ agrees once it is changed so, and none otherwise."""
 Disagreement = tuple[Case, Outcome, Outcome]
 
 
-def explained(modules: str, given: list[Disagreement]) -> tuple[list[Disagreement], Counter[str]]:
+def explained(given: list[Disagreement]) -> tuple[list[Disagreement], Counter[str]]:
     """Those without a reason, and how often each reason was needed, alone or (`several`) with others.
 
     `endless`: the reference takes memory without end, and jlens agrees with us.
@@ -63,23 +62,23 @@ def explained(modules: str, given: list[Disagreement]) -> tuple[list[Disagreemen
     given = [one for one in given if one not in endless]
     together = [each for each in REASONS if each != "missing"]  # elsewhere we ask about what is missing, too
     for name, repairs in [*((each, [each]) for each in REASONS), ("several", together)]:
-        repaired = reference(modules, [case for case, _, _ in given], repairs)
+        repaired = reference([case for case, _, _ in given], repairs)
         left = [one for one, theirs in zip(given, repaired, strict=True) if not same(one[1], theirs)]
         reasons[name] += len(given) - len(left)
         given = left
     return given, reasons
 
 
-def disagreements(seed: int, count: int, modules: str) -> tuple[list[Disagreement], Counter[str]]:
+def disagreements(seed: int, count: int) -> tuple[list[Disagreement], Counter[str]]:
     """As `explained`; `jlens`: in how many of the disagreements jlens agrees with us."""
     unexplained: list[Disagreement] = []
     reasons: Counter[str] = Counter()
     every = cases(seed, count)
     while batch := list(islice(every, BATCH)):
-        outcomes = zip(batch, map(ours, batch), reference(modules, batch), strict=True)
+        outcomes = zip(batch, map(ours, batch), reference(batch), strict=True)
         differing = [one for one in outcomes if not same(one[1], one[2])]
         reasons["jlens"] += sum(same(mine, rust(case)) for case, mine, _ in differing)
-        found, why = explained(modules, differing)
+        found, why = explained(differing)
         unexplained += found
         reasons += why
     return unexplained, reasons
@@ -87,10 +86,7 @@ def disagreements(seed: int, count: int, modules: str) -> tuple[list[Disagreemen
 
 def check(seed: int, count: int) -> None:
     print(f"{count} expressions, ISTHMUS_SEED={seed}")
-    modules = node()
-    if modules is None:
-        pytest.skip("Node and npm are needed for the reference")
-    unexplained, reasons = disagreements(seed, count, modules)
+    unexplained, reasons = disagreements(seed, count)
     agreeing = reasons.pop("jlens", 0)
     print(f"against jsonata-js: {len(unexplained)} unexplained; explained: {dict(+reasons)}")
     print(f"jlens agrees with us in {agreeing} of {len(unexplained) + reasons.total()}")

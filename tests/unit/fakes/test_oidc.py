@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import aiohttp
 import pytest
-from tests.fakes.oidc import CLIENTS, Oidc, oidc_modules, oidc_process
+from tests.fakes.oidc import CLIENTS, Oidc, oidc_process
 
 from isthmus.engine.authorization.grants import pkce_challenge
 from isthmus.engine.authorization.token_calls import basic_header
@@ -21,10 +21,7 @@ VERIFIER = "v" * 43
 
 @pytest.fixture(scope="module")
 def oidc() -> Iterator[Oidc]:
-    modules = oidc_modules()
-    if modules is None:
-        pytest.skip("Node and npm's oidc-provider are needed")
-    with oidc_process(modules, redirect_uris=[CALLBACK]) as running:
+    with oidc_process(redirect_uris=[CALLBACK]) as running:
         yield running
 
 
