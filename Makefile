@@ -16,7 +16,7 @@ PYTHON ?= python3
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
-PYTEST := $(BIN)/python -m pytest -p tests.skips
+PYTEST := $(BIN)/python -m pytest
 # Steps that other steps need; a stamp is newer than what it was made from.
 TOOLS := $(VENV)/.tools
 RUNTIME := $(VENV)/.runtime
@@ -64,15 +64,14 @@ lint: $(DEV)
 	$(BIN)/mypy
 
 test: lint
-	@sh scripts/need.sh node nodejs || true
-	@sh scripts/need.sh chromium chromium || true
+	@sh scripts/need.sh chromium chromium
 	$(PYTEST) -n auto --dist worksteal -m "not acceptance and not faults"
 
 faults: $(DEV)
 	$(PYTEST) -n auto --dist worksteal -m faults
 
 acceptance: $(DEV)
-	@sh scripts/need.sh /usr/share/redmine redmine redmine-sqlite ruby-sqlite3 puma || true
+	@sh scripts/need.sh /usr/share/redmine redmine redmine-sqlite ruby-sqlite3 puma
 	$(PYTEST) -m acceptance
 
 bench: $(DEV)

@@ -30,10 +30,10 @@ _SWITCHES = (
 
 @contextmanager
 def running_chromium(profile: Path) -> Iterator[str]:
-    """The address under which it is driven. Skips where there is none."""
+    """The address under which it is driven. Fails the test where there is none."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
-        pytest.skip("chromium is not installed: sh scripts/need.sh chromium chromium")
+        pytest.fail("chromium is not installed: sh scripts/need.sh chromium chromium")
     told = profile / "DevToolsActivePort"
     process = subprocess.Popen(
         [program, *_SWITCHES, f"--user-data-dir={profile}", "about:blank"],

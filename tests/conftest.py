@@ -16,6 +16,9 @@ from isthmus.db.database import Database
 from isthmus.db.startup import open_database
 from isthmus.kit.secret import Secret
 from tests.postgres import PostgreSQL, running_postgresql
+from tests.skips import pytest_make_collect_report, pytest_runtest_makereport
+
+__all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
 
 SECRET_KEY = "a-key-for-tests-only-0123456789-abcdefghijk"
 

@@ -1,11 +1,7 @@
-"""In continuous integration nothing is skipped, but by name what needs a `../shared` that is not there.
-
-Loaded with `-p tests.skips`. With `CI=true` any other skip fails.
-"""
+"""Hooks of pytest: a test may skip only for shared files that are absent. Any other skip is a failure."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Generator
 
@@ -16,31 +12,27 @@ __all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
 _ALLOWED = re.compile(r"shared\b.*\babsent", re.DOTALL)
 
 
-def _complaint(report: pytest.TestReport | pytest.CollectReport) -> str | None:
-    """Why this report fails in continuous integration, or None."""
-    if os.environ.get("CI") != "true" or not report.skipped or hasattr(report, "wasxfail"):
-        return None
+def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Turns a skip into a failure, unless its reason names absent shared files."""
+    if not report.skipped or hasattr(report, "wasxfail"):
+        return
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-    if _ALLOWED.search(reason):
-        return None
-    return f"{report.nodeid} was skipped, and with CI=true nothing may be: {reason}"
+    if not _ALLOWED.search(reason):
+        report.outcome = "failed"
+        report.longrepr = (
+            f"{report.nodeid} was skipped, and nothing may be but for absent shared files: {reason}"
+        )
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    complaint = _complaint(report)
-    if complaint is not None:
-        report.outcome = "failed"
-        report.longrepr = complaint
+    _refuse_skip(report)
     return report
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     report = yield
-    complaint = _complaint(report)
-    if complaint is not None:
-        report.outcome = "failed"
-        report.longrepr = complaint
+    _refuse_skip(report)
     return report

@@ -19,7 +19,10 @@ from isthmus.expressions import UNDEFINED
 from isthmus.expressions.host import Blob
 from isthmus.expressions.placeholders import PlaceholderError, Template
 
-__all__ = ["chosen_body", "dump_json", "encode_body", "omits_body"]
+__all__ = ["MAX_DEPTH", "chosen_body", "dump_json", "encode_body", "omits_body"]
+
+MAX_DEPTH: Final = 500
+"""Nested objects and lists of a JSON body: fewer than any supported Python can write."""
 
 _BODILESS: Final = frozenset({"get", "delete"})
 
@@ -117,10 +120,29 @@ def dump_json(value: Any) -> bytes:
             "truto_body_passthrough=true to forward the bytes as they are.",
             failures=[failure("content-type", "must be application/json", "unsupported_media_type")],
         )
+    error = BadRequest(
+        "The body cannot be written as JSON: it is nested too deeply, or holds what has no form there.",
+        failures=[failure("body", "must be plain JSON", "bad_body")],
+    )
+    if _is_deeper_than(MAX_DEPTH, value):
+        raise error
     try:
         return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise BadRequest(
-            "The body cannot be written as JSON: it is nested too deeply, or holds what has no form there.",
-            failures=[failure("body", "must be plain JSON", "bad_body")],
-        ) from error
+    except (TypeError, ValueError) as cause:
+        raise error from cause
+
+
+def _is_deeper_than(limit: int, value: Any) -> bool:
+    """True if more than `limit` objects and lists are nested in each other. An object that occurs several
+    times at one depth is visited once."""
+    level = [value]
+    for _ in range(limit + 1):
+        containers = {id(item): item for item in level if isinstance(item, Mapping | list)}.values()
+        if not containers:
+            return False
+        level = [
+            item
+            for container in containers
+            for item in (container.values() if isinstance(container, Mapping) else container)
+        ]
+    return True

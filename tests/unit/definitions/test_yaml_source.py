@@ -112,7 +112,7 @@ def test_what_cannot_be_read_says_why_and_where(text: str, line: int | None, mes
 
 def test_bad_json_names_its_line() -> None:
     with pytest.raises(Unreadable, match="is not JSON") as caught:
-        parse('{\n  "a": 1,\n}', is_json=True)
+        parse('{\n  "a": 1,\n  "b": nothing\n}', is_json=True)
     assert caught.value.line == 3
 
 

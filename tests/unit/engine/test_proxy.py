@@ -7,6 +7,7 @@ from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 
 from isthmus.api.call_parsing import parse_call
 from isthmus.engine import proxy
+from isthmus.engine.bodies import MAX_DEPTH
 from isthmus.engine.calls import Call
 from isthmus.engine.queries import parse
 from isthmus.engine.results import CallResult, ListResult, ValueResult
@@ -221,13 +222,27 @@ async def test_a_method_switches_error_expressions_off_by_null_and_not_by_nothin
             assert await result == {}
 
 
-async def test_a_body_without_a_json_form_is_refused() -> None:
-    deep: Any = 1
-    for _ in range(5000):
-        deep = [deep]
+def nest_lists(depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+async def test_a_body_nested_as_deeply_as_allowed_is_sent() -> None:
+    upstream = MemoryUpstream([answer({})])
     methods = {"create": {"path": "/x", "method": "post"}}
-    with pytest.raises(BadRequest, match="nested too deeply"):
-        await _value(MemoryUpstream([]), methods, parse_call("create", body=deep))
+    await _value(upstream, methods, parse_call("create", body=nest_lists(MAX_DEPTH)))
+    assert upstream.request.body == b"[" * MAX_DEPTH + b"1" + b"]" * MAX_DEPTH
+
+
+@pytest.mark.parametrize(
+    "body", [nest_lists(MAX_DEPTH + 1), nest_lists(5000), {"x": float("nan"), "y": 2**70}]
+)
+async def test_a_body_without_a_json_form_is_refused(body: Any) -> None:
+    methods = {"create": {"path": "/x", "method": "post"}}
+    with pytest.raises(BadRequest, match="nested too deeply, or holds what has no form"):
+        await _value(MemoryUpstream([]), methods, parse_call("create", body=body))
 
 
 async def test_a_delete_without_a_body_of_its_own_sends_none_and_answers_the_id() -> None:
