@@ -25,7 +25,7 @@ from tests.npm import JSONATA, NODE, install_packages
 
 from bench.expressions.records import contacts
 from isthmus.expressions import DIALECT, STANDARD, Expression
-from isthmus.expressions.compiler.program import generate
+from isthmus.expressions.compiler.program import compile_tree
 from isthmus.expressions.syntax import parse
 
 HERE = Path(__file__).parent
@@ -123,7 +123,7 @@ def compiling() -> None:
         started = time.process_time()
         tree = parse(text)
         middle = time.process_time()
-        generate(tree, STANDARD)
+        compile_tree(tree, STANDARD)
         parsing = min(parsing, middle - started)
         generating = min(generating, time.process_time() - middle)
     print(

@@ -25,7 +25,7 @@ from isthmus.engine.unified.calls import CallScope, Prepared, prepare
 from isthmus.engine.unified.outbound import Asked, outbound
 from isthmus.engine.unified.plans import Target
 from isthmus.errors import IsthmusError
-from isthmus.expressions import in_turns
+from isthmus.expressions import run_in_turns
 
 __all__ = ["CallPlan", "plan_action", "plan_custom", "plan_proxy", "plan_unified"]
 
@@ -82,7 +82,9 @@ async def plan_custom(dry: DryRun, config: IntegrationConfig, call: CustomCall) 
     try:
         await custom.call(dry, config, call)
     except NotSent as stopped:
-        return CallPlan(kind="custom", request=await in_turns(shown_request, stopped.request, dry.context))
+        return CallPlan(
+            kind="custom", request=await run_in_turns(shown_request, stopped.request, dry.context)
+        )
     raise AssertionError("a call ends by sending")
 
 
@@ -127,7 +129,7 @@ async def plan_unified(
 async def _request(dry: DryRun, ready: Prepared, said: Asked) -> dict[str, Any]:
     method, cursor = ready.method, ready.cursor
     inputs = await outbound(ready.plan, method, said, shown_cursor(method.paginator, cursor))
-    outgoing, _ = await in_turns(
+    outgoing, _ = await run_in_turns(
         partial(
             build,
             method,
@@ -138,7 +140,7 @@ async def _request(dry: DryRun, ready: Prepared, said: Asked) -> dict[str, Any]:
             cursor_key=dry.account.cursor_key,
         )
     )
-    return await in_turns(shown_request, outgoing, dry.context)
+    return await run_in_turns(shown_request, outgoing, dry.context)
 
 
 def _side_load(key: str, mapping: MappingConfig) -> dict[str, Any]:
@@ -159,5 +161,5 @@ async def _planned(kind: str, dry: DryRun, config: IntegrationConfig, outgoing: 
         resource=operation.resource,
         method=operation.method,
         definition=config.method(operation.resource, operation.method),
-        request=await in_turns(shown_request, outgoing, dry.context),
+        request=await run_in_turns(shown_request, outgoing, dry.context),
     )

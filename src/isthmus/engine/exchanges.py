@@ -23,7 +23,7 @@ from isthmus.engine.responses import (
 from isthmus.engine.results import StreamResult
 from isthmus.engine.scopes import found_at, mapping_failed
 from isthmus.errors import UpstreamInvalid
-from isthmus.expressions import UNDEFINED, ExpressionError, in_turns
+from isthmus.expressions import UNDEFINED, ExpressionError, run_in_turns
 from isthmus.expressions.host import Blob
 from isthmus.http.messages import HttpResponse, HttpStream
 from isthmus.kit.clock import Clock
@@ -62,7 +62,7 @@ async def exchange(
     """Sends one request of a method. Raises RemoteFailure for an error of the third party, besides what
     `build` and `Upstream.send` raise."""
     account = upstream.account
-    outgoing, step = await in_turns(
+    outgoing, step = await run_in_turns(
         partial(
             build,
             plan,
@@ -81,10 +81,10 @@ async def exchange(
     if wait is not None:
         await _drop(response)
         now = clock.now().timestamp()
-        raise await in_turns(rate_limited, plan.definition, plan.error_expression, response, wait, now)
+        raise await run_in_turns(rate_limited, plan.definition, plan.error_expression, response, wait, now)
     if response.stream is not None:
         return Exchange(response.status, response.headers, None, None, stream=response.stream)
-    return await in_turns(_exchanged, plan, inputs, response, step, reading)
+    return await run_in_turns(_exchanged, plan, inputs, response, step, reading)
 
 
 async def _drop(response: HttpResponse) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from isthmus.definitions.rate_limit import RateLimit
 from isthmus.engine.scopes import evaluate_or_undefined, truthy
 from isthmus.errors import RemoteError
-from isthmus.expressions import Expression, in_turns
+from isthmus.expressions import Expression, run_in_turns
 from isthmus.http.messages import HttpResponse
 from isthmus.kit.clock import Clock
 
@@ -40,7 +40,7 @@ class Throttling:
             return None
         if self._last is not response:
             now = clock.now().timestamp()
-            self._wait = await in_turns(partial(detect, self._spec, response, now=now))
+            self._wait = await run_in_turns(partial(detect, self._spec, response, now=now))
             self._last = response
         return self._wait
 

@@ -10,7 +10,7 @@ from isthmus.definitions.actions import Step
 from isthmus.engine.dry_run import DryRun, NotSent, shown_request
 from isthmus.engine.steps import Progress, StepRunner
 from isthmus.errors import IsthmusError
-from isthmus.expressions import in_turns
+from isthmus.expressions import run_in_turns
 
 __all__ = ["PlannedSteps", "plan_steps", "unasked_steps"]
 
@@ -42,7 +42,7 @@ async def plan_steps(runner: StepRunner, upstream: DryRun, steps: Sequence[Step]
             entry["outcome"] = "ran" if ran else "skipped"
         except NotSent as stopped:
             waits_for = entry["name"]
-            request = await in_turns(shown_request, stopped.request, upstream.context)
+            request = await run_in_turns(shown_request, stopped.request, upstream.context)
             entry |= {"outcome": "not_run", "reason": "needs the provider's answer", "request": request}
         except IsthmusError as failed:
             if not step.ignore_error:

@@ -19,7 +19,7 @@ from isthmus.expressions.languages import DIALECT, STANDARD
 from isthmus.expressions.library import Library, Services
 from isthmus.expressions.limits import Limits
 from isthmus.expressions.sized_cache import SizedCache
-from isthmus.expressions.suspension import in_turns
+from isthmus.expressions.suspension import run_in_turns
 from isthmus.expressions.values import UNDEFINED, UndefinedType
 
 __all__ = [
@@ -36,7 +36,7 @@ __all__ = [
     "Services",
     "UndefinedType",
     "compile",
-    "in_turns",
+    "run_in_turns",
 ]
 
 _CACHE: Final[SizedCache[tuple[str, Library], Expression]] = SizedCache(entries=2_048, size=8_000_000)

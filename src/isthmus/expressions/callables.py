@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation, Function
-from isthmus.expressions.meter import LONG, SHORT, running
+from isthmus.expressions.meter import MAX_FREE_LENGTH, MAX_FREE_RESULT, current
 from isthmus.expressions.signatures import Signature
-from isthmus.expressions.suspension import awaited
+from isthmus.expressions.suspension import await_result
 from isthmus.expressions.values import (
     PYTHON_CALLABLES,
     UNDEFINED,
@@ -24,8 +24,17 @@ from isthmus.expressions.values import (
 )
 
 __all__ = [
-    "Composed", "Lambda", "Matcher", "Member", "Native", "Partial", "TailCall", "bounce",
-    "call_library", "function_of", "looped",
+    "Composed",
+    "Lambda",
+    "Matcher",
+    "Member",
+    "Native",
+    "Partial",
+    "TailCall",
+    "as_function_value",
+    "bind_loop_arguments",
+    "call_library_function",
+    "run_tail_calls",
 ]  # fmt: skip
 
 _SIZED: Final[frozenset[type]] = frozenset({str, list, dict, Sequence, ConsArray, LazyRange})
@@ -84,12 +93,12 @@ class Lambda(FunctionValue):
         evaluation.charge(4)
         result = self.enter(arguments, context)
         if type(result) is TailCall:
-            result = bounce(result, evaluation)
+            result = run_tail_calls(result, evaluation)
         evaluation.depth += 1
         return result
 
 
-def looped(function: Any, passed: int) -> Callable[..., Any]:
+def bind_loop_arguments(function: Any, passed: int) -> Callable[..., Any]:
     """`function` for a loop that offers it value, key and whole: it is given the first `passed` of them.
 
     A call is that of `function`, with the same accounting, and less on the way there.
@@ -107,14 +116,14 @@ def looped(function: Any, passed: int) -> Callable[..., Any]:
             evaluation.look()
         result = code(*offered[:arity])
         if type(result) is TailCall:
-            result = bounce(result, evaluation)
+            result = run_tail_calls(result, evaluation)
         evaluation.depth += 1
         return result
 
     return call
 
 
-def bounce(pending: Any, evaluation: Evaluation) -> Any:
+def run_tail_calls(pending: Any, evaluation: Evaluation) -> Any:
     """Make tail calls until one gives a value."""
     while type(pending) is TailCall:
         evaluation.charge(4)
@@ -125,14 +134,14 @@ def bounce(pending: Any, evaluation: Evaluation) -> Any:
             elif isinstance(function, FunctionValue):
                 return function.call(pending.arguments, pending.context)
             else:
-                return function_of(function, evaluation).call(pending.arguments, pending.context)
+                return as_function_value(function, evaluation).call(pending.arguments, pending.context)
         except ExpressionError as error:
-            placed(error, pending.position, pending.token)
+            add_position(error, pending.position, pending.token)
             raise
     return pending
 
 
-def placed(error: ExpressionError, position: int, token: str | None) -> None:
+def add_position(error: ExpressionError, position: int, token: str | None) -> None:
     """Say where, if the error does not know it yet; the message names the function."""
     if error.position is None:
         error.position = position
@@ -157,7 +166,7 @@ class Native(FunctionValue):
         return self.function.declared
 
     def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
-        return call_library(self.evaluation, self.function, arguments, context)
+        return call_library_function(self.evaluation, self.function, arguments, context)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Native) and other.function is self.function
@@ -166,7 +175,7 @@ class Native(FunctionValue):
         return hash(self.function.name)
 
 
-def call_library(
+def call_library_function(
     evaluation: Evaluation,
     function: Function,
     arguments: tuple[Any, ...],
@@ -185,7 +194,7 @@ def call_library(
         arguments = function.checked.bind(arguments, context)
     for one in arguments:
         kind = one.__class__
-        if kind in _SIZED and len(one) > LONG:
+        if kind in _SIZED and len(one) > MAX_FREE_LENGTH:
             evaluation.charge(len(one))
     arity = function.arity
     given = len(arguments)
@@ -199,23 +208,23 @@ def call_library(
     if function.intrinsic:  # a standard function: it is given the evaluation if it walks into data
         result = function.call(*arguments)
     else:
-        before, used = running.meter, evaluation.used
-        running.meter = evaluation
+        before, used = current.meter, evaluation.used
+        current.meter = evaluation
         evaluation.used = 0
         try:
             result = function.call(*arguments)
         finally:
-            running.meter = before
+            current.meter = before
             evaluation.used = used
     if function.is_async:
-        result = awaited(evaluation, result, function.name)
+        result = await_result(evaluation, result, function.name)
     kind = result.__class__
-    if kind in _SIZED and len(result) > SHORT:
-        made(evaluation, result, function.name)
+    if kind in _SIZED and len(result) > MAX_FREE_RESULT:
+        charge_result(evaluation, result, function.name)
     return result
 
 
-def made(evaluation: Evaluation, result: Any, name: str) -> None:
+def charge_result(evaluation: Evaluation, result: Any, name: str) -> None:
     """Account for a long text or list that a function of the library gave."""
     size = len(result)
     evaluation.charge(size)
@@ -242,7 +251,7 @@ class Member(FunctionValue):
         return max(0, self.function.arity - 1)
 
     def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
-        return call_library(self.evaluation, self.function, (self.owner, *arguments), context)
+        return call_library_function(self.evaluation, self.function, (self.owner, *arguments), context)
 
 
 class Partial(FunctionValue):
@@ -265,15 +274,15 @@ class Partial(FunctionValue):
             filled[hole] = arguments[at] if at < len(arguments) else UNDEFINED
         function = self.function
         if isinstance(function, Native):
-            return call_unchecked(function, tuple(filled))
+            return call_without_signature(function, tuple(filled))
         if isinstance(function, Lambda):
             return function.call(tuple(filled), UNDEFINED)
         return function.call(tuple(filled), UNDEFINED)
 
 
-def call_unchecked(native: Native, arguments: tuple[Any, ...]) -> Any:
+def call_without_signature(native: Native, arguments: tuple[Any, ...]) -> Any:
     """A partially applied library function takes its arguments as they are, without its signature."""
-    return call_library(native.evaluation, native.function, arguments, UNDEFINED, is_checked=False)
+    return call_library_function(native.evaluation, native.function, arguments, UNDEFINED, is_checked=False)
 
 
 class Composed(FunctionValue):
@@ -328,10 +337,10 @@ class PythonFunction(FunctionValue):
 
     def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
         name = getattr(self.function, "__name__", "function")
-        return awaited(self.evaluation, self.function(*arguments), name)
+        return await_result(self.evaluation, self.function(*arguments), name)
 
 
-def function_of(value: object, evaluation: Evaluation) -> FunctionValue:
+def as_function_value(value: object, evaluation: Evaluation) -> FunctionValue:
     """The value as something to call; T1006 if it is no function."""
     if isinstance(value, FunctionValue):
         return value

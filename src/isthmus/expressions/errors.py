@@ -7,15 +7,15 @@ from typing import Final
 from isthmus.expressions.limits import MAX_PICTURE
 
 __all__ = [
-    "FUNCTION",
+    "FUNCTION_ERROR",
     "LIMIT",
     "NOT_CONFIGURED",
     "REFUSED",
     "ExpressionError",
-    "checked_picture",
-    "failed",
-    "not_configured",
-    "over_limit",
+    "check_picture",
+    "function_error",
+    "limit_error",
+    "not_configured_error",
 ]
 
 LIMIT: Final = "ISTHMUS_LIMIT"
@@ -27,7 +27,7 @@ NOT_CONFIGURED: Final = "ISTHMUS_NOT_CONFIGURED"
 REFUSED: Final = "ISTHMUS_REFUSED"
 """The code of a function that would reach a host that the operator does not let it reach."""
 
-FUNCTION: Final = "ISTHMUS_FUNCTION"
+FUNCTION_ERROR: Final = "ISTHMUS_FUNCTION"
 """The code of an error that a function of the dialect raised; its message is what a customer sees."""
 
 _WIDTH = 100
@@ -65,10 +65,10 @@ class ExpressionError(Exception):
         head = f"{self.code}: {self.message}"
         if self.text is None or self.position is None:
             return head
-        return f"{head}\n{excerpt(self.text, self.position)}"
+        return f"{head}\n{format_excerpt(self.text, self.position)}"
 
 
-def excerpt(text: str, position: int) -> str:
+def format_excerpt(text: str, position: int) -> str:
     """The line of `text` that `position` lies in, and a caret under the place; long lines are cut."""
     at = max(0, min(position - 1, len(text)))
     start = text.rfind("\n", 0, at) + 1
@@ -87,25 +87,25 @@ def excerpt(text: str, position: int) -> str:
     return f"{gutter}{line}\n{' ' * (len(gutter) + max(0, column))}^"
 
 
-def failed(function: str, message: str) -> ExpressionError:
+def function_error(function: str, message: str) -> ExpressionError:
     """The error of `function` (named without `$`), with exactly this message."""
-    return ExpressionError(FUNCTION, message, token=function)
+    return ExpressionError(FUNCTION_ERROR, message, token=function)
 
 
-def not_configured(function: str) -> ExpressionError:
+def not_configured_error(function: str) -> ExpressionError:
     """The error of a `function` that is off until the operator configures it."""
     return ExpressionError(NOT_CONFIGURED, f"{function} is not configured", token=function)
 
 
-def over_limit(function: str, limit: str, allowed: object) -> ExpressionError:
+def limit_error(function: str, limit: str, allowed: object) -> ExpressionError:
     """The error of a `function` that would go over `limit` (`functions.md` §10)."""
     return ExpressionError(
         LIMIT, f"{function} went over the limit {limit} = {allowed}", token=function, value=allowed
     )
 
 
-def checked_picture(picture: str, function: str) -> str:
+def check_picture(picture: str, function: str) -> str:
     """A picture (how a date or a number is written), if it is not too long."""
     if len(picture) > MAX_PICTURE:
-        raise over_limit(function, "characters of a picture", MAX_PICTURE)
+        raise limit_error(function, "characters of a picture", MAX_PICTURE)
     return picture

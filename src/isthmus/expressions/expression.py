@@ -9,7 +9,7 @@ from typing import Any, Final
 from weakref import ref
 
 from isthmus.expressions.compiler.code_writer import too_nested
-from isthmus.expressions.compiler.program import Program, generate, understood
+from isthmus.expressions.compiler.program import Program, as_expression_error, compile_tree
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation, Library, Services
 from isthmus.expressions.limits import Limits
@@ -24,10 +24,10 @@ from isthmus.expressions.static_analysis import (
     root_names,
     walk,
 )
-from isthmus.expressions.suspension import TooLong, attempt, give_up, pause, run_async
+from isthmus.expressions.suspension import TooLong, attempt, let_others_run, raise_too_long, run_async
 from isthmus.expressions.syntax import parse
 from isthmus.expressions.syntax import tree as t
-from isthmus.expressions.trace import Absence, Trace, absences, traced
+from isthmus.expressions.trace import Absence, Trace, find_absences, trace_evaluation
 from isthmus.expressions.values import PYTHON_CALLABLES, UNDEFINED
 
 __all__ = ["Expression"]
@@ -59,7 +59,7 @@ class Expression:
         self.library = library
         try:
             self.tree = parse(text)
-            self._program = generate(self.tree, library)
+            self._program = compile_tree(self.tree, library)
         except ExpressionError as error:
             error.text = text
             raise
@@ -144,7 +144,7 @@ class Expression:
                 error.text = self.text
             raise
         except Exception as error:
-            clear = understood(error, evaluation, self.text)
+            clear = as_expression_error(error, evaluation, self.text)
             if clear is None:
                 raise
             raise clear from None
@@ -165,10 +165,10 @@ class Expression:
         """
         if not self._may_pause and not (bindings and any(map(_is_python, bindings.values()))):
             with suppress(TooLong):
-                return self.evaluate(input, bindings, limits=limits, services=services, _pause=give_up)
+                return self.evaluate(input, bindings, limits=limits, services=services, _pause=raise_too_long)
 
         def run() -> Any:
-            return self.evaluate(input, bindings, limits=limits, services=services, _pause=pause)
+            return self.evaluate(input, bindings, limits=limits, services=services, _pause=let_others_run)
 
         return await run_async(run)
 
@@ -183,7 +183,7 @@ class Expression:
                 return program
         program = _VARIANTS.get(
             (self.text, self.library, shadowed, of_list),
-            lambda: generate(parse(self.text), self.library, shadowed, of_list=of_list),
+            lambda: compile_tree(parse(self.text), self.library, shadowed, of_list=of_list),
             lambda made: len(self.text) + made.size,
         )
         if not shadowed:
@@ -204,7 +204,7 @@ class Expression:
         """
         given = bindings or _NOTHING
         evaluation = Evaluation(self.library, limits or _LIMITS, services or _SERVICES, given)
-        return traced(self.text, self.tree, evaluation, input, given)
+        return trace_evaluation(self.text, self.tree, evaluation, input, given)
 
     def explain(
         self,
@@ -215,7 +215,7 @@ class Expression:
         services: Services | None = None,
     ) -> list[Absence]:
         """Why fields of the result came out empty, and the result itself if it did."""
-        return absences(self.trace(input, bindings, limits=limits, services=services))
+        return find_absences(self.trace(input, bindings, limits=limits, services=services))
 
     @property
     def size(self) -> int:

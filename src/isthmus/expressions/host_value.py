@@ -8,7 +8,7 @@ from typing import Any
 
 from isthmus.expressions.library import Function, HostType
 
-__all__ = ["Host", "host_type", "iso_utc"]
+__all__ = ["Host", "format_iso_utc", "host_type"]
 
 
 class Host:
@@ -29,7 +29,7 @@ class Host:
         return self.text()
 
 
-def iso_utc(moment: datetime) -> str:
+def format_iso_utc(moment: datetime) -> str:
     """ISO text with milliseconds and `Z`, as a JavaScript Date has it."""
     moment = moment.astimezone(UTC)
     return f"{moment.year:04d}-{moment:%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"

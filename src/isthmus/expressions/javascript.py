@@ -12,34 +12,34 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, TypeGuard
 
-from isthmus.expressions.errors import over_limit
-from isthmus.expressions.host_value import Host, iso_utc
-from isthmus.expressions.json_writer import DEPTH, JsonWriter, double, number_text
+from isthmus.expressions.errors import limit_error
+from isthmus.expressions.host_value import Host, format_iso_utc
+from isthmus.expressions.json_writer import MAX_DATA_DEPTH, JsonWriter, format_number_text, to_double
 from isthmus.expressions.limits import DEFAULT_OUTPUT
-from isthmus.expressions.meter import LONG, paced, running, spend, use_text
+from isthmus.expressions.meter import MAX_FREE_LENGTH, charge_current, charge_text_use, current, pace
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = [
-    "DEPTH",
+    "MAX_DATA_DEPTH",
     "as_list",
-    "bounded_text",
-    "deeper",
-    "describe",
-    "double",
-    "first_integers",
-    "integer",
+    "clamp_to_integer",
+    "describe_kind",
+    "enter_level",
+    "format_number_text",
+    "integral_to_int",
     "is_nil",
     "is_number",
-    "json_text",
-    "number_text",
+    "is_same_value",
+    "is_truthy",
+    "join_within_limit",
+    "order_integer_keys_first",
     "parse_float",
-    "plain_number",
-    "same_value",
-    "text",
+    "to_double",
+    "to_integer",
+    "to_json_text",
     "to_number",
-    "truthy",
-    "units",
-    "whole",
+    "to_text",
+    "utf16_length",
 ]
 
 _SPACE: Final = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
@@ -65,7 +65,7 @@ def is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def truthy(value: object) -> bool:
+def is_truthy(value: object) -> bool:
     """JavaScript's truth: false, 0, NaN, "", null and missing are false; empty lists and objects are true."""
     if value is None or value is UNDEFINED or value is False:
         return False
@@ -81,29 +81,29 @@ def as_list(value: object) -> list[object]:
     return value if isinstance(value, list) else [value]
 
 
-def deeper(level: int, function: str, size: int = 1) -> int:
+def enter_level(level: int, function: str, size: int = 1) -> int:
     """The next level of a walk into data, of `size` items; raises when it is below `DEPTH`.
 
     Each visit is accounted for: a value can hold one list so many times that it is endless as a tree.
     """
-    spend(4 + size)
-    if level >= DEPTH:
-        raise over_limit(function, "data_depth", DEPTH)
+    charge_current(4 + size)
+    if level >= MAX_DATA_DEPTH:
+        raise limit_error(function, "data_depth", MAX_DATA_DEPTH)
     return level + 1
 
 
-def whole(value: object, default: int, low: int, high: int) -> int:
+def clamp_to_integer(value: object, default: int, low: int, high: int) -> int:
     """A number cut to an integer from `low` to `high`; `default` for NaN and for what is no number."""
     if not is_number(value) or value != value:
         return default
     return int(min(max(value, low), high))
 
 
-def text(value: object, level: int = 0) -> str:
+def to_text(value: object, level: int = 0) -> str:
     """The text form: `null`, `undefined`, lists joined by commas, objects as `[object Object]`."""
     if isinstance(value, str):
-        if len(value) > LONG:
-            use_text(value)
+        if len(value) > MAX_FREE_LENGTH:
+            charge_text_use(value)
         return value
     if value is None:
         return "null"
@@ -112,34 +112,34 @@ def text(value: object, level: int = 0) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):
-        return number_text(value)
+        return format_number_text(value)
     if isinstance(value, list):
-        inside = deeper(level, "text", len(value))
-        return bounded_text(
-            "text", ",", ("" if is_nil(item) else text(item, inside) for item in paced(value))
+        inside = enter_level(level, "text", len(value))
+        return join_within_limit(
+            "text", ",", ("" if is_nil(item) else to_text(item, inside) for item in pace(value))
         )
     if isinstance(value, Host):
         return value.text()
     if isinstance(value, datetime):
-        return iso_utc(value)
+        return format_iso_utc(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return "[object Object]"
 
 
-def bounded_text(function: str, between: str, parts: Iterable[str]) -> str:
+def join_within_limit(function: str, between: str, parts: Iterable[str]) -> str:
     """The parts joined, if that does not come to more than one value may have."""
     kept: list[str] = []
     room = DEFAULT_OUTPUT
     for part in parts:
         room -= len(part) + len(between)
         if room < 0:
-            raise over_limit(function, "output_chars", DEFAULT_OUTPUT)
+            raise limit_error(function, "output_chars", DEFAULT_OUTPUT)
         kept.append(part)
     return between.join(kept)
 
 
-def plain_number(value: int | float) -> int | float:
+def integral_to_int(value: int | float) -> int | float:
     """A number as an int where it is integral and exact, so that JSON shows no `.0`."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
         return int(value)
@@ -151,20 +151,20 @@ def to_number(value: object) -> int | float:
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, (int, float)):
-        return value if -_DOUBLE < value < _DOUBLE else double(value)
+        return value if -_DOUBLE < value < _DOUBLE else to_double(value)
     if value is None:
         return 0
     if value is UNDEFINED:
         return math.nan
     if isinstance(value, Host):
         value = value.primitive()
-        return value if is_number(value) else _text_number(text(value))
+        return value if is_number(value) else _parse_number(to_text(value))
     if isinstance(value, datetime):
-        return plain_number(round(value.timestamp() * 1000))
-    return _text_number(text(value))
+        return integral_to_int(round(value.timestamp() * 1000))
+    return _parse_number(to_text(value))
 
 
-def _text_number(given: str) -> int | float:
+def _parse_number(given: str) -> int | float:
     trimmed = given.strip(_SPACE)
     if not trimmed:
         return 0
@@ -172,15 +172,15 @@ def _text_number(given: str) -> int | float:
     if radix is not None:
         base, allowed = radix
         digits = trimmed[2:]
-        return plain_number(double(int(digits, base))) if allowed.fullmatch(digits) else math.nan
+        return integral_to_int(to_double(int(digits, base))) if allowed.fullmatch(digits) else math.nan
     if trimmed.lstrip("+-") == "Infinity" and len(trimmed) <= 9:
         return -math.inf if trimmed[0] == "-" else math.inf
-    return plain_number(float(trimmed)) if _DECIMAL.fullmatch(trimmed) else math.nan
+    return integral_to_int(float(trimmed)) if _DECIMAL.fullmatch(trimmed) else math.nan
 
 
 def parse_float(value: object) -> float:
     """JavaScript's `parseFloat`: the number that the text form starts with, else NaN."""
-    given = text(value).lstrip(_SPACE)
+    given = to_text(value).lstrip(_SPACE)
     found = _DECIMAL.match(given)
     if found:
         return float(found.group())
@@ -189,7 +189,7 @@ def parse_float(value: object) -> float:
     return math.nan
 
 
-def integer(value: object) -> int | float:
+def to_integer(value: object) -> int | float:
     """lodash `toInteger`: towards zero; NaN is 0; infinities stay (as the largest double)."""
     number = to_number(value)
     if number != number:
@@ -197,7 +197,7 @@ def integer(value: object) -> int | float:
     return number if math.isinf(number) else math.trunc(number)
 
 
-def same_value(left: object, right: object) -> bool:
+def is_same_value(left: object, right: object) -> bool:
     """Equality of `SameValueZero`: NaN equals NaN, lists and objects only themselves."""
     if left is right:
         return True
@@ -206,15 +206,15 @@ def same_value(left: object, right: object) -> bool:
     return type(left) is type(right) and isinstance(left, (str, bool)) and left == right
 
 
-def units(value: str) -> int:
+def utf16_length(value: str) -> int:
     """The length in UTF-16 code units."""
     return len(value) if value.isascii() else len(value) + sum(1 for c in value if c > "\uffff")
 
 
-def first_integers(entries: Iterable[tuple[str, object]]) -> dict[str, object]:
+def order_integer_keys_first(entries: Iterable[tuple[str, object]]) -> dict[str, object]:
     """An object with JavaScript's key order: integer-like keys ascending, then the others as given."""
     result = dict(entries)
-    numbers = [key for key in paced(result) if _INDEX.fullmatch(key) and int(key) < 2**32 - 1]
+    numbers = [key for key in pace(result) if _INDEX.fullmatch(key) and int(key) < 2**32 - 1]
     if not numbers:
         return result
     ordered = {key: result[key] for key in sorted(numbers, key=int)}
@@ -222,35 +222,35 @@ def first_integers(entries: Iterable[tuple[str, object]]) -> dict[str, object]:
     return ordered
 
 
-def _json_number(number: float) -> str:
-    return number_text(number) if math.isfinite(double(number)) else "null"
+def _format_json_number(number: float) -> str:
+    return format_number_text(number) if math.isfinite(to_double(number)) else "null"
 
 
-def _json_form(value: object) -> object:
+def _to_json_form(value: object) -> object:
     if isinstance(value, Host):
         return value.json()
     if isinstance(value, datetime):
-        return iso_utc(value)
+        return format_iso_utc(value)
     return base64.b64encode(value).decode() if isinstance(value, bytes) else {}
 
 
-def json_text(value: object, indent: int = 0) -> str:
+def to_json_text(value: object, indent: int = 0) -> str:
     """JSON as JavaScript writes it: missing values and functions left out (null in lists), NaN as null.
 
     `indent`: spaces a level; 0 writes one line.
     """
     writer = JsonWriter(
-        number=_json_number,
+        number=_format_json_number,
         function=None,
-        leave=_json_form,
-        meter=running.meter,
+        leave=_to_json_form,
+        meter=current.meter,
         room=DEFAULT_OUTPUT,
         indent=indent,
     )
     return writer.text(value)
 
 
-def describe(value: object) -> str:
+def describe_kind(value: object) -> str:
     """What kind of value this is, for messages: `null`, `missing`, `a list`, `text`."""
     if is_nil(value):
         return "null" if value is None else "missing"

@@ -7,20 +7,20 @@ from json.encoder import encode_basestring
 from math import inf
 from typing import Any, Final
 
-from isthmus.expressions.errors import over_limit
-from isthmus.expressions.meter import Meter, paced
+from isthmus.expressions.errors import limit_error
+from isthmus.expressions.meter import Meter, pace
 from isthmus.expressions.values import UNDEFINED
 
-__all__ = ["DEPTH", "JsonWriter", "double", "number_text", "quoted"]
+__all__ = ["MAX_DATA_DEPTH", "JsonWriter", "format_number_text", "quote_json", "to_double"]
 
-DEPTH: Final = 200
+MAX_DATA_DEPTH: Final = 200
 """Levels of lists and objects that a function follows into data (`functions.md` §10)."""
 
 _SAFE: Final = 2**53
 _PARTS: Final = 20_000
 
 
-def double(number: float) -> float:
+def to_double(number: float) -> float:
     """The number as a double; what is beyond them is infinite."""
     try:
         return float(number)
@@ -28,12 +28,12 @@ def double(number: float) -> float:
         return inf if number > 0 else -inf
 
 
-def number_text(value: float) -> str:
+def format_number_text(value: float) -> str:
     """A number as JavaScript's `String(n)`: `1e+21`, `0.1`, `0` for -0, `NaN`."""
     if type(value) is int:
         if -_SAFE <= value <= _SAFE:
             return str(value)
-        value = double(value)
+        value = to_double(value)
     if value != value:
         return "NaN"
     if value in (inf, -inf):
@@ -68,7 +68,7 @@ def _placed(mantissa: str, exponent: int) -> str:
     return f"{sign}{digits[0]}{tail}e{'+' if power >= 0 else '-'}{abs(power)}"
 
 
-def quoted(text: str) -> str:
+def quote_json(text: str) -> str:
     """A JSON string; lone surrogates are escaped, other characters stay."""
     made = encode_basestring(text)
     if made.isascii() or not any("\ud800" <= char <= "\udfff" for char in made):
@@ -111,13 +111,13 @@ class JsonWriter:
     def put(self, text: str) -> None:
         self.room -= len(text)
         if self.room < 0:
-            raise over_limit("string", "output_chars", self.most)
+            raise limit_error("string", "output_chars", self.most)
         self.parts.append(text)
 
     def write(self, value: Any, depth: int) -> None:
         kind = type(value)
         if kind is str:
-            self.put(quoted(value))
+            self.put(quote_json(value))
         elif kind is bool:
             self.put("true" if value else "false")
         elif value is None or value is UNDEFINED:
@@ -132,8 +132,8 @@ class JsonWriter:
             self.write(self.leave(value), depth)
 
     def nested(self, value: Any, depth: int) -> None:
-        if depth > DEPTH:
-            raise over_limit("string", "data_depth", DEPTH)
+        if depth > MAX_DATA_DEPTH:
+            raise limit_error("string", "data_depth", MAX_DATA_DEPTH)
         if self.meter is not None:
             self.meter.charge(len(value))
         is_list = isinstance(value, list)
@@ -142,7 +142,7 @@ class JsonWriter:
         first = True
         self.put(opening)
         items: Collection[Any] = value if is_list else value.items()
-        for item in paced(items, 1, self.meter):
+        for item in pace(items, 1, self.meter):
             if not is_list:
                 key, item = item
                 if item is UNDEFINED or (self.function is None and callable(item)):
@@ -150,7 +150,7 @@ class JsonWriter:
             self.put(pad if first else "," + pad)
             first = False
             if not is_list:
-                self.put(quoted(str(key)) + (": " if self.indent else ":"))
+                self.put(quote_json(str(key)) + (": " if self.indent else ":"))
             self.write(item, depth)
         if self.indent and not first:
             self.put("\n" + " " * (self.indent * (depth - 1)))

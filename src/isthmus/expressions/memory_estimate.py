@@ -13,7 +13,7 @@ from itertools import islice
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, Final, NamedTuple
 
-__all__ = ["Scale"]
+__all__ = ["MemoryEstimate"]
 
 _DOORS: Final = ("isthmus.expressions.expression", "isthmus.expressions.trace")
 _PLACES: Final = 2**24
@@ -25,7 +25,7 @@ _LAST: Final = 255
 _NUMBERS: Final[frozenset[type]] = frozenset({int, float, bool, type(None)})
 
 
-class Scale:
+class MemoryEstimate:
     """Weighs one evaluation, again and again; its input and bindings are walked through once.
 
     What was seen is marked by its address in a table, since a set would need more than what it looks at;
@@ -38,7 +38,7 @@ class Scale:
 
     def __init__(self, look: Callable[[], None], apart: tuple[type, ...] = ()) -> None:
         self._look = look
-        self._apart = (type, ModuleType, CodeType, FrameType, threading.Thread, Scale, *apart)
+        self._apart = (type, ModuleType, CodeType, FrameType, threading.Thread, MemoryEstimate, *apart)
         self._seen = bytearray()
         self._mark = _LAST
 

@@ -15,17 +15,28 @@ from typing import Any, Final, TypeVar
 
 from isthmus.expressions.errors import LIMIT, ExpressionError
 from isthmus.expressions.limits import DEFAULT_OUTPUT, Limits
-from isthmus.expressions.memory_estimate import Scale
+from isthmus.expressions.memory_estimate import MemoryEstimate
 
-__all__ = ["LONG", "MANY", "SHORT", "Meter", "paced", "running", "spend", "taken", "use_text", "work_seconds"]
+__all__ = [
+    "MAX_FREE_ITEMS",
+    "MAX_FREE_LENGTH",
+    "MAX_FREE_RESULT",
+    "Meter",
+    "charge_current",
+    "charge_each",
+    "charge_text_use",
+    "current",
+    "pace",
+    "remaining_seconds",
+]
 
-LONG: Final = 999
+MAX_FREE_LENGTH: Final = 999
 """Longer texts and lists are accounted for by their length where they are used; less is in the step."""
 
-MANY: Final = 9_999
+MAX_FREE_ITEMS: Final = 9_999
 """Longer lists are accounted for item by item, too, as they are gone over: a loop may be in one piece."""
 
-SHORT: Final = 99
+MAX_FREE_RESULT: Final = 99
 """Longer texts are accounted for when they are made; shorter ones are among the process's small objects."""
 
 Item = TypeVar("Item")
@@ -64,7 +75,7 @@ class Meter:
     trace: Callable[[int, Any, Any], None] | None = None
     pause: Callable[[Meter], None] | None = None
     turn = 0.0
-    scale: Scale | None = None
+    scale: MemoryEstimate | None = None
 
     limits: Limits
     depth: int
@@ -156,7 +167,7 @@ class Meter:
     def weigh(self) -> None:
         """How much does the evaluation hold?"""
         if self.scale is None:
-            self.scale = Scale(self.glance, (Meter,))
+            self.scale = MemoryEstimate(self.glance, (Meter,))
         held = self.scale.frames(self.trace, self.limits.memory)
         self.looked = monotonic()
         if held > self.limits.memory:
@@ -187,7 +198,7 @@ class Meter:
 # Loops over what may be long, where a step for each would be too much for what is short.
 
 
-def taken(meter: Meter, values: Iterable[Item], weight: int) -> Iterator[Item]:
+def charge_each(meter: Meter, values: Iterable[Item], weight: int) -> Iterator[Item]:
     """The values, each accounted for as it is taken."""
     for value in values:
         meter.left -= weight
@@ -196,15 +207,15 @@ def taken(meter: Meter, values: Iterable[Item], weight: int) -> Iterator[Item]:
         yield value
 
 
-def paced(values: Collection[Item], weight: int = 2, meter: Meter | None = None) -> Iterable[Item]:
+def pace(values: Collection[Item], weight: int = 2, meter: Meter | None = None) -> Iterable[Item]:
     """`values` to loop over; each of many is accounted for as it is taken, so that time is looked at.
 
     `meter`: by default that of the evaluation that runs here, if there is one.
     """
-    if len(values) <= MANY:
+    if len(values) <= MAX_FREE_ITEMS:
         return values
-    meter = meter or running.meter
-    return values if meter is None else taken(meter, values, weight)
+    meter = meter or current.meter
+    return values if meter is None else charge_each(meter, values, weight)
 
 
 # Functions over data that are not given the evaluation.
@@ -214,27 +225,27 @@ class _Running(threading.local):
     meter: Meter | None = None
 
 
-running: Final = _Running()
+current: Final = _Running()
 """The evaluation whose library function runs in this thread."""
 
 
-def spend(steps: int) -> None:
+def charge_current(steps: int) -> None:
     """Account for work in the evaluation that runs here, if there is one."""
-    meter = running.meter
+    meter = current.meter
     if meter is not None:
         meter.left -= steps
         if meter.left < 0:
             meter.look()
 
 
-def use_text(text: str) -> None:
+def charge_text_use(text: str) -> None:
     """Account for a long text that is worked with; each use may be a copy."""
-    meter = running.meter
+    meter = current.meter
     if meter is not None:
         meter.use(len(text) if text.isascii() else 4 * len(text))
 
 
-def work_seconds(most: float = 1.0) -> float:
+def remaining_seconds(most: float = 1.0) -> float:
     """How long a single piece of work may take in the evaluation that runs here, at most `most`."""
-    meter = running.meter
+    meter = current.meter
     return most if meter is None else min(most, meter.seconds_left())

@@ -15,7 +15,7 @@ from typing import Any, Final
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.values import UNDEFINED, LazyRange, is_function
 
-__all__ = ["Signature", "letter"]
+__all__ = ["Signature", "type_letter"]
 
 _KINDS: Final = {
     "a": "arrays", "b": "booleans", "f": "functions", "n": "numbers", "o": "objects", "s": "strings",
@@ -25,7 +25,7 @@ _LETTERS: Final[dict[type, str]] = {
 }  # fmt: skip
 
 
-def letter(value: object) -> str:
+def type_letter(value: object) -> str:
     """s n b l(null) a o f, or m for missing."""
     found = _LETTERS.get(type(value))
     if found is None:
@@ -71,7 +71,7 @@ class Signature:
 
     def bind(self, arguments: tuple[Any, ...], context: Any) -> tuple[Any, ...]:
         """The arguments as the function gets them; T0410, T0411 or T0412 if they do not fit."""
-        word = "".join([letter(one) for one in arguments])
+        word = "".join([type_letter(one) for one in arguments])
         plan = self._plans.get(word)
         if plan is None:
             plan = self._plan(word)
@@ -94,7 +94,7 @@ class Signature:
             elif action == _WRAP:
                 bound.append([arguments[at]])
             elif action == _CONTEXT:
-                if not re.match(parameter.context_pattern, letter(context)):
+                if not re.match(parameter.context_pattern, type_letter(context)):
                     raise ExpressionError(
                         "T0411",
                         f"Context value is not a compatible type with argument {at + 1} of function"
@@ -150,7 +150,7 @@ def _action(parameter: _Parameter, one: str, matched: str, at: int) -> int:
 
 def _check_items(value: Any, subtype: str, at: int) -> None:
     if isinstance(value, list) and value:
-        first = letter(value[0])
+        first = type_letter(value[0])
         items = () if type(value) is LazyRange else value
         if first != subtype[0] or not _are_all(items, first):
             raise _wrong_items(subtype, at, value)
@@ -160,7 +160,7 @@ def _are_all(items: Collection[Any], wanted: str) -> bool:
     """By their types first: those are few, however long the list."""
     if all(_LETTERS.get(kind) == wanted for kind in set(map(type, items))):
         return True
-    return all(letter(item) == wanted for item in items)
+    return all(type_letter(item) == wanted for item in items)
 
 
 def _wrong_items(subtype: str, at: int, value: Any) -> ExpressionError:

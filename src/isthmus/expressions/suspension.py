@@ -17,9 +17,18 @@ from typing import Any, Final, TypeVar
 import greenlet
 
 from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.meter import Meter, running
+from isthmus.expressions.meter import Meter, current
 
-__all__ = ["TooLong", "attempt", "awaited", "can_await", "give_up", "in_turns", "pause", "run_async"]
+__all__ = [
+    "TooLong",
+    "attempt",
+    "await_result",
+    "can_await",
+    "let_others_run",
+    "raise_too_long",
+    "run_async",
+    "run_in_turns",
+]
 
 T = TypeVar("T")
 
@@ -43,15 +52,15 @@ async def run_async(function: Callable[..., Any], *arguments: Any) -> Any:
     return outcome
 
 
-def awaited(evaluation: Meter, coroutine: Any, name: str) -> Any:
+def await_result(evaluation: Meter, coroutine: Any, name: str) -> Any:
     """The result of a coroutine, from inside `run_async`; awaited time does not count as work."""
     if not inspect.isawaitable(coroutine):
         return coroutine
-    island, before = greenlet.getcurrent(), running.meter
+    island, before = greenlet.getcurrent(), current.meter
     if not isinstance(island, _Island):
         if inspect.iscoroutine(coroutine):
             coroutine.close()
-        if attempt.pause is give_up:
+        if attempt.pause is raise_too_long:
             raise TooLong
         raise ExpressionError(
             "ISTHMUS_ASYNC",
@@ -65,7 +74,7 @@ def awaited(evaluation: Meter, coroutine: Any, name: str) -> Any:
     try:
         return parent.switch(_bounded(coroutine, evaluation, name))
     finally:
-        running.meter = before
+        current.meter = before
         evaluation.awaited += monotonic() - started
 
 
@@ -80,16 +89,16 @@ async def _bounded(awaitable: Awaitable[Any], evaluation: Meter, name: str) -> A
         raise
 
 
-def pause(evaluation: Meter) -> None:
+def let_others_run(evaluation: Meter) -> None:
     """Let other tasks of the event loop run; the time does not count."""
-    island, before = greenlet.getcurrent(), running.meter
+    island, before = greenlet.getcurrent(), current.meter
     if not isinstance(island, _Island) or island.parent is None:
         return
     started = monotonic()
     try:
         island.parent.switch(asyncio.sleep(0))
     finally:
-        running.meter = before
+        current.meter = before
         evaluation.deadline += monotonic() - started
 
 
@@ -98,7 +107,7 @@ class TooLong(BaseException):
     but who began."""
 
 
-def give_up(evaluation: Meter) -> None:
+def raise_too_long(evaluation: Meter) -> None:
     """Stands in for `pause` outside of `run_async`; what the evaluation did has no effect anywhere."""
     raise TooLong
 
@@ -106,20 +115,20 @@ def give_up(evaluation: Meter) -> None:
 class _Attempt(threading.local):
     """`pause`: what stands in for a turn of others in evaluations that are not told."""
 
-    pause: Callable[[Meter], None] = staticmethod(pause)
+    pause: Callable[[Meter], None] = staticmethod(let_others_run)
 
 
 attempt: Final = _Attempt()
 
 
-async def in_turns(function: Callable[..., T], *arguments: Any) -> T:
+async def run_in_turns(function: Callable[..., T], *arguments: Any) -> T:
     """Run synchronous code that evaluates expressions, letting other tasks run where one takes long.
 
     It is begun as it stands, which costs nothing. Where an evaluation is still at work after 50 ms, or
     reaches a function that is asynchronous or heavy, it is given up and begun again in a greenlet:
     `function` must do nothing that may not be done twice.
     """
-    attempt.pause = give_up
+    attempt.pause = raise_too_long
     try:
         return function(*arguments)
     except TooLong:
@@ -133,6 +142,6 @@ async def in_turns(function: Callable[..., T], *arguments: Any) -> T:
 def can_await() -> bool:
     """Whether this runs inside `run_async`: a function may then hand heavy work to a thread. Raises TooLong
     where it is about to."""
-    if attempt.pause is give_up:
+    if attempt.pause is raise_too_long:
         raise TooLong
     return isinstance(greenlet.getcurrent(), _Island)

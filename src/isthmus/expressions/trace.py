@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from isthmus.expressions.compiler.program import generate, understood
+from isthmus.expressions.compiler.program import as_expression_error, compile_tree
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.runtime.field_lookup import lookup
@@ -14,7 +14,7 @@ from isthmus.expressions.syntax import tree as t
 from isthmus.expressions.values import UNDEFINED, Sequence, collapse
 from isthmus.kit.close_names import closest
 
-__all__ = ["Absence", "Step", "Trace", "absences", "traced"]
+__all__ = ["Absence", "Step", "Trace", "find_absences", "trace_evaluation"]
 
 MAX_STEPS: Final = 10_000
 
@@ -71,12 +71,12 @@ class Absence:
     reason: str
 
 
-def traced(
+def trace_evaluation(
     text: str, tree: t.Node, evaluation: Evaluation, input: Any, bindings: Mapping[str, object]
 ) -> Trace:
     trace = Trace(text, tree, evaluation)
     shadowed = frozenset(name for name in bindings if name in evaluation.library.functions)
-    program = generate(
+    program = compile_tree(
         tree, evaluation.library, shadowed, of_list=isinstance(input, list), traced=trace.nodes
     )
 
@@ -93,13 +93,13 @@ def traced(
         error.text = error.text or text
         trace.error = error
     except Exception as error:
-        trace.error = understood(error, evaluation, text)
+        trace.error = as_expression_error(error, evaluation, text)
         if trace.error is None:
             raise
     return trace
 
 
-def absences(trace: Trace) -> list[Absence]:
+def find_absences(trace: Trace) -> list[Absence]:
     found: list[Absence] = []
     for path, node in _fields("", trace.tree):
         at = [place for place, event in enumerate(trace.events) if trace.nodes[event[0]] is node]

@@ -22,15 +22,15 @@ __all__ = [
     "PYTHON_CALLABLES",
     "UNDEFINED",
     "ConsArray",
+    "ConstantTable",
     "FunctionValue",
     "LazyRange",
     "Sequence",
     "Stream",
-    "Table",
     "UndefinedType",
     "collapse",
     "is_function",
-    "keeping",
+    "keep_as_list",
 ]
 
 
@@ -74,7 +74,7 @@ class Sequence(list[Any]):
     keep = False
 
 
-def keeping(items: Iterable[Any]) -> Sequence:
+def keep_as_list(items: Iterable[Any]) -> Sequence:
     """A sequence whose single item stays a list."""
     made = Sequence(items)
     made.keep = True
@@ -94,7 +94,7 @@ class ConsArray(list[Any]):
     __slots__ = ()
 
 
-class Table(dict[str, Any]):
+class ConstantTable(dict[str, Any]):
     """An object of constants that all evaluations share; it leaves an evaluation as a copy."""
 
     __slots__ = ()

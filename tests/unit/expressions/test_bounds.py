@@ -12,9 +12,9 @@ from tests.unit.expressions.own_time import own_time
 
 from isthmus.expressions import DIALECT, STANDARD, ExpressionError, Library, Limits, Services, compile
 from isthmus.expressions.library import Evaluation, Function
-from isthmus.expressions.memory_estimate import Scale
+from isthmus.expressions.memory_estimate import MemoryEstimate
 from isthmus.expressions.meter import Meter
-from isthmus.expressions.suspension import give_up, pause
+from isthmus.expressions.suspension import let_others_run, raise_too_long
 
 KEPT: list[Any] = []
 HUGE = {"n": 10**400}
@@ -129,7 +129,7 @@ def test_what_the_evaluation_holds_counts_and_its_input_does_not() -> None:
 
 def test_shared_parts_are_weighed_once() -> None:
     part = list(range(1_000))
-    once, often = (Scale(lambda: None).weigh([held], [], 2**30) for held in ([part], [part] * 100))
+    once, often = (MemoryEstimate(lambda: None).weigh([held], [], 2**30) for held in ([part], [part] * 100))
     assert often - once < 1_000
 
 
@@ -176,7 +176,7 @@ def _many(size: int) -> dict[str, Any]:
     }
 
 
-class Watched(Scale):
+class Watched(MemoryEstimate):
     def __init__(self) -> None:
         super().__init__(self.note)
         self.looks = 0
@@ -208,12 +208,12 @@ def test_a_weighing_that_may_take_no_longer_ends() -> None:
         raise ExpressionError("U1001", "over")
 
     with pytest.raises(ExpressionError, match="over"):
-        Scale(over).weigh([], [list(range(100_000))], 2**30)
+        MemoryEstimate(over).weigh([], [list(range(100_000))], 2**30)
 
 
 def test_what_was_weighed_before_is_weighed_again_and_again() -> None:
     held = [[str(n)] for n in range(10)]
-    scale = Scale(lambda: None)
+    scale = MemoryEstimate(lambda: None)
     assert len({scale.weigh([held], [], 2**30) for _ in range(600)}) == 1
 
 
@@ -311,7 +311,7 @@ async def test_an_evaluation_that_waits_keeps_no_table_of_what_it_weighed(
 
     async def wait() -> int:
         gc.collect()
-        kept.extend(each for each in gc.get_objects() if isinstance(each, Scale))
+        kept.extend(each for each in gc.get_objects() if isinstance(each, MemoryEstimate))
         return 1
 
     monkeypatch.setattr(Meter, "weigh", noted)
@@ -331,7 +331,7 @@ async def test_a_long_walk_without_functions_lets_other_tasks_run_and_gives_its_
     def noted(evaluation: Meter) -> None:
         nonlocal gave_up
         gave_up += 1
-        give_up(evaluation)
+        raise_too_long(evaluation)
 
     monkeypatch.setattr("isthmus.expressions.meter._TURN", 0.0)
     monkeypatch.setattr("isthmus.expressions.expression.give_up", noted)
@@ -371,7 +371,7 @@ async def test_a_function_that_was_bound_or_registered_is_called_once_however_lo
     def noted(evaluation: Meter) -> None:
         nonlocal paused
         paused += 1
-        pause(evaluation)
+        let_others_run(evaluation)
 
     monkeypatch.setattr("isthmus.expressions.meter._TURN", 0.0)
     monkeypatch.setattr("isthmus.expressions.expression.pause", noted)

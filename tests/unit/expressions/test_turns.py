@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from isthmus.expressions import ExpressionError, Limits, compile, in_turns
+from isthmus.expressions import ExpressionError, Limits, compile, run_in_turns
 
 ENDLESS = "($f := function($n) { $f($n + 1) }; $f(0))"
 
@@ -41,7 +41,7 @@ async def test_long_work_lets_others_run_and_ends_at_its_limit() -> None:
 
     async with turns_counted() as turns:
         with pytest.raises(ExpressionError, match="seconds"):
-            await in_turns(work)
+            await run_in_turns(work)
         assert turns() > 2
     assert began == 2
 
@@ -54,7 +54,7 @@ async def test_short_work_is_done_at_once_and_once() -> None:
         return compile("n + 1").evaluate({"n": value})
 
     async with turns_counted() as turns:
-        assert await in_turns(work, 1) == 2
+        assert await run_in_turns(work, 1) == 2
         assert turns() == 0
     assert began == [1]
 
@@ -67,7 +67,7 @@ async def test_asynchronous_functions_are_awaited() -> None:
     def work() -> object:
         return compile("$wait(n) + 1").evaluate({"n": 1}, {"wait": wait})
 
-    assert await in_turns(work) == 2
+    assert await run_in_turns(work) == 2
     with pytest.raises(ExpressionError, match="is asynchronous"):
         work()
 
@@ -77,5 +77,5 @@ async def test_what_a_function_raises_passes_through() -> None:
         raise LookupError("mine")
 
     with pytest.raises(LookupError, match="mine"):
-        await in_turns(work)
+        await run_in_turns(work)
     assert compile("1 + 1").evaluate({}) == 2

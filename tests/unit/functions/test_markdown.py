@@ -13,7 +13,7 @@ from tests.unit.functions.running import check, error, value
 
 from isthmus.expressions import ExpressionError
 from isthmus.expressions.functions.markdown.inline import read_inline
-from isthmus.expressions.javascript import units
+from isthmus.expressions.javascript import utf16_length
 
 _TABLE = json.loads((Path(__file__).parent / "markdown_cases.json").read_text(encoding="utf-8"))
 CASES = [
@@ -61,7 +61,7 @@ def test_notion_texts_hold_2000_units_and_cut_no_character() -> None:
         "$convertMarkdownToNotion(d).children[0].paragraph.rich_text.text.content", {"d": "😀" * 1500}
     )
     assert isinstance(texts, list)
-    assert [units(text) for text in texts] == [2000, 1000]
+    assert [utf16_length(text) for text in texts] == [2000, 1000]
 
 
 def test_google_docs_starts_where_it_is_told_and_forgets_the_tabs() -> None:

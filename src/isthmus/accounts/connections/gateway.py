@@ -25,7 +25,7 @@ from isthmus.engine.messages import OutgoingRequest
 from isthmus.engine.ports import AccountFacts
 from isthmus.engine.urls import origin
 from isthmus.errors import AccountNeedsReauth, IsthmusError, RemoteError, UpstreamError
-from isthmus.expressions import in_turns
+from isthmus.expressions import run_in_turns
 from isthmus.http.messages import HttpResponse
 from isthmus.kit.clock import Clock
 
@@ -291,7 +291,7 @@ async def _meant(request: OutgoingRequest, response: HttpResponse) -> int:
     """The status of an answer, or the one that its body tells; a 401 in the status line is what it is."""
     if response.status == _UNAUTHORIZED or request.status_of is None:
         return response.status
-    return await in_turns(request.status_of, response)
+    return await run_in_turns(request.status_of, response)
 
 
 def _left_origin(request: OutgoingRequest, response: HttpResponse) -> bool:

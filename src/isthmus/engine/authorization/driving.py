@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from isthmus.engine.authorization import authorize
 from isthmus.engine.messages import OutgoingRequest
-from isthmus.expressions import in_turns
+from isthmus.expressions import run_in_turns
 from isthmus.http.messages import HttpRequest, HttpResponse
 
 __all__ = ["authorized", "drive"]
@@ -41,5 +41,5 @@ async def authorized(outgoing: OutgoingRequest, context: Mapping[str, Any], send
             return request
         return None
 
-    ready = await in_turns(begun)
+    ready = await run_in_turns(begun)
     return await drive(authorize(outgoing, context), send) if ready is None else ready

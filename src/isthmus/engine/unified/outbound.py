@@ -18,7 +18,7 @@ from isthmus.engine.scopes import mapped, template_scope, unresolved, wrong_resu
 from isthmus.engine.unified.plans import MappingPlan
 from isthmus.engine.unified.writes import as_upload, upload_of, with_remote_data, without_remote_data
 from isthmus.engine.urls import PathTemplate
-from isthmus.expressions import UNDEFINED, in_turns
+from isthmus.expressions import UNDEFINED, run_in_turns
 from isthmus.expressions.placeholders import PlaceholderError, Template, compile_template
 
 __all__ = ["Asked", "asked", "outbound"]
@@ -145,7 +145,7 @@ async def _headers(
     """The set that replaces the definition's own; None where the mapping leaves that alone."""
     if mapping.request_header_mapping is None:
         return None
-    defaults = await in_turns(default_headers, method, own)
+    defaults = await run_in_turns(default_headers, method, own)
     seen = {name: scope[name] for name in ("body", "query", "rawQuery", "context")}
     root = {**defaults, **seen, "headers": defaults, "requestBody": body}
     result = await mapped("request_header_mapping", mapping.request_header_mapping, root)
@@ -158,7 +158,7 @@ async def _path(
 ) -> str | None:
     if mapping.path_mapping is None:
         return None
-    root = {**scope, "headers": await in_turns(default_headers, method, own)}
+    root = {**scope, "headers": await run_in_turns(default_headers, method, own)}
     root |= {name: _inert(root[name]) for name in ("id", "query", "rawQuery", "body") if name in root}
     result = await mapped("path_mapping", mapping.path_mapping, root)
     if not isinstance(result, str):

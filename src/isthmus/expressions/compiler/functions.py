@@ -20,7 +20,7 @@ from isthmus.expressions.compiler.operands import (
     UNDEF,
     Operand,
 )
-from isthmus.expressions.meter import MANY
+from isthmus.expressions.meter import MAX_FREE_ITEMS
 from isthmus.expressions.signatures import Signature
 from isthmus.expressions.syntax import tree as t
 
@@ -245,7 +245,7 @@ class FunctionGenerator(GeneratorBase):
         self.emit(f"{out} = []")
         with self.inside(f"if {source} is not U:"):
             self.charge(source, max(3, self.survey.weights.get(id(node), 1)))
-            self.emit(f"if len({source}) > {MANY}: items(E, {source})")
+            self.emit(f"if len({source}) > {MAX_FREE_ITEMS}: items(E, {source})")
             header, values = self.loop_values(node, source, item, given)
             with self.inside(header):
                 values[0].code = self.item_of(item, given)

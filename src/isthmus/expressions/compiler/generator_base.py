@@ -26,7 +26,7 @@ from isthmus.expressions.compiler.operands import (
 )
 from isthmus.expressions.compiler.scopes import Survey
 from isthmus.expressions.library import Function, Library
-from isthmus.expressions.meter import MANY
+from isthmus.expressions.meter import MAX_FREE_ITEMS
 from isthmus.expressions.syntax import tree as t
 
 __all__ = ["GeneratorBase"]
@@ -90,7 +90,7 @@ class GeneratorBase(Lines):
     def collapsed(self, operand: Operand, *, keep: bool, final: bool) -> Operand:
         """What was collected, as a value."""
         name, out = self.fresh("t"), operand.code
-        self.emit(f"if len({out}) > {MANY}: grown(E, {out})")
+        self.emit(f"if len({out}) > {MAX_FREE_ITEMS}: grown(E, {out})")
         if keep and final and operand.is_pure:
             self.emit(f"{name} = {out} if {out} else U")
         elif keep:
@@ -276,7 +276,7 @@ class GeneratorBase(Lines):
 
     def going(self, code: str, weight: int) -> str:
         """A list to loop over: a long one is accounted for item by item, so that time is looked at."""
-        return f"({code} if len({code}) <= {MANY} else slowly(E, {code}, {weight}))"
+        return f"({code} if len({code}) <= {MAX_FREE_ITEMS} else slowly(E, {code}, {weight}))"
 
     def over(self, code: str) -> str:
         """The variable of what a step goes over, from what the step before it gave."""

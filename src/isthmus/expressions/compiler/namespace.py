@@ -9,7 +9,7 @@ import builtins
 from types import ModuleType
 from typing import Any, Final
 
-from isthmus.expressions.callables import Lambda, Matcher, Native, TailCall, bounce, placed
+from isthmus.expressions.callables import Lambda, Matcher, Native, TailCall, add_position, run_tail_calls
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.runtime import (
     calls,
@@ -30,7 +30,7 @@ from isthmus.expressions.values import (
     Stream,
     UndefinedType,
     collapse,
-    keeping,
+    keep_as_list,
 )
 
 __all__ = ["RUNTIME"]
@@ -50,19 +50,19 @@ RUNTIME: Final[dict[str, Any]] = {
     "__builtins__": _BUILTINS,
     "U": UNDEFINED,
     "ExpressionError": ExpressionError,
-    "placed": placed,
+    "placed": add_position,
     "SCALARS": frozenset({str, int, float, bool}),
     "PLAIN": frozenset({str, int, float, bool, type(None), UndefinedType}),
     "Sequence": Sequence,
     "Stream": Stream,
     "ConsArray": ConsArray,
     "collapse": collapse,
-    "keeping": keeping,
+    "keeping": keep_as_list,
     "Lambda": Lambda,
     "Native": Native,
     "Matcher": Matcher,
     "TailCall": TailCall,
-    "bounce": bounce,
+    "bounce": run_tail_calls,
     "trimmed": trim,
     "number_of": number,
     "sum_in_place": sum_in_place,

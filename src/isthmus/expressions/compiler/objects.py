@@ -19,7 +19,7 @@ from isthmus.expressions.compiler.operands import (
     Operand,
 )
 from isthmus.expressions.syntax import tree as t
-from isthmus.expressions.values import Table
+from isthmus.expressions.values import ConstantTable
 
 __all__ = ["ObjectGenerator"]
 
@@ -56,7 +56,7 @@ class ObjectGenerator(GeneratorBase):
             kinds = 0
             for one in constants:
                 kinds |= self.known(one.value).kinds
-            table = Table(zip(keys, [one.value for one in constants], strict=True))
+            table = ConstantTable(zip(keys, [one.value for one in constants], strict=True))
             return Operand(self.constants.name(table), DICT, is_atom=True, table_kinds=kinds)
         inner = self.object_context(context)
         shown: list[str] = []

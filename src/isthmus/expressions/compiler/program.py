@@ -11,7 +11,7 @@ from isthmus.expressions.compiler.code_writer import too_nested
 from isthmus.expressions.compiler.generator import Generator
 from isthmus.expressions.compiler.namespace import RUNTIME
 from isthmus.expressions.compiler.scopes import survey
-from isthmus.expressions.errors import FUNCTION, LIMIT, ExpressionError
+from isthmus.expressions.errors import FUNCTION_ERROR, LIMIT, ExpressionError
 from isthmus.expressions.library import Evaluation, Function, Library
 from isthmus.expressions.meter import Meter
 from isthmus.expressions.sized_cache import SizedCache
@@ -19,7 +19,7 @@ from isthmus.expressions.syntax import parse
 from isthmus.expressions.syntax import tree as t
 from isthmus.expressions.values import UNDEFINED
 
-__all__ = ["EVAL", "Program", "generate", "understood"]
+__all__ = ["EVAL", "Program", "as_expression_error", "compile_tree"]
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -36,7 +36,7 @@ class Program:
     size: int
 
 
-def generate(
+def compile_tree(
     tree: t.Node,
     library: Library,
     shadowed: frozenset[str] = frozenset(),
@@ -63,7 +63,7 @@ def generate(
     return Program(namespace["main"], frozenset(found.free), source, max(generator.size, len(source)))
 
 
-def understood(error: Exception, evaluation: Meter, text: str) -> ExpressionError | None:
+def as_expression_error(error: Exception, evaluation: Meter, text: str) -> ExpressionError | None:
     """A Python error that bad input led to, as an error of the expression `text`; None for any other.
 
     Only errors from the code of this package: those of a caller's functions are the caller's.
@@ -73,17 +73,17 @@ def understood(error: Exception, evaluation: Meter, text: str) -> ExpressionErro
         found = evaluation.too_deep()
     elif isinstance(error, MemoryError):
         found = evaluation.exceeded("memory", "evaluation")
-    elif not isinstance(error, (ArithmeticError, ValueError)) or not _is_ours(error.__traceback__):
+    elif not isinstance(error, (ArithmeticError, ValueError)) or not _is_raised_here(error.__traceback__):
         return None
     elif isinstance(error, OverflowError):
         found = ExpressionError("D1001", "Number out of range")
     else:
-        found = ExpressionError(FUNCTION, "A value is not of the kind or size that its use asks for")
+        found = ExpressionError(FUNCTION_ERROR, "A value is not of the kind or size that its use asks for")
     found.text = text
     return found
 
 
-def _is_ours(trace: TracebackType | None) -> bool:
+def _is_raised_here(trace: TracebackType | None) -> bool:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     name = "" if trace is None else trace.tb_frame.f_globals.get("__name__", "")
@@ -100,10 +100,10 @@ _STEPS: Final = 20
 """What compiling costs for each character of the text and of the code that it becomes."""
 
 
-def _program(evaluation: Evaluation, text: str, shadowed: frozenset[str], of_list: bool) -> Program:
+def _compile_eval_text(evaluation: Evaluation, text: str, shadowed: frozenset[str], of_list: bool) -> Program:
     def made() -> Program:
         evaluation.charge(len(text) * _STEPS)
-        program = generate(parse(text), library, shadowed, final=False, of_list=of_list)
+        program = compile_tree(parse(text), library, shadowed, final=False, of_list=of_list)
         evaluation.charge(program.size * _STEPS)
         return program
 
@@ -130,7 +130,7 @@ def evaluate_text(
     library = evaluation.library
     try:
         shadowed = frozenset(name for name in variables if name in library.functions)
-        program = _program(evaluation, text, shadowed, isinstance(focus, list))
+        program = _compile_eval_text(evaluation, text, shadowed, isinstance(focus, list))
     except ExpressionError as error:
         if error.code == LIMIT:
             raise

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from isthmus.expressions.compiler.code_writer import Context, Local
 from isthmus.expressions.compiler.generator_base import GeneratorBase
 from isthmus.expressions.compiler.operands import ANY, DICT, SEQUENCE, Operand
-from isthmus.expressions.meter import MANY
+from isthmus.expressions.meter import MAX_FREE_ITEMS
 from isthmus.expressions.syntax import tree as t
 
 __all__ = ["TupleGenerator"]
@@ -158,7 +158,7 @@ class TupleGenerator(GeneratorBase):
             context = self.opened(stream, item)
             names, is_pure = self.put(stream, step, context, out)
             self.frames.pop()
-        self.emit(f"if len({out}) > {MANY}: grown(E, {out})")
+        self.emit(f"if len({out}) > {MAX_FREE_ITEMS}: grown(E, {out})")
         return self.staged(_Stream(out, names, is_pure), step)
 
     def called_step(self, stream: _Stream, step: t.Node, out: str, item: str) -> _Stream:

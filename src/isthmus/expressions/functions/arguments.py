@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from isthmus.expressions.errors import failed
+from isthmus.expressions.errors import function_error
 from isthmus.expressions.host.blobs import encode_text, raw_bytes
-from isthmus.expressions.javascript import text
+from isthmus.expressions.javascript import to_text
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
@@ -44,13 +44,13 @@ def options_of(value: object, function: str) -> Mapping[str, object]:
         return {}
     if isinstance(value, Mapping):
         return value
-    raise failed(function, f"{function}: options must be an object")
+    raise function_error(function, f"{function}: options must be an object")
 
 
 def content_bytes(value: object) -> bytes:
     """Bytes as they are, blobs and buffers unwrapped, anything else by its text form in UTF-8."""
     data = raw_bytes(value)
-    return encode_text(text(value)) if data is None else data
+    return encode_text(to_text(value)) if data is None else data
 
 
 def setting(evaluation: Evaluation, name: str, default: object = None) -> object:

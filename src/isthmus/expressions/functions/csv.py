@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from isthmus.expressions.errors import failed
+from isthmus.expressions.errors import function_error
 from isthmus.expressions.functions import lodash
 from isthmus.expressions.functions.arguments import output_items, output_text
 from isthmus.expressions.host_value import Host
 from isthmus.expressions.javascript import (
     as_list,
-    bounded_text,
+    format_number_text,
     is_nil,
     is_number,
-    json_text,
-    number_text,
-    text,
-    truthy,
+    is_truthy,
+    join_within_limit,
+    to_json_text,
+    to_text,
 )
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.meter import paced
+from isthmus.expressions.meter import pace
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["json_to_csv"]
@@ -48,25 +48,25 @@ def json_to_csv(evaluation: Evaluation, rows: object = UNDEFINED, options: objec
         => "\\"a\\",\\"b\\",\\"c\\"\\n1,\\"x\\",\\n,,true"
     """
     given = options if isinstance(options, Mapping) else {}
-    items = [row for row in paced(as_list(rows)) if truthy(row)]
+    items = [row for row in pace(as_list(rows)) if is_truthy(row)]
     if not items:
         return ""
     columns = _columns(items, given)
     output_items(evaluation, len(items) * max(1, len(columns)), "jsonToCsv")
     delimiter, eol = _text_option(given, "delimiter", ","), _text_option(given, "eol", "\n")
     has_header = given.get("header", True) is not False and bool(columns)
-    mark = "\ufeff" if truthy(given.get("withBOM")) else ""
-    lines = bounded_text("jsonToCsv", eol, _lines(items, columns, delimiter, has_header=has_header))
+    mark = "\ufeff" if is_truthy(given.get("withBOM")) else ""
+    lines = join_within_limit("jsonToCsv", eol, _lines(items, columns, delimiter, has_header=has_header))
     return output_text(evaluation, mark + lines, "jsonToCsv")
 
 
 def _lines(rows: list[object], columns: list[_Column], delimiter: str, *, has_header: bool) -> Iterator[str]:
     if has_header:
-        yield bounded_text("jsonToCsv", delimiter, (_quoted(column.label) for column in columns))
-    for row in paced(rows, 8 + 8 * len(columns)):
+        yield join_within_limit("jsonToCsv", delimiter, (_quoted(column.label) for column in columns))
+    for row in pace(rows, 8 + 8 * len(columns)):
         values = [_value(row, column) for column in columns]
         if not all(is_nil(value) for value in values):
-            yield bounded_text("jsonToCsv", delimiter, map(_cell, values))
+            yield join_within_limit("jsonToCsv", delimiter, map(_cell, values))
 
 
 def _text_option(options: Mapping[str, object], name: str, default: str) -> str:
@@ -80,7 +80,7 @@ def _columns(rows: list[object], options: Mapping[str, object]) -> list[_Column]
     if is_nil(fields):
         return [_Column(key, key, default) for key in _all_keys(rows)]
     if not isinstance(fields, list):
-        raise failed("jsonToCsv", "jsonToCsv: fields must be a list")
+        raise function_error("jsonToCsv", "jsonToCsv: fields must be a list")
     return [_column(field, default) for field in fields]
 
 
@@ -89,7 +89,7 @@ def _column(field: object, default: object) -> _Column:
         return _Column(field, field, default)
     value = field.get("value") if isinstance(field, Mapping) else None
     if not isinstance(field, Mapping) or not isinstance(value, str):
-        raise failed("jsonToCsv", f"Invalid field info option. {json_text(field)}")
+        raise function_error("jsonToCsv", f"Invalid field info option. {to_json_text(field)}")
     label = field.get("label")
     own = field.get("default", UNDEFINED)
     return _Column(label if isinstance(label, str) else value, value, default if own is UNDEFINED else own)
@@ -97,13 +97,13 @@ def _column(field: object, default: object) -> _Column:
 
 def _all_keys(rows: list[object]) -> list[str]:
     keys: dict[str, None] = {}
-    for row in paced(rows, 4):
+    for row in pace(rows, 4):
         if isinstance(row, Mapping):
             keys.update(dict.fromkeys(row))
         elif isinstance(row, list):
             keys.update(dict.fromkeys(map(str, range(len(row)))))
         else:
-            raise failed(
+            raise function_error(
                 "jsonToCsv", 'Data items should be objects or the "fields" option should be included'
             )
     return list(keys)
@@ -127,9 +127,9 @@ def _cell(value: object) -> str:
     if isinstance(value, Host):
         value = value.json()
     if isinstance(value, str):
-        return _quoted(text(value))
+        return _quoted(to_text(value))
     if isinstance(value, bool):
-        return text(value)
+        return to_text(value)
     if is_number(value):
-        return number_text(value)
-    return _quoted(json_text(value))
+        return format_number_text(value)
+    return _quoted(to_json_text(value))

@@ -9,12 +9,12 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from isthmus.expressions.errors import failed, over_limit
+from isthmus.expressions.errors import function_error, limit_error
 from isthmus.expressions.host.datetimes.fields import ParseContext
 from isthmus.expressions.host.datetimes.parsing import parse_iso, parse_rfc2822, parse_with_pattern
 from isthmus.expressions.host.datetimes.value import DateTime, invalid_datetime
 from isthmus.expressions.host.datetimes.zones import SYSTEM, to_zone
-from isthmus.expressions.javascript import describe, text, truthy
+from isthmus.expressions.javascript import describe_kind, is_truthy, to_text
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.limits import MAX_PICTURE
 from isthmus.expressions.values import UNDEFINED
@@ -41,7 +41,7 @@ def dt_from_iso(evaluation: Evaluation, value: object = UNDEFINED, zone: object 
         => "2024-02-29"
     """
     moment = parse_iso(value, ParseContext(evaluation.now))
-    return moment.with_zone(to_zone(zone), zone) if truthy(zone) else moment
+    return moment.with_zone(to_zone(zone), zone) if is_truthy(zone) else moment
 
 
 def dt_from_format(
@@ -68,16 +68,18 @@ def dt_from_format(
     if pattern == "fromSeconds":
         return _parse_seconds(value)
     if value is UNDEFINED or pattern is UNDEFINED:
-        raise failed("dtFromFormat", "fromFormat requires an input string and a format")
+        raise function_error("dtFromFormat", "fromFormat requires an input string and a format")
     context, invalid = _parse_options(evaluation, options)
     if invalid is not None:
         return invalid
     if pattern == "ISO":
         return parse_iso(value, context)
     if not isinstance(value, str) or not isinstance(pattern, str):
-        raise failed("dtFromFormat", f"dtFromFormat: the text must be text, not {describe(value)}")
+        raise function_error(
+            "dtFromFormat", f"dtFromFormat: the text must be text, not {describe_kind(value)}"
+        )
     if len(value) > MAX_PICTURE:
-        raise over_limit("dtFromFormat", "characters of a time", MAX_PICTURE)
+        raise limit_error("dtFromFormat", "characters of a time", MAX_PICTURE)
     if pattern == "RFC2822":
         return parse_rfc2822(value, context)
     return parse_with_pattern(value, pattern, context)
@@ -85,7 +87,7 @@ def dt_from_format(
 
 def _parse_seconds(value: object) -> DateTime:
     """The date-time of whole seconds since 1970; invalid where the text starts with no number."""
-    found = _LEADING_INTEGER.match(text(value))
+    found = _LEADING_INTEGER.match(to_text(value))
     if found is None:
         return invalid_datetime("invalid input", "fromSeconds needs a number of seconds")
     return DateTime(int(found[1]) * 1000)
@@ -101,8 +103,8 @@ def _parse_options(evaluation: Evaluation, options: object) -> tuple[ParseContex
         evaluation.now,
         zone or SYSTEM,
         locale if isinstance(locale, str) else "en-US",
-        truthy(fields.get("setZone", UNDEFINED)),
+        is_truthy(fields.get("setZone", UNDEFINED)),
     )
     if zone is None:
-        return context, invalid_datetime("unsupported zone", f'the zone "{text(name)}" is not supported')
+        return context, invalid_datetime("unsupported zone", f'the zone "{to_text(name)}" is not supported')
     return context, None

@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from isthmus.expressions.errors import failed, not_configured
+from isthmus.expressions.errors import function_error, not_configured_error
 from isthmus.expressions.functions.arguments import setting
 from isthmus.expressions.functions.service_requests import Answer, Retry, exchange, has_port
-from isthmus.expressions.javascript import as_list, json_text, text, truthy
+from isthmus.expressions.javascript import as_list, is_truthy, to_json_text, to_text
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
@@ -38,12 +38,12 @@ async def generate_embeddings_cohere(
     """
     given = body if isinstance(body, Mapping) else {}
     texts, images = given.get("texts"), given.get("images")
-    if not (truthy(texts) and texts != []) and not (truthy(images) and images != []):
+    if not (is_truthy(texts) and texts != []) and not (is_truthy(images) and images != []):
         return UNDEFINED
     url = setting(evaluation, "embeddings.url")
     if not isinstance(url, str) or not has_port(evaluation):
-        raise not_configured(_NAME)
-    if not truthy(texts) or texts == []:
+        raise not_configured_error(_NAME)
+    if not is_truthy(texts) or texts == []:
         return await _embed(evaluation, url, given, api_key)
     items = as_list(texts)
     if len(items) > evaluation.limits.embedding_texts:
@@ -61,25 +61,27 @@ async def _embed(evaluation: Evaluation, url: str, body: Mapping[str, object], a
         _NAME,
         url,
         headers={
-            "authorization": f"Bearer {text(api_key)}",
+            "authorization": f"Bearer {to_text(api_key)}",
             "content-type": "application/json",
             "accept": "application/json",
         },
-        body=json_text(dict(body)).encode(),
+        body=to_json_text(dict(body)).encode(),
         retry=Retry(total=evaluation.limits.embedding_seconds),
     )
     raise_for(answer, _NAME)
     try:
         return json.loads(answer.body)
     except ValueError:
-        raise failed(_NAME, f"{_NAME}: the answer is not JSON") from None
+        raise function_error(_NAME, f"{_NAME}: the answer is not JSON") from None
 
 
 def raise_for(answer: Answer, function: str) -> None:
     """The errors of the services that functions call, in the words that customers know."""
     if answer.status == 429:
-        raise failed(function, "Rate limit exceeded")
+        raise function_error(function, "Rate limit exceeded")
     if answer.status >= 500:
-        raise failed(function, "Server error")
+        raise function_error(function, "Server error")
     if answer.status >= 400:
-        raise failed(function, answer.body[:2_000].decode("utf-8", "replace") or f"status {answer.status}")
+        raise function_error(
+            function, answer.body[:2_000].decode("utf-8", "replace") or f"status {answer.status}"
+        )

@@ -9,11 +9,11 @@ import re
 import uuid as uuids
 from typing import Final
 
-from isthmus.expressions.errors import failed
+from isthmus.expressions.errors import function_error
 from isthmus.expressions.functions.arguments import content_bytes, input_text, options_of
 from isthmus.expressions.functions.offloading import offloaded
 from isthmus.expressions.host.blobs import Blob, media_type, raw_bytes
-from isthmus.expressions.javascript import is_nil, text, truthy
+from isthmus.expressions.javascript import is_nil, is_truthy, to_text
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
@@ -43,7 +43,7 @@ def base64encode(evaluation: Evaluation, value: object = UNDEFINED, url_safe: ob
     data = content_bytes(value)
     if len(data) > evaluation.limits.input_chars * 4:
         raise evaluation.exceeded("input_chars", "base64encode")
-    return encoded(data, "base64-urlSafe" if truthy(url_safe) else "base64") or ""
+    return encoded(data, "base64-urlSafe" if is_truthy(url_safe) else "base64") or ""
 
 
 def base64decode(evaluation: Evaluation, value: object = UNDEFINED, url_safe: object = UNDEFINED) -> str:
@@ -58,11 +58,11 @@ def base64decode(evaluation: Evaluation, value: object = UNDEFINED, url_safe: ob
         $base64decode("aMOpbGxv")
         => "héllo"
     """
-    if truthy(url_safe):
+    if is_truthy(url_safe):
         if not isinstance(value, str):
-            raise failed("base64decode", "base64decode: with urlSafe the value must be text")
+            raise function_error("base64decode", "base64decode: with urlSafe the value must be text")
         value = value.replace("-", "+").replace("_", "/")
-    data = strict_base64(input_text(evaluation, text(value), "base64decode"), "base64decode")
+    data = strict_base64(input_text(evaluation, to_text(value), "base64decode"), "base64decode")
     return data.decode("utf-8", "replace").removeprefix("\ufeff")
 
 
@@ -74,9 +74,9 @@ def strict_base64(given: str, function: str, prefix: str = "") -> bytes:
     if len(compact) % 4 == 0:
         compact = compact.removesuffix("==") if compact.endswith("==") else compact.removesuffix("=")
     if len(compact) % 4 == 1:
-        raise failed(function, f"{prefix}The string to be decoded is not correctly encoded.")
+        raise function_error(function, f"{prefix}The string to be decoded is not correctly encoded.")
     if not _ALPHABET.fullmatch(compact):
-        raise failed(function, f"{prefix}Invalid character")
+        raise function_error(function, f"{prefix}Invalid character")
     return base64.b64decode(compact + "=" * (-len(compact) % 4))
 
 
@@ -94,16 +94,16 @@ def base64_to_blob(evaluation: Evaluation, value: object = UNDEFINED, options: o
     """
     given = options_of(options, "base64ToBlob")
     wanted = given.get("mimeType", UNDEFINED)
-    kind = "application/octet-stream" if wanted is UNDEFINED else text(wanted)
+    kind = "application/octet-stream" if wanted is UNDEFINED else to_text(wanted)
     if not isinstance(value, str) or not value:
         return Blob(b"", media_type(kind))
     trimmed = input_text(evaluation, value, "base64ToBlob").strip()
     if trimmed.startswith("data:"):
         found = _DATA_URI.fullmatch(trimmed)
         if found is None:
-            raise failed("base64ToBlob", "Invalid data URI format")
+            raise function_error("base64ToBlob", "Invalid data URI format")
         kind, trimmed = found[1], found[2]
-    if truthy(given.get("urlSafe")):
+    if is_truthy(given.get("urlSafe")):
         trimmed = trimmed.replace("-", "+").replace("_", "/")
     trimmed += "=" * (-len(trimmed) % 4)
     return Blob(strict_base64(trimmed, "base64ToBlob", "Invalid base64 string: "), media_type(kind))
@@ -145,12 +145,12 @@ def digest(
 def _digest(value: object, data: bytes, name: object, form: object) -> object:
     if name in ("MD5", "md5"):
         if not isinstance(value, str) and raw_bytes(value) is None:
-            raise failed("digest", "digest: for MD5 the value must be text or bytes")
+            raise function_error("digest", "digest: for MD5 the value must be text or bytes")
         sum_ = hashlib.md5(data, usedforsecurity=False).digest()
         return encoded(sum_, form) or encoded(sum_, "base64")
     found = _HASHES.get(name.upper()) if isinstance(name, str) else None
     if found is None:
-        raise failed("digest", "Unrecognized algorithm name")
+        raise function_error("digest", "Unrecognized algorithm name")
     result = encoded(hashlib.new(found, data, usedforsecurity=False).digest(), form)
     return UNDEFINED if result is None else result
 
@@ -176,7 +176,7 @@ def sign(
         $sign("Hello World", "SHA-256", "secret")
         => "82ce0d2f821fa0ce5447b21306f214c99240fecc6387779d7515148bbdd0c415"
     """
-    name = "SHA-256" if is_nil(algorithm) else text(algorithm).strip().upper() or "SHA-256"
+    name = "SHA-256" if is_nil(algorithm) else to_text(algorithm).strip().upper() or "SHA-256"
     data = b"" if value is UNDEFINED else content_bytes(value)
     form = "hex" if output_format is UNDEFINED else output_format
     if name == "RS256":
@@ -184,10 +184,10 @@ def sign(
     else:
         found = _HASHES.get(name)
         if found is None:
-            raise failed("sign", "Unrecognized algorithm name")
+            raise function_error("sign", "Unrecognized algorithm name")
         key = b"" if secret is UNDEFINED else content_bytes(secret)
         if not key:
-            raise failed("sign", "Zero-length key is not supported")
+            raise function_error("sign", "Zero-length key is not supported")
         signature = hmac.new(key, data, found).digest()
     result = encoded(signature, form)
     return UNDEFINED if result is None else result
@@ -201,16 +201,16 @@ def _rsa_signature(data: bytes, secret: object) -> bytes:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_der_private_key
 
-    pem = _PEM.search(text(secret).replace("\\n", "\n"))
+    pem = _PEM.search(to_text(secret).replace("\\n", "\n"))
     if pem is None:
-        raise failed("sign", "RS256 requires a PKCS#8 PEM private key (BEGIN PRIVATE KEY)")
+        raise function_error("sign", "RS256 requires a PKCS#8 PEM private key (BEGIN PRIVATE KEY)")
     try:
         key = load_der_private_key(base64.b64decode("".join(pem[1].split()), validate=True), None)
         if not isinstance(key, RSAPrivateKey):
             raise ValueError("the key is not an RSA key")
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         # The cause may quote key material, so only its class is told.
-        raise failed(
+        raise function_error(
             "sign",
             "RS256 key import failed. Ensure an unencrypted PKCS#8 PEM (BEGIN PRIVATE KEY). "
             f"Underlying: {type(error).__name__}",

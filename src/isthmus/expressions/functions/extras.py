@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from isthmus.expressions.errors import failed
+from isthmus.expressions.errors import function_error
 
 __all__ = ["extra"]
 
@@ -15,6 +15,6 @@ def extra(module: str, name: str, function: str) -> Any:
     try:
         return import_module(module)
     except ImportError:
-        raise failed(
+        raise function_error(
             function, f"${function} needs the extra `{name}`: pip install 'isthmus[{name}]'"
         ) from None

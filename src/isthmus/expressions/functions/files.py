@@ -9,11 +9,11 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Final
 
-from isthmus.expressions.errors import failed
+from isthmus.expressions.errors import function_error
 from isthmus.expressions.functions.arguments import content_bytes
 from isthmus.expressions.host.blobs import ArrayBuffer, Blob, decode_bytes, media_type, raw_bytes
 from isthmus.expressions.host.streams import Stream, drain, tee
-from isthmus.expressions.javascript import as_list, is_nil, text, truthy
+from isthmus.expressions.javascript import as_list, is_nil, is_truthy, to_text
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["blob", "buffer_to_string", "get_array_buffer", "get_data_uri", "get_mime_type", "tee_stream"]
@@ -33,10 +33,10 @@ def blob(content: object = UNDEFINED, options: object = UNDEFINED) -> Blob:
         $blob(["héllo", "!"], {"type": "text/plain"}).size
         => 7
     """
-    parts = as_list(content) if truthy(content) else [""]
+    parts = as_list(content) if is_truthy(content) else [""]
     data = b"".join(content_bytes(part) for part in parts)
     kind = options.get("type", "") if isinstance(options, Mapping) else ""
-    return Blob(data, "" if is_nil(kind) else media_type(text(kind)))
+    return Blob(data, "" if is_nil(kind) else media_type(to_text(kind)))
 
 
 def get_array_buffer(file: object = UNDEFINED) -> object:
@@ -63,15 +63,15 @@ def get_data_uri(file: object = UNDEFINED, mime_type: object = UNDEFINED) -> str
         $getDataUri($blob("hello"), "text/plain")
         => "data:text/plain;base64,aGVsbG8="
     """
-    given = file.type if isinstance(file, Blob) and not truthy(mime_type) else mime_type
-    if not truthy(given):
-        raise failed("getDataUri", "Mime type is required")
-    kind = text(given)
+    given = file.type if isinstance(file, Blob) and not is_truthy(mime_type) else mime_type
+    if not is_truthy(given):
+        raise function_error("getDataUri", "Mime type is required")
+    kind = to_text(given)
     if isinstance(file, Stream):
         return _streamed_uri(file, kind)
     data = raw_bytes(file)
     if data is None:
-        raise failed("getDataUri", "Unsupported file type for getDataUri")
+        raise function_error("getDataUri", "Unsupported file type for getDataUri")
     return _data_uri(data, kind)
 
 
@@ -100,7 +100,7 @@ def buffer_to_string(
         return _streamed_text(value, encoding)
     data = raw_bytes(value)
     if data is None:
-        raise failed("bufferToString", "Unsupported value type for bufferToString")
+        raise function_error("bufferToString", "Unsupported value type for bufferToString")
     return decode_bytes(data, encoding)
 
 
@@ -119,7 +119,7 @@ def tee_stream(stream: object = UNDEFINED) -> list[Stream]:
         => "hello"
     """
     if not isinstance(stream, Stream):
-        raise failed("teeStream", "teeStream: the value must be a stream")
+        raise function_error("teeStream", "teeStream: the value must be a stream")
     return tee(stream)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Final
 
-from isthmus.expressions.errors import failed
+from isthmus.expressions.errors import function_error
 from isthmus.expressions.functions import lodash
 from isthmus.expressions.functions.ordering import sort_key
 from isthmus.expressions.host.graphs import Graph, node_key
-from isthmus.expressions.javascript import describe, is_nil, text, truthy
+from isthmus.expressions.javascript import describe_kind, is_nil, is_truthy, to_text
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.meter import paced
+from isthmus.expressions.meter import pace
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["dependency_graph", "sort_nodes"]
@@ -42,11 +42,11 @@ def dependency_graph(
     given = _items(items, "dependencyGraph")
     evaluation.charge(len(given) * 20)
     by_key: dict[Hashable, object] = {}
-    for item in paced(given, 20):
+    for item in pace(given, 20):
         by_key[node_key(lodash.get(item, key))] = item
     nodes: list[tuple[object, object]] = []
     edges: list[tuple[object, object]] = []
-    for item in paced(given, 20):
+    for item in pace(given, 20):
         own, parent = lodash.get(item, key), lodash.get(item, parent_key)
         nodes.append((own, item))
         if parent is not UNDEFINED and node_key(parent) in by_key:
@@ -87,14 +87,14 @@ def sort_nodes(
         default if value is UNDEFINED else value
         for value, default in ((id_key, "id"), (parent_id_key, "parent_id"), (sequence_key, "sequence"))
     )
-    by_id = {text(lodash.get(item, own)): item for item in paced(given, 20)}
+    by_id = {to_text(lodash.get(item, own)): item for item in pace(given, 20)}
     children: dict[str, list[object]] = {}
     roots: list[object] = []
-    for item in paced(given, 20):
+    for item in pace(given, 20):
         place = lodash.get(item, parent)
-        current = by_id[text(lodash.get(item, own))]
-        if truthy(place) and text(place) in by_id:
-            children.setdefault(text(place), []).append(current)
+        current = by_id[to_text(lodash.get(item, own))]
+        if is_truthy(place) and to_text(place) in by_id:
+            children.setdefault(to_text(place), []).append(current)
         else:
             roots.append(current)
     return _flattened(evaluation, roots, children, own, sequence)
@@ -125,7 +125,7 @@ def _flattened(
             if isinstance(item, Mapping)
             else item
         )
-        below = children.get(text(lodash.get(item, own)))
+        below = children.get(to_text(lodash.get(item, own)))
         if below:
             pending.append(iter(ordered(below)))
     return out
@@ -133,5 +133,5 @@ def _flattened(
 
 def _items(value: object, function: str) -> list[object]:
     if is_nil(value):
-        raise failed(function, f"{function}: expected a list, not {describe(value)}")
+        raise function_error(function, f"{function}: expected a list, not {describe_kind(value)}")
     return value if isinstance(value, list) else [value]

@@ -5,22 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
-from isthmus.expressions.callables import looped
-from isthmus.expressions.errors import ExpressionError, failed
+from isthmus.expressions.callables import bind_loop_arguments
+from isthmus.expressions.errors import ExpressionError, function_error
 from isthmus.expressions.functions.arguments import output_text
 from isthmus.expressions.javascript import (
     as_list,
-    bounded_text,
-    deeper,
-    double,
+    enter_level,
+    format_number_text,
     is_nil,
     is_number,
-    number_text,
-    text,
-    truthy,
+    is_truthy,
+    join_within_limit,
+    to_double,
+    to_text,
 )
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.meter import paced
+from isthmus.expressions.meter import pace
 from isthmus.expressions.runtime.string_conversion import json_text
 from isthmus.expressions.values import UNDEFINED, Sequence, collapse
 
@@ -40,13 +40,13 @@ def join(evaluation: Evaluation, items: object = UNDEFINED, separator: object = 
         [$join(["a", 1, null]), $join(["a", "b"], "-")]
         => ["a,1,", "a-b"]
     """
-    between = "," if separator is UNDEFINED else text(separator)
+    between = "," if separator is UNDEFINED else to_text(separator)
     given = as_list(items)
     if len(given) * len(between) > evaluation.limits.output_chars:
         raise evaluation.exceeded("output_chars", "join")
     evaluation.charge(len(given) * 4)
-    parts = ("" if is_nil(item) else text(item) for item in paced(given, 4))
-    return output_text(evaluation, bounded_text("join", between, parts), "join")
+    parts = ("" if is_nil(item) else to_text(item) for item in pace(given, 4))
+    return output_text(evaluation, join_within_limit("join", between, parts), "join")
 
 
 def each(value: object = UNDEFINED, function: object = UNDEFINED) -> object:
@@ -66,7 +66,7 @@ def each(value: object = UNDEFINED, function: object = UNDEFINED) -> object:
         return UNDEFINED
     call = _callback(function, "each")
     results = Sequence()
-    for key, item in paced(value.items(), 4):
+    for key, item in pace(value.items(), 4):
         result = call(item, key, value)
         if result is not UNDEFINED:
             results.append(result)
@@ -88,15 +88,15 @@ def sift(value: object = UNDEFINED, function: object = UNDEFINED) -> object:
     if not isinstance(value, Mapping):
         return UNDEFINED
     call = _callback(function, "sift")
-    kept = {key: item for key, item in paced(value.items(), 4) if _holds(call(item, key, value), 0)}
+    kept = {key: item for key, item in pace(value.items(), 4) if _holds(call(item, key, value), 0)}
     return kept or UNDEFINED
 
 
 def _callback(function: object, name: str) -> Callable[[object, str, object], object]:
     """The function with as many of value, key and object as it declares."""
     if not callable(function):
-        raise failed(name, f"{name}: the second argument must be a function")
-    return looped(function, max(1, min(3, getattr(function, "arity", 3))))
+        raise function_error(name, f"{name}: the second argument must be a function")
+    return bind_loop_arguments(function, max(1, min(3, getattr(function, "arity", 3))))
 
 
 def _holds(value: object, level: int) -> bool:
@@ -104,13 +104,13 @@ def _holds(value: object, level: int) -> bool:
     if value is True or value is False:
         return value
     if isinstance(value, list):
-        inside = deeper(level, "sift", len(value))
+        inside = enter_level(level, "sift", len(value))
         return any(_holds(item, inside) for item in value)
-    if is_number(value) and math.isinf(double(value)):
+    if is_number(value) and math.isinf(to_double(value)):
         raise ExpressionError("D1001", "Number out of range: null")
     if isinstance(value, Mapping):
         return bool(value)
-    return truthy(value)
+    return is_truthy(value)
 
 
 def keys(value: object = UNDEFINED) -> object:
@@ -132,8 +132,8 @@ def _collect(value: object, found: dict[str, None], level: int) -> None:
     if isinstance(value, Mapping):
         found.update(dict.fromkeys(value))
     elif isinstance(value, list):
-        inside = deeper(level, "keys", len(value))
-        for item in paced(value, 1):
+        inside = enter_level(level, "keys", len(value))
+        for item in pace(value, 1):
             _collect(item, found, inside)
 
 
@@ -153,21 +153,21 @@ def string(evaluation: Evaluation, value: object = UNDEFINED, prettify: object =
     """
     if value is UNDEFINED or isinstance(value, str):
         return value
-    if is_number(value) and not math.isfinite(double(value)):
+    if is_number(value) and not math.isfinite(to_double(value)):
         raise ExpressionError("D3001", "Attempting to invoke string function on Infinity or NaN")
     if callable(value):
         return ""
     evaluation.charge(8)
-    written = json_text(evaluation, value, 2 if truthy(prettify) else 0, _rounded)
+    written = json_text(evaluation, value, 2 if is_truthy(prettify) else 0, _rounded)
     return output_text(evaluation, written, "string")
 
 
 def _rounded(number: int | float) -> str:
     if isinstance(number, int) and -(10**15) < number < 10**15:
         return str(number)
-    value = double(number)
+    value = to_double(number)
     if value != value:
         return "null"
     if math.isinf(value):
         raise ExpressionError("D1001", "Number out of range: null")
-    return number_text(float(f"{value:.15g}"))
+    return format_number_text(float(f"{value:.15g}"))

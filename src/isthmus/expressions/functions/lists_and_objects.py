@@ -15,17 +15,17 @@ from isthmus.expressions.functions.ordering import sort_key
 from isthmus.expressions.functions.selection import selector
 from isthmus.expressions.javascript import (
     as_list,
-    bounded_text,
-    deeper,
-    first_integers,
-    integer,
+    enter_level,
     is_nil,
-    same_value,
-    text,
-    truthy,
+    is_same_value,
+    is_truthy,
+    join_within_limit,
+    order_integer_keys_first,
+    to_integer,
+    to_text,
 )
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.meter import paced, spend
+from isthmus.expressions.meter import charge_current, pace
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = [
@@ -61,9 +61,9 @@ def group_by(items: object = UNDEFINED, by: object = UNDEFINED) -> dict[str, obj
     """
     read = selector(by)
     groups: dict[str, list[object]] = {}
-    for item in paced(as_list(items), 4):
-        groups.setdefault(text(read(item)), []).append(item)
-    return first_integers(groups.items())
+    for item in pace(as_list(items), 4):
+        groups.setdefault(to_text(read(item)), []).append(item)
+    return order_integer_keys_first(groups.items())
 
 
 def key_by(items: object = UNDEFINED, by: object = UNDEFINED) -> dict[str, object]:
@@ -78,7 +78,7 @@ def key_by(items: object = UNDEFINED, by: object = UNDEFINED) -> dict[str, objec
         => 2
     """
     read = selector(by)
-    return first_integers([(text(read(item)), item) for item in paced(as_list(items), 4)])
+    return order_integer_keys_first([(to_text(read(item)), item) for item in pace(as_list(items), 4)])
 
 
 def pick(value: object = UNDEFINED, keys: object = UNDEFINED) -> dict[str, object]:
@@ -95,7 +95,7 @@ def pick(value: object = UNDEFINED, keys: object = UNDEFINED) -> dict[str, objec
     result: dict[str, object] = {}
     if is_nil(value):
         return result
-    for key in paced(_paths(keys), 4):
+    for key in pace(_paths(keys), 4):
         if lodash.has(value, key):
             lodash.written(result, lodash.segments(key, value), lodash.get(value, key))
     return result
@@ -113,7 +113,7 @@ def omit(value: object = UNDEFINED, keys: object = UNDEFINED) -> object:
         => {"b": {"d": 3}}
     """
     if isinstance(value, list):
-        value = {str(index): item for index, item in enumerate(paced(value))}
+        value = {str(index): item for index, item in enumerate(pace(value))}
     if not isinstance(value, Mapping):
         return {}
     result: object = dict(value)
@@ -138,7 +138,7 @@ def compact(items: object = UNDEFINED) -> list[object]:
         $compact([0, 1, false, "", "a", null, []])
         => [1, "a", []]
     """
-    return [item for item in paced(as_list(items)) if truthy(item)]
+    return [item for item in pace(as_list(items)) if is_truthy(item)]
 
 
 def order_by(items: object = UNDEFINED, by: object = UNDEFINED, order: object = UNDEFINED) -> list[object]:
@@ -160,7 +160,7 @@ def order_by(items: object = UNDEFINED, by: object = UNDEFINED, order: object = 
     for position in reversed(range(len(readers))):
         read = readers[position]
         descending = position < len(orders) and orders[position] == "desc"
-        ranks: list[Any] = [sort_key(read(item)) for item in paced(result, 4)]
+        ranks: list[Any] = [sort_key(read(item)) for item in pace(result, 4)]
         places = sorted(range(len(ranks)), key=ranks.__getitem__, reverse=descending)
         result = [result[place] for place in places]
     return result
@@ -186,7 +186,7 @@ def find(items: object = UNDEFINED, by: object = UNDEFINED) -> object:
         => 2
     """
     read = selector(by)
-    return next((item for item in paced(as_list(items), 4) if truthy(read(item))), UNDEFINED)
+    return next((item for item in pace(as_list(items), 4) if is_truthy(read(item))), UNDEFINED)
 
 
 def lofilter(items: object = UNDEFINED, by: object = UNDEFINED) -> list[object]:
@@ -200,7 +200,7 @@ def lofilter(items: object = UNDEFINED, by: object = UNDEFINED) -> list[object]:
         => [{"id": 1, "ok": true}]
     """
     read = selector(by)
-    return [item for item in paced(as_list(items), 4) if truthy(read(item))]
+    return [item for item in pace(as_list(items), 4) if is_truthy(read(item))]
 
 
 def values(value: object = UNDEFINED) -> list[object]:
@@ -229,12 +229,12 @@ def chunk(evaluation: Evaluation, items: object = UNDEFINED, size: object = UNDE
         => [[1, 2], [3]]
     """
     given = as_list(items)
-    step = integer(1 if size is UNDEFINED else size)
+    step = to_integer(1 if size is UNDEFINED else size)
     if step < 1:
         return []
     whole = len(given) or 1 if math.isinf(step) else int(step)
     output_items(evaluation, len(given) // whole, "chunk")
-    return [given[start : start + whole] for start in paced(range(0, len(given), whole))]
+    return [given[start : start + whole] for start in pace(range(0, len(given), whole))]
 
 
 def wrap(
@@ -251,9 +251,9 @@ def wrap(
         $wrap(5, "<", ">")
         => "<5>"
     """
-    last = end if truthy(end) else start
-    parts = ("" if is_nil(part) else text(part) for part in (start, value, last))
-    return output_text(evaluation, bounded_text("wrap", "", parts), "wrap")
+    last = end if is_truthy(end) else start
+    parts = ("" if is_nil(part) else to_text(part) for part in (start, value, last))
+    return output_text(evaluation, join_within_limit("wrap", "", parts), "wrap")
 
 
 def difference(items: object = UNDEFINED, others: object = UNDEFINED) -> list[object]:
@@ -271,17 +271,17 @@ def difference(items: object = UNDEFINED, others: object = UNDEFINED) -> list[ob
     if not isinstance(others, list):
         return list(items)
     plain: set[tuple[bool, object]] = {
-        (type(other) is bool, other) for other in paced(others) if isinstance(other, (str, int, float))
+        (type(other) is bool, other) for other in pace(others) if isinstance(other, (str, int, float))
     }
     rest = [other for other in others if not isinstance(other, (str, int, float)) or other != other]
-    return [item for item in paced(items) if not _contains(plain, rest, item)]
+    return [item for item in pace(items) if not _contains(plain, rest, item)]
 
 
 def _contains(plain: set[tuple[bool, object]], rest: list[object], item: object) -> bool:
     if isinstance(item, (str, int, float)) and item == item:
         return (type(item) is bool, item) in plain
-    spend(len(rest))
-    return any(same_value(item, other) for other in rest)
+    charge_current(len(rest))
+    return any(is_same_value(item, other) for other in rest)
 
 
 def flatten(evaluation: Evaluation, items: object = UNDEFINED) -> list[object]:
@@ -321,15 +321,15 @@ def flatten_depth(
         => [1, 2, 3, [4]]
     """
     out: list[object] = []
-    _spill(evaluation, as_list(items), 1 if depth is UNDEFINED else integer(depth), out, 0)
+    _spill(evaluation, as_list(items), 1 if depth is UNDEFINED else to_integer(depth), out, 0)
     return out
 
 
 def _spill(
     evaluation: Evaluation, items: list[object], depth: int | float, out: list[object], level: int
 ) -> None:
-    inside = deeper(level, "flattenDeep", len(items))
-    for item in paced(items, 1):
+    inside = enter_level(level, "flattenDeep", len(items))
+    for item in pace(items, 1):
         if depth > 0 and isinstance(item, list):
             _spill(evaluation, item, depth - 1, out, inside)
         else:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
-from isthmus.expressions.errors import over_limit
-from isthmus.expressions.javascript import text, units
+from isthmus.expressions.errors import limit_error
+from isthmus.expressions.javascript import to_text, utf16_length
 from isthmus.expressions.limits import MAX_ITEMS
-from isthmus.expressions.meter import spend
+from isthmus.expressions.meter import charge_current
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["get", "has", "segments", "without", "written"]
@@ -47,9 +47,9 @@ def _split(path: str) -> tuple[str, ...]:
 def segments(path: object, target: object) -> tuple[str, ...]:
     """The keys of a path into `target`, outermost first."""
     if isinstance(path, list):
-        return tuple(text(step) for step in path)
+        return tuple(to_text(step) for step in path)
     if not isinstance(path, str):
-        return (text(path),)
+        return (to_text(path),)
     if _PLAIN.fullmatch(path) or (isinstance(target, Mapping) and path in target):
         return (path,)
     return _split(path)
@@ -69,7 +69,7 @@ def child(target: object, key: str) -> object:
         if index is not None and index < len(target):
             return target[index]
         if key == "length":
-            return len(target) if isinstance(target, list) else units(target)
+            return len(target) if isinstance(target, list) else utf16_length(target)
     return UNDEFINED
 
 
@@ -112,7 +112,7 @@ def written(result: dict[str, object], path: tuple[str, ...], value: object) -> 
         if isinstance(target, list):
             index = _index(key) or 0
             if index >= MAX_ITEMS:
-                raise over_limit("pick", "items", MAX_ITEMS)
+                raise limit_error("pick", "items", MAX_ITEMS)
             target.extend([UNDEFINED] * (index + 1 - len(target)))
             target[index] = made
         elif isinstance(target, dict):
@@ -130,7 +130,7 @@ def without(value: object, path: tuple[str, ...]) -> object:
         return value
     key, rest = path[0], path[1:]
     if isinstance(value, (Mapping, list)):
-        spend(len(value))
+        charge_current(len(value))
     if isinstance(value, Mapping):
         if key not in value:
             return value

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from isthmus.expressions.meter import Meter, running
+from isthmus.expressions.meter import Meter, current
 from isthmus.expressions.suspension import can_await
 
 __all__ = ["offloaded"]
@@ -19,15 +19,15 @@ def offloaded(call: Callable[..., T], *arguments: Any, heavy: bool) -> T | Corou
 
     `call` runs in a thread then, as long as an evaluation may run; it must not touch this one.
     """
-    meter = running.meter
+    meter = current.meter
     if not (heavy and can_await()):
         return call(*arguments)
     return asyncio.to_thread(_apart, None if meter is None else meter.apart(), call, *arguments)
 
 
 def _apart(meter: Meter | None, call: Callable[..., T], *arguments: Any) -> T:
-    running.meter = meter
+    current.meter = meter
     try:
         return call(*arguments)
     finally:
-        running.meter = None
+        current.meter = None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cmp_to_key
 
-from isthmus.expressions.javascript import is_number, text, to_number
-from isthmus.expressions.meter import spend
+from isthmus.expressions.javascript import is_number, to_number, to_text
+from isthmus.expressions.meter import charge_current
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["compare", "sort_key"]
@@ -21,7 +21,7 @@ def _rank(value: object) -> int:
 
 def compare(left: object, right: object) -> int:
     """-1, 0 or 1; values that cannot be compared (`"a"` and 1) are equal."""
-    spend(8)
+    charge_current(8)
     ranks = _rank(left), _rank(right)
     if ranks != (0, 0):
         return (ranks[0] > ranks[1]) - (ranks[0] < ranks[1])
@@ -35,7 +35,7 @@ def compare(left: object, right: object) -> int:
 
 
 def _primitive(value: object) -> object:
-    return value if isinstance(value, (str, int, float)) else text(value)
+    return value if isinstance(value, (str, int, float)) else to_text(value)
 
 
 def _compare_text(left: str, right: str) -> int:

@@ -8,13 +8,22 @@ from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from isthmus.expressions.errors import failed
+from isthmus.expressions.errors import function_error
 from isthmus.expressions.functions.extras import extra
 from isthmus.expressions.functions.offloading import offloaded
 from isthmus.expressions.host.blobs import ArrayBuffer, encode_text, raw_bytes
 from isthmus.expressions.host.datetimes.value import DateTime
-from isthmus.expressions.host_value import iso_utc
-from isthmus.expressions.javascript import as_list, double, is_nil, is_number, json_text, text, truthy, whole
+from isthmus.expressions.host_value import format_iso_utc
+from isthmus.expressions.javascript import (
+    as_list,
+    clamp_to_integer,
+    is_nil,
+    is_number,
+    is_truthy,
+    to_double,
+    to_json_text,
+    to_text,
+)
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
@@ -45,9 +54,9 @@ def json_to_parquet(
         $jsonToParquet([{"a": 1, "b": {"c": 2}}, {"a": 2}]).byteLength > 100
         => true
     """
-    items = [row for row in as_list(rows) if truthy(row)]
+    items = [row for row in as_list(rows) if is_truthy(row)]
     if not items:
-        raise failed(
+        raise function_error(
             "jsonToParquet",
             "$jsonToParquet received no rows to encode; a valid Parquet file requires at least one record",
         )
@@ -56,7 +65,7 @@ def json_to_parquet(
         if isinstance(row, Mapping):
             names.update(dict.fromkeys(row))
     if not names:
-        raise failed(
+        raise function_error(
             "jsonToParquet",
             "$jsonToParquet received rows with no columns; a valid Parquet file requires at least one field",
         )
@@ -101,8 +110,8 @@ def _encoded(columns: Mapping[str, list[object]], options: Mapping[str, object])
     writer.write_table(
         table,
         sink,
-        compression=_CODECS.get(text(options.get("codec")), "snappy"),
-        row_group_size=whole(size, 0, 0, _CELLS) or None,
+        compression=_CODECS.get(to_text(options.get("codec")), "snappy"),
+        row_group_size=clamp_to_integer(size, 0, 0, _CELLS) or None,
     )
     return ArrayBuffer(_checked(sink.getvalue()))
 
@@ -126,7 +135,7 @@ def _all(kind: type | tuple[type, ...]) -> Callable[[list[object]], bool]:
 def _numbers(arrow: Any, values: list[object]) -> Any:
     present = [value for value in values if is_number(value)]
     if not all(_is_whole(value) and -_INT64 <= value < _INT64 for value in present):
-        doubles = [double(value) if is_number(value) else None for value in values]
+        doubles = [to_double(value) if is_number(value) else None for value in values]
         return arrow.array(doubles, arrow.float64())
     wide = any(not -_INT32 <= value < _INT32 for value in present)
     whole = [int(value) if is_number(value) else None for value in values]
@@ -135,7 +144,7 @@ def _numbers(arrow: Any, values: list[object]) -> Any:
 
 def _json(arrow: Any, values: list[object]) -> Any:
     texts = [
-        None if value is None else value if isinstance(value, str) else _clean(json_text(value))
+        None if value is None else value if isinstance(value, str) else _clean(to_json_text(value))
         for value in values
     ]
     return arrow.array(texts, arrow.string()).cast(arrow.json_(arrow.string()))
@@ -151,18 +160,24 @@ _KINDS: Final[tuple[tuple[Callable[[list[object]], bool], Callable[[Any, list[ob
 
 
 def _as_text(value: object) -> str:
-    return iso_utc(value) if isinstance(value, datetime) else "" if is_nil(value) else _clean(text(value))
+    return (
+        format_iso_utc(value)
+        if isinstance(value, datetime)
+        else ""
+        if is_nil(value)
+        else _clean(to_text(value))
+    )
 
 
 def _checked(data: bytes) -> bytes:
     """The file, if its two marks and the length of its footer fit."""
     if not data:
-        raise failed("jsonToParquet", "$jsonToParquet produced an empty body")
+        raise function_error("jsonToParquet", "$jsonToParquet produced an empty body")
     if len(data) < 12:
-        raise failed("jsonToParquet", "$jsonToParquet: the file is too small")
+        raise function_error("jsonToParquet", "$jsonToParquet: the file is too small")
     if data[:4] != _MAGIC or data[-4:] != _MAGIC:
-        raise failed("jsonToParquet", "$jsonToParquet: invalid Parquet structure")
+        raise function_error("jsonToParquet", "$jsonToParquet: invalid Parquet structure")
     (footer,) = struct.unpack("<I", data[-8:-4])
     if footer > len(data) - 12:
-        raise failed("jsonToParquet", "$jsonToParquet: corrupt Parquet footer")
+        raise function_error("jsonToParquet", "$jsonToParquet: corrupt Parquet footer")
     return data

@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from isthmus.expressions.errors import failed, over_limit
+from isthmus.expressions.errors import function_error, limit_error
 from isthmus.expressions.functions.arguments import input_text, output_text
 from isthmus.expressions.functions.query_strings import QueryStyle, query_text
 from isthmus.expressions.host.urls import Url
-from isthmus.expressions.javascript import DEPTH, text, whole
+from isthmus.expressions.javascript import MAX_DATA_DEPTH, clamp_to_integer, to_text
 from isthmus.expressions.javascript import to_number as number_of
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
@@ -34,11 +34,11 @@ def json_parse(evaluation: Evaluation, value: object = UNDEFINED) -> object:
         $jsonParse('{"a": [1, null]}')
         => {"a": [1, null]}
     """
-    given = input_text(evaluation, text(value), "jsonParse")
+    given = input_text(evaluation, to_text(value), "jsonParse")
     try:
         return json.loads(given, parse_constant=_no_constant)
     except RecursionError:
-        raise over_limit("jsonParse", "data_depth", DEPTH) from None
+        raise limit_error("jsonParse", "data_depth", MAX_DATA_DEPTH) from None
     except ValueError:
         return None
 
@@ -73,7 +73,7 @@ def parse_url(url: object = UNDEFINED) -> Url:
         $parseUrl("https://Example.com:443/a/../b?x=1#y").[hostname, port, pathname, searchParams.get("x")]
         => ["example.com", "", "/b", "1"]
     """
-    return Url(text(url))
+    return Url(to_text(url))
 
 
 def parse_query(evaluation: Evaluation, query: object = UNDEFINED, options: object = UNDEFINED) -> object:
@@ -100,7 +100,7 @@ def parse_query(evaluation: Evaluation, query: object = UNDEFINED, options: obje
     try:
         decoded: object = qs_codec.decode(given, _decode_options(options))
     except (ValueError, IndexError) as error:
-        raise failed("parseQuery", str(error)) from None
+        raise function_error("parseQuery", str(error)) from None
     return _without_gaps(decoded)
 
 
@@ -119,9 +119,9 @@ def _decode_options(options: object) -> qs_codec.DecodeOptions:
         parse_lists=given.get("parseArrays") is not False,
         strict_depth=given.get("strictDepth") is True,
         raise_on_limit_exceeded=given.get("throwOnLimitExceeded") is True,
-        depth=whole(depth, 5, 0, _MAX_DEPTH),
-        list_limit=whole(array_limit, 20, 0, _PARAMETERS),
-        parameter_limit=whole(parameters, _PARAMETERS, 1, _PARAMETERS),
+        depth=clamp_to_integer(depth, 5, 0, _MAX_DEPTH),
+        list_limit=clamp_to_integer(array_limit, 20, 0, _PARAMETERS),
+        parameter_limit=clamp_to_integer(parameters, _PARAMETERS, 1, _PARAMETERS),
         delimiter=delimiter if isinstance(delimiter, str) and delimiter else "&",
     )
 

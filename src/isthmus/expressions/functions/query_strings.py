@@ -8,8 +8,8 @@ from typing import Final
 from urllib.parse import quote
 
 from isthmus.expressions.host_value import Host
-from isthmus.expressions.javascript import bounded_text, deeper, is_nil, text, truthy
-from isthmus.expressions.meter import spend
+from isthmus.expressions.javascript import enter_level, is_nil, is_truthy, join_within_limit, to_text
+from isthmus.expressions.meter import charge_current
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["QueryStyle", "query_text"]
@@ -34,7 +34,7 @@ class QueryStyle:
     @classmethod
     def of(cls, options: object) -> QueryStyle:
         given = options if isinstance(options, Mapping) else {}
-        lists, delimiter = text(given.get("arrayFormat")), given.get("delimiter", UNDEFINED)
+        lists, delimiter = to_text(given.get("arrayFormat")), given.get("delimiter", UNDEFINED)
         return cls(
             lists=lists if lists in _LISTS else "indices",
             encode=given.get("encode") is not False,
@@ -42,8 +42,8 @@ class QueryStyle:
             prefix=given.get("addQueryPrefix") is True,
             skip_nulls=given.get("skipNulls") is True,
             strict_nulls=given.get("strictNullHandling") is True,
-            dots=truthy(given.get("allowDots")),
-            delimiter="&" if delimiter is UNDEFINED else text(delimiter),
+            dots=is_truthy(given.get("allowDots")),
+            delimiter="&" if delimiter is UNDEFINED else to_text(delimiter),
             plus=given.get("format") == "RFC1738",
         )
 
@@ -51,7 +51,7 @@ class QueryStyle:
 def query_text(value: object, style: QueryStyle) -> str:
     """`a%5Bb%5D=2&…`; `""` where nothing is to be written."""
     parts = (part for key, item in _entries(value) for part in _pairs(style, key, item, 0))
-    joined = bounded_text("stringifyQuery", style.delimiter, parts)
+    joined = join_within_limit("stringifyQuery", style.delimiter, parts)
     return f"?{joined}" if joined and style.prefix else joined
 
 
@@ -69,8 +69,8 @@ def _pairs(style: QueryStyle, name: str, value: object, level: int) -> Iterator[
     if isinstance(value, Host):
         value = value.json()
     if isinstance(value, list) and style.lists == "comma":
-        spend(len(value))
-        joined = bounded_text(
+        charge_current(len(value))
+        joined = join_within_limit(
             "stringifyQuery", ",", ("" if is_nil(item) else _comma_item(style, item) for item in value)
         )
         if value:
@@ -79,7 +79,7 @@ def _pairs(style: QueryStyle, name: str, value: object, level: int) -> Iterator[
     if not isinstance(value, (Mapping, list)):
         yield from _pair(style, name, value, encoded=False)
         return
-    inside = deeper(level, "stringifyQuery", len(value))
+    inside = enter_level(level, "stringifyQuery", len(value))
     for key, item in _entries(value):
         if item is None and style.skip_nulls:
             continue
@@ -99,12 +99,12 @@ def _pair(style: QueryStyle, name: str, value: object, *, encoded: bool) -> Iter
     if value is None and style.strict_nulls:
         yield key
         return
-    shown = "" if value is None else text(value)
+    shown = "" if value is None else to_text(value)
     yield f"{key}={shown if encoded else _escaped(style, shown)}"
 
 
 def _comma_item(style: QueryStyle, item: object) -> str:
-    return _escaped(style, text(item)) if style.values_only else text(item)
+    return _escaped(style, to_text(item)) if style.values_only else to_text(item)
 
 
 def _escaped(style: QueryStyle, value: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from isthmus.expressions.functions import lodash
-from isthmus.expressions.javascript import deeper, is_nil, same_value
+from isthmus.expressions.javascript import enter_level, is_nil, is_same_value
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["matches", "selector"]
@@ -28,7 +28,7 @@ def selector(by: object) -> Callable[[object], object]:
 
 def matches(value: object, pattern: object, level: int = 0) -> bool:
     """Whether `value` has all that `pattern` has, deep; lists contain the pattern's items in any order."""
-    inside = deeper(level, "find", len(pattern) if isinstance(pattern, (Mapping, list)) else 1)
+    inside = enter_level(level, "find", len(pattern) if isinstance(pattern, (Mapping, list)) else 1)
     if isinstance(pattern, Mapping):
         if not isinstance(value, Mapping):
             return not pattern and not is_nil(value)
@@ -39,4 +39,4 @@ def matches(value: object, pattern: object, level: int = 0) -> bool:
             and len(pattern) <= len(value)
             and all(any(matches(item, wanted, inside) for item in value) for wanted in pattern)
         )
-    return same_value(value, pattern)
+    return is_same_value(value, pattern)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from isthmus.errors import EgressDenied, UpstreamError, UpstreamTimeout, UpstreamUnreachable
-from isthmus.expressions.errors import REFUSED, ExpressionError, failed, not_configured
+from isthmus.expressions.errors import REFUSED, ExpressionError, function_error, not_configured_error
 from isthmus.expressions.library import Evaluation
 
 __all__ = ["Retry", "document_service", "exchange", "has_port"]
@@ -62,7 +62,7 @@ async def exchange(
     """
     fetch, clock = evaluation.services.fetch, evaluation.services.clock
     if fetch is None:
-        raise not_configured(function)
+        raise not_configured_error(function)
     ends = clock.monotonic() + min(retry.total, evaluation.limits.awaited_seconds)
     pause = retry.first
     for attempt in range(1, _ATTEMPTS + 1):
@@ -74,11 +74,13 @@ async def exchange(
             )
             answer = Answer(status, {name.lower(): value for name, value in received.items()}, data)
         except (OSError, TimeoutError, UpstreamUnreachable, UpstreamTimeout) as error:
-            failure: ExpressionError = failed(function, f"{function}: no answer ({type(error).__name__})")
+            failure: ExpressionError = function_error(
+                function, f"{function}: no answer ({type(error).__name__})"
+            )
         except EgressDenied as error:
             raise ExpressionError(REFUSED, f"{function}: {error.message}", token=function) from None
         except UpstreamError as error:
-            raise failed(function, f"{function}: {error.message}") from None
+            raise function_error(function, f"{function}: {error.message}") from None
         if answer is not None and answer.status != 429 and answer.status < 500:
             return answer
         if attempt == _ATTEMPTS or clock.monotonic() + pause >= ends:

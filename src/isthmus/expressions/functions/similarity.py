@@ -8,8 +8,8 @@ from collections import Counter
 from itertools import pairwise
 from typing import Final
 
-from isthmus.expressions.errors import failed
-from isthmus.expressions.javascript import describe, is_nil, is_number, same_value
+from isthmus.expressions.errors import function_error
+from isthmus.expressions.javascript import describe_kind, is_nil, is_number, is_same_value
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
@@ -32,7 +32,7 @@ def dice_coefficient(
         $diceCoefficient("night", "nacht")
         => 0.25
     """
-    if left is right or same_value(left, right):
+    if left is right or is_same_value(left, right):
         return 1
     evaluation.charge(64)
     return _score(_pairs(evaluation, left, "diceCoefficient"), _pairs(evaluation, right, "diceCoefficient"))
@@ -76,7 +76,7 @@ def most_similar(
 
 def _pairs(evaluation: Evaluation, value: object, function: str) -> Counter[str]:
     if not isinstance(value, str):
-        raise failed(function, f"{function}: expected text, not {describe(value)}")
+        raise function_error(function, f"{function}: expected text, not {describe_kind(value)}")
     if len(value) > evaluation.limits.similarity_chars:
         raise evaluation.exceeded("similarity_chars", function)
     cleaned = _NOISE.sub("", value.lower())

@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from isthmus.expressions.errors import failed
+from isthmus.expressions.errors import function_error
 from isthmus.expressions.functions.arguments import output_text, strict
 from isthmus.expressions.functions.values import map_values
 from isthmus.expressions.host.datetimes.fields import ParseContext
 from isthmus.expressions.host.datetimes.formatting import format_datetime
 from isthmus.expressions.host.datetimes.parsing import parse_iso
 from isthmus.expressions.host.datetimes.value import DateTime
-from isthmus.expressions.javascript import deeper, describe, is_nil, text, truthy
+from isthmus.expressions.javascript import describe_kind, enter_level, is_nil, is_truthy, to_text
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
@@ -65,15 +65,15 @@ def convert_query_to_sql(
         => "name = 'Ada' AND age >= 18"
     """
     if not isinstance(query, Mapping):
-        raise failed("convertQueryToSql", f"convertQueryToSql: the query is {describe(query)}")
+        raise function_error("convertQueryToSql", f"convertQueryToSql: the query is {describe_kind(query)}")
     writer = _Writer(
         names=_object(mapping),
         types=_object(types),
-        operators={**_OPERATORS, **{key: text(word) for key, word in _object(operators).items()}},
+        operators={**_OPERATORS, **{key: to_text(word) for key, word in _object(operators).items()}},
         options=_object(options),
         evaluation=evaluation,
     )
-    wanted = [text(key) for key in keys] if isinstance(keys, list) and keys else list(query)
+    wanted = [to_text(key) for key in keys] if isinstance(keys, list) and keys else list(query)
     return output_text(evaluation, writer.joined(writer.parts(query, wanted, 0)), "convertQueryToSql")
 
 
@@ -90,7 +90,7 @@ class _Writer:
     evaluation: Evaluation
 
     def has(self, option: str) -> bool:
-        return truthy(self.options.get(option))
+        return is_truthy(self.options.get(option))
 
     def parts(self, query: Json, keys: list[str], level: int) -> list[str]:
         out: list[str] = []
@@ -105,13 +105,13 @@ class _Writer:
             elif isinstance(value, Mapping):
                 out.extend(self.comparison(key, name, operand) for name, operand in value.items())
             elif value is None:
-                raise failed("convertQueryToSql", f"convertQueryToSql: the value of {key} is null")
+                raise function_error("convertQueryToSql", f"convertQueryToSql: the value of {key} is null")
             else:
                 out.append(self.comparison(key, "eq", value))
         return [part for part in out if part]
 
     def either(self, queries: list[object], level: int) -> str:
-        inside = deeper(level, "convertQueryToSql", len(queries))
+        inside = enter_level(level, "convertQueryToSql", len(queries))
         sides = [
             self.joined(self.parts(query, list(query), inside))
             for query in queries
@@ -128,7 +128,7 @@ class _Writer:
 
     def comparison(self, key: str, name: str, operand: object) -> str:
         if name not in self.operators:
-            raise failed("convertQueryToSql", f"Unknown operator: {name}")
+            raise function_error("convertQueryToSql", f"Unknown operator: {name}")
         if is_nil(operand):
             return ""
         if name in {"in", "nin"}:
@@ -149,16 +149,16 @@ class _Writer:
     def condition(self, key: str, sign: str, literal: str) -> str:
         column = self.names.get(key)
         space = "" if self.has("noSpaceBetweenOperator") else " "
-        return f"{key if is_nil(column) else text(column)}{space}{sign}{space}{literal}"
+        return f"{key if is_nil(column) else to_text(column)}{space}{sign}{space}{literal}"
 
     def literal(self, key: str, value: object) -> str | None:
         """The text of a value; None for a date that cannot be read and is not quoted."""
         kind = self.types.get(key)
         if isinstance(kind, Mapping):
             found = map_values(value, kind)
-            return self.quoted(found, escape=False) if isinstance(found, str) else text(found)
+            return self.quoted(found, escape=False) if isinstance(found, str) else to_text(found)
         if kind == "string":
-            return self.quoted(text(value))
+            return self.quoted(to_text(value))
         if kind == "dotnetdate":
             return f"DateTime({format_datetime(self.moment(value), 'yyyy,MM,dd')})"
         if isinstance(kind, str) and (kind == "date" or kind.startswith("date|")):
@@ -167,7 +167,7 @@ class _Writer:
             if self.has("noQuotesForDate") or self.has("noQuotes"):
                 return shown
             return self.quoted("null" if shown is None else shown)
-        return text(value)
+        return to_text(value)
 
     def moment(self, value: object) -> DateTime:
         return value if isinstance(value, DateTime) else parse_iso(value, ParseContext(self.evaluation.now))

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from isthmus.expressions.errors import failed
+from isthmus.expressions.errors import function_error
 from isthmus.expressions.functions.arguments import input_text, output_items
-from isthmus.expressions.javascript import is_nil, json_text, text, units, whole
+from isthmus.expressions.javascript import clamp_to_integer, is_nil, to_json_text, to_text, utf16_length
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
@@ -38,15 +38,15 @@ def recursive_character_text_splitter(
     given = options if isinstance(options, Mapping) else {}
     size, overlap = (1000, 200) if options is not UNDEFINED else (200, 60)
     wanted_size, wanted_overlap = given.get("chunkSize"), given.get("chunkOverlap")
-    size = whole(wanted_size, size, 0, _LONGEST)
-    overlap = whole(wanted_overlap, overlap, 0, _LONGEST)
+    size = clamp_to_integer(wanted_size, size, 0, _LONGEST)
+    overlap = clamp_to_integer(wanted_overlap, overlap, 0, _LONGEST)
     if overlap >= size:
-        raise failed("recursiveCharacterTextSplitter", "Cannot have chunkOverlap >= chunkSize")
+        raise function_error("recursiveCharacterTextSplitter", "Cannot have chunkOverlap >= chunkSize")
     if is_nil(value):
         return []
-    source = json_text(value, 2) if isinstance(value, (list, Mapping)) else text(value)
+    source = to_json_text(value, 2) if isinstance(value, (list, Mapping)) else to_text(value)
     source = input_text(evaluation, source, "recursiveCharacterTextSplitter")
-    length: Callable[[str], int] = len if source.isascii() else units
+    length: Callable[[str], int] = len if source.isascii() else utf16_length
     chunks = _Splitter(size, overlap, length).split(source, _SEPARATORS)
     output_items(evaluation, len(chunks), "recursiveCharacterTextSplitter")
     return chunks

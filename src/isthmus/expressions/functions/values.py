@@ -6,22 +6,22 @@ import math
 from collections.abc import Mapping
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
-from isthmus.expressions.errors import failed
+from isthmus.expressions.errors import function_error
 from isthmus.expressions.functions.arguments import output_items, setting, strict
 from isthmus.expressions.functions.currency import DIGITS
 from isthmus.expressions.javascript import (
-    deeper,
-    describe,
+    describe_kind,
+    enter_level,
+    format_number_text,
+    integral_to_int,
     is_nil,
     is_number,
-    number_text,
+    is_truthy,
     parse_float,
-    plain_number,
-    text,
-    truthy,
+    to_text,
 )
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.meter import paced
+from isthmus.expressions.meter import pace
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = [
@@ -58,10 +58,10 @@ def convert_currency_to_subunit(
     if not math.isfinite(number):
         return number
     if setting(evaluation, "currency_exact") is True:
-        exact = Decimal(number_text(number)).scaleb(digits)
+        exact = Decimal(format_number_text(number)).scaleb(digits)
         return int(exact.to_integral_value(rounding=ROUND_FLOOR))
     scaled: float = number * 10**digits
-    return plain_number(float(math.floor(scaled))) if math.isfinite(scaled) else scaled
+    return integral_to_int(float(math.floor(scaled))) if math.isfinite(scaled) else scaled
 
 
 def convert_currency_from_subunit(amount: object = UNDEFINED, code: object = UNDEFINED) -> object:
@@ -85,7 +85,7 @@ def convert_currency_from_subunit(amount: object = UNDEFINED, code: object = UND
 def fixed_point(number: float, digits: int) -> str:
     """The exact double with so many digits, ties away from zero; as JavaScript from 1e21 up."""
     if not math.isfinite(number) or abs(number) >= 1e21:
-        return number_text(number)
+        return format_number_text(number)
     rounded = Decimal(number).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
     out = f"{rounded:f}"
     return out[1:] if number == 0 and out.startswith("-") else out
@@ -132,25 +132,25 @@ def map_values(
         mapping = {str(index): item for index, item in enumerate(mapping)}
     if not isinstance(mapping, Mapping):
         mapping = {}
-    if not truthy(lower_case):
-        mapping = {str(key).lower(): item for key, item in paced(mapping.items())}
+    if not is_truthy(lower_case):
+        mapping = {str(key).lower(): item for key, item in pace(mapping.items())}
     return _mapped(value, mapping, 0)
 
 
 def _mapped(value: object, table: Mapping[str, object], level: int) -> object:
     if isinstance(value, str) or is_number(value):
-        found = table.get(text(value).lower())
+        found = table.get(to_text(value).lower())
         return value if is_nil(found) else found
     if isinstance(value, list):
-        inside = deeper(level, "mapValues", len(value))
+        inside = enter_level(level, "mapValues", len(value))
         items: list[object] = []
-        for item in paced(value):
+        for item in pace(value):
             items.append(_mapped(item, table, inside))
         return items
     if isinstance(value, Mapping):
-        inside = deeper(level, "mapValues", len(value))
+        inside = enter_level(level, "mapValues", len(value))
         fields: dict[str, object] = {}
-        for key, item in paced(value.items()):
+        for key, item in pace(value.items()):
             fields[key] = _mapped(item, table, inside)
         return fields
     return value
@@ -169,11 +169,13 @@ def remove_empty(evaluation: Evaluation, value: object = UNDEFINED) -> object:
         => {"b": {"y": 1}}
     """
     if is_nil(value):
-        raise failed("removeEmpty", f"removeEmpty: the value is {describe(value)}, expected a list or text")
+        raise function_error(
+            "removeEmpty", f"removeEmpty: the value is {describe_kind(value)}, expected a list or text"
+        )
     if isinstance(value, (list, str)):
         return value if len(value) else UNDEFINED
     if isinstance(value, Mapping) and not strict(evaluation):
-        kept = {key: item for key, item in paced(value.items()) if not _is_empty(item)}
+        kept = {key: item for key, item in pace(value.items()) if not _is_empty(item)}
         return kept or UNDEFINED
     return UNDEFINED
 
@@ -194,7 +196,7 @@ def remove_empty_items(value: object = UNDEFINED) -> object:
     if not isinstance(value, list):
         return value
     return [
-        item for item in paced(value) if truthy(item) and not (isinstance(item, (list, dict)) and not item)
+        item for item in pace(value) if is_truthy(item) and not (isinstance(item, (list, dict)) and not item)
     ]
 
 
@@ -220,17 +222,19 @@ def zip_sql_response(
     if table and not any(isinstance(row, list) for row in table):
         table = [table]
     output_items(evaluation, len(table) * max(len(names), 1), "zipSqlResponse")
-    return [_row(names, row) for row in paced(table, 2 + len(names))]
+    return [_row(names, row) for row in pace(table, 2 + len(names))]
 
 
 def _listed(value: object, what: str) -> list[object]:
     if is_nil(value):
-        raise failed("zipSqlResponse", f"zipSqlResponse: {what} must be a list, not {describe(value)}")
+        raise function_error(
+            "zipSqlResponse", f"zipSqlResponse: {what} must be a list, not {describe_kind(value)}"
+        )
     return value if isinstance(value, list) else [value]
 
 
 def _column_name(column: object, key: object) -> str:
-    return text(column.get(text(key), UNDEFINED)) if isinstance(column, Mapping) else "undefined"
+    return to_text(column.get(to_text(key), UNDEFINED)) if isinstance(column, Mapping) else "undefined"
 
 
 def _row(names: list[str], row: object) -> dict[str, object]:

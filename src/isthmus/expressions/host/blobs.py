@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
-from isthmus.expressions.errors import failed
+from isthmus.expressions.errors import function_error
 from isthmus.expressions.host.streams import Stream
 from isthmus.expressions.host_value import Host, host_type
 from isthmus.expressions.values import UNDEFINED
@@ -76,7 +76,7 @@ def decode_bytes(data: bytes, encoding: object) -> str:
             return bytes(byte & 0x7F for byte in data).decode("ascii")
         case "utf16le" | "utf-16le" | "ucs2" | "ucs-2":
             return data[: len(data) // 2 * 2].decode("utf-16-le", "replace")
-    raise failed("bufferToString", f"Unknown encoding: {encoding}")
+    raise function_error("bufferToString", f"Unknown encoding: {encoding}")
 
 
 def encode_text(text: str) -> bytes:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Final
 
-from isthmus.expressions.errors import failed
+from isthmus.expressions.errors import function_error
 from isthmus.expressions.host_value import Host, host_type
-from isthmus.expressions.javascript import double, text, truthy
+from isthmus.expressions.javascript import is_truthy, to_double, to_text
 
 __all__ = ["GRAPH", "Graph", "node_key"]
 
@@ -48,7 +48,7 @@ class Graph(Host):
         if len(seen) < len(keys):
             for key in keys:
                 self._walk(key, self._dependencies, seen)
-        only = truthy(leaves_only)
+        only = is_truthy(leaves_only)
         return [self._nodes[key][0] for key in seen if not only or not self._dependencies[key]]
 
     def reach(self, identity: object, leaves_only: object, *, backwards: bool) -> list[object]:
@@ -58,7 +58,7 @@ class Graph(Host):
         seen: dict[Hashable, None] = {}
         self._walk(start, edges, seen)
         del seen[start]
-        only = truthy(leaves_only)
+        only = is_truthy(leaves_only)
         return [self._nodes[key][0] for key in seen if not only or not edges[key]]
 
     def _walk(
@@ -78,8 +78,8 @@ class Graph(Host):
                 open_nodes.discard(finished)
                 done[finished] = None
             elif following in open_nodes:
-                names = [text(self._nodes[key][0]) for key in [*path, following]]
-                raise failed("dependencyGraph", f"Dependency Cycle Found: {' -> '.join(names)}")
+                names = [to_text(self._nodes[key][0]) for key in [*path, following]]
+                raise function_error("dependencyGraph", f"Dependency Cycle Found: {' -> '.join(names)}")
             elif following not in done:
                 path.append(following)
                 open_nodes.add(following)
@@ -88,7 +88,7 @@ class Graph(Host):
     def _known(self, identity: object) -> Hashable:
         key = node_key(identity)
         if key not in self._nodes:
-            raise failed("dependencyGraph", f"Node does not exist: {text(identity)}")
+            raise function_error("dependencyGraph", f"Node does not exist: {to_text(identity)}")
         return key
 
 
@@ -96,7 +96,7 @@ def node_key(identity: object) -> Hashable:
     """Ids are the same by JavaScript's map equality: numbers by value, lists and objects by identity."""
     if isinstance(identity, bool) or not isinstance(identity, (int, float, str)):
         return (type(identity), id(identity))
-    return ("number", double(identity)) if not isinstance(identity, str) else ("text", identity)
+    return ("number", to_double(identity)) if not isinstance(identity, str) else ("text", identity)
 
 
 GRAPH: Final = host_type(

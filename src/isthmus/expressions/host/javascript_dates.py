@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from isthmus.expressions.host_value import host_type, iso_utc
+from isthmus.expressions.host_value import format_iso_utc, host_type
 
 __all__ = ["DATE", "milliseconds"]
 
@@ -33,7 +33,7 @@ _DAY: Final = _part(lambda moment: moment.day)
 
 
 def _iso(moment: datetime) -> str:
-    return iso_utc(_utc(moment))
+    return format_iso_utc(_utc(moment))
 
 
 DATE: Final = host_type(

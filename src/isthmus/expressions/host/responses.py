@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
 
-from isthmus.expressions.errors import failed
+from isthmus.expressions.errors import function_error
 from isthmus.expressions.host.blobs import ArrayBuffer, Blob
 from isthmus.expressions.host.streams import Stream
 from isthmus.expressions.host_value import Host, host_type
@@ -62,7 +62,7 @@ class Response(Host):
         try:
             return json.loads(self.data)
         except ValueError:
-            raise failed("json", "The body of the response is not JSON") from None
+            raise function_error("json", "The body of the response is not JSON") from None
 
 
 _METHODS: Final[Mapping[str, Callable[..., object]]] = {

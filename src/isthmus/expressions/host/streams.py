@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import Final
 
-from isthmus.expressions.errors import LIMIT, ExpressionError, failed, over_limit
+from isthmus.expressions.errors import LIMIT, ExpressionError, function_error, limit_error
 from isthmus.expressions.host_value import Host, host_type
 from isthmus.expressions.values import UNDEFINED
 
@@ -32,7 +32,7 @@ class Stream(Host):
     def lock(self, function: str) -> None:
         """Take the stream for one reader; raises when it is taken already."""
         if self.locked:
-            raise failed(function, f"{function}: the stream is locked, another reader has it")
+            raise function_error(function, f"{function}: the stream is locked, another reader has it")
         self.locked = True
 
     async def chunk(self) -> bytes | None:
@@ -85,7 +85,7 @@ async def drain(stream: Stream, function: str, limit: int = DRAINED_BYTES) -> by
         size += len(part)
         if size > limit:
             await stream.close()
-            raise over_limit(function, "drained bytes of a stream", limit)
+            raise limit_error(function, "drained bytes of a stream", limit)
         parts.append(part)
     return b"".join(parts)
 

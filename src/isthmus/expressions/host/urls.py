@@ -7,7 +7,7 @@ from typing import Final
 
 import ada_url
 
-from isthmus.expressions.errors import failed
+from isthmus.expressions.errors import function_error
 from isthmus.expressions.host_value import Host, host_type
 
 __all__ = ["SEARCH_PARAMS", "URL", "SearchParams", "Url"]
@@ -58,7 +58,7 @@ class Url(Host):
         try:
             self._parsed = ada_url.URL(given)
         except ValueError:
-            raise failed("parseUrl", "Invalid URL") from None
+            raise function_error("parseUrl", "Invalid URL") from None
 
     def json(self) -> object:
         return self.text()

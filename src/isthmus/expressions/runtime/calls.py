@@ -9,10 +9,10 @@ from isthmus.expressions.callables import (
     Lambda,
     Partial,
     TailCall,
-    bounce,
-    call_library,
-    function_of,
-    placed,
+    add_position,
+    as_function_value,
+    call_library_function,
+    run_tail_calls,
 )
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation, Function
@@ -55,15 +55,15 @@ def call(
             else:
                 result = function.enter(arguments, context)
             if type(result) is TailCall:
-                result = bounce(result, evaluation)
+                result = run_tail_calls(result, evaluation)
         elif isinstance(function, FunctionValue):
             result = function.call(arguments, context)
         elif is_function(function):
-            result = function_of(function, evaluation).call(arguments, context)
+            result = as_function_value(function, evaluation).call(arguments, context)
         else:
             raise _not_callable(function, token, hint)
     except ExpressionError as error:
-        placed(error, position, token)
+        add_position(error, position, token)
         raise
     except RecursionError:
         raise evaluation.too_deep() from None
@@ -92,9 +92,9 @@ def library_call(
     """Call a function of the library; uncollapsed."""
     evaluation.depth -= weight
     try:
-        result = call_library(evaluation, function, arguments, context)
+        result = call_library_function(evaluation, function, arguments, context)
     except ExpressionError as error:
-        placed(error, position, function.name)
+        add_position(error, position, function.name)
         raise
     except RecursionError:
         raise evaluation.too_deep() from None
@@ -120,7 +120,7 @@ def partial(
     hint: bool,
 ) -> Any:
     if is_function(function):
-        return Partial(function_of(function, evaluation), arguments, holes)
+        return Partial(as_function_value(function, evaluation), arguments, holes)
     if function is UNDEFINED and hint:
         raise ExpressionError(
             "T1007",
@@ -141,5 +141,5 @@ def apply(evaluation: Evaluation, left: Any, function: Any, context: Any, positi
             value=function,
         )
     if is_function(left):
-        return Composed(function_of(left, evaluation), function_of(function, evaluation))
+        return Composed(as_function_value(left, evaluation), as_function_value(function, evaluation))
     return call(evaluation, function, (left,), UNDEFINED, position, None, weight, False)

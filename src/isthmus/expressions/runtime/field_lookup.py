@@ -7,7 +7,7 @@ from typing import Any
 
 from isthmus.expressions.callables import Member
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.meter import paced
+from isthmus.expressions.meter import pace
 from isthmus.expressions.runtime.path_steps import extend, items, last, plain
 from isthmus.expressions.values import UNDEFINED, ConsArray, LazyRange, Sequence, Stream, collapse
 
@@ -41,7 +41,7 @@ def lookup(evaluation: Evaluation, value: Any, name: str) -> Any:
         evaluation.left -= len(value)
         if evaluation.left < 0:
             evaluation.look()
-        for item in paced(value, 1, evaluation):
+        for item in pace(value, 1, evaluation):
             one = item.get(name, UNDEFINED) if type(item) is dict else lookup(evaluation, item, name)
             if one is UNDEFINED:
                 continue
@@ -69,7 +69,7 @@ def every(evaluation: Evaluation, value: Any, name: str) -> Any:
         return Stream() if value is UNDEFINED else named(evaluation, value, name)
     stream = Stream()
     evaluation.charge(len(value))
-    for item in paced(items(evaluation, value), 1, evaluation):
+    for item in pace(items(evaluation, value), 1, evaluation):
         one = named(evaluation, item, name)
         if isinstance(one, list) and type(one) is not ConsArray:
             extend(evaluation, stream, one)
@@ -94,7 +94,7 @@ def inner(evaluation: Evaluation, value: Any, name: str) -> Any:
         return found if type(found) is not Sequence else Stream(found)
     stream = Stream()
     evaluation.charge(len(value) if isinstance(value, list) else 1)
-    for item in paced(items(evaluation, value), 1, evaluation):
+    for item in pace(items(evaluation, value), 1, evaluation):
         one = named(evaluation, item, name)
         if one is UNDEFINED:
             continue
@@ -118,7 +118,7 @@ def last_field(evaluation: Evaluation, value: Any, name: str) -> Any:
         evaluation.charge(len(value))
     results: list[Any] = []
     is_flat = True
-    for item in paced(value, 1, evaluation):
+    for item in pace(value, 1, evaluation):
         one = item.get(name, UNDEFINED) if type(item) is dict else named(evaluation, item, name)
         kind = type(one)
         if one is not UNDEFINED:

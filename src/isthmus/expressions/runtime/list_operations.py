@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.meter import LONG, paced
+from isthmus.expressions.meter import MAX_FREE_LENGTH, pace
 from isthmus.expressions.runtime.operators import js_less
 from isthmus.expressions.runtime.path_steps import Together, picked
 from isthmus.expressions.values import UNDEFINED, Sequence, is_function
@@ -60,7 +60,7 @@ def append_to(evaluation: Evaluation, array: list[Any], value: Any) -> None:
         if len(value) + len(array) > evaluation.limits.items:
             raise evaluation.exceeded("items", "array")
         array.extend(value)
-        if len(value) > LONG:
+        if len(value) > MAX_FREE_LENGTH:
             evaluation.hold(8 * len(value))
     else:
         array.append(value)
@@ -71,7 +71,7 @@ def group(evaluation: Evaluation, items: Collection[Any], pairs: Pairs, position
     held: dict[str, Any] = {}
     owners: dict[str, int] = {}
     evaluation.charge(4 * len(items) * len(pairs))
-    for item in paced(items, 4, evaluation):
+    for item in pace(items, 4, evaluation):
         for number, (key_of, _) in enumerate(pairs):
             key = key_of(item)
             if key is UNDEFINED:
@@ -89,7 +89,7 @@ def group(evaluation: Evaluation, items: Collection[Any], pairs: Pairs, position
                     found = held[key] = Together(found)
                 found.add(item)
     made: dict[str, Any] = {}
-    for key, number in paced(owners.items(), 4, evaluation):
+    for key, number in pace(owners.items(), 4, evaluation):
         found = held[key]
         value = pairs[number][1](found.value() if type(found) is Together else found)
         if value is not UNDEFINED:
@@ -139,13 +139,13 @@ def order(evaluation: Evaluation, value: Any, terms: tuple[tuple[Key, bool], ...
         raise evaluation.exceeded("items", "order-by")
     if len(terms) == 1:
         key_of, descending = terms[0]
-        keys = [key_of(item) for item in paced(value, 4, evaluation)]
+        keys = [key_of(item) for item in pace(value, 4, evaluation)]
         kinds = {type(key) for key in keys}
         is_text = kinds == {str} and all(key.isascii() for key in keys)
         if is_text or (kinds <= {int, float} and all(key == key for key in keys)):
             places = sorted(range(len(keys)), key=keys.__getitem__, reverse=descending)
             return [value[place] for place in places]
-    rows = [_Row(evaluation, item, terms) for item in paced(value, 4, evaluation)]
+    rows = [_Row(evaluation, item, terms) for item in pace(value, 4, evaluation)]
     rows.sort(key=cmp_to_key(lambda one, other: _ranked(one, other, terms, position)))
     return [row.item for row in rows]
 

@@ -6,9 +6,9 @@ from math import fmod, inf, trunc
 from typing import Any, Final, NoReturn
 
 from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.json_writer import double, number_text
+from isthmus.expressions.json_writer import format_number_text, to_double
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.meter import LONG, paced
+from isthmus.expressions.meter import MAX_FREE_LENGTH, pace
 from isthmus.expressions.runtime.string_conversion import made_text, text_of
 from isthmus.expressions.values import UNDEFINED, LazyRange, is_function
 
@@ -24,7 +24,7 @@ MAX_RANGE: Final = 10_000_000
 
 
 def out_of_range(value: float) -> ExpressionError:
-    return ExpressionError("D1001", f"Number out of range: {number_text(value)}", value=value)
+    return ExpressionError("D1001", f"Number out of range: {format_number_text(value)}", value=value)
 
 
 def is_number(value: object) -> bool:
@@ -46,7 +46,7 @@ def normal(value: float) -> float:
         if value.is_integer() and -SAFE <= value <= SAFE:
             return int(value)
     elif not -SAFE <= value <= SAFE:
-        return normal(double(value))
+        return normal(to_double(value))
     return value
 
 
@@ -130,7 +130,7 @@ def js_less(left: Any, right: Any) -> bool:
 
 def compare(evaluation: Evaluation, operator: str, left: Any, right: Any, position: int) -> Any:
     """`< <= > >=`: both numbers or both strings; undefined if one is undefined."""
-    if type(left) is str and len(left) > LONG:
+    if type(left) is str and len(left) > MAX_FREE_LENGTH:
         evaluation.charge(len(left))
     kinds = (str, int, float)
     for value in (left, right):
@@ -166,7 +166,7 @@ def equal(evaluation: Evaluation, left: Any, right: Any) -> bool:
     """Deep equality, as one statement of values that are not undefined; types never mix."""
     kind = type(left)
     if kind is str or type(right) is str:
-        if kind is str and len(left) > LONG:
+        if kind is str and len(left) > MAX_FREE_LENGTH:
             evaluation.charge(len(left))
         return kind is type(right) and bool(left == right)
     if kind is bool or type(right) is bool or left is None or right is None:
@@ -202,12 +202,12 @@ class _Comparison:
                 return False
             if type(left) is LazyRange and type(right) is LazyRange:
                 return left.numbers == right.numbers
-            pairs = zip(paced(left, 1, self.evaluation), right, strict=True)
+            pairs = zip(pace(left, 1, self.evaluation), right, strict=True)
             same = all(self.same(one, other) for one, other in pairs)
         else:
             if not isinstance(right, dict) or len(left) != len(right):
                 return False
-            fields = paced(left.items(), 1, self.evaluation)
+            fields = pace(left.items(), 1, self.evaluation)
             same = all(key in right and self.same(value, right[key]) for key, value in fields)
         if same:
             self.known.add((id(left), id(right)))
@@ -250,7 +250,7 @@ def truth(evaluation: Evaluation, value: Any) -> bool:
         if type(value) is LazyRange:
             return len(value) > 0
         evaluation.charge(len(value))
-        return any(truth(evaluation, item) for item in paced(value, 1, evaluation))
+        return any(truth(evaluation, item) for item in pace(value, 1, evaluation))
     if isinstance(value, dict):
         return bool(value)
     return not is_function(value)
@@ -270,7 +270,7 @@ def includes(evaluation: Evaluation, left: Any, right: Any) -> bool:
         return left in right
     if isinstance(left, (list, dict)):
         return any(item is left for item in right)
-    right = paced(right, 1, evaluation)
+    right = pace(right, 1, evaluation)
     return any(type(item) not in (list, dict) and equal(evaluation, left, item) for item in right)
 
 

@@ -10,9 +10,17 @@ from math import floor
 from typing import Any
 
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.meter import LONG, MANY, paced, taken
+from isthmus.expressions.meter import MAX_FREE_ITEMS, MAX_FREE_LENGTH, charge_each, pace
 from isthmus.expressions.runtime.operators import is_number, truth
-from isthmus.expressions.values import UNDEFINED, ConsArray, LazyRange, Sequence, Stream, collapse, keeping
+from isthmus.expressions.values import (
+    UNDEFINED,
+    ConsArray,
+    LazyRange,
+    Sequence,
+    Stream,
+    collapse,
+    keep_as_list,
+)
 
 __all__ = [
     "Together",
@@ -50,7 +58,7 @@ def items(evaluation: Evaluation, value: Any) -> Any:
 
 def slowly(evaluation: Evaluation, values: Iterable[Any], weight: int) -> Iterator[Any]:
     """The values, each accounted for as it is taken."""
-    return taken(evaluation, values.numbers if type(values) is LazyRange else values, weight)
+    return charge_each(evaluation, values.numbers if type(values) is LazyRange else values, weight)
 
 
 def context_items(value: Any) -> list[Any]:
@@ -60,7 +68,7 @@ def context_items(value: Any) -> list[Any]:
 
 def extend(evaluation: Evaluation, found: list[Any], more: Collection[Any]) -> None:
     found.extend(more)
-    if len(found) > MANY:
+    if len(found) > MAX_FREE_ITEMS:
         grown(evaluation, found, len(more))
 
 
@@ -83,13 +91,13 @@ def last(evaluation: Evaluation, results: list[Any], keep: bool = False) -> Any:
     if len(results) == 1:
         only = results[0]
         if not isinstance(only, list):
-            return keeping(results) if keep else only
+            return keep_as_list(results) if keep else only
         if type(only) is ConsArray:
-            return keeping(results) if keep else only
+            return keep_as_list(results) if keep else only
         if type(only) is not Sequence:
             return only
-    flat = keeping(()) if keep else Sequence()
-    for one in paced(results, 1, evaluation):
+    flat = keep_as_list(()) if keep else Sequence()
+    for one in pace(results, 1, evaluation):
         if isinstance(one, list) and type(one) is not ConsArray:
             extend(evaluation, flat, one)
         else:
@@ -102,7 +110,7 @@ def last_raw(evaluation: Evaluation, results: list[Any]) -> Any:
     if len(results) == 1 and type(results[0]) is not Sequence:
         return results[0]
     found = Sequence()
-    for one in paced(results, 1, evaluation):
+    for one in pace(results, 1, evaluation):
         if isinstance(one, list) and type(one) is not ConsArray:
             extend(evaluation, found, one)
         else:
@@ -113,7 +121,7 @@ def last_raw(evaluation: Evaluation, results: list[Any]) -> Any:
 def flat(evaluation: Evaluation, results: list[Any]) -> Any:
     """The stream after a step in a path's middle, from what it gave for each input."""
     stream = Stream()
-    for one in paced(results, 1, evaluation):
+    for one in pace(results, 1, evaluation):
         if isinstance(one, list) and type(one) is not ConsArray:
             extend(evaluation, stream, one)
         else:
@@ -132,7 +140,7 @@ def collapsed(value: Any) -> Any:
 
 def kept(items: Sequence) -> Any:
     """A sequence whose author wrote `[]`: one item stays a list."""
-    return keeping(items) if items else UNDEFINED
+    return keep_as_list(items) if items else UNDEFINED
 
 
 def kept_path(value: Any) -> Any:
@@ -143,7 +151,7 @@ def kept_path(value: Any) -> Any:
         return kept(value)
     if isinstance(value, list) and type(value) is not ConsArray:
         return value
-    return keeping((value,))
+    return keep_as_list((value,))
 
 
 def wildcard(evaluation: Evaluation, value: Any) -> Any:
@@ -159,7 +167,7 @@ def wildcard(evaluation: Evaluation, value: Any) -> Any:
         return UNDEFINED
     found = Sequence()
     evaluation.charge(len(value))
-    for one in paced(fields, 1, evaluation):
+    for one in pace(fields, 1, evaluation):
         _put_flat(evaluation, one, found)
     if any(isinstance(one, list) for one in fields):
         return list(found)
@@ -169,9 +177,9 @@ def wildcard(evaluation: Evaluation, value: Any) -> Any:
 def _put_flat(evaluation: Evaluation, value: Any, found: list[Any]) -> None:
     if isinstance(value, list):
         evaluation.charge(len(value))
-        for item in paced(value, 1, evaluation):
+        for item in pace(value, 1, evaluation):
             _put_flat(evaluation, item, found)
-        if len(found) > MANY:
+        if len(found) > MAX_FREE_ITEMS:
             grown(evaluation, found, len(value))
     elif value is not UNDEFINED:
         found.append(value)
@@ -190,7 +198,7 @@ def descendants(evaluation: Evaluation, value: Any) -> Any:
             pending.extend(reversed(one))
             continue
         found.append(one)
-        if len(found) > MANY:
+        if len(found) > MAX_FREE_ITEMS:
             grown(evaluation, found, 1)
         if isinstance(one, dict):
             evaluation.charge(len(one) + 1)
@@ -277,7 +285,7 @@ def literal_context(evaluation: Evaluation, value: Any) -> Any:
         return UNDEFINED
     evaluation.charge(len(value))
     together = Together(value[0])
-    for item in paced(value[1:], 1, evaluation):
+    for item in pace(value[1:], 1, evaluation):
         together.add(item)
     return together.value()
 
@@ -286,7 +294,7 @@ def listed(evaluation: Evaluation, value: Any) -> list[Any]:
     """`[value]`: the items of a list, nothing for nothing."""
     if not isinstance(value, list):
         return [] if value is UNDEFINED else [value]
-    if len(value) > LONG:
+    if len(value) > MAX_FREE_LENGTH:
         evaluation.charge(len(value))
         if len(value) > evaluation.limits.items:
             raise evaluation.exceeded("items", "array")

@@ -7,9 +7,9 @@ from math import isfinite, isnan
 from typing import Any, Final
 
 from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.json_writer import JsonWriter, double, number_text
+from isthmus.expressions.json_writer import JsonWriter, format_number_text, to_double
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.meter import SHORT
+from isthmus.expressions.meter import MAX_FREE_RESULT
 from isthmus.expressions.values import is_function
 
 __all__ = ["json_text", "made_text", "rounded", "text_of"]
@@ -25,7 +25,7 @@ def rounded(value: float) -> float:
 def made_text(evaluation: Evaluation, text: str, function: str) -> str:
     """Account for a text that `function` made."""
     size = len(text)
-    if size > SHORT:
+    if size > MAX_FREE_RESULT:
         if size > evaluation.limits.output_chars:
             raise evaluation.exceeded("output_chars", function)
         evaluation.charge(size)
@@ -45,7 +45,7 @@ def text_of(evaluation: Evaluation, value: Any) -> str:
     if value is None:
         return "null"
     if kind is float or kind is int:
-        if not isfinite(double(value)):
+        if not isfinite(to_double(value)):
             raise ExpressionError(
                 "D3001", "Attempting to invoke string function on Infinity or NaN", value=value
             )
@@ -58,15 +58,15 @@ def text_of(evaluation: Evaluation, value: Any) -> str:
 def _json_number(value: float) -> str:
     if isnan(value):
         return "null"
-    if not isfinite(double(value)):
-        raise ExpressionError("D1001", f"Number out of range: {number_text(value)}", value=value)
+    if not isfinite(to_double(value)):
+        raise ExpressionError("D1001", f"Number out of range: {format_number_text(value)}", value=value)
     return _number(value)
 
 
 def _number(value: float) -> str:
     if type(value) is float and not value.is_integer():
         value = rounded(value)
-    return number_text(value)
+    return format_number_text(value)
 
 
 def json_text(

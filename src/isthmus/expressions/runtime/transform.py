@@ -8,7 +8,7 @@ from typing import Any
 
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.meter import paced
+from isthmus.expressions.meter import pace
 from isthmus.expressions.runtime.operators import normal
 from isthmus.expressions.runtime.string_conversion import rounded
 from isthmus.expressions.values import UNDEFINED, FunctionValue, is_function
@@ -29,13 +29,13 @@ def clone(evaluation: Evaluation, value: Any, depth: int = 0) -> Any:
     if isinstance(value, list):
         evaluation.charge(len(value))
         copied: list[Any] = []
-        for item in paced(value, 1, evaluation):
+        for item in pace(value, 1, evaluation):
             copied.append(None if item is UNDEFINED else clone(evaluation, item, depth + 1))
         return copied
     if isinstance(value, dict):
         evaluation.charge(len(value))
         fields: dict[str, Any] = {}
-        for key, item in paced(value.items(), 1, evaluation):
+        for key, item in pace(value.items(), 1, evaluation):
             if item is not UNDEFINED:
                 fields[key] = clone(evaluation, item, depth + 1)
         return fields

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.meter import paced
+from isthmus.expressions.meter import pace
 from isthmus.expressions.runtime.operators import equal, is_number, truth
 from isthmus.expressions.values import UNDEFINED, Sequence, is_function
 
@@ -59,7 +59,7 @@ def shuffle(evaluation: Evaluation, values: Any) -> Any:
         raise evaluation.exceeded("items", "shuffle")
     shuffled = [*values]
     draw = evaluation.services.random.randrange
-    for at in paced(range(len(shuffled) - 1, 0, -1), 10, evaluation):
+    for at in pace(range(len(shuffled) - 1, 0, -1), 10, evaluation):
         other = draw(at + 1)
         shuffled[at], shuffled[other] = shuffled[other], shuffled[at]
     return shuffled
@@ -75,7 +75,7 @@ def distinct(evaluation: Evaluation, values: Any) -> Any:
     seen: set[Any] = set()
     nested: list[Any] = []
     evaluation.charge(len(values) * 2)
-    for value in paced(values, 2, evaluation):
+    for value in pace(values, 2, evaluation):
         kind = type(value)
         if kind in (str, int, float, bool, type(None)):
             key = (kind is bool, value)
@@ -96,7 +96,7 @@ def zipped(evaluation: Evaluation, *lists: Any) -> list[Any]:
     if size > evaluation.limits.items:
         raise evaluation.exceeded("items", "zip")
     evaluation.charge(size * len(lists))
-    return [[one[at] for one in lists] for at in paced(range(size), len(lists), evaluation)]
+    return [[one[at] for one in lists] for at in pace(range(size), len(lists), evaluation)]
 
 
 def type_of(value: Any) -> Any:

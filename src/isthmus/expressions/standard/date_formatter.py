@@ -11,7 +11,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final
 
-from isthmus.expressions.errors import ExpressionError, checked_picture
+from isthmus.expressions.errors import ExpressionError, check_picture
 from isthmus.expressions.standard import calendar
 from isthmus.expressions.standard.date_pictures import INTEGERS, PLAIN, Part, no_name, parts_of
 from isthmus.expressions.standard.integer_pictures import analyse, write
@@ -48,7 +48,7 @@ _civil = lru_cache(maxsize=4_096)(calendar.civil_from_days)
 
 
 def write_time(millis: float, picture: str, zone: Any) -> str:
-    checked_picture(picture, "fromMillis")
+    check_picture(picture, "fromMillis")
     if zone is UNDEFINED and type(millis) is int and _FIRST_YEAR < millis < _LAST:
         plain = _template(picture)
         if plain is not None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import regex
 
-from isthmus.expressions.errors import ExpressionError, checked_picture, over_limit
+from isthmus.expressions.errors import ExpressionError, check_picture, limit_error
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.limits import MAX_PICTURE
 from isthmus.expressions.standard import calendar
@@ -125,9 +125,9 @@ def parse(evaluation: Evaluation, text: str, picture: str) -> Any:
     Components that are missing before the largest given one come from the present, behind the smallest
     they are the first.
     """
-    checked_picture(picture, "toMillis")
+    check_picture(picture, "toMillis")
     if len(text) > MAX_PICTURE:
-        raise over_limit("toMillis", "characters of a time", MAX_PICTURE)
+        raise limit_error("toMillis", "characters of a time", MAX_PICTURE)
     plain = _plain_reader(picture)
     if plain is not None:
         fitting = plain[0].fullmatch(text)

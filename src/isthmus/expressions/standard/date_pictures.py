@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
-from isthmus.expressions.errors import ExpressionError, over_limit
+from isthmus.expressions.errors import ExpressionError, limit_error
 from isthmus.expressions.limits import MAX_PICTURE
 from isthmus.expressions.standard.integer_pictures import IntegerFormat, analyse, with_width
 
@@ -69,7 +69,7 @@ def _width(text: str) -> int | None:
     digits = re.match(r"[0-9]+", text)
     width = int(digits.group()) if digits else None
     if width is not None and width > MAX_PICTURE:
-        raise over_limit("picture", "width", MAX_PICTURE)
+        raise limit_error("picture", "width", MAX_PICTURE)
     return width
 
 

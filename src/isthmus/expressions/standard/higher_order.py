@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from isthmus.expressions.callables import looped
+from isthmus.expressions.callables import bind_loop_arguments
 from isthmus.expressions.errors import ExpressionError
-from isthmus.expressions.javascript import truthy
+from isthmus.expressions.javascript import is_truthy
 from isthmus.expressions.library import Callback, Evaluation
 from isthmus.expressions.runtime.operators import is_number, js_less, truth
 from isthmus.expressions.values import UNDEFINED, Sequence
@@ -17,7 +17,7 @@ __all__ = ["each", "filter_items", "map_items", "reduce", "sift", "single", "sor
 
 def _looped(function: Any) -> Callable[..., Any]:
     """To be called with value, key and whole; it is passed as many as it declares, at least the value."""
-    return looped(function, max(1, min(3, arity_of(function))))
+    return bind_loop_arguments(function, max(1, min(3, arity_of(function))))
 
 
 def arity_of(function: Any) -> int:
@@ -132,7 +132,7 @@ def sort(evaluation: Evaluation, values: Any, function: Any) -> Any:
 
     def behind(one: Any, other: Any) -> bool:
         evaluation.charge(8)
-        return truthy(function(one, other))
+        return is_truthy(function(one, other))
 
     return _merge_sorted([*values], behind)
 

@@ -9,8 +9,8 @@ from functools import lru_cache
 from math import floor, gcd, inf, log10
 from typing import Any, Final
 
-from isthmus.expressions.errors import ExpressionError, checked_picture, over_limit
-from isthmus.expressions.json_writer import number_text
+from isthmus.expressions.errors import ExpressionError, check_picture, limit_error
+from isthmus.expressions.json_writer import format_number_text
 from isthmus.expressions.limits import MAX_PICTURE
 from isthmus.expressions.runtime.operators import normal
 from isthmus.expressions.values import UNDEFINED
@@ -163,7 +163,7 @@ def unsupported(form: IntegerFormat) -> ExpressionError:
 def format_integer(value: Any, picture: Any) -> Any:
     if value is UNDEFINED:
         return UNDEFINED
-    return write(normal(floor(value)), analyse(checked_picture(picture, "formatInteger")))
+    return write(normal(floor(value)), analyse(check_picture(picture, "formatInteger")))
 
 
 def write(value: float, form: IntegerFormat) -> str:
@@ -184,7 +184,7 @@ def write(value: float, form: IntegerFormat) -> str:
 
 
 def _decimal(value: float, form: IntegerFormat) -> str:
-    text = number_text(value).rjust(form.mandatory, "0")
+    text = format_number_text(value).rjust(form.mandatory, "0")
     if form.zero != 0x30:
         text = "".join(chr(ord(char) + form.zero - 0x30) for char in text)
     if form.regular:
@@ -313,8 +313,8 @@ def parse_integer(value: Any, picture: Any) -> Any:
     if value is UNDEFINED:
         return UNDEFINED
     if len(value) > MAX_PICTURE:
-        raise over_limit("parseInteger", "characters of a number", MAX_PICTURE)
-    return normal(matcher(analyse(checked_picture(picture, "parseInteger")))[1](value))
+        raise limit_error("parseInteger", "characters of a number", MAX_PICTURE)
+    return normal(matcher(analyse(check_picture(picture, "parseInteger")))[1](value))
 
 
 def matcher(form: IntegerFormat) -> tuple[str, Callable[[str], float]]:

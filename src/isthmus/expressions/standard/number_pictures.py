@@ -8,8 +8,8 @@ from functools import lru_cache
 from math import gcd, isfinite
 from typing import Any, Final
 
-from isthmus.expressions.errors import ExpressionError, checked_picture, over_limit
-from isthmus.expressions.json_writer import double, number_text
+from isthmus.expressions.errors import ExpressionError, check_picture, limit_error
+from isthmus.expressions.json_writer import format_number_text, to_double
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["format_number"]
@@ -110,11 +110,11 @@ class _Plan:
 def format_number(value: Any, picture: Any, options: Any) -> Any:
     if value is UNDEFINED:
         return UNDEFINED
-    picture = "" if picture is UNDEFINED else checked_picture(picture, "formatNumber")
+    picture = "" if picture is UNDEFINED else check_picture(picture, "formatNumber")
     chosen = dict(_DEFAULTS)
     if isinstance(options, dict):
         chosen.update(
-            {key: checked_picture(text, "formatNumber") for key, text in options.items() if type(text) is str}
+            {key: check_picture(text, "formatNumber") for key, text in options.items() if type(text) is str}
         )
     symbols = _Symbols(
         chosen["decimal-separator"], chosen["grouping-separator"], chosen["exponent-separator"],
@@ -122,9 +122,9 @@ def format_number(value: Any, picture: Any, options: Any) -> Any:
         chosen["pattern-separator"],
     )  # fmt: skip
     positive, negative = _plans(picture, symbols)
-    value = double(value)
+    value = to_double(value)
     if not isfinite(value):
-        return number_text(value)
+        return format_number_text(value)
     return _Writer(positive if value >= 0 else negative, symbols).write(value)
 
 
@@ -286,7 +286,7 @@ class _Writer:
 
     def scaled(self, number: float) -> tuple[float, int]:
         if self.plan.scaling > 300:
-            raise over_limit("formatNumber", "digits before the exponent", 300)
+            raise limit_error("formatNumber", "digits before the exponent", 300)
         most, least = 10.0**self.plan.scaling, 10.0 ** (self.plan.scaling - 1)
         exponent = 0
         if number:
@@ -301,7 +301,7 @@ class _Writer:
     def digits(self, number: float, places: int) -> str:
         """Rounded half to even on the decimal text, then written with so many places."""
         if abs(number) >= 1e21:
-            return number_text(abs(number))
+            return format_number_text(abs(number))
         rounded = Decimal(repr(number)).quantize(Decimal(1).scaleb(-min(places, 100)), ROUND_HALF_EVEN)
         exact = Decimal(float(rounded))
         return f"{abs(exact.quantize(Decimal(1).scaleb(-min(places, 100)), ROUND_HALF_UP)):f}"

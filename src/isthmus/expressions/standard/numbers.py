@@ -7,10 +7,10 @@ import re
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final
 
-from isthmus.expressions.errors import ExpressionError, over_limit
-from isthmus.expressions.json_writer import double, number_text
+from isthmus.expressions.errors import ExpressionError, limit_error
+from isthmus.expressions.json_writer import format_number_text, to_double
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.meter import LONG
+from isthmus.expressions.meter import MAX_FREE_LENGTH
 from isthmus.expressions.runtime.operators import SAFE, as_count, normal
 from isthmus.expressions.standard.integer_pictures import format_integer, parse_integer
 from isthmus.expressions.standard.number_pictures import format_number
@@ -61,7 +61,7 @@ def sum_in_place(values: Any) -> Any:
         return values
     if not isinstance(values, list):
         return UNDEFINED if values is UNDEFINED else None
-    if len(values) > LONG:
+    if len(values) > MAX_FREE_LENGTH:
         return None
     total: float = 0
     for value in values:
@@ -99,13 +99,13 @@ def number(value: Any) -> Any:
         if len(value) < 16 and value.isdigit() and value.isascii():
             return int(value)
         if len(value) > MAX_DIGITS:
-            raise over_limit("number", "characters of a number", MAX_DIGITS)
+            raise limit_error("number", "characters of a number", MAX_DIGITS)
         if _DECIMAL.fullmatch(value):
             result = float(value)
             if math.isfinite(result):
                 return normal(result)
         elif _PREFIXED.fullmatch(value):
-            return normal(double(int(value, 0)))
+            return normal(to_double(int(value, 0)))
         elif _looks_prefixed(value):
             return float("nan")
     raise ExpressionError("D3030", f"Unable to cast value to a number: {value!r}", value=value)
@@ -139,7 +139,7 @@ def round_half_even(value: Any, precision: Any) -> Any:
     if type(precision) is float and precision == precision and not precision.is_integer():
         return float("nan")
     places = 0 if precision is UNDEFINED else as_count(precision, 1_000)
-    value = value if type(value) is int and -SAFE <= value <= SAFE else double(value)
+    value = value if type(value) is int and -SAFE <= value <= SAFE else to_double(value)
     if not math.isfinite(value):
         return float("nan") if places else value
     if type(value) is int and 0 <= places < 280:
@@ -159,10 +159,10 @@ def square_root(value: Any) -> Any:
     if value < 0:
         raise ExpressionError(
             "D3060",
-            f"The sqrt function cannot be applied to a negative number: {number_text(value)}",
+            f"The sqrt function cannot be applied to a negative number: {format_number_text(value)}",
             value=value,
         )
-    return normal(math.sqrt(value)) if math.isfinite(double(value)) else value
+    return normal(math.sqrt(value)) if math.isfinite(to_double(value)) else value
 
 
 def power(base: Any, exponent: Any) -> Any:
@@ -177,7 +177,7 @@ def power(base: Any, exponent: Any) -> Any:
         raise ExpressionError(
             "D3061",
             "The power function has resulted in a value that cannot be represented as a JSON number: "
-            f"base={number_text(base)}, exponent={number_text(by)}",
+            f"base={format_number_text(base)}, exponent={format_number_text(by)}",
             value=base,
         )
     return normal(result)
@@ -199,7 +199,7 @@ def format_base(value: Any, radix: Any) -> Any:
             value=base,
         )
     if base == 10 or not math.isfinite(rounded):
-        return number_text(rounded)
+        return format_number_text(rounded)
     left = abs(int(rounded))
     digits = ""
     while left:

@@ -6,7 +6,7 @@ from typing import Any
 
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.meter import paced
+from isthmus.expressions.meter import pace
 from isthmus.expressions.runtime import field_lookup, transform
 from isthmus.expressions.values import UNDEFINED, Sequence
 
@@ -32,7 +32,7 @@ def _add_keys(evaluation: Evaluation, value: Any, found: dict[str, None]) -> Non
             raise evaluation.exceeded("items", "keys")
     elif isinstance(value, list):
         evaluation.charge(len(value))
-        for item in paced(value, 1, evaluation):
+        for item in pace(value, 1, evaluation):
             _add_keys(evaluation, item, found)
 
 
@@ -43,11 +43,11 @@ def lookup(evaluation: Evaluation, value: Any, key: Any) -> Any:
 def spread(evaluation: Evaluation, value: Any) -> Any:
     """One object a field; of a list, of each item."""
     if isinstance(value, dict):
-        return Sequence([{key: item} for key, item in paced(value.items(), 2, evaluation)])
+        return Sequence([{key: item} for key, item in pace(value.items(), 2, evaluation)])
     if isinstance(value, list):
         found: list[Any] = []
         evaluation.charge(len(value) * 2)
-        for item in paced(value, 2, evaluation):
+        for item in pace(value, 2, evaluation):
             one = spread(evaluation, item)
             if isinstance(one, list):
                 found.extend(one)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.meter import LONG, MANY, taken
+from isthmus.expressions.meter import MAX_FREE_ITEMS, MAX_FREE_LENGTH, charge_each
 from isthmus.expressions.runtime.operators import as_count
 from isthmus.expressions.runtime.string_conversion import json_text, made_text, text_of
 from isthmus.expressions.values import UNDEFINED
@@ -103,7 +103,7 @@ def trim(text: Any) -> Any:
     """Runs of blanks become one space; none at the ends."""
     if text is UNDEFINED:
         return UNDEFINED
-    result = _BLANKS.sub(" ", text) if len(text) <= LONG else _closed(text)
+    result = _BLANKS.sub(" ", text) if len(text) <= MAX_FREE_LENGTH else _closed(text)
     if result[:1] == " ":
         result = result[1:]
     return result[:-1] if result[-1:] == " " else result
@@ -137,7 +137,7 @@ def join_in_place(evaluation: Evaluation, texts: Any, separator: str) -> Any:
     """`$join` of a list of texts; None for anything else, which has to be checked."""
     if type(texts) is str or texts is UNDEFINED:
         return texts
-    if not isinstance(texts, list) or len(texts) * len(separator) > MANY:
+    if not isinstance(texts, list) or len(texts) * len(separator) > MAX_FREE_ITEMS:
         return None
     try:
         return made_text(evaluation, separator.join(texts), "join")
@@ -185,7 +185,7 @@ def _encoded(evaluation: Evaluation, text: Any, safe: str, name: str) -> Any:
     try:
         if len(text) <= _PIECE:
             return quote(text, safe=safe)
-        starts = taken(evaluation, range(0, len(text), _PIECE), _PIECE)
+        starts = charge_each(evaluation, range(0, len(text), _PIECE), _PIECE)
         return "".join([quote(text[start : start + _PIECE], safe=safe) for start in starts])
     except UnicodeEncodeError:
         raise _malformed(name, text) from None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from isthmus.expressions.javascript import is_number, number_text
+from isthmus.expressions.javascript import format_number_text, is_number
 
 __all__ = ["page_styles"]
 
@@ -41,7 +41,7 @@ def _margins(options: Mapping[str, object]) -> list[str]:
     """Top, right, bottom, left. `pageMargins` are points: left, top, right, bottom."""
     points = options.get("pageMargins")
     if isinstance(points, list) and len(points) == 4 and all(is_number(point) for point in points):
-        left, top, right, bottom = (f"{number_text(point)}pt" for point in points if is_number(point))
+        left, top, right, bottom = (f"{format_number_text(point)}pt" for point in points if is_number(point))
         return [top, right, bottom, left]
     margin = options.get("margin")
     given = margin if isinstance(margin, Mapping) else {}
@@ -50,7 +50,7 @@ def _margins(options: Mapping[str, object]) -> list[str]:
 
 def _length(value: object) -> str:
     if is_number(value):
-        return f"{number_text(value)}px"
+        return f"{format_number_text(value)}px"
     return value if isinstance(value, str) and _LENGTH.fullmatch(value) else "18mm"
 
 
@@ -66,4 +66,4 @@ def _box(place: str, template: object, default: str) -> str:
 def _default_style(options: Mapping[str, object]) -> str:
     style = options.get("defaultStyle")
     size = style.get("fontSize") if isinstance(style, Mapping) else None
-    return f"body {{ font-size: {number_text(size)}pt }}" if is_number(size) else ""
+    return f"body {{ font-size: {format_number_text(size)}pt }}" if is_number(size) else ""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from isthmus.expressions.errors import failed, not_configured
+from isthmus.expressions.errors import function_error, not_configured_error
 from isthmus.expressions.functions.arguments import setting
 from isthmus.expressions.functions.documents.worker_process import run_worker
 from isthmus.expressions.functions.embeddings import raise_for
 from isthmus.expressions.functions.service_requests import Retry, document_service, exchange, has_port
 from isthmus.expressions.host.blobs import Blob, encode_text, raw_bytes
 from isthmus.expressions.host.streams import DRAINED_BYTES, Stream, drain
-from isthmus.expressions.javascript import describe, is_nil, text, truthy
+from isthmus.expressions.javascript import describe_kind, is_nil, is_truthy, to_text
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
@@ -41,10 +41,10 @@ async def parse_document(
     """
     mode = setting(evaluation, "documents.mode", "off")
     if mode not in {"local", "remote"}:
-        raise not_configured(_NAME)
-    kind = file.type if isinstance(file, Blob) and not truthy(file_type) else file_type
+        raise not_configured_error(_NAME)
+    kind = file.type if isinstance(file, Blob) and not is_truthy(file_type) else file_type
     body = await _content(file)
-    media_type = "" if is_nil(kind) else text(kind)
+    media_type = "" if is_nil(kind) else to_text(kind)
     if mode == "local":
         found = await run_worker(_NAME, "text", {"type": media_type}, body)
         return found.decode()
@@ -56,16 +56,18 @@ async def _content(file: object) -> bytes:
         return await drain(file, _NAME, DRAINED_BYTES)
     data = encode_text(file) if isinstance(file, str) else raw_bytes(file)
     if data is None:
-        raise failed(_NAME, f"{_NAME}: the file must be a blob, bytes, text or stream, not {describe(file)}")
+        raise function_error(
+            _NAME, f"{_NAME}: the file must be a blob, bytes, text or stream, not {describe_kind(file)}"
+        )
     return data
 
 
 async def _remote(evaluation: Evaluation, body: bytes, media_type: str) -> str:
     url, key = document_service(evaluation)
     if not isinstance(key, str) or not key:
-        raise failed(_NAME, "API key not found in environment")
+        raise function_error(_NAME, "API key not found in environment")
     if not isinstance(url, str) or not has_port(evaluation):
-        raise not_configured(_NAME)
+        raise not_configured_error(_NAME)
     answer = await exchange(
         evaluation,
         _NAME,
@@ -86,5 +88,5 @@ async def _remote(evaluation: Evaluation, body: bytes, media_type: str) -> str:
         found = None
     content = found.get("content") if isinstance(found, dict) else None
     if not isinstance(content, str):
-        raise failed(_NAME, f"{_NAME}: the answer has no content")
+        raise function_error(_NAME, f"{_NAME}: the answer has no content")
     return content

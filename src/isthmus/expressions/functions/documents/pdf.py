@@ -9,7 +9,7 @@ from html import escape
 from typing import Final
 from urllib.parse import unquote
 
-from isthmus.expressions.errors import failed, not_configured
+from isthmus.expressions.errors import function_error, not_configured_error
 from isthmus.expressions.functions.arguments import input_text, setting
 from isthmus.expressions.functions.documents.page import page_styles
 from isthmus.expressions.functions.documents.worker_process import run_worker
@@ -17,7 +17,7 @@ from isthmus.expressions.functions.markdown.blocks import read_markdown
 from isthmus.expressions.functions.markdown.to_html import html_of
 from isthmus.expressions.functions.service_requests import Answer, Retry, document_service, exchange, has_port
 from isthmus.expressions.host.blobs import Blob
-from isthmus.expressions.javascript import json_text, text
+from isthmus.expressions.javascript import to_json_text, to_text
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
@@ -53,7 +53,7 @@ async def convert_md_to_pdf(
         => error: Markdown content is required and must be a string
     """
     if not isinstance(markdown, str) or not markdown:
-        raise failed(_NAME, "Markdown content is required and must be a string")
+        raise function_error(_NAME, "Markdown content is required and must be a string")
     source = input_text(evaluation, markdown, _NAME)
     given = options if isinstance(options, Mapping) else {}
     filename = given.get("filename")
@@ -73,21 +73,21 @@ async def _remote(
     url, key = document_service(evaluation)
     for value, part in ((key, "key"), (url, "URL")):
         if not isinstance(value, str) or not value:
-            raise failed(_NAME, f"Document parser API {part} not found in environment")
+            raise function_error(_NAME, f"Document parser API {part} not found in environment")
     if not has_port(evaluation):
-        raise not_configured(_NAME)
+        raise not_configured_error(_NAME)
     assets = headers if isinstance(headers, Mapping) else {}
     body = {"markdown": markdown, "options": dict(options), "assetHeaders": dict(assets)}
     answer = await exchange(
         evaluation,
         _NAME,
-        f"{text(url).rstrip('/')}/md-to-pdf",
+        f"{to_text(url).rstrip('/')}/md-to-pdf",
         headers={
-            "authorization": f"Bearer {text(key)}",
+            "authorization": f"Bearer {to_text(key)}",
             "content-type": "application/json",
             "accept": "application/pdf",
         },
-        body=json_text(body).encode(),
+        body=to_json_text(body).encode(),
         retry=Retry(longest=30.0),
     )
     return _file(answer, name)
@@ -95,10 +95,10 @@ async def _remote(
 
 def _file(answer: Answer, default: str) -> Blob:
     if answer.status >= 400:
-        raise failed(_NAME, f"PDF conversion failed ({answer.status}){_details(answer.body)}")
+        raise function_error(_NAME, f"PDF conversion failed ({answer.status}){_details(answer.body)}")
     kind = answer.headers.get("content-type", "")
     if "application/pdf" not in kind:
-        raise failed(_NAME, f"Expected PDF but received: {kind}")
+        raise function_error(_NAME, f"Expected PDF but received: {kind}")
     disposition = answer.headers.get("content-disposition", "")
     if found := _EXTENDED.search(disposition):
         default = unquote(found[1])

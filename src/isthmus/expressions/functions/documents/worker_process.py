@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
-from isthmus.expressions.errors import failed, over_limit
+from isthmus.expressions.errors import function_error, limit_error
 from isthmus.expressions.functions.documents.worker import SECONDS
 
 __all__ = ["run_worker"]
@@ -33,13 +33,15 @@ async def run_worker(function: str, task: str, head: Mapping[str, object], body:
     try:
         out, problem = await asyncio.wait_for(process.communicate(data), SECONDS + _STARTUP)
     except TimeoutError:
-        raise over_limit(function, "seconds", SECONDS) from None
+        raise limit_error(function, "seconds", SECONDS) from None
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     if process.returncode != 0:
-        raise failed(function, f"{function}: {problem[-500:].decode('utf-8', 'replace') or 'it was ended'}")
+        raise function_error(
+            function, f"{function}: {problem[-500:].decode('utf-8', 'replace') or 'it was ended'}"
+        )
     if len(out) > _OUTPUT:
-        raise over_limit(function, "bytes of the result", _OUTPUT)
+        raise limit_error(function, "bytes of the result", _OUTPUT)
     return out

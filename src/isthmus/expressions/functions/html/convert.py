@@ -10,7 +10,7 @@ from isthmus.expressions.functions.html.to_markdown import markdown_of
 from isthmus.expressions.functions.html.tree import read_html
 from isthmus.expressions.functions.html.whitespace import collapse
 from isthmus.expressions.functions.offloading import offloaded
-from isthmus.expressions.javascript import is_nil, text
+from isthmus.expressions.javascript import is_nil, to_text
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
@@ -34,7 +34,7 @@ def convert_html_to_markdown(
     """
     if is_nil(html):
         return ""
-    source = input_text(evaluation, text(html), "convertHtmlToMarkdown")
+    source = input_text(evaluation, to_text(html), "convertHtmlToMarkdown")
     return offloaded(_converted, source, heavy=len(source) > _HEAVY)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from isthmus.expressions.javascript import deeper
-from isthmus.expressions.meter import spend
+from isthmus.expressions.javascript import enter_level
+from isthmus.expressions.meter import charge_current
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
@@ -63,7 +63,7 @@ class Node:
         """All nodes below, in document order."""
         pending = list(reversed(self.children))
         while pending:
-            spend(1)
+            charge_current(1)
             node = pending.pop()
             yield node
             pending.extend(reversed(node.children))
@@ -108,7 +108,7 @@ def read_html(source: str) -> Node:
 
 
 def _copy(source: LexborNode, target: Node, level: int) -> None:
-    inside = deeper(level, "convertHtmlToMarkdown", 40)
+    inside = enter_level(level, "convertHtmlToMarkdown", 40)
     child = source.first_child
     while child is not None:
         tag = child.tag or ""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from isthmus.expressions.functions.markdown.inline import References, read_inline
 from isthmus.expressions.functions.markdown.tokens import Token
-from isthmus.expressions.meter import spend
+from isthmus.expressions.meter import charge_current
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -67,7 +67,7 @@ class _Blocks:
         out: list[Token] = []
         line = start
         for node in nodes:
-            spend(100)
+            charge_current(100)
             first, behind = self.extent(node)
             self.gap(out, line, first, is_last=False)
             out.append(self.block(node, first, behind, in_item=in_item))

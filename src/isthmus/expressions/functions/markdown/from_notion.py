@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from isthmus.expressions.errors import failed
+from isthmus.expressions.errors import function_error
 from isthmus.expressions.functions.arguments import output_text, strict
 from isthmus.expressions.functions.markdown.notion_text import (
     Block,
@@ -16,7 +16,14 @@ from isthmus.expressions.functions.markdown.notion_text import (
     marked_text,
     rich_texts,
 )
-from isthmus.expressions.javascript import bounded_text, deeper, describe, is_nil, text, truthy
+from isthmus.expressions.javascript import (
+    describe_kind,
+    enter_level,
+    is_nil,
+    is_truthy,
+    join_within_limit,
+    to_text,
+)
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
@@ -43,21 +50,25 @@ def convert_notion_to_markdown(
         => "# Hi\\n\\n"
     """
     if is_nil(blocks):
-        raise failed("convertNotionToMarkdown", f"convertNotionToMarkdown: the blocks are {describe(blocks)}")
+        raise function_error(
+            "convertNotionToMarkdown", f"convertNotionToMarkdown: the blocks are {describe_kind(blocks)}"
+        )
     given = [_checked(block) for block in (blocks if isinstance(blocks, list) else [blocks])]
     evaluation.charge(len(given) * 40)
     children: dict[str, list[Block]] = {}
     for block in given:
         if not is_nil(block.get("parent_id")):
-            children.setdefault(text(block["parent_id"]), []).append(block)
-    writer = _Writer(children, links=truthy(link_child_pages), strict=strict(evaluation))
+            children.setdefault(to_text(block["parent_id"]), []).append(block)
+    writer = _Writer(children, links=is_truthy(link_child_pages), strict=strict(evaluation))
     top = [block for block in given if _parent_type(block) != "block_id"]
     return output_text(evaluation, writer.blocks(top, 0, is_top=True), "convertNotionToMarkdown")
 
 
 def _checked(block: object) -> Block:
     if not isinstance(block, Mapping):
-        raise failed("convertNotionToMarkdown", f"convertNotionToMarkdown: a block is {describe(block)}")
+        raise function_error(
+            "convertNotionToMarkdown", f"convertNotionToMarkdown: a block is {describe_kind(block)}"
+        )
     return block
 
 
@@ -86,10 +97,10 @@ class _Writer:
             following = blocks[position + 1].get("type") if position + 1 < len(blocks) else None
             if is_top and kind in _LISTS and following not in _LISTS:
                 out.append("\n\n")
-        return bounded_text("convertNotionToMarkdown", "", out)
+        return join_within_limit("convertNotionToMarkdown", "", out)
 
     def block(self, block: Block, number: int, level: int, indent: int) -> str:
-        kind = text(block.get("type"))
+        kind = to_text(block.get("type"))
         body = body_of(block, "convertNotionToMarkdown")
         if kind in _LISTS:
             return self.list_item(block, body, number, level, indent)
@@ -110,7 +121,7 @@ class _Writer:
             case "code":
                 source = ("," if self.strict else "").join(rich_texts(body))
                 language = body.get("language")
-                return f"```{'' if is_nil(language) else text(language)}\n{source}\n```\n\n"
+                return f"```{'' if is_nil(language) else to_text(language)}\n{source}\n```\n\n"
             case "divider":
                 return "---\n\n"
             case "image":
@@ -118,12 +129,12 @@ class _Writer:
             case "file" | "video" | "pdf":
                 return f"[{caption(body, 'File')}]({attachment_url(body)})\n\n"
             case "bookmark":
-                url = text(body.get("url", ""))
+                url = to_text(body.get("url", ""))
                 return f"[{url}]({'data.url' if self.strict else url})\n\n"
             case "embed":
-                return f"[{caption(body, 'Embed')}]({text(body.get('url', ''))})\n\n"
+                return f"[{caption(body, 'Embed')}]({to_text(body.get('url', ''))})\n\n"
             case "equation":
-                return text(body.get("expression", ""))
+                return to_text(body.get("expression", ""))
             case "table_row":
                 return _row(body)
         return None
@@ -131,19 +142,19 @@ class _Writer:
     def list_item(self, block: Block, body: Block, number: int, level: int, indent: int) -> str:
         kind = block.get("type")
         if kind == "to_do":
-            mark = "- [X]" if truthy(body.get("checked")) else "- [ ]"
+            mark = "- [X]" if is_truthy(body.get("checked")) else "- [ ]"
         else:
             mark = "-" if kind == "bulleted_list_item" else f"{number}."
         return f"{mark} {marked_text(body)}\n{self.inner(block, level, indent=indent + 1)}"
 
     def inner(self, block: Block, level: int, *, indent: int) -> str:
-        if not truthy(block.get("has_children")):
+        if not is_truthy(block.get("has_children")):
             return ""
-        inside = deeper(level, "convertNotionToMarkdown", 8)
-        return self.blocks(self.children.get(text(block.get("id")), []), inside, indent)
+        inside = enter_level(level, "convertNotionToMarkdown", 8)
+        return self.blocks(self.children.get(to_text(block.get("id")), []), inside, indent)
 
     def table(self, block: Block) -> str:
-        rows = self.children.get(text(block.get("id")), [])
+        rows = self.children.get(to_text(block.get("id")), [])
         lines = [_row(body_of(row, "convertNotionToMarkdown")) for row in rows]
         if lines:
             cells = body_of(rows[0], "convertNotionToMarkdown").get("cells")
@@ -152,9 +163,9 @@ class _Writer:
         return "".join(lines) + "\n"
 
     def child_page(self, block: Block, body: Block, level: int) -> str:
-        title = text(body.get("title", ""))
+        title = to_text(body.get("title", ""))
         if self.links:
-            page = text(block.get("id", "")).replace("-", "")
+            page = to_text(block.get("id", "")).replace("-", "")
             return f"[{title}](https://www.notion.so/{page})\n\n"
         return f"{title}\n\n{self.inner(block, level, indent=0)}"
 

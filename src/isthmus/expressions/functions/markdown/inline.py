@@ -10,8 +10,8 @@ from typing import Final
 
 from isthmus.expressions.functions.markdown.links import bracket_pairs, destination_and_title
 from isthmus.expressions.functions.markdown.tokens import Token, merged
-from isthmus.expressions.javascript import deeper
-from isthmus.expressions.meter import spend
+from isthmus.expressions.javascript import enter_level
+from isthmus.expressions.meter import charge_current
 
 __all__ = ["References", "read_inline"]
 
@@ -51,7 +51,7 @@ _Node = Token | _Delimiter
 
 def read_inline(source: str, references: References, level: int = 0, *, in_link: bool = False) -> list[Token]:
     """The tokens of one block's text, whose sources joined are that text."""
-    return _Reader(source, references, deeper(level, "Markdown", 20), in_link).read()
+    return _Reader(source, references, enter_level(level, "Markdown", 20), in_link).read()
 
 
 class _Reader:
@@ -70,7 +70,7 @@ class _Reader:
         source = self.source
         plain = 0
         while found := _SPECIAL.search(source, self.at):
-            spend(20)
+            charge_current(20)
             start = self.at = found.start()
             node = self.special(found.group())
             if node is None:
@@ -273,7 +273,7 @@ def _emphasised(nodes: list[_Node]) -> list[Token]:
     done: list[_Node] = []
     bottoms: dict[tuple[str, bool, int], int] = {}
     for node in nodes:
-        spend(4)
+        charge_current(4)
         if isinstance(node, _Delimiter) and node.closes:
             key = (node.mark, node.opens, node.given % 3)
             while node.count:
@@ -291,7 +291,7 @@ def _emphasised(nodes: list[_Node]) -> list[Token]:
 
 
 def _opener(done: list[_Node], closer: _Delimiter, bottom: int) -> int | None:
-    spend(len(done) - bottom)
+    charge_current(len(done) - bottom)
     for place in range(len(done) - 1, bottom - 1, -1):
         node = done[place]
         if not isinstance(node, _Delimiter) or node.mark != closer.mark or not node.opens:

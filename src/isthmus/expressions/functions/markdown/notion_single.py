@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from isthmus.expressions.errors import failed
+from isthmus.expressions.errors import function_error
 from isthmus.expressions.functions.markdown.notion_text import (
     Block,
     attachment_url,
@@ -14,7 +14,7 @@ from isthmus.expressions.functions.markdown.notion_text import (
     linked_texts,
     rich_texts,
 )
-from isthmus.expressions.javascript import describe, is_nil, text, truthy
+from isthmus.expressions.javascript import describe_kind, is_nil, is_truthy, to_text
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["convert_notion_to_md"]
@@ -32,8 +32,8 @@ def convert_notion_to_md(block: object = UNDEFINED) -> str:
         => "- [X] a\\n"
     """
     if not isinstance(block, Mapping):
-        raise failed("convertNotionToMd", f"convertNotionToMd: the block is {describe(block)}")
-    kind = text(block.get("type"))
+        raise function_error("convertNotionToMd", f"convertNotionToMd: the block is {describe_kind(block)}")
+    kind = to_text(block.get("type"))
     body = body_of(block, "convertNotionToMd")
     texts = linked_texts(body)
     if (size := heading_level(kind)) is not None:
@@ -60,9 +60,9 @@ def _other(kind: str, body: Block, texts: list[str]) -> str:
         case "code":
             language = body.get("language")
             source = "\n".join(texts)
-            return f"```{'' if is_nil(language) else text(language)}\n{source}\n```\n"
+            return f"```{'' if is_nil(language) else to_text(language)}\n{source}\n```\n"
         case "to_do":
-            return f"- [{'X' if truthy(body.get('checked')) else ' '}] {''.join(texts)}\n"
+            return f"- [{'X' if is_truthy(body.get('checked')) else ' '}] {''.join(texts)}\n"
         case "divider":
             return "--- \n"
         case "image":
@@ -71,12 +71,12 @@ def _other(kind: str, body: Block, texts: list[str]) -> str:
         case "file" | "video" | "pdf":
             return f"[{caption(body, 'File')}]({attachment_url(body)})\n"
         case "bookmark":
-            url = text(body.get("url", ""))
+            url = to_text(body.get("url", ""))
             return f"[{url}]({url})\n"
         case "embed":
-            return f"[{caption(body, 'Embed')}]({text(body.get('url', ''))})\n"
+            return f"[{caption(body, 'Embed')}]({to_text(body.get('url', ''))})\n"
         case "equation":
-            return f"\n{text(body.get('expression', ''))}\n"
+            return f"\n{to_text(body.get('expression', ''))}\n"
         case "table":
             return "\nTabular values as CSV\n"
         case "table_row":

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from isthmus.expressions.errors import failed
-from isthmus.expressions.javascript import describe, text, truthy
+from isthmus.expressions.errors import function_error
+from isthmus.expressions.javascript import describe_kind, is_truthy, to_text
 
 __all__ = [
     "Block",
@@ -28,10 +28,10 @@ _MARKS: Final = (("code", "`"), ("bold", "**"), ("italic", "_"), ("underline", "
 
 def body_of(block: Block, function: str) -> Block:
     """What stands under the name of the block's type."""
-    body = block.get(text(block.get("type")))
+    body = block.get(to_text(block.get("type")))
     if not isinstance(body, Mapping):
-        raise failed(
-            function, f"{function}: a block of type {text(block.get('type'))} has nothing under that name"
+        raise function_error(
+            function, f"{function}: a block of type {to_text(block.get('type'))} has nothing under that name"
         )
     return body
 
@@ -52,12 +52,12 @@ def _plain(part: Block) -> str:
     if plain is None:
         inner = part.get("text")
         plain = inner.get("content", "") if isinstance(inner, Mapping) else ""
-    return text(plain)
+    return to_text(plain)
 
 
 def _linked(part: Block) -> str | None:
     href = part.get("href")
-    if not truthy(href) or not isinstance(href, str):
+    if not is_truthy(href) or not isinstance(href, str):
         return None
     return f"[{_plain(part)}]({f'https://www.notion.so{href}' if href.startswith('/') else href})"
 
@@ -86,7 +86,7 @@ def _marked(part: Block) -> str:
     annotations = part.get("annotations")
     if isinstance(annotations, Mapping):
         for name, mark in _MARKS:
-            if truthy(annotations.get(name)):
+            if is_truthy(annotations.get(name)):
                 content = f"{mark}{content}{mark}"
     return content
 
@@ -99,8 +99,10 @@ def caption(body: Block, default: str) -> str:
 
 def attachment_url(body: Block) -> str:
     """The address of a file, Notion's own or external."""
-    kind = text(body.get("type"))
+    kind = to_text(body.get("type"))
     place = body.get(kind)
     if not isinstance(place, Mapping):
-        raise failed("convertNotionToMarkdown", f"A file block has no address: {describe(place)}")
-    return text(place.get("url", ""))
+        raise function_error(
+            "convertNotionToMarkdown", f"A file block has no address: {describe_kind(place)}"
+        )
+    return to_text(place.get("url", ""))

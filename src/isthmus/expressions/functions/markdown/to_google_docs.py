@@ -6,7 +6,7 @@ from typing import Final
 
 from isthmus.expressions.functions.markdown.reading import markdown_argument
 from isthmus.expressions.functions.markdown.tokens import Token, decode_entities
-from isthmus.expressions.javascript import units, whole
+from isthmus.expressions.javascript import clamp_to_integer, utf16_length
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
@@ -37,7 +37,7 @@ def convert_markdown_to_google_docs(
         => {"text": "Hi", "location": {"index": 1}}
     """
     tokens = markdown_argument(evaluation, markdown, "convertMarkdownToGoogleDocs")
-    writer = _Writer(whole(start, 1, 0, 2**31))
+    writer = _Writer(clamp_to_integer(start, 1, 0, 2**31))
     for token in tokens:
         writer.block(token)
     return {"requests": [*writer.inserts, *writer.formats]}
@@ -57,7 +57,7 @@ class _Writer:
     def insert(self, text: str) -> None:
         if text:
             self.inserts.append({"insertText": {"text": text, "location": {"index": self.at}}})
-            self.at += units(text)
+            self.at += utf16_length(text)
 
     def blocks(self, tokens: list[Token]) -> None:
         for token in tokens:

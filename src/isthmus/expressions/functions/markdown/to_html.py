@@ -8,12 +8,12 @@ from html import escape as escape_all
 from typing import Any, Final
 from urllib.parse import quote
 
-from isthmus.expressions.errors import failed
+from isthmus.expressions.errors import function_error
 from isthmus.expressions.functions.arguments import input_text
 from isthmus.expressions.functions.markdown.blocks import read_markdown
 from isthmus.expressions.functions.markdown.tokens import Token
 from isthmus.expressions.functions.offloading import offloaded
-from isthmus.expressions.javascript import describe, is_nil, truthy
+from isthmus.expressions.javascript import describe_kind, is_nil, is_truthy
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
@@ -41,14 +41,14 @@ def convert_markdown_to_html(
         => "<p><strong>b</strong> <del>s</del></p>\\n"
     """
     if is_nil(markdown):
-        raise failed("convertMarkdownToHtml", "marked(): input parameter is undefined or null")
+        raise function_error("convertMarkdownToHtml", "marked(): input parameter is undefined or null")
     if not isinstance(markdown, str):
-        kind = _TYPES.get(describe(markdown), "Object")
-        raise failed(
+        kind = _TYPES.get(describe_kind(markdown), "Object")
+        raise function_error(
             "convertMarkdownToHtml",
             f"marked(): input parameter is of type [object {kind}], string expected",
         )
-    breaks = isinstance(options, Mapping) and truthy(options.get("breaks"))
+    breaks = isinstance(options, Mapping) and is_truthy(options.get("breaks"))
     source = input_text(evaluation, markdown, "convertMarkdownToHtml")
     return offloaded(_converted, source, breaks, heavy=len(source) > _HEAVY)
 

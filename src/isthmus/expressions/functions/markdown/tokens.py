@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from isthmus.expressions.javascript import units
+from isthmus.expressions.javascript import utf16_length
 
 __all__ = ["Kind", "Token", "chunks", "decode_entities", "merged"]
 
@@ -96,7 +96,7 @@ def decode_entities(text: str) -> str:
 
 def chunks(text: str, size: int) -> list[str]:
     """The text in pieces of at most `size` UTF-16 units, never inside a character."""
-    if units(text) <= size:
+    if utf16_length(text) <= size:
         return [text]
     out: list[str] = []
     start = length = 0

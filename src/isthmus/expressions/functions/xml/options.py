@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from isthmus.expressions.javascript import text, truthy, whole
+from isthmus.expressions.javascript import clamp_to_integer, is_truthy, to_text
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["XmlOptions", "xml_options"]
@@ -41,7 +41,7 @@ def xml_options(given: object) -> XmlOptions:
     options = {"compact": True, "spaces": 4} if given is UNDEFINED else given
     if not isinstance(options, Mapping):
         options = {}
-    compact = truthy(options.get("compact"))
+    compact = is_truthy(options.get("compact"))
     keys = {}
     for part in (*_PARTS, "type", "name", "elements"):
         given_key = options.get(f"{part}Key")
@@ -52,18 +52,18 @@ def xml_options(given: object) -> XmlOptions:
         compact=compact,
         indent=_indent(options.get("spaces")),
         keys=keys,
-        ignored=frozenset(part for part in _PARTS if truthy(options.get(f"ignore{part.capitalize()}"))),
-        arrays=frozenset(map(text, arrays)) if isinstance(arrays, list) else truthy(arrays),
-        always_children=truthy(options.get("alwaysChildren")),
-        trim=truthy(options.get("trim")),
-        native=truthy(options.get("nativeType")),
-        native_attributes=truthy(options.get("nativeTypeAttributes")),
-        full_tags=truthy(options.get("fullTagEmptyElement")),
-        keep_blanks=truthy(options.get("captureSpacesBetweenElements")),
+        ignored=frozenset(part for part in _PARTS if is_truthy(options.get(f"ignore{part.capitalize()}"))),
+        arrays=frozenset(map(to_text, arrays)) if isinstance(arrays, list) else is_truthy(arrays),
+        always_children=is_truthy(options.get("alwaysChildren")),
+        trim=is_truthy(options.get("trim")),
+        native=is_truthy(options.get("nativeType")),
+        native_attributes=is_truthy(options.get("nativeTypeAttributes")),
+        full_tags=is_truthy(options.get("fullTagEmptyElement")),
+        keep_blanks=is_truthy(options.get("captureSpacesBetweenElements")),
     )
 
 
 def _indent(spaces: object) -> str:
     if isinstance(spaces, str):
         return spaces[:_SPACES]
-    return " " * whole(spaces, 0, 0, _SPACES)
+    return " " * clamp_to_integer(spaces, 0, 0, _SPACES)

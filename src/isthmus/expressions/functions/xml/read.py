@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from xml.parsers import expat
 
-from isthmus.expressions.errors import failed, over_limit
+from isthmus.expressions.errors import function_error, limit_error
 from isthmus.expressions.functions.arguments import input_text
 from isthmus.expressions.functions.xml.options import XmlOptions, xml_options
-from isthmus.expressions.javascript import DEPTH, describe, text, to_number
+from isthmus.expressions.javascript import MAX_DATA_DEPTH, describe_kind, to_number, to_text
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
@@ -36,8 +36,8 @@ def xml_to_js(evaluation: Evaluation, xml: object = UNDEFINED, options: object =
         => ["t", "u"]
     """
     if xml is UNDEFINED:
-        raise failed("xmlToJs", f"xmlToJs: the XML is {describe(xml)}")
-    source = input_text(evaluation, text(xml), "xmlToJs") if isinstance(xml, str) else ""
+        raise function_error("xmlToJs", f"xmlToJs: the XML is {describe_kind(xml)}")
+    source = input_text(evaluation, to_text(xml), "xmlToJs") if isinstance(xml, str) else ""
     chosen = xml_options(options)
     if not source.strip():
         return {}
@@ -62,8 +62,8 @@ class _Builder:
         self.nodes += 1
         if self.nodes > self.evaluation.limits.xml_nodes:
             raise self.evaluation.exceeded("xml_nodes", "xmlToJs")
-        if len(self.stack) > DEPTH:
-            raise over_limit("xmlToJs", "data_depth", DEPTH)
+        if len(self.stack) > MAX_DATA_DEPTH:
+            raise limit_error("xmlToJs", "data_depth", MAX_DATA_DEPTH)
 
     def add(self, part: str, value: object) -> None:
         """A part that is no element: text, comment and the like."""
@@ -207,7 +207,7 @@ def _parse(source: str, builder: _Builder, evaluation: Evaluation) -> None:
         parser.Parse(b"", True)
     except expat.ExpatError as error:
         reason = expat.ErrorString(error.code)
-        raise failed(
+        raise function_error(
             "xmlToJs", f"xmlToJs: {reason}\nLine: {error.lineno - 1}\nColumn: {error.offset}"
         ) from None
 
@@ -237,4 +237,6 @@ def _doctype(builder: _Builder) -> Callable[[str, str | None, str | None, bool],
 
 
 def _no_entities(name: str, *_: object) -> None:
-    raise failed("xmlToJs", f"xmlToJs: the document declares the entity {name}; entities are not expanded")
+    raise function_error(
+        "xmlToJs", f"xmlToJs: the document declares the entity {name}; entities are not expanded"
+    )

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from isthmus.expressions.errors import failed
+from isthmus.expressions.errors import function_error
 from isthmus.expressions.functions.arguments import output_text
 from isthmus.expressions.functions.xml.options import XmlOptions, xml_options
 from isthmus.expressions.host_value import Host
-from isthmus.expressions.javascript import as_list, bounded_text, deeper, is_nil, text
+from isthmus.expressions.javascript import as_list, enter_level, is_nil, join_within_limit, to_text
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
@@ -42,7 +42,7 @@ def js_to_xml(evaluation: Evaluation, value: object = UNDEFINED, options: object
     root = value if isinstance(value, Mapping) else {str(i): item for i, item in enumerate(as_list(value))}
     writer = _Writer(chosen)
     writer.document(root)
-    return output_text(evaluation, bounded_text("jsToXml", "", writer.out), "jsToXml")
+    return output_text(evaluation, join_within_limit("jsToXml", "", writer.out), "jsToXml")
 
 
 class _Writer:
@@ -83,8 +83,8 @@ class _Writer:
         for child in as_list(element.get(keys["elements"], [])):
             if not isinstance(child, Mapping):
                 continue
-            kind = text(child.get(keys["type"], "element"))
-            name = text(child.get(keys["name"], ""))
+            kind = to_text(child.get(keys["type"], "element"))
+            name = to_text(child.get(keys["name"], ""))
             if kind == "element":
                 yield None, name, child
             elif kind == "instruction":
@@ -93,7 +93,7 @@ class _Writer:
                 yield kind, name, child.get(keys[kind], "")
 
     def part(self, part: str, value: object, level: int) -> None:
-        shown = "" if is_nil(value) else text(value)
+        shown = "" if is_nil(value) else to_text(value)
         match part:
             case "text":
                 self.out.append(_escaped(shown))
@@ -106,10 +106,10 @@ class _Writer:
                 self.line(level)
                 self.out.append(f"<!DOCTYPE {shown}>")
             case "instruction" if isinstance(value, Mapping):
-                self.out.extend(f"<?{_name(name)} {text(body)}?>" for name, body in value.items())
+                self.out.extend(f"<?{_name(name)} {to_text(body)}?>" for name, body in value.items())
 
     def element(self, name: str, value: object, level: int) -> None:
-        inside = deeper(level, "jsToXml", len(value) if isinstance(value, (list, Mapping)) else 1)
+        inside = enter_level(level, "jsToXml", len(value) if isinstance(value, (list, Mapping)) else 1)
         if isinstance(value, Host):
             value = value.json()
         if isinstance(value, list):
@@ -128,7 +128,7 @@ class _Writer:
             if any(part is None or part not in _INLINE for part, _, _ in self.pieces(value)):
                 self.line(level)
         else:
-            self.out.append(_escaped(text(value)))
+            self.out.append(_escaped(to_text(value)))
         self.out.append(f"</{name}>")
 
     def holds(self, value: object) -> bool:
@@ -140,7 +140,7 @@ class _Writer:
         if not isinstance(given, Mapping) or "attributes" in self.options.ignored:
             return ""
         return "".join(
-            f' {_name(name)}="{_attribute(text(value))}"'
+            f' {_name(name)}="{_attribute(to_text(value))}"'
             for name, value in given.items()
             if not is_nil(value)
         )
@@ -152,7 +152,9 @@ class _Writer:
 
 def _name(name: object) -> str:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise failed("jsToXml", f"jsToXml: {text(name)!r} cannot be the name of an element or attribute")
+        raise function_error(
+            "jsToXml", f"jsToXml: {to_text(name)!r} cannot be the name of an element or attribute"
+        )
     return name
 
 

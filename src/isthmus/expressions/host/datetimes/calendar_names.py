@@ -7,7 +7,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any, Final, Literal
 
-from isthmus.expressions.errors import failed
+from isthmus.expressions.errors import function_error
 
 __all__ = ["DAYS", "MONTHS", "Width", "day_names", "meridiem_name", "month_names"]
 
@@ -70,11 +70,11 @@ def _babel_locale(locale: str) -> Any:
     try:
         babel = import_module("babel")
     except ImportError:
-        raise failed(
+        raise function_error(
             "toFormat",
             f"Names in the language {locale!r} need the extra `locales`: pip install 'isthmus[locales]'",
         ) from None
     try:
         return babel.Locale.parse(locale, sep="-")
     except (ValueError, babel.UnknownLocaleError):
-        raise failed("toFormat", f"Incorrect locale information provided: {locale}") from None
+        raise function_error("toFormat", f"Incorrect locale information provided: {locale}") from None

@@ -8,7 +8,7 @@ from typing import Final
 
 from isthmus.expressions.host.datetimes.durations import UNITS, Duration, Unit, parse_units
 from isthmus.expressions.host.datetimes.value import DateTime
-from isthmus.expressions.javascript import is_nil, number_text, truthy, whole
+from isthmus.expressions.javascript import clamp_to_integer, format_number_text, is_nil, is_truthy
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["compute_difference", "format_relative", "format_relative_calendar"]
@@ -104,7 +104,7 @@ def format_relative(moment: DateTime, now: DateTime, options: object) -> str | N
     if not moment.is_valid or not isinstance(base, DateTime) or not base.is_valid:
         return None
     padding = fields.get("padding")
-    padding_ms = whole(padding, 0, -_MAX_PADDING_MS, _MAX_PADDING_MS)
+    padding_ms = clamp_to_integer(padding, 0, -_MAX_PADDING_MS, _MAX_PADDING_MS)
     if padding_ms:
         step = -padding_ms if moment.epoch_ms < base.epoch_ms else padding_ms
         moment = moment.plus(Duration({"milliseconds": step}))
@@ -161,7 +161,7 @@ def _parse_unit_option(names: object, default: tuple[Unit, ...]) -> tuple[Unit, 
 
 def _round_count(count: int | float, options: Mapping[str, object]) -> int | float:
     """The count cut to an integer, or to two decimals with the option `round: false`."""
-    if truthy(options.get("round", True)):
+    if is_truthy(options.get("round", True)):
         return math.trunc(count)
     return math.trunc(count * 100) / 100
 
@@ -170,5 +170,5 @@ def _format_phrase(count: int | float, unit: Unit) -> str:
     """`in 2 days`, `1 hour ago`; a negative zero is in the past (`0 days ago`)."""
     amount = abs(count)
     name = unit if amount != 1 else unit[:-1]
-    distance = f"{number_text(amount)} {name}"
+    distance = f"{format_number_text(amount)} {name}"
     return f"{distance} ago" if math.copysign(1, count) < 0 else f"in {distance}"

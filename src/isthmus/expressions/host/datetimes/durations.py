@@ -11,10 +11,17 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Literal, TypeAlias, cast
 
-from isthmus.expressions.errors import failed
+from isthmus.expressions.errors import function_error
 from isthmus.expressions.host.datetimes.pattern_tokens import split_pattern
 from isthmus.expressions.host_value import Host, host_type
-from isthmus.expressions.javascript import is_nil, is_number, number_text, plain_number, text, to_number
+from isthmus.expressions.javascript import (
+    format_number_text,
+    integral_to_int,
+    is_nil,
+    is_number,
+    to_number,
+    to_text,
+)
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["DURATION", "UNITS", "Duration", "Unit", "parse_unit", "parse_units", "to_duration"]
@@ -78,11 +85,11 @@ def parse_unit(name: object, function: str = "date-time") -> Unit:
 
     Raises ExpressionError (`Invalid unit …`), as an error of `function`, for another name.
     """
-    lowered = text(name).lower()
+    lowered = to_text(name).lower()
     for candidate in (lowered, lowered + "s"):
         if candidate in _UNIT_MS:
             return cast(Unit, candidate)
-    raise failed(function, f"Invalid unit {text(name)}")
+    raise function_error(function, f"Invalid unit {to_text(name)}")
 
 
 def parse_units(names: object, function: str) -> list[Unit]:
@@ -113,7 +120,7 @@ class Duration(Host):
         """The whole length in milliseconds; NaN for an invalid one."""
         if not self.is_valid:
             return math.nan
-        return plain_number(sum(amount * _UNIT_MS[unit] for unit, amount in self.amounts.items()))
+        return integral_to_int(sum(amount * _UNIT_MS[unit] for unit, amount in self.amounts.items()))
 
     def shift_to(self, units: list[Unit]) -> Duration:
         """The same length in these units; what is left over is a fraction of the last one."""
@@ -158,7 +165,7 @@ class Duration(Host):
 
     def to_object(self) -> dict[str, object]:
         """The amounts by unit, for an expression."""
-        return {unit: plain_number(amount) for unit, amount in self.amounts.items()}
+        return {unit: integral_to_int(amount) for unit, amount in self.amounts.items()}
 
     def to_iso(self) -> str | None:
         """`P3Y6M1W4DT12H30M5S`; quarters count as months; None for an invalid one."""
@@ -169,18 +176,18 @@ class Duration(Host):
         if amounts.get("quarters"):
             amounts["months"] = amounts.get("months", 0) + amounts["quarters"] * 3
         date = "".join(
-            number_text(amounts[cast(Unit, unit)]) + letter
+            format_number_text(amounts[cast(Unit, unit)]) + letter
             for unit, letter in date_units
             if amounts.get(cast(Unit, unit))
         )
         clock = "".join(
-            number_text(amounts[cast(Unit, unit)]) + letter
+            format_number_text(amounts[cast(Unit, unit)]) + letter
             for unit, letter in (("hours", "H"), ("minutes", "M"))
             if amounts.get(cast(Unit, unit))
         )
         seconds = amounts.get("seconds", 0) + amounts.get("milliseconds", 0) / 1000
         if amounts.get("seconds") or amounts.get("milliseconds"):
-            clock += number_text(round(seconds, 3)) + "S"
+            clock += format_number_text(round(seconds, 3)) + "S"
         return f"P{date}" + (f"T{clock}" if clock else "") if date or clock else "PT0S"
 
     def json(self) -> object:
@@ -232,7 +239,7 @@ def _normalize_amounts(amounts: dict[Unit, Number]) -> dict[Unit, Number]:
         fraction = math.fmod(amounts[larger], 1)
         amounts[larger] -= fraction
         amounts[smaller] += fraction * conversion_factor(larger, smaller)
-    return {unit: plain_number(amounts[unit]) for unit in present}
+    return {unit: integral_to_int(amounts[unit]) for unit in present}
 
 
 def to_duration(value: object, function: str) -> Duration:
@@ -252,12 +259,12 @@ def to_duration(value: object, function: str) -> Duration:
             if is_nil(amount):
                 continue
             if not is_number(amount) and not isinstance(amount, (str, bool)):
-                raise failed(function, f"Invalid unit value {text(amount)}")
+                raise function_error(function, f"Invalid unit value {to_text(amount)}")
             amounts[unit] = _to_amount(amount, function)
         return Duration({unit: amounts[unit] for unit in UNITS if unit in amounts})
-    raise failed(
+    raise function_error(
         function,
-        f"Unknown duration argument {text(value)}: give an object of units, a number of milliseconds "
+        f"Unknown duration argument {to_text(value)}: give an object of units, a number of milliseconds "
         "or a duration",
     )
 
@@ -266,7 +273,7 @@ def _to_amount(value: object, function: str) -> Number:
     """The number that a value stands for; raises ExpressionError where it is none, or too large."""
     number = to_number(value)
     if isinstance(value, bool) or value == "" or not -_MAX_AMOUNT < number < _MAX_AMOUNT:
-        raise failed(function, f"Invalid unit value {text(value)}")
+        raise function_error(function, f"Invalid unit value {to_text(value)}")
     return number
 
 
@@ -299,7 +306,7 @@ DURATION: Final = host_type(
         "toMillis": Duration.to_milliseconds,
         "valueOf": Duration.to_milliseconds,
         "toISO": Duration.to_iso,
-        "toFormat": lambda duration, pattern: duration.format(text(pattern)),
+        "toFormat": lambda duration, pattern: duration.format(to_text(pattern)),
     },
     leave=Duration.json,
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from isthmus.expressions.errors import failed
+from isthmus.expressions.errors import function_error
 from isthmus.expressions.host.datetimes.value import (
     DateTime,
     days_in_year,
@@ -57,7 +57,7 @@ def _build_in_zone(fields: Mapping[str, int], zone: Zone, context: ParseContext)
     if given & {"weekYear", "weekNumber"} and given & {"year", "month", "day", "ordinal"}:
         raise mixed_units_error()
     if "ordinal" in given and given & {"month", "day"}:
-        raise failed("date-time", "Can't mix ordinal dates with month/day")
+        raise function_error("date-time", "Can't mix ordinal dates with month/day")
     is_weekly = bool(given & {"weekYear", "weekNumber"}) or (
         "weekday" in given and not given & set(_GREGORIAN_FIELDS)
     )

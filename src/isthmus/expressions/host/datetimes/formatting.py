@@ -19,7 +19,7 @@ from isthmus.expressions.host.datetimes.calendar_names import (
 from isthmus.expressions.host.datetimes.pattern_tokens import MACROS, split_pattern
 from isthmus.expressions.host.datetimes.value import DateTime, get_option
 from isthmus.expressions.host.datetimes.zones import format_offset
-from isthmus.expressions.javascript import text, truthy
+from isthmus.expressions.javascript import is_truthy, to_text
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = [
@@ -200,10 +200,10 @@ def format_sql_time(moment: DateTime, options: object = UNDEFINED) -> str | None
     if not moment.is_valid:
         return None
     clock = f"{moment.local:%H:%M:%S}.{moment.millisecond:03d}"
-    with_zone = truthy(get_option(options, "includeZone", False))
-    if not with_zone and not truthy(get_option(options, "includeOffset", True)):
+    with_zone = is_truthy(get_option(options, "includeZone", False))
+    if not with_zone and not is_truthy(get_option(options, "includeOffset", True)):
         return clock
-    space = " " if truthy(get_option(options, "includeOffsetSpace", True)) else ""
+    space = " " if is_truthy(get_option(options, "includeOffsetSpace", True)) else ""
     if with_zone:
         return clock + space + moment.zone.name
     no_offset = moment.zone.is_fixed and not moment.offset
@@ -227,8 +227,8 @@ def format_locale(moment: DateTime, options: object = UNDEFINED) -> str:
         return "Invalid DateTime"
     fields = options if isinstance(options, Mapping) else {}
     if fields.get("dateStyle") or fields.get("timeStyle"):
-        date = _DATE_STYLES.get(text(fields.get("dateStyle")), "")
-        time = _TIME_STYLES.get(text(fields.get("timeStyle")), "")
+        date = _DATE_STYLES.get(to_text(fields.get("dateStyle")), "")
+        time = _TIME_STYLES.get(to_text(fields.get("timeStyle")), "")
         joiner = " 'at' " if date in {"DDDD", "DDD"} else ", "
     else:
         date, time = _date_pattern(fields), _time_pattern(fields)
@@ -240,8 +240,11 @@ def format_locale(moment: DateTime, options: object = UNDEFINED) -> str:
 
 def _date_pattern(fields: Mapping[str, object]) -> str:
     """The en-US pattern of the date fields that `toLocaleString` was asked for; `""` for none."""
-    year, month = _YEARS.get(text(fields.get("year")), ""), _MONTHS.get(text(fields.get("month")), "")
-    day, weekday = _DAYS.get(text(fields.get("day")), ""), _WEEKDAYS.get(text(fields.get("weekday")), "")
+    year, month = _YEARS.get(to_text(fields.get("year")), ""), _MONTHS.get(to_text(fields.get("month")), "")
+    day, weekday = (
+        _DAYS.get(to_text(fields.get("day")), ""),
+        _WEEKDAYS.get(to_text(fields.get("weekday")), ""),
+    )
     if len(month) <= 2:
         date = "/".join(part for part in (month, day, year) if part)
     else:
@@ -260,5 +263,5 @@ def _time_pattern(fields: Mapping[str, object]) -> str:
     parts = [
         letters for name, letters in (("hour", hour), ("minute", "mm"), ("second", "ss")) if name in fields
     ]
-    zone = {"short": " ZZZZ", "long": " ZZZZZ"}.get(text(fields.get("timeZoneName")), "")
+    zone = {"short": " ZZZZ", "long": " ZZZZZ"}.get(to_text(fields.get("timeZoneName")), "")
     return ":".join(parts) + (" a" if half_day and "hour" in fields else "") + zone

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from isthmus.expressions.errors import failed
+from isthmus.expressions.errors import function_error
 from isthmus.expressions.host.datetimes.calendar_names import day_names, month_names
 from isthmus.expressions.host.datetimes.differences import (
     compute_difference,
@@ -27,7 +27,7 @@ from isthmus.expressions.host.datetimes.formatting import (
 from isthmus.expressions.host.datetimes.value import DateTime, days_in_year, get_option, weeks_in_iso_year
 from isthmus.expressions.host.datetimes.zones import MAX_OFFSET_MINUTES, SYSTEM, fixed_zone, to_zone
 from isthmus.expressions.host_value import host_type
-from isthmus.expressions.javascript import plain_number, truthy, whole
+from isthmus.expressions.javascript import clamp_to_integer, integral_to_int, is_truthy
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
@@ -75,19 +75,19 @@ def _when_valid(read: Callable[[DateTime], object], otherwise: object) -> Callab
 
 
 def _set_zone(moment: DateTime, name: object, options: object) -> DateTime:
-    keep_local = truthy(get_option(options, "keepLocalTime", False))
+    keep_local = is_truthy(get_option(options, "keepLocalTime", False))
     return moment.with_zone(to_zone(name), name, keep_local=keep_local)
 
 
 def _to_utc(moment: DateTime, offset: object, options: object) -> DateTime:
-    minutes = whole(offset, 0, -MAX_OFFSET_MINUTES, MAX_OFFSET_MINUTES)
-    keep_local = truthy(get_option(options, "keepLocalTime", False))
+    minutes = clamp_to_integer(offset, 0, -MAX_OFFSET_MINUTES, MAX_OFFSET_MINUTES)
+    keep_local = is_truthy(get_option(options, "keepLocalTime", False))
     return moment.with_zone(fixed_zone(minutes), "UTC", keep_local=keep_local)
 
 
 def _to_format(moment: DateTime, pattern: object, options: object) -> str:
     if not isinstance(pattern, str):
-        raise failed("toFormat", "toFormat: the pattern must be text")
+        raise function_error("toFormat", "toFormat: the pattern must be text")
     locale = options.get("locale") if isinstance(options, Mapping) else None
     return format_datetime(moment, pattern, locale if isinstance(locale, str) else None)
 
@@ -157,7 +157,7 @@ DATETIME: Final = host_type(
         "toRelativeCalendar": _to_relative_calendar,
         "toMillis": _to_epoch_ms,
         "valueOf": _to_epoch_ms,
-        "toSeconds": lambda moment: plain_number(_to_epoch_ms(moment) / 1000),
+        "toSeconds": lambda moment: integral_to_int(_to_epoch_ms(moment) / 1000),
         "toUnixInteger": lambda moment: moment.epoch_ms // 1000 if moment.is_valid else math.nan,
         "toUTC": _to_utc,
         "toLocal": lambda moment: moment.with_zone(SYSTEM, "local"),

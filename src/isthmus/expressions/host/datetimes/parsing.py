@@ -13,14 +13,14 @@ from typing import Any, Final
 
 import regex
 
-from isthmus.expressions.errors import over_limit
+from isthmus.expressions.errors import limit_error
 from isthmus.expressions.host.datetimes.calendar_names import DAYS, MONTHS, day_names, month_names
 from isthmus.expressions.host.datetimes.fields import CLOCK_FIELDS, FIELD_MINIMUMS, ParseContext
 from isthmus.expressions.host.datetimes.pattern_tokens import MACROS, split_pattern
 from isthmus.expressions.host.datetimes.value import DateTime, invalid_datetime
 from isthmus.expressions.host.datetimes.zones import Zone, find_zone, fixed_zone
 from isthmus.expressions.limits import MAX_PICTURE
-from isthmus.expressions.meter import work_seconds
+from isthmus.expressions.meter import remaining_seconds
 
 __all__ = ["parse_iso", "parse_rfc2822", "parse_with_pattern"]
 
@@ -147,9 +147,9 @@ def parse_with_pattern(value: str, pattern: str, context: ParseContext) -> DateT
     """
     compiled, keys = _compile_pattern(pattern, context.locale)
     try:
-        found = compiled.fullmatch(value, timeout=work_seconds())
+        found = compiled.fullmatch(value, timeout=remaining_seconds())
     except TimeoutError:
-        raise over_limit("dtFromFormat", "regex_seconds", 1) from None
+        raise limit_error("dtFromFormat", "regex_seconds", 1) from None
     if found is None:
         return invalid_datetime("unparsable", f'the input "{value}" can\'t be parsed as format {pattern}')
     fields: dict[str, int] = {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-from isthmus.expressions.errors import checked_picture
+from isthmus.expressions.errors import check_picture
 
 __all__ = ["MACROS", "split_pattern"]
 
@@ -37,7 +37,7 @@ def split_pattern(pattern: str) -> tuple[tuple[bool, str], ...]:
     A run of one character is a token; text in single quotes and white space is literal. Raises
     ExpressionError for a pattern that is too long.
     """
-    checked_picture(pattern, "format")
+    check_picture(pattern, "format")
     parts: list[tuple[bool, str]] = []
     quoted = False
     run = ""

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from isthmus.expressions.errors import ExpressionError, failed
+from isthmus.expressions.errors import ExpressionError, function_error
 from isthmus.expressions.host.datetimes.durations import UNITS, Duration, Unit, parse_unit
 from isthmus.expressions.host.datetimes.zones import SYSTEM, Zone, format_offset
 from isthmus.expressions.host_value import Host
-from isthmus.expressions.javascript import is_nil, text, to_number, truthy
+from isthmus.expressions.javascript import is_nil, is_truthy, to_number, to_text
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = [
@@ -121,19 +121,21 @@ class DateTime(Host):
         """The time part of `to_iso`; the option `includePrefix` puts a `T` before it. None when invalid."""
         if not self.is_valid:
             return None
-        return ("T" if truthy(get_option(options, "includePrefix", False)) else "") + self._iso_clock(options)
+        return ("T" if is_truthy(get_option(options, "includePrefix", False)) else "") + self._iso_clock(
+            options
+        )
 
     def _iso_clock(self, options: object) -> str:
         """Time of day and offset, as the options of `to_iso` ask for them."""
         local, millis = self.local, self.millisecond
         colon = "" if get_option(options, "format", "extended") == "basic" else ":"
         clock = f"{local.hour:02d}{colon}{local.minute:02d}"
-        if millis or local.second or not truthy(get_option(options, "suppressSeconds", False)):
+        if millis or local.second or not is_truthy(get_option(options, "suppressSeconds", False)):
             clock += f"{colon}{local.second:02d}"
-            if millis or not truthy(get_option(options, "suppressMilliseconds", False)):
+            if millis or not is_truthy(get_option(options, "suppressMilliseconds", False)):
                 clock += f".{millis:03d}"
-        extended = truthy(get_option(options, "extendedZone", False))
-        if truthy(get_option(options, "includeOffset", True)):
+        extended = is_truthy(get_option(options, "extendedZone", False))
+        if is_truthy(get_option(options, "includeOffset", True)):
             no_offset = self.zone.is_fixed and not self.offset and not extended
             clock += "Z" if no_offset else format_offset(self.offset, "short")
         return f"{clock}[{self.zone.name}]" if extended else clock
@@ -163,7 +165,7 @@ class DateTime(Host):
         Invalid where `zone` is None; `name` is what the caller asked for, for the explanation.
         """
         if zone is None:
-            return invalid_datetime("unsupported zone", f'the zone "{text(name)}" is not supported')
+            return invalid_datetime("unsupported zone", f'the zone "{to_text(name)}" is not supported')
         if not self.is_valid or zone == self.zone:
             return self
         if keep_local:
@@ -203,7 +205,7 @@ class DateTime(Host):
         other.
         """
         if not isinstance(values, Mapping):
-            raise failed("set", "set: give an object of units")
+            raise function_error("set", "set: give an object of units")
         fields = {
             _to_field_name(name): _to_field_value(value, "set")
             for name, value in values.items()
@@ -215,7 +217,7 @@ class DateTime(Host):
         if weekly and fields.keys() & {"year", "month", "day", "ordinal"}:
             raise mixed_units_error()
         if fields.keys() & {"ordinal"} and fields.keys() & {"month", "day"}:
-            raise failed("date-time", "Can't mix ordinal dates with month/day")
+            raise function_error("date-time", "Can't mix ordinal dates with month/day")
         return self.with_local(_replace_fields(self, fields, bool(weekly or "weekday" in fields)))
 
     def start_of(self, name: object) -> DateTime:
@@ -237,7 +239,7 @@ class DateTime(Host):
         Raises ExpressionError where `other` is no date-time or `name` no unit.
         """
         if not isinstance(other, DateTime):
-            raise failed("hasSame", "hasSame: the other value must be a date-time")
+            raise function_error("hasSame", "hasSame: the other value must be a date-time")
         unit = parse_unit(name)
         if not (self.is_valid and other.is_valid):
             return False
@@ -260,7 +262,7 @@ def invalid_datetime(reason: str, explanation: str | None = None) -> DateTime:
 
 def mixed_units_error() -> ExpressionError:
     """The error of week fields beside calendar fields."""
-    return failed("date-time", "Can't mix weekYear/weekNumber units with year/month/day or ordinals")
+    return function_error("date-time", "Can't mix weekYear/weekNumber units with year/month/day or ordinals")
 
 
 def get_option(options: object, name: str, default: object) -> object:
@@ -309,10 +311,10 @@ def _shift_date(local: datetime, years: int, months: int, days: int) -> datetime
 
 def _to_field_name(name: object) -> str:
     """A field that `set` takes, by its singular or plural name in any case; raises for another one."""
-    lowered = text(name).lower()
+    lowered = to_text(name).lower()
     found = _FIELD_NAMES.get(lowered) or _FIELD_NAMES.get(lowered.removesuffix("s"))
     if found is None:
-        raise failed("set", f"Invalid unit {text(name)}")
+        raise function_error("set", f"Invalid unit {to_text(name)}")
     return found
 
 
@@ -320,7 +322,7 @@ def _to_field_value(value: object, function: str) -> int:
     """A number cut to an integer; raises for what is none and for numbers beyond any date."""
     number = to_number(value)
     if isinstance(value, bool) or value == "" or not -_MAX_NUMBER < number < _MAX_NUMBER:
-        raise failed(function, f"Invalid unit value {text(value)}")
+        raise function_error(function, f"Invalid unit value {to_text(value)}")
     return math.trunc(number)
 
 
