@@ -1,4 +1,4 @@
-"""What every test may ask for: a fresh database, on SQLite and on PostgreSQL in turn."""
+"""What every test may ask for: a fresh database, on the backends that the run takes."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from tests.postgres import PostgreSQL, running_postgresql
 from tests.skips import pytest_make_collect_report, pytest_runtest_makereport
 
 __all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
+
+pytest_plugins = ["tests.selection"]
 
 SECRET_KEY = "a-key-for-tests-only-0123456789-abcdefghijk"
 
@@ -42,9 +44,9 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture
 def backend(request: pytest.FixtureRequest) -> str:
-    """`sqlite`, then `postgresql`: whatever asks for a database runs on both."""
+    """`sqlite` or `postgresql`, as `tests.selection` gives it to the test."""
     name: str = request.param
     return name
 
@@ -89,7 +91,7 @@ def environ(database_url: str, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 async def database(settings: Settings) -> AsyncIterator[Database]:
-    """A fresh database, open; once on SQLite, once on PostgreSQL."""
+    """A fresh database, open."""
     opened = await open_database(settings)
     yield opened
     await opened.close()

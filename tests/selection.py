@@ -1,0 +1,131 @@
+"""How much of the suite a run takes.
+
+Without options (`make test`): tests that ask for a database get SQLite, those marked `both_databases` PostgreSQL as
+well; walks are drawn by a seed; tests marked `matrix` are left out. With `--matrix` (`make matrix`): everything, on
+both databases, walks in full. `ISTHMUS_SEED` repeats what an earlier run drew.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import secrets
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, TypeVar
+
+import pytest
+
+__all__ = [
+    "Walk",
+    "pytest_addoption",
+    "pytest_collection_modifyitems",
+    "pytest_configure",
+    "pytest_configure_node",
+    "pytest_generate_tests",
+    "pytest_report_header",
+    "pytest_terminal_summary",
+    "walk",
+]
+
+T = TypeVar("T")
+
+_DATABASES: Final = ("sqlite", "postgresql")
+_SHARE: Final = 0.1
+_SEED: Final = pytest.StashKey[str]()
+
+
+class Walk:
+    """Draws from the cases of one test: the same for the same seed, in whichever worker the test runs."""
+
+    def __init__(self, seed: str | None, test: str) -> None:
+        """`seed`: None for a walk in full."""
+        self._source = None if seed is None else f"{seed}:{test}"
+
+    def draw(self, cases: Iterable[T], *, share: float = _SHARE, at_least: int = 1) -> list[T]:
+        """A share of the cases, in their order; all of them if the walk is in full."""
+        found = list(cases)
+        if self._source is None:
+            return found
+        count = min(len(found), max(at_least, math.ceil(len(found) * share)))
+        drawn = random.Random(self._source).sample(range(len(found)), count)
+        return [found[index] for index in sorted(drawn)]
+
+
+@pytest.fixture
+def walk(request: pytest.FixtureRequest) -> Walk:
+    """For a test that walks over many cases by itself."""
+    return _walk(request.config, request.node.nodeid)
+
+
+def _walk(config: pytest.Config, test: str) -> Walk:
+    return Walk(None if config.getoption("matrix") else config.stash[_SEED], test)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--matrix", action="store_true", help="everything: both databases, walks in full")
+
+
+@pytest.hookimpl(tryfirst=True)  # before Hypothesis reads its seed
+def pytest_configure(config: pytest.Config) -> None:
+    """A worker takes the seed of its run."""
+    given = getattr(config, "workerinput", {}).get("isthmus_seed") or os.environ.get("ISTHMUS_SEED")
+    seed = config.stash[_SEED] = given or str(secrets.randbelow(1_000_000))
+    if getattr(config.option, "hypothesis_seed", "") is None:
+        config.option.hypothesis_seed = seed
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Hands the seed to a worker of pytest-xdist."""
+    node.workerinput["isthmus_seed"] = node.config.stash[_SEED]
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"drawn by ISTHMUS_SEED={config.stash[_SEED]}" + (
+        ", walks in full" if config.getoption("matrix") else ""
+    )
+
+
+def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pytest.Config) -> None:
+    if exitstatus == pytest.ExitCode.TESTS_FAILED:
+        terminalreporter.write_line(f"ISTHMUS_SEED={config.stash[_SEED]} draws the same cases again")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The databases of a test that asks for one, unless it names them itself."""
+    if "backend" not in metafunc.fixturenames or _names_backend(metafunc.definition):
+        return
+    on_both = metafunc.config.getoption("matrix") or metafunc.definition.get_closest_marker("both_databases")
+    metafunc.parametrize("backend", _DATABASES if on_both else _DATABASES[:1], indirect=True)
+
+
+def _names_backend(item: pytest.Item) -> bool:
+    return any(mark.args[0] == "backend" for mark in item.iter_markers("parametrize"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what a run without `--matrix` does not take, but for tests that the command line names."""
+    if config.getoption("matrix"):
+        return
+    walks: dict[str, list[pytest.Item]] = {}
+    left_out: set[pytest.Item] = set()
+    for item in items:
+        if _is_named(config.args, item):
+            continue
+        if item.get_closest_marker("matrix"):
+            left_out.add(item)
+        elif item.get_closest_marker("walk"):
+            walks.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for test, cases in walks.items():
+        mark = cases[0].get_closest_marker("walk")
+        assert mark is not None
+        left_out.update(set(cases) - set(_walk(config, test).draw(cases, **mark.kwargs)))
+    if left_out:
+        config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _is_named(arguments: Sequence[str], item: pytest.Item) -> bool:
+    """Whether an argument of the command line is the id of this test."""
+    return any("::" in each and item.nodeid.startswith(each) for each in arguments)
