@@ -2,7 +2,8 @@
 #
 #   make run         install what the product needs and start it (HOST, PORT)
 #   make install     install everything that developing needs
-#   make test        lint, types, import order, and the test suite on SQLite and PostgreSQL
+#   make test        lint, types, import order, and the test suite: minutes (tests/README.md)
+#   make matrix      the whole suite, on SQLite and on PostgreSQL, with walks in full
 #   make lint        the static gates alone
 #   make bench       each measurement beside its peer, in one run
 #   make faults      the long proofs in full
@@ -17,6 +18,11 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
+LINT := $(BIN)/ruff check . && \
+	$(BIN)/ruff format --check . && \
+	$(BIN)/lint-imports && \
+	$(BIN)/mypy
+SUITE := $(PYTEST) -n auto --dist worksteal -m "not acceptance and not faults"
 # Steps that other steps need; a stamp is newer than what it was made from.
 TOOLS := $(VENV)/.tools
 RUNTIME := $(VENV)/.runtime
@@ -31,7 +37,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links $(PINS_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint bench faults acceptance pins clean
+.PHONY: help install run test matrix lint bench faults acceptance pins clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -58,14 +64,18 @@ run: $(RUNTIME)
 	@exec $(BIN)/isthmus serve --host $(HOST) --port $(PORT)
 
 lint: $(DEV)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports
-	$(BIN)/mypy
+	$(LINT)
 
-test: lint
+# The static gates run beside the tests; what they say comes at the end. ISTHMUS_SEED repeats what was drawn.
+test: $(DEV)
 	@sh scripts/need.sh chromium chromium
-	$(PYTEST) -n auto --dist worksteal -m "not acceptance and not faults"
+	@($(LINT)) > $(VENV)/lint.log 2>&1 & lint=$$!; \
+	$(SUITE); tests=$$?; \
+	wait $$lint; lint=$$?; cat $(VENV)/lint.log; exit $$((tests || lint))
+
+matrix: $(DEV)
+	@sh scripts/need.sh chromium chromium
+	$(SUITE) --matrix
 
 faults: $(DEV)
 	$(PYTEST) -n auto --dist worksteal -m faults

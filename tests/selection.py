@@ -1,8 +1,8 @@
 """How much of the suite a run takes.
 
-Without options (`make test`): tests that ask for a database get SQLite, those marked `both_databases` PostgreSQL as
-well; walks are drawn by a seed; tests marked `matrix` are left out. With `--matrix` (`make matrix`): everything, on
-both databases, walks in full. `ISTHMUS_SEED` repeats what an earlier run drew.
+Without options (`make test`): tests that ask for a database get SQLite, those marked `both_databases` get
+PostgreSQL as well; walks are drawn by a seed; tests marked `matrix` are left out. With `--matrix` (`make
+matrix`): everything, on both databases, walks in full. `ISTHMUS_SEED` repeats what an earlier run drew.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _names_backend(item: pytest.Item) -> bool:
-    return any(mark.args[0] == "backend" for mark in item.iter_markers("parametrize"))
+    return any("backend" in mark.args[0] for mark in item.iter_markers("parametrize"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -23,6 +23,8 @@ from tests.background import until
 from tests.faults.processes import CREATE, Place, start, tell, work
 from tests.postgres import RestartablePostgreSQL
 
+pytestmark = pytest.mark.both_databases
+
 RUNS = ("a", "b", "c", "d")
 
 

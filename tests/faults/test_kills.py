@@ -16,6 +16,8 @@ from tests.fakes.larkdesk import DEFINITION, KEY
 from tests.postgres import PostgreSQL
 from tests.product import Product, connect
 
+pytestmark = pytest.mark.both_databases
+
 WRITERS = 3
 
 

@@ -35,6 +35,8 @@ from tests.unit.accounts.lifecycle.steps_provider import CHECKED, CREDENTIALS, P
 from tests.unit.integrations.small_catalog import write_catalog
 from tests.unit.integrations.world import make_world
 
+pytestmark = pytest.mark.both_databases
+
 MOMENTS = (BEFORE_ASKED, ANSWERING, BEFORE_KEPT, AFTER_KEPT, BEFORE_END, AFTER_END)
 STEPS = (*(f"post_install.{number}" for number in range(4)), "validation.0", "validation.1")
 REQUESTS = {

@@ -9,6 +9,8 @@ import pytest
 from isthmus.config import Settings
 from tests.integration.test_openapi import fuzz
 
+pytestmark = pytest.mark.both_databases
+
 CASES = int(os.environ.get("ISTHMUS_CASES", "5000"))
 
 

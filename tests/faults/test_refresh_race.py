@@ -23,6 +23,8 @@ from tests.faults.dying_serve import DyingProduct
 from tests.postgres import PostgreSQL
 from tests.product import Product
 
+pytestmark = pytest.mark.both_databases
+
 CALLS = 1_000
 ANSWERING = "while the provider answers"
 POINTS = ("before started", "after started", ANSWERING, "before committed", "after committed")

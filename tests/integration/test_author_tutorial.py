@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from tests.integration.processes import serving_process
 from tests.ports import free_port
 
@@ -57,7 +55,6 @@ def script(ports: dict[str, str]) -> str:
     return text
 
 
-@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 async def test_the_tutorial_runs_as_printed(environ: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "docs").symlink_to(DOCS)
     environ["ISTHMUS_EGRESS_ALLOW"] = "127.0.0.0/8"

@@ -12,6 +12,8 @@ from isthmus.config import Settings
 from isthmus.events import Relay
 from isthmus.jobs import Worker
 
+pytestmark = pytest.mark.both_databases
+
 
 def running() -> set[str]:
     """What runs in the background, `jobs` or `events`."""

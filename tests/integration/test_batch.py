@@ -56,9 +56,6 @@ async def desk(settings: Settings) -> AsyncIterator[Desk]:
         yield Desk(server, fake, await connect(server, await install(server), fake.url))
 
 
-only_once = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-
-
 async def test_nodes_read_what_those_before_them_gave(desk: Desk) -> None:
     body = await desk.ok(
         LIST | {"query": {"limit": 3, "truto_ignore_remote_data": True}},
@@ -141,7 +138,6 @@ async def test_what_json_cannot_say_is_an_error_of_its_node_alone(desk: Desk) ->
     assert [each["statusCode"] for each in body["errors"]["file"]] == [422]
 
 
-@only_once
 async def test_a_batch_that_asks_for_a_plan_sends_nothing(desk: Desk) -> None:
     body = {"integrated_account_id": desk.account, "resources": [LIST]}
     status, answer = await desk.server.call("POST", "/batch-request?isthmus_explain=true", json=body)
@@ -192,7 +188,6 @@ async def test_an_account_that_is_not_there_is_said_before_the_graph_is_looked_a
     assert status == 404
 
 
-@only_once
 async def test_a_body_is_json_and_is_told_so_in_its_own_words(desk: Desk) -> None:
     """A `curl -d` without a header says that it sends a form; without any type, it is taken for JSON."""
     body = json.dumps({"integrated_account_id": desk.account, "resources": [LIST]})
@@ -206,7 +201,6 @@ async def test_a_body_is_json_and_is_told_so_in_its_own_words(desk: Desk) -> Non
             )
 
 
-@only_once
 async def test_a_sandbox_account_is_read_and_not_written(desk: Desk) -> None:
     desk.account = await desk.server.sandbox_of("zendesk")
     body = await desk.ok(
@@ -217,7 +211,6 @@ async def test_a_sandbox_account_is_read_and_not_written(desk: Desk) -> None:
     assert [each["statusCode"] for each in body["errors"]["ticketing/tickets"]] == [405]
 
 
-@only_once
 async def test_the_example_of_the_page_runs(desk: Desk) -> None:
     found = re.search(r"```json\n(.*?)```", PAGE.read_text(), re.DOTALL)
     assert found is not None
@@ -227,7 +220,6 @@ async def test_the_example_of_the_page_runs(desk: Desk) -> None:
     assert answer["result"]["summary"] == [{"subject": "Pump controller shows E17", "comments": 3}]
 
 
-@only_once
 async def test_credentials_that_are_refused_are_not_tried_again(desk: Desk) -> None:
     desk.fake.keys = frozenset({"another"})
     body = await desk.ok(
@@ -241,7 +233,6 @@ async def test_credentials_that_are_refused_are_not_tried_again(desk: Desk) -> N
     assert status == 401
 
 
-@only_once
 async def test_a_transform_is_not_shown_the_credentials(desk: Desk) -> None:
     node = {
         "type": "transform",
@@ -264,7 +255,6 @@ async def test_a_provider_that_slows_us_down_is_waited_for(settings: Settings) -
     assert body["errors"][TICKETS] == []
 
 
-@only_once
 async def test_each_request_counts_for_the_account_and_none_is_refused(settings: Settings) -> None:
     settings = replace(settings, account_rate_limit=10, batch_seconds=2.0)
     async with running(small()) as fake, serving(settings) as server:
@@ -281,7 +271,6 @@ async def test_each_request_counts_for_the_account_and_none_is_refused(settings:
         assert {each["statusCode"] for each in body["errors"]["tickets"]} == {429}
 
 
-@only_once
 async def test_no_more_calls_are_under_way_than_allowed(settings: Settings) -> None:
     settings = replace(settings, batch_concurrency=3, batch_seconds=1.0)
     async with running(small()) as fake, serving(settings) as server:
@@ -294,7 +283,6 @@ async def test_no_more_calls_are_under_way_than_allowed(settings: Settings) -> N
         assert [each["statusCode"] for found in body["errors"].values() for each in found] == [504] * 7
 
 
-@only_once
 async def test_a_caller_that_hangs_up_ends_the_batch(desk: Desk) -> None:
     desk.fake.cue(Fault("hang"))
     users = {"resource": "users", "method": "list", "depends_on": TICKETS}
@@ -313,7 +301,6 @@ async def test_a_caller_that_hangs_up_ends_the_batch(desk: Desk) -> None:
     assert desk.paths == {"GET /v1/tickets": 1, "GET /v1/contacts": 5}
 
 
-@only_once
 async def test_a_batch_with_a_key_goes_on_when_the_caller_hangs_up(desk: Desk) -> None:
     desk.fake.cue(Fault("hang", seconds=0.2))
     node = {"resource": TICKETS, "method": "create", "body": {"name": "kettle"}}

@@ -8,9 +8,12 @@ from statistics import median
 from typing import Any
 
 import aiohttp
+import pytest
 
 from tests.integration.processes import Process, serving_process
 from tests.integration.serving import Server
+
+pytestmark = pytest.mark.both_databases
 
 CHANGES = 5
 

@@ -13,8 +13,6 @@ from tests.fakes.larkdesk import Larkdesk, RequestLimit, running
 from tests.integration.larkdesk import MODEL, connect, install
 from tests.integration.serving import Server, serving
 
-pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-
 
 @dataclass
 class Desk:

@@ -130,7 +130,6 @@ async def test_the_shipped_pages_and_methods_are_read_and_not_written(server: Se
         ({"type": "body_schema", "content": "properties: {a: {type: strin}}"}, "content.properties.a.type"),
     ],
 )
-@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 async def test_what_is_wrong_is_named(server: Server, change: dict[str, Any], path: str) -> None:
     identity = (await entities(server))["integration"]
     body = {"entity_id": identity, "content": "A.", **change}

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from isthmus.accounts.connections.account_states import AccountStates
 from isthmus.engine.ports import AccountFacts
 from tests.background import until
 from tests.fakes.larkdesk import KEY
 from tests.integration.larkdesk import connect, install
 from tests.integration.serving import Server
+
+pytestmark = pytest.mark.both_databases
 
 
 async def told(server: Server, **filters: str) -> list[dict[str, Any]]:

@@ -15,8 +15,6 @@ from isthmus.config import Settings
 from tests.integration.larkdesk import MODEL, connect, install
 from tests.integration.serving import Server, serving
 
-pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-
 
 @dataclass
 class SlowDesk:

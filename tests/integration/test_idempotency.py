@@ -17,6 +17,8 @@ from tests.fakes.larkdesk import Fault, Larkdesk, RequestLimit, running
 from tests.integration.larkdesk import MODEL, connect, install
 from tests.integration.serving import Server, serving
 
+pytestmark = pytest.mark.both_databases
+
 KEY = {"idempotency-key": "order-66"}
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from tests.integration.environments import foreign_token, own_ids
 from tests.integration.serving import Server
+
+pytestmark = pytest.mark.both_databases
 
 BODIES: Mapping[str, Any] = {
     "/integration/{id}": {"is_beta": True},

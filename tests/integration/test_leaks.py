@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+import pytest
 from sqlalchemy import select
 
 from isthmus.db import Database
@@ -14,6 +15,8 @@ from isthmus.db.tables import metadata
 from tests.integration.environments import foreign_token, own_ids
 from tests.integration.larkdesk import MODEL
 from tests.integration.serving import Server
+
+pytestmark = pytest.mark.both_databases
 
 MARK: Final = "zq7-belongs-to-the-first-one"
 MARKED: Final[Mapping[str, Any]] = {

@@ -10,6 +10,8 @@ import pytest
 from tests.integration.larkdesk import MODEL, install
 from tests.integration.serving import Server
 
+pytestmark = pytest.mark.both_databases
+
 CELLS = "/environment-unified-model-resource-method"
 OF_FOUR_BYTES = "\U0001d11e"
 """The longest there are in UTF-8: what counts is characters."""

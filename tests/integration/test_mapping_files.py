@@ -7,8 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from isthmus.cli.remote.api_client import Remote
 from tests.fakes.larkdesk import DEFINITION
 from tests.integration.processes import COMMAND, Process, serving_process
@@ -94,7 +92,6 @@ async def test_an_environments_rows_become_those_of_the_file(environ: dict[str, 
         assert "(nothing was written)" in errors
 
 
-@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 async def test_an_export_goes_to_the_layer_and_by_the_actions_it_names(
     environ: dict[str, str], tmp_path: Path
 ) -> None:

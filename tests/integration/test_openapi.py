@@ -8,12 +8,16 @@ from __future__ import annotations
 import asyncio
 import os
 
+import pytest
+
 from isthmus.config import Settings
 from tests.fakes.larkdesk import Larkdesk, RequestLimit, running
 from tests.integration.environments import own_ids
 from tests.integration.fuzzing import Fuzzed, Target, fuzzed
 from tests.integration.larkdesk import MODEL, connect
 from tests.integration.serving import serving
+
+pytestmark = pytest.mark.both_databases
 
 CASES = 300
 SEED = 20_261_128

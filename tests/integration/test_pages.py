@@ -16,7 +16,6 @@ curl() { command curl --fail-with-body --show-error "$@"; }
 """
 
 
-@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     "page",
     [

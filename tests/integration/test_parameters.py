@@ -13,7 +13,6 @@ from tests.fakes.larkdesk import Larkdesk, Records, RequestLimit, running
 from tests.integration.larkdesk import MODEL, connect, install
 from tests.integration.serving import Server, serving
 
-pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 FLAGS = ("truto_ignore_remote_data", "truto_body_passthrough", "isthmus_explain")
 
 

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from isthmus.config import Settings
 from tests.fakes.larkdesk import Larkdesk, Records, running
 from tests.integration.larkdesk import MODEL, connect, install
 from tests.integration.serving import Server, serving
 
 ZENDESK = "integration.name=zendesk"
-
-pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 
 
 async def test_one_row_and_a_list_are_cut_to_the_fields_that_are_asked_for(server: Server) -> None:

@@ -20,6 +20,8 @@ from isthmus.tenancy import Administration, Environments
 from tests.integration.larkdesk import MODEL, connect, definition, install
 from tests.integration.serving import Server
 
+pytestmark = pytest.mark.both_databases
+
 CELLS = "/environment-unified-model-resource-method"
 WAITING = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()")
 

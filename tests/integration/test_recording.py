@@ -188,7 +188,6 @@ async def test_paths_are_kept_and_redacted_as_asked_but_never_a_credential(world
     assert KEY not in world.written()
 
 
-@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 async def test_what_cannot_be_recorded_is_told(world: World) -> None:
     for more, code, said in (
         (("--method", "contacts"), 2, "write <resource>.list or <resource>.get"),

@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 
-import pytest
 from typer.testing import CliRunner, Result
 
 from isthmus.cli.main import app
 from tests.integration.serving import Server
-
-pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 
 
 async def run(server: Server, *arguments: str, input: str | None = None) -> Result:

@@ -255,7 +255,6 @@ async def surroundings(walk: Walk) -> None:
     assert await walk("GET /events/{id}", happened["result"][0]["id"])
 
 
-@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 async def test_every_list_pages_sorts_and_cuts(server: Server) -> None:
     """The parameters that all platform lists share, on each of them."""
     await install(server)
@@ -286,7 +285,6 @@ async def test_every_list_pages_sorts_and_cuts(server: Server) -> None:
         assert len(other["result"]) == len(ids) - len(some), path
 
 
-@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 async def test_every_filter_that_is_named_narrows_its_list(server: Server) -> None:
     """With a value that the newest row has not, and with the one it has."""
     await connect(server, await install(server), "http://127.0.0.1:1")

@@ -45,7 +45,6 @@ async def test_every_schema_that_is_listed_is_there_and_valid(server: Server) ->
         ("record-schema", "unified/*/*.schema.yaml"),
     ],
 )
-@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 async def test_the_shipped_files_are_valid_by_what_an_editor_gets(
     server: Server, name: str, pattern: str
 ) -> None:
@@ -59,7 +58,6 @@ async def test_the_shipped_files_are_valid_by_what_an_editor_gets(
     assert not validator.is_valid(["x"])
 
 
-@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 async def test_a_record_schema_with_a_wrong_keyword_is_refused(server: Server) -> None:
     schema = await server.ok("GET", "/schemas/record-schema")
     validator = jsonschema.Draft202012Validator(schema)
@@ -88,7 +86,6 @@ async def test_a_unified_schema_is_as_the_tokens_environment_has_it(server: Serv
         ("/schemas/unified/ticketing/ticket", "Close to it: tickets"),
     ],
 )
-@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 async def test_a_schema_that_is_not_there_is_not_found(server: Server, path: str, said: str) -> None:
     for token in ("", None):
         status, body = await server.call("GET", path, token=token)

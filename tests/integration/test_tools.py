@@ -100,7 +100,6 @@ async def test_an_accounts_methods_are_tools_that_a_toolset_can_call(server: Ser
         ("?tags=nobody", []),
     ],
 )
-@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 async def test_tools_are_narrowed_by_methods_and_tags(server: Server, query: str, methods: list[str]) -> None:
     identity, account = await mill(server)
     found = await tools(server, f"/integrated-account/{account}", query)

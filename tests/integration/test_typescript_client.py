@@ -15,8 +15,6 @@ from tests.integration.serving import Server
 from tests.integration.typescript import TypeScriptClient, TypeScriptError, encode
 from tests.integration.vaultline import connected
 
-pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-
 
 @pytest.fixture
 def client(server: Server) -> TypeScriptClient:

@@ -125,7 +125,6 @@ async def test_the_question_can_be_asked_through_the_custom_api(server: Server) 
         ("/unified/meta/ticketing/zendesk?environment_id=another", 403, "environment"),
     ],
 )
-@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 async def test_what_is_not_there_is_told(server: Server, path: str, status: int, said: str) -> None:
     account = await server.sandbox_of("zendesk")
     found, body = await server.call("GET", path.format(account=account))

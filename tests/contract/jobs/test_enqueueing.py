@@ -31,6 +31,8 @@ from tests.background import QUICK, drain, engine_running, tick
 from tests.contract.jobs.recorder import Recorder, counted, put
 from tests.fakes.clock import VirtualClock
 
+pytestmark = pytest.mark.both_databases
+
 
 async def test_a_job_runs_once_and_is_not_kept(database: Database) -> None:
     handlers = Recorder()

@@ -31,6 +31,8 @@ from isthmus.jobs.queue_maintenance import sweep
 from tests.background import QUICK, drain, engine_running, until
 from tests.contract.jobs.recorder import Recorder, counted, put
 
+pytestmark = pytest.mark.both_databases
+
 
 async def test_a_run_that_was_given_to_another_writes_nothing(database: Database) -> None:
     handlers, refused = Handlers(), list[str]()

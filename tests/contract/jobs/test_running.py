@@ -17,6 +17,8 @@ from isthmus.jobs import (
 from tests.background import QUICK, drain, engine_running, until
 from tests.contract.jobs.recorder import Recorder, counted, put
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.mark.parametrize("what", ["a:b", ":", ""])
 def test_a_kind_whose_things_could_be_taken_for_those_of_another_is_refused(what: str) -> None:

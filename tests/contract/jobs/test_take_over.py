@@ -20,6 +20,8 @@ from isthmus.jobs.queue_maintenance import sweep
 from tests.background import QUICK, drain, engine_running, until, worker_running
 from tests.contract.jobs.recorder import Recorder, counted, put
 
+pytestmark = pytest.mark.both_databases
+
 
 async def test_what_a_dead_worker_ran_is_taken_over(database: Database) -> None:
     handlers = Recorder()

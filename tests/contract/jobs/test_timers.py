@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import insert
 
 from isthmus.db import Database
@@ -18,6 +19,8 @@ from isthmus.jobs import (
 from tests.background import QUICK, drain, tick
 from tests.contract.jobs.recorder import Recorder, counted, put
 from tests.fakes.clock import VirtualClock
+
+pytestmark = pytest.mark.both_databases
 
 
 async def test_a_job_for_later_runs_when_its_time_has_come(database: Database, clock: VirtualClock) -> None:

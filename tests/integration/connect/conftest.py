@@ -43,13 +43,6 @@ async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
 
 
 @pytest.fixture
-def backend(request: pytest.FixtureRequest) -> str:
-    """SQLite, but for tests that say `ON_BOTH` or name it: what is drawn does not depend on it."""
-    name: str = getattr(request, "param", "sqlite")
-    return name
-
-
-@pytest.fixture
 async def product() -> AsyncIterator[Product]:
     async with running_product() as fake:
         yield fake

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
 from aiohttp import web
 from playwright.async_api import BrowserContext, Error, FrameLocator, Locator, Page, expect
 
@@ -18,7 +17,6 @@ from tests.integration.serving import Server
 __all__ = ["Desk", "Host", "hosting"]
 
 Where = Page | FrameLocator
-ON_BOTH = pytest.mark.parametrize("backend", ["sqlite", "postgresql"], indirect=True)
 
 
 @dataclass

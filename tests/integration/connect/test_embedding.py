@@ -25,18 +25,12 @@ from tests.integration.connect.embedded import (
 )
 
 EACH = pytest.mark.parametrize("mode", MODES)
-EACH_ON_BOTH = pytest.mark.parametrize(
-    ("mode", "backend"),
-    [("window", "sqlite"), ("window", "postgresql"), ("frame", "postgresql"), ("page", "sqlite")],
-    indirect=["backend"],
-)
-"""What is stored does not depend on how the page is shown: each mode on one database, one of them on both."""
 
 USED = "This link was used already. Ask for a new one where you got it."
 EXPIRED = "This link has expired. Ask for a new one where you got it."
 
 
-@EACH_ON_BOTH
+@EACH
 async def test_each_way_to_connect_leads_to_an_account_that_works(
     mode: str, desk: Desk, context: BrowserContext, oidc: Oidc, oauth1: OAuth1
 ) -> None:
@@ -150,7 +144,8 @@ async def test_a_link_that_has_expired_is_told(mode: str, desk: Desk, context: B
     assert await flow.outcome() == {"result": "error", "error": EXPIRED, "error_type": "invalid_token"}
 
 
-@EACH_ON_BOTH
+@EACH
+@pytest.mark.both_databases
 async def test_two_windows_with_one_link_make_one_account(
     mode: str, desk: Desk, context: BrowserContext
 ) -> None:

@@ -21,7 +21,7 @@ from isthmus.connect.authorization_requests import PAYLOAD
 from isthmus.db.tables import connect_trip, integrated_account
 from tests.fakes.oauth1 import CONSUMER, OAuth1
 from tests.fakes.oidc import Oidc
-from tests.integration.connect.desk import ON_BOTH, Desk, ended, enter_key
+from tests.integration.connect.desk import Desk, ended, enter_key
 from tests.integration.connect.embedded import WAYS, allow, connect, embed, install_all
 from tests.integration.connect.product import KEKA_SECRET, KEKA_TOKEN, KEY
 
@@ -147,7 +147,7 @@ async def account_form(desk: Desk, context: BrowserContext) -> Page:
     return page
 
 
-@ON_BOTH
+@pytest.mark.both_databases
 async def test_nothing_that_lasts_holds_a_secret(
     desk: Desk,
     context: BrowserContext,
@@ -185,7 +185,7 @@ async def test_nothing_that_lasts_holds_a_secret(
     assert not [url for url in referers if url.startswith(desk.server.url)]
 
 
-@ON_BOTH
+@pytest.mark.both_databases
 async def test_a_leak_is_found(
     desk: Desk, context: BrowserContext, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -19,6 +19,8 @@ from isthmus.integrations.catalog.shipped_files import integration_id
 from isthmus.integrations.installs.environment_integrations import EnvironmentIntegrations
 from isthmus.kit.ids import new_id
 
+pytestmark = pytest.mark.both_databases
+
 
 async def stored(database: Database, id: str) -> dict[str, Any]:
     async with database.read() as conn:

@@ -23,6 +23,8 @@ from isthmus.integrations.catalog.catalog_sync import sync_catalog
 from isthmus.integrations.catalog.shipped_files import Catalog, integration_id
 from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
 
+pytestmark = pytest.mark.both_databases
+
 
 async def test_everything_shipped_is_installed_with_a_sandbox_account(
     database: Database, world: World

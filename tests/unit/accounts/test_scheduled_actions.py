@@ -20,6 +20,8 @@ from isthmus.db.tables import job_schedule
 from isthmus.integrations.catalog.shipped_files import Catalog
 from isthmus.jobs import Handlers
 
+pytestmark = pytest.mark.both_databases
+
 DEFINITION = """
 name: brightfold
 label: Brightfold Desk

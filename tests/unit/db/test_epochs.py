@@ -18,6 +18,8 @@ from isthmus.db.keys import grant_key
 from isthmus.db.tables import epoch, key_grant
 from isthmus.kit.ids import new_id
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def clock() -> VirtualClock:

@@ -15,6 +15,8 @@ from isthmus.db.tables import integration, team
 from isthmus.errors import BadRequest
 from isthmus.kit.ids import derived_id
 
+pytestmark = pytest.mark.both_databases
+
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 FIELDS = {each.key: each for each in team.c}
 TEAMS: list[dict[str, Any]] = [

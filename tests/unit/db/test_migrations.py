@@ -19,6 +19,8 @@ from isthmus.db.tables import metadata
 from isthmus.db.upgrade import read_revision, upgrade_schema
 from isthmus.errors import SetupError
 
+pytestmark = pytest.mark.both_databases
+
 
 def shape(connection: Connection) -> dict[str, Any]:
     """Everything the database says about its tables, but our table of revisions and the job engine's own."""

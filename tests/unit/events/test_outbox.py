@@ -41,6 +41,8 @@ from isthmus.jobs import defer, standing
 from isthmus.jobs.lock_timeout import Held
 from isthmus.kit.ids import new_id
 
+pytestmark = pytest.mark.both_databases
+
 HERE, THERE = new_id(), new_id()
 
 

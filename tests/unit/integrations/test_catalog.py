@@ -28,6 +28,8 @@ from isthmus.integrations.catalog.shipped_files import Catalog, find_catalog, in
 from isthmus.integrations.catalog.unified_models import UnifiedModels
 from isthmus.integrations.installs.environment_integrations import EnvironmentIntegrations
 
+pytestmark = pytest.mark.both_databases
+
 
 async def rows(database: Database, table: Any) -> list[Any]:
     async with database.read() as conn:

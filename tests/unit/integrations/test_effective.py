@@ -24,6 +24,8 @@ from isthmus.integrations.installs.environment_integrations import EnvironmentIn
 from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
 from isthmus.kit.ids import new_id
 
+pytestmark = pytest.mark.both_databases
+
 NONE = Layer("account", 1, {})
 
 

@@ -20,6 +20,8 @@ from isthmus.integrations.installs.environment_integrations import OVERRIDE_SECR
 from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
 from isthmus.integrations.rows.scope import EnvironmentScope
 
+pytestmark = pytest.mark.both_databases
+
 SECRET_OVERRIDE = {
     "authorization": {"format": "bearer", "config": {"token": "literal"}},
     "environment_variables": {"tier": "gold"},

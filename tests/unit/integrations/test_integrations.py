@@ -17,6 +17,8 @@ from isthmus.integrations.catalog.integrations import INTEGRATION_SECRETS, Integ
 from isthmus.integrations.installs.environment_integrations import EnvironmentIntegrations
 from isthmus.integrations.rows.scope import EnvironmentScope
 
+pytestmark = pytest.mark.both_databases
+
 OAUTH = {
     "label": "Mine",
     "base_url": "https://mine.example",

@@ -19,6 +19,8 @@ from isthmus.integrations.installs.environment_unified_models import Environment
 from isthmus.integrations.mappings.mapping_repositories import EnvironmentMappings, ModelMappings
 from isthmus.integrations.rows.scope import EnvironmentScope
 
+pytestmark = pytest.mark.both_databases
+
 MODEL = {"name": "own", "category": "crm", "resources": {"people": {"methods": ["list"], "schema": {}}}}
 CELL = {"integration_name": "brightfold", "resource_name": "people", "method_name": "list"}
 

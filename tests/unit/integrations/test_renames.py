@@ -20,6 +20,8 @@ from isthmus.integrations.installs.environment_unified_models import Environment
 from isthmus.integrations.mappings.mapping_repositories import EnvironmentMappings, ModelMappings
 from isthmus.integrations.rows.scope import EnvironmentScope
 
+pytestmark = pytest.mark.both_databases
+
 PARTIAL = {"own": {"people": {"list": {"query": {"a": "b"}}}}}
 
 

@@ -17,6 +17,8 @@ from isthmus.kit.ids import new_id
 from isthmus.kit.secret import Secret
 from isthmus.tenancy import AccountTokens, Administration, ApiTokens, Authenticator, Environments
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def account_tokens(clock: VirtualClock) -> AccountTokens:

@@ -15,6 +15,8 @@ from isthmus.db.tables import api_token, environment, team, user
 from isthmus.kit.secret import Secret
 from isthmus.tenancy import bootstrap
 
+pytestmark = pytest.mark.both_databases
+
 GIVEN = "given-by-the-operator-0123456789"
 
 

@@ -16,6 +16,8 @@ from isthmus.errors import BadRequest, Conflict, NotFound, SetupError
 from isthmus.tenancy import Administration, ApiTokens, Environments, Teams, Users
 from isthmus.tenancy.teams import create_team
 
+pytestmark = pytest.mark.both_databases
+
 ALL = ListQuery()
 
 

@@ -13,6 +13,8 @@ from isthmus.accounts import Connections, OwnAccount
 from isthmus.db import Database
 from isthmus.errors import BadRequest
 
+pytestmark = pytest.mark.both_databases
+
 
 async def test_a_token_that_is_about_to_end_is_renewed_before_the_call(
     connections: Connections, desk: Desk, authority: Authority, clock: WatchedClock

@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import update
 from tests.background import until
 from tests.unit.accounts.conftest import Desk, WatchedClock
@@ -17,6 +18,8 @@ from isthmus.api.call_parsing import parse_call
 from isthmus.db import Database
 from isthmus.db.tables import credential_refresh
 from isthmus.engine import proxy
+
+pytestmark = pytest.mark.both_databases
 
 
 async def test_a_race_of_fifty_calls_on_an_ended_token_is_one_refresh(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.background import tick
 from tests.unit.accounts.conftest import Desk, WatchedClock
 from tests.unit.accounts.credentials.authority import Authority, call, connect
@@ -14,6 +15,8 @@ from isthmus.integrations.catalog.exchanges import Exchanges
 from isthmus.integrations.catalog.shipped_files import Catalog
 from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions
 from isthmus.jobs import Handlers, standing
+
+pytestmark = pytest.mark.both_databases
 
 
 async def test_a_timer_follows_the_token(

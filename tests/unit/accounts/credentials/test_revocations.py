@@ -30,6 +30,8 @@ from isthmus.errors import NotFound
 from isthmus.http import HttpClient
 from isthmus.jobs import Handlers, Worker, defer
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def definition() -> str:

@@ -16,6 +16,8 @@ from isthmus.db import Database
 from isthmus.integrations.installs.environment_integrations import EnvironmentIntegrations
 from isthmus.jobs import Handlers
 
+pytestmark = pytest.mark.both_databases
+
 STEPS = ["GET /me", "POST /orgs/acme/hooks", "GET /check"]
 Switch = Callable[[Desk, str, bool], Awaitable[None]]
 

@@ -20,6 +20,8 @@ from isthmus.db import Database
 from isthmus.db.tables import event
 from isthmus.jobs import Handlers, Worker, cancel, defer, standing
 
+pytestmark = pytest.mark.both_databases
+
 
 async def test_an_account_is_prepared_then_checked_then_active(
     desk: Desk, database: Database, handlers: Handlers, product: Product

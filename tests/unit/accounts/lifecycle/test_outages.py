@@ -14,6 +14,8 @@ from isthmus.accounts.lifecycle.account_jobs import LIFECYCLE_JOB
 from isthmus.db import Database
 from isthmus.jobs import Handlers, standing
 
+pytestmark = pytest.mark.both_databases
+
 AWAY = (503, {"message": "back soon"})
 
 
