@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 __all__ = [
+    "PAGE_EXPIRED",
     "ConnectProblem",
     "ConnectionFailed",
     "ErrorType",
@@ -25,6 +26,8 @@ ErrorType = Literal[
     "rapid_form_error",
 ]
 _LONGEST = 500
+
+PAGE_EXPIRED: Final = "This page has expired. Ask for a new one where you came from."
 
 
 def capped(text: str) -> str:

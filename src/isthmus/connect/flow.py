@@ -21,10 +21,11 @@ from isthmus.accounts.egress import Sender, select_sender
 from isthmus.accounts.lifecycle.account_jobs import begin_lifecycle
 from isthmus.accounts.lifecycle.lifecycle import Lifecycle
 from isthmus.connect.authorization_requests import Trip, end_trip, keep_on_trip, plan_trip, start_trip
-from isthmus.connect.connectable_integrations import Offer, scopes_of
+from isthmus.connect.connectable_integrations import Offer, scopes_of, slug_of_account
 from isthmus.connect.credential_exchange import CredentialCalls
 from isthmus.connect.credential_forms import enter, goes_to_provider
 from isthmus.connect.errors import (
+    PAGE_EXPIRED,
     ConnectionFailed,
     ConnectProblem,
     InvalidIntegration,
@@ -36,7 +37,15 @@ from isthmus.connect.link_tokens import USED, LinkToken, consume_link, open_link
 from isthmus.connect.ports import RapidForms
 from isthmus.connect.screen_builder import Drawing, FormIsNext, chosen_offer, link_of_session
 from isthmus.connect.screens import Problem, Screen
-from isthmus.connect.sessions import Options, Session, begin_session, keep_session, read_session, session_of
+from isthmus.connect.sessions import (
+    Options,
+    RapidOptions,
+    Session,
+    begin_session,
+    keep_session,
+    read_session,
+    session_of,
+)
 from isthmus.db.database import Database
 from isthmus.errors import NotFound
 from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions
@@ -83,6 +92,16 @@ class Flow:
         async with self._database.write() as conn:
             link = await open_link(conn, token)
             return await begin_session(conn, link.environment_id, link_id=link.id, options=options)
+
+    async def open_form(
+        self, environment_id: str, account_id: str, rapid: RapidOptions
+    ) -> tuple[Session, Secret[str]]:
+        """Begins a session that only shows the account's own form. Raises RapidFormFailed where the
+        environment has no such account."""
+        async with self._database.write() as conn:
+            if await slug_of_account(conn, environment_id, account_id) is None:
+                raise RapidFormFailed(PAGE_EXPIRED)
+            return await begin_session(conn, environment_id, link_id=None, account_id=account_id, rapid=rapid)
 
     async def session(self, id: str, cookie: str) -> Session:
         """Raises SessionEnded."""

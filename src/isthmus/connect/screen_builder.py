@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.lifecycle.lifecycle import Lifecycle
+from isthmus.accounts.rows.account_views import read_status
 from isthmus.connect.connectable_integrations import Offer, face_of, offer, offered, slug_of_account
 from isthmus.connect.credential_forms import FORMAT_LABELS, Entered, draw_form
 from isthmus.connect.errors import ConnectProblem, ErrorType, InvalidIntegration, InvalidToken, capped
@@ -26,7 +26,6 @@ from isthmus.connect.screens import (
     Screen,
 )
 from isthmus.connect.sessions import Session
-from isthmus.db.tables import integrated_account
 from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions
 
 __all__ = ["Drawing", "FormIsNext", "chosen_offer", "link_of_session"]
@@ -133,25 +132,22 @@ class Drawing:
     async def _of_account(
         self, conn: AsyncConnection, session: Session, account_id: str
     ) -> Screen | FormIsNext:
-        statement = select(integrated_account.c.status, integrated_account.c.last_error).where(
-            integrated_account.c.id == account_id,
-            integrated_account.c.environment_id == session.environment_id,
-        )
-        row = (await conn.execute(statement)).one_or_none()
+        found = await read_status(conn, session.environment_id, account_id)
         slug = await slug_of_account(conn, session.environment_id, account_id)
-        if row is None or slug is None:
+        if found is None or slug is None:
             return Problem("invalid_token", "The account was removed.", can_retry=False)
+        status, last_error = found
         face = await face_of(conn, session.environment_id, slug)
         link = None if session.link_id is None else await link_of(conn, session.link_id)
         redirect_uri = None if link is None else link.redirect_uri
         is_alone = link is None
-        if is_alone and row.status != "active":
+        if is_alone and status != "active":
             message = f"The connection to {face.label} has to be renewed before its settings can be changed."
             return Problem("rapid_form_error", message, False, face, account_id)
-        if row.status in _FAILED:
-            told = capped(row.last_error or "")
-            return Problem(_FAILED[row.status], told, True, face, account_id, redirect_uri)
-        if row.status != "active":
+        if status in _FAILED:
+            told = capped(last_error or "")
+            return Problem(_FAILED[status], told, True, face, account_id, redirect_uri)
+        if status != "active":
             return Progress(face, await self._lifecycle.stage(conn, account_id))
         if session.is_form_done or session.options.skip_rapid_form:
             return Done(face, account_id, redirect_uri)

@@ -1,5 +1,7 @@
 """The database: the way in, what is sealed, what others must see. Tables: `isthmus.db.tables`."""
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from isthmus.db.database import Database, announce, keys_of, now_of
 from isthmus.db.encryption import EncryptedJSON, KeyRing
 from isthmus.db.epochs import EpochWatcher, raise_epoch, raise_epochs
@@ -7,6 +9,7 @@ from isthmus.db.keys import server_secret_bytes
 from isthmus.db.startup import check_workers, is_embedded, open_database
 
 __all__ = [
+    "AsyncConnection",
     "Database",
     "EncryptedJSON",
     "EpochWatcher",

@@ -15,15 +15,27 @@ from isthmus.db.tables import environment
 from isthmus.errors import BadRequest, Conflict, NotFound, failure
 from isthmus.kit.ids import new_id
 from isthmus.kit.writable_fields import sent_only
-from isthmus.tenancy.connect_settings import SETTINGS, check_connect_settings
+from isthmus.tenancy.connect_settings import SETTINGS, ConnectSettings, check_connect_settings
 
-__all__ = ["Environments", "Install"]
+__all__ = ["Environments", "Install", "read_connect_settings", "read_team_id"]
 
 _EDITABLE: Final = frozenset({"name", "settings"})
 _LONGEST_NAME: Final = 200
 
 Install = Callable[[AsyncConnection, str], Awaitable[None]]
 """Fills a new environment (its id) with what every environment has, in the transaction that creates it."""
+
+
+async def read_connect_settings(conn: AsyncConnection, environment_id: str) -> ConnectSettings:
+    """The settings of an environment's connect pages; the defaults where the environment is gone."""
+    statement = select(environment.c.settings).where(environment.c.id == environment_id)
+    return ConnectSettings.of((await conn.execute(statement)).scalar_one_or_none() or {})
+
+
+async def read_team_id(conn: AsyncConnection, environment_id: str) -> str:
+    """The team that owns an environment, which must exist."""
+    statement = select(environment.c.team_id).where(environment.c.id == environment_id)
+    return str((await conn.execute(statement)).scalar_one())
 
 
 class Environments:

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import select
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
@@ -19,12 +18,12 @@ from isthmus.connect.screens import Done, Screen
 from isthmus.connect.session_outcomes import Ending, Endings
 from isthmus.connect.sessions import Session
 from isthmus.db.database import Database
-from isthmus.db.tables import environment
 from isthmus.integrations.catalog.shipped_files import Catalog
 from isthmus.kit.clock import Clock
 from isthmus.kit.ids import is_uuid
 from isthmus.tenancy.account_tokens import AccountTokens
 from isthmus.tenancy.connect_settings import ConnectSettings
+from isthmus.tenancy.environments import read_connect_settings
 from isthmus.tenancy.tokens import digest
 from isthmus.ui.form_input import CSRF, Sent, read_sent
 from isthmus.ui.page_rate_limit import Opens
@@ -147,8 +146,7 @@ class Answering:
 
     async def settings(self, session: Session) -> ConnectSettings:
         async with self._parts.database.read() as conn:
-            statement = select(environment.c.settings).where(environment.c.id == session.environment_id)
-            return ConnectSettings.of((await conn.execute(statement)).scalar_one_or_none() or {})
+            return await read_connect_settings(conn, session.environment_id)
 
     async def _refused(self, request: Request, problem: ConnectProblem) -> Response:
         """A page that cannot be continued. One of a trip tells its opener nothing."""

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-from sqlalchemy import select
 from starlette.requests import Request
 from starlette.responses import Response
 
-from isthmus.connect.errors import RapidFormFailed
+from isthmus.connect.errors import PAGE_EXPIRED, RapidFormFailed
 from isthmus.connect.screens import Problem, RapidForm
-from isthmus.connect.sessions import Session, begin_session
-from isthmus.db.tables import integrated_account
+from isthmus.connect.sessions import Session
 from isthmus.ui.form_input import CURSOR, FIELD, Sent, wants_json
 from isthmus.ui.page_parameters import rapid_options_of
 from isthmus.ui.page_responses import Answering, PageParts
 
 __all__ = ["AccountFormPages"]
-
-_EXPIRED: Final = "This page has expired. Ask for a new one where you came from."
 
 
 class AccountFormPages:
@@ -56,18 +50,10 @@ class AccountFormPages:
         rapid = rapid_options_of(request)
         principal = self._parts.account_tokens.read(token)
         if principal is None or principal.integrated_account_id is None:
-            raise RapidFormFailed(_EXPIRED)
-        account_id = principal.integrated_account_id
-        async with self._parts.database.write() as conn:
-            mine = select(integrated_account.c.id).where(
-                integrated_account.c.id == account_id,
-                integrated_account.c.environment_id == principal.environment_id,
-            )
-            if (await conn.execute(mine)).scalar_one_or_none() is None:
-                raise RapidFormFailed(_EXPIRED)
-            session, cookie = await begin_session(
-                conn, principal.environment_id, link_id=None, account_id=account_id, rapid=rapid
-            )
+            raise RapidFormFailed(PAGE_EXPIRED)
+        session, cookie = await self._parts.flow.open_form(
+            principal.environment_id, principal.integrated_account_id, rapid
+        )
         return self._answering.begun(session, cookie.reveal())
 
     async def _choices(self, session: Session, screen: RapidForm, sent: Sent) -> Response:

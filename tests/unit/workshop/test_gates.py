@@ -127,6 +127,13 @@ class TestImportOrder:
         for name in ("integrations: from what describes them down to their rows", "authoring"):
             assert f"The folders of {name} BROKEN" in checked.stdout.replace("\n", " ")
 
+    def test_a_planted_query_in_a_page_is_refused(self, copy: Path) -> None:
+        with (copy / "isthmus" / "ui" / "pages.py").open("a") as file:
+            file.write("\nfrom sqlalchemy import select\n")
+        checked = self.lint(copy)
+        assert checked.returncode == 1
+        assert "The API, the pages and the command line hold no SQL BROKEN" in checked.stdout
+
     def test_a_planted_room_without_a_floor_is_refused(self, copy: Path) -> None:
         (copy / "isthmus" / "attic.py").write_text("")
         checked = self.lint(copy)

@@ -17,7 +17,7 @@ from isthmus.integrations.rows.wire_rows import (
     read_integration_summaries,
 )
 
-__all__ = ["build_account_views", "select_accounts"]
+__all__ = ["build_account_views", "read_status", "select_accounts"]
 
 _HIDDEN_COLUMNS: Final = frozenset(
     {"context_secrets", "integration_override_secrets", "closed_until", "revision"}
@@ -41,6 +41,17 @@ _STATE_FIELDS: Final = (
     "last_action_run_result",
 )
 _INSTALL_PREFIX: Final = "install__"
+
+
+async def read_status(
+    conn: AsyncConnection, environment_id: str, account_id: str
+) -> tuple[str, str | None] | None:
+    """`(status, last_error)` of an account of the environment; None where there is no such account."""
+    statement = select(integrated_account.c.status, integrated_account.c.last_error).where(
+        integrated_account.c.id == account_id, integrated_account.c.environment_id == environment_id
+    )
+    row = (await conn.execute(statement)).one_or_none()
+    return None if row is None else (row.status, row.last_error)
 
 
 def select_accounts(environment_id: str) -> Select[Any]:

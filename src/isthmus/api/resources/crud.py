@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.api.dependencies import ApiPrincipal, Listed, Parts, PartsOfApp, Select
 from isthmus.api.list_queries import check_select, project
 from isthmus.api.resources.base_models import Body, DeletedOut, ListOut, Row
+from isthmus.db import AsyncConnection
 from isthmus.db.listing import ListQuery, Page
 from isthmus.errors import BadRequest, failure
 from isthmus.tenancy import Principal

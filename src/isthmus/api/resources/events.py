@@ -6,10 +6,10 @@ from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.api.dependencies import ApiPrincipal, Listed, Parts
 from isthmus.api.resources.base_models import ListOut
+from isthmus.db import AsyncConnection
 from isthmus.events import Events
 from isthmus.tenancy import Principal
 

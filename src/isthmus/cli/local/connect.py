@@ -48,27 +48,17 @@ def connect(
 async def _link(
     database: Database, environment_id: str, integration: str | None, sent: Mapping[str, Any]
 ) -> str:
-    from sqlalchemy import select
-
     from isthmus.connect.link_tokens import LinkTokens
-    from isthmus.db.tables import environment as environments
-    from isthmus.db.tables import environment_integration as installs
-    from isthmus.db.tables import integration as integrations
+    from isthmus.integrations.installs.environment_integrations import list_enabled_names
     from isthmus.integrations.rows.scope import EnvironmentScope
+    from isthmus.tenancy.environments import read_team_id
 
     async with database.write() as conn:
-        team = select(environments.c.team_id).where(environments.c.id == environment_id)
-        statement = (
-            select(integrations.c.name)
-            .join(installs, installs.c.integration_id == integrations.c.id)
-            .where(installs.c.environment_id == environment_id, installs.c.is_enabled)
-            .order_by(integrations.c.name)
-        )
-        known = (await conn.execute(statement)).scalars().all()
+        known = await list_enabled_names(conn, environment_id)
         if integration is not None and integration not in known:
             raise SetupError(
                 f"no integration {integration} is installed in this environment. There are: "
                 f"{', '.join(known) or 'none'}."
             )
-        scope = EnvironmentScope(environment_id, (await conn.execute(team)).scalar_one())
+        scope = EnvironmentScope(environment_id, await read_team_id(conn, environment_id))
         return (await LinkTokens(conn, scope).create(sent)).reveal()

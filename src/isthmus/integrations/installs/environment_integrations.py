@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import keys_of
 from isthmus.db.encryption import EncryptedJSON
@@ -30,12 +31,26 @@ from isthmus.kit.browser_urls import web_address
 from isthmus.kit.ids import new_id
 from isthmus.kit.writable_fields import sent_only
 
-__all__ = ["OVERRIDE_SECRETS", "EnvironmentIntegrations"]
+__all__ = ["OVERRIDE_SECRETS", "EnvironmentIntegrations", "list_enabled_names"]
 
 OVERRIDE_SECRETS: Final = EncryptedJSON(environment_integration.c.override_secrets)
 _CALLBACK: Final = "isthmus_callback_url"
 _WRITABLE: Final = frozenset({"is_enabled", "is_active", "show_in_catalog", "override", _CALLBACK})
 _DEFAULTS: Final = {"is_enabled": True, "show_in_catalog": True, "override": None, "callback_url": None}
+
+
+async def list_enabled_names(conn: AsyncConnection, environment_id: str) -> Sequence[str]:
+    """The names of the integrations that are installed in an environment and enabled, in alphabetical
+    order."""
+    statement = (
+        select(integration.c.name)
+        .join(environment_integration, environment_integration.c.integration_id == integration.c.id)
+        .where(
+            environment_integration.c.environment_id == environment_id, environment_integration.c.is_enabled
+        )
+        .order_by(integration.c.name)
+    )
+    return (await conn.execute(statement)).scalars().all()
 
 
 class EnvironmentIntegrations(InstalledDefinitions):
