@@ -39,7 +39,7 @@ from isthmus.connect.rapid_form import AccountForms
 from isthmus.connect.redirect_uris import CALLBACK_PATH
 from isthmus.connect.session_outcomes import Endings
 from isthmus.connect.sessions import forget_sessions
-from isthmus.db import Database, EpochWatcher, is_embedded, open_database, server_secret_bytes
+from isthmus.db import Database, EpochWatcher, get_server_secret, is_embedded, open_database
 from isthmus.engine.batch import BatchLimits
 from isthmus.engine.scopes import Evaluations, evaluating
 from isthmus.errors import SetupError
@@ -94,14 +94,14 @@ class Application:
             await sync_catalog(database, find_catalog())
             first_start = await bootstrap(database, settings, install=install_everything)
             core = await stack.enter_async_context(_core(settings, database, clock))
-            account_tokens = AccountTokens(await server_secret_bytes(database, "account_tokens"), clock)
+            account_tokens = AccountTokens(await get_server_secret(database, "account_tokens"), clock)
             parts = PartsOfApp(
                 database=database,
                 authentication=Authentication(Authenticator(database, core.epochs, clock, account_tokens)),
                 limits=RequestLimits(
                     per_token=settings.token_rate_limit, per_account=settings.account_rate_limit, clock=clock
                 ),
-                cursors=CursorSigner(await server_secret_bytes(database, "cursors")),
+                cursors=CursorSigner(await get_server_secret(database, "cursors")),
                 account_tokens=account_tokens,
                 time_style=time_style(settings.datetime_style),
                 connections=core.connections,
@@ -177,7 +177,7 @@ async def _core(settings: Settings, database: Database, clock: Clock) -> AsyncIt
             clock,
             JsonCallLog(),
             Exchanges(find_catalog()),
-            cursor_secret=await server_secret_bytes(database, "address_cursors"),
+            cursor_secret=await get_server_secret(database, "address_cursors"),
             renews_ahead=settings.renew_ahead,
         )
         stack.push_async_callback(connections.close)

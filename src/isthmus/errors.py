@@ -28,7 +28,7 @@
     │   └── EgressDenied              502  the SSRF guard refused the address
     └── SetupError                    the operator can mend it; ends a command, never a request
 
-The wire envelope (`api.md` §1.6) is `envelope(error)`. Nothing else builds one.
+The wire envelope (`api.md` §1.6) is `to_error_envelope(error)`. Nothing else builds one.
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ __all__ = [
     "UpstreamInvalid",
     "UpstreamTimeout",
     "UpstreamUnreachable",
-    "envelope",
     "failure",
-    "status_name",
+    "get_reason_phrase",
+    "to_error_envelope",
 ]
 
 
@@ -85,7 +85,7 @@ _NAMES: Final = {
 """Names that differ between versions of Python; the wire's do not."""
 
 
-def status_name(status: int) -> str:
+def get_reason_phrase(status: int) -> str:
     """The standard reason phrase; "Error" for a status that has none."""
     if status in _NAMES:
         return _NAMES[status]
@@ -294,11 +294,11 @@ class SetupError(IsthmusError):
     status = 500
 
 
-def envelope(error: IsthmusError) -> dict[str, Any]:
+def to_error_envelope(error: IsthmusError) -> dict[str, Any]:
     """The error as it goes over the wire (`api.md` §1.6)."""
     body: dict[str, Any] = {
         "statusCode": error.status,
-        "error": status_name(error.status),
+        "error": get_reason_phrase(error.status),
         "message": error.message,
     }
     if isinstance(error, MappingFailed):

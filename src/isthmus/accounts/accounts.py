@@ -32,8 +32,8 @@ from isthmus.accounts.rows.context import (
     patch_context,
     split_context,
 )
-from isthmus.db.database import keys_of, now_of
-from isthmus.db.epochs import group_of, raise_epoch
+from isthmus.db.database import current_time, get_key_ring
+from isthmus.db.epochs import get_epoch_group, raise_epoch
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import integrated_account, integration
 from isthmus.definitions.secrets import replace_config, split_secrets
@@ -49,7 +49,7 @@ from isthmus.integrations.rows.body_checks import Failures
 from isthmus.integrations.rows.scope import Scope
 from isthmus.integrations.rows.wire_rows import Row
 from isthmus.kit.ids import new_id
-from isthmus.kit.writable_fields import sent_only
+from isthmus.kit.writable_fields import require_writable_field
 
 __all__ = ["Accounts"]
 
@@ -132,7 +132,7 @@ class Accounts:
         if override or override_secrets:
             definition.check_override(values["integration_override"])
         await check_mapping_overrides(self._conn, self._scope, values.get("unified_model_override"))
-        identity, now = new_id(), now_of(self._conn)
+        identity, now = new_id(), current_time(self._conn)
         stages = definition.list_stages(values.get("integration_override") or {})
         await self._conn.execute(
             insert(integrated_account).values(
@@ -169,7 +169,7 @@ class Accounts:
         a provider again with the credentials it refused."""
         row = await self._locked(id)
         _refuse_fixed(row, changes)
-        sent_only(changes, _WRITABLE)
+        require_writable_field(changes, _WRITABLE)
         check_fields(changes, creating=False)
         definition = await ConnectedDefinition.read(
             self._conn, self._environment_id, row["environment_integration_id"]
@@ -259,7 +259,7 @@ class Accounts:
         this = integrated_account.c.id == row["id"]
         await before_deletion(self._conn, self._environment_id, this)
         await self._conn.execute(delete(integrated_account).where(this))
-        await raise_epoch(self._conn, group_of(row["id"]))
+        await raise_epoch(self._conn, get_epoch_group(row["id"]))
         await emit_accounts_deleted(self._conn, self._environment_id, [row["id"]])
         return str(row["id"])
 
@@ -289,8 +289,8 @@ class Accounts:
         if switched:
             method = find_credential_format(definition.credentials, changes["authentication_method"])
         patch = changes.get("context") or {}
-        whole = decrypt_context(keys_of(self._conn), row)
-        hidden = definition.secret_fields | list_encrypted_fields(keys_of(self._conn), row)
+        whole = decrypt_context(get_key_ring(self._conn), row)
+        hidden = definition.secret_fields | list_encrypted_fields(get_key_ring(self._conn), row)
         if switched:
             merged = patch_context(whole, patch, hidden)
             merged = validate_credentials(definition.credentials, method, merged, complete=True)
@@ -307,7 +307,9 @@ class Accounts:
     def _reoverridden(
         self, row: Mapping[str, Any], definition: ConnectedDefinition, sent: Mapping[str, Any]
     ) -> dict[str, Any]:
-        stored = OVERRIDE_SECRETS.open(keys_of(self._conn), row["id"], row["integration_override_secrets"])
+        stored = OVERRIDE_SECRETS.open(
+            get_key_ring(self._conn), row["id"], row["integration_override_secrets"]
+        )
         whole = replace_config(row["integration_override"] or {}, stored or {}, sent)
         definition.check_override(whole)
         plain, secrets = split_secrets(whole)
@@ -331,11 +333,11 @@ class Accounts:
         await self._conn.execute(
             update(integrated_account)
             .where(integrated_account.c.id == row["id"])
-            .values(**values, revision=integrated_account.c.revision + 1, updated_at=now_of(self._conn))
+            .values(**values, revision=integrated_account.c.revision + 1, updated_at=current_time(self._conn))
         )
         if "context_secrets" in values:
             await schedule_renewal(
-                self._conn, row["id"], decrypt_context(keys_of(self._conn), {**row, **values})
+                self._conn, row["id"], decrypt_context(get_key_ring(self._conn), {**row, **values})
             )
         is_back = values.get("status") == "active" and row["status"] in FAILED_STATUSES
         more = (IntegratedAccountReactivated,) if is_back else ()
@@ -343,12 +345,12 @@ class Accounts:
 
     async def _written(self, identity: str, *kinds: type[Event]) -> Row:
         """The row as it is now; what happened to it is told with it."""
-        await raise_epoch(self._conn, group_of(identity))
+        await raise_epoch(self._conn, get_epoch_group(identity))
         await emit_account_events(self._conn, self._environment_id, identity, *kinds)
         return await self.get(identity)
 
     def _seal(self, column: Any, identity: str, secrets: Mapping[str, Any]) -> Any:
-        return column.seal(keys_of(self._conn), identity, dict(secrets) or None)
+        return column.seal(get_key_ring(self._conn), identity, dict(secrets) or None)
 
 
 def _unknown(id: str) -> NotFound:

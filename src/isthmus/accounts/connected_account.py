@@ -19,8 +19,8 @@ from isthmus.accounts.rows.context import (
     patch_context,
     split_context,
 )
-from isthmus.db.database import keys_of, now_of
-from isthmus.db.epochs import group_of, raise_epoch
+from isthmus.db.database import current_time, get_key_ring
+from isthmus.db.epochs import get_epoch_group, raise_epoch
 from isthmus.db.tables import integrated_account
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.errors import NotFound
@@ -53,7 +53,7 @@ async def connect_account(
     """A new account, `connecting`; its id. `created` is told with it. Raises NotFound for an install that was
     removed meanwhile."""
     await lock_install(conn, connected.environment_id, connected.install_id)
-    identity, now = new_id(), now_of(conn)
+    identity, now = new_id(), current_time(conn)
     await conn.execute(
         insert(integrated_account).values(
             id=identity,
@@ -72,7 +72,7 @@ async def connect_account(
         )
     )
     await schedule_renewal(conn, identity, connected.context)
-    await raise_epoch(conn, group_of(identity))
+    await raise_epoch(conn, get_epoch_group(identity))
     await emit_account_events(conn, connected.environment_id, identity, IntegratedAccountCreated)
     return identity
 
@@ -97,7 +97,7 @@ async def reconnect_account(
     )
     if row is None:
         raise NotFound(f"the account {account_id} is gone, so it cannot be reconnected.")
-    old = decrypt_context(keys_of(conn), dict(row))
+    old = decrypt_context(get_key_ring(conn), dict(row))
     context = {**(old if keep_context else {}), **connected.context}
     _keep_refresh_token(old, context)
     gate = {} if gate_id is None else {"truto_static_gate_id": gate_id}
@@ -111,13 +111,13 @@ async def reconnect_account(
             last_forbidden_error=None,
             closed_until=None,
             revision=integrated_account.c.revision + 1,
-            updated_at=now_of(conn),
+            updated_at=current_time(conn),
             **gate,
             **_context(conn, connected, account_id, context),
         )
     )
     await schedule_renewal(conn, account_id, context)
-    await raise_epoch(conn, group_of(account_id))
+    await raise_epoch(conn, get_epoch_group(account_id))
     await emit_account_events(conn, connected.environment_id, account_id, IntegratedAccountUpdated)
 
 
@@ -127,7 +127,7 @@ def _context(
     plain, secrets = split_context(patch_context({}, whole), list_secret_fields(connected.definition))
     return {
         "context": plain,
-        "context_secrets": CONTEXT_SECRETS.seal(keys_of(conn), identity, secrets or None),
+        "context_secrets": CONTEXT_SECRETS.seal(get_key_ring(conn), identity, secrets or None),
     }
 
 

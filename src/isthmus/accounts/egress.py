@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db.database import keys_of
+from isthmus.db.database import get_key_ring
 from isthmus.db.encryption import EncryptedJSON
 from isthmus.db.tables import static_gate
 from isthmus.errors import UpstreamUnreachable
@@ -89,7 +89,7 @@ async def find_gate(conn: AsyncConnection, environment_id: str, id: str) -> Gate
     row = (await conn.execute(statement)).one_or_none()
     if row is None:
         return None
-    return Gate(row.domain, Secret(GATE_TOKEN.open(keys_of(conn), row.id, row.api_token)))
+    return Gate(row.domain, Secret(GATE_TOKEN.open(get_key_ring(conn), row.id, row.api_token)))
 
 
 def _is_gate_header(name: str) -> bool:

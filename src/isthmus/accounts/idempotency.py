@@ -18,7 +18,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db.database import Database, keys_of, now_of
+from isthmus.db.database import Database, current_time, get_key_ring
 from isthmus.db.encryption import EncryptedJSON
 from isthmus.db.tables import idempotency_record
 from isthmus.errors import Conflict, UnprocessableRequest, failure
@@ -99,7 +99,7 @@ class IdempotencyKeys:
                     "The call with this Idempotency-Key is under way. Repeat it in a moment for its answer.",
                     headers={"retry-after": "1"},
                 )
-            kept = _ANSWER.open(keys_of(conn), row["id"], row["answer"])
+            kept = _ANSWER.open(get_key_ring(conn), row["id"], row["answer"])
             return Claim(row["id"], _as_answer(row["status"], kept))
 
     async def settle(self, claim: Claim, answer: KeptAnswer) -> None:
@@ -109,8 +109,8 @@ class IdempotencyKeys:
             if not answer.is_final:
                 await conn.execute(delete(idempotency_record).where(mine))
                 return
-            now = now_of(conn)
-            sealed = _ANSWER.seal(keys_of(conn), claim.row_id, _as_json(answer))
+            now = current_time(conn)
+            sealed = _ANSWER.seal(get_key_ring(conn), claim.row_id, _as_json(answer))
             await conn.execute(
                 update(idempotency_record)
                 .where(mine)
@@ -124,7 +124,7 @@ class IdempotencyKeys:
 
     async def _purge(self, conn: AsyncConnection, key_digest: str) -> None:
         """The key's own expired row, and, once a minute, other expired ones."""
-        now = now_of(conn)
+        now = current_time(conn)
         expired = idempotency_record.c.expires_at <= now
         await conn.execute(
             delete(idempotency_record).where(expired, idempotency_record.c.key_digest == key_digest)
@@ -141,7 +141,7 @@ async def _inserted(
     conn: AsyncConnection, row_id: str, environment_id: str, key_digest: str, request_digest: str
 ) -> bool:
     """Whether the key was free. Of two at a time one wins, on both databases."""
-    now: datetime = now_of(conn)
+    now: datetime = current_time(conn)
     statement = insert(idempotency_record).values(
         id=row_id,
         created_at=now,

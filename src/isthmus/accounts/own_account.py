@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from isthmus.accounts.accounts import Accounts
 from isthmus.accounts.rows.connected_definition import ConnectedDefinition
 from isthmus.accounts.rows.context import decrypt_context, list_encrypted_fields
-from isthmus.db.database import keys_of
+from isthmus.db.database import get_key_ring
 from isthmus.db.tables import integrated_account
 from isthmus.definitions.secrets import PROTECTED_CONTEXT_PATHS, join_secrets
 from isthmus.errors import BadRequest, failure
@@ -38,7 +38,7 @@ class OwnAccount:
     async def get(self) -> Row:
         """Raises NotFound for an account that is gone."""
         row = await self._accounts.get(self._id)
-        token = _at(decrypt_context(keys_of(self._conn), await self._stored()), _SHOWN)
+        token = _at(decrypt_context(get_key_ring(self._conn), await self._stored()), _SHOWN)
         if token is not None:
             row["context"] = join_secrets(row["context"], _nested(_SHOWN, token))
         return row
@@ -52,7 +52,7 @@ class OwnAccount:
         definition = await ConnectedDefinition.read(
             self._conn, self._environment_id, stored["environment_integration_id"]
         )
-        hidden = definition.secret_fields | list_encrypted_fields(keys_of(self._conn), stored)
+        hidden = definition.secret_fields | list_encrypted_fields(get_key_ring(self._conn), stored)
         _refuse_secrets(context, PROTECTED_CONTEXT_PATHS | {(name,) for name in hidden})
         shown = before["context"]
         changed = {key: value for key, value in context.items() if key not in shown or shown[key] != value}

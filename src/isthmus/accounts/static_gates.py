@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.egress import GATE_TOKEN
-from isthmus.db.database import keys_of, now_of
+from isthmus.db.database import current_time, get_key_ring
 from isthmus.db.epochs import raise_epoch
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import integrated_account, static_gate
@@ -24,7 +24,7 @@ from isthmus.integrations.rows.body_checks import Failures
 from isthmus.integrations.rows.scope import Scope
 from isthmus.integrations.rows.wire_rows import Row
 from isthmus.kit.ids import new_id
-from isthmus.kit.writable_fields import sent_only
+from isthmus.kit.writable_fields import require_writable_field
 
 __all__ = ["StaticGates"]
 
@@ -67,7 +67,7 @@ class StaticGates:
         `api_token_secret` of `values`, or a random one. Raises BadRequest."""
         _check_values(values, creating=True)
         token = values.get("api_token_secret") or secrets.token_urlsafe(32)
-        identity, now = new_id(), now_of(self._conn)
+        identity, now = new_id(), current_time(self._conn)
         await self._conn.execute(
             insert(static_gate).values(
                 id=identity,
@@ -77,7 +77,7 @@ class StaticGates:
                 environment_id=self._environment_id,
                 name=values["name"],
                 domain=values["domain"],
-                api_token=GATE_TOKEN.seal(keys_of(self._conn), identity, token),
+                api_token=GATE_TOKEN.seal(get_key_ring(self._conn), identity, token),
                 created_by=created_by,
             )
         )
@@ -85,14 +85,14 @@ class StaticGates:
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
         """Change the name or domain. Raises NotFound, BadRequest."""
-        sent_only(changes, _WRITABLE_FIELDS)
+        require_writable_field(changes, _WRITABLE_FIELDS)
         await self.get(id)
         values = {name: changes[name] for name in _WRITABLE_FIELDS & changes.keys()}
         _check_values(values, creating=False)
         await self._conn.execute(
             update(static_gate)
             .where(static_gate.c.id == id)
-            .values(**values, revision=static_gate.c.revision + 1, updated_at=now_of(self._conn))
+            .values(**values, revision=static_gate.c.revision + 1, updated_at=current_time(self._conn))
         )
         await raise_epoch(self._conn, self._environment_id)
         return await self.get(id)

@@ -180,7 +180,7 @@ class ListedQuery:
     ) -> None:
         self._parts = parts
         self._select = select
-        self._cursors = parts.cursors.of(request.url.path)
+        self._cursors = parts.cursors.for_list(request.url.path)
         self.query: ListQuery = read_list_query(
             request.query_params.multi_items(),
             limit=limit,

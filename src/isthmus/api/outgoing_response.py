@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-from isthmus.errors import IsthmusError, envelope
+from isthmus.errors import IsthmusError, to_error_envelope
 from isthmus.http.messages import HttpStream
 
 __all__ = [
@@ -68,7 +68,7 @@ def _dump_json(value: Any) -> bytes:
 
 def error_response(error: IsthmusError, request_id: str) -> OutgoingResponse:
     """The error envelope, with the id under which the operator finds the request in the log."""
-    body = envelope(error)
+    body = to_error_envelope(error)
     body["isthmus_request_id"] = request_id
     return json_response(body, status=error.status, headers=error.headers)
 

@@ -18,7 +18,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.connect.errors import ConnectProblem, Forged
-from isthmus.db.database import keys_of, now_of
+from isthmus.db.database import current_time, get_key_ring
 from isthmus.db.encryption import EncryptedJSON
 from isthmus.db.tables import connect_trip
 from isthmus.kit.ids import new_id
@@ -54,7 +54,7 @@ async def plan_trip(conn: AsyncConnection, session_id: str, format: str, redirec
         secrets.token_urlsafe(32),
         secrets.token_urlsafe(32),
         new_id(),
-        now_of(conn),
+        current_time(conn),
     )
     payload = {
         "format": format,
@@ -71,7 +71,7 @@ async def plan_trip(conn: AsyncConnection, session_id: str, format: str, redirec
             session_id=session_id,
             ticket_digest=digest(ticket),
             state_digest=digest(state),
-            payload=PAYLOAD.seal(keys_of(conn), identity, payload),
+            payload=PAYLOAD.seal(get_key_ring(conn), identity, payload),
             expires_at=now + LIFE,
         )
     )
@@ -82,7 +82,7 @@ async def start_trip(conn: AsyncConnection, ticket: str) -> tuple[Trip, Secret[s
     """The trip, and the cookie that ties the browser to it. Raises ConnectProblem for a ticket that is used
     up or too old."""
     row = await _row(conn, connect_trip.c.ticket_digest == digest(ticket))
-    now = now_of(conn)
+    now = current_time(conn)
     if row is None or row["expires_at"] <= now:
         raise ConnectProblem("This page has expired. Close it and try again.")
     binding = secrets.token_urlsafe(32)
@@ -108,7 +108,7 @@ async def keep_on_trip(conn: AsyncConnection, trip: Trip, request: tuple[str, st
     await conn.execute(
         update(connect_trip)
         .where(connect_trip.c.id == trip.id)
-        .values(payload=PAYLOAD.seal(keys_of(conn), trip.id, payload), updated_at=now_of(conn))
+        .values(payload=PAYLOAD.seal(get_key_ring(conn), trip.id, payload), updated_at=current_time(conn))
     )
 
 
@@ -118,7 +118,7 @@ async def end_trip(conn: AsyncConnection, state: str | None, binding: str | None
 
     `binding`: of each trip that the browser is on, separated by dots."""
     row = None if not state else await _row(conn, connect_trip.c.state_digest == digest(state))
-    now = now_of(conn)
+    now = current_time(conn)
     if row is None or row["expires_at"] <= now or row["started_at"] is None:
         raise ConnectProblem(_UNKNOWN)
     done = await conn.execute(
@@ -140,7 +140,7 @@ async def _row(conn: AsyncConnection, condition: Any) -> Mapping[str, Any] | Non
 
 
 def _trip(conn: AsyncConnection, row: Mapping[str, Any]) -> Trip:
-    payload = PAYLOAD.open(keys_of(conn), row["id"], row["payload"])
+    payload = PAYLOAD.open(get_key_ring(conn), row["id"], row["payload"])
     request = payload.pop("request")
     return Trip(
         id=row["id"],

@@ -13,7 +13,7 @@ from isthmus.connect.errors import InvalidIntegration
 from isthmus.connect.link_tokens import LinkToken
 from isthmus.connect.screens import Offered
 from isthmus.connect.sessions import Options
-from isthmus.db.database import keys_of
+from isthmus.db.database import get_key_ring
 from isthmus.db.tables import (
     environment,
     environment_integration,
@@ -80,7 +80,7 @@ async def offer(
     row = (await conn.execute(statement)).mappings().one_or_none()
     if row is None:
         raise InvalidIntegration(f"“{slug}” cannot be connected here. Tell whoever sent you.")
-    secrets = OVERRIDE_SECRETS.open(keys_of(conn), row["install_id"], row["override_secrets"])
+    secrets = OVERRIDE_SECRETS.open(get_key_ring(conn), row["install_id"], row["override_secrets"])
     layer = Layer(row["install_id"], row["install_revision"], join_secrets(row["override"], secrets or {}))
     try:
         definition = await effective.definition(

@@ -14,7 +14,7 @@ from isthmus.accounts.rows.account_checks import MAX_TENANT_ID_LENGTH, REGIONS
 from isthmus.accounts.static_gates import StaticGates
 from isthmus.connect.errors import InvalidToken
 from isthmus.connect.redirect_uris import return_address
-from isthmus.db.database import keys_of, now_of
+from isthmus.db.database import current_time, get_key_ring
 from isthmus.db.encryption import EncryptedJSON
 from isthmus.db.tables import (
     environment_unified_model,
@@ -91,7 +91,7 @@ class LinkTokens:
             "region": values.get("region") or REGIONS[0],
             "is_sandbox": bool(values.get("is_sandbox")),
         }
-        token, identity, now = new_token(), new_id(), now_of(self._conn)
+        token, identity, now = new_token(), new_id(), current_time(self._conn)
         await self._conn.execute(
             insert(link_token).values(
                 id=identity,
@@ -100,7 +100,7 @@ class LinkTokens:
                 environment_id=self._environment_id,
                 digest=digest(token.reveal()),
                 integrated_account_id=account_id,
-                payload=_PAYLOAD.seal(keys_of(self._conn), identity, payload),
+                payload=_PAYLOAD.seal(get_key_ring(self._conn), identity, payload),
                 expires_at=now + LIFE,
                 opened=0,
             )
@@ -158,7 +158,7 @@ async def open_link(conn: AsyncConnection, token: str) -> LinkToken:
     link = _link(conn, row)
     if link.is_consumed:
         raise InvalidToken(USED, redirect_uri=link.redirect_uri)
-    if row["expires_at"] <= now_of(conn) or row["opened"] >= _MOST_OPENED:
+    if row["expires_at"] <= current_time(conn) or row["opened"] >= _MOST_OPENED:
         late = "This link has expired. Ask for a new one where you got it."
         raise InvalidToken(late, redirect_uri=link.redirect_uri)
     await conn.execute(
@@ -176,7 +176,7 @@ async def link_of(conn: AsyncConnection, id: str) -> LinkToken:
 
 async def consume_link(conn: AsyncConnection, id: str, account_id: str) -> bool:
     """In the transaction that writes the account: False where another window was first, or it is too late."""
-    now = now_of(conn)
+    now = current_time(conn)
     done = await conn.execute(
         update(link_token)
         .where(link_token.c.id == id, link_token.c.consumed_at.is_(None), link_token.c.expires_at > now)
@@ -197,7 +197,7 @@ async def _row(conn: AsyncConnection, condition: Any) -> Mapping[str, Any] | Non
 
 
 def _link(conn: AsyncConnection, row: Mapping[str, Any]) -> LinkToken:
-    payload = _PAYLOAD.open(keys_of(conn), row["id"], row["payload"])
+    payload = _PAYLOAD.open(get_key_ring(conn), row["id"], row["payload"])
     return LinkToken(
         id=row["id"],
         environment_id=row["environment_id"],

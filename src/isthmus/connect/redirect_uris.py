@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from isthmus.kit.browser_urls import split_address, web_address
+from isthmus.kit.browser_urls import split_url, split_web_url
 
 __all__ = ["CALLBACK_PATH", "return_address", "with_query"]
 
@@ -32,10 +32,10 @@ _NEVER: Final = frozenset(
 def return_address(text: object) -> str | None:
     """`text` where a flow may end there: https, http on loopback, or an app's own scheme; None otherwise
     (`connect.md` §8)."""
-    parts = split_address(text)
+    parts = split_url(text)
     if parts is None:
         return None
-    is_good = web_address(text) is not None if parts.scheme in _WEB else bool(parts.scheme)
+    is_good = split_web_url(text) is not None if parts.scheme in _WEB else bool(parts.scheme)
     return str(text) if is_good and parts.scheme not in _NEVER else None
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.connect.errors import SessionEnded
-from isthmus.db.database import keys_of, now_of
+from isthmus.db.database import current_time, get_key_ring
 from isthmus.db.encryption import EncryptedJSON
 from isthmus.db.tables import connect_session
 from isthmus.kit.ids import new_id
@@ -109,7 +109,7 @@ async def begin_session(
         rapid=rapid,
         account_id=account_id,
     )
-    cookie, now = Secret(secrets.token_urlsafe(32)), now_of(conn)
+    cookie, now = Secret(secrets.token_urlsafe(32)), current_time(conn)
     await conn.execute(
         insert(connect_session).values(
             id=session.id,
@@ -119,7 +119,7 @@ async def begin_session(
             digest=digest(cookie.reveal()),
             link_token_id=link_id,
             integrated_account_id=account_id,
-            payload=_PAYLOAD.seal(keys_of(conn), session.id, _stored(session)),
+            payload=_PAYLOAD.seal(get_key_ring(conn), session.id, _stored(session)),
             idle_at=now + IDLE,
             expires_at=now + ABSOLUTE,
         )
@@ -130,7 +130,7 @@ async def begin_session(
 async def read_session(conn: AsyncConnection, id: str, cookie: str) -> Session:
     """Raises SessionEnded where the cookie is not that session's, or the session is over."""
     row = await _row(conn, connect_session.c.id == id, connect_session.c.digest == digest(cookie))
-    now = now_of(conn)
+    now = current_time(conn)
     if row is None or row["idle_at"] <= now or row["expires_at"] <= now:
         raise SessionEnded("This page was open too long. Start again from where you came from.")
     return _session(conn, row)
@@ -139,7 +139,7 @@ async def read_session(conn: AsyncConnection, id: str, cookie: str) -> Session:
 async def session_of(conn: AsyncConnection, id: str, *, lock: bool = False) -> Session | None:
     """By its id alone: for a trip that comes back from a provider. None where it is gone or over."""
     row = await _row(conn, connect_session.c.id == id, lock=lock)
-    if row is None or row["expires_at"] <= now_of(conn):
+    if row is None or row["expires_at"] <= current_time(conn):
         return None
     return _session(conn, row)
 
@@ -147,13 +147,13 @@ async def session_of(conn: AsyncConnection, id: str, *, lock: bool = False) -> S
 async def keep_session(conn: AsyncConnection, session: Session, **changes: Any) -> Session:
     """Writes what changed; the session is in use, so it does not end for idleness."""
     changed = replace(session, **changes)
-    now = now_of(conn)
+    now = current_time(conn)
     await conn.execute(
         update(connect_session)
         .where(connect_session.c.id == session.id)
         .values(
             integrated_account_id=changed.account_id,
-            payload=_PAYLOAD.seal(keys_of(conn), session.id, _stored(changed)),
+            payload=_PAYLOAD.seal(get_key_ring(conn), session.id, _stored(changed)),
             idle_at=now + IDLE,
             updated_at=now,
         )
@@ -191,7 +191,7 @@ def _stored(session: Session) -> dict[str, Any]:
 
 
 def _session(conn: AsyncConnection, row: Mapping[str, Any]) -> Session:
-    payload = _PAYLOAD.open(keys_of(conn), row["id"], row["payload"])
+    payload = _PAYLOAD.open(get_key_ring(conn), row["id"], row["payload"])
     options = payload.pop("options")
     chosen = options.pop("integrations")
     rapid = payload.pop("rapid")

@@ -2,10 +2,10 @@
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db.database import Database, announce, keys_of, now_of
+from isthmus.db.database import Database, announce, current_time, get_key_ring
 from isthmus.db.encryption import EncryptedJSON, KeyRing
 from isthmus.db.epochs import EpochWatcher, raise_epoch, raise_epochs
-from isthmus.db.keys import server_secret_bytes
+from isthmus.db.keys import get_server_secret
 from isthmus.db.startup import check_workers, is_embedded, open_database
 
 __all__ = [
@@ -16,11 +16,11 @@ __all__ = [
     "KeyRing",
     "announce",
     "check_workers",
+    "current_time",
+    "get_key_ring",
+    "get_server_secret",
     "is_embedded",
-    "keys_of",
-    "now_of",
     "open_database",
     "raise_epoch",
     "raise_epochs",
-    "server_secret_bytes",
 ]

@@ -24,10 +24,10 @@ __all__ = [
     "Database",
     "EpochListener",
     "announce",
-    "background_context",
-    "keys_of",
-    "now_of",
-    "raised_epochs",
+    "current_time",
+    "get_key_ring",
+    "get_raised_epochs",
+    "make_background_context",
     "savepoint",
 ]
 
@@ -43,7 +43,7 @@ _sharing: _Holder = ContextVar("isthmus_db_sharing", default=None)
 _in_background: ContextVar[bool] = ContextVar("isthmus_db_in_background", default=False)
 
 
-def background_context() -> Context:
+def make_background_context() -> Context:
     """For `create_task`: what runs in it, and in tasks it makes, leaves half of the pool to requests."""
     context = copy_context()
     context.run(_in_background.set, True)
@@ -55,7 +55,7 @@ class Database:
 
     SQLite: writers take turns on one connection, and each begins with the write lock (`BEGIN IMMEDIATE`);
     readers have their own connections and never wait. PostgreSQL: one pool of `pool_size` connections, of
-    which background work (`background_context`) has half at most.
+    which background work (`make_background_context`) has half at most.
     """
 
     def __init__(
@@ -91,13 +91,13 @@ class Database:
         task = asyncio.current_task()
         token = _reading.set(task)
         try:
-            async with self._share(task), self.kept_open() as conn:
+            async with self._share(task), self.open_reader() as conn:
                 yield conn
         finally:
             _reading.reset(token)
 
     @asynccontextmanager
-    async def kept_open(self) -> AsyncIterator[AsyncConnection]:
+    async def open_reader(self) -> AsyncIterator[AsyncConnection]:
         """`read()` for one who looks again and again: whoever opens it may write meanwhile."""
         async with self._engines.reader.connect() as conn:
             conn.info[_DATABASE] = self
@@ -131,7 +131,7 @@ class Database:
         for topic in announced:
             self.tell(topic)
 
-    async def write_alone(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    async def execute_write(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """SQLite only: one statement as a transaction of its own, for 1/20 of what `write()` costs.
 
         In SQLite's own words: `?` for parameters, times as its text. It takes its turn among the writers.
@@ -149,11 +149,11 @@ class Database:
         finally:
             await engine.dispose()
 
-    def on_epochs(self, listener: EpochListener) -> None:
+    def add_epoch_listener(self, listener: EpochListener) -> None:
         """`listener` gets the epochs a transaction of this process raised, right after its commit."""
         self._listeners.append(listener)
 
-    def on_announced(self, topic: str, heard: Callable[[], None]) -> Callable[[], None]:
+    def add_announcement_listener(self, topic: str, heard: Callable[[], None]) -> Callable[[], None]:
         """`heard` is called after each commit of this process that announced `topic`; it must be quick and
         not raise. The result takes it back."""
         listeners = self._on_announced.setdefault(topic, [])
@@ -217,12 +217,12 @@ async def savepoint(conn: AsyncConnection) -> AsyncIterator[None]:
         raise
 
 
-def keys_of(conn: AsyncConnection) -> KeyRing:
+def get_key_ring(conn: AsyncConnection) -> KeyRing:
     """The key ring of the database that handed out `conn`."""
     return _database(conn).keys
 
 
-def now_of(conn: AsyncConnection) -> datetime:
+def current_time(conn: AsyncConnection) -> datetime:
     """The time by the clock of the database that handed out `conn`: that of `created_at` and `updated_at`."""
     return _database(conn).clock.now()
 
@@ -238,7 +238,7 @@ def _database(conn: AsyncConnection) -> Database:
     return database
 
 
-def raised_epochs(conn: AsyncConnection) -> dict[str, int]:
+def get_raised_epochs(conn: AsyncConnection) -> dict[str, int]:
     """The epochs this transaction raised so far; only inside `Database.write()`."""
     raised: dict[str, int] = conn.info[_EPOCHS]
     return raised

@@ -19,10 +19,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import Column
 
-from isthmus.db.key_file import file_stamp, read_key_file
+from isthmus.db.key_file import read_file_stamp, read_key_file
 from isthmus.errors import SetupError
 
-__all__ = ["EncryptedJSON", "KeyMissing", "KeyRing", "SealBroken", "key_id", "sealed_with"]
+__all__ = ["EncryptedJSON", "KeyMissing", "KeyRing", "SealBroken", "key_id", "read_sealing_key_id"]
 
 _VERSION = b"\x01"
 _ID_BYTES = 4
@@ -43,7 +43,7 @@ def key_id(text: str) -> str:
     return hashlib.sha256(b"isthmus key id\x00" + text.encode()).hexdigest()[: 2 * _ID_BYTES]
 
 
-def sealed_with(sealed: bytes) -> str:
+def read_sealing_key_id(sealed: bytes) -> str:
     """The id of the key that sealed this value."""
     return sealed[len(_VERSION) : _HEAD].hex()
 
@@ -56,7 +56,7 @@ class KeyRing:
 
     def __init__(self, texts: Sequence[str], *, file: Path | None = None) -> None:
         self._file = file
-        self._stamp = file_stamp(file)
+        self._stamp = read_file_stamp(file)
         self._ciphers: dict[str, AESGCM] = {}
         self._texts: dict[str, str] = {}
         self._primary = ""
@@ -93,7 +93,7 @@ class KeyRing:
         """Raises KeyMissing or SealBroken."""
         if sealed[: len(_VERSION)] != _VERSION or len(sealed) < _HEAD + _NONCE_BYTES:
             raise SealBroken("a stored secret is not in a form this version of Isthmus wrote")
-        cipher = self._cipher(sealed_with(sealed))
+        cipher = self._cipher(read_sealing_key_id(sealed))
         nonce = sealed[_HEAD : _HEAD + _NONCE_BYTES]
         try:
             return cipher.decrypt(nonce, sealed[_HEAD + _NONCE_BYTES :], aad)
@@ -126,7 +126,7 @@ class KeyRing:
     def _notice_changed_file(self) -> None:
         if self._file is None:
             return
-        stamp = file_stamp(self._file)
+        stamp = read_file_stamp(self._file)
         if stamp is None or stamp == self._stamp:
             return
         self._take((*read_key_file(self._file), *self._in_order()))

@@ -13,14 +13,14 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
-__all__ = ["LIVELY", "Engines", "dumps", "make_engines", "make_schema_engine"]
+__all__ = ["LIVENESS_OPTIONS", "Engines", "dump_json", "make_engines", "make_schema_engine"]
 
 _BUSY_SECONDS = 30.0
 _SQLITE_READERS = 5
 # isolation_level None: the driver begins nothing by itself, so BEGIN IMMEDIATE is ours to send.
 _SQLITE3 = {"timeout": _BUSY_SECONDS, "isolation_level": None, "cached_statements": 512}
 
-LIVELY: Final[dict[str, Any]] = {
+LIVENESS_OPTIONS: Final[dict[str, Any]] = {
     "connect_timeout": 10,
     "keepalives_idle": 15,
     "keepalives_interval": 5,
@@ -31,11 +31,11 @@ LIVELY: Final[dict[str, Any]] = {
 fail-over) is an error after half a minute, whether its answer is waited for or something is sent to it."""
 
 # A process that is paused inside a transaction must not hold its rows' locks against everybody for ever.
-_PSYCOPG = LIVELY | {"options": "-c timezone=UTC -c idle_in_transaction_session_timeout=30s"}
+_PSYCOPG = LIVENESS_OPTIONS | {"options": "-c timezone=UTC -c idle_in_transaction_session_timeout=30s"}
 _SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "temp_store=MEMORY")
 
 
-def dumps(value: Any) -> str:
+def dump_json(value: Any) -> str:
     """JSON text. Integers beyond 64 bits, which orjson refuses, are written too."""
     try:
         return orjson.dumps(value).decode()
@@ -78,7 +78,7 @@ def _sqlite(url: URL) -> Engines:
         pool_timeout=_BUSY_SECONDS,
         connect_args=_SQLITE3,
         hide_parameters=True,
-        json_serializer=dumps,
+        json_serializer=dump_json,
         json_deserializer=orjson.loads,
     )
     reader = create_async_engine(
@@ -91,7 +91,7 @@ def _sqlite(url: URL) -> Engines:
         skip_autocommit_rollback=True,
         connect_args=_SQLITE3,
         hide_parameters=True,
-        json_serializer=dumps,
+        json_serializer=dump_json,
         json_deserializer=orjson.loads,
     )
     event.listen(writer.sync_engine, "connect", _set_pragmas(*_SQLITE_PRAGMAS))
@@ -111,7 +111,7 @@ def _postgresql(url: URL, pool_size: int) -> Engines:
         skip_autocommit_rollback=True,
         connect_args=_PSYCOPG,
         hide_parameters=True,
-        json_serializer=dumps,
+        json_serializer=dump_json,
         json_deserializer=orjson.loads,
     )
     return Engines(reader=writer.execution_options(isolation_level="AUTOCOMMIT"), writer=writer)

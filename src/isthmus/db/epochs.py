@@ -1,12 +1,13 @@
-"""One number an environment, raised by every write that caches elsewhere must see.
+"""Epochs: a number for each environment that rises with every write that caches must notice.
 
-`raise_epoch` inside the writing transaction; `EpochWatcher.current` in front of each cache. The process that
-wrote sees the new number when its transaction has committed; others at the notification (PostgreSQL) or the
-next look (at most `LOOK_SECONDS` later).
+`raise_epoch` is called inside the writing transaction. `EpochCache` keeps a value only as long as the epoch
+stays the same, which it reads from the `EpochWatcher` of its process. The process that wrote sees the new
+number as soon as its transaction has committed, others when PostgreSQL notifies them or at their next poll
+(at most `POLL_SECONDS` later).
 
-What concerns a single row, and happens often, raises the number of the row's group (`group_of`) in the place
-of the environment's. There are `GROUPS` of them in all, so the table that every process looks at stays small
-however many rows there are; what a group costs is that its other rows are read again.
+A write that concerns a single row and happens often raises the epoch of the row's group (`get_epoch_group`)
+instead of the environment's. There are `GROUPS` groups in all, so the table that every process polls stays
+small however many rows there are. The price: the other rows of the group are read again too.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db.database import Database, raised_epochs
-from isthmus.db.engines import LIVELY
+from isthmus.db.database import Database, get_raised_epochs
+from isthmus.db.engines import LIVENESS_OPTIONS
 from isthmus.db.keys import learn_granted_keys
 from isthmus.db.tables import epoch
 from isthmus.db.upsert import insert_into
@@ -33,11 +34,11 @@ from isthmus.kit.clock import Clock
 __all__ = [
     "GROUPS",
     "KEYS",
-    "LOOK_SECONDS",
+    "POLL_SECONDS",
     "EpochCache",
     "EpochWatcher",
     "Epochs",
-    "group_of",
+    "get_epoch_group",
     "raise_epoch",
     "raise_epochs",
 ]
@@ -54,13 +55,13 @@ KEYS: Final = "keys"
 GROUPS: Final = 512
 _GROUP_NAMES: Final = tuple(f"group:{number}" for number in range(GROUPS))
 
-LOOK_SECONDS: Final = 0.4
+POLL_SECONDS: Final = 0.4
 _RECONNECT_SECONDS = 1.0
 _CHANNEL = "isthmus_epoch"
 _log = logging.getLogger("isthmus.db.epochs")
 
 
-def group_of(id: str) -> str:
+def get_epoch_group(id: str) -> str:
     """The group of a row, by its id: a name for `raise_epoch` and `EpochWatcher.current`."""
     return _GROUP_NAMES[zlib.crc32(id.encode()) % GROUPS]
 
@@ -75,7 +76,7 @@ async def raise_epoch(conn: AsyncConnection, environment_id: str) -> int:
     value = int((await conn.execute(statement.returning(epoch.c.value))).scalar_one())
     if conn.dialect.name != "sqlite":
         await conn.execute(select(func.pg_notify(_CHANNEL, f"{environment_id}:{value}")))
-    raised_epochs(conn)[environment_id] = value
+    get_raised_epochs(conn)[environment_id] = value
     return value
 
 
@@ -88,7 +89,7 @@ async def raise_epochs(conn: AsyncConnection, environment_ids: Iterable[str]) ->
 class EpochWatcher:
     """The epochs as this process knows them. `start()` before use; `stop()` at the end."""
 
-    def __init__(self, database: Database, clock: Clock, *, seconds: float = LOOK_SECONDS) -> None:
+    def __init__(self, database: Database, clock: Clock, *, seconds: float = POLL_SECONDS) -> None:
         self._database = database
         self._clock = clock
         self._seconds = seconds
@@ -100,7 +101,7 @@ class EpochWatcher:
         self._failing = False
         self.listening = asyncio.Event()
         """Set while notifications arrive; never on SQLite."""
-        database.on_epochs(self._take)
+        database.add_epoch_listener(self._take)
 
     def current(self, environment_id: str) -> int:
         """0 for an environment whose epoch was never raised."""
@@ -181,7 +182,7 @@ class EpochWatcher:
         url = self._database.url.set(drivername="postgresql").render_as_string(hide_password=False)
         while True:
             try:
-                connecting = psycopg.AsyncConnection.connect(url, autocommit=True, **LIVELY)
+                connecting = psycopg.AsyncConnection.connect(url, autocommit=True, **LIVENESS_OPTIONS)
                 async with await connecting as connection:
                     await connection.execute(f"LISTEN {_CHANNEL}")
                     self.listening.set()
@@ -217,8 +218,8 @@ class EpochCache(Generic[K, V]):
 
     At most `size` values are kept; the least recently used go first. A value counts for the epoch that was
     current before it was loaded, so a write during the load makes it stale. Callers that load the same key at
-    the same time share one load. `group`: returns the group of a key (`group_of`), where the group's epoch
-    counts besides the environment's.
+    the same time share one load. `group`: returns a key's group (`get_epoch_group`), if the group's epoch
+    counts too.
     """
 
     def __init__(self, epochs: Epochs, size: int, *, group: Callable[[K], str] | None = None) -> None:
@@ -290,7 +291,7 @@ class _SqliteView:
 
     async def changed(self) -> bool:
         if self._connection is None:
-            self._context = self._database.kept_open()
+            self._context = self._database.open_reader()
             self._connection = await self._context.__aenter__()
         version = (await self._connection.exec_driver_sql("PRAGMA data_version")).scalar_one()
         before, self._version = self._version, version

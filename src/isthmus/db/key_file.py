@@ -10,17 +10,24 @@ from pathlib import Path
 from isthmus.config import check_key
 from isthmus.errors import SetupError
 
-__all__ = ["check_mode", "create_key_file", "file_stamp", "new_key", "prepend_key", "read_key_file"]
+__all__ = [
+    "check_key_file_mode",
+    "create_key_file",
+    "generate_key",
+    "prepend_key",
+    "read_file_stamp",
+    "read_key_file",
+]
 
 FileStamp = tuple[int, int, int]
 
 
-def new_key() -> str:
+def generate_key() -> str:
     """256 random bits in a form for ISTHMUS_SECRET_KEY."""
     return secrets.token_urlsafe(32)
 
 
-def file_stamp(path: Path | None) -> FileStamp | None:
+def read_file_stamp(path: Path | None) -> FileStamp | None:
     """Differs whenever the file was replaced; None where there is none."""
     if path is None:
         return None
@@ -33,7 +40,7 @@ def file_stamp(path: Path | None) -> FileStamp | None:
 
 def create_key_file(path: Path) -> None:
     """A file with one new key, unless another process is first: then its file stays."""
-    draft = _draft(path, new_key() + "\n")
+    draft = _draft(path, generate_key() + "\n")
     try:
         os.link(draft, path)
     except FileExistsError:
@@ -60,7 +67,7 @@ def read_key_file(path: Path) -> tuple[str, ...]:
     return keys
 
 
-def check_mode(path: Path) -> None:
+def check_key_file_mode(path: Path) -> None:
     """Raises SetupError for a key file that others than its owner may read or write. Where there are no such
     modes (Windows), nothing is checked."""
     mode = path.stat().st_mode & 0o777

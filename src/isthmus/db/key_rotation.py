@@ -19,7 +19,7 @@ from isthmus.db.column_types import Encrypted
 from isthmus.db.database import Database
 from isthmus.db.encryption import EncryptedJSON, KeyMissing, SealBroken, key_id
 from isthmus.db.epochs import KEYS, raise_epoch
-from isthmus.db.key_file import new_key, prepend_key
+from isthmus.db.key_file import generate_key, prepend_key
 from isthmus.db.keys import grant_key
 from isthmus.db.tables import key_grant, metadata
 from isthmus.kit.secret import Secret
@@ -68,7 +68,7 @@ def choose_key(database: Database, given: str | None) -> NewKey:
     elif keys.file is None and len(keys.ids) > 1:
         return NewKey(Secret(keys.primary), None, is_granted=False, is_made=False)
     is_granted = keys.file is None
-    return NewKey(Secret(given or new_key()), keys.file, is_granted, is_made=given is None)
+    return NewKey(Secret(given or generate_key()), keys.file, is_granted, is_made=given is None)
 
 
 async def rotate_key(database: Database, new: NewKey) -> Rotated:

@@ -8,15 +8,15 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.config import MAKE_A_KEY, Settings
-from isthmus.db.database import Database, keys_of, now_of
-from isthmus.db.encryption import KeyMissing, KeyRing, SealBroken, sealed_with
-from isthmus.db.key_file import check_mode, create_key_file, read_key_file
+from isthmus.db.database import Database, current_time, get_key_ring
+from isthmus.db.encryption import KeyMissing, KeyRing, SealBroken, read_sealing_key_id
+from isthmus.db.key_file import check_key_file_mode, create_key_file, read_key_file
 from isthmus.db.tables import key_grant, server_secret
 from isthmus.db.upsert import insert_into
 from isthmus.errors import SetupError
-from isthmus.kit.ids import derived_id, new_id
+from isthmus.kit.ids import derive_id, new_id
 
-__all__ = ["grant_key", "learn_granted_keys", "load_keys", "server_secret_bytes"]
+__all__ = ["get_server_secret", "grant_key", "learn_granted_keys", "load_keys"]
 
 _SECRET_BYTES = 32
 
@@ -29,7 +29,7 @@ def load_keys(settings: Settings, *, embedded: bool) -> KeyRing:
     """
     path = settings.key_file
     if embedded and path.exists():
-        check_mode(path)
+        check_key_file_mode(path)
     if settings.secret_key is not None:
         known = read_key_file(path) if embedded and path.exists() else ()
         return KeyRing((*settings.secret_key.reveal(), *known))
@@ -43,7 +43,7 @@ def load_keys(settings: Settings, *, embedded: bool) -> KeyRing:
     return KeyRing(read_key_file(path), file=path)
 
 
-async def server_secret_bytes(database: Database, name: str) -> bytes:
+async def get_server_secret(database: Database, name: str) -> bytes:
     """32 random bytes of that name, the same for every process and at every start. Raises KeyMissing."""
     query = select(server_secret.c.id, server_secret.c.value).where(server_secret.c.name == name)
     async with database.read() as conn:
@@ -56,9 +56,9 @@ async def server_secret_bytes(database: Database, name: str) -> bytes:
 
 
 async def _create_secret(conn: AsyncConnection, name: str) -> None:
-    now = now_of(conn)
-    identity = derived_id("server_secret", name)
-    value = keys_of(conn).encrypt(os.urandom(_SECRET_BYTES), _secret_aad(identity))
+    now = current_time(conn)
+    identity = derive_id("server_secret", name)
+    value = get_key_ring(conn).encrypt(os.urandom(_SECRET_BYTES), _secret_aad(identity))
     row = {"id": identity, "created_at": now, "updated_at": now, "name": name, "value": value}
     await conn.execute(insert_into(conn, server_secret).values(row).on_conflict_do_nothing())
 
@@ -69,8 +69,8 @@ def _secret_aad(row_id: str) -> bytes:
 
 async def grant_key(conn: AsyncConnection, text: str, *, under: str) -> None:
     """Leaves the key `text` for processes that hold the key with the id `under`."""
-    identity, now = new_id(), now_of(conn)
-    sealed = keys_of(conn).seal_key(text, _grant_aad(identity), under=under)
+    identity, now = new_id(), current_time(conn)
+    sealed = get_key_ring(conn).seal_key(text, _grant_aad(identity), under=under)
     row = {"id": identity, "created_at": now, "updated_at": now, "sealed": sealed}
     await conn.execute(insert(key_grant).values(row))
 
@@ -86,7 +86,7 @@ async def learn_granted_keys(database: Database) -> None:
             text = keys.decrypt(row.sealed, _grant_aad(row.id)).decode()
         except (KeyMissing, SealBroken):  # not for this process, or no key at all
             continue
-        if sealed_with(row.sealed) == keys.primary_id:
+        if read_sealing_key_id(row.sealed) == keys.primary_id:
             keys.add_primary(text)
 
 

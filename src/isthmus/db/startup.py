@@ -12,10 +12,10 @@ from isthmus.config import Settings
 from isthmus.db.database import Database
 from isthmus.db.encryption import KeyMissing
 from isthmus.db.file_locks import ServeLock, is_served, setup_lock
-from isthmus.db.keys import learn_granted_keys, load_keys, server_secret_bytes
+from isthmus.db.keys import get_server_secret, learn_granted_keys, load_keys
 from isthmus.db.migrations import HEAD
 from isthmus.db.upgrade import read_revision, upgrade_schema
-from isthmus.db.urls import parse_url, sqlite_path
+from isthmus.db.urls import get_sqlite_path, parse_url
 from isthmus.errors import SetupError
 from isthmus.kit.clock import Clock
 
@@ -33,7 +33,7 @@ async def open_database(
     key that does not open what is stored; with `existing`, no database.
     """
     url = parse_url(settings.resolved_database_url.reveal())
-    path = sqlite_path(url)
+    path = get_sqlite_path(url)
     if path is None:
         keys = load_keys(settings, embedded=False)
         database = Database(url, keys, pool_size=settings.database_pool_size, clock=clock)
@@ -66,7 +66,7 @@ def check_workers(settings: Settings, workers: int) -> None:
 
 def is_embedded(settings: Settings) -> bool:
     """Whether the settings name a SQLite file. Raises SetupError."""
-    return sqlite_path(parse_url(settings.resolved_database_url.reveal())) is not None
+    return get_sqlite_path(parse_url(settings.resolved_database_url.reveal())) is not None
 
 
 async def _prepared(database: Database, *, served: bool = False, existing: bool = False) -> Database:
@@ -95,10 +95,10 @@ async def _prepared(database: Database, *, served: bool = False, existing: bool 
 
 async def _check_keys(database: Database) -> None:
     try:
-        await server_secret_bytes(database, "key-check")
+        await get_server_secret(database, "key-check")
     except KeyMissing:
         await learn_granted_keys(database)
-        await server_secret_bytes(database, "key-check")
+        await get_server_secret(database, "key-check")
 
 
 def _nobody_there(what: str) -> SetupError:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import ArgumentError
 
 from isthmus.errors import SetupError
 
-__all__ = ["parse_url", "sqlite_path"]
+__all__ = ["get_sqlite_path", "parse_url"]
 
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
@@ -37,7 +37,7 @@ def parse_url(text: str) -> URL:
     return url
 
 
-def sqlite_path(url: URL) -> Path | None:
+def get_sqlite_path(url: URL) -> Path | None:
     """The file of a SQLite database; None for PostgreSQL."""
     if url.get_backend_name() != "sqlite" or url.database is None:
         return None

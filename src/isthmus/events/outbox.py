@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db.database import Database, now_of
+from isthmus.db.database import Database, current_time
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import event
 from isthmus.errors import NotFound
@@ -53,7 +53,7 @@ async def emit_all(conn: AsyncConnection, happened: Sequence[Event]) -> list[str
     """Several at once, numbered in this order; their ids."""
     if not happened:
         return []
-    rows = [_row(each, now_of(conn)) for each in happened]
+    rows = [_row(each, current_time(conn)) for each in happened]
     await conn.execute(insert(event), rows)
     await tell_all(conn, EMITTED)
     return [row["id"] for row in rows]
@@ -104,7 +104,7 @@ async def outbox_state(conn: AsyncConnection) -> OutboxState:
     waits = event.c.relayed_at.is_(None)
     counts = select(func.count(), func.min(event.c.created_at), func.count(event.c.retry_at)).where(waits)
     waiting, oldest, failing = (await conn.execute(counts)).one()
-    age = None if oldest is None else max(0.0, round((now_of(conn) - oldest).total_seconds(), 3))
+    age = None if oldest is None else max(0.0, round((current_time(conn) - oldest).total_seconds(), 3))
     return OutboxState(waiting, age, failing)
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import exists, or_, select, text, tuple_, update
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db.database import Database, background_context, now_of, savepoint
+from isthmus.db.database import Database, current_time, make_background_context, savepoint
 from isthmus.db.tables import event
 from isthmus.events.catalogue import EVENTS
 from isthmus.events.outbox import EMITTED
@@ -23,7 +23,7 @@ from isthmus.jobs import Peers
 from isthmus.jobs.database_outages import Outages, is_away
 from isthmus.jobs.lock_timeout import Held, is_held, write_giving_way
 from isthmus.jobs.peer_processes import BEAT_SECONDS
-from isthmus.kit.unexpected_cancellation import strays_as_failures
+from isthmus.kit.unexpected_cancellation import convert_unexpected_cancellation
 
 __all__ = ["Occurrence", "Relay", "Subscriber", "Subscribers"]
 
@@ -111,9 +111,9 @@ class Relay:
     async def start(self) -> None:
         """What this process emits from now on is seen by every subscriber it knows."""
         await self._beat()
-        self._unhear = self._database.on_announced(EMITTED, self._emitted.set)
+        self._unhear = self._database.add_announcement_listener(EMITTED, self._emitted.set)
         self._task = asyncio.create_task(
-            self._relay_for_ever(), name="events: relay", context=background_context()
+            self._relay_for_ever(), name="events: relay", context=make_background_context()
         )
 
     async def stop(self) -> None:
@@ -136,14 +136,14 @@ class Relay:
         async with write_giving_way(self._database) as conn:
             if not await _is_alone(conn):
                 return 0
-            found = (await conn.execute(_waiting(now_of(conn), passed_over))).mappings()
+            found = (await conn.execute(_waiting(current_time(conn), passed_over))).mappings()
             rows = [dict(row) for row in found]
             # After the rows: a process is here before its first event is.
             if not self._may_hand_on(await self._peers.known_to_others(conn)):
                 return 0
             done, held = await self._hand_on_all(conn, rows)
             if done:
-                relayed = update(event).where(event.c.seq.in_(done)).values(relayed_at=now_of(conn))
+                relayed = update(event).where(event.c.seq.in_(done)).values(relayed_at=current_time(conn))
                 await conn.execute(relayed)
         if held is not None:
             raise held
@@ -201,7 +201,7 @@ class Relay:
         for own, handler in missing:
             try:
                 async with savepoint(conn):
-                    with strays_as_failures():
+                    with convert_unexpected_cancellation():
                         await handler(conn, _occurrence(row))
             except DBAPIError as error:
                 if error.connection_invalidated or conn.closed:
@@ -219,7 +219,7 @@ class Relay:
             pause = min(2.0 ** min(attempts, 30), _LONGEST_PAUSE)
             later = {
                 "attempts": attempts,
-                "retry_at": now_of(conn) + timedelta(seconds=pause),
+                "retry_at": current_time(conn) + timedelta(seconds=pause),
                 "taken": sorted(taken),
             }
             await conn.execute(update(event).where(event.c.seq == row["seq"]).values(later))
@@ -240,7 +240,7 @@ class Relay:
             self._emitted.clear()
             is_more, pause = False, self._poll_seconds
             try:
-                with strays_as_failures():
+                with convert_unexpected_cancellation():
                     if time.monotonic() >= self._next_beat:
                         await self._beat()
                     is_more = await self.relay() >= _AT_ONCE

@@ -20,7 +20,7 @@ from isthmus.jobs.queue_state import QueueState, queue_state
 from isthmus.jobs.schedules import Schedule, drop_schedule, drop_schedules, get_schedule, put_schedule
 from isthmus.jobs.worker import Worker
 from isthmus.jobs.worker_options import Pace
-from isthmus.kit.cron import CronError, check_cron, next_after
+from isthmus.kit.cron import CronError, check_cron, find_next_firing
 
 __all__ = [
     "CronError",
@@ -41,8 +41,8 @@ __all__ = [
     "defer_missing",
     "drop_schedule",
     "drop_schedules",
+    "find_next_firing",
     "get_schedule",
-    "next_after",
     "put_schedule",
     "queue_state",
     "standing",

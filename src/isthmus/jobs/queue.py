@@ -31,7 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db.database import announce, now_of
+from isthmus.db.database import announce, current_time
 from isthmus.db.tables import job, job_timer
 from isthmus.db.upsert import insert_for, insert_into
 
@@ -106,12 +106,12 @@ async def defer(
     starts only after this commit, and sees what it wrote. Several things: in sorted order, so that two
     transactions cannot wait for each other.
     """
-    if run_at is not None and run_at > now_of(conn):
+    if run_at is not None and run_at > current_time(conn):
         await set_timer(conn, what, key, run_at, priority)
     else:
         cleared = delete(job_timer).where(job_timer.c.what == what, job_timer.c.key == key)
         failures = (await conn.execute(cleared.returning(job_timer.c.failures))).scalar_one_or_none()
-        row = _row(what, key, priority, failures or 0, now_of(conn))
+        row = _row(what, key, priority, failures or 0, current_time(conn))
         merged = await conn.execute(_insert(conn, returning=True), row)
         if conn.dialect.name != "sqlite" and not merged.scalar_one():
             await _notify(
@@ -122,7 +122,7 @@ async def defer(
 
 async def defer_missing(conn: AsyncConnection, things: Iterable[tuple[str, str]]) -> None:
     """A job for each (what, key) of `things`, which are due, that neither waits, runs nor backs off."""
-    now = now_of(conn)
+    now = current_time(conn)
     for what, key in sorted(set(things)):
         lock = lock_of(what, key)
         has_job = or_(exists().where(_waiting(lock)), exists().where(_running(lock)))
@@ -205,7 +205,7 @@ async def set_timer(
         "priority": priority,
         "failures": failures,
         "error": error,
-        "failed_at": now_of(conn) if failures else None,
+        "failed_at": current_time(conn) if failures else None,
     }
     least, greatest = _words(conn)
     statement = insert_into(conn, job_timer).values(row)
@@ -239,7 +239,7 @@ async def promote(
     """Moves timers that are due into the queue, or the one of (what, key) `only`; how many. Several processes
     may do it at once."""
     key = tuple_(job_timer.c.what, job_timer.c.key)
-    due = _due(now_of(conn), limit).with_for_update(skip_locked=True)
+    due = _due(current_time(conn), limit).with_for_update(skip_locked=True)
     if only is not None:
         due = due.where(job_timer.c.what == only[0], job_timer.c.key == only[1])
     timers = (await conn.execute(delete(job_timer).where(key.in_(due)).returning(job_timer))).all()
@@ -253,7 +253,7 @@ async def promote(
 
 async def due_timers(conn: AsyncConnection) -> list[tuple[str, str]]:
     """(what, key) of those that `promote` would move."""
-    return [(row.what, row.key) for row in await conn.execute(_due(now_of(conn), _AT_ONCE))]
+    return [(row.what, row.key) for row in await conn.execute(_due(current_time(conn), _AT_ONCE))]
 
 
 def _due(now: datetime, limit: int) -> Select[str, str]:

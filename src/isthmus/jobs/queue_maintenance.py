@@ -13,7 +13,7 @@ from isthmus.db.database import Database, savepoint
 from isthmus.jobs.handlers import Handlers
 from isthmus.jobs.lock_timeout import is_held, write_giving_way
 from isthmus.jobs.queue import announce_ready, defer_missing
-from isthmus.kit.unexpected_cancellation import strays_as_failures
+from isthmus.kit.unexpected_cancellation import convert_unexpected_cancellation
 
 __all__ = ["reconcile", "sweep"]
 
@@ -83,7 +83,7 @@ async def reconcile(database: Database, handlers: Handlers) -> None:
     for finder in handlers.finders:
         try:
             async with database.read() as conn:
-                with strays_as_failures():
+                with convert_unexpected_cancellation():
                     things = sorted(set(await finder(conn)))
             if things:
                 async with write_giving_way(database) as conn:

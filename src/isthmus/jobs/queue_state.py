@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db.database import now_of
+from isthmus.db.database import current_time
 from isthmus.db.tables import job, job_schedule, job_timer, job_worker
 
 __all__ = ["QueueState", "next_due", "queue_state"]
@@ -67,7 +67,7 @@ async def next_due(conn: AsyncConnection) -> datetime | None:
 async def _oldest_due_seconds(conn: AsyncConnection) -> float | None:
     waiting = select(func.min(job.c.args["due"].as_string())).where(job.c.status == "todo")
     oldest = (await conn.execute(waiting)).scalar_one()  # text of one width, so that it sorts as time does
-    now, later = now_of(conn), await next_due(conn)
+    now, later = current_time(conn), await next_due(conn)
     due = [] if oldest is None else [datetime.fromisoformat(oldest)]
     if later is not None and later <= now:
         due.append(later)

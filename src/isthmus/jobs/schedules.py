@@ -15,13 +15,13 @@ from typing import Any, Final
 from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db.database import announce, now_of
+from isthmus.db.database import announce, current_time
 from isthmus.db.tables import job_schedule
 from isthmus.db.upsert import insert_into
 from isthmus.jobs.peer_processes import Peers
 from isthmus.jobs.queue import READY, defer
-from isthmus.kit.cron import CronError, instants_after, next_after
-from isthmus.kit.ids import derived_id
+from isthmus.kit.cron import CronError, find_next_firing, iterate_firings
+from isthmus.kit.ids import derive_id
 
 __all__ = [
     "CATCH_UP",
@@ -74,13 +74,13 @@ async def put_schedule(
 ) -> Schedule:
     """Makes the schedule `name`, or changes it. What is due next follows from now on from the new expression;
     one that stays the same keeps its place. Raises CronError."""
-    now = now_of(conn)
+    now = current_time(conn)
     stored = await get_schedule(conn, name, lock=True)
     last_at = None if stored is None else stored.last_at
     if stored is not None and (stored.cron, stored.timezone) == (cron, timezone):
         next_at = stored.next_at
     else:  # never an instant that has fired, which a clock that is behind would have before it
-        next_at = next_after(cron, timezone, max(now, last_at or now))
+        next_at = find_next_firing(cron, timezone, max(now, last_at or now))
     values: dict[str, Any] = {
         "what": what,
         "key": key,
@@ -91,7 +91,7 @@ async def put_schedule(
         "is_built_in": is_built_in,
         "updated_at": now,
     }
-    row = {"id": derived_id("job_schedule", name), "created_at": now, "name": name, "last_at": None}
+    row = {"id": derive_id("job_schedule", name), "created_at": now, "name": name, "last_at": None}
     statement: Any = insert_into(conn, job_schedule).values(**row, **values)
     await conn.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
     announce(conn, READY)
@@ -144,7 +144,7 @@ async def sync_built_in(conn: AsyncConnection, declared: dict[str, tuple[str, st
 async def fire_due(conn: AsyncConnection, *, only: str | None = None) -> int:
     """Fires what is due, `FIRED_AT_ONCE` at most, or the one named `only`; how many schedules were. Several
     processes may do it at once."""
-    now = now_of(conn)
+    now = current_time(conn)
     due = _due(select(job_schedule), now).with_for_update(skip_locked=True)
     if only is not None:
         due = due.where(job_schedule.c.name == only)
@@ -167,7 +167,7 @@ async def fire_due(conn: AsyncConnection, *, only: str | None = None) -> int:
 
 async def due_schedules(conn: AsyncConnection) -> list[str]:
     """Names of those that `fire_due` would fire."""
-    return list((await conn.execute(_due(select(job_schedule.c.name), now_of(conn)))).scalars())
+    return list((await conn.execute(_due(select(job_schedule.c.name), current_time(conn)))).scalars())
 
 
 def _due(of: Select[Any], now: datetime) -> Select[Any]:
@@ -180,7 +180,7 @@ def _between(
     """The newest instant from `due` to `now` that is still to be fired, and the first one after `now`."""
     oldest = now - CATCH_UP
     newest = due if due > oldest else None
-    for instant in instants_after(cron, timezone, max(due, oldest)):
+    for instant in iterate_firings(cron, timezone, max(due, oldest)):
         if instant > now:
             return newest, instant
         newest = instant

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from isthmus.db.database import Database, background_context
+from isthmus.db.database import Database, make_background_context
 from isthmus.jobs.database_outages import Outages, is_away
 from isthmus.jobs.handlers import Handlers
 from isthmus.jobs.lock_timeout import Held, write_giving_way
@@ -29,7 +29,7 @@ from isthmus.jobs.schedules import (
     sync_built_in,
 )
 from isthmus.jobs.worker_options import Pace
-from isthmus.kit.unexpected_cancellation import strays_as_failures
+from isthmus.kit.unexpected_cancellation import convert_unexpected_cancellation
 
 if TYPE_CHECKING:
     from isthmus.jobs.engine.worker import EngineWorker
@@ -66,7 +66,7 @@ class Worker:
         """Set while jobs are being fetched."""
 
     async def start(self) -> None:
-        self._unhear = self._database.on_announced(READY, self._timers_changed.set)
+        self._unhear = self._database.add_announcement_listener(READY, self._timers_changed.set)
         self._running = _in_background(self._run_for_ever(), name="jobs: worker")
         pace = self._pace
         self._tasks = [
@@ -158,7 +158,7 @@ class Worker:
         engine: Any = await asyncio.to_thread(importlib.import_module, "isthmus.jobs.engine.worker")
         while not self._stop.is_set():
             try:
-                with strays_as_failures():
+                with convert_unexpected_cancellation():
                     await self._run_once(engine)
             except Exception as error:
                 self._note("the worker ended and begins anew", error)
@@ -189,7 +189,7 @@ class Worker:
             self._timers_changed.clear()
             pause = self._pace.poll_seconds
             try:
-                with strays_as_failures():
+                with convert_unexpected_cancellation():
                     await self.move()
                     async with self._database.read() as conn:
                         due = await next_due(conn)
@@ -208,7 +208,7 @@ class Worker:
             while True:
                 await asyncio.sleep(seconds)
                 try:
-                    with strays_as_failures():
+                    with convert_unexpected_cancellation():
                         await work()
                 except Held:
                     pass  # the next time comes soon
@@ -232,4 +232,4 @@ class Worker:
 
 
 def _in_background(work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
-    return asyncio.create_task(work, name=name, context=background_context())
+    return asyncio.create_task(work, name=name, context=make_background_context())

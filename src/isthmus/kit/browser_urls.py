@@ -1,20 +1,20 @@
-"""Addresses that browsers are sent to."""
+"""Parses and checks URLs that browsers are redirected to."""
 
 from __future__ import annotations
 
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-__all__ = ["split_address", "web_address"]
+__all__ = ["split_url", "split_web_url"]
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-_LONGEST: Final = 2_000
+_MAX_CHARACTERS: Final = 2_000
 
 
-def split_address(text: object) -> SplitResult | None:
-    """The parts of an address of any scheme; None for what browsers would each read in their own way, and for
-    more than 2000 characters."""
-    if not isinstance(text, str) or not text or len(text) > _LONGEST:
+def split_url(text: object) -> SplitResult | None:
+    """The parts of a URL of any scheme. None if `text` is no URL, has more than 2000 characters, or holds a
+    character that browsers do not treat alike (white space, backslash, quotes, angle brackets)."""
+    if not isinstance(text, str) or not text or len(text) > _MAX_CHARACTERS:
         return None
     if any(character <= " " or character in '\\<>"' for character in text):
         return None
@@ -26,10 +26,10 @@ def split_address(text: object) -> SplitResult | None:
     return parts
 
 
-def web_address(text: object) -> SplitResult | None:
-    """The parts of an https address, or of an http one on this machine; None for any other, and for one that
-    names a user."""
-    parts = split_address(text)
+def split_web_url(text: object) -> SplitResult | None:
+    """The parts of an https URL, or of an http URL of this machine (localhost). None for any other, and for
+    one with a user name."""
+    parts = split_url(text)
     if parts is None or not parts.hostname or "@" in parts.netloc:
         return None
     if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK):

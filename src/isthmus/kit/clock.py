@@ -1,4 +1,4 @@
-"""Time as a thing that is handed in, so that a test can hold it."""
+"""The clock: a protocol, so that tests hand in a clock that they move themselves, and the real clock."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ __all__ = ["Clock", "SystemClock"]
 
 
 class Clock(Protocol):
+    """Time of day, elapsed time and sleeping."""
+
     def now(self) -> datetime:
         """The time of day, always in UTC."""
         ...

@@ -1,4 +1,4 @@
-"""Cron expressions in a time zone: five fields, read as Debian's cron does, also where clocks are changed."""
+"""Cron expressions in a time zone: five fields, as Debian's cron reads them, also when clocks are changed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
-__all__ = ["CronError", "check_cron", "instants_after", "next_after"]
+__all__ = ["CronError", "check_cron", "find_next_firing", "iterate_firings"]
 
-_NAMED: Final = {
+_NICKNAMES: Final = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
     "@monthly": "0 0 1 * *",
@@ -20,23 +20,24 @@ _NAMED: Final = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
-_FIELDS: Final = 5
+_FIELD_COUNT: Final = 5
 
 
 class CronError(ValueError):
-    """An expression or a time zone that cannot be right; the message says which, and what would be."""
+    """The cron expression or the time zone is invalid; the message says which, and what would be valid."""
 
 
-def instants_after(expression: str, timezone: str, moment: datetime) -> Iterator[datetime]:
-    """One after the other, each after `moment`, in UTC; it ends where none is in the next 50 years.
+def iterate_firings(expression: str, timezone: str, moment: datetime) -> Iterator[datetime]:
+    """Yields the times at which the expression fires after `moment`, in UTC and in order. Ends if there is
+    none in the next 50 years.
 
-    Where clocks go forward, a local time that is left out fires at the first instant after the gap; where
-    they go back, one that comes twice fires once. With `*` in minute or hour real time is followed instead.
-    Raises CronError, at once.
+    When clocks go forward, a local time that is skipped fires at the first instant after the gap. When they
+    go back, a local time that comes twice fires once. With `*` in minute or hour, real time is followed
+    instead. Raises CronError when it is called.
     """
-    expression = _NAMED.get(expression.strip().lower(), expression)
-    zone = _zone(timezone)
-    if len(expression.split()) != _FIELDS:
+    expression = _NICKNAMES.get(expression.strip().lower(), expression)
+    zone = _load_zone(timezone)
+    if len(expression.split()) != _FIELD_COUNT:
         raise CronError(
             f"{expression!r} is no cron expression: it must have five fields (minute, hour, day of month, "
             "month, day of week), for example 30 6 * * 1-5."
@@ -46,21 +47,22 @@ def instants_after(expression: str, timezone: str, moment: datetime) -> Iterator
     except CronSimError as error:
         raise CronError(f"{expression!r} is no cron expression: {str(error).lower()}.") from None
     instants = (local.astimezone(UTC) for local in found)
-    # In an hour that comes twice the first one is meant: it may be past.
+    # cronsim may give a time in the first of two equal hours, which can be before `moment`.
     return (instant for instant in instants if instant > moment)
 
 
-def next_after(expression: str, timezone: str, moment: datetime) -> datetime | None:
-    """The first of `instants_after`, or None. Raises CronError."""
-    return next(instants_after(expression, timezone, moment), None)
+def find_next_firing(expression: str, timezone: str, moment: datetime) -> datetime | None:
+    """The first firing after `moment`, in UTC; None if there is none in the next 50 years. Raises
+    CronError."""
+    return next(iterate_firings(expression, timezone, moment), None)
 
 
 def check_cron(expression: str, timezone: str) -> None:
-    """Raises CronError."""
-    instants_after(expression, timezone, datetime(2000, 1, 1, tzinfo=UTC))
+    """Raises CronError if the expression or the time zone is invalid."""
+    iterate_firings(expression, timezone, datetime(2000, 1, 1, tzinfo=UTC))
 
 
-def _zone(name: str) -> ZoneInfo:
+def _load_zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

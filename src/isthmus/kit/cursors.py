@@ -1,4 +1,4 @@
-"""Opaque cursors that only this server can have written (`api.md` §1.4)."""
+"""Signs the cursors of platform lists, so that a client can only send back cursors that this server made."""
 
 from __future__ import annotations
 
@@ -18,25 +18,26 @@ _TAG_BYTES = 16
 
 
 class CursorSigner:
-    """Signs JSON values into cursors and reads them back. `key`: at least 16 secret bytes."""
+    """Encodes JSON values as signed text and decodes it again. `key`: at least 16 secret bytes."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def of(self, name: str) -> CursorSigner:
-        """The signer of one list: what it writes, no other list takes."""
+    def for_list(self, name: str) -> CursorSigner:
+        """A signer for the list `name`. Its cursors are refused by the signers of other lists."""
         return CursorSigner(hmac.new(self._key, name.encode(), hashlib.sha256).digest())
 
     def encode(self, value: Any) -> str:
+        """The cursor of `value`: URL-safe base 64 of signature and JSON."""
         payload = orjson.dumps(value)
-        return base64.urlsafe_b64encode(self._tag(payload) + payload).rstrip(b"=").decode()
+        return base64.urlsafe_b64encode(self._compute_tag(payload) + payload).rstrip(b"=").decode()
 
     def decode(self, cursor: str) -> Any:
         """The value that was encoded. Raises BadRequest for a cursor this server did not write."""
         try:
             raw = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
             tag, payload = raw[:_TAG_BYTES], raw[_TAG_BYTES:]
-            if hmac.compare_digest(tag, self._tag(payload)):
+            if hmac.compare_digest(tag, self._compute_tag(payload)):
                 return orjson.loads(payload)
         except (binascii.Error, ValueError):
             pass
@@ -46,5 +47,5 @@ class CursorSigner:
             failures=[failure("next_cursor", "must be a cursor returned by this list", "bad_cursor")],
         )
 
-    def _tag(self, payload: bytes) -> bytes:
+    def _compute_tag(self, payload: bytes) -> bytes:
         return hmac.new(self._key, payload, hashlib.sha256).digest()[:_TAG_BYTES]

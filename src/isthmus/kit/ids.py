@@ -1,10 +1,10 @@
-"""Identifiers: random for rows that are created, derived for rows that follow from a name."""
+"""Identifiers of rows: random UUIDs, and UUIDs that are derived from names."""
 
 from __future__ import annotations
 
 import uuid
 
-__all__ = ["derived_id", "is_uuid", "new_id"]
+__all__ = ["derive_id", "is_uuid", "new_id"]
 
 _NAMESPACE = uuid.UUID("5f0a9d5e-4c0b-5d0e-9a57-1e57b3a8c7d1")
 
@@ -14,12 +14,13 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
-def derived_id(*names: str) -> str:
-    """The same UUID (version 5) for the same names, on every machine and at every start."""
+def derive_id(*names: str) -> str:
+    """A UUID (version 5) as text: the same for the same names, on every machine and at every start."""
     return str(uuid.uuid5(_NAMESPACE, "\x1f".join(names)))
 
 
 def is_uuid(text: str) -> bool:
+    """Whether `text` is a UUID of any version, in any form that `uuid.UUID` reads."""
     try:
         uuid.UUID(text)
     except ValueError:

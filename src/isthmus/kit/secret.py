@@ -1,4 +1,4 @@
-"""A value that never shows itself by accident."""
+"""`Secret`: a wrapper that keeps a value out of logs, messages and JSON."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ T = TypeVar("T")
 
 
 class Secret(Generic[T]):
-    """Holds a value; prints, logs and formats as `***`. `reveal()` is the one way to read it.
+    """Holds a value that prints, logs and formats as `***`. Only `reveal()` reads it.
 
-    It has no JSON form: pydantic, orjson and `json` refuse it, so it leaves a process only through the
-    code that encrypts it.
+    It has no JSON form: pydantic, orjson and `json` refuse it, so it leaves a process only through the code
+    that encrypts it.
     """
 
     __slots__ = ("_value",)

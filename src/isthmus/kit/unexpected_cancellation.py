@@ -1,4 +1,5 @@
-"""A cancellation that nobody ordered is a failure like any other."""
+"""Turns a cancellation that nobody requested into an ordinary exception, so that a background task survives
+it."""
 
 from __future__ import annotations
 
@@ -6,21 +7,21 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["StrayCancellation", "strays_as_failures"]
+__all__ = ["UnexpectedCancellation", "convert_unexpected_cancellation"]
 
 
-class StrayCancellation(Exception):
-    """What was waited for was cancelled; whoever waited was not."""
+class UnexpectedCancellation(Exception):
+    """Something that the task awaited was cancelled, but not the task itself."""
 
 
 @contextmanager
-def strays_as_failures() -> Iterator[None]:
-    """Inside a task that must not end by it: CancelledError is StrayCancellation, unless the task itself was
-    told to end (`asyncio.Task.cancelling`)."""
+def convert_unexpected_cancellation() -> Iterator[None]:
+    """Raises UnexpectedCancellation in place of a CancelledError of the block, unless the current task itself
+    was asked to end (`asyncio.Task.cancelling`): then the CancelledError goes on."""
     try:
         yield
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
-        raise StrayCancellation("cancelled, by nobody's order") from error
+        raise UnexpectedCancellation("cancelled, by nobody's order") from error

@@ -1,4 +1,4 @@
-"""What a client sent to change a row with."""
+"""Checks that a PATCH request names a field that it may change."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Mapping, Set
 
 from isthmus.errors import BadRequest, failure
 
-__all__ = ["sent_only"]
+__all__ = ["require_writable_field"]
 
 
-def sent_only(changes: Mapping[str, object], writable: Set[str]) -> None:
-    """Raises BadRequest where nothing of `writable` was sent. Other fields are ignored, since clients send
-    back rows as they read them."""
+def require_writable_field(changes: Mapping[str, object], writable: Set[str]) -> None:
+    """Raises BadRequest if `changes` holds none of the `writable` fields. Other fields are allowed, because
+    clients send rows back as they read them."""
     if not writable & changes.keys():
         raise BadRequest(
             f"nothing to change was sent. Send at least one of: {', '.join(sorted(writable))}.",

@@ -9,12 +9,12 @@ from sqlalchemy import Executable, delete, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db import now_of, raise_epoch
+from isthmus.db import current_time, raise_epoch
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import environment
 from isthmus.errors import BadRequest, Conflict, NotFound, failure
 from isthmus.kit.ids import new_id
-from isthmus.kit.writable_fields import sent_only
+from isthmus.kit.writable_fields import require_writable_field
 from isthmus.tenancy.connect_settings import SETTINGS, ConnectSettings, check_connect_settings
 
 __all__ = ["Environments", "Install", "read_connect_settings", "read_team_id"]
@@ -57,7 +57,7 @@ class Environments:
     async def create(self, name: str, *, install: Install | None = None) -> Mapping[str, Any]:
         """Raises BadRequest for an empty name, Conflict for one the team has already."""
         name = await self._free_name(name)
-        identity, now = new_id(), now_of(self._conn)
+        identity, now = new_id(), current_time(self._conn)
         statement = insert(environment).values(
             id=identity, created_at=now, updated_at=now, team_id=self._team_id, name=name, settings={}
         )
@@ -71,7 +71,7 @@ class Environments:
         """`changes`: `name`, and `settings` laid over the stored ones (a null removes). Raises NotFound,
         BadRequest, Conflict."""
         row = await self._found(self._visible().where(environment.c.id == id).with_for_update(), id)
-        sent_only(changes, _EDITABLE)
+        require_writable_field(changes, _EDITABLE)
         values: dict[str, Any] = {}
         if "name" in changes and changes["name"] != row["name"]:
             values["name"] = await self._free_name(changes["name"])
@@ -81,7 +81,7 @@ class Environments:
             merged = {**row["settings"], **sent}
             values["settings"] = {key: value for key, value in merged.items() if value is not None}
         if values:
-            values["updated_at"] = now_of(self._conn)
+            values["updated_at"] = current_time(self._conn)
             statement = update(environment).where(environment.c.id == id).values(values)
             await self._write(statement, values.get("name", row["name"]))
             await raise_epoch(self._conn, id)

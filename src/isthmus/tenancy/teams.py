@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db import now_of, raise_epochs
+from isthmus.db import current_time, raise_epochs
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import environment, team
 from isthmus.errors import BadRequest, NotFound, failure
 from isthmus.kit.ids import new_id
-from isthmus.kit.writable_fields import sent_only
+from isthmus.kit.writable_fields import require_writable_field
 
 __all__ = ["Teams", "create_team"]
 
@@ -41,10 +41,10 @@ class Teams:
     async def update(self, id: str, /, changes: Mapping[str, Any]) -> Mapping[str, Any]:
         """`changes`: `name`, `logo` (a URL, or None for none). Raises NotFound, BadRequest."""
         await self.get(id)
-        sent_only(changes, _EDITABLE)
+        require_writable_field(changes, _EDITABLE)
         values = {key: changes[key] for key in _EDITABLE & changes.keys()}
         _check(values)
-        values["updated_at"] = now_of(self._conn)
+        values["updated_at"] = current_time(self._conn)
         await self._conn.execute(update(team).where(team.c.id == id).values(values))
         own = select(environment.c.id).where(environment.c.team_id == id)
         await raise_epochs(self._conn, (await self._conn.execute(own)).scalars())
@@ -71,6 +71,6 @@ def _is_web_address(text: str) -> bool:
 
 async def create_team(conn: AsyncConnection, name: str) -> str:
     """The id of a new team."""
-    identity, now = new_id(), now_of(conn)
+    identity, now = new_id(), current_time(conn)
     await conn.execute(insert(team).values(id=identity, created_at=now, updated_at=now, name=name))
     return identity

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db import now_of, raise_epoch
+from isthmus.db import current_time, raise_epoch
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import api_token
 from isthmus.errors import NotFound
@@ -79,7 +79,7 @@ class ApiTokens:
     ) -> tuple[Mapping[str, Any], Secret[str]]:
         """The row, and the token itself: the only time anybody sees it. `token`: instead of a random one."""
         token = token or new_token()
-        identity, now = new_id(), now_of(self._conn)
+        identity, now = new_id(), current_time(self._conn)
         await self._conn.execute(
             insert(api_token).values(
                 id=identity,
@@ -100,7 +100,7 @@ class ApiTokens:
 
     async def revoke(self, id: str, /) -> str:
         """From now on the token is refused, in other processes within a second. Raises NotFound."""
-        now = now_of(self._conn)
+        now = current_time(self._conn)
         await self.get(id)
         done = await self._conn.execute(
             update(api_token)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db import now_of
+from isthmus.db import current_time
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import user
 from isthmus.errors import NotFound
@@ -43,7 +43,7 @@ async def create_user(
     conn: AsyncConnection, team_id: str, *, name: str, email: str, is_staff: bool, role: list[str]
 ) -> str:
     """The id of a new user, who cannot sign in yet and sees every environment of the team."""
-    identity, now = new_id(), now_of(conn)
+    identity, now = new_id(), current_time(conn)
     await conn.execute(
         insert(user).values(
             id=identity,

@@ -12,7 +12,7 @@ from sqlalchemy import event, insert, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db import Database, now_of
+from isthmus.db import Database, current_time
 from isthmus.db.tables import job, job_timer
 from isthmus.jobs import (
     Handlers,
@@ -48,7 +48,7 @@ async def test_a_job_exists_only_if_its_transaction_commits(database: Database) 
     with pytest.raises(RuntimeError, match="regret"):  # noqa: PT012 - the transaction must end so
         async with database.write() as conn:
             await defer(conn, "work", "a")
-            await defer(conn, "work", "later", now_of(conn) + timedelta(hours=1))
+            await defer(conn, "work", "later", current_time(conn) + timedelta(hours=1))
             raise RuntimeError("regret")
     await drain(database, handlers)
     assert handlers.ran == []
@@ -161,7 +161,7 @@ async def test_jobs_are_found_by_the_indexes_of_those_that_wait_and_run(database
         event.listen(conn.sync_connection, "before_cursor_execute", noted)
         await defer_missing(conn, [("work", "a")])
         await standing(conn, "work", "a")
-        await try_again(conn, "work", "a", now_of(conn), 0, failures=1, error="x")
+        await try_again(conn, "work", "a", current_time(conn), 0, failures=1, error="x")
         await cancel(conn, "work", "a", abort=True)
         await cancel_all(conn, "work", select(job_timer.c.key))
     assert len(asked) >= 6

@@ -17,7 +17,7 @@ from isthmus.jobs import (
     queue_state,
     standing,
 )
-from isthmus.kit.unexpected_cancellation import StrayCancellation
+from isthmus.kit.unexpected_cancellation import UnexpectedCancellation
 from tests.background import QUICK, drain, tick, until
 from tests.contract.jobs.recorder import Recorder, counted, put
 from tests.fakes.clock import VirtualClock
@@ -113,7 +113,7 @@ async def test_a_run_that_ends_with_what_it_waited_for_is_a_failure(database: Da
     async with database.read() as conn:
         found = await standing(conn, "work", "a")
     assert (found.waiting, found.failures) == (False, 1)
-    assert found.error == "StrayCancellation: cancelled, by nobody's order"
+    assert found.error == "UnexpectedCancellation: cancelled, by nobody's order"
 
 
 @pytest.mark.parametrize("loop", ["move", "sweep", "reconcile", "_report", "_declare_schedules"])
@@ -150,7 +150,7 @@ async def test_a_finder_that_ends_with_what_it_waited_for_keeps_no_other_from_it
 
     handlers.reconcile(ends)
     handlers.reconcile(finds)
-    with pytest.raises(StrayCancellation):
+    with pytest.raises(UnexpectedCancellation):
         await Worker(database, handlers, QUICK).reconcile()
     await drain(database, handlers)
     assert handlers.ran == ["a"]

@@ -171,16 +171,16 @@ async def test_a_job_that_ends_while_the_disk_is_full_or_fails_does_not_run_agai
 ) -> None:
     monkeypatch.setattr("isthmus.jobs.engine.manager._LONGEST_PAUSE", 0.01)
     handlers, refusals = Recorder(), [code, code]
-    write_alone = database.write_alone
+    execute_write = database.execute_write
 
     async def full(statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         if statement.startswith("DELETE FROM procrastinate_jobs") and refusals:
             error = sqlite3.OperationalError("of the disk")
             error.sqlite_errorcode = refusals.pop()
             raise error
-        return await write_alone(statement, parameters)
+        return await execute_write(statement, parameters)
 
-    monkeypatch.setattr(database, "write_alone", full)
+    monkeypatch.setattr(database, "execute_write", full)
     async with engine_running(database, handlers):
         await put(database, "a")
 

@@ -19,8 +19,8 @@ from isthmus.jobs import (
     Run,
     Worker,
     drop_schedule,
+    find_next_firing,
     get_schedule,
-    next_after,
     put_schedule,
     queue_state,
     standing,
@@ -217,7 +217,7 @@ async def test_an_hour_that_is_caught_up_is_caught_up_in_short_transactions(
     ],
 )
 def test_what_is_next_is_never_past(moment: datetime, due: datetime) -> None:
-    assert next_after("15 1,2,3 * * *", "Europe/Berlin", moment) == due
+    assert find_next_firing("15 1,2,3 * * *", "Europe/Berlin", moment) == due
 
 
 async def test_a_clock_that_jumps_back_fires_nothing_twice(settings: Settings) -> None:

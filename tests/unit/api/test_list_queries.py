@@ -95,10 +95,10 @@ def test_a_cursor_of_another_order_is_refused() -> None:
 
 def test_a_cursor_of_another_list_is_refused() -> None:
     query = read()
-    envelope = list_envelope([{"id": "b"}], Position("x", "b"), query, None, SIGNER.of("/integration"))
+    envelope = list_envelope([{"id": "b"}], Position("x", "b"), query, None, SIGNER.for_list("/integration"))
     with pytest.raises(BadRequest, match="not a cursor of this list"):
-        SIGNER.of("/unified-model").decode(envelope["next_cursor"])
-    assert SIGNER.of("/integration").decode(envelope["next_cursor"])["id"] == "b"
+        SIGNER.for_list("/unified-model").decode(envelope["next_cursor"])
+    assert SIGNER.for_list("/integration").decode(envelope["next_cursor"])["id"] == "b"
 
 
 def test_select_keeps_only_the_named_fields() -> None:

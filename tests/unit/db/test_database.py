@@ -13,8 +13,8 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError, StatementError
 from tests.background import until
 
 from isthmus.config import Settings
-from isthmus.db.database import Database, background_context
-from isthmus.db.engines import LIVELY
+from isthmus.db.database import Database, make_background_context
+from isthmus.db.engines import LIVENESS_OPTIONS
 from isthmus.db.startup import open_database
 from isthmus.db.tables import environment, team
 from isthmus.kit.ids import new_id
@@ -118,7 +118,7 @@ async def test_background_work_leaves_half_of_the_pool_to_requests(settings: Set
             assert await team_name(database, new_id()) is None  # inside it takes no second place
             await let_go.wait()
 
-    holding = [asyncio.create_task(hold(), context=background_context()) for _ in range(20)]
+    holding = [asyncio.create_task(hold(), context=make_background_context()) for _ in range(20)]
     await until(lambda: inside == 2)
     async with asyncio.timeout(10):
         await add_team(database)  # a request is served meanwhile
@@ -135,7 +135,7 @@ async def test_a_server_that_vanishes_is_noticed(database: Database) -> None:
         raw = await conn.get_raw_connection()
         assert raw.driver_connection is not None
         chosen = raw.driver_connection.info.get_parameters()
-    assert {name: int(chosen[name]) for name in LIVELY} == LIVELY
+    assert {name: int(chosen[name]) for name in LIVENESS_OPTIONS} == LIVENESS_OPTIONS
 
 
 async def test_many_readers_share_few_connections(database: Database) -> None:
@@ -226,5 +226,5 @@ async def test_a_first_statement_that_is_cancelled_leaves_no_half_made_connectio
     with monkeypatch.context() as patch:
         patch.setattr(aiosqlite.Connection, "execute", cancelled)
         with pytest.raises(asyncio.CancelledError):
-            await database.write_alone("SELECT 1")
-    assert await database.write_alone("PRAGMA foreign_keys") == [(1,)]
+            await database.execute_write("SELECT 1")
+    assert await database.execute_write("PRAGMA foreign_keys") == [(1,)]

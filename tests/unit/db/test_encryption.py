@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isthmus.db.encryption import EncryptedJSON, KeyMissing, KeyRing, SealBroken, key_id, sealed_with
-from isthmus.db.key_file import create_key_file, new_key, prepend_key, read_key_file
+from isthmus.db.encryption import EncryptedJSON, KeyMissing, KeyRing, SealBroken, key_id, read_sealing_key_id
+from isthmus.db.key_file import create_key_file, generate_key, prepend_key, read_key_file
 from isthmus.db.tables import integrated_account, integration
 from isthmus.errors import SetupError
 
@@ -79,7 +79,7 @@ def test_the_first_key_seals_and_every_key_opens() -> None:
     after = CONTEXT.seal(ring, "row", 2)
     assert after is not None
     assert CONTEXT.open(ring, "row", before) == 1
-    assert sealed_with(after) == key_id(NEW) == ring.primary_id
+    assert read_sealing_key_id(after) == key_id(NEW) == ring.primary_id
 
 
 def test_a_missing_key_is_named_by_its_id_and_the_way_out() -> None:
@@ -114,11 +114,11 @@ def test_a_key_put_first_in_the_file_seals_in_a_ring_that_is_in_use(tmp_path: Pa
     create_key_file(path)
     ring = KeyRing(read_key_file(path), file=path)
     before = CONTEXT.seal(ring, "row", "before")
-    key = new_key()
+    key = generate_key()
     prepend_key(path, key)
     after = CONTEXT.seal(ring, "row", "after")
     assert after is not None
-    assert sealed_with(after) == key_id(key)
+    assert read_sealing_key_id(after) == key_id(key)
     assert CONTEXT.open(ring, "row", before) == "before"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
@@ -127,7 +127,7 @@ def test_an_unknown_key_is_looked_for_in_the_file(tmp_path: Path) -> None:
     path = tmp_path / "secret.key"
     create_key_file(path)
     running = KeyRing(read_key_file(path), file=path)
-    prepend_key(path, new_key())
+    prepend_key(path, generate_key())
     sealed = CONTEXT.seal(KeyRing(read_key_file(path)), "row", "by another process")
     assert CONTEXT.open(running, "row", sealed) == "by another process"
 

@@ -13,7 +13,7 @@ from tests.fakes.clock import VirtualClock
 
 from isthmus.config import Settings
 from isthmus.db import Database, EpochWatcher, open_database, raise_epoch, raise_epochs
-from isthmus.db.epochs import GROUPS, KEYS, LOOK_SECONDS, group_of
+from isthmus.db.epochs import GROUPS, KEYS, POLL_SECONDS, get_epoch_group
 from isthmus.db.keys import grant_key
 from isthmus.db.tables import epoch, key_grant
 from isthmus.kit.ids import new_id
@@ -84,11 +84,11 @@ async def test_a_look_sees_what_another_process_committed(elsewhere: Database, w
 async def test_the_watcher_looks_by_itself_well_within_a_second(
     elsewhere: Database, watcher: EpochWatcher, clock: VirtualClock
 ) -> None:
-    assert LOOK_SECONDS <= 0.5
+    assert POLL_SECONDS <= 0.5
     seen = asyncio.Event()
     watcher.subscribe(lambda environment_id, value: seen.set())
     await raised(elsewhere, "e")
-    await clock.advance(LOOK_SECONDS)
+    await clock.advance(POLL_SECONDS)
     await asyncio.wait_for(seen.wait(), 5)
     assert watcher.current("e") == 1
 
@@ -138,10 +138,10 @@ async def test_writers_of_two_processes_lose_no_rise(
 
 def test_rows_share_their_groups_evenly_and_for_good() -> None:
     """However many rows there are, the table that every process looks at has one line a group."""
-    found = Counter(group_of(new_id()) for _ in range(20 * GROUPS))
+    found = Counter(get_epoch_group(new_id()) for _ in range(20 * GROUPS))
     assert len(found) == GROUPS
     assert max(found.values()) < 60
-    assert group_of("0b6f2c1e-0000-4000-8000-000000000000") == "group:285"
+    assert get_epoch_group("0b6f2c1e-0000-4000-8000-000000000000") == "group:285"
 
 
 async def test_an_outage_is_waited_out(
@@ -156,8 +156,8 @@ async def test_an_outage_is_waited_out(
     with caplog.at_level(logging.WARNING, "isthmus.db.epochs"):
         async with asyncio.timeout(5):
             while not caplog.records:
-                await clock.advance(LOOK_SECONDS)
-    assert watcher.seconds_behind >= LOOK_SECONDS
+                await clock.advance(POLL_SECONDS)
+    assert watcher.seconds_behind >= POLL_SECONDS
     async with elsewhere.write() as conn:
         await conn.execute(text("DROP TABLE epoch"))
         await conn.execute(text("ALTER TABLE epoch_away RENAME TO epoch"))
@@ -166,7 +166,7 @@ async def test_an_outage_is_waited_out(
     watcher.subscribe(lambda environment_id, value: seen.set())
     async with asyncio.timeout(5):
         while not seen.is_set():
-            await clock.advance(LOOK_SECONDS)
+            await clock.advance(POLL_SECONDS)
     assert watcher.current("e") == 7
 
 
@@ -187,7 +187,7 @@ async def test_looks_go_on_after_a_failure_of_any_kind(
         await raised(elsewhere, "e")
         async with asyncio.timeout(5):
             while value not in told:
-                await clock.advance(LOOK_SECONDS)
+                await clock.advance(POLL_SECONDS)
     await asyncio.wait_for(seen.wait(), 5)
     assert watcher.current("e") == 2
 

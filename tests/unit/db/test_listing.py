@@ -13,7 +13,7 @@ from isthmus.db import Database
 from isthmus.db.listing import Filter, ListQuery, Page, fetch_page
 from isthmus.db.tables import integration, team
 from isthmus.errors import BadRequest
-from isthmus.kit.ids import derived_id
+from isthmus.kit.ids import derive_id
 
 pytestmark = pytest.mark.both_databases
 
@@ -21,7 +21,7 @@ NOW = datetime(2030, 1, 1, tzinfo=UTC)
 FIELDS = {each.key: each for each in team.c}
 TEAMS: list[dict[str, Any]] = [
     {
-        "id": derived_id(str(number)),
+        "id": derive_id(str(number)),
         "created_at": NOW + timedelta(seconds=number // 4),  # four rows share each moment
         "updated_at": NOW,
         "name": f"team {number % 3}",
@@ -102,7 +102,7 @@ async def test_a_time_as_it_is_shown_finds_the_rows_that_show_it(
 ) -> None:
     kept = {"a": NOW, "b": NOW + timedelta(microseconds=250_700), "c": NOW + timedelta(seconds=1)}
     rows = [
-        {"id": derived_id(name), "name": name, "created_at": moment, "updated_at": NOW}
+        {"id": derive_id(name), "name": name, "created_at": moment, "updated_at": NOW}
         for name, moment in kept.items()
     ]
     async with database.write() as conn:

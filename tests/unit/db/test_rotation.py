@@ -13,8 +13,8 @@ from tests.conftest import SECRET_KEY as OLD
 from tests.fakes.clock import VirtualClock
 
 from isthmus.config import Settings
-from isthmus.db import Database, EncryptedJSON, EpochWatcher, open_database, server_secret_bytes
-from isthmus.db.encryption import KeyMissing, key_id, sealed_with
+from isthmus.db import Database, EncryptedJSON, EpochWatcher, get_server_secret, open_database
+from isthmus.db.encryption import KeyMissing, key_id, read_sealing_key_id
 from isthmus.db.key_file import read_key_file
 from isthmus.db.key_rotation import _renew, _under_other_keys, choose_key, encrypted_columns, rotate_key
 from isthmus.db.tables import integration, key_grant
@@ -99,15 +99,15 @@ async def test_rows_are_readable_before_during_and_after(server: Server, setting
         seen.append(late)
 
     local = await open_database(settings, clock=Waits(meanwhile))
-    secret = await server_secret_bytes(local, "cursors")
+    secret = await get_server_secret(local, "cursors")
     rotated = await rotate_key(local, choose_key(local, NEW))
     assert rotated.sealed >= 230
     assert rotated.unreadable == 0
     assert len(seen) >= 2
     for identity, value in rows.items():
-        assert sealed_with(await server.sealed(identity)) == key_id(NEW) == rotated.key_id
+        assert read_sealing_key_id(await server.sealed(identity)) == key_id(NEW) == rotated.key_id
         assert await server.read(identity) == value
-    assert await server_secret_bytes(server.database, "cursors") == secret
+    assert await get_server_secret(server.database, "cursors") == secret
     await local.close()
 
 
@@ -170,7 +170,7 @@ async def test_a_rotation_broken_off_can_be_repeated(server: Server, settings: S
     local = await open_database(settings, clock=Waits(server.watcher.look))
     await rotate_key(local, choose_key(local, NEW))
     await local.close()
-    assert sealed_with(await server.sealed(identity)) == key_id(NEW)
+    assert read_sealing_key_id(await server.sealed(identity)) == key_id(NEW)
     assert await server.read(identity) == "kept"
 
 
@@ -198,7 +198,7 @@ async def test_a_key_file_gets_the_new_key_first_and_keeps_the_old(tmp_path: Pat
     assert read_key_file(settings.key_file) == (chosen.key.reveal(), old)
     assert await server.read(identity) == "kept"
     await server.change(identity, "changed")
-    assert sealed_with(await server.sealed(identity)) == key_id(chosen.key.reveal())
+    assert read_sealing_key_id(await server.sealed(identity)) == key_id(chosen.key.reveal())
     await server.database.close()
     again = Server(await open_database(settings, serving=True))
     assert await again.read(identity) == "changed"

@@ -140,9 +140,9 @@ async def test_what_a_subscriber_told_before_it_failed_is_not_told(
     database: Database, clock: VirtualClock
 ) -> None:
     told: list[object] = []
-    database.on_epochs(lambda raised: told.append(dict(raised)))
+    database.add_epoch_listener(lambda raised: told.append(dict(raised)))
     for topic in ("before", "within"):
-        database.on_announced(topic, partial(told.append, topic))
+        database.add_announcement_listener(topic, partial(told.append, topic))
 
     async def willing(conn: AsyncConnection, occurrence: Occurrence) -> None:
         await raise_epoch(conn, HERE)

@@ -11,7 +11,7 @@ from tests.unit.integrations.small_catalog import MAPPING, write_catalog
 from tests.unit.integrations.world import World
 
 from isthmus.db import Database, EpochWatcher
-from isthmus.db.database import now_of
+from isthmus.db.database import current_time
 from isthmus.db.epochs import EpochCache, raise_epoch
 from isthmus.db.tables import environment_unified_model_resource_method
 from isthmus.errors import NotFound
@@ -59,8 +59,8 @@ async def lay_over(database: Database, world: World, install_id: str, config: di
                 config=config,
                 version=1,
                 revision=1,
-                created_at=now_of(conn),
-                updated_at=now_of(conn),
+                created_at=current_time(conn),
+                updated_at=current_time(conn),
             )
         )
         await raise_epoch(conn, world.mine.environment_id)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import insert
 
-from isthmus.db.database import Database, now_of
+from isthmus.db.database import Database, current_time
 from isthmus.db.listing import Filter, ListQuery
 from isthmus.db.tables import environment, team
 from isthmus.integrations.rows.scope import EnvironmentScope
@@ -29,7 +29,7 @@ async def make_world(database: Database) -> World:
     teams, environments = [new_id(), new_id()], [new_id(), new_id(), new_id()]
     owners = [teams[0], teams[0], teams[1]]
     async with database.write() as conn:
-        times = {"created_at": now_of(conn), "updated_at": now_of(conn)}
+        times = {"created_at": current_time(conn), "updated_at": current_time(conn)}
         await conn.execute(insert(team), [{"id": each, "name": each[:4], **times} for each in teams])
         await conn.execute(
             insert(environment),

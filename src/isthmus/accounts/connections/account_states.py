@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from isthmus.accounts.rows.account_events import emit_account_events
 from isthmus.db.database import Database
-from isthmus.db.epochs import group_of, raise_epoch
+from isthmus.db.epochs import get_epoch_group, raise_epoch
 from isthmus.db.tables import integrated_account
 from isthmus.engine.ports import AccountFacts
 from isthmus.errors import IsthmusError
@@ -107,7 +107,7 @@ class AccountStates:
             async with self._database.write() as conn:
                 done = await conn.execute(statement)
                 if done.rowcount:
-                    await raise_epoch(conn, group_of(account.id))
+                    await raise_epoch(conn, get_epoch_group(account.id))
                     if told is not None:
                         await emit_account_events(conn, account.environment_id, account.id, told)
         except (SQLAlchemyError, OSError):

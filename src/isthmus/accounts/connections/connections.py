@@ -26,8 +26,8 @@ from isthmus.accounts.rows.account_checks import SANDBOX_METHOD
 from isthmus.accounts.rows.context import OVERRIDE_SECRETS, build_effective_context, decrypt_context
 from isthmus.accounts.sandbox.replay import SandboxUpstream
 from isthmus.accounts.sandbox.sandbox_accounts import example_context
-from isthmus.db.database import Database, keys_of
-from isthmus.db.epochs import EpochCache, Epochs, group_of
+from isthmus.db.database import Database, get_key_ring
+from isthmus.db.epochs import EpochCache, Epochs, get_epoch_group
 from isthmus.db.tables import integrated_account
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.secrets import join_secrets
@@ -158,7 +158,7 @@ class Connections:
         self._exchanges = exchanges
         self._cursor_secret = cursor_secret
         self._renews_ahead = renews_ahead
-        self._accounts: EpochCache[str, _Account] = EpochCache(epochs, _ACCOUNTS, group=group_of)
+        self._accounts: EpochCache[str, _Account] = EpochCache(epochs, _ACCOUNTS, group=get_epoch_group)
         self._turnstiles: OrderedDict[str, Turnstile] = OrderedDict()
         self._parts = GatewayParts(
             http,
@@ -281,7 +281,7 @@ class Connections:
                     "its accounts."
                 )
             row = dict(found)
-            keys = keys_of(conn)
+            keys = get_key_ring(conn)
             override = OVERRIDE_SECRETS.open(keys, row["id"], row["integration_override_secrets"])
             installed = INSTALL_SECRETS.open(keys, row["install_id"], row["install_secrets"])
             definition = await self.effective.definition(

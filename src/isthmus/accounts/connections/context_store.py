@@ -18,8 +18,8 @@ from isthmus.accounts.rows.context import (
     patch_context,
     split_context,
 )
-from isthmus.db.database import Database, keys_of, now_of
-from isthmus.db.epochs import group_of, raise_epoch
+from isthmus.db.database import Database, current_time, get_key_ring
+from isthmus.db.epochs import get_epoch_group, raise_epoch
 from isthmus.db.tables import integrated_account
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.engine.ports import AccountFacts
@@ -55,7 +55,7 @@ async def merge_context(
     row = (await conn.execute(select(*columns).where(*mine).with_for_update())).mappings().one_or_none()
     if row is None:
         raise NotFound(f"the account {account.id} is gone, so its context cannot be kept.")
-    keys = keys_of(conn)
+    keys = get_key_ring(conn)
     names = list_secret_fields(definition) | list_encrypted_fields(keys, dict(row))
     whole = patch_context(decrypt_context(keys, dict(row)), patch, names)
     plain, secrets = split_context(whole, names)
@@ -66,8 +66,8 @@ async def merge_context(
             context=plain,
             context_secrets=CONTEXT_SECRETS.seal(keys, account.id, secrets or None),
             revision=integrated_account.c.revision + 1,
-            updated_at=now_of(conn),
+            updated_at=current_time(conn),
         )
     )
-    await raise_epoch(conn, group_of(account.id))
+    await raise_epoch(conn, get_epoch_group(account.id))
     return whole

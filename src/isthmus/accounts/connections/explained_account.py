@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from isthmus.accounts.rows.account_checks import SANDBOX_METHOD
 from isthmus.accounts.rows.context import CONTEXT_SECRETS, OVERRIDE_SECRETS, build_effective_context
 from isthmus.accounts.sandbox.sandbox_accounts import example_context
-from isthmus.db.database import keys_of
+from isthmus.db.database import get_key_ring
 from isthmus.db.tables import environment_integration, integrated_account
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.layers import merge_integration
@@ -75,7 +75,7 @@ async def read_account(conn: AsyncConnection, environment_id: str, id: str) -> E
         raise NotFound(
             f"no integrated account {id} in this environment. GET /integrated-account lists its accounts."
         )
-    keys = keys_of(conn)
+    keys = get_key_ring(conn)
     override = OVERRIDE_SECRETS.open(keys, row["id"], row["integration_override_secrets"])
     secrets = CONTEXT_SECRETS.open(keys, row["id"], row["context_secrets"])
     return ExplainedAccount(

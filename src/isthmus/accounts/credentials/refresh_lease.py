@@ -15,7 +15,7 @@ from typing import Final, Literal
 from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db.database import now_of
+from isthmus.db.database import current_time
 from isthmus.db.tables import credential_refresh
 
 __all__ = ["BEAT_SECONDS", "LEASE", "Lease", "end_lease", "extend_lease", "take_lease", "void_leases"]
@@ -42,7 +42,7 @@ class Lease:
 async def take_lease(conn: AsyncConnection, account_id: str, owner: str, handed_over: str) -> Lease | None:
     """None while somebody else holds it. The caller holds the account's row, so there is no race for it."""
     digest = hashlib.sha256(handed_over.encode()).hexdigest()
-    now = now_of(conn)
+    now = current_time(conn)
     statement = select(credential_refresh).where(credential_refresh.c.id == account_id).with_for_update()
     row = (await conn.execute(statement)).mappings().one_or_none()
     values = {
@@ -71,7 +71,7 @@ async def take_lease(conn: AsyncConnection, account_id: str, owner: str, handed_
 async def extend_lease(conn: AsyncConnection, lease: Lease) -> bool:
     """False where it was lost meanwhile, or has ended."""
     mine = credential_refresh.c.owner == lease.owner
-    return await _write(conn, lease, mine, lease_until=now_of(conn) + LEASE)
+    return await _write(conn, lease, mine, lease_until=current_time(conn) + LEASE)
 
 
 async def end_lease(conn: AsyncConnection, lease: Lease, outcome: Outcome) -> bool:
@@ -92,6 +92,6 @@ async def _write(conn: AsyncConnection, lease: Lease, *only: ColumnElement[bool]
     done = await conn.execute(
         update(credential_refresh)
         .where(credential_refresh.c.id == lease.account_id, credential_refresh.c.epoch == lease.epoch, *only)
-        .values(**values, updated_at=now_of(conn))
+        .values(**values, updated_at=current_time(conn))
     )
     return bool(done.rowcount)

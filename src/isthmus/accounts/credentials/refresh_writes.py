@@ -35,8 +35,8 @@ from isthmus.accounts.rows.context import (
     list_secret_fields,
     split_context,
 )
-from isthmus.db.database import Database, keys_of, now_of
-from isthmus.db.epochs import group_of, raise_epoch
+from isthmus.db.database import Database, current_time, get_key_ring
+from isthmus.db.epochs import get_epoch_group, raise_epoch
 from isthmus.db.tables import integrated_account
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.engine.authorization.grants import stored_token
@@ -155,7 +155,7 @@ class RefreshWrites:
                 return None
             if not await end_lease(conn, taken.lease, "committed"):
                 return None
-            before = decrypt_context(keys_of(conn), row)
+            before = decrypt_context(get_key_ring(conn), row)
             if not _hands_over_the_same(account, taken, before) and not _is_kept(before, reply):
                 return None
             oauth = stored_token(reply, now=asked_at, asked=taken.renewal.asked, previous=before.get("oauth"))
@@ -175,7 +175,7 @@ class RefreshWrites:
 
         async def work(conn: AsyncConnection) -> Renewed:
             row = await _row(conn, account.facts)
-            whole = decrypt_context(keys_of(conn), row)
+            whole = decrypt_context(get_key_ring(conn), row)
             context = build_effective_context(whole, account.definition.variables())
             before, after = access_token(taken.context), access_token(context)
             if after is None or (after == before and expires_at(context) == expires_at(taken.context)):
@@ -232,7 +232,7 @@ class RefreshWrites:
         self, conn: AsyncConnection, account: Renewable, row: Mapping[str, Any], whole: Mapping[str, Any]
     ) -> Renewed:
         """The new context, in the transaction that ends the lease."""
-        keys, identity = keys_of(conn), account.facts.id
+        keys, identity = get_key_ring(conn), account.facts.id
         names = list_secret_fields(account.definition) | list_encrypted_fields(keys, row)
         plain, secrets = split_context(whole, names)
         is_back = row["status"] == "needs_reauth"
@@ -243,11 +243,11 @@ class RefreshWrites:
                 context=plain,
                 context_secrets=CONTEXT_SECRETS.seal(keys, identity, secrets or None),
                 revision=row["revision"] + 1,
-                updated_at=now_of(conn),
+                updated_at=current_time(conn),
                 **({"status": "active", "last_error": None} if is_back else {}),
             )
         )
-        await raise_epoch(conn, group_of(identity))
+        await raise_epoch(conn, get_epoch_group(identity))
         if is_back:
             await emit_account_events(
                 conn, account.facts.environment_id, identity, IntegratedAccountReactivated
@@ -260,9 +260,9 @@ class RefreshWrites:
         await conn.execute(
             update(integrated_account)
             .where(integrated_account.c.id == facts.id)
-            .values(status="needs_reauth", last_error=message, updated_at=now_of(conn))
+            .values(status="needs_reauth", last_error=message, updated_at=current_time(conn))
         )
-        await raise_epoch(conn, group_of(facts.id))
+        await raise_epoch(conn, get_epoch_group(facts.id))
         await emit_account_events(conn, facts.environment_id, facts.id, IntegratedAccountAuthenticationError)
 
 
@@ -278,7 +278,7 @@ def _is_kept(context: Mapping[str, Any], reply: Mapping[str, Any]) -> bool:
 
 
 def _effective(conn: AsyncConnection, account: Renewable, row: Mapping[str, Any]) -> dict[str, Any]:
-    return build_effective_context(decrypt_context(keys_of(conn), row), account.definition.variables())
+    return build_effective_context(decrypt_context(get_key_ring(conn), row), account.definition.variables())
 
 
 def _not_renewable(facts: AccountFacts) -> BadRequest:

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from isthmus.accounts.egress import Sender, select_sender
 from isthmus.accounts.rows.connected_definition import ConnectedDefinition
 from isthmus.accounts.rows.context import OVERRIDE_SECRETS, build_effective_context, decrypt_context
-from isthmus.db.database import Database, keys_of, now_of
+from isthmus.db.database import Database, current_time, get_key_ring
 from isthmus.db.encryption import EncryptedJSON
 from isthmus.db.tables import credential_revocation, environment, integrated_account
 from isthmus.definitions.credentials import OAuth2Credential
@@ -116,7 +116,7 @@ async def _merged(conn: AsyncConnection, environment_id: str, install_id: str) -
 def _request(
     conn: AsyncConnection, row: Mapping[str, Any], merged: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    keys = keys_of(conn)
+    keys = get_key_ring(conn)
     secrets = OVERRIDE_SECRETS.open(keys, row["id"], row["integration_override_secrets"])
     override = join_secrets(row["integration_override"] or {}, secrets or {})
     whole = merge_integration(merged, override) if override else merged
@@ -166,12 +166,12 @@ def _token(context: Mapping[str, Any]) -> str | None:
 
 
 async def _note(conn: AsyncConnection, environment_id: str, request: Mapping[str, Any]) -> None:
-    identity, now = new_id(), now_of(conn)
+    identity, now = new_id(), current_time(conn)
     await conn.execute(
         insert(credential_revocation).values(
             id=identity,
             environment_id=environment_id,
-            request=_REQUEST.seal(keys_of(conn), identity, request),
+            request=_REQUEST.seal(get_key_ring(conn), identity, request),
             created_at=now,
             updated_at=now,
         )
@@ -197,7 +197,7 @@ class Revocations:
             row = (await conn.execute(mine)).mappings().one_or_none()
             if row is None:
                 return
-            noted = _REQUEST.open(keys_of(conn), row["id"], row["request"])
+            noted = _REQUEST.open(get_key_ring(conn), row["id"], row["request"])
             http = await select_sender(conn, self.http, row["environment_id"], noted["gate"])
         response = await http.send(
             HttpRequest(
@@ -216,7 +216,7 @@ class Revocations:
 
     async def put_off(self, conn: AsyncConnection, run: Run, error: Exception) -> datetime | None:
         if run.failures + 1 < _TRIES:
-            moment: datetime = now_of(conn) + _FIRST_PAUSE * 2**run.failures
+            moment: datetime = current_time(conn) + _FIRST_PAUSE * 2**run.failures
             return moment
         log.warning("a token of an account that is gone was not revoked: %s", type(error).__name__)
         await _forget(conn, run.key)
@@ -232,7 +232,7 @@ def waiting_revocations(what: str) -> Finder:
     row = credential_revocation.c
 
     async def found(conn: AsyncConnection) -> list[tuple[str, str]]:
-        is_late = row.created_at < now_of(conn) - _LATE
+        is_late = row.created_at < current_time(conn) - _LATE
         statement = select(row.id).where(is_late, without_job(what, row.id)).order_by(row.created_at)
         return [(what, each) for each in (await conn.execute(statement.limit(_MOST))).scalars()]
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db.database import now_of
+from isthmus.db.database import current_time
 from isthmus.definitions.actions import Action
 from isthmus.definitions.credentials import (
     KekaCredential,
@@ -140,7 +140,7 @@ async def schedule_renewal(conn: AsyncConnection, account_id: str, context: Mapp
     if end is None:
         return
     moment = datetime.fromtimestamp(end, UTC) - REFRESH_AHEAD
-    if moment > now_of(conn):
+    if moment > current_time(conn):
         await defer(conn, REFRESH_JOB, account_id, run_at=moment)
 
 

@@ -13,8 +13,8 @@ from isthmus.accounts.credentials.revocations import revoke_tokens
 from isthmus.accounts.credentials.token_refresh import REFRESH_JOB
 from isthmus.accounts.rows.account_checks import FAILED_STATUSES
 from isthmus.accounts.rows.connected_definition import Stage
-from isthmus.db.database import now_of
-from isthmus.db.epochs import group_of, raise_epoch
+from isthmus.db.database import current_time
+from isthmus.db.epochs import get_epoch_group, raise_epoch
 from isthmus.db.tables import account_lifecycle, integrated_account
 from isthmus.db.upsert import insert_into
 from isthmus.jobs import CronError, Finder, cancel_all, defer, drop_schedules, put_schedule, without_job
@@ -50,10 +50,10 @@ async def begin_lifecycle(
     status = (await conn.execute(select(integrated_account.c.status).where(*mine))).scalar_one()
     if status != "connecting":
         await conn.execute(
-            update(integrated_account).where(*mine).values(status="connecting", updated_at=now_of(conn))
+            update(integrated_account).where(*mine).values(status="connecting", updated_at=current_time(conn))
         )
-        await raise_epoch(conn, group_of(account_id))
-    now = now_of(conn)
+        await raise_epoch(conn, get_epoch_group(account_id))
+    now = current_time(conn)
     fresh = {
         "stage": stage,
         "step": 0,
@@ -145,7 +145,7 @@ def due_lifecycles(what: str) -> Finder:
     row = account_lifecycle.c
 
     async def found(conn: AsyncConnection) -> list[tuple[str, str]]:
-        return await _found(conn, what, row.id, row.due_at <= now_of(conn), by=row.due_at)
+        return await _found(conn, what, row.id, row.due_at <= current_time(conn), by=row.due_at)
 
     return found
 

@@ -30,9 +30,9 @@ from isthmus.accounts.lifecycle.account_jobs import (
 from isthmus.accounts.lifecycle.outages import StageTooLong, again_at, is_outage, patiently
 from isthmus.accounts.rows.account_events import emit_account_events
 from isthmus.accounts.rows.connected_definition import Stage, list_action_schedules
-from isthmus.db.database import Database, keys_of, now_of
+from isthmus.db.database import Database, current_time, get_key_ring
 from isthmus.db.encryption import EncryptedJSON
-from isthmus.db.epochs import group_of, raise_epoch
+from isthmus.db.epochs import get_epoch_group, raise_epoch
 from isthmus.db.tables import account_lifecycle, integrated_account
 from isthmus.definitions.actions import Action, Step
 from isthmus.engine.scopes import truthy
@@ -126,7 +126,7 @@ class Lifecycle:
                 return None
             if row["stage"] is not None:
                 return _read(conn, dict(row))
-            now = now_of(conn)
+            now = current_time(conn)
             if row["due_at"] is None:
                 return None
             if row["due_at"] > now:  # by this process's clock, or woken for nothing
@@ -259,7 +259,7 @@ class Lifecycle:
             before = await self._status(conn, standing)
             is_open = before in _open_to(standing)
             is_repeated = is_open and standing.stage == "validation" and is_outage(failed)
-            again = again_at(standing.since, now_of(conn)) if is_repeated else None
+            again = again_at(standing.since, current_time(conn)) if is_repeated else None
             if again is None:
                 await self._end(conn, standing, None)
             else:
@@ -276,7 +276,7 @@ class Lifecycle:
         """An account that is blocked, or whose install is disabled: that says nothing of it either. It goes
         on from here once it may be called; the day for an outage is counted from then."""
         async with run.write() as conn:
-            now = now_of(conn)
+            now = current_time(conn)
             await self._write(conn, standing, started_at=now)
             await defer(conn, LIFECYCLE_JOB, standing.account_id, run_at=now + _HELD)
 
@@ -298,9 +298,9 @@ class Lifecycle:
     async def _end(self, conn: AsyncConnection, standing: _Standing, action: Action | None) -> None:
         """`action`: the validation, where it is to come back."""
         hours = None if action is None else action.validation_interval_hours
-        due = None if hours is None else now_of(conn) + timedelta(hours=hours)
+        due = None if hours is None else current_time(conn) + timedelta(hours=hours)
         if action is None and not standing.is_asked:
-            due = now_of(conn) + timedelta(hours=1)  # a periodic one that failed is tried again
+            due = current_time(conn) + timedelta(hours=1)  # a periodic one that failed is tried again
         await self._write(
             conn, standing, stage=None, step=0, progress=None, started_at=None, was_failed=False, due_at=due
         )
@@ -314,7 +314,7 @@ class Lifecycle:
                 account_lifecycle.c.id == standing.account_id,
                 account_lifecycle.c.revision == standing.revision,
             )
-            .values(**values, updated_at=now_of(conn))
+            .values(**values, updated_at=current_time(conn))
         )
         if not done.rowcount:
             raise _BegunAnew
@@ -328,9 +328,9 @@ class Lifecycle:
                 integrated_account.c.id == standing.account_id,
                 integrated_account.c.environment_id == standing.environment_id,
             )
-            .values(**values, updated_at=now_of(conn))
+            .values(**values, updated_at=current_time(conn))
         )
-        await raise_epoch(conn, group_of(standing.account_id))
+        await raise_epoch(conn, get_epoch_group(standing.account_id))
         if told:
             await emit_account_events(conn, standing.environment_id, standing.account_id, *told)
 
@@ -339,7 +339,7 @@ class Lifecycle:
 
 
 def _read(conn: AsyncConnection, row: Mapping[str, Any]) -> _Standing:
-    kept = _PROGRESS.open(keys_of(conn), row["id"], row["progress"]) or {}
+    kept = _PROGRESS.open(get_key_ring(conn), row["id"], row["progress"]) or {}
     progress = Progress(dict(kept.get("named", {})), kept.get("last", UNDEFINED))
     return _Standing(
         account_id=row["id"],
@@ -347,7 +347,7 @@ def _read(conn: AsyncConnection, row: Mapping[str, Any]) -> _Standing:
         stage=row["stage"],
         step=row["step"],
         progress=progress,
-        started_at=now_of(conn),  # a process that was down took none of the provider's time
+        started_at=current_time(conn),  # a process that was down took none of the provider's time
         since=row["started_at"],
         is_reconnect=row["is_reconnect"],
         was_failed=row["was_failed"],
@@ -362,7 +362,7 @@ def _sealed(conn: AsyncConnection, standing: _Standing) -> bytes | None:
     if progress.last is not UNDEFINED:
         kept["last"] = progress.last
     try:
-        return _PROGRESS.seal(keys_of(conn), standing.account_id, kept)
+        return _PROGRESS.seal(get_key_ring(conn), standing.account_id, kept)
     except TypeError:  # bytes, a function, a number beyond 64 bits
         raise _StageFailed(
             f"{standing.stage}: what step {standing.step - 1} gave cannot be kept, since it is no JSON. Take "

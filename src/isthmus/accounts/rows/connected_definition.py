@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.rows.context import list_secret_fields
-from isthmus.db.database import keys_of
+from isthmus.db.database import get_key_ring
 from isthmus.db.tables import environment, environment_integration, integration
 from isthmus.definitions.actions import RESERVED_ACTIONS
 from isthmus.definitions.credentials import Credential, credential_format
@@ -68,7 +68,7 @@ class ConnectedDefinition:
         row = (await conn.execute(statement)).one_or_none()
         if row is None:
             raise _install_not_found(install_id)
-        keys = keys_of(conn)
+        keys = get_key_ring(conn)
         stored = {"id": row.integration_id, "config": row.config, "secrets": row.secrets}
         base = build_usable_config(keys, stored, is_owner=bool(row.is_owner))
         over = join_secrets(row.override, OVERRIDE_SECRETS.open(keys, row.id, row.override_secrets) or {})

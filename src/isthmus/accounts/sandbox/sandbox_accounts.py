@@ -12,7 +12,7 @@ from isthmus.accounts.rows.account_checks import REGIONS, SANDBOX_METHOD
 from isthmus.accounts.rows.account_events import emit_account_events
 from isthmus.accounts.rows.context import CONTEXT_SECRETS, list_secret_fields, split_context
 from isthmus.accounts.rows.credential_form import validate_form
-from isthmus.db.database import keys_of, now_of
+from isthmus.db.database import current_time, get_key_ring
 from isthmus.db.tables import (
     environment,
     environment_integration,
@@ -26,7 +26,7 @@ from isthmus.definitions.credentials import CredentialField
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.load import load_integration
 from isthmus.events.catalogue import IntegratedAccountActive, IntegratedAccountCreated
-from isthmus.kit.ids import derived_id
+from isthmus.kit.ids import derive_id
 
 __all__ = [
     "SANDBOX_TENANT",
@@ -48,7 +48,7 @@ _OAUTH_TOKEN: Final = {"access_token": "sandbox-access-token", "refresh_token": 
 
 def sandbox_account_id(environment_id: str, integration_id: str) -> str:
     """The same for the same install, so that examples keep working when it is installed anew."""
-    return derived_id("sandbox-account", environment_id, integration_id)
+    return derive_id("sandbox-account", environment_id, integration_id)
 
 
 def example_context(definition: IntegrationConfig) -> dict[str, Any]:
@@ -75,7 +75,7 @@ async def create_sandbox_account(
     """Its id. One that is there already is left as it is. The caller raises the epoch."""
     definition = load_integration({"credentials": config.get("credentials")}, source="credentials")
     plain, secrets = split_context(example_context(definition), list_secret_fields(definition))
-    identity, now = sandbox_account_id(environment_id, integration_id), now_of(conn)
+    identity, now = sandbox_account_id(environment_id, integration_id), current_time(conn)
     statement: Any = insert_into(conn, integrated_account).values(
         id=identity,
         environment_id=environment_id,
@@ -86,7 +86,7 @@ async def create_sandbox_account(
         region=REGIONS[0],
         is_sandbox=True,
         context=plain,
-        context_secrets=CONTEXT_SECRETS.seal(keys_of(conn), identity, secrets or None),
+        context_secrets=CONTEXT_SECRETS.seal(get_key_ring(conn), identity, secrets or None),
         revision=1,
         created_at=now,
         updated_at=now,

@@ -19,7 +19,7 @@ from isthmus.authoring.recording.recorder import Recorder, Recording, read_metho
 from isthmus.authoring.recording.redaction import Redaction, secret_forms
 from isthmus.cli.authoring.folders import folder_of, unified_folders
 from isthmus.config import Settings
-from isthmus.db import server_secret_bytes
+from isthmus.db import get_server_secret
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.load import load_integration
 from isthmus.definitions.secrets import split_context
@@ -109,7 +109,7 @@ async def _record(
         upstream = connection.upstream
         recorder = Recorder(upstream, entry, config, limit=limit, pages=pages, query=query)
         await recorder.call(methods)
-        key = await server_secret_bytes(core.database, "recordings")
+        key = await get_server_secret(core.database, "recordings")
         redaction = Redaction(
             hmac.digest(key, account.encode(), "sha256"),
             secret_forms(list(_secrets(stored, upstream.context))),

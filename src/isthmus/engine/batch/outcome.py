@@ -9,7 +9,7 @@ from typing import Any
 from isthmus.definitions.nodes import Node, RequestNode
 from isthmus.engine.graph.scopes import Produced
 from isthmus.engine.graph.structure import Graph
-from isthmus.errors import IsthmusError, UnprocessableRequest, envelope
+from isthmus.errors import IsthmusError, UnprocessableRequest, to_error_envelope
 
 __all__ = ["BatchOutcome", "NodeError"]
 
@@ -68,5 +68,5 @@ def persists(node: Node) -> bool:
 
 def _told(name: str, failed: NodeError) -> dict[str, Any]:
     """The error as any call would have got it, with the node it belongs to."""
-    told = {**envelope(failed.error), "node": name}
+    told = {**to_error_envelope(failed.error), "node": name}
     return told if failed.turn is None else {**told, "turn": failed.turn}

@@ -13,7 +13,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Table, delete, insert, select, text, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db.database import Database, now_of
+from isthmus.db.database import Database, current_time
 from isthmus.db.epochs import raise_epochs
 from isthmus.db.tables import (
     catalog_state,
@@ -25,12 +25,12 @@ from isthmus.db.tables import (
     unified_model_resource_method,
 )
 from isthmus.integrations.catalog.shipped_files import Catalog, Rows
-from isthmus.kit.ids import derived_id
+from isthmus.kit.ids import derive_id
 
 __all__ = ["sync_catalog"]
 
 _ADVISORY_LOCK: Final = 0x1574_CA7A
-_STATE_ID: Final = derived_id("catalog-state")
+_STATE_ID: Final = derive_id("catalog-state")
 
 
 async def sync_catalog(database: Database, catalog: Catalog) -> bool:
@@ -73,7 +73,7 @@ async def _read_stored_digest(conn: AsyncConnection) -> str | None:
 
 
 async def _store_digest(conn: AsyncConnection, digest: str) -> None:
-    now = now_of(conn)
+    now = current_time(conn)
     done = await conn.execute(
         update(catalog_state).where(catalog_state.c.id == _STATE_ID).values(hash=digest, updated_at=now)
     )
@@ -96,7 +96,7 @@ async def _write_changed_rows(conn: AsyncConnection, table: Table, rows: Rows) -
         return False
     statement = select(table).where(table.c.id.in_(list(rows)))
     stored = {row["id"]: row for row in (await conn.execute(statement)).mappings().all()}
-    now = now_of(conn)
+    now = current_time(conn)
     counters = [name for name in ("version", "revision") if name in table.c]
     new = [
         {**row, **dict.fromkeys(counters, 1), "id": identity, "created_at": now, "updated_at": now}

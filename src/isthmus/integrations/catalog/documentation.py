@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, case, func, insert, or_, select, u
 from sqlalchemy import delete as delete_from
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db.database import now_of
+from isthmus.db.database import current_time
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import (
     category,
@@ -27,7 +27,7 @@ from isthmus.integrations.rows.body_checks import Failures
 from isthmus.integrations.rows.scope import Scope
 from isthmus.integrations.rows.wire_rows import Row
 from isthmus.kit.ids import is_uuid, new_id
-from isthmus.kit.writable_fields import sent_only
+from isthmus.kit.writable_fields import require_writable_field
 
 __all__ = ["ENTITY_TYPES", "Categories", "Documentation"]
 
@@ -106,7 +106,7 @@ class Documentation:
         row |= {name: values[name] for name in _PLAIN & values.keys()}
         _check_columns(row)
         row |= await self._find_entity(values)
-        now = now_of(self._conn)
+        now = current_time(self._conn)
         identity = new_id()
         await self._conn.execute(
             insert(documentation).values(**row, id=identity, is_inline=False, created_at=now, updated_at=now)
@@ -115,7 +115,7 @@ class Documentation:
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
         """Only what is sent; whom it is about may change to another entity that the caller may write to."""
-        sent_only(changes, _WRITABLE)
+        require_writable_field(changes, _WRITABLE)
         row = await self._read_owned_row(id)
         values: Row = {name: changes[name] for name in _PLAIN & changes.keys()}
         _check_columns({**row, **values})
@@ -124,7 +124,7 @@ class Documentation:
         await self._conn.execute(
             update(documentation)
             .where(documentation.c.id == row["id"])
-            .values(**values, updated_at=now_of(self._conn))
+            .values(**values, updated_at=current_time(self._conn))
         )
         return await self.get(row["id"])
 

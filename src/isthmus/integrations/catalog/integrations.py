@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 
 from sqlalchemy import ColumnElement, insert, update
 
-from isthmus.db.database import keys_of, now_of
+from isthmus.db.database import current_time, get_key_ring
 from isthmus.db.encryption import EncryptedJSON, KeyRing
 from isthmus.db.tables import environment_integration, integration
 from isthmus.definitions.layers import deep_merge_patch
@@ -18,7 +18,7 @@ from isthmus.integrations.rows.body_checks import SHARING, Failures, check_versi
 from isthmus.integrations.rows.definition_checks import check_integration_config
 from isthmus.integrations.rows.wire_rows import Row, integration_to_wire
 from isthmus.kit.ids import new_id
-from isthmus.kit.writable_fields import sent_only
+from isthmus.kit.writable_fields import require_writable_field
 
 __all__ = ["INTEGRATION_SECRETS", "Integrations", "build_usable_config"]
 
@@ -77,7 +77,7 @@ class Integrations(OwnedDefinitions):
         _check_body(row)
         check_integration_config(row["name"], row["config"])
         plain, secrets = split_secrets(row["config"])
-        now = now_of(self._conn)
+        now = current_time(self._conn)
         identity = new_id()
         statement = insert(integration).values(
             **{**row, "config": plain},
@@ -98,7 +98,7 @@ class Integrations(OwnedDefinitions):
         Raises Forbidden for a definition of another owner, Conflict for a stale version, a taken name, and
         another name while mappings refer to this one.
         """
-        sent_only(changes, _WRITABLE)
+        require_writable_field(changes, _WRITABLE)
         row = await self.lock_owned(id)
         check_version(changes.get("version"), row["version"])
         values = {name: changes[name] for name in _WRITABLE & changes.keys()}
@@ -106,7 +106,7 @@ class Integrations(OwnedDefinitions):
         if values.get("name", row["name"]) != row["name"]:
             await refuse_rename_of_integration(self._conn, self._scope.team_id, row)
         if "config" in values:
-            whole = build_usable_config(keys_of(self._conn), row, is_owner=True)
+            whole = build_usable_config(get_key_ring(self._conn), row, is_owner=True)
             merged = deep_merge_patch(whole, values["config"])
             check_integration_config(str(values.get("name", row["name"])), merged)
             values["config"], secrets = split_secrets(merged)
@@ -118,7 +118,7 @@ class Integrations(OwnedDefinitions):
                 **values,
                 version=row["version"] + 1,
                 revision=integration.c.revision + 1,
-                updated_at=now_of(self._conn),
+                updated_at=current_time(self._conn),
             )
         )
         await self._execute_write(statement, str(values.get("name", row["name"])))
@@ -129,7 +129,7 @@ class Integrations(OwnedDefinitions):
         return integration_to_wire(row, self._scope.team_id, installed)
 
     def _encrypt_secrets(self, identity: str, secrets: dict[str, Any]) -> bytes | None:
-        return INTEGRATION_SECRETS.seal(keys_of(self._conn), identity, secrets or None)
+        return INTEGRATION_SECRETS.seal(get_key_ring(self._conn), identity, secrets or None)
 
 
 def _check_body(values: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from isthmus.definitions.yaml_source import Unreadable, read
 from isthmus.errors import SetupError
-from isthmus.kit.ids import derived_id
+from isthmus.kit.ids import derive_id
 
 __all__ = [
     "Catalog",
@@ -37,11 +37,11 @@ Rows = dict[str, dict[str, Any]]
 
 
 def integration_id(name: str) -> str:
-    return derived_id("integration", name)
+    return derive_id("integration", name)
 
 
 def unified_model_id(name: str) -> str:
-    return derived_id("unified-model", name)
+    return derive_id("unified-model", name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def find_catalog() -> Catalog:
 def _build_category_rows(entries: Any) -> Rows:
     """`entries`: what `categories.yaml` holds."""
     return {
-        derived_id("category", each["name"]): {"name": each["name"], "label": each["label"]}
+        derive_id("category", each["name"]): {"name": each["name"], "label": each["label"]}
         for each in entries
     }
 
@@ -117,7 +117,7 @@ def _build_documentation_rows(integration_id: str, definition: Mapping[str, Any]
     """Of one integration: its page, the rows of its file, and what its methods say of themselves."""
     rows: Rows = {}
     for row in _iter_documentation(definition, directory):
-        identity = derived_id(
+        identity = derive_id(
             "documentation", integration_id, row["type"], row["resource"] or "", row["method"] or "",
             "inline" if row["is_inline"] else "",
         )  # fmt: skip
@@ -205,7 +205,7 @@ def _build_model_row(directory: Path) -> dict[str, Any]:
 def _build_mapping_rows(file: Mapping[str, Any]) -> Rows:
     model, name = file["unified_model"], file["integration"]
     return {
-        derived_id("mapping", model, name, cell["resource_name"], cell["method_name"]): {
+        derive_id("mapping", model, name, cell["resource_name"], cell["method_name"]): {
             "unified_model_id": unified_model_id(model),
             "integration_name": name,
             "resource_name": cell["resource_name"],

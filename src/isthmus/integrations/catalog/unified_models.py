@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 
 from sqlalchemy import ColumnElement, insert, update
 
-from isthmus.db.database import now_of
+from isthmus.db.database import current_time
 from isthmus.db.tables import environment_unified_model, unified_model
 from isthmus.definitions.layers import deep_merge_patch
 from isthmus.integrations.catalog.owned_definitions import OwnedDefinitions
@@ -16,7 +16,7 @@ from isthmus.integrations.rows.body_checks import SHARING, Failures, check_versi
 from isthmus.integrations.rows.definition_checks import check_record_schemas, check_unified_model
 from isthmus.integrations.rows.wire_rows import Row, model_to_wire
 from isthmus.kit.ids import new_id
-from isthmus.kit.writable_fields import sent_only
+from isthmus.kit.writable_fields import require_writable_field
 
 __all__ = ["UnifiedModels"]
 
@@ -58,7 +58,7 @@ class UnifiedModels(OwnedDefinitions):
         _check_body(row)
         check_unified_model(row)
         check_record_schemas(row["name"], row["resources"])
-        now = now_of(self._conn)
+        now = current_time(self._conn)
         identity = new_id()
         statement = insert(unified_model).values(
             **row,
@@ -77,7 +77,7 @@ class UnifiedModels(OwnedDefinitions):
 
         Raises Conflict also for another name while accounts override mappings under this one.
         """
-        sent_only(changes, _WRITABLE)
+        require_writable_field(changes, _WRITABLE)
         row = await self.lock_owned(id)
         check_version(changes.get("version"), row["version"])
         values = {name: changes[name] for name in _WRITABLE & changes.keys()}
@@ -96,7 +96,7 @@ class UnifiedModels(OwnedDefinitions):
                 **values,
                 version=row["version"] + 1,
                 revision=unified_model.c.revision + 1,
-                updated_at=now_of(self._conn),
+                updated_at=current_time(self._conn),
             )
         )
         await self._execute_write(statement, str(values.get("name", row["name"])))

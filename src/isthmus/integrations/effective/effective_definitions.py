@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db.database import Database, keys_of
+from isthmus.db.database import Database, get_key_ring
 from isthmus.db.epochs import EpochCache, Epochs
 from isthmus.db.tables import environment_unified_model, integration, unified_model
 from isthmus.definitions.integration import IntegrationConfig
@@ -90,7 +90,7 @@ class EffectiveDefinitions:
             integration.c.id, integration.c.name, integration.c.config, integration.c.secrets
         ).where(integration.c.id == integration_id)
         row = (await conn.execute(statement)).mappings().one()
-        base = build_usable_config(keys_of(conn), dict(row), is_owner=is_owner)
+        base = build_usable_config(get_key_ring(conn), dict(row), is_owner=is_owner)
         merged = merge_integration(base, install.content, account.content)
         source = f"effective definition of {row['name']}"
         if row["secrets"] is not None and not is_owner:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db.database import keys_of
+from isthmus.db.database import get_key_ring
 from isthmus.db.tables import (
     environment,
     environment_integration,
@@ -100,7 +100,7 @@ async def read_install(conn: AsyncConnection, environment_id: str, id: str) -> E
         raise NotFound(
             f"no install {id} in this environment. GET /environment-integration lists its installs."
         )
-    keys = keys_of(conn)
+    keys = get_key_ring(conn)
     config: Mapping[str, Any] = row["config"]
     shown = config
     if row["team_id"] == row["own_team_id"]:

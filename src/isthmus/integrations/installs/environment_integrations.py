@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db.database import keys_of
+from isthmus.db.database import get_key_ring
 from isthmus.db.encryption import EncryptedJSON
 from isthmus.db.tables import environment_integration, integration
 from isthmus.definitions.secrets import join_secrets, replace_config, split_secrets
@@ -27,9 +27,9 @@ from isthmus.integrations.rows.wire_rows import (
     environment_integration_to_wire,
     read_integration_summaries,
 )
-from isthmus.kit.browser_urls import web_address
+from isthmus.kit.browser_urls import split_web_url
 from isthmus.kit.ids import new_id
-from isthmus.kit.writable_fields import sent_only
+from isthmus.kit.writable_fields import require_writable_field
 
 __all__ = ["OVERRIDE_SECRETS", "EnvironmentIntegrations", "list_enabled_names"]
 
@@ -110,7 +110,9 @@ class EnvironmentIntegrations(InstalledDefinitions):
                 "show_in_catalog": given["show_in_catalog"],
                 "callback_url": given["callback_url"],
                 "override": plain,
-                "override_secrets": OVERRIDE_SECRETS.seal(keys_of(self._conn), identity, secrets or None),
+                "override_secrets": OVERRIDE_SECRETS.seal(
+                    get_key_ring(self._conn), identity, secrets or None
+                ),
             },
         )
         if is_new:
@@ -119,18 +121,20 @@ class EnvironmentIntegrations(InstalledDefinitions):
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
         """`override` takes the place of the whole stored one; secrets that it leaves out survive."""
-        sent_only(changes, _WRITABLE)
+        require_writable_field(changes, _WRITABLE)
         row = await self._read_row(id, lock=True)
         values = _columns_from_body(changes, row["is_enabled"])
         _check_columns(values)
         if "override" in values:
             target = await self._read_integration(row["integration_id"])
-            secrets = OVERRIDE_SECRETS.open(keys_of(self._conn), row["id"], row["override_secrets"]) or {}
+            secrets = (
+                OVERRIDE_SECRETS.open(get_key_ring(self._conn), row["id"], row["override_secrets"]) or {}
+            )
             plain, secrets = split_secrets(replace_config(row["override"], secrets, values["override"]))
             self._check_override(target, plain, secrets)
             values["override"] = plain
             values["override_secrets"] = OVERRIDE_SECRETS.seal(
-                keys_of(self._conn), row["id"], secrets or None
+                get_key_ring(self._conn), row["id"], secrets or None
             )
         changed = await self._update_row(row["id"], values)
         await self._emit_event(EnvironmentIntegrationUpdated, environment_integration_to_wire(changed))
@@ -176,7 +180,7 @@ class EnvironmentIntegrations(InstalledDefinitions):
         self, target: Mapping[str, Any], plain: Mapping[str, Any], secrets: Mapping[str, Any]
     ) -> None:
         is_owner = target["team_id"] == self._scope.team_id
-        base = build_usable_config(keys_of(self._conn), target, is_owner=is_owner)
+        base = build_usable_config(get_key_ring(self._conn), target, is_owner=is_owner)
         check_integration_override(target["name"], base, join_secrets(plain, secrets), field="override")
 
 
@@ -200,7 +204,7 @@ def _check_columns(values: Mapping[str, Any]) -> None:
     if "override" in values:
         failures.check_object("override", values["override"])
     callback = values.get("callback_url")
-    if callback is not None and ((parts := web_address(callback)) is None or parts.fragment):
+    if callback is not None and ((parts := split_web_url(callback)) is None or parts.fragment):
         failures.add(
             _CALLBACK,
             "must be an https address without a fragment (or http on this machine), or null",

@@ -13,7 +13,7 @@ from isthmus.integrations.installs.installs import InstalledDefinitions
 from isthmus.integrations.rows.body_checks import Failures
 from isthmus.integrations.rows.definition_checks import check_record_schemas, check_unified_model
 from isthmus.integrations.rows.wire_rows import Row, environment_model_to_wire, model_to_wire
-from isthmus.kit.writable_fields import sent_only
+from isthmus.kit.writable_fields import require_writable_field
 
 __all__ = ["EnvironmentUnifiedModels"]
 
@@ -57,7 +57,7 @@ class EnvironmentUnifiedModels(InstalledDefinitions):
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
         """`override` takes the place of the whole stored one."""
-        sent_only(changes, frozenset({"override"}))
+        require_writable_field(changes, frozenset({"override"}))
         row = await self._read_row(id, lock=True)
         _check_override(_extract_model(row), changes["override"])
         return self._to_wire(await self._update_row(row["id"], {"override": changes["override"]}))

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, Table, update
 from sqlalchemy import delete as delete_from
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db.database import now_of
+from isthmus.db.database import current_time
 from isthmus.db.epochs import raise_epoch
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.upsert import insert_into
@@ -77,7 +77,7 @@ class InstalledDefinitions(ABC):
 
     async def _insert_install(self, definition_id: str, values: Mapping[str, Any]) -> tuple[Row, bool]:
         """The install of a definition, and whether it is new: another call may have been first."""
-        now = now_of(self._conn)
+        now = current_time(self._conn)
         row = {
             "id": new_id(),
             **values,
@@ -97,7 +97,7 @@ class InstalledDefinitions(ABC):
         await self._conn.execute(
             update(table)
             .where(table.c.id == id)
-            .values(**values, revision=table.c.revision + 1, updated_at=now_of(self._conn))
+            .values(**values, revision=table.c.revision + 1, updated_at=current_time(self._conn))
         )
         await raise_epoch(self._conn, self._scope.environment_id)
         return await self._read_row(id)

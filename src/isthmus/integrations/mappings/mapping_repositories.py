@@ -14,7 +14,7 @@ from sqlalchemy import delete as delete_from
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db.database import now_of
+from isthmus.db.database import current_time
 from isthmus.db.epochs import raise_epoch
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import (
@@ -34,7 +34,7 @@ from isthmus.integrations.rows.scope import Scope
 from isthmus.integrations.rows.unknown_names import check_resource_and_method
 from isthmus.integrations.rows.wire_rows import Row, mapping_to_wire
 from isthmus.kit.ids import new_id
-from isthmus.kit.writable_fields import sent_only
+from isthmus.kit.writable_fields import require_writable_field
 
 __all__ = ["EnvironmentMappings", "ModelMappings"]
 
@@ -76,7 +76,7 @@ class _MappingRepository(ABC):
         parent, model = await self._lock_parent(str(values.get(self._PARENT)))
         cell = {name: values.get(name) for name in (*_CELL, "config")}
         self._check_mapping(cell, model)
-        now = now_of(self._conn)
+        now = current_time(self._conn)
         identity = new_id()
         row = {**cell, "id": identity, self._PARENT: parent, "created_at": now, "updated_at": now}
         await self._execute_write(
@@ -87,7 +87,7 @@ class _MappingRepository(ABC):
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
         """`config` is merged deep over objects, null deletes a key, texts and arrays are replaced."""
-        sent_only(changes, _WRITABLE)
+        require_writable_field(changes, _WRITABLE)
         parent, model = await self._lock_parent((await self._read_row(id))[self._PARENT])
         row = await self._read_row(id)
         check_version(changes.get("version"), row["version"])
@@ -103,7 +103,7 @@ class _MappingRepository(ABC):
                 **values,
                 version=row["version"] + 1,
                 revision=table.c.revision + 1,
-                updated_at=now_of(self._conn),
+                updated_at=current_time(self._conn),
             )
         )
         await self._execute_write(statement, model["name"], {**row, **values})

@@ -16,7 +16,7 @@ from procrastinate.psycopg_connector import PsycopgConnector
 from psycopg_pool import AsyncConnectionPool
 
 from isthmus.db.database import Database
-from isthmus.db.engines import LIVELY
+from isthmus.db.engines import LIVENESS_OPTIONS
 from isthmus.jobs.database_outages import Outages
 from isthmus.jobs.engine.manager import Away, Manager, Pruned
 from isthmus.jobs.queue import CHANNEL, TELL
@@ -29,7 +29,7 @@ _log = logging.getLogger("isthmus.jobs")
 _RACES: Final = 3
 _MOST_CONNECTIONS: Final = 4
 _RECONNECT_SECONDS: Final = 1.0
-_OPTIONS: Final[dict[str, Any]] = LIVELY | {
+_OPTIONS: Final[dict[str, Any]] = LIVENESS_OPTIONS | {
     "autocommit": True,  # each statement of the engine's is a transaction of its own
     "options": "-c timezone=UTC",
 }

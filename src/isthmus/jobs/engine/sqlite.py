@@ -123,7 +123,7 @@ class SqliteManager(Manager):
 
     async def _rows(self, statement: str, *arguments: Any) -> list[tuple[Any, ...]]:
         try:
-            return await self._database.write_alone(statement, arguments)
+            return await self._database.execute_write(statement, arguments)
         except (sqlite3.Error, WaitedTooLong) as error:  # the file, or its writers' turn
             if is_away(error):
                 raise Away(str(error)) from error

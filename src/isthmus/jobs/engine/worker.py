@@ -15,7 +15,7 @@ from procrastinate.worker import Worker
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.db.database import Database, now_of
+from isthmus.db.database import Database, current_time
 from isthmus.errors import IsthmusError
 from isthmus.jobs.database_outages import Outages, is_away
 from isthmus.jobs.engine.manager import Manager
@@ -24,7 +24,7 @@ from isthmus.jobs.engine.sqlite import SqliteManager
 from isthmus.jobs.handlers import Handlers, Kind, Run, Superseded
 from isthmus.jobs.queue import ABORT, READY, try_again
 from isthmus.jobs.worker_options import Pace
-from isthmus.kit.unexpected_cancellation import strays_as_failures
+from isthmus.kit.unexpected_cancellation import convert_unexpected_cancellation
 
 __all__ = ["EngineWorker", "engine_worker"]
 
@@ -74,8 +74,8 @@ class EngineWorker(Worker):
         manager.on_pruned = self._on_pruned
         manager.interrupted = lambda id: self._job_ids_to_abort.get(id) is not AbortReason.USER_REQUEST
         self._unhear = (
-            database.on_announced(READY, manager.wake.set),
-            database.on_announced(ABORT, self._on_abort),
+            database.add_announcement_listener(READY, manager.wake.set),
+            database.add_announcement_listener(ABORT, self._on_abort),
         )
         self._looks: set[asyncio.Task[None]] = set()
 
@@ -150,7 +150,9 @@ class EngineWorker(Worker):
 
     async def _handle(self, kind: Kind, run: Run) -> None:
         try:
-            with strays_as_failures():  # one that ended the run would bring it again at once, for ever
+            with (
+                convert_unexpected_cancellation()
+            ):  # one that ended the run would bring it again at once, for ever
                 await kind.handler(run)
         except Superseded:
             raise
@@ -183,12 +185,12 @@ class EngineWorker(Worker):
                 _log.exception("the failure of %s %s was not recorded", run.what, run.key)
         async with run.write() as conn:
             pause = min(2.0 ** min(run.failures + 1, 30), _LONGEST_BACKOFF)
-            await _try_again(conn, run, now_of(conn) + timedelta(seconds=pause), told(error))
+            await _try_again(conn, run, current_time(conn) + timedelta(seconds=pause), told(error))
 
     async def _wait_for_a_newer_version(self, run: Run) -> None:
         _log.warning("no handler of this version continues %s %s; it waits for one", run.what, run.key)
         async with run.write() as conn:
-            next_at = now_of(conn) + timedelta(seconds=_UNKNOWN_KIND_SECONDS)
+            next_at = current_time(conn) + timedelta(seconds=_UNKNOWN_KIND_SECONDS)
             failures = max(1, run.failures)  # waiting for an upgrade makes nobody's back-off longer
             await try_again(
                 conn,

@@ -11,9 +11,9 @@ from tests.unit.integrations.world import World
 from isthmus.accounts import Accounts, Connection, Connections, sandbox_account_id
 from isthmus.accounts.connections.account_states import AccountStates
 from isthmus.db import Database
-from isthmus.db.epochs import group_of
+from isthmus.db.epochs import get_epoch_group
 from isthmus.definitions.pagination import CursorPagination
-from isthmus.errors import AccountNeedsReauth, Forbidden, MethodNotAllowed, NotFound, envelope
+from isthmus.errors import AccountNeedsReauth, Forbidden, MethodNotAllowed, NotFound, to_error_envelope
 from isthmus.integrations.catalog.shipped_files import integration_id
 from isthmus.integrations.installs.environment_integrations import EnvironmentIntegrations
 from isthmus.kit.ids import new_id
@@ -49,7 +49,7 @@ async def test_what_happens_to_an_account_leaves_what_was_read_of_its_neighbours
 ) -> None:
     """In this process and in another: a refusal, a written context, a change through the API."""
     row, neighbour = await desk.connect(), await desk.connect()
-    while group_of(neighbour["id"]) == group_of(row["id"]):
+    while get_epoch_group(neighbour["id"]) == get_epoch_group(row["id"]):
         neighbour = await desk.connect()
     environment_id = desk.scope.environment_id
 
@@ -95,7 +95,7 @@ async def test_a_disabled_install_is_forbidden_even_to_a_refused_account(
     await desk.update(row["id"], status="needs_reauth")
     with pytest.raises(AccountNeedsReauth) as refused:
         await connections.open(desk.scope.environment_id, row["id"], request_id="r")
-    told = envelope(refused.value)
+    told = to_error_envelope(refused.value)
     assert "None" not in told["message"]
     assert (told["statusCode"], told["integrated_account_needs_reauth"], told["truto_is_remote_error"]) == (
         401,
