@@ -41,7 +41,7 @@ from isthmus.connect.session_outcomes import Endings
 from isthmus.connect.sessions import forget_sessions
 from isthmus.db import Database, EpochWatcher, get_server_secret, is_embedded, open_database
 from isthmus.engine.batch import BatchLimits
-from isthmus.engine.scopes import Evaluations, evaluating
+from isthmus.engine.evaluation import Evaluations, evaluating
 from isthmus.errors import SetupError
 from isthmus.events import Relay, Subscribers, outbox_state, prune_events
 from isthmus.expressions.operator_settings import limits_from_settings, services_from_settings

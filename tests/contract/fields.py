@@ -28,14 +28,12 @@ from isthmus.definitions.load import load_integration, load_mapping, load_unifie
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.definitions.unified_model import UnifiedModelDefinition
 from isthmus.engine import proxy, unified
-from isthmus.engine.authorization import authorize
-from isthmus.engine.calls import NO_BODY
-from isthmus.engine.messages import OutgoingRequest
-from isthmus.engine.ports import AccountFacts
+from isthmus.engine.authorization.flows import authorize
+from isthmus.engine.calls import NO_BODY, CallResult, StreamResult
 from isthmus.engine.queries import parse
-from isthmus.engine.results import CallResult, StreamResult
 from isthmus.engine.steps import run_action
 from isthmus.engine.unified import Target
+from isthmus.engine.upstream import AccountFacts, OutgoingRequest
 from isthmus.errors import IsthmusError, NotFound
 from isthmus.expressions.host import Blob
 from isthmus.http import Guard, HttpClient

@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from isthmus.authoring.contract.entries import Cell, Entry
-from isthmus.engine.unified.plans import layered
+from isthmus.engine.unified.mapping_plans import layered
 
 __all__ = ["cursors_of", "queries_of", "reads_query", "times_of"]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from isthmus.authoring.contract.entries import Cell, Entry
-from isthmus.engine.unified.plans import layered
+from isthmus.engine.unified.mapping_plans import layered
 from tests.contract.odd_values import Steps, exchanged, places
 
 __all__ = ["bodies_of"]

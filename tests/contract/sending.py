@@ -12,8 +12,8 @@ from isthmus.authoring.contract.replay import OneAnswer
 from isthmus.definitions.files import Exchange
 from isthmus.engine import unified
 from isthmus.engine.calls import NO_BODY
-from isthmus.engine.messages import OutgoingRequest
 from isthmus.engine.queries import parse
+from isthmus.engine.upstream import OutgoingRequest
 from tests.contract.catalog import entry, model
 
 __all__ = ["exchange_of", "last_request", "requests_of"]

@@ -13,8 +13,8 @@ from isthmus.authoring.contract.replay import OneAnswer
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.engine import unified
 from isthmus.engine.calls import NO_BODY, Call
-from isthmus.engine.messages import OutgoingRequest
 from isthmus.engine.queries import parse
+from isthmus.engine.upstream import OutgoingRequest
 from isthmus.errors import BadRequest, MappingFailed, RemoteError
 from isthmus.http.messages import HttpResponse
 from tests.contract.catalog import entry, integration_names, model

@@ -20,8 +20,7 @@ from isthmus.authoring.contract.replay import OneAnswer
 from isthmus.definitions.files import Exchange
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.engine import unified
-from isthmus.engine.calls import Call
-from isthmus.engine.results import ListResult, ValueResult
+from isthmus.engine.calls import Call, ListResult, ValueResult
 from isthmus.errors import IsthmusError
 from tests.contract.catalog import entry, integration_names
 from tests.contract.odd_values import Steps, exchanged, odd_values_for, places

@@ -12,7 +12,7 @@ from isthmus.api.call_parsing import parse_call
 from isthmus.authoring.contract.entries import Cell, Entry
 from isthmus.authoring.contract.replay import OneAnswer
 from isthmus.engine import unified
-from isthmus.engine.messages import OutgoingRequest
+from isthmus.engine.upstream import OutgoingRequest
 from isthmus.errors import BadRequest, MappingFailed, RemoteError
 from isthmus.http.messages import HttpResponse
 from tests.contract.catalog import entry, integration_names, model

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from isthmus.accounts.connections.account_states import AccountStates
-from isthmus.engine.ports import AccountFacts
+from isthmus.engine.upstream import AccountFacts
 from tests.background import until
 from tests.fakes.larkdesk import KEY
 from tests.integration.larkdesk import connect, install

@@ -9,9 +9,9 @@ from urllib.parse import unquote, urlsplit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isthmus.engine.pagination.tokens import decode_address, encode_address
+from isthmus.engine.evaluation import template_scope
+from isthmus.engine.pagination.provider_cursors import decode_address, encode_address
 from isthmus.engine.queries import ArrayFormat, parse, serialize
-from isthmus.engine.scopes import template_scope
 from isthmus.engine.urls import BaseUrl, PathTemplate, join, same_origin
 from isthmus.errors import BadRequest
 from isthmus.expressions.placeholders import compile_template

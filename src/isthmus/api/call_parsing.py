@@ -15,10 +15,9 @@ import orjson
 
 from isthmus.api.incoming_request import IncomingRequest, parse_json_body
 from isthmus.api.multipart import parse_multipart
-from isthmus.engine.calls import NO_BODY, Call, ResponseOptions
+from isthmus.engine.calls import NO_BODY, Call, RawBody, ResponseOptions
 from isthmus.engine.custom import METHOD_CONFIG, CustomCall, forwarded_headers
 from isthmus.engine.queries import Query, parse, serialize
-from isthmus.engine.requests import RawBody
 from isthmus.errors import BadRequest, NotExecutable, failure
 from isthmus.expressions.host import Blob
 

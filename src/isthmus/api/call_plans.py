@@ -17,8 +17,8 @@ from isthmus.api.call_parsing import parse_account_id, read_custom_call, read_da
 from isthmus.api.incoming_request import IncomingRequest
 from isthmus.api.outgoing_response import OutgoingResponse, json_response
 from isthmus.definitions.integration import IntegrationConfig
-from isthmus.engine.call_plans import CallPlan, plan_action, plan_custom, plan_proxy, plan_unified
-from isthmus.engine.dry_run import DryRun
+from isthmus.engine.explain.dry_run import DryRun
+from isthmus.engine.explain.explanations import CallPlan, plan_action, plan_custom, plan_proxy, plan_unified
 from isthmus.engine.unified import Target
 from isthmus.integrations.effective.explanations import explain_definition
 from isthmus.integrations.rows.unknown_names import match_either_separator

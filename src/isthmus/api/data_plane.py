@@ -22,9 +22,8 @@ from isthmus.api.incoming_request import IncomingRequest
 from isthmus.api.outgoing_response import OutgoingResponse, error_response, json_response
 from isthmus.api.request_limits import RequestLimits, with_rate_limit_headers
 from isthmus.engine import custom, proxy, unified
-from isthmus.engine.calls import Call
+from isthmus.engine.calls import Call, CallResult, ListResult, StreamResult
 from isthmus.engine.custom import is_read
-from isthmus.engine.results import CallResult, ListResult, StreamResult
 from isthmus.engine.unified import Target
 from isthmus.errors import IsthmusError, MethodNotAllowed, NotFound
 from isthmus.tenancy import Principal

@@ -27,7 +27,7 @@ from isthmus.api.outgoing_response import (
     error_response,
     send_response,
 )
-from isthmus.engine.scopes import EVALUATIONS, Evaluations
+from isthmus.engine.evaluation import EVALUATIONS, Evaluations
 from isthmus.errors import BadRequest, IsthmusError
 
 __all__ = ["Dispatcher", "Handler", "response_for_exception", "split_path"]

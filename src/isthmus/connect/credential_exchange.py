@@ -18,7 +18,7 @@ from isthmus.definitions.credentials import (
     OAuth2ClientCredentialsCredential,
     OAuth2Credential,
 )
-from isthmus.engine.authorization.driving import drive
+from isthmus.engine.authorization.flows import drive
 from isthmus.engine.authorization.grants import (
     Grant,
     authorization_code,
@@ -31,7 +31,7 @@ from isthmus.engine.authorization.grants import (
     stored_token,
 )
 from isthmus.engine.calls import NO_BODY
-from isthmus.engine.scopes import template_scope
+from isthmus.engine.evaluation import template_scope
 from isthmus.errors import BadRequest, CredentialsRefused, EgressDenied, IsthmusError, UpstreamError
 from isthmus.http import Guard
 from isthmus.http.guard import literal_address

@@ -23,10 +23,9 @@ from isthmus.db.database import Database
 from isthmus.definitions.actions import Action, FormField, FormStep
 from isthmus.definitions.credentials import FieldOption
 from isthmus.definitions.secrets import PROTECTED_CONTEXT_PATHS
-from isthmus.engine.calls import NO_BODY, Call
+from isthmus.engine.calls import NO_BODY, Call, ListResult
+from isthmus.engine.evaluation import mapped, template_scope
 from isthmus.engine.queries import Query
-from isthmus.engine.results import ListResult
-from isthmus.engine.scopes import mapped, template_scope
 from isthmus.engine.steps import Progress, action_runner
 from isthmus.errors import AccountError, IsthmusError, UpstreamError
 from isthmus.events.catalogue import IntegratedAccountPostConnectFormSubmitted

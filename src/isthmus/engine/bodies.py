@@ -1,25 +1,38 @@
-"""The outbound body: which one it is, and its bytes (`definitions.md` §1.8, §1.9)."""
+"""The body of an outgoing request: its value, what of the query and the page goes into it, and its bytes."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
 from isthmus.definitions.methods import BodyFormatConfig, MethodDefinition
 from isthmus.engine.calls import NO_BODY
+from isthmus.engine.evaluation import evaluate, unresolved, without_undefined
 from isthmus.engine.multipart import OCTETS, as_file, write_multipart
+from isthmus.engine.pagination import PageRequest
 from isthmus.engine.queries import ArrayFormat, serialize
-from isthmus.engine.scopes import evaluate, unresolved, without_undefined
 from isthmus.engine.xml import write_xml
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions import UNDEFINED
 from isthmus.expressions.host import Blob
 from isthmus.expressions.placeholders import PlaceholderError, Template
 
-__all__ = ["MAX_DEPTH", "chosen_body", "dump_json", "encode_body", "omits_body"]
+__all__ = [
+    "MAX_DEPTH",
+    "Unpaged",
+    "chosen_body",
+    "dotted",
+    "dump_json",
+    "encode_body",
+    "no_room",
+    "not_paged",
+    "omits_body",
+    "takes_query",
+]
 
 MAX_DEPTH: Final = 500
 """Nested objects and lists of a JSON body: fewer than any supported Python can write."""
@@ -146,3 +159,92 @@ def _is_deeper_than(limit: int, value: Any) -> bool:
             for item in (container.values() if isinstance(container, Mapping) else container)
         ]
     return True
+
+
+_WRITES: Final = frozenset({"post", "put", "patch"})
+
+
+@dataclass(frozen=True, slots=True)
+class Unpaged:
+    """A request without what its page adds. `query`: in the URL. `body`: before encoding, with the call's
+    query in it where `takes_query`."""
+
+    query: Mapping[str, Any]
+    body: Any
+    takes_query: bool
+
+    def with_page(self, step: PageRequest, *, in_body: bool) -> tuple[Mapping[str, Any], Any]:
+        """Query and body with the page's parameters. Raises BadRequest for a body without room for them."""
+        query, body, parts = self.query, self.body, step.parts
+        if in_body:
+            params = step.params if parts is None else {**step.params, **parts.query}
+            body = _placed(body, params) if params else body
+        else:
+            query = {**query, **step.params}
+            if parts is not None and self.takes_query:
+                body = _under(body, parts.query)
+            elif parts is not None:
+                query.update(parts.query)
+        return query, body if parts is None else _under(body, parts.body)
+
+
+def takes_query(method: MethodDefinition, body: Any, *, later_page: bool) -> bool:
+    """Whether the call's query goes into the body: where the method says so and the body, before encoding,
+    has room for it, being an object or not there yet. Else it stays in the URL: it is never lost."""
+    if not method.add_query_to_body or method.method not in _WRITES:
+        return False
+    is_open = body is NO_BODY and not omits_body(method, later_page=later_page)
+    return is_open or isinstance(body, dict)
+
+
+def dotted(body: Any) -> dict[str, Any]:
+    """What an object holds, by dotted names; empty for anything else."""
+    found: dict[str, Any] = {}
+    rest = [("", body)]
+    while rest:
+        path, value = rest.pop()
+        if isinstance(value, dict):
+            rest += [(f"{path}.{key}" if path else str(key), item) for key, item in value.items()]
+        elif value is not None and path:
+            found[path] = value
+    return found
+
+
+def _under(body: Any, high: Mapping[str, Any]) -> Any:
+    if not high:
+        return body
+    if body is NO_BODY:
+        return dict(high)
+    if not isinstance(body, dict):
+        raise no_room()
+    return {**body, **high}
+
+
+def _placed(body: Any, params: Mapping[str, Any]) -> Any:
+    """`params` in the body; a dotted name leads into objects (`variables.after`), made where none are."""
+    if body is not NO_BODY and not isinstance(body, dict):
+        raise no_room()
+    placed: dict[str, Any] = dict(body) if isinstance(body, dict) else {}
+    for name, value in params.items():
+        *above, last = name.split(".")
+        place = placed
+        for key in above:
+            inner = place.get(key)
+            place[key] = place = dict(inner) if isinstance(inner, dict) else {}
+        place[last] = value
+    return placed
+
+
+def not_paged() -> BadRequest:
+    return BadRequest(
+        "This list puts its cursor into the body, and bytes that are passed through cannot be paged. Send "
+        "the body as JSON, without truto_body_passthrough, or send no cursor.",
+        failures=[failure("next_cursor", "must be absent beside truto_body_passthrough", "bad_cursor")],
+    )
+
+
+def no_room() -> BadRequest:
+    return BadRequest(
+        "The body must be an object, because this list puts its page into it.",
+        failures=[failure("body", "must be an object", "bad_body")],
+    )

@@ -1,19 +1,35 @@
-"""A data-plane call as the engine takes it: which method, with what query, body, page and response options.
+"""A data-plane call as the engine takes it, and the result that it returns.
 
 The parameters of an HTTP request are parsed into a `Call` by `api.call_parsing`.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
-from isthmus.engine.numbers import whole_number
-from isthmus.engine.queries import Query, scalar_text
+from isthmus.engine.queries import Query, parse_whole_number, scalar_text
+from isthmus.errors import BadRequest, failure
 from isthmus.expressions import UNDEFINED
+from isthmus.http.messages import HttpStream
 
-__all__ = ["NO_BODY", "Call", "NoBody", "ResponseOptions"]
+__all__ = [
+    "NO_BODY",
+    "Call",
+    "CallResult",
+    "ListResult",
+    "NoBody",
+    "OperationKind",
+    "RawBody",
+    "ResponseOptions",
+    "StreamResult",
+    "ValueResult",
+    "deleted_record",
+]
+
+OperationKind = Literal["list", "get", "create", "update", "delete", "custom"]
+_KINDS: Final[dict[str, OperationKind]] = {kind: kind for kind in get_args(OperationKind)}
 
 
 class NoBody:
@@ -26,6 +42,16 @@ class NoBody:
 
 
 NO_BODY: Final = NoBody()
+
+
+@dataclass(frozen=True, slots=True)
+class RawBody:
+    """Bytes that are sent to the provider as they came in, with their content type. `length`: of a stream,
+    where it is known; many providers reject a body of unknown length."""
+
+    data: bytes | AsyncIterator[bytes]
+    content_type: str | None
+    length: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +108,93 @@ class Call:
             id=None if id is None or id is UNDEFINED else scalar_text(id),
             query=Query(nested=given),
             body=NO_BODY if body is UNDEFINED else body,
-            limit=whole_number(given.get("limit")) or None,
+            limit=parse_whole_number(given.get("limit")) or None,
             cursor=scalar_text(cursor) if cursor else None,
         )
+
+    @property
+    def kind(self) -> OperationKind:
+        return _KINDS.get(self.method, "custom")
+
+    @property
+    def record_id(self) -> str | None:
+        """The id of the path; where there is none, `id` of the query or else of the body."""
+        if self.id is not None:
+            return self.id
+        found = self.query.nested.get("id")
+        if found is None and isinstance(self.body, Mapping):
+            found = self.body.get("id")
+        return None if found is None or isinstance(found, (dict, list)) else str(found)
+
+    @property
+    def passed_through_body(self) -> RawBody | None:
+        """The caller's bytes where it asked to have them passed through (`body_passthrough`), else None."""
+        if not self.body_passthrough:
+            return None
+        return RawBody(b"" if self.raw_body is None else self.raw_body, self.content_type, self.raw_length)
+
+    def select_headers(self, required: Iterable[str]) -> dict[str, str]:
+        """The caller's headers that go to the provider: the `required` ones, and `Accept` where bytes are
+        passed through. Raises BadRequest naming those that are missing."""
+        missing = [name for name in required if name.lower() not in self.headers]
+        if missing:
+            raise BadRequest(
+                f"The integration needs the headers {', '.join(missing)}. Send them with the call.",
+                failures=[failure(f"headers.{name}", "is required", "missing_header") for name in missing],
+            )
+        selected = {name: self.headers[name.lower()] for name in required}
+        if self.body_passthrough and "accept" in self.headers:
+            selected["Accept"] = self.headers["accept"]
+        return selected
+
+
+@dataclass(frozen=True, slots=True)
+class ListResult:
+    """One page. `records`: an array, or an object where the caller asked for one (`key_by`). Cursors: None
+    where there is no such page. `headers`: to send with the answer, names lower-case. `body`: the envelope of
+    a data-plane list, made of the rest."""
+
+    records: list[Any] | dict[str, Any]
+    next_cursor: str | None = None
+    prev_cursor: str | None = None
+    is_partial_response: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+    status: int = 200
+    body: dict[str, Any] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        envelope = {
+            "result": self.records,
+            "next_cursor": self.next_cursor,
+            "prev_cursor": self.prev_cursor,
+            "result_count": len(self.records),
+            "is_partial_response": self.is_partial_response,
+        }
+        object.__setattr__(self, "body", envelope)
+
+
+@dataclass(frozen=True, slots=True)
+class ValueResult:
+    """`body`: any JSON value, written as it is."""
+
+    body: Any
+    headers: Mapping[str, str] = field(default_factory=dict)
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class StreamResult:
+    """Bytes of the provider, as they arrive, with its status, content type and disposition in `headers`.
+    Whoever takes it iterates `stream` to its end or closes it."""
+
+    status: int
+    headers: Mapping[str, str]
+    stream: HttpStream
+
+
+CallResult = ListResult | ValueResult | StreamResult
+
+
+def deleted_record(id: str | None) -> dict[str, Any]:
+    """The body that answers a delete where the provider returns nothing: the id, where the call named one."""
+    return {} if id is None else {"id": id}

@@ -17,16 +17,15 @@ from isthmus.definitions.load import DefinitionInvalid, load
 from isthmus.definitions.methods import MethodDefinition
 from isthmus.definitions.pagination import DynamicPagination
 from isthmus.definitions.spelling import unknown_keys
-from isthmus.engine.calls import NO_BODY, Call
-from isthmus.engine.exchanges import Page, filled_page
-from isthmus.engine.pagination import require_way_back
-from isthmus.engine.plans import MethodPlan, ad_hoc_plan
-from isthmus.engine.ports import Upstream
+from isthmus.engine.calls import NO_BODY, Call, CallResult, RawBody, StreamResult, ValueResult
+from isthmus.engine.evaluation import template_scope
+from isthmus.engine.method_plans import MethodPlan, ad_hoc_plan
+from isthmus.engine.pagination.paginator import require_backward_paging
+from isthmus.engine.provider_answers import Page, filled_page
 from isthmus.engine.proxy import sent
-from isthmus.engine.requests import Inputs, RawBody
+from isthmus.engine.requests import Inputs
 from isthmus.engine.responses import media_type, streams
-from isthmus.engine.results import CallResult, StreamResult, ValueResult
-from isthmus.engine.scopes import template_scope
+from isthmus.engine.upstream import Upstream
 from isthmus.engine.urls import BaseUrl, origin, plain_path
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions import Expression
@@ -217,7 +216,7 @@ def _inputs(plan: MethodPlan, call: CustomCall) -> tuple[Inputs, str | None]:
         return inputs, None
     pages = plan.paginator is not None
     if plan.paginator is not None and asked.goes_back:
-        require_way_back(plan.paginator)
+        require_backward_paging(plan.paginator)
     dropped = {"cursor"} if pages else set()
     if plan.paginator is not None and plan.paginator.limit_param:
         dropped.add("limit")

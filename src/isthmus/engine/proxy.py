@@ -7,39 +7,32 @@ from dataclasses import replace
 from typing import Any, Final
 
 from isthmus.definitions.integration import IntegrationConfig
-from isthmus.engine.calls import Call
-from isthmus.engine.exchanges import Exchange, Page, exchange, filled_page
-from isthmus.engine.failures import RemoteFailure, proxy_error
-from isthmus.engine.messages import OperationKind
-from isthmus.engine.pagination import RangePaginator, require_way_back
-from isthmus.engine.plans import MethodPlan, plan_of
-from isthmus.engine.ports import Upstream
-from isthmus.engine.requests import Inputs, RawBody
+from isthmus.engine.calls import (
+    Call,
+    CallResult,
+    ListResult,
+    StreamResult,
+    ValueResult,
+    deleted_record,
+)
+from isthmus.engine.method_plans import MethodPlan, plan_of
+from isthmus.engine.pagination import RangePaginator
+from isthmus.engine.pagination.paginator import require_backward_paging
+from isthmus.engine.provider_answers import Exchange, Page, exchange, filled_page
+from isthmus.engine.provider_errors import RemoteFailure, proxy_error
+from isthmus.engine.requests import Inputs
 from isthmus.engine.responses import records_of
-from isthmus.engine.results import CallResult, ListResult, StreamResult, ValueResult
-from isthmus.errors import BadRequest, failure
+from isthmus.engine.upstream import Upstream
 from isthmus.kit.clock import Clock, SystemClock
 
 __all__ = [
     "answer_of",
     "call",
-    "caller_headers",
-    "custom_id",
-    "identified",
     "inputs_of",
-    "operation_kind",
-    "raw_body",
     "sent",
 ]
 
 _CLOCK: Final = SystemClock()
-_STANDARD: Final[dict[str, OperationKind]] = {
-    "list": "list",
-    "get": "get",
-    "create": "create",
-    "update": "update",
-    "delete": "delete",
-}
 
 
 async def call(
@@ -60,13 +53,8 @@ async def call(
         return answer.streamed(answer.stream)
     data = answer.data
     if call.method == "delete" and not data:
-        data = identified(custom_id(call))
+        data = deleted_record(call.record_id)
     return ValueResult(data)
-
-
-def identified(id: str | None) -> dict[str, Any]:
-    """What is said of a record that is gone: its id, where the call named one."""
-    return {} if id is None else {"id": id}
 
 
 async def answer_of(
@@ -114,7 +102,7 @@ def inputs_of(plan: MethodPlan, call: Call) -> tuple[Inputs, str | None]:
     is_list = call.method == "list"
     if is_list and plan.paginator is not None:
         if call.goes_back:
-            require_way_back(plan.paginator)
+            require_backward_paging(plan.paginator)
         alias = nested.get("cursor")
         sizes = plan.paginator.limit_param or isinstance(plan.paginator, RangePaginator)
         dropped = {"limit"} if sizes else set()
@@ -125,53 +113,15 @@ def inputs_of(plan: MethodPlan, call: Call) -> tuple[Inputs, str | None]:
     if call.remote_query:
         query = {**query, **call.remote_query}
     inputs = Inputs(
-        kind=operation_kind(call.method),
-        id=custom_id(call) if call.method not in _STANDARD else call.id,
+        kind=call.kind,
+        id=call.record_id if call.kind == "custom" else call.id,
         query=query,
         fixed=frozenset(call.remote_query),
         scope_query=nested,
         body=call.body,
-        raw=raw_body(call),
-        forwarded=caller_headers(plan.config, call),
+        raw=call.passed_through_body,
+        forwarded=call.select_headers(plan.config.required_headers),
         limit=call.limit,
         asks_for_list=is_list,
     )
     return inputs, cursor
-
-
-def operation_kind(method: str) -> OperationKind:
-    return _STANDARD.get(method, "custom")
-
-
-def custom_id(call: Call) -> str | None:
-    """The id of a call that may have none in its path: else `query.id`, else `body.id`."""
-    if call.id is not None:
-        return call.id
-    found = call.query.nested.get("id")
-    if found is None and isinstance(call.body, Mapping):
-        found = call.body.get("id")
-    return None if found is None or isinstance(found, (dict, list)) else str(found)
-
-
-def raw_body(call: Call) -> RawBody | None:
-    """The caller's bytes, where it asked to pass them through."""
-    if not call.body_passthrough:
-        return None
-    return RawBody(b"" if call.raw_body is None else call.raw_body, call.content_type, call.raw_length)
-
-
-def caller_headers(config: IntegrationConfig, call: Call) -> dict[str, str]:
-    """The caller's headers that the definition asks for, and `Accept` of bytes passed through.
-
-    Raises BadRequest naming those that are missing.
-    """
-    missing = [name for name in config.required_headers if name.lower() not in call.headers]
-    if missing:
-        raise BadRequest(
-            f"The integration needs the headers {', '.join(missing)}. Send them with the call.",
-            failures=[failure(f"headers.{name}", "is required", "missing_header") for name in missing],
-        )
-    forwarded = {name: call.headers[name.lower()] for name in config.required_headers}
-    if call.body_passthrough and "accept" in call.headers:
-        forwarded["Accept"] = call.headers["accept"]
-    return forwarded

@@ -230,3 +230,16 @@ def header_text(value: Any) -> str:
     if not isinstance(value, (Mapping, list, tuple)):
         return scalar_text(value)
     return orjson.dumps(value, default=str).decode()
+
+
+def parse_whole_number(value: Any) -> int | None:
+    """An integer from JSON or text; None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 16:
+        return int(value)
+    return None

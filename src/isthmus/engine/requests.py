@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
-from isthmus.engine.bodies import chosen_body, encode_body
-from isthmus.engine.calls import NO_BODY
-from isthmus.engine.messages import Operation, OperationKind, OutgoingRequest
-from isthmus.engine.page_places import Unpaged, dotted, not_paged, takes_query
-from isthmus.engine.pagination import Draft, Start, Step, shown_cursor
-from isthmus.engine.pagination.contract import bad_cursor
-from isthmus.engine.plans import MethodPlan
+from isthmus.engine.bodies import Unpaged, chosen_body, dotted, encode_body, not_paged, takes_query
+from isthmus.engine.calls import NO_BODY, OperationKind, RawBody
+from isthmus.engine.evaluation import evaluate, template_scope, unresolved, without_undefined, wrong_result
+from isthmus.engine.method_plans import MethodPlan
+from isthmus.engine.pagination import PageRequest, PageStart, RequestDraft
+from isthmus.engine.pagination.paginator import bad_cursor, visible_cursor
+from isthmus.engine.provider_errors import Throttling
 from isthmus.engine.queries import header_text, parse, serialize
-from isthmus.engine.rate_limits import Throttling
-from isthmus.engine.scopes import evaluate, template_scope, unresolved, without_undefined, wrong_result
-from isthmus.engine.urls import BaseUrl, join, legal, plain_path, same_origin, with_query
+from isthmus.engine.upstream import Operation, OutgoingRequest
+from isthmus.engine.urls import BaseUrl, encode_illegal_characters, join, plain_path, same_origin, with_query
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions import UNDEFINED
 from isthmus.expressions.placeholders import PlaceholderError, Template
 from isthmus.http.messages import HttpRequest
 
-__all__ = ["Inputs", "RawBody", "build", "default_headers", "with_cursor"]
-
-
-@dataclass(frozen=True, slots=True)
-class RawBody:
-    """Bytes that go out as they came in, with their content type. `length`: of a stream, where it is known;
-    many providers take no body of unknown length."""
-
-    data: bytes | AsyncIterator[bytes]
-    content_type: str | None
-    length: int | None = None
+__all__ = ["Inputs", "build", "default_headers", "with_cursor"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +60,7 @@ class Inputs:
     reads_whole: bool = False
 
 
-_NO_STEP: Final = Step()
+_NO_STEP: Final = PageRequest()
 
 
 def build(
@@ -82,12 +71,12 @@ def build(
     cursor: str | None,
     *,
     cursor_key: bytes = b"",
-) -> tuple[OutgoingRequest, Step]:
+) -> tuple[OutgoingRequest, PageRequest]:
     """The request of one page. `cursor_key`: of the account, as in `AccountFacts`.
 
     Raises BadRequest where the call lacks something, and MappingFailed.
     """
-    seen = with_cursor(inputs.scope_query, shown_cursor(plan.paginator, cursor))
+    seen = with_cursor(inputs.scope_query, visible_cursor(plan.paginator, cursor))
     scope = template_scope(context, id=inputs.id, query=seen, body=inputs.body)
     if inputs.names:
         scope.update(inputs.names)
@@ -119,7 +108,7 @@ def build(
 
 
 def _request(
-    plan: MethodPlan, inputs: Inputs, scope: Mapping[str, Any], unpaged: Unpaged, step: Step
+    plan: MethodPlan, inputs: Inputs, scope: Mapping[str, Any], unpaged: Unpaged, step: PageRequest
 ) -> tuple[HttpRequest, Any]:
     """The request with what `step` adds to it, and its body before encoding."""
     definition = plan.definition
@@ -151,7 +140,7 @@ def _request(
     return http, body
 
 
-def _as_draft(http: HttpRequest, body: Any, query: Mapping[str, Any]) -> Draft:
+def _as_draft(http: HttpRequest, body: Any, query: Mapping[str, Any]) -> RequestDraft:
     parts = urlsplit(http.url)
     options: dict[str, Any] = {
         "method": http.method,
@@ -160,7 +149,7 @@ def _as_draft(http: HttpRequest, body: Any, query: Mapping[str, Any]) -> Draft:
     }
     if body is not NO_BODY:
         options["body"] = body
-    return Draft(urlunsplit(parts._replace(query="")), options, query)
+    return RequestDraft(urlunsplit(parts._replace(query="")), options, query)
 
 
 def with_cursor(query: Mapping[str, Any], cursor: str | None) -> Mapping[str, Any]:
@@ -176,16 +165,16 @@ def _step(
     query: Mapping[str, Any],
     cursor: str | None,
     cursor_key: bytes,
-) -> Step:
+) -> PageRequest:
     """`query`: the whole of it without pagination, wherever it goes."""
     if plan.paginator is None or not inputs.asks_for_list:
         if cursor is None or not inputs.asks_for_list:
             return _NO_STEP
         if not inputs.names_cursors:
             raise bad_cursor("was sent to a list that has only one page")
-        return Step(cursor)
+        return PageRequest(cursor)
 
-    def draft() -> Draft:
+    def draft() -> RequestDraft:
         http, body = _request(plan, inputs, scope, unpaged, _NO_STEP)
         asked = scope["query"]
         return _as_draft(http, body, asked if inputs.limit is None else {"limit": inputs.limit, **asked})
@@ -195,7 +184,7 @@ def _step(
         given = dotted(unpaged.body)
         kept = _mapped_names(inputs, plan.paginator.limit_param)
         fixed = frozenset(given.keys() & (kept | (inputs.fixed if unpaged.takes_query else frozenset())))
-    start = Start(cursor, inputs.limit, given, fixed, draft, cursor_key)
+    start = PageStart(cursor, inputs.limit, given, fixed, draft, cursor_key)
     try:
         step = plan.paginator.start(start)
     except BadRequest:
@@ -243,7 +232,7 @@ def _unpaged(
 
 
 def _url(
-    plan: MethodPlan, inputs: Inputs, scope: Mapping[str, Any], step: Step, query: Mapping[str, Any]
+    plan: MethodPlan, inputs: Inputs, scope: Mapping[str, Any], step: PageRequest, query: Mapping[str, Any]
 ) -> str:
     base = plan.base_url.render(scope)
     if step.url is not None:
@@ -251,7 +240,7 @@ def _url(
         target = same_origin(base, step.url)
         if target is None:
             raise bad_cursor("must lead to the provider's own address")
-        return legal(target)
+        return encode_illegal_characters(target)
     if step.parts is not None and step.parts.address is not None:
         url = _mapped_url(iter((base,)), step.parts.address, "pagination")
         own = parse(urlsplit(url).query).nested
@@ -262,7 +251,7 @@ def _url(
         url = _mapped_url(iter((base,)), plan.later_path.render(scope), "pagination_path")
     else:
         url = join(base, plan.path.render(scope))
-    return legal(with_query(url, serialize(query, plan.array_format)))
+    return encode_illegal_characters(with_query(url, serialize(query, plan.array_format)))
 
 
 def _bases(plan: MethodPlan, base: str, scope: Mapping[str, Any]) -> Iterator[str]:

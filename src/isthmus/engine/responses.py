@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 
 from isthmus.definitions.methods import MethodDefinition, ResponseFormat
-from isthmus.engine.scopes import evaluate
+from isthmus.engine.evaluation import evaluate
 from isthmus.engine.xml import XmlUnreadable, read_xml
 from isthmus.errors import UpstreamInvalid
 from isthmus.expressions import UNDEFINED, Expression

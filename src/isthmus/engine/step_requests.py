@@ -10,12 +10,12 @@ from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.load import load
 from isthmus.definitions.methods import MethodDefinition
 from isthmus.engine.calls import NO_BODY, Call
-from isthmus.engine.plans import ad_hoc_plan, plan_of
-from isthmus.engine.ports import Upstream
+from isthmus.engine.evaluation import template_scope, unresolved
+from isthmus.engine.method_plans import ad_hoc_plan, plan_of
 from isthmus.engine.proxy import answer_of, sent
 from isthmus.engine.requests import Inputs
 from isthmus.engine.responses import records_of
-from isthmus.engine.scopes import template_scope, unresolved
+from isthmus.engine.upstream import Upstream
 from isthmus.errors import MappingFailed
 from isthmus.expressions import UNDEFINED
 from isthmus.expressions.placeholders import PlaceholderError, Template, literal_template

@@ -23,9 +23,9 @@ from isthmus.definitions.actions import (
 )
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.engine.calls import NO_BODY
-from isthmus.engine.ports import Upstream
-from isthmus.engine.scopes import mapped, template_scope, truthy, unresolved
+from isthmus.engine.evaluation import mapped, template_scope, truthy, unresolved
 from isthmus.engine.step_requests import StepRequests
+from isthmus.engine.upstream import Upstream
 from isthmus.errors import IsthmusError, MappingFailed, NotExecutable
 from isthmus.expressions import UNDEFINED, Expression
 from isthmus.expressions.placeholders import PlaceholderError

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
-from isthmus.engine.scopes import unresolved
+from isthmus.engine.evaluation import unresolved
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions.placeholders import (
     Alternative,
@@ -20,7 +20,16 @@ from isthmus.expressions.placeholders import (
     text_form,
 )
 
-__all__ = ["BaseUrl", "PathTemplate", "join", "legal", "origin", "plain_path", "same_origin", "with_query"]
+__all__ = [
+    "BaseUrl",
+    "PathTemplate",
+    "encode_illegal_characters",
+    "join",
+    "origin",
+    "plain_path",
+    "same_origin",
+    "with_query",
+]
 
 _PARTS: Final = re.compile(r"(https?://)((?:\{\{.*?\}\}|[^/?#])*)(.*)\Z", re.IGNORECASE | re.DOTALL)
 _BASE: Final = re.compile(
@@ -100,7 +109,7 @@ def _ascii_host(url: str, field: str) -> str:
         host = parts.netloc.encode("idna").decode()
         if not _ASCII_HOST.match(host):
             raise ValueError("characters that turn into others")
-        return urlunsplit(parts._replace(netloc=host, path=legal(parts.path)))
+        return urlunsplit(parts._replace(netloc=host, path=encode_illegal_characters(parts.path)))
     except ValueError as error:
         raise BadRequest(
             f"{field} holds a host name that cannot be looked up.",
@@ -147,7 +156,7 @@ class PathTemplate:
         return quote(text, safe="/" if path[0] in _CALLERS else "/:@!$&'()*+,;=%", errors="replace")
 
     def _checked(self, path: str) -> str:
-        return legal(plain_path(path, self.field))
+        return encode_illegal_characters(plain_path(path, self.field))
 
 
 def plain_path(path: str, field: str) -> str:
@@ -185,7 +194,7 @@ def _climbs(path: str) -> bool:
     return any(segment.strip() in {".", ".."} for segment in plain.split("/"))
 
 
-def legal(text: str) -> str:
+def encode_illegal_characters(text: str) -> str:
     """Whatever may not stand in a URL percent-encoded (blanks, control and non-ASCII characters)."""
     if text.isascii() and text.isprintable() and " " not in text:
         return text

@@ -20,7 +20,7 @@ from isthmus.db import Database
 from isthmus.db.epochs import raise_epoch
 from isthmus.db.tables import integrated_account
 from isthmus.engine import proxy
-from isthmus.engine.results import ListResult
+from isthmus.engine.calls import ListResult
 from isthmus.errors import BadRequest, Conflict, NotFound, UpstreamUnreachable
 from isthmus.kit.secret import Secret
 

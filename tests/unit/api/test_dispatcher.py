@@ -11,7 +11,7 @@ from fastapi import APIRouter
 
 from isthmus.api.dispatcher import Dispatcher
 from isthmus.api.platform_app import build_platform
-from isthmus.engine.scopes import Evaluations
+from isthmus.engine.evaluation import Evaluations
 
 router = APIRouter()
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from isthmus.api.dispatcher import Dispatcher
 from isthmus.api.platform_app import build_platform
 from isthmus.api.resources.base_models import Body
-from isthmus.engine.scopes import Evaluations
+from isthmus.engine.evaluation import Evaluations
 
 router = APIRouter(prefix="/thing")
 

@@ -13,8 +13,8 @@ from isthmus.authoring.contract.replay import NotRecorded, Replay
 from isthmus.authoring.contract.sent_bodies import sent_body
 from isthmus.definitions.methods import MethodDefinition
 from isthmus.engine.bodies import encode_body
-from isthmus.engine.messages import Operation, OutgoingRequest
 from isthmus.engine.responses import parse
+from isthmus.engine.upstream import Operation, OutgoingRequest
 from isthmus.http.messages import HttpRequest
 
 ROOT = {"root": "tsRequest"}

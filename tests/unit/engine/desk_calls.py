@@ -11,9 +11,8 @@ from tests.fakes.clock import VirtualClock
 from isthmus.api.call_parsing import parse_node_call
 from isthmus.definitions.nodes import Node
 from isthmus.engine.batch import Admit, BatchLimits, BatchOutcome, run_batch
-from isthmus.engine.calls import Call
+from isthmus.engine.calls import Call, CallResult, ListResult, StreamResult, ValueResult
 from isthmus.engine.graph.structure import Graph
-from isthmus.engine.results import CallResult, ListResult, StreamResult, ValueResult
 from isthmus.errors import IsthmusError, NotFound
 
 NODE: TypeAdapter[Any] = TypeAdapter(Node)

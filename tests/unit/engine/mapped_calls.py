@@ -9,9 +9,8 @@ from tests.unit.engine.upstreams import MemoryUpstream, integration
 from isthmus.api.call_parsing import parse_call
 from isthmus.definitions import UnifiedResource, load_mapping
 from isthmus.engine import unified
-from isthmus.engine.calls import Call
+from isthmus.engine.calls import Call, ListResult, ValueResult
 from isthmus.engine.queries import parse
-from isthmus.engine.results import ListResult, ValueResult
 from isthmus.engine.unified import Target
 
 __all__ = ["METHODS", "RAW", "RECORD", "SCHEMA", "listed", "records_of", "run", "target", "value_of"]

@@ -12,8 +12,7 @@ from tests.unit.engine.desk_calls import DeskCalls, graph_of, limits, ran
 
 from isthmus.api.call_parsing import parse_node_call
 from isthmus.engine.batch import run_batch
-from isthmus.engine.calls import Call, ResponseOptions
-from isthmus.engine.results import StreamResult
+from isthmus.engine.calls import Call, ResponseOptions, StreamResult
 from isthmus.errors import AccountNeedsReauth, RemoteError, TooManyRequests, UpstreamUnreachable
 
 

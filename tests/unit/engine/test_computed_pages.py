@@ -10,8 +10,8 @@ from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 from isthmus.api.call_parsing import parse_call
 from isthmus.definitions import UnifiedResource, load_mapping
 from isthmus.engine import proxy, unified
+from isthmus.engine.calls import ListResult
 from isthmus.engine.queries import parse
-from isthmus.engine.results import ListResult
 from isthmus.errors import BadRequest, MappingFailed, RemoteError
 from isthmus.http.messages import HttpResponse
 

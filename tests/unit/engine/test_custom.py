@@ -9,9 +9,8 @@ from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 
 from isthmus.api.call_parsing import parse_call
 from isthmus.engine import custom
-from isthmus.engine.calls import NO_BODY
+from isthmus.engine.calls import NO_BODY, ValueResult
 from isthmus.engine.custom import CustomCall, is_read
-from isthmus.engine.results import ValueResult
 from isthmus.errors import BadRequest
 
 

@@ -31,7 +31,7 @@ from isthmus.engine.authorization.grants import (
     stored_token,
 )
 from isthmus.engine.calls import NO_BODY
-from isthmus.engine.scopes import template_scope
+from isthmus.engine.evaluation import template_scope
 from isthmus.errors import BadRequest, CredentialsRefused, TokenEndpointFailed
 from isthmus.http.messages import HttpRequest, HttpResponse
 

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from isthmus.definitions.nodes import Node
 from isthmus.engine.graph.frontier import Frontier
-from isthmus.engine.graph.scopes import NodeScope, Produced
+from isthmus.engine.graph.node_scopes import NodeScope, Produced
 from isthmus.engine.graph.structure import Graph
 from isthmus.errors import BadRequest
 from isthmus.expressions.placeholders import compile_template

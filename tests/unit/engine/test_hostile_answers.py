@@ -10,8 +10,8 @@ from tests.unit.engine.upstreams import MemoryUpstream, integration
 
 from isthmus.api.call_parsing import parse_call
 from isthmus.engine import proxy
+from isthmus.engine.calls import ValueResult
 from isthmus.engine.queries import parse
-from isthmus.engine.results import ValueResult
 from isthmus.errors import BadRequest
 from isthmus.http.messages import HttpResponse
 

@@ -10,8 +10,8 @@ from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 from isthmus.api.call_parsing import parse_call
 from isthmus.definitions import UnifiedResource, load_mapping
 from isthmus.engine import unified
+from isthmus.engine.calls import ListResult, ValueResult
 from isthmus.engine.queries import parse
-from isthmus.engine.results import ListResult, ValueResult
 from isthmus.engine.unified import Target
 from isthmus.errors import UpstreamInvalid
 from isthmus.http.messages import HttpResponse

@@ -14,8 +14,9 @@ from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 from isthmus.api.call_parsing import parse_call
 from isthmus.definitions.credentials import OAuth1Config
 from isthmus.engine import proxy
-from isthmus.engine.authorization.oauth1 import OAuth1Signature, signature_header
+from isthmus.engine.authorization.oauth1_signature import signature_header
 from isthmus.engine.queries import parse
+from isthmus.engine.upstream import OAuth1Signature
 from isthmus.errors import BadRequest
 from isthmus.http.messages import HttpRequest
 

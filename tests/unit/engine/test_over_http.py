@@ -13,12 +13,11 @@ from isthmus.api.call_parsing import parse_call
 from isthmus.definitions import IntegrationConfig, load_integration
 from isthmus.definitions.actions import Action
 from isthmus.engine import proxy
-from isthmus.engine.authorization import authorize
-from isthmus.engine.messages import OutgoingRequest
-from isthmus.engine.ports import AccountFacts
+from isthmus.engine.authorization.flows import authorize
+from isthmus.engine.calls import ListResult, StreamResult, ValueResult
 from isthmus.engine.queries import parse
-from isthmus.engine.results import ListResult, StreamResult, ValueResult
 from isthmus.engine.steps import run_action
+from isthmus.engine.upstream import AccountFacts, OutgoingRequest
 from isthmus.errors import EgressDenied, RemoteError, UpstreamInvalid, UpstreamTimeout, UpstreamUnreachable
 from isthmus.expressions.host import Blob
 from isthmus.http import Guard, HttpClient, HttpLimits

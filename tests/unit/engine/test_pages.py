@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from isthmus.engine.graph.pages import walked
-from isthmus.engine.graph.working import work_through
+from isthmus.engine.graph.concurrency import walked, work_through
 from isthmus.errors import UnprocessableRequest
 
 

@@ -9,10 +9,9 @@ from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 
 from isthmus.api.call_parsing import parse_call
 from isthmus.engine import proxy
-from isthmus.engine.pagination.link_header import link_targets
-from isthmus.engine.pagination.tokens import encode_address
+from isthmus.engine.calls import ListResult
+from isthmus.engine.pagination.provider_cursors import encode_address, parse_link_header
 from isthmus.engine.queries import parse
-from isthmus.engine.results import ListResult
 from isthmus.errors import BadRequest, UpstreamInvalid
 from isthmus.http.messages import HttpRequest, HttpResponse
 
@@ -390,4 +389,4 @@ async def test_pagination_path_is_a_path_of_later_pages_or_a_place_in_the_body()
     ],
 )
 def test_link_headers_are_read_as_the_standard_has_them(header: str, targets: dict[str, str]) -> None:
-    assert link_targets(header) == targets
+    assert parse_link_header(header) == targets

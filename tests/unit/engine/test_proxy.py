@@ -8,9 +8,8 @@ from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 from isthmus.api.call_parsing import parse_call
 from isthmus.engine import proxy
 from isthmus.engine.bodies import MAX_DEPTH
-from isthmus.engine.calls import Call
+from isthmus.engine.calls import Call, CallResult, ListResult, ValueResult
 from isthmus.engine.queries import parse
-from isthmus.engine.results import CallResult, ListResult, ValueResult
 from isthmus.errors import BadRequest, MappingFailed, NotFound, RemoteError
 
 JSON = "application/json"

@@ -8,7 +8,7 @@ from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 from isthmus.api.call_parsing import parse_call
 from isthmus.definitions import RateLimit
 from isthmus.engine import proxy
-from isthmus.engine.rate_limits import closed, detect
+from isthmus.engine.provider_errors import closed, detect
 from isthmus.errors import RemoteError
 
 NOW = 1_700_000_000.0

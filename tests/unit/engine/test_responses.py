@@ -9,10 +9,10 @@ from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 from isthmus.api.call_parsing import parse_call
 from isthmus.definitions import load_integration
 from isthmus.engine import proxy
-from isthmus.engine.failures import default_message
-from isthmus.engine.plans import plan_of
+from isthmus.engine.calls import ListResult, StreamResult, ValueResult
+from isthmus.engine.method_plans import plan_of
+from isthmus.engine.provider_errors import default_message
 from isthmus.engine.responses import raw_records, streams
-from isthmus.engine.results import ListResult, StreamResult, ValueResult
 from isthmus.errors import DefinitionError, RemoteError, UpstreamInvalid
 from isthmus.http.messages import HttpResponse
 

@@ -13,9 +13,8 @@ from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 from isthmus.api.call_parsing import parse_call
 from isthmus.definitions import UnifiedResource, load_integration, load_mapping
 from isthmus.engine import unified
-from isthmus.engine.calls import NO_BODY, Call
+from isthmus.engine.calls import NO_BODY, Call, ListResult, ValueResult
 from isthmus.engine.queries import parse
-from isthmus.engine.results import ListResult, ValueResult
 from isthmus.engine.steps import ActionScope, Progress, run_action
 from isthmus.errors import BadRequest, MappingFailed, NotExecutable, RemoteError
 from isthmus.expressions.host import Blob

@@ -12,11 +12,11 @@ from tests.unit.expressions.test_turns import ENDLESS, turns_counted
 
 from isthmus.api.call_parsing import parse_call
 from isthmus.engine import proxy
-from isthmus.engine.call_plans import plan_proxy
-from isthmus.engine.dry_run import DryRun
-from isthmus.engine.ports import AccountFacts
-from isthmus.engine.results import ListResult
-from isthmus.engine.scopes import Evaluations, evaluating
+from isthmus.engine.calls import ListResult
+from isthmus.engine.evaluation import Evaluations, evaluating
+from isthmus.engine.explain.dry_run import DryRun
+from isthmus.engine.explain.explanations import plan_proxy
+from isthmus.engine.upstream import AccountFacts
 from isthmus.errors import MappingFailed
 from isthmus.expressions import Limits
 

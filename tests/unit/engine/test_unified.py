@@ -16,8 +16,8 @@ from tests.unit.engine.mapped_calls import (
 from tests.unit.engine.upstreams import MemoryUpstream, answer
 
 from isthmus.api.call_parsing import parse_call
+from isthmus.engine.provider_errors import closed
 from isthmus.engine.queries import parse
-from isthmus.engine.rate_limits import closed
 from isthmus.errors import BadRequest, MappingFailed, NotFound, RemoteError
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from isthmus.engine.scopes import template_scope
+from isthmus.engine.evaluation import template_scope
 from isthmus.engine.urls import BaseUrl, PathTemplate, join, same_origin
 from isthmus.errors import BadRequest
 from isthmus.expressions.placeholders import compile_template

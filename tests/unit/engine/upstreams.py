@@ -9,9 +9,8 @@ from urllib.parse import parse_qsl, urlsplit
 import orjson
 
 from isthmus.definitions import IntegrationConfig, load_integration
-from isthmus.engine.authorization.driving import authorized
-from isthmus.engine.messages import OutgoingRequest
-from isthmus.engine.ports import AccountFacts
+from isthmus.engine.authorization.flows import authorized
+from isthmus.engine.upstream import AccountFacts, OutgoingRequest
 from isthmus.http.messages import HttpRequest, HttpResponse
 
 Answer = Callable[[HttpRequest], HttpResponse]

@@ -13,7 +13,7 @@ import pytest
 from tests.fakes.oidc import CLIENTS, Oidc, oidc_process
 
 from isthmus.engine.authorization.grants import pkce_challenge
-from isthmus.engine.authorization.token_calls import basic_header
+from isthmus.engine.authorization.token_endpoint import basic_header
 
 CALLBACK = "http://127.0.0.1:9/callback"
 VERIFIER = "v" * 43

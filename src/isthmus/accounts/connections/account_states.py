@@ -17,7 +17,7 @@ from isthmus.accounts.rows.account_events import emit_account_events
 from isthmus.db.database import Database
 from isthmus.db.epochs import get_epoch_group, raise_epoch
 from isthmus.db.tables import integrated_account
-from isthmus.engine.ports import AccountFacts
+from isthmus.engine.upstream import AccountFacts
 from isthmus.errors import IsthmusError
 from isthmus.events import Event
 from isthmus.events.catalogue import IntegratedAccountAuthenticationError

@@ -9,11 +9,9 @@ from isthmus.accounts.connections.connections import Connection, Connections
 from isthmus.accounts.rows.context import list_secret_fields, split_context
 from isthmus.engine import proxy, unified
 from isthmus.engine.batch import Admit
-from isthmus.engine.calls import Call
-from isthmus.engine.messages import OutgoingRequest
-from isthmus.engine.ports import AccountFacts, Upstream
-from isthmus.engine.results import CallResult
+from isthmus.engine.calls import Call, CallResult
 from isthmus.engine.unified import Target
+from isthmus.engine.upstream import AccountFacts, OutgoingRequest, Upstream
 from isthmus.http.messages import HttpResponse
 
 __all__ = ["ResourceCalls"]

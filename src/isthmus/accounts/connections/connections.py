@@ -31,7 +31,7 @@ from isthmus.db.epochs import EpochCache, Epochs, get_epoch_group
 from isthmus.db.tables import integrated_account
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.secrets import join_secrets
-from isthmus.engine.ports import AccountFacts, Upstream
+from isthmus.engine.upstream import AccountFacts, Upstream
 from isthmus.errors import (
     AccountError,
     AccountNeedsReauth,

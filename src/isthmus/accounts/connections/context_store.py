@@ -22,7 +22,7 @@ from isthmus.db.database import Database, current_time, get_key_ring
 from isthmus.db.epochs import get_epoch_group, raise_epoch
 from isthmus.db.tables import integrated_account
 from isthmus.definitions.integration import IntegrationConfig
-from isthmus.engine.ports import AccountFacts
+from isthmus.engine.upstream import AccountFacts
 from isthmus.errors import NotFound
 
 __all__ = ["merge_context", "store_context"]

@@ -18,8 +18,8 @@ from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.layers import merge_integration
 from isthmus.definitions.load import load_integration
 from isthmus.definitions.secrets import join_masked
-from isthmus.engine.dry_run import DryRun
-from isthmus.engine.ports import AccountFacts
+from isthmus.engine.explain.dry_run import DryRun
+from isthmus.engine.upstream import AccountFacts
 from isthmus.errors import NotFound
 from isthmus.integrations.effective.explanations import (
     ExplainedInstall,

@@ -19,10 +19,9 @@ from isthmus.accounts.credentials.refresher import Refresher
 from isthmus.accounts.credentials.token_refresh import access_token, expires_at, is_renewable
 from isthmus.accounts.egress import Sender
 from isthmus.definitions.integration import IntegrationConfig
-from isthmus.engine.authorization.driving import authorized
-from isthmus.engine.failures import missing_scopes
-from isthmus.engine.messages import OutgoingRequest
-from isthmus.engine.ports import AccountFacts
+from isthmus.engine.authorization.flows import authorized
+from isthmus.engine.provider_errors import missing_scopes
+from isthmus.engine.upstream import AccountFacts, OutgoingRequest
 from isthmus.engine.urls import origin
 from isthmus.errors import AccountNeedsReauth, IsthmusError, RemoteError, UpstreamError
 from isthmus.expressions import run_in_turns

@@ -15,7 +15,7 @@ import asyncio
 from collections import deque
 from typing import Final
 
-from isthmus.engine.rate_limits import closed
+from isthmus.engine.provider_errors import closed
 from isthmus.kit.clock import Clock
 
 __all__ = ["PATIENCE", "Turnstile"]

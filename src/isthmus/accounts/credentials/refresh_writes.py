@@ -40,7 +40,7 @@ from isthmus.db.epochs import get_epoch_group, raise_epoch
 from isthmus.db.tables import integrated_account
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.engine.authorization.grants import stored_token
-from isthmus.engine.ports import AccountFacts, Upstream
+from isthmus.engine.upstream import AccountFacts, Upstream
 from isthmus.errors import AccountNeedsReauth, BadRequest, CredentialsRefused, NotFound, failure
 from isthmus.events.catalogue import IntegratedAccountAuthenticationError, IntegratedAccountReactivated
 from isthmus.http.messages import HttpRequest, HttpResponse

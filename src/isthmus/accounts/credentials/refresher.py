@@ -35,7 +35,7 @@ from isthmus.accounts.credentials.refresh_writes import (
 )
 from isthmus.accounts.credentials.token_refresh import ACTION, Renewal, access_token, renewal
 from isthmus.db.database import Database
-from isthmus.engine.authorization.driving import drive
+from isthmus.engine.authorization.flows import drive
 from isthmus.engine.steps import Progress, action_runner
 from isthmus.errors import (
     AccountError,

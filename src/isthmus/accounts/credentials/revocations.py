@@ -29,8 +29,8 @@ from isthmus.definitions.load import load_integration
 from isthmus.definitions.secrets import join_secrets
 from isthmus.engine.authorization.grants import revocation
 from isthmus.engine.calls import NO_BODY
-from isthmus.engine.ports import AccountFacts
-from isthmus.engine.scopes import template_scope
+from isthmus.engine.evaluation import template_scope
+from isthmus.engine.upstream import AccountFacts
 from isthmus.errors import BadRequest, NotFound, TokenEndpointFailed
 from isthmus.http.messages import HttpRequest
 from isthmus.jobs import Finder, Handlers, Run, defer, without_job

@@ -20,7 +20,7 @@ from isthmus.definitions.credentials import (
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.engine.authorization.grants import Grant, client_credentials, keka, refresh
 from isthmus.engine.calls import NO_BODY
-from isthmus.engine.scopes import template_scope
+from isthmus.engine.evaluation import template_scope
 from isthmus.jobs import Run, cancel, defer
 
 __all__ = [

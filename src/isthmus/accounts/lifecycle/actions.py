@@ -13,11 +13,9 @@ from isthmus.db.database import Database
 from isthmus.db.tables import integrated_account
 from isthmus.definitions.actions import RESERVED_ACTIONS, Action
 from isthmus.definitions.integration import IntegrationConfig
-from isthmus.engine.calls import Call
-from isthmus.engine.plans import close_names
-from isthmus.engine.proxy import custom_id
-from isthmus.engine.results import ValueResult
-from isthmus.engine.scopes import mapped, truthy
+from isthmus.engine.calls import Call, ValueResult
+from isthmus.engine.evaluation import mapped, truthy
+from isthmus.engine.method_plans import close_names
 from isthmus.engine.steps import run_action
 from isthmus.errors import BadRequest, IsthmusError, NotFound, failure
 from isthmus.jobs import Handlers, Run, drop_schedule, get_schedule
@@ -58,7 +56,7 @@ async def run_custom_action(connection: Connection, name: str, call: Call) -> Va
             connection.definition,
             name,
             action,
-            id=custom_id(call),
+            id=call.record_id,
             query=call.query.nested,
             body=call.body,
         )

@@ -35,7 +35,7 @@ from isthmus.db.encryption import EncryptedJSON
 from isthmus.db.epochs import get_epoch_group, raise_epoch
 from isthmus.db.tables import account_lifecycle, integrated_account
 from isthmus.definitions.actions import Action, Step
-from isthmus.engine.scopes import truthy
+from isthmus.engine.evaluation import truthy
 from isthmus.engine.steps import Progress, StepRunner, action_runner
 from isthmus.errors import AccountBlocked, Forbidden, IsthmusError, NotFound
 from isthmus.events import Event

@@ -24,7 +24,7 @@ from isthmus.definitions.pagination import (
     RangePagination,
 )
 from isthmus.definitions.paths import BodyPath
-from isthmus.engine.messages import OutgoingRequest
+from isthmus.engine.upstream import OutgoingRequest
 from isthmus.expressions import UNDEFINED
 
 __all__ = ["RecordedList", "RecordedPages", "recorded_list"]

@@ -16,9 +16,8 @@ from isthmus.definitions.files import Exchange, ExchangeRequest, ExchangeRespons
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.methods import MethodDefinition
 from isthmus.definitions.pagination import DynamicPagination, LinkHeaderPagination, Pagination
-from isthmus.engine.messages import Operation, OutgoingRequest
-from isthmus.engine.pagination.link_header import link_targets
-from isthmus.engine.ports import AccountFacts
+from isthmus.engine.pagination.provider_cursors import parse_link_header
+from isthmus.engine.upstream import AccountFacts, Operation, OutgoingRequest
 from isthmus.errors import NotFound
 from isthmus.http.messages import HttpResponse
 from isthmus.integrations.catalog.exchanges import ExchangeSource
@@ -200,7 +199,7 @@ def _linked_names(exchanges: Sequence[Exchange], pages: Pagination | None) -> fr
         name
         for each in exchanges
         for name, _ in parse_qsl(
-            urlsplit(link_targets(each.response.headers.get("link", "")).get("next", "")).query
+            urlsplit(parse_link_header(each.response.headers.get("link", "")).get("next", "")).query
         )
         if name not in each.request.query
     )

@@ -8,10 +8,9 @@ from typing import Any
 from isthmus.authoring.contract.entries import Cell, Choice, Entry
 from isthmus.definitions.files import Exchange
 from isthmus.engine import unified
-from isthmus.engine.calls import NO_BODY, Call
-from isthmus.engine.ports import Upstream
+from isthmus.engine.calls import NO_BODY, Call, ListResult, ValueResult
 from isthmus.engine.queries import nest
-from isthmus.engine.results import ListResult, ValueResult
+from isthmus.engine.upstream import Upstream
 from isthmus.expressions import Expression
 
 __all__ = ["call_for", "records", "run", "sample"]

@@ -14,7 +14,7 @@ from isthmus.definitions.execution import mapping_not_executed, not_executed
 from isthmus.definitions.files import EXCHANGES, Exchange, IntegrationFile, MappingFile
 from isthmus.definitions.load import failures_of
 from isthmus.definitions.records import wrong_in
-from isthmus.engine.results import ListResult
+from isthmus.engine.calls import ListResult
 from isthmus.errors import IsthmusError, RemoteError
 
 __all__ = [

@@ -16,7 +16,7 @@ from isthmus.definitions import yaml_source
 from isthmus.definitions.files import EXCHANGES, Exchange, IntegrationFile, MappingFile, ModelFile, Unmapped
 from isthmus.definitions.mapping import MappingConfig, MethodChoice, ResourceChoice
 from isthmus.definitions.records import record_validator
-from isthmus.engine.failures import find_failure
+from isthmus.engine.provider_errors import find_failure
 from isthmus.errors import SetupError
 from isthmus.http.messages import HttpResponse
 

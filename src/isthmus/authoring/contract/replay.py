@@ -11,8 +11,7 @@ from isthmus.authoring.contract.entries import Entry
 from isthmus.authoring.contract.sent_bodies import sent_body
 from isthmus.definitions.files import Exchange
 from isthmus.definitions.methods import MethodDefinition
-from isthmus.engine.messages import OutgoingRequest
-from isthmus.engine.ports import AccountFacts
+from isthmus.engine.upstream import AccountFacts, OutgoingRequest
 from isthmus.http.messages import HttpResponse
 
 __all__ = ["NotRecorded", "OneAnswer", "Replay"]

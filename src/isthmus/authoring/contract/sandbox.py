@@ -15,9 +15,8 @@ from isthmus.authoring.contract.replay import Replay
 from isthmus.definitions.files import Exchange
 from isthmus.definitions.pagination import DynamicPagination
 from isthmus.engine import unified
-from isthmus.engine.calls import Call
-from isthmus.engine.ports import AccountFacts
-from isthmus.engine.results import ListResult, ValueResult
+from isthmus.engine.calls import Call, ListResult, ValueResult
+from isthmus.engine.upstream import AccountFacts
 from isthmus.errors import BadRequest, IsthmusError, RemoteError
 
 __all__ = ["SANDBOX_CHECKS", "Sandbox", "lists_of", "sandbox_answers"]

@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl
 import orjson
 
 from isthmus.definitions.methods import MethodDefinition
-from isthmus.engine.messages import OutgoingRequest
 from isthmus.engine.queries import nest
+from isthmus.engine.upstream import OutgoingRequest
 from isthmus.engine.xml import read_xml
 
 __all__ = ["sent_body"]

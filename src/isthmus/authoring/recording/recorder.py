@@ -21,12 +21,10 @@ from isthmus.definitions.pagination import CursorPagination
 from isthmus.definitions.paths import BodyPath
 from isthmus.definitions.secrets import is_secret_name
 from isthmus.engine import proxy
-from isthmus.engine.calls import Call
-from isthmus.engine.messages import OutgoingRequest
-from isthmus.engine.ports import AccountFacts, Upstream
+from isthmus.engine.calls import Call, ListResult, StreamResult
 from isthmus.engine.queries import nest
 from isthmus.engine.responses import error_body, parse
-from isthmus.engine.results import ListResult, StreamResult
+from isthmus.engine.upstream import AccountFacts, OutgoingRequest, Upstream
 from isthmus.errors import IsthmusError, RemoteError, UpstreamInvalid
 from isthmus.expressions import Expression
 from isthmus.http.messages import HttpResponse

@@ -30,7 +30,7 @@ from isthmus.definitions.credentials import (
     OAuth2Config,
     Pkce,
 )
-from isthmus.engine.authorization.token_calls import (
+from isthmus.engine.authorization.token_endpoint import (
     FIELD,
     Grant,
     Scope,

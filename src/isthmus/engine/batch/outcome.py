@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from isthmus.definitions.nodes import Node, RequestNode
-from isthmus.engine.graph.scopes import Produced
+from isthmus.engine.graph.node_scopes import Produced
 from isthmus.engine.graph.structure import Graph
 from isthmus.errors import IsthmusError, UnprocessableRequest, to_error_envelope
 

@@ -11,17 +11,16 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from isthmus.definitions.nodes import RequestNode, SpoolNode, TransformNode
-from isthmus.engine.batch.limits import BatchLimits
+from isthmus.engine.batch.budget import BatchLimits, Budget
 from isthmus.engine.batch.outcome import BatchOutcome, NodeError
-from isthmus.engine.batch.ports import NodeCalls
-from isthmus.engine.batch.requests import Budget, Requests
+from isthmus.engine.batch.request_nodes import NodeCalls, Requests
+from isthmus.engine.evaluation import mapped
+from isthmus.engine.graph.concurrency import work_through
 from isthmus.engine.graph.frames import ParseNodeCall
 from isthmus.engine.graph.frontier import Frontier
-from isthmus.engine.graph.scopes import NodeScope, Produced
+from isthmus.engine.graph.node_scopes import NodeScope, Produced
 from isthmus.engine.graph.structure import Graph
-from isthmus.engine.graph.working import work_through
 from isthmus.engine.responses import records_of
-from isthmus.engine.scopes import mapped
 from isthmus.errors import FailedDependency, IsthmusError, UpstreamTimeout
 from isthmus.expressions import UNDEFINED
 from isthmus.kit.clock import Clock, SystemClock

@@ -15,10 +15,10 @@ import orjson
 
 from isthmus.definitions.nodes import RequestNode
 from isthmus.engine.calls import NO_BODY, Call
-from isthmus.engine.graph.scopes import RESOURCES, Bindings, NodeScope
+from isthmus.engine.evaluation import mapped, unresolved
+from isthmus.engine.graph.node_scopes import RESOURCES, Bindings, NodeScope
 from isthmus.engine.graph.structure import own_paths
 from isthmus.engine.queries import scalar_text
-from isthmus.engine.scopes import mapped, unresolved
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions import UNDEFINED, Expression
 from isthmus.expressions.placeholders import PlaceholderError, Template

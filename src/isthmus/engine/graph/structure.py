@@ -1,17 +1,18 @@
-"""Which node waits for which (`api.md` §4.5, A26): named, checked and ordered before anything runs."""
+"""The nodes of a batch as a graph: named, checked, and ordered by its dependencies, before anything runs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Final
 
-from isthmus.definitions.nodes import Node, RequestNode
-from isthmus.engine.graph.references import Path, references_of
+from isthmus.definitions.nodes import Node, RequestNode, SpoolNode, TransformNode
 from isthmus.errors import BadRequest, failure
+from isthmus.expressions import Expression
+from isthmus.expressions.placeholders import Template
 
-__all__ = ["Graph", "own_paths"]
+__all__ = ["Graph", "Path", "own_paths", "references_of"]
 
 _SHOWN: Final = 3
 
@@ -177,3 +178,42 @@ def _invalid(failures: list[dict[str, str]]) -> BadRequest:
         f"The nodes are not a graph that can run. {shown}{f' (and {more} more)' if more > 0 else ''}",
         failures=failures,
     )
+
+
+Path = tuple[str, ...]
+"""Below `resources`: `("ticketing", "tickets")`, or a node's name alone."""
+
+
+def references_of(node: Node, paths: Iterable[Path]) -> Iterator[Path]:
+    """Those of `paths` that the node reads, or reads below; a computed name is not seen."""
+    read = list(_read(node))
+    expressions = [item for item in read if isinstance(item, Expression)]
+    placed = [
+        alternative.path[1:]
+        for item in read
+        if isinstance(item, Template)
+        for placeholder in item.placeholders
+        for alternative in placeholder.alternatives
+        if alternative.path[0] == "resources"
+    ]
+    if isinstance(node, RequestNode) and node.loop_on is not None:
+        loop = tuple(node.loop_on.split("."))
+        if loop[0] == "resources":
+            placed.append(loop[1:])
+    for path in dict.fromkeys(paths):
+        if any(each[: len(path)] == path for each in placed) or any(
+            each.reads_path("resources", *path) for each in expressions
+        ):
+            yield path
+
+
+def _read(node: Node) -> Iterator[Template | Expression | None]:
+    match node:
+        case TransformNode():
+            yield node.config.expression
+        case SpoolNode():
+            return
+        case RequestNode():
+            yield from (node.id, node.query, node.body)
+            if node.recurse is not None:
+                yield from (node.recurse.condition, node.recurse.config.id, node.recurse.config.query)

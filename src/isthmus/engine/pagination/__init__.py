@@ -1,4 +1,4 @@
-"""How a list goes on (`definitions.md` §1.6): one `Paginator` a format, made once from its definition."""
+"""How a list goes on from page to page: one `Paginator` per format, made once from its definition."""
 
 from __future__ import annotations
 
@@ -10,60 +10,51 @@ from isthmus.definitions.pagination import (
     Pagination,
     RangePagination,
 )
-from isthmus.engine.pagination.contract import Answer, Cursors, Draft, Paginator, Parts, Start, Step
-from isthmus.engine.pagination.cursor import CursorPaginator
-from isthmus.engine.pagination.dynamic import DynamicPaginator, visible_cursor
-from isthmus.engine.pagination.link_header import LinkHeaderPaginator
-from isthmus.engine.pagination.numbered import OffsetPaginator, PagePaginator
-from isthmus.engine.pagination.ranges import RangePaginator
-from isthmus.errors import BadRequest, failure
+from isthmus.engine.pagination.dynamic import DynamicPaginator
+from isthmus.engine.pagination.numbered import OffsetPaginator, PagePaginator, RangePaginator
+from isthmus.engine.pagination.paginator import (
+    ComputedParts,
+    Cursors,
+    PageAnswer,
+    PageRequest,
+    PageStart,
+    Paginator,
+    RequestDraft,
+    require_backward_paging,
+    visible_cursor,
+)
+from isthmus.engine.pagination.provider_cursors import CursorPaginator, LinkHeaderPaginator
 
 __all__ = [
-    "Answer",
+    "ComputedParts",
     "Cursors",
-    "Draft",
     "DynamicPaginator",
+    "PageAnswer",
+    "PageRequest",
+    "PageStart",
     "Paginator",
-    "Parts",
     "RangePaginator",
-    "Start",
-    "Step",
-    "paginator",
-    "require_way_back",
-    "shown_cursor",
+    "RequestDraft",
+    "make_paginator",
+    "require_backward_paging",
+    "visible_cursor",
 ]
 
 
-def paginator(spec: Pagination | None) -> Paginator | None:
-    """None where the method has one page."""
-    if spec is None:
-        return None
-    if isinstance(spec, PagePagination):
-        return PagePaginator(spec.config)
-    if isinstance(spec, OffsetPagination):
-        return OffsetPaginator(spec.config)
-    if isinstance(spec, CursorPagination):
-        return CursorPaginator(spec.config)
-    if isinstance(spec, LinkHeaderPagination):
-        return LinkHeaderPaginator(spec.config)
-    if isinstance(spec, RangePagination):
-        return RangePaginator(spec.config)
-    return DynamicPaginator(spec.config)
-
-
-def require_way_back(paginator: Paginator) -> None:
-    """Raises BadRequest where no page has a `prev_cursor`, so that none can have been sent."""
-    reason = paginator.no_way_back
-    if reason is not None:
-        raise BadRequest(
-            f"prev_cursor was sent to a list that cannot go back, because {reason}. Send next_cursor, or "
-            "nothing for the first page.",
-            failures=[failure("prev_cursor", "must be absent: this list only goes forward", "bad_cursor")],
-        )
-
-
-def shown_cursor(paginator: Paginator | None, cursor: str | None) -> str | None:
-    """The cursor as expressions see it, which is not the caller's token where that holds more."""
-    if cursor is None or not isinstance(paginator, DynamicPaginator):
-        return cursor
-    return visible_cursor(cursor)
+def make_paginator(spec: Pagination | None) -> Paginator | None:
+    """The paginator of a `pagination` block; None where the method has one page."""
+    match spec:
+        case None:
+            return None
+        case PagePagination():
+            return PagePaginator(spec.config)
+        case OffsetPagination():
+            return OffsetPaginator(spec.config)
+        case CursorPagination():
+            return CursorPaginator(spec.config)
+        case LinkHeaderPagination():
+            return LinkHeaderPaginator(spec.config)
+        case RangePagination():
+            return RangePaginator(spec.config)
+        case _:
+            return DynamicPaginator(spec.config)

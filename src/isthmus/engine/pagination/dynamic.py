@@ -1,6 +1,6 @@
-"""Pages whose parameters expressions compute (`definitions.md` §1.6, dynamic).
+"""Pages whose parameters are computed by expressions of the definition (`dynamic` pagination).
 
-The cursor of the caller is a token of what the next page needs, so that no state is kept between calls.
+The caller's cursor is a token that holds what the next page needs, so that no state is kept between calls.
 """
 
 from __future__ import annotations
@@ -14,82 +14,94 @@ from typing import Any, Final
 import orjson
 
 from isthmus.definitions.pagination import DynamicConfig
-from isthmus.engine.pagination.contract import Answer, Cursors, Draft, Parts, Start, Step
+from isthmus.engine.evaluation import evaluate
+from isthmus.engine.pagination.paginator import (
+    ComputedParts,
+    Cursors,
+    PageAnswer,
+    PageRequest,
+    PageStart,
+    Paginator,
+    RequestDraft,
+)
 from isthmus.engine.queries import header_text, scalar_text
-from isthmus.engine.scopes import evaluate
 from isthmus.errors import MappingFailed
 from isthmus.expressions import UNDEFINED, Expression
 
-__all__ = ["DynamicPaginator", "visible_cursor"]
+__all__ = ["DynamicPaginator"]
 
 _FIELD: Final = "pagination.config"
-_NOT_OURS: Final = frozenset(
+_FORBIDDEN_HEADERS: Final = frozenset(
     {"authorization", "connection", "content-length", "cookie", "host", "te", "transfer-encoding", "upgrade"}
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _Token:
+    """The content of a cursor: the values for the page, and the cursor that expressions see."""
+
     values: Mapping[str, Any]
     cursor: Any
 
 
 @dataclass(frozen=True, slots=True)
-class DynamicPaginator:
+class DynamicPaginator(Paginator):
+    """Expressions compute the first values, the values of each next page, and the cursor."""
+
     config: DynamicConfig
 
     @property
-    def limit_param(self) -> str | None:
-        return None
-
-    @property
-    def no_way_back(self) -> str | None:
+    def forward_only_reason(self) -> str | None:
         return "dynamic pagination only goes forward"
 
-    def start(self, start: Start) -> Step:
+    def start(self, start: PageStart) -> PageRequest:
         """Raises MappingFailed for an expression that fails or gives no object."""
         assert start.draft is not None
         draft = start.draft()
-        token = None if start.cursor is None else _decode(start.cursor)
-        values = self._initial(draft) if token is None else token.values
-        return Step(start.cursor, headers=_headers(values), parts=_parts(values, draft))
+        token = None if start.cursor is None else _decode_token(start.cursor)
+        values = self._compute_initial_values(draft) if token is None else token.values
+        return PageRequest(
+            start.cursor, headers=_select_headers(values), parts=_sort_into_parts(values, draft)
+        )
 
-    def _initial(self, draft: Draft) -> Mapping[str, Any]:
+    def _compute_initial_values(self, draft: RequestDraft) -> Mapping[str, Any]:
         name = "get_initial_pagination_values_expression"
         expression = self.config.get_initial_pagination_values_expression
         if expression is None:
             return {}
-        return _values(name, evaluate(f"{_FIELD}.{name}", expression, draft.scope)) or {}
+        return _require_object(name, evaluate(f"{_FIELD}.{name}", expression, draft.scope)) or {}
 
-    def read(self, step: Step, answer: Answer) -> Cursors:
+    def read_cursors(self, request: PageRequest, answer: PageAnswer) -> Cursors:
         """There is a next page where each of the two expressions that exists names one."""
-        config, parts = self.config, step.parts
+        config, parts = self.config, request.parts
         assert parts is not None
-        scope = _answered(parts, answer)
+        scope = _answer_scope(parts, answer)
         follow, show = config.get_pagination_values_expression, config.get_cursor_from_response_expression
-        values = _values("get_pagination_values_expression", _evaluated(follow, "pagination_values", scope))
-        shown = _evaluated(show, "cursor_from_response", scope)
-        if (values is None and follow is not None) or (shown is None and show is not None):
+        values = _require_object(
+            "get_pagination_values_expression", _evaluate_or_none(follow, "pagination_values", scope)
+        )
+        cursor = _evaluate_or_none(show, "cursor_from_response", scope)
+        if (values is None and follow is not None) or (cursor is None and show is not None):
             return Cursors()
         if follow is not None:
-            following = _encode(values or {}, shown)
+            following = _encode_token(values or {}, cursor)
         elif show is not None:
-            following = scalar_text(shown)
+            following = scalar_text(cursor)
         else:
             return Cursors()
         # A page that leads to itself would be asked for without end.
-        return Cursors(next=None if following == step.cursor else following)
+        return Cursors(next=None if following == request.cursor else following)
+
+    def unwrap_cursor(self, cursor: str) -> str | None:
+        """The cursor that the definition computed, out of the caller's token; None where it computed none."""
+        token = _decode_token(cursor)
+        if token is None:
+            return cursor
+        return None if token.cursor is None else scalar_text(token.cursor)
 
 
-def visible_cursor(cursor: str) -> str | None:
-    """What expressions see as `query.cursor` for a cursor of this format: the one that was computed."""
-    token = _decode(cursor)
-    if token is None:
-        return cursor
-    return None if token.cursor is None else scalar_text(token.cursor)
-
-
-def _answered(parts: Parts, answer: Answer) -> dict[str, Any]:
+def _answer_scope(parts: ComputedParts, answer: PageAnswer) -> dict[str, Any]:
+    """What the expressions that read an answer see."""
     response = {
         "body": answer.body,
         "headers": dict(answer.headers),
@@ -104,15 +116,16 @@ def _answered(parts: Parts, answer: Answer) -> dict[str, Any]:
     }
 
 
-def _evaluated(expression: Expression | None, name: str, scope: Mapping[str, Any]) -> Any:
-    """None for nothing: no expression, null, undefined, "" and false say the same."""
+def _evaluate_or_none(expression: Expression | None, name: str, scope: Mapping[str, Any]) -> Any:
+    """The expression's value; None for no expression, null, undefined, "" and false, which mean the same."""
     if expression is None:
         return None
     value = evaluate(f"{_FIELD}.get_{name}_expression", expression, scope)
     return None if value is UNDEFINED or value is False or value == "" else value
 
 
-def _values(name: str, value: Any) -> Mapping[str, Any] | None:
+def _require_object(name: str, value: Any) -> Mapping[str, Any] | None:
+    """`value`, None for null and undefined. Raises MappingFailed for anything but an object."""
     if value is None or value is UNDEFINED:
         return None
     if isinstance(value, Mapping):
@@ -125,7 +138,7 @@ def _values(name: str, value: Any) -> Mapping[str, Any] | None:
     )
 
 
-def _parts(values: Mapping[str, Any], draft: Draft) -> Parts:
+def _sort_into_parts(values: Mapping[str, Any], draft: RequestDraft) -> ComputedParts:
     """Objects under `query` and `body` are merged into those parts, text under `url` or `path` replaces the
     address; every other key is a parameter."""
     query: dict[str, Any] = {}
@@ -140,28 +153,29 @@ def _parts(values: Mapping[str, Any], draft: Draft) -> Parts:
             address = value
         elif not (name == "headers" and isinstance(value, Mapping)):
             query[name] = value
-    return Parts(values, query, body, address, draft)
+    return ComputedParts(values, query, body, address, draft)
 
 
-def _headers(values: Mapping[str, Any]) -> dict[str, str]:
-    """Less those that are not a definition's to set: the values may come back from a caller."""
+def _select_headers(values: Mapping[str, Any]) -> dict[str, str]:
+    """The computed headers, less those that a definition may not set: the values may come back from a
+    caller."""
     given = values.get("headers")
     if not isinstance(given, Mapping):
         return {}
     return {
         str(name): header_text(value)
         for name, value in given.items()
-        if value is not None and str(name).lower() not in _NOT_OURS
+        if value is not None and str(name).lower() not in _FORBIDDEN_HEADERS
     }
 
 
-def _encode(values: Mapping[str, Any], cursor: Any) -> str:
+def _encode_token(values: Mapping[str, Any], cursor: Any) -> str:
     text = orjson.dumps({"v": values, "c": cursor}, default=str)
     return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
 
 
-def _decode(cursor: str) -> _Token | None:
-    """The token, None for a cursor that is none of ours."""
+def _decode_token(cursor: str) -> _Token | None:
+    """None for a cursor that is no token of this format."""
     try:
         raw = base64.b64decode(cursor.encode() + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         value = orjson.loads(raw)

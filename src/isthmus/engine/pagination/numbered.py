@@ -1,51 +1,54 @@
-"""Pages by number, and by the index of their first record."""
+"""Lists that go on by a number: of a page, of its first record, or of a range of records."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from isthmus.definitions.pagination import OffsetConfig, PageConfig
+from isthmus.definitions.pagination import OffsetConfig, PageConfig, RangeConfig
 from isthmus.definitions.paths import BodyPath
-from isthmus.engine.numbers import whole_number
-from isthmus.engine.pagination.contract import (
-    Answer,
+from isthmus.engine.evaluation import find_at_path
+from isthmus.engine.pagination.paginator import (
     Cursors,
-    Start,
-    Step,
+    PageAnswer,
+    PageRequest,
+    PageStart,
+    Paginator,
     bad_cursor,
     effective_limit,
 )
-from isthmus.engine.scopes import found_at
+from isthmus.engine.queries import parse_whole_number
 
-__all__ = ["OffsetPaginator", "PagePaginator"]
+__all__ = ["OffsetPaginator", "PagePaginator", "RangePaginator"]
+
+_CONTENT_RANGE: Final = re.compile(r"\S+\s+(\d{1,15})-(\d{1,15})/(\d{1,15}|\*)\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class PagePaginator:
+class PagePaginator(Paginator):
+    """Numbered pages; the cursor is the page's number."""
+
     config: PageConfig
 
     @property
     def limit_param(self) -> str | None:
         return self.config.limit_param or None
 
-    @property
-    def no_way_back(self) -> str | None:
-        return None
-
-    def start(self, start: Start) -> Step:
+    def start(self, start: PageStart) -> PageRequest:
         config = self.config
         params, size = effective_limit(start, self.limit_param, config.default_limit, config.max_limit)
         name = config.page_param
         if start.keeps_position(name):
-            return Step(start.cursor, params, position=whole_number(start.given.get(name)), size=size)
-        page = _position(start.cursor, config.start_page)
-        return Step(start.cursor, {name: page, **params}, position=page, size=size)
+            page = parse_whole_number(start.given.get(name))
+            return PageRequest(start.cursor, params, position=page, size=size)
+        page = _parse_position(start.cursor, config.start_page)
+        return PageRequest(start.cursor, {name: page, **params}, position=page, size=size)
 
-    def read(self, step: Step, answer: Answer) -> Cursors:
-        page = self.config.start_page if step.position is None else step.position
-        total = _total(self.config.total_pages_path, answer.body)
-        more = page < total if total is not None else _is_full(step, answer)
+    def read_cursors(self, request: PageRequest, answer: PageAnswer) -> Cursors:
+        page = self.config.start_page if request.position is None else request.position
+        total = _read_total(self.config.total_pages_path, answer.body)
+        more = page < total if total is not None else _is_full(request, answer)
         return Cursors(
             next=str(page + 1) if more else None,
             prev=str(page - 1) if page > self.config.start_page else None,
@@ -53,51 +56,81 @@ class PagePaginator:
 
 
 @dataclass(frozen=True, slots=True)
-class OffsetPaginator:
+class OffsetPaginator(Paginator):
+    """Pages by the index of their first record, which is the cursor."""
+
     config: OffsetConfig
 
     @property
     def limit_param(self) -> str | None:
         return self.config.limit_param or None
 
-    @property
-    def no_way_back(self) -> str | None:
-        return None
-
-    def start(self, start: Start) -> Step:
+    def start(self, start: PageStart) -> PageRequest:
         config = self.config
         params, size = effective_limit(start, self.limit_param, config.default_limit, config.max_limit)
         name = config.offset_param
         if start.keeps_position(name):
-            return Step(start.cursor, params, position=whole_number(start.given.get(name)), size=size)
-        offset = _position(start.cursor, config.start_offset)
-        return Step(start.cursor, {name: offset, **params}, position=offset, size=size)
+            offset = parse_whole_number(start.given.get(name))
+            return PageRequest(start.cursor, params, position=offset, size=size)
+        offset = _parse_position(start.cursor, config.start_offset)
+        return PageRequest(start.cursor, {name: offset, **params}, position=offset, size=size)
 
-    def read(self, step: Step, answer: Answer) -> Cursors:
+    def read_cursors(self, request: PageRequest, answer: PageAnswer) -> Cursors:
         first = self.config.start_offset
-        offset = first if step.position is None else step.position
+        offset = first if request.position is None else request.position
         following = offset + answer.records
-        total = _total(self.config.total_path, answer.body)
-        more = following < total + first if total is not None else _is_full(step, answer)
+        total = _read_total(self.config.total_path, answer.body)
+        more = following < total + first if total is not None else _is_full(request, answer)
         if answer.records == 0:
             more = False
-        back = max(first, offset - (step.size or answer.records))
+        back = max(first, offset - (request.size or answer.records))
         return Cursors(next=str(following) if more else None, prev=str(back) if offset > first else None)
 
 
-def _position(cursor: str | None, first: int) -> int:
+@dataclass(frozen=True, slots=True)
+class RangePaginator(Paginator):
+    """`Range` and `Content-Range` headers (RFC 9110 §14), with records for bytes."""
+
+    config: RangeConfig
+
+    def start(self, start: PageStart) -> PageRequest:
+        config = self.config
+        size = start.limit or config.default_limit
+        if config.max_limit is not None:
+            size = min(size, config.max_limit)
+        first = 0 if start.cursor is None else parse_whole_number(start.cursor)
+        if first is None:
+            raise bad_cursor("must be a whole number")
+        headers = {"Range": f"{config.range_unit}={first}-{first + size - 1}"}
+        return PageRequest(start.cursor, headers=headers, position=first, size=size)
+
+    def read_cursors(self, request: PageRequest, answer: PageAnswer) -> Cursors:
+        """Without `Content-Range` the provider ignored the range, and the answer is the whole list."""
+        first, size = request.position or 0, request.size or self.config.default_limit
+        back = str(max(0, first - size)) if first > 0 else None
+        found = _CONTENT_RANGE.match(answer.headers.get("content-range", "").strip())
+        if found is None:
+            return Cursors(prev=back)
+        start, last, total = int(found[1]), int(found[2]), found[3]
+        more = last - start + 1 >= size if total == "*" else last + 1 < int(total)
+        return Cursors(next=str(last + 1) if more and last >= first else None, prev=back)
+
+
+def _parse_position(cursor: str | None, first: int) -> int:
+    """The number in a cursor, `first` for none. Raises BadRequest for anything but a whole number."""
     if cursor is None:
         return first
-    number = whole_number(cursor)
+    number = parse_whole_number(cursor)
     if number is None:
         raise bad_cursor("must be a whole number")
     return number
 
 
-def _is_full(step: Step, answer: Answer) -> bool:
-    return answer.records >= step.size if step.size else answer.records > 0
+def _is_full(request: PageRequest, answer: PageAnswer) -> bool:
+    """True if the page holds as many records as were asked for, so that more may follow."""
+    return answer.records >= request.size if request.size else answer.records > 0
 
 
-def _total(path: BodyPath | None, body: Any) -> int | None:
-    """What the provider counts; None where it says nothing usable, so that the size of the page decides."""
-    return None if path is None else whole_number(found_at(path, body))
+def _read_total(path: BodyPath | None, body: Any) -> int | None:
+    """The total that the provider tells; None where it tells no number, so that the page's size decides."""
+    return None if path is None else parse_whole_number(find_at_path(path, body))

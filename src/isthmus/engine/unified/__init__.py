@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isthmus.engine.unified.calls import call
-from isthmus.engine.unified.plans import Target, check_method
+from isthmus.engine.unified.mapping_plans import Target, check_method
+from isthmus.engine.unified.pipeline import call
 
 __all__ = ["Target", "call", "check_method"]

@@ -12,15 +12,15 @@ import orjson
 
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.engine.calls import Call
-from isthmus.engine.exchanges import Exchange
-from isthmus.engine.plans import plan_of
-from isthmus.engine.ports import Upstream
+from isthmus.engine.evaluation import mapped, template_scope, truthy
+from isthmus.engine.method_plans import plan_of
+from isthmus.engine.provider_answers import Exchange
 from isthmus.engine.proxy import answer_of
 from isthmus.engine.responses import records_of
-from isthmus.engine.scopes import mapped, template_scope, truthy
-from isthmus.engine.unified.inbound import response_scope
-from isthmus.engine.unified.outbound import Asked
-from isthmus.engine.unified.plans import SideLoadPlan
+from isthmus.engine.unified.mapping_plans import SideLoadPlan
+from isthmus.engine.unified.request_mapping import Asked
+from isthmus.engine.unified.response_mapping import response_scope
+from isthmus.engine.upstream import Upstream
 from isthmus.errors import IsthmusError
 from isthmus.expressions import UNDEFINED
 from isthmus.expressions.placeholders import PlaceholderError

@@ -14,7 +14,7 @@ from isthmus.definitions.layers import account_mapping, merge_mapping
 from isthmus.definitions.load import load_mapping
 from isthmus.definitions.object_mapping import LITERAL_KEY
 from isthmus.definitions.schema_forms import as_object_schema
-from isthmus.engine.unified.plans import layered
+from isthmus.engine.unified.mapping_plans import layered
 from isthmus.errors import NotFound
 from isthmus.expressions import Expression
 from isthmus.integrations.effective.environment_models import EnvironmentModel, read_model

@@ -15,7 +15,7 @@ from isthmus.accounts import Connection, Connections
 from isthmus.api.call_parsing import parse_call
 from isthmus.db import Database
 from isthmus.engine import proxy
-from isthmus.engine.results import ListResult
+from isthmus.engine.calls import ListResult
 from isthmus.errors import AccountNeedsReauth, RemoteError, UpstreamUnreachable
 
 

@@ -12,10 +12,10 @@ from tests.unit.expressions.test_turns import ENDLESS, turns_counted
 from isthmus.accounts.connections.gateway import Gateway, GatewayAccount, GatewayParts
 from isthmus.api.call_parsing import parse_call
 from isthmus.definitions import load_integration
-from isthmus.engine import proxy, rate_limits
-from isthmus.engine.ports import AccountFacts
-from isthmus.engine.results import CallResult, ListResult
-from isthmus.engine.scopes import Evaluations, evaluate_or_undefined, evaluating
+from isthmus.engine import provider_errors, proxy
+from isthmus.engine.calls import CallResult, ListResult
+from isthmus.engine.evaluation import Evaluations, evaluate_or_undefined, evaluating
+from isthmus.engine.upstream import AccountFacts
 from isthmus.errors import MappingFailed
 from isthmus.expressions import Limits
 from isthmus.http.messages import HttpRequest, HttpResponse, HttpStream
@@ -109,6 +109,6 @@ async def test_the_expressions_of_a_rate_limit_are_evaluated_once_an_answer(
         fields.append(field)
         return evaluate_or_undefined(field, *arguments)
 
-    monkeypatch.setattr(rate_limits, "evaluate_or_undefined", counted)
+    monkeypatch.setattr(provider_errors, "evaluate_or_undefined", counted)
     assert isinstance(await called({"rate_limit": {"is_rate_limited": "status = 503"}}), ListResult)
     assert fields == ["rate_limit.is_rate_limited"]

@@ -14,8 +14,8 @@ from isthmus.accounts.sandbox.replay import SandboxUpstream
 from isthmus.api.call_parsing import parse_call
 from isthmus.definitions.load import load_integration
 from isthmus.engine import proxy
-from isthmus.engine.ports import AccountFacts
-from isthmus.engine.results import ListResult, ValueResult
+from isthmus.engine.calls import ListResult, ValueResult
+from isthmus.engine.upstream import AccountFacts
 from isthmus.errors import NotFound, RemoteError
 from isthmus.integrations.catalog.exchanges import Exchanges
 from isthmus.integrations.catalog.shipped_files import Catalog

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-from isthmus.definitions.credentials import OAuth1Config
+from isthmus.engine.evaluation import unresolved
 from isthmus.engine.queries import scalar_text
-from isthmus.engine.scopes import unresolved
+from isthmus.engine.upstream import OAuth1Signature
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions.placeholders import PlaceholderError, Template
 from isthmus.http.messages import HttpRequest
 
-__all__ = ["OAuth1Signature", "signature_header"]
+__all__ = ["signature_header"]
 
 _FORM = "application/x-www-form-urlencoded"
 _FIELD = "credentials.oauth.config"
-
-
-@dataclass(frozen=True, slots=True)
-class OAuth1Signature:
-    """An account that connected by `oauth`, and whose definition asks for bearer or nothing: it signs."""
-
-    config: OAuth1Config
 
 
 def signature_header(

@@ -1,27 +1,26 @@
-"""The request side: unified query and body become the provider's (`definitions.md` §3.5)."""
+"""Maps the query, body, headers and path of a unified call to those of the provider."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from isthmus.definitions.mapping import MappingConfig
+from isthmus.definitions.mapping import FileUpload, MappingConfig
 from isthmus.engine.calls import NO_BODY, Call
-from isthmus.engine.numbers import whole_number
-from isthmus.engine.plans import MethodPlan
-from isthmus.engine.proxy import caller_headers, custom_id, operation_kind, raw_body
-from isthmus.engine.queries import header_text
+from isthmus.engine.evaluation import mapped, template_scope, unresolved, wrong_result
+from isthmus.engine.method_plans import MethodPlan
+from isthmus.engine.multipart import OCTETS
+from isthmus.engine.queries import header_text, parse_whole_number
 from isthmus.engine.requests import Inputs, default_headers, with_cursor
-from isthmus.engine.scopes import mapped, template_scope, unresolved, wrong_result
-from isthmus.engine.unified.plans import MappingPlan
-from isthmus.engine.unified.writes import as_upload, upload_of, with_remote_data, without_remote_data
+from isthmus.engine.unified.mapping_plans import MappingPlan
 from isthmus.engine.urls import PathTemplate
 from isthmus.expressions import UNDEFINED, run_in_turns
+from isthmus.expressions.host import Blob
 from isthmus.expressions.placeholders import PlaceholderError, Template, compile_template
 
-__all__ = ["Asked", "asked", "outbound"]
+__all__ = ["Asked", "as_upload", "asked", "outbound", "upload_of", "with_remote_data", "without_remote_data"]
 
 _MEANING: Final = re.compile(r"[{}?#\\]")
 
@@ -62,7 +61,7 @@ async def outbound(plan: MappingPlan, method: MethodPlan, said: Asked, cursor: s
     mapping, call = plan.mapping, said.call
     scope = {**said.scope(cursor), "body": call.body}
     templates = template_scope(said.context, id=call.id, query=scope["query"], body=call.body)
-    raw = raw_body(call)
+    raw = call.passed_through_body
     upload = upload_of(mapping.file_upload)
     if upload is not None:
         scope["body"] = await as_upload(upload, call)
@@ -73,8 +72,8 @@ async def outbound(plan: MappingPlan, method: MethodPlan, said: Asked, cursor: s
     headers = await _headers(mapping, method, scope, own, body)
     is_list = call.method == "list"
     return Inputs(
-        kind=operation_kind(call.method),
-        id=call.id if call.id is not None or is_list else custom_id(call),
+        kind=call.kind,
+        id=call.id if is_list else call.record_id,
         query=query,
         fixed=fixed,
         scope_query=query,
@@ -83,9 +82,9 @@ async def outbound(plan: MappingPlan, method: MethodPlan, said: Asked, cursor: s
         body_has_cursor=plan.places_cursor,
         raw=raw,
         headers=headers,
-        forwarded=caller_headers(method.config, call),
+        forwarded=call.select_headers(method.config.required_headers),
         path=await _path(mapping, method, scope, own),
-        limit=call.limit or whole_number(said.query.get("limit")) or None,
+        limit=call.limit or parse_whole_number(said.query.get("limit")) or None,
         asks_for_list=is_list,
         names_cursors=plan.names_cursors,
         scopes=plan.scopes,
@@ -96,7 +95,7 @@ async def _body(plan: MappingPlan, scope: Mapping[str, Any], templates: Mapping[
     body = await _mapped_body(plan.mapping, scope, templates)
     if plan.handles_remote_data or not isinstance(call.body, dict) or "remote_data" not in call.body:
         return body
-    return with_remote_data(body, call, call.id if call.id is not None else custom_id(call))
+    return with_remote_data(body, call, call.record_id)
 
 
 async def _mapped_body(mapping: MappingConfig, scope: Mapping[str, Any], templates: Mapping[str, Any]) -> Any:
@@ -191,3 +190,72 @@ def _object(field: str, value: Any) -> dict[str, Any]:
     if isinstance(value, dict):
         return value
     raise wrong_result(field, "an object")
+
+
+_READS: Final = frozenset({"list", "get", "delete"})
+_KEY: Final = "remote_data"
+_IDENTITIES: Final = frozenset(
+    {"id", "uuid", "guid", "uid", "gid", "_id", "key", "self", "href", "url", "@id"}
+)
+_FILE: Final = "file"
+
+
+def with_remote_data(mapped: Any, call: Call, id: str | None) -> Any:
+    """The outbound body with the caller's further fields under it."""
+    body = call.body
+    if call.method in _READS or not isinstance(body, Mapping) or not isinstance(body.get(_KEY), dict):
+        return mapped
+    extra = body[_KEY]
+    if not extra or _is_echo(extra, body, id):
+        return mapped
+    if mapped is NO_BODY or mapped is None:
+        return dict(extra)
+    return _under(mapped, extra) if isinstance(mapped, dict) else mapped
+
+
+def without_remote_data(body: Any) -> Any:
+    if isinstance(body, dict) and _KEY in body:
+        return {name: value for name, value in body.items() if name != _KEY}
+    return body
+
+
+def _is_echo(extra: Mapping[str, Any], body: Mapping[str, Any], id: str | None) -> bool:
+    """The product's own record: it names itself, or what is written, by a top-level value."""
+    if any(str(name).lower() in _IDENTITIES for name in extra):
+        return True
+    known = {str(each) for each in (id, body.get("id")) if each is not None}
+    return any(
+        str(value) in known for value in extra.values() if isinstance(value, (str, int)) and value is not True
+    )
+
+
+def _under(high: Mapping[str, Any], low: Mapping[str, Any]) -> dict[str, Any]:
+    """Objects by key, at any depth; where both say something, `high` holds."""
+    result = dict(low)
+    for key, value in high.items():
+        below = result.get(key)
+        both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        result[key] = _under(value, below) if both and below is not None else value
+    return result
+
+
+def upload_of(file_upload: bool | FileUpload) -> FileUpload | None:
+    if isinstance(file_upload, FileUpload):
+        return file_upload
+    return FileUpload() if file_upload else None
+
+
+async def as_upload(upload: FileUpload, call: Call) -> Any:
+    """The body of a call whose bytes are a file: an object with the one part. Anything else as it is."""
+    body = call.body
+    if isinstance(body, Blob):
+        return {upload.field or _FILE: body}
+    is_form = (call.content_type or "").lower().startswith("multipart/")
+    if not call.body_passthrough or call.raw_body is None or is_form:
+        return body
+    data = call.raw_body if isinstance(call.raw_body, bytes) else await _whole(call.raw_body)
+    return {upload.field or _FILE: Blob(data, call.content_type or OCTETS, upload.field or _FILE)}
+
+
+async def _whole(stream: AsyncIterator[bytes]) -> bytes:
+    return b"".join([part async for part in stream])

@@ -8,24 +8,27 @@ from typing import Any, Final
 
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.mapping import MappingConfig
-from isthmus.engine.calls import Call
-from isthmus.engine.coercion import Schema, check_required
-from isthmus.engine.exchanges import Exchange, Page, exchange, filled_page
-from isthmus.engine.failures import RemoteFailure
-from isthmus.engine.pagination import require_way_back, shown_cursor
-from isthmus.engine.plans import MethodPlan, plan_of
-from isthmus.engine.ports import Upstream
-from isthmus.engine.proxy import custom_id, identified
+from isthmus.engine.calls import (
+    Call,
+    CallResult,
+    ListResult,
+    StreamResult,
+    ValueResult,
+    deleted_record,
+)
+from isthmus.engine.input_schemas import Schema, check_required
+from isthmus.engine.method_plans import MethodPlan, plan_of
+from isthmus.engine.pagination.paginator import require_backward_paging, visible_cursor
+from isthmus.engine.provider_answers import Exchange, Page, exchange, filled_page
+from isthmus.engine.provider_errors import RemoteFailure
 from isthmus.engine.responses import records_of
-from isthmus.engine.results import CallResult, ListResult, StreamResult, ValueResult
-from isthmus.engine.shaping import key_by, shape
 from isthmus.engine.steps import Progress, StepRunner
-from isthmus.engine.unified.errors import insights, unified_error
-from isthmus.engine.unified.inbound import answer_headers, mapped_page, mapped_value
-from isthmus.engine.unified.outbound import Asked, asked, outbound
-from isthmus.engine.unified.plans import MappingPlan, Target, check_method, mapping_plan, pick
+from isthmus.engine.unified.error_mapping import insights, unified_error
+from isthmus.engine.unified.mapping_plans import MappingPlan, Target, check_method, mapping_plan, pick
+from isthmus.engine.unified.request_mapping import Asked, asked, outbound, upload_of
+from isthmus.engine.unified.response_mapping import answer_headers, key_by, mapped_page, mapped_value, shape
 from isthmus.engine.unified.side_loads import SideLoads
-from isthmus.engine.unified.writes import upload_of
+from isthmus.engine.upstream import Upstream
 from isthmus.errors import RemoteError
 from isthmus.expressions import UNDEFINED
 from isthmus.kit.clock import Clock, SystemClock
@@ -86,7 +89,7 @@ async def prepare(
     name = await pick("method", mapping.method, call.method, chooses)
     method = _uploading(plan_of(config, resource, name), mapping)
     if call.goes_back and method.paginator is not None and not plan.names_way_back:
-        require_way_back(method.paginator)
+        require_backward_paging(method.paginator)
     return Prepared(plan, method, said, cursor)
 
 
@@ -152,7 +155,7 @@ class _Run:
     async def fetch(self, cursor: str | None) -> Page | StreamResult:
         """One page of records as the caller gets them: what a step after leaves empty is followed, too. Of
         nothing, while there is more to come, no step is run."""
-        shown = shown_cursor(self.method.paginator, cursor)
+        shown = visible_cursor(self.method.paginator, cursor)
         inputs = await outbound(self.plan, self.method, self.said, shown)
         try:
             answer = await exchange(self.upstream, self.method, inputs, cursor, self.clock)
@@ -226,7 +229,7 @@ async def _single(run: _Run, target: Target) -> ValueResult | StreamResult:
         value = await run.completed(value)
     headers = await answer_headers(run.plan, run.said, None, answer)
     if call.method == "delete":
-        return ValueResult(identified(_deleted_id(call, value)), headers)
+        return ValueResult(deleted_record(_deleted_id(call, value)), headers)
     schema = target.definition.record_schema
     if isinstance(value, list):
         shaped: Any = [shape(item, call.response_options, schema) for item in value]
@@ -240,4 +243,4 @@ async def _single(run: _Run, target: Target) -> ValueResult | StreamResult:
 def _deleted_id(call: Call, record: Any) -> str | None:
     """From the path, else from the mapped record, else as the caller named it; unified ids are text."""
     found = record.get("id") if call.id is None and isinstance(record, dict) else None
-    return custom_id(call) if found is None else str(found)
+    return call.record_id if found is None else str(found)

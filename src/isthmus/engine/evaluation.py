@@ -32,7 +32,7 @@ __all__ = [
     "evaluate_or_undefined",
     "evaluating",
     "evaluations",
-    "found_at",
+    "find_at_path",
     "mapped",
     "mapped_root",
     "mapping_failed",
@@ -144,7 +144,7 @@ async def mapped_root(
 
 
 def evaluate(field: str, expression: Expression, root: Any) -> Any:
-    """As `mapped`, for a definition's own expressions, in code that `in_turns` runs. `root` is any JSON
+    """As `mapped`, for a definition's own expressions, in code that `run_in_turns` runs. `root` is any JSON
     value."""
     how = EVALUATIONS.get()
     try:
@@ -163,7 +163,7 @@ def evaluate_or_undefined(field: str, expression: Expression, root: Any) -> Any:
         return UNDEFINED
 
 
-def found_at(path: BodyPath, body: Any) -> Any:
+def find_at_path(path: BodyPath, body: Any) -> Any:
     """UNDEFINED where nothing is there. Raises ExpressionError."""
     how = EVALUATIONS.get()
     return path.read(body, limits=how.limits, services=how.services)

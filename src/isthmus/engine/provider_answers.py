@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
-from isthmus.engine.failures import RemoteFailure, find_failure, rate_limited
-from isthmus.engine.pagination import Answer, Cursors, RangePaginator, Step
-from isthmus.engine.plans import MethodPlan
-from isthmus.engine.ports import Upstream
+from isthmus.engine.calls import StreamResult
+from isthmus.engine.evaluation import find_at_path, mapping_failed
+from isthmus.engine.method_plans import MethodPlan
+from isthmus.engine.pagination import Cursors, PageAnswer, PageRequest, RangePaginator
+from isthmus.engine.provider_errors import RemoteFailure, find_failure, rate_limited
 from isthmus.engine.requests import Inputs, build
 from isthmus.engine.responses import (
     DataPath,
@@ -20,8 +21,7 @@ from isthmus.engine.responses import (
     parse,
     raw_records,
 )
-from isthmus.engine.results import StreamResult
-from isthmus.engine.scopes import found_at, mapping_failed
+from isthmus.engine.upstream import Upstream
 from isthmus.errors import UpstreamInvalid
 from isthmus.expressions import UNDEFINED, ExpressionError, run_in_turns
 from isthmus.expressions.host import Blob
@@ -152,7 +152,7 @@ def _is_end_of_ranges(plan: MethodPlan, inputs: Inputs, response: HttpResponse) 
 
 
 def _exchanged(
-    plan: MethodPlan, inputs: Inputs, response: HttpResponse, step: Step, reading: _Reading
+    plan: MethodPlan, inputs: Inputs, response: HttpResponse, step: PageRequest, reading: _Reading
 ) -> Exchange:
     if _is_end_of_ranges(plan, inputs, response):
         cursors = _cursors(plan, response, step, None, [])
@@ -190,14 +190,16 @@ def _listed(
     return data, [data] if is_record else raw_records(data)
 
 
-def _cursors(plan: MethodPlan, response: HttpResponse, step: Step, body: Any, raw: list[Any]) -> Cursors:
+def _cursors(
+    plan: MethodPlan, response: HttpResponse, step: PageRequest, body: Any, raw: list[Any]
+) -> Cursors:
     if plan.paginator is None:
         return _NO_CURSORS
     try:
-        root = body if plan.cursor_root is None else found_at(plan.cursor_root, body)
+        root = body if plan.cursor_root is None else find_at_path(plan.cursor_root, body)
         root = None if root is UNDEFINED else root
-        answer = Answer(root, response.headers, response.url, len(raw), response.status)
-        return plan.paginator.read(step, answer)
+        answer = PageAnswer(root, response.headers, response.url, len(raw), response.status)
+        return plan.paginator.read_cursors(step, answer)
     except ExpressionError as error:
         raise mapping_failed("pagination", error) from error
 

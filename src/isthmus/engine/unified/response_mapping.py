@@ -1,21 +1,18 @@
-"""The response side of a unified call: from an answer to unified records (`definitions.md` §3.4)."""
+"""Maps the answer of a provider to unified records, and shapes them as the caller asked."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, Final
 
+from isthmus.definitions.envelope import is_envelope
 from isthmus.definitions.methods import STANDARD_METHODS
-from isthmus.engine.calls import NO_BODY
-from isthmus.engine.exchanges import Exchange, Page
-from isthmus.engine.queries import header_text
-from isthmus.engine.records import MappedList, attached, mapped_list, with_raw
-from isthmus.engine.requests import Inputs
-from isthmus.engine.responses import raw_records
-from isthmus.engine.scopes import (
+from isthmus.engine.calls import NO_BODY, ResponseOptions
+from isthmus.engine.evaluation import (
     Evaluable,
     evaluations,
     mapped,
@@ -24,12 +21,27 @@ from isthmus.engine.scopes import (
     without_undefined,
     wrong_result,
 )
-from isthmus.engine.unified.outbound import Asked
-from isthmus.engine.unified.plans import MappingPlan, ResponseView
-from isthmus.errors import MappingFailed
+from isthmus.engine.provider_answers import Exchange, Page
+from isthmus.engine.queries import header_text, scalar_text
+from isthmus.engine.requests import Inputs
+from isthmus.engine.responses import raw_records
+from isthmus.engine.unified.mapping_plans import MappingPlan, ResponseView
+from isthmus.engine.unified.request_mapping import Asked
+from isthmus.errors import BadRequest, MappingFailed, failure
 from isthmus.expressions import UNDEFINED
 
-__all__ = ["answer_headers", "mapped_page", "mapped_value", "response_scope"]
+__all__ = [
+    "MappedList",
+    "answer_headers",
+    "attached",
+    "key_by",
+    "mapped_list",
+    "mapped_page",
+    "mapped_value",
+    "response_scope",
+    "shape",
+    "with_raw",
+]
 
 _TURN_SECONDS: Final = 0.05
 _LOG = logging.getLogger("isthmus.engine")
@@ -187,3 +199,111 @@ async def answer_headers(
         for name, item in names.items()
         if name not in _REFUSED_HEADERS and not name.startswith("content-")
     }
+
+
+@dataclass(frozen=True, slots=True)
+class MappedList:
+    """`has_next`, `has_prev`: the mapping named the cursor itself, if only with null, and that counts."""
+
+    records: list[Any]
+    next_cursor: str | None = None
+    prev_cursor: str | None = None
+    has_next: bool = False
+    has_prev: bool = False
+
+
+def mapped_list(value: Any, raw: list[Any]) -> MappedList:
+    """`value`: what the mapping gave for the whole data; any single value is a list of one."""
+    if not is_envelope(value):
+        return MappedList(attached(_several(value), raw))
+    return MappedList(
+        attached(_several(value.get("result")), raw),
+        cursor_text(value.get("next_cursor")),
+        cursor_text(value.get("prev_cursor")),
+        has_next="next_cursor" in value,
+        has_prev="prev_cursor" in value,
+    )
+
+
+def _several(value: Any) -> list[Any]:
+    if value is UNDEFINED or value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def cursor_text(value: Any) -> str | None:
+    if value is None or value is False or value == "":
+        return None
+    return value if isinstance(value, str) else str(value)
+
+
+def with_raw(record: Any, raw: Any) -> Any:
+    """The record with its provider's object as `remote_data`; one of its own wins. None attaches nothing."""
+    if not isinstance(record, dict) or "remote_data" in record or raw is None:
+        return record
+    return {**record, "remote_data": raw}
+
+
+def attached(mapped: list[Any], raw: list[Any]) -> list[Any]:
+    """By position where both are as long, before nulls are removed; else by `id` where both have them."""
+    if len(mapped) == len(raw):
+        pairs = zip(mapped, raw, strict=True)
+        return [with_raw(record, source) for record, source in pairs if record is not None]
+    by_id = {
+        str(item["id"]): item for item in raw if isinstance(item, Mapping) and item.get("id") is not None
+    }
+    return [
+        with_raw(record, by_id.get(str(record.get("id")))) if isinstance(record, dict) else record
+        for record in mapped
+        if record is not None
+    ]
+
+
+def shape(record: Any, options: ResponseOptions, schema: Mapping[str, Any]) -> Any:
+    """One record. `schema`: that of unified records; `normalized` fills its fields with null."""
+    if not isinstance(record, dict):
+        return record
+    if options.response_format == "raw":
+        return _without(record.get("remote_data", record), options.exclude_fields)
+    if options.response_format == "normalized":
+        properties = schema.get("properties")
+        names = properties if isinstance(properties, Mapping) else {}
+        record = {**dict.fromkeys(names), **record}
+    if options.ignore_remote_data or options.response_format == "normalized":
+        record = {name: value for name, value in record.items() if name != "remote_data"}
+    return _without(record, options.exclude_fields)
+
+
+def key_by(records: list[Any], shaped: list[Any], field: str) -> dict[str, Any]:
+    """The shaped records by a field of the records as they were, the last one winning; those without it are
+    left out. Raises BadRequest where none has it, naming what they have."""
+    keyed = {}
+    for record, shown in zip(records, shaped, strict=True):
+        value = record.get(field) if isinstance(record, dict) else None
+        if value is not None and not isinstance(value, (dict, list)):
+            keyed[value if isinstance(value, str) else scalar_text(value)] = shown
+    if records and not keyed:
+        names = sorted({name for record in records if isinstance(record, dict) for name in record})
+        raise BadRequest(
+            f"truto_key_by={field}: no record has a text or number there. The records have "
+            f"{', '.join(names) or 'no fields'}.",
+            failures=[failure("truto_key_by", "must be a field that holds a text or number", "bad_value")],
+        )
+    return keyed
+
+
+def _without(record: Any, fields: tuple[str, ...]) -> Any:
+    for field in fields:
+        record = _removed(record, field.split("."))
+    return record
+
+
+def _removed(value: Any, path: list[str]) -> Any:
+    """A copy without the path; arrays on the way are gone through."""
+    if isinstance(value, list):
+        return [_removed(item, path) for item in value]
+    if not isinstance(value, dict) or path[0] not in value:
+        return value
+    if len(path) == 1:
+        return {name: item for name, item in value.items() if name != path[0]}
+    return {**value, path[0]: _removed(value[path[0]], path[1:])}

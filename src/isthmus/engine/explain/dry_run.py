@@ -15,11 +15,10 @@ from urllib.parse import urlsplit
 import orjson
 
 from isthmus.definitions.secrets import MASK, is_secret_name
-from isthmus.engine.authorization import authorize
-from isthmus.engine.authorization.formats import credential_headers
-from isthmus.engine.messages import OutgoingRequest
-from isthmus.engine.ports import AccountFacts
+from isthmus.engine.authorization.credential_headers import credential_headers
+from isthmus.engine.authorization.flows import authorize
 from isthmus.engine.queries import parse
+from isthmus.engine.upstream import AccountFacts, OutgoingRequest
 
 __all__ = ["DryRun", "NotSent", "shown_request"]
 

@@ -8,10 +8,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from isthmus.definitions.authorization import BasicAuthorization, BearerAuthorization, HeaderAuthorization
-from isthmus.engine.authorization.oauth1 import OAuth1Signature, signature_header
-from isthmus.engine.messages import OutgoingRequest
+from isthmus.engine.authorization.oauth1_signature import signature_header
+from isthmus.engine.evaluation import evaluate, template_scope, unresolved, wrong_result
 from isthmus.engine.queries import header_text, parse, scalar_text
-from isthmus.engine.scopes import evaluate, template_scope, unresolved, wrong_result
+from isthmus.engine.upstream import OAuth1Signature, OutgoingRequest
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions import UNDEFINED, Expression
 from isthmus.expressions.placeholders import PlaceholderError, Template

@@ -1,33 +1,40 @@
-"""The plan of a call: the request it would send, by which method, after which steps (`isthmus_explain`)."""
+"""Explains a call instead of sending it: the request it would send, by which method, after which steps."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from isthmus.definitions.actions import Action
+from isthmus.definitions.actions import Action, Step
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.definitions.methods import MethodDefinition
 from isthmus.engine import custom, proxy
 from isthmus.engine.calls import Call
 from isthmus.engine.custom import CustomCall
-from isthmus.engine.dry_run import DryRun, NotSent, shown_request
-from isthmus.engine.messages import OutgoingRequest
-from isthmus.engine.pagination import shown_cursor
-from isthmus.engine.proxy import custom_id
+from isthmus.engine.explain.dry_run import DryRun, NotSent, shown_request
+from isthmus.engine.pagination import visible_cursor
 from isthmus.engine.requests import build
-from isthmus.engine.step_plans import plan_steps, unasked_steps
-from isthmus.engine.steps import StepRunner, action_runner
-from isthmus.engine.unified.calls import CallScope, Prepared, prepare
-from isthmus.engine.unified.outbound import Asked, outbound
-from isthmus.engine.unified.plans import Target
+from isthmus.engine.steps import Progress, StepRunner, action_runner
+from isthmus.engine.unified.mapping_plans import Target
+from isthmus.engine.unified.pipeline import CallScope, Prepared, prepare
+from isthmus.engine.unified.request_mapping import Asked, outbound
+from isthmus.engine.upstream import OutgoingRequest
 from isthmus.errors import IsthmusError
 from isthmus.expressions import run_in_turns
 
-__all__ = ["CallPlan", "plan_action", "plan_custom", "plan_proxy", "plan_unified"]
+__all__ = [
+    "CallPlan",
+    "PlannedSteps",
+    "plan_action",
+    "plan_custom",
+    "plan_proxy",
+    "plan_steps",
+    "plan_unified",
+    "unasked_steps",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +99,7 @@ async def plan_action(
     dry: DryRun, config: IntegrationConfig, name: str, action: Action, call: Call
 ) -> CallPlan:
     """Its steps, as those before a call; an action sends nothing else."""
-    runner = action_runner(dry, config, name, id=custom_id(call), query=call.query.nested, body=call.body)
+    runner = action_runner(dry, config, name, id=call.record_id, query=call.query.nested, body=call.body)
     steps = await plan_steps(runner, dry, action.steps)
     return CallPlan(kind="action", method=name, before=steps.shown, waits_for=steps.waits_for)
 
@@ -128,7 +135,7 @@ async def plan_unified(
 
 async def _request(dry: DryRun, ready: Prepared, said: Asked) -> dict[str, Any]:
     method, cursor = ready.method, ready.cursor
-    inputs = await outbound(ready.plan, method, said, shown_cursor(method.paginator, cursor))
+    inputs = await outbound(ready.plan, method, said, visible_cursor(method.paginator, cursor))
     outgoing, _ = await run_in_turns(
         partial(
             build,
@@ -163,3 +170,52 @@ async def _planned(kind: str, dry: DryRun, config: IntegrationConfig, outgoing: 
         definition=config.method(operation.resource, operation.method),
         request=await run_in_turns(shown_request, outgoing, dry.context),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSteps:
+    """`shown`: one entry a step, `{name, type, outcome, reason?, request?}`; `outcome` is `ran`, `skipped`,
+    `failed` or `not_run`. `waits_for`: the first step that needs an answer, None where all could be run."""
+
+    shown: list[dict[str, Any]]
+    progress: Progress
+    waits_for: str | None
+
+
+async def plan_steps(runner: StepRunner, upstream: DryRun, steps: Sequence[Step]) -> PlannedSteps:
+    """Runs what asks nobody, on the dry run's own context; a request, and all that comes after one, is named
+    and not run. Raises what a step raises that would end the call."""
+    shown: list[dict[str, Any]] = []
+    progress = Progress()
+    waits_for: str | None = None
+    for index, step in enumerate(steps):
+        entry: dict[str, Any] = {"name": step.name or f"step_{index}", "type": step.type}
+        shown.append(entry)
+        if waits_for is not None:
+            entry |= {"outcome": "not_run", "reason": f"comes after {waits_for}, whose answer it may read"}
+            continue
+        try:
+            ran = await runner.attempt(step, index, progress)
+            entry["outcome"] = "ran" if ran else "skipped"
+        except NotSent as stopped:
+            waits_for = entry["name"]
+            request = await run_in_turns(shown_request, stopped.request, upstream.context)
+            entry |= {"outcome": "not_run", "reason": "needs the provider's answer", "request": request}
+        except IsthmusError as failed:
+            if not step.ignore_error:
+                raise
+            entry |= {"outcome": "failed", "reason": failed.message}
+    return PlannedSteps(shown, progress, waits_for)
+
+
+def unasked_steps(steps: Sequence[Step]) -> list[dict[str, Any]]:
+    """Of steps that run on the provider's answer to the call itself."""
+    return [
+        {
+            "name": step.name or f"step_{index}",
+            "type": step.type,
+            "outcome": "not_run",
+            "reason": "runs on the mapped answer",
+        }
+        for index, step in enumerate(steps)
+    ]

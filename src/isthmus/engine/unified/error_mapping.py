@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from typing import Any, Final
 
-from isthmus.engine.coercion import conditional_insights
-from isthmus.engine.failures import RemoteFailure, error_status, remote_insights
-from isthmus.engine.scopes import mapped
-from isthmus.engine.unified.outbound import Asked
-from isthmus.engine.unified.plans import MappingPlan
+from isthmus.engine.evaluation import mapped
+from isthmus.engine.input_schemas import conditional_insights
+from isthmus.engine.provider_errors import RemoteFailure, error_status, remote_insights
+from isthmus.engine.unified.mapping_plans import MappingPlan
+from isthmus.engine.unified.request_mapping import Asked
 from isthmus.errors import MappingFailed, RemoteError
 from isthmus.expressions import UNDEFINED
 

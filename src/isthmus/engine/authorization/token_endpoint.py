@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
 import orjson
 
+from isthmus.engine.evaluation import unresolved
 from isthmus.engine.queries import scalar_text
-from isthmus.engine.scopes import unresolved
 from isthmus.errors import BadRequest, CredentialsRefused, TokenEndpointFailed, failure
 from isthmus.expressions import UNDEFINED
 from isthmus.expressions.placeholders import PlaceholderError, Template

@@ -11,8 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from isthmus.engine.graph.references import Path
-from isthmus.engine.graph.structure import Graph
+from isthmus.engine.graph.structure import Graph, Path
 from isthmus.expressions import UNDEFINED
 from isthmus.expressions.placeholders import Records
 

@@ -1,29 +1,52 @@
-"""What of a method can be worked out before any call: once for each effective definition, kept with it."""
+"""Works out once per effective definition what of a method is known before any call, and keeps it."""
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from isthmus.definitions.authorization import Authorization, BearerAuthorization
 from isthmus.definitions.credentials import OAuth1Credential
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.methods import MethodDefinition
 from isthmus.definitions.paths import BodyPath
-from isthmus.engine.authorization.oauth1 import OAuth1Signature
-from isthmus.engine.identity import IdentityCache
-from isthmus.engine.pagination import Paginator, paginator
+from isthmus.engine.pagination import Paginator, make_paginator
 from isthmus.engine.queries import ArrayFormat
 from isthmus.engine.responses import DataPath, streams
+from isthmus.engine.upstream import OAuth1Signature
 from isthmus.engine.urls import BaseUrl, PathTemplate
 from isthmus.errors import DefinitionError, NotFound
 from isthmus.expressions import Expression
 from isthmus.expressions.placeholders import Template
 from isthmus.kit.close_names import close_to
 
-__all__ = ["MethodPlan", "ad_hoc_plan", "close_names", "plan_of"]
+__all__ = ["IdentityCache", "MethodPlan", "ad_hoc_plan", "close_names", "plan_of"]
+
+Owner = TypeVar("Owner")
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class IdentityCache(Generic[Owner, K, V]):
+    """One dictionary an owner. Owners are told apart by identity: definitions are too large to compare."""
+
+    __slots__ = ("_entries",)
+
+    def __init__(self) -> None:
+        self._entries: dict[int, tuple[weakref.ref[Owner], dict[K, V]]] = {}
+
+    def of(self, owner: Owner) -> dict[K, V]:
+        key = id(owner)
+        found = self._entries.get(key)
+        if found is not None and found[0]() is owner:
+            return found[1]
+        values: dict[K, V] = {}
+        self._entries[key] = weakref.ref(owner, lambda _: self._entries.pop(key, None)), values
+        return values
+
 
 Entry = tuple[str, Template]
 
@@ -158,7 +181,7 @@ def _compile(
         query=_query(config.query, own_query),
         dynamic_query=definition.query if isinstance(definition.query, Expression) else None,
         array_format=config.query_array_format_of(definition),
-        paginator=paginator(pages) if pages is not None and _may_list(name, definition) else None,
+        paginator=make_paginator(pages) if pages is not None and _may_list(name, definition) else None,
         later_path=None if later is None else PathTemplate(later, f"{where}.pagination_path"),
         cursor_root=definition.cursor_root,
         response_path=DataPath(definition.response_path) if definition.response_path else None,

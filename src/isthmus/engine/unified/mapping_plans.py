@@ -10,10 +10,9 @@ from isthmus.definitions.execution import mapping_not_executed
 from isthmus.definitions.mapping import MappingConfig, MethodChoice, ResourceChoice, SideLoad
 from isthmus.definitions.object_mapping import ObjectMapping
 from isthmus.definitions.unified_model import UnifiedResource
-from isthmus.engine.coercion import Schema
-from isthmus.engine.identity import IdentityCache
-from isthmus.engine.plans import close_names
-from isthmus.engine.scopes import mapped
+from isthmus.engine.evaluation import mapped
+from isthmus.engine.input_schemas import Schema
+from isthmus.engine.method_plans import IdentityCache, close_names
 from isthmus.errors import BadRequest, NotExecutable, NotFound, failure
 from isthmus.expressions import Expression
 

@@ -1,88 +1,36 @@
-"""A request node of a batch: its calls, their pages, and the waits between them."""
+"""Runs a request node of a batch: its calls, their pages, and the waits between them."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from isthmus.definitions.nodes import RequestNode
-from isthmus.engine.batch.limits import BatchLimits
+from isthmus.engine.batch.budget import Budget
 from isthmus.engine.batch.outcome import NodeError
-from isthmus.engine.batch.ports import NodeCalls
-from isthmus.engine.calls import Call
+from isthmus.engine.calls import Call, CallResult, ListResult, StreamResult
+from isthmus.engine.graph.concurrency import walked, work_through
 from isthmus.engine.graph.frames import Frame, ParseNodeCall, call_of, first_frames, identity_of, recursions
-from isthmus.engine.graph.pages import walked
-from isthmus.engine.graph.scopes import NodeScope, Produced
-from isthmus.engine.graph.working import work_through
+from isthmus.engine.graph.node_scopes import NodeScope, Produced
 from isthmus.engine.responses import records_of
-from isthmus.engine.results import CallResult, ListResult, StreamResult
 from isthmus.errors import (
     BadRequest,
     IsthmusError,
     MappingFailed,
     RemoteError,
-    TooManyRequests,
     UnprocessableRequest,
     UpstreamError,
 )
-from isthmus.kit.clock import Clock
 
-__all__ = ["Budget", "Requests"]
+__all__ = ["Admit", "NodeCalls", "Requests"]
 
 _READS: Final = frozenset({"list", "get"})
 _STANDARD: Final = frozenset({"list", "get", "create", "update", "delete"})
 _THROTTLED: Final = 429
 _OF_ONE_CALL: Final = (BadRequest, MappingFailed, UpstreamError)
 """Errors that another element of the loop need not meet."""
-
-
-class Budget:
-    """What the nodes of one batch share: places for calls, time, and room for records."""
-
-    def __init__(self, limits: BatchLimits, clock: Clock, take: Callable[[], object]) -> None:
-        self.limits = limits
-        self.places = asyncio.Semaphore(limits.at_once)
-        self._clock = clock
-        self._take = take
-        self._ends = clock.monotonic() + limits.seconds
-        self._room = limits.records
-
-    def records(self, found: Sequence[Any]) -> tuple[Sequence[Any], IsthmusError | None]:
-        """What there is room for, and the error where that is not all."""
-        kept = found[: self._room]
-        self._room -= len(kept)
-        if len(kept) == len(found):
-            return kept, None
-        return kept, UnprocessableRequest(
-            f"The nodes of the batch gave more than {self.limits.records} records in all. Narrow their "
-            "queries, or send several batches."
-        )
-
-    @property
-    def is_full(self) -> bool:
-        return self._room == 0
-
-    async def admit(self) -> None:
-        """Returns when one more request fits the account's limit. Raises TooManyRequests where that is later
-        than the batch may run."""
-        while True:
-            try:
-                self._take()
-            except TooManyRequests as full:
-                if not await self.waited(full.retry_after):
-                    raise
-            else:
-                return
-
-    async def waited(self, seconds: float) -> bool:
-        """Whether there was time for that."""
-        if self._clock.monotonic() + seconds >= self._ends:
-            return False
-        await self._clock.sleep(seconds)
-        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,3 +159,26 @@ class Requests:
 def _wait(failed: RemoteError) -> float:
     text = failed.headers.get("retry-after", "")
     return float(text) if text.isdecimal() else 1.0
+
+
+Admit = Callable[[], Awaitable[None]]
+"""Awaited before each request to the provider: returns when it may be sent."""
+
+
+class NodeCalls(Protocol):
+    """The unified and proxy calls of one account."""
+
+    @property
+    def context(self) -> Mapping[str, Any]:
+        """The account's context, read anew for each use: what a call is made of may hold credentials."""
+        ...
+
+    @property
+    def shown_context(self) -> Mapping[str, Any]:
+        """The same without its secrets: what an answer may be made of."""
+        ...
+
+    async def call(self, resource: str, call: Call, admit: Admit) -> CallResult:
+        """One page of a list, or one call of another method. `resource`: `model/resource`, or a proxy
+        resource's name. Raises what a call of a caller raises."""
+        ...

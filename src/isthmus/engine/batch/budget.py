@@ -1,0 +1,73 @@
+"""How much one batch may do, and how much of that is left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from isthmus.errors import IsthmusError, TooManyRequests, UnprocessableRequest
+from isthmus.kit.clock import Clock
+
+__all__ = ["BatchLimits", "Budget"]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """`nodes`: of one request. `calls`: of one node, loop and recursion together. `pages`: of one list.
+    `records`: of all nodes together. `seconds`: for everything; clients hang up after 30. `at_once`: nodes
+    that run, and calls that are under way, at the same time."""
+
+    nodes: int = 50
+    calls: int = 1_000
+    pages: int = 100
+    records: int = 10_000
+    seconds: float = 25.0
+    at_once: int = 5
+
+
+class Budget:
+    """What the nodes of one batch share: places for calls, time, and room for records."""
+
+    def __init__(self, limits: BatchLimits, clock: Clock, take: Callable[[], object]) -> None:
+        self.limits = limits
+        self.places = asyncio.Semaphore(limits.at_once)
+        self._clock = clock
+        self._take = take
+        self._ends = clock.monotonic() + limits.seconds
+        self._room = limits.records
+
+    def records(self, found: Sequence[Any]) -> tuple[Sequence[Any], IsthmusError | None]:
+        """What there is room for, and the error where that is not all."""
+        kept = found[: self._room]
+        self._room -= len(kept)
+        if len(kept) == len(found):
+            return kept, None
+        return kept, UnprocessableRequest(
+            f"The nodes of the batch gave more than {self.limits.records} records in all. Narrow their "
+            "queries, or send several batches."
+        )
+
+    @property
+    def is_full(self) -> bool:
+        return self._room == 0
+
+    async def admit(self) -> None:
+        """Returns when one more request fits the account's limit. Raises TooManyRequests where that is later
+        than the batch may run."""
+        while True:
+            try:
+                self._take()
+            except TooManyRequests as full:
+                if not await self.waited(full.retry_after):
+                    raise
+            else:
+                return
+
+    async def waited(self, seconds: float) -> bool:
+        """Whether there was time for that."""
+        if self._clock.monotonic() + seconds >= self._ends:
+            return False
+        await self._clock.sleep(seconds)
+        return True

@@ -1,0 +1,1 @@
+"""What a call would send, explained without sending it (`isthmus_explain=true`)."""

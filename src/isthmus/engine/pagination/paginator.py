@@ -1,0 +1,185 @@
+"""The interface of paginators: from the caller's cursor to what a page's request carries, and from the
+provider's answer to the cursors of the next and the previous page."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from isthmus.engine.queries import parse_whole_number
+from isthmus.errors import BadRequest, failure
+
+__all__ = [
+    "ComputedParts",
+    "Cursors",
+    "PageAnswer",
+    "PageRequest",
+    "PageStart",
+    "Paginator",
+    "RequestDraft",
+    "bad_cursor",
+    "effective_limit",
+    "require_backward_paging",
+    "visible_cursor",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestDraft:
+    """What expressions see of a request: `url`, `requestOptions`, and `query` as the caller sent it."""
+
+    url: str
+    options: Mapping[str, Any]
+    query: Mapping[str, Any]
+
+    @property
+    def scope(self) -> dict[str, Any]:
+        return {"query": dict(self.query), "url": self.url, "requestOptions": dict(self.options)}
+
+
+@dataclass(frozen=True, slots=True)
+class PageStart:
+    """Where a page begins. `cursor`: the caller's, None on the first page. `limit`: the caller's.
+
+    `given`: the outbound query without pagination. A parameter in it that a mapping or `remote_query` set
+    (`fixed`) is never overwritten; one that the caller set is kept where no cursor or limit was sent.
+    `draft`: makes the request as it is without pagination, for a format that computes from it. `key`: seals
+    addresses that are handed out as cursors.
+    """
+
+    cursor: str | None = None
+    limit: int | None = None
+    given: Mapping[str, Any] = field(default_factory=dict)
+    fixed: frozenset[str] = frozenset()
+    draft: Callable[[], RequestDraft] | None = None
+    key: bytes = field(default=b"", repr=False)
+
+    def keeps_position(self, name: str) -> bool:
+        """True if the position parameter `name` of the query is kept as it is."""
+        return name in self.fixed or (self.cursor is None and name in self.given)
+
+    def keeps_limit(self, name: str) -> bool:
+        """True if the page size parameter `name` of the query is kept as it is."""
+        return name in self.fixed or (self.limit is None and name in self.given)
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """What the request of one page carries. `params`: merged into the query (or body). `url`: path and query
+    that replace the request's own, None to keep them. `position`: page number or index sent. `size`: page
+    size sent, None where none was. `headers`: laid over the request's. `parts`: what was computed for it.
+    `key`: as in `PageStart`."""
+
+    cursor: str | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    url: str | None = None
+    position: int | None = None
+    size: int | None = None
+    headers: Mapping[str, str] | None = None
+    parts: ComputedParts | None = None
+    key: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ComputedParts:
+    """What expressions computed for a page: `query` and `body` are merged into those parts, `address`
+    replaces the URL (path, or absolute on the same origin). `values`: all of it. `draft`: the request before
+    it was laid over; once the request is complete, that request."""
+
+    values: Mapping[str, Any]
+    query: Mapping[str, Any]
+    body: Mapping[str, Any]
+    address: str | None
+    draft: RequestDraft
+
+
+@dataclass(frozen=True, slots=True)
+class PageAnswer:
+    """What came back: `status`, the whole parsed `body`, `headers` (lower-case names), the request's `url`
+    without its origin's credentials, and how many `records` the page holds."""
+
+    body: Any
+    headers: Mapping[str, str]
+    url: str
+    records: int
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Cursors:
+    """The cursors of the next and the previous page; None where there is no such page."""
+
+    next: str | None = None
+    prev: str | None = None
+
+
+class Paginator(ABC):
+    """One pagination format of a definition. Pages are stateless: all that a page needs is in its cursor."""
+
+    __slots__ = ()
+
+    @property
+    def limit_param(self) -> str | None:
+        """The provider's name for the page size; None where it takes none."""
+        return None
+
+    @property
+    def forward_only_reason(self) -> str | None:
+        """Why there is no previous page, in words that follow "because"; None where there is one."""
+        return None
+
+    @abstractmethod
+    def start(self, start: PageStart) -> PageRequest:
+        """What the request of the page carries. Raises BadRequest for a cursor that is not one of this
+        list."""
+
+    @abstractmethod
+    def read_cursors(self, request: PageRequest, answer: PageAnswer) -> Cursors:
+        """The cursors of the pages next to the one that was answered."""
+
+    def unwrap_cursor(self, cursor: str) -> str | None:
+        """The part of a caller's cursor that expressions see: all of it, unless the format puts more in."""
+        return cursor
+
+
+def visible_cursor(paginator: Paginator | None, cursor: str | None) -> str | None:
+    """The caller's cursor as expressions and templates see it (`query.cursor`)."""
+    return cursor if cursor is None or paginator is None else paginator.unwrap_cursor(cursor)
+
+
+def require_backward_paging(paginator: Paginator) -> None:
+    """Raises BadRequest where no page has a `prev_cursor`, so that none can have been sent."""
+    reason = paginator.forward_only_reason
+    if reason is not None:
+        raise BadRequest(
+            f"prev_cursor was sent to a list that cannot go back, because {reason}. Send next_cursor, or "
+            "nothing for the first page.",
+            failures=[failure("prev_cursor", "must be absent: this list only goes forward", "bad_cursor")],
+        )
+
+
+def bad_cursor(message: str) -> BadRequest:
+    """The error for a cursor that this list did not return. `message`: what is wrong, after "it"."""
+    return BadRequest(
+        f"next_cursor is not a cursor of this list: it {message}. Send the next_cursor of the page before, "
+        "unchanged, or none to start at the first page.",
+        failures=[failure("next_cursor", message, "bad_cursor")],
+    )
+
+
+def effective_limit(
+    start: PageStart, name: str | None, default: int | None, largest: int | None
+) -> tuple[dict[str, Any], int | None]:
+    """The page size parameter to send (none where `name` is None or the query already has it), and the page
+    size that the provider is sent."""
+    if name is None:
+        return {}, None
+    if start.keeps_limit(name):
+        return {}, parse_whole_number(start.given.get(name))
+    limit = start.limit if start.limit is not None else default
+    if limit is None:
+        return {}, None
+    size = limit if largest is None else min(limit, largest)
+    return {name: size}, size

@@ -1,0 +1,181 @@
+"""Lists that go on by what the provider names: a cursor or an address in the body, or a `Link` header.
+
+Where the provider names an address, the caller's cursor is a token of its path and query. A token is sealed
+with a key of the account it was issued to (AES-SIV, RFC 5297: the same address gives the same token). So a
+caller cannot write one of his own, which would have the account's credentials sent to any address of the
+provider; a provider's own token cannot be taken for one; and a key that a provider repeats in the address of
+its next page is not handed out.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urljoin, urlsplit
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
+from isthmus.definitions.pagination import CursorConfig, LinkHeaderConfig
+from isthmus.definitions.paths import BodyPath
+from isthmus.engine.evaluation import find_at_path
+from isthmus.engine.pagination.paginator import (
+    Cursors,
+    PageAnswer,
+    PageRequest,
+    PageStart,
+    Paginator,
+    bad_cursor,
+    effective_limit,
+)
+from isthmus.engine.queries import scalar_text
+from isthmus.engine.urls import encode_illegal_characters
+from isthmus.errors import UpstreamInvalid
+from isthmus.expressions import UNDEFINED
+
+__all__ = [
+    "CursorPaginator",
+    "LinkHeaderPaginator",
+    "decode_address",
+    "encode_address",
+    "parse_link_header",
+]
+
+_LINK: Final = re.compile(r"<([^<>]*)>((?:[^,\"]|\"(?:[^\"\\]|\\.)*\")*)")
+_LINK_PARAMETER: Final = re.compile(r";\s*([\w*-]+)\s*(?:=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s;,\"]+)))?")
+_MAX_LINK_HEADER: Final = 65_536
+_SEALED_ADDRESS: Final = re.compile(r"/[!-~]*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class CursorPaginator(Paginator):
+    """A cursor in the body that asks for the next page."""
+
+    config: CursorConfig
+
+    @property
+    def limit_param(self) -> str | None:
+        return self.config.limit_param or None
+
+    @property
+    def forward_only_reason(self) -> str | None:
+        if self.config.prev_cursor_path is not None:
+            return None
+        return "its cursor pagination names no prev_cursor_path"
+
+    def start(self, start: PageStart) -> PageRequest:
+        config = self.config
+        params, size = effective_limit(start, self.limit_param, config.default_limit, config.max_limit)
+        if start.cursor is None or config.cursor_param in start.fixed:
+            return PageRequest(start.cursor, params, size=size)
+        address = decode_address(start.cursor, start.key)
+        if address is not None:
+            return PageRequest(start.cursor, url=address, size=size)
+        return PageRequest(start.cursor, {config.cursor_param: start.cursor, **params}, size=size)
+
+    def read_cursors(self, request: PageRequest, answer: PageAnswer) -> Cursors:
+        config = self.config
+        following = _read_cursor(config.cursor_path, answer.body, request.key)
+        if config.has_more_path is not None and not _is_true(find_at_path(config.has_more_path, answer.body)):
+            following = None
+        # A provider that hands the same cursor out again has nothing new behind it.
+        return Cursors(
+            next=None if following == request.cursor else following,
+            prev=_read_cursor(config.prev_cursor_path, answer.body, request.key),
+        )
+
+
+def _read_cursor(path: BodyPath | None, body: Any, key: bytes) -> str | None:
+    """The cursor at a path of the body as the caller gets it, an address sealed; None where there is none.
+
+    Raises UpstreamInvalid where an object or array stands there.
+    """
+    value = UNDEFINED if path is None else find_at_path(path, body)
+    if value is UNDEFINED or value is None or value is False or value == "":
+        return None
+    if isinstance(value, (dict, list)):
+        assert path is not None
+        raise UpstreamInvalid(
+            f"The provider's answer holds no cursor at {path.text}, but a whole object or array. Correct "
+            "pagination.config.cursor_path."
+        )
+    text = scalar_text(value)
+    if text.startswith(("http://", "https://")) and urlsplit(text).netloc:
+        return encode_address(text, key)
+    return text
+
+
+def _is_true(value: object) -> bool:
+    return bool(value) and value != "false"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkHeaderPaginator(Paginator):
+    """Pages whose addresses a `Link` header names (RFC 8288)."""
+
+    config: LinkHeaderConfig
+
+    @property
+    def limit_param(self) -> str | None:
+        return self.config.limit_param or None
+
+    def start(self, start: PageStart) -> PageRequest:
+        config = self.config
+        params, size = effective_limit(start, self.limit_param, config.default_limit, config.max_limit)
+        if start.cursor is None:
+            return PageRequest(None, params, size=size)
+        address = decode_address(start.cursor, start.key)
+        if address is None:
+            raise bad_cursor("must be a token that this list returned")
+        return PageRequest(start.cursor, url=address, size=size)
+
+    def read_cursors(self, request: PageRequest, answer: PageAnswer) -> Cursors:
+        targets = parse_link_header(answer.headers.get("link", ""))
+        found = {
+            relation: encode_address(urljoin(answer.url, targets[relation]), request.key)
+            for relation in ("next", "prev")
+            if targets.get(relation)
+        }
+        following = found.get("next")
+        return Cursors(next=None if following == request.cursor else following, prev=found.get("prev"))
+
+
+def parse_link_header(header: str) -> dict[str, str]:
+    """Target by relation, the first of each; `previous` is another name of `prev`. Reads the first 64 KiB."""
+    targets: dict[str, str] = {}
+    for match in _LINK.finditer(header[:_MAX_LINK_HEADER]):
+        for name in _parse_relations(match[2]):
+            targets.setdefault("prev" if name == "previous" else name, match[1].strip())
+    return targets
+
+
+def _parse_relations(parameters: str) -> list[str]:
+    """The relations in the parameters of one link: those of the first `rel` (RFC 8288 §3.3)."""
+    for name, quoted, token in _LINK_PARAMETER.findall(parameters):
+        if name.lower() == "rel":
+            return str(quoted or token).lower().split()
+    return []
+
+
+def encode_address(url: str, key: bytes) -> str:
+    """The token of an absolute URL: its sealed path and query in base64url, without padding."""
+    parts = urlsplit(url)
+    text = encode_illegal_characters((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
+    return base64.urlsafe_b64encode(_make_cipher(key).encrypt(text.encode(), None)).rstrip(b"=").decode()
+
+
+def decode_address(cursor: str, key: bytes) -> str | None:
+    """The path and query that a token holds; None where the cursor is no token that this key sealed."""
+    try:
+        sealed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        text = _make_cipher(key).decrypt(sealed, None).decode()
+    except (ValueError, InvalidTag):
+        return None
+    return text if _SEALED_ADDRESS.match(text) else None
+
+
+def _make_cipher(key: bytes) -> AESSIV:
+    return AESSIV(hashlib.sha256(b"isthmus cursor\x00" + key).digest())
