@@ -20,7 +20,7 @@ from isthmus.db.tables import event
 from isthmus.definitions.load import load_integration
 from isthmus.errors import NotFound
 from isthmus.integrations.catalog.catalog_sync import sync_catalog
-from isthmus.integrations.catalog.shipped_files import Catalog, integration_id
+from isthmus.integrations.catalog.shipped_files import Catalog, derive_integration_id
 from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
 
 pytestmark = pytest.mark.both_databases
@@ -36,7 +36,7 @@ async def test_everything_shipped_is_installed_with_a_sandbox_account(
         (model,) = (await EnvironmentUnifiedModels(conn, world.mine).list(query())).rows
         (account,) = (await Accounts(conn, world.mine).list(query())).rows
     assert (install["integration"]["name"], model["unified_model"]["name"]) == ("brightfold", "desk")
-    assert account["id"] == sandbox_account_id(world.mine.environment_id, integration_id("brightfold"))
+    assert account["id"] == sandbox_account_id(world.mine.environment_id, derive_integration_id("brightfold"))
     assert (account["tenant_id"], account["authentication_method"], account["is_sandbox"]) == (
         "sandbox",
         "sandbox",
@@ -51,7 +51,7 @@ async def test_what_a_new_version_ships_is_not_installed_by_itself(
     """And what was taken away does not come back; the environment's own decision either way."""
     async with database.write() as conn:
         await install_everything(conn, world.mine.environment_id)
-        await Installs(conn, world.mine).delete(integration_id("brightfold"))
+        await Installs(conn, world.mine).delete(derive_integration_id("brightfold"))
     shipped = catalog.path / "integrations" / "newfold" / "integration.yaml"
     shipped.parent.mkdir()
     shipped.write_text("name: newfold\nsharing: allow\nconfig: {base_url: 'https://newfold.example'}\n")
@@ -83,10 +83,10 @@ async def test_the_sandbox_account_is_told_of_as_any_other(
     async with database.write() as conn:
         await install_everything(conn, world.mine.environment_id)
         await install_everything(conn, world.mine.environment_id)  # it is there
-    id = sandbox_account_id(world.mine.environment_id, integration_id("brightfold"))
+    id = sandbox_account_id(world.mine.environment_id, derive_integration_id("brightfold"))
     async with database.write() as conn:
         await Accounts(conn, world.mine).update(id, {"tenant_id": "other"})
-        await Installs(conn, world.mine).delete(integration_id("brightfold"))
+        await Installs(conn, world.mine).delete(derive_integration_id("brightfold"))
     async with database.read() as conn:
         mine = select(event.c.event, event.c.payload).where(event.c.resource_id == id).order_by(event.c.seq)
         told = (await conn.execute(mine)).all()
@@ -99,7 +99,7 @@ async def test_uninstalling_by_the_integrations_id_deletes_every_account(
 ) -> None:
     await desk.connect()
     async with database.write() as conn:
-        removed = await Installs(conn, desk.scope).delete(integration_id("brightfold"))
+        removed = await Installs(conn, desk.scope).delete(derive_integration_id("brightfold"))
         assert removed == desk.install_id
         assert (await Accounts(conn, desk.scope).list(query())).rows == []
 

@@ -24,7 +24,12 @@ from isthmus.errors import SetupError
 from isthmus.integrations.catalog.catalog_sync import sync_catalog
 from isthmus.integrations.catalog.documentation import Documentation
 from isthmus.integrations.catalog.integrations import Integrations
-from isthmus.integrations.catalog.shipped_files import Catalog, find_catalog, integration_id, unified_model_id
+from isthmus.integrations.catalog.shipped_files import (
+    Catalog,
+    derive_integration_id,
+    derive_model_id,
+    find_catalog,
+)
 from isthmus.integrations.catalog.unified_models import UnifiedModels
 from isthmus.integrations.installs.environment_integrations import EnvironmentIntegrations
 
@@ -39,9 +44,13 @@ async def rows(database: Database, table: Any) -> list[Any]:
 async def test_rows_have_derived_ids_and_no_team(database: Database, catalog: Catalog) -> None:
     assert await sync_catalog(database, catalog)
     (shipped,) = await rows(database, integration)
-    assert (shipped["id"], shipped["team_id"], shipped["version"]) == (integration_id("brightfold"), None, 1)
+    assert (shipped["id"], shipped["team_id"], shipped["version"]) == (
+        derive_integration_id("brightfold"),
+        None,
+        1,
+    )
     (model,) = await rows(database, unified_model)
-    assert model["id"] == unified_model_id("desk")
+    assert model["id"] == derive_model_id("desk")
     assert model["resources"]["tickets"]["schema"]["properties"]["id"] == {"type": "string"}
     cells = await rows(database, unified_model_resource_method)
     assert {(cell["resource_name"], cell["method_name"]) for cell in cells} == {

@@ -16,7 +16,7 @@ from isthmus.db.epochs import EpochCache, raise_epoch
 from isthmus.db.tables import environment_unified_model_resource_method
 from isthmus.errors import NotFound
 from isthmus.integrations.catalog.catalog_sync import sync_catalog
-from isthmus.integrations.catalog.shipped_files import Catalog, integration_id
+from isthmus.integrations.catalog.shipped_files import Catalog, derive_integration_id
 from isthmus.integrations.catalog.unified_models import UnifiedModels
 from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions, Layer, ResolvedMapping
 from isthmus.integrations.effective.revision_cache import RevisionCache
@@ -148,12 +148,14 @@ async def test_definitions_without_overrides_are_one_object(
     async with database.read() as conn:
         plain = [
             await effective.definition(
-                conn, integration_id("brightfold"), 1, Layer(install, 1, {}), NONE, is_owner=False
+                conn, derive_integration_id("brightfold"), 1, Layer(install, 1, {}), NONE, is_owner=False
             )
             for install in ("one", "two")
         ]
         over = Layer("one", 2, {"pagination": {"format": "page"}})
-        other = await effective.definition(conn, integration_id("brightfold"), 1, over, NONE, is_owner=False)
+        other = await effective.definition(
+            conn, derive_integration_id("brightfold"), 1, over, NONE, is_owner=False
+        )
     assert plain[0] is plain[1]
     assert other.pagination is not None
     assert other.pagination.format == "page"
@@ -168,7 +170,7 @@ async def test_secret_variables_reach_the_definition(
             {"integration_id": "brightfold", "override": override}
         )
         definition = await EffectiveDefinitions(database, epochs).definition(
-            conn, integration_id("brightfold"), 1, Layer("one", 1, override), NONE, is_owner=False
+            conn, derive_integration_id("brightfold"), 1, Layer("one", 1, override), NONE, is_owner=False
         )
     assert definition.variables() == {"a": "1", "b": "2"}
 

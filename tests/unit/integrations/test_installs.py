@@ -14,7 +14,7 @@ from isthmus.db.listing import ListQuery
 from isthmus.db.tables import environment_integration
 from isthmus.errors import BadRequest, Forbidden, NotFound
 from isthmus.integrations.catalog.integrations import Integrations
-from isthmus.integrations.catalog.shipped_files import integration_id, unified_model_id
+from isthmus.integrations.catalog.shipped_files import derive_integration_id, derive_model_id
 from isthmus.integrations.catalog.unified_models import UnifiedModels
 from isthmus.integrations.installs.environment_integrations import OVERRIDE_SECRETS, EnvironmentIntegrations
 from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
@@ -52,7 +52,7 @@ async def test_installing_twice_is_one_install(database: Database, world: World)
     assert second == first
     assert (first["is_enabled"], first["is_active"], first["show_in_catalog"]) == (True, True, True)
     assert first["integration"] == {
-        "id": integration_id("brightfold"),
+        "id": derive_integration_id("brightfold"),
         "name": "brightfold",
         "category": "ticketing",
         "config": {"label": "Brightfold Desk"},
@@ -212,14 +212,14 @@ async def test_a_model_is_installed_once_and_uninstalled_by_its_own_id(
 ) -> None:
     async with database.write() as conn:
         mine = EnvironmentUnifiedModels(conn, world.mine)
-        first = await mine.create({"unified_model_id": unified_model_id("desk")})
+        first = await mine.create({"unified_model_id": derive_model_id("desk")})
         assert await mine.create({"unified_model_id": "desk"}) == first
         assert first["unified_model"]["name"] == "desk"
         assert (await EnvironmentUnifiedModels(conn, world.sibling).list(query())).rows == []
         assert [row["id"] for row in (await mine.list(query(("unified_model.name", "desk")))).rows] == [
             first["id"]
         ]
-        assert await mine.delete(unified_model_id("desk")) == first["id"]
+        assert await mine.delete(derive_model_id("desk")) == first["id"]
 
 
 async def test_a_models_override_is_checked_and_replaced_whole(database: Database, world: World) -> None:

@@ -12,7 +12,7 @@ from isthmus.accounts.rows.account_checks import check_mapping_overrides
 from isthmus.db import Database, EpochWatcher
 from isthmus.definitions import DefinitionInvalid
 from isthmus.errors import BadRequest, Conflict, Forbidden, NotFound
-from isthmus.integrations.catalog.shipped_files import unified_model_id
+from isthmus.integrations.catalog.shipped_files import derive_model_id
 from isthmus.integrations.catalog.unified_models import UnifiedModels
 from isthmus.integrations.effective.environment_models import read_model_names
 from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
@@ -210,7 +210,7 @@ async def test_shipped_mappings_are_read_and_not_written(database: Database, wor
         )
         assert [cell["resource_name"] for cell in cells.rows] == ["tickets"]
     with pytest.raises(Forbidden):
-        await mapping(database, world.mine, unified_model_id("desk"), resource_name="tickets")
+        await mapping(database, world.mine, derive_model_id("desk"), resource_name="tickets")
     async with database.write() as conn:
         with pytest.raises(Forbidden):
             await ModelMappings(conn, world.mine).update(cells.rows[0]["id"], {"config": {}})
@@ -246,7 +246,7 @@ async def test_an_environments_own_layer_is_empty_at_first(database: Database, w
         mine = EnvironmentMappings(conn, world.mine)
         assert (await mine.list(query())).rows == []
         with pytest.raises(NotFound):
-            await mine.get(unified_model_id("desk"))
+            await mine.get(derive_model_id("desk"))
 
 
 async def test_only_the_models_that_an_override_names_are_read(database: Database, world: World) -> None:

@@ -85,7 +85,7 @@ class SandboxUpstream:
         return chosen[0].response
 
     def _recorded(self, resource: str, name: str, method: MethodDefinition) -> Sequence[Exchange]:
-        recorded = self._exchanges.of(self._integration, resource, name)
+        recorded = self._exchanges.find_exchanges(self._integration, resource, name)
         if recorded:
             return recorded
         sample = None if method.examples is None else method.examples.response
@@ -98,8 +98,8 @@ class SandboxUpstream:
 
     def _nearest(self, recorded: Sequence[Exchange], resource: str) -> Iterator[Exchange]:
         yield from recorded
-        yield from self._exchanges.of(self._integration, resource, "get")
-        yield from self._exchanges.everything(self._integration)
+        yield from self._exchanges.find_exchanges(self._integration, resource, "get")
+        yield from self._exchanges.iter_all(self._integration)
 
 
 def _sampled(text: str) -> Exchange:

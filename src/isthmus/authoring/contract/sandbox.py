@@ -40,10 +40,10 @@ class _Recorded:
     def __init__(self, entry: Entry) -> None:
         self._entry = entry
 
-    def of(self, integration: str, resource: str, method: str) -> Sequence[Exchange]:
+    def find_exchanges(self, integration: str, resource: str, method: str) -> Sequence[Exchange]:
         return self._entry.exchanges.get((resource, method), ()) if integration == self._entry.name else ()
 
-    def everything(self, integration: str) -> Iterator[Exchange]:
+    def iter_all(self, integration: str) -> Iterator[Exchange]:
         for exchanges in self._entry.exchanges.values() if integration == self._entry.name else ():
             yield from exchanges
 

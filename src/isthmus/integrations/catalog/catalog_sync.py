@@ -1,8 +1,8 @@
-"""Bringing the shipped catalogue into the database.
+"""Writing the shipped catalogue to the database.
 
-The rows are written when the catalogue's hash differs from the one stored with them, under a lock, so that of
-several processes that start at once one writes; a start with the same catalogue parses no YAML. Environments'
-rows are never touched.
+Rows are written when the catalogue's digest differs from the stored one, under a lock, so that of several
+processes that start together only one writes. A start with an unchanged catalogue parses no YAML. Rows of
+environments are never changed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _STATE_ID: Final = derive_id("catalog-state")
 
 
 async def sync_catalog(database: Database, catalog: Catalog) -> bool:
-    """Brings the catalogue's rows up to date. Whether anything had to be done."""
+    """Updates the catalogue's rows in the database. False if they were up to date."""
     digest = await asyncio.to_thread(catalog.compute_digest)
     async with database.read() as conn:
         if await _read_stored_digest(conn) == digest:
@@ -67,6 +67,7 @@ async def sync_catalog(database: Database, catalog: Catalog) -> bool:
 
 
 async def _read_stored_digest(conn: AsyncConnection) -> str | None:
+    """The digest of the catalogue that was written last; None before the first time."""
     statement = select(catalog_state.c.hash).where(catalog_state.c.id == _STATE_ID)
     found: str | None = (await conn.execute(statement)).scalar_one_or_none()
     return found
@@ -84,14 +85,14 @@ async def _store_digest(conn: AsyncConnection, digest: str) -> None:
 
 
 async def _drop_taken_names(conn: AsyncConnection, table: Table, rows: Rows) -> Rows:
-    """Without those whose name a team's own row has taken: that one was here first."""
+    """`rows` without those whose name a team's own definition already uses."""
     statement = select(table.c.name).where(table.c.team_id.is_not(None))
     taken = set((await conn.execute(statement)).scalars().all())
     return {identity: row for identity, row in rows.items() if row["name"] not in taken}
 
 
 async def _write_changed_rows(conn: AsyncConnection, table: Table, rows: Rows) -> bool:
-    """Inserts and updates what differs. Whether anything did."""
+    """Inserts new rows and updates those that differ from the stored ones. True if anything changed."""
     if not rows:
         return False
     statement = select(table).where(table.c.id.in_(list(rows)))

@@ -1,5 +1,8 @@
-"""Documentation rows: what is written about an integration or a unified model, and about what an environment
-has installed of it (`api.md` §3.12)."""
+"""The repositories of documentation rows and of categories.
+
+A documentation row is a text about an integration or a unified model, or about an environment's install of
+one. Here each of these four is called an entity.
+"""
 
 from __future__ import annotations
 
@@ -22,36 +25,37 @@ from isthmus.db.tables import (
 )
 from isthmus.definitions.schema_forms import SCHEMA_TYPES, read_schema
 from isthmus.errors import BadRequest, Forbidden, NotFound, failure
-from isthmus.integrations.catalog.owned_definitions import is_visible_to_team, resolve_names
+from isthmus.integrations.catalog.owned_definitions import has_id_or_name, is_visible_to_team, resolve_names
 from isthmus.integrations.rows.body_checks import Failures
 from isthmus.integrations.rows.scope import Scope
 from isthmus.integrations.rows.wire_rows import Row
-from isthmus.kit.ids import is_uuid, new_id
+from isthmus.kit.ids import new_id
 from isthmus.kit.writable_fields import require_writable_field
 
 __all__ = ["ENTITY_TYPES", "Categories", "Documentation"]
 
-_ENTITIES: Final = {
+_ENTITY_TABLES: Final = {
     "integration": integration,
     "unified_model": unified_model,
     "environment_integration": environment_integration,
     "environment_unified_model": environment_unified_model,
 }
-ENTITY_TYPES: Final = tuple(_ENTITIES)
-_ALIASES: Final = {f"{name}_id": name for name in _ENTITIES}
-_OWNED: Final = frozenset({"integration", "unified_model"})
-_TEXTS: Final = ("resource", "method", "authentication_method", "integration_name")
-_PLAIN: Final = frozenset({"type", "content", *_TEXTS})
-_WRITABLE: Final = _PLAIN | {"entity_id", "entity_type", *_ALIASES}
-_LONGEST_TYPE: Final = 64
+ENTITY_TYPES: Final = tuple(_ENTITY_TABLES)
+_ENTITY_TYPE_BY_FIELD: Final = {f"{name}_id": name for name in _ENTITY_TABLES}
+_DEFINITION_TYPES: Final = frozenset({"integration", "unified_model"})
+_TEXT_FIELDS: Final = ("resource", "method", "authentication_method", "integration_name")
+_PLAIN_FIELDS: Final = frozenset({"type", "content", *_TEXT_FIELDS})
+_WRITABLE: Final = _PLAIN_FIELDS | {"entity_id", "entity_type", *_ENTITY_TYPE_BY_FIELD}
+_MAX_TYPE_LENGTH: Final = 64
 
-_ENTITY_ID: Final = func.coalesce(*(documentation.c[name] for name in _ALIASES))
+_ENTITY_ID: Final = func.coalesce(*(documentation.c[name] for name in _ENTITY_TYPE_BY_FIELD))
 _ENTITY_TYPE: Final = case(
-    *((documentation.c[column].is_not(None), name) for column, name in _ALIASES.items())
+    *((documentation.c[column].is_not(None), name) for column, name in _ENTITY_TYPE_BY_FIELD.items())
 )
 _FIELDS: Final[Mapping[str, ColumnElement[Any]]] = {
     **{
-        name: documentation.c[name] for name in ("id", *_ALIASES, "type", *_TEXTS, "created_at", "updated_at")
+        name: documentation.c[name]
+        for name in ("id", *_ENTITY_TYPE_BY_FIELD, "type", *_TEXT_FIELDS, "created_at", "updated_at")
     },
     "entity_id": _ENTITY_ID,
     "entity_type": _ENTITY_TYPE,
@@ -63,7 +67,7 @@ _CATEGORY_FIELDS: Final = {
 
 
 class Categories:
-    """The same for everybody; they come with the catalogue."""
+    """The categories of integrations and unified models. They are shipped, and the same for all teams."""
 
     def __init__(self, conn: AsyncConnection) -> None:
         self._conn = conn
@@ -73,8 +77,9 @@ class Categories:
 
 
 class Documentation:
-    """The rows a caller sees: those of integrations and models that its team sees, and of its environment's
-    installs. Those of shipped or shared definitions can be read; an environment writes its own beside them.
+    """The documentation of definitions that the team sees, and of the environment's installs.
+
+    Rows of shipped or shared definitions are read-only; an environment writes rows about its install instead.
     """
 
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
@@ -82,12 +87,17 @@ class Documentation:
         self._scope = scope
 
     async def list(self, query: ListQuery) -> Page:
-        """Raises BadRequest unless it is asked for the rows of one integration, model or install."""
-        if not any(each.field in _ALIASES and each.operator in ("eq", "in") for each in query.filters):
-            names = ", ".join(_ALIASES)
+        """Raises BadRequest if no filter names the entity whose rows to list."""
+        if not any(
+            each.field in _ENTITY_TYPE_BY_FIELD and each.operator in ("eq", "in") for each in query.filters
+        ):
+            names = ", ".join(_ENTITY_TYPE_BY_FIELD)
             raise BadRequest(
                 f"say whose documentation to list: send one of {names}.",
-                failures=[failure(name, "one of these four is required", "required") for name in _ALIASES],
+                failures=[
+                    failure(name, "one of these four is required", "required")
+                    for name in _ENTITY_TYPE_BY_FIELD
+                ],
             )
         query = await resolve_names(self._conn, query)
         page = await fetch_page(self._conn, self._select_visible(), _FIELDS, query)
@@ -97,13 +107,13 @@ class Documentation:
         return _to_wire(await self._read_row(id))
 
     async def create(self, values: Mapping[str, Any]) -> Row:
-        """`values`: `content`, whom it is about (`entity_id`, or one of the four ids), and if wanted `type`
-        (`readme`), `resource`, `method`, `authentication_method`, `integration_name`.
+        """`values`: `content`, the entity (`entity_id` or the id of its type, such as `integration_id`), and
+        optionally `type` (`readme`), `resource`, `method`, `authentication_method`, `integration_name`.
 
         Raises BadRequest with every failure, NotFound or Forbidden for the entity.
         """
-        row: Row = {**dict.fromkeys(_TEXTS), "type": "readme", "content": None}
-        row |= {name: values[name] for name in _PLAIN & values.keys()}
+        row: Row = {**dict.fromkeys(_TEXT_FIELDS), "type": "readme", "content": None}
+        row |= {name: values[name] for name in _PLAIN_FIELDS & values.keys()}
         _check_columns(row)
         row |= await self._find_entity(values)
         now = current_time(self._conn)
@@ -114,12 +124,13 @@ class Documentation:
         return await self.get(identity)
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
-        """Only what is sent; whom it is about may change to another entity that the caller may write to."""
+        """Changes the fields that are sent. The row may move to another entity that the caller may write
+        to."""
         require_writable_field(changes, _WRITABLE)
         row = await self._read_owned_row(id)
-        values: Row = {name: changes[name] for name in _PLAIN & changes.keys()}
+        values: Row = {name: changes[name] for name in _PLAIN_FIELDS & changes.keys()}
         _check_columns({**row, **values})
-        if changes.keys() & {"entity_id", "entity_type", *_ALIASES}:
+        if changes.keys() & {"entity_id", "entity_type", *_ENTITY_TYPE_BY_FIELD}:
             values |= await self._find_entity({**_to_wire(row), **_replace_entity(changes)})
         await self._conn.execute(
             update(documentation)
@@ -136,7 +147,7 @@ class Documentation:
     def _select_visible(self) -> Select[Any]:
         here = self._scope.environment_id
         statement = select(*documentation.c, _ENTITY_ID.label("entity_id"), _ENTITY_TYPE.label("entity_type"))
-        for name, table in _ENTITIES.items():
+        for name, table in _ENTITY_TABLES.items():
             statement = statement.outerjoin(table, table.c.id == documentation.c[f"{name}_id"])
         return statement.where(
             or_(
@@ -157,58 +168,64 @@ class Documentation:
         return dict(row)
 
     async def _read_owned_row(self, identity: str) -> Row:
+        """A row that the caller may change. Raises NotFound, or Forbidden if it may only read it."""
         row = await self._read_row(identity)
         await self._lock_writable_entity(row["entity_type"], row["entity_id"])
         return row
 
     async def _find_entity(self, values: Mapping[str, Any]) -> Row:
-        """The four columns, one of them filled. Raises BadRequest, NotFound or Forbidden."""
-        kind, identity = await self._named(values)
+        """The four columns of entity ids, all but one None. Raises BadRequest, NotFound or Forbidden."""
+        kind, identity = await self._parse_entity(values)
         identity = await self._lock_writable_entity(kind, identity)
-        return {f"{name}_id": identity if name == kind else None for name in _ENTITIES}
+        return {f"{name}_id": identity if name == kind else None for name in _ENTITY_TABLES}
 
-    async def _named(self, values: Mapping[str, Any]) -> tuple[str, str]:
-        aliases = [name for name in _ALIASES if values.get(name) is not None]
+    async def _parse_entity(self, values: Mapping[str, Any]) -> tuple[str, str]:
+        """Type and id of the entity that a body names. Raises BadRequest unless it names exactly one."""
+        aliases = [name for name in _ENTITY_TYPE_BY_FIELD if values.get(name) is not None]
         given = values.get("entity_id")
         if len(aliases) + (given is not None) != 1:
             raise BadRequest(
-                f"say whom it is about by one id: entity_id, or one of {', '.join(_ALIASES)}.",
+                f"say whom it is about by one id: entity_id, or one of {', '.join(_ENTITY_TYPE_BY_FIELD)}.",
                 failures=[failure("entity_id", "exactly one such id is required", "required")],
             )
         kind = values.get("entity_type")
-        if kind is not None and kind not in _ENTITIES:
+        if kind is not None and kind not in _ENTITY_TABLES:
             allowed = ", ".join(ENTITY_TYPES)
             raise BadRequest(
                 f"entity_type must be one of {allowed}.",
                 failures=[failure("entity_type", f"must be one of {allowed}", "enum")],
             )
         if aliases:
-            return _ALIASES[aliases[0]], str(values[aliases[0]])
-        return kind or await self._kind_of(str(given)), str(given)
+            return _ENTITY_TYPE_BY_FIELD[aliases[0]], str(values[aliases[0]])
+        return kind or await self._find_entity_type(str(given)), str(given)
 
-    async def _kind_of(self, identity: str) -> str:
-        """Ids are unique over all tables, so the type need not be sent."""
-        for name, table in _ENTITIES.items():
+    async def _find_entity_type(self, identity: str) -> str:
+        """The type of the entity with an id, which is unique over all tables. Raises NotFound."""
+        for name, table in _ENTITY_TABLES.items():
             if (await self._conn.execute(select(table.c.id).where(table.c.id == identity))).first():
                 return name
         raise _entity_not_found("integration, unified model or install", identity)
 
     async def _lock_writable_entity(self, kind: str, identity: str) -> str:
-        """Its id; until the commit nobody deletes it. `identity`: of an integration or a model its name does,
-        too."""
-        table = _ENTITIES[kind]
-        if kind not in _OWNED:
-            mine = table.c.environment_id == self._scope.environment_id
-            held = select(table.c.id).where(table.c.id == identity, mine)
-            if (await self._conn.execute(held.with_for_update(read=True, key_share=True))).first() is None:
+        """The id of an entity that the caller may document, locked against deletion until the commit.
+
+        `kind`: its type. `identity`: its id, or the name of an integration or model. Raises NotFound or
+        Forbidden.
+        """
+        table = _ENTITY_TABLES[kind]
+        if kind not in _DEFINITION_TYPES:
+            is_own = table.c.environment_id == self._scope.environment_id
+            statement = select(table.c.id).where(table.c.id == identity, is_own)
+            if (
+                await self._conn.execute(statement.with_for_update(read=True, key_share=True))
+            ).first() is None:
                 raise _entity_not_found(kind.replace("_", " "), identity)
             return identity
-        column = table.c.id if is_uuid(identity) else table.c.name
-        statement = select(table.c.id, table.c.name, table.c.team_id).where(
-            column == identity, is_visible_to_team(table, self._scope.team_id)
+        definitions = select(table.c.id, table.c.name, table.c.team_id).where(
+            has_id_or_name(table, identity), is_visible_to_team(table, self._scope.team_id)
         )
-        held = statement.with_for_update(read=True, key_share=True)
-        row = (await self._conn.execute(held)).one_or_none()
+        locked = definitions.with_for_update(read=True, key_share=True)
+        row = (await self._conn.execute(locked)).one_or_none()
         if row is None:
             raise _entity_not_found(kind.replace("_", " "), identity)
         if row.team_id != self._scope.team_id:
@@ -221,8 +238,8 @@ class Documentation:
 
 
 def _replace_entity(changes: Mapping[str, Any]) -> Row:
-    """What a PATCH says of the entity, so that the stored one does not stand beside it."""
-    if any(changes.get(name) is not None for name in _ALIASES):
+    """The changes, with null for the stored fields of the entity that they replace."""
+    if any(changes.get(name) is not None for name in _ENTITY_TYPE_BY_FIELD):
         return {"entity_id": None, "entity_type": None, **changes}
     if changes.get("entity_id") is not None:
         return {"entity_type": None, **changes}
@@ -234,17 +251,18 @@ def _entity_not_found(noun: str, identity: str) -> NotFound:
 
 
 def _to_wire(row: Mapping[str, Any]) -> Row:
-    names = ("id", "entity_id", "entity_type", "type", "content", *_TEXTS, "created_at", "updated_at")
+    names = ("id", "entity_id", "entity_type", "type", "content", *_TEXT_FIELDS, "created_at", "updated_at")
     return {name: row[name] for name in names}
 
 
 def _check_columns(row: Mapping[str, Any]) -> None:
+    """Raises BadRequest with every failure; the content of a schema row must be a schema."""
     failures = Failures()
     failures.check_text("content", row["content"])
     failures.check_text("type", row["type"])
-    if isinstance(row["type"], str) and len(row["type"]) > _LONGEST_TYPE:
-        failures.add("type", f"must have at most {_LONGEST_TYPE} characters", "too_long")
-    for name in _TEXTS:
+    if isinstance(row["type"], str) and len(row["type"]) > _MAX_TYPE_LENGTH:
+        failures.add("type", f"must have at most {_MAX_TYPE_LENGTH} characters", "too_long")
+    for name in _TEXT_FIELDS:
         failures.check_text_or_null(name, row[name])
     if row["method"] is not None and row["resource"] is None:
         failures.add("resource", "is required with method", "required")

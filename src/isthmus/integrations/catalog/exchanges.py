@@ -1,4 +1,5 @@
-"""The catalogue's exchanges: what a product answered to which request. Read when a sandbox needs them."""
+"""The recorded exchanges of the shipped catalogue: requests to providers with their answers, for sandbox
+accounts."""
 
 from __future__ import annotations
 
@@ -19,37 +20,40 @@ _FILES_KEPT: Final = 128
 
 
 class ExchangeSource(Protocol):
-    """Where a sandbox's answers come from."""
+    """Recorded exchanges of integrations, from which a sandbox account answers."""
 
-    def of(self, integration: str, resource: str, method: str) -> Sequence[Exchange]:
-        """In the order in which they were recorded; none where there are none."""
+    def find_exchanges(self, integration: str, resource: str, method: str) -> Sequence[Exchange]:
+        """The exchanges of one method in recorded order; empty if there are none."""
         ...
 
-    def everything(self, integration: str) -> Iterator[Exchange]:
-        """Every exchange of an integration."""
+    def iter_all(self, integration: str) -> Iterator[Exchange]:
+        """All exchanges of an integration."""
         ...
 
 
 class Exchanges:
-    """`examples/<resource>.<method>.json` of each shipped integration, at most 128 files kept in memory."""
+    """Reads `examples/<resource>.<method>.json` of shipped integrations; keeps up to 128 files in memory."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._root = catalog.path / "integrations"
         self._indexes: dict[str, dict[str, Path]] = {}
         self._files: OrderedDict[Path, tuple[Exchange, ...]] = OrderedDict()
 
-    def of(self, integration: str, resource: str, method: str) -> Sequence[Exchange]:
-        """In the order of the file; none where the catalogue has none."""
-        path = self._index(integration).get(f"{resource}.{method}.json")
+    def find_exchanges(self, integration: str, resource: str, method: str) -> Sequence[Exchange]:
+        """The exchanges of one method in the order of their file; empty if the catalogue has none."""
+        path = self._index_files(integration).get(f"{resource}.{method}.json")
         return () if path is None else self._read(path)
 
-    def everything(self, integration: str) -> Iterator[Exchange]:
-        """Every exchange of an integration, file by file, each read when it is come to."""
-        for path in self._index(integration).values():
+    def iter_all(self, integration: str) -> Iterator[Exchange]:
+        """All exchanges of an integration; each file is read when the iteration reaches it."""
+        for path in self._index_files(integration).values():
             yield from self._read(path)
 
-    def _index(self, integration: str) -> dict[str, Path]:
-        """File names, looked up and never built from a name: a definition may call a resource anything."""
+    def _index_files(self, integration: str) -> dict[str, Path]:
+        """The example files of an integration by file name; empty for an unknown integration.
+
+        Paths come from a listing and are never built from names, since a resource may have any name.
+        """
         found = self._indexes.get(integration)
         if found is None:
             names = {each.name: each for each in self._root.iterdir()} if self._root.is_dir() else {}
@@ -63,6 +67,8 @@ class Exchanges:
         return found
 
     def _read(self, path: Path) -> tuple[Exchange, ...]:
+        """The exchanges in a file, from memory if it was read lately. Raises SetupError for an invalid
+        file."""
         kept = self._files.get(path)
         if kept is not None:
             self._files.move_to_end(path)

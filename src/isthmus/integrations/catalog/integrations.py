@@ -1,13 +1,14 @@
-"""Integrations: the definitions an environment may install (`api.md` §3.4)."""
+"""The repository of integrations: what a team's own, shipped and shared integrations are, and changes of its
+own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import ColumnElement, insert, update
+from sqlalchemy import ColumnElement
 
-from isthmus.db.database import current_time, get_key_ring
+from isthmus.db.database import get_key_ring
 from isthmus.db.encryption import EncryptedJSON, KeyRing
 from isthmus.db.tables import environment_integration, integration
 from isthmus.definitions.layers import deep_merge_patch
@@ -34,9 +35,10 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
 
 
 def build_usable_config(keys: KeyRing, row: Mapping[str, Any], *, is_owner: bool) -> dict[str, Any]:
-    """The config of an integration as a team that installs it may use it: whole for its owner, without the
-    sealed secrets for any other. An installer's overrides say where requests go and what mappings read, so a
-    secret that merely took part would be the installer's to have. `row`: `id`, `config` and `secrets`.
+    """The config of an integration that calls of a team use: with its decrypted secrets only for the owner.
+
+    Overrides of another team decide where requests go and what mappings read, so that team could read any
+    secret that takes part in its calls. `row`: needs `id`, `config` and `secrets`.
     """
     if not is_owner:
         return dict(row["config"])
@@ -65,38 +67,26 @@ class Integrations(OwnedDefinitions):
     _ROUTE = "/integration"
     _HIDDEN = frozenset({"secrets"})
     _INSTALLS = environment_integration
-    _INSTALLED = "integration_id"
+    _INSTALLS_COLUMN = "integration_id"
     _INSTALL_ROUTE = "/environment-integration"
 
     async def create(self, values: Mapping[str, Any]) -> Row:
-        """`values`: `name`, `config`, and if wanted `category`, `is_beta`, `sharing`.
+        """`values`: `name`, `config`, and optionally `category`, `is_beta`, `sharing`.
 
-        Raises BadRequest with every failure of the config, Conflict for a name that is taken.
+        Raises BadRequest with every failure of the config, Conflict if the name is taken.
         """
         row: Row = {**_DEFAULTS, **{name: values[name] for name in _WRITABLE & values.keys()}}
         _check_body(row)
         check_integration_config(row["name"], row["config"])
-        plain, secrets = split_secrets(row["config"])
-        now = current_time(self._conn)
-        identity = new_id()
-        statement = insert(integration).values(
-            **{**row, "config": plain},
-            id=identity,
-            team_id=self._scope.team_id,
-            secrets=self._encrypt_secrets(identity, secrets),
-            version=1,
-            revision=1,
-            created_at=now,
-            updated_at=now,
-        )
-        await self._execute_write(statement, row["name"])
-        return await self.get(identity)
+        row["config"], secrets = split_secrets(row["config"])
+        id = new_id()
+        return await self._insert({**row, "id": id, "secrets": self._encrypt_secrets(id, secrets)})
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
-        """`config` is merged deep, null deletes a key; `version`, if sent, must be the current one.
+        """`config` is merged deeply, and null deletes a key; `version`, if sent, must be the current one.
 
-        Raises Forbidden for a definition of another owner, Conflict for a stale version, a taken name, and
-        another name while mappings refer to this one.
+        Raises Forbidden for an integration of another owner; Conflict for a stale version, for a taken name,
+        and for a new name while mappings refer to the old one.
         """
         require_writable_field(changes, _WRITABLE)
         row = await self.lock_owned(id)
@@ -106,33 +96,22 @@ class Integrations(OwnedDefinitions):
         if values.get("name", row["name"]) != row["name"]:
             await refuse_rename_of_integration(self._conn, self._scope.team_id, row)
         if "config" in values:
-            whole = build_usable_config(get_key_ring(self._conn), row, is_owner=True)
-            merged = deep_merge_patch(whole, values["config"])
+            current = build_usable_config(get_key_ring(self._conn), row, is_owner=True)
+            merged = deep_merge_patch(current, values["config"])
             check_integration_config(str(values.get("name", row["name"])), merged)
             values["config"], secrets = split_secrets(merged)
             values["secrets"] = self._encrypt_secrets(row["id"], secrets)
-        statement = (
-            update(integration)
-            .where(integration.c.id == row["id"], integration.c.version == row["version"])
-            .values(
-                **values,
-                version=row["version"] + 1,
-                revision=integration.c.revision + 1,
-                updated_at=current_time(self._conn),
-            )
-        )
-        await self._execute_write(statement, str(values.get("name", row["name"])))
-        await self.raise_epochs(row["id"])
-        return await self.get(row["id"])
+        return await self._update(row, values)
 
     def _to_wire(self, row: Mapping[str, Any], installed: Sequence[str]) -> Row:
         return integration_to_wire(row, self._scope.team_id, installed)
 
-    def _encrypt_secrets(self, identity: str, secrets: dict[str, Any]) -> bytes | None:
-        return INTEGRATION_SECRETS.seal(get_key_ring(self._conn), identity, secrets or None)
+    def _encrypt_secrets(self, id: str, secrets: dict[str, Any]) -> bytes | None:
+        return INTEGRATION_SECRETS.seal(get_key_ring(self._conn), id, secrets or None)
 
 
 def _check_body(values: Mapping[str, Any]) -> None:
+    """Raises BadRequest if one of the fields that are present has the wrong type."""
     failures = Failures()
     checks = {
         "name": failures.check_slug,

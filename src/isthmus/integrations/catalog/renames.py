@@ -1,7 +1,7 @@
-"""What refers to an integration or a unified model by its name, and would be left behind by another one.
+"""Refusal of renames of integrations and unified models while other rows refer to them by name.
 
-A row that has lost its integration is an error to nobody: its mapping is just not found any more. So a name
-that is referred to stays, until what refers to it has moved or gone; deletes are held by installs likewise.
+After a rename those rows would silently refer to nothing: a mapping, for example, would not be found any
+more. So a name can change only when no row refers to it.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ __all__ = ["refuse_rename_of_integration", "refuse_rename_of_model"]
 
 
 async def refuse_rename_of_integration(conn: AsyncConnection, team_id: str, row: Mapping[str, Any]) -> None:
-    """Raises Conflict where mappings, documentation, or a model's `scopes` or `webhooks`, have the name.
-    Those of other teams count where they have it installed."""
+    """Raises Conflict if mappings, documentation, or `scopes` or `webhooks` of unified models use the name.
+
+    Rows of other teams count if the team has the integration installed.
+    """
     name, own, over = row["name"], unified_model_resource_method, environment_unified_model_resource_method
     installs = environment_integration
     installers = (
@@ -84,7 +86,10 @@ async def refuse_rename_of_integration(conn: AsyncConnection, team_id: str, row:
 def _select_documentation(
     name: str, is_affected: Callable[[ColumnElement[Any]], ColumnElement[bool]]
 ) -> Executable:
-    """Rows that have the name; theirs is the team of whom they are about."""
+    """Documentation rows with the integration's name, each with the team that owns what it is about.
+
+    `is_affected`: the condition that a column holds the id of a team whose rows count.
+    """
     table, mine, ours = documentation, environment_integration, environment_unified_model
     owner = func.coalesce(environment.c.team_id, integration.c.team_id, unified_model.c.team_id)
     return (
@@ -101,8 +106,10 @@ def _select_documentation(
 
 
 async def refuse_rename_of_model(conn: AsyncConnection, team_id: str, row: Mapping[str, Any]) -> None:
-    """Raises Conflict where accounts override mappings of the model: those of this team, and of environments
-    that have it installed."""
+    """Raises Conflict if accounts override mappings of the model.
+
+    Accounts of the team count, and those of other environments that have the model installed.
+    """
     accounts, installs = integrated_account, environment_unified_model
     installed = select(installs.c.environment_id).where(installs.c.unified_model_id == row["id"])
     statement = (
@@ -124,12 +131,16 @@ async def _fetch_rows(conn: AsyncConnection, statement: Executable) -> Sequence[
 
 
 def _has_name(value: Any, name: str) -> bool:
-    """Whether an object has the name; null counts as absent."""
+    """True if `value` is an object that has the key `name`, not null."""
     return isinstance(value, Mapping) and value.get(name) is not None
 
 
 def _refuse_if_any(team_id: str, name: str, found: Mapping[str, Sequence[Row[Any]]], advice: str) -> None:
-    """`found`: rows with `id` and `team_id`, by the route that shows them."""
+    """Raises Conflict if there are any rows; of other teams' rows it gives only the number.
+
+    `found`: rows with `id` and `team_id`, by the API route that shows them. `advice`: how to remove the
+    references.
+    """
     total = sum(len(rows) for rows in found.values())
     if not total:
         return

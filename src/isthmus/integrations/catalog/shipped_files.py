@@ -1,6 +1,6 @@
 """The shipped catalogue's files: where they are, and the database rows that are made of them.
 
-Its rows have ids derived from names and no team.
+The rows belong to no team, and their ids are derived from names.
 """
 
 from __future__ import annotations
@@ -19,39 +19,40 @@ from isthmus.kit.ids import derive_id
 __all__ = [
     "Catalog",
     "Rows",
+    "derive_integration_id",
+    "derive_model_id",
     "find_catalog",
-    "integration_id",
     "iter_written_documentation",
-    "unified_model_id",
 ]
 
 _FORMAT: Final = b"2"
-"""Raised when the same files must give other rows."""
+"""Part of the digest; increased when the same files must produce different rows."""
 
 _SCHEMA_SUFFIX: Final = ".schema.yaml"
 _README: Final = "docs.md"
 _CATEGORIES: Final = "categories.yaml"
 _INLINE: Final = ("description", "query_schema", "body_schema", "response_schema")
 Rows = dict[str, dict[str, Any]]
-"""By id."""
+"""Columns of database rows, by the row's id."""
 
 
-def integration_id(name: str) -> str:
+def derive_integration_id(name: str) -> str:
     return derive_id("integration", name)
 
 
-def unified_model_id(name: str) -> str:
+def derive_model_id(name: str) -> str:
     return derive_id("unified-model", name)
 
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """A directory with `integrations/<name>/` and `unified/<model>/` (`definitions/files.py`)."""
+    """A folder with `integrations/<name>/` and `unified/<model>/`; `isthmus.definitions.files` has the
+    formats."""
 
     path: Path
 
     def compute_digest(self) -> str:
-        """Changes with the content of any file that rows are made of; exchanges and logos do not count."""
+        """A SHA-256 over all files that rows are made of; exchanges and logos are left out."""
         hashed = hashlib.sha256(_FORMAT)
         for file in self._iter_files():
             hashed.update(f"\x00{file.relative_to(self.path).as_posix()}\x00".encode())
@@ -59,27 +60,32 @@ class Catalog:
         return hashed.hexdigest()
 
     def read_rows(self) -> tuple[Rows, Rows, Rows]:
-        """`(integrations, models, mappings)` by id, without versions and times. Parses every file."""
+        """`(integrations, models, mappings)`, without versions and times. Parses every file.
+
+        Mappings of models that the catalogue does not have are left out.
+        """
         integrations = {}
         mappings: Rows = {}
         for directory in _list_definition_folders(self.path / "integrations"):
             definition = _read_yaml(directory / "integration.yaml")
-            integrations[integration_id(definition["name"])] = _build_integration_row(definition)
+            integrations[derive_integration_id(definition["name"])] = _build_integration_row(definition)
             for file in sorted((directory / "mappings").glob("*.yaml")):
                 mappings.update(_build_mapping_rows(_read_yaml(file)))
         models = {}
         for directory in _list_definition_folders(self.path / "unified"):
             model = _build_model_row(directory)
-            models[unified_model_id(model["name"])] = model
+            models[derive_model_id(model["name"])] = model
         known = {identity: row for identity, row in mappings.items() if row["unified_model_id"] in models}
         return integrations, models, known
 
     def read_documentation(self) -> tuple[Rows, Rows]:
-        """`(documentation, categories)` by id, of every integration there is. Parses every definition."""
+        """`(documentation, categories)` of all integrations. Parses every definition."""
         written: Rows = {}
         for directory in _list_definition_folders(self.path / "integrations"):
             definition = _read_yaml(directory / "integration.yaml")
-            written |= _build_documentation_rows(integration_id(definition["name"]), definition, directory)
+            written |= _build_documentation_rows(
+                derive_integration_id(definition["name"]), definition, directory
+            )
         categories = self.path / _CATEGORIES
         return written, _build_category_rows(_read_yaml(categories)) if categories.is_file() else {}
 
@@ -94,7 +100,8 @@ class Catalog:
 
 
 def find_catalog() -> Catalog:
-    """The catalogue of this installation: in the package, or in the checkout it is developed in."""
+    """The catalogue in the installed package, or in the checkout around it. Raises SetupError if there is
+    none."""
     package = Path(__file__).parents[2]
     for path in (package / "catalog", package.parents[1] / "catalog"):
         if (path / "integrations").is_dir():
@@ -106,7 +113,7 @@ def find_catalog() -> Catalog:
 
 
 def _build_category_rows(entries: Any) -> Rows:
-    """`entries`: what `categories.yaml` holds."""
+    """`entries`: the content of `categories.yaml`."""
     return {
         derive_id("category", each["name"]): {"name": each["name"], "label": each["label"]}
         for each in entries
@@ -114,7 +121,8 @@ def _build_category_rows(entries: Any) -> Rows:
 
 
 def _build_documentation_rows(integration_id: str, definition: Mapping[str, Any], directory: Path) -> Rows:
-    """Of one integration: its page, the rows of its file, and what its methods say of themselves."""
+    """Documentation rows of one integration: its page, the entries of its file, and the texts of its
+    methods."""
     rows: Rows = {}
     for row in _iter_documentation(definition, directory):
         identity = derive_id(
@@ -134,7 +142,7 @@ def _build_documentation_rows(integration_id: str, definition: Mapping[str, Any]
 
 
 def iter_written_documentation(definition: Mapping[str, Any], directory: Path) -> Iterator[dict[str, Any]]:
-    """Rows that are written as such: the page beside the file, and the file's own."""
+    """Documentation rows of the page beside `integration.yaml`, and of its `documentation` entries."""
     readme = directory / _README
     if readme.is_file():
         yield _build_documentation_row("readme", readme.read_text("utf-8"))
@@ -145,6 +153,7 @@ def iter_written_documentation(definition: Mapping[str, Any], directory: Path) -
 
 
 def _iter_documentation(definition: Mapping[str, Any], directory: Path) -> Iterator[dict[str, Any]]:
+    """Written documentation, then the descriptions and schemas that stand in methods."""
     yield from iter_written_documentation(definition, directory)
     for resource, methods in (definition["config"].get("resources") or {}).items():
         for name, method in (methods or {}).items():
@@ -161,7 +170,7 @@ def _build_documentation_row(
     *,
     is_inline: bool = False,
 ) -> dict[str, Any]:
-    """A schema that is no text yet becomes JSON, which is YAML too."""
+    """A documentation row; `content` that is not text, such as a schema, is stored as JSON."""
     return {
         "type": kind,
         "content": content if isinstance(content, str) else json.dumps(content, indent=2, ensure_ascii=False),
@@ -185,6 +194,7 @@ def _build_integration_row(definition: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _build_model_row(directory: Path) -> dict[str, Any]:
+    """The row of a unified model, from `model.yaml` and the schema files beside it."""
     model = _read_yaml(directory / "model.yaml")
     resources = {name: dict(content) for name, content in (model.get("resources") or {}).items()}
     for file in sorted(directory.glob(f"*{_SCHEMA_SUFFIX}")):
@@ -203,10 +213,11 @@ def _build_model_row(directory: Path) -> dict[str, Any]:
 
 
 def _build_mapping_rows(file: Mapping[str, Any]) -> Rows:
+    """One row for each cell of a parsed `mappings/<model>.yaml`."""
     model, name = file["unified_model"], file["integration"]
     return {
         derive_id("mapping", model, name, cell["resource_name"], cell["method_name"]): {
-            "unified_model_id": unified_model_id(model),
+            "unified_model_id": derive_model_id(model),
             "integration_name": name,
             "resource_name": cell["resource_name"],
             "method_name": cell["method_name"],
@@ -217,7 +228,8 @@ def _build_mapping_rows(file: Mapping[str, Any]) -> Rows:
 
 
 def _list_definition_folders(path: Path) -> list[Path]:
-    """Those that hold something: one in the making, without its main file, is no entry yet."""
+    """The subfolders that contain an `integration.yaml` or `model.yaml`, by name; others are not complete
+    yet."""
     if not path.is_dir():
         return []
     mains = ("integration.yaml", "model.yaml")
@@ -225,6 +237,7 @@ def _list_definition_folders(path: Path) -> list[Path]:
 
 
 def _read_yaml(path: Path) -> Any:
+    """The parsed content. Raises SetupError if the file cannot be read."""
     try:
         return read(path).data
     except Unreadable as error:

@@ -1,13 +1,12 @@
-"""Unified models: the records that products are mapped onto (`api.md` §3.6)."""
+"""The repository of unified models: the record schemas that integrations are mapped to."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import ColumnElement, insert, update
+from sqlalchemy import ColumnElement
 
-from isthmus.db.database import current_time
 from isthmus.db.tables import environment_unified_model, unified_model
 from isthmus.definitions.layers import deep_merge_patch
 from isthmus.integrations.catalog.owned_definitions import OwnedDefinitions
@@ -35,8 +34,10 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
 
 
 class UnifiedModels(OwnedDefinitions):
-    """The models a team sees: its own, the shipped ones, and those that other teams share. Deleting one
-    deletes its mappings."""
+    """The models a team sees: its own, the shipped ones, and those that other teams share.
+
+    Deleting a model deletes its mappings.
+    """
 
     _TABLE = unified_model
     _FIELDS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
@@ -46,36 +47,25 @@ class UnifiedModels(OwnedDefinitions):
     _NOUN = "unified model"
     _ROUTE = "/unified-model"
     _INSTALLS = environment_unified_model
-    _INSTALLED = "unified_model_id"
+    _INSTALLS_COLUMN = "unified_model_id"
     _INSTALL_ROUTE = "/environment-unified-model"
 
     async def create(self, values: Mapping[str, Any]) -> Row:
-        """`values`: `name`, `category`, `resources`, and if wanted the other fields of `api.md` §3.6.
+        """`values`: `name`, `category`, `resources`, and optionally the other writable fields.
 
-        Raises BadRequest with every failure, Conflict for a name that is taken.
+        Raises BadRequest with every failure, Conflict if the name is taken.
         """
         row: Row = {**_DEFAULTS, **{name: values[name] for name in _WRITABLE & values.keys()}}
         _check_body(row)
         check_unified_model(row)
         check_record_schemas(row["name"], row["resources"])
-        now = current_time(self._conn)
-        identity = new_id()
-        statement = insert(unified_model).values(
-            **row,
-            id=identity,
-            team_id=self._scope.team_id,
-            version=1,
-            revision=1,
-            created_at=now,
-            updated_at=now,
-        )
-        await self._execute_write(statement, row["name"])
-        return await self.get(identity)
+        return await self._insert({**row, "id": new_id()})
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
-        """Objects are merged deep, null deletes a key; `version` as for integrations.
+        """Objects are merged deeply, and null deletes a key; `version`, if sent, must be the current one.
 
-        Raises Conflict also for another name while accounts override mappings under this one.
+        Raises Forbidden for a model of another owner; Conflict for a stale version, for a taken name, and for
+        a new name while accounts override mappings under the old one.
         """
         require_writable_field(changes, _WRITABLE)
         row = await self.lock_owned(id)
@@ -89,25 +79,14 @@ class UnifiedModels(OwnedDefinitions):
                 values[name] = deep_merge_patch(row[name], values[name])
         check_unified_model({**row, **values})
         check_record_schemas(row["name"], changes.get("resources"))
-        statement = (
-            update(unified_model)
-            .where(unified_model.c.id == row["id"], unified_model.c.version == row["version"])
-            .values(
-                **values,
-                version=row["version"] + 1,
-                revision=unified_model.c.revision + 1,
-                updated_at=current_time(self._conn),
-            )
-        )
-        await self._execute_write(statement, str(values.get("name", row["name"])))
-        await self.raise_epochs(row["id"])
-        return await self.get(row["id"])
+        return await self._update(row, values)
 
     def _to_wire(self, row: Mapping[str, Any], installed: Sequence[str]) -> Row:
         return model_to_wire(row, installed)
 
 
 def _check_body(values: Mapping[str, Any]) -> None:
+    """Raises BadRequest if one of the fields that are present has the wrong type."""
     failures = Failures()
     checks = {
         "name": failures.check_slug,

@@ -34,8 +34,8 @@ from isthmus.kit.writable_fields import require_writable_field
 __all__ = ["OVERRIDE_SECRETS", "EnvironmentIntegrations", "list_enabled_names"]
 
 OVERRIDE_SECRETS: Final = EncryptedJSON(environment_integration.c.override_secrets)
-_CALLBACK: Final = "isthmus_callback_url"
-_WRITABLE: Final = frozenset({"is_enabled", "is_active", "show_in_catalog", "override", _CALLBACK})
+_CALLBACK_FIELD: Final = "isthmus_callback_url"
+_WRITABLE: Final = frozenset({"is_enabled", "is_active", "show_in_catalog", "override", _CALLBACK_FIELD})
 _DEFAULTS: Final = {"is_enabled": True, "show_in_catalog": True, "override": None, "callback_url": None}
 
 
@@ -155,7 +155,7 @@ class EnvironmentIntegrations(InstalledDefinitions):
         return [
             {
                 **environment_integration_to_wire({**row, "integration": faces[row["integration_id"]]}),
-                _CALLBACK: row["callback_url"],
+                _CALLBACK_FIELD: row["callback_url"],
             }
             for row in rows
         ]
@@ -188,8 +188,8 @@ def _columns_from_body(values: Mapping[str, Any], is_enabled: bool) -> dict[str,
     """The columns that a body names. `is_active` is another name of `is_enabled` (`api.md` A10); of two that
     differ the one that changes what is so far is meant: clients change one and send the whole row back."""
     sent = {name: values[name] for name in _WRITABLE & values.keys()}
-    if _CALLBACK in sent:
-        sent["callback_url"] = sent.pop(_CALLBACK)
+    if _CALLBACK_FIELD in sent:
+        sent["callback_url"] = sent.pop(_CALLBACK_FIELD)
     alias = sent.pop("is_active", None)
     if alias is not None and sent.get("is_enabled", is_enabled) == is_enabled:
         sent["is_enabled"] = alias
@@ -206,7 +206,7 @@ def _check_columns(values: Mapping[str, Any]) -> None:
     callback = values.get("callback_url")
     if callback is not None and ((parts := split_web_url(callback)) is None or parts.fragment):
         failures.add(
-            _CALLBACK,
+            _CALLBACK_FIELD,
             "must be an https address without a fragment (or http on this machine), or null",
             "bad_address",
         )

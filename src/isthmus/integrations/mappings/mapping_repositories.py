@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import ColumnElement, Select, Table, insert, select, update
+from sqlalchemy import ColumnElement, Select, Table, insert, select
 from sqlalchemy import delete as delete_from
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -25,7 +25,11 @@ from isthmus.db.tables import (
 )
 from isthmus.definitions.layers import deep_merge_patch
 from isthmus.errors import Conflict, NotFound
-from isthmus.integrations.catalog.owned_definitions import is_visible_to_team, resolve_names
+from isthmus.integrations.catalog.owned_definitions import (
+    build_version_update,
+    is_visible_to_team,
+    resolve_names,
+)
 from isthmus.integrations.catalog.unified_models import UnifiedModels
 from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
 from isthmus.integrations.rows.body_checks import Failures, check_version
@@ -40,7 +44,7 @@ __all__ = ["EnvironmentMappings", "ModelMappings"]
 
 _CELL: Final = ("integration_name", "resource_name", "method_name")
 _WRITABLE: Final = frozenset({*_CELL, "config"})
-_LONGEST_NAME: Final = 200
+_MAX_NAME_LENGTH: Final = 200
 
 
 def _listed_fields(table: Table, parent: str) -> Mapping[str, ColumnElement[Any]]:
@@ -95,17 +99,7 @@ class _MappingRepository(ABC):
         if isinstance(values.get("config"), Mapping):
             values["config"] = deep_merge_patch(row["config"], values["config"])
         self._check_mapping({**row, **values}, model)
-        table = self._TABLE
-        statement = (
-            update(table)
-            .where(table.c.id == row["id"], table.c.version == row["version"])
-            .values(
-                **values,
-                version=row["version"] + 1,
-                revision=table.c.revision + 1,
-                updated_at=current_time(self._conn),
-            )
-        )
+        statement = build_version_update(self._conn, self._TABLE, row, values)
         await self._execute_write(statement, model["name"], {**row, **values})
         await self._raise_epochs(parent)
         return await self.get(id)
@@ -220,7 +214,7 @@ def _describe_mapping(cell: Mapping[str, Any], model: Mapping[str, Any]) -> str:
 def _check_columns(cell: Mapping[str, Any], model: Mapping[str, Any]) -> None:
     failures = Failures()
     for name in _CELL:
-        failures.check_text(name, cell[name], max_length=_LONGEST_NAME)
+        failures.check_text(name, cell[name], max_length=_MAX_NAME_LENGTH)
     if not failures.entries:
         names = (cell["resource_name"], cell["method_name"])
         check_resource_and_method(

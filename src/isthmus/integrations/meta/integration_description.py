@@ -17,9 +17,8 @@ from isthmus.db.tables import documentation, environment_integration, integratio
 from isthmus.definitions.layers import merge_integration
 from isthmus.definitions.schema_forms import as_json_schema
 from isthmus.errors import NotFound
-from isthmus.integrations.catalog.owned_definitions import is_visible_to_team
+from isthmus.integrations.catalog.owned_definitions import has_id_or_name, is_visible_to_team
 from isthmus.integrations.rows.scope import Scope
-from isthmus.kit.ids import is_uuid
 
 __all__ = [
     "IntegrationDescription",
@@ -77,7 +76,6 @@ async def describe_integration(
 ) -> IntegrationDescription:
     """As the environment has it if it is installed there, else as it is. Raises NotFound for an integration
     that the team does not see."""
-    column = integration.c.id if is_uuid(id_or_name) else integration.c.name
     statement = (
         select(integration.c.id, environment_integration.c.id.label("install_id"))
         .outerjoin(
@@ -85,7 +83,7 @@ async def describe_integration(
             (environment_integration.c.integration_id == integration.c.id)
             & (environment_integration.c.environment_id == scope.environment_id),
         )
-        .where(column == id_or_name, is_visible_to_team(integration, scope.team_id))
+        .where(has_id_or_name(integration, id_or_name), is_visible_to_team(integration, scope.team_id))
     )
     row = (await conn.execute(statement)).one_or_none()
     if row is None:

@@ -14,7 +14,7 @@ from isthmus.db import Database
 from isthmus.db.epochs import get_epoch_group
 from isthmus.definitions.pagination import CursorPagination
 from isthmus.errors import AccountNeedsReauth, Forbidden, MethodNotAllowed, NotFound, to_error_envelope
-from isthmus.integrations.catalog.shipped_files import integration_id
+from isthmus.integrations.catalog.shipped_files import derive_integration_id
 from isthmus.integrations.installs.environment_integrations import EnvironmentIntegrations
 from isthmus.kit.ids import new_id
 
@@ -118,7 +118,7 @@ async def test_accounts_that_are_not_quite_there_are_tried(
 
 
 async def test_a_sandbox_account_takes_no_writes(connections: Connections, desk: Desk) -> None:
-    sandbox = sandbox_account_id(desk.scope.environment_id, integration_id("brightfold"))
+    sandbox = sandbox_account_id(desk.scope.environment_id, derive_integration_id("brightfold"))
     connection = await connections.open(desk.scope.environment_id, sandbox, request_id="r")
     for method in ("list", "get"):
         connection.require_writable(method)
@@ -136,7 +136,7 @@ async def test_a_sandbox_account_has_an_example_of_a_field_that_came_later(
     override = {"credentials": {"api_key": {"config": {"fields": [field]}}}}
     async with database.write() as conn:
         await EnvironmentIntegrations(conn, desk.scope).update(desk.install_id, {"override": override})
-    sandbox = sandbox_account_id(desk.scope.environment_id, integration_id("brightfold"))
+    sandbox = sandbox_account_id(desk.scope.environment_id, derive_integration_id("brightfold"))
     connection = await connections.open(desk.scope.environment_id, sandbox, request_id="r")
     assert connection.upstream.context["workspace"] == "acme"
     assert connection.upstream.context["api_key"] == "sandbox-api_key"
