@@ -47,4 +47,4 @@ def compile(text: str, *, library: Library = DIALECT) -> Expression:
 
     Those used last are kept, up to 8 million characters of text and code, which are some 100 MB.
     """
-    return _CACHE.get((text, library), lambda: Expression(text, library), lambda made: made.size)
+    return _CACHE.get_or_make((text, library), lambda: Expression(text, library), lambda made: made.size)

@@ -73,10 +73,10 @@ class Lambda(FunctionValue):
     def arity(self) -> int:
         return self._arity
 
-    def enter(self, arguments: tuple[Any, ...], context: Any) -> Any:
+    def call_once(self, arguments: tuple[Any, ...], context: Any) -> Any:
         """The value, or the tail call that the body ended with."""
         if self.signature is not None:
-            arguments = self.signature.bind(arguments, context)
+            arguments = self.signature.bind_arguments(arguments, context)
         arity = self._arity
         given = len(arguments)
         if given == arity:
@@ -87,14 +87,14 @@ class Lambda(FunctionValue):
 
     def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
         evaluation = self.evaluation
-        evaluation.depth -= 1
-        if evaluation.depth < 0:
-            raise evaluation.too_deep()
+        evaluation.depth_left -= 1
+        if evaluation.depth_left < 0:
+            raise evaluation.depth_limit_error()
         evaluation.charge(4)
-        result = self.enter(arguments, context)
+        result = self.call_once(arguments, context)
         if type(result) is TailCall:
             result = run_tail_calls(result, evaluation)
-        evaluation.depth += 1
+        evaluation.depth_left += 1
         return result
 
 
@@ -108,16 +108,16 @@ def bind_loop_arguments(function: Any, passed: int) -> Callable[..., Any]:
     evaluation, code, arity = function.evaluation, function.code, function._arity
 
     def call(*offered: Any) -> Any:
-        evaluation.depth -= 1
-        if evaluation.depth < 0:
-            raise evaluation.too_deep()
-        evaluation.left -= 4
-        if evaluation.left < 0:
-            evaluation.look()
+        evaluation.depth_left -= 1
+        if evaluation.depth_left < 0:
+            raise evaluation.depth_limit_error()
+        evaluation.steps_left -= 4
+        if evaluation.steps_left < 0:
+            evaluation.check_clock()
         result = code(*offered[:arity])
         if type(result) is TailCall:
             result = run_tail_calls(result, evaluation)
-        evaluation.depth += 1
+        evaluation.depth_left += 1
         return result
 
     return call
@@ -130,7 +130,7 @@ def run_tail_calls(pending: Any, evaluation: Evaluation) -> Any:
         function = pending.function
         try:
             if type(function) is Lambda:
-                pending = function.enter(pending.arguments, pending.context)
+                pending = function.call_once(pending.arguments, pending.context)
             elif isinstance(function, FunctionValue):
                 return function.call(pending.arguments, pending.context)
             else:
@@ -163,7 +163,7 @@ class Native(FunctionValue):
 
     @property
     def arity(self) -> int:
-        return self.function.declared
+        return self.function.declared_arity
 
     def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
         return call_library_function(self.evaluation, self.function, arguments, context)
@@ -187,11 +187,11 @@ def call_library_function(
 
     Whatever the function does with long arguments, and a long result, is accounted for here.
     """
-    evaluation.left -= 4
-    if evaluation.left < 0:
-        evaluation.look()
-    if function.checked is not None and is_checked:
-        arguments = function.checked.bind(arguments, context)
+    evaluation.steps_left -= 4
+    if evaluation.steps_left < 0:
+        evaluation.check_clock()
+    if function.parsed_signature is not None and is_checked:
+        arguments = function.parsed_signature.bind_arguments(arguments, context)
     for one in arguments:
         kind = one.__class__
         if kind in _SIZED and len(one) > MAX_FREE_LENGTH:
@@ -208,14 +208,14 @@ def call_library_function(
     if function.intrinsic:  # a standard function: it is given the evaluation if it walks into data
         result = function.call(*arguments)
     else:
-        before, used = current.meter, evaluation.used
+        before, used = current.meter, evaluation.used_bytes
         current.meter = evaluation
-        evaluation.used = 0
+        evaluation.used_bytes = 0
         try:
             result = function.call(*arguments)
         finally:
             current.meter = before
-            evaluation.used = used
+            evaluation.used_bytes = used
     if function.is_async:
         result = await_result(evaluation, result, function.name)
     kind = result.__class__
@@ -229,11 +229,11 @@ def charge_result(evaluation: Evaluation, result: Any, name: str) -> None:
     size = len(result)
     evaluation.charge(size)
     if result.__class__ is not str:
-        evaluation.hold(_BYTES.get(result.__class__, 8) * size)
+        evaluation.charge_memory(_BYTES.get(result.__class__, 8) * size)
         return
     if size > evaluation.limits.output_chars:
-        raise evaluation.exceeded("output_chars", name)
-    evaluation.hold(size if result.isascii() else 4 * size)
+        raise evaluation.limit_error("output_chars", name)
+    evaluation.charge_memory(size if result.isascii() else 4 * size)
 
 
 class Member(FunctionValue):

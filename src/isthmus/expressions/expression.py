@@ -33,7 +33,7 @@ from isthmus.expressions.values import PYTHON_CALLABLES, UNDEFINED
 __all__ = ["Expression"]
 
 _READS: Final = 200
-_FEW: Final = Evaluation.left - 100
+_FEW: Final = Evaluation.steps_left - 100
 """A result is measured if the expression reads more often, or if it worked for more than a hundred steps: its
 first slice is longer by that than all others."""
 
@@ -136,7 +136,7 @@ class Expression:
         evaluation.pause = _pause or attempt.pause
         try:
             result = program.main(evaluation, input, bindings)
-            if evaluation.left < self._calm:
+            if evaluation.steps_left < self._calm:
                 measure(evaluation, result)
             return result
         except ExpressionError as error:
@@ -181,7 +181,7 @@ class Expression:
             program = self._for_list()
             if program is not None:
                 return program
-        program = _VARIANTS.get(
+        program = _VARIANTS.get_or_make(
             (self.text, self.library, shadowed, of_list),
             lambda: compile_tree(parse(self.text), self.library, shadowed, of_list=of_list),
             lambda made: len(self.text) + made.size,

@@ -16,17 +16,17 @@ class Host:
 
     __slots__ = ()
 
-    def json(self) -> object:
+    def to_json(self) -> object:
         """The value in a JSON document (`functions.md` §6); `{}` for what has no JSON form."""
         return {}
 
-    def text(self) -> str:
+    def to_text(self) -> str:
         """The value as text inside a function."""
         return "[object Object]"
 
-    def primitive(self) -> object:
+    def to_primitive(self) -> object:
         """The value as a number where it has one, else as text."""
-        return self.text()
+        return self.to_text()
 
 
 def format_iso_utc(moment: datetime) -> str:
@@ -40,23 +40,25 @@ def host_type(
     properties: Mapping[str, Callable[[Any], object]],
     methods: Mapping[str, Callable[..., Any]],
     *,
-    leave: Callable[[Any], object] | None = None,
+    to_result: Callable[[Any], object] | None = None,
     to_json: Callable[[Any], object] | None = None,
-    awaited: frozenset[str] = frozenset(),
-    evaluated: frozenset[str] = frozenset(),
+    async_methods: frozenset[str] = frozenset(),
+    evaluation_methods: frozenset[str] = frozenset(),
 ) -> HostType:
-    """Members of one class, for a library.
+    """The members of one class that expressions see, for a library.
 
-    `awaited` names the methods that are coroutine functions, `evaluated` those that take the evaluation
-    first. `to_json` defaults to the value's own `json()`.
+    `async_methods`: names of the methods that are coroutine functions. `evaluation_methods`: names of those
+    that take the `Evaluation` as first argument. `to_json` defaults to the value's own `to_json()`.
     """
     return HostType(
         python_type,
         properties=dict(properties),
         methods={
-            name: Function(name, call, is_async=name in awaited, wants_evaluation=name in evaluated)
+            name: Function(
+                name, call, is_async=name in async_methods, wants_evaluation=name in evaluation_methods
+            )
             for name, call in methods.items()
         },
-        leave=leave,
-        to_json=to_json if to_json is not None else lambda value: value.json(),
+        to_result=to_result,
+        to_json=to_json if to_json is not None else lambda value: value.to_json(),
     )

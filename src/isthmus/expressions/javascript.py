@@ -1,6 +1,6 @@
 """JavaScript's rules for text, truth, numbers and equality, which mappings written for Truto rely on.
 
-Values are those of `values.py`; host values (`host/`) take part through `Host.text()` and `Host.json()`.
+Values are those of `values.py`; host values (`host/`) take part through `Host.to_text()` and `Host.to_json()`.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def to_text(value: object, level: int = 0) -> str:
             "text", ",", ("" if is_nil(item) else to_text(item, inside) for item in pace(value))
         )
     if isinstance(value, Host):
-        return value.text()
+        return value.to_text()
     if isinstance(value, datetime):
         return format_iso_utc(value)
     if isinstance(value, bytes):
@@ -157,7 +157,7 @@ def to_number(value: object) -> int | float:
     if value is UNDEFINED:
         return math.nan
     if isinstance(value, Host):
-        value = value.primitive()
+        value = value.to_primitive()
         return value if is_number(value) else _parse_number(to_text(value))
     if isinstance(value, datetime):
         return integral_to_int(round(value.timestamp() * 1000))
@@ -228,7 +228,7 @@ def _format_json_number(number: float) -> str:
 
 def _to_json_form(value: object) -> object:
     if isinstance(value, Host):
-        return value.json()
+        return value.to_json()
     if isinstance(value, datetime):
         return format_iso_utc(value)
     return base64.b64encode(value).decode() if isinstance(value, bytes) else {}
@@ -240,14 +240,14 @@ def to_json_text(value: object, indent: int = 0) -> str:
     `indent`: spaces a level; 0 writes one line.
     """
     writer = JsonWriter(
-        number=_format_json_number,
-        function=None,
-        leave=_to_json_form,
+        format_number=_format_json_number,
+        function_text=None,
+        to_json_form=_to_json_form,
         meter=current.meter,
-        room=DEFAULT_OUTPUT,
+        max_chars=DEFAULT_OUTPUT,
         indent=indent,
     )
-    return writer.text(value)
+    return writer.serialize(value)
 
 
 def describe_kind(value: object) -> str:

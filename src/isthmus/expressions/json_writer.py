@@ -77,61 +77,61 @@ def quote_json(text: str) -> str:
 
 
 class JsonWriter:
-    """Writes JSON text: missing values left out, null in lists. Its work is charged and its size bounded.
+    """Serializes one value as JSON text. Missing values are left out of objects and are null in lists.
 
-    number: writes a number. function: what stands for a function; None counts it as missing. leave: the JSON
-    form of a value that is none itself. meter: what the work is charged to, if anything. room: the most
-    characters. indent: spaces a level; 0 writes one line.
+    format_number: gives the text of a number. function_text: the text that stands for a function; None treats
+    a function as missing. to_json_form: converts a value that is not JSON. meter: what the work is charged to,
+    if anything. max_chars: a longer text raises `ExpressionError`. indent: spaces a level; 0 writes one line.
     """
 
     def __init__(
         self,
         *,
-        number: Callable[[float], str],
-        function: str | None,
-        leave: Callable[[Any], object],
+        format_number: Callable[[float], str],
+        function_text: str | None,
+        to_json_form: Callable[[Any], object],
         meter: Meter | None,
-        room: int,
+        max_chars: int,
         indent: int = 0,
     ) -> None:
-        self.number = number
-        self.function = function
-        self.leave = leave
+        self.format_number = format_number
+        self.function_text = function_text
+        self.to_json_form = to_json_form
         self.meter = meter
-        self.room = room
-        self.most = room
+        self.chars_left = max_chars
+        self.max_chars = max_chars
         self.indent = indent
         self.parts: list[str] = []
-        self.done: list[str] = []
+        self.joined: list[str] = []
 
-    def text(self, value: Any) -> str:
-        self.write(value, 0)
-        return "".join(self.done) + "".join(self.parts)
+    def serialize(self, value: Any) -> str:
+        self.write_value(value, 0)
+        return "".join(self.joined) + "".join(self.parts)
 
-    def put(self, text: str) -> None:
-        self.room -= len(text)
-        if self.room < 0:
-            raise limit_error("string", "output_chars", self.most)
+    def append(self, text: str) -> None:
+        self.chars_left -= len(text)
+        if self.chars_left < 0:
+            raise limit_error("string", "output_chars", self.max_chars)
         self.parts.append(text)
 
-    def write(self, value: Any, depth: int) -> None:
+    def write_value(self, value: Any, depth: int) -> None:
         kind = type(value)
         if kind is str:
-            self.put(quote_json(value))
+            self.append(quote_json(value))
         elif kind is bool:
-            self.put("true" if value else "false")
+            self.append("true" if value else "false")
         elif value is None or value is UNDEFINED:
-            self.put("null")
+            self.append("null")
         elif kind is int or kind is float:
-            self.put(self.number(value))
+            self.append(self.format_number(value))
         elif isinstance(value, (list, Mapping)):
-            self.nested(value, depth + 1)
+            self.write_nested(value, depth + 1)
         elif callable(value):
-            self.put("null" if self.function is None else self.function)
+            self.append("null" if self.function_text is None else self.function_text)
         else:
-            self.write(self.leave(value), depth)
+            self.write_value(self.to_json_form(value), depth)
 
-    def nested(self, value: Any, depth: int) -> None:
+    def write_nested(self, value: Any, depth: int) -> None:
         if depth > MAX_DATA_DEPTH:
             raise limit_error("string", "data_depth", MAX_DATA_DEPTH)
         if self.meter is not None:
@@ -140,21 +140,21 @@ class JsonWriter:
         opening, closing = ("[", "]") if is_list else ("{", "}")
         pad = "\n" + " " * (self.indent * depth) if self.indent else ""
         first = True
-        self.put(opening)
+        self.append(opening)
         items: Collection[Any] = value if is_list else value.items()
         for item in pace(items, 1, self.meter):
             if not is_list:
                 key, item = item
-                if item is UNDEFINED or (self.function is None and callable(item)):
+                if item is UNDEFINED or (self.function_text is None and callable(item)):
                     continue
-            self.put(pad if first else "," + pad)
+            self.append(pad if first else "," + pad)
             first = False
             if not is_list:
-                self.put(quote_json(str(key)) + (": " if self.indent else ":"))
-            self.write(item, depth)
+                self.append(quote_json(str(key)) + (": " if self.indent else ":"))
+            self.write_value(item, depth)
         if self.indent and not first:
-            self.put("\n" + " " * (self.indent * (depth - 1)))
-        self.put(closing)
+            self.append("\n" + " " * (self.indent * (depth - 1)))
+        self.append(closing)
         if len(self.parts) > _PARTS:
-            self.done.append("".join(self.parts))
+            self.joined.append("".join(self.parts))
             self.parts.clear()

@@ -16,7 +16,7 @@ from isthmus.expressions.standard import FUNCTIONS
 
 __all__ = ["DIALECT", "STANDARD"]
 
-STANDARD: Final = Library([*FUNCTIONS, EVAL], name="standard", bound_code="U1001")
+STANDARD: Final = Library([*FUNCTIONS, EVAL], name="standard", limit_code="U1001")
 
 
 def _extensions() -> Iterator[Function]:
@@ -25,4 +25,4 @@ def _extensions() -> Iterator[Function]:
         yield replace(function, intrinsic="string") if function.name == "string" else function
 
 
-DIALECT: Final[Library] = STANDARD.extended(_extensions(), HOSTS, name="dialect", bound_code=LIMIT)
+DIALECT: Final[Library] = STANDARD.extend(_extensions(), HOSTS, name="dialect", limit_code=LIMIT)

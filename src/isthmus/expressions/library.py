@@ -97,9 +97,9 @@ class Evaluation(Meter):
         self.limits = limits
         self.services = services
         self.bindings = bindings
-        self.depth = limits.depth
+        self.depth_left = limits.depth
         if limits.output_chars != DEFAULT_OUTPUT:
-            self.room = limits.output_chars
+            self.result_chars_left = limits.output_chars
 
     @property
     def now(self) -> datetime:
@@ -110,8 +110,8 @@ class Evaluation(Meter):
         return self._now
 
     @property
-    def bound_code(self) -> str:
-        return self.library.bound_code
+    def limit_code(self) -> str:
+        return self.library.limit_code
 
 
 Getter = Callable[[Any], object]
@@ -130,8 +130,8 @@ class Function:
     `intrinsic`: names a form that the compiler may write in place of a call; the form must give what
     the function gives (only for the standard library's own functions and those that agree with them).
 
-    Worked out: `arity` (parameters), `declared` (those without a default in Python: what `$map` and
-    others go by when they decide how many values to pass), `checked` (the parsed signature).
+    Worked out: `arity` (parameters), `declared_arity` (those without a default in Python: what `$map` and
+    others go by when they decide how many values to pass), `parsed_signature` (the parsed signature).
     """
 
     name: str
@@ -143,8 +143,8 @@ class Function:
     intrinsic: str = ""
     arity: int = field(init=False)
     is_variadic: bool = field(init=False)
-    declared: int = field(init=False)
-    checked: Signature | None = field(init=False)
+    declared_arity: int = field(init=False)
+    parsed_signature: Signature | None = field(init=False)
 
     def __post_init__(self) -> None:
         parameters = inspect.signature(self.call).parameters.values()
@@ -155,8 +155,10 @@ class Function:
         object.__setattr__(self, "arity", positional - (1 if self.wants_evaluation else 0))
         object.__setattr__(self, "is_variadic", inspect.Parameter.VAR_POSITIONAL in kinds)
         optional = sum(p.default is not inspect.Parameter.empty for p in parameters)
-        object.__setattr__(self, "declared", self.arity - optional)
-        object.__setattr__(self, "checked", None if self.signature is None else Signature.of(self.signature))
+        object.__setattr__(self, "declared_arity", self.arity - optional)
+        object.__setattr__(
+            self, "parsed_signature", None if self.signature is None else Signature.from_text(self.signature)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,21 +167,21 @@ class HostType:
 
     `properties`: name -> getter of the value. `methods`: name -> `Function` whose first argument (after
     the `Evaluation`, if wanted) is the host value itself. Members are hidden from `*`, `$keys`, `$spread`.
-    `leave`: the value as the result of an evaluation, at any depth (a date-time's ISO text); None keeps
-    the host value. `to_json`: the value inside `$string` and wherever JSON text is made; without it `leave`,
-    else `{}`.
+    `to_result`: the value as the result of an evaluation, at any depth (a date-time's ISO text); None keeps
+    the host value. `to_json`: the value inside `$string` and wherever JSON text is made; without it
+    `to_result`, else `{}`.
     A registered class and its values must be immutable as far as expressions can tell.
     """
 
     python_type: type
     properties: Mapping[str, Getter] = field(default_factory=dict)
     methods: Mapping[str, Function] = field(default_factory=dict)
-    leave: Getter | None = None
+    to_result: Getter | None = None
     to_json: Getter | None = None
 
 
 class Library:
-    """A set of functions and host types. Immutable; `extended` makes a new one."""
+    """A set of functions and host types. Immutable; `extend` makes a new one."""
 
     def __init__(
         self,
@@ -187,30 +189,30 @@ class Library:
         hosts: Iterable[HostType] = (),
         *,
         name: str,
-        bound_code: str = LIMIT,
+        limit_code: str = LIMIT,
     ) -> None:
         self.name = name
-        self.bound_code = bound_code
+        self.limit_code = limit_code
         self.functions: Mapping[str, Function] = MappingProxyType({f.name: f for f in functions})
         self.hosts: Mapping[type, HostType] = MappingProxyType({h.python_type: h for h in hosts})
 
-    def extended(
+    def extend(
         self,
         functions: Iterable[Function] = (),
         hosts: Iterable[HostType] = (),
         *,
         name: str,
-        bound_code: str | None = None,
+        limit_code: str | None = None,
     ) -> Library:
         """This library with more (or replaced) functions and host types."""
         return Library(
             [*self.functions.values(), *functions],
             [*self.hosts.values(), *hosts],
             name=name,
-            bound_code=bound_code or self.bound_code,
+            limit_code=limit_code or self.limit_code,
         )
 
-    def host(self, value: object) -> HostType | None:
+    def find_host_type(self, value: object) -> HostType | None:
         """The host type of a value by its class or the nearest registered base; None if there is none."""
         for python_type in type(value).__mro__:
             found = self.hosts.get(python_type)

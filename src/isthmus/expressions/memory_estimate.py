@@ -32,17 +32,17 @@ class MemoryEstimate:
     two objects 256 MiB apart count as one. A mark tells in which weighing it was made. A number counts for
     eight bytes, shared or not.
 
-    `look`: called now and then; may raise, and may let others run. `apart`: types that are
+    `check_time`: called now and then; may raise, and may let others run. `excluded`: types that are
     not walked into and count for nothing.
     """
 
-    def __init__(self, look: Callable[[], None], apart: tuple[type, ...] = ()) -> None:
-        self._look = look
-        self._apart = (type, ModuleType, CodeType, FrameType, threading.Thread, MemoryEstimate, *apart)
+    def __init__(self, check_time: Callable[[], None], excluded: tuple[type, ...] = ()) -> None:
+        self._check_time = check_time
+        self._excluded = (type, ModuleType, CodeType, FrameType, threading.Thread, MemoryEstimate, *excluded)
         self._seen = bytearray()
         self._mark = _LAST
 
-    def frames(self, extra: Any, most: int) -> int:
+    def measure_frames(self, extra: Any, max_bytes: int) -> int:
         """Bytes of `extra` and of what the frames reach from the caller up to the door of the evaluation."""
         roots: list[Any] = [extra]
         given: list[Any] = []
@@ -53,20 +53,23 @@ class MemoryEstimate:
                 break
             roots.extend(frame.f_locals.values())
             frame = frame.f_back
-        return self.weigh(roots, given, most)
+        return self.measure(roots, given, max_bytes)
 
-    def weigh(self, roots: Iterable[Any], given: Iterable[Any], most: int) -> int:
-        """Bytes of all that can be reached from `roots` and not from `given`; it stops behind `most`."""
+    def measure(self, roots: Iterable[Any], given: Iterable[Any], max_bytes: int) -> int:
+        """Bytes of all that can be reached from `roots` and not from `given`.
+
+        The walk stops as soon as the sum exceeds `max_bytes`.
+        """
         if self._mark == _LAST:
             self._seen = bytearray(_PLACES)
             for values, inside in self._walk(given):
-                self._pass_by(values, inside)
+                self._mark_as_given(values, inside)
             self._mark = _GIVEN
         self._mark += 1
         total = 0
         for values, inside in self._walk(roots):
-            total += self._take(values, inside)
-            if total > most:
+            total += self._add_sizes(values, inside)
+            if total > max_bytes:
                 break
         return total
 
@@ -82,10 +85,10 @@ class MemoryEstimate:
                 rest = iter(inside.long.pop())
                 while part := list(islice(rest, _PIECE)):
                     yield part, inside
-                    self._look()
-            self._look()
+                    self._check_time()
+            self._check_time()
 
-    def _pass_by(self, values: Iterable[Any], inside: _Inside) -> None:
+    def _mark_as_given(self, values: Iterable[Any], inside: _Inside) -> None:
         """Mark values as given."""
         seen, short = self._seen, inside.short
         for value in values:
@@ -100,9 +103,9 @@ class MemoryEstimate:
                 else:
                     inside.long.append(value if kind is list else [*value, *value.values()])
             elif kind is not str and kind not in _NUMBERS:
-                self._enter(value, inside)
+                self._queue_contents(value, inside)
 
-    def _take(self, values: Iterable[Any], inside: _Inside) -> int:
+    def _add_sizes(self, values: Iterable[Any], inside: _Inside) -> int:
         """Mark the values that are new, and say what they take."""
         total, mark = 0, self._mark
         seen, size_of, short = self._seen, sys.getsizeof, inside.short
@@ -120,14 +123,14 @@ class MemoryEstimate:
                     short.append(value)
                 else:
                     inside.long.append(value if kind is list else [*value, *value.values()])
-            elif kind is not str and not self._enter(value, inside):
+            elif kind is not str and not self._queue_contents(value, inside):
                 continue
             total += size_of(value)
         return total
 
-    def _enter(self, value: Any, inside: _Inside) -> bool:
+    def _queue_contents(self, value: Any, inside: _Inside) -> bool:
         """Walk into a value that is no JSON, unless it belongs to the program."""
-        if isinstance(value, self._apart):
+        if isinstance(value, self._excluded):
             return False
         inside.short.append(value.__closure__ if isinstance(value, FunctionType) else value)
         return True

@@ -61,133 +61,133 @@ class Meter:
     """
 
     # What most evaluations never change stays on the class: an evaluation costs less to begin.
-    left = _FIRST
-    slice = _MOST
+    steps_left = _FIRST
+    slice_steps = _MOST
     deadline = 0.0
-    looked = 0.0
-    awaited = 0.0
-    made = 0
-    used = 0
-    unwatched = _WATCH
-    blocks = 0
-    growth = _BLOCKS
-    room = DEFAULT_OUTPUT
+    checked_at = 0.0
+    awaited_seconds = 0.0
+    unchecked_bytes = 0
+    used_bytes = 0
+    steps_since_watch = _WATCH
+    allocated_blocks = 0
+    allowed_growth = _BLOCKS
+    result_chars_left = DEFAULT_OUTPUT
     trace: Callable[[int, Any, Any], None] | None = None
     pause: Callable[[Meter], None] | None = None
-    turn = 0.0
-    scale: MemoryEstimate | None = None
+    last_turn = 0.0
+    memory_estimate: MemoryEstimate | None = None
 
     limits: Limits
-    depth: int
+    depth_left: int
 
     @property
-    def bound_code(self) -> str:
+    def limit_code(self) -> str:
         """The code of errors of time and depth."""
         return LIMIT
 
-    def apart(self) -> Meter:
+    def fork(self) -> Meter:
         """A meter with the same limits, for work in another thread."""
         made = Meter()
         made.limits = self.limits
-        made.depth = self.depth
+        made.depth_left = self.depth_left
         return made
 
     def charge(self, steps: int) -> None:
         """Account for `steps` of work before doing them; raises when the time is over."""
-        self.left -= steps
-        if self.left < 0:
-            self.look()
+        self.steps_left -= steps
+        if self.steps_left < 0:
+            self.check_clock()
 
-    def look(self) -> None:
+    def check_clock(self) -> None:
         """Look at the clock. A slice of steps takes some fifty microseconds; if it took milliseconds, its
         work is more than its steps say, and the next one is shorter."""
         now = monotonic()
-        self.unwatched += self.slice - self.left
+        self.steps_since_watch += self.slice_steps - self.steps_left
         if not self.deadline:
             self.deadline = now + self.limits.seconds
-        elif now > self.deadline + self.awaited:
-            raise self.out_of_time()
-        elif now - self.looked > _SLICE_SECONDS:
-            self.slice = max(self.slice >> 2, 50)
-        elif self.slice < _MOST:
-            self.slice = min(2 * self.slice, _MOST)
-        self.looked = now
-        self.left = self.slice
-        if self.unwatched > _WATCH:
-            self.watch()
-        if self.pause is not None and now - self.turn > _TURN:
-            self.rest(now)
+        elif now > self.deadline + self.awaited_seconds:
+            raise self.time_limit_error()
+        elif now - self.checked_at > _SLICE_SECONDS:
+            self.slice_steps = max(self.slice_steps >> 2, 50)
+        elif self.slice_steps < _MOST:
+            self.slice_steps = min(2 * self.slice_steps, _MOST)
+        self.checked_at = now
+        self.steps_left = self.slice_steps
+        if self.steps_since_watch > _WATCH:
+            self.watch_allocations()
+        if self.pause is not None and now - self.last_turn > _TURN:
+            self.take_pause(now)
 
-    def glance(self) -> None:
+    def check_deadline(self) -> None:
         """Look at the clock within work that counts no steps."""
         now = monotonic()
         if not self.deadline:
             self.deadline = now + self.limits.seconds
-        elif now > self.deadline + self.awaited:
-            raise self.out_of_time()
-        if self.pause is not None and now - self.turn > _TURN:
-            self.rest(now)
+        elif now > self.deadline + self.awaited_seconds:
+            raise self.time_limit_error()
+        if self.pause is not None and now - self.last_turn > _TURN:
+            self.take_pause(now)
 
-    def rest(self, now: float) -> None:
+    def take_pause(self, now: float) -> None:
         """Let others run, unless the work has only begun."""
-        if self.turn and self.pause is not None:
+        if self.last_turn and self.pause is not None:
             self.pause(self)
             now = monotonic()
-        self.turn = self.looked = now
+        self.last_turn = self.checked_at = now
 
-    def seconds_left(self) -> float:
+    def remaining_seconds(self) -> float:
         """Until the time is over; raises when it is. For work that takes a time-out."""
-        self.look()
-        return self.deadline + self.awaited - monotonic()
+        self.check_clock()
+        return self.deadline + self.awaited_seconds - monotonic()
 
-    def hold(self, size: int) -> None:
+    def charge_memory(self, size: int) -> None:
         """Account for `size` bytes of a text or list that was made."""
-        self.made += size
-        if self.made > _MADE:
-            self.weigh()
+        self.unchecked_bytes += size
+        if self.unchecked_bytes > _MADE:
+            self.check_memory()
 
-    def use(self, size: int) -> None:
+    def charge_text(self, size: int) -> None:
         """Account for a text of `size` bytes that a function of the dialect works with, each time."""
-        self.used += size
-        if self.used > self.limits.output_chars:
-            raise self.exceeded("output_chars", "function")
+        self.used_bytes += size
+        if self.used_bytes > self.limits.output_chars:
+            raise self.limit_error("output_chars", "function")
         self.charge(size)
-        self.hold(size)
+        self.charge_memory(size)
 
-    def watch(self) -> None:
+    def watch_allocations(self) -> None:
         """Has the process gained many small objects? They may be others', so weigh what is ours."""
-        self.unwatched = 0
+        self.steps_since_watch = 0
         blocks = sys.getallocatedblocks()
-        if not self.blocks:
-            self.blocks = blocks
-        elif blocks - self.blocks > self.growth:
-            self.blocks = blocks
-            self.weigh()
+        if not self.allocated_blocks:
+            self.allocated_blocks = blocks
+        elif blocks - self.allocated_blocks > self.allowed_growth:
+            self.allocated_blocks = blocks
+            self.check_memory()
 
-    def weigh(self) -> None:
+    def check_memory(self) -> None:
         """How much does the evaluation hold?"""
-        if self.scale is None:
-            self.scale = MemoryEstimate(self.glance, (Meter,))
-        held = self.scale.frames(self.trace, self.limits.memory)
-        self.looked = monotonic()
+        if self.memory_estimate is None:
+            self.memory_estimate = MemoryEstimate(self.check_deadline, (Meter,))
+        held = self.memory_estimate.measure_frames(self.trace, self.limits.memory)
+        self.checked_at = monotonic()
         if held > self.limits.memory:
-            raise self.exceeded("memory", "evaluation")
-        self.made = 0
+            raise self.limit_error("memory", "evaluation")
+        self.unchecked_bytes = 0
         # In proportion to what is held, so that weighing stays cheap, but not past the limit. A block is some
         # 128 bytes of a small object.
-        self.growth = max(_BLOCKS, min(held, self.limits.memory - held) >> 7)
+        self.allowed_growth = max(_BLOCKS, min(held, self.limits.memory - held) >> 7)
 
-    def out_of_time(self) -> ExpressionError:
+    def time_limit_error(self) -> ExpressionError:
         seconds = self.limits.seconds
         return ExpressionError(
-            self.bound_code, f"The evaluation took longer than seconds = {seconds}", value=seconds
+            self.limit_code, f"The evaluation took longer than seconds = {seconds}", value=seconds
         )
 
-    def too_deep(self) -> ExpressionError:
+    def depth_limit_error(self) -> ExpressionError:
         depth = self.limits.depth
-        return ExpressionError(self.bound_code, f"Calls are nested deeper than depth = {depth}", value=depth)
+        return ExpressionError(self.limit_code, f"Calls are nested deeper than depth = {depth}", value=depth)
 
-    def exceeded(self, limit: str, function: str) -> ExpressionError:
+    def limit_error(self, limit: str, function: str) -> ExpressionError:
         """The error to raise when `function` (without `$`) would go over `limit`, a field of `Limits`."""
         allowed = getattr(self.limits, limit)
         return ExpressionError(
@@ -201,8 +201,8 @@ class Meter:
 def charge_each(meter: Meter, values: Iterable[Item], weight: int) -> Iterator[Item]:
     """The values, each accounted for as it is taken."""
     for value in values:
-        meter.left -= weight
-        if meter.left < 0:
+        meter.steps_left -= weight
+        if meter.steps_left < 0:
             meter.charge(0)
         yield value
 
@@ -233,19 +233,19 @@ def charge_current(steps: int) -> None:
     """Account for work in the evaluation that runs here, if there is one."""
     meter = current.meter
     if meter is not None:
-        meter.left -= steps
-        if meter.left < 0:
-            meter.look()
+        meter.steps_left -= steps
+        if meter.steps_left < 0:
+            meter.check_clock()
 
 
 def charge_text_use(text: str) -> None:
     """Account for a long text that is worked with; each use may be a copy."""
     meter = current.meter
     if meter is not None:
-        meter.use(len(text) if text.isascii() else 4 * len(text))
+        meter.charge_text(len(text) if text.isascii() else 4 * len(text))
 
 
 def remaining_seconds(most: float = 1.0) -> float:
     """How long a single piece of work may take in the evaluation that runs here, at most `most`."""
     meter = current.meter
-    return most if meter is None else min(most, meter.seconds_left())
+    return most if meter is None else min(most, meter.remaining_seconds())

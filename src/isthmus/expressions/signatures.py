@@ -65,16 +65,16 @@ class Signature:
 
     @staticmethod
     @lru_cache(maxsize=1024)
-    def of(text: str) -> Signature:
+    def from_text(text: str) -> Signature:
         """Parse `text`; raises S0401 or S0402 with a position relative to it."""
         return Signature(text)
 
-    def bind(self, arguments: tuple[Any, ...], context: Any) -> tuple[Any, ...]:
+    def bind_arguments(self, arguments: tuple[Any, ...], context: Any) -> tuple[Any, ...]:
         """The arguments as the function gets them; T0410, T0411 or T0412 if they do not fit."""
         word = "".join([type_letter(one) for one in arguments])
         plan = self._plans.get(word)
         if plan is None:
-            plan = self._plan(word)
+            plan = self._make_plan(word)
             if len(self._plans) < 256:
                 self._plans[word] = plan
         if isinstance(plan, int):
@@ -106,11 +106,11 @@ class Signature:
                 bound.append(UNDEFINED)
         return tuple(bound)
 
-    def _plan(self, word: str) -> tuple[tuple[int, int, _Parameter], ...] | int:
+    def _make_plan(self, word: str) -> tuple[tuple[int, int, _Parameter], ...] | int:
         """What to do with arguments of these types; the index of the first bad one if they don't fit."""
         found = self._regex.fullmatch(word)
         if found is None:
-            return self._first_bad(word)
+            return self._find_first_bad(word)
         plan: list[tuple[int, int, _Parameter]] = []
         at = 0
         for parameter, matched in zip(self.parameters, found.groups(), strict=True):
@@ -126,7 +126,7 @@ class Signature:
                 at += 1
         return tuple(plan)
 
-    def _first_bad(self, word: str) -> int:
+    def _find_first_bad(self, word: str) -> int:
         pattern = ""
         good = 0
         for parameter in self.parameters:

@@ -22,11 +22,11 @@ class SizedCache(Generic[K, V]):
     def __init__(self, *, entries: int, size: int) -> None:
         self._entries = entries
         self._size = size
-        self._held = 0
+        self._total_size = 0
         self._values: OrderedDict[K, tuple[V, int]] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, key: K, make: Callable[[], V], size_of: Callable[[V], int]) -> V:
+    def get_or_make(self, key: K, make: Callable[[], V], size_of: Callable[[V], int]) -> V:
         """The value of the key, made where it is not there; what `make` raises passes through."""
         with self._lock:
             found = self._values.get(key)
@@ -41,15 +41,15 @@ class SizedCache(Generic[K, V]):
                 return found[0]  # another thread was quicker: all get the same object
             if size <= self._size:
                 self._values[key] = (made, size)
-                self._held += size
-                while self._held > self._size or len(self._values) > self._entries:
-                    self._held -= self._values.popitem(last=False)[1][1]
+                self._total_size += size
+                while self._total_size > self._size or len(self._values) > self._entries:
+                    self._total_size -= self._values.popitem(last=False)[1][1]
         return made
 
     def __len__(self) -> int:
         return len(self._values)
 
     @property
-    def held(self) -> int:
+    def total_size(self) -> int:
         """The sizes of all that is kept, added up."""
-        return self._held
+        return self._total_size

@@ -67,7 +67,7 @@ def await_result(evaluation: Meter, coroutine: Any, name: str) -> Any:
             f"${name} is asynchronous; evaluate the expression with evaluate_async",
             token=name,
         )
-    evaluation.scale = None  # its table is large, and many may wait at once
+    evaluation.memory_estimate = None  # its table is large, and many may wait at once
     started = monotonic()
     parent = island.parent
     assert parent is not None
@@ -75,17 +75,17 @@ def await_result(evaluation: Meter, coroutine: Any, name: str) -> Any:
         return parent.switch(_bounded(coroutine, evaluation, name))
     finally:
         current.meter = before
-        evaluation.awaited += monotonic() - started
+        evaluation.awaited_seconds += monotonic() - started
 
 
 async def _bounded(awaitable: Awaitable[Any], evaluation: Meter, name: str) -> Any:
     """What is awaited, within the time that the evaluation may still wait."""
     try:
-        async with asyncio.timeout(evaluation.limits.awaited_seconds - evaluation.awaited) as bound:
+        async with asyncio.timeout(evaluation.limits.awaited_seconds - evaluation.awaited_seconds) as bound:
             return await awaitable
     except TimeoutError:
         if bound.expired():
-            raise evaluation.exceeded("awaited_seconds", name) from None
+            raise evaluation.limit_error("awaited_seconds", name) from None
         raise
 
 

@@ -27,7 +27,7 @@ async def never() -> None:
     await asyncio.Event().wait()
 
 
-WAITING: Library = DIALECT.extended([Function("never", never, is_async=True)], name="waiting")
+WAITING: Library = DIALECT.extend([Function("never", never, is_async=True)], name="waiting")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ async def test_a_time_out_of_the_awaited_function_itself_reaches_the_caller() ->
     async def slow() -> None:
         raise TimeoutError("their own")
 
-    library = DIALECT.extended([Function("slow", slow, is_async=True)], name="slow")
+    library = DIALECT.extend([Function("slow", slow, is_async=True)], name="slow")
     with pytest.raises(TimeoutError, match="their own"):
         await compile("$slow()", library=library).evaluate_async({})
 
@@ -129,7 +129,7 @@ def test_what_the_evaluation_holds_counts_and_its_input_does_not() -> None:
 
 def test_shared_parts_are_weighed_once() -> None:
     part = list(range(1_000))
-    once, often = (MemoryEstimate(lambda: None).weigh([held], [], 2**30) for held in ([part], [part] * 100))
+    once, often = (MemoryEstimate(lambda: None).measure([held], [], 2**30) for held in ([part], [part] * 100))
     assert often - once < 1_000
 
 
@@ -138,9 +138,9 @@ class Counted(Evaluation):
         super().__init__(DIALECT, Limits(seconds=600), Services(), {})
         self.looks = 0
 
-    def look(self) -> None:
+    def check_clock(self) -> None:
         self.looks += 1
-        super().look()
+        super().check_clock()
 
 
 @pytest.mark.parametrize(
@@ -196,10 +196,10 @@ class Watched(MemoryEstimate):
 )
 def test_weighing_looks_up_from_large_data_and_walks_through_the_input_once(data: Any) -> None:
     scale = Watched()
-    assert scale.weigh([data], [data], 2**30) == 0
+    assert scale.measure([data], [data], 2**30) == 0
     looked = scale.looks
     assert looked >= 10
-    assert scale.weigh([data, ["x"]], [data], 2**30) < 1_000
+    assert scale.measure([data, ["x"]], [data], 2**30) < 1_000
     assert scale.looks - looked < 5
 
 
@@ -208,13 +208,13 @@ def test_a_weighing_that_may_take_no_longer_ends() -> None:
         raise ExpressionError("U1001", "over")
 
     with pytest.raises(ExpressionError, match="over"):
-        MemoryEstimate(over).weigh([], [list(range(100_000))], 2**30)
+        MemoryEstimate(over).measure([], [list(range(100_000))], 2**30)
 
 
 def test_what_was_weighed_before_is_weighed_again_and_again() -> None:
     held = [[str(n)] for n in range(10)]
     scale = MemoryEstimate(lambda: None)
-    assert len({scale.weigh([held], [], 2**30) for _ in range(600)}) == 1
+    assert len({scale.measure([held], [], 2**30) for _ in range(600)}) == 1
 
 
 def test_a_result_is_measured_as_the_text_it_becomes() -> None:
@@ -302,7 +302,7 @@ async def test_an_evaluation_that_waits_keeps_no_table_of_what_it_weighed(
 ) -> None:
     weighings = 0
     kept: list[object] = []
-    weigh = Meter.weigh
+    weigh = Meter.check_memory
 
     def noted(meter: Meter) -> None:
         nonlocal weighings
@@ -314,7 +314,7 @@ async def test_an_evaluation_that_waits_keeps_no_table_of_what_it_weighed(
         kept.extend(each for each in gc.get_objects() if isinstance(each, MemoryEstimate))
         return 1
 
-    monkeypatch.setattr(Meter, "weigh", noted)
+    monkeypatch.setattr(Meter, "check_memory", noted)
     expression = compile("($n := $count(rows.{'a': [id], 'b': id & 'x'}); $wait() + $n)")
     rows = {"rows": [{"id": n} for n in range(100_000)]}
     found = await expression.evaluate_async(rows, {"wait": lambda: wait()}, limits=Limits(seconds=600))
@@ -384,7 +384,7 @@ async def test_a_function_that_was_bound_or_registered_is_called_once_however_lo
 
     text = "$once() + $count(rows@$a.rows@$b[$b.id = $a.id])"
     rows = {"rows": [{"id": n} for n in range(250)]}
-    library = DIALECT.extended([Function("once", once)], name="once") if is_registered else DIALECT
+    library = DIALECT.extend([Function("once", once)], name="once") if is_registered else DIALECT
     bindings = None if is_registered else {"once": once}
     walk = compile(text, library=library)
     assert await walk.evaluate_async(rows, bindings, limits=Limits(seconds=600)) == 250

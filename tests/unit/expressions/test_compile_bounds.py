@@ -82,13 +82,13 @@ def test_a_cache_keeps_what_was_used_last_within_its_size() -> None:
     cache: SizedCache[str, str] = SizedCache(entries=10, size=100)
 
     def get(key: str, size: int) -> str:
-        return cache.get(key, lambda: key * size, len)
+        return cache.get_or_make(key, lambda: key * size, len)
 
     first = get("a", 40)
     get("b", 40)
     assert get("a", 40) is first
     get("c", 40)
-    assert cache.held == 80
+    assert cache.total_size == 80
     assert get("a", 40) is first
     assert len(cache) == 2
 
@@ -96,16 +96,16 @@ def test_a_cache_keeps_what_was_used_last_within_its_size() -> None:
 def test_a_cache_keeps_no_value_larger_than_itself_and_no_more_entries_than_it_may() -> None:
     cache: SizedCache[str, str] = SizedCache(entries=3, size=100)
     for key in "abcdef":
-        cache.get(key, lambda key=key: key, len)  # type: ignore[misc]  # bound now
-    cache.get("g", lambda: "g" * 101, len)
-    assert (len(cache), cache.held) == (3, 3)
+        cache.get_or_make(key, lambda key=key: key, len)  # type: ignore[misc]  # bound now
+    cache.get_or_make("g", lambda: "g" * 101, len)
+    assert (len(cache), cache.total_size) == (3, 3)
 
 
 def test_a_value_that_cannot_be_made_is_not_kept() -> None:
     cache: SizedCache[str, int] = SizedCache(entries=3, size=100)
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
-            cache.get("a", lambda: 1 // 0, lambda _: 1)
+            cache.get_or_make("a", lambda: 1 // 0, lambda _: 1)
     assert len(cache) == 0
 
 

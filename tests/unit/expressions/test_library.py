@@ -63,7 +63,7 @@ def moved(point: Point, by: Any) -> Point:
     return Point(point.x + by, point.y)
 
 
-EXTENDED = STANDARD.extended(
+EXTENDED = STANDARD.extend(
     [
         Function("given", given),
         Function("pair", pair),
@@ -79,7 +79,7 @@ EXTENDED = STANDARD.extended(
             Point,
             {"x": lambda point: point.x},
             {"moved": Function("moved", moved)},
-            leave=lambda point: f"{point.x}/{point.y}",
+            to_result=lambda point: f"{point.x}/{point.y}",
         )
     ],
     name="extended",
@@ -142,7 +142,7 @@ async def test_evaluations_that_await_run_side_by_side() -> None:
         order.append(("end", value))
         return value
 
-    library = STANDARD.extended([Function("note", note, is_async=True)], name="noting")
+    library = STANDARD.extend([Function("note", note, is_async=True)], name="noting")
     expression = Expression("$note($)", library)
     assert await asyncio.gather(*(expression.evaluate_async(one) for one in (1, 2))) == [1, 2]
     assert [step for step, _ in order] == ["start", "start", "end", "end"]
@@ -152,7 +152,7 @@ async def test_an_error_of_an_asynchronous_function_reaches_the_caller() -> None
     async def failing() -> None:
         raise ValueError("no answer")
 
-    library = STANDARD.extended([Function("failing", failing, is_async=True)], name="failing")
+    library = STANDARD.extend([Function("failing", failing, is_async=True)], name="failing")
     with pytest.raises(ValueError, match="no answer"):
         await Expression("$failing()", library).evaluate_async()
 

@@ -71,7 +71,7 @@ def test_only_four_functions_carry_a_signature() -> None:
 
 def test_a_function_of_a_preset_that_is_absent_cannot_be_invoked() -> None:
     dates = next(family for family in FAMILIES if family.preset == "datetime")
-    library: Library = STANDARD.extended(dates.functions, HOSTS, name="only-dates")
+    library: Library = STANDARD.extend(dates.functions, HOSTS, name="only-dates")
     assert compile('$dtFromIso("2024-01-01").year', library=library).evaluate() == 2024
     with pytest.raises(ExpressionError) as caught:
         compile("$convertQueryToSql({})", library=library).evaluate()

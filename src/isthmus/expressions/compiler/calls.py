@@ -151,7 +151,7 @@ class CallGenerator(GeneratorBase):
         if callee.may_tail:
             self.emit(f"if type({name}) is TailCall: {name} = bounce({name}, E)")
         if callee.is_open:
-            self.emit(f"E.depth += {weight}")
+            self.emit(f"E.depth_left += {weight}")
         kinds = ANY | NESTED if callee.is_nested else ANY
         return Operand(name, kinds, is_atom=True, is_raw=True)
 
@@ -210,5 +210,5 @@ class CallGenerator(GeneratorBase):
 
 def _calls_back(function: Function) -> bool:
     """May it give what a function that it was given gave?"""
-    checked = function.checked
+    checked = function.parsed_signature
     return checked is not None and any("f" in one.kind for one in checked.parameters)

@@ -45,7 +45,9 @@ class FunctionGenerator(GeneratorBase):
         return self.function_operand(name, node)
 
     def function_operand(self, name: str, node: t.Lambda) -> Operand:
-        signature = "None" if node.signature is None else self.constants.name(Signature.of(node.signature))
+        signature = (
+            "None" if node.signature is None else self.constants.name(Signature.from_text(node.signature))
+        )
         code = f"Lambda(E, {name}, {len(node.parameters)}, {signature})"
         return Operand(code, FUNCTION)
 
@@ -193,7 +195,11 @@ class FunctionGenerator(GeneratorBase):
             return False
         procedure = node.procedure
         function = self.library_function(procedure.name) if isinstance(procedure, t.Variable) else None
-        return function is None or function.checked is None or function.checked.result not in _SINGLE
+        return (
+            function is None
+            or function.parsed_signature is None
+            or function.parsed_signature.result not in _SINGLE
+        )
 
     def called_body(
         self, node: t.Lambda, values: list[Operand], context: Context, *, final: bool = False

@@ -271,8 +271,8 @@ class GeneratorBase(Lines):
         if self.level == 0:
             self.emit(f"if len({code}) > 99: E.charge(len({code}) * {weight})")
         else:
-            self.emit(f"E.left -= len({code}) * {weight}")
-            self.emit("if E.left < 0: E.charge(0)")
+            self.emit(f"E.steps_left -= len({code}) * {weight}")
+            self.emit("if E.steps_left < 0: E.charge(0)")
 
     def going(self, code: str, weight: int) -> str:
         """A list to loop over: a long one is accounted for item by item, so that time is looked at."""

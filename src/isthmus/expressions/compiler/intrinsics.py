@@ -50,9 +50,9 @@ class IntrinsicGenerator(FunctionGenerator):
         self, function: Function, arguments: list[Operand], context: Context, position: int
     ) -> Operand | None:
         """A function of texts and numbers, called at once where its arguments are of the right kinds."""
-        if function.checked is None or function.is_variadic or len(arguments) > function.arity:
+        if function.parsed_signature is None or function.is_variadic or len(arguments) > function.arity:
             return None
-        parameters = function.checked.parameters
+        parameters = function.parsed_signature.parameters
         if any(one.takes_context or not one.pattern.endswith("?") for one in parameters[len(arguments) :]):
             return None
         checks: list[str] = []
@@ -80,7 +80,7 @@ class IntrinsicGenerator(FunctionGenerator):
             with self.inside("except ExpressionError as error:"):
                 self.emit(f"placed(error, {position}, {function.name!r})")
                 self.emit("raise")
-        kinds = _RESULTS.get(function.checked.result, ANY)
+        kinds = _RESULTS.get(function.parsed_signature.result, ANY)
         return Operand(name, kinds, is_pure=kinds != ANY, is_atom=True, is_raw=kinds == ANY)
 
     def with_function(

@@ -70,9 +70,9 @@ def as_expression_error(error: Exception, evaluation: Meter, text: str) -> Expre
     """
     found: ExpressionError
     if isinstance(error, RecursionError):
-        found = evaluation.too_deep()
+        found = evaluation.depth_limit_error()
     elif isinstance(error, MemoryError):
-        found = evaluation.exceeded("memory", "evaluation")
+        found = evaluation.limit_error("memory", "evaluation")
     elif not isinstance(error, (ArithmeticError, ValueError)) or not _is_raised_here(error.__traceback__):
         return None
     elif isinstance(error, OverflowError):
@@ -108,7 +108,9 @@ def _compile_eval_text(evaluation: Evaluation, text: str, shadowed: frozenset[st
         return program
 
     library = evaluation.library
-    return _PROGRAMS.get((text, library, shadowed, of_list), made, lambda program: len(text) + program.size)
+    return _PROGRAMS.get_or_make(
+        (text, library, shadowed, of_list), made, lambda program: len(text) + program.size
+    )
 
 
 def evaluate_text(
@@ -144,7 +146,7 @@ def evaluate_text(
         evaluation.charge(100)
         return program.main(evaluation, focus, variables)
     except ExpressionError as error:
-        if error.code in (LIMIT, library.bound_code):
+        if error.code in (LIMIT, library.limit_code):
             raise
         raise ExpressionError(
             "D3121",

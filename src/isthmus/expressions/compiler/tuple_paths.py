@@ -226,8 +226,8 @@ class TupleGenerator(GeneratorBase):
 
     def adding(self, values: str, out: str) -> str:
         """A list to loop over that adds to `out` for each input of a step: lists of tuples multiply."""
-        self.emit(f"E.left -= len({values})")
-        self.emit(f"if E.left < 0: grown(E, {out}, 1)")
+        self.emit(f"E.steps_left -= len({values})")
+        self.emit(f"if E.steps_left < 0: grown(E, {out}, 1)")
         return self.going(values, 1)
 
     def slot(self, name: str) -> str:

@@ -19,7 +19,7 @@ _STRICT: Final = "strict_compat"
 def input_text(evaluation: Evaluation, value: str, function: str) -> str:
     """The text, if a parsing function may take so much (`Limits.input_chars`)."""
     if len(value) > evaluation.limits.input_chars:
-        raise evaluation.exceeded("input_chars", function)
+        raise evaluation.limit_error("input_chars", function)
     evaluation.charge(len(value) // 8)
     return value
 
@@ -27,14 +27,14 @@ def input_text(evaluation: Evaluation, value: str, function: str) -> str:
 def output_text(evaluation: Evaluation, value: str, function: str) -> str:
     """The text, if a value may be so long (`Limits.output_chars`)."""
     if len(value) > evaluation.limits.output_chars:
-        raise evaluation.exceeded("output_chars", function)
+        raise evaluation.limit_error("output_chars", function)
     return value
 
 
 def output_items(evaluation: Evaluation, count: int, function: str) -> None:
     """Raises if a list may not have so many items (`Limits.items`)."""
     if count > evaluation.limits.items:
-        raise evaluation.exceeded("items", function)
+        raise evaluation.limit_error("items", function)
     evaluation.charge(count)
 
 

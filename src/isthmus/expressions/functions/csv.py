@@ -125,7 +125,7 @@ def _cell(value: object) -> str:
     if is_nil(value) or callable(value):
         return ""
     if isinstance(value, Host):
-        value = value.json()
+        value = value.to_json()
     if isinstance(value, str):
         return _quoted(to_text(value))
     if isinstance(value, bool):

@@ -47,7 +47,7 @@ async def generate_embeddings_cohere(
         return await _embed(evaluation, url, given, api_key)
     items = as_list(texts)
     if len(items) > evaluation.limits.embedding_texts:
-        raise evaluation.exceeded("embedding_texts", _NAME)
+        raise evaluation.limit_error("embedding_texts", _NAME)
     results: list[object] = []
     for start in range(0, len(items), _BATCH):
         batch = {**given, "texts": items[start : start + _BATCH]}

@@ -42,7 +42,7 @@ def base64encode(evaluation: Evaluation, value: object = UNDEFINED, url_safe: ob
         return ""
     data = content_bytes(value)
     if len(data) > evaluation.limits.input_chars * 4:
-        raise evaluation.exceeded("input_chars", "base64encode")
+        raise evaluation.limit_error("input_chars", "base64encode")
     return encoded(data, "base64-urlSafe" if is_truthy(url_safe) else "base64") or ""
 
 

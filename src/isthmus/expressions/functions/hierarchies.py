@@ -53,7 +53,7 @@ def dependency_graph(
             nodes.append((parent, by_key[node_key(parent)]))
             edges.append((own, parent))
     if len(by_key) > evaluation.limits.graph_nodes:
-        raise evaluation.exceeded("graph_nodes", "dependencyGraph")
+        raise evaluation.limit_error("graph_nodes", "dependencyGraph")
     return Graph(nodes, edges)
 
 
@@ -81,7 +81,7 @@ def sort_nodes(
     """
     given = _items(items, "sortNodes")
     if len(given) > evaluation.limits.graph_nodes:
-        raise evaluation.exceeded("graph_nodes", "sortNodes")
+        raise evaluation.limit_error("graph_nodes", "sortNodes")
     evaluation.charge(len(given) * 20)
     own, parent, sequence = (
         default if value is UNDEFINED else value
@@ -118,7 +118,7 @@ def _flattened(
             pending.pop()
             continue
         if len(out) > evaluation.limits.graph_nodes:
-            raise evaluation.exceeded("graph_nodes", "sortNodes")
+            raise evaluation.limit_error("graph_nodes", "sortNodes")
         evaluation.charge(8)
         out.append(
             {name: value for name, value in item.items() if name != _CHILDREN}

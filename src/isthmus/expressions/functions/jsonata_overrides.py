@@ -43,7 +43,7 @@ def join(evaluation: Evaluation, items: object = UNDEFINED, separator: object = 
     between = "," if separator is UNDEFINED else to_text(separator)
     given = as_list(items)
     if len(given) * len(between) > evaluation.limits.output_chars:
-        raise evaluation.exceeded("output_chars", "join")
+        raise evaluation.limit_error("output_chars", "join")
     evaluation.charge(len(given) * 4)
     parts = ("" if is_nil(item) else to_text(item) for item in pace(given, 4))
     return output_text(evaluation, join_within_limit("join", between, parts), "join")

@@ -335,4 +335,4 @@ def _spill(
         else:
             out.append(item)
     if len(out) > evaluation.limits.items:
-        raise evaluation.exceeded("items", "flatten")
+        raise evaluation.limit_error("items", "flatten")

@@ -22,7 +22,7 @@ def offloaded(call: Callable[..., T], *arguments: Any, heavy: bool) -> T | Corou
     meter = current.meter
     if not (heavy and can_await()):
         return call(*arguments)
-    return asyncio.to_thread(_apart, None if meter is None else meter.apart(), call, *arguments)
+    return asyncio.to_thread(_apart, None if meter is None else meter.fork(), call, *arguments)
 
 
 def _apart(meter: Meter | None, call: Callable[..., T], *arguments: Any) -> T:

@@ -71,10 +71,10 @@ def json_to_parquet(
         )
     limits = evaluation.limits
     if len(names) > limits.parquet_columns:
-        raise evaluation.exceeded("parquet_columns", "jsonToParquet")
+        raise evaluation.limit_error("parquet_columns", "jsonToParquet")
     cells = len(names) * len(items)
     if cells > limits.parquet_cells:
-        raise evaluation.exceeded("parquet_cells", "jsonToParquet")
+        raise evaluation.limit_error("parquet_cells", "jsonToParquet")
     evaluation.charge(cells * 10)
     columns = {_clean(name): [_native(row, name) for row in items] for name in names}
     given = options if isinstance(options, Mapping) else {}

@@ -67,7 +67,7 @@ def _entries(value: object) -> Iterator[tuple[str, object]]:
 
 def _pairs(style: QueryStyle, name: str, value: object, level: int) -> Iterator[str]:
     if isinstance(value, Host):
-        value = value.json()
+        value = value.to_json()
     if isinstance(value, list) and style.lists == "comma":
         charge_current(len(value))
         joined = join_within_limit(

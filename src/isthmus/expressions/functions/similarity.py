@@ -61,7 +61,7 @@ def most_similar(
     candidates = options if isinstance(options, list) else [options]
     wanted = _pairs(evaluation, value, "mostSimilar")
     if len(candidates) * (sum(wanted.values()) + 1) > evaluation.limits.similarity_pairs:
-        raise evaluation.exceeded("similarity_pairs", "mostSimilar")
+        raise evaluation.limit_error("similarity_pairs", "mostSimilar")
     best: object = ""
     highest: float = 0
     for candidate in candidates:
@@ -78,7 +78,7 @@ def _pairs(evaluation: Evaluation, value: object, function: str) -> Counter[str]
     if not isinstance(value, str):
         raise function_error(function, f"{function}: expected text, not {describe_kind(value)}")
     if len(value) > evaluation.limits.similarity_chars:
-        raise evaluation.exceeded("similarity_chars", function)
+        raise evaluation.limit_error("similarity_chars", function)
     cleaned = _NOISE.sub("", value.lower())
     if len(cleaned) == 1:
         return Counter([cleaned])

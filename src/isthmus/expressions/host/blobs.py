@@ -34,7 +34,7 @@ class Blob(Host):
     name: str | None = None
     last_modified: int | None = None
 
-    def text(self) -> str:
+    def to_text(self) -> str:
         return "[object Blob]"
 
 
@@ -42,7 +42,7 @@ class Blob(Host):
 class ArrayBuffer(Host):
     data: bytes
 
-    def text(self) -> str:
+    def to_text(self) -> str:
         return "[object ArrayBuffer]"
 
 

@@ -55,6 +55,6 @@ DATE: Final = host_type(
         "getUTCSeconds": _part(lambda moment: moment.second),
         "getUTCMilliseconds": _part(lambda moment: moment.microsecond // 1000),
     },
-    leave=_iso,
+    to_result=_iso,
     to_json=_iso,
 )

@@ -27,7 +27,7 @@ class Headers(Host):
     def get(self, name: object) -> str | None:
         return self.values.get(str(name).lower())
 
-    def json(self) -> object:
+    def to_json(self) -> object:
         return dict(self.values)
 
 
@@ -93,7 +93,7 @@ HEADERS: Final = HostType(
     Headers,
     properties=_EveryName(),
     methods=host_type(Headers, {}, _METHODS).methods,
-    to_json=Headers.json,
+    to_json=Headers.to_json,
 )
 
 RESPONSE: Final = host_type(

@@ -26,7 +26,7 @@ class Stream(Host):
         self._source = source
         self.locked = False
 
-    def text(self) -> str:
+    def to_text(self) -> str:
         return "[object ReadableStream]"
 
     def lock(self, function: str) -> None:
@@ -143,12 +143,12 @@ STREAM: Final = host_type(
     Stream,
     {"locked": lambda stream: stream.locked},
     {"cancel": _cancel, "tee": tee, "getReader": StreamReader},
-    awaited=frozenset({"cancel"}),
+    async_methods=frozenset({"cancel"}),
 )
 
 READER: Final = host_type(
     StreamReader,
     {"closed": lambda reader: reader.closed},
     {"read": StreamReader.read, "releaseLock": StreamReader.release, "cancel": StreamReader.cancel},
-    awaited=frozenset({"read", "cancel"}),
+    async_methods=frozenset({"read", "cancel"}),
 )

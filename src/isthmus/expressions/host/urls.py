@@ -35,7 +35,7 @@ class SearchParams(Host):
     def __init__(self, query: str) -> None:
         self._parsed = ada_url.URLSearchParams(query)
 
-    def text(self) -> str:
+    def to_text(self) -> str:
         return str(self._parsed)
 
     @property
@@ -60,10 +60,10 @@ class Url(Host):
         except ValueError:
             raise function_error("parseUrl", "Invalid URL") from None
 
-    def json(self) -> object:
-        return self.text()
+    def to_json(self) -> object:
+        return self.to_text()
 
-    def text(self) -> str:
+    def to_text(self) -> str:
         return self.part("href")
 
     def part(self, name: str) -> str:
@@ -84,8 +84,8 @@ URL: Final = host_type(
         **{name: _reader(name) for name in _PARTS},
         "searchParams": lambda url: url.search_params,
     },
-    {"toString": Url.text, "toJSON": Url.text},
-    leave=Url.text,
+    {"toString": Url.to_text, "toJSON": Url.to_text},
+    to_result=Url.to_text,
 )
 
 SEARCH_PARAMS: Final = host_type(
@@ -98,6 +98,6 @@ SEARCH_PARAMS: Final = host_type(
         "keys": lambda params: [key for key, _ in params.pairs],
         "values": lambda params: [value for _, value in params.pairs],
         "entries": lambda params: [[key, value] for key, value in params.pairs],
-        "toString": SearchParams.text,
+        "toString": SearchParams.to_text,
     },
 )

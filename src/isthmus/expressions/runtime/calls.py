@@ -23,12 +23,12 @@ __all__ = ["apply", "call", "enter", "library_call", "partial", "settled_call"]
 
 def enter(evaluation: Evaluation, weight: int) -> None:
     """A call of a known function is about to be made; the caller gives the depth back."""
-    evaluation.left -= 4
-    if evaluation.left < 0:
+    evaluation.steps_left -= 4
+    if evaluation.steps_left < 0:
         evaluation.charge(0)
-    evaluation.depth -= weight
-    if evaluation.depth < 1:
-        raise evaluation.too_deep()
+    evaluation.depth_left -= weight
+    if evaluation.depth_left < 1:
+        raise evaluation.depth_limit_error()
 
 
 def call(
@@ -42,18 +42,18 @@ def call(
     hint: bool,
 ) -> Any:
     """Call whatever `function` is. `weight`: levels of the tree since the function around the call."""
-    evaluation.left -= 4
-    if evaluation.left < 0:
+    evaluation.steps_left -= 4
+    if evaluation.steps_left < 0:
         evaluation.charge(0)
-    evaluation.depth -= weight
-    if evaluation.depth < 1:
-        raise evaluation.too_deep()
+    evaluation.depth_left -= weight
+    if evaluation.depth_left < 1:
+        raise evaluation.depth_limit_error()
     try:
         if type(function) is Lambda:
             if function.signature is None and len(arguments) == function._arity:
                 result = function.code(*arguments)
             else:
-                result = function.enter(arguments, context)
+                result = function.call_once(arguments, context)
             if type(result) is TailCall:
                 result = run_tail_calls(result, evaluation)
         elif isinstance(function, FunctionValue):
@@ -66,8 +66,8 @@ def call(
         add_position(error, position, token)
         raise
     except RecursionError:
-        raise evaluation.too_deep() from None
-    evaluation.depth += weight
+        raise evaluation.depth_limit_error() from None
+    evaluation.depth_left += weight
     return result
 
 
@@ -90,15 +90,15 @@ def library_call(
     weight: int,
 ) -> Any:
     """Call a function of the library; uncollapsed."""
-    evaluation.depth -= weight
+    evaluation.depth_left -= weight
     try:
         result = call_library_function(evaluation, function, arguments, context)
     except ExpressionError as error:
         add_position(error, position, function.name)
         raise
     except RecursionError:
-        raise evaluation.too_deep() from None
-    evaluation.depth += weight
+        raise evaluation.depth_limit_error() from None
+    evaluation.depth_left += weight
     return result
 
 

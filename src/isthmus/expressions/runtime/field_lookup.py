@@ -20,7 +20,7 @@ __all__ = [
 
 def member(evaluation: Evaluation, value: Any, name: str) -> Any:
     """A registered member of a host value; undefined for anything else."""
-    host = evaluation.library.host(value)
+    host = evaluation.library.find_host_type(value)
     if host is None:
         return UNDEFINED
     method = host.methods.get(name)
@@ -38,9 +38,9 @@ def lookup(evaluation: Evaluation, value: Any, name: str) -> Any:
         if type(value) is LazyRange:
             return Sequence()
         found = Sequence()
-        evaluation.left -= len(value)
-        if evaluation.left < 0:
-            evaluation.look()
+        evaluation.steps_left -= len(value)
+        if evaluation.steps_left < 0:
+            evaluation.check_clock()
         for item in pace(value, 1, evaluation):
             one = item.get(name, UNDEFINED) if type(item) is dict else lookup(evaluation, item, name)
             if one is UNDEFINED:

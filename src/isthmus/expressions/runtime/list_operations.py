@@ -58,10 +58,10 @@ def append_to(evaluation: Evaluation, array: list[Any], value: Any) -> None:
     if isinstance(value, list):
         evaluation.charge(len(value))
         if len(value) + len(array) > evaluation.limits.items:
-            raise evaluation.exceeded("items", "array")
+            raise evaluation.limit_error("items", "array")
         array.extend(value)
         if len(value) > MAX_FREE_LENGTH:
-            evaluation.hold(8 * len(value))
+            evaluation.charge_memory(8 * len(value))
     else:
         array.append(value)
 
@@ -136,7 +136,7 @@ def order(evaluation: Evaluation, value: Any, terms: tuple[tuple[Key, bool], ...
         return Sequence(value)
     evaluation.charge(len(value) * 8)
     if len(value) > evaluation.limits.items:
-        raise evaluation.exceeded("items", "order-by")
+        raise evaluation.limit_error("items", "order-by")
     if len(terms) == 1:
         key_of, descending = terms[0]
         keys = [key_of(item) for item in pace(value, 4, evaluation)]

@@ -51,7 +51,7 @@ def items(evaluation: Evaluation, value: Any) -> Any:
     """What a step iterates over; a lazy range is counted here, since a step keeps a value for each."""
     if isinstance(value, list):
         if len(value) > 50_000 and len(value) > evaluation.limits.items:
-            raise evaluation.exceeded("items", "path")
+            raise evaluation.limit_error("items", "path")
         return value
     return () if value is UNDEFINED else (value,)
 
@@ -75,10 +75,10 @@ def extend(evaluation: Evaluation, found: list[Any], more: Collection[Any]) -> N
 def grown(evaluation: Evaluation, found: list[Any], added: int | None = None) -> list[Any]:
     """Check the size of a long list that was built, or to which so many were `added`, maybe none."""
     if len(found) > evaluation.limits.items:
-        raise evaluation.exceeded("items", "path")
+        raise evaluation.limit_error("items", "path")
     size = len(found) if added is None else added
     evaluation.charge(size)
-    evaluation.hold(8 * size)
+    evaluation.charge_memory(8 * size)
     return found
 
 
@@ -297,6 +297,6 @@ def listed(evaluation: Evaluation, value: Any) -> list[Any]:
     if len(value) > MAX_FREE_LENGTH:
         evaluation.charge(len(value))
         if len(value) > evaluation.limits.items:
-            raise evaluation.exceeded("items", "array")
-        evaluation.hold(8 * len(value))
+            raise evaluation.limit_error("items", "array")
+        evaluation.charge_memory(8 * len(value))
     return [*value]

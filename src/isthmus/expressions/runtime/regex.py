@@ -49,7 +49,7 @@ class Pattern:
     @staticmethod
     def of(source: str, flags: str) -> Pattern:
         """The pattern, from those used last."""
-        return _PATTERNS.get((source, flags), lambda: Pattern(source, flags), lambda made: made.size)
+        return _PATTERNS.get_or_make((source, flags), lambda: Pattern(source, flags), lambda made: made.size)
 
     def first(self, matcher: Matcher, text: Any) -> Any:
         if type(text) is not str:
@@ -70,13 +70,13 @@ def search(evaluation: Evaluation, pattern: Pattern, text: str, start: int) -> A
     evaluation.charge(20)
     if pattern.linear is not None and len(text) - start < LINEAR:
         return pattern.linear.search(text, start)
-    limit, left = evaluation.limits.regex_seconds, evaluation.seconds_left()
+    limit, left = evaluation.limits.regex_seconds, evaluation.remaining_seconds()
     try:
         return pattern.compiled.search(text, start, timeout=min(limit, left))
     except TimeoutError:
         if left < limit:
-            raise evaluation.out_of_time() from None
-        raise evaluation.exceeded("regex_seconds", "regular expression") from None
+            raise evaluation.time_limit_error() from None
+        raise evaluation.limit_error("regex_seconds", "regular expression") from None
 
 
 def _result(matcher: Matcher, text: str, start: int) -> Any:

@@ -17,7 +17,7 @@ def finish(evaluation: Evaluation, value: Any) -> Any:
     """The value as it leaves the evaluation: plain lists and dicts, host values in their leaving form."""
     finisher = _Finisher(evaluation)
     made = finisher.finished(value, 0)
-    evaluation.room = finisher.room
+    evaluation.result_chars_left = finisher.room
     return made
 
 
@@ -34,7 +34,7 @@ class _Finisher:
 
     def __init__(self, evaluation: Evaluation) -> None:
         self.evaluation = evaluation
-        self.room = evaluation.room
+        self.room = evaluation.result_chars_left
 
     def finished(self, value: Any, depth: int) -> Any:
         if value.__class__ in _SCALARS or value is UNDEFINED:
@@ -45,8 +45,8 @@ class _Finisher:
             return self.of_list(value, depth + 1)
         if is_function(value):
             return UNDEFINED
-        host = self.evaluation.library.host(value)
-        return value if host is None or host.leave is None else host.leave(value)
+        host = self.evaluation.library.find_host_type(value)
+        return value if host is None or host.to_result is None else host.to_result(value)
 
     def of_dict(self, value: dict[str, Any], depth: int) -> Any:
         self.check(len(value), depth)
@@ -69,7 +69,7 @@ class _Finisher:
         size = len(value)
         self.check(size, depth)
         if size > self.evaluation.limits.items:
-            raise self.evaluation.exceeded("items", "result")
+            raise self.evaluation.limit_error("items", "result")
         changed: list[Any] | None = None if type(value) is list else list(value)
         for at, item in enumerate(value):
             if item.__class__ in _SCALARS:
@@ -87,9 +87,9 @@ class _Finisher:
         self.evaluation.charge(size)
         self.room -= 2 + 2 * size
         if self.room < 0:
-            raise self.evaluation.exceeded("output_chars", "result")
+            raise self.evaluation.limit_error("output_chars", "result")
         if depth > 2 * self.evaluation.limits.data_depth:
-            raise self.evaluation.exceeded("data_depth", "result")
+            raise self.evaluation.limit_error("data_depth", "result")
 
 
 def measure(evaluation: Evaluation, value: Any) -> None:
@@ -115,4 +115,4 @@ def measure(evaluation: Evaluation, value: Any) -> None:
             elif item.__class__ not in _SCALARS:
                 pending.append(item)
         if room < 0:
-            raise evaluation.exceeded("output_chars", "result")
+            raise evaluation.limit_error("output_chars", "result")

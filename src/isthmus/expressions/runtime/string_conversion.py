@@ -27,9 +27,9 @@ def made_text(evaluation: Evaluation, text: str, function: str) -> str:
     size = len(text)
     if size > MAX_FREE_RESULT:
         if size > evaluation.limits.output_chars:
-            raise evaluation.exceeded("output_chars", function)
+            raise evaluation.limit_error("output_chars", function)
         evaluation.charge(size)
-        evaluation.hold(size if text.isascii() else 4 * size)
+        evaluation.charge_memory(size if text.isascii() else 4 * size)
     return text
 
 
@@ -77,17 +77,17 @@ def json_text(
     `number` writes numbers, if JSONata's way is not wanted.
     """
 
-    def leave(value: Any) -> object:
-        host = evaluation.library.host(value)
-        form = None if host is None else host.to_json or host.leave
+    def to_json_form(value: Any) -> object:
+        host = evaluation.library.find_host_type(value)
+        form = None if host is None else host.to_json or host.to_result
         return {} if form is None else form(value)
 
     writer = JsonWriter(
-        number=number or _json_number,
-        function='""',
-        leave=leave,
+        format_number=number or _json_number,
+        function_text='""',
+        to_json_form=to_json_form,
         meter=evaluation,
-        room=evaluation.limits.output_chars,
+        max_chars=evaluation.limits.output_chars,
         indent=indent,
     )
-    return made_text(evaluation, writer.text(value), "string")
+    return made_text(evaluation, writer.serialize(value), "string")

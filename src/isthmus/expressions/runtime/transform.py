@@ -21,7 +21,7 @@ Key = Callable[[Any], Any]
 def clone(evaluation: Evaluation, value: Any, depth: int = 0) -> Any:
     """A deep copy as if through JSON text."""
     if depth > 2 * evaluation.limits.data_depth:
-        raise evaluation.exceeded("data_depth", "clone")
+        raise evaluation.limit_error("data_depth", "clone")
     if type(value) is float:
         if not math.isfinite(value):
             return None

@@ -39,7 +39,7 @@ def append(evaluation: Evaluation, one: Any, other: Any) -> Any:
     right = other if isinstance(other, list) else [other]
     size = len(left) + len(right)
     if size > evaluation.limits.items:
-        raise evaluation.exceeded("items", "append")
+        raise evaluation.limit_error("items", "append")
     evaluation.charge(size >> 2)
     return [*left, *right]
 
@@ -48,7 +48,7 @@ def reverse(evaluation: Evaluation, values: Any) -> Any:
     if values is UNDEFINED or len(values) <= 1:
         return values
     if len(values) > evaluation.limits.items:
-        raise evaluation.exceeded("items", "reverse")
+        raise evaluation.limit_error("items", "reverse")
     return [*reversed(values)]
 
 
@@ -56,7 +56,7 @@ def shuffle(evaluation: Evaluation, values: Any) -> Any:
     if values is UNDEFINED or len(values) <= 1:
         return values
     if len(values) > evaluation.limits.items:
-        raise evaluation.exceeded("items", "shuffle")
+        raise evaluation.limit_error("items", "shuffle")
     shuffled = [*values]
     draw = evaluation.services.random.randrange
     for at in pace(range(len(shuffled) - 1, 0, -1), 10, evaluation):
@@ -70,7 +70,7 @@ def distinct(evaluation: Evaluation, values: Any) -> Any:
     if not isinstance(values, list) or len(values) <= 1:
         return values
     if len(values) > evaluation.limits.items:
-        raise evaluation.exceeded("items", "distinct")
+        raise evaluation.limit_error("items", "distinct")
     found: list[Any] = Sequence() if type(values) is Sequence else []
     seen: set[Any] = set()
     nested: list[Any] = []
@@ -94,7 +94,7 @@ def distinct(evaluation: Evaluation, values: Any) -> Any:
 def zipped(evaluation: Evaluation, *lists: Any) -> list[Any]:
     size = min((len(one) if isinstance(one, list) else 0 for one in lists), default=0)
     if size > evaluation.limits.items:
-        raise evaluation.exceeded("items", "zip")
+        raise evaluation.limit_error("items", "zip")
     evaluation.charge(size * len(lists))
     return [[one[at] for one in lists] for at in pace(range(size), len(lists), evaluation)]
 

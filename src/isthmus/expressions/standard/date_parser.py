@@ -138,10 +138,10 @@ def parse(evaluation: Evaluation, text: str, picture: str) -> Any:
     pattern, readers = _reader(picture)
     try:
         found = pattern.fullmatch(
-            text, timeout=min(evaluation.limits.regex_seconds, evaluation.seconds_left())
+            text, timeout=min(evaluation.limits.regex_seconds, evaluation.remaining_seconds())
         )
     except TimeoutError:
-        raise evaluation.exceeded("regex_seconds", "toMillis") from None
+        raise evaluation.limit_error("regex_seconds", "toMillis") from None
     if found is None or not readers:
         return UNDEFINED
     given: dict[str, Any] = {}

@@ -29,7 +29,7 @@ def map_items(evaluation: Evaluation, values: Any, function: Callback) -> Any:
         return UNDEFINED
     found = Sequence()
     if len(values) > evaluation.limits.items:
-        raise evaluation.exceeded("items", "map")
+        raise evaluation.limit_error("items", "map")
     call = _looped(function)
     for at, value in enumerate(values):
         evaluation.charge(4)
@@ -49,7 +49,7 @@ def filter_items(evaluation: Evaluation, values: Any, function: Callback) -> Any
         if truth(evaluation, call(value, at, values)):
             found.append(value)
     if len(found) > evaluation.limits.items:
-        raise evaluation.exceeded("items", "filter")
+        raise evaluation.limit_error("items", "filter")
     return found
 
 
@@ -125,7 +125,7 @@ def sort(evaluation: Evaluation, values: Any, function: Any) -> Any:
     if values is UNDEFINED or len(values) <= 1:
         return values
     if len(values) > evaluation.limits.items:
-        raise evaluation.exceeded("items", "sort")
+        raise evaluation.limit_error("items", "sort")
     evaluation.charge(len(values) * 8)
     if function is UNDEFINED:
         return _sorted_values(values)

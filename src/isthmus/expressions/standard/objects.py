@@ -29,7 +29,7 @@ def _add_keys(evaluation: Evaluation, value: Any, found: dict[str, None]) -> Non
         evaluation.charge(len(value))
         found.update(dict.fromkeys(value))
         if len(found) > evaluation.limits.items:
-            raise evaluation.exceeded("items", "keys")
+            raise evaluation.limit_error("items", "keys")
     elif isinstance(value, list):
         evaluation.charge(len(value))
         for item in pace(value, 1, evaluation):
@@ -54,7 +54,7 @@ def spread(evaluation: Evaluation, value: Any) -> Any:
             elif one is not UNDEFINED:
                 found.append(one)
             if len(found) > evaluation.limits.items:
-                raise evaluation.exceeded("items", "spread")
+                raise evaluation.limit_error("items", "spread")
         return found if value else Sequence()
     return value
 
@@ -67,7 +67,7 @@ def merge(evaluation: Evaluation, objects: Any) -> Any:
         evaluation.charge(len(one) + 1)
         made.update(one)
         if len(made) > evaluation.limits.items:
-            raise evaluation.exceeded("items", "merge")
+            raise evaluation.limit_error("items", "merge")
     return made
 
 

@@ -104,7 +104,7 @@ def match(evaluation: Evaluation, text: Any, matcher: Any, limit: Any) -> Any:
             if limit is not UNDEFINED and len(found) >= limit:
                 break
             if len(found) > evaluation.limits.items:
-                raise evaluation.exceeded("items", "match")
+                raise evaluation.limit_error("items", "match")
     return found
 
 
@@ -136,7 +136,7 @@ def replace(evaluation: Evaluation, text: Any, pattern: Any, replacement: Any, l
             given = "[object Object]"
         count = text.count(pattern) if times < 0 else min(times, text.count(pattern))
         if len(text) + count * max(0, len(given) - len(pattern)) > evaluation.limits.output_chars:
-            raise evaluation.exceeded("output_chars", "replace")
+            raise evaluation.limit_error("output_chars", "replace")
         return made_text(evaluation, text.replace(pattern, given, times), "replace")
     return _replaced(evaluation, text, pattern, replacement, limit)
 
@@ -152,7 +152,7 @@ def _replaced(evaluation: Evaluation, text: str, pattern: Any, replacement: Any,
             and "\\" not in replacement
         ):
             if len(text) * max(1, len(replacement)) > evaluation.limits.output_chars:
-                raise evaluation.exceeded("output_chars", "replace")
+                raise evaluation.limit_error("output_chars", "replace")
             return made_text(evaluation, linear.sub(replacement, text), "replace")
     parts: list[str] = []
     room = evaluation.limits.output_chars
@@ -171,7 +171,7 @@ def _replaced(evaluation: Evaluation, text: str, pattern: Any, replacement: Any,
         parts += (text[position : one.start], new)
         room -= len(new)
         if room < 0:
-            raise evaluation.exceeded("output_chars", "replace")
+            raise evaluation.limit_error("output_chars", "replace")
         position = one.start + len(one.text)
         if limit is not UNDEFINED and count >= limit:
             break
@@ -235,7 +235,7 @@ def split(evaluation: Evaluation, text: Any, separator: Any, limit: Any) -> Any:
     else:
         parts = _split_by(evaluation, text, separator, limit)
     if len(parts) > evaluation.limits.items:
-        raise evaluation.exceeded("items", "split")
+        raise evaluation.limit_error("items", "split")
     return parts
 
 
@@ -245,7 +245,7 @@ def _split_by(evaluation: Evaluation, text: str, separator: Any, limit: Any) -> 
     for one in _matches(evaluation, separator, text):
         parts.append(text[start : one.start])
         if len(parts) > evaluation.limits.items:
-            raise evaluation.exceeded("items", "split")
+            raise evaluation.limit_error("items", "split")
         start = one.end
         if limit is not UNDEFINED and len(parts) >= limit:
             return parts

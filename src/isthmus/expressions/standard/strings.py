@@ -128,7 +128,7 @@ def pad(evaluation: Evaluation, text: Any, width: Any, char: Any) -> Any:
     if missing <= 0:
         return text
     if missing > evaluation.limits.output_chars:
-        raise evaluation.exceeded("output_chars", "pad")
+        raise evaluation.limit_error("output_chars", "pad")
     padding = (filler * (missing // len(filler) + 1))[:missing]
     return made_text(evaluation, text + padding if wanted > 0 else padding + text, "pad")
 
@@ -150,7 +150,7 @@ def join(evaluation: Evaluation, texts: Any, separator: Any) -> Any:
         return UNDEFINED
     between = "" if separator is UNDEFINED else separator
     if len(texts) * len(between) > evaluation.limits.output_chars:
-        raise evaluation.exceeded("output_chars", "join")
+        raise evaluation.limit_error("output_chars", "join")
     return made_text(evaluation, between.join(texts), "join")
 
 

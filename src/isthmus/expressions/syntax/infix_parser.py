@@ -151,7 +151,7 @@ class Operators(Operands):
             text += shown(self.token)
         self.advance(">")
         try:
-            Signature.of(text)
+            Signature.from_text(text)
         except ExpressionError as error:
             raise ExpressionError(
                 error.code, error.message, position + (error.position or 0), value=error.value

@@ -61,7 +61,7 @@ class _Builder:
     def count(self) -> None:
         self.nodes += 1
         if self.nodes > self.evaluation.limits.xml_nodes:
-            raise self.evaluation.exceeded("xml_nodes", "xmlToJs")
+            raise self.evaluation.limit_error("xml_nodes", "xmlToJs")
         if len(self.stack) > MAX_DATA_DEPTH:
             raise limit_error("xmlToJs", "data_depth", MAX_DATA_DEPTH)
 

@@ -111,7 +111,7 @@ class _Writer:
     def element(self, name: str, value: object, level: int) -> None:
         inside = enter_level(level, "jsToXml", len(value) if isinstance(value, (list, Mapping)) else 1)
         if isinstance(value, Host):
-            value = value.json()
+            value = value.to_json()
         if isinstance(value, list):
             value = {str(index): item for index, item in enumerate(value)}
         attributes: object = None

@@ -190,13 +190,13 @@ class Duration(Host):
             clock += format_number_text(round(seconds, 3)) + "S"
         return f"P{date}" + (f"T{clock}" if clock else "") if date or clock else "PT0S"
 
-    def json(self) -> object:
+    def to_json(self) -> object:
         return self.to_iso()
 
-    def text(self) -> str:
+    def to_text(self) -> str:
         return self.to_iso() or "Invalid Duration"
 
-    def primitive(self) -> object:
+    def to_primitive(self) -> object:
         return self.to_milliseconds()
 
     def format(self, pattern: str) -> str:
@@ -308,5 +308,5 @@ DURATION: Final = host_type(
         "toISO": Duration.to_iso,
         "toFormat": lambda duration, pattern: duration.format(to_text(pattern)),
     },
-    leave=Duration.json,
+    to_result=Duration.to_json,
 )

@@ -176,6 +176,6 @@ DATETIME: Final = host_type(
         "equals": DateTime.equals,
         "toJSDate": _to_js_date,
     },
-    leave=DateTime.to_iso,
-    evaluated=frozenset({"diffNow", "toRelative", "toRelativeCalendar"}),
+    to_result=DateTime.to_iso,
+    evaluation_methods=frozenset({"diffNow", "toRelative", "toRelativeCalendar"}),
 )

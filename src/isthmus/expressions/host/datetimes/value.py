@@ -140,13 +140,13 @@ class DateTime(Host):
             clock += "Z" if no_offset else format_offset(self.offset, "short")
         return f"{clock}[{self.zone.name}]" if extended else clock
 
-    def json(self) -> object:
+    def to_json(self) -> object:
         return self.to_iso()
 
-    def text(self) -> str:
+    def to_text(self) -> str:
         return self.to_iso() or "Invalid DateTime"
 
-    def primitive(self) -> object:
+    def to_primitive(self) -> object:
         return self.epoch_ms if self.is_valid else math.nan
 
     def with_epoch_ms(self, epoch_ms: int | float) -> DateTime:
