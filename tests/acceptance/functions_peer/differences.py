@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from isthmus.expressions.functions.lodash import get
+from isthmus.expressions.functions.lodash import get_path
 from isthmus.expressions.javascript import to_number
 from tests.acceptance.functions_peer.running import Case, Outcome, same
 from tests.acceptance.functions_peer.running import ours as run
@@ -97,7 +97,7 @@ def _but_for_offset_names(case: Case, ours: Outcome, theirs: Outcome) -> bool:
 def _incomparable(case: Case, ours: Outcome, theirs: Outcome) -> bool:
     """The same items, sorted by numbers and by texts that are none."""
     by = case.data.get("b")
-    values = [get(item, by) if by is not None else item for item in case.data.get("a", [])]
+    values = [get_path(item, by) if by is not None else item for item in case.data.get("a", [])]
     numbers = [value for value in values if isinstance(value, (int, float))]
     others = [to_number(value) for value in values if not isinstance(value, (int, float))]
     found, expected = (sorted(json.dumps(item) for item in outcome.value) for outcome in (ours, theirs))

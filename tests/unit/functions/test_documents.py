@@ -9,7 +9,7 @@ import pypdf
 import pytest
 from tests.unit.functions.running import error, services, value
 
-from isthmus.expressions.functions.documents.page import page_styles
+from isthmus.expressions.functions.documents.pdf import build_page_styles
 from isthmus.expressions.host import Blob
 
 LOCAL = services(documents_mode="local")
@@ -48,14 +48,16 @@ def test_a_pdf_of_nothing_is_an_error(markdown: str) -> None:
 
 
 def test_page_options_become_css() -> None:
-    css = page_styles(
+    css = build_page_styles(
         {"pageMargins": [1, 2, 3, 4], "displayHeaderFooter": True, "headerTemplate": '<b>"H"</b>'}
     )
     assert "margin: 2pt 3pt 4pt 1pt" in css
     assert '@top-center { content: "\\"H\\""; font-size: 9pt }' in css
-    assert "margin: 18mm 5px 1cm 18mm" in page_styles({"margin": {"right": 5, "bottom": "1cm", "left": "}x"}})
-    assert "font-size: 20pt" in page_styles({"defaultStyle": {"fontSize": 20}})
-    assert page_styles({"styles": "b { color: red }"}).endswith("b { color: red }")
+    assert "margin: 18mm 5px 1cm 18mm" in build_page_styles(
+        {"margin": {"right": 5, "bottom": "1cm", "left": "}x"}}
+    )
+    assert "font-size: 20pt" in build_page_styles({"defaultStyle": {"fontSize": 20}})
+    assert build_page_styles({"styles": "b { color: red }"}).endswith("b { color: red }")
 
 
 def test_parse_document_is_off_until_it_is_configured() -> None:

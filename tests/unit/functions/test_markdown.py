@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.unit.functions.running import check, error, value
 
 from isthmus.expressions import ExpressionError
-from isthmus.expressions.functions.markdown.inline import read_inline
+from isthmus.expressions.functions.markdown.inline import parse_inline
 from isthmus.expressions.javascript import utf16_length
 
 _TABLE = json.loads((Path(__file__).parent / "markdown_cases.json").read_text(encoding="utf-8"))
@@ -175,7 +175,7 @@ def test_every_format_takes_any_markdown(source: str) -> None:
 
 @given(st.text(alphabet="ab *_`~[]()!<>\\\n.&:/@w", max_size=40))
 def test_inline_tokens_cover_their_source(source: str) -> None:
-    assert "".join(token.raw for token in read_inline(source, {})) == source
+    assert "".join(token.raw for token in parse_inline(source, {})) == source
 
 
 @pytest.mark.parametrize(

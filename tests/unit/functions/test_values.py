@@ -6,7 +6,7 @@ import pytest
 from tests.unit.functions.running import check, error, services, value
 
 from isthmus.expressions import UNDEFINED
-from isthmus.expressions.functions.currency import DIGITS
+from isthmus.expressions.functions.currency import SUBUNIT_DIGITS
 
 
 @pytest.mark.parametrize(
@@ -56,8 +56,12 @@ def test_from_subunit(amount: str, code: str, expected: object) -> None:
 
 
 def test_the_currency_table_has_179_codes() -> None:
-    assert len(DIGITS) == 179
-    assert {digits: sum(d == digits for d in DIGITS.values()) for digits in (0, 3, 4)} == {0: 30, 3: 7, 4: 2}
+    assert len(SUBUNIT_DIGITS) == 179
+    assert {digits: sum(d == digits for d in SUBUNIT_DIGITS.values()) for digits in (0, 3, 4)} == {
+        0: 30,
+        3: 7,
+        4: 2,
+    }
 
 
 def test_first_non_empty_passes_over_null_and_missing_only() -> None:

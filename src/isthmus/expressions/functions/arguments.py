@@ -1,9 +1,8 @@
-"""What functions share about their arguments: text within limits, options, bytes."""
+"""Checks and converts arguments and results of functions: limits, options, bytes; reads settings."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 from isthmus.expressions.errors import function_error
 from isthmus.expressions.host.blobs import encode_text, raw_bytes
@@ -11,35 +10,47 @@ from isthmus.expressions.javascript import to_text
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
-__all__ = ["content_bytes", "input_text", "options_of", "output_items", "output_text", "setting", "strict"]
+__all__ = [
+    "check_input_text",
+    "check_output_items",
+    "check_output_text",
+    "get_options",
+    "get_setting",
+    "is_strict",
+    "require_options",
+    "to_bytes",
+]
 
-_STRICT: Final = "strict_compat"
 
-
-def input_text(evaluation: Evaluation, value: str, function: str) -> str:
-    """The text, if a parsing function may take so much (`Limits.input_chars`)."""
+def check_input_text(evaluation: Evaluation, value: str, function: str) -> str:
+    """The text itself; raises ExpressionError if it is longer than `Limits.input_chars`."""
     if len(value) > evaluation.limits.input_chars:
         raise evaluation.limit_error("input_chars", function)
     evaluation.charge(len(value) // 8)
     return value
 
 
-def output_text(evaluation: Evaluation, value: str, function: str) -> str:
-    """The text, if a value may be so long (`Limits.output_chars`)."""
+def check_output_text(evaluation: Evaluation, value: str, function: str) -> str:
+    """The text itself; raises ExpressionError if it is longer than `Limits.output_chars`."""
     if len(value) > evaluation.limits.output_chars:
         raise evaluation.limit_error("output_chars", function)
     return value
 
 
-def output_items(evaluation: Evaluation, count: int, function: str) -> None:
-    """Raises if a list may not have so many items (`Limits.items`)."""
+def check_output_items(evaluation: Evaluation, count: int, function: str) -> None:
+    """Raise ExpressionError if `count` is more items than `Limits.items` lets a list have."""
     if count > evaluation.limits.items:
         raise evaluation.limit_error("items", function)
     evaluation.charge(count)
 
 
-def options_of(value: object, function: str) -> Mapping[str, object]:
-    """An options object; none for a missing one; raises for null and other values."""
+def get_options(value: object) -> Mapping[str, object]:
+    """An options object as it is; an empty one for anything else."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def require_options(value: object, function: str) -> Mapping[str, object]:
+    """An options object as it is, an empty one where it is missing; raises ExpressionError otherwise."""
     if value is UNDEFINED:
         return {}
     if isinstance(value, Mapping):
@@ -47,17 +58,17 @@ def options_of(value: object, function: str) -> Mapping[str, object]:
     raise function_error(function, f"{function}: options must be an object")
 
 
-def content_bytes(value: object) -> bytes:
-    """Bytes as they are, blobs and buffers unwrapped, anything else by its text form in UTF-8."""
+def to_bytes(value: object) -> bytes:
+    """Bytes as they are, the content of blobs and buffers, anything else by its text form in UTF-8."""
     data = raw_bytes(value)
     return encode_text(to_text(value)) if data is None else data
 
 
-def setting(evaluation: Evaluation, name: str, default: object = None) -> object:
-    """A switch of the operator's, by name."""
+def get_setting(evaluation: Evaluation, name: str, default: object = None) -> object:
+    """A switch of the operator (`docs/reference/functions.md#switches`) by its name."""
     return evaluation.services.settings.get(name, default)
 
 
-def strict(evaluation: Evaluation) -> bool:
-    """Whether results that nobody could use are to be exactly the original's (`functions.md` §12)."""
-    return setting(evaluation, _STRICT) is True
+def is_strict(evaluation: Evaluation) -> bool:
+    """Whether the operator asked for exactly the original's results, also where nobody could use them."""
+    return get_setting(evaluation, "strict_compat") is True

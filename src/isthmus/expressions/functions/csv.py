@@ -1,4 +1,4 @@
-"""`$jsonToCsv` (`functions.md` §8)."""
+"""`$jsonToCsv`: rows of objects as CSV."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from isthmus.expressions.errors import function_error
-from isthmus.expressions.functions import lodash
-from isthmus.expressions.functions.arguments import output_items, output_text
+from isthmus.expressions.functions.arguments import check_output_items, check_output_text, get_options
+from isthmus.expressions.functions.lodash import get_path
 from isthmus.expressions.host_value import Host
 from isthmus.expressions.javascript import (
     as_list,
@@ -28,6 +28,8 @@ __all__ = ["json_to_csv"]
 
 @dataclass(frozen=True, slots=True)
 class _Column:
+    """`path`: where the value lies in a row. `default`: the value of rows that have none there."""
+
     label: str
     path: str
     default: object = UNDEFINED
@@ -47,44 +49,51 @@ def json_to_csv(evaluation: Evaluation, rows: object = UNDEFINED, options: objec
         $jsonToCsv([{"a": 1, "b": "x"}, {"a": null, "c": true}])
         => "\\"a\\",\\"b\\",\\"c\\"\\n1,\\"x\\",\\n,,true"
     """
-    given = options if isinstance(options, Mapping) else {}
+    options = get_options(options)
     items = [row for row in pace(as_list(rows)) if is_truthy(row)]
     if not items:
         return ""
-    columns = _columns(items, given)
-    output_items(evaluation, len(items) * max(1, len(columns)), "jsonToCsv")
-    delimiter, eol = _text_option(given, "delimiter", ","), _text_option(given, "eol", "\n")
-    has_header = given.get("header", True) is not False and bool(columns)
-    mark = "\ufeff" if is_truthy(given.get("withBOM")) else ""
-    lines = join_within_limit("jsonToCsv", eol, _lines(items, columns, delimiter, has_header=has_header))
-    return output_text(evaluation, mark + lines, "jsonToCsv")
+    columns = _choose_columns(items, options)
+    check_output_items(evaluation, len(items) * max(1, len(columns)), "jsonToCsv")
+    delimiter, eol = _get_text_option(options, "delimiter", ","), _get_text_option(options, "eol", "\n")
+    has_header = options.get("header", True) is not False and bool(columns)
+    mark = "\ufeff" if is_truthy(options.get("withBOM")) else ""
+    lines = join_within_limit(
+        "jsonToCsv", eol, _write_lines(items, columns, delimiter, has_header=has_header)
+    )
+    return check_output_text(evaluation, mark + lines, "jsonToCsv")
 
 
-def _lines(rows: list[object], columns: list[_Column], delimiter: str, *, has_header: bool) -> Iterator[str]:
+def _write_lines(
+    rows: list[object], columns: list[_Column], delimiter: str, *, has_header: bool
+) -> Iterator[str]:
+    """The lines of the file in order; rows without any value are left out."""
     if has_header:
-        yield join_within_limit("jsonToCsv", delimiter, (_quoted(column.label) for column in columns))
+        yield join_within_limit("jsonToCsv", delimiter, (_quote(column.label) for column in columns))
     for row in pace(rows, 8 + 8 * len(columns)):
-        values = [_value(row, column) for column in columns]
+        values = [_read_value(row, column) for column in columns]
         if not all(is_nil(value) for value in values):
-            yield join_within_limit("jsonToCsv", delimiter, map(_cell, values))
+            yield join_within_limit("jsonToCsv", delimiter, map(_write_cell, values))
 
 
-def _text_option(options: Mapping[str, object], name: str, default: str) -> str:
+def _get_text_option(options: Mapping[str, object], name: str, default: str) -> str:
     value = options.get(name)
     return value if isinstance(value, str) else default
 
 
-def _columns(rows: list[object], options: Mapping[str, object]) -> list[_Column]:
+def _choose_columns(rows: list[object], options: Mapping[str, object]) -> list[_Column]:
+    """The columns of the option `fields`, or one for each key of the rows."""
     default = options.get("defaultValue", UNDEFINED)
     fields = options.get("fields")
     if is_nil(fields):
-        return [_Column(key, key, default) for key in _all_keys(rows)]
+        return [_Column(key, key, default) for key in _collect_keys(rows)]
     if not isinstance(fields, list):
         raise function_error("jsonToCsv", "jsonToCsv: fields must be a list")
-    return [_column(field, default) for field in fields]
+    return [_to_column(field, default) for field in fields]
 
 
-def _column(field: object, default: object) -> _Column:
+def _to_column(field: object, default: object) -> _Column:
+    """The column of one entry of `fields`; raises ExpressionError for one that is malformed."""
     if isinstance(field, str):
         return _Column(field, field, default)
     value = field.get("value") if isinstance(field, Mapping) else None
@@ -95,7 +104,8 @@ def _column(field: object, default: object) -> _Column:
     return _Column(label if isinstance(label, str) else value, value, default if own is UNDEFINED else own)
 
 
-def _all_keys(rows: list[object]) -> list[str]:
+def _collect_keys(rows: list[object]) -> list[str]:
+    """All keys in the order of their first appearance; raises ExpressionError for a row without keys."""
     keys: dict[str, None] = {}
     for row in pace(rows, 4):
         if isinstance(row, Mapping):
@@ -109,27 +119,27 @@ def _all_keys(rows: list[object]) -> list[str]:
     return list(keys)
 
 
-def _value(row: object, column: _Column) -> object:
+def _read_value(row: object, column: _Column) -> object:
     if isinstance(row, Mapping) and column.path in row:
         value: object = row[column.path]
     else:
-        value = lodash.get(row, column.path)
+        value = get_path(row, column.path)
     return column.default if value is UNDEFINED else value
 
 
-def _quoted(value: str) -> str:
+def _quote(value: str) -> str:
     return '"' + value.replace('"', '""') + '"'
 
 
-def _cell(value: object) -> str:
+def _write_cell(value: object) -> str:
     if is_nil(value) or callable(value):
         return ""
     if isinstance(value, Host):
         value = value.to_json()
     if isinstance(value, str):
-        return _quoted(to_text(value))
+        return _quote(to_text(value))
     if isinstance(value, bool):
         return to_text(value)
     if is_number(value):
         return format_number_text(value)
-    return _quoted(to_json_text(value))
+    return _quote(to_json_text(value))

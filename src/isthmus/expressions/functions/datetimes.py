@@ -6,10 +6,10 @@ What can be done with them is in `isthmus.expressions.host.datetimes.members`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Final
 
 from isthmus.expressions.errors import function_error, limit_error
+from isthmus.expressions.functions.arguments import get_options
 from isthmus.expressions.host.datetimes.fields import ParseContext
 from isthmus.expressions.host.datetimes.parsing import parse_iso, parse_rfc2822, parse_with_pattern
 from isthmus.expressions.host.datetimes.value import DateTime, invalid_datetime
@@ -95,15 +95,15 @@ def _parse_seconds(value: object) -> DateTime:
 
 def _parse_options(evaluation: Evaluation, options: object) -> tuple[ParseContext, DateTime | None]:
     """The options of `$dtFromFormat`; beside them, for an unknown zone, the invalid date-time to return."""
-    fields = options if isinstance(options, Mapping) else {}
-    name = fields.get("zone", UNDEFINED)
+    options = get_options(options)
+    name = options.get("zone", UNDEFINED)
     zone = to_zone(name)
-    locale = fields.get("locale")
+    locale = options.get("locale")
     context = ParseContext(
         evaluation.now,
         zone or SYSTEM,
         locale if isinstance(locale, str) else "en-US",
-        is_truthy(fields.get("setZone", UNDEFINED)),
+        is_truthy(options.get("setZone", UNDEFINED)),
     )
     if zone is None:
         return context, invalid_datetime("unsupported zone", f'the zone "{to_text(name)}" is not supported')

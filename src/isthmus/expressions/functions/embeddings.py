@@ -1,4 +1,4 @@
-"""`$generateEmbeddingsCohere` (`functions.md` §9). Off unless the operator enables it."""
+"""`$generateEmbeddingsCohere`: embeddings of texts or images from the operator's server."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from isthmus.expressions.errors import function_error, not_configured_error
-from isthmus.expressions.functions.arguments import setting
-from isthmus.expressions.functions.service_requests import Answer, Retry, exchange, has_port
+from isthmus.expressions.functions.arguments import get_options, get_setting
+from isthmus.expressions.functions.service_requests import (
+    RetryPolicy,
+    has_fetcher,
+    post_with_retry,
+    raise_for_status,
+)
 from isthmus.expressions.javascript import as_list, is_truthy, to_json_text, to_text
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
@@ -16,7 +21,7 @@ from isthmus.expressions.values import UNDEFINED
 __all__ = ["generate_embeddings_cohere"]
 
 _NAME: Final = "generateEmbeddingsCohere"
-_BATCH: Final = 20
+_TEXTS_PER_REQUEST: Final = 20
 
 
 async def generate_embeddings_cohere(
@@ -36,27 +41,30 @@ async def generate_embeddings_cohere(
         $generateEmbeddingsCohere({"texts": ["a"]}, "key")
         => error: generateEmbeddingsCohere is not configured
     """
-    given = body if isinstance(body, Mapping) else {}
-    texts, images = given.get("texts"), given.get("images")
+    request = get_options(body)
+    texts, images = request.get("texts"), request.get("images")
     if not (is_truthy(texts) and texts != []) and not (is_truthy(images) and images != []):
         return UNDEFINED
-    url = setting(evaluation, "embeddings.url")
-    if not isinstance(url, str) or not has_port(evaluation):
+    url = get_setting(evaluation, "embeddings.url")
+    if not isinstance(url, str) or not has_fetcher(evaluation):
         raise not_configured_error(_NAME)
     if not is_truthy(texts) or texts == []:
-        return await _embed(evaluation, url, given, api_key)
+        return await _request_embeddings(evaluation, url, request, api_key)
     items = as_list(texts)
     if len(items) > evaluation.limits.embedding_texts:
         raise evaluation.limit_error("embedding_texts", _NAME)
     results: list[object] = []
-    for start in range(0, len(items), _BATCH):
-        batch = {**given, "texts": items[start : start + _BATCH]}
-        results.append(await _embed(evaluation, url, batch, api_key))
+    for start in range(0, len(items), _TEXTS_PER_REQUEST):
+        batch = {**request, "texts": items[start : start + _TEXTS_PER_REQUEST]}
+        results.append(await _request_embeddings(evaluation, url, batch, api_key))
     return results
 
 
-async def _embed(evaluation: Evaluation, url: str, body: Mapping[str, object], api_key: object) -> object:
-    answer = await exchange(
+async def _request_embeddings(
+    evaluation: Evaluation, url: str, body: Mapping[str, object], api_key: object
+) -> object:
+    """The server's answer to one request, as JSON; raises ExpressionError for an error or no JSON."""
+    response = await post_with_retry(
         evaluation,
         _NAME,
         url,
@@ -66,22 +74,10 @@ async def _embed(evaluation: Evaluation, url: str, body: Mapping[str, object], a
             "accept": "application/json",
         },
         body=to_json_text(dict(body)).encode(),
-        retry=Retry(total=evaluation.limits.embedding_seconds),
+        retry=RetryPolicy(total=evaluation.limits.embedding_seconds),
     )
-    raise_for(answer, _NAME)
+    raise_for_status(response, _NAME)
     try:
-        return json.loads(answer.body)
+        return json.loads(response.body)
     except ValueError:
         raise function_error(_NAME, f"{_NAME}: the answer is not JSON") from None
-
-
-def raise_for(answer: Answer, function: str) -> None:
-    """The errors of the services that functions call, in the words that customers know."""
-    if answer.status == 429:
-        raise function_error(function, "Rate limit exceeded")
-    if answer.status >= 500:
-        raise function_error(function, "Server error")
-    if answer.status >= 400:
-        raise function_error(
-            function, answer.body[:2_000].decode("utf-8", "replace") or f"status {answer.status}"
-        )

@@ -1,4 +1,4 @@
-"""Encoding and cryptography (`functions.md` §3.1)."""
+"""Base64, hashes, signatures and UUIDs: `$base64encode`, `$digest`, `$sign`, `$uuid` and others."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import uuid as uuids
 from typing import Final
 
 from isthmus.expressions.errors import function_error
-from isthmus.expressions.functions.arguments import content_bytes, input_text, options_of
-from isthmus.expressions.functions.offloading import offloaded
+from isthmus.expressions.functions.arguments import check_input_text, require_options, to_bytes
+from isthmus.expressions.functions.offloading import offload_if_heavy
 from isthmus.expressions.host.blobs import Blob, media_type, raw_bytes
 from isthmus.expressions.javascript import is_nil, is_truthy, to_text
 from isthmus.expressions.library import Evaluation
@@ -19,12 +19,12 @@ from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["base64_to_blob", "base64decode", "base64encode", "digest", "sign", "uuid"]
 
-_SPACE: Final = "\t\n\f\r "
-_ALPHABET: Final = re.compile(r"[A-Za-z0-9+/]*")
+_BASE64_WHITESPACE: Final = "\t\n\f\r "
+_BASE64_ALPHABET: Final = re.compile(r"[A-Za-z0-9+/]*")
 _DATA_URI: Final = re.compile(r"data:([^;,]+);base64,(.*)")
 _HASHES: Final = {"SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
-_HEAVY: Final = 1024 * 1024
-_PEM: Final = re.compile(r"-----BEGIN PRIVATE KEY-----(.*?)-----END PRIVATE KEY-----", re.S)
+_HEAVY_BYTES: Final = 1024 * 1024
+_PKCS8_PEM: Final = re.compile(r"-----BEGIN PRIVATE KEY-----(.*?)-----END PRIVATE KEY-----", re.S)
 
 
 def base64encode(evaluation: Evaluation, value: object = UNDEFINED, url_safe: object = UNDEFINED) -> str:
@@ -40,10 +40,10 @@ def base64encode(evaluation: Evaluation, value: object = UNDEFINED, url_safe: ob
     """
     if value is UNDEFINED:
         return ""
-    data = content_bytes(value)
+    data = to_bytes(value)
     if len(data) > evaluation.limits.input_chars * 4:
         raise evaluation.limit_error("input_chars", "base64encode")
-    return encoded(data, "base64-urlSafe" if is_truthy(url_safe) else "base64") or ""
+    return _encode_bytes(data, "base64-urlSafe" if is_truthy(url_safe) else "base64") or ""
 
 
 def base64decode(evaluation: Evaluation, value: object = UNDEFINED, url_safe: object = UNDEFINED) -> str:
@@ -62,20 +62,20 @@ def base64decode(evaluation: Evaluation, value: object = UNDEFINED, url_safe: ob
         if not isinstance(value, str):
             raise function_error("base64decode", "base64decode: with urlSafe the value must be text")
         value = value.replace("-", "+").replace("_", "/")
-    data = strict_base64(input_text(evaluation, to_text(value), "base64decode"), "base64decode")
+    data = _decode_base64(check_input_text(evaluation, to_text(value), "base64decode"), "base64decode")
     return data.decode("utf-8", "replace").removeprefix("\ufeff")
 
 
-def strict_base64(given: str, function: str, prefix: str = "") -> bytes:
-    """Bytes of Base64 with optional padding; raises with the messages of a browser's `atob`."""
-    compact = given
-    for blank in _SPACE:
+def _decode_base64(value: str, function: str, prefix: str = "") -> bytes:
+    """The bytes of Base64, padded or not; raises ExpressionError in the words of a browser's `atob`."""
+    compact = value
+    for blank in _BASE64_WHITESPACE:
         compact = compact.replace(blank, "")
     if len(compact) % 4 == 0:
         compact = compact.removesuffix("==") if compact.endswith("==") else compact.removesuffix("=")
     if len(compact) % 4 == 1:
         raise function_error(function, f"{prefix}The string to be decoded is not correctly encoded.")
-    if not _ALPHABET.fullmatch(compact):
+    if not _BASE64_ALPHABET.fullmatch(compact):
         raise function_error(function, f"{prefix}Invalid character")
     return base64.b64decode(compact + "=" * (-len(compact) % 4))
 
@@ -92,24 +92,24 @@ def base64_to_blob(evaluation: Evaluation, value: object = UNDEFINED, options: o
         $base64ToBlob("data:text/plain;base64,aGk=").text()
         => "hi"
     """
-    given = options_of(options, "base64ToBlob")
-    wanted = given.get("mimeType", UNDEFINED)
-    kind = "application/octet-stream" if wanted is UNDEFINED else to_text(wanted)
+    options = require_options(options, "base64ToBlob")
+    mime_type = options.get("mimeType", UNDEFINED)
+    kind = "application/octet-stream" if mime_type is UNDEFINED else to_text(mime_type)
     if not isinstance(value, str) or not value:
         return Blob(b"", media_type(kind))
-    trimmed = input_text(evaluation, value, "base64ToBlob").strip()
+    trimmed = check_input_text(evaluation, value, "base64ToBlob").strip()
     if trimmed.startswith("data:"):
         found = _DATA_URI.fullmatch(trimmed)
         if found is None:
             raise function_error("base64ToBlob", "Invalid data URI format")
         kind, trimmed = found[1], found[2]
-    if is_truthy(given.get("urlSafe")):
+    if is_truthy(options.get("urlSafe")):
         trimmed = trimmed.replace("-", "+").replace("_", "/")
     trimmed += "=" * (-len(trimmed) % 4)
-    return Blob(strict_base64(trimmed, "base64ToBlob", "Invalid base64 string: "), media_type(kind))
+    return Blob(_decode_base64(trimmed, "base64ToBlob", "Invalid base64 string: "), media_type(kind))
 
 
-def encoded(data: bytes, form: object) -> str | None:
+def _encode_bytes(data: bytes, form: object) -> str | None:
     """Bytes as `hex`, `base64` or `base64-urlSafe` (no padding); None for another form."""
     if form == "hex":
         return data.hex()
@@ -138,20 +138,21 @@ def digest(
     """
     name = "SHA-256" if algorithm is UNDEFINED else algorithm
     form = "hex" if string_type is UNDEFINED else string_type
-    data = b"" if value is UNDEFINED else content_bytes(value)
-    return offloaded(_digest, value, data, name, form, heavy=len(data) > _HEAVY)
+    data = b"" if value is UNDEFINED else to_bytes(value)
+    return offload_if_heavy(_compute_digest, value, data, name, form, heavy=len(data) > _HEAVY_BYTES)
 
 
-def _digest(value: object, data: bytes, name: object, form: object) -> object:
+def _compute_digest(value: object, data: bytes, name: object, form: object) -> object:
+    """The hash of `data`, the bytes of `value`, in a form of `_encode_bytes`; missing for an unknown form."""
     if name in ("MD5", "md5"):
         if not isinstance(value, str) and raw_bytes(value) is None:
             raise function_error("digest", "digest: for MD5 the value must be text or bytes")
         sum_ = hashlib.md5(data, usedforsecurity=False).digest()
-        return encoded(sum_, form) or encoded(sum_, "base64")
+        return _encode_bytes(sum_, form) or _encode_bytes(sum_, "base64")
     found = _HASHES.get(name.upper()) if isinstance(name, str) else None
     if found is None:
         raise function_error("digest", "Unrecognized algorithm name")
-    result = encoded(hashlib.new(found, data, usedforsecurity=False).digest(), form)
+    result = _encode_bytes(hashlib.new(found, data, usedforsecurity=False).digest(), form)
     return UNDEFINED if result is None else result
 
 
@@ -177,23 +178,24 @@ def sign(
         => "82ce0d2f821fa0ce5447b21306f214c99240fecc6387779d7515148bbdd0c415"
     """
     name = "SHA-256" if is_nil(algorithm) else to_text(algorithm).strip().upper() or "SHA-256"
-    data = b"" if value is UNDEFINED else content_bytes(value)
+    data = b"" if value is UNDEFINED else to_bytes(value)
     form = "hex" if output_format is UNDEFINED else output_format
     if name == "RS256":
-        signature = _rsa_signature(data, secret)
+        signature = _sign_rsa(data, secret)
     else:
         found = _HASHES.get(name)
         if found is None:
             raise function_error("sign", "Unrecognized algorithm name")
-        key = b"" if secret is UNDEFINED else content_bytes(secret)
+        key = b"" if secret is UNDEFINED else to_bytes(secret)
         if not key:
             raise function_error("sign", "Zero-length key is not supported")
         signature = hmac.new(key, data, found).digest()
-    result = encoded(signature, form)
+    result = _encode_bytes(signature, form)
     return UNDEFINED if result is None else result
 
 
-def _rsa_signature(data: bytes, secret: object) -> bytes:
+def _sign_rsa(data: bytes, secret: object) -> bytes:
+    """The RS256 signature; raises ExpressionError where `secret` is no PKCS#8 PEM of an RSA key."""
     # Slow to import, and no other function needs it.
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes
@@ -201,7 +203,7 @@ def _rsa_signature(data: bytes, secret: object) -> bytes:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_der_private_key
 
-    pem = _PEM.search(to_text(secret).replace("\\n", "\n"))
+    pem = _PKCS8_PEM.search(to_text(secret).replace("\\n", "\n"))
     if pem is None:
         raise function_error("sign", "RS256 requires a PKCS#8 PEM private key (BEGIN PRIVATE KEY)")
     try:

@@ -1,4 +1,4 @@
-"""Files and binary data (`functions.md` §3.2)."""
+"""Blobs, buffers, streams, media types: `$blob`, `$bufferToString`, `$getDataUri`, `$teeStream` and more."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from isthmus.expressions.errors import function_error
-from isthmus.expressions.functions.arguments import content_bytes
+from isthmus.expressions.functions.arguments import get_options, to_bytes
 from isthmus.expressions.host.blobs import ArrayBuffer, Blob, decode_bytes, media_type, raw_bytes
 from isthmus.expressions.host.streams import Stream, drain, tee
 from isthmus.expressions.javascript import as_list, is_nil, is_truthy, to_text
@@ -18,7 +18,7 @@ from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["blob", "buffer_to_string", "get_array_buffer", "get_data_uri", "get_mime_type", "tee_stream"]
 
-_LONGEST_NAME: Final = 4_096
+_MAX_NAME_LENGTH: Final = 4_096
 _FOLDERS: Final = re.compile(r".*[/\\]", re.S)
 
 
@@ -34,8 +34,8 @@ def blob(content: object = UNDEFINED, options: object = UNDEFINED) -> Blob:
         => 7
     """
     parts = as_list(content) if is_truthy(content) else [""]
-    data = b"".join(content_bytes(part) for part in parts)
-    kind = options.get("type", "") if isinstance(options, Mapping) else ""
+    data = b"".join(to_bytes(part) for part in parts)
+    kind = get_options(options).get("type", "")
     return Blob(data, "" if is_nil(kind) else media_type(to_text(kind)))
 
 
@@ -63,24 +63,24 @@ def get_data_uri(file: object = UNDEFINED, mime_type: object = UNDEFINED) -> str
         $getDataUri($blob("hello"), "text/plain")
         => "data:text/plain;base64,aGVsbG8="
     """
-    given = file.type if isinstance(file, Blob) and not is_truthy(mime_type) else mime_type
-    if not is_truthy(given):
+    wanted = file.type if isinstance(file, Blob) and not is_truthy(mime_type) else mime_type
+    if not is_truthy(wanted):
         raise function_error("getDataUri", "Mime type is required")
-    kind = to_text(given)
+    kind = to_text(wanted)
     if isinstance(file, Stream):
-        return _streamed_uri(file, kind)
+        return _drain_to_data_uri(file, kind)
     data = raw_bytes(file)
     if data is None:
         raise function_error("getDataUri", "Unsupported file type for getDataUri")
-    return _data_uri(data, kind)
+    return _to_data_uri(data, kind)
 
 
-def _data_uri(data: bytes, kind: str) -> str:
+def _to_data_uri(data: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
-async def _streamed_uri(stream: Stream, kind: str) -> str:
-    return _data_uri(await drain(stream, "getDataUri"), kind)
+async def _drain_to_data_uri(stream: Stream, kind: str) -> str:
+    return _to_data_uri(await drain(stream, "getDataUri"), kind)
 
 
 def buffer_to_string(
@@ -97,14 +97,14 @@ def buffer_to_string(
         => "68c3a9"
     """
     if isinstance(value, Stream):
-        return _streamed_text(value, encoding)
+        return _drain_to_text(value, encoding)
     data = raw_bytes(value)
     if data is None:
         raise function_error("bufferToString", "Unsupported value type for bufferToString")
     return decode_bytes(data, encoding)
 
 
-async def _streamed_text(stream: Stream, encoding: object) -> str:
+async def _drain_to_text(stream: Stream, encoding: object) -> str:
     return decode_bytes(await drain(stream, "bufferToString"), encoding)
 
 
@@ -133,16 +133,17 @@ def get_mime_type(name: object = UNDEFINED) -> str | None:
         [$getMimeType("report.PDF"), $getMimeType("dir/html")]
         => ["application/pdf", null]
     """
-    if not isinstance(name, str) or len(name) > _LONGEST_NAME:
+    if not isinstance(name, str) or len(name) > _MAX_NAME_LENGTH:
         return None
     last = _FOLDERS.sub("", name).lower()
     extension = last.rpartition(".")[2]
     has_folder, has_dot = len(last) < len(name), len(extension) < len(last)
-    return _media_types().get(extension) if has_dot or not has_folder else None
+    return _load_media_types().get(extension) if has_dot or not has_folder else None
 
 
 @lru_cache(maxsize=1)
-def _media_types() -> Mapping[str, str]:
+def _load_media_types() -> Mapping[str, str]:
+    """File extension -> media type, from the shipped table."""
     table = files("isthmus.expressions.functions").joinpath("data/media_types.txt").read_text("utf-8")
     rows = (line.split() for line in table.splitlines() if not line.startswith("#"))
     return {extension: row[0] for row in rows for extension in row[1:]}

@@ -1,4 +1,4 @@
-"""Hierarchies in flat lists (`functions.md` §3.5)."""
+"""`$dependencyGraph` and `$sortNodes`: trees that are given as flat lists of items with a parent's key."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Hashable, Mapping
 from typing import Final
 
 from isthmus.expressions.errors import function_error
-from isthmus.expressions.functions import lodash
-from isthmus.expressions.functions.ordering import sort_key
+from isthmus.expressions.functions.lodash import get_path, sort_key
 from isthmus.expressions.host.graphs import Graph, node_key
 from isthmus.expressions.javascript import describe_kind, is_nil, is_truthy, to_text
 from isthmus.expressions.library import Evaluation
@@ -16,7 +15,7 @@ from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["dependency_graph", "sort_nodes"]
 
-_CHILDREN: Final = "children"
+_CHILDREN_FIELD: Final = "children"
 
 
 def dependency_graph(
@@ -39,15 +38,15 @@ def dependency_graph(
         $dependencyGraph([{"id": "b", "p": "a"}, {"id": "a"}], "p", "id").overallOrder()
         => ["a", "b"]
     """
-    given = _items(items, "dependencyGraph")
+    given = _require_list(items, "dependencyGraph")
     evaluation.charge(len(given) * 20)
     by_key: dict[Hashable, object] = {}
     for item in pace(given, 20):
-        by_key[node_key(lodash.get(item, key))] = item
+        by_key[node_key(get_path(item, key))] = item
     nodes: list[tuple[object, object]] = []
     edges: list[tuple[object, object]] = []
     for item in pace(given, 20):
-        own, parent = lodash.get(item, key), lodash.get(item, parent_key)
+        own, parent = get_path(item, key), get_path(item, parent_key)
         nodes.append((own, item))
         if parent is not UNDEFINED and node_key(parent) in by_key:
             nodes.append((parent, by_key[node_key(parent)]))
@@ -79,7 +78,7 @@ def sort_nodes(
         $sortNodes([{"id": 2, "parent_id": 1}, {"id": 1}, {"id": 3}]).id
         => [1, 2, 3]
     """
-    given = _items(items, "sortNodes")
+    given = _require_list(items, "sortNodes")
     if len(given) > evaluation.limits.graph_nodes:
         raise evaluation.limit_error("graph_nodes", "sortNodes")
     evaluation.charge(len(given) * 20)
@@ -87,51 +86,54 @@ def sort_nodes(
         default if value is UNDEFINED else value
         for value, default in ((id_key, "id"), (parent_id_key, "parent_id"), (sequence_key, "sequence"))
     )
-    by_id = {to_text(lodash.get(item, own)): item for item in pace(given, 20)}
+    by_id = {to_text(get_path(item, own)): item for item in pace(given, 20)}
     children: dict[str, list[object]] = {}
     roots: list[object] = []
     for item in pace(given, 20):
-        place = lodash.get(item, parent)
-        current = by_id[to_text(lodash.get(item, own))]
+        place = get_path(item, parent)
+        current = by_id[to_text(get_path(item, own))]
         if is_truthy(place) and to_text(place) in by_id:
             children.setdefault(to_text(place), []).append(current)
         else:
             roots.append(current)
-    return _flattened(evaluation, roots, children, own, sequence)
+    return _flatten_tree(evaluation, roots, children, own, sequence)
 
 
-def _flattened(
+def _flatten_tree(
     evaluation: Evaluation,
     roots: list[object],
     children: Mapping[str, list[object]],
     own: object,
     sequence: object,
 ) -> list[object]:
-    def ordered(siblings: list[object]) -> list[object]:
-        return sorted(siblings, key=lambda item: sort_key(lodash.get(item, sequence)))
+    """The items in depth-first order. `own`: path of an item's id; `sequence`: path of the sort key."""
 
-    out: list[object] = []
-    pending = [iter(ordered(roots))]
+    def sort_siblings(siblings: list[object]) -> list[object]:
+        return sorted(siblings, key=lambda item: sort_key(get_path(item, sequence)))
+
+    ordered: list[object] = []
+    pending = [iter(sort_siblings(roots))]
     while pending:
         item = next(pending[-1], UNDEFINED)
         if item is UNDEFINED:
             pending.pop()
             continue
-        if len(out) > evaluation.limits.graph_nodes:
+        if len(ordered) > evaluation.limits.graph_nodes:
             raise evaluation.limit_error("graph_nodes", "sortNodes")
         evaluation.charge(8)
-        out.append(
-            {name: value for name, value in item.items() if name != _CHILDREN}
+        ordered.append(
+            {name: value for name, value in item.items() if name != _CHILDREN_FIELD}
             if isinstance(item, Mapping)
             else item
         )
-        below = children.get(to_text(lodash.get(item, own)))
+        below = children.get(to_text(get_path(item, own)))
         if below:
-            pending.append(iter(ordered(below)))
-    return out
+            pending.append(iter(sort_siblings(below)))
+    return ordered
 
 
-def _items(value: object, function: str) -> list[object]:
+def _require_list(value: object, function: str) -> list[object]:
+    """A list as it is, another value as a list of one; raises ExpressionError for null and missing."""
     if is_nil(value):
         raise function_error(function, f"{function}: expected a list, not {describe_kind(value)}")
     return value if isinstance(value, list) else [value]

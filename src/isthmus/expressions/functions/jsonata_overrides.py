@@ -1,4 +1,7 @@
-"""Functions in the place of JSONata's own (`functions.md` §4); `$base64encode` and `$base64decode` too."""
+"""Functions that replace JSONata's own: `$join`, `$each`, `$sift`, `$keys` and `$string`.
+
+`$base64encode` and `$base64decode` replace JSONata's too, and are in `encoding_and_crypto`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from isthmus.expressions.callables import bind_loop_arguments
 from isthmus.expressions.errors import ExpressionError, function_error
-from isthmus.expressions.functions.arguments import output_text
+from isthmus.expressions.functions.arguments import check_output_text
 from isthmus.expressions.javascript import (
     as_list,
     enter_level,
@@ -41,12 +44,12 @@ def join(evaluation: Evaluation, items: object = UNDEFINED, separator: object = 
         => ["a,1,", "a-b"]
     """
     between = "," if separator is UNDEFINED else to_text(separator)
-    given = as_list(items)
-    if len(given) * len(between) > evaluation.limits.output_chars:
+    values = as_list(items)
+    if len(values) * len(between) > evaluation.limits.output_chars:
         raise evaluation.limit_error("output_chars", "join")
-    evaluation.charge(len(given) * 4)
-    parts = ("" if is_nil(item) else to_text(item) for item in pace(given, 4))
-    return output_text(evaluation, join_within_limit("join", between, parts), "join")
+    evaluation.charge(len(values) * 4)
+    parts = ("" if is_nil(item) else to_text(item) for item in pace(values, 4))
+    return check_output_text(evaluation, join_within_limit("join", between, parts), "join")
 
 
 def each(value: object = UNDEFINED, function: object = UNDEFINED) -> object:
@@ -64,7 +67,7 @@ def each(value: object = UNDEFINED, function: object = UNDEFINED) -> object:
     """
     if not isinstance(value, Mapping):
         return UNDEFINED
-    call = _callback(function, "each")
+    call = _limit_arguments(function, "each")
     results = Sequence()
     for key, item in pace(value.items(), 4):
         result = call(item, key, value)
@@ -87,25 +90,25 @@ def sift(value: object = UNDEFINED, function: object = UNDEFINED) -> object:
     """
     if not isinstance(value, Mapping):
         return UNDEFINED
-    call = _callback(function, "sift")
-    kept = {key: item for key, item in pace(value.items(), 4) if _holds(call(item, key, value), 0)}
+    call = _limit_arguments(function, "sift")
+    kept = {key: item for key, item in pace(value.items(), 4) if _is_true(call(item, key, value), 0)}
     return kept or UNDEFINED
 
 
-def _callback(function: object, name: str) -> Callable[[object, str, object], object]:
-    """The function with as many of value, key and object as it declares."""
+def _limit_arguments(function: object, name: str) -> Callable[[object, str, object], object]:
+    """The function as one of value, key and object that gets only as many as it declares."""
     if not callable(function):
         raise function_error(name, f"{name}: the second argument must be a function")
     return bind_loop_arguments(function, max(1, min(3, getattr(function, "arity", 3))))
 
 
-def _holds(value: object, level: int) -> bool:
-    """JSONata's effective boolean; functions count as true."""
+def _is_true(value: object, level: int) -> bool:
+    """JSONata's effective boolean, with functions as true; raises ExpressionError for an infinite number."""
     if value is True or value is False:
         return value
     if isinstance(value, list):
         inside = enter_level(level, "sift", len(value))
-        return any(_holds(item, inside) for item in value)
+        return any(_is_true(item, inside) for item in value)
     if is_number(value) and math.isinf(to_double(value)):
         raise ExpressionError("D1001", "Number out of range: null")
     if isinstance(value, Mapping):
@@ -124,17 +127,18 @@ def keys(value: object = UNDEFINED) -> object:
         => ["a", "b"]
     """
     found: dict[str, None] = {}
-    _collect(value, found, 0)
+    _collect_keys(value, found, 0)
     return collapse(Sequence(found))
 
 
-def _collect(value: object, found: dict[str, None], level: int) -> None:
+def _collect_keys(value: object, found: dict[str, None], level: int) -> None:
+    """Add the keys of an object, or of all objects in a list, to `found`."""
     if isinstance(value, Mapping):
         found.update(dict.fromkeys(value))
     elif isinstance(value, list):
         inside = enter_level(level, "keys", len(value))
         for item in pace(value, 1):
-            _collect(item, found, inside)
+            _collect_keys(item, found, inside)
 
 
 def string(evaluation: Evaluation, value: object = UNDEFINED, prettify: object = UNDEFINED) -> object:
@@ -158,11 +162,12 @@ def string(evaluation: Evaluation, value: object = UNDEFINED, prettify: object =
     if callable(value):
         return ""
     evaluation.charge(8)
-    written = json_text(evaluation, value, 2 if is_truthy(prettify) else 0, _rounded)
-    return output_text(evaluation, written, "string")
+    result = json_text(evaluation, value, 2 if is_truthy(prettify) else 0, _write_number)
+    return check_output_text(evaluation, result, "string")
 
 
-def _rounded(number: int | float) -> str:
+def _write_number(number: int | float) -> str:
+    """A number in 15 significant digits, NaN as `null`; raises ExpressionError for an infinite one."""
     if isinstance(number, int) and -(10**15) < number < 10**15:
         return str(number)
     value = to_double(number)

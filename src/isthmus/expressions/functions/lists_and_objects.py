@@ -1,6 +1,7 @@
-"""Lists and objects, by lodash's rules (`functions.md` §3.6). `$join` is among the replacements.
+"""Functions of lists and objects, by lodash's rules: `$groupBy`, `$orderBy`, `$pick`, `$flatten` and others.
 
-A list argument that is no list counts as a list of one, null and missing included.
+A list argument that is no list counts as a list of one, null and missing included. `$join` replaces a
+function of JSONata and is in `jsonata_overrides`.
 """
 
 from __future__ import annotations
@@ -9,10 +10,16 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from isthmus.expressions.functions import lodash
-from isthmus.expressions.functions.arguments import output_items, output_text
-from isthmus.expressions.functions.ordering import sort_key
-from isthmus.expressions.functions.selection import selector
+from isthmus.expressions.functions.arguments import check_output_items, check_output_text
+from isthmus.expressions.functions.lodash import (
+    get_path,
+    has_path,
+    remove_path,
+    set_path,
+    sort_key,
+    split_path,
+    to_iteratee,
+)
 from isthmus.expressions.javascript import (
     as_list,
     enter_level,
@@ -59,7 +66,7 @@ def group_by(items: object = UNDEFINED, by: object = UNDEFINED) -> dict[str, obj
         $groupBy([{"t": "a", "n": 1}, {"t": "b", "n": 2}, {"t": "a", "n": 3}], "t").a.n
         => [1, 3]
     """
-    read = selector(by)
+    read = to_iteratee(by)
     groups: dict[str, list[object]] = {}
     for item in pace(as_list(items), 4):
         groups.setdefault(to_text(read(item)), []).append(item)
@@ -77,7 +84,7 @@ def key_by(items: object = UNDEFINED, by: object = UNDEFINED) -> dict[str, objec
         $keyBy([{"id": "a", "n": 1}, {"id": "b", "n": 2}], "id").b.n
         => 2
     """
-    read = selector(by)
+    read = to_iteratee(by)
     return order_integer_keys_first([(to_text(read(item)), item) for item in pace(as_list(items), 4)])
 
 
@@ -95,9 +102,9 @@ def pick(value: object = UNDEFINED, keys: object = UNDEFINED) -> dict[str, objec
     result: dict[str, object] = {}
     if is_nil(value):
         return result
-    for key in pace(_paths(keys), 4):
-        if lodash.has(value, key):
-            lodash.written(result, lodash.segments(key, value), lodash.get(value, key))
+    for key in pace(_collect_paths(keys), 4):
+        if has_path(value, key):
+            set_path(result, split_path(key, value), get_path(value, key))
     return result
 
 
@@ -117,16 +124,17 @@ def omit(value: object = UNDEFINED, keys: object = UNDEFINED) -> object:
     if not isinstance(value, Mapping):
         return {}
     result: object = dict(value)
-    for key in _paths(keys):
-        result = lodash.without(result, lodash.segments(key, value))
+    for key in _collect_paths(keys):
+        result = remove_path(result, split_path(key, value))
     return result
 
 
-def _paths(keys: object) -> list[object]:
-    out: list[object] = []
+def _collect_paths(keys: object) -> list[object]:
+    """The paths that `keys` names: one, a list, or a list with lists inside."""
+    paths: list[object] = []
     for key in [] if keys is UNDEFINED else as_list(keys):
-        out.extend(key if isinstance(key, list) else [key])
-    return out
+        paths.extend(key if isinstance(key, list) else [key])
+    return paths
 
 
 def compact(items: object = UNDEFINED) -> list[object]:
@@ -154,7 +162,7 @@ def order_by(items: object = UNDEFINED, by: object = UNDEFINED, order: object = 
         => [3, 2, 1]
     """
     keys = by if isinstance(by, list) else [] if is_nil(by) else [by]
-    readers = [selector(_segments(key)) for key in keys] or [selector(None)]
+    readers = [to_iteratee(_single_path(key)) for key in keys] or [to_iteratee(None)]
     orders = order if isinstance(order, list) else [] if is_nil(order) else [order]
     result = list(as_list(items))
     for position in reversed(range(len(readers))):
@@ -166,11 +174,11 @@ def order_by(items: object = UNDEFINED, by: object = UNDEFINED, order: object = 
     return result
 
 
-def _segments(key: object) -> object:
-    """A list inside `by` is one path; its steps are read one after the other."""
+def _single_path(key: object) -> object:
+    """`by` of `$orderBy` for `to_iteratee`: a list inside it is one path, not a pair of path and value."""
     if not isinstance(key, list):
         return key
-    return key[0] if len(key) == 1 else lambda item: lodash.get(item, key)
+    return key[0] if len(key) == 1 else lambda item: get_path(item, key)
 
 
 def find(items: object = UNDEFINED, by: object = UNDEFINED) -> object:
@@ -185,7 +193,7 @@ def find(items: object = UNDEFINED, by: object = UNDEFINED) -> object:
         $find([{"id": 1}, {"id": 2, "ok": true}], {"ok": true}).id
         => 2
     """
-    read = selector(by)
+    read = to_iteratee(by)
     return next((item for item in pace(as_list(items), 4) if is_truthy(read(item))), UNDEFINED)
 
 
@@ -199,7 +207,7 @@ def lofilter(items: object = UNDEFINED, by: object = UNDEFINED) -> list[object]:
         $lofilter([{"id": 1, "ok": true}, {"id": 2}], "ok")
         => [{"id": 1, "ok": true}]
     """
-    read = selector(by)
+    read = to_iteratee(by)
     return [item for item in pace(as_list(items), 4) if is_truthy(read(item))]
 
 
@@ -233,7 +241,7 @@ def chunk(evaluation: Evaluation, items: object = UNDEFINED, size: object = UNDE
     if step < 1:
         return []
     whole = len(given) or 1 if math.isinf(step) else int(step)
-    output_items(evaluation, len(given) // whole, "chunk")
+    check_output_items(evaluation, len(given) // whole, "chunk")
     return [given[start : start + whole] for start in pace(range(0, len(given), whole))]
 
 
@@ -253,7 +261,7 @@ def wrap(
     """
     last = end if is_truthy(end) else start
     parts = ("" if is_nil(part) else to_text(part) for part in (start, value, last))
-    return output_text(evaluation, join_within_limit("wrap", "", parts), "wrap")
+    return check_output_text(evaluation, join_within_limit("wrap", "", parts), "wrap")
 
 
 def difference(items: object = UNDEFINED, others: object = UNDEFINED) -> list[object]:
@@ -270,16 +278,17 @@ def difference(items: object = UNDEFINED, others: object = UNDEFINED) -> list[ob
         return []
     if not isinstance(others, list):
         return list(items)
-    plain: set[tuple[bool, object]] = {
+    scalars: set[tuple[bool, object]] = {
         (type(other) is bool, other) for other in pace(others) if isinstance(other, (str, int, float))
     }
     rest = [other for other in others if not isinstance(other, (str, int, float)) or other != other]
-    return [item for item in pace(items) if not _contains(plain, rest, item)]
+    return [item for item in pace(items) if not _is_among(item, scalars, rest)]
 
 
-def _contains(plain: set[tuple[bool, object]], rest: list[object], item: object) -> bool:
+def _is_among(item: object, scalars: set[tuple[bool, object]], rest: list[object]) -> bool:
+    """Whether the item is one of `scalars` (is a boolean, value), or the same value as one of `rest`."""
     if isinstance(item, (str, int, float)) and item == item:
-        return (type(item) is bool, item) in plain
+        return (type(item) is bool, item) in scalars
     charge_current(len(rest))
     return any(is_same_value(item, other) for other in rest)
 
@@ -320,19 +329,24 @@ def flatten_depth(
         $flattenDepth([1, [2, [3, [4]]]], 2)
         => [1, 2, 3, [4]]
     """
-    out: list[object] = []
-    _spill(evaluation, as_list(items), 1 if depth is UNDEFINED else to_integer(depth), out, 0)
-    return out
+    flat: list[object] = []
+    _flatten_into(flat, evaluation, as_list(items), 1 if depth is UNDEFINED else to_integer(depth), 0)
+    return flat
 
 
-def _spill(
-    evaluation: Evaluation, items: list[object], depth: int | float, out: list[object], level: int
+def _flatten_into(
+    flat: list[object], evaluation: Evaluation, items: list[object], depth: int | float, level: int
 ) -> None:
+    """Append the items to `flat`, those of inner lists down to `depth` in their place.
+
+    `level` counts the lists around `items`. Raises ExpressionError where lists are nested too deep or items
+    too many.
+    """
     inside = enter_level(level, "flattenDeep", len(items))
     for item in pace(items, 1):
         if depth > 0 and isinstance(item, list):
-            _spill(evaluation, item, depth - 1, out, inside)
+            _flatten_into(flat, evaluation, item, depth - 1, inside)
         else:
-            out.append(item)
-    if len(out) > evaluation.limits.items:
+            flat.append(item)
+    if len(flat) > evaluation.limits.items:
         raise evaluation.limit_error("items", "flatten")

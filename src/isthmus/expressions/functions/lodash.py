@@ -1,35 +1,58 @@
-"""Property paths as lodash reads them: `a.b`, `a[0].b`, `["a", "b"]`; an exact key with dots wins."""
+"""lodash's rules that several functions share: property paths, iteratees, and the order of values.
+
+A path is `a.b`, `a[0].b` or `["a", "b"]`; a field whose name is exactly the path, dots included, wins. An
+iteratee is what stands in the place of a function: a path, an object to match, a `[path, value]` pair, or a
+function.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from functools import cmp_to_key, lru_cache
 from typing import Final
 
 from isthmus.expressions.errors import limit_error
-from isthmus.expressions.javascript import to_text, utf16_length
+from isthmus.expressions.javascript import (
+    enter_level,
+    is_nil,
+    is_number,
+    is_same_value,
+    to_number,
+    to_text,
+    utf16_length,
+)
 from isthmus.expressions.limits import MAX_ITEMS
 from isthmus.expressions.meter import charge_current
 from isthmus.expressions.values import UNDEFINED
 
-__all__ = ["get", "has", "segments", "without", "written"]
+__all__ = [
+    "compare",
+    "get_path",
+    "has_path",
+    "is_match",
+    "remove_path",
+    "set_path",
+    "sort_key",
+    "split_path",
+    "to_iteratee",
+]
 
-_PART: Final = re.compile(
+_PATH_PART: Final = re.compile(
     r"""(?P<dot>\.)|(?P<name>[^.\[\]]+)"""
     r"""|\[(?:"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>(?:[^'\\]|\\.)*)'|(?P<bare>[^\[\]]*))\]""",
     re.S,
 )
-_PLACE: Final = re.compile(r"0|[1-9]\d{0,8}", re.ASCII)
-_PLAIN: Final = re.compile(r"\w*", re.ASCII)
+_LIST_INDEX: Final = re.compile(r"0|[1-9]\d{0,8}", re.ASCII)
+_WORD: Final = re.compile(r"\w*", re.ASCII)
 
 
 @lru_cache(maxsize=2048)
-def _split(path: str) -> tuple[str, ...]:
+def _split_text(path: str) -> tuple[str, ...]:
     """Keys between dots (an empty one where nothing stands between two) and in brackets."""
     steps: list[str] = []
     after_dot = True
-    for found in _PART.finditer(path):
+    for found in _PATH_PART.finditer(path):
         if found["dot"]:
             if after_dot:
                 steps.append("")
@@ -44,28 +67,28 @@ def _split(path: str) -> tuple[str, ...]:
     return (*steps, "") if path.endswith(".") else tuple(steps)
 
 
-def segments(path: object, target: object) -> tuple[str, ...]:
-    """The keys of a path into `target`, outermost first."""
+def split_path(path: object, target: object) -> tuple[str, ...]:
+    """The keys of a path into `target`, outermost first; the whole path is one key where `target` has it."""
     if isinstance(path, list):
         return tuple(to_text(step) for step in path)
     if not isinstance(path, str):
         return (to_text(path),)
-    if _PLAIN.fullmatch(path) or (isinstance(target, Mapping) and path in target):
+    if _WORD.fullmatch(path) or (isinstance(target, Mapping) and path in target):
         return (path,)
-    return _split(path)
+    return _split_text(path)
 
 
-def _index(key: str) -> int | None:
-    """The place in a list that a key names, if it names one."""
-    return int(key) if _PLACE.fullmatch(key) else None
+def _to_index(key: str) -> int | None:
+    """The list index that a key stands for; None for any other key."""
+    return int(key) if _LIST_INDEX.fullmatch(key) else None
 
 
-def child(target: object, key: str) -> object:
+def get_child(target: object, key: str) -> object:
     """One step: a field, an item by its index, or the `length` of a list or text."""
     if isinstance(target, Mapping):
         return target.get(key, UNDEFINED)
     if isinstance(target, (list, str)):
-        index = _index(key)
+        index = _to_index(key)
         if index is not None and index < len(target):
             return target[index]
         if key == "length":
@@ -73,44 +96,44 @@ def child(target: object, key: str) -> object:
     return UNDEFINED
 
 
-def get(target: object, path: object) -> object:
+def get_path(target: object, path: object) -> object:
     """The value at a path; `UNDEFINED` where it ends early."""
     value = target
-    for key in segments(path, target):
-        value = child(value, key)
+    for key in split_path(path, target):
+        value = get_child(value, key)
         if value is UNDEFINED:
             return UNDEFINED
     return value if value is not target else UNDEFINED
 
 
-def has(target: object, path: object) -> bool:
+def has_path(target: object, path: object) -> bool:
     """Whether there is a value at a path, null included."""
     value = target
-    for key in segments(path, target):
+    for key in split_path(path, target):
         if isinstance(value, Mapping):
             if key not in value:
                 return False
             value = value[key]
         else:
-            value = child(value, key)
+            value = get_child(value, key)
             if value is UNDEFINED:
                 return False
     return True
 
 
-def written(result: dict[str, object], path: tuple[str, ...], value: object) -> None:
-    """Set the value at a path, making the objects (lists, for indices) on the way."""
+def set_path(result: dict[str, object], path: tuple[str, ...], value: object) -> None:
+    """Set the value at a path of `result`, making the objects (lists, for indices) on the way."""
     target: object = result
     for position, key in enumerate(path):
         last = position == len(path) - 1
         made: object = value
         if not last:
-            made = _existing(target, key)
+            made = get_child(target, key)
             if not isinstance(made, (dict, list)):
                 following = path[position + 1]
-                made = {} if _index(following) is None else []
+                made = {} if _to_index(following) is None else []
         if isinstance(target, list):
-            index = _index(key) or 0
+            index = _to_index(key) or 0
             if index >= MAX_ITEMS:
                 raise limit_error("pick", "items", MAX_ITEMS)
             target.extend([UNDEFINED] * (index + 1 - len(target)))
@@ -120,12 +143,8 @@ def written(result: dict[str, object], path: tuple[str, ...], value: object) -> 
         target = made
 
 
-def _existing(target: object, key: str) -> object:
-    return child(target, key)
-
-
-def without(value: object, path: tuple[str, ...]) -> object:
-    """A copy of `value` (only along the path) without what lies there."""
+def remove_path(value: object, path: tuple[str, ...]) -> object:
+    """`value` without what lies at the path; it is copied along the path and shares everything else."""
     if not path:
         return value
     key, rest = path[0], path[1:]
@@ -136,9 +155,86 @@ def without(value: object, path: tuple[str, ...]) -> object:
             return value
         if not rest:
             return {name: item for name, item in value.items() if name != key}
-        return {name: without(item, rest) if name == key else item for name, item in value.items()}
-    index = _index(key)
+        return {name: remove_path(item, rest) if name == key else item for name, item in value.items()}
+    index = _to_index(key)
     if isinstance(value, list) and index is not None and index < len(value):
-        inner: object = UNDEFINED if not rest else without(value[index], rest)
+        inner: object = UNDEFINED if not rest else remove_path(value[index], rest)
         return [*value[:index], inner, *value[index + 1 :]]
     return value
+
+
+def to_iteratee(by: object) -> Callable[[object], object]:
+    """The function of an item that `by` stands for; the item itself for null and missing.
+
+    A pair compares the value at its path, an object is matched deep; both give a boolean.
+    """
+    if is_nil(by):
+        return lambda item: item
+    if callable(by):
+        return by
+    if isinstance(by, list):
+        path = by[0] if by else UNDEFINED
+        wanted = by[1] if len(by) > 1 else UNDEFINED
+        return lambda item: is_match(get_path(item, path), wanted)
+    if isinstance(by, Mapping):
+        return lambda item: is_match(item, by)
+    return lambda item: get_path(item, by)
+
+
+def is_match(value: object, pattern: object, level: int = 0) -> bool:
+    """Whether `value` has all that `pattern` has, deep; lists contain the pattern's items in any order."""
+    inside = enter_level(level, "find", len(pattern) if isinstance(pattern, (Mapping, list)) else 1)
+    if isinstance(pattern, Mapping):
+        if not isinstance(value, Mapping):
+            return not pattern and not is_nil(value)
+        return all(key in value and is_match(value[key], wanted, inside) for key, wanted in pattern.items())
+    if isinstance(pattern, list):
+        return (
+            isinstance(value, list)
+            and len(pattern) <= len(value)
+            and all(any(is_match(item, wanted, inside) for item in value) for wanted in pattern)
+        )
+    return is_same_value(value, pattern)
+
+
+def _rank_missing(value: object) -> int:
+    """0 for values that are compared; null, missing and NaN come after them, in this order."""
+    if value is None:
+        return 1
+    if value is UNDEFINED:
+        return 2
+    return 3 if is_number(value) and value != value else 0
+
+
+def compare(left: object, right: object) -> int:
+    """-1, 0 or 1 by JavaScript's `<`, with null, missing and NaN after everything else.
+
+    Values that cannot be compared (`"a"` and 1) are equal.
+    """
+    charge_current(8)
+    ranks = _rank_missing(left), _rank_missing(right)
+    if ranks != (0, 0):
+        return (ranks[0] > ranks[1]) - (ranks[0] < ranks[1])
+    if is_number(left) and is_number(right):
+        return (left > right) - (left < right)
+    first, second = _to_primitive(left), _to_primitive(right)
+    if isinstance(first, str) and isinstance(second, str):
+        return _compare_text(first, second)
+    one, two = to_number(left), to_number(right)
+    return (one > two) - (one < two)
+
+
+def _to_primitive(value: object) -> object:
+    return value if isinstance(value, (str, int, float)) else to_text(value)
+
+
+def _compare_text(left: str, right: str) -> int:
+    """By UTF-16 code units, as JavaScript compares."""
+    if left.isascii() or right.isascii() or (max(left) <= "\uffff" and max(right) <= "\uffff"):
+        return (left > right) - (left < right)
+    first, second = (value.encode("utf-16-be", "surrogatepass") for value in (left, right))
+    return (first > second) - (first < second)
+
+
+sort_key = cmp_to_key(compare)
+"""A `key` for `sorted`, by `compare`."""

@@ -1,4 +1,4 @@
-"""Heavy work beside the event loop, where the evaluation can wait for it."""
+"""Runs heavy work of functions in a thread, where the evaluation can wait for it."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Any, TypeVar
 from isthmus.expressions.meter import Meter, current
 from isthmus.expressions.suspension import can_await
 
-__all__ = ["offloaded"]
+__all__ = ["offload_if_heavy"]
 
 T = TypeVar("T")
 
 
-def offloaded(call: Callable[..., T], *arguments: Any, heavy: bool) -> T | Coroutine[Any, Any, T]:
-    """The result of `call`, or, if it is heavy and this evaluation may wait, what to await for it.
+def offload_if_heavy(call: Callable[..., T], *arguments: Any, heavy: bool) -> T | Coroutine[Any, Any, T]:
+    """The result of `call`; if it is heavy and this evaluation can await, a coroutine that gives it.
 
-    `call` runs in a thread then, as long as an evaluation may run; it must not touch this one.
+    `call` then runs in a thread, for as long as an evaluation may run; it must not touch this evaluation.
     """
     meter = current.meter
     if not (heavy and can_await()):
         return call(*arguments)
-    return asyncio.to_thread(_apart, None if meter is None else meter.fork(), call, *arguments)
+    return asyncio.to_thread(_run_with_meter, None if meter is None else meter.fork(), call, *arguments)
 
 
-def _apart(meter: Meter | None, call: Callable[..., T], *arguments: Any) -> T:
+def _run_with_meter(meter: Meter | None, call: Callable[..., T], *arguments: Any) -> T:
     current.meter = meter
     try:
         return call(*arguments)

@@ -1,4 +1,4 @@
-"""`$jsonToParquet` (`functions.md` §8), with the extra `parquet`."""
+"""`$jsonToParquet`: rows of objects as a Parquet file, with the extra `parquet`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import io
 import struct
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any, Final
 
 from isthmus.expressions.errors import function_error
-from isthmus.expressions.functions.extras import extra
-from isthmus.expressions.functions.offloading import offloaded
+from isthmus.expressions.functions.arguments import get_options
+from isthmus.expressions.functions.offloading import offload_if_heavy
 from isthmus.expressions.host.blobs import ArrayBuffer, encode_text, raw_bytes
 from isthmus.expressions.host.datetimes.value import DateTime
 from isthmus.expressions.host_value import format_iso_utc
@@ -29,7 +30,7 @@ from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["json_to_parquet"]
 
-_CELLS: Final = 1_000_000
+_MAX_ROW_GROUP_SIZE: Final = 1_000_000
 _HEAVY_CELLS: Final = 20_000
 _MAGIC: Final = b"PAR1"
 _CODECS: Final = {"SNAPPY": "snappy", "GZIP": "gzip", "ZSTD": "zstd", "UNCOMPRESSED": "none"}
@@ -76,33 +77,32 @@ def json_to_parquet(
     if cells > limits.parquet_cells:
         raise evaluation.limit_error("parquet_cells", "jsonToParquet")
     evaluation.charge(cells * 10)
-    columns = {_clean(name): [_native(row, name) for row in items] for name in names}
-    given = options if isinstance(options, Mapping) else {}
-    return offloaded(_encoded, columns, given, heavy=cells > _HEAVY_CELLS)
+    columns = {_replace_surrogates(name): [_to_cell(row, name) for row in items] for name in names}
+    return offload_if_heavy(_encode_file, columns, get_options(options), heavy=cells > _HEAVY_CELLS)
 
 
-def _native(row: object, name: str) -> object:
-    """A cell as a plain value; host values as dates or bytes."""
+def _to_cell(row: object, name: str) -> object:
+    """The value of a column in a row: a plain value, a datetime or bytes; None where it is missing."""
     value = row.get(name) if isinstance(row, Mapping) else None
     if value is UNDEFINED or (is_number(value) and value != value):
         return None
     if isinstance(value, DateTime):
         return datetime.fromtimestamp(value.epoch_ms / 1000, UTC) if value.is_valid else None
     if isinstance(value, str):
-        return _clean(value)
+        return _replace_surrogates(value)
     data = raw_bytes(value)
     return value if data is None else data
 
 
-def _clean(value: str) -> str:
-    """Text that UTF-8 can hold."""
+def _replace_surrogates(value: str) -> str:
+    """The text with lone surrogates, which UTF-8 cannot hold, as U+FFFD."""
     return encode_text(value).decode()
 
 
-def _encoded(columns: Mapping[str, list[object]], options: Mapping[str, object]) -> ArrayBuffer:
-    arrow = extra("pyarrow", "parquet", "jsonToParquet")
-    writer = extra("pyarrow.parquet", "parquet", "jsonToParquet")
-    table = arrow.table({name: _column(arrow, values) for name, values in columns.items()})
+def _encode_file(columns: Mapping[str, list[object]], options: Mapping[str, object]) -> ArrayBuffer:
+    """The file of columns by name, with the options of `$jsonToParquet`."""
+    arrow, writer = _import_pyarrow()
+    table = arrow.table({name: _build_column(arrow, values) for name, values in columns.items()})
     size = options.get("rowGroupSize")
     if isinstance(size, list):
         size = size[0] if size else None
@@ -111,28 +111,40 @@ def _encoded(columns: Mapping[str, list[object]], options: Mapping[str, object])
         table,
         sink,
         compression=_CODECS.get(to_text(options.get("codec")), "snappy"),
-        row_group_size=clamp_to_integer(size, 0, 0, _CELLS) or None,
+        row_group_size=clamp_to_integer(size, 0, 0, _MAX_ROW_GROUP_SIZE) or None,
     )
-    return ArrayBuffer(_checked(sink.getvalue()))
+    return ArrayBuffer(_check_file(sink.getvalue()))
 
 
-def _column(arrow: Any, values: list[object]) -> Any:
+def _import_pyarrow() -> tuple[Any, Any]:
+    """`pyarrow` and `pyarrow.parquet`; raises ExpressionError where the extra `parquet` is not installed."""
+    try:
+        return import_module("pyarrow"), import_module("pyarrow.parquet")
+    except ImportError:
+        raise function_error(
+            "jsonToParquet", "$jsonToParquet needs the extra `parquet`: pip install 'isthmus[parquet]'"
+        ) from None
+
+
+def _build_column(arrow: Any, values: list[object]) -> Any:
+    """A pyarrow array of the first type that fits all values that are present, else of texts."""
     present = [value for value in values if value is not None]
-    for fits, build in _KINDS:
+    for fits, build in _COLUMN_TYPES:
         if present and fits(present):
             return build(arrow, values)
-    return arrow.array([None if value is None else _as_text(value) for value in values], arrow.string())
+    return arrow.array([None if value is None else _to_text(value) for value in values], arrow.string())
 
 
 def _is_whole(value: object) -> bool:
     return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
 
 
-def _all(kind: type | tuple[type, ...]) -> Callable[[list[object]], bool]:
+def _all_of_type(kind: type | tuple[type, ...]) -> Callable[[list[object]], bool]:
     return lambda values: all(isinstance(value, kind) for value in values)
 
 
-def _numbers(arrow: Any, values: list[object]) -> Any:
+def _build_numbers(arrow: Any, values: list[object]) -> Any:
+    """A pyarrow array of 32-bit or 64-bit integers, or of doubles where one is no such integer."""
     present = [value for value in values if is_number(value)]
     if not all(_is_whole(value) and -_INT64 <= value < _INT64 for value in present):
         doubles = [to_double(value) if is_number(value) else None for value in values]
@@ -142,35 +154,43 @@ def _numbers(arrow: Any, values: list[object]) -> Any:
     return arrow.array(whole, arrow.int64() if wide else arrow.int32())
 
 
-def _json(arrow: Any, values: list[object]) -> Any:
+def _build_json(arrow: Any, values: list[object]) -> Any:
+    """A pyarrow array of JSON; texts are taken as JSON already."""
     texts = [
-        None if value is None else value if isinstance(value, str) else _clean(to_json_text(value))
+        None
+        if value is None
+        else value
+        if isinstance(value, str)
+        else _replace_surrogates(to_json_text(value))
         for value in values
     ]
     return arrow.array(texts, arrow.string()).cast(arrow.json_(arrow.string()))
 
 
-_KINDS: Final[tuple[tuple[Callable[[list[object]], bool], Callable[[Any, list[object]], Any]], ...]] = (
-    (lambda values: any(isinstance(value, (list, Mapping)) for value in values), _json),
-    (_all(bool), lambda arrow, values: arrow.array(values, arrow.bool_())),
-    (_all(datetime), lambda arrow, values: arrow.array(values, arrow.timestamp("ms", tz="UTC"))),
-    (lambda values: all(is_number(value) for value in values), _numbers),
-    (_all(bytes), lambda arrow, values: arrow.array(values, arrow.binary())),
+# Whether a type fits the values that are present, and what builds its column: the first that fits is taken.
+_COLUMN_TYPES: Final[
+    tuple[tuple[Callable[[list[object]], bool], Callable[[Any, list[object]], Any]], ...]
+] = (
+    (lambda values: any(isinstance(value, (list, Mapping)) for value in values), _build_json),
+    (_all_of_type(bool), lambda arrow, values: arrow.array(values, arrow.bool_())),
+    (_all_of_type(datetime), lambda arrow, values: arrow.array(values, arrow.timestamp("ms", tz="UTC"))),
+    (lambda values: all(is_number(value) for value in values), _build_numbers),
+    (_all_of_type(bytes), lambda arrow, values: arrow.array(values, arrow.binary())),
 )
 
 
-def _as_text(value: object) -> str:
+def _to_text(value: object) -> str:
     return (
         format_iso_utc(value)
         if isinstance(value, datetime)
         else ""
         if is_nil(value)
-        else _clean(to_text(value))
+        else _replace_surrogates(to_text(value))
     )
 
 
-def _checked(data: bytes) -> bytes:
-    """The file, if its two marks and the length of its footer fit."""
+def _check_file(data: bytes) -> bytes:
+    """The file itself; raises ExpressionError where its two marks or the length of its footer are wrong."""
     if not data:
         raise function_error("jsonToParquet", "$jsonToParquet produced an empty body")
     if len(data) < 12:

@@ -1,25 +1,120 @@
-"""Query strings out of objects, as npm `qs` writes them."""
+"""`$parseQuery` and `$stringifyQuery`: query strings as objects and back, by the rules of npm `qs`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from isthmus.expressions.errors import function_error
+from isthmus.expressions.functions.arguments import check_input_text, check_output_text, get_options
 from isthmus.expressions.host_value import Host
-from isthmus.expressions.javascript import enter_level, is_nil, is_truthy, join_within_limit, to_text
+from isthmus.expressions.javascript import (
+    clamp_to_integer,
+    enter_level,
+    is_nil,
+    is_truthy,
+    join_within_limit,
+    to_text,
+)
+from isthmus.expressions.library import Evaluation
 from isthmus.expressions.meter import charge_current
 from isthmus.expressions.values import UNDEFINED
 
-__all__ = ["QueryStyle", "query_text"]
+if TYPE_CHECKING:
+    import qs_codec
 
-_LISTS: Final = frozenset({"indices", "brackets", "repeat", "comma"})
+__all__ = ["parse_query", "stringify_query"]
+
+_MAX_DEPTH: Final = 20
+_MAX_PARAMETERS: Final = 1_000
+_ARRAY_FORMATS: Final = frozenset({"indices", "brackets", "repeat", "comma"})
+
+
+def parse_query(evaluation: Evaluation, query: object = UNDEFINED, options: object = UNDEFINED) -> object:
+    """A query string as an object: repeated names give lists, `a[b]=c` and `a[]=1` nest.
+
+    Arguments:
+        query: the text without `?`, or with it and the option `ignoreQueryPrefix`.
+        options: `ignoreQueryPrefix`, `depth` (default 5), `arrayLimit` (20), `parameterLimit` (1000),
+            `delimiter`, `allowDots`, `comma`, `strictNullHandling`, `parseArrays`, `strictDepth`,
+            `throwOnLimitExceeded`.
+    Null and missing: `{}` for `""`, null, missing and values that are neither text nor an object.
+    Errors: none by default; with `strictDepth` or `throwOnLimitExceeded` going over a limit.
+    Example:
+        $parseQuery("a=1&b[c]=x&d[]=1&d[]=2&e")
+        => {"a": "1", "b": {"c": "x"}, "d": ["1", "2"], "e": ""}
+    """
+    if isinstance(query, Mapping):
+        return dict(query)
+    if not isinstance(query, str) or not query:
+        return {}
+    import qs_codec  # few need it, and it is slow to import
+
+    source = check_input_text(evaluation, query, "parseQuery")
+    try:
+        decoded: object = qs_codec.decode(source, _to_decode_options(options))
+    except (ValueError, IndexError) as error:
+        raise function_error("parseQuery", str(error)) from None
+    return _remove_gaps(decoded)
+
+
+def _to_decode_options(options: object) -> qs_codec.DecodeOptions:
+    """The options of `$parseQuery` for the library, with its limits held within ours."""
+    import qs_codec
+
+    options = get_options(options)
+    delimiter = options.get("delimiter")
+    return qs_codec.DecodeOptions(
+        allow_dots=options.get("allowDots") is True,
+        comma=options.get("comma") is True,
+        ignore_query_prefix=options.get("ignoreQueryPrefix") is True,
+        strict_null_handling=options.get("strictNullHandling") is True,
+        parse_lists=options.get("parseArrays") is not False,
+        strict_depth=options.get("strictDepth") is True,
+        raise_on_limit_exceeded=options.get("throwOnLimitExceeded") is True,
+        depth=clamp_to_integer(options.get("depth"), 5, 0, _MAX_DEPTH),
+        list_limit=clamp_to_integer(options.get("arrayLimit"), 20, 0, _MAX_PARAMETERS),
+        parameter_limit=clamp_to_integer(options.get("parameterLimit"), _MAX_PARAMETERS, 1, _MAX_PARAMETERS),
+        delimiter=delimiter if isinstance(delimiter, str) and delimiter else "&",
+    )
+
+
+def _remove_gaps(value: object) -> object:
+    """The value with its lists closed up: without the places that no parameter filled."""
+    if isinstance(value, Mapping):
+        return {str(key): _remove_gaps(item) for key, item in value.items()}
+    if isinstance(value, list):
+        from qs_codec.models.undefined import Undefined as Gap
+
+        return [_remove_gaps(item) for item in value if not isinstance(item, Gap)]
+    return value
+
+
+def stringify_query(evaluation: Evaluation, value: object = UNDEFINED, options: object = UNDEFINED) -> str:
+    """An object as a query string, nested values with brackets.
+
+    Arguments:
+        obj: an object or list.
+        options: `arrayFormat` (`indices`, the default, `brackets`, `repeat` or `comma`), `encode`,
+            `encodeValuesOnly`, `addQueryPrefix`, `skipNulls`, `strictNullHandling`, `allowDots`,
+            `delimiter`, `format` (`RFC3986` or `RFC1738`).
+    Null and missing: `""` for anything that is no object; null values give `a=`, missing ones are left out.
+    Example:
+        $stringifyQuery({"a": {"b": 2}, "c": [1, 2], "d": "x y"})
+        => "a%5Bb%5D=2&c%5B0%5D=1&c%5B1%5D=2&d=x%20y"
+    """
+    if not isinstance(value, (Mapping, list)):
+        return ""
+    return check_output_text(
+        evaluation, _write_query(value, _QueryStyle.from_options(options)), "stringifyQuery"
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class QueryStyle:
-    """`lists`: how items are named (`indices`, `brackets`, `repeat`, `comma`)."""
+class _QueryStyle:
+    """The options of `$stringifyQuery`. `lists`: how items are named, by a value of `arrayFormat`."""
 
     lists: str = "indices"
     encode: bool = True
@@ -32,30 +127,30 @@ class QueryStyle:
     plus: bool = False
 
     @classmethod
-    def of(cls, options: object) -> QueryStyle:
-        given = options if isinstance(options, Mapping) else {}
-        lists, delimiter = to_text(given.get("arrayFormat")), given.get("delimiter", UNDEFINED)
+    def from_options(cls, options: object) -> _QueryStyle:
+        options = get_options(options)
+        lists, delimiter = to_text(options.get("arrayFormat")), options.get("delimiter", UNDEFINED)
         return cls(
-            lists=lists if lists in _LISTS else "indices",
-            encode=given.get("encode") is not False,
-            values_only=given.get("encodeValuesOnly") is True,
-            prefix=given.get("addQueryPrefix") is True,
-            skip_nulls=given.get("skipNulls") is True,
-            strict_nulls=given.get("strictNullHandling") is True,
-            dots=is_truthy(given.get("allowDots")),
+            lists=lists if lists in _ARRAY_FORMATS else "indices",
+            encode=options.get("encode") is not False,
+            values_only=options.get("encodeValuesOnly") is True,
+            prefix=options.get("addQueryPrefix") is True,
+            skip_nulls=options.get("skipNulls") is True,
+            strict_nulls=options.get("strictNullHandling") is True,
+            dots=is_truthy(options.get("allowDots")),
             delimiter="&" if delimiter is UNDEFINED else to_text(delimiter),
-            plus=given.get("format") == "RFC1738",
+            plus=options.get("format") == "RFC1738",
         )
 
 
-def query_text(value: object, style: QueryStyle) -> str:
+def _write_query(value: object, style: _QueryStyle) -> str:
     """`a%5Bb%5D=2&…`; `""` where nothing is to be written."""
-    parts = (part for key, item in _entries(value) for part in _pairs(style, key, item, 0))
+    parts = (part for key, item in _iterate_entries(value) for part in _write_pairs(style, key, item, 0))
     joined = join_within_limit("stringifyQuery", style.delimiter, parts)
     return f"?{joined}" if joined and style.prefix else joined
 
 
-def _entries(value: object) -> Iterator[tuple[str, object]]:
+def _iterate_entries(value: object) -> Iterator[tuple[str, object]]:
     """Fields of an object or items of a list, without those that are missing."""
     found = (
         value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
@@ -65,49 +160,52 @@ def _entries(value: object) -> Iterator[tuple[str, object]]:
             yield str(key), item
 
 
-def _pairs(style: QueryStyle, name: str, value: object, level: int) -> Iterator[str]:
+def _write_pairs(style: _QueryStyle, name: str, value: object, level: int) -> Iterator[str]:
+    """The `name=value` pairs of a value; one for each value inside a list or object."""
     if isinstance(value, Host):
         value = value.to_json()
     if isinstance(value, list) and style.lists == "comma":
         charge_current(len(value))
         joined = join_within_limit(
-            "stringifyQuery", ",", ("" if is_nil(item) else _comma_item(style, item) for item in value)
+            "stringifyQuery", ",", ("" if is_nil(item) else _write_comma_item(style, item) for item in value)
         )
         if value:
-            yield from _pair(style, name, joined or None, encoded=style.values_only)
+            yield from _write_pair(style, name, joined or None, encoded=style.values_only)
         return
     if not isinstance(value, (Mapping, list)):
-        yield from _pair(style, name, value, encoded=False)
+        yield from _write_pair(style, name, value, encoded=False)
         return
     inside = enter_level(level, "stringifyQuery", len(value))
-    for key, item in _entries(value):
+    for key, item in _iterate_entries(value):
         if item is None and style.skip_nulls:
             continue
-        yield from _pairs(style, _named(style, name, key, isinstance(value, list)), item, inside)
+        yield from _write_pairs(style, _append_key(style, name, key, isinstance(value, list)), item, inside)
 
 
-def _named(style: QueryStyle, name: str, key: str, is_item: bool) -> str:
+def _append_key(style: _QueryStyle, name: str, key: str, is_item: bool) -> str:
+    """The name of a field or item inside `name`: `name[key]`, `name.key`, `name[]`, or `name` alone."""
     if is_item and style.lists != "indices":
         return f"{name}[]" if style.lists == "brackets" else name
     return f"{name}.{key}" if style.dots and not is_item else f"{name}[{key}]"
 
 
-def _pair(style: QueryStyle, name: str, value: object, *, encoded: bool) -> Iterator[str]:
+def _write_pair(style: _QueryStyle, name: str, value: object, *, encoded: bool) -> Iterator[str]:
+    """One `name=value` pair, or none for a null that is left out. `encoded`: the value is escaped already."""
     if value is None and style.skip_nulls:
         return
-    key = name if style.values_only else _escaped(style, name)
+    key = name if style.values_only else _escape(style, name)
     if value is None and style.strict_nulls:
         yield key
         return
-    shown = "" if value is None else to_text(value)
-    yield f"{key}={shown if encoded else _escaped(style, shown)}"
+    value_text = "" if value is None else to_text(value)
+    yield f"{key}={value_text if encoded else _escape(style, value_text)}"
 
 
-def _comma_item(style: QueryStyle, item: object) -> str:
-    return _escaped(style, to_text(item)) if style.values_only else to_text(item)
+def _write_comma_item(style: _QueryStyle, item: object) -> str:
+    return _escape(style, to_text(item)) if style.values_only else to_text(item)
 
 
-def _escaped(style: QueryStyle, value: str) -> str:
+def _escape(style: _QueryStyle, value: str) -> str:
     if not style.encode:
         return value
     if style.plus:

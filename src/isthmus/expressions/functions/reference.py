@@ -1,8 +1,8 @@
-"""The reference of the functions, out of their docstrings.
+"""Generates the reference of the functions from their docstrings.
 
     python -m isthmus.expressions.functions.reference docs/reference/functions.md
 
-writes the page; a test holds page and docstrings together and runs every example.
+writes the page. A test compares it with the docstrings and runs every example.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from isthmus.expressions.host import HOSTS
 from isthmus.expressions.library import Function, HostType
 from isthmus.expressions.limits import Limits
 
-__all__ = ["Entry", "entry", "page"]
+__all__ = ["Entry", "parse_entry", "render_page"]
 
-_SECTION: Final = re.compile(r"^(Arguments|Null and missing|Errors|Members|Example):[ ]*", re.M)
-_ARGUMENT: Final = re.compile(r"^([\w.]+): ", re.M)
-_HOST_TEXTS: Final = {
+_SECTION_HEADING: Final = re.compile(r"^(Arguments|Null and missing|Errors|Members|Example):[ ]*", re.M)
+_ARGUMENT_NAME: Final = re.compile(r"^([\w.]+): ", re.M)
+_HOST_TITLES_AND_SUMMARIES: Final = {
     "Blob": ("Blob", "Bytes with a media type: from `$blob`, `$base64ToBlob`, `$convertMdToPdf`, upstream."),
     "ArrayBuffer": ("ArrayBuffer", "Bytes: from `$getArrayBuffer`, `$jsonToParquet`, `arrayBuffer()`."),
     "bytes": ("Bytes", "Raw bytes from upstream; in JSON they are Base64."),
@@ -75,7 +75,7 @@ the place of, its own. This page is generated from the functions themselves by
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A docstring in its parts. `result` is JSON, or `error: <message>`."""
+    """The parts of a function's docstring. `result` of the `example` is JSON, or `error: <message>`."""
 
     summary: str
     arguments: tuple[tuple[str, str], ...]
@@ -84,10 +84,10 @@ class Entry:
     result: str
 
 
-def entry(function: Function) -> Entry:
-    """The parts of a function's docstring; raises ValueError where one is missing."""
+def parse_entry(function: Function) -> Entry:
+    """The parts of a function's docstring; raises ValueError where summary or example is missing."""
     text = inspect.getdoc(function.call) or ""
-    pieces = _SECTION.split(text)
+    pieces = _SECTION_HEADING.split(text)
     sections = {
         name: inspect.cleandoc("\n" + body) for name, body in zip(pieces[1::2], pieces[2::2], strict=True)
     }
@@ -95,27 +95,28 @@ def entry(function: Function) -> Entry:
     if not pieces[0].strip() or not mark:
         raise ValueError(f"the docstring of {function.name} needs a summary and an example")
     return Entry(
-        pieces[0].strip(), tuple(_arguments(sections.pop("Arguments", ""))), sections, example, result
+        pieces[0].strip(), tuple(_parse_arguments(sections.pop("Arguments", ""))), sections, example, result
     )
 
 
-def _arguments(text: str) -> Iterator[tuple[str, str]]:
-    pieces = _ARGUMENT.split(text)
+def _parse_arguments(text: str) -> Iterator[tuple[str, str]]:
+    """Name and description of each argument."""
+    pieces = _ARGUMENT_NAME.split(text)
     for name, body in zip(pieces[1::2], pieces[2::2], strict=True):
         yield name, " ".join(body.split())
 
 
-def page() -> str:
-    """The whole page."""
-    parts = [_INTRODUCTION, _contents()]
+def render_page() -> str:
+    """The whole page, as Markdown."""
+    parts = [_INTRODUCTION, _render_contents()]
     for family in FAMILIES:
         parts.append(f"## {family.title}\n")
-        parts.extend(_function(function) for function in family.functions)
+        parts.extend(_render_function(function) for function in family.functions)
     parts.append(_SETTINGS)
-    parts.append(_limits())
+    parts.append(_render_limits())
     parts.append("## Host values\n")
     parts.append("Values that are not JSON. `*`, `$keys`, `$spread` and `$merge` do not see their members.\n")
-    parts.extend(_host(host) for host in HOSTS)
+    parts.extend(_render_host(host) for host in HOSTS)
     return "\n".join(parts)
 
 
@@ -143,8 +144,8 @@ names the function and the limit.
 """  # noqa: E501  # rows of a table cannot be broken
 
 
-def _limits() -> str:
-    """A row for each field of `Limits`, in the words of its docstring."""
+def _render_limits() -> str:
+    """A table with a row for each field of `Limits`, in the words of its docstring."""
     text = " ".join((Limits.__doc__ or "").split())
     meanings = dict(re.findall(r"`([a-z_]+)`: (.+?)\.(?= `[a-z_]+`: |$)", text))
     usual = Limits()
@@ -154,7 +155,7 @@ def _limits() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _contents() -> str:
+def _render_contents() -> str:
     lines = ["| Family | Functions |", "| --- | --- |"]
     for family in FAMILIES:
         names = ", ".join(
@@ -164,8 +165,8 @@ def _contents() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _function(function: Function) -> str:
-    found = entry(function)
+def _render_function(function: Function) -> str:
+    found = parse_entry(function)
     shown = ", ".join(f"{name}?" if "default" in text else name for name, text in found.arguments)
     lines = [f"### {function.name}", "", f"`${function.name}({shown})`", "", found.summary, ""]
     notes = ["*waits*"] if function.is_async else []
@@ -180,8 +181,8 @@ def _function(function: Function) -> str:
     return "\n".join([*lines, "```jsonata", found.example, f"=> {found.result}", "```", ""])
 
 
-def _host(host: HostType) -> str:
-    title, summary = _HOST_TEXTS[host.python_type.__name__]
+def _render_host(host: HostType) -> str:
+    title, summary = _HOST_TITLES_AND_SUMMARIES[host.python_type.__name__]
     lines = [f"### {title}", "", summary, ""]
     if host.properties:
         lines.append(f"- Fields: {', '.join(f'`{name}`' for name in host.properties)}")
@@ -191,4 +192,4 @@ def _host(host: HostType) -> str:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(page(), encoding="utf-8")
+    Path(sys.argv[1]).write_text(render_page(), encoding="utf-8")

@@ -1,7 +1,6 @@
-"""Requests of functions to other servers: only through the fetch port that was handed in.
+"""Requests that functions send to services of the operator, with retries, through the evaluation's fetcher.
 
-The retry policy is the same for all (`functions.md` §9): rate limits, server errors and network faults are
-tried again, other answers stop at once.
+Rate limits, server errors and network faults are retried; any other response ends the request at once.
 """
 
 from __future__ import annotations
@@ -14,15 +13,22 @@ from isthmus.errors import EgressDenied, UpstreamError, UpstreamTimeout, Upstrea
 from isthmus.expressions.errors import REFUSED, ExpressionError, function_error, not_configured_error
 from isthmus.expressions.library import Evaluation
 
-__all__ = ["Retry", "document_service", "exchange", "has_port"]
+__all__ = [
+    "RetryPolicy",
+    "ServiceResponse",
+    "get_document_service",
+    "has_fetcher",
+    "post_with_retry",
+    "raise_for_status",
+]
 
-_ATTEMPTS: Final = 6
-_MAX_BYTES: Final = 50 * 1024 * 1024
+_MAX_ATTEMPTS: Final = 6
+_MAX_RESPONSE_BYTES: Final = 50 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Retry:
-    """Pauses grow from `first` to `longest` seconds; everything ends after `total`."""
+class RetryPolicy:
+    """Pauses between attempts double from `first` to `longest` seconds; all attempts take at most `total`."""
 
     first: float = 2.5
     longest: float = 5.0
@@ -30,49 +36,57 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ServiceResponse:
+    """`headers` by lower-case name."""
+
     status: int
     headers: Mapping[str, str]
     body: bytes
 
 
-def has_port(evaluation: Evaluation) -> bool:
+def has_fetcher(evaluation: Evaluation) -> bool:
     return evaluation.services.fetch is not None
 
 
-def document_service(evaluation: Evaluation) -> tuple[object, object]:
-    """Address and key of the service for documents: of the bindings, or what the operator configured."""
+def get_document_service(evaluation: Evaluation) -> tuple[object, object]:
+    """Address and key of the document service: those of the bindings, else those the operator configured.
+
+    They may be of any type, or None where there are none.
+    """
     bindings, settings = evaluation.bindings, evaluation.services.settings
     url = bindings.get("documentParserApiUrl") or settings.get("documents.url")
     return url, bindings.get("documentParserApiKey") or settings.get("documents.key")
 
 
-async def exchange(
+async def post_with_retry(
     evaluation: Evaluation,
     function: str,
     url: str,
     *,
     headers: Mapping[str, str],
     body: bytes,
-    retry: Retry,
-) -> Answer:
-    """POST until there is an answer that is not worth a retry; the last one otherwise.
+    retry: RetryPolicy,
+) -> ServiceResponse:
+    """POST until a response is not worth a retry; the last response where attempts or time run out.
 
-    Raises for a fault of the network, with the name of its class: addresses and credentials stay out.
+    Raises ExpressionError where the last attempt got no response, or the operator does not allow the host.
+    Its message has the class of a network fault, never an address or a credential.
     """
     fetch, clock = evaluation.services.fetch, evaluation.services.clock
     if fetch is None:
         raise not_configured_error(function)
-    ends = clock.monotonic() + min(retry.total, evaluation.limits.awaited_seconds)
+    deadline = clock.monotonic() + min(retry.total, evaluation.limits.awaited_seconds)
     pause = retry.first
-    for attempt in range(1, _ATTEMPTS + 1):
-        answer: Answer | None = None
+    for attempt in range(1, _MAX_ATTEMPTS + 1):
+        response: ServiceResponse | None = None
         try:
-            left = max(0.1, ends - clock.monotonic())
+            seconds_left = max(0.1, deadline - clock.monotonic())
             status, received, data = await fetch(
-                "POST", url, headers=headers, body=body, seconds=left, max_bytes=_MAX_BYTES
+                "POST", url, headers=headers, body=body, seconds=seconds_left, max_bytes=_MAX_RESPONSE_BYTES
             )
-            answer = Answer(status, {name.lower(): value for name, value in received.items()}, data)
+            response = ServiceResponse(
+                status, {name.lower(): value for name, value in received.items()}, data
+            )
         except (OSError, TimeoutError, UpstreamUnreachable, UpstreamTimeout) as error:
             failure: ExpressionError = function_error(
                 function, f"{function}: no answer ({type(error).__name__})"
@@ -81,12 +95,23 @@ async def exchange(
             raise ExpressionError(REFUSED, f"{function}: {error.message}", token=function) from None
         except UpstreamError as error:
             raise function_error(function, f"{function}: {error.message}") from None
-        if answer is not None and answer.status != 429 and answer.status < 500:
-            return answer
-        if attempt == _ATTEMPTS or clock.monotonic() + pause >= ends:
+        if response is not None and response.status != 429 and response.status < 500:
+            return response
+        if attempt == _MAX_ATTEMPTS or clock.monotonic() + pause >= deadline:
             break
         await clock.sleep(pause)
         pause = min(pause * 2, retry.longest)
-    if answer is not None:
-        return answer
+    if response is not None:
+        return response
     raise failure
+
+
+def raise_for_status(response: ServiceResponse, function: str) -> None:
+    """Raise the ExpressionError of a status from 400 up, in the words that callers know."""
+    if response.status == 429:
+        raise function_error(function, "Rate limit exceeded")
+    if response.status >= 500:
+        raise function_error(function, "Server error")
+    if response.status >= 400:
+        message = response.body[:2_000].decode("utf-8", "replace")
+        raise function_error(function, message or f"status {response.status}")

@@ -1,4 +1,4 @@
-"""How alike texts are (`functions.md` §3.5)."""
+"""`$diceCoefficient` and `$mostSimilar`: how alike texts are, by the pairs of letters that they share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["dice_coefficient", "most_similar"]
 
-_NOISE: Final = re.compile(r"[^a-z0-9]+")
+_IGNORED_CHARACTERS: Final = re.compile(r"[^a-z0-9]+")
 
 
 def dice_coefficient(
@@ -35,7 +35,10 @@ def dice_coefficient(
     if left is right or is_same_value(left, right):
         return 1
     evaluation.charge(64)
-    return _score(_pairs(evaluation, left, "diceCoefficient"), _pairs(evaluation, right, "diceCoefficient"))
+    return _dice_score(
+        _count_letter_pairs(evaluation, left, "diceCoefficient"),
+        _count_letter_pairs(evaluation, right, "diceCoefficient"),
+    )
 
 
 def most_similar(
@@ -59,7 +62,7 @@ def most_similar(
     if is_nil(options) or options == []:
         return value
     candidates = options if isinstance(options, list) else [options]
-    wanted = _pairs(evaluation, value, "mostSimilar")
+    wanted = _count_letter_pairs(evaluation, value, "mostSimilar")
     if len(candidates) * (sum(wanted.values()) + 1) > evaluation.limits.similarity_pairs:
         raise evaluation.limit_error("similarity_pairs", "mostSimilar")
     best: object = ""
@@ -67,24 +70,26 @@ def most_similar(
     for candidate in candidates:
         evaluation.charge(64)
         exact = isinstance(candidate, str) and candidate == value
-        score = 1 if exact else _score(wanted, _pairs(evaluation, candidate, "mostSimilar"))
+        score = 1 if exact else _dice_score(wanted, _count_letter_pairs(evaluation, candidate, "mostSimilar"))
         if score > highest:
             best, highest = candidate, score
     least = 0.8 if threshold is UNDEFINED else threshold if is_number(threshold) else 0
     return best if highest >= least else value
 
 
-def _pairs(evaluation: Evaluation, value: object, function: str) -> Counter[str]:
+def _count_letter_pairs(evaluation: Evaluation, value: object, function: str) -> Counter[str]:
+    """Each pair of neighbouring letters and digits with its count; raises ExpressionError for no text."""
     if not isinstance(value, str):
         raise function_error(function, f"{function}: expected text, not {describe_kind(value)}")
     if len(value) > evaluation.limits.similarity_chars:
         raise evaluation.limit_error("similarity_chars", function)
-    cleaned = _NOISE.sub("", value.lower())
+    cleaned = _IGNORED_CHARACTERS.sub("", value.lower())
     if len(cleaned) == 1:
         return Counter([cleaned])
     return Counter(map("".join, pairwise(cleaned)))
 
 
-def _score(left: Counter[str], right: Counter[str]) -> float:
+def _dice_score(left: Counter[str], right: Counter[str]) -> float:
+    """Twice the shared pairs by all pairs; NaN where there are none."""
     total = left.total() + right.total()
     return 2 * (left & right).total() / total if total else math.nan

@@ -1,7 +1,4 @@
-"""`$convertQueryToSql` (`functions.md` §8): the condition of a WHERE from a parsed query.
-
-Values without a type are inserted as they are: give text columns a type.
-"""
+"""`$convertQueryToSql` (filters as the condition of a WHERE) and `$zipSqlResponse` (rows as objects)."""
 
 from __future__ import annotations
 
@@ -10,19 +7,25 @@ from dataclasses import dataclass
 from typing import Final
 
 from isthmus.expressions.errors import function_error
-from isthmus.expressions.functions.arguments import output_text, strict
-from isthmus.expressions.functions.values import map_values
+from isthmus.expressions.functions.arguments import (
+    check_output_items,
+    check_output_text,
+    get_options,
+    is_strict,
+)
+from isthmus.expressions.functions.empty_and_mapped_values import map_values
 from isthmus.expressions.host.datetimes.fields import ParseContext
 from isthmus.expressions.host.datetimes.formatting import format_datetime
 from isthmus.expressions.host.datetimes.parsing import parse_iso
 from isthmus.expressions.host.datetimes.value import DateTime
 from isthmus.expressions.javascript import describe_kind, enter_level, is_nil, is_truthy, to_text
 from isthmus.expressions.library import Evaluation
+from isthmus.expressions.meter import pace
 from isthmus.expressions.values import UNDEFINED
 
-__all__ = ["convert_query_to_sql"]
+__all__ = ["convert_query_to_sql", "zip_sql_response"]
 
-Json = Mapping[str, object]
+JsonObject = Mapping[str, object]
 
 _OPERATORS: Final = {
     "eq": "=",
@@ -66,117 +69,169 @@ def convert_query_to_sql(
     """
     if not isinstance(query, Mapping):
         raise function_error("convertQueryToSql", f"convertQueryToSql: the query is {describe_kind(query)}")
-    writer = _Writer(
-        names=_object(mapping),
-        types=_object(types),
-        operators={**_OPERATORS, **{key: to_text(word) for key, word in _object(operators).items()}},
-        options=_object(options),
+    writer = _ConditionWriter(
+        names=get_options(mapping),
+        types=get_options(types),
+        operators={**_OPERATORS, **{key: to_text(word) for key, word in get_options(operators).items()}},
+        options=get_options(options),
         evaluation=evaluation,
     )
     wanted = [to_text(key) for key in keys] if isinstance(keys, list) and keys else list(query)
-    return output_text(evaluation, writer.joined(writer.parts(query, wanted, 0)), "convertQueryToSql")
-
-
-def _object(value: object) -> Json:
-    return value if isinstance(value, Mapping) else {}
+    return check_output_text(
+        evaluation, writer.join_conditions(writer.write_conditions(query, wanted, 0)), "convertQueryToSql"
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class _Writer:
-    names: Json
-    types: Json
+class _ConditionWriter:
+    """Writes SQL conditions. `names`: key to column. `types`: key to a type, or to a table of values."""
+
+    names: JsonObject
+    types: JsonObject
     operators: Mapping[str, str]
-    options: Json
+    options: JsonObject
     evaluation: Evaluation
 
-    def has(self, option: str) -> bool:
+    def has_option(self, option: str) -> bool:
         return is_truthy(self.options.get(option))
 
-    def parts(self, query: Json, keys: list[str], level: int) -> list[str]:
-        out: list[str] = []
+    def write_conditions(self, query: JsonObject, keys: list[str], level: int) -> list[str]:
+        """One condition for each value and operator of the query, those that are empty left out.
+
+        Raises ExpressionError for an unknown operator and for null as a value. `level`: how deep `or` is
+        nested.
+        """
+        conditions: list[str] = []
         for key in keys:
             value = query.get(key, UNDEFINED)
             if value is UNDEFINED:
                 continue
             if key == "or" and isinstance(value, list):
-                out.append(self.either(value, level))
+                conditions.append(self.write_alternatives(value, level))
             elif isinstance(value, list):
-                out.append(self.members(key, value, "in"))
+                conditions.append(self.write_membership(key, value, "in"))
             elif isinstance(value, Mapping):
-                out.extend(self.comparison(key, name, operand) for name, operand in value.items())
+                conditions.extend(
+                    self.write_comparison(key, name, operand) for name, operand in value.items()
+                )
             elif value is None:
                 raise function_error("convertQueryToSql", f"convertQueryToSql: the value of {key} is null")
             else:
-                out.append(self.comparison(key, "eq", value))
-        return [part for part in out if part]
+                conditions.append(self.write_comparison(key, "eq", value))
+        return [condition for condition in conditions if condition]
 
-    def either(self, queries: list[object], level: int) -> str:
+    def write_alternatives(self, queries: list[object], level: int) -> str:
         inside = enter_level(level, "convertQueryToSql", len(queries))
         sides = [
-            self.joined(self.parts(query, list(query), inside))
+            self.join_conditions(self.write_conditions(query, list(query), inside))
             for query in queries
             if isinstance(query, Mapping)
         ]
         return f"({' OR '.join(side for side in sides if side)})"
 
-    def joined(self, parts: list[str]) -> str:
-        given = self.options.get("conjunction")
-        word = f" {given if isinstance(given, str) and given else 'AND'} "
-        if not self.has("groupComparisonInBrackets") or len(parts) < 2:
+    def join_conditions(self, parts: list[str]) -> str:
+        """The conditions with the conjunction between them, nested in brackets if the options ask for it."""
+        conjunction = self.options.get("conjunction")
+        word = f" {conjunction if isinstance(conjunction, str) and conjunction else 'AND'} "
+        if not self.has_option("groupComparisonInBrackets") or len(parts) < 2:
             return word.join(parts)
         return "(" * (len(parts) - 1) + parts[0] + "".join(f"{word}{part})" for part in parts[1:])
 
-    def comparison(self, key: str, name: str, operand: object) -> str:
+    def write_comparison(self, key: str, name: str, operand: object) -> str:
         if name not in self.operators:
             raise function_error("convertQueryToSql", f"Unknown operator: {name}")
         if is_nil(operand):
             return ""
         if name in {"in", "nin"}:
-            return self.members(key, operand if isinstance(operand, list) else [operand], name)
-        literal = self.literal(key, operand)
-        return "" if literal is None else self.condition(key, self.operators[name], literal)
+            return self.write_membership(key, operand if isinstance(operand, list) else [operand], name)
+        literal = self.write_literal(key, operand)
+        return "" if literal is None else self.write_condition(key, self.operators[name], literal)
 
-    def members(self, key: str, values: list[object], name: str) -> str:
-        literals = [self.literal(key, value) for value in values]
-        if not self.has("useOrForIn"):
-            shown = ",".join(literal or "" for literal in literals)
-            return self.condition(key, self.operators[name], f"({shown})")
-        negated = name == "nin" and not strict(self.evaluation)
+    def write_membership(self, key: str, values: list[object], name: str) -> str:
+        """`in` or `not in` a list; with `useOrForIn` comparisons that are joined by OR (by AND for `nin`)."""
+        literals = [self.write_literal(key, value) for value in values]
+        if not self.has_option("useOrForIn"):
+            listed = ",".join(literal or "" for literal in literals)
+            return self.write_condition(key, self.operators[name], f"({listed})")
+        negated = name == "nin" and not is_strict(self.evaluation)
         sign, word = (self.operators["ne"], " AND ") if negated else (self.operators["eq"], " OR ")
-        conditions = [self.condition(key, sign, literal) for literal in literals if literal is not None]
+        conditions = [self.write_condition(key, sign, literal) for literal in literals if literal is not None]
         return f"({word.join(conditions)})"
 
-    def condition(self, key: str, sign: str, literal: str) -> str:
+    def write_condition(self, key: str, sign: str, literal: str) -> str:
         column = self.names.get(key)
-        space = "" if self.has("noSpaceBetweenOperator") else " "
+        space = "" if self.has_option("noSpaceBetweenOperator") else " "
         return f"{key if is_nil(column) else to_text(column)}{space}{sign}{space}{literal}"
 
-    def literal(self, key: str, value: object) -> str | None:
-        """The text of a value; None for a date that cannot be read and is not quoted."""
+    def write_literal(self, key: str, value: object) -> str | None:
+        """A value by the type of its key; None for a date that cannot be read and is not quoted."""
         kind = self.types.get(key)
         if isinstance(kind, Mapping):
             found = map_values(value, kind)
-            return self.quoted(found, escape=False) if isinstance(found, str) else to_text(found)
+            return self.quote(found, escape=False) if isinstance(found, str) else to_text(found)
         if kind == "string":
-            return self.quoted(to_text(value))
+            return self.quote(to_text(value))
         if kind == "dotnetdate":
-            return f"DateTime({format_datetime(self.moment(value), 'yyyy,MM,dd')})"
+            return f"DateTime({format_datetime(self.to_datetime(value), 'yyyy,MM,dd')})"
         if isinstance(kind, str) and (kind == "date" or kind.startswith("date|")):
-            moment = self.moment(value)
-            shown = format_datetime(moment, kind[5:]) if kind != "date" else moment.to_iso()
-            if self.has("noQuotesForDate") or self.has("noQuotes"):
-                return shown
-            return self.quoted("null" if shown is None else shown)
+            moment = self.to_datetime(value)
+            date = format_datetime(moment, kind[5:]) if kind != "date" else moment.to_iso()
+            if self.has_option("noQuotesForDate") or self.has_option("noQuotes"):
+                return date
+            return self.quote("null" if date is None else date)
         return to_text(value)
 
-    def moment(self, value: object) -> DateTime:
+    def to_datetime(self, value: object) -> DateTime:
         return value if isinstance(value, DateTime) else parse_iso(value, ParseContext(self.evaluation.now))
 
-    def quoted(self, value: str, *, escape: bool = True) -> str:
-        if self.has("noQuotes"):
+    def quote(self, value: str, *, escape: bool = True) -> str:
+        if self.has_option("noQuotes"):
             return value
-        if self.has("useDoubleQuotes"):
+        if self.has_option("useDoubleQuotes"):
             return f'"{value}"'
-        if escape and self.has("escapeSingleQuotes"):
+        if escape and self.has_option("escapeSingleQuotes"):
             value = value.replace("'", "\\'")
         return f"'{value}'"
+
+
+def zip_sql_response(
+    evaluation: Evaluation,
+    columns: object = UNDEFINED,
+    rows: object = UNDEFINED,
+    key: object = UNDEFINED,
+) -> list[object]:
+    """Rows of cells as objects, named by the columns.
+
+    Arguments:
+        columns: a list of objects.
+        rows: a list of lists; a short row has no value for the last columns, cells beyond them are dropped.
+        key: the field of a column that holds its name.
+    Errors: `zipSqlResponse: …` where columns or rows are null or missing.
+    Example:
+        $zipSqlResponse([{"name": "id"}, {"name": "v"}], [[1, "a"], [2, "b"]], "name")
+        => [{"id": 1, "v": "a"}, {"id": 2, "v": "b"}]
+    """
+    names = [_read_column_name(column, key) for column in _require_list(columns, "columns")]
+    table = _require_list(rows, "rows")
+    if table and not any(isinstance(row, list) for row in table):
+        table = [table]
+    check_output_items(evaluation, len(table) * max(len(names), 1), "zipSqlResponse")
+    return [_row_to_object(names, row) for row in pace(table, 2 + len(names))]
+
+
+def _require_list(value: object, what: str) -> list[object]:
+    """A list as it is, another value as a list of one; raises ExpressionError for null and missing."""
+    if is_nil(value):
+        raise function_error(
+            "zipSqlResponse", f"zipSqlResponse: {what} must be a list, not {describe_kind(value)}"
+        )
+    return value if isinstance(value, list) else [value]
+
+
+def _read_column_name(column: object, key: object) -> str:
+    return to_text(column.get(to_text(key), UNDEFINED)) if isinstance(column, Mapping) else "undefined"
+
+
+def _row_to_object(names: list[str], row: object) -> dict[str, object]:
+    cells = row if isinstance(row, list) else []
+    return {name: cells[index] if index < len(cells) else UNDEFINED for index, name in enumerate(names)}

@@ -1,4 +1,4 @@
-"""`$recursiveCharacterTextSplitter` (`functions.md` §9): text in chunks that fit a model's window."""
+"""`$recursiveCharacterTextSplitter`: text in chunks that fit a model's context window."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from isthmus.expressions.errors import function_error
-from isthmus.expressions.functions.arguments import input_text, output_items
+from isthmus.expressions.functions.arguments import check_input_text, check_output_items, get_options
 from isthmus.expressions.javascript import clamp_to_integer, is_nil, to_json_text, to_text, utf16_length
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["recursive_character_text_splitter"]
 
-_LONGEST: Final = 10**9
+_MAX_CHUNK_UNITS: Final = 10**9
 _SEPARATORS: Final = ("\n\n", "\n", " ", "")
 
 
@@ -35,56 +35,57 @@ def recursive_character_text_splitter(
         $recursiveCharacterTextSplitter("hello big world", {"chunkSize": 10, "chunkOverlap": 0})
         => ["hello big", "world"]
     """
-    given = options if isinstance(options, Mapping) else {}
-    size, overlap = (1000, 200) if options is not UNDEFINED else (200, 60)
-    wanted_size, wanted_overlap = given.get("chunkSize"), given.get("chunkOverlap")
-    size = clamp_to_integer(wanted_size, size, 0, _LONGEST)
-    overlap = clamp_to_integer(wanted_overlap, overlap, 0, _LONGEST)
+    default_size, default_overlap = (1000, 200) if options is not UNDEFINED else (200, 60)
+    options = get_options(options)
+    size = clamp_to_integer(options.get("chunkSize"), default_size, 0, _MAX_CHUNK_UNITS)
+    overlap = clamp_to_integer(options.get("chunkOverlap"), default_overlap, 0, _MAX_CHUNK_UNITS)
     if overlap >= size:
         raise function_error("recursiveCharacterTextSplitter", "Cannot have chunkOverlap >= chunkSize")
     if is_nil(value):
         return []
     source = to_json_text(value, 2) if isinstance(value, (list, Mapping)) else to_text(value)
-    source = input_text(evaluation, source, "recursiveCharacterTextSplitter")
+    source = check_input_text(evaluation, source, "recursiveCharacterTextSplitter")
     length: Callable[[str], int] = len if source.isascii() else utf16_length
     chunks = _Splitter(size, overlap, length).split(source, _SEPARATORS)
-    output_items(evaluation, len(chunks), "recursiveCharacterTextSplitter")
+    check_output_items(evaluation, len(chunks), "recursiveCharacterTextSplitter")
     return chunks
 
 
 class _Splitter:
+    """Splits by `size` and `overlap`, measured by `length` of a text."""
+
     def __init__(self, size: int, overlap: int, length: Callable[[str], int]) -> None:
         self.size = size
         self.overlap = overlap
         self.length = length
 
     def split(self, source: str, separators: tuple[str, ...]) -> list[str]:
-        """Pieces at the first separator that occurs; those still too long are split by the next ones."""
+        """Chunks cut at the first separator that occurs; pieces still too long are split by the next ones."""
         place = next(at for at, mark in enumerate(separators) if mark == "" or mark in source)
         rest = separators[place + 1 :]
-        out: list[str] = []
+        chunks: list[str] = []
         fitting: list[str] = []
-        for piece in _pieces(source, separators[place]):
+        for piece in _cut_before(source, separators[place]):
             if self.length(piece) < self.size:
                 fitting.append(piece)
                 continue
-            out.extend(self.merged(fitting))
+            chunks.extend(self.merge(fitting))
             fitting = []
             if rest:
-                out.extend(self.split(piece, rest))
+                chunks.extend(self.split(piece, rest))
             else:
-                out.append(piece)
-        return [*out, *self.merged(fitting)]
+                chunks.append(piece)
+        return [*chunks, *self.merge(fitting)]
 
-    def merged(self, pieces: list[str]) -> list[str]:
-        """Neighbouring pieces joined up to the size; each chunk starts with the end of the one before."""
-        out: list[str] = []
+    def merge(self, pieces: list[str]) -> list[str]:
+        """Chunks of neighbouring pieces up to the size; each starts with the end of the one before."""
+        chunks: list[str] = []
         current: list[str] = []
         total = first = 0
         for piece in pieces:
             length = self.length(piece)
             if total + length > self.size and first < len(current):
-                _add(out, current[first:])
+                _append_chunk(chunks, current[first:])
                 while first < len(current) and (
                     total > self.overlap or (total + length > self.size and total > 0)
                 ):
@@ -92,18 +93,19 @@ class _Splitter:
                     first += 1
             current.append(piece)
             total += length
-        _add(out, current[first:])
-        return out
+        _append_chunk(chunks, current[first:])
+        return chunks
 
 
-def _pieces(source: str, separator: str) -> list[str]:
+def _cut_before(source: str, separator: str) -> list[str]:
     """The text cut before each separator, which stays at the start of what follows it."""
     if not separator:
         return list(source)
     return [piece for piece in re.split(f"(?={re.escape(separator)})", source) if piece]
 
 
-def _add(out: list[str], pieces: list[str]) -> None:
+def _append_chunk(chunks: list[str], pieces: list[str]) -> None:
+    """Append the pieces joined and trimmed, unless nothing is left of them."""
     chunk = "".join(pieces).strip()
     if chunk:
-        out.append(chunk)
+        chunks.append(chunk)

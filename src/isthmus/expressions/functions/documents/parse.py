@@ -1,4 +1,4 @@
-"""`$parseDocument` (`functions.md` §9)."""
+"""`$parseDocument`: the text of a document, read in a worker process or by the operator's service."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ import json
 from typing import Final
 
 from isthmus.expressions.errors import function_error, not_configured_error
-from isthmus.expressions.functions.arguments import setting
+from isthmus.expressions.functions.arguments import get_setting
 from isthmus.expressions.functions.documents.worker_process import run_worker
-from isthmus.expressions.functions.embeddings import raise_for
-from isthmus.expressions.functions.service_requests import Retry, document_service, exchange, has_port
+from isthmus.expressions.functions.service_requests import (
+    RetryPolicy,
+    get_document_service,
+    has_fetcher,
+    post_with_retry,
+    raise_for_status,
+)
 from isthmus.expressions.host.blobs import Blob, encode_text, raw_bytes
 from isthmus.expressions.host.streams import DRAINED_BYTES, Stream, drain
 from isthmus.expressions.javascript import describe_kind, is_nil, is_truthy, to_text
@@ -39,19 +44,20 @@ async def parse_document(
         $parseDocument("hi", "text/plain")
         => error: parseDocument is not configured
     """
-    mode = setting(evaluation, "documents.mode", "off")
+    mode = get_setting(evaluation, "documents.mode", "off")
     if mode not in {"local", "remote"}:
         raise not_configured_error(_NAME)
     kind = file.type if isinstance(file, Blob) and not is_truthy(file_type) else file_type
-    body = await _content(file)
+    body = await _read_content(file)
     media_type = "" if is_nil(kind) else to_text(kind)
     if mode == "local":
         found = await run_worker(_NAME, "text", {"type": media_type}, body)
         return found.decode()
-    return await _remote(evaluation, body, media_type)
+    return await _parse_by_service(evaluation, body, media_type)
 
 
-async def _content(file: object) -> bytes:
+async def _read_content(file: object) -> bytes:
+    """The bytes of a blob, text, buffer or stream; raises ExpressionError for anything else."""
     if isinstance(file, Stream):
         return await drain(file, _NAME, DRAINED_BYTES)
     data = encode_text(file) if isinstance(file, str) else raw_bytes(file)
@@ -62,13 +68,14 @@ async def _content(file: object) -> bytes:
     return data
 
 
-async def _remote(evaluation: Evaluation, body: bytes, media_type: str) -> str:
-    url, key = document_service(evaluation)
+async def _parse_by_service(evaluation: Evaluation, body: bytes, media_type: str) -> str:
+    """The text that the service answers; raises ExpressionError for an error or an answer without text."""
+    url, key = get_document_service(evaluation)
     if not isinstance(key, str) or not key:
         raise function_error(_NAME, "API key not found in environment")
-    if not isinstance(url, str) or not has_port(evaluation):
+    if not isinstance(url, str) or not has_fetcher(evaluation):
         raise not_configured_error(_NAME)
-    answer = await exchange(
+    response = await post_with_retry(
         evaluation,
         _NAME,
         f"{url.rstrip('/')}/parse",
@@ -79,11 +86,11 @@ async def _remote(evaluation: Evaluation, body: bytes, media_type: str) -> str:
             "user-agent": "isthmus",
         },
         body=body,
-        retry=Retry(),
+        retry=RetryPolicy(),
     )
-    raise_for(answer, _NAME)
+    raise_for_status(response, _NAME)
     try:
-        found = json.loads(answer.body)
+        found = json.loads(response.body)
     except ValueError:
         found = None
     content = found.get("content") if isinstance(found, dict) else None

@@ -1,4 +1,7 @@
-"""`$convertMdToPdf` (`functions.md` §9): here with the extra `pdf`, or by a service."""
+"""`$convertMdToPdf`: Markdown as a PDF file, made in a worker process or by the operator's service.
+
+The options of the function become the style sheet of the page. The worker needs the extra `pdf`.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +13,37 @@ from typing import Final
 from urllib.parse import unquote
 
 from isthmus.expressions.errors import function_error, not_configured_error
-from isthmus.expressions.functions.arguments import input_text, setting
-from isthmus.expressions.functions.documents.page import page_styles
+from isthmus.expressions.functions.arguments import check_input_text, get_options, get_setting
 from isthmus.expressions.functions.documents.worker_process import run_worker
-from isthmus.expressions.functions.markdown.blocks import read_markdown
-from isthmus.expressions.functions.markdown.to_html import html_of
-from isthmus.expressions.functions.service_requests import Answer, Retry, document_service, exchange, has_port
+from isthmus.expressions.functions.markdown.blocks import parse_markdown
+from isthmus.expressions.functions.markdown.to_html import write_html
+from isthmus.expressions.functions.service_requests import (
+    RetryPolicy,
+    ServiceResponse,
+    get_document_service,
+    has_fetcher,
+    post_with_retry,
+)
 from isthmus.expressions.host.blobs import Blob
-from isthmus.expressions.javascript import to_json_text, to_text
+from isthmus.expressions.javascript import format_number_text, is_number, to_json_text, to_text
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
-__all__ = ["convert_md_to_pdf"]
+__all__ = ["build_page_styles", "convert_md_to_pdf"]
 
 _NAME: Final = "convertMdToPdf"
-_EXTENDED: Final = re.compile(r"filename\*\s*=\s*(?:UTF-8'')?\"?([^\";]+)\"?", re.I)
-_SIMPLE: Final = re.compile(r"filename\s*=\s*\"?([^\";]+)\"?", re.I)
+_EXTENDED_FILENAME: Final = re.compile(r"filename\*\s*=\s*(?:UTF-8'')?\"?([^\";]+)\"?", re.I)
+_SIMPLE_FILENAME: Final = re.compile(r"filename\s*=\s*\"?([^\";]+)\"?", re.I)
+_PAGE_SIZES: Final = frozenset(
+    {"a0", "a1", "a2", "a3", "a4", "a5", "a6", "letter", "legal", "tabloid", "ledger"}
+)
+_CSS_LENGTH: Final = re.compile(r"\d+(?:\.\d+)?(?:mm|cm|in|px|pt)?")
+_TAGS: Final = re.compile(r"<[^>]*>")
+_SIDES: Final = ("top", "right", "bottom", "left")
+_BASE_STYLES: Final = """body { font-family: sans-serif; font-size: 11pt; line-height: 1.4 }
+table { border-collapse: collapse } th, td { border: 1px solid #999; padding: 3pt 6pt }
+pre, code { font-family: monospace; font-size: 10pt } pre { white-space: pre-wrap }
+img { max-width: 100% } blockquote { border-left: 3pt solid #ccc; margin-left: 0; padding-left: 9pt }"""
 
 
 async def convert_md_to_pdf(
@@ -54,31 +72,30 @@ async def convert_md_to_pdf(
     """
     if not isinstance(markdown, str) or not markdown:
         raise function_error(_NAME, "Markdown content is required and must be a string")
-    source = input_text(evaluation, markdown, _NAME)
-    given = options if isinstance(options, Mapping) else {}
-    filename = given.get("filename")
+    source = check_input_text(evaluation, markdown, _NAME)
+    options = get_options(options)
+    filename = options.get("filename")
     name = filename if isinstance(filename, str) and filename else "document.pdf"
-    if setting(evaluation, "pdf.mode", "local") == "remote":
-        return await _remote(evaluation, source, given, asset_headers, name)
-    title = given.get("title")
+    if get_setting(evaluation, "pdf.mode", "local") == "remote":
+        return await _convert_by_service(evaluation, source, options, asset_headers, name)
+    title = options.get("title")
     head = f"<title>{escape(title)}</title>" if isinstance(title, str) else ""
-    page = f"<!doctype html><meta charset=utf-8>{head}<body>{html_of(read_markdown(source))}"
-    data = await run_worker(_NAME, "pdf", {"styles": page_styles(given)}, page.encode())
+    page = f"<!doctype html><meta charset=utf-8>{head}<body>{write_html(parse_markdown(source))}"
+    data = await run_worker(_NAME, "pdf", {"styles": build_page_styles(options)}, page.encode())
     return Blob(data, "application/pdf", name)
 
 
-async def _remote(
+async def _convert_by_service(
     evaluation: Evaluation, markdown: str, options: Mapping[str, object], headers: object, name: str
 ) -> Blob:
-    url, key = document_service(evaluation)
+    url, key = get_document_service(evaluation)
     for value, part in ((key, "key"), (url, "URL")):
         if not isinstance(value, str) or not value:
             raise function_error(_NAME, f"Document parser API {part} not found in environment")
-    if not has_port(evaluation):
+    if not has_fetcher(evaluation):
         raise not_configured_error(_NAME)
-    assets = headers if isinstance(headers, Mapping) else {}
-    body = {"markdown": markdown, "options": dict(options), "assetHeaders": dict(assets)}
-    answer = await exchange(
+    body = {"markdown": markdown, "options": dict(options), "assetHeaders": dict(get_options(headers))}
+    response = await post_with_retry(
         evaluation,
         _NAME,
         f"{to_text(url).rstrip('/')}/md-to-pdf",
@@ -88,29 +105,89 @@ async def _remote(
             "accept": "application/pdf",
         },
         body=to_json_text(body).encode(),
-        retry=Retry(longest=30.0),
+        retry=RetryPolicy(longest=30.0),
     )
-    return _file(answer, name)
+    return _response_to_blob(response, name)
 
 
-def _file(answer: Answer, default: str) -> Blob:
-    if answer.status >= 400:
-        raise function_error(_NAME, f"PDF conversion failed ({answer.status}){_details(answer.body)}")
-    kind = answer.headers.get("content-type", "")
+def _response_to_blob(response: ServiceResponse, default: str) -> Blob:
+    """The PDF under the name that the service gives it, else `default`; raises ExpressionError for no PDF."""
+    if response.status >= 400:
+        raise function_error(
+            _NAME, f"PDF conversion failed ({response.status}){_error_details(response.body)}"
+        )
+    kind = response.headers.get("content-type", "")
     if "application/pdf" not in kind:
         raise function_error(_NAME, f"Expected PDF but received: {kind}")
-    disposition = answer.headers.get("content-disposition", "")
-    if found := _EXTENDED.search(disposition):
+    disposition = response.headers.get("content-disposition", "")
+    if found := _EXTENDED_FILENAME.search(disposition):
         default = unquote(found[1])
-    elif found := _SIMPLE.search(disposition):
+    elif found := _SIMPLE_FILENAME.search(disposition):
         default = found[1]
-    return Blob(answer.body, "application/pdf", default)
+    return Blob(response.body, "application/pdf", default)
 
 
-def _details(body: bytes) -> str:
+def _error_details(body: bytes) -> str:
+    """The service's own message behind a colon; `""` where there is none."""
     try:
         found = json.loads(body)
         message = found.get("message") if isinstance(found, dict) else None
     except ValueError:
         message = body[:500].decode("utf-8", "replace")
     return f": {message}" if message else ""
+
+
+def build_page_styles(options: Mapping[str, object]) -> str:
+    """The CSS of a PDF: page size, margins, header and footer, default text, then the caller's own CSS."""
+    size = options.get("pageSize")
+    rules = [f"size: {size.lower()}" if isinstance(size, str) and size.lower() in _PAGE_SIZES else "size: a4"]
+    rules.append(f"margin: {' '.join(_choose_margins(options))}")
+    if options.get("displayHeaderFooter") is True:
+        rules.append(_write_margin_box("top-center", options.get("headerTemplate"), ""))
+        rules.append(
+            _write_margin_box(
+                "bottom-center", options.get("footerTemplate"), 'counter(page) " / " counter(pages)'
+            )
+        )
+    own = options.get("styles")
+    page = "; ".join(rule for rule in rules if rule)
+    return "\n".join(
+        [
+            _BASE_STYLES,
+            f"@page {{ {page} }}",
+            _write_default_style(options),
+            own if isinstance(own, str) else "",
+        ]
+    )
+
+
+def _choose_margins(options: Mapping[str, object]) -> list[str]:
+    """CSS lengths for top, right, bottom, left; `pageMargins` has points for left, top, right, bottom."""
+    points = options.get("pageMargins")
+    if isinstance(points, list) and len(points) == 4 and all(is_number(point) for point in points):
+        left, top, right, bottom = (f"{format_number_text(point)}pt" for point in points if is_number(point))
+        return [top, right, bottom, left]
+    margin = get_options(options.get("margin"))
+    return [_to_css_length(margin.get(side)) for side in _SIDES]
+
+
+def _to_css_length(value: object) -> str:
+    """A number as pixels, a CSS length as it is, `18mm` for anything else."""
+    if is_number(value):
+        return f"{format_number_text(value)}px"
+    return value if isinstance(value, str) and _CSS_LENGTH.fullmatch(value) else "18mm"
+
+
+def _write_margin_box(place: str, template: object, default: str) -> str:
+    """A CSS margin box with a template's text (without its tags), else with `default`; `""` for none."""
+    content = default
+    if isinstance(template, str) and template.strip():
+        line = _TAGS.sub("", template).strip().replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+        content = f'"{line}"'
+    return f"@{place} {{ content: {content}; font-size: 9pt }}" if content else ""
+
+
+def _write_default_style(options: Mapping[str, object]) -> str:
+    style = options.get("defaultStyle")
+    size = style.get("fontSize") if isinstance(style, Mapping) else None
+    return f"body {{ font-size: {format_number_text(size)}pt }}" if is_number(size) else ""

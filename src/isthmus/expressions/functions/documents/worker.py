@@ -1,8 +1,8 @@
-"""The process in which documents are read and written: `python -m … {pdf|text}`.
+"""The program of the process that reads and writes documents: `python -m … {pdf|text}`.
 
-Reads one JSON line and a body from standard input, writes the result to standard output; a problem goes to
-standard error as one line and ends it with status 1. It sets its own limits first and has no network: no
-library here is given a way to fetch.
+It reads one line of JSON and a body from standard input and writes the result to standard output. On an error
+it writes one line to standard error and exits with status 1. It limits its own time and memory, and no
+library in it is given a way to fetch.
 """
 
 from __future__ import annotations
@@ -15,27 +15,28 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Final
 
-__all__ = ["MEMORY", "SECONDS", "main"]
+__all__ = ["MAX_MEMORY_BYTES", "MAX_SECONDS", "main"]
 
-MEMORY: Final = 512 * 1024 * 1024
-SECONDS: Final = 30
-_PAGES: Final = 200
-_MISSING: Final = "the extra `{0}` is not installed: pip install 'isthmus[{0}]'"
+MAX_MEMORY_BYTES: Final = 512 * 1024 * 1024
+MAX_SECONDS: Final = 30
+_MAX_PAGES: Final = 200
+_MISSING_EXTRA: Final = "the extra `{0}` is not installed: pip install 'isthmus[{0}]'"
 
 
-class Problem(Exception):
-    """What to tell the caller."""
+class DocumentError(Exception):
+    """Why the document cannot be used, in words for the caller."""
 
 
 def main() -> int:
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    """Run the task that the first argument names; the exit status."""
+    resource.setrlimit(resource.RLIMIT_CPU, (MAX_SECONDS, MAX_SECONDS))
     head = json.loads(sys.stdin.buffer.readline())
     body = sys.stdin.buffer.read()
-    work = {"pdf": write_pdf, "text": read_text}[sys.argv[1]]
+    work = {"pdf": render_pdf, "text": extract_text}[sys.argv[1]]
     try:
         sys.stdout.buffer.write(work(head, body))
-    except Problem as problem:
-        sys.stderr.write(str(problem))
+    except DocumentError as error:
+        sys.stderr.write(str(error))
         return 1
     except MemoryError:
         sys.stderr.write("the document needs more memory than is allowed")
@@ -47,40 +48,41 @@ def main() -> int:
 
 
 def limit_memory() -> None:
-    """After the imports, which map more than they use."""
-    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    """Limit the memory of this process; called after the imports, which map more than they use."""
+    resource.setrlimit(resource.RLIMIT_DATA, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
 
 
-def _needed(module: str, extra: str) -> Any:
+def _import_library(module: str, extra: str) -> Any:
+    """The module; raises DocumentError where the extra that brings it is not installed."""
     try:
         return import_module(module)
     except ImportError:
-        raise Problem(_MISSING.format(extra)) from None
+        raise DocumentError(_MISSING_EXTRA.format(extra)) from None
 
 
-def read_text(head: Mapping[str, Any], body: bytes) -> bytes:
-    """The text of a PDF, a Word document or a text file, by its media type."""
+def extract_text(head: Mapping[str, Any], body: bytes) -> bytes:
+    """The text in UTF-8 of a PDF, a Word document or a text file, by its media type `head["type"]`."""
     kind = str(head["type"]).partition(";")[0].strip().lower()
     if kind == "application/pdf":
-        return _pdf_text(body).encode()
+        return _extract_pdf_text(body).encode()
     if kind == "application/vnd.openxmlformats-officedocument.wordprocessingml.document":
-        return _word_text(body).encode()
+        return _extract_word_text(body).encode()
     if kind.startswith("text/") or kind in {"application/json", "application/xml", ""}:
         return body.decode("utf-8", "replace").encode()
-    raise Problem(f"files of type {kind} cannot be read here")
+    raise DocumentError(f"files of type {kind} cannot be read here")
 
 
-def _pdf_text(body: bytes) -> str:
-    library = _needed("pypdf", "documents")
+def _extract_pdf_text(body: bytes) -> str:
+    library = _import_library("pypdf", "documents")
     limit_memory()
     reader = library.PdfReader(io.BytesIO(body))
-    if len(reader.pages) > _PAGES:
-        raise Problem(f"the document has more than {_PAGES} pages")
+    if len(reader.pages) > _MAX_PAGES:
+        raise DocumentError(f"the document has more than {_MAX_PAGES} pages")
     return "\n\n".join(page.extract_text() for page in reader.pages)
 
 
-def _word_text(body: bytes) -> str:
-    library = _needed("docx", "documents")
+def _extract_word_text(body: bytes) -> str:
+    library = _import_library("docx", "documents")
     limit_memory()
     document = library.Document(io.BytesIO(body))
     lines = [paragraph.text for paragraph in document.paragraphs]
@@ -89,17 +91,19 @@ def _word_text(body: bytes) -> str:
     return "\n".join(lines)
 
 
-def write_pdf(head: Mapping[str, Any], body: bytes) -> bytes:
-    """A PDF of the HTML in `body`; `head["styles"]` is CSS. Assets are `data:` addresses or nothing: no file
-    and no server is reached."""
-    library, urls = _needed("weasyprint", "pdf"), _needed("weasyprint.urls", "pdf")
+def render_pdf(head: Mapping[str, Any], body: bytes) -> bytes:
+    """A PDF of the HTML in `body`, with the CSS in `head["styles"]`.
+
+    Images come from `data:` addresses only: no file and no server is reached.
+    """
+    library, urls = _import_library("weasyprint", "pdf"), _import_library("weasyprint.urls", "pdf")
     limit_memory()
 
     fetcher = urls.URLFetcher(allowed_protocols=["data"], allow_redirects=False)
     styles = [library.CSS(string=str(head["styles"]), url_fetcher=fetcher)]
     document = library.HTML(string=body.decode(), url_fetcher=fetcher).render(stylesheets=styles)
-    if len(document.pages) > _PAGES:
-        raise Problem(f"the document has more than {_PAGES} pages")
+    if len(document.pages) > _MAX_PAGES:
+        raise DocumentError(f"the document has more than {_MAX_PAGES} pages")
     return bytes(document.write_pdf())
 
 

@@ -1,4 +1,4 @@
-"""Starts the worker process and waits for it, within limits."""
+"""Runs `worker` as a process of its own and returns its output, within limits of time and size."""
 
 from __future__ import annotations
 
@@ -9,21 +9,25 @@ from collections.abc import Mapping
 from typing import Final
 
 from isthmus.expressions.errors import function_error, limit_error
-from isthmus.expressions.functions.documents.worker import SECONDS
+from isthmus.expressions.functions.documents.worker import MAX_SECONDS
 
 __all__ = ["run_worker"]
 
-_WORKER: Final = "isthmus.expressions.functions.documents.worker"
-_STARTUP: Final = 10
-_OUTPUT: Final = 50 * 1024 * 1024
+_WORKER_MODULE: Final = "isthmus.expressions.functions.documents.worker"
+_STARTUP_SECONDS: Final = 10
+_MAX_OUTPUT_BYTES: Final = 50 * 1024 * 1024
 
 
 async def run_worker(function: str, task: str, head: Mapping[str, object], body: bytes) -> bytes:
-    """What the worker writes; raises with its own words, or when it takes longer than 30 seconds."""
+    """The output of a task (`pdf` or `text`) of the worker for `head`, its parameters, and `body`.
+
+    Raises ExpressionError, as an error of `function`, with the worker's own words where it fails, and where
+    it goes over a limit.
+    """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        _WORKER,
+        _WORKER_MODULE,
         task,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -31,9 +35,9 @@ async def run_worker(function: str, task: str, head: Mapping[str, object], body:
     )
     data = json.dumps(head).encode() + b"\n" + body
     try:
-        out, problem = await asyncio.wait_for(process.communicate(data), SECONDS + _STARTUP)
+        out, problem = await asyncio.wait_for(process.communicate(data), MAX_SECONDS + _STARTUP_SECONDS)
     except TimeoutError:
-        raise limit_error(function, "seconds", SECONDS) from None
+        raise limit_error(function, "seconds", MAX_SECONDS) from None
     finally:
         if process.returncode is None:
             process.kill()
@@ -42,6 +46,6 @@ async def run_worker(function: str, task: str, head: Mapping[str, object], body:
         raise function_error(
             function, f"{function}: {problem[-500:].decode('utf-8', 'replace') or 'it was ended'}"
         )
-    if len(out) > _OUTPUT:
-        raise limit_error(function, "bytes of the result", _OUTPUT)
+    if len(out) > _MAX_OUTPUT_BYTES:
+        raise limit_error(function, "bytes of the result", _MAX_OUTPUT_BYTES)
     return out

@@ -1,2 +1,1 @@
-"""HTML as Markdown (`functions.md` §7), by turndown's rules: `tree.py` reads, `whitespace.py` collapses,
-`tables.py` and `writer.py` write."""
+"""HTML as Markdown: `tree` parses the HTML, `to_markdown` writes the Markdown."""

@@ -1,18 +1,29 @@
-"""Markdown from the nodes of an HTML fragment, by turndown's rules with GFM's additions."""
+"""`$convertHtmlToMarkdown`: HTML as Markdown, by turndown's rules with GFM's additions."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from typing import Any, Final
 
-from isthmus.expressions.functions.html.tables import table_text
-from isthmus.expressions.functions.html.tree import Node
-from isthmus.expressions.functions.html.whitespace import flanks
+from isthmus.expressions.functions.arguments import check_input_text
+from isthmus.expressions.functions.html.tree import (
+    Node,
+    collapse_whitespace,
+    flanking_whitespace,
+    parse_html,
+)
+from isthmus.expressions.functions.offloading import offload_if_heavy
+from isthmus.expressions.javascript import is_nil, to_text
+from isthmus.expressions.library import Evaluation
+from isthmus.expressions.values import UNDEFINED
 
-__all__ = ["markdown_of"]
+__all__ = ["convert_html_to_markdown"]
 
-_ESCAPES: Final = tuple(
+_HEAVY_CHARS: Final = 256 * 1024
+_MIN_CELL_WIDTH: Final = 3
+_MAX_COLUMN_SPAN: Final = 100
+_MARKDOWN_ESCAPES: Final = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
         (r"\\", r"\\\\"),
@@ -30,58 +41,78 @@ _ESCAPES: Final = tuple(
         (r"\A(\d+)\. ", r"\1\\. "),
     )
 )
-_HIGHLIGHT: Final = re.compile(r"highlight-(?:text|source)-([a-z0-9]+)")
+_HIGHLIGHT_CLASS: Final = re.compile(r"highlight-(?:text|source)-([a-z0-9]+)")
 _BLANK_LINES: Final = re.compile(r"(\n+\s*)+")
 
 
-def markdown_of(root: Node) -> str:
-    """The text of a whole document, without blank lines at its ends."""
-    return _inner(root).lstrip("\t\r\n").rstrip()
+def convert_html_to_markdown(
+    evaluation: Evaluation, html: object = UNDEFINED
+) -> str | Coroutine[Any, Any, str]:
+    """HTML as Markdown, malformed HTML too; characters that Markdown would read are escaped.
+
+    Arguments:
+        html: the HTML; other values by their text form.
+    Null and missing: `""`.
+    Example:
+        $convertHtmlToMarkdown("<h2>Hi</h2><ul><li><b>a</b></li></ul>")
+        => "Hi\\n--\\n\\n*   **a**"
+    """
+    if is_nil(html):
+        return ""
+    source = check_input_text(evaluation, to_text(html), "convertHtmlToMarkdown")
+    return offload_if_heavy(_convert, source, heavy=len(source) > _HEAVY_CHARS)
 
 
-def _inner(node: Node) -> str:
-    """The children's texts. Where line ends meet, the larger number counts, at most two."""
+def _convert(source: str) -> str:
+    root = parse_html(source)
+    collapse_whitespace(root)
+    return _write_children(root).lstrip("\t\r\n").rstrip()
+
+
+def _write_children(node: Node) -> str:
+    """The Markdown of all children; where line ends of two children meet, the larger number of them stays."""
     parts: list[str] = []
     ends = 0
     for child in node.children:
-        piece = _element(child) if child.tag else _text(child)
+        piece = _write_element(child) if child.tag else _write_text(child)
         body = piece.lstrip("\n")
         ends = min(2, max(ends, len(piece) - len(body)))
         if not body:
             continue
         parts.append("\n" * ends)
-        shown = body.rstrip("\n")
-        parts.append(shown)
-        ends = len(body) - len(shown)
+        line = body.rstrip("\n")
+        parts.append(line)
+        ends = len(body) - len(line)
     return "".join(parts) + "\n" * ends
 
 
-def _text(node: Node) -> str:
-    return node.text if node.in_code else _escaped(node.text)
+def _write_text(node: Node) -> str:
+    return node.text if node.in_code else _escape(node.text)
 
 
-def _escaped(text: str) -> str:
-    for pattern, replacement in _ESCAPES:
+def _escape(text: str) -> str:
+    for pattern, replacement in _MARKDOWN_ESCAPES:
         text = pattern.sub(replacement, text)
     return text
 
 
-def _element(node: Node) -> str:
+def _write_element(node: Node) -> str:
+    """The Markdown of an element, by the writer of its tag; without one its content."""
     if node.is_blank:
         return "\n\n" if node.is_block else ""
-    lead, tail = flanks(node)
-    content = _inner(node) if node.tag not in {"table", "pre"} else ""
+    lead, tail = flanking_whitespace(node)
+    content = _write_children(node) if node.tag not in {"table", "pre"} else ""
     if lead or tail:
         content = content.strip()
-    rule = _RULES.get(node.tag)
-    if rule is not None:
-        content = rule(node, content)
+    write = _TAG_WRITERS.get(node.tag)
+    if write is not None:
+        content = write(node, content)
     elif node.is_block:
         content = f"\n\n{content}\n\n"
     return lead + content + tail
 
 
-def _heading(node: Node, content: str) -> str:
+def _write_heading(node: Node, content: str) -> str:
     if not content:
         return ""
     level = int(node.tag[1])
@@ -90,18 +121,18 @@ def _heading(node: Node, content: str) -> str:
     return f"\n\n{'#' * level} {content}\n\n"
 
 
-def _quote(node: Node, content: str) -> str:
+def _write_quote(node: Node, content: str) -> str:
     return "\n\n" + re.sub("^", "> ", content.strip("\n"), flags=re.M) + "\n\n"
 
 
-def _list(node: Node, content: str) -> str:
+def _write_list(node: Node, content: str) -> str:
     parent = node.parent
     if parent is not None and parent.tag == "li" and parent.last_element is node:
         return f"\n{content}"
     return f"\n\n{content}\n\n"
 
 
-def _item(node: Node, content: str) -> str:
+def _write_item(node: Node, content: str) -> str:
     content = content.lstrip("\n")
     if content.endswith("\n"):
         content = content.rstrip("\n") + "\n"
@@ -116,48 +147,81 @@ def _item(node: Node, content: str) -> str:
     return marker + content + ends
 
 
-def _pre(node: Node, content: str) -> str:
+def _write_pre(node: Node, content: str) -> str:
     first = node.children[0] if node.children else None
     if first is not None and first.tag == "code":
         return "\n\n    " + first.content.replace("\n", "\n    ") + "\n\n"
-    return f"\n\n{_inner(node)}\n\n"
+    return f"\n\n{_write_children(node)}\n\n"
 
 
-def _division(node: Node, content: str) -> str:
-    found = _HIGHLIGHT.search(node.attributes.get("class", ""))
+def _write_div(node: Node, content: str) -> str:
+    found = _HIGHLIGHT_CLASS.search(node.attributes.get("class", ""))
     first = node.children[0] if node.children else None
     if found is not None and first is not None and first.tag == "pre":
         return f"\n\n```{found[1]}\n{first.content}\n```\n\n"
     return f"\n\n{content}\n\n"
 
 
-def _table(node: Node, content: str) -> str:
-    lines = table_text(node, _inner)
+def _write_table(node: Node, content: str) -> str:
+    lines = _write_table_lines(node)
     return f"\n\n{lines}\n\n" if lines else ""
 
 
-def _attribute(node: Node, name: str) -> str:
+def _write_table_lines(table: Node) -> str:
+    """The lines of a table, the first row as its header; `""` without a row that has cells."""
+    lines = []
+    for row in _iterate_rows(table):
+        cells = [cell for cell in row.elements if cell.tag in {"td", "th"}]
+        if not cells:
+            continue
+        lines.append("|" + "".join(_write_cell(cell) for cell in cells))
+        if len(lines) == 1:
+            lines.append("|" + " --- |" * sum(_column_span(cell) for cell in cells))
+    return "\n".join(lines)
+
+
+def _iterate_rows(table: Node) -> Iterator[Node]:
+    for child in table.elements:
+        if child.tag == "tr":
+            yield child
+        elif child.tag in {"thead", "tbody", "tfoot"}:
+            yield from (row for row in child.elements if row.tag == "tr")
+
+
+def _write_cell(cell: Node) -> str:
+    content = re.sub(r"\s*\n\s*", " ", _write_children(cell).strip()).replace("|", "\\|")
+    return f" {content.ljust(_MIN_CELL_WIDTH)} |" + "   |" * (_column_span(cell) - 1)
+
+
+def _column_span(cell: Node) -> int:
+    """How many columns a cell covers, from 1 to `_MAX_COLUMN_SPAN`."""
+    span = cell.attributes.get("colspan", "")[:6]
+    return min(int(span), _MAX_COLUMN_SPAN) or 1 if span.isdecimal() else 1
+
+
+def _get_attribute(node: Node, name: str) -> str:
+    """An attribute with its blank lines removed, which would end the Markdown block."""
     return _BLANK_LINES.sub("\n", node.attributes.get(name, ""))
 
 
-def _link(node: Node, content: str) -> str:
+def _write_link(node: Node, content: str) -> str:
     href = node.attributes.get("href", "")
     if not href:
         return content
     href = re.sub(r"([()])", r"\\\1", href)
-    title = _attribute(node, "title").replace('"', '\\"')
+    title = _get_attribute(node, "title").replace('"', '\\"')
     return f'[{content}]({href} "{title}")' if title else f"[{content}]({href})"
 
 
-def _image(node: Node, content: str) -> str:
+def _write_image(node: Node, content: str) -> str:
     source = node.attributes.get("src", "")
     if not source:
         return ""
-    title = _attribute(node, "title")
-    return f"![{_attribute(node, 'alt')}]({source}" + (f' "{title}")' if title else ")")
+    title = _get_attribute(node, "title")
+    return f"![{_get_attribute(node, 'alt')}]({source}" + (f' "{title}")' if title else ")")
 
 
-def _code(node: Node, content: str) -> str:
+def _write_code(node: Node, content: str) -> str:
     if node.parent is not None and node.parent.tag == "pre" and len(node.parent.children) == 1:
         return content
     if not content:
@@ -171,32 +235,34 @@ def _code(node: Node, content: str) -> str:
     return f"{ticks}{space}{content}{space}{ticks}"
 
 
-def _input(node: Node, content: str) -> str:
+def _write_input(node: Node, content: str) -> str:
     if node.attributes.get("type") != "checkbox" or node.parent is None or node.parent.tag != "li":
         return content
     return "[x] " if "checked" in node.attributes else "[ ] "
 
 
-def _marked(mark: str) -> Callable[[Node, str], str]:
+def _mark_writer(mark: str) -> Callable[[Node, str], str]:
+    """A writer that puts `mark` on both sides of the content; an element without content disappears."""
     return lambda node, content: f"{mark}{content}{mark}" if content.strip() else ""
 
 
-_RULES: Final[Mapping[str, Callable[[Node, str], str]]] = {
-    **{f"h{level}": _heading for level in range(1, 7)},
-    **dict.fromkeys(("em", "i"), _marked("_")),
-    **dict.fromkeys(("strong", "b"), _marked("**")),
+# Each takes the element and the Markdown of its children, and gives the Markdown of the element.
+_TAG_WRITERS: Final[Mapping[str, Callable[[Node, str], str]]] = {
+    **{f"h{level}": _write_heading for level in range(1, 7)},
+    **dict.fromkeys(("em", "i"), _mark_writer("_")),
+    **dict.fromkeys(("strong", "b"), _mark_writer("**")),
     **dict.fromkeys(("del", "s", "strike"), lambda node, content: f"~~{content}~~"),
-    **dict.fromkeys(("ul", "ol"), _list),
+    **dict.fromkeys(("ul", "ol"), _write_list),
     "p": lambda node, content: f"\n\n{content}\n\n",
     "br": lambda node, content: "  \n",
     "hr": lambda node, content: "\n\n* * *\n\n",
-    "blockquote": _quote,
-    "li": _item,
-    "pre": _pre,
-    "div": _division,
-    "table": _table,
-    "a": _link,
-    "img": _image,
-    "code": _code,
-    "input": _input,
+    "blockquote": _write_quote,
+    "li": _write_item,
+    "pre": _write_pre,
+    "div": _write_div,
+    "table": _write_table,
+    "a": _write_link,
+    "img": _write_image,
+    "code": _write_code,
+    "input": _write_input,
 }

@@ -1,4 +1,4 @@
-"""Parsed HTML as plain nodes, and what kind of element each is."""
+"""Parses HTML into plain nodes, and collapses white space as a browser shows it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from isthmus.expressions.meter import charge_current
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
-__all__ = ["BLOCKS", "VOIDS", "Node", "read_html"]
+__all__ = ["Node", "collapse_whitespace", "flanking_whitespace", "parse_html"]
 
 _BLOCK_NAMES: Final = """
     address article aside audio blockquote body canvas center dd dir div dl dt fieldset figcaption figure
@@ -21,21 +21,22 @@ _BLOCK_NAMES: Final = """
     output p pre section table tbody td tfoot th thead tr ul
 """
 _VOID_NAMES: Final = "area base br col command embed hr img input keygen link meta param source track wbr"
-_MEANT_NAMES: Final = "a table thead tbody tfoot th td iframe script audio video"
+_MEANINGFUL_NAMES: Final = "a table thead tbody tfoot th td iframe script audio video"
 
-BLOCKS: Final = frozenset(_BLOCK_NAMES.split())
-VOIDS: Final = frozenset(_VOID_NAMES.split())
-_MEANT: Final = frozenset(_MEANT_NAMES.split())
+_BLOCK_TAGS: Final = frozenset(_BLOCK_NAMES.split())
+_VOID_TAGS: Final = frozenset(_VOID_NAMES.split())
+_MEANINGFUL_TAGS: Final = frozenset(_MEANINGFUL_NAMES.split())
 """Elements that mean something even when they hold nothing."""
 
 _BLANK: Final = re.compile(r"\s*")
+_WHITESPACE_RUN: Final = re.compile(r"[ \r\n\t]+")
 
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """An element, or a text (`tag` is `""`).
+    """An element, or a text, whose `tag` is `""`.
 
-    `index` counts among all children of the parent, `place` among its elements; `settle` sets both.
+    `index` counts among all children of the parent, `place` among its elements; `set_children` sets both.
     """
 
     tag: str
@@ -47,8 +48,8 @@ class Node:
     index: int = 0
     place: int = 0
 
-    def settle(self, children: list[Node]) -> None:
-        """These are the children."""
+    def set_children(self, children: list[Node]) -> None:
+        """Replace the children, and set the places of each of them."""
         self.children = children
         place = 0
         for index, child in enumerate(children):
@@ -57,7 +58,7 @@ class Node:
 
     @property
     def is_block(self) -> bool:
-        return self.tag in BLOCKS
+        return self.tag in _BLOCK_TAGS
 
     def walk(self) -> Iterator[Node]:
         """All nodes below, in document order."""
@@ -75,13 +76,15 @@ class Node:
 
     @property
     def is_blank(self) -> bool:
-        if self.tag in VOIDS or self.tag in _MEANT:
+        """Whether nothing below would be seen: no text but white space, no image, table or the like."""
+        if self.tag in _VOID_TAGS or self.tag in _MEANINGFUL_TAGS:
             return False
         if not _BLANK.fullmatch(self.content):
             return False
-        return not any(node.tag in VOIDS or node.tag in _MEANT for node in self.walk())
+        return not any(node.tag in _VOID_TAGS or node.tag in _MEANINGFUL_TAGS for node in self.walk())
 
     def sibling(self, step: int) -> Node | None:
+        """The node `step` places behind this one in its parent, or before it; None if there is none."""
         if self.parent is None:
             return None
         siblings, index = self.parent.children, self.index + step
@@ -96,18 +99,19 @@ class Node:
         return [child for child in self.children if child.tag]
 
 
-def read_html(source: str) -> Node:
+def parse_html(source: str) -> Node:
     """The document as browsers read it, malformed or not; comments are left out."""
     from selectolax.lexbor import LexborHTMLParser  # few need it, and it is slow to import
 
     root = Node("html")
     found = LexborHTMLParser(source).root
     if found is not None:
-        _copy(found, root, 0)
+        _copy_children(found, root, 0)
     return root
 
 
-def _copy(source: LexborNode, target: Node, level: int) -> None:
+def _copy_children(source: LexborNode, target: Node, level: int) -> None:
+    """Append the elements and texts below `source` to `target`, at any depth."""
     inside = enter_level(level, "convertHtmlToMarkdown", 40)
     child = source.first_child
     while child is not None:
@@ -118,5 +122,81 @@ def _copy(source: LexborNode, target: Node, level: int) -> None:
             attributes = {name: value or "" for name, value in child.attributes.items()}
             node = Node(tag, attributes=attributes, parent=target, in_code=target.in_code or tag == "code")
             target.children.append(node)
-            _copy(child, node, inside)
+            _copy_children(child, node, inside)
         child = child.next
+
+
+def collapse_whitespace(root: Node) -> None:
+    """Rewrite the texts below `root`; those that become empty are removed.
+
+    Runs of white space become one space, edges of blocks have none, `pre` keeps its own.
+    """
+    _WhitespaceCollapser().collapse_children(root, in_pre=False)
+
+
+class _WhitespaceCollapser:
+    """Collapses the texts of a tree, one after the other.
+
+    `last` is the text before, if no block or line break has come since; a space behind its final space is
+    dropped. `after_void` keeps a leading space behind an image or the like.
+    """
+
+    def __init__(self) -> None:
+        self.last: Node | None = None
+        self.after_void = False
+
+    def collapse_children(self, node: Node, *, in_pre: bool) -> None:
+        for child in node.children:
+            if not child.tag:
+                self.collapse_text(child, in_pre)
+            elif child.is_block or child.tag == "br":
+                self.end_line()
+                self.collapse_children(child, in_pre=in_pre or child.tag == "pre")
+                self.end_line()
+            elif child.tag in _VOID_TAGS:
+                self.last, self.after_void = None, True
+            else:
+                self.collapse_children(child, in_pre=in_pre)
+        if node.parent is None:
+            self.end_line()
+        node.set_children([child for child in node.children if child.tag or child.text])
+
+    def collapse_text(self, node: Node, in_pre: bool) -> None:
+        if in_pre:
+            self.last, self.after_void = None, True
+            return
+        text = _WHITESPACE_RUN.sub(" ", node.text)
+        follows_space = self.last is None or self.last.text.endswith(" ")
+        if text.startswith(" ") and follows_space and not self.after_void:
+            text = text[1:]
+        node.text = text
+        if text:
+            self.last, self.after_void = node, False
+
+    def end_line(self) -> None:
+        """Drop the space at the end of the text before a block or line break."""
+        if self.last is not None and self.last.text.endswith(" "):
+            self.last.text = self.last.text[:-1]
+        self.last, self.after_void = None, False
+
+
+def flanking_whitespace(node: Node) -> tuple[str, str]:
+    """Leading and trailing white space that moves out of an inline element: `<b> x</b>` is ` **x**`."""
+    if node.is_block:
+        return "", ""
+    content = node.content
+    lead = content[: len(content) - len(content.lstrip())]
+    tail = content[len(content.rstrip()) :] if lead != content else ""
+    if _borders_on_space(node, -1):
+        lead = lead.lstrip(" \t\r\n")
+    if _borders_on_space(node, 1):
+        tail = tail.rstrip(" \t\r\n")
+    return lead, tail
+
+
+def _borders_on_space(node: Node, step: int) -> bool:
+    sibling = node.sibling(step)
+    if sibling is None or sibling.is_block:
+        return False
+    text = sibling.content
+    return text.endswith(" ") if step < 0 else text.startswith(" ")

@@ -1,5 +1,5 @@
-"""Markdown into other formats, and Notion blocks into Markdown (`functions.md` §7).
+"""Markdown into other formats, and Notion blocks into Markdown.
 
-`blocks.py` and `inline.py` read Markdown (GFM) into one tree of tokens (`tokens.py`) that keep
-their source text; each format writes from that tree.
+`blocks` and `inline` parse Markdown (GFM) into a tree of `tokens` that keep their source text; the modules
+`to_…` write a format from that tree, `from_notion` writes Markdown from Notion's blocks.
 """

@@ -1,8 +1,8 @@
-"""The blocks of a Markdown text: `markdown-it-py` finds them, this module adds what it leaves out.
+"""Parses a Markdown text into tokens of its blocks.
 
-Beside the blocks come `space` tokens for the blank lines between them and at the start, and each token
-knows its source: Notion, Slack and Google Docs show both (`functions.md` §7). Headings, indented code,
-HTML and tables swallow the blank lines behind them; a single line end belongs to the block before it.
+`markdown-it-py` finds the blocks. This module adds what Notion, Slack and Google Docs show besides: `space`
+tokens for blank lines between blocks and at the start, and the source text of each token. Headings, indented
+code, HTML and tables include the blank lines behind them; a single line end belongs to the block before it.
 """
 
 from __future__ import annotations
@@ -11,24 +11,28 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from isthmus.expressions.functions.markdown.inline import References, read_inline
+from isthmus.expressions.errors import function_error
+from isthmus.expressions.functions.arguments import check_input_text
+from isthmus.expressions.functions.markdown.inline import References, parse_inline
 from isthmus.expressions.functions.markdown.tokens import Token
+from isthmus.expressions.javascript import describe_kind
+from isthmus.expressions.library import Evaluation
 from isthmus.expressions.meter import charge_current
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.tree import SyntaxTreeNode
 
-__all__ = ["read_markdown"]
+__all__ = ["parse_markdown", "parse_markdown_argument"]
 
-_SWALLOWING: Final = frozenset({"heading", "html", "table"})
-_TASK: Final = re.compile(r"\[([ xX])\] +")
-_CONTAINER: Final = re.compile(r"[\s>]*")
-_ALIGN: Final = re.compile(r"text-align:(\w+)")
+_KINDS_WITH_BLANK_LINES: Final = frozenset({"heading", "html", "table"})
+_TASK_MARKER: Final = re.compile(r"\[([ xX])\] +")
+_QUOTE_MARKERS: Final = re.compile(r"[\s>]*")
+_CELL_ALIGNMENT: Final = re.compile(r"text-align:(\w+)")
 
 
 @lru_cache(maxsize=1)
-def _parser() -> MarkdownIt:
+def _build_parser() -> MarkdownIt:
     from markdown_it import MarkdownIt  # few need it, and it is slow to import
 
     parser = MarkdownIt("commonmark", {"html": True, "maxNesting": 100}).enable("table")
@@ -36,101 +40,120 @@ def _parser() -> MarkdownIt:
     return parser
 
 
-def read_markdown(source: str) -> list[Token]:
-    """The blocks of a whole text, in order."""
+def parse_markdown(source: str) -> list[Token]:
+    """The tokens of a whole text's blocks, in order."""
     from markdown_it.tree import SyntaxTreeNode
 
     source = source.replace("\r\n", "\n").replace("\r", "\n")
     environment: dict[str, dict[str, dict[str, str]]] = {}
-    found = _parser().parse(source, environment)
+    found = _build_parser().parse(source, environment)
     references = {
         label: (entry["href"], entry.get("title", ""))
         for label, entry in environment.get("references", {}).items()
     }
-    return _Blocks(source, references).top(SyntaxTreeNode(found))
+    return _BlockReader(source, references).read_document(SyntaxTreeNode(found))
 
 
-class _Blocks:
+def parse_markdown_argument(evaluation: Evaluation, value: object, function: str) -> list[Token]:
+    """The tokens of a Markdown argument; raises ExpressionError for anything but text, and for too much."""
+    if not isinstance(value, str):
+        raise function_error(function, f"{function}: the Markdown must be text, not {describe_kind(value)}")
+    return parse_markdown(check_input_text(evaluation, value, function))
+
+
+class _BlockReader:
+    """Makes tokens of the nodes that the parser found, with their source from the lines of the text."""
+
     def __init__(self, source: str, references: References) -> None:
         self.source = source
         self.lines = source.split("\n")
         self.references = references
 
-    def top(self, root: SyntaxTreeNode) -> list[Token]:
-        tokens = self.siblings(root.children, 0, len(self.lines), in_item=False)
+    def read_document(self, root: SyntaxTreeNode) -> list[Token]:
+        tokens = self.read_siblings(root.children, 0, len(self.lines), in_item=False)
         if not tokens and self.source and not self.source.strip(" \n"):
             return [Token("space", self.source)]
         return tokens
 
-    def siblings(self, nodes: list[SyntaxTreeNode], start: int, end: int, *, in_item: bool) -> list[Token]:
+    def read_siblings(
+        self, nodes: list[SyntaxTreeNode], start: int, end: int, *, in_item: bool
+    ) -> list[Token]:
         """Tokens of the blocks in lines `start` to `end`, with the spaces before, between and behind."""
-        out: list[Token] = []
+        tokens: list[Token] = []
         line = start
         for node in nodes:
             charge_current(100)
-            first, behind = self.extent(node)
-            self.gap(out, line, first, is_last=False)
-            out.append(self.block(node, first, behind, in_item=in_item))
+            first, behind = self.find_extent(node)
+            self.add_gap(tokens, line, first, is_last=False)
+            tokens.append(self.read_block(node, first, behind, in_item=in_item))
             line = behind
-        self.gap(out, line, end, is_last=True)
-        return out
+        self.add_gap(tokens, line, end, is_last=True)
+        return tokens
 
-    def extent(self, node: SyntaxTreeNode) -> tuple[int, int]:
-        """First line and the line behind the last that is not blank."""
+    def find_extent(self, node: SyntaxTreeNode) -> tuple[int, int]:
+        """The first line of a block, and the line behind its last one that is not blank."""
         first, behind = node.map or (0, 0)
         while behind > first + 1 and self.is_blank(behind - 1):
             behind -= 1
         return first, behind
 
     def is_blank(self, line: int) -> bool:
+        """Whether a line has nothing but white space and the markers of quotes."""
         text = self.lines[line]
-        found = _CONTAINER.match(text)
+        found = _QUOTE_MARKERS.match(text)
         return found is not None and found.end() == len(text)
 
-    def gap(self, out: list[Token], line: int, first: int, *, is_last: bool) -> None:
+    def add_gap(self, tokens: list[Token], line: int, first: int, *, is_last: bool) -> None:
+        """Turn the blank lines from `line` to `first` into a `space` token, or add them to the block before.
+
+        `is_last`: no block follows.
+        """
         blank = line
         while blank < first and self.is_blank(blank):
             blank += 1
         count = blank - line
         has_definition = blank < first
-        if not out:
+        if not tokens:
             if count and not (is_last and not has_definition):
-                out.append(Token("space", "\n" * count))
+                tokens.append(Token("space", "\n" * count))
             return
-        previous = out[-1]
+        previous = tokens[-1]
         ends = 1 + count
         if is_last and blank == len(self.lines):
             ends -= 1
-        if _swallows(previous):
+        if _includes_blank_lines(previous):
             previous.raw += "\n" * ends
         elif ends >= 2:
-            out.append(Token("space", "\n" * ends))
+            tokens.append(Token("space", "\n" * ends))
         elif ends == 1:
             previous.raw += "\n"
 
-    def between(self, out: list[Token], blank: int) -> None:
-        """Two or more blank lines before the next item are a space at the end of this one."""
-        if out and blank >= 2 and not _swallows(out[-1]):
-            out.append(Token("space", "\n" * blank))
+    def add_item_gap(self, tokens: list[Token], blank: int) -> None:
+        """Add a `space` token to the end of an item for two or more blank lines before the next one."""
+        if tokens and blank >= 2 and not _includes_blank_lines(tokens[-1]):
+            tokens.append(Token("space", "\n" * blank))
 
-    def inline(self, node: SyntaxTreeNode) -> list[Token]:
-        return read_inline(self.content(node), self.references)
+    def read_inline(self, node: SyntaxTreeNode) -> list[Token]:
+        return parse_inline(self.inline_source(node), self.references)
 
-    def content(self, node: SyntaxTreeNode) -> str:
+    def inline_source(self, node: SyntaxTreeNode) -> str:
+        """The text of a paragraph, heading or table cell."""
         return next((child.content for child in node.children if child.type == "inline"), "")
 
-    def block(self, node: SyntaxTreeNode, first: int, behind: int, *, in_item: bool) -> Token:
+    def read_block(self, node: SyntaxTreeNode, first: int, behind: int, *, in_item: bool) -> Token:
         raw = "\n".join(self.lines[first:behind])
         match node.type:
             case "paragraph":
-                text = self.content(node)
-                return Token("text" if in_item else "paragraph", text, text, self.inline(node))
+                text = self.inline_source(node)
+                return Token("text" if in_item else "paragraph", text, text, self.read_inline(node))
             case "heading":
-                return Token("heading", raw, self.content(node), self.inline(node), level=int(node.tag[1:]))
+                return Token(
+                    "heading", raw, self.inline_source(node), self.read_inline(node), level=int(node.tag[1:])
+                )
             case "hr":
                 return Token("hr", raw)
             case "fence":
-                return Token("code", raw, node.content.removesuffix("\n"), language=_language(node.info))
+                return Token("code", raw, node.content.removesuffix("\n"), language=node.info.strip())
             case "code_block":
                 text = node.content.removesuffix("\n")
                 return Token("code", raw if raw.startswith("    ") else f"    {raw}", text)
@@ -138,50 +161,47 @@ class _Blocks:
                 text = node.content.rstrip("\n")
                 return Token("html", text, text)
             case "blockquote":
-                children = self.siblings(node.children, first, behind, in_item=False)
+                children = self.read_siblings(node.children, first, behind, in_item=False)
                 return Token("blockquote", raw, children=children)
             case "table":
-                return self.table(node, raw)
+                return self.read_table(node, raw)
             case "bullet_list" | "ordered_list":
-                return self.list(node, raw)
+                return self.read_list(node, raw)
         return Token("paragraph", raw, raw, [Token("text", raw, raw)])
 
-    def table(self, node: SyntaxTreeNode, raw: str) -> Token:
+    def read_table(self, node: SyntaxTreeNode, raw: str) -> Token:
         rows = [row for section in node.children for row in section.children]
         token = Token("table", raw)
-        token.rows = [[self.inline(cell) for cell in row.children] for row in rows]
+        token.rows = [[self.read_inline(cell) for cell in row.children] for row in rows]
         styles = [str(cell.attrs.get("style", "")) for cell in rows[0].children] if rows else []
-        token.aligns = [found[1] if (found := _ALIGN.search(style)) else "" for style in styles]
+        token.aligns = [found[1] if (found := _CELL_ALIGNMENT.search(style)) else "" for style in styles]
         return token
 
-    def list(self, node: SyntaxTreeNode, raw: str) -> Token:
+    def read_list(self, node: SyntaxTreeNode, raw: str) -> Token:
         ordered = node.type == "ordered_list"
         start = int(node.attrs.get("start", 1)) if ordered else None
         token = Token("list", raw, start=start)
-        token.children = [self.item(child) for child in node.children]
+        token.children = [self.read_item(child) for child in node.children]
         for item, here, following in zip(token.children, node.children, node.children[1:], strict=False):
-            self.between(item.children, self.extent(following)[0] - self.extent(here)[1])
+            self.add_item_gap(item.children, self.find_extent(following)[0] - self.find_extent(here)[1])
         token.loose = any(
             not child.hidden for item in node.children for child in item.children if child.type == "paragraph"
         )
         return token
 
-    def item(self, node: SyntaxTreeNode) -> Token:
-        first, behind = self.extent(node)
-        children = self.siblings(node.children, first, behind, in_item=True)
+    def read_item(self, node: SyntaxTreeNode) -> Token:
+        first, behind = self.find_extent(node)
+        children = self.read_siblings(node.children, first, behind, in_item=True)
         item = Token("list_item", "\n".join(self.lines[first:behind]), children=children)
         lead = children[0] if children else None
-        task = _TASK.match(lead.text) if lead is not None and lead.kind == "text" else None
+        task = _TASK_MARKER.match(lead.text) if lead is not None and lead.kind == "text" else None
         if lead is not None and task is not None:
             item.checked = task[1] != " "
             rest = lead.text[task.end() :]
-            children[0] = Token("text", rest, rest, read_inline(rest, self.references))
+            children[0] = Token("text", rest, rest, parse_inline(rest, self.references))
         return item
 
 
-def _swallows(token: Token) -> bool:
-    return token.kind in _SWALLOWING or (token.kind == "code" and token.raw.startswith("    "))
-
-
-def _language(info: str) -> str:
-    return info.strip()
+def _includes_blank_lines(token: Token) -> bool:
+    """Whether blank lines behind this block are part of its source."""
+    return token.kind in _KINDS_WITH_BLANK_LINES or (token.kind == "code" and token.raw.startswith("    "))

@@ -1,21 +1,13 @@
-"""`$convertNotionToMarkdown`: a flat list of Notion blocks as Markdown."""
+"""Notion blocks as Markdown: `$convertNotionToMarkdown` for a flat list, `$convertNotionToMd` for one."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
 from isthmus.expressions.errors import function_error
-from isthmus.expressions.functions.arguments import output_text, strict
-from isthmus.expressions.functions.markdown.notion_text import (
-    Block,
-    attachment_url,
-    body_of,
-    caption,
-    heading_level,
-    marked_text,
-    rich_texts,
-)
+from isthmus.expressions.functions.arguments import check_output_text, is_strict
 from isthmus.expressions.javascript import (
     describe_kind,
     enter_level,
@@ -27,10 +19,14 @@ from isthmus.expressions.javascript import (
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
-__all__ = ["convert_notion_to_markdown"]
+__all__ = ["convert_notion_to_markdown", "convert_notion_to_md"]
 
-_LISTS: Final = frozenset({"bulleted_list_item", "numbered_list_item", "to_do"})
-_PLAIN: Final = frozenset({"paragraph", "quote", "callout"})
+Block = Mapping[str, object]
+
+_HEADING: Final = re.compile(r"heading_([1-6])")
+_MARKS: Final = (("code", "`"), ("bold", "**"), ("italic", "_"), ("underline", "_"), ("strikethrough", "~~"))
+_LIST_KINDS: Final = frozenset({"bulleted_list_item", "numbered_list_item", "to_do"})
+_TEXT_KINDS: Final = frozenset({"paragraph", "quote", "callout"})
 
 
 def convert_notion_to_markdown(
@@ -53,18 +49,19 @@ def convert_notion_to_markdown(
         raise function_error(
             "convertNotionToMarkdown", f"convertNotionToMarkdown: the blocks are {describe_kind(blocks)}"
         )
-    given = [_checked(block) for block in (blocks if isinstance(blocks, list) else [blocks])]
-    evaluation.charge(len(given) * 40)
+    checked = [_check_block(block) for block in (blocks if isinstance(blocks, list) else [blocks])]
+    evaluation.charge(len(checked) * 40)
     children: dict[str, list[Block]] = {}
-    for block in given:
+    for block in checked:
         if not is_nil(block.get("parent_id")):
             children.setdefault(to_text(block["parent_id"]), []).append(block)
-    writer = _Writer(children, links=is_truthy(link_child_pages), strict=strict(evaluation))
-    top = [block for block in given if _parent_type(block) != "block_id"]
-    return output_text(evaluation, writer.blocks(top, 0, is_top=True), "convertNotionToMarkdown")
+    writer = _BlockWriter(children, links=is_truthy(link_child_pages), strict=is_strict(evaluation))
+    top = [block for block in checked if _parent_type(block) != "block_id"]
+    return check_output_text(evaluation, writer.write_blocks(top, 0, is_top=True), "convertNotionToMarkdown")
 
 
-def _checked(block: object) -> Block:
+def _check_block(block: object) -> Block:
+    """The block itself; raises ExpressionError for anything but an object."""
     if not isinstance(block, Mapping):
         raise function_error(
             "convertNotionToMarkdown", f"convertNotionToMarkdown: a block is {describe_kind(block)}"
@@ -77,100 +74,260 @@ def _parent_type(block: Block) -> object:
     return parent.get("type") if isinstance(parent, Mapping) else None
 
 
-class _Writer:
+class _BlockWriter:
+    """Writes blocks with their children, which `children` has by the id of the parent.
+
+    `links`: child pages become links. `strict`: exactly the original's results.
+    """
+
     def __init__(self, children: Mapping[str, list[Block]], *, links: bool, strict: bool) -> None:
         self.children = children
         self.links = links
         self.strict = strict
 
-    def blocks(self, blocks: list[Block], level: int, indent: int = 0, *, is_top: bool = False) -> str:
-        """Siblings in order; a run of list items at the top ends with an empty paragraph.
+    def write_blocks(self, blocks: list[Block], level: int, indent: int = 0, *, is_top: bool = False) -> str:
+        """The Markdown of siblings in order; a run of list items at the top ends with an empty paragraph.
 
         `level` counts how deep the data goes, `indent` the tabs before each block.
         """
-        out: list[str] = []
+        parts: list[str] = []
         number = 0
         for position, block in enumerate(blocks):
             kind = block.get("type")
             number = number + 1 if kind == "numbered_list_item" else 0
-            out.append("\t" * indent + self.block(block, number, level, indent))
+            parts.append("\t" * indent + self.write_block(block, number, level, indent))
             following = blocks[position + 1].get("type") if position + 1 < len(blocks) else None
-            if is_top and kind in _LISTS and following not in _LISTS:
-                out.append("\n\n")
-        return join_within_limit("convertNotionToMarkdown", "", out)
+            if is_top and kind in _LIST_KINDS and following not in _LIST_KINDS:
+                parts.append("\n\n")
+        return join_within_limit("convertNotionToMarkdown", "", parts)
 
-    def block(self, block: Block, number: int, level: int, indent: int) -> str:
+    def write_block(self, block: Block, number: int, level: int, indent: int) -> str:
         kind = to_text(block.get("type"))
-        body = body_of(block, "convertNotionToMarkdown")
-        if kind in _LISTS:
-            return self.list_item(block, body, number, level, indent)
-        if kind in _PLAIN:
+        body = _get_body(block, "convertNotionToMarkdown")
+        if kind in _LIST_KINDS:
+            return self.write_list_item(block, body, number, level, indent)
+        if kind in _TEXT_KINDS:
             mark = "" if kind == "paragraph" else "> "
-            return f"{mark}{marked_text(body)}\n\n"
-        if (size := heading_level(kind)) is not None:
-            return f"{'#' * size} {marked_text(body)}\n\n"
+            return f"{mark}{_write_marked_text(body)}\n\n"
+        if (size := _parse_heading_level(kind)) is not None:
+            return f"{'#' * size} {_write_marked_text(body)}\n\n"
         if kind in {"table", "child_page"}:
-            return self.table(block) if kind == "table" else self.child_page(block, body, level)
-        if (leaf := self.leaf(kind, body)) is not None:
+            return self.write_table(block) if kind == "table" else self.write_child_page(block, body, level)
+        if (leaf := self.write_leaf(kind, body)) is not None:
             return leaf
-        return f"{marked_text(body)}\n\n{self.inner(block, level, indent=0)}"
+        return f"{_write_marked_text(body)}\n\n{self.write_children(block, level, indent=0)}"
 
-    def leaf(self, kind: str, body: Block) -> str | None:
-        """Blocks without children; None for those that this module does not know."""
+    def write_leaf(self, kind: str, body: Block) -> str | None:
+        """The Markdown of a block that has no children; None for a kind that this module does not know."""
         match kind:
             case "code":
-                source = ("," if self.strict else "").join(rich_texts(body))
+                source = ("," if self.strict else "").join(_read_plain_texts(body))
                 language = body.get("language")
                 return f"```{'' if is_nil(language) else to_text(language)}\n{source}\n```\n\n"
             case "divider":
                 return "---\n\n"
             case "image":
-                return f"![{caption(body, 'Image')}]({attachment_url(body)})\n\n"
+                return f"![{_read_caption(body, 'Image')}]({_read_attachment_url(body)})\n\n"
             case "file" | "video" | "pdf":
-                return f"[{caption(body, 'File')}]({attachment_url(body)})\n\n"
+                return f"[{_read_caption(body, 'File')}]({_read_attachment_url(body)})\n\n"
             case "bookmark":
                 url = to_text(body.get("url", ""))
                 return f"[{url}]({'data.url' if self.strict else url})\n\n"
             case "embed":
-                return f"[{caption(body, 'Embed')}]({to_text(body.get('url', ''))})\n\n"
+                return f"[{_read_caption(body, 'Embed')}]({to_text(body.get('url', ''))})\n\n"
             case "equation":
                 return to_text(body.get("expression", ""))
             case "table_row":
-                return _row(body)
+                return _write_table_row(body)
         return None
 
-    def list_item(self, block: Block, body: Block, number: int, level: int, indent: int) -> str:
+    def write_list_item(self, block: Block, body: Block, number: int, level: int, indent: int) -> str:
         kind = block.get("type")
         if kind == "to_do":
             mark = "- [X]" if is_truthy(body.get("checked")) else "- [ ]"
         else:
             mark = "-" if kind == "bulleted_list_item" else f"{number}."
-        return f"{mark} {marked_text(body)}\n{self.inner(block, level, indent=indent + 1)}"
+        return f"{mark} {_write_marked_text(body)}\n{self.write_children(block, level, indent=indent + 1)}"
 
-    def inner(self, block: Block, level: int, *, indent: int) -> str:
+    def write_children(self, block: Block, level: int, *, indent: int) -> str:
         if not is_truthy(block.get("has_children")):
             return ""
         inside = enter_level(level, "convertNotionToMarkdown", 8)
-        return self.blocks(self.children.get(to_text(block.get("id")), []), inside, indent)
+        return self.write_blocks(self.children.get(to_text(block.get("id")), []), inside, indent)
 
-    def table(self, block: Block) -> str:
+    def write_table(self, block: Block) -> str:
         rows = self.children.get(to_text(block.get("id")), [])
-        lines = [_row(body_of(row, "convertNotionToMarkdown")) for row in rows]
+        lines = [_write_table_row(_get_body(row, "convertNotionToMarkdown")) for row in rows]
         if lines:
-            cells = body_of(rows[0], "convertNotionToMarkdown").get("cells")
+            cells = _get_body(rows[0], "convertNotionToMarkdown").get("cells")
             width = len(cells) if isinstance(cells, list) else 1
             lines.insert(1, f"|{'---|' * width}\n")
         return "".join(lines) + "\n"
 
-    def child_page(self, block: Block, body: Block, level: int) -> str:
+    def write_child_page(self, block: Block, body: Block, level: int) -> str:
         title = to_text(body.get("title", ""))
         if self.links:
             page = to_text(block.get("id", "")).replace("-", "")
             return f"[{title}](https://www.notion.so/{page})\n\n"
-        return f"{title}\n\n{self.inner(block, level, indent=0)}"
+        return f"{title}\n\n{self.write_children(block, level, indent=0)}"
 
 
-def _row(body: Block) -> str:
+def _write_table_row(body: Block) -> str:
     cells = body.get("cells")
-    parts = [marked_text({"rich_text": cell}) for cell in cells] if isinstance(cells, list) else []
+    parts = [_write_marked_text({"rich_text": cell}) for cell in cells] if isinstance(cells, list) else []
     return f"| {' | '.join(parts)} |\n"
+
+
+def convert_notion_to_md(block: object = UNDEFINED) -> str:
+    """One Notion block as Markdown, without its children and without bold, italic and the like.
+
+    Arguments:
+        block: a block of Notion's API.
+    Null and missing: an error.
+    Errors: `convertNotionToMd: …` for a block that has nothing under the name of its type.
+    Example:
+        $convertNotionToMd({"type": "to_do", "to_do": {"checked": true, "rich_text": [{"plain_text": "a"}]}})
+        => "- [X] a\\n"
+    """
+    if not isinstance(block, Mapping):
+        raise function_error("convertNotionToMd", f"convertNotionToMd: the block is {describe_kind(block)}")
+    kind = to_text(block.get("type"))
+    body = _get_body(block, "convertNotionToMd")
+    texts = _read_linked_texts(body)
+    if (size := _parse_heading_level(kind)) is not None:
+        return f"{'#' * size} {chr(10).join(texts)}\n"
+    if kind in {"bulleted_list_item", "numbered_list_item"}:
+        return _write_items_without_children(texts, numbered=kind == "numbered_list_item")
+    if kind in {"quote", "callout"}:
+        lines = "\n".join(texts).split("\n") if texts else []
+        return "\n".join(f"> {line}" for line in lines) + "\n"
+    return _write_without_children(kind, body, texts)
+
+
+def _write_items_without_children(texts: list[str], *, numbered: bool) -> str:
+    """The rich texts of a list item, each as an item of its own; further lines of one are indented."""
+    items = [
+        f"{f'{number}.' if numbered else '-'} {content.replace(chr(10), chr(10) + '    ')}"
+        for number, content in enumerate(texts, 1)
+    ]
+    return "\n ".join(items) + " \n"
+
+
+def _write_without_children(kind: str, body: Block, texts: list[str]) -> str:
+    match kind:
+        case "code":
+            language = body.get("language")
+            source = "\n".join(texts)
+            return f"```{'' if is_nil(language) else to_text(language)}\n{source}\n```\n"
+        case "to_do":
+            return f"- [{'X' if is_truthy(body.get('checked')) else ' '}] {''.join(texts)}\n"
+        case "divider":
+            return "--- \n"
+        case "image":
+            name = _read_caption(body, "Image")
+            return f'![{name}]({_read_attachment_url(body)} "{name}")\n'
+        case "file" | "video" | "pdf":
+            return f"[{_read_caption(body, 'File')}]({_read_attachment_url(body)})\n"
+        case "bookmark":
+            url = to_text(body.get("url", ""))
+            return f"[{url}]({url})\n"
+        case "embed":
+            return f"[{_read_caption(body, 'Embed')}]({to_text(body.get('url', ''))})\n"
+        case "equation":
+            return f"\n{to_text(body.get('expression', ''))}\n"
+        case "table":
+            return "\nTabular values as CSV\n"
+        case "table_row":
+            return f"\n{_write_csv_row(body)}\n"
+    return "".join(f"\n{line}\n" for line in "".join(texts).split("\n"))
+
+
+def _write_csv_row(body: Block) -> str:
+    """The first rich text of each cell, with commas between them."""
+    cells = body.get("cells")
+    rows = cells if isinstance(cells, list) else []
+    firsts = [_read_plain_texts({"rich_text": cell[:1]}) if isinstance(cell, list) else [] for cell in rows]
+    return ",".join("".join(first) for first in firsts)
+
+
+def _get_body(block: Block, function: str) -> Block:
+    """What stands under the name of the block's type; raises ExpressionError where nothing does."""
+    body = block.get(to_text(block.get("type")))
+    if not isinstance(body, Mapping):
+        raise function_error(
+            function, f"{function}: a block of type {to_text(block.get('type'))} has nothing under that name"
+        )
+    return body
+
+
+def _parse_heading_level(kind: str) -> int | None:
+    """1 to 6 for a heading; None for another kind of block."""
+    found = _HEADING.fullmatch(kind)
+    return int(found[1]) if found else None
+
+
+def _rich_text_parts(body: Block, field: str = "rich_text") -> list[Block]:
+    parts = body.get(field)
+    return [part for part in parts if isinstance(part, Mapping)] if isinstance(parts, list) else []
+
+
+def _plain_text(part: Block) -> str:
+    """The text of a rich text: `plain_text` as Notion sends it, else its content as Notion receives it."""
+    plain = part.get("plain_text")
+    if plain is None:
+        inner = part.get("text")
+        plain = inner.get("content", "") if isinstance(inner, Mapping) else ""
+    return to_text(plain)
+
+
+def _write_link(part: Block) -> str | None:
+    """A rich text as a Markdown link; None where it has no address."""
+    href = part.get("href")
+    if not is_truthy(href) or not isinstance(href, str):
+        return None
+    return f"[{_plain_text(part)}]({f'https://www.notion.so{href}' if href.startswith('/') else href})"
+
+
+def _read_plain_texts(body: Block) -> list[str]:
+    """The rich texts without marks or links."""
+    return [_plain_text(part) for part in _rich_text_parts(body)]
+
+
+def _read_linked_texts(body: Block) -> list[str]:
+    """The rich texts with links, without marks."""
+    return [_write_link(part) or _plain_text(part) for part in _rich_text_parts(body)]
+
+
+def _write_marked_text(body: Block) -> str:
+    """The rich texts joined, each as a link, or with its marks where it is none."""
+    texts = []
+    for part in _rich_text_parts(body):
+        link = _write_link(part)
+        texts.append(link if link is not None else _write_marks(part))
+    return "".join(texts)
+
+
+def _write_marks(part: Block) -> str:
+    """A rich text between the marks of its annotations."""
+    content = _plain_text(part)
+    annotations = part.get("annotations")
+    if isinstance(annotations, Mapping):
+        for name, mark in _MARKS:
+            if is_truthy(annotations.get(name)):
+                content = f"{mark}{content}{mark}"
+    return content
+
+
+def _read_caption(body: Block, default: str) -> str:
+    return ",".join(_plain_text(part) for part in _rich_text_parts(body, "caption")) or default
+
+
+def _read_attachment_url(body: Block) -> str:
+    """The address of a file block, Notion's own or external; raises ExpressionError where it has none."""
+    kind = to_text(body.get("type"))
+    place = body.get(kind)
+    if not isinstance(place, Mapping):
+        raise function_error(
+            "convertNotionToMarkdown", f"A file block has no address: {describe_kind(place)}"
+        )
+    return to_text(place.get("url", ""))

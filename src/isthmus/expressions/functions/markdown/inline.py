@@ -1,4 +1,4 @@
-"""The text inside a block: emphasis, code, links, images, HTML tags, autolinks (GFM's rules)."""
+"""Parses the text inside a Markdown block (GFM): emphasis, code, links, images, HTML tags, autolinks."""
 
 from __future__ import annotations
 
@@ -8,53 +8,63 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from isthmus.expressions.functions.markdown.links import bracket_pairs, destination_and_title
-from isthmus.expressions.functions.markdown.tokens import Token, merged
+from isthmus.expressions.functions.markdown.links import find_bracket_pairs, parse_link_target
+from isthmus.expressions.functions.markdown.tokens import Token, merge_texts
 from isthmus.expressions.javascript import enter_level
 from isthmus.expressions.meter import charge_current
 
-__all__ = ["References", "read_inline"]
+__all__ = ["References", "parse_inline"]
 
 References = Mapping[str, tuple[str, str]]
 """Label (normalised) -> address and title."""
 
-_SPECIAL: Final = re.compile(r" {2,}\n|[\\`*_~!\[<]|(?:https?|ftp)://|www\.", re.I)
+_SPECIAL_TEXT: Final = re.compile(r" {2,}\n|[\\`*_~!\[<]|(?:https?|ftp)://|www\.", re.I)
 _ESCAPABLE: Final = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 _TAG: Final = re.compile(
     r"<!--(?:-?>|[\s\S]*?(?:-->|$))|</[a-zA-Z][\w:-]*\s*>|"
     r"<[a-zA-Z][\w-]*(?:\s+[a-zA-Z:_][\w.:-]*(?:\s*=\s*\"[^\"]*\"|\s*=\s*'[^']*'|\s*=\s*[^\s\"'=<>`]+)?)*\s*/?>"
 )
-_SECTIONS: Final = (("<?", "?>"), ("<![CDATA[", "]]>"), ("<!", ">"))
+_HTML_SECTIONS: Final = (("<?", "?>"), ("<![CDATA[", "]]>"), ("<!", ">"))
 _AUTOLINK: Final = re.compile(r"<([a-zA-Z][a-zA-Z0-9+.-]{1,31}:[^\s\x00-\x1f<>]*)>")
 _EMAIL: Final = r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*[A-Za-z0-9])+(?![-_])"
-_AUTOMAIL: Final = re.compile(rf"<({_EMAIL})>")
-_BARE_MAIL: Final = re.compile(rf"(?<![A-Za-z0-9._+-]){_EMAIL}")
+_EMAIL_AUTOLINK: Final = re.compile(rf"<({_EMAIL})>")
+_BARE_EMAIL: Final = re.compile(rf"(?<![A-Za-z0-9._+-]){_EMAIL}")
 _BARE_URL: Final = re.compile(r"(?:(?:https?|ftp)://|www\.)(?:[a-zA-Z0-9-]+\.?)+[^\s<]*", re.I)
-_REFERENCE: Final = re.compile(r"&[a-zA-Z0-9]{1,32};$")
-_TICKS: Final = re.compile(r"`+")
+_TRAILING_ENTITY: Final = re.compile(r"&[a-zA-Z0-9]{1,32};$")
+_BACKTICKS: Final = re.compile(r"`+")
 
 
 @dataclass(slots=True)
 class _Delimiter:
+    """A run of `*` or `_`, of which `count` of the `given` characters are not matched yet."""
+
     mark: str
     count: int
     given: int
     opens: bool
     closes: bool
 
-    def token(self) -> Token:
+    def to_token(self) -> Token:
         return Token("text", self.mark * self.count, self.mark * self.count)
 
 
 _Node = Token | _Delimiter
 
 
-def read_inline(source: str, references: References, level: int = 0, *, in_link: bool = False) -> list[Token]:
-    """The tokens of one block's text, whose sources joined are that text."""
-    return _Reader(source, references, enter_level(level, "Markdown", 20), in_link).read()
+def parse_inline(
+    source: str, references: References, level: int = 0, *, in_link: bool = False
+) -> list[Token]:
+    """The tokens of one block's text; their sources joined are that text.
+
+    `references`: the link definitions of the document. `level`: how deep marks are nested. `in_link`: links
+    inside are plain text.
+    """
+    return _InlineReader(source, references, enter_level(level, "Markdown", 20), in_link).read()
 
 
-class _Reader:
+class _InlineReader:
+    """Reads one text from left to right; `at` is the place reached."""
+
     def __init__(self, source: str, references: References, level: int, in_link: bool) -> None:
         self.source = source
         self.references = references
@@ -62,17 +72,17 @@ class _Reader:
         self.in_link = in_link
         self.at = 0
         self.nodes: list[_Node] = []
-        self.pairs = bracket_pairs(source) if "[" in source else {}
+        self.pairs = find_bracket_pairs(source) if "[" in source else {}
         self.unclosed: set[str] = set()
         """Markers that have no end further on, so that none is sought twice."""
 
     def read(self) -> list[Token]:
         source = self.source
         plain = 0
-        while found := _SPECIAL.search(source, self.at):
+        while found := _SPECIAL_TEXT.search(source, self.at):
             charge_current(20)
             start = self.at = found.start()
-            node = self.special(found.group())
+            node = self.read_special(found.group())
             if node is None:
                 self.at = start + 1
                 continue
@@ -82,58 +92,59 @@ class _Reader:
             plain = self.at
         if plain < len(source):
             self.add_text(source[plain:])
-        return merged(_emphasised(self.nodes))
+        return merge_texts(_match_emphasis(self.nodes))
 
-    def special(self, lead: str) -> _Node | None:
-        """The token at this place, moving past it; None where the character stands for itself."""
+    def read_special(self, lead: str) -> _Node | None:
+        """Read the token at this place and move past it; None where the character stands for itself."""
         match lead[0]:
             case "\\":
-                return self.backslash()
+                return self.read_backslash()
             case " ":
-                return self.taken("br", lead)
+                return self.take_line_break(lead)
             case "`":
-                return self.codespan()
+                return self.read_codespan()
             case "*" | "_":
-                return self.delimiter(lead)
+                return self.read_delimiter(lead)
             case "~":
-                return self.strike()
+                return self.read_strikethrough()
             case "!" | "[":
-                return self.link(is_image=lead == "!")
+                return self.read_link(is_image=lead == "!")
             case "<":
-                return self.angle()
-        return None if self.in_link else self.bare_url()
+                return self.read_angle_bracket()
+        return None if self.in_link else self.read_bare_url()
 
-    def taken(self, kind: str, raw: str, text: str = "") -> Token:
+    def take_line_break(self, raw: str) -> Token:
         self.at += len(raw)
-        return Token("br" if kind == "br" else "text", raw, text)
+        return Token("br", raw)
 
     def add_text(self, text: str) -> None:
+        """Add plain text, with the e-mail addresses in it as links."""
         position = 0
         if "@" in text and not self.in_link:
-            for found in _BARE_MAIL.finditer(text):
+            for found in _BARE_EMAIL.finditer(text):
                 if found.start() > position:
                     plain = text[position : found.start()]
                     self.nodes.append(Token("text", plain, plain))
-                self.nodes.append(_link(found.group(), f"mailto:{found.group()}", found.group()))
+                self.nodes.append(_link_token(found.group(), f"mailto:{found.group()}", found.group()))
                 position = found.end()
         if position < len(text):
             self.nodes.append(Token("text", text[position:], text[position:]))
 
-    def backslash(self) -> Token | None:
+    def read_backslash(self) -> Token | None:
         following = self.source[self.at + 1 : self.at + 2]
         if following == "\n":
-            return self.taken("br", "\\\n")
+            return self.take_line_break("\\\n")
         if following not in _ESCAPABLE or not following:
             return None
         self.at += 2
         return Token("escape", "\\" + following, following)
 
-    def codespan(self) -> Token | None:
-        run = _TICKS.match(self.source, self.at)
+    def read_codespan(self) -> Token | None:
+        run = _BACKTICKS.match(self.source, self.at)
         assert run is not None
         ticks = run.group()
         if ticks not in self.unclosed:
-            for closing in _TICKS.finditer(self.source, run.end()):
+            for closing in _BACKTICKS.finditer(self.source, run.end()):
                 if closing.group() == ticks:
                     raw = self.source[self.at : closing.end()]
                     inner = self.source[run.end() : closing.start()].replace("\n", " ")
@@ -145,20 +156,27 @@ class _Reader:
         self.at = run.end()
         return Token("text", ticks, ticks)
 
-    def delimiter(self, mark: str) -> _Delimiter:
+    def read_delimiter(self, mark: str) -> _Delimiter:
         start = end = self.at
         while end < len(self.source) and self.source[end] == mark:
             end += 1
         before = self.source[start - 1] if start else " "
         after = self.source[end] if end < len(self.source) else " "
-        left = not after.isspace() and (not _is_mark(after) or before.isspace() or _is_mark(before))
-        right = not before.isspace() and (not _is_mark(before) or after.isspace() or _is_mark(after))
+        left = not after.isspace() and (
+            not _is_punctuation(after) or before.isspace() or _is_punctuation(before)
+        )
+        right = not before.isspace() and (
+            not _is_punctuation(before) or after.isspace() or _is_punctuation(after)
+        )
         self.at = end
         if mark == "_":
-            left, right = left and (not right or _is_mark(before)), right and (not left or _is_mark(after))
+            left, right = (
+                left and (not right or _is_punctuation(before)),
+                right and (not left or _is_punctuation(after)),
+            )
         return _Delimiter(mark, end - start, end - start, left, right)
 
-    def strike(self) -> Token | None:
+    def read_strikethrough(self) -> Token | None:
         start = end = self.at
         while end < len(self.source) and self.source[end] == "~":
             end += 1
@@ -173,20 +191,20 @@ class _Reader:
             return Token("text", mark, mark)
         inner = self.source[end : closing.start()]
         self.at = closing.end()
-        children = read_inline(inner, self.references, self.level, in_link=self.in_link)
+        children = parse_inline(inner, self.references, self.level, in_link=self.in_link)
         return Token("del", f"{mark}{inner}{mark}", inner, children)
 
-    def angle(self) -> Token | None:
+    def read_angle_bracket(self) -> Token | None:
         if found := _AUTOLINK.match(self.source, self.at):
             self.at = found.end()
-            return _link(found.group(), found[1], found[1])
-        if found := _AUTOMAIL.match(self.source, self.at):
+            return _link_token(found.group(), found[1], found[1])
+        if found := _EMAIL_AUTOLINK.match(self.source, self.at):
             self.at = found.end()
-            return _link(found.group(), f"mailto:{found[1]}", found[1])
+            return _link_token(found.group(), f"mailto:{found[1]}", found[1])
         if found := _TAG.match(self.source, self.at):
             self.at = found.end()
             return Token("html", found.group(), found.group())
-        for opening, closing in _SECTIONS:
+        for opening, closing in _HTML_SECTIONS:
             if self.source.startswith(opening, self.at) and closing not in self.unclosed:
                 end = self.source.find(closing, self.at + len(opening))
                 if end >= 0:
@@ -196,16 +214,16 @@ class _Reader:
                 self.unclosed.add(closing)
         return None
 
-    def bare_url(self) -> Token | None:
+    def read_bare_url(self) -> Token | None:
         before = self.source[self.at - 1] if self.at else " "
         found = _BARE_URL.match(self.source, self.at)
         if found is None or before.isalnum():
             return None
-        url = _trimmed(found.group())
+        url = _trim_bare_url(found.group())
         self.at += len(url)
-        return _link(url, f"http://{url}" if url[:4].lower() == "www." else url, url)
+        return _link_token(url, f"http://{url}" if url[:4].lower() == "www." else url, url)
 
-    def link(self, *, is_image: bool) -> Token | None:
+    def read_link(self, *, is_image: bool) -> Token | None:
         opening = self.at + 1 if is_image else self.at
         if self.source[opening : opening + 1] != "[" or (self.in_link and not is_image):
             return None
@@ -213,7 +231,7 @@ class _Reader:
         if closing is None:
             return None
         label = self.source[opening + 1 : closing]
-        target = self.target(closing + 1, label)
+        target = self.read_target(closing + 1, label)
         if target is None:
             return None
         end, href, title = target
@@ -221,13 +239,16 @@ class _Reader:
         self.at = end
         if is_image:
             return Token("image", raw, label, href=href, title=title)
-        children = read_inline(label, self.references, self.level, in_link=True)
+        children = parse_inline(label, self.references, self.level, in_link=True)
         return Token("link", raw, label, children, href=href, title=title)
 
-    def target(self, after: int, label: str) -> tuple[int, str, str] | None:
-        """Where a link ends, its address and title; from what follows the label or a reference."""
+    def read_target(self, after: int, label: str) -> tuple[int, str, str] | None:
+        """The end, address and title of a link, from what follows its label or from a reference.
+
+        None where there is no target.
+        """
         if self.source[after : after + 1] == "(":
-            found = destination_and_title(self.source, after)
+            found = parse_link_target(self.source, after)
             if found is not None:
                 return found
         end = after
@@ -240,15 +261,15 @@ class _Reader:
         return None if reference is None else (end, *reference)
 
 
-def _trimmed(url: str) -> str:
-    """A bare address without the punctuation behind it, and without a bracket that it does not open."""
+def _trim_bare_url(url: str) -> str:
+    """The address without the punctuation behind it, and without a closing bracket that it does not open."""
     surplus = url.count(")") - url.count("(")
     end = len(url)
     while end:
         last = url[end - 1]
         if last == ")" and surplus > 0:
             surplus -= 1
-        elif last == ";" and (found := _REFERENCE.search(url, max(0, end - 34), end)):
+        elif last == ";" and (found := _TRAILING_ENTITY.search(url, max(0, end - 34), end)):
             end = found.start()
             continue
         elif last not in "?!.,:;*_'\"~":
@@ -257,16 +278,16 @@ def _trimmed(url: str) -> str:
     return url[:end]
 
 
-def _link(raw: str, href: str, text: str) -> Token:
+def _link_token(raw: str, href: str, text: str) -> Token:
     return Token("link", raw, text, [Token("text", text, text)], href=href)
 
 
-def _is_mark(character: str) -> bool:
+def _is_punctuation(character: str) -> bool:
     return unicodedata.category(character)[0] in "PS"
 
 
-def _emphasised(nodes: list[_Node]) -> list[Token]:
-    """Runs of `*` and `_` matched from the inside out, as CommonMark's delimiter algorithm does.
+def _match_emphasis(nodes: list[_Node]) -> list[Token]:
+    """The tokens with runs of `*` and `_` matched from the inside out, by CommonMark's delimiter algorithm.
 
     `bottoms`: per kind of closer, how far down `done` holds no opener for it, so that none is sought twice.
     """
@@ -277,20 +298,21 @@ def _emphasised(nodes: list[_Node]) -> list[Token]:
         if isinstance(node, _Delimiter) and node.closes:
             key = (node.mark, node.opens, node.given % 3)
             while node.count:
-                place = _opener(done, node, bottoms.get(key, 0))
+                place = _find_opener(done, node, bottoms.get(key, 0))
                 if place is None:
                     bottoms[key] = len(done)
                     break
-                _join(done, place, node)
+                _wrap_in_emphasis(done, place, node)
                 for kind, bottom in bottoms.items():
                     bottoms[kind] = min(bottom, place + 1)
             if not node.count:
                 continue
         done.append(node)
-    return [node.token() if isinstance(node, _Delimiter) else node for node in done]
+    return [node.to_token() if isinstance(node, _Delimiter) else node for node in done]
 
 
-def _opener(done: list[_Node], closer: _Delimiter, bottom: int) -> int | None:
+def _find_opener(done: list[_Node], closer: _Delimiter, bottom: int) -> int | None:
+    """The place in `done`, from `bottom` up, of the nearest run that `closer` closes; None for none."""
     charge_current(len(done) - bottom)
     for place in range(len(done) - 1, bottom - 1, -1):
         node = done[place]
@@ -303,12 +325,14 @@ def _opener(done: list[_Node], closer: _Delimiter, bottom: int) -> int | None:
     return None
 
 
-def _join(done: list[_Node], place: int, closer: _Delimiter) -> None:
-    """What follows the opener in `done` becomes one mark."""
+def _wrap_in_emphasis(done: list[_Node], place: int, closer: _Delimiter) -> None:
+    """Replace the opener at `place` and what follows it in `done` by one emphasis token."""
     opener = done[place]
     assert isinstance(opener, _Delimiter)
     width = 2 if opener.count >= 2 and closer.count >= 2 else 1
-    inner = merged([node.token() if isinstance(node, _Delimiter) else node for node in done[place + 1 :]])
+    inner = merge_texts(
+        [node.to_token() if isinstance(node, _Delimiter) else node for node in done[place + 1 :]]
+    )
     text = "".join(token.raw for token in inner)
     mark = opener.mark * width
     opener.count -= width

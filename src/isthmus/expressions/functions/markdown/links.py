@@ -1,32 +1,32 @@
-"""Where the label and the target of a Markdown link end."""
+"""Finds where the label, the address and the title of a Markdown link begin and end."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
-__all__ = ["bracket_pairs", "destination_and_title"]
+__all__ = ["find_bracket_pairs", "parse_link_target"]
 
-_PARENTHESES: Final = 32
+_MAX_PARENTHESES: Final = 32
 """Levels of parentheses in an address without angle brackets."""
 
-_STEP: Final = re.compile(r"\\.|`+|[\[\]]", re.S)
-_ANGLED: Final = re.compile(r"<((?:\\.|[^\n<>\\])*)>", re.S)
-_BARE: Final = re.compile(r"\\[!-/:-@\[-`{-~]|[()]|[^\s\x00-\x1f()\\]+|\\", re.S)
+_BRACKET_OR_CODE: Final = re.compile(r"\\.|`+|[\[\]]", re.S)
+_ANGLED_ADDRESS: Final = re.compile(r"<((?:\\.|[^\n<>\\])*)>", re.S)
+_BARE_ADDRESS_PART: Final = re.compile(r"\\[!-/:-@\[-`{-~]|[()]|[^\s\x00-\x1f()\\]+|\\", re.S)
 _TITLE: Final = re.compile(
     r"\s+(?:\"((?:\\.|[^\"\\]){0,2000})\"|'((?:\\.|[^'\\]){0,2000})'|\(((?:\\.|[^)\\]){0,2000})\))", re.S
 )
 _BLANK: Final = re.compile(r"\s*")
-_ESCAPED: Final = re.compile(r"\\([!-/:-@\[-`{-~])")
+_BACKSLASH_ESCAPE: Final = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
-def bracket_pairs(source: str) -> dict[int, int]:
-    """Where each `[` is closed, past escapes and code."""
+def find_bracket_pairs(source: str) -> dict[int, int]:
+    """The place of each `[` -> the place of the `]` that closes it; escapes and code are passed over."""
     pairs: dict[int, int] = {}
     opened: list[int] = []
     unclosed: set[str] = set()
     at = 0
-    while found := _STEP.search(source, at):
+    while found := _BRACKET_OR_CODE.search(source, at):
         step = found.group()
         at = found.end()
         if step == "[":
@@ -43,14 +43,17 @@ def bracket_pairs(source: str) -> dict[int, int]:
     return pairs
 
 
-def destination_and_title(source: str, opening: int) -> tuple[int, str, str] | None:
-    """From the `(` at `opening`: where the link ends, its address and its title."""
-    at = _skipped(source, opening + 1)
-    angled = _ANGLED.match(source, at)
+def parse_link_target(source: str, opening: int) -> tuple[int, str, str] | None:
+    """The link target that the `(` at `opening` begins: the place behind it, the address, the title.
+
+    None where it is no link target.
+    """
+    at = _skip_blank(source, opening + 1)
+    angled = _ANGLED_ADDRESS.match(source, at)
     if angled:
         href, at = angled[1], angled.end()
     else:
-        end = _bare_end(source, at)
+        end = _find_bare_end(source, at)
         if end is None:
             return None
         href, at = source[at:end], end
@@ -59,24 +62,26 @@ def destination_and_title(source: str, opening: int) -> tuple[int, str, str] | N
     if found:
         title = next(group for group in found.groups() if group is not None)
         at = found.end()
-    at = _skipped(source, at)
+    at = _skip_blank(source, at)
     if source[at : at + 1] != ")":
         return None
-    return at + 1, _ESCAPED.sub(r"\1", href), _ESCAPED.sub(r"\1", title)
+    return at + 1, _BACKSLASH_ESCAPE.sub(r"\1", href), _BACKSLASH_ESCAPE.sub(r"\1", title)
 
 
-def _skipped(source: str, at: int) -> int:
+def _skip_blank(source: str, at: int) -> int:
+    """The place behind the white space at `at`."""
     found = _BLANK.match(source, at)
     return found.end() if found else at
 
 
-def _bare_end(source: str, at: int) -> int | None:
+def _find_bare_end(source: str, at: int) -> int | None:
+    """The end of an address without angle brackets; None for unbalanced or too many parentheses."""
     depth = 0
-    while found := _BARE.match(source, at):
+    while found := _BARE_ADDRESS_PART.match(source, at):
         step = found.group()
         if step == "(":
             depth += 1
-            if depth > _PARENTHESES:
+            if depth > _MAX_PARENTHESES:
                 return None
         elif step == ")":
             if depth == 0:

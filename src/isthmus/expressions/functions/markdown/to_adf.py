@@ -1,18 +1,18 @@
-"""`$convertMarkdownToAdf`: Markdown as an Atlassian document."""
+"""`$convertMarkdownToAdf`: Markdown as a document in the Atlassian Document Format."""
 
 from __future__ import annotations
 
-from isthmus.expressions.functions.markdown.reading import markdown_argument
+from isthmus.expressions.functions.markdown.blocks import parse_markdown_argument
 from isthmus.expressions.functions.markdown.tokens import Token
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["convert_markdown_to_adf"]
 
-Json = dict[str, object]
+JsonObject = dict[str, object]
 
 
-def convert_markdown_to_adf(evaluation: Evaluation, markdown: object = UNDEFINED) -> Json:
+def convert_markdown_to_adf(evaluation: Evaluation, markdown: object = UNDEFINED) -> JsonObject:
     """Markdown as a document in Atlassian's format (version 1).
 
     Task items become plain items; an image stands in a block of its own; HTML is left out.
@@ -25,101 +25,104 @@ def convert_markdown_to_adf(evaluation: Evaluation, markdown: object = UNDEFINED
         $convertMarkdownToAdf("Hi **you**").content[0].content[1]
         => {"type": "text", "text": "you", "marks": [{"type": "strong"}]}
     """
-    tokens = markdown_argument(evaluation, markdown, "convertMarkdownToAdf")
-    return {"version": 1, "type": "doc", "content": _blocks(tokens)}
+    tokens = parse_markdown_argument(evaluation, markdown, "convertMarkdownToAdf")
+    return {"version": 1, "type": "doc", "content": _write_blocks(tokens)}
 
 
-def _blocks(tokens: list[Token]) -> list[Json]:
-    return [node for token in tokens for node in _block(token)]
+def _write_blocks(tokens: list[Token]) -> list[JsonObject]:
+    return [node for token in tokens for node in _write_block(token)]
 
 
-def _node(kind: str, content: list[Json], attrs: Json | None = None) -> Json:
-    node: Json = {"type": kind}
+def _node(kind: str, content: list[JsonObject], attrs: JsonObject | None = None) -> JsonObject:
+    node: JsonObject = {"type": kind}
     if attrs is not None:
         node["attrs"] = attrs
     node["content"] = content
     return node
 
 
-def _block(token: Token) -> list[Json]:
+def _write_block(token: Token) -> list[JsonObject]:
     match token.kind:
         case "heading":
-            return [_node("heading", _inline(token.children, []), {"level": token.level})]
+            return [_node("heading", _write_inline(token.children, []), {"level": token.level})]
         case "paragraph" | "text":
-            return _paragraphs(token.children)
+            return _write_paragraphs(token.children)
         case "hr":
             return [{"type": "rule"}]
         case "code":
-            content: list[Json] = [{"type": "text", "text": token.text}] if token.text else []
+            content: list[JsonObject] = [{"type": "text", "text": token.text}] if token.text else []
             return [_node("codeBlock", content, {"language": token.language or "text"})]
         case "blockquote":
-            return [_node("blockquote", _blocks(token.children) or [_node("paragraph", [])])]
+            return [_node("blockquote", _write_blocks(token.children) or [_node("paragraph", [])])]
         case "list":
-            return [_list(token)]
+            return [_write_list(token)]
         case "table":
-            return [_node("table", [_row(row, number) for number, row in enumerate(token.rows)])]
+            return [_node("table", [_write_row(row, number) for number, row in enumerate(token.rows)])]
     return []
 
 
-def _list(token: Token) -> Json:
-    items = [_node("listItem", _blocks(item.children) or [_node("paragraph", [])]) for item in token.children]
+def _write_list(token: Token) -> JsonObject:
+    items = [
+        _node("listItem", _write_blocks(item.children) or [_node("paragraph", [])]) for item in token.children
+    ]
     if token.start is None:
         return _node("bulletList", items)
     return _node("orderedList", items, {"order": token.start})
 
 
-def _row(cells: list[list[Token]], number: int) -> Json:
+def _write_row(cells: list[list[Token]], number: int) -> JsonObject:
     kind = "tableHeader" if number == 0 else "tableCell"
-    return _node("tableRow", [_node(kind, [_node("paragraph", _inline(cell, []))]) for cell in cells])
+    return _node("tableRow", [_node(kind, [_node("paragraph", _write_inline(cell, []))]) for cell in cells])
 
 
-def _paragraphs(tokens: list[Token]) -> list[Json]:
-    """Paragraphs between the images, which are blocks here."""
-    out: list[Json] = []
+def _write_paragraphs(tokens: list[Token]) -> list[JsonObject]:
+    """Paragraphs of the texts between images, and a block for each image."""
+    nodes: list[JsonObject] = []
     run: list[Token] = []
     for token in [*tokens, None]:
         if token is not None and token.kind != "image":
             run.append(token)
             continue
-        texts = _inline(run, [])
+        texts = _write_inline(run, [])
         if texts:
-            out.append(_node("paragraph", texts))
+            nodes.append(_node("paragraph", texts))
         run = []
         if token is not None:
-            out.append(_media(token))
-    return out
+            nodes.append(_write_image(token))
+    return nodes
 
 
-def _media(token: Token) -> Json:
-    attrs: Json = {"type": "external", "url": token.href}
+def _write_image(token: Token) -> JsonObject:
+    attrs: JsonObject = {"type": "external", "url": token.href}
     if token.text:
         attrs["alt"] = token.text
     return _node("mediaSingle", [{"type": "media", "attrs": attrs}], {"layout": "center"})
 
 
-def _inline(tokens: list[Token], marks: list[Json]) -> list[Json]:
-    out: list[Json] = []
+def _write_inline(tokens: list[Token], marks: list[JsonObject]) -> list[JsonObject]:
+    """Text nodes with the marks of all tokens around them."""
+    nodes: list[JsonObject] = []
     for token in tokens:
         match token.kind:
             case "text" | "escape":
-                out.append(_text(token.text.replace("\n", " "), marks))
+                nodes.append(_text_node(token.text.replace("\n", " "), marks))
             case "codespan":
                 links = [mark for mark in marks if mark["type"] == "link"]
-                out.append(_text(token.text, [*links, {"type": "code"}]))
+                nodes.append(_text_node(token.text, [*links, {"type": "code"}]))
             case "em" | "strong":
-                out.extend(_inline(token.children, [*marks, {"type": token.kind}]))
+                nodes.extend(_write_inline(token.children, [*marks, {"type": token.kind}]))
             case "del":
-                out.extend(_inline(token.children, [*marks, {"type": "strike"}]))
+                nodes.extend(_write_inline(token.children, [*marks, {"type": "strike"}]))
             case "link":
-                mark: Json = {"type": "link", "attrs": {"href": token.href}}
-                out.extend(_inline(token.children, [*marks, mark]))
+                mark: JsonObject = {"type": "link", "attrs": {"href": token.href}}
+                nodes.extend(_write_inline(token.children, [*marks, mark]))
             case "br":
-                out.append({"type": "hardBreak"})
-    return [node for node in out if node.get("text") != ""]
+                nodes.append({"type": "hardBreak"})
+    return [node for node in nodes if node.get("text") != ""]
 
 
-def _text(text: str, marks: list[Json]) -> Json:
-    node: Json = {"type": "text", "text": text}
+def _text_node(text: str, marks: list[JsonObject]) -> JsonObject:
+    node: JsonObject = {"type": "text", "text": text}
     if marks:
         node["marks"] = [dict(mark) for mark in marks]
     return node

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from isthmus.expressions.functions.markdown.reading import markdown_argument
+from isthmus.expressions.functions.markdown.blocks import parse_markdown_argument
 from isthmus.expressions.functions.markdown.tokens import Token, decode_entities
 from isthmus.expressions.javascript import clamp_to_integer, utf16_length
 from isthmus.expressions.library import Evaluation
@@ -12,17 +12,17 @@ from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["convert_markdown_to_google_docs"]
 
-Json = dict[str, object]
+JsonObject = dict[str, object]
 
 _LINK_COLOUR: Final = {"color": {"rgbColor": {"red": 0.1, "green": 0.33, "blue": 0.8}}}
-_STYLES: Final = {"em": "italic", "strong": "bold"}
-_BULLETS: Final = "BULLET_DISC_CIRCLE_SQUARE"
-_NUMBERS: Final = "NUMBERED_DECIMAL_ALPHA_ROMAN"
+_TEXT_STYLES: Final = {"em": "italic", "strong": "bold"}
+_BULLET_PRESET: Final = "BULLET_DISC_CIRCLE_SQUARE"
+_NUMBER_PRESET: Final = "NUMBERED_DECIMAL_ALPHA_ROMAN"
 
 
 def convert_markdown_to_google_docs(
     evaluation: Evaluation, markdown: object = UNDEFINED, start: object = UNDEFINED
-) -> Json:
+) -> JsonObject:
     """Markdown as `requests` for a Google document: first all inserts, then all formats.
 
     Indices count UTF-16 units.
@@ -36,76 +36,80 @@ def convert_markdown_to_google_docs(
         $convertMarkdownToGoogleDocs("# Hi").requests[0].insertText
         => {"text": "Hi", "location": {"index": 1}}
     """
-    tokens = markdown_argument(evaluation, markdown, "convertMarkdownToGoogleDocs")
-    writer = _Writer(clamp_to_integer(start, 1, 0, 2**31))
+    tokens = parse_markdown_argument(evaluation, markdown, "convertMarkdownToGoogleDocs")
+    writer = _RequestWriter(clamp_to_integer(start, 1, 0, 2**31))
     for token in tokens:
-        writer.block(token)
+        writer.write_block(token)
     return {"requests": [*writer.inserts, *writer.formats]}
 
 
-class _Writer:
-    """`at` is the next index. `tabs` counts those inserted for nested lists: Docs takes them away again
-    when it makes the bullets, before the later formats are applied."""
+class _RequestWriter:
+    """Collects the requests that insert and those that format; `at` is the index behind all that is inserted.
+
+    `tabs` counts those inserted for nested lists: Docs takes them away again when it makes the bullets,
+    before the later formats are applied. `styled` is the range and style of the last text format.
+    """
 
     def __init__(self, start: int) -> None:
         self.at = start
         self.tabs = 0
         self.inserts: list[object] = []
         self.formats: list[object] = []
-        self.styled: tuple[int, int, Json] | None = None
+        self.styled: tuple[int, int, JsonObject] | None = None
 
-    def insert(self, text: str) -> None:
+    def insert_text(self, text: str) -> None:
         if text:
             self.inserts.append({"insertText": {"text": text, "location": {"index": self.at}}})
             self.at += utf16_length(text)
 
-    def blocks(self, tokens: list[Token]) -> None:
+    def write_blocks(self, tokens: list[Token]) -> None:
         for token in tokens:
-            self.block(token)
+            self.write_block(token)
 
-    def block(self, token: Token, level: int = 0) -> None:
+    def write_block(self, token: Token, level: int = 0) -> None:
         match token.kind:
             case "space":
-                self.insert(token.raw)
+                self.insert_text(token.raw)
             case "hr":
-                self.insert("\n\n")
+                self.insert_text("\n\n")
             case "heading":
-                self.heading(token)
+                self.write_heading(token)
             case "paragraph" | "text":
-                self.inline(token.children)
+                self.write_inline(token.children)
             case "blockquote":
-                self.blocks(token.children)
+                self.write_blocks(token.children)
             case "code":
-                self.insert(token.text)
+                self.insert_text(token.text)
             case "html":
-                self.insert(decode_entities(token.raw))
+                self.insert_text(decode_entities(token.raw))
             case "table":
-                self.table(token)
+                self.write_table(token)
             case "list":
-                self.list(token, level + 1)
+                self.write_list(token, level + 1)
 
-    def range(self, start: int, tabs: int) -> Json:
+    def range_to_here(self, start: int, tabs: int) -> JsonObject:
+        """The range from `start` to the end of what is inserted, without `tabs`."""
         return {"startIndex": start - tabs, "endIndex": self.at - tabs}
 
-    def heading(self, token: Token) -> None:
+    def write_heading(self, token: Token) -> None:
         start, tabs = self.at, self.tabs
-        self.inline(token.children)
+        self.write_inline(token.children)
         style = {"paragraphStyle": {"namedStyleType": f"HEADING_{token.level}"}, "fields": "*"}
-        self.formats.append({"updateParagraphStyle": {**style, "range": self.range(start, tabs)}})
-        self.insert("\n")
+        self.formats.append({"updateParagraphStyle": {**style, "range": self.range_to_here(start, tabs)}})
+        self.insert_text("\n")
 
-    def inline(self, tokens: list[Token]) -> None:
+    def write_inline(self, tokens: list[Token]) -> None:
         for token in tokens:
             match token.kind:
                 case "text" | "escape" | "html" | "codespan":
-                    self.insert(decode_entities(token.text))
+                    self.insert_text(decode_entities(token.text))
                 case "del":
-                    self.inline(token.children)
+                    self.write_inline(token.children)
                 case "em" | "strong":
-                    self.styled_text(token, {_STYLES[token.kind]: True})
+                    self.write_styled(token, {_TEXT_STYLES[token.kind]: True})
                 case "link":
-                    link: Json = {"url": token.href}
-                    self.styled_text(
+                    link: JsonObject = {"url": token.href}
+                    self.write_styled(
                         token, {"link": link, "underline": True, "foregroundColor": _LINK_COLOUR}
                     )
                 case "image":
@@ -113,10 +117,10 @@ class _Writer:
                     self.inserts.append({"insertInlineImage": {"uri": token.href, "location": location}})
                     self.at += 1
 
-    def styled_text(self, token: Token, style: Json) -> None:
-        """The children, then the style over them; styles of the same range become one request."""
+    def write_styled(self, token: Token, style: JsonObject) -> None:
+        """Write the children, then the style over them; styles of the same range become one request."""
         start = self.at
-        self.inline(token.children)
+        self.write_inline(token.children)
         if self.styled is not None and self.styled[:2] == (start, self.at):
             self.styled[2].update(style)
             return
@@ -126,13 +130,13 @@ class _Writer:
                 "updateTextStyle": {
                     "textStyle": merged,
                     "fields": "*",
-                    "range": self.range(start, self.tabs),
+                    "range": self.range_to_here(start, self.tabs),
                 }
             }
         )
         self.styled = (start, self.at, merged)
 
-    def table(self, token: Token) -> None:
+    def write_table(self, token: Token) -> None:
         columns = len(token.rows[0]) if token.rows else 0
         size = {"columns": columns, "rows": len(token.rows), "location": {"index": self.at}}
         self.inserts.append({"insertTable": size})
@@ -141,26 +145,26 @@ class _Writer:
             if position:
                 self.at += 1
             for cell in row:
-                self.inline(cell)
+                self.write_inline(cell)
                 self.at += 2
-        self.insert("\n")
+        self.insert_text("\n")
 
-    def list(self, token: Token, level: int) -> None:
+    def write_list(self, token: Token, level: int) -> None:
         start = self.at
         for number, item in enumerate(token.children):
             if number:
-                self.insert("\n")
+                self.insert_text("\n")
             for position, child in enumerate(item.children):
                 if position:
-                    self.insert("\n")
+                    self.insert_text("\n")
                 if child.kind == "list":
-                    self.list(child, level + 1)
+                    self.write_list(child, level + 1)
                     continue
                 if level > 1:
-                    self.insert("\t" * (level - 1))
+                    self.insert_text("\t" * (level - 1))
                     self.tabs += level - 1
-                self.block(child, level)
+                self.write_block(child, level)
         if level == 1:
-            preset = _BULLETS if token.start is None else _NUMBERS
-            bullets = {"range": self.range(start, 0), "bulletPreset": preset}
+            preset = _BULLET_PRESET if token.start is None else _NUMBER_PRESET
+            bullets = {"range": self.range_to_here(start, 0), "bulletPreset": preset}
             self.formats.insert(0, {"createParagraphBullets": bullets})

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from isthmus.expressions.functions.markdown.reading import markdown_argument
-from isthmus.expressions.functions.markdown.tokens import Token, chunks, decode_entities
+from isthmus.expressions.functions.markdown.blocks import parse_markdown_argument
+from isthmus.expressions.functions.markdown.tokens import Token, decode_entities, split_by_units
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["convert_markdown_to_notion"]
 
-Json = dict[str, object]
+JsonObject = dict[str, object]
 
-_TEXT_UNITS: Final = 2_000
+_MAX_TEXT_UNITS: Final = 2_000
 """UTF-16 units that Notion takes in one text."""
 
 _ANNOTATIONS: Final = {"em": "italic", "strong": "bold"}
 
 
-def convert_markdown_to_notion(evaluation: Evaluation, markdown: object = UNDEFINED) -> Json:
+def convert_markdown_to_notion(evaluation: Evaluation, markdown: object = UNDEFINED) -> JsonObject:
     """Markdown as `children` blocks for Notion.
 
     Blank lines become paragraphs of one line end; images become blocks behind their paragraph; texts are
@@ -34,67 +34,68 @@ def convert_markdown_to_notion(evaluation: Evaluation, markdown: object = UNDEFI
         => "Hi"
     """
     blocks: list[object] = []
-    for token in markdown_argument(evaluation, markdown, "convertMarkdownToNotion"):
-        blocks.extend(_blocks(token))
+    for token in parse_markdown_argument(evaluation, markdown, "convertMarkdownToNotion"):
+        blocks.extend(_write_blocks(token))
     return {"children": blocks}
 
 
-def _block(kind: str, content: Json) -> Json:
+def _block(kind: str, content: JsonObject) -> JsonObject:
     return {"type": kind, kind: content}
 
 
-def _blocks(token: Token) -> list[Json]:
+def _write_blocks(token: Token) -> list[JsonObject]:
     match token.kind:
         case "space":
-            return [_block("paragraph", {"rich_text": [_text("\n", {}, "")]})]
+            return [_block("paragraph", {"rich_text": [_rich_text("\n", {}, "")]})]
         case "hr":
             return [_block("divider", {})]
         case "heading":
-            return _with_images(f"heading_{token.level}", token.children)
+            return _write_with_images(f"heading_{token.level}", token.children)
         case "paragraph" | "text":
-            return _with_images("paragraph", token.children)
+            return _write_with_images("paragraph", token.children)
         case "blockquote":
-            return _callout(token)
+            return _write_callout(token)
         case "code":
-            return [_block("code", _code(token))]
+            return [_block("code", _write_code(token))]
         case "html":
-            return _lines(token.raw, {}, "")
+            return _write_lines(token.raw, {}, "")
         case "table":
-            return [_table(token)]
+            return [_write_table(token)]
         case "list":
-            return [_item(item, _item_kind(token)) for item in token.children]
+            return [_write_item(item, _item_kind(token)) for item in token.children]
     return []
 
 
-def _with_images(kind: str, tokens: list[Token]) -> list[Json]:
-    texts, images = _inline(tokens, {}, "")
+def _write_with_images(kind: str, tokens: list[Token]) -> list[JsonObject]:
+    """A block of the texts, if there are any, and a block for each image behind it."""
+    texts, images = _write_inline(tokens, {}, "")
     return ([_block(kind, {"rich_text": texts})] if texts else []) + images
 
 
-def _callout(token: Token) -> list[Json]:
+def _write_callout(token: Token) -> list[JsonObject]:
     first = next((child for child in token.children if child.kind == "paragraph"), None)
-    texts, images = _inline(first.children, {}, "") if first is not None else ([], [])
+    texts, images = _write_inline(first.children, {}, "") if first is not None else ([], [])
     return [_block("callout", {"rich_text": texts}), *images]
 
 
-def _code(token: Token) -> Json:
-    texts: list[Json] = []
+def _write_code(token: Token) -> JsonObject:
+    texts: list[JsonObject] = []
     for line in token.text.split("\n"):
         if not line:
             continue
         if texts:
-            texts.append(_text("\n\n", {}, ""))
-        texts.extend(_text(part, {}, "") for part in chunks(line, _TEXT_UNITS))
+            texts.append(_rich_text("\n\n", {}, ""))
+        texts.extend(_rich_text(part, {}, "") for part in split_by_units(line, _MAX_TEXT_UNITS))
     return {"rich_text": texts, "language": token.language or "plain text"}
 
 
-def _table(token: Token) -> Json:
-    """A cell with several inline parts spreads over as many cells, as Notion has received it so far."""
+def _write_table(token: Token) -> JsonObject:
+    """A table block. A header cell with several inline parts becomes as many cells, as in the original."""
     rows: list[object] = []
     for position, row in enumerate(token.rows):
         cells: list[object] = []
         for cell in row:
-            texts = _inline(cell, {}, "")[0]
+            texts = _write_inline(cell, {}, "")[0]
             cells.extend([[text] for text in texts] if position == 0 and len(texts) > 1 else [texts])
         rows.append(_block("table_row", {"cells": cells}))
     width = len(token.rows[0]) if token.rows else 0
@@ -110,17 +111,17 @@ def _item_kind(token: Token) -> str:
     return "bulleted_list_item" if token.start is None else "numbered_list_item"
 
 
-def _item(item: Token, kind: str) -> Json:
-    texts: list[Json] = []
-    children: list[Json] = []
+def _write_item(item: Token, kind: str) -> JsonObject:
+    texts: list[JsonObject] = []
+    children: list[JsonObject] = []
     for token in item.children:
         if token.kind in {"text", "paragraph"}:
-            more, images = _inline(token.children, {}, "")
+            more, images = _write_inline(token.children, {}, "")
             texts.extend(more)
             children.extend(images)
         else:
-            children.extend(_blocks(token))
-    content: Json = {}
+            children.extend(_write_blocks(token))
+    content: JsonObject = {}
     if texts:
         content["rich_text"] = texts
     if children:
@@ -130,49 +131,54 @@ def _item(item: Token, kind: str) -> Json:
     return _block(kind, content)
 
 
-def _inline(tokens: list[Token], annotations: Json, url: str) -> tuple[list[Json], list[Json]]:
-    """Rich texts, and the images among them as blocks."""
-    texts: list[Json] = []
-    images: list[Json] = []
+def _write_inline(
+    tokens: list[Token], annotations: JsonObject, url: str
+) -> tuple[list[JsonObject], list[JsonObject]]:
+    """Rich texts of the tokens, and the images among them as blocks.
+
+    `annotations` and `url`: the marks and the link around the tokens.
+    """
+    texts: list[JsonObject] = []
+    images: list[JsonObject] = []
     for token in tokens:
         match token.kind:
             case "image":
                 images.append(_block("image", {"type": "external", "external": {"url": token.href}}))
             case "em" | "strong":
                 inner = {**annotations, _ANNOTATIONS[token.kind]: True}
-                more, found = _inline(token.children, inner, url)
+                more, found = _write_inline(token.children, inner, url)
                 texts.extend(more)
                 images.extend(found)
             case "del":
-                more, found = _inline(token.children, annotations, url)
+                more, found = _write_inline(token.children, annotations, url)
                 texts.extend(more)
                 images.extend(found)
             case "link":
-                texts.extend(_inline(token.children, annotations, token.href)[0])
+                texts.extend(_write_inline(token.children, annotations, token.href)[0])
             case "codespan":
-                texts.extend(_lines(token.text, {**annotations, "code": True}, url))
+                texts.extend(_write_lines(token.text, {**annotations, "code": True}, url))
             case "text" | "escape" | "html":
-                texts.extend(_lines(token.text, annotations, url))
+                texts.extend(_write_lines(token.text, annotations, url))
     return texts, images
 
 
-def _lines(text: str, annotations: Json, url: str) -> list[Json]:
-    """Lines with a text of one line end between them; empty ones are dropped."""
-    texts: list[Json] = []
+def _write_lines(text: str, annotations: JsonObject, url: str) -> list[JsonObject]:
+    """Rich texts of the lines, with one of a line end between them; empty lines are dropped."""
+    texts: list[JsonObject] = []
     for line in decode_entities(text).split("\n"):
         if not line:
             continue
         if texts:
-            texts.append(_text("\n", annotations, url))
-        texts.extend(_text(part, annotations, url) for part in chunks(line, _TEXT_UNITS))
+            texts.append(_rich_text("\n", annotations, url))
+        texts.extend(_rich_text(part, annotations, url) for part in split_by_units(line, _MAX_TEXT_UNITS))
     return texts
 
 
-def _text(content: str, annotations: Json, url: str) -> Json:
-    inner: Json = {"content": content}
+def _rich_text(content: str, annotations: JsonObject, url: str) -> JsonObject:
+    inner: JsonObject = {"content": content}
     if url:
         inner["link"] = {"url": url}
-    text: Json = {"type": "text", "text": inner}
+    text: JsonObject = {"type": "text", "text": inner}
     if annotations:
         text["annotations"] = dict(annotations)
     return text

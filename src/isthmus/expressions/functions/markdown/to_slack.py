@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from isthmus.expressions.functions.markdown.reading import markdown_argument
+from isthmus.expressions.functions.markdown.blocks import parse_markdown_argument
 from isthmus.expressions.functions.markdown.tokens import Token
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["convert_markdown_to_slack"]
 
-Json = dict[str, object]
+JsonObject = dict[str, object]
 
 
 def convert_markdown_to_slack(evaluation: Evaluation, markdown: object = UNDEFINED) -> list[object]:
@@ -26,16 +26,16 @@ def convert_markdown_to_slack(evaluation: Evaluation, markdown: object = UNDEFIN
         => "see *[this](https://a.b)*"
     """
     out: list[object] = []
-    for token in markdown_argument(evaluation, markdown, "convertMarkdownToSlack"):
-        out.extend(_blocks(token))
+    for token in parse_markdown_argument(evaluation, markdown, "convertMarkdownToSlack"):
+        out.extend(_write_blocks(token))
     return out
 
 
-def _section(text: str) -> Json:
+def _section(text: str) -> JsonObject:
     return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
 
 
-def _blocks(token: Token) -> list[Json]:
+def _write_blocks(token: Token) -> list[JsonObject]:
     match token.kind:
         case "space":
             return [_section("\n")]
@@ -44,39 +44,40 @@ def _blocks(token: Token) -> list[Json]:
         case "heading":
             return [{"type": "header", "text": {"type": "plain_text", "text": token.text, "emoji": True}}]
         case "paragraph" | "text":
-            text = _inline(token.children)
+            text = _write_inline(token.children)
             return ([_section(text)] if text else []) + [
-                _image(child) for child in token.children if child.kind == "image"
+                _image_block(child) for child in token.children if child.kind == "image"
             ]
         case "blockquote" | "code":
             return [_section(token.raw)]
         case "list":
-            return [_section(_list(token))]
+            return [_section(_write_list(token))]
     return []
 
 
-def _image(token: Token) -> Json:
+def _image_block(token: Token) -> JsonObject:
     return {"type": "image", "image_url": token.href, "alt_text": token.text}
 
 
-def _list(token: Token) -> str:
-    """Each piece of each item is an item of its own; a nested list is one piece."""
+def _write_list(token: Token) -> str:
+    """The lines of a list. Each block of each item is an item of its own; a nested list is one item."""
     pieces: list[str] = []
     for item in token.children:
-        pieces.extend(piece for child in item.children if (piece := _piece(child)))
+        pieces.extend(piece for child in item.children if (piece := _write_piece(child)))
     if token.start is None:
         return "\n".join(f"• {piece}" for piece in pieces)
     return "\n".join(f"{number}. {piece}" for number, piece in enumerate(pieces, 1))
 
 
-def _piece(token: Token) -> str:
+def _write_piece(token: Token) -> str:
+    """A block inside a list item as mrkdwn; `""` for one that is left out."""
     match token.kind:
         case "list":
-            return _list(token)
+            return _write_list(token)
         case "space":
             return "\n"
         case "text" | "paragraph":
-            return _inline(token.children)
+            return _write_inline(token.children)
         case "blockquote" | "code":
             return token.raw
         case "heading":
@@ -84,7 +85,8 @@ def _piece(token: Token) -> str:
     return ""
 
 
-def _inline(tokens: list[Token]) -> str:
+def _write_inline(tokens: list[Token]) -> str:
+    """Inline tokens as mrkdwn; images are left out."""
     out = []
     for token in tokens:
         match token.kind:

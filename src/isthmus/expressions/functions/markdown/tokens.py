@@ -1,4 +1,4 @@
-"""The tree that Markdown is read into."""
+"""The tokens that Markdown is parsed into, and what the writers of formats share about their texts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from isthmus.expressions.javascript import utf16_length
 
-__all__ = ["Kind", "Token", "chunks", "decode_entities", "merged"]
+__all__ = ["Kind", "Token", "decode_entities", "merge_texts", "split_by_units"]
 
 Kind = Literal[
     "space",
@@ -46,7 +46,7 @@ _ENTITIES: Final = {
 
 @dataclass(slots=True)
 class Token:
-    """`raw` is the source text, markers included; `text` the content without them.
+    """A block or inline element. `raw` is the source text, markers included; `text` the content without them.
 
     `children`: inline tokens of a paragraph, heading or mark; blocks of a quote or list item; items of a
     list. `level`: of a heading. `href`: of a link or image, whose alternative text is `text`. `start`: of an
@@ -69,24 +69,24 @@ class Token:
     aligns: list[str] = field(default_factory=list)
 
 
-def merged(tokens: list[Token]) -> list[Token]:
-    """Neighbouring plain texts as one."""
-    out: list[Token] = []
+def merge_texts(tokens: list[Token]) -> list[Token]:
+    """The tokens, with neighbouring plain texts as one."""
+    merged: list[Token] = []
     for token in tokens:
         if (
             token.kind == "text"
-            and out
-            and out[-1].kind == "text"
-            and not (token.children or out[-1].children)
+            and merged
+            and merged[-1].kind == "text"
+            and not (token.children or merged[-1].children)
         ):
-            out[-1] = Token("text", out[-1].raw + token.raw, out[-1].text + token.text)
+            merged[-1] = Token("text", merged[-1].raw + token.raw, merged[-1].text + token.text)
         else:
-            out.append(token)
-    return out
+            merged.append(token)
+    return merged
 
 
 def decode_entities(text: str) -> str:
-    """The few named characters that the block formats decode; others stay as written."""
+    """The text with the few character references decoded that the block formats know; others stay."""
     if "&" not in text:
         return text
     for name, character in _ENTITIES.items():
@@ -94,16 +94,16 @@ def decode_entities(text: str) -> str:
     return text
 
 
-def chunks(text: str, size: int) -> list[str]:
+def split_by_units(text: str, size: int) -> list[str]:
     """The text in pieces of at most `size` UTF-16 units, never inside a character."""
     if utf16_length(text) <= size:
         return [text]
-    out: list[str] = []
+    pieces: list[str] = []
     start = length = 0
     for position, character in enumerate(text):
         width = 2 if character > "\uffff" else 1
         if length + width > size:
-            out.append(text[start:position])
+            pieces.append(text[start:position])
             start, length = position, 0
         length += width
-    return [*out, text[start:]]
+    return [*pieces, text[start:]]

@@ -1,1 +1,1 @@
-"""XML as objects and back (`functions.md` §8), in the two shapes of `xml-js`: compact and element tree."""
+"""XML as objects and back, in the two shapes of npm `xml-js`: compact and element tree."""

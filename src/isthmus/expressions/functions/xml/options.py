@@ -1,4 +1,4 @@
-"""The options that reading and writing share."""
+"""The options of `$xmlToJs` and `$jsToXml`."""
 
 from __future__ import annotations
 
@@ -6,19 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from isthmus.expressions.functions.arguments import get_options
 from isthmus.expressions.javascript import clamp_to_integer, is_truthy, to_text
 from isthmus.expressions.values import UNDEFINED
 
-__all__ = ["XmlOptions", "xml_options"]
+__all__ = ["XmlOptions", "parse_options"]
 
 _PARTS: Final = ("declaration", "instruction", "attributes", "text", "cdata", "doctype", "comment")
-_SPACES: Final = 20
+_MAX_INDENT: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
 class XmlOptions:
-    """`keys`: the name of each part (`text` -> `_text`). `ignored`: parts left out. `arrays`: True for all
-    elements in lists, or the names of some."""
+    """How XML is read and written.
+
+    `keys`: the field of each part (`text` -> `_text`). `ignored`: parts left out. `arrays`: True if all
+    elements are lists, or the names of those that are.
+    """
 
     compact: bool
     indent: str = ""
@@ -32,25 +36,24 @@ class XmlOptions:
     full_tags: bool = False
     keep_blanks: bool = False
 
-    def listed(self, name: str) -> bool:
+    def is_listed(self, name: str) -> bool:
+        """Whether the field `name` is a list even when it has one value."""
         return self.arrays if isinstance(self.arrays, bool) else name in self.arrays
 
 
-def xml_options(given: object) -> XmlOptions:
-    """Options replace the defaults (`compact`, 4 spaces) as a whole, as they did in the original."""
-    options = {"compact": True, "spaces": 4} if given is UNDEFINED else given
-    if not isinstance(options, Mapping):
-        options = {}
+def parse_options(argument: object) -> XmlOptions:
+    """The options of a call; they replace the defaults (`compact`, 4 spaces) as a whole."""
+    options = get_options({"compact": True, "spaces": 4} if argument is UNDEFINED else argument)
     compact = is_truthy(options.get("compact"))
     keys = {}
     for part in (*_PARTS, "type", "name", "elements"):
-        given_key = options.get(f"{part}Key")
+        own_key = options.get(f"{part}Key")
         default = f"_{part}" if compact else part
-        keys[part] = given_key if isinstance(given_key, str) and given_key else default
+        keys[part] = own_key if isinstance(own_key, str) and own_key else default
     arrays = options.get("alwaysArray")
     return XmlOptions(
         compact=compact,
-        indent=_indent(options.get("spaces")),
+        indent=_to_indent(options.get("spaces")),
         keys=keys,
         ignored=frozenset(part for part in _PARTS if is_truthy(options.get(f"ignore{part.capitalize()}"))),
         arrays=frozenset(map(to_text, arrays)) if isinstance(arrays, list) else is_truthy(arrays),
@@ -63,7 +66,7 @@ def xml_options(given: object) -> XmlOptions:
     )
 
 
-def _indent(spaces: object) -> str:
+def _to_indent(spaces: object) -> str:
     if isinstance(spaces, str):
-        return spaces[:_SPACES]
-    return " " * clamp_to_integer(spaces, 0, 0, _SPACES)
+        return spaces[:_MAX_INDENT]
+    return " " * clamp_to_integer(spaces, 0, 0, _MAX_INDENT)

@@ -1,4 +1,4 @@
-"""`$xmlToJs`. The parser is expat; entities that a document declares itself are refused."""
+"""`$xmlToJs`: XML as an object. The parser is expat; a document that declares entities is refused."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Callable
 from xml.parsers import expat
 
 from isthmus.expressions.errors import function_error, limit_error
-from isthmus.expressions.functions.arguments import input_text
-from isthmus.expressions.functions.xml.options import XmlOptions, xml_options
+from isthmus.expressions.functions.arguments import check_input_text
+from isthmus.expressions.functions.xml.options import XmlOptions, parse_options
 from isthmus.expressions.javascript import MAX_DATA_DEPTH, describe_kind, to_number, to_text
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["xml_to_js"]
 
-Json = dict[str, object]
+JsonObject = dict[str, object]
 
 
-def xml_to_js(evaluation: Evaluation, xml: object = UNDEFINED, options: object = UNDEFINED) -> Json:
+def xml_to_js(evaluation: Evaluation, xml: object = UNDEFINED, options: object = UNDEFINED) -> JsonObject:
     """An XML document as an object.
 
     Compact, the default: elements are fields, repeated ones lists; text is `_text`, attributes are
@@ -37,71 +37,82 @@ def xml_to_js(evaluation: Evaluation, xml: object = UNDEFINED, options: object =
     """
     if xml is UNDEFINED:
         raise function_error("xmlToJs", f"xmlToJs: the XML is {describe_kind(xml)}")
-    source = input_text(evaluation, to_text(xml), "xmlToJs") if isinstance(xml, str) else ""
-    chosen = xml_options(options)
+    source = check_input_text(evaluation, to_text(xml), "xmlToJs") if isinstance(xml, str) else ""
+    chosen = parse_options(options)
     if not source.strip():
         return {}
-    builder: _Compact | _Tree = (_Compact if chosen.compact else _Tree)(chosen, evaluation)
+    builder: _CompactBuilder | _TreeBuilder = (_CompactBuilder if chosen.compact else _TreeBuilder)(
+        chosen, evaluation
+    )
     _parse(source.lstrip(), builder, evaluation)
     return builder.root
 
 
 class _Builder:
-    """`stack` holds the open elements, the document first; text collects until something else comes."""
+    """Builds the result from the parser's events (`on_…`); subclasses know its shape.
+
+    `stack` holds the open elements, the document first. Text is collected until another event comes.
+    """
 
     def __init__(self, options: XmlOptions, evaluation: Evaluation) -> None:
         self.options = options
         self.evaluation = evaluation
-        self.root: Json = {}
-        self.stack: list[Json] = [self.root]
+        self.root: JsonObject = {}
+        self.stack: list[JsonObject] = [self.root]
         self.nodes = 0
         self.text: list[str] = []
         self.cdata: list[str] | None = None
 
-    def count(self) -> None:
+    def count_node(self) -> None:
+        """Count one node; raises ExpressionError where they are too many or nested too deep."""
         self.nodes += 1
         if self.nodes > self.evaluation.limits.xml_nodes:
             raise self.evaluation.limit_error("xml_nodes", "xmlToJs")
         if len(self.stack) > MAX_DATA_DEPTH:
             raise limit_error("xmlToJs", "data_depth", MAX_DATA_DEPTH)
 
-    def add(self, part: str, value: object) -> None:
-        """A part that is no element: text, comment and the like."""
+    def add_part(self, part: str, value: object) -> None:
+        """Add a part of the open element that is no element: text, comment and the like."""
         raise NotImplementedError
 
-    def element(self, name: str, attributes: dict[str, str]) -> None:
+    def open_element(self, name: str, attributes: dict[str, str]) -> None:
+        """Add an element to the open one, and make it the open one."""
         raise NotImplementedError
 
-    def declaration(self, attributes: Json) -> None:
-        raise NotImplementedError
+    def set_declaration(self, attributes: JsonObject) -> None:
+        """Keep the XML declaration (`<?xml …?>`)."""
+        if "declaration" not in self.options.ignored:
+            inner = {self.options.keys["attributes"]: attributes}
+            self.root[self.options.keys["declaration"]] = inner
 
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        self.flush()
-        self.count()
-        self.element(name, attributes)
+    def on_start(self, name: str, attributes: dict[str, str]) -> None:
+        self.flush_text()
+        self.count_node()
+        self.open_element(name, attributes)
 
-    def end(self, name: str) -> None:
-        self.flush()
+    def on_end(self, name: str) -> None:
+        self.flush_text()
         self.stack.pop()
 
-    def characters(self, data: str) -> None:
+    def on_characters(self, data: str) -> None:
         (self.text if self.cdata is None else self.cdata).append(data)
 
-    def part(self, part: str, value: object) -> None:
-        self.flush()
-        self.count()
+    def on_part(self, part: str, value: object) -> None:
+        self.flush_text()
+        self.count_node()
         if part not in self.options.ignored:
-            self.add(part, value)
+            self.add_part(part, value)
 
-    def cdata_start(self) -> None:
-        self.flush()
+    def on_cdata_start(self) -> None:
+        self.flush_text()
         self.cdata = []
 
-    def cdata_end(self) -> None:
+    def on_cdata_end(self) -> None:
         data, self.cdata = "".join(self.cdata or ()), None
-        self.part("cdata", data)
+        self.on_part("cdata", data)
 
-    def flush(self) -> None:
+    def flush_text(self) -> None:
+        """Add the text collected so far, unless the options leave it out."""
         if not self.text:
             return
         data = "".join(self.text)
@@ -110,17 +121,21 @@ class _Builder:
             return
         if self.options.trim:
             data = data.strip()
-        self.count()
-        self.add("text", native(data) if self.options.native else data)
+        self.count_node()
+        self.add_part("text", _to_native(data) if self.options.native else data)
 
-    def attributes(self, given: dict[str, str]) -> Json:
+    def convert_attributes(self, given: dict[str, str]) -> JsonObject:
+        """The attributes, as numbers and booleans if the options ask for it."""
         if not self.options.native_attributes:
             return dict(given)
-        return {name: native(value) for name, value in given.items()}
+        return {name: _to_native(value) for name, value in given.items()}
 
 
-class _Compact(_Builder):
-    def put(self, key: str, value: object, listed: bool) -> None:
+class _CompactBuilder(_Builder):
+    """Elements are fields of their parent by name; repeated ones are lists."""
+
+    def put_field(self, key: str, value: object, listed: bool) -> None:
+        """Set a field of the open element; a second value makes it a list, as `listed` does at once."""
         place = self.stack[-1]
         there = place.get(key, UNDEFINED)
         if there is UNDEFINED:
@@ -130,55 +145,47 @@ class _Compact(_Builder):
         else:
             place[key] = [there, value]
 
-    def add(self, part: str, value: object) -> None:
+    def add_part(self, part: str, value: object) -> None:
         key = self.options.keys[part]
-        self.put(key, value, self.options.listed(key))
+        self.put_field(key, value, self.options.is_listed(key))
 
-    def element(self, name: str, attributes: dict[str, str]) -> None:
-        made: Json = {}
+    def open_element(self, name: str, attributes: dict[str, str]) -> None:
+        made: JsonObject = {}
         if attributes and "attributes" not in self.options.ignored:
-            made[self.options.keys["attributes"]] = self.attributes(attributes)
-        self.put(name, made, self.options.listed(name))
+            made[self.options.keys["attributes"]] = self.convert_attributes(attributes)
+        self.put_field(name, made, self.options.is_listed(name))
         self.stack.append(made)
 
-    def declaration(self, attributes: Json) -> None:
-        if "declaration" not in self.options.ignored:
-            inner = {self.options.keys["attributes"]: attributes}
-            self.root[self.options.keys["declaration"]] = inner
 
+class _TreeBuilder(_Builder):
+    """Each element lists its parts, in order, in `elements`."""
 
-class _Tree(_Builder):
-    def child(self, node: Json) -> None:
+    def append_child(self, node: JsonObject) -> None:
         elements = self.stack[-1].setdefault(self.options.keys["elements"], [])
         assert isinstance(elements, list)
         elements.append(node)
 
-    def add(self, part: str, value: object) -> None:
+    def add_part(self, part: str, value: object) -> None:
         keys = self.options.keys
         if part == "instruction" and isinstance(value, dict):
             ((name, body),) = value.items()
-            self.child({keys["type"]: part, keys["name"]: name, keys["instruction"]: body})
+            self.append_child({keys["type"]: part, keys["name"]: name, keys["instruction"]: body})
         else:
-            self.child({keys["type"]: part, keys[part]: value})
+            self.append_child({keys["type"]: part, keys[part]: value})
 
-    def element(self, name: str, attributes: dict[str, str]) -> None:
+    def open_element(self, name: str, attributes: dict[str, str]) -> None:
         keys = self.options.keys
-        made: Json = {keys["type"]: "element", keys["name"]: name}
+        made: JsonObject = {keys["type"]: "element", keys["name"]: name}
         if attributes and "attributes" not in self.options.ignored:
-            made[keys["attributes"]] = self.attributes(attributes)
+            made[keys["attributes"]] = self.convert_attributes(attributes)
         if self.options.always_children:
             made[keys["elements"]] = []
-        self.child(made)
+        self.append_child(made)
         self.stack.append(made)
 
-    def declaration(self, attributes: Json) -> None:
-        if "declaration" not in self.options.ignored:
-            inner = {self.options.keys["attributes"]: attributes}
-            self.root[self.options.keys["declaration"]] = inner
 
-
-def native(value: str) -> object:
-    """Text as the number or boolean that it shows, else itself."""
+def _to_native(value: str) -> object:
+    """The number or boolean that a text shows, else the text itself."""
     number = to_number(value)
     if number == number:
         return number
@@ -186,19 +193,20 @@ def native(value: str) -> object:
 
 
 def _parse(source: str, builder: _Builder, evaluation: Evaluation) -> None:
+    """Feed the document to `builder`; raises ExpressionError with line and column for malformed XML."""
     parser = expat.ParserCreate("utf-8")
     parser.buffer_text = True
     parser.ordered_attributes = False
-    parser.StartElementHandler = builder.start
-    parser.EndElementHandler = builder.end
-    parser.CharacterDataHandler = builder.characters
-    parser.CommentHandler = lambda data: builder.part("comment", data)
-    parser.ProcessingInstructionHandler = lambda name, data: builder.part("instruction", {name: data})
-    parser.StartCdataSectionHandler = builder.cdata_start
-    parser.EndCdataSectionHandler = builder.cdata_end
-    parser.XmlDeclHandler = _declaration(builder)
-    parser.StartDoctypeDeclHandler = _doctype(builder)
-    parser.EntityDeclHandler = _no_entities
+    parser.StartElementHandler = builder.on_start
+    parser.EndElementHandler = builder.on_end
+    parser.CharacterDataHandler = builder.on_characters
+    parser.CommentHandler = lambda data: builder.on_part("comment", data)
+    parser.ProcessingInstructionHandler = lambda name, data: builder.on_part("instruction", {name: data})
+    parser.StartCdataSectionHandler = builder.on_cdata_start
+    parser.EndCdataSectionHandler = builder.on_cdata_end
+    parser.XmlDeclHandler = _declaration_handler(builder)
+    parser.StartDoctypeDeclHandler = _doctype_handler(builder)
+    parser.EntityDeclHandler = _refuse_entity
     parser.ExternalEntityRefHandler = lambda *_: 0
     try:
         for start in range(0, len(source), 65_536):
@@ -212,31 +220,31 @@ def _parse(source: str, builder: _Builder, evaluation: Evaluation) -> None:
         ) from None
 
 
-def _declaration(builder: _Builder) -> Callable[[str, str | None, int], None]:
+def _declaration_handler(builder: _Builder) -> Callable[[str, str | None, int], None]:
     def handle(version: str, encoding: str | None, standalone: int) -> None:
-        attributes: Json = {"version": version}
+        attributes: JsonObject = {"version": version}
         if encoding is not None:
             attributes["encoding"] = encoding
         if standalone >= 0:
             attributes["standalone"] = "yes" if standalone else "no"
-        builder.declaration(attributes)
+        builder.set_declaration(attributes)
 
     return handle
 
 
-def _doctype(builder: _Builder) -> Callable[[str, str | None, str | None, bool], None]:
+def _doctype_handler(builder: _Builder) -> Callable[[str, str | None, str | None, bool], None]:
     def handle(name: str, system: str | None, public: str | None, has_subset: bool) -> None:
         out = name
         if public is not None:
             out += f' PUBLIC "{public}" "{system}"'
         elif system is not None:
             out += f' SYSTEM "{system}"'
-        builder.part("doctype", out)
+        builder.on_part("doctype", out)
 
     return handle
 
 
-def _no_entities(name: str, *_: object) -> None:
+def _refuse_entity(name: str, *_: object) -> None:
     raise function_error(
         "xmlToJs", f"xmlToJs: the document declares the entity {name}; entities are not expanded"
     )

@@ -1,4 +1,4 @@
-"""`$jsToXml`: the inverse of `$xmlToJs`."""
+"""`$jsToXml`: an object as XML, the inverse of `$xmlToJs`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from isthmus.expressions.errors import function_error
-from isthmus.expressions.functions.arguments import output_text
-from isthmus.expressions.functions.xml.options import XmlOptions, xml_options
+from isthmus.expressions.functions.arguments import check_output_text
+from isthmus.expressions.functions.xml.options import XmlOptions, parse_options
 from isthmus.expressions.host_value import Host
 from isthmus.expressions.javascript import as_list, enter_level, is_nil, join_within_limit, to_text
 from isthmus.expressions.library import Evaluation
@@ -17,9 +17,9 @@ from isthmus.expressions.values import UNDEFINED
 __all__ = ["js_to_xml"]
 
 _NAME: Final = re.compile(r"[^\s<>&\"'/=]+")
-_LOOSE: Final = re.compile(r"&(?!(?:#\d+|#x[0-9a-fA-F]+|\w+);)")
-_SHOWN: Final = frozenset({"text", "cdata", "comment", "doctype", "instruction"})
-_INLINE: Final = frozenset({"text", "cdata", "instruction", "attributes"})
+_LOOSE_AMPERSAND: Final = re.compile(r"&(?!(?:#\d+|#x[0-9a-fA-F]+|\w+);)")
+_CONTENT_PARTS: Final = frozenset({"text", "cdata", "comment", "doctype", "instruction"})
+_INLINE_PARTS: Final = frozenset({"text", "cdata", "instruction", "attributes"})
 
 
 def js_to_xml(evaluation: Evaluation, value: object = UNDEFINED, options: object = UNDEFINED) -> str:
@@ -38,46 +38,44 @@ def js_to_xml(evaluation: Evaluation, value: object = UNDEFINED, options: object
     """
     if is_nil(value):
         return ""
-    chosen = xml_options(options)
+    chosen = parse_options(options)
     root = value if isinstance(value, Mapping) else {str(i): item for i, item in enumerate(as_list(value))}
     writer = _Writer(chosen)
-    writer.document(root)
-    return output_text(evaluation, join_within_limit("jsToXml", "", writer.out), "jsToXml")
+    writer.write_document(root)
+    return check_output_text(evaluation, join_within_limit("jsToXml", "", writer.out), "jsToXml")
 
 
 class _Writer:
+    """Collects the pieces of the XML text in `out`. `parts`: field -> the part that it stands for."""
+
     def __init__(self, options: XmlOptions) -> None:
         self.options = options
         self.parts = {key: part for part, key in options.keys.items()}
         self.out: list[str] = []
 
-    def document(self, root: Mapping[str, object]) -> None:
+    def write_document(self, root: Mapping[str, object]) -> None:
         declaration = root.get(self.options.keys["declaration"])
         if isinstance(declaration, Mapping) and "declaration" not in self.options.ignored:
             attributes = declaration.get(self.options.keys["attributes"])
-            self.out.append(f"<?xml{self.attributes(attributes)}?>")
-        self.content(root, 0)
+            self.out.append(f"<?xml{self.write_attributes(attributes)}?>")
+        self.write_content(root, 0)
 
-    def content(self, element: Mapping[str, object], level: int) -> None:
-        for part, name, value in self.pieces(element):
+    def write_content(self, element: Mapping[str, object], level: int) -> None:
+        for part, name, value in self.iterate_parts(element):
             if part is None:
-                self.element(name, value, level)
+                self.write_element(name, value, level)
             elif part not in self.options.ignored:
-                self.part(part, value, level)
+                self.write_part(part, value, level)
 
-    def pieces(self, element: Mapping[str, object]) -> Iterator[tuple[str | None, str, object]]:
-        """What an element holds, in order: the part's name (None for an element), its name, its value."""
+    def iterate_parts(self, element: Mapping[str, object]) -> Iterator[tuple[str | None, str, object]]:
+        """The parts of an element in order, as (kind, name, value); the kind of a child element is None."""
         if self.options.compact:
             for key, given in element.items():
                 part = self.parts.get(key)
                 if part in {"declaration", "attributes"}:
                     continue
                 for value in as_list(given):
-                    yield (
-                        (part if part in {"text", "cdata", "comment", "doctype", "instruction"} else None),
-                        key,
-                        value,
-                    )
+                    yield part if part in _CONTENT_PARTS else None, key, value
             return
         keys = self.options.keys
         for child in as_list(element.get(keys["elements"], [])):
@@ -92,23 +90,23 @@ class _Writer:
             elif kind in keys:
                 yield kind, name, child.get(keys[kind], "")
 
-    def part(self, part: str, value: object, level: int) -> None:
-        shown = "" if is_nil(value) else to_text(value)
+    def write_part(self, part: str, value: object, level: int) -> None:
+        content = "" if is_nil(value) else to_text(value)
         match part:
             case "text":
-                self.out.append(_escaped(shown))
+                self.out.append(_escape_text(content))
             case "cdata":
-                self.out.append(f"<![CDATA[{shown.replace(']]>', ']]]]><![CDATA[>')}]]>")
+                self.out.append(f"<![CDATA[{content.replace(']]>', ']]]]><![CDATA[>')}]]>")
             case "comment":
-                self.line(level)
-                self.out.append(f"<!--{shown}-->")
+                self.start_line(level)
+                self.out.append(f"<!--{content}-->")
             case "doctype":
-                self.line(level)
-                self.out.append(f"<!DOCTYPE {shown}>")
+                self.start_line(level)
+                self.out.append(f"<!DOCTYPE {content}>")
             case "instruction" if isinstance(value, Mapping):
-                self.out.extend(f"<?{_name(name)} {to_text(body)}?>" for name, body in value.items())
+                self.out.extend(f"<?{_check_name(name)} {to_text(body)}?>" for name, body in value.items())
 
-    def element(self, name: str, value: object, level: int) -> None:
+    def write_element(self, name: str, value: object, level: int) -> None:
         inside = enter_level(level, "jsToXml", len(value) if isinstance(value, (list, Mapping)) else 1)
         if isinstance(value, Host):
             value = value.to_json()
@@ -117,40 +115,46 @@ class _Writer:
         attributes: object = None
         if isinstance(value, Mapping):
             attributes = value.get(self.options.keys["attributes"])
-        self.line(level)
-        self.out.append(f"<{_name(name)}{self.attributes(attributes)}")
-        if not self.holds(value):
+        self.start_line(level)
+        self.out.append(f"<{_check_name(name)}{self.write_attributes(attributes)}")
+        if not self.has_content(value):
             self.out.append(f"></{name}>" if self.options.full_tags else "/>")
             return
         self.out.append(">")
         if isinstance(value, Mapping):
-            self.content(value, inside)
-            if any(part is None or part not in _INLINE for part, _, _ in self.pieces(value)):
-                self.line(level)
+            self.write_content(value, inside)
+            if any(part is None or part not in _INLINE_PARTS for part, _, _ in self.iterate_parts(value)):
+                self.start_line(level)
         else:
-            self.out.append(_escaped(to_text(value)))
+            self.out.append(_escape_text(to_text(value)))
         self.out.append(f"</{name}>")
 
-    def holds(self, value: object) -> bool:
+    def has_content(self, value: object) -> bool:
+        """Whether an element with this value needs an end tag."""
         if isinstance(value, Mapping):
-            return any(part is None or part not in self.options.ignored for part, _, _ in self.pieces(value))
+            return any(
+                part is None or part not in self.options.ignored for part, _, _ in self.iterate_parts(value)
+            )
         return not is_nil(value) and value != ""
 
-    def attributes(self, given: object) -> str:
-        if not isinstance(given, Mapping) or "attributes" in self.options.ignored:
+    def write_attributes(self, attributes: object) -> str:
+        """Attributes with a space before each; `""` for none, and for anything but an object."""
+        if not isinstance(attributes, Mapping) or "attributes" in self.options.ignored:
             return ""
         return "".join(
-            f' {_name(name)}="{_attribute(to_text(value))}"'
-            for name, value in given.items()
+            f' {_check_name(name)}="{_escape_attribute(to_text(value))}"'
+            for name, value in attributes.items()
             if not is_nil(value)
         )
 
-    def line(self, level: int) -> None:
+    def start_line(self, level: int) -> None:
+        """Begin an indented line, if the options ask for indentation."""
         if self.options.indent and self.out:
             self.out.append("\n" + self.options.indent * level)
 
 
-def _name(name: object) -> str:
+def _check_name(name: object) -> str:
+    """The name itself; raises ExpressionError where XML cannot have it."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise function_error(
             "jsToXml", f"jsToXml: {to_text(name)!r} cannot be the name of an element or attribute"
@@ -158,9 +162,9 @@ def _name(name: object) -> str:
     return name
 
 
-def _escaped(value: str) -> str:
+def _escape_text(value: str) -> str:
     return value.replace("&amp;", "&").replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _attribute(value: str) -> str:
-    return _LOOSE.sub("&amp;", value).replace('"', "&quot;").replace("<", "&lt;")
+def _escape_attribute(value: str) -> str:
+    return _LOOSE_AMPERSAND.sub("&amp;", value).replace('"', "&quot;").replace("<", "&lt;")
