@@ -24,13 +24,13 @@ from isthmus.api.batch import BatchRequests
 from isthmus.api.data_plane import DataPlane
 from isthmus.api.dependencies import PartsOfApp
 from isthmus.api.dispatcher import Dispatcher
-from isthmus.api.openapi.routes import new_documents
+from isthmus.api.openapi.routes import new_document_cache
 from isthmus.api.openapi.routes import router as documentation_page
 from isthmus.api.outgoing_response import Receive, Scope, Send
 from isthmus.api.platform_app import build_platform
 from isthmus.api.request_limits import RequestLimits
 from isthmus.api.resources import ROUTERS
-from isthmus.api.timestamps import time_style
+from isthmus.api.timestamps import time_format
 from isthmus.config import Settings
 from isthmus.connect.credential_exchange import CredentialCalls
 from isthmus.connect.flow import Flow
@@ -103,7 +103,7 @@ class Application:
                 ),
                 cursors=CursorSigner(await get_server_secret(database, "cursors")),
                 account_tokens=account_tokens,
-                time_style=time_style(settings.datetime_style),
+                time_format=time_format(settings.datetime_style),
                 connections=core.connections,
                 strict_version=settings.strict_version,
                 callback_url=_public_url(settings) + CALLBACK_PATH,
@@ -291,7 +291,7 @@ def _dispatcher(parts: PartsOfApp, core: Core, settings: Settings, pages: Asgi) 
         "readiness": readiness,
         "queue": queue,
         "events": events,
-        "documents": new_documents(),
+        "documents": new_document_cache(),
     }
     keys = IdempotencyKeys(parts.database)
     plane = DataPlane(parts.authentication, parts.limits, core.connections, keys)

@@ -1,4 +1,5 @@
-"""What a platform route is given: the caller, the parts of the application, the list it asked for."""
+"""FastAPI dependencies of platform routes: the authenticated caller, the application's parts, the list
+query."""
 
 from __future__ import annotations
 
@@ -15,13 +16,13 @@ from isthmus.accounts import Connections
 from isthmus.api.authentication import Authentication, account_of_token
 from isthmus.api.list_queries import (
     MAX_LIMIT,
+    build_list_envelope,
     check_select,
-    list_envelope,
-    own_environment_only,
-    read_list_query,
+    parse_list_query,
+    require_own_environment,
 )
 from isthmus.api.request_limits import RequestLimits
-from isthmus.api.timestamps import TimeStyle, wire_times
+from isthmus.api.timestamps import TimeFormat, format_times
 from isthmus.db import Database
 from isthmus.db.listing import ListQuery, Page
 from isthmus.kit.cursors import CursorSigner
@@ -31,13 +32,13 @@ __all__ = [
     "AccountPrincipal",
     "AnyCaller",
     "ApiPrincipal",
-    "Listed",
     "OptionalPrincipal",
+    "ParsedListRequest",
     "Parts",
     "PartsOfApp",
     "Select",
-    "comma_list",
-    "empty_is",
+    "default_if_empty",
+    "parse_comma_list",
 ]
 
 
@@ -45,49 +46,52 @@ __all__ = [
 class PartsOfApp:
     """Built once by the composition root and handed to each request as `request.state.parts`.
     `strict_version`: whether changes of definitions must name the version they change. `callback_url`: where
-    providers send people back. `tool_name_template`: as of `integrations.tool_names`."""
+    providers redirect browsers after authorization. `tool_name_template`: of the names of tools, None for the
+    default."""
 
     database: Database
     authentication: Authentication
     limits: RequestLimits
     cursors: CursorSigner
     account_tokens: AccountTokens
-    time_style: TimeStyle
+    time_format: TimeFormat
     connections: Connections
     strict_version: bool = False
     callback_url: str = ""
     tool_name_template: str | None = None
 
     def row(self, row: Mapping[str, Any]) -> Any:
-        """A row in its wire form; FastAPI reads it into the route's model."""
-        return wire_times(row, self.time_style)
+        """The row with its times as text; FastAPI validates it against the route's model."""
+        return format_times(row, self.time_format)
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`account_id`: of an account token; None for an API token."""
+    """Who sent a request. `account_id`: of an integrated account token; None for an API token."""
 
     principal: Principal
     account_id: str | None
 
 
-async def _parts(request: Request) -> PartsOfApp:
+async def _get_parts(request: Request) -> PartsOfApp:
     parts: PartsOfApp = request.state.parts
     return parts
 
 
-Parts = Annotated[PartsOfApp, Depends(_parts)]
+Parts = Annotated[PartsOfApp, Depends(_get_parts)]
 
 _bearer = HTTPBearer(auto_error=False, description="An API token of an environment.")
 
 
-async def _principal(request: Request, parts: Parts, _: Annotated[Any, Security(_bearer)]) -> Principal:
+async def _require_api_token(
+    request: Request, parts: Parts, _: Annotated[Any, Security(_bearer)]
+) -> Principal:
     principal = await parts.authentication.principal(request.headers.get("authorization"))
     parts.limits.take_token(principal)
     return principal
 
 
-ApiPrincipal = Annotated[Principal, Depends(_principal)]
+ApiPrincipal = Annotated[Principal, Depends(_require_api_token)]
 
 _account_bearer = HTTPBearer(
     scheme_name="IntegratedAccountToken",
@@ -96,7 +100,7 @@ _account_bearer = HTTPBearer(
 )
 
 
-async def _account_principal(
+async def _require_account_token(
     request: Request, parts: Parts, _: Annotated[Any, Security(_account_bearer)]
 ) -> Principal:
     principal = await parts.authentication.account_principal(request.headers.get("authorization"))
@@ -104,10 +108,10 @@ async def _account_principal(
     return principal
 
 
-AccountPrincipal = Annotated[Principal, Depends(_account_principal)]
+AccountPrincipal = Annotated[Principal, Depends(_require_account_token)]
 
 
-async def _caller(
+async def _require_any_token(
     request: Request,
     parts: Parts,
     _: Annotated[Any, Security(_bearer)],
@@ -118,25 +122,25 @@ async def _caller(
     return Caller(principal, account_of_token(principal, request.scope["query_string"]))
 
 
-AnyCaller = Annotated[Caller, Depends(_caller)]
-"""Of an API token, or of an account token: then its account is the only one that can be named."""
+AnyCaller = Annotated[Caller, Depends(_require_any_token)]
+"""A caller with either kind of token. An integrated account token can name no account but its own."""
 
 
-async def _optional_principal(
+async def _accept_api_token(
     request: Request, parts: Parts, bearer: Annotated[Any, Security(_bearer)]
 ) -> Principal | None:
     if request.headers.get("authorization") is None:
         return None
-    return await _principal(request, parts, bearer)
+    return await _require_api_token(request, parts, bearer)
 
 
-OptionalPrincipal = Annotated[Principal | None, Depends(_optional_principal)]
-"""None where no token was sent; one that is sent must be valid."""
+OptionalPrincipal = Annotated[Principal | None, Depends(_accept_api_token)]
+"""The principal of an API token; None where no token was sent. A token that is sent must be valid."""
 
 
-def comma_list(request: Request, name: str) -> frozenset[str] | None:
+def parse_comma_list(request: Request, name: str) -> frozenset[str] | None:
     """The names of a parameter that is a comma list, repeated, or an array (`a[]=`, `a[0]=`). None where it
-    was not sent; one that is empty asks for nothing in particular either."""
+    was not sent or is empty."""
     values = [
         part.strip()
         for key, value in request.query_params.multi_items()
@@ -146,9 +150,9 @@ def comma_list(request: Request, name: str) -> frozenset[str] | None:
     return frozenset(filter(None, values)) or None
 
 
-def empty_is(default: object) -> BeforeValidator:
-    """For a parameter that may be empty, as clients send null (`api.md` §1.2, Q4): then it is not sent."""
-    return BeforeValidator(lambda sent: default if sent == "" else sent)
+def default_if_empty(default: object) -> BeforeValidator:
+    """A validator that replaces an empty parameter with its default, because clients send null as empty."""
+    return BeforeValidator(lambda value: default if value == "" else value)
 
 
 Select = Annotated[
@@ -160,8 +164,8 @@ Select = Annotated[
 ]
 
 
-class ListedQuery:
-    """The parameters every platform list takes; any other is a filter `field[op]=value` (`api.md` §1.4)."""
+class ListRequest:
+    """The parameters that every platform list takes; any other is a filter `field[op]=value`."""
 
     def __init__(
         self,
@@ -181,7 +185,7 @@ class ListedQuery:
         self._parts = parts
         self._select = select
         self._cursors = parts.cursors.for_list(request.url.path)
-        self.query: ListQuery = read_list_query(
+        self.query: ListQuery = parse_list_query(
             request.query_params.multi_items(),
             limit=limit,
             next_cursor=next_cursor,
@@ -190,23 +194,26 @@ class ListedQuery:
         )
 
     def check_select(self, out: type[BaseModel]) -> None:
-        """Raises BadRequest where `select` names no field of the rows, whose model `out` is."""
+        """Raises BadRequest where `select` names no field of `out`, the model of the rows."""
         if self._select:
             check_select(self._select, out.model_fields)
 
-    def answer(self, page: Page) -> Any:
-        """The list envelope of a page whose rows are in their wire shape but for times.
+    def respond(self, page: Page) -> Any:
+        """The list envelope of a page, whose rows have their wire names and hold datetimes.
 
-        With `select` it is answered as it is: a row without some of its fields is not the route's model.
+        With `select` it is a response that FastAPI does not validate: rows without some of their fields do
+        not match the route's model.
         """
         rows: Sequence[Mapping[str, Any]] = [self._parts.row(row) for row in page.rows]
-        envelope = list_envelope(rows, page.after, self.query, self._select, self._cursors)
+        envelope = build_list_envelope(rows, page.after, self.query, self._select, self._cursors)
         return JSONResponse(envelope) if self._select else envelope
 
 
-async def _listed(principal: ApiPrincipal, listed: Annotated[ListedQuery, Depends()]) -> ListedQuery:
-    own_environment_only(listed.query, principal.environment_id)
+async def _parse_list_request(
+    principal: ApiPrincipal, listed: Annotated[ListRequest, Depends()]
+) -> ListRequest:
+    require_own_environment(listed.query, principal.environment_id)
     return listed
 
 
-Listed = Annotated[ListedQuery, Depends(_listed)]
+ParsedListRequest = Annotated[ListRequest, Depends(_parse_list_request)]

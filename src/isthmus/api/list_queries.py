@@ -1,9 +1,9 @@
-"""The query string of a platform list, and its envelope (`api.md` §1.3, §1.4)."""
+"""Parses the query string of a platform list, and builds the envelope of its page."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from isthmus.db.listing import Filter, ListQuery, Position
 from isthmus.errors import BadRequest, Forbidden, failure
@@ -11,19 +11,19 @@ from isthmus.kit.cursors import CursorSigner
 
 __all__ = [
     "MAX_LIMIT",
+    "build_list_envelope",
     "check_select",
-    "list_envelope",
-    "own_environment_only",
-    "project",
-    "read_list_query",
+    "parse_list_query",
+    "require_own_environment",
+    "select_fields",
 ]
 
-MAX_LIMIT = 5000
-_OF_ONE_VALUE = frozenset({"eq", "ne", "gt", "gte", "lt", "lte"})
-_OWN = frozenset({"limit", "next_cursor", "select", "sort_by", "prev_cursor"})
+MAX_LIMIT: Final = 5000
+_SINGLE_VALUE_OPERATORS = frozenset({"eq", "ne", "gt", "gte", "lt", "lte"})
+_PAGING_PARAMETERS = frozenset({"limit", "next_cursor", "select", "sort_by", "prev_cursor"})
 
 
-def list_envelope(
+def build_list_envelope(
     rows: Sequence[Mapping[str, Any]],
     after: Position | None,
     query: ListQuery,
@@ -36,11 +36,11 @@ def list_envelope(
         cursor = signer.encode({"k": after.key, "id": after.id, "s": query.sort_by, "d": query.descending})
     result = [dict(row) for row in rows]
     if select:
-        result = [project(row, select) for row in result]
+        result = [select_fields(row, select) for row in result]
     return {"result": result, "next_cursor": cursor, "limit": query.limit}
 
 
-def read_list_query(
+def parse_list_query(
     items: Iterable[tuple[str, str]],
     *,
     limit: str | None,
@@ -48,6 +48,8 @@ def read_list_query(
     sort_by: str | None,
     signer: CursorSigner,
 ) -> ListQuery:
+    """The query of a list from its parameters. `items`: every parameter; those that are not for paging are
+    filters. Raises BadRequest for a malformed limit, sorting or cursor."""
     field, _, direction = (sort_by or "created_at:desc").partition(":")
     descending = (direction or ("desc" if sort_by is None else "asc")) == "desc"
     if direction not in ("", "asc", "desc"):
@@ -64,11 +66,11 @@ def read_list_query(
                 failures=[failure("next_cursor", "must come from the same sort_by", "bad_cursor")],
             )
         after = Position(value["k"], value["id"])
-    return ListQuery(tuple(_filters(items)), field, descending, _limit(limit), after)
+    return ListQuery(tuple(_parse_filters(items)), field, descending, _parse_limit(limit), after)
 
 
-def own_environment_only(query: ListQuery, environment_id: str) -> None:
-    """Raises Forbidden for a list that asks for another environment than the token's (`api.md` §1.4)."""
+def require_own_environment(query: ListQuery, environment_id: str) -> None:
+    """Raises Forbidden where a filter names another environment than the token's."""
     for each in query.filters:
         if each.field == "environment_id" and each.operator in ("eq", "in"):
             foreign = [value for value in each.values if value != environment_id]
@@ -79,7 +81,8 @@ def own_environment_only(query: ListQuery, environment_id: str) -> None:
                 )
 
 
-def _limit(text: str | None) -> int:
+def _parse_limit(text: str | None) -> int:
+    """MAX_LIMIT where none was sent. Raises BadRequest for anything but a number from 1 to MAX_LIMIT."""
     if not text:
         return MAX_LIMIT
     if not text.isascii() or not text.isdigit() or len(text) > 9 or not 1 <= int(text) <= MAX_LIMIT:
@@ -90,15 +93,15 @@ def _limit(text: str | None) -> int:
     return int(text)
 
 
-def _filters(items: Iterable[tuple[str, str]]) -> Iterable[Filter]:
-    """`a=1` is `a[eq]=1`; `a[in]=1,2`, `a[in][]=1&a[in][]=2` and a repeated `a=1&a=2` are lists.
+def _parse_filters(items: Iterable[tuple[str, str]]) -> Iterable[Filter]:
+    """`a=1` is the filter `a[eq]=1`; `a[in]=1,2`, `a[in][]=1&a[in][]=2` and a repeated `a=1&a=2` are lists.
 
     The last name in brackets is the operator, those before it a relation: `a[b][in]=1` is `a.b[in]=1`.
     """
     gathered: dict[tuple[str, str], list[str]] = {}
     for name, value in items:
         field, _, rest = name.partition("[")
-        if field in _OWN:
+        if field in _PAGING_PARAMETERS:
             continue
         steps = rest.removesuffix("]").split("][") if rest else []
         operator = "eq"
@@ -113,27 +116,27 @@ def _filters(items: Iterable[tuple[str, str]]) -> Iterable[Filter]:
             yield Filter(field, operator, tuple(part for value in values for part in value.split(",")))
         elif operator == "eq" and len(values) > 1:
             yield Filter(field, "in", tuple(values))
-        elif operator in _OF_ONE_VALUE:
+        elif operator in _SINGLE_VALUE_OPERATORS:
             yield Filter(field, operator, (values[-1],))
-        else:  # the last name of a relation, as some clients write it: `a[b]=1`
+        else:  # not an operator but a field of a relation: some clients write `a[b]=1`
             yield Filter(field, operator, tuple(values))
 
 
 def check_select(select: str, fields: Iterable[str]) -> None:
-    """Raises BadRequest where it names nothing that rows have. Beside a field that they have, another one is
-    left out: clients ask for columns that not every server has."""
+    """Raises BadRequest where `select` names no field that rows have. Unknown names beside a known one are
+    allowed, because clients ask for columns that not every server has."""
     known = set(fields)
-    asked = [path.strip().partition(".")[0] for path in select.split(",")]
-    unknown = [name for name in asked if name and name not in known]
-    if unknown and known.isdisjoint(asked):
+    names = [path.strip().partition(".")[0] for path in select.split(",")]
+    unknown = [name for name in names if name and name not in known]
+    if unknown and known.isdisjoint(names):
         raise BadRequest(
             f"select={unknown[0]} names no field of these rows. There are: {', '.join(sorted(known))}.",
             failures=[failure("select", f"{name} is no field", "unknown_field") for name in unknown],
         )
 
 
-def project(row: Mapping[str, Any], select: str) -> dict[str, Any]:
-    """Only the named fields of a row; `a.b` keeps `{a: {b}}`. Names of nothing are left out."""
+def select_fields(row: Mapping[str, Any], select: str) -> dict[str, Any]:
+    """The row with only the named fields; `a.b` keeps `{a: {b}}`. Unknown names are left out."""
     kept: dict[str, Any] = {}
     for path in select.split(","):
         source: Any = row

@@ -1,4 +1,5 @@
-"""The platform application: every route that is not the data plane, on FastAPI (documented and validated)."""
+"""The platform application: a FastAPI app with every route but those of the data plane, and its error
+responses."""
 
 from __future__ import annotations
 
@@ -13,16 +14,16 @@ from starlette.exceptions import HTTPException
 
 from isthmus import __version__
 from isthmus.api.dispatcher import response_for_exception
-from isthmus.api.openapi.batch_operation import BATCH_PATH, batch_path, batch_schemas
-from isthmus.api.openapi.data_plane_operations import data_plane_paths
-from isthmus.api.openapi.error_responses import document_refusals
+from isthmus.api.openapi.batch_operation import BATCH_PATH, build_batch_path, build_batch_schemas
+from isthmus.api.openapi.data_plane_operations import build_data_plane_paths
+from isthmus.api.openapi.error_responses import add_error_responses
 from isthmus.api.outgoing_response import OutgoingResponse
 from isthmus.api.resources.base_models import ErrorOut
 from isthmus.errors import BadRequest, IsthmusError, MethodNotAllowed, NotFound, failure
 
 __all__ = ["build_platform"]
 
-_WORDS = {
+_MESSAGES = {
     "missing": "is required",
     "model_attributes_type": "must be a JSON object",
     "dict_type": "must be an object",
@@ -35,9 +36,9 @@ _WORDS = {
     "int_from_float": "must be a whole number",
     "extra_forbidden": "is not a field of this request",
 }
-"""The validator's words for the types of JSON are those of another language."""
+"""Replaces messages of the validator that name types of Python, not of JSON."""
 
-_LENGTHS = {  # of what is too short no more than one is asked for
+_LENGTH_MESSAGES = {  # no minimum here is above 1
     "string_too_long": "must have at most {max_length} characters",
     "too_long": "must have at most {max_length} items, and has {actual_length}",
     "string_too_short": "must not be empty",
@@ -53,8 +54,8 @@ the page after. Errors answer `{statusCode, error, message, details?, isthmus_re
 
 
 def build_platform(routers: Sequence[APIRouter]) -> FastAPI:
-    """The application with all routers. It holds nothing of a server: what a request needs comes with it
-    (`request.state.*`, from the front door)."""
+    """The application with all routers. It holds no state of a server: what a request needs is on
+    `request.state`, where the dispatcher puts it."""
     app = FastAPI(
         title="Isthmus",
         version=__version__,
@@ -67,16 +68,16 @@ def build_platform(routers: Sequence[APIRouter]) -> FastAPI:
     )
     for router in routers:
         app.include_router(router)
-    app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
-    app.add_exception_handler(IsthmusError, _on_error)
-    app.add_exception_handler(RequestValidationError, _on_invalid)
-    app.add_exception_handler(HTTPException, _on_http)
-    app.add_exception_handler(Exception, _on_error)
+    app.openapi = lambda: _openapi_document(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
+    app.add_exception_handler(IsthmusError, _handle_error)
+    app.add_exception_handler(RequestValidationError, _handle_invalid_request)
+    app.add_exception_handler(HTTPException, _handle_http_exception)
+    app.add_exception_handler(Exception, _handle_error)
     return app
 
 
-def _document(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of all routes; made once."""
+def _openapi_document(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of all routes, those of the data plane included; built once."""
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title,
@@ -87,37 +88,39 @@ def _document(app: FastAPI) -> dict[str, Any]:
         )
         for path in document["paths"].values():
             for operation in path.values():
-                operation["responses"].pop("422", None)  # ours is 400
-        document["paths"] = data_plane_paths() | {BATCH_PATH: batch_path()} | document["paths"]
+                operation["responses"].pop("422", None)  # invalid requests are answered 400
+        document["paths"] = build_data_plane_paths() | {BATCH_PATH: build_batch_path()} | document["paths"]
         schemas = document["components"]["schemas"]
-        schemas |= batch_schemas()
+        schemas |= build_batch_schemas()
         own = ErrorOut.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= own.pop("$defs", {})
         schemas[ErrorOut.__name__] = own
-        document_refusals(document["paths"])
+        add_error_responses(document["paths"])
         app.openapi_schema = document
     return app.openapi_schema
 
 
-def _response(request: Request, error: BaseException) -> Response:
+def _respond_with_error(request: Request, error: BaseException) -> Response:
     answer: OutgoingResponse = response_for_exception(error, request.scope.get("isthmus.request_id", ""))
     return Response(answer.body, answer.status, dict(answer.headers), answer.content_type)
 
 
-async def _on_error(request: Request, error: Exception) -> Response:
-    return _response(request, error)
+async def _handle_error(request: Request, error: Exception) -> Response:
+    return _respond_with_error(request, error)
 
 
-async def _on_invalid(request: Request, error: Exception) -> Response:
+async def _handle_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # registered for it
-    unread = _unread_body(request, error)
+    unread = _unreadable_body_error(request, error)
     if unread is not None:
-        return _response(request, unread)
-    return _response(request, BadRequest(_summary(error.errors()), failures=_failures(error.errors())))
+        return _respond_with_error(request, unread)
+    return _respond_with_error(
+        request, BadRequest(_summarize(error.errors()), failures=_to_failures(error.errors()))
+    )
 
 
-def _unread_body(request: Request, error: RequestValidationError) -> BadRequest | None:
-    """For a body that was not JSON, or was not taken for it; None for one that was read."""
+def _unreadable_body_error(request: Request, error: RequestValidationError) -> BadRequest | None:
+    """The error for a body that is not JSON or has another content type; None where the body was read."""
     first = error.errors()[0]
     if first["type"] == "json_invalid":
         before = str(error.body)[: first["loc"][1]]
@@ -136,18 +139,20 @@ def _unread_body(request: Request, error: RequestValidationError) -> BadRequest 
     return None
 
 
-async def _on_http(request: Request, error: Exception) -> Response:
+async def _handle_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # registered for it
     route = f"{request.method} {request.url.path}"
     if error.status_code == 404:
-        return _response(request, NotFound(f"no route {route}. GET /openapi.json lists all routes."))
+        return _respond_with_error(
+            request, NotFound(f"no route {route}. GET /openapi.json lists all routes.")
+        )
     if error.status_code == 405:
-        allowed = _allowed(request) or (error.headers or {}).get("Allow", "")
-        return _response(
+        allowed = _allowed_methods(request) or (error.headers or {}).get("Allow", "")
+        return _respond_with_error(
             request,
             MethodNotAllowed(f"{route} is not served. Allowed: {allowed}.", headers={"allow": allowed}),
         )
-    return _response(
+    return _respond_with_error(
         request,
         BadRequest(
             "the body cannot be read as JSON: it is nested too deeply, or is not text.",
@@ -156,12 +161,13 @@ async def _on_http(request: Request, error: Exception) -> Response:
     )
 
 
-def _allowed(request: Request) -> str:
-    """The methods with this path; each is a route of its own, and the router names those of the first."""
+def _allowed_methods(request: Request) -> str:
+    """The methods that a path has, as an `Allow` header. Each method is a route of its own, and the router's
+    own header names those of the first route only."""
     here = request.scope["path"].split("/")
     found = {
         method.upper()
-        for path, operations in _document(request.app)["paths"].items()
+        for path, operations in _openapi_document(request.app)["paths"].items()
         if len(parts := path.split("/")) == len(here)
         and all(part == name or part.startswith("{") for part, name in zip(parts, here, strict=True))
         for method in operations
@@ -169,26 +175,26 @@ def _allowed(request: Request) -> str:
     return ", ".join(sorted(found | ({"HEAD"} if "GET" in found else set())))
 
 
-def _failures(errors: Sequence[Any]) -> list[dict[str, str]]:
-    return [failure(_path(each["loc"]), _said(each), each["type"]) for each in errors]
+def _to_failures(errors: Sequence[Any]) -> list[dict[str, str]]:
+    return [failure(_dotted_path(each["loc"]), _message_for(each), each["type"]) for each in errors]
 
 
-def _said(error: Any) -> str:
+def _message_for(error: Any) -> str:
     if error["type"] == "literal_error":
         return f"must be {error['ctx']['expected']}"
-    if error["type"] in _LENGTHS:
-        return _LENGTHS[error["type"]].format(**error["ctx"])
-    text: str = _WORDS.get(error["type"], error["msg"])
+    if error["type"] in _LENGTH_MESSAGES:
+        return _LENGTH_MESSAGES[error["type"]].format(**error["ctx"])
+    text: str = _MESSAGES.get(error["type"], error["msg"])
     return text.removeprefix("Value error, ")
 
 
-def _summary(errors: Sequence[Any]) -> str:
+def _summarize(errors: Sequence[Any]) -> str:
     first = errors[0]
     more = f" (and {len(errors) - 1} more, see details.failures)" if len(errors) > 1 else ""
-    return f"{_path(first['loc'])}: {_said(first)}{more}"
+    return f"{_dotted_path(first['loc'])}: {_message_for(first)}{more}"
 
 
-def _path(location: Sequence[str | int]) -> str:
+def _dotted_path(location: Sequence[str | int]) -> str:
     """`("body", "config", "label")` -> `config.label`; a whole missing body stays `body`."""
     rest = (
         [str(part) for part in location[1:]]

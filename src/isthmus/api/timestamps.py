@@ -1,4 +1,4 @@
-"""Times as platform rows show them (`api.md` §1.5, A1)."""
+"""Formats the times in platform rows: with a space, or as ISO 8601."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-__all__ = ["TimeStyle", "time_style", "wire_times"]
+__all__ = ["TimeFormat", "format_times", "time_format"]
 
-TimeStyle = Callable[[datetime], str]
+TimeFormat = Callable[[datetime], str]
 
 
-def spaced(moment: datetime) -> str:
+def _format_with_space(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def iso(moment: datetime) -> str:
+def _format_iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def wire_times(value: Any, style: TimeStyle) -> Any:
+def format_times(value: Any, format_time: TimeFormat) -> Any:
     """`value` with every datetime in it, at any depth, as text."""
     if isinstance(value, datetime):
-        return style(value)
+        return format_time(value)
     if isinstance(value, Mapping):
-        return {key: wire_times(item, style) for key, item in value.items()}
+        return {key: format_times(item, format_time) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [wire_times(item, style) for item in value]
+        return [format_times(item, format_time) for item in value]
     return value
 
 
-def time_style(name: Literal["space", "iso"]) -> TimeStyle:
+def time_format(name: Literal["space", "iso"]) -> TimeFormat:
     """`space`: `2024-09-01 10:00:00`; `iso`: `2024-09-01T10:00:00.000Z`. Both are UTC."""
-    return spaced if name == "space" else iso
+    return _format_with_space if name == "space" else _format_iso

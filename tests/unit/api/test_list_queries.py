@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from isthmus.api.list_queries import list_envelope, read_list_query
+from isthmus.api.list_queries import build_list_envelope, parse_list_query
 from isthmus.db.listing import Filter, ListQuery, Position
 from isthmus.errors import BadRequest
 from isthmus.kit.cursors import CursorSigner
@@ -15,7 +15,7 @@ SIGNER = CursorSigner(b"0" * 32)
 def read(
     *items: tuple[str, str], limit: str | None = None, cursor: str | None = None, sort: str | None = None
 ) -> ListQuery:
-    return read_list_query(items, limit=limit, next_cursor=cursor, sort_by=sort, signer=SIGNER)
+    return parse_list_query(items, limit=limit, next_cursor=cursor, sort_by=sort, signer=SIGNER)
 
 
 def test_a_plain_parameter_is_an_equality_filter() -> None:
@@ -77,7 +77,9 @@ def test_a_limit_that_is_no_page_size_is_refused(limit: str) -> None:
 
 def test_a_cursor_leads_to_the_place_its_page_ended() -> None:
     query = read(limit="1")
-    envelope = list_envelope([{"id": "b"}], Position("2026-01-01T00:00:00+00:00", "b"), query, None, SIGNER)
+    envelope = build_list_envelope(
+        [{"id": "b"}], Position("2026-01-01T00:00:00+00:00", "b"), query, None, SIGNER
+    )
     assert read(cursor=envelope["next_cursor"]).after == Position("2026-01-01T00:00:00+00:00", "b")
 
 
@@ -88,14 +90,16 @@ def test_a_cursor_nobody_wrote_is_refused(cursor: str) -> None:
 
 
 def test_a_cursor_of_another_order_is_refused() -> None:
-    envelope = list_envelope([{"id": "b"}], Position("x", "b"), read(), None, SIGNER)
+    envelope = build_list_envelope([{"id": "b"}], Position("x", "b"), read(), None, SIGNER)
     with pytest.raises(BadRequest, match="sort_by"):
         read(cursor=envelope["next_cursor"], sort="name")
 
 
 def test_a_cursor_of_another_list_is_refused() -> None:
     query = read()
-    envelope = list_envelope([{"id": "b"}], Position("x", "b"), query, None, SIGNER.for_list("/integration"))
+    envelope = build_list_envelope(
+        [{"id": "b"}], Position("x", "b"), query, None, SIGNER.for_list("/integration")
+    )
     with pytest.raises(BadRequest, match="not a cursor of this list"):
         SIGNER.for_list("/unified-model").decode(envelope["next_cursor"])
     assert SIGNER.for_list("/integration").decode(envelope["next_cursor"])["id"] == "b"
@@ -103,7 +107,7 @@ def test_a_cursor_of_another_list_is_refused() -> None:
 
 def test_select_keeps_only_the_named_fields() -> None:
     rows = [{"id": "1", "name": "a", "integration": {"id": "2", "name": "b"}}]
-    envelope = list_envelope(rows, None, read(), "id,integration.name,nothing", SIGNER)
+    envelope = build_list_envelope(rows, None, read(), "id,integration.name,nothing", SIGNER)
     assert envelope == {
         "result": [{"id": "1", "integration": {"name": "b"}}],
         "next_cursor": None,

@@ -1,4 +1,4 @@
-"""The batch request in the OpenAPI document, from the models that read it."""
+"""Builds the OpenAPI operation and schemas of `POST /batch-request`, from the models that parse it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 from isthmus.api.batch import BatchRequest
 from isthmus.api.resources.base_models import ErrorOut
 
-__all__ = ["BATCH_PATH", "batch_path", "batch_schemas"]
+__all__ = ["BATCH_PATH", "build_batch_path", "build_batch_schemas"]
 
 BATCH_PATH: Final = "/batch-request"
 
@@ -15,8 +15,8 @@ _JSON: Final = "application/json"
 _REF: Final = "#/components/schemas/{model}"
 
 
-def batch_path() -> dict[str, Any]:
-    """The operations of its path."""
+def build_batch_path() -> dict[str, Any]:
+    """The path item of `/batch-request`."""
     error = {"$ref": _REF.format(model=ErrorOut.__name__)}
     each = {"type": "object", "properties": {"node": {"type": "string"}, "turn": {"type": "integer"}}}
     answer = {
@@ -67,8 +67,8 @@ def batch_path() -> dict[str, Any]:
     }
 
 
-def batch_schemas() -> dict[str, Any]:
-    """The models by name, for `components.schemas`."""
+def build_batch_schemas() -> dict[str, Any]:
+    """The schemas of the request body by name, for `components.schemas`."""
     own = BatchRequest.model_json_schema(ref_template=_REF)
     found = {**own.pop("$defs", {}), BatchRequest.__name__: own}
     return {

@@ -1,59 +1,59 @@
-"""The data plane's part of the OpenAPI document, made from the tables by which its calls are routed."""
+"""Builds the OpenAPI operations of the data plane from the tables by which its calls are routed."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 from isthmus.api.data_plane import COLLECTION_METHODS, CUSTOM_VERBS, ITEM_METHODS
-from isthmus.api.openapi.error_responses import PROVIDER
+from isthmus.api.openapi.error_responses import PROVIDER_ERRORS
 from isthmus.engine.custom import METHOD_CONFIG
 
-__all__ = ["data_plane_paths"]
+__all__ = ["build_data_plane_paths"]
 
 JSON: Final = "application/json"
-_ABOUT: Final = {
+_SUMMARIES: Final = {
     "list": "One page of records.",
     "get": "One record.",
     "create": "Create a record.",
-    "update": "Change a record. Some products take the id in the body: then leave it out of the path.",
-    "delete": "Delete a record. Some products take the id in the body: then leave it out of the path.",
+    "update": "Change a record. Some providers take the id in the body: then leave it out of the path.",
+    "delete": "Delete a record. Some providers take the id in the body: then leave it out of the path.",
     "custom": "Call a custom method; `id` is its name.",
 }
 _PLANES: Final = {
     "unified": ("/unified/{model}/{resource}", "in the unified model's schema"),
-    "proxy": ("/proxy/{resource}", "as the product itself has it"),
+    "proxy": ("/proxy/{resource}", "as the provider itself has it"),
 }
-_PATH_ABOUT: Final = {
+_PATH_DESCRIPTIONS: Final = {
     "model": "Name of an installed unified model.",
     "resource": "Name of a resource.",
     "id": "The record's id, percent-encoded; on POST the custom method's name.",
 }
-_PAGE: Final = {
+_PAGE_PARAMETERS: Final = {
     "limit": ("integer", "Page size."),
     "next_cursor": ("string", "`next_cursor` of the page before; empty: the first page."),
-    "prev_cursor": ("string", "`prev_cursor` of a page, where the product can go back."),
+    "prev_cursor": ("string", "`prev_cursor` of a page, where the provider can go back."),
 }
-_UNIFIED: Final = {
+_UNIFIED_PARAMETERS: Final = {
     "truto_ignore_remote_data": ("boolean", "Leave `remote_data` out."),
     "truto_exclude_fields": ("string", "Comma list of fields to leave out; dotted names reach into objects."),
     "truto_response_format": ("string", "`unified` or `normalized`."),
     "truto_key_by": ("string", "Make `result` an object keyed by this field."),
-    "remote_query": ("object", "Parameters for the product itself: `remote_query[name]=value`."),
+    "remote_query": ("object", "Parameters for the provider itself: `remote_query[name]=value`."),
 }
-_PASSTHROUGH: Final = {
+_PASSTHROUGH_PARAMETER: Final = {
     "truto_body_passthrough": ("boolean", "Forward the body's bytes and content type as they are.")
 }
-_EXPLAIN: Final = {
+_EXPLAIN_PARAMETER: Final = {
     "isthmus_explain": (
         "boolean",
         "Answer `{explain}`: the request that would be sent, and the definition and mapping behind it. "
         "Nothing is sent.",
     )
 }
-_ACCOUNT_ABOUT: Final = "The integrated account to call."
+_ACCOUNT_DESCRIPTION: Final = "The integrated account to call."
 _DOCUMENTED_VERBS: Final = frozenset({"get", "put", "post", "delete", "options", "head", "patch"})
-"""Verbs that OpenAPI knows."""
-_IDEMPOTENCY: Final = {
+"""Verbs that OpenAPI has operations for."""
+_IDEMPOTENCY_HEADER: Final = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
@@ -63,40 +63,42 @@ _IDEMPOTENCY: Final = {
 }
 
 
-def data_plane_paths() -> dict[str, Any]:
-    """`paths` of OpenAPI 3.1."""
+def build_data_plane_paths() -> dict[str, Any]:
+    """The `paths` object (OpenAPI 3.1) of unified, proxy and custom calls."""
     paths: dict[str, Any] = {}
     for plane, (prefix, shape) in _PLANES.items():
         paths[prefix] = {
-            verb.lower(): _operation(plane, name, prefix, shape, has_id=False)
+            verb.lower(): _build_operation(plane, name, prefix, shape, has_id=False)
             for verb, name in COLLECTION_METHODS.items()
         }
         paths[f"{prefix}/{{id}}"] = {
-            verb.lower(): _operation(plane, name, prefix, shape, has_id=True)
+            verb.lower(): _build_operation(plane, name, prefix, shape, has_id=True)
             for verb, name in (ITEM_METHODS | {"POST": "custom"}).items()
         }
-    paths["/proxy/_/{action}"] = {"post": _action()}
+    paths["/proxy/_/{action}"] = {"post": _build_action_operation()}
     paths["/custom/{path}"] = {
-        verb.lower(): _custom(verb) for verb in CUSTOM_VERBS if verb.lower() in _DOCUMENTED_VERBS
+        verb.lower(): _build_custom_operation(verb)
+        for verb in CUSTOM_VERBS
+        if verb.lower() in _DOCUMENTED_VERBS
     }
     return paths
 
 
-def _action() -> dict[str, Any]:
+def _build_action_operation() -> dict[str, Any]:
     name = {"type": "string", "description": "Name of an action of the integration; not of its lifecycle."}
     return {
         "tags": ["proxy API"],
         "operationId": "proxy_run_action",
         "summary": "Run the steps of an action that the integration defines.",
         "parameters": [
-            _path_parameter("action", name),
-            _account_parameter(),
-            _explain_parameter(),
-            _IDEMPOTENCY,
+            _build_path_parameter("action", name),
+            _build_account_parameter(),
+            _build_explain_parameter(),
+            _IDEMPOTENCY_HEADER,
         ],
         "requestBody": {"content": {JSON: {"schema": {"description": "In scope of the steps as `body`."}}}},
         "security": [{"HTTPBearer": []}],
-        "responses": _responses(
+        "responses": _build_responses(
             {
                 "type": "object",
                 "properties": {"result": {"description": "What the last step gave."}},
@@ -106,22 +108,26 @@ def _action() -> dict[str, Any]:
     }
 
 
-def _custom(verb: str) -> dict[str, Any]:
-    """What is forwarded is the product's own, so nothing is said of it but how it is wrapped."""
+def _build_custom_operation(verb: str) -> dict[str, Any]:
+    """The request is the provider's own, so that only the envelope of the response is described."""
     path = {
         "type": "string",
-        "description": "Path below the product's base URL, as the product has it; slashes are kept.",
+        "description": "Path below the provider's base URL, as the provider has it; slashes are kept.",
     }
     cursor = {"type": ["string", "null"]}
     operation: dict[str, Any] = {
         "tags": ["custom API"],
         "operationId": f"custom_{verb.lower()}",
-        "summary": f"Call a path of the product itself by {verb}, with the account's credentials.",
+        "summary": f"Call a path of the provider itself by {verb}, with the account's credentials.",
         "description": "Query, body and headers are forwarded, but for `integrated_account_id`, `truto_*` "
         "and headers of the connection. JSON comes back as `result`; anything else unchanged.",
-        "parameters": [_path_parameter("path", path), _account_parameter(), _explain_parameter()],
+        "parameters": [
+            _build_path_parameter("path", path),
+            _build_account_parameter(),
+            _build_explain_parameter(),
+        ],
         "security": [{"HTTPBearer": []}],
-        "responses": _responses(
+        "responses": _build_responses(
             {
                 "type": "object",
                 "properties": {"result": {}, "next_cursor": cursor, "prev_cursor": cursor},
@@ -130,42 +136,42 @@ def _custom(verb: str) -> dict[str, Any]:
         ),
     }
     if verb in ("POST", "PUT", "PATCH", "DELETE"):
-        operation["parameters"].append(_IDEMPOTENCY)
+        operation["parameters"].append(_IDEMPOTENCY_HEADER)
         about = (
             f"Any body. An object under `{METHOD_CONFIG}` in a JSON object is taken out of it, and is read "
             "as the definition of a method for this call."
         )
         operation["requestBody"] = {"content": {"*/*": {"schema": {"description": about}}}}
     if verb in ("HEAD", "OPTIONS"):
-        operation["responses"]["200"] = {"description": "The product's answer."}
+        operation["responses"]["200"] = {"description": "The provider's response."}
     return operation
 
 
-def _responses(answer: dict[str, Any]) -> dict[int | str, Any]:
+def _build_responses(answer: dict[str, Any]) -> dict[int | str, Any]:
     return {
         "200": {"description": "Done.", "content": {JSON: {"schema": answer}}},
-        **PROVIDER,
+        **PROVIDER_ERRORS,
     }
 
 
-def _path_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+def _build_path_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} | {
         "description": schema["description"]
     }
 
 
-def _account_parameter() -> dict[str, Any]:
+def _build_account_parameter() -> dict[str, Any]:
     return {
         "name": "integrated_account_id",
         "in": "query",
         "required": True,
         "schema": {"type": "string"},
-        "description": _ACCOUNT_ABOUT,
+        "description": _ACCOUNT_DESCRIPTION,
     }
 
 
-def _explain_parameter() -> dict[str, Any]:
-    ((name, (kind, about)),) = _EXPLAIN.items()
+def _build_explain_parameter() -> dict[str, Any]:
+    ((name, (kind, about)),) = _EXPLAIN_PARAMETER.items()
     return {
         "name": name,
         "in": "query",
@@ -175,19 +181,19 @@ def _explain_parameter() -> dict[str, Any]:
     }
 
 
-def _operation(plane: str, name: str, prefix: str, shape: str, *, has_id: bool) -> dict[str, Any]:
+def _build_operation(plane: str, name: str, prefix: str, shape: str, *, has_id: bool) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "tags": [f"{plane} API"],
         "operationId": f"{plane}_{name}"
         if has_id or name not in ITEM_METHODS.values()
         else f"{plane}_{name}_by_body",
-        "summary": _ABOUT[name],
-        "parameters": _parameters(plane, name, prefix, has_id),
+        "summary": _SUMMARIES[name],
+        "parameters": _build_parameters(plane, name, prefix, has_id),
         "security": [{"HTTPBearer": []}],
-        "responses": _responses(_answer(plane, name, shape)),
+        "responses": _build_responses(_build_response_schema(plane, name, shape)),
     }
     if name not in ("list", "get"):
-        operation["parameters"].append(_IDEMPOTENCY)
+        operation["parameters"].append(_IDEMPOTENCY_HEADER)
     if name in ("create", "update", "custom"):
         operation["requestBody"] = {
             "content": {JSON: {"schema": {"description": f"A JSON value {shape}."}}},
@@ -196,7 +202,7 @@ def _operation(plane: str, name: str, prefix: str, shape: str, *, has_id: bool) 
     return operation
 
 
-def _parameters(plane: str, name: str, prefix: str, has_id: bool) -> list[dict[str, Any]]:
+def _build_parameters(plane: str, name: str, prefix: str, has_id: bool) -> list[dict[str, Any]]:
     names = [part[1:-1] for part in prefix.split("/") if part.startswith("{")] + (["id"] if has_id else [])
     parameters: list[dict[str, Any]] = [
         {
@@ -204,17 +210,17 @@ def _parameters(plane: str, name: str, prefix: str, has_id: bool) -> list[dict[s
             "in": "path",
             "required": True,
             "schema": {"type": "string"},
-            "description": _PATH_ABOUT[each],
+            "description": _PATH_DESCRIPTIONS[each],
         }
         for each in names
     ]
-    account = ("string", _ACCOUNT_ABOUT)
-    query = {"integrated_account_id": account} | (_PAGE if name == "list" else {})
+    account = ("string", _ACCOUNT_DESCRIPTION)
+    query = {"integrated_account_id": account} | (_PAGE_PARAMETERS if name == "list" else {})
     if plane == "unified":
-        query |= _UNIFIED
+        query |= _UNIFIED_PARAMETERS
     if name in ("create", "update", "custom"):
-        query |= _PASSTHROUGH
-    query |= _EXPLAIN
+        query |= _PASSTHROUGH_PARAMETER
+    query |= _EXPLAIN_PARAMETER
     for each, (kind, about) in query.items():
         parameter: dict[str, Any] = {
             "name": each,
@@ -229,7 +235,7 @@ def _parameters(plane: str, name: str, prefix: str, has_id: bool) -> list[dict[s
     return parameters
 
 
-def _answer(plane: str, name: str, shape: str) -> dict[str, Any]:
+def _build_response_schema(plane: str, name: str, shape: str) -> dict[str, Any]:
     record = {"description": f"A record {shape}."}
     if name == "list":
         cursor = {"type": ["string", "null"]}

@@ -1,4 +1,5 @@
-"""Which errors an operation may answer with, as the OpenAPI document says it: by what the operation takes."""
+"""Adds the error responses of each operation to the OpenAPI document, derived from what the operation
+takes."""
 
 from __future__ import annotations
 
@@ -7,9 +8,9 @@ from typing import Any, Final
 
 from isthmus.api.resources.base_models import ErrorOut
 
-__all__ = ["PROVIDER", "document_refusals"]
+__all__ = ["PROVIDER_ERRORS", "add_error_responses"]
 
-_WORDS: Final = {
+_DESCRIPTIONS: Final = {
     "400": "Malformed or invalid input; `details.failures` names each field.",
     "401": "No token, or one that is unknown, revoked or expired.",
     "403": "A token that may not do this.",
@@ -22,23 +23,23 @@ _WORDS: Final = {
 }
 _CONTENT: Final = {"application/json": {"schema": {"$ref": f"#/components/schemas/{ErrorOut.__name__}"}}}
 
-PROVIDER: Final[dict[int | str, dict[str, Any]]] = {
+PROVIDER_ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     "4XX": {"description": "The provider refused it; with its own status.", "content": _CONTENT},
     "5XX": {"description": "The provider or the way to it failed, or a definition.", "content": _CONTENT},
 }
-"""Of an operation that calls the provider."""
+"""The error responses of an operation that calls the provider."""
 
 
-def document_refusals(paths: Mapping[str, Mapping[str, dict[str, Any]]]) -> None:
-    """Adds them to the responses of every operation; what is there already stays."""
+def add_error_responses(paths: Mapping[str, Mapping[str, dict[str, Any]]]) -> None:
+    """Adds the error responses to every operation of `paths`; responses that it has already are kept."""
     for path, operations in paths.items():
         for verb, operation in operations.items():
             responses = operation["responses"]
-            for status in _statuses(path, verb, operation):
-                responses.setdefault(status, {"description": _WORDS[status], "content": _CONTENT})
+            for status in _possible_statuses(path, verb, operation):
+                responses.setdefault(status, {"description": _DESCRIPTIONS[status], "content": _CONTENT})
 
 
-def _statuses(path: str, verb: str, operation: Mapping[str, Any]) -> list[str]:
+def _possible_statuses(path: str, verb: str, operation: Mapping[str, Any]) -> list[str]:
     calls_provider = "5XX" in operation["responses"]
     writes = verb not in ("get", "head", "options")
     found = {"400"}

@@ -1,5 +1,7 @@
-"""The OpenAPI document, `GET /openapi.json`, and as a page, `GET /docs`, whose assets come from the installed
-wheel, never from a CDN."""
+"""The routes `GET /openapi.json` and `GET /docs`, the page that shows the document.
+
+The page's assets come from an installed package, never from a CDN.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from isthmus.api.dependencies import OptionalPrincipal, Parts
-from isthmus.api.openapi.unified_operations import with_models
+from isthmus.api.openapi.unified_operations import add_unified_models
 from isthmus.errors import NotFound
 from isthmus.integrations.effective.environment_models import (
     EnvironmentModel,
@@ -23,12 +25,12 @@ from isthmus.integrations.effective.environment_models import (
 )
 from isthmus.integrations.effective.revision_cache import RevisionCache
 
-__all__ = ["new_documents", "router"]
+__all__ = ["new_document_cache", "router"]
 
 router = APIRouter(include_in_schema=False)
 
-_DOCUMENTS = 16
-"""Of environments, each with its models written out: some hundred kilobytes of text."""
+_MAX_DOCUMENTS = 16
+"""Documents of environments that are cached; each has some hundred kilobytes."""
 
 _ASSETS = {
     "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
@@ -36,9 +38,9 @@ _ASSETS = {
 }
 
 
-def new_documents() -> RevisionCache[Any, bytes]:
-    """`request.state.documents`: the written document by environment and the revision of its models."""
-    return RevisionCache(_DOCUMENTS)
+def new_document_cache() -> RevisionCache[Any, bytes]:
+    """The cache `request.state.documents`: JSON documents by environment and revision of its models."""
+    return RevisionCache(_MAX_DOCUMENTS)
 
 
 @router.get("/openapi.json")
@@ -47,17 +49,17 @@ async def openapi_document(request: Request, parts: Parts, principal: OptionalPr
     async with parts.database.read() as conn:
         key = await read_models_revision(conn, principal)
         documents: RevisionCache[Any, bytes] = request.state.documents
-        written = documents.get(key)
-        if written is None:
+        document = documents.get(key)
+        if document is None:
             models = await read_models(conn, principal)
-    if written is None:
-        # The first of a process takes a second of computing, which calls should not wait for.
-        written = documents.keep(key, await asyncio.to_thread(_write, request.app, models))
-    return Response(written, media_type="application/json")
+    if document is None:
+        # The first document of a process takes a second of computing, for which other calls must not wait.
+        document = documents.keep(key, await asyncio.to_thread(_build_document, request.app, models))
+    return Response(document, media_type="application/json")
 
 
-def _write(app: FastAPI, models: Sequence[EnvironmentModel]) -> bytes:
-    return orjson.dumps(with_models(app.openapi(), models))
+def _build_document(app: FastAPI, models: Sequence[EnvironmentModel]) -> bytes:
+    return orjson.dumps(add_unified_models(app.openapi(), models))
 
 
 @router.get("/")

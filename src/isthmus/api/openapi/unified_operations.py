@@ -1,6 +1,6 @@
-"""The OpenAPI document with unified models written out: each resource that there is, with its record.
+"""Adds operations and schemas for each unified resource of an environment to the OpenAPI document.
 
-The data plane's generic operations are what the written-out ones are made of, so that they say the same.
+They are copies of the generic operations of the data plane, with the record's schema in place.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from isthmus.definitions.schema_examples import example_of
 from isthmus.definitions.schema_forms import as_json_schema
 from isthmus.integrations.effective.environment_models import EnvironmentModel
 
-__all__ = ["with_models"]
+__all__ = ["add_unified_models"]
 
 Json = dict[str, Any]
 
-_COLLECTION: Final = "/unified/{model}/{resource}"
-_ITEM: Final = f"{_COLLECTION}/{{id}}"
-_NAMED: Final = frozenset({"model", "resource"})
+_COLLECTION_PATH: Final = "/unified/{model}/{resource}"
+_ITEM_PATH: Final = f"{_COLLECTION_PATH}/{{id}}"
+_NAME_PARAMETERS: Final = frozenset({"model", "resource"})
 _JSON: Final = "application/json"
 
 
-def with_models(document: Mapping[str, Any], models: Iterable[EnvironmentModel]) -> Json:
-    """A document of its own; `document` stays as it is."""
+def add_unified_models(document: Mapping[str, Any], models: Iterable[EnvironmentModel]) -> Json:
+    """The document with the paths and schemas of `models` added; `document` itself is not changed."""
     paths, schemas = dict(document["paths"]), dict(document["components"]["schemas"])
     for model in models:
         for resource, definition in sorted(model.resources.items()):
@@ -37,6 +37,8 @@ def with_models(document: Mapping[str, Any], models: Iterable[EnvironmentModel])
 
 
 class _Resource:
+    """One unified resource. `generic`: the paths of the data plane, to copy operations from."""
+
     def __init__(
         self, generic: Mapping[str, Any], model: str, resource: str, definition: Mapping[str, Any]
     ) -> None:
@@ -47,8 +49,8 @@ class _Resource:
         self._name = f"{model}.{resource}"
 
     def schemas(self) -> Json:
-        """The record, and what a caller may send of it where no schema says so."""
-        record = _located(self._definition.get("schema") or {}, self._name)
+        """The schemas of the record, and of what a caller sends where the model has no schema for it."""
+        record = _relocate_references(self._definition.get("schema") or {}, self._name)
         record.pop("$schema", None)
         sent = {key: part for key, part in record.items() if key != "required"}
         if isinstance(sent.get("properties"), Mapping):
@@ -75,18 +77,22 @@ class _Resource:
     def _operations(self, address: str, method: str) -> Iterator[tuple[str, str, Json]]:
         found = False
         for path, place, table in (
-            (address, _COLLECTION, COLLECTION_METHODS),
-            (f"{address}/{{id}}", _ITEM, ITEM_METHODS),
+            (address, _COLLECTION_PATH, COLLECTION_METHODS),
+            (f"{address}/{{id}}", _ITEM_PATH, ITEM_METHODS),
         ):
             for verb, name in table.items():
                 if name == method:
                     found = True
                     yield path, verb.lower(), self._operation(self._generic[place][verb.lower()], method)
         if not found:
-            operation = self._operation(self._generic[_ITEM]["post"], method, dropped=_NAMED | {"id"})
+            operation = self._operation(
+                self._generic[_ITEM_PATH]["post"], method, dropped=_NAME_PARAMETERS | {"id"}
+            )
             yield f"{address}/{method}", "post", operation
 
-    def _operation(self, generic: Mapping[str, Any], method: str, dropped: frozenset[str] = _NAMED) -> Json:
+    def _operation(
+        self, generic: Mapping[str, Any], method: str, dropped: frozenset[str] = _NAME_PARAMETERS
+    ) -> Json:
         operation = copy.deepcopy(dict(generic))
         suffix = "_by_body" if operation["operationId"].endswith("_by_body") else ""
         operation["operationId"] = f"unified_{self._model}_{self._resource}_{method}{suffix}"
@@ -124,7 +130,8 @@ class _Resource:
         return self._ref(".sent") if method in ("create", "update") else {}
 
     def _answer(self, method: str, generic: Json) -> Json:
-        """What the model says nothing of stays as generic as it is: a custom method may answer anything."""
+        """The schema of a response; the generic one for methods whose response the model does not
+        describe."""
         if method == "list":
             generic["properties"]["result"]["items"] = self._ref()
             return generic
@@ -138,13 +145,13 @@ class _Resource:
         return {"$ref": f"#/components/schemas/{self._name}{suffix}"}
 
 
-def _located(schema: Any, name: str) -> Any:
-    """A schema whose references into itself lead to where it stands in the document."""
+def _relocate_references(schema: Any, name: str) -> Any:
+    """The schema with its references to itself changed to its place in the document."""
     if isinstance(schema, Mapping):
         return {
             key: f"#/components/schemas/{name}{value[1:]}"
             if key == "$ref" and isinstance(value, str) and value.startswith("#")
-            else _located(value, name)
+            else _relocate_references(value, name)
             for key, value in schema.items()
         }
-    return [_located(item, name) for item in schema] if isinstance(schema, list) else schema
+    return [_relocate_references(item, name) for item in schema] if isinstance(schema, list) else schema

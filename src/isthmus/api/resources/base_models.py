@@ -1,4 +1,4 @@
-"""What the bodies of platform routes have in common."""
+"""Base models of the request and response bodies of platform routes."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ __all__ = ["Body", "DeletedOut", "ErrorOut", "ListOut", "Row", "Sharing", "Succe
 T = TypeVar("T")
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-"""What JSON can escape and a database cannot keep."""
+"""Characters that JSON can escape and a database cannot store."""
 
 Sharing = Literal["deny", "ask", "allow"]
 
 
 class Body(BaseModel):
-    """A request body. Unknown keys are ignored: clients echo whole rows back. Values are of the type that is
-    said, and no text that could be read as one: `"yes"` is no boolean."""
+    """A request body. Unknown keys are ignored, because clients send whole rows back. Values are not
+    converted: the text `"yes"` is not a boolean."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
     @model_validator(mode="before")
     @classmethod
-    def _can_be_stored(cls, value: Any) -> Any:
-        waiting = [value]
-        while waiting:
-            each = waiting.pop()
+    def _refuse_unstorable_values(cls, value: Any) -> Any:
+        pending = [value]
+        while pending:
+            each = pending.pop()
             if isinstance(each, dict):
-                waiting += each
-                waiting += each.values()
+                pending += each
+                pending += each.values()
             elif isinstance(each, list):
-                waiting += each
+                pending += each
             elif isinstance(each, str) and _UNSTORABLE.search(each):
                 raise ValueError("must hold no text with NUL or half of a surrogate pair")
             elif isinstance(each, float) and not math.isfinite(each):
@@ -42,12 +42,12 @@ class Body(BaseModel):
         return value
 
     def sent(self) -> dict[str, Any]:
-        """Only the keys the client sent, so that an absent key and an explicit null stay apart."""
+        """Only the keys that the client sent, so that a missing key differs from an explicit null."""
         return self.model_dump(exclude_unset=True)
 
 
 class Row(BaseModel):
-    """A platform row on the wire. Times are UTC text `YYYY-MM-DD HH:MM:SS` (`api.md` §1.5)."""
+    """A platform row on the wire. Times are UTC text `YYYY-MM-DD HH:MM:SS`."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -1,4 +1,4 @@
-"""What an integration, and an account, can do: capabilities, tools, unified APIs (`api.md` §4.6, §4.7)."""
+"""The routes of capabilities, tools and unified APIs of an integration and of an account."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
 from isthmus.accounts.described_account import describe_account
-from isthmus.api.dependencies import ApiPrincipal, Parts, comma_list, empty_is
+from isthmus.api.dependencies import ApiPrincipal, Parts, default_if_empty, parse_comma_list
 from isthmus.api.list_queries import MAX_LIMIT
 from isthmus.api.resources.base_models import ListOut
 from isthmus.integrations.meta.capabilities import CapabilityFilter, build_capabilities, build_unified_apis
@@ -116,30 +116,30 @@ class AccountCapabilitiesOut(CapabilitiesOut):
     account: AccountStateOut
 
 
-def _capability_filter(
+def _parse_capability_filter(
     request: Request,
     type: Annotated[
-        Literal["proxy", "unified", "all"], empty_is("all"), Query(description="Which list to fill.")
+        Literal["proxy", "unified", "all"], default_if_empty("all"), Query(description="Which list to fill.")
     ] = "all",
     methods: Annotated[str | None, Query(description="Comma list of names of proxy methods.")] = None,
     resource: Annotated[str | None, Query(description="Of either list.")] = None,
     has_description: Annotated[
-        bool, empty_is(True), Query(description="`false`: also proxy methods that nothing describes.")
+        bool, default_if_empty(True), Query(description="`false`: also proxy methods that nothing describes.")
     ] = True,
 ) -> CapabilityFilter:
-    return CapabilityFilter(type, comma_list(request, "methods"), resource or None, has_description)
+    return CapabilityFilter(type, parse_comma_list(request, "methods"), resource or None, has_description)
 
 
-def _tool_filter(
+def _parse_tool_filter(
     request: Request,
     methods: Annotated[str | None, Query(description=f"{_METHODS}`custom` (any other).")] = None,
     tags: Annotated[str | None, Query(description="Comma list; one tag in common is enough.")] = None,
 ) -> ToolFilter:
-    return ToolFilter(comma_list(request, "methods"), comma_list(request, "tags"))
+    return ToolFilter(parse_comma_list(request, "methods"), parse_comma_list(request, "tags"))
 
 
-CapabilitiesWanted = Annotated[CapabilityFilter, Depends(_capability_filter)]
-ToolsWanted = Annotated[ToolFilter, Depends(_tool_filter)]
+CapabilityFilterParameters = Annotated[CapabilityFilter, Depends(_parse_capability_filter)]
+ToolFilterParameters = Annotated[ToolFilter, Depends(_parse_tool_filter)]
 
 
 @router.get(
@@ -148,7 +148,7 @@ ToolsWanted = Annotated[ToolFilter, Depends(_tool_filter)]
     response_model_exclude_unset=True,
 )
 async def integration_capabilities(
-    parts: Parts, principal: ApiPrincipal, id: str, wanted: CapabilitiesWanted
+    parts: Parts, principal: ApiPrincipal, id: str, wanted: CapabilityFilterParameters
 ) -> Any:
     """By id or name: its methods, the unified resources it is mapped to, and how it is connected. As this
     environment has it, where it is installed."""
@@ -164,7 +164,7 @@ async def integration_capabilities(
     response_model_exclude_unset=True,
 )
 async def account_capabilities(
-    parts: Parts, principal: ApiPrincipal, id: str, wanted: CapabilitiesWanted
+    parts: Parts, principal: ApiPrincipal, id: str, wanted: CapabilityFilterParameters
 ) -> Any:
     """What can be called through the account, in whatever state its connection is: `account` says which."""
     async with parts.database.read() as conn:
@@ -188,19 +188,21 @@ async def account_capabilities(
 
 
 @router.get("/integration/{id}/tools", response_model=ListOut[ToolOut])
-async def integration_tools(parts: Parts, principal: ApiPrincipal, id: str, wanted: ToolsWanted) -> Any:
+async def integration_tools(
+    parts: Parts, principal: ApiPrincipal, id: str, wanted: ToolFilterParameters
+) -> Any:
     """Its documented proxy methods as tools, by id or name; as this environment has it, where installed."""
     async with parts.database.read() as conn:
         described = await describe_integration(conn, principal, id)
-    return _whole(build_tools(described, wanted, name_template=parts.tool_name_template))
+    return _list_envelope(build_tools(described, wanted, name_template=parts.tool_name_template))
 
 
 @router.get("/integrated-account/{id}/tools", response_model=ListOut[ToolOut])
-async def account_tools(parts: Parts, principal: ApiPrincipal, id: str, wanted: ToolsWanted) -> Any:
+async def account_tools(parts: Parts, principal: ApiPrincipal, id: str, wanted: ToolFilterParameters) -> Any:
     """The documented proxy methods of the account as tools, for agents."""
     async with parts.database.read() as conn:
         described = (await describe_account(conn, principal, id)).integration
-    return _whole(build_tools(described, wanted, name_template=parts.tool_name_template))
+    return _list_envelope(build_tools(described, wanted, name_template=parts.tool_name_template))
 
 
 @router.get("/integration/{id}/unified-apis", response_model=ListOut[UnifiedApiOut])
@@ -209,9 +211,9 @@ async def integration_unified_apis(parts: Parts, principal: ApiPrincipal, id: st
     async with parts.database.read() as conn:
         described = await describe_integration(conn, principal, id)
         mapped = await read_mapped_resources(conn, principal, described.name, only_installed=False)
-    return _whole(build_unified_apis(mapped))
+    return _list_envelope(build_unified_apis(mapped))
 
 
-def _whole(rows: Sequence[Any]) -> dict[str, Any]:
-    """The list envelope of what is never cut into pages."""
+def _list_envelope(rows: Sequence[Any]) -> dict[str, Any]:
+    """The envelope of a list that has no pages."""
     return {"result": rows, "next_cursor": None, "limit": MAX_LIMIT}

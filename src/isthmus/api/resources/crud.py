@@ -1,4 +1,4 @@
-"""The routes every platform resource has (`api.md` §3): list, get, create, update, delete."""
+"""Adds the routes that platform resources share: list, get, create, update, delete."""
 
 from __future__ import annotations
 
@@ -9,30 +9,31 @@ from typing import Any, Protocol
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
-from isthmus.api.dependencies import ApiPrincipal, Listed, Parts, PartsOfApp, Select
-from isthmus.api.list_queries import check_select, project
+from isthmus.api.dependencies import ApiPrincipal, ParsedListRequest, Parts, PartsOfApp, Select
+from isthmus.api.list_queries import check_select, select_fields
 from isthmus.api.resources.base_models import Body, DeletedOut, ListOut, Row
 from isthmus.db import AsyncConnection
 from isthmus.db.listing import ListQuery, Page
 from isthmus.errors import BadRequest, failure
 from isthmus.tenancy import Principal
 
-__all__ = ["Reads", "Writes", "add_reads", "add_writes"]
+__all__ = ["ReadableRepository", "WritableRepository", "add_read_routes", "add_write_routes"]
+
+RowHook = Callable[[PartsOfApp, Mapping[str, Any]], Mapping[str, Any]]
+"""Given the application's parts and a row or a body, gives fields of it."""
 
 
-Also = Callable[[PartsOfApp, Mapping[str, Any]], Mapping[str, Any]]
-
-
-class Reads(Protocol):
-    """A repository made for one caller; rows are in their wire shape but for times."""
+class ReadableRepository(Protocol):
+    """A repository for one caller. Rows have their wire names, and times are datetimes."""
 
     async def list(self, query: ListQuery) -> Page: ...
 
     async def get(self, id: str, /) -> Mapping[str, Any]: ...
 
 
-class Writes(Protocol):
-    """`values` and `changes` hold only the keys the client sent. `delete` gives the deleted row's id."""
+class WritableRepository(Protocol):
+    """A repository for one caller. `values` and `changes` hold only the keys that the client sent. `delete`
+    returns the deleted row's id."""
 
     async def create(self, values: Mapping[str, Any]) -> Mapping[str, Any]: ...
 
@@ -41,73 +42,77 @@ class Writes(Protocol):
     async def delete(self, id: str, /) -> str: ...
 
 
-def add_reads(
+def add_read_routes(
     router: APIRouter,
     noun: str,
-    repository: Callable[[AsyncConnection, Principal], Reads],
+    repository: Callable[[AsyncConnection, Principal], ReadableRepository],
     out: type[Row],
     *,
-    about: Mapping[str, str] | None = None,
-    also: Also | None = None,
+    descriptions: Mapping[str, str] | None = None,
+    extra_fields: RowHook | None = None,
 ) -> None:
-    """`GET` of the list and of one row. `noun` names the operations: `list_<noun>s`, `get_<noun>`.
-    `about`: descriptions by `list`, `get`. `also`: fields that a row has of this server, by the row."""
-    about = about or {}
-    more = also or _nothing
+    """Adds `GET` of the list and of one row. `noun`: for the operation ids `list_<noun>s`, `get_<noun>`.
+    `descriptions`: by `list` and `get`. `extra_fields`: gives fields that a row has in addition to those of
+    the repository."""
+    descriptions = descriptions or {}
+    more_fields = extra_fields or _no_fields
 
-    async def list_rows(parts: Parts, principal: ApiPrincipal, listed: Listed) -> Any:
+    async def list_rows(parts: Parts, principal: ApiPrincipal, listed: ParsedListRequest) -> Any:
         listed.check_select(out)
         async with parts.database.read() as conn:
             page = await repository(conn, principal).list(listed.query)
-        return listed.answer(replace(page, rows=[{**row, **more(parts, row)} for row in page.rows]))
+        return listed.respond(replace(page, rows=[{**row, **more_fields(parts, row)} for row in page.rows]))
 
     async def get_row(parts: Parts, principal: ApiPrincipal, id: str, select: Select = None) -> Any:
         if select:
             check_select(select, out.model_fields)
         async with parts.database.read() as conn:
             found = await repository(conn, principal).get(id)
-        row = parts.row({**found, **more(parts, found)})
-        return JSONResponse(project(row, select)) if select else row
+        row = parts.row({**found, **more_fields(parts, found)})
+        return JSONResponse(select_fields(row, select)) if select else row
 
     page: Any = ListOut[out]  # type: ignore[valid-type]  # the model is an argument
     for path, endpoint, name, model, key in (
         ("", list_rows, f"list_{noun}s", page, "list"),
         ("/{id}", get_row, f"get_{noun}", out, "get"),
     ):
-        router.add_api_route(path, endpoint, name=name, response_model=model, description=about.get(key, ""))
+        router.add_api_route(
+            path, endpoint, name=name, response_model=model, description=descriptions.get(key, "")
+        )
 
 
-def add_writes(
+def add_write_routes(
     router: APIRouter,
     noun: str,
-    repository: Callable[[AsyncConnection, Principal], Writes],
+    repository: Callable[[AsyncConnection, Principal], WritableRepository],
     out: type[Row],
     *,
     create: type[Body],
     update: type[Body],
-    about: Mapping[str, str] | None = None,
+    descriptions: Mapping[str, str] | None = None,
     may_need_version: bool = False,
-    also: Also | None = None,
-    meant: Also | None = None,
+    extra_fields: RowHook | None = None,
+    to_stored: RowHook | None = None,
 ) -> None:
-    """`POST`, `PATCH /{id}`, `DELETE /{id}`. `about`: descriptions by `create`, `update`, `delete`.
-    `may_need_version`: an update must send `version` where the setting says so. `also`: as of the reads.
-    `meant`: what is taken of a body; undoes `also` where a row is sent back as it was shown."""
-    about = about or {}
-    more = also or _nothing
-    stored = meant or _as_sent
+    """Adds `POST`, `PATCH /{id}` and `DELETE /{id}`. `descriptions`: by `create`, `update`, `delete`.
+    `may_need_version`: whether an update must send `version` where the setting requires it. `extra_fields`:
+    as of `add_read_routes`. `to_stored`: turns a body into the values to store, so that a client can send
+    back a row with its extra fields."""
+    descriptions = descriptions or {}
+    more_fields = extra_fields or _no_fields
+    to_values = to_stored or _unchanged
 
     async def create_row(parts: Parts, principal: ApiPrincipal, body: Body) -> Any:
         async with parts.database.write() as conn:
-            row = await repository(conn, principal).create(stored(parts, body.sent()))
-        return parts.row({**row, **more(parts, row)})
+            row = await repository(conn, principal).create(to_values(parts, body.sent()))
+        return parts.row({**row, **more_fields(parts, row)})
 
     async def update_row(parts: Parts, principal: ApiPrincipal, id: str, body: Body) -> Any:
         if may_need_version and parts.strict_version:
             _require_version(body)
         async with parts.database.write() as conn:
-            row = await repository(conn, principal).update(id, stored(parts, body.sent()))
-        return parts.row({**row, **more(parts, row)})
+            row = await repository(conn, principal).update(id, to_values(parts, body.sent()))
+        return parts.row({**row, **more_fields(parts, row)})
 
     async def delete_row(parts: Parts, principal: ApiPrincipal, id: str) -> Any:
         async with parts.database.write() as conn:
@@ -126,15 +131,15 @@ def add_writes(
             methods=[verb],
             name=f"{key}_{noun}",
             response_model=model,
-            description=about.get(key, ""),
+            description=descriptions.get(key, ""),
         )
 
 
-def _nothing(_: PartsOfApp, __: Mapping[str, Any]) -> Mapping[str, Any]:
+def _no_fields(_: PartsOfApp, __: Mapping[str, Any]) -> Mapping[str, Any]:
     return {}
 
 
-def _as_sent(_: PartsOfApp, values: Mapping[str, Any]) -> Mapping[str, Any]:
+def _unchanged(_: PartsOfApp, values: Mapping[str, Any]) -> Mapping[str, Any]:
     return values
 
 

@@ -1,4 +1,4 @@
-"""`/documentation` and `/category` (`api.md` §3.11, §3.12)."""
+"""The routes of `/documentation` and `/category`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any, Literal
 from fastapi import APIRouter
 from pydantic import Field
 
-from isthmus.api.dependencies import ApiPrincipal, Listed, Parts
+from isthmus.api.dependencies import ApiPrincipal, ParsedListRequest, Parts
 from isthmus.api.resources.base_models import Body, ListOut, Row
-from isthmus.api.resources.crud import add_reads, add_writes
+from isthmus.api.resources.crud import add_read_routes, add_write_routes
 from isthmus.integrations.catalog.documentation import Categories, Documentation
 
 __all__ = ["routers"]
@@ -37,7 +37,7 @@ class DocumentationOut(Row):
     integration_name: str | None
 
 
-class _Subject(Body):
+class _DocumentationSubject(Body):
     entity_id: str | None = Field(None, description="What it is about: its id, or one of the four below.")
     entity_type: EntityType | None = Field(None, description="Follows from `entity_id` where it is left out.")
     integration_id: str | None = None
@@ -50,12 +50,12 @@ class _Subject(Body):
     integration_name: str | None = Field(None, description="For models: only about this integration.")
 
 
-class DocumentationIn(_Subject):
+class DocumentationIn(_DocumentationSubject):
     type: str = Field("readme", description=_TYPE)
     content: str = Field(description=_CONTENT)
 
 
-class DocumentationPatch(_Subject):
+class DocumentationPatch(_DocumentationSubject):
     type: str | None = Field(None, description=_TYPE)
     content: str | None = Field(None, description=_CONTENT)
 
@@ -65,25 +65,25 @@ class CategoryOut(Row):
     label: str
 
 
-add_reads(
+add_read_routes(
     router,
     "documentation",
     Documentation,
     DocumentationOut,
-    about={
+    descriptions={
         "list": "One of `integration_id`, `environment_integration_id`, `unified_model_id` and "
         "`environment_unified_model_id` is required. Other filters: `type`, `resource`, `method`, "
         "`authentication_method`, `integration_name`, `entity_type`."
     },
 )
-add_writes(
+add_write_routes(
     router,
     "documentation",
     Documentation,
     DocumentationOut,
     create=DocumentationIn,
     update=DocumentationPatch,
-    about={
+    descriptions={
         "create": "About an integration or model of your team, or an install of your environment, whose rows "
         "win over those of what is installed."
     },
@@ -91,7 +91,7 @@ add_writes(
 
 
 @categories.get("", response_model=ListOut[CategoryOut])
-async def list_categories(parts: Parts, principal: ApiPrincipal, listed: Listed) -> Any:
+async def list_categories(parts: Parts, principal: ApiPrincipal, listed: ParsedListRequest) -> Any:
     listed.check_select(CategoryOut)
     async with parts.database.read() as conn:
-        return listed.answer(await Categories(conn).list(listed.query))
+        return listed.respond(await Categories(conn).list(listed.query))

@@ -1,4 +1,5 @@
-"""`/integrated-account/{id}/effective`, `/environment-integration/{id}/effective`: layers, told apart."""
+"""The routes `/integrated-account/{id}/effective` and `/environment-integration/{id}/effective`: the
+effective definition and mappings, with the layer that set each value."""
 
 from __future__ import annotations
 
@@ -15,14 +16,14 @@ __all__ = ["router"]
 
 router = APIRouter(tags=["layers"])
 
-_ABOUT = (
+_DESCRIPTION = (
     "404 for a path that no layer says anything at, and for a name that no installed model has. An empty "
     "parameter asks for nothing."
 )
 
 
-class Wanted:
-    """Which part of it."""
+class PartSelection:
+    """The parameters that select a part of the definition and mappings."""
 
     def __init__(
         self,
@@ -64,7 +65,7 @@ class LayeredOut(BaseModel):
     layers: list[LayerOut] = Field(description="The lowest first.")
 
 
-class MappingOut(LayeredOut):
+class EffectiveMappingOut(LayeredOut):
     model: str
     resource: str
     method: str
@@ -76,29 +77,31 @@ class EffectiveOut(BaseModel):
     environment_integration_id: str
     integrated_account_id: str | None
     definition: LayeredOut
-    mappings: list[MappingOut] = Field(description="Of every method that is mapped to this integration.")
+    mappings: list[EffectiveMappingOut] = Field(
+        description="Of every method that is mapped to this integration."
+    )
 
 
-Effective = Callable[..., Awaitable[dict[str, Any]]]
+ReadEffective = Callable[..., Awaitable[dict[str, Any]]]
 
 
-def _add(path: str, name: str, effective: Effective, about: str) -> None:
+def _add_route(path: str, name: str, read_effective: ReadEffective, description: str) -> None:
     async def get_effective(
-        parts: Parts, principal: ApiPrincipal, id: str, wanted: Annotated[Wanted, Depends()]
+        parts: Parts, principal: ApiPrincipal, id: str, selection: Annotated[PartSelection, Depends()]
     ) -> EffectiveOut:
         async with parts.database.read() as conn:
-            return EffectiveOut(**await effective(conn, principal.environment_id, id, **wanted.names))
+            return EffectiveOut(**await read_effective(conn, principal.environment_id, id, **selection.names))
 
-    router.add_api_route(path, get_effective, name=name, description=f"{about} {_ABOUT}")
+    router.add_api_route(path, get_effective, name=name, description=f"{description} {_DESCRIPTION}")
 
 
-_add(
+_add_route(
     "/integrated-account/{id}/effective",
     "get_effective_of_account",
     effective_of_account,
     "The definition and the mappings that calls of this account run on, and which layer set each value.",
 )
-_add(
+_add_route(
     "/environment-integration/{id}/effective",
     "get_effective_of_environment_integration",
     effective_of_install,

@@ -1,4 +1,4 @@
-"""`/environment-integration`: installs (`api.md` §3.5)."""
+"""The routes of `/environment-integration`: the integrations that an environment has installed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import Field
 from isthmus.accounts import Installs
 from isthmus.api.dependencies import PartsOfApp
 from isthmus.api.resources.base_models import Body, Row
-from isthmus.api.resources.crud import add_reads, add_writes
+from isthmus.api.resources.crud import add_read_routes, add_write_routes
 
 __all__ = ["router"]
 
@@ -27,14 +27,14 @@ class EnvironmentIntegrationOut(Row):
     override: dict[str, Any] = Field(description="Laid over the integration's config; secrets are absent.")
     integration: dict[str, Any]
     isthmus_callback_url: str = Field(
-        description="What an OAuth app of yours, registered with the product, allows as its redirect address."
+        description="The redirect URI to allow in an OAuth app of yours that is registered with the provider."
     )
 
 
 _CALLBACK: Any = Field(
     None,
-    description="An address of yours that sends browsers on to the server's own callback with their whole "
-    "query, and is told to the product in its place; null, or what is shown for it, for the server's own.",
+    description="A redirect URI of yours, sent to the provider in place of the server's own. It must redirect "
+    "browsers to the server's own callback with their whole query. null, or the server's own: none of yours.",
 )
 
 
@@ -57,26 +57,31 @@ class InstallPatch(Body):
     isthmus_callback_url: str | None = _CALLBACK
 
 
-def _callback(parts: PartsOfApp, row: Mapping[str, Any]) -> Mapping[str, Any]:
+def _callback_url_field(parts: PartsOfApp, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The install's own callback URL, otherwise that of the server."""
     return {"isthmus_callback_url": row["isthmus_callback_url"] or parts.callback_url}
 
 
-def _own_as_null(parts: PartsOfApp, sent: Mapping[str, Any]) -> Mapping[str, Any]:
+def _clear_own_callback_url(parts: PartsOfApp, sent: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The body with null in place of the server's own callback URL, which a row shows where none is
+    stored."""
     is_own = sent.get("isthmus_callback_url") == parts.callback_url
     return {**sent, "isthmus_callback_url": None} if is_own else sent
 
 
-add_reads(router, "environment_integration", Installs, EnvironmentIntegrationOut, also=_callback)
-add_writes(
+add_read_routes(
+    router, "environment_integration", Installs, EnvironmentIntegrationOut, extra_fields=_callback_url_field
+)
+add_write_routes(
     router,
     "environment_integration",
     Installs,
     EnvironmentIntegrationOut,
     create=InstallIn,
     update=InstallPatch,
-    also=_callback,
-    meant=_own_as_null,
-    about={
+    extra_fields=_callback_url_field,
+    to_stored=_clear_own_callback_url,
+    descriptions={
         "create": "Installing twice answers the existing install.",
         "delete": "By the install's id or the integration's. Deletes every account of the install.",
     },

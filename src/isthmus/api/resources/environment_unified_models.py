@@ -1,4 +1,4 @@
-"""`/environment-unified-model`: installed models (`api.md` §3.8)."""
+"""The routes of `/environment-unified-model`: the unified models that an environment has installed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from isthmus.api.resources.base_models import Body, Row
-from isthmus.api.resources.crud import add_reads, add_writes
+from isthmus.api.resources.crud import add_read_routes, add_write_routes
 from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
 
 __all__ = ["router"]
@@ -32,15 +32,15 @@ class ModelInstallPatch(Body):
     override: dict[str, Any] = Field(description="Replaces the stored override whole.")
 
 
-add_reads(router, "environment_unified_model", EnvironmentUnifiedModels, EnvironmentUnifiedModelOut)
-add_writes(
+add_read_routes(router, "environment_unified_model", EnvironmentUnifiedModels, EnvironmentUnifiedModelOut)
+add_write_routes(
     router,
     "environment_unified_model",
     EnvironmentUnifiedModels,
     EnvironmentUnifiedModelOut,
     create=ModelInstallIn,
     update=ModelInstallPatch,
-    about={
+    descriptions={
         "create": "Installing twice answers the existing install.",
         "delete": "By the install's id or the unified model's.",
     },

@@ -1,4 +1,4 @@
-"""`/events`: what happened in the environment (Isthmus's own route; `events.md` §1)."""
+"""The routes of `/events`: the events of the environment."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from isthmus.api.dependencies import ApiPrincipal, Listed, Parts
+from isthmus.api.dependencies import ApiPrincipal, ParsedListRequest, Parts
 from isthmus.api.resources.base_models import ListOut
 from isthmus.db import AsyncConnection
 from isthmus.events import Events
@@ -34,22 +34,22 @@ class EventOut(BaseModel):
     is_relayed: bool = Field(description="Whether everything that follows from it was set going.")
 
 
-def _events(conn: AsyncConnection, principal: Principal) -> Events:
+def _repository(conn: AsyncConnection, principal: Principal) -> Events:
     return Events(conn, principal.environment_id)
 
 
 @router.get("", response_model=ListOut[EventOut])
-async def list_events(parts: Parts, principal: ApiPrincipal, listed: Listed) -> Any:
+async def list_events(parts: Parts, principal: ApiPrincipal, listed: ParsedListRequest) -> Any:
     """Of the last 30 days, the newest first. Filters: `id`, `event` (or `event_type`), `environment_id`,
     `resource_type`, `resource_id`, `created_at`, `is_relayed`.
 
     Isthmus's own route."""
     listed.check_select(EventOut)
     async with parts.database.read() as conn:
-        return listed.answer(await _events(conn, principal).list(listed.query))
+        return listed.respond(await _repository(conn, principal).list(listed.query))
 
 
 @router.get("/{id}", response_model=EventOut)
 async def get_event(parts: Parts, principal: ApiPrincipal, id: str) -> Any:
     async with parts.database.read() as conn:
-        return parts.row(await _events(conn, principal).get(id))
+        return parts.row(await _repository(conn, principal).get(id))

@@ -1,4 +1,4 @@
-"""`/ping`, `/healthz`, `/readyz`."""
+"""The routes `/ping`, `/healthz` and `/readyz`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class StatusOut(BaseModel):
 
 @router.get("/ping")
 async def ping(request: Request, parts: Parts) -> StatusOut:
-    """Whether the API answers. No token is needed; one that is sent must be valid (`api.md` A16)."""
+    """Whether the API answers. No token is needed; one that is sent must be valid."""
     authorization = request.headers.get("authorization")
     if authorization is not None:
         await parts.authentication.any_principal(authorization)

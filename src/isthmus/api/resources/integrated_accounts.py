@@ -1,4 +1,4 @@
-"""`/integrated-account` (`api.md` §3.9)."""
+"""The routes of `/integrated-account`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from isthmus.accounts import Accounts, OwnAccount
 from isthmus.api.dependencies import AccountPrincipal, ApiPrincipal, Parts
+from isthmus.api.openapi.error_responses import PROVIDER_ERRORS
 from isthmus.api.resources.base_models import Body, Row, SuccessOut
-from isthmus.api.resources.crud import add_reads, add_writes
+from isthmus.api.resources.crud import add_read_routes, add_write_routes
 
 __all__ = ["router"]
 
@@ -84,6 +85,10 @@ class AccountTokenOut(BaseModel):
     token: str = Field(description="The same.")
 
 
+class AccountChoice(Body):
+    id: str = Field(description="The integrated account.")
+
+
 class OwnPatch(Body):
     model_config = ConfigDict(extra="forbid")
 
@@ -137,6 +142,26 @@ async def delete_accounts(parts: Parts, principal: ApiPrincipal, body: BulkDelet
     return SuccessOut(success=True)
 
 
+@router.post("/refresh-credentials", responses=PROVIDER_ERRORS)
+async def refresh_credentials(
+    request: Request, parts: Parts, principal: ApiPrincipal, body: AccountChoice
+) -> SuccessOut:
+    """Renews the account's token now. One whose credentials were refused is active again."""
+    await parts.connections.refresh_credentials(
+        principal.environment_id, body.id, request_id=request.scope["isthmus.request_id"]
+    )
+    return SuccessOut(success=True)
+
+
+@router.post("/run-post-install-actions", responses=PROVIDER_ERRORS)
+async def run_post_install_actions(parts: Parts, principal: ApiPrincipal, body: AccountChoice) -> SuccessOut:
+    """Has post-install and validation run again. The account is `connecting` until they have. One whose
+    credentials are refused needs new ones first."""
+    async with parts.database.write() as conn:
+        await Accounts(conn, principal).prepare(body.id)
+    return SuccessOut(success=True)
+
+
 @router.patch("/{id}/credentials")
 async def update_credentials(
     parts: Parts, principal: ApiPrincipal, id: str, body: CredentialsPatch
@@ -145,8 +170,8 @@ async def update_credentials(
         return AccountOut(**parts.row(await Accounts(conn, principal).update_credentials(id, body.sent())))
 
 
-add_reads(router, "account", Accounts, AccountOut)
-add_writes(
+add_read_routes(router, "account", Accounts, AccountOut)
+add_write_routes(
     router,
     "account",
     Accounts,

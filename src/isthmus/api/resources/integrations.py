@@ -1,4 +1,4 @@
-"""`/integration` (`api.md` §3.4)."""
+"""The routes of `/integration`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from isthmus.api.resources.base_models import Body, Row, Sharing
-from isthmus.api.resources.crud import add_reads, add_writes
+from isthmus.api.resources.crud import add_read_routes, add_write_routes
 from isthmus.integrations.catalog.integrations import Integrations
 
 __all__ = ["router"]
@@ -50,14 +50,14 @@ class IntegrationPatch(Body):
     version: int | None = Field(None, description="When sent, must be the stored version (409 otherwise).")
 
 
-add_reads(router, "integration", Integrations, IntegrationOut)
-add_writes(
+add_read_routes(router, "integration", Integrations, IntegrationOut)
+add_write_routes(
     router,
     "integration",
     Integrations,
     IntegrationOut,
     create=IntegrationIn,
     update=IntegrationPatch,
-    about={"delete": "409 while it is installed in an environment; `details` has the installs."},
+    descriptions={"delete": "409 while it is installed in an environment; `details` has the installs."},
     may_need_version=True,
 )

@@ -1,17 +1,14 @@
-"""What a backend does to have an account connected, and kept connected: `/link-token` (`connect.md` §2) and
-two calls below `/integrated-account` (`api.md` §3.9)."""
+"""The route `/link-token`, with which a backend lets a person connect an account."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from isthmus.accounts import Accounts
 from isthmus.api.dependencies import ApiPrincipal, Parts
-from isthmus.api.openapi.error_responses import PROVIDER
-from isthmus.api.resources.base_models import Body, SuccessOut
+from isthmus.api.resources.base_models import Body
 from isthmus.connect.link_tokens import LinkTokens
 
 __all__ = ["router"]
@@ -51,33 +48,9 @@ class LinkTokenOut(BaseModel):
     link_token: str = Field(description="Good for one connection, for 7 days. It is not shown again.")
 
 
-class AccountChoice(Body):
-    id: str = Field(description="The integrated account.")
-
-
 @router.post("/link-token", tags=["link tokens"])
 async def create_link_token(parts: Parts, principal: ApiPrincipal, body: LinkTokenIn) -> LinkTokenOut:
     """The secret that lets one person connect one account, on the page `/connect-account`."""
     async with parts.database.write() as conn:
         token = await LinkTokens(conn, principal).create(body.sent())
     return LinkTokenOut(link_token=token.reveal())
-
-
-@router.post("/integrated-account/refresh-credentials", tags=["integrated accounts"], responses=PROVIDER)
-async def refresh_credentials(
-    request: Request, parts: Parts, principal: ApiPrincipal, body: AccountChoice
-) -> SuccessOut:
-    """Renews the account's token now. One whose credentials were refused is active again."""
-    await parts.connections.refresh_credentials(
-        principal.environment_id, body.id, request_id=request.scope["isthmus.request_id"]
-    )
-    return SuccessOut(success=True)
-
-
-@router.post("/integrated-account/run-post-install-actions", tags=["integrated accounts"], responses=PROVIDER)
-async def run_post_install_actions(parts: Parts, principal: ApiPrincipal, body: AccountChoice) -> SuccessOut:
-    """Has post-install and validation run again. The account is `connecting` until they have. One whose
-    credentials are refused needs new ones first."""
-    async with parts.database.write() as conn:
-        await Accounts(conn, principal).prepare(body.id)
-    return SuccessOut(success=True)

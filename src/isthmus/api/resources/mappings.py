@@ -1,4 +1,5 @@
-"""A model's base mappings, and what an environment lays over them (`api.md` §3.7, §3.8)."""
+"""The routes of the base mappings of unified models, and of the mappings by which an environment overrides
+them."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from isthmus.api.resources.base_models import Body, Row
-from isthmus.api.resources.crud import add_reads, add_writes
+from isthmus.api.resources.crud import add_read_routes, add_write_routes
 from isthmus.integrations.mappings.mapping_repositories import EnvironmentMappings, ModelMappings
 
 __all__ = ["routers"]
@@ -18,7 +19,7 @@ environment = APIRouter(prefix="/environment-unified-model-resource-method", tag
 routers = (base, environment)
 
 
-class CellOut(Row):
+class _MappingRowOut(Row):
     integration_name: str
     resource_name: str
     method_name: str
@@ -26,26 +27,26 @@ class CellOut(Row):
     version: int
 
 
-class MappingOut(CellOut):
+class MappingOut(_MappingRowOut):
     unified_model_id: str
 
 
-class EnvironmentMappingOut(CellOut):
+class EnvironmentMappingOut(_MappingRowOut):
     environment_unified_model_id: str
 
 
-class CellIn(Body):
+class _MappingRowIn(Body):
     integration_name: str
     resource_name: str
     method_name: str
 
 
-class MappingIn(CellIn):
+class MappingIn(_MappingRowIn):
     unified_model_id: str
     config: dict[str, Any] = Field(description="The mapping; its expressions must compile.")
 
 
-class EnvironmentMappingIn(CellIn):
+class EnvironmentMappingIn(_MappingRowIn):
     environment_unified_model_id: str
     config: dict[str, Any] = Field(
         description="What is different here; without a base mapping, the whole mapping."
@@ -60,10 +61,10 @@ class MappingPatch(Body):
     version: int | None = Field(None, description="When sent, must be the stored version (409 otherwise).")
 
 
-add_reads(base, "mapping", ModelMappings, MappingOut)
-add_writes(base, "mapping", ModelMappings, MappingOut, create=MappingIn, update=MappingPatch)
-add_reads(environment, "environment_mapping", EnvironmentMappings, EnvironmentMappingOut)
-add_writes(
+add_read_routes(base, "mapping", ModelMappings, MappingOut)
+add_write_routes(base, "mapping", ModelMappings, MappingOut, create=MappingIn, update=MappingPatch)
+add_read_routes(environment, "environment_mapping", EnvironmentMappings, EnvironmentMappingOut)
+add_write_routes(
     environment,
     "environment_mapping",
     EnvironmentMappings,

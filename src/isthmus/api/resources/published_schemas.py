@@ -1,7 +1,7 @@
-"""`/schemas`: JSON Schemas for editors and tools; Isthmus's own routes.
+"""The routes of `/schemas`: JSON Schemas for editors and tools.
 
-Of the files that definitions are written in, for everybody; of unified records, as the token's environment
-has them, or as they are shipped where no token is sent.
+The schemas of definition files are the same for everybody; those of unified records are as the token's
+environment has them, or as shipped where no token is sent.
 """
 
 from __future__ import annotations

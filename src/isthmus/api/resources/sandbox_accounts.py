@@ -1,4 +1,4 @@
-"""`/sandbox-integrated-account`: which accounts are read-only (`api.md` §3.9)."""
+"""The routes of `/sandbox-integrated-account`: the accounts that are read-only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import Field
 from isthmus.accounts import SandboxFlags
 from isthmus.api.dependencies import ApiPrincipal, Parts
 from isthmus.api.resources.base_models import Body, DeletedOut, Row
-from isthmus.api.resources.crud import add_reads
+from isthmus.api.resources.crud import add_read_routes
 from isthmus.api.resources.integrated_accounts import AccountOut
 
 __all__ = ["router"]
@@ -25,12 +25,12 @@ class SandboxIn(Body):
     id: str = Field(description="Of the account that shall be read-only.")
 
 
-add_reads(router, "sandbox_account", SandboxFlags, SandboxOut)
+add_read_routes(router, "sandbox_account", SandboxFlags, SandboxOut)
 
 
 @router.post("")
 async def create_sandbox_account(parts: Parts, principal: ApiPrincipal, body: SandboxIn) -> SandboxOut:
-    """Makes an account read-only: its writes are answered 405. It goes on calling its product."""
+    """Makes an account read-only: its writes are answered 405. It goes on calling its provider."""
     async with parts.database.write() as conn:
         return SandboxOut(**parts.row(await SandboxFlags(conn, principal).create(body.id)))
 

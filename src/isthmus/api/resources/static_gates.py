@@ -1,4 +1,4 @@
-"""`/static-gate` (`syncs.md` §8.1)."""
+"""The routes of `/static-gate`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import Field
 from isthmus.accounts.static_gates import StaticGates
 from isthmus.api.dependencies import ApiPrincipal, Parts
 from isthmus.api.resources.base_models import Body, DeletedOut, Row
-from isthmus.api.resources.crud import add_reads
+from isthmus.api.resources.crud import add_read_routes
 
 __all__ = ["router"]
 
@@ -39,7 +39,7 @@ class StaticGatePatch(Body):
     domain: str | None = None
 
 
-add_reads(router, "static_gate", StaticGates, StaticGateOut)
+add_read_routes(router, "static_gate", StaticGates, StaticGateOut)
 
 
 @router.post("")

@@ -1,4 +1,4 @@
-"""`/environment`, `/team`, `/user`, `/api-token`, `/me` (`api.md` §3.1-3.3, §3.10, A17)."""
+"""The routes of `/environment`, `/team`, `/user`, `/api-token` and `/me`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from isthmus.api.dependencies import ApiPrincipal, Parts
 from isthmus.api.resources.base_models import Body, Row
-from isthmus.api.resources.crud import add_reads
+from isthmus.api.resources.crud import add_read_routes
 from isthmus.errors import Forbidden, NotFound
 from isthmus.tenancy import ApiTokens, Environments, Teams, Users
 
@@ -76,15 +76,17 @@ class MeOut(BaseModel):
     api_token: TokenFacts | None
 
 
-add_reads(
+add_read_routes(
     environments,
     "environment",
     lambda conn, principal: Environments(conn, principal.team_id, only=principal.environment_id),
     EnvironmentOut,
 )
-add_reads(teams, "team", lambda conn, principal: Teams(conn, principal.team_id), TeamOut)
-add_reads(users, "user", lambda conn, principal: Users(conn, principal.team_id), UserOut)
-add_reads(tokens, "api_token", lambda conn, principal: ApiTokens(conn, principal.environment_id), TokenOut)
+add_read_routes(teams, "team", lambda conn, principal: Teams(conn, principal.team_id), TeamOut)
+add_read_routes(users, "user", lambda conn, principal: Users(conn, principal.team_id), UserOut)
+add_read_routes(
+    tokens, "api_token", lambda conn, principal: ApiTokens(conn, principal.environment_id), TokenOut
+)
 
 
 @environments.patch("/{id}")

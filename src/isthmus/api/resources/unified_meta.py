@@ -1,6 +1,6 @@
-"""`/unified/…/meta/…`: about unified methods, and about integrations in a unified model (`api.md` §4.2).
+"""The routes `/unified/…/meta/…`: facts about unified methods, and about integrations in a unified model.
 
-Served by the platform application; the front door tells these paths from calls of the data plane.
+The platform application serves them; the dispatcher tells these paths from calls of the data plane.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
 from isthmus.accounts.described_account import describe_account
-from isthmus.api.dependencies import AnyCaller, ApiPrincipal, Parts, empty_is
-from isthmus.api.integration_guides import guide_html, guide_markdown
+from isthmus.api.dependencies import AnyCaller, ApiPrincipal, Parts, default_if_empty
+from isthmus.api.integration_guides import render_guide_html, render_guide_markdown
 from isthmus.errors import BadRequest, Forbidden, failure
 from isthmus.integrations.meta.integration_description import describe_integration
 from isthmus.integrations.meta.unified_meta import read_integration_guide, read_method_meta
@@ -22,7 +22,7 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/unified", tags=["unified API"])
 
-_ACCOUNT = "An integrated account: its own mapping is laid over the environment's."
+_ACCOUNT_DESCRIPTION = "An integrated account: its own mapping is laid over the environment's."
 
 
 class GuideResourceOut(BaseModel):
@@ -33,8 +33,8 @@ class GuideResourceOut(BaseModel):
 
 
 class GuideOut(BaseModel):
-    pricing_plan: list[str] = Field(description="Plans of the product that it needs, ready to be shown.")
-    user_role: list[str] = Field(description="Who may connect it, ready to be shown.")
+    pricing_plan: list[str] = Field(description="Plans of the provider that it needs, as text for users.")
+    user_role: list[str] = Field(description="Roles that may connect it, as text for users.")
     scopes: list[str] = Field(description="What its calls need to be allowed.")
     instructions: str | None = Field(description="Markdown.")
     resources: list[GuideResourceOut]
@@ -44,7 +44,7 @@ class MethodMetaOut(BaseModel):
     method: str
     resource_schema: dict[str, Any] = Field(alias="schema", description="JSON Schema of the unified record.")
     documentation_link: str | None
-    response_mapping: Any = Field(description="All layers merged; null: the product's record as it is.")
+    response_mapping: Any = Field(description="All layers merged; null: the provider's record as it is.")
     query_schema: dict[str, Any]
     request_body_schema: dict[str, Any]
     default_query: dict[str, Any]
@@ -68,7 +68,7 @@ async def unified_guide(
     model: str,
     integration: str,
     format: Annotated[
-        Literal["json", "md", "html"], empty_is("json"), Query(description="`html` is safe to show.")
+        Literal["json", "md", "html"], default_if_empty("json"), Query(description="`html` is safe to show.")
     ] = "json",
     environment_id: Annotated[str | None, Query(description="That of the token, if any.")] = None,
 ) -> Any:
@@ -83,9 +83,9 @@ async def unified_guide(
         guide = await read_integration_guide(conn, principal, described, model)
     title = f"{described.label}: {model}"
     if format == "md":
-        return Response(guide_markdown(title, guide), media_type="text/markdown; charset=utf-8")
+        return Response(render_guide_markdown(title, guide), media_type="text/markdown; charset=utf-8")
     if format == "html":
-        return Response(guide_html(title, guide), media_type="text/html; charset=utf-8")
+        return Response(render_guide_html(title, guide), media_type="text/html; charset=utf-8")
     return guide
 
 
@@ -96,7 +96,9 @@ async def unified_method_meta(
     model: str,
     resource: str,
     method: str,
-    integrated_account_id: Annotated[str | None, Query(description=f"Required. {_ACCOUNT}")] = None,
+    integrated_account_id: Annotated[
+        str | None, Query(description=f"Required. {_ACCOUNT_DESCRIPTION}")
+    ] = None,
 ) -> Any:
     """What a unified method takes and gives for one account, all layers merged."""
     account_id = caller.account_id or integrated_account_id
@@ -123,7 +125,7 @@ async def unified_mapping_meta(
     resource: str,
     integration: str,
     method: str,
-    integrated_account_id: Annotated[str | None, Query(description=_ACCOUNT)] = None,
+    integrated_account_id: Annotated[str | None, Query(description=_ACCOUNT_DESCRIPTION)] = None,
 ) -> Any:
     """What a unified method takes and gives for an integration, as this environment maps it."""
     override, principal = None, caller.principal

@@ -1,4 +1,4 @@
-"""`/unified-model` (`api.md` §3.6)."""
+"""The routes of `/unified-model`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from isthmus.api.resources.base_models import Body, Row, Sharing
-from isthmus.api.resources.crud import add_reads, add_writes
+from isthmus.api.resources.crud import add_read_routes, add_write_routes
 from isthmus.integrations.catalog.unified_models import UnifiedModels
 
 __all__ = ["router"]
@@ -54,14 +54,14 @@ class UnifiedModelPatch(Body):
     version: int | None = Field(None, description="When sent, must be the stored version (409 otherwise).")
 
 
-add_reads(router, "unified_model", UnifiedModels, UnifiedModelOut)
-add_writes(
+add_read_routes(router, "unified_model", UnifiedModels, UnifiedModelOut)
+add_write_routes(
     router,
     "unified_model",
     UnifiedModels,
     UnifiedModelOut,
     create=UnifiedModelIn,
     update=UnifiedModelPatch,
-    about={"delete": "409 while it is installed in an environment; `details` has the installs."},
+    descriptions={"delete": "409 while it is installed in an environment; `details` has the installs."},
     may_need_version=True,
 )
