@@ -158,8 +158,8 @@ def default_if_empty(default: object) -> BeforeValidator:
 Select = Annotated[
     str | None,
     Query(
-        description="Comma list of fields to return; dotted names reach into objects. Names of no field are "
-        "left out; 400 where there is no other."
+        description="Comma list of fields to return; dotted names reach into objects. Unknown names are "
+        "ignored; 400 if no name is known."
     ),
 ]
 

@@ -46,7 +46,7 @@ _LENGTH_MESSAGES = {  # no minimum here is above 1
 }
 
 _DESCRIPTION = """\
-One API with one schema over your customers' accounts in other products.
+One API with one schema over your customers' accounts at other providers.
 
 Send `Authorization: Bearer <token>`. Lists answer `{result, next_cursor, limit}`; send `next_cursor` back for
 the page after. Errors answer `{statusCode, error, message, details?, isthmus_request_id}`.

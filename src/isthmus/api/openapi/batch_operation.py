@@ -26,13 +26,13 @@ def build_batch_path() -> dict[str, Any]:
                 "type": "object",
                 "additionalProperties": {"type": "array"},
                 "description": "Records of nodes that persist: by resource, or by the name of a node that "
-                "requests none.",
+                "has no resource.",
             },
             "errors": {
                 "type": "object",
                 "additionalProperties": {"type": "array", "items": each},
-                "description": "Under every key the errors of its nodes: each as the call by itself would "
-                "have got it, with the `node`, and the `turn` of its loop.",
+                "description": "Under every key the errors of its nodes: each as the call alone would be "
+                "answered, with the `node`, and the `turn` of its loop.",
             },
         },
         "required": ["result", "errors"],
@@ -41,9 +41,8 @@ def build_batch_path() -> dict[str, Any]:
         "post": {
             "tags": ["batch API"],
             "operationId": "batch_request",
-            "summary": "Make several calls of one account, each with what those before it gave.",
-            "description": "Answers 200 where the nodes could be run at all; a node that fails has its error "
-            "in `errors`.",
+            "summary": "Make several calls of one account; each can use the results of those before it.",
+            "description": "Answers 200 if the nodes were run; a node that fails has its error in `errors`.",
             "parameters": [
                 {
                     "name": "Idempotency-Key",

@@ -46,7 +46,7 @@ _PASSTHROUGH_PARAMETER: Final = {
 _EXPLAIN_PARAMETER: Final = {
     "isthmus_explain": (
         "boolean",
-        "Answer `{explain}`: the request that would be sent, and the definition and mapping behind it. "
+        "Respond with `{explain}`: the request that would be sent, and the definition and mapping behind it. "
         "Nothing is sent.",
     )
 }
@@ -85,7 +85,10 @@ def build_data_plane_paths() -> dict[str, Any]:
 
 
 def _build_action_operation() -> dict[str, Any]:
-    name = {"type": "string", "description": "Name of an action of the integration; not of its lifecycle."}
+    name = {
+        "type": "string",
+        "description": "Name of an action of the integration, except those of its lifecycle.",
+    }
     return {
         "tags": ["proxy API"],
         "operationId": "proxy_run_action",
@@ -96,12 +99,12 @@ def _build_action_operation() -> dict[str, Any]:
             _build_explain_parameter(),
             _IDEMPOTENCY_HEADER,
         ],
-        "requestBody": {"content": {JSON: {"schema": {"description": "In scope of the steps as `body`."}}}},
+        "requestBody": {"content": {JSON: {"schema": {"description": "Available to the steps as `body`."}}}},
         "security": [{"HTTPBearer": []}],
         "responses": _build_responses(
             {
                 "type": "object",
-                "properties": {"result": {"description": "What the last step gave."}},
+                "properties": {"result": {"description": "The result of the last step."}},
                 "required": ["result"],
             }
         ),
@@ -119,7 +122,7 @@ def _build_custom_operation(verb: str) -> dict[str, Any]:
         "tags": ["custom API"],
         "operationId": f"custom_{verb.lower()}",
         "summary": f"Call a path of the provider itself by {verb}, with the account's credentials.",
-        "description": "Query, body and headers are forwarded, but for `integrated_account_id`, `truto_*` "
+        "description": "Query, body and headers are forwarded, except `integrated_account_id`, `truto_*` "
         "and headers of the connection. JSON comes back as `result`; anything else unchanged.",
         "parameters": [
             _build_path_parameter("path", path),

@@ -16,16 +16,22 @@ _DESCRIPTIONS: Final = {
     "403": "A token that may not do this.",
     "404": "No such row, resource or method for this token.",
     "405": "A write on a sandbox account, or a verb that is not served there.",
-    "409": "It clashes with what there is, or changes a version that is not the current one.",
-    "413": "The body is larger than this server takes.",
-    "422": "The idempotency key was used for another request, or it is more than may be done at once.",
+    "409": "It conflicts with an existing row, or changes a version that is not the current one.",
+    "413": "The body is larger than this server accepts.",
+    "422": "The idempotency key was used for another request, or the request exceeds a limit.",
     "429": "Too many requests; `Retry-After` says when to try again.",
 }
 _CONTENT: Final = {"application/json": {"schema": {"$ref": f"#/components/schemas/{ErrorOut.__name__}"}}}
 
 PROVIDER_ERRORS: Final[dict[int | str, dict[str, Any]]] = {
-    "4XX": {"description": "The provider refused it; with its own status.", "content": _CONTENT},
-    "5XX": {"description": "The provider or the way to it failed, or a definition.", "content": _CONTENT},
+    "4XX": {
+        "description": "The provider refused the request; with the provider's status.",
+        "content": _CONTENT,
+    },
+    "5XX": {
+        "description": "The provider, the connection to it, or a definition failed.",
+        "content": _CONTENT,
+    },
 }
 """The error responses of an operation that calls the provider."""
 

@@ -87,8 +87,8 @@ class ErrorOut(BaseModel):
     isthmus_request_id: str
     details: Any = Field(
         None,
-        description="For invalid input: `failures`, a list of `{path, message, code}`. Of a provider's "
-        "error: what the provider says.",
+        description="For invalid input: `failures`, a list of `{path, message, code}`. For an error of the "
+        "provider: its own error.",
     )
     truto_is_remote_error: Literal[True] | None = Field(
         None, description="Present when the provider itself answered with the error."

@@ -29,10 +29,12 @@ class ToolOut(BaseModel):
     description: str
     resource: str = Field(description="Of the proxy API, as `method`.")
     method: str
-    query_schema: dict[str, Any] = Field(description="JSON Schema of an object, as the two others.")
+    query_schema: dict[str, Any] = Field(
+        description="JSON Schema of an object, like `body_schema` and `response_schema`."
+    )
     body_schema: dict[str, Any]
     response_schema: dict[str, Any] = Field(description="Of one record.")
-    required: list[str] = Field(description="Names of both schemas that a call needs.")
+    required: list[str] = Field(description="Names from both schemas that a call must have.")
     tags: list[str]
 
 
@@ -93,7 +95,7 @@ class AuthOut(BaseModel):
 class ReadinessOut(BaseModel):
     proxy_methods: int
     proxy_methods_with_descriptions: int
-    ai_ready_score: float = Field(description="Described methods among all, 0 to 1.")
+    ai_ready_score: float = Field(description="Share of methods that have a description, 0 to 1.")
 
 
 class CapabilitiesOut(BaseModel):
@@ -101,7 +103,7 @@ class CapabilitiesOut(BaseModel):
     proxy: list[ProxyResourceOut]
     unified: list[UnifiedResourceOut]
     auth: AuthOut
-    ai_readiness: ReadinessOut = Field(description="Of all methods, whatever the parameters narrow.")
+    ai_readiness: ReadinessOut = Field(description="Counts all methods, whatever the parameters select.")
 
 
 class AccountStateOut(BaseModel):
@@ -122,9 +124,9 @@ def _parse_capability_filter(
         Literal["proxy", "unified", "all"], default_if_empty("all"), Query(description="Which list to fill.")
     ] = "all",
     methods: Annotated[str | None, Query(description="Comma list of names of proxy methods.")] = None,
-    resource: Annotated[str | None, Query(description="Of either list.")] = None,
+    resource: Annotated[str | None, Query(description="Only this resource, in both lists.")] = None,
     has_description: Annotated[
-        bool, default_if_empty(True), Query(description="`false`: also proxy methods that nothing describes.")
+        bool, default_if_empty(True), Query(description="`false`: also proxy methods without a description.")
     ] = True,
 ) -> CapabilityFilter:
     return CapabilityFilter(type, parse_comma_list(request, "methods"), resource or None, has_description)
@@ -166,7 +168,8 @@ async def integration_capabilities(
 async def account_capabilities(
     parts: Parts, principal: ApiPrincipal, id: str, wanted: CapabilityFilterParameters
 ) -> Any:
-    """What can be called through the account, in whatever state its connection is: `account` says which."""
+    """What can be called through the account, whatever the state of its connection; `account` has the
+    state."""
     async with parts.database.read() as conn:
         account = await describe_account(conn, principal, id)
         mapped = await read_mapped_resources(

@@ -85,7 +85,7 @@ add_write_routes(
     update=DocumentationPatch,
     descriptions={
         "create": "About an integration or model of your team, or an install of your environment, whose rows "
-        "win over those of what is installed."
+        "override those of the integration or model that is installed."
     },
 )
 

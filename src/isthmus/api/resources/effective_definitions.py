@@ -17,8 +17,8 @@ __all__ = ["router"]
 router = APIRouter(tags=["layers"])
 
 _DESCRIPTION = (
-    "404 for a path that no layer says anything at, and for a name that no installed model has. An empty "
-    "parameter asks for nothing."
+    "404 for a path at which no layer has a value, and for a name that no installed model has. An empty "
+    "parameter counts as absent."
 )
 
 
@@ -43,19 +43,19 @@ Name = Literal["integration", "model", "environment", "account"]
 
 class LayerOut(BaseModel):
     layer: Name
-    id: str = Field(description="Of the row that holds it.")
-    content: dict[str, Any] = Field(description="What it says by itself; `***` for a secret.")
+    id: str = Field(description="Id of the row that holds the layer.")
+    content: dict[str, Any] = Field(description="The values of this layer alone; `***` for a secret.")
 
 
 class ValueOut(BaseModel):
-    path: str = Field(description='Dotted; a name with a dot of its own as `["a.b"]`.')
-    value: Any = Field(description="Effective; arrays whole; `***` for a secret.")
-    layer: Name = Field(description="The highest layer that says it.")
+    path: str = Field(description='Dotted; a name that contains a dot is written `["a.b"]`.')
+    value: Any = Field(description="The effective value; arrays are whole; `***` for a secret.")
+    layer: Name = Field(description="The highest layer that sets it.")
 
 
 class RemovedOut(BaseModel):
     path: str
-    layer: Name = Field(description="The layer that took the value below away.")
+    layer: Name = Field(description="The layer that removed the value of a lower layer.")
 
 
 class LayeredOut(BaseModel):
@@ -78,7 +78,7 @@ class EffectiveOut(BaseModel):
     integrated_account_id: str | None
     definition: LayeredOut
     mappings: list[EffectiveMappingOut] = Field(
-        description="Of every method that is mapped to this integration."
+        description="One for every method that is mapped to this integration."
     )
 
 
@@ -99,11 +99,11 @@ _add_route(
     "/integrated-account/{id}/effective",
     "get_effective_of_account",
     effective_of_account,
-    "The definition and the mappings that calls of this account run on, and which layer set each value.",
+    "The definition and the mappings that calls of this account use, and which layer set each value.",
 )
 _add_route(
     "/environment-integration/{id}/effective",
     "get_effective_of_environment_integration",
     effective_of_install,
-    "The same for accounts of this install that override nothing.",
+    "The same for accounts of this install that have no override.",
 )

@@ -33,8 +33,9 @@ class EnvironmentIntegrationOut(Row):
 
 _CALLBACK: Any = Field(
     None,
-    description="A redirect URI of yours, sent to the provider in place of the server's own. It must redirect "
-    "browsers to the server's own callback with their whole query. null, or the server's own: none of yours.",
+    description="A redirect URI of yours, sent to the provider in place of the server's own. It must "
+    "redirect browsers, with their whole query, to the server's own. null or the server's own URI: none of "
+    "yours.",
 )
 
 

@@ -19,19 +19,19 @@ router = APIRouter(prefix="/events", tags=["events"])
 
 
 class EventOut(BaseModel):
-    """An event as it is listed; the reference of events tells the payload of each."""
+    """An event as it is listed; the reference of events describes each payload."""
 
     model_config = ConfigDict(extra="allow")
 
-    id: str = Field(description="`evt_` and a ULID; the same however often the event is handed on.")
+    id: str = Field(description="`evt_` and a ULID; the same however often the event is delivered.")
     event: str = Field(description="Its name, for example `integrated_account:active`.")
     event_type: str = Field(description="The same as `event`.")
     environment_id: str
     resource_type: str = Field(description="What it is about, for example `integrated_account`.")
     resource_id: str
-    payload: dict[str, Any] = Field(description="The thing as it was then, without secrets.")
+    payload: dict[str, Any] = Field(description="The resource as it was at that time, without secrets.")
     created_at: str
-    is_relayed: bool = Field(description="Whether everything that follows from it was set going.")
+    is_relayed: bool = Field(description="Whether all its subscribers were notified.")
 
 
 def _repository(conn: AsyncConnection, principal: Principal) -> Events:

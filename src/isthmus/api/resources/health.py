@@ -35,11 +35,11 @@ async def healthz() -> StatusOut:
     return StatusOut(status="ok")
 
 
-@router.get("/readyz", responses={503: {"description": "Not ready; `checks` says which part."}})
+@router.get("/readyz", responses={503: {"description": "Not ready; `checks` names the part."}})
 @router.head("/readyz", include_in_schema=False)
 async def readyz(request: Request) -> JSONResponse:
-    """Whether the process can serve: its database answers and the catalogue is loaded. `queue`, `events`:
-    how the background work and the handing on of events stand; they make nobody unready."""
+    """Whether the process can serve requests: its database answers and the catalogue is loaded. `queue`,
+    `events`: the state of background jobs and of the outbox; they do not affect readiness."""
     checks: dict[str, str] = await request.state.readiness()
     ready = all(state == "ok" for state in checks.values())
     answer: dict[str, Any] = {"status": "ok" if ready else "unavailable", "checks": checks}

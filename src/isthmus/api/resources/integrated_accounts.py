@@ -44,11 +44,11 @@ class AccountOut(Row):
 
 class AccountIn(Body):
     tenant_id: str = Field(
-        description="Your own key of the customer, at most 500 characters; several accounts may share one."
+        description="Your own id of the customer, at most 500 characters; several accounts may share one."
     )
     environment_integration_id: str
     authentication_method: str = Field(description="A credential format of the integration, e.g. `api_key`.")
-    context: dict[str, Any] = Field(description="The credential fields of that format, and anything else.")
+    context: dict[str, Any] = Field(description="The credential fields of that format, and any other values.")
     region: Region = "wnam"
     unified_model_override: dict[str, Any] | None = None
     integration_override: dict[str, Any] | None = None
@@ -81,7 +81,7 @@ class TokenIn(Body):
 
 
 class AccountTokenOut(BaseModel):
-    integrated_account_token: str = Field(description="For 15 minutes, and this one account.")
+    integrated_account_token: str = Field(description="Valid for 15 minutes, for this one account.")
     token: str = Field(description="The same.")
 
 
@@ -111,8 +111,8 @@ async def create_account_token(parts: Parts, principal: ApiPrincipal, body: Toke
 
 @router.get("/me")
 async def get_own_account(request: Request, parts: Parts, principal: AccountPrincipal) -> AccountOut:
-    """The account of an integrated account token. Its access token is shown, no other secret; one that is
-    about to end is renewed first."""
+    """The account of an integrated account token. Its access token is shown, but no other secret; an access
+    token that expires soon is refreshed first."""
     await parts.connections.renew_early(
         principal.environment_id, principal.account_id, request_id=request.scope["isthmus.request_id"]
     )
@@ -125,7 +125,7 @@ async def update_own_account(
     request: Request, parts: Parts, principal: AccountPrincipal, body: OwnPatch
 ) -> AccountOut:
     """Changes the context of an integrated account token's account, but no credential in it. An access token
-    that is about to end is renewed first."""
+    that expires soon is refreshed first."""
     await parts.connections.renew_early(
         principal.environment_id, principal.account_id, request_id=request.scope["isthmus.request_id"]
     )
@@ -136,7 +136,7 @@ async def update_own_account(
 
 @router.post("/bulk-delete")
 async def delete_accounts(parts: Parts, principal: ApiPrincipal, body: BulkDeleteIn) -> SuccessOut:
-    """Ids of no account here are passed over, so that what was not heard the end of can be sent again."""
+    """Unknown ids are skipped, so that a request whose response was lost can be repeated."""
     async with parts.database.write() as conn:
         await Accounts(conn, principal).delete_many(body.sent())
     return SuccessOut(success=True)
@@ -146,7 +146,8 @@ async def delete_accounts(parts: Parts, principal: ApiPrincipal, body: BulkDelet
 async def refresh_credentials(
     request: Request, parts: Parts, principal: ApiPrincipal, body: AccountChoice
 ) -> SuccessOut:
-    """Renews the account's token now. One whose credentials were refused is active again."""
+    """Refreshes the account's access token now. An account whose credentials were refused becomes active
+    again."""
     await parts.connections.refresh_credentials(
         principal.environment_id, body.id, request_id=request.scope["isthmus.request_id"]
     )
@@ -155,8 +156,8 @@ async def refresh_credentials(
 
 @router.post("/run-post-install-actions", responses=PROVIDER_ERRORS)
 async def run_post_install_actions(parts: Parts, principal: ApiPrincipal, body: AccountChoice) -> SuccessOut:
-    """Has post-install and validation run again. The account is `connecting` until they have. One whose
-    credentials are refused needs new ones first."""
+    """Runs the post-install and validation actions again. The account is `connecting` until they end. An
+    account whose credentials are refused needs new ones first."""
     async with parts.database.write() as conn:
         await Accounts(conn, principal).prepare(body.id)
     return SuccessOut(success=True)

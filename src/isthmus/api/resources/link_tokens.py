@@ -17,9 +17,10 @@ router = APIRouter()
 
 
 class LinkTokenIn(Body):
-    """One of `tenant_id` (a new account) and `integrated_account_id` (to renew one, which wins)."""
+    """Send `tenant_id` to connect a new account, or `integrated_account_id` to reconnect one; of both, the
+    latter counts."""
 
-    tenant_id: str | None = Field(None, description="Your own key of the customer who connects.")
+    tenant_id: str | None = Field(None, description="Your own id of the customer who connects.")
     integrated_account_id: str | None = Field(
         None, description="The account whose credentials are replaced. It keeps its id."
     )
@@ -27,25 +28,29 @@ class LinkTokenIn(Body):
     environment_unified_model_id: list[str] | str | None = Field(
         None,
         description="Only integrations that are mapped to these models are offered, and only the scopes that "
-        "they need are asked for.",
+        "they need are requested.",
     )
     unified_model_id: list[str] | str | None = Field(None, description="The same, by the model's own id.")
     context: dict[str, Any] | None = Field(
-        None, description="Laid over what the user enters; its keys are not asked for."
+        None, description="Merged over what the user enters; the form does not ask for its keys."
     )
     redirect_uri: str | None = Field(
-        None, description="Where the browser goes at the end, unless the page was opened in a window."
+        None,
+        description="Where the browser is sent at the end, unless the page was opened in its own window.",
     )
     persist_previous_context: bool | None = Field(
-        None, description="To renew: whether the old context stays below the new one. Default false."
+        None,
+        description="When reconnecting: whether the new context is merged over the old one. Default false.",
     )
-    truto_static_gate_id: str | None = Field(None, description="The way out of the account's calls.")
+    truto_static_gate_id: str | None = Field(
+        None, description="Id of the static gate through which the account's requests leave."
+    )
     region: str | None = Field(None, description="`wnam`, `enam`, `apac` or `eu`; a label.")
     is_sandbox: bool | None = Field(None, description="Whether the new account is read-only.")
 
 
 class LinkTokenOut(BaseModel):
-    link_token: str = Field(description="Good for one connection, for 7 days. It is not shown again.")
+    link_token: str = Field(description="Valid for one connection, for 7 days. It is not shown again.")
 
 
 @router.post("/link-token", tags=["link tokens"])

@@ -49,7 +49,7 @@ class MappingIn(_MappingRowIn):
 class EnvironmentMappingIn(_MappingRowIn):
     environment_unified_model_id: str
     config: dict[str, Any] = Field(
-        description="What is different here; without a base mapping, the whole mapping."
+        description="The differences from the base mapping; without one, the whole mapping."
     )
 
 

@@ -46,7 +46,7 @@ def _definition_schema(name: str) -> dict[str, Any]:
 
 @router.get("", response_model=ListOut[SchemaOut])
 async def list_schemas(parts: Parts, principal: OptionalPrincipal) -> Any:
-    """What schemas there are. No token is needed; with one, unified models are those of its environment.
+    """The list of schemas. No token is needed; with one, unified models are those of its environment.
 
     Isthmus's own route."""
     files = [

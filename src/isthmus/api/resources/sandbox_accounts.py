@@ -17,12 +17,12 @@ router = APIRouter(prefix="/sandbox-integrated-account", tags=["integrated accou
 
 
 class SandboxOut(Row):
-    id: str = Field(description="The account's.")
+    id: str = Field(description="Id of the account.")
     integrated_account: AccountOut
 
 
 class SandboxIn(Body):
-    id: str = Field(description="Of the account that shall be read-only.")
+    id: str = Field(description="Id of the account to make read-only.")
 
 
 add_read_routes(router, "sandbox_account", SandboxFlags, SandboxOut)
@@ -30,13 +30,14 @@ add_read_routes(router, "sandbox_account", SandboxFlags, SandboxOut)
 
 @router.post("")
 async def create_sandbox_account(parts: Parts, principal: ApiPrincipal, body: SandboxIn) -> SandboxOut:
-    """Makes an account read-only: its writes are answered 405. It goes on calling its provider."""
+    """Makes an account read-only: its writes are answered 405, its reads go on to the provider."""
     async with parts.database.write() as conn:
         return SandboxOut(**parts.row(await SandboxFlags(conn, principal).create(body.id)))
 
 
 @router.delete("/{id}")
 async def delete_sandbox_account(parts: Parts, principal: ApiPrincipal, id: str) -> DeletedOut:
-    """Lets an account be written to again; the account stays. 409 for one that answers from examples."""
+    """Makes an account writable again; the account itself is kept. 409 for an account that answers from
+    examples."""
     async with parts.database.write() as conn:
         return DeletedOut(id=await SandboxFlags(conn, principal).delete(id))

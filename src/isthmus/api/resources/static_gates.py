@@ -23,7 +23,7 @@ class StaticGateOut(Row):
 
 
 class NewStaticGateOut(StaticGateOut):
-    api_token: str = Field(description="What the gate lets requests in for. It is not shown again.")
+    api_token: str = Field(description="The key with which requests pass the gate. It is not shown again.")
 
 
 class StaticGateIn(Body):
@@ -59,6 +59,6 @@ async def update_static_gate(
 
 @router.delete("/{id}")
 async def delete_static_gate(parts: Parts, principal: ApiPrincipal, id: str) -> DeletedOut:
-    """409 while accounts go out through it."""
+    """409 while accounts use it."""
     async with parts.database.write() as conn:
         return DeletedOut(id=await StaticGates(conn, principal).delete(id))

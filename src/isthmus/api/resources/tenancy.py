@@ -139,7 +139,7 @@ async def delete_token(principal: ApiPrincipal, id: str) -> None:
 
 @me.get("/me")
 async def who_am_i(parts: Parts, principal: ApiPrincipal) -> MeOut:
-    """Whose token this is, and what it opens."""
+    """The user, team, environment and name of the token."""
     async with parts.database.read() as conn:
         team = parts.row(await Teams(conn, principal.team_id).get(principal.team_id))
         environment = parts.row(await Environments(conn, principal.team_id).get(principal.environment_id))

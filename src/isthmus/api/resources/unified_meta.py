@@ -22,7 +22,7 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/unified", tags=["unified API"])
 
-_ACCOUNT_DESCRIPTION = "An integrated account: its own mapping is laid over the environment's."
+_ACCOUNT_DESCRIPTION = "An integrated account, whose own mapping overrides that of the environment."
 
 
 class GuideResourceOut(BaseModel):
@@ -35,7 +35,7 @@ class GuideResourceOut(BaseModel):
 class GuideOut(BaseModel):
     pricing_plan: list[str] = Field(description="Plans of the provider that it needs, as text for users.")
     user_role: list[str] = Field(description="Roles that may connect it, as text for users.")
-    scopes: list[str] = Field(description="What its calls need to be allowed.")
+    scopes: list[str] = Field(description="OAuth scopes that its calls need.")
     instructions: str | None = Field(description="Markdown.")
     resources: list[GuideResourceOut]
 
@@ -53,7 +53,7 @@ class MethodMetaOut(BaseModel):
 
 class MappingMetaOut(MethodMetaOut):
     response_schema: dict[str, Any] = Field(
-        description="Of `schema`, the fields that the mapping fills; all of it where that cannot be told."
+        description="The fields of `schema` that the mapping fills; all fields where that is unknown."
     )
 
 
@@ -100,7 +100,7 @@ async def unified_method_meta(
         str | None, Query(description=f"Required. {_ACCOUNT_DESCRIPTION}")
     ] = None,
 ) -> Any:
-    """What a unified method takes and gives for one account, all layers merged."""
+    """The input and output of a unified method for one account, all layers merged."""
     account_id = caller.account_id or integrated_account_id
     if not account_id:
         raise BadRequest(
@@ -127,7 +127,7 @@ async def unified_mapping_meta(
     method: str,
     integrated_account_id: Annotated[str | None, Query(description=_ACCOUNT_DESCRIPTION)] = None,
 ) -> Any:
-    """What a unified method takes and gives for an integration, as this environment maps it."""
+    """The input and output of a unified method for an integration, as this environment maps it."""
     override, principal = None, caller.principal
     account_id = caller.account_id or integrated_account_id
     async with parts.database.read() as conn:
