@@ -12,13 +12,13 @@ from typing import Any, Final
 from fastapi import FastAPI
 
 from isthmus.accounts import Connections, JsonCallLog, install_everything
-from isthmus.accounts.credentials.refresh_lease import void_leases
+from isthmus.accounts.credentials.refresh_lease import release_all_leases
 from isthmus.accounts.credentials.revocations import Revocations
-from isthmus.accounts.credentials.token_refresh import REFRESH_JOB, give_up_renewing
+from isthmus.accounts.credentials.token_refresh import REFRESH_JOB, ignore_failed_refresh
 from isthmus.accounts.idempotency import IdempotencyKeys
 from isthmus.accounts.lifecycle.actions import ScheduledActions
 from isthmus.accounts.lifecycle.lifecycle import Lifecycle
-from isthmus.accounts.sandbox.sandbox_accounts import sample_account
+from isthmus.accounts.sandbox.sandbox_accounts import find_sample_account
 from isthmus.api.authentication import Authentication
 from isthmus.api.batch import BatchRequests
 from isthmus.api.data_plane import DataPlane
@@ -90,7 +90,7 @@ class Application:
             stack.push_async_callback(database.close)
             if database.is_sqlite:  # nobody else serves it, so whoever held a lease is gone
                 async with database.write() as conn:
-                    await void_leases(conn)
+                    await release_all_leases(conn)
             await sync_catalog(database, find_catalog())
             first_start = await bootstrap(database, settings, install=install_everything)
             core = await stack.enter_async_context(_core(settings, database, clock))
@@ -113,7 +113,7 @@ class Application:
             dispatcher = _dispatcher(parts, core, settings, pages)
             await stack.enter_async_context(_background(core))
             async with database.read() as conn:
-                sample = await sample_account(conn, *_SAMPLE)
+                sample = await find_sample_account(conn, *_SAMPLE)
             yield Application(dispatcher, database, first_start, sample)
 
 
@@ -178,7 +178,7 @@ async def _core(settings: Settings, database: Database, clock: Clock) -> AsyncIt
             JsonCallLog(),
             Exchanges(find_catalog()),
             cursor_secret=await get_server_secret(database, "address_cursors"),
-            renews_ahead=settings.renew_ahead,
+            refreshes_ahead=settings.renew_ahead,
         )
         stack.push_async_callback(connections.close)
         evaluations = Evaluations(
@@ -203,7 +203,7 @@ def _register(core: Core, handlers: Handlers, subscribers: Subscribers) -> None:
     handlers.every("events.prune", "17 * * * *", forget_old_events)
     handlers.every("connect.prune", "47 * * * *", forget_old_connections)
     Lifecycle(core.database, core.connections, core.clock).register(handlers)
-    handlers.on(REFRESH_JOB, core.connections.renew_ahead, on_failure=give_up_renewing)
+    handlers.on(REFRESH_JOB, core.connections.run_refresh_job, on_failure=ignore_failed_refresh)
     Revocations(core.database, core.http).register(handlers)
     ScheduledActions(core.database, core.connections, core.clock).register(handlers)
 

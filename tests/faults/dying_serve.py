@@ -15,8 +15,13 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from isthmus.accounts.credentials import refresh_lease, refresh_writes, refresher
-from isthmus.accounts.credentials.refresh_writes import RefreshWrites, Renewable, Renewed, Taken
+from isthmus.accounts.credentials import refresh_lease, refresh_store, refresher
+from isthmus.accounts.credentials.refresh_store import (
+    RefreshAttempt,
+    RefreshedCredentials,
+    RefreshStore,
+    RefreshTarget,
+)
 from isthmus.cli.server.serve import serve
 from tests.product import Product
 
@@ -42,20 +47,20 @@ def _die(point: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-class _Dying(RefreshWrites):
-    async def take(
-        self, account: Renewable, stale: str | None, owner: str, *, revive: bool
-    ) -> Taken | Renewed | None:
-        taken = await super().take(account, stale, owner, revive=revive)
-        if isinstance(taken, Taken):
+class _Dying(RefreshStore):
+    async def take_lease(
+        self, account: RefreshTarget, rejected_token: str | None, owner: str, *, force: bool
+    ) -> RefreshAttempt | RefreshedCredentials | None:
+        attempt = await super().take_lease(account, rejected_token, owner, force=force)
+        if isinstance(attempt, RefreshAttempt):
             _die("after started")
-        return taken
+        return attempt
 
-    async def keep(
-        self, account: Renewable, taken: Taken, reply: Mapping[str, Any], asked_at: datetime
-    ) -> Renewed:
+    async def store_reply(
+        self, account: RefreshTarget, attempt: RefreshAttempt, reply: Mapping[str, Any], asked_at: datetime
+    ) -> RefreshedCredentials:
         _die("before committed")
-        kept = await super().keep(account, taken, reply, asked_at)
+        kept = await super().store_reply(account, attempt, reply, asked_at)
         _die("after committed")
         return kept
 
@@ -103,8 +108,8 @@ def _serve(environ: Mapping[str, str], port: int, log: str) -> None:
     for module, name, value in (
         (refresh_lease, "LEASE", timedelta(seconds=1.5)),
         (refresher, "BEAT_SECONDS", 0.4),
-        (refresher, "RefreshWrites", _Dying),
-        (refresh_writes, "take_lease", _take_lease),
+        (refresher, "RefreshStore", _Dying),
+        (refresh_store, "take_lease", _take_lease),
     ):
         setattr(module, name, value)
     serve("127.0.0.1", port, 1)

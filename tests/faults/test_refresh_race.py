@@ -182,7 +182,7 @@ async def ends_as_it_should(
         assert refreshes == [200, 400], point
         assert set(answers) == {401}
         assert row["status"] == "needs_reauth"
-        assert row["last_error"].startswith("A renewal was cut off before its answer was kept")
+        assert row["last_error"].startswith("A token refresh was interrupted before its reply was stored")
         assert told == {"created": 1, "active": 1, "authentication_error": 1}
     else:
         assert refreshes == [200], point

@@ -328,7 +328,7 @@ async def with_an_ended_token(it: Scene, token_path: str) -> Answered:
     return await replace(it, account=account).proxy()
 
 
-async def nothing_to_renew(it: Scene) -> Answered:
+async def nothing_to_refresh(it: Scene) -> Answered:
     body = {"id": it.account}
     return await it.server.call("POST", "/integrated-account/refresh-credentials", json=body)
 
@@ -431,7 +431,7 @@ CASES: dict[str, Callable[[Scene], Awaitable[Answered]]] = {
     "provider refuses the credentials": refused_credentials,
     "provider refuses the refresh token": lambda it: with_an_ended_token(it, "/v1/tickets"),
     "token endpoint gives no token": lambda it: with_an_ended_token(it, "/_control/visits"),
-    "renewal of what cannot be renewed": nothing_to_renew,
+    "refresh of credentials that cannot be refreshed": nothing_to_refresh,
     "provider fails (5xx)": lambda it: it.after(Fault("status", code=503, times=None)),
     "provider limits the rate": rate_limited,
     "provider is not there": nobody_there,

@@ -32,7 +32,7 @@ async def test_the_life_of_an_account_is_told_without_its_secrets(server: Server
     facts = AccountFacts(account, "other", row["environment_id"], False, "api_key")
     states = AccountStates(server.application.database)
     for _ in range(2):  # the second is no transition
-        await states.needs_reauth(facts, 2, "the provider says no")
+        await states.mark_needs_reauth(facts, 2, "the provider says no")
     await server.ok("PATCH", f"{path}/credentials", json={"context": {"api_key": "another-secret"}})
     await server.ok("DELETE", path)
 

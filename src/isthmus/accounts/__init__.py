@@ -5,7 +5,7 @@ from isthmus.accounts.connections.call_log import CallLog, CallRecord, JsonCallL
 from isthmus.accounts.connections.connections import Connection, Connections
 from isthmus.accounts.installs import Installs, install_everything
 from isthmus.accounts.own_account import OwnAccount
-from isthmus.accounts.sandbox.sandbox_accounts import sandbox_account_id
+from isthmus.accounts.sandbox.sandbox_accounts import derive_sandbox_account_id
 from isthmus.accounts.sandbox_flags import SandboxFlags
 
 __all__ = [
@@ -18,6 +18,6 @@ __all__ = [
     "JsonCallLog",
     "OwnAccount",
     "SandboxFlags",
+    "derive_sandbox_account_id",
     "install_everything",
-    "sandbox_account_id",
 ]

@@ -9,8 +9,9 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Text, cast, delete, insert, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.accounts.connections.account_row import account_statement, require_open
-from isthmus.accounts.credentials.token_refresh import schedule_renewal
+from isthmus.accounts.connections.account_row import select_account
+from isthmus.accounts.connections.connections import require_callable
+from isthmus.accounts.credentials.token_refresh import schedule_refresh
 from isthmus.accounts.lifecycle.account_jobs import before_deletion, begin_lifecycle, schedule_actions
 from isthmus.accounts.rows.account_checks import (
     FAILED_STATUSES,
@@ -154,7 +155,7 @@ class Accounts:
                 updated_at=now,
             )
         )
-        await schedule_renewal(self._conn, identity, context)
+        await schedule_refresh(self._conn, identity, context)
         if not stages:
             crons = definition.list_schedules(values.get("integration_override") or {})
             await schedule_actions(self._conn, identity, crons)
@@ -231,9 +232,9 @@ class Accounts:
         AccountBlocked; AccountNeedsReauth where the provider refuses its credentials: they are not tried
         again before there are new ones."""
         row = await self._locked(id)
-        statement = account_statement(self._environment_id, id)
+        statement = select_account(self._environment_id, id)
         found = (await self._conn.execute(statement)).one()
-        require_open(
+        require_callable(
             found.integration_name, id, is_enabled=found.is_enabled, is_blocked=bool(found.is_blocked)
         )
         if row["status"] == "needs_reauth":
@@ -336,7 +337,7 @@ class Accounts:
             .values(**values, revision=integrated_account.c.revision + 1, updated_at=current_time(self._conn))
         )
         if "context_secrets" in values:
-            await schedule_renewal(
+            await schedule_refresh(
                 self._conn, row["id"], decrypt_context(get_key_ring(self._conn), {**row, **values})
             )
         is_back = values.get("status") == "active" and row["status"] in FAILED_STATUSES

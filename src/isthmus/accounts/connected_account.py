@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.accounts.credentials.token_refresh import schedule_renewal
+from isthmus.accounts.credentials.token_refresh import schedule_refresh
 from isthmus.accounts.rows.account_events import emit_account_events
 from isthmus.accounts.rows.connected_definition import lock_install
 from isthmus.accounts.rows.context import (
@@ -71,7 +71,7 @@ async def connect_account(
             **_context(conn, connected, identity, connected.context),
         )
     )
-    await schedule_renewal(conn, identity, connected.context)
+    await schedule_refresh(conn, identity, connected.context)
     await raise_epoch(conn, get_epoch_group(identity))
     await emit_account_events(conn, connected.environment_id, identity, IntegratedAccountCreated)
     return identity
@@ -116,7 +116,7 @@ async def reconnect_account(
             **_context(conn, connected, account_id, context),
         )
     )
-    await schedule_renewal(conn, account_id, context)
+    await schedule_refresh(conn, account_id, context)
     await raise_epoch(conn, get_epoch_group(account_id))
     await emit_account_events(conn, connected.environment_id, account_id, IntegratedAccountUpdated)
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from pydantic import Field
 
-from isthmus.accounts.connections.batch_calls import ResourceCalls
+from isthmus.accounts.connections.batch_calls import BatchCalls
 from isthmus.accounts.connections.connections import Connection, Connections
 from isthmus.accounts.idempotency import IdempotencyKeys
 from isthmus.api.authentication import Authentication
@@ -103,7 +103,7 @@ class BatchRequests:
         account = connection.account
         outcome = await run_batch(
             graph,
-            ResourceCalls(self._connections, connection, request.request_id),
+            BatchCalls(self._connections, connection, request.request_id),
             parse_call=parse_node_call,
             roots={"args": batch.args, "tenant_id": account.tenant_id},
             take=lambda: self._limits.take_account(account.id),

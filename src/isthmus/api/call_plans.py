@@ -42,11 +42,13 @@ class CallPlans:
         self, request: IncomingRequest, model: str, resource: str, method: str, record_id: str | None
     ) -> OutgoingResponse:
         dry_call = await self._open_account(request)
-        schema, mapping = await dry_call.connection.mapping(model, resource, method)
+        schema, mapping = await dry_call.connection.find_mapping(model, resource, method)
         call = await read_data_call(request, method, record_id)
         target = Target(model, resource, schema, dry_call.connection.integration_name)
         plan = await plan_unified(dry_call.dry_run, dry_call.definition, target, mapping, call)
-        explained = await self._connections.explained_mappings(dry_call.account, model=model, method=method)
+        explained = await self._connections.read_explained_mappings(
+            dry_call.account, model=model, method=method
+        )
         name = match_either_separator(resource, (each.resource for each in explained))
         body = next((each.body for each in explained if each.resource == name), None)
         return dry_call.respond(plan, mapping=body)
@@ -76,9 +78,11 @@ class CallPlans:
         principal = await self._authentication.principal(request.headers.get("authorization"))
         environment_id, account_id = principal.environment_id, parse_account_id(request.query)
         connection = await self._connections.open(environment_id, account_id, request_id=request.request_id)
-        account = await self._connections.explained(environment_id, account_id)
+        account = await self._connections.read_explained_account(environment_id, account_id)
         definition = account.definition()
-        return _DryCall(connection, account, definition, account.dry_run(definition, connection.account))
+        return _DryCall(
+            connection, account, definition, account.start_dry_run(definition, connection.account)
+        )
 
 
 class _DryCall:

@@ -70,7 +70,7 @@ class DataPlane:
             return await self._plans.plan_unified(request, model, resource, method, record_id)
 
         async def run(connection: Connection, call: Call) -> CallResult:
-            schema, mapping = await connection.mapping(model, resource, method)
+            schema, mapping = await connection.find_mapping(model, resource, method)
             target = Target(model, resource, schema, connection.integration_name)
             return await unified.call(connection.upstream, connection.definition, target, mapping, call)
 

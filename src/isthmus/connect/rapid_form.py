@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from isthmus.accounts.connections.batch_calls import ResourceCalls
+from isthmus.accounts.connections.batch_calls import BatchCalls
 from isthmus.accounts.connections.connections import Connection, Connections
 from isthmus.accounts.connections.context_store import merge_context
 from isthmus.accounts.lifecycle.account_jobs import begin_lifecycle
@@ -181,7 +181,7 @@ class AccountForms:
                 limit=_PAGE,
                 cursor=cursor,
             )
-            calls = ResourceCalls(self._connections, opened.connection, new_id())
+            calls = BatchCalls(self._connections, opened.connection, new_id())
             result = await calls.call(spec.resource, call, _at_once)
             records = result.records if isinstance(result, ListResult) else getattr(result, "body", [])
             more = result.next_cursor if isinstance(result, ListResult) else None

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from tests.unit.accounts.conftest import Desk, install
 from tests.unit.integrations.world import World, query
 
-from isthmus.accounts import Accounts, sandbox_account_id
+from isthmus.accounts import Accounts, derive_sandbox_account_id
 from isthmus.accounts.rows.context import OVERRIDE_SECRETS, decrypt_context
 from isthmus.db import Database, EpochWatcher
 from isthmus.db.listing import ListQuery
@@ -177,7 +177,7 @@ async def test_what_is_fixed_after_creation_is_refused_unless_it_is_the_same(des
 
 
 async def test_a_sandbox_account_stays_one(database: Database, desk: Desk) -> None:
-    id = sandbox_account_id(desk.scope.environment_id, derive_integration_id("brightfold"))
+    id = derive_sandbox_account_id(desk.scope.environment_id, derive_integration_id("brightfold"))
     assert await failures(desk.update(id, authentication_method="api_key")) == {
         ("authentication_method", "read_only")
     }
@@ -193,7 +193,7 @@ async def test_a_refused_account_is_not_revived_by_its_status_alone(database: Da
     whole = await desk.get(row["id"])
     echoed = await desk.update(whole.pop("id"), **whole)
     assert echoed["status"] == "needs_reauth"
-    sandbox = sandbox_account_id(desk.scope.environment_id, derive_integration_id("brightfold"))
+    sandbox = derive_sandbox_account_id(desk.scope.environment_id, derive_integration_id("brightfold"))
     await desk.update(sandbox, status="needs_reauth")
     assert (await desk.update(sandbox, status="active"))["status"] == "active"
 

@@ -12,9 +12,9 @@ from tests.background import until
 from tests.unit.accounts.conftest import Desk
 from tests.unit.integrations.world import World, query
 
-from isthmus.accounts import Accounts, Installs, install_everything, sandbox_account_id
+from isthmus.accounts import Accounts, Installs, derive_sandbox_account_id, install_everything
 from isthmus.accounts.rows.account_events import emit_accounts_deleted
-from isthmus.accounts.sandbox.sandbox_accounts import example_context
+from isthmus.accounts.sandbox.sandbox_accounts import build_example_context
 from isthmus.db import Database
 from isthmus.db.tables import event
 from isthmus.definitions.load import load_integration
@@ -36,7 +36,9 @@ async def test_everything_shipped_is_installed_with_a_sandbox_account(
         (model,) = (await EnvironmentUnifiedModels(conn, world.mine).list(query())).rows
         (account,) = (await Accounts(conn, world.mine).list(query())).rows
     assert (install["integration"]["name"], model["unified_model"]["name"]) == ("brightfold", "desk")
-    assert account["id"] == sandbox_account_id(world.mine.environment_id, derive_integration_id("brightfold"))
+    assert account["id"] == derive_sandbox_account_id(
+        world.mine.environment_id, derive_integration_id("brightfold")
+    )
     assert (account["tenant_id"], account["authentication_method"], account["is_sandbox"]) == (
         "sandbox",
         "sandbox",
@@ -83,7 +85,7 @@ async def test_the_sandbox_account_is_told_of_as_any_other(
     async with database.write() as conn:
         await install_everything(conn, world.mine.environment_id)
         await install_everything(conn, world.mine.environment_id)  # it is there
-    id = sandbox_account_id(world.mine.environment_id, derive_integration_id("brightfold"))
+    id = derive_sandbox_account_id(world.mine.environment_id, derive_integration_id("brightfold"))
     async with database.write() as conn:
         await Accounts(conn, world.mine).update(id, {"tenant_id": "other"})
         await Installs(conn, world.mine).delete(derive_integration_id("brightfold"))
@@ -121,7 +123,7 @@ async def test_no_account_is_connected_while_its_install_is_being_removed(
         await until(has_its_way_or_waits)
         await emit_accounts_deleted(conn, *rest)
 
-    monkeypatch.setattr("isthmus.accounts.installs.tell_deleted", tell)
+    monkeypatch.setattr("isthmus.accounts.installs.emit_accounts_deleted", tell)
     async with database.write() as conn:
         await Installs(conn, desk.scope).delete(desk.install_id)
     with pytest.raises(NotFound, match=desk.install_id):
@@ -147,7 +149,7 @@ def test_every_field_of_every_format_has_an_example_that_the_field_accepts() -> 
             }
         }
     )
-    assert example_context(definition) == {
+    assert build_example_context(definition) == {
         "mail": "person@example.com",
         "site": "https://example.com",
         "count": "1",

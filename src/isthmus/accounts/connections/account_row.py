@@ -1,4 +1,4 @@
-"""One account with all that its calls are made of, in one statement."""
+"""The statement that reads an account with everything that its calls need."""
 
 from __future__ import annotations
 
@@ -13,26 +13,13 @@ from isthmus.db.tables import (
     integrated_account,
     integration,
 )
-from isthmus.errors import AccountBlocked, Forbidden
 
-__all__ = ["account_statement", "require_open"]
-
-
-def require_open(integration: str, account_id: str, *, is_enabled: bool, is_blocked: bool) -> None:
-    """Raises Forbidden for a disabled install, AccountBlocked for what is on the block list."""
-    if not is_enabled:
-        raise Forbidden(
-            f"{integration} is disabled in this environment. Enable it with "
-            "PATCH /environment-integration/{id} {is_enabled: true}."
-        )
-    if is_blocked:
-        raise AccountBlocked(
-            f"the account {account_id} is blocked by whoever operates this server, so nothing was sent. Do "
-            "not retry; ask them."
-        )
+__all__ = ["select_account"]
 
 
-def account_statement(environment_id: str, account_id: str) -> Any:
+def select_account(environment_id: str, account_id: str) -> Any:
+    """Select an account with its install, integration and block list entry. No row for an unknown account,
+    and for one of another environment."""
     names = (
         "id",
         "tenant_id",

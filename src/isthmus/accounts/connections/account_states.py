@@ -1,6 +1,8 @@
-"""What a provider's answers do to an account's row. Rare, off the hot path, each its own short transaction.
+"""Writes what the responses of a provider mean for an account: refused, forbidden, closed, result of an
+action.
 
-A state that cannot be written is logged and given up: the call that noticed it has its answer all the same.
+Each write is a short transaction of its own. If it fails, that is logged, and the call that caused it
+continues.
 """
 
 from __future__ import annotations
@@ -22,15 +24,15 @@ from isthmus.errors import IsthmusError
 from isthmus.events import Event
 from isthmus.events.catalogue import IntegratedAccountAuthenticationError
 
-__all__ = ["AccountStates", "action_record", "forbidden_record"]
+__all__ = ["AccountStates", "make_action_result", "make_forbidden_error"]
 
 _LOG: Final = logging.getLogger("isthmus.accounts")
 
 
-def forbidden_record(
+def make_forbidden_error(
     resource: str, method: str, missing_scopes: Sequence[str], now: datetime
 ) -> dict[str, Any]:
-    """`last_forbidden_error` (`api.md` §3.9); the time as ISO text, since it lives in a JSON column."""
+    """Return the JSON value of `last_forbidden_error`. The time is ISO text."""
     return {
         "resource": resource,
         "method": method,
@@ -39,8 +41,9 @@ def forbidden_record(
     }
 
 
-def action_record(name: str, failed: IsthmusError | None, now: datetime) -> dict[str, Any]:
-    """`last_action_run_result`: how an action ended, and when."""
+def make_action_result(name: str, failed: IsthmusError | None, now: datetime) -> dict[str, Any]:
+    """Return the JSON value of `last_action_run_result`: how an action ended, and when. `failed`: None for a
+    success."""
     record: dict[str, Any] = {
         "action": name,
         "status": "success" if failed is None else "error",
@@ -52,48 +55,51 @@ def action_record(name: str, failed: IsthmusError | None, now: datetime) -> dict
 
 
 class AccountStates:
-    """Writes that raise the epoch of the account's group, so that other processes see them within a second
-    and keep what they read of its neighbours."""
+    """Updates single columns of an account, and raises the epoch of its group, so that other processes see
+    the change within a second."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def needs_reauth(self, account: AccountFacts, revision: int, message: str) -> None:
-        """`revision`: of the row whose credentials were refused; newer ones are left alone, and so is an
-        account that is `connecting`: its own steps say how that ends."""
-        await self._set(
+    async def mark_needs_reauth(self, account: AccountFacts, revision: int, message: str) -> None:
+        """Set the status to `needs_reauth` and emit the event. Does nothing if the account has newer
+        credentials than those of `revision`, or is `connecting`: then its lifecycle decides its status."""
+        await self._update(
             account,
             {"status": "needs_reauth", "last_error": message},
             only=(
                 integrated_account.c.revision == revision,
                 integrated_account.c.status.not_in(("needs_reauth", "connecting")),
             ),
-            told=IntegratedAccountAuthenticationError,
+            emitted=IntegratedAccountAuthenticationError,
         )
 
-    async def forbidden(self, account: AccountFacts, record: Mapping[str, Any]) -> None:
-        await self._set(account, {"last_forbidden_error": record})
+    async def record_forbidden(self, account: AccountFacts, record: Mapping[str, Any]) -> None:
+        """Store the last 403. `record`: see `make_forbidden_error`."""
+        await self._update(account, {"last_forbidden_error": record})
 
-    async def permitted(self, account: AccountFacts) -> None:
-        await self._set(account, {"last_forbidden_error": None})
+    async def clear_forbidden(self, account: AccountFacts) -> None:
+        """Remove the stored 403, because the same call has succeeded."""
+        await self._update(account, {"last_forbidden_error": None})
 
-    async def action_ran(self, account: AccountFacts, record: Mapping[str, Any]) -> None:
-        await self._set(account, {"last_action_run_result": record})
+    async def record_action_result(self, account: AccountFacts, record: Mapping[str, Any]) -> None:
+        """Store how an action ended. `record`: see `make_action_result`."""
+        await self._update(account, {"last_action_run_result": record})
 
-    async def closed(self, account: AccountFacts, seconds: float) -> None:
-        """No process sends before this time; a later one that is stored stays."""
+    async def record_closed(self, account: AccountFacts, seconds: float) -> None:
+        """Store that no process sends for the next `seconds`. A later time that is stored stays."""
         until = self._database.clock.now() + timedelta(seconds=seconds)
         column = integrated_account.c.closed_until
-        await self._set(account, {"closed_until": until}, only=(column.is_(None) | (column < until),))
+        await self._update(account, {"closed_until": until}, only=(column.is_(None) | (column < until),))
 
-    async def _set(
+    async def _update(
         self,
         account: AccountFacts,
         values: Mapping[str, Any],
         only: Sequence[Any] = (),
-        told: type[Event] | None = None,
+        emitted: type[Event] | None = None,
     ) -> None:
-        """`told`: emitted with the change, if there is one."""
+        """Update the account's row if it matches `only`, and emit the event `emitted` if it did."""
         statement: Update = (
             update(integrated_account)
             .where(
@@ -108,7 +114,7 @@ class AccountStates:
                 done = await conn.execute(statement)
                 if done.rowcount:
                     await raise_epoch(conn, get_epoch_group(account.id))
-                    if told is not None:
-                        await emit_account_events(conn, account.environment_id, account.id, told)
+                    if emitted is not None:
+                        await emit_account_events(conn, account.environment_id, account.id, emitted)
         except (SQLAlchemyError, OSError):
             _LOG.exception("the state of account %s was not written: %s", account.id, sorted(values))

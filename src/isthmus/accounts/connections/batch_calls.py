@@ -14,10 +14,10 @@ from isthmus.engine.unified import Target
 from isthmus.engine.upstream import AccountFacts, OutgoingRequest, Upstream
 from isthmus.http.messages import HttpResponse
 
-__all__ = ["ResourceCalls"]
+__all__ = ["BatchCalls"]
 
 
-class ResourceCalls:
+class BatchCalls:
     """An `engine.batch.NodeCalls`. The account is looked at anew for each call: one that is refused, blocked
     or disabled meanwhile is called no more.
 
@@ -47,16 +47,16 @@ class ResourceCalls:
         )
         self._opened = connection
         connection.require_writable(call.method)
-        upstream = _Admitted(connection.upstream, admit)
+        upstream = _AdmittedUpstream(connection.upstream, admit)
         model, _, unified_resource = resource.partition("/")
         if not unified_resource:
             return await proxy.call(upstream, connection.definition, resource, call)
-        schema, mapping = await connection.mapping(model, unified_resource, call.method)
+        schema, mapping = await connection.find_mapping(model, unified_resource, call.method)
         target = Target(model, unified_resource, schema, connection.integration_name)
         return await unified.call(upstream, connection.definition, target, mapping, call)
 
 
-class _Admitted:
+class _AdmittedUpstream:
     """An `Upstream` whose every request waits to be let through first."""
 
     __slots__ = ("_admit", "_upstream")

@@ -1,4 +1,4 @@
-"""From (environment, account) to everything a call needs, without reading the database on the hot path."""
+"""Opens accounts for calls: what a call needs of an account is read once and cached until it changes."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import hmac
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import select
 
-from isthmus.accounts.connections.account_row import account_statement, require_open
-from isthmus.accounts.connections.account_states import AccountStates, action_record
+from isthmus.accounts.connections.account_row import select_account
+from isthmus.accounts.connections.account_states import AccountStates, make_action_result
 from isthmus.accounts.connections.call_log import CallLog
 from isthmus.accounts.connections.context_store import store_context
-from isthmus.accounts.connections.explained_account import ExplainedAccount, read_account
+from isthmus.accounts.connections.explained_account import ExplainedAccount, read_explained_account
 from isthmus.accounts.connections.gateway import Gateway, GatewayAccount, GatewayParts
-from isthmus.accounts.connections.throttle import Turnstile
-from isthmus.accounts.credentials.refresh_writes import EARLY
+from isthmus.accounts.connections.throttle import AccountThrottle
+from isthmus.accounts.credentials.refresh_store import EARLY_REFRESH_SECONDS
 from isthmus.accounts.credentials.refresher import Refresher
-from isthmus.accounts.credentials.token_refresh import REFRESH_AHEAD, access_token
+from isthmus.accounts.credentials.token_refresh import REFRESH_AHEAD, get_access_token
 from isthmus.accounts.egress import Sender, select_sender
 from isthmus.accounts.rows.account_checks import SANDBOX_METHOD
 from isthmus.accounts.rows.context import OVERRIDE_SECRETS, build_effective_context, decrypt_context
 from isthmus.accounts.sandbox.replay import SandboxUpstream
-from isthmus.accounts.sandbox.sandbox_accounts import example_context
+from isthmus.accounts.sandbox.sandbox_accounts import build_example_context
 from isthmus.db.database import Database, get_key_ring
 from isthmus.db.epochs import EpochCache, Epochs, get_epoch_group
 from isthmus.db.tables import integrated_account
@@ -33,8 +33,10 @@ from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.secrets import join_secrets
 from isthmus.engine.upstream import AccountFacts, Upstream
 from isthmus.errors import (
+    AccountBlocked,
     AccountError,
     AccountNeedsReauth,
+    Forbidden,
     IsthmusError,
     MethodNotAllowed,
     NotFound,
@@ -49,94 +51,101 @@ from isthmus.kit.clock import Clock
 
 __all__ = ["Connection", "Connections"]
 
-_ACCOUNTS: Final = 2_048
-_TURNSTILES: Final = 8_192
-_READS: Final = frozenset({"list", "get"})
+_MAX_CACHED_ACCOUNTS: Final = 2_048
+_MAX_THROTTLES: Final = 8_192
+_READ_METHODS: Final = frozenset({"list", "get"})
+
+
+def require_callable(integration: str, account_id: str, *, is_enabled: bool, is_blocked: bool) -> None:
+    """Raises Forbidden for an account of a disabled install, AccountBlocked for one on the block list."""
+    if not is_enabled:
+        raise Forbidden(
+            f"{integration} is disabled in this environment. Enable it with "
+            "PATCH /environment-integration/{id} {is_enabled: true}."
+        )
+    if is_blocked:
+        raise AccountBlocked(
+            f"the account {account_id} is blocked by whoever operates this server, so nothing was sent. Do "
+            "not retry; ask them."
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class _Account:
-    """What was read of one account; good until the epoch of its environment or of its group rises."""
+class _CachedAccount:
+    """What was read of one account. Valid until the epoch of its environment or of its group rises.
+
+    `sandbox`: replays recorded exchanges, for an account without a provider; else None. `mappings`: those
+    that were used so far, by model, resource and method."""
 
     gateway: GatewayAccount
     definition: IntegrationConfig
     mapping_layer: Layer
     is_enabled: bool
     is_blocked: bool
-    is_offline: bool
+    sandbox: SandboxUpstream | None
     status: str
     last_error: str | None
+    mappings: dict[tuple[str, str, str], ResolvedMapping] = field(default_factory=dict)
 
-    def require_open(self) -> None:
-        """Raises as `account_row.require_open`."""
-        require_open(
-            self.gateway.integration,
-            self.gateway.facts.id,
-            is_enabled=self.is_enabled,
-            is_blocked=self.is_blocked,
-        )
+    def require_callable(self) -> None:
+        """Raises Forbidden for a disabled install, AccountBlocked for a blocked account."""
+        if not self.is_enabled or self.is_blocked:
+            require_callable(
+                self.gateway.integration,
+                self.gateway.facts.id,
+                is_enabled=self.is_enabled,
+                is_blocked=self.is_blocked,
+            )
 
 
 class Connection:
-    """One call's hold on an account: made anew for each call, and cheap."""
+    """An account, opened for one call. `definition`: its effective definition. `upstream`: sends the call's
+    requests to the provider."""
 
-    __slots__ = ("_connections", "_read", "_request_id")
+    __slots__ = ("_cached", "_connections", "account", "definition", "integration_name", "upstream")
 
-    def __init__(self, connections: Connections, read: _Account, request_id: str) -> None:
+    def __init__(self, connections: Connections, cached: _CachedAccount, upstream: Upstream) -> None:
         self._connections = connections
-        self._read = read
-        self._request_id = request_id
+        self._cached = cached
+        self.account: Final[AccountFacts] = cached.gateway.facts
+        self.integration_name: Final[str] = cached.gateway.integration
+        self.definition: Final[IntegrationConfig] = cached.definition
+        self.upstream: Final[Upstream] = upstream
 
-    @property
-    def account(self) -> AccountFacts:
-        return self._read.gateway.facts
+    async def find_mapping(self, model: str, resource: str, method: str) -> ResolvedMapping:
+        """Return the resource of the unified model and the effective mapping of the method. Raises
+        NotFound."""
+        key = (model, resource, method)
+        mapping = self._cached.mappings.get(key)
+        if mapping is None:
+            mapping = await self._connections.effective.mapping(
+                self.account.environment_id, self.integration_name, self._cached.mapping_layer, *key
+            )
+            self._cached.mappings[key] = mapping
+        return mapping
 
-    @property
-    def integration_name(self) -> str:
-        return self._read.gateway.integration
+    async def record_action_result(self, name: str, failed: IsthmusError | None) -> None:
+        """Store how an action ended, `failed` None for a success. Its result is not stored: it may hold
+        credentials."""
+        await self._connections.record_action_result(self.account, name, failed)
 
-    @property
-    def definition(self) -> IntegrationConfig:
-        """All layers merged."""
-        return self._read.definition
-
-    @property
-    def upstream(self) -> Upstream:
-        """The way out for this call."""
-        return self._connections.upstream(self._read, self._request_id)
-
-    async def mapping(self, model: str, resource: str, method: str) -> ResolvedMapping:
-        """Raises NotFound that names the tuple."""
-        return await self._connections.effective.mapping(
-            self.account.environment_id,
-            self.integration_name,
-            self._read.mapping_layer,
-            model,
-            resource,
-            method,
-        )
-
-    async def record_action(self, name: str, failed: IsthmusError | None) -> None:
-        """Keeps how an action ended; never what it gave, which may hold credentials."""
-        await self._connections.record_action(self.account, name, failed)
-
-    def require_writable(self, method: str, called: str | None = None) -> None:
-        """Raises MethodNotAllowed for any method but list and get on a sandbox account. `called`: what the
-        caller knows it as, where that is not the method's name."""
-        if self.account.is_sandbox and method not in _READS:
+    def require_writable(self, method: str, label: str | None = None) -> None:
+        """Raises MethodNotAllowed for any method but list and get on a sandbox account. `label`: what the
+        message calls the method, if not by its name."""
+        if self.account.is_sandbox and method not in _READ_METHODS:
             raise MethodNotAllowed(
-                f"{called or method} is a write, and {self.account.id} is a sandbox account, which is "
+                f"{label or method} is a write, and {self.account.id} is a sandbox account, which is "
                 "read-only. Connect a real account to write.",
                 headers={"allow": "GET, HEAD"},
             )
 
 
 class Connections:
-    """One for the process.
+    """Opens accounts for calls, and refreshes their credentials. There is one in each process.
 
-    `exchanges`: what offline sandbox accounts answer with.
-    `cursor_secret`: the same in every process; each account's key for its cursors comes of it.
-    `renews_ahead`: whether tokens are renewed without a call.
+    `exchanges`: the recorded exchanges that sandbox accounts replay.
+    `cursor_secret`: the same in every process; the key that signs an account's cursors is derived from it.
+    `refreshes_ahead`: whether tokens are refreshed before they expire, without a call.
     """
 
     def __init__(
@@ -150,16 +159,18 @@ class Connections:
         exchanges: Exchanges,
         *,
         cursor_secret: bytes = b"",
-        renews_ahead: bool = True,
+        refreshes_ahead: bool = True,
     ) -> None:
         self.effective = effective
         self._database = database
         self._clock = clock
         self._exchanges = exchanges
         self._cursor_secret = cursor_secret
-        self._renews_ahead = renews_ahead
-        self._accounts: EpochCache[str, _Account] = EpochCache(epochs, _ACCOUNTS, group=get_epoch_group)
-        self._turnstiles: OrderedDict[str, Turnstile] = OrderedDict()
+        self._refreshes_ahead = refreshes_ahead
+        self._accounts: EpochCache[str, _CachedAccount] = EpochCache(
+            epochs, _MAX_CACHED_ACCOUNTS, group=get_epoch_group
+        )
+        self._throttles: OrderedDict[str, AccountThrottle] = OrderedDict()
         self._parts = GatewayParts(
             http,
             clock,
@@ -170,83 +181,76 @@ class Connections:
         )
 
     async def open(self, environment_id: str, account_id: str, *, request_id: str) -> Connection:
-        """Raises, in this order: NotFound (also for another environment's account), Forbidden for a disabled
-        install, AccountBlocked, AccountNeedsReauth."""
-        read = await self._read(environment_id, account_id)
-        read.require_open()
-        if read.status == "needs_reauth":
+        """Open an account for one call. Raises, in this order: NotFound (also for an account of another
+        environment), Forbidden for a disabled install, AccountBlocked, AccountNeedsReauth."""
+        cached = await self._get_account(environment_id, account_id)
+        cached.require_callable()
+        if cached.status == "needs_reauth":
             raise AccountNeedsReauth(
                 f"the credentials of account {account_id} are refused by the provider"
-                + (f": {read.last_error}" if read.last_error else ". Reconnect it."),
+                + (f": {cached.last_error}" if cached.last_error else ". Reconnect it."),
             )
-        return Connection(self, read, request_id)
+        upstream = cached.sandbox or Gateway(self._parts, cached.gateway, request_id)
+        return Connection(self, cached, upstream)
 
     async def refresh_credentials(self, environment_id: str, account_id: str, *, request_id: str) -> None:
-        """Renews an account's credentials now; one that was refused is active again.
+        """Refresh an account's credentials now; an account in `needs_reauth` is active afterwards.
 
-        Raises NotFound, Forbidden, AccountBlocked, AccountNeedsReauth where the provider refuses,
-        UpstreamError while it is away, BadRequest where nothing can renew them.
+        Raises NotFound, Forbidden, AccountBlocked, AccountNeedsReauth if the provider refuses, UpstreamError
+        while it is unavailable, BadRequest if the credentials cannot be refreshed.
         """
-        read = self._accounts.get(environment_id, account_id)
-        if read is None:
-            read = await self._load(environment_id, account_id)
-        read.require_open()
-        if read.is_offline:
-            return
-        await Gateway(self._parts, read.gateway, request_id).renew(None, revive=True)
+        cached = self._accounts.get(environment_id, account_id)
+        if cached is None:
+            cached = await self._load_account(environment_id, account_id)
+        cached.require_callable()
+        if cached.sandbox is None:
+            await Gateway(self._parts, cached.gateway, request_id).refresh(None, force=True)
 
-    async def renew_early(self, environment_id: str, account_id: str, *, request_id: str) -> None:
-        """Renews a token that is about to end, as a call would, for one who uses it elsewhere. Where that
-        does not work the token stays what it is. Raises NotFound."""
-        read = await self._read(environment_id, account_id)
-        ends_at = read.gateway.ends_at
-        if read.is_offline or read.is_blocked or read.status == "needs_reauth" or ends_at is None:
+    async def refresh_expiring_token(self, environment_id: str, account_id: str, *, request_id: str) -> None:
+        """Refresh the account's token if it is about to expire, as a call would, for a caller that hands it
+        out. If that fails, the stored token stays. Raises NotFound."""
+        cached = await self._get_account(environment_id, account_id)
+        expires_at = cached.gateway.expires_at
+        if cached.sandbox or cached.is_blocked or cached.status == "needs_reauth" or expires_at is None:
             return
-        if ends_at - self._clock.now().timestamp() < EARLY:
+        if expires_at - self._clock.now().timestamp() < EARLY_REFRESH_SECONDS:
             with suppress(AccountError, UpstreamError):
-                await Gateway(self._parts, read.gateway, request_id).renew(None)
-
-    async def _read(self, environment_id: str, account_id: str) -> _Account:
-        read = self._accounts.get(environment_id, account_id)
-        if read is None:
-            read = await self._accounts.load(
-                environment_id, account_id, lambda: self._load(environment_id, account_id)
-            )
-        return read
+                await Gateway(self._parts, cached.gateway, request_id).refresh(None)
 
     async def close(self) -> None:
-        """Before the way out is closed: renewals that have asked a provider come to their end."""
+        """Wait for the refreshes that are under way. Call it before the HTTP client is closed."""
         await self._parts.refresher.close()
 
-    async def renew_ahead(self, run: Run) -> None:
-        """The job of an account whose token is about to end: it is renewed although nobody calls."""
-        if not self._renews_ahead:
+    async def run_refresh_job(self, run: Run) -> None:
+        """Refresh the token of the account `run.key` before it expires, unless it was refreshed since the job
+        was scheduled, or the account is blocked or refused."""
+        if not self._refreshes_ahead:
             return
         async with self._database.read() as conn:
-            mine = select(integrated_account.c.environment_id, integrated_account.c.status)
-            row = (await conn.execute(mine.where(integrated_account.c.id == run.key))).one_or_none()
+            statement = select(integrated_account.c.environment_id, integrated_account.c.status)
+            row = (await conn.execute(statement.where(integrated_account.c.id == run.key))).one_or_none()
         if row is None or row.status == "needs_reauth":
             return
-        read = await self._load(row.environment_id, run.key)
-        if read.is_blocked or read.gateway.ends_at is None:
+        cached = await self._load_account(row.environment_id, run.key)
+        if cached.is_blocked or cached.gateway.expires_at is None:
             return
-        if read.gateway.ends_at - self._clock.now().timestamp() > REFRESH_AHEAD.total_seconds() + EARLY:
-            return  # somebody has, meanwhile
-        try:
-            stale = access_token(read.gateway.context)
-            await Gateway(self._parts, read.gateway, f"ahead-{run.job_id}").renew(stale)
-        except AccountNeedsReauth:
-            return  # the account says so
+        seconds_left = cached.gateway.expires_at - self._clock.now().timestamp()
+        if seconds_left > REFRESH_AHEAD.total_seconds() + EARLY_REFRESH_SECONDS:
+            return  # refreshed meanwhile
+        current_token = get_access_token(cached.gateway.context)
+        # A refusal is stored with the account.
+        with suppress(AccountNeedsReauth):
+            await Gateway(self._parts, cached.gateway, f"ahead-{run.job_id}").refresh(current_token)
 
-    async def explained(self, environment_id: str, account_id: str) -> ExplainedAccount:
-        """The account's layers, for a plan of a call. Raises NotFound."""
+    async def read_explained_account(self, environment_id: str, account_id: str) -> ExplainedAccount:
+        """Read the account's layers, to describe a call without sending it. Raises NotFound."""
         async with self._database.read() as conn:
-            return await read_account(conn, environment_id, account_id)
+            return await read_explained_account(conn, environment_id, account_id)
 
-    async def explained_mappings(
+    async def read_explained_mappings(
         self, account: ExplainedAccount, *, model: str, method: str
     ) -> list[ExplainedMapping]:
-        """The mappings of one method of a model, by resource."""
+        """Read the account's mappings of one method of a model, one for each resource."""
         install = account.install
         async with self._database.read() as conn:
             return await explain_mappings(
@@ -258,23 +262,27 @@ class Connections:
                 method=method,
             )
 
-    async def record_action(self, account: AccountFacts, name: str, failed: IsthmusError | None) -> None:
-        record = action_record(name, failed, self._clock.now())
-        await self._parts.states.action_ran(account, record)
+    async def record_action_result(
+        self, account: AccountFacts, name: str, failed: IsthmusError | None
+    ) -> None:
+        """Store how an action ended, as `Connection.record_action_result` does."""
+        record = make_action_result(name, failed, self._clock.now())
+        await self._parts.states.record_action_result(account, record)
 
-    def upstream(self, read: _Account, request_id: str) -> Upstream:
-        if read.is_offline:
-            account = read.gateway
-            return SandboxUpstream(
-                account.facts, account.context, account.integration, read.definition, self._exchanges
+    async def _get_account(self, environment_id: str, account_id: str) -> _CachedAccount:
+        """From the cache, or read. Raises NotFound."""
+        cached = self._accounts.get(environment_id, account_id)
+        if cached is None:
+            cached = await self._accounts.load(
+                environment_id, account_id, lambda: self._load_account(environment_id, account_id)
             )
-        return Gateway(self._parts, read.gateway, request_id)
+        return cached
 
-    async def _load(self, environment_id: str, account_id: str) -> _Account:
+    async def _load_account(self, environment_id: str, account_id: str) -> _CachedAccount:
+        """Read an account, without the cache. Raises NotFound."""
         async with self._database.read() as conn:
-            found = (
-                (await conn.execute(account_statement(environment_id, account_id))).mappings().one_or_none()
-            )
+            statement = select_account(environment_id, account_id)
+            found = (await conn.execute(statement)).mappings().one_or_none()
             if found is None:
                 raise NotFound(
                     f"no integrated account {account_id} in this environment. GET /integrated-account lists "
@@ -303,16 +311,16 @@ class Connections:
             context = decrypt_context(keys, row)
             gate_id = row["truto_static_gate_id"]
             http = await select_sender(conn, self._parts.http, environment_id, gate_id)
-        return self._account(environment_id, row, definition, context, http)
+        return self._build_account(environment_id, row, definition, context, http)
 
-    def _account(
+    def _build_account(
         self,
         environment_id: str,
         row: Mapping[str, Any],
         definition: IntegrationConfig,
         context: Mapping[str, Any],
         http: Sender,
-    ) -> _Account:
+    ) -> _CachedAccount:
         facts = AccountFacts(
             id=row["id"],
             tenant_id=row["tenant_id"],
@@ -323,45 +331,47 @@ class Connections:
         )
         is_offline = row["authentication_method"] == SANDBOX_METHOD
         if is_offline:
-            # A field that the definition got since then has an example all the same.
-            context = {**example_context(definition), **context}
-        refused = row["last_forbidden_error"]
+            # Fields that the definition has got since the account was created have example values, too.
+            context = {**build_example_context(definition), **context}
+        forbidden = row["last_forbidden_error"]
         gateway = GatewayAccount(
             facts=facts,
             integration=row["integration_name"],
             definition=definition,
             context=build_effective_context(context, definition.variables()),
             revision=row["revision"],
-            turnstile=self._turnstile(row["id"]),
+            throttle=self._get_throttle(row["id"]),
             http=http,
             gate_id=row["truto_static_gate_id"],
-            forbidden=None if refused is None else (refused["resource"], refused["method"]),
+            last_forbidden=None if forbidden is None else (forbidden["resource"], forbidden["method"]),
         )
         if row["closed_until"] is not None:
             left = (row["closed_until"] - self._clock.now()).total_seconds()
             if left > 0:
-                gateway.turnstile.learn_closed(left)
-        return _Account(
+                gateway.throttle.close_for_other_process(left)
+        sandbox = SandboxUpstream(facts, gateway.context, gateway.integration, definition, self._exchanges)
+        return _CachedAccount(
             gateway=gateway,
             definition=definition,
             mapping_layer=Layer(row["id"], row["revision"], row["unified_model_override"] or {}),
             is_enabled=row["is_enabled"],
             is_blocked=bool(row["is_blocked"]),
-            is_offline=is_offline,
+            sandbox=sandbox if is_offline else None,
             status=row["status"],
             last_error=row["last_error"],
         )
 
-    def _turnstile(self, account_id: str) -> Turnstile:
-        """One an account, whatever becomes of its row; the least recently connected are forgotten."""
-        found = self._turnstiles.get(account_id)
-        if found is None:
-            found = self._turnstiles[account_id] = Turnstile(self._clock)
-            if len(self._turnstiles) > _TURNSTILES:
-                self._turnstiles.popitem(last=False)
-        self._turnstiles.move_to_end(account_id)
-        return found
+    def _get_throttle(self, account_id: str) -> AccountThrottle:
+        """The throttle of an account, which outlives the cached row. The least recently used are dropped."""
+        throttle = self._throttles.get(account_id)
+        if throttle is None:
+            throttle = self._throttles[account_id] = AccountThrottle(self._clock)
+            if len(self._throttles) > _MAX_THROTTLES:
+                self._throttles.popitem(last=False)
+        self._throttles.move_to_end(account_id)
+        return throttle
 
     async def _update_context(self, account: GatewayAccount, patch: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Store a patch of the account's context and return the new effective context."""
         whole = await store_context(self._database, account, patch)
         return build_effective_context(whole, account.definition.variables())

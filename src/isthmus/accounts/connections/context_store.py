@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.connections.gateway import GatewayAccount
-from isthmus.accounts.credentials.revocations import revoke_late
+from isthmus.accounts.credentials.revocations import queue_orphan_revocation
 from isthmus.accounts.rows.context import (
     CONTEXT_SECRETS,
     decrypt_context,
@@ -39,7 +39,7 @@ async def store_context(
             return await merge_context(conn, facts, definition, patch)
     except NotFound:
         async with database.write() as conn:
-            await revoke_late(conn, facts, definition, account.context, account.gate_id, patch)
+            await queue_orphan_revocation(conn, facts, definition, account.context, account.gate_id, patch)
         raise
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.rows.account_checks import SANDBOX_METHOD
 from isthmus.accounts.rows.context import CONTEXT_SECRETS, OVERRIDE_SECRETS, build_effective_context
-from isthmus.accounts.sandbox.sandbox_accounts import example_context
+from isthmus.accounts.sandbox.sandbox_accounts import build_example_context
 from isthmus.db.database import get_key_ring
 from isthmus.db.tables import environment_integration, integrated_account
 from isthmus.definitions.integration import IntegrationConfig
@@ -33,10 +33,10 @@ from isthmus.integrations.mappings.mapping_rows import LAYERS
 
 __all__ = [
     "ExplainedAccount",
-    "effective_of_account",
-    "effective_of_install",
-    "environment_of",
-    "read_account",
+    "explain_account",
+    "explain_install",
+    "find_environment",
+    "read_explained_account",
 ]
 
 
@@ -57,15 +57,15 @@ class ExplainedAccount:
         merged = merge_integration(install.usable.content, install.override.content, self.override.content)
         return load_integration(merged, source=f"effective definition of {install.integration_name}")
 
-    def dry_run(self, definition: IntegrationConfig, facts: AccountFacts) -> DryRun:
+    def start_dry_run(self, definition: IntegrationConfig, facts: AccountFacts) -> DryRun:
         """A way out for one call."""
         context = self.context
         if facts.authentication_method == SANDBOX_METHOD:
-            context = {**example_context(definition), **context}
+            context = {**build_example_context(definition), **context}
         return DryRun(facts, build_effective_context(context, definition.variables()))
 
 
-async def read_account(conn: AsyncConnection, environment_id: str, id: str) -> ExplainedAccount:
+async def read_explained_account(conn: AsyncConnection, environment_id: str, id: str) -> ExplainedAccount:
     """Raises NotFound, also for an account of another environment."""
     statement = select(integrated_account).where(
         integrated_account.c.id == id, integrated_account.c.environment_id == environment_id
@@ -89,24 +89,24 @@ async def read_account(conn: AsyncConnection, environment_id: str, id: str) -> E
     )
 
 
-async def effective_of_account(
+async def explain_account(
     conn: AsyncConnection, environment_id: str, id: str, *, path: str | None = None, **names: str | None
 ) -> dict[str, Any]:
     """`path`: only values of the definition there or below. `names`: `model`, `resource`, `method`, of which
     mappings. Secrets are masked. Raises NotFound, also for a path or name that nothing here has."""
-    account = await read_account(conn, environment_id, id)
+    account = await read_explained_account(conn, environment_id, id)
     install = account.install
-    return await _effective(conn, install, account.override, account.mappings, path, names)
+    return await _explain(conn, install, account.override, account.mappings, path, names)
 
 
-async def effective_of_install(
+async def explain_install(
     conn: AsyncConnection, environment_id: str, id: str, *, path: str | None = None, **names: str | None
 ) -> dict[str, Any]:
     """As for an account that overrides nothing. `id`: of the install or of its integration."""
-    return await _effective(conn, await read_install(conn, environment_id, id), None, None, path, names)
+    return await _explain(conn, await read_install(conn, environment_id, id), None, None, path, names)
 
 
-async def environment_of(conn: AsyncConnection, id: str) -> tuple[str, bool]:
+async def find_environment(conn: AsyncConnection, id: str) -> tuple[str, bool]:
     """`(environment_id, is_account)` of an account or an install; local administration alone looks across
     environments. Raises NotFound."""
     for table, is_account in ((integrated_account, True), (environment_integration, False)):
@@ -118,7 +118,7 @@ async def environment_of(conn: AsyncConnection, id: str) -> tuple[str, bool]:
     raise NotFound(f"no integrated account and no install has the id {id}.")
 
 
-async def _effective(
+async def _explain(
     conn: AsyncConnection,
     install: ExplainedInstall,
     override: NamedLayer | None,

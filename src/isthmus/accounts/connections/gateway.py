@@ -1,7 +1,9 @@
-"""The one way out for a connected account: credentials, pace, sending, what the answer does to the account.
+"""The gateway: sends the requests of one connected account to its provider.
 
-renew what is about to end -> authorize -> turnstile -> send -> throttled? wait once, or close
-    -> 401? renew and send once more -> 401, 403, success: the account's state
+wait for the account's throttle -> refresh credentials that are about to expire -> authorize -> send
+    -> after a 401, refresh the credentials and send once more
+    -> after a rate limit, close the account; a read waits and is sent once more
+    -> after 401, 403 or a success, update the account's state; write one line to the call log
 """
 
 from __future__ import annotations
@@ -11,12 +13,16 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from isthmus.accounts.connections.account_states import AccountStates, forbidden_record
+from isthmus.accounts.connections.account_states import AccountStates, make_forbidden_error
 from isthmus.accounts.connections.call_log import CallLog, CallRecord
-from isthmus.accounts.connections.throttle import PATIENCE, Turnstile
-from isthmus.accounts.credentials.refresh_writes import EARLY, Renewable, Renewed
+from isthmus.accounts.connections.throttle import MAX_WAIT_SECONDS, AccountThrottle
+from isthmus.accounts.credentials.refresh_store import (
+    EARLY_REFRESH_SECONDS,
+    RefreshedCredentials,
+    RefreshTarget,
+)
 from isthmus.accounts.credentials.refresher import Refresher
-from isthmus.accounts.credentials.token_refresh import access_token, expires_at, is_renewable
+from isthmus.accounts.credentials.token_refresh import get_access_token, get_expiry, is_refreshable
 from isthmus.accounts.egress import Sender
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.engine.authorization.flows import authorized
@@ -30,20 +36,20 @@ from isthmus.kit.clock import Clock
 
 __all__ = ["Gateway", "GatewayAccount", "GatewayParts", "UpdateContext"]
 
-_ERROR: Final = 400
+_BAD_REQUEST: Final = 400
 _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
 _SERVER_ERROR: Final = 500
-_READS: Final = frozenset({"list", "get"})
-_READING_VERBS: Final = frozenset({"GET", "HEAD"})
+_READ_METHODS: Final = frozenset({"list", "get"})
+_READ_VERBS: Final = frozenset({"GET", "HEAD"})
 
 UpdateContext = Callable[["GatewayAccount", Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
-"""Stores a patch of an account's context; returns the whole new context with its virtual keys."""
+"""Stores a patch of an account's context and returns its new effective context."""
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayParts:
-    """What the gateways of a process share."""
+    """What all gateways of a process share."""
 
     http: Sender
     clock: Clock
@@ -55,11 +61,12 @@ class GatewayParts:
 
 @dataclass(slots=True)
 class GatewayAccount:
-    """What the gateways of one account share until its row is read again.
+    """The state of one account that its gateways share until its row is read again.
 
-    `revision`: of the row that held the credentials. `forbidden`: the resource and method that the provider
-    refused last, None for none. `ends_at`: when the access token does, in seconds since 1970; None where
-    nobody knows, or nothing can renew it. `http`: the account's way out, through the gate `gate_id`.
+    `context`: the effective context. `revision`: of the row that it was read from. `last_forbidden`: the
+    resource and method of the last 403, None without one. `expires_at`: when the access token expires, in
+    seconds since 1970; None if that is unknown or the token cannot be refreshed. `http`: sends through the
+    static gate `gate_id`, or directly.
     """
 
     facts: AccountFacts
@@ -67,183 +74,195 @@ class GatewayAccount:
     definition: IntegrationConfig
     context: Mapping[str, Any]
     revision: int
-    turnstile: Turnstile
+    throttle: AccountThrottle
     http: Sender
     gate_id: str | None = None
-    forbidden: tuple[str, str] | None = None
-    ends_at: float | None = None
+    last_forbidden: tuple[str, str] | None = None
+    expires_at: float | None = None
 
     def __post_init__(self) -> None:
-        self.take(self.context, self.revision)
+        self.set_context(self.context, self.revision)
 
-    def take(self, context: Mapping[str, Any], revision: int) -> None:
-        """Another context, of this revision of the row."""
+    def set_context(self, context: Mapping[str, Any], revision: int) -> None:
+        """Replace the context by the one of this revision of the row."""
         self.context, self.revision = context, revision
-        end = expires_at(context)
-        self.ends_at = end if end is not None and self.is_renewable else None
+        expires_at = get_expiry(context)
+        self.expires_at = expires_at if expires_at is not None and self.is_refreshable else None
 
     @property
-    def is_renewable(self) -> bool:
-        return is_renewable(self.definition, self.facts.authentication_method, self.context)
+    def is_refreshable(self) -> bool:
+        return is_refreshable(self.definition, self.facts.authentication_method, self.context)
 
 
 class Gateway:
-    """An `engine.ports.Upstream` over HTTP, for one call of one account. `may_renew`: False for the calls
-    that renew its credentials."""
+    """An `engine.ports.Upstream` that sends over HTTP, for one call of one account. `may_refresh`: False for
+    the requests that refresh its credentials."""
 
-    __slots__ = ("_account", "_may_renew", "_parts", "_request_id")
+    __slots__ = ("_account", "_may_refresh", "_parts", "_request_id", "account")
 
     def __init__(
-        self, parts: GatewayParts, account: GatewayAccount, request_id: str, *, may_renew: bool = True
+        self, parts: GatewayParts, account: GatewayAccount, request_id: str, *, may_refresh: bool = True
     ) -> None:
         self._parts = parts
         self._account = account
         self._request_id = request_id
-        self._may_renew = may_renew
+        self._may_refresh = may_refresh
+        self.account = account.facts
 
     @property
     def context(self) -> Mapping[str, Any]:
         return self._account.context
 
-    @property
-    def account(self) -> AccountFacts:
-        return self._account.facts
-
     async def send(self, request: OutgoingRequest) -> HttpResponse:
+        """Return the provider's response, whatever its status. Raises RemoteError with status 429 while
+        the account is closed, AccountNeedsReauth, UpstreamError."""
         started = self._parts.clock.monotonic()
-        attempt = _Attempt()
+        attempt = _CallAttempt()
         try:
-            response = await self._send(request, attempt)
+            response = await self._send_and_record_state(request, attempt)
         except IsthmusError as failed:
             attempt.error = type(failed).__name__
             raise
         finally:
-            self._record(request, attempt, started)
+            self._log_call(request, attempt, started)
         return response
 
     async def update_context(self, patch: Mapping[str, Any]) -> None:
         account = self._account
         account.context = await self._parts.update_context(account, patch)
 
-    async def _send(self, request: OutgoingRequest, attempt: _Attempt) -> HttpResponse:
-        turnstile = self._account.turnstile
-        may_repeat = _may_repeat(request)
-        if not turnstile.is_free:
-            await turnstile.enter(may_wait=may_repeat)
-        response, wait = await self._pass(request, attempt)
-        if wait is not None and wait <= PATIENCE and may_repeat:
+    async def _send_and_record_state(self, request: OutgoingRequest, attempt: _CallAttempt) -> HttpResponse:
+        throttle = self._account.throttle
+        is_repeatable = _is_repeatable(request)
+        if not throttle.is_unthrottled:
+            await throttle.wait_for_turn(may_wait=is_repeatable)
+        response, wait = await self._send_through_throttle(request, attempt)
+        if wait is not None and wait <= MAX_WAIT_SECONDS and is_repeatable:
             try:
-                await turnstile.enter(may_wait=True)
+                await throttle.wait_for_turn(may_wait=True)
             except RemoteError:  # the line is too long: the caller gets the refusal as the provider put it
                 return response
-            await _discard(response)
+            await _close_stream(response)
             attempt.retries += 1
-            response, wait = await self._pass(request, attempt)
+            response, wait = await self._send_through_throttle(request, attempt)
         if wait is None:
-            await self._settle(request, response, attempt.revision)
+            await self.update_account_state(request, response, attempt.revision)
         return response
 
-    async def _pass(self, request: OutgoingRequest, attempt: _Attempt) -> tuple[HttpResponse, float | None]:
-        """To the provider, past the turnstile: its answer, and the wait it asks for, if it does.
+    async def _send_through_throttle(
+        self, request: OutgoingRequest, attempt: _CallAttempt
+    ) -> tuple[HttpResponse, float | None]:
+        """Send once, and tell the throttle how it went. Return the response and, if the provider throttled
+        the request, how many seconds it asks to wait.
 
-        Whatever happens, those who stand behind are let on, and no answer is left open.
+        If anything fails, the next call is let through and the response is closed.
         """
-        turnstile = self._account.turnstile
+        throttle = self._account.throttle
         response = None
         try:
             attempt.host = urlsplit(request.http.url).hostname
-            response = await self._let_in(request, attempt)
+            response = await self.send_with_refresh(request, attempt)
             attempt.status = response.status
             wait = await request.throttling.wait(response, self._parts.clock)
         except BaseException:
-            turnstile.failed()
+            throttle.record_failure()
             if response is not None:
-                await _discard(response)
+                await _close_stream(response)
             raise
         if wait is None and response.status < _SERVER_ERROR:
-            turnstile.succeeded()
+            throttle.record_success()
         elif wait is None:
-            turnstile.failed()
-        elif turnstile.close(wait):
-            await self._parts.states.closed(self._account.facts, wait)
+            throttle.record_failure()
+        elif throttle.close(wait):
+            await self._parts.states.record_closed(self._account.facts, wait)
         return response, wait
 
-    async def _let_in(self, request: OutgoingRequest, attempt: _Attempt) -> HttpResponse:
-        """Sends with credentials that are good for a while, and once more with new ones after a 401."""
+    async def send_with_refresh(self, request: OutgoingRequest, attempt: _CallAttempt) -> HttpResponse:
+        """Send with credentials that are not about to expire and, after a 401, once more with
+        refreshed ones."""
         account = self._account
-        if account.ends_at is not None and self._may_renew:
-            await self._renew_early(account.ends_at)
-        response = await self._authorized(request, attempt)
+        if account.expires_at is not None and self._may_refresh:
+            await self._refresh_if_expiring(account.expires_at)
+        response = await self._send_authorized(request, attempt)
         while (
-            self._may_renew
-            and await _meant(request, response) == _UNAUTHORIZED
-            and not _left_origin(request, response)
+            self._may_refresh
+            and await effective_status(request, response) == _UNAUTHORIZED
+            and not _was_redirected_elsewhere(request, response)
         ):
-            if attempt.token is None or not account.is_renewable:
+            if attempt.token is None or not account.is_refreshable:
                 break
             try:
-                renewed = await self.renew(attempt.token)
+                refreshed = await self.refresh(attempt.token)
             except AccountNeedsReauth:
-                break  # the provider's own words; the account says why it could not be helped
+                break  # return the provider's own response; the account's state says why the refresh failed
             except BaseException:
-                await _discard(response)
+                await _close_stream(response)
                 raise
             if not request.http.can_repeat:
                 break
-            await _discard(response)
+            await _close_stream(response)
             attempt.retries += 1
-            response = await self._authorized(request, attempt)
-            if renewed.was_asked:
+            response = await self._send_authorized(request, attempt)
+            if refreshed.is_new:
                 break
         return response
 
-    async def _renew_early(self, ends_at: float) -> None:
-        left = ends_at - self._parts.clock.now().timestamp()
-        if left >= EARLY:
+    async def _refresh_if_expiring(self, expires_at: float) -> None:
+        """Raises UpstreamError if the token has expired and cannot be refreshed."""
+        left = expires_at - self._parts.clock.now().timestamp()
+        if left >= EARLY_REFRESH_SECONDS:
             return
         try:
-            await self.renew(None)
+            await self.refresh(None)
         except UpstreamError:
             if left <= 0:
                 raise
-            # The token is good for this call still.
+            # The token is still valid for this call.
 
-    async def renew(self, stale: str | None, *, revive: bool = False) -> Renewed:
-        """As `Refresher.renew`; the calls of this process that come after it use what it got."""
-        plain = Gateway(self._parts, self._account, self._request_id, may_renew=False)
+    async def refresh(self, rejected_token: str | None, *, force: bool = False) -> RefreshedCredentials:
+        """Refresh the credentials as `Refresher.refresh` does. Later calls of this process use the
+        new ones."""
+        without_refresh = Gateway(self._parts, self._account, self._request_id, may_refresh=False)
         account = self._account
-        whose = Renewable(account.facts, account.definition, account.http.send, plain, account.gate_id)
-        renewed = await self._parts.refresher.renew(whose, stale, revive=revive)
-        if renewed.revision >= self._account.revision:
-            self._account.take(renewed.context, renewed.revision)
-        return renewed
+        target = RefreshTarget(
+            account.facts, account.definition, account.http.send, without_refresh, account.gate_id
+        )
+        refreshed = await self._parts.refresher.refresh(target, rejected_token, force=force)
+        if refreshed.revision >= self._account.revision:
+            self._account.set_context(refreshed.context, refreshed.revision)
+        return refreshed
 
-    async def _authorized(self, request: OutgoingRequest, attempt: _Attempt) -> HttpResponse:
+    async def _send_authorized(self, request: OutgoingRequest, attempt: _CallAttempt) -> HttpResponse:
+        """Add the account's authorization and send. Notes in `attempt` which credentials were used."""
         http, context = self._account.http, self._account.context
-        attempt.revision, attempt.token = self._account.revision, access_token(context)
+        attempt.revision, attempt.token = self._account.revision, get_access_token(context)
         return await http.send(await authorized(request, context, http.send))
 
-    async def _settle(self, request: OutgoingRequest, response: HttpResponse, revision: int) -> None:
-        """The account's state after an answer that was no throttling. `revision`: of the credentials that it
-        answers; what a refusal means for those that are being renewed is for the renewal to say."""
+    async def update_account_state(
+        self, request: OutgoingRequest, response: HttpResponse, revision: int
+    ) -> None:
+        """Record what a response means for the account: 401 sets `needs_reauth`, 403 is noted, a success
+        clears a noted 403 of the same method. `revision`: of the credentials that were sent."""
         account, operation = self._account, request.operation
         here = (operation.resource, operation.method)
-        status = await _meant(request, response)
+        status = await effective_status(request, response)
         if status == _UNAUTHORIZED:
-            if _left_origin(request, response) or not self._may_renew:
+            if _was_redirected_elsewhere(request, response) or not self._may_refresh:
                 return
-            await self._parts.states.needs_reauth(account.facts, revision, _refused(response, here))
+            await self._parts.states.mark_needs_reauth(
+                account.facts, revision, _describe_refusal(response, here)
+            )
         elif status == _FORBIDDEN:
-            if account.forbidden != here:
-                account.forbidden = here
+            if account.last_forbidden != here:
+                account.last_forbidden = here
                 missing = missing_scopes(request.scopes, account.context)
-                record = forbidden_record(*here, missing, self._parts.clock.now())
-                await self._parts.states.forbidden(account.facts, record)
-        elif status < _ERROR and account.forbidden == here:
-            account.forbidden = None
-            await self._parts.states.permitted(account.facts)
+                record = make_forbidden_error(*here, missing, self._parts.clock.now())
+                await self._parts.states.record_forbidden(account.facts, record)
+        elif status < _BAD_REQUEST and account.last_forbidden == here:
+            account.last_forbidden = None
+            await self._parts.states.clear_forbidden(account.facts)
 
-    def _record(self, request: OutgoingRequest, attempt: _Attempt, started: float) -> None:
+    def _log_call(self, request: OutgoingRequest, attempt: _CallAttempt, started: float) -> None:
         account, operation = self._account, request.operation
         self._parts.call_log.record(
             CallRecord(
@@ -264,8 +283,9 @@ class Gateway:
 
 
 @dataclass(slots=True)
-class _Attempt:
-    """What the log line will say of a call that is under way. `token`, `revision`: what it was sent with."""
+class _CallAttempt:
+    """What the call log will say about a call that is running. `token`, `revision`: the credentials that were
+    sent."""
 
     host: str | None = None
     status: int | None = None
@@ -275,29 +295,33 @@ class _Attempt:
     revision: int = 0
 
 
-def _may_repeat(request: OutgoingRequest) -> bool:
-    """Reads may be held back and sent again: by name, since some products list by POST, or by verb."""
-    is_read = request.operation.kind in _READS or request.http.method in _READING_VERBS
+def _is_repeatable(request: OutgoingRequest) -> bool:
+    """True for a read, which may be delayed and sent again. Reads are told by their method or their HTTP
+    verb, since some providers list by POST."""
+    is_read = request.operation.kind in _READ_METHODS or request.http.method in _READ_VERBS
     return is_read and request.http.can_repeat
 
 
-async def _discard(response: HttpResponse) -> None:
+async def _close_stream(response: HttpResponse) -> None:
+    """Close a response whose body is not wanted."""
     if response.stream is not None:
         await response.stream.close()
 
 
-async def _meant(request: OutgoingRequest, response: HttpResponse) -> int:
-    """The status of an answer, or the one that its body tells; a 401 in the status line is what it is."""
+async def effective_status(request: OutgoingRequest, response: HttpResponse) -> int:
+    """Return the status of a response: the one that the definition reads from its body, if it does, else that
+    of the status line. A 401 in the status line always counts."""
     if response.status == _UNAUTHORIZED or request.status_of is None:
         return response.status
     return await run_in_turns(request.status_of, response)
 
 
-def _left_origin(request: OutgoingRequest, response: HttpResponse) -> bool:
-    """Whether a redirect led elsewhere: credentials do not go there, so a 401 says nothing of them."""
+def _was_redirected_elsewhere(request: OutgoingRequest, response: HttpResponse) -> bool:
+    """True if a redirect led to another origin. Credentials are not sent there, so a 401 of it says nothing
+    about them."""
     return response.url != request.http.url and origin(response.url) != origin(request.http.url)
 
 
-def _refused(response: HttpResponse, here: tuple[str, str]) -> str:
+def _describe_refusal(response: HttpResponse, here: tuple[str, str]) -> str:
     host = urlsplit(response.url).hostname
     return f"{host} refused the credentials (401) at {here[0]}.{here[1]}. Reconnect, or send new credentials."

@@ -1,12 +1,13 @@
-"""The pace of one account towards its provider, shared by every call of the process.
+"""The throttle of one account: paces its calls after the provider has rate limited it.
 
-Open, it costs a look at one number. A throttled answer shuts it until the provider's wait is over, and makes
-it slow afterwards: calls then pass one by one in the order they came, the first alone until it is answered,
-the others at a distance. The distance follows from what the provider took in the last second before it
-refused, shrinks with every success, and grows when the provider refuses again, until it is not needed.
+All calls of a process share it. While it is open, a call only compares one number. A rate-limited response
+closes it until the wait that the provider asks for is over. Afterwards calls pass one by one, in the order of
+arrival: the first one alone until it is answered, the others at an interval. The interval starts from the
+rate of success in the last second before the refusal, shrinks with every success, and grows with every
+further refusal, until it is so short that the throttle opens.
 
-So callers that ignore `Retry-After` do not fall upon a provider the moment it reopens, and a caller that
-heeds it is not pushed aside by them.
+So callers that ignore `Retry-After` do not all send at the moment when the provider accepts requests again,
+and they do not overtake callers that honour it.
 """
 
 from __future__ import annotations
@@ -18,31 +19,31 @@ from typing import Final
 from isthmus.engine.provider_errors import closed
 from isthmus.kit.clock import Clock
 
-__all__ = ["PATIENCE", "Turnstile"]
+__all__ = ["MAX_WAIT_SECONDS", "AccountThrottle"]
 
-PATIENCE: Final = 5.0
-"""Longest wait of a call before it is sent, and before it is sent again (`definitions.md` §1.7)."""
+MAX_WAIT_SECONDS: Final = 5.0
+"""How long a call waits at most before it is sent, and before it is sent again."""
 
-_REMEMBERED: Final = 256
-_SPAN: Final = 1.0
-_WIDEST: Final = 0.5
-_NARROWEST: Final = 0.005
-_SLOWER: Final = 1.3
-_FASTER: Final = 0.985
-_PROBE_SECONDS: Final = 1.0
-_SAME: Final = 0.25
+_MAX_REMEMBERED_SUCCESSES: Final = 256
+_RATE_WINDOW_SECONDS: Final = 1.0
+_MAX_INTERVAL: Final = 0.5
+_MIN_INTERVAL: Final = 0.005
+_INCREASE: Final = 1.3
+_DECREASE: Final = 0.985
+_MAX_PROBE_SECONDS: Final = 1.0
+_SAME_REFUSAL_SECONDS: Final = 0.25
 
 
-class Turnstile:
-    """All times are `clock.monotonic()` seconds."""
+class AccountThrottle:
+    """Paces the calls of one account. All times are seconds of `clock.monotonic()`."""
 
     __slots__ = (
         "_clock",
         "_closed_until",
         "_interval",
-        "_line",
-        "_next",
+        "_next_turn_at",
         "_probe",
+        "_queue",
         "_successes",
     )
 
@@ -50,91 +51,95 @@ class Turnstile:
         self._clock = clock
         self._closed_until = 0.0
         self._interval = 0.0
-        self._next = 0.0
-        self._line = asyncio.Lock()
+        self._next_turn_at = 0.0
+        self._queue = asyncio.Lock()
         self._probe: asyncio.Future[None] | None = None
-        self._successes: deque[float] = deque(maxlen=_REMEMBERED)
+        self._successes: deque[float] = deque(maxlen=_MAX_REMEMBERED_SUCCESSES)
 
     @property
-    def is_free(self) -> bool:
-        """Nobody has to wait: `enter` would return at once."""
+    def is_unthrottled(self) -> bool:
+        """True if no call has to wait: `wait_for_turn` would return at once."""
         return self._interval == 0.0
 
     @property
-    def seconds_closed(self) -> float:
-        """What is left of the provider's wait; 0 where it is open."""
+    def seconds_until_open(self) -> float:
+        """How many seconds of the provider's wait are left, 0 if it is over."""
         return max(0.0, self._closed_until - self._clock.monotonic())
 
-    async def enter(self, *, may_wait: bool) -> None:
-        """Returns when the call may be sent. `may_wait`: the call may stand in line while the account is
-        closed; one that may not is only held for its distance to the call before.
+    async def wait_for_turn(self, *, may_wait: bool) -> None:
+        """Return when the call may be sent. `may_wait`: the call may wait while the account is closed;
+        otherwise it only waits for the interval to the call before it.
 
-        Raises what `engine.rate_limits.closed` says, with nothing sent, where the wait would be longer than
-        PATIENCE, or at once where the account is closed and the call may not wait.
+        Raises the error of `engine.rate_limits.closed` if the wait would be longer than MAX_WAIT_SECONDS, and
+        at once if the account is closed and the call may not wait.
         """
-        if self.is_free:
+        if self.is_unthrottled:
             return
-        if not may_wait and self.seconds_closed:
-            raise closed(self.seconds_closed)
-        deadline = self._clock.monotonic() + PATIENCE
-        async with self._line:
+        if not may_wait and self.seconds_until_open:
+            raise closed(self.seconds_until_open)
+        deadline = self._clock.monotonic() + MAX_WAIT_SECONDS
+        async with self._queue:
             await self._await_probe()
-            while (wait := self._seconds_to_go()) > 0.0:
-                if self._clock.monotonic() + wait > deadline or (not may_wait and self.seconds_closed):
-                    raise closed(max(wait, self.seconds_closed))
+            while (wait := self._seconds_until_next_turn()) > 0.0:
+                if self._clock.monotonic() + wait > deadline or (not may_wait and self.seconds_until_open):
+                    raise closed(max(wait, self.seconds_until_open))
                 await self._clock.sleep(wait)
-            self._next = self._clock.monotonic() + self._interval
+            self._next_turn_at = self._clock.monotonic() + self._interval
             if self._closed_until:
                 self._closed_until = 0.0
                 self._probe = asyncio.get_running_loop().create_future()
 
     def close(self, seconds: float) -> bool:
-        """The provider refused and wants `seconds` of quiet. Whether that is news: of several calls that
-        are refused together, the first one is."""
+        """Close the throttle for `seconds`, as the provider asks. True if this extends the time it is closed;
+        False for other calls that were refused together with the first."""
         now = self._clock.monotonic()
         if self._interval == 0.0:
-            recent = sum(1 for moment in self._successes if now - moment <= _SPAN)
-            self._interval = min(_WIDEST, _SLOWER * _SPAN / max(recent, 1))
-        elif not self.seconds_closed:
-            self._interval = min(_WIDEST, self._interval * _SLOWER)
-        is_news = seconds > _SAME and now + seconds > self._closed_until + _SAME
+            recent = sum(1 for moment in self._successes if now - moment <= _RATE_WINDOW_SECONDS)
+            self._interval = min(_MAX_INTERVAL, _INCREASE * _RATE_WINDOW_SECONDS / max(recent, 1))
+        elif not self.seconds_until_open:
+            self._interval = min(_MAX_INTERVAL, self._interval * _INCREASE)
+        is_news = (
+            seconds > _SAME_REFUSAL_SECONDS and now + seconds > self._closed_until + _SAME_REFUSAL_SECONDS
+        )
         self._closed_until = max(self._closed_until, now + seconds)
-        self._answered()
+        self._end_probe()
         return is_news
 
-    def learn_closed(self, seconds: float) -> None:
-        """Another process was refused; not counted again when it was this one."""
-        if seconds > self.seconds_closed + _SAME:
+    def close_for_other_process(self, seconds: float) -> None:
+        """Close the throttle because a stored row says that the account is closed. Does nothing if this
+        process knows already."""
+        if seconds > self.seconds_until_open + _SAME_REFUSAL_SECONDS:
             self.close(seconds)
 
-    def succeeded(self) -> None:
+    def record_success(self) -> None:
+        """The provider accepted a request: shorten the interval, or open the throttle."""
         self._successes.append(self._clock.monotonic())
         if self._interval:
-            self._interval *= _FASTER
-            if self._interval < _NARROWEST and not self.seconds_closed:
+            self._interval *= _DECREASE
+            if self._interval < _MIN_INTERVAL and not self.seconds_until_open:
                 self._interval = self._closed_until = 0.0
-        self._answered()
+        self._end_probe()
 
-    def failed(self) -> None:
-        """Answered with an error that is no refusal, or not at all."""
-        self._answered()
+    def record_failure(self) -> None:
+        """A request failed without being rate limited: let the next call pass."""
+        self._end_probe()
 
-    def _seconds_to_go(self) -> float:
-        return max(self._closed_until, self._next) - self._clock.monotonic()
+    def _seconds_until_next_turn(self) -> float:
+        return max(self._closed_until, self._next_turn_at) - self._clock.monotonic()
 
-    def _answered(self) -> None:
+    def _end_probe(self) -> None:
         probe, self._probe = self._probe, None
         if probe is not None and not probe.done():
             probe.set_result(None)
 
     async def _await_probe(self) -> None:
-        """The first call after a wait goes alone; a slow answer holds the others for a second at most."""
+        """Wait until the first call after a wait is answered, but at most _MAX_PROBE_SECONDS."""
         probe = self._probe
         if probe is None:
             return
-        patience = asyncio.ensure_future(self._clock.sleep(_PROBE_SECONDS))
+        timeout = asyncio.ensure_future(self._clock.sleep(_MAX_PROBE_SECONDS))
         try:
-            await asyncio.wait((probe, patience), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((probe, timeout), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            patience.cancel()
+            timeout.cancel()
         self._probe = None

@@ -1,8 +1,8 @@
-"""The lease on renewing one account's credentials, which is also the journal of it.
+"""The lease that lets one process at a time refresh the credentials of an account.
 
-A row says who asks the provider, until when nobody else may, and what came of it. Nothing is locked while the
-provider is asked: whoever comes back with an older epoch than the row's finds that it lost the lease, and
-writes nothing.
+Its row in `credential_refresh` says who holds the lease and until when, and how the last attempt ended. No
+row is locked while the provider is asked. Every lease has a higher epoch than the one before; a holder whose
+epoch is outdated has lost the lease and writes nothing.
 """
 
 from __future__ import annotations
@@ -18,36 +18,48 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from isthmus.db.database import current_time
 from isthmus.db.tables import credential_refresh
 
-__all__ = ["BEAT_SECONDS", "LEASE", "Lease", "end_lease", "extend_lease", "take_lease", "void_leases"]
+__all__ = [
+    "LEASE_DURATION",
+    "LEASE_EXTENSION_SECONDS",
+    "RefreshLease",
+    "end_lease",
+    "extend_lease",
+    "release_all_leases",
+    "take_lease",
+]
 
-LEASE: Final = timedelta(seconds=15)
-"""Extended while its owner lives: only a process that is gone, or was paused, loses one."""
-BEAT_SECONDS: Final = 4.0
+LEASE_DURATION: Final = timedelta(seconds=15)
+"""The holder extends its lease regularly, so only a process that died or was suspended loses one."""
+LEASE_EXTENSION_SECONDS: Final = 4.0
 
 Outcome = Literal["committed", "refused", "failed", "started"]
-"""`failed`: no token, and no answer that may hold one was lost. `started`: one may have been."""
+"""How an attempt ended. `failed`: without a token. `started`: unknown, the provider may have issued a token
+that was lost."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
-    """`is_after_loss`: somebody started to hand over the same credential, and did not live to write down
-    what came of it: the provider may have answered, and no longer take it."""
+class RefreshLease:
+    """A lease that `owner` holds. `follows_unfinished_attempt`: an earlier attempt with the same credential
+    did not record how it ended, so the provider may have replaced the credential already."""
 
     account_id: str
     owner: str
     epoch: int
-    is_after_loss: bool
+    follows_unfinished_attempt: bool
 
 
-async def take_lease(conn: AsyncConnection, account_id: str, owner: str, handed_over: str) -> Lease | None:
-    """None while somebody else holds it. The caller holds the account's row, so there is no race for it."""
-    digest = hashlib.sha256(handed_over.encode()).hexdigest()
+async def take_lease(
+    conn: AsyncConnection, account_id: str, owner: str, submitted_credential: str
+) -> RefreshLease | None:
+    """Take the lease of an account, None while somebody else holds it. The caller must have locked the
+    account's row, so that there is no race."""
+    digest = hashlib.sha256(submitted_credential.encode()).hexdigest()
     now = current_time(conn)
     statement = select(credential_refresh).where(credential_refresh.c.id == account_id).with_for_update()
     row = (await conn.execute(statement)).mappings().one_or_none()
     values = {
         "owner": owner,
-        "lease_until": now + LEASE,
+        "lease_until": now + LEASE_DURATION,
         "state": "started",
         "credential": digest,
         "started_at": now,
@@ -57,7 +69,7 @@ async def take_lease(conn: AsyncConnection, account_id: str, owner: str, handed_
         await conn.execute(
             insert(credential_refresh).values(id=account_id, created_at=now, epoch=1, **values)
         )
-        return Lease(account_id, owner, 1, is_after_loss=False)
+        return RefreshLease(account_id, owner, 1, follows_unfinished_attempt=False)
     if row["lease_until"] is not None and row["lease_until"] > now:
         return None
     epoch = row["epoch"] + 1
@@ -65,30 +77,32 @@ async def take_lease(conn: AsyncConnection, account_id: str, owner: str, handed_
         update(credential_refresh).where(credential_refresh.c.id == account_id).values(epoch=epoch, **values)
     )
     lost = row["state"] == "started" and row["credential"] == digest
-    return Lease(account_id, owner, epoch, is_after_loss=lost)
+    return RefreshLease(account_id, owner, epoch, follows_unfinished_attempt=lost)
 
 
-async def extend_lease(conn: AsyncConnection, lease: Lease) -> bool:
-    """False where it was lost meanwhile, or has ended."""
+async def extend_lease(conn: AsyncConnection, lease: RefreshLease) -> bool:
+    """Extend the lease by LEASE_DURATION from now. False if it was lost or has ended."""
     mine = credential_refresh.c.owner == lease.owner
-    return await _write(conn, lease, mine, lease_until=current_time(conn) + LEASE)
+    return await _update_lease(conn, lease, mine, lease_until=current_time(conn) + LEASE_DURATION)
 
 
-async def end_lease(conn: AsyncConnection, lease: Lease, outcome: Outcome) -> bool:
-    """In the transaction that writes what came of it; False where it was lost meanwhile: write nothing.
+async def end_lease(conn: AsyncConnection, lease: RefreshLease, outcome: Outcome) -> bool:
+    """End the lease, in the transaction that writes the result. False if it was lost: then write nothing.
 
-    May be done again by one who does not know whether its commit arrived.
+    Repeating it is harmless, for a caller that does not know whether its commit succeeded.
     """
-    return await _write(conn, lease, lease_until=None, owner=None, state=outcome)
+    return await _update_lease(conn, lease, lease_until=None, owner=None, state=outcome)
 
 
-async def void_leases(conn: AsyncConnection) -> None:
-    """Of processes that are gone: for one that knows that it is alone with the database."""
+async def release_all_leases(conn: AsyncConnection) -> None:
+    """End the leases of all processes. Only for a process that is the only one on this database."""
     held = credential_refresh.c.lease_until.is_not(None)
     await conn.execute(update(credential_refresh).where(held).values(lease_until=None, owner=None))
 
 
-async def _write(conn: AsyncConnection, lease: Lease, *only: ColumnElement[bool], **values: object) -> bool:
+async def _update_lease(
+    conn: AsyncConnection, lease: RefreshLease, *only: ColumnElement[bool], **values: object
+) -> bool:
     done = await conn.execute(
         update(credential_refresh)
         .where(credential_refresh.c.id == lease.account_id, credential_refresh.c.epoch == lease.epoch, *only)

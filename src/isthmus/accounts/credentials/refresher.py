@@ -1,16 +1,16 @@
-"""Renews credentials, once for all who wait (`connect.md` §9).
+"""Refreshes the credentials of accounts, once for all callers that wait for the same account.
 
-In a process, callers share one flight an account; between processes, one holds the lease and the others watch
-the row. A new token is committed before anybody uses it.
+Within a process, callers share one task for each account; between processes, one holds the lease and the
+others poll the account's row. A new token is committed before anybody uses it.
 
-    read, take the lease, commit -> ask the provider -> token, status, event and journal, commit
+    read, take the lease, commit -> ask the provider -> write token, status, event and lease, commit
 
-What a crash leaves behind, by where it struck:
+After a crash, depending on where it happened:
 
-    before the first commit    nothing happened
-    before the second commit   the journal says `started`: the provider may have answered. The next owner
-                               tries the stored credential once more, and a refusal then says what happened
-    after it                   nothing is missing
+    before the first commit    nothing has changed
+    before the second commit   the lease is in state `started`: the provider may have replied. The next holder
+                               submits the stored credential again, and blames the lost reply for a refusal
+    after the second commit    everything is stored
 """
 
 from __future__ import annotations
@@ -24,16 +24,21 @@ from typing import Any, Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from isthmus.accounts.credentials.refresh_lease import BEAT_SECONDS, Lease
-from isthmus.accounts.credentials.refresh_writes import (
-    EARLY,
+from isthmus.accounts.credentials.refresh_lease import LEASE_EXTENSION_SECONDS, RefreshLease
+from isthmus.accounts.credentials.refresh_store import (
+    EARLY_REFRESH_SECONDS,
     LeaseLost,
-    RefreshWrites,
-    Renewable,
-    Renewed,
-    Taken,
+    RefreshAttempt,
+    RefreshedCredentials,
+    RefreshStore,
+    RefreshTarget,
 )
-from isthmus.accounts.credentials.token_refresh import ACTION, Renewal, access_token, renewal
+from isthmus.accounts.credentials.token_refresh import (
+    REFRESH_ACTION,
+    RefreshPlan,
+    get_access_token,
+    plan_refresh,
+)
 from isthmus.db.database import Database
 from isthmus.engine.authorization.flows import drive
 from isthmus.engine.steps import Progress, action_runner
@@ -51,55 +56,60 @@ from isthmus.errors import (
 from isthmus.kit.clock import Clock
 from isthmus.kit.ids import new_id
 
-__all__ = ["EARLY", "Refresher", "Renewable", "Renewed"]
+__all__ = ["EARLY_REFRESH_SECONDS", "RefreshTarget", "RefreshedCredentials", "Refresher"]
 
 log = logging.getLogger("isthmus.accounts")
 
-_PAUSES: Final = (1.0, 2.0, 4.0)
-_LOOK_SECONDS: Final = 0.1
-_LONGEST_WAIT: Final = 60.0
-_QUIET_SECONDS: Final = 5.0
-_REFUSED: Final = frozenset({400, 401, 403})
+_RETRY_PAUSES: Final = (1.0, 2.0, 4.0)
+_POLL_SECONDS: Final = 0.1
+_MAX_WAIT_SECONDS: Final = 60.0
+_OUTAGE_PAUSE_SECONDS: Final = 5.0
+_REFUSED_STATUSES: Final = frozenset({400, 401, 403})
 
 
 class Refresher:
-    """One for the process."""
+    """Refreshes credentials. There is one in each process."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
-        self._writes = RefreshWrites(database, clock)
+        self._store = RefreshStore(database, clock)
         self._clock = clock
-        self._flights: dict[str, asyncio.Task[Renewed]] = {}
+        self._tasks: dict[str, asyncio.Task[RefreshedCredentials]] = {}
         self._outages: dict[str, tuple[float, UpstreamError]] = {}
 
-    async def renew(self, account: Renewable, stale: str | None, *, revive: bool = False) -> Renewed:
-        """Credentials other than `stale`, the access token that did not do (None: any that is not about to
-        end). `revive`: also of an account whose credentials were refused; with `stale` None, ask in any case.
+    async def refresh(
+        self, account: RefreshTarget, rejected_token: str | None, *, force: bool = False
+    ) -> RefreshedCredentials:
+        """Return credentials with another access token than `rejected_token`, the one that the provider
+        rejected; with None, credentials that are not about to expire.
 
-        Raises AccountNeedsReauth where they are refused, UpstreamError while the provider is away, which
-        changes nothing and for some seconds is not asked again, BadRequest where nothing can be renewed.
+        `force`: also refresh an account whose credentials were refused before and, if `rejected_token` is
+        None, ask the provider in any case. Raises AccountNeedsReauth if the provider refuses, UpstreamError
+        while it is unavailable (then it is not asked again for some seconds), BadRequest if the credentials
+        cannot be refreshed.
         """
         identity = account.facts.id
-        joined = self._flights.get(identity)
-        if joined is not None:
-            renewed = await asyncio.shield(joined)
-            if stale is None or access_token(renewed.context) != stale:
-                return renewed
-        flight = self._flights.get(identity)
-        if flight is None:
+        running = self._tasks.get(identity)
+        if running is not None:
+            refreshed = await asyncio.shield(running)
+            if rejected_token is None or get_access_token(refreshed.context) != rejected_token:
+                return refreshed
+        task = self._tasks.get(identity)
+        if task is None:
             self._require_no_outage(identity)
-            flight = asyncio.create_task(self._fly(account, stale, revive=revive))
-            flight.add_done_callback(_seen)
-            self._flights[identity] = flight
-        return await asyncio.shield(flight)
+            task = asyncio.create_task(self._run_task(account, rejected_token, force=force))
+            task.add_done_callback(consume_exception)
+            self._tasks[identity] = task
+        return await asyncio.shield(task)
 
     async def close(self) -> None:
-        """Lets those end that have asked a provider: its answer would be lost with them."""
-        while self._flights:
-            await asyncio.wait(self._flights.values())
+        """Wait for all refreshes that are under way, because a provider's reply would be lost with them."""
+        while self._tasks:
+            await asyncio.wait(self._tasks.values())
             await asyncio.sleep(0)
 
     def _require_no_outage(self, account_id: str) -> None:
-        """An outage is one for all who ask within seconds: nobody waits it out anew."""
+        """Raises the error of a recent outage again, so that callers within the next seconds do not wait for
+        it anew."""
         until, error = self._outages.get(account_id, (0.0, None))
         if error is None:
             return
@@ -107,119 +117,130 @@ class Refresher:
             raise error
         del self._outages[account_id]
 
-    async def _fly(self, account: Renewable, stale: str | None, *, revive: bool) -> Renewed:
+    async def _run_task(
+        self, account: RefreshTarget, rejected_token: str | None, *, force: bool
+    ) -> RefreshedCredentials:
         identity = account.facts.id
         try:
-            return await self._renew(account, stale, revive=revive)
+            return await self._refresh_or_wait(account, rejected_token, force=force)
         except UpstreamError as away:
-            self._outages[identity] = (self._clock.monotonic() + _QUIET_SECONDS, away)
+            self._outages[identity] = (self._clock.monotonic() + _OUTAGE_PAUSE_SECONDS, away)
             raise
         finally:
-            self._flights.pop(identity, None)
+            self._tasks.pop(identity, None)
 
-    async def _renew(self, account: Renewable, stale: str | None, *, revive: bool) -> Renewed:
+    async def _refresh_or_wait(
+        self, account: RefreshTarget, rejected_token: str | None, *, force: bool
+    ) -> RefreshedCredentials:
         owner, started = new_id(), self._clock.monotonic()
         while True:
-            found = await self._writes.take(account, stale, owner, revive=revive)
-            if isinstance(found, Renewed):
+            found = await self._store.take_lease(account, rejected_token, owner, force=force)
+            if isinstance(found, RefreshedCredentials):
                 return found
             if found is not None:
                 with suppress(LeaseLost):
-                    return await self._with_lease(account, found)
-            if self._clock.monotonic() - started > _LONGEST_WAIT:
+                    return await self._refresh_holding_lease(account, found)
+            if self._clock.monotonic() - started > _MAX_WAIT_SECONDS:
                 raise UpstreamTimeout(
-                    f"The credentials of account {account.facts.id} are being renewed still."
+                    f"The credentials of account {account.facts.id} are still being refreshed."
                 )
-            await self._clock.sleep(_LOOK_SECONDS)
+            await self._clock.sleep(_POLL_SECONDS)
 
-    async def _with_lease(self, account: Renewable, taken: Taken) -> Renewed:
+    async def _refresh_holding_lease(
+        self, account: RefreshTarget, attempt: RefreshAttempt
+    ) -> RefreshedCredentials:
         try:
-            if taken.renewal.action is not None:
-                async with self._held(taken.lease):
-                    await self._run_action(account, taken)
-                return await self._writes.keep_what_steps_kept(account, taken)
-            async with self._held(taken.lease):
-                reply, asked_at = await self._ask(account, taken)
+            if attempt.plan.action is not None:
+                async with self._keep_extending(attempt.lease):
+                    await self._run_action(account, attempt)
+                return await self._store.finish_action(account, attempt)
+            async with self._keep_extending(attempt.lease):
+                reply, asked_at = await self._request_token(account, attempt)
         except AccountError as refused:
-            message = _why(taken, refused.message)
-            await self._writes.refuse(account, taken, message)
+            message = _explain_refusal(attempt, refused.message)
+            await self._store.mark_refused(account, attempt, message)
             raise AccountNeedsReauth(
-                f"the credentials of account {account.facts.id} cannot be renewed: {message}"
+                f"the credentials of account {account.facts.id} cannot be refreshed: {message}"
             ) from refused
         except LeaseLost:
             raise
         except Exception:
-            await self._writes.release(taken)
+            await self._store.release_lease(attempt)
             raise
-        return await self._writes.keep(account, taken, reply, asked_at)
+        return await self._store.store_reply(account, attempt, reply, asked_at)
 
     @asynccontextmanager
-    async def _held(self, lease: Lease) -> AsyncIterator[None]:
-        """The lease stays as long as this takes, and this process lives."""
-        beating = asyncio.create_task(self._beat(lease))
+    async def _keep_extending(self, lease: RefreshLease) -> AsyncIterator[None]:
+        """Extend the lease regularly while the body runs."""
+        extending = asyncio.create_task(self._extend_repeatedly(lease))
         try:
             yield
         finally:
-            beating.cancel()
-            await asyncio.wait({beating})
+            extending.cancel()
+            await asyncio.wait({extending})
 
-    async def _beat(self, lease: Lease) -> None:
+    async def _extend_repeatedly(self, lease: RefreshLease) -> None:
         while True:
-            await self._clock.sleep(BEAT_SECONDS)
+            await self._clock.sleep(LEASE_EXTENSION_SECONDS)
             try:
-                if not await self._writes.extend(lease):
-                    return  # whoever writes next finds out
+                if not await self._store.extend_lease(lease):
+                    return  # lost: the next write finds out
             except (SQLAlchemyError, OSError) as away:
-                log.warning("a lease on renewing was not extended: %s", type(away).__name__)
+                log.warning("the lease of a token refresh was not extended: %s", type(away).__name__)
 
-    async def _ask(self, account: Renewable, taken: Taken) -> tuple[dict[str, Any], datetime]:
-        """The provider's reply, and when it was asked; an outage is met with patience (`connect.md` §9)."""
-        way: Renewal | None = taken.renewal
-        for pause in (*_PAUSES, None):
-            assert way is not None
-            assert way.grant is not None
+    async def _request_token(
+        self, account: RefreshTarget, attempt: RefreshAttempt
+    ) -> tuple[dict[str, Any], datetime]:
+        """Return the reply of the token endpoint and when it was asked. During an outage, retry after 1, 2
+        and 4 seconds."""
+        plan: RefreshPlan | None = attempt.plan
+        for pause in (*_RETRY_PAUSES, None):
+            assert plan is not None
+            assert plan.grant is not None
             asked_at = self._clock.now()
             try:
-                return await drive(way.grant, account.send), asked_at
+                return await drive(plan.grant, account.send), asked_at
             except UpstreamError as away:
-                taken.may_be_lost |= _may_be_answered(away)
-                if pause is None or not _may_do_better(away):
+                attempt.reply_may_be_lost |= _may_have_lost_reply(away)
+                if pause is None or not _is_worth_retrying(away):
                     raise
-                log.warning("renewing the credentials of %s: %s", account.facts.id, away.message)
+                log.warning("refreshing the credentials of %s: %s", account.facts.id, away.message)
             await self._clock.sleep(pause)
-            if not await self._writes.extend(taken.lease):
+            if not await self._store.extend_lease(attempt.lease):
                 raise LeaseLost
-            way = renewal(account.definition, account.facts.authentication_method, taken.context)
+            plan = plan_refresh(account.definition, account.facts.authentication_method, attempt.context)
         raise AssertionError("the last pause is none")
 
-    async def _run_action(self, account: Renewable, taken: Taken) -> None:
-        """The steps of `refresh_token` keep the new token themselves, by `update_context`."""
-        assert taken.renewal.action is not None
-        runner = action_runner(account.upstream, account.definition, ACTION, clock=self._clock)
+    async def _run_action(self, account: RefreshTarget, attempt: RefreshAttempt) -> None:
+        """Run the steps of the action `refresh_token`, which store the new token themselves with
+        `update_context`."""
+        assert attempt.plan.action is not None
+        runner = action_runner(account.upstream, account.definition, REFRESH_ACTION, clock=self._clock)
         progress = Progress()
         try:
-            await runner.run(taken.renewal.action.steps, progress)
+            await runner.run(attempt.plan.action.steps, progress)
         except RemoteError as answered:
-            if answered.status in _REFUSED:
+            if answered.status in _REFUSED_STATUSES:
                 raise CredentialsRefused(answered.message, code=None) from answered
-            taken.may_be_lost |= bool(progress.named)
+            attempt.reply_may_be_lost |= bool(progress.named)
             raise
         except Exception as failed:
-            taken.may_be_lost |= bool(progress.named) or _may_be_answered(failed)
+            attempt.reply_may_be_lost |= bool(progress.named) or _may_have_lost_reply(failed)
             raise
 
 
-def _why(taken: Taken, refusal: str) -> str:
-    if not taken.may_be_lost or taken.renewal.is_repeatable:
+def _explain_refusal(attempt: RefreshAttempt, refusal: str) -> str:
+    """Return the message for a refused refresh; it mentions an earlier attempt whose reply may be lost."""
+    if not attempt.reply_may_be_lost or attempt.plan.credential_is_reusable:
         return refusal
     return (
-        "A renewal was cut off before its answer was kept, and the provider does not take the old refresh "
-        f"token any more. Reconnect the account. ({refusal})"
+        "A token refresh was interrupted before its reply was stored, and the provider no longer accepts the "
+        f"old refresh token. Reconnect the account. ({refusal})"
     )
 
 
-def _may_be_answered(failed: Exception) -> bool:
-    """Whether the provider may have given a token that nobody read."""
+def _may_have_lost_reply(failed: Exception) -> bool:
+    """True if the provider may have issued a token that was never received."""
     if isinstance(failed, UpstreamUnreachable):
         return failed.may_have_arrived
     return isinstance(failed, UpstreamError) and not isinstance(
@@ -227,13 +248,14 @@ def _may_be_answered(failed: Exception) -> bool:
     )
 
 
-def _may_do_better(failed: UpstreamError) -> bool:
+def _is_worth_retrying(failed: UpstreamError) -> bool:
+    """True unless the token endpoint or the egress guard refuses for good."""
     if isinstance(failed, TokenEndpointFailed):
         return failed.may_retry
     return not isinstance(failed, EgressDenied)
 
 
-def _seen(flight: asyncio.Task[Renewed]) -> None:
-    """Should every caller have given up, nobody else asks what became of it."""
-    if not flight.cancelled():
-        flight.exception()
+def consume_exception(task: asyncio.Task[RefreshedCredentials]) -> None:
+    """Retrieve the task's exception, so that asyncio does not warn if every caller has given up waiting."""
+    if not task.cancelled():
+        task.exception()

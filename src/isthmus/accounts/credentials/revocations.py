@@ -1,7 +1,7 @@
-"""Tells providers that the tokens of an account which is gone are done with (RFC 7009).
+"""Revokes the tokens of deleted accounts at their providers (RFC 7009).
 
-What has to be sent is written with the deletion, sealed, since nothing of the account is left afterwards; a
-job sends it.
+The request is stored, encrypted, in the transaction that deletes the account, since nothing of the account is
+left afterwards. A job sends it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.egress import Sender, select_sender
 from isthmus.accounts.rows.connected_definition import ConnectedDefinition
-from isthmus.accounts.rows.context import OVERRIDE_SECRETS, build_effective_context, decrypt_context
+from isthmus.accounts.rows.context import (
+    OVERRIDE_SECRETS,
+    build_effective_context,
+    decrypt_context,
+    get_oauth_token,
+)
 from isthmus.db.database import Database, current_time, get_key_ring
 from isthmus.db.encryption import EncryptedJSON
 from isthmus.db.tables import credential_revocation, environment, integrated_account
@@ -36,17 +41,17 @@ from isthmus.http.messages import HttpRequest
 from isthmus.jobs import Finder, Handlers, Run, defer, without_job
 from isthmus.kit.ids import new_id
 
-__all__ = ["REVOCATION_JOB", "Revocations", "revoke_late", "revoke_tokens"]
+__all__ = ["REVOCATION_JOB", "Revocations", "queue_orphan_revocation", "queue_revocations"]
 
 log = logging.getLogger("isthmus.accounts")
 
 REVOCATION_JOB: Final = "account.revoke"
 _FORMAT: Final = "oauth2"
-_TRIES: Final = 6
-_MOST: Final = 100
-_LATE: Final = timedelta(minutes=1)
+_MAX_TRIES: Final = 6
+_MAX_FOUND: Final = 100
+_OVERDUE_AFTER: Final = timedelta(minutes=1)
 _FIRST_PAUSE: Final = timedelta(seconds=30)
-_SECONDS: Final = 30.0
+_TIMEOUT_SECONDS: Final = 30.0
 _THROTTLED: Final = 429
 _SERVER_ERROR: Final = 500
 _REQUEST: Final = EncryptedJSON(credential_revocation.c.request)
@@ -61,10 +66,9 @@ _COLUMNS: Final = (
 )
 
 
-async def revoke_tokens(conn: AsyncConnection, environment_id: str, chosen: ColumnElement[bool]) -> None:
-    """Of the chosen accounts, which the caller holds, in the transaction that deletes them, before it does.
-    Nothing for a provider that takes no such word, and for a token that came by another way than a grant of
-    its owner."""
+async def queue_revocations(conn: AsyncConnection, environment_id: str, chosen: ColumnElement[bool]) -> None:
+    """Queue a revocation for the OAuth 2 token of each chosen account, in the transaction that deletes them.
+    The caller has locked the accounts. Providers without a revocation endpoint get none."""
     statement = (
         select(*(integrated_account.c[name] for name in _COLUMNS))
         .where(
@@ -78,13 +82,13 @@ async def revoke_tokens(conn: AsyncConnection, environment_id: str, chosen: Colu
     for row in (await conn.execute(statement)).mappings().all():
         install_id = row["environment_integration_id"]
         if install_id not in installs:
-            installs[install_id] = await _merged(conn, environment_id, install_id)
-        request = _request(conn, dict(row), installs[install_id])
+            installs[install_id] = await _read_merged_definition(conn, environment_id, install_id)
+        request = _build_account_request(conn, dict(row), installs[install_id])
         if request is not None:
-            await _note(conn, environment_id, request)
+            await _queue_request(conn, environment_id, request)
 
 
-async def revoke_late(
+async def queue_orphan_revocation(
     conn: AsyncConnection,
     account: AccountFacts,
     definition: IntegrationConfig,
@@ -92,28 +96,32 @@ async def revoke_late(
     gate_id: str | None,
     late: Mapping[str, Any],
 ) -> None:
-    """A token that came when its account was gone already: nobody else knows of it.
+    """Queue the revocation of a token that was issued after its account had been deleted.
 
-    `context`: the account's, as it was; `late`: what came of a renewal, as it would have been kept there.
+    `context`: the account's former effective context. `late`: the context patch with the new token. Does
+    nothing if the environment was deleted too.
     """
     stays = select(environment.c.id).where(environment.c.id == account.environment_id)
     if (await conn.execute(stays.with_for_update(read=True, key_share=True))).one_or_none() is None:
         return
     if account.authentication_method != _FORMAT:
         return
-    request = _request_of(definition, context, late, gate_id)
+    request = _build_request(definition, context, late, gate_id)
     if request is not None:
-        await _note(conn, account.environment_id, request)
+        await _queue_request(conn, account.environment_id, request)
 
 
-async def _merged(conn: AsyncConnection, environment_id: str, install_id: str) -> Mapping[str, Any]:
+async def _read_merged_definition(
+    conn: AsyncConnection, environment_id: str, install_id: str
+) -> Mapping[str, Any]:
+    """The definition of an install as plain JSON, empty if the install is gone."""
     try:
         return (await ConnectedDefinition.read(conn, environment_id, install_id)).merged
     except NotFound:
         return {}
 
 
-def _request(
+def _build_account_request(
     conn: AsyncConnection, row: Mapping[str, Any], merged: Mapping[str, Any]
 ) -> dict[str, Any] | None:
     keys = get_key_ring(conn)
@@ -125,18 +133,19 @@ def _request(
         {name: whole[name] for name in names if whole.get(name) is not None}
     )
     context = build_effective_context(decrypt_context(keys, row), definition.variables())
-    return _request_of(definition, context, context, row["truto_static_gate_id"])
+    return _build_request(definition, context, context, row["truto_static_gate_id"])
 
 
-def _request_of(
+def _build_request(
     definition: IntegrationConfig,
     context: Mapping[str, Any],
     holder: Mapping[str, Any],
     gate_id: str | None,
 ) -> dict[str, Any] | None:
-    """What revokes the token of `holder`; its templates are filled from `context`."""
+    """Return the request that revokes the token in the context `holder`, as JSON; None if the definition has
+    no revocation endpoint or the context has no token. Templates are filled from `context`."""
     credential = definition.credentials.get(_FORMAT)
-    token = _token(holder)
+    token = _get_token_to_revoke(holder)
     if token is None or not isinstance(credential, OAuth2Credential):
         return None
     flow = revocation(credential.config, template_scope(context, id=None, query={}, body=NO_BODY), token)
@@ -155,17 +164,15 @@ def _request_of(
     return None
 
 
-def _token(context: Mapping[str, Any]) -> str | None:
-    """The refresh token, with which whatever came of it ends (RFC 7009 §2.1); else the access token."""
-    oauth = context.get("oauth")
-    token = oauth.get("token") if isinstance(oauth, Mapping) else None
-    if not isinstance(token, Mapping):
-        return None
+def _get_token_to_revoke(context: Mapping[str, Any]) -> str | None:
+    """Return the refresh token, whose revocation also ends its access tokens (RFC 7009, section 2.1); else
+    the access token; None if there is neither."""
+    token = get_oauth_token(context)
     found = token.get("refresh_token") or token.get("access_token")
     return found if isinstance(found, str) else None
 
 
-async def _note(conn: AsyncConnection, environment_id: str, request: Mapping[str, Any]) -> None:
+async def _queue_request(conn: AsyncConnection, environment_id: str, request: Mapping[str, Any]) -> None:
     identity, now = new_id(), current_time(conn)
     await conn.execute(
         insert(credential_revocation).values(
@@ -181,17 +188,18 @@ async def _note(conn: AsyncConnection, environment_id: str, request: Mapping[str
 
 @dataclass(frozen=True, slots=True)
 class Revocations:
-    """Sends what `revoke_tokens` noted. Whatever a provider answers is fine: the token is forgotten here all
-    the same. One that is away is asked some times more, for about half an hour."""
+    """Sends queued revocations. Any response but 429 and 5xx ends one; after those, and while the provider
+    cannot be reached, it is tried again for about half an hour."""
 
     database: Database
     http: Sender
 
     def register(self, handlers: Handlers) -> None:
-        handlers.on(REVOCATION_JOB, self.run, on_failure=self.put_off)
-        handlers.reconcile(waiting_revocations(REVOCATION_JOB))
+        handlers.on(REVOCATION_JOB, self.run, on_failure=self.retry_or_give_up)
+        handlers.reconcile(make_overdue_finder(REVOCATION_JOB))
 
     async def run(self, run: Run) -> None:
+        """Send one revocation, and delete it. Raises TokenEndpointFailed to be run again."""
         async with self.database.read() as conn:
             mine = select(credential_revocation).where(credential_revocation.c.id == run.key)
             row = (await conn.execute(mine)).mappings().one_or_none()
@@ -205,35 +213,37 @@ class Revocations:
                 url=noted["url"],
                 headers=noted["headers"],
                 body=noted["body"].encode(),
-                timeout_seconds=_SECONDS,
+                timeout_seconds=_TIMEOUT_SECONDS,
                 max_redirects=0,
             )
         )
         if response.status == _THROTTLED or response.status >= _SERVER_ERROR:
             raise TokenEndpointFailed(f"a revocation was answered {response.status}.", may_retry=True)
         async with run.write() as conn:
-            await _forget(conn, run.key)
+            await _delete_request(conn, run.key)
 
-    async def put_off(self, conn: AsyncConnection, run: Run, error: Exception) -> datetime | None:
-        if run.failures + 1 < _TRIES:
+    async def retry_or_give_up(self, conn: AsyncConnection, run: Run, error: Exception) -> datetime | None:
+        """Return when to try again; after the last try, delete the revocation and return None."""
+        if run.failures + 1 < _MAX_TRIES:
             moment: datetime = current_time(conn) + _FIRST_PAUSE * 2**run.failures
             return moment
         log.warning("a token of an account that is gone was not revoked: %s", type(error).__name__)
-        await _forget(conn, run.key)
+        await _delete_request(conn, run.key)
         return None
 
 
-async def _forget(conn: AsyncConnection, id: str) -> None:
+async def _delete_request(conn: AsyncConnection, id: str) -> None:
     await conn.execute(delete(credential_revocation).where(credential_revocation.c.id == id))
 
 
-def waiting_revocations(what: str) -> Finder:
-    """Tokens that their provider should have been told of a while ago."""
+def make_overdue_finder(what: str) -> Finder:
+    """Return a finder of revocations that should have been sent a while ago and have no job. `what`: the name
+    of the job."""
     row = credential_revocation.c
 
     async def found(conn: AsyncConnection) -> list[tuple[str, str]]:
-        is_late = row.created_at < current_time(conn) - _LATE
+        is_late = row.created_at < current_time(conn) - _OVERDUE_AFTER
         statement = select(row.id).where(is_late, without_job(what, row.id)).order_by(row.created_at)
-        return [(what, each) for each in (await conn.execute(statement.limit(_MOST))).scalars()]
+        return [(what, each) for each in (await conn.execute(statement.limit(_MAX_FOUND))).scalars()]
 
     return found

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from isthmus.accounts.rows.context import get_oauth_token
 from isthmus.db.database import current_time
 from isthmus.definitions.actions import Action
 from isthmus.definitions.credentials import (
@@ -26,90 +27,108 @@ from isthmus.jobs import Run, cancel, defer
 __all__ = [
     "REFRESH_AHEAD",
     "REFRESH_JOB",
-    "Renewal",
-    "access_token",
-    "expires_at",
-    "give_up_renewing",
-    "handed_over",
-    "is_renewable",
-    "renewal",
-    "schedule_renewal",
+    "RefreshPlan",
+    "get_access_token",
+    "get_expiry",
+    "get_submitted_credential",
+    "ignore_failed_refresh",
+    "is_refreshable",
+    "plan_refresh",
+    "schedule_refresh",
 ]
 
-ACTION: Final = "refresh_token"
-_OWN_KEYS: Final = ("client_id", "client_secret", "api_key")
+REFRESH_ACTION: Final = "refresh_token"
+REFRESH_JOB: Final = "account.refresh"
+REFRESH_AHEAD: Final = timedelta(minutes=5)
+"""How long before its expiry a token is refreshed by a job, without a call."""
+_CLIENT_CREDENTIAL_KEYS: Final = ("client_id", "client_secret", "api_key")
 
 
 @dataclass(frozen=True, slots=True)
-class Renewal:
-    """`handed_over`: what a new token is got for; the same text stands for the same attempt. `is_repeatable`:
-    it is good as often as one likes, so an answer that is lost does no harm. Either `action` or `grant` is
-    there; the latter is good for one drive."""
+class RefreshPlan:
+    """How to get a new access token: either by the steps of `action`, or by `grant`, which can be driven
+    once.
 
-    handed_over: str = field(repr=False)
-    is_repeatable: bool = False
+    `submitted_credential`: the secret that is exchanged for a new token; two attempts with the same text
+    submit the same credential. `credential_is_reusable`: it can be submitted any number of times, so a lost
+    reply does no harm. `requested_scopes`: the scopes of the definition."""
+
+    submitted_credential: str = field(repr=False)
+    credential_is_reusable: bool = False
     action: Action | None = None
     grant: Grant | None = None
-    asked: tuple[str, ...] = ()
+    requested_scopes: tuple[str, ...] = ()
 
 
-def renewal(definition: IntegrationConfig, method: str | None, context: Mapping[str, Any]) -> Renewal | None:
-    """None for credentials that nothing can renew: keys, OAuth 1.0a, and a grant without a refresh token.
+def plan_refresh(
+    definition: IntegrationConfig, method: str | None, context: Mapping[str, Any]
+) -> RefreshPlan | None:
+    """Return how to refresh the credentials, None if they cannot be refreshed: API keys, OAuth 1.0a, and
+    OAuth 2 tokens without a refresh token.
 
-    `context`: the effective one. An action named `refresh_token` takes the place of the standard grant.
+    `method`: the credential format. `context`: the effective context. An action named `refresh_token`
+    replaces the standard grant.
     """
-    held = handed_over(definition, method, context)
-    action = definition.actions.get(ACTION)
+    submitted = get_submitted_credential(definition, method, context)
+    action = definition.actions.get(REFRESH_ACTION)
     if action is not None and action.steps:
-        return Renewal(held, action=action)
+        return RefreshPlan(submitted, action=action)
     credential = definition.credentials.get(credential_format(method or ""))
     scope = template_scope(context, id=None, query={}, body=NO_BODY)
     if isinstance(credential, OAuth2Credential):
-        token = _token(context).get("refresh_token")
+        token = get_oauth_token(context).get("refresh_token")
         if not isinstance(token, str):
             return None
         grant = refresh(credential.config, scope, token)
-        return Renewal(held, grant=grant, asked=credential.config.scope)
+        return RefreshPlan(submitted, grant=grant, requested_scopes=credential.config.scope)
     if isinstance(credential, OAuth2ClientCredentialsCredential):
         grant = client_credentials(credential.config, scope)
-        return Renewal(held, is_repeatable=True, grant=grant, asked=credential.config.scope)
+        return RefreshPlan(
+            submitted, credential_is_reusable=True, grant=grant, requested_scopes=credential.config.scope
+        )
     if isinstance(credential, KekaCredential):
         grant = keka(credential.config, scope)
-        return Renewal(held, is_repeatable=True, grant=grant, asked=credential.config.scope)
+        return RefreshPlan(
+            submitted, credential_is_reusable=True, grant=grant, requested_scopes=credential.config.scope
+        )
     return None
 
 
-def handed_over(definition: IntegrationConfig, method: str | None, context: Mapping[str, Any]) -> str:
-    """What a renewal hands over for a new token; "" for nothing."""
+def get_submitted_credential(
+    definition: IntegrationConfig, method: str | None, context: Mapping[str, Any]
+) -> str:
+    """Return the secret that a refresh would submit: the client's own keys, the refresh token or the access
+    token. Empty if the context has none."""
     credential = definition.credentials.get(credential_format(method or ""))
-    action = definition.actions.get(ACTION)
+    action = definition.actions.get(REFRESH_ACTION)
     if isinstance(credential, OAuth2ClientCredentialsCredential | KekaCredential) and not (
         action and action.steps
     ):
-        return "\n".join(str(context.get(name) or "") for name in _OWN_KEYS)
-    token = _token(context)
+        return "\n".join(str(context.get(name) or "") for name in _CLIENT_CREDENTIAL_KEYS)
+    token = get_oauth_token(context)
     return str(token.get("refresh_token") or token.get("access_token") or "")
 
 
-def is_renewable(definition: IntegrationConfig, method: str | None, context: Mapping[str, Any]) -> bool:
-    """Whether `renewal` would give one."""
-    action = definition.actions.get(ACTION)
+def is_refreshable(definition: IntegrationConfig, method: str | None, context: Mapping[str, Any]) -> bool:
+    """True if `plan_refresh` would return a plan."""
+    action = definition.actions.get(REFRESH_ACTION)
     if action is not None and action.steps:
         return True
     credential = definition.credentials.get(credential_format(method or ""))
     if isinstance(credential, OAuth2Credential):
-        return isinstance(_token(context).get("refresh_token"), str)
+        return isinstance(get_oauth_token(context).get("refresh_token"), str)
     return isinstance(credential, OAuth2ClientCredentialsCredential | KekaCredential)
 
 
-def access_token(context: Mapping[str, Any]) -> str | None:
-    found = _token(context).get("access_token") or context.get("access_token")
+def get_access_token(context: Mapping[str, Any]) -> str | None:
+    """Return the access token of a context, None if it has none."""
+    found = get_oauth_token(context).get("access_token") or context.get("access_token")
     return found if isinstance(found, str) else None
 
 
-def expires_at(context: Mapping[str, Any]) -> float | None:
-    """Seconds since 1970; None where nobody knows."""
-    found = _token(context).get("expires_at")
+def get_expiry(context: Mapping[str, Any]) -> float | None:
+    """Return when the access token expires, in seconds since 1970; None if that is unknown."""
+    found = get_oauth_token(context).get("expires_at")
     if isinstance(found, int | float) and not isinstance(found, bool):
         return float(found)
     if not isinstance(found, str):
@@ -121,28 +140,18 @@ def expires_at(context: Mapping[str, Any]) -> float | None:
     return moment.timestamp() if moment.tzinfo is not None else None
 
 
-def _token(context: Mapping[str, Any]) -> Mapping[str, Any]:
-    oauth = context.get("oauth")
-    token = oauth.get("token") if isinstance(oauth, Mapping) else None
-    return token if isinstance(token, Mapping) else {}
-
-
-REFRESH_JOB: Final = "account.refresh"
-REFRESH_AHEAD: Final = timedelta(minutes=5)
-"""Before its end, a token is renewed without a call."""
-
-
-async def schedule_renewal(conn: AsyncConnection, account_id: str, context: Mapping[str, Any]) -> None:
-    """A job shortly before the token ends, instead of the one for the token before; none where nobody knows
-    when that is, or it lives too short for it."""
-    end = expires_at(context)
+async def schedule_refresh(conn: AsyncConnection, account_id: str, context: Mapping[str, Any]) -> None:
+    """Replace the account's refresh job by one that runs REFRESH_AHEAD before the token expires. No job is
+    scheduled if the expiry is unknown or closer than that."""
+    expires_at = get_expiry(context)
     await cancel(conn, REFRESH_JOB, account_id)
-    if end is None:
+    if expires_at is None:
         return
-    moment = datetime.fromtimestamp(end, UTC) - REFRESH_AHEAD
+    moment = datetime.fromtimestamp(expires_at, UTC) - REFRESH_AHEAD
     if moment > current_time(conn):
         await defer(conn, REFRESH_JOB, account_id, run_at=moment)
 
 
-async def give_up_renewing(_: AsyncConnection, __: Run, ___: Exception) -> None:
-    """A renewal ahead of time that failed is not repeated: the next call does it, or says what is wrong."""
+async def ignore_failed_refresh(_: AsyncConnection, __: Run, ___: Exception) -> None:
+    """Handle a failed refresh job: it is not retried, since the next call refreshes the token or fails with
+    the reason."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.accounts.credentials.revocations import revoke_tokens
+from isthmus.accounts.credentials.revocations import queue_revocations
 from isthmus.accounts.credentials.token_refresh import REFRESH_JOB
 from isthmus.accounts.rows.account_checks import FAILED_STATUSES
 from isthmus.accounts.rows.connected_definition import Stage
@@ -121,7 +121,7 @@ async def before_deletion(conn: AsyncConnection, environment_id: str, chosen: Co
     )
     # A renewal holds the account before its timer, and so does this: neither waits for the other's half.
     await conn.execute(chosen_ids.order_by(integrated_account.c.id).with_for_update())
-    await revoke_tokens(conn, environment_id, chosen)
+    await queue_revocations(conn, environment_id, chosen)
     await drop_actions(conn, environment_id, chosen)
     for job in _JOBS:
         await cancel_all(conn, job, chosen_ids)

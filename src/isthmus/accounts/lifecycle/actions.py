@@ -61,9 +61,9 @@ async def run_custom_action(connection: Connection, name: str, call: Call) -> Va
             body=call.body,
         )
     except IsthmusError as failed:
-        await connection.record_action(name, failed)
+        await connection.record_action_result(name, failed)
         raise
-    await connection.record_action(name, None)
+    await connection.record_action_result(name, None)
     return ValueResult({"result": result})
 
 
@@ -114,9 +114,9 @@ class ScheduledActions:
                     return
             await run_action(connection.upstream, connection.definition, name, action, clock=self._clock)
         except IsthmusError as failed:
-            await connection.record_action(name, failed)
+            await connection.record_action_result(name, failed)
             return
-        await connection.record_action(name, None)
+        await connection.record_action_result(name, None)
 
     async def _is_current(self, run: Run, cron: str) -> bool:
         """Whether it fired by the expression that stands in the definition; else that one takes over."""

@@ -19,7 +19,7 @@ from typing import Any, Final
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.accounts.connections.account_states import action_record
+from isthmus.accounts.connections.account_states import make_action_result
 from isthmus.accounts.connections.connections import Connection, Connections
 from isthmus.accounts.lifecycle.account_jobs import (
     LIFECYCLE_JOB,
@@ -335,7 +335,7 @@ class Lifecycle:
             await emit_account_events(conn, standing.environment_id, standing.account_id, *told)
 
     def _result(self, name: str, failed: IsthmusError | None) -> dict[str, Any]:
-        return action_record(name, failed, self._clock.now())
+        return make_action_result(name, failed, self._clock.now())
 
 
 def _read(conn: AsyncConnection, row: Mapping[str, Any]) -> _Standing:

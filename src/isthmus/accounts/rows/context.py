@@ -25,6 +25,7 @@ __all__ = [
     "build_effective_context",
     "build_visible_context",
     "decrypt_context",
+    "get_oauth_token",
     "list_encrypted_fields",
     "list_object_store_fields",
     "list_secret_fields",
@@ -117,6 +118,13 @@ def decrypt_context(keys: KeyRing, row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the whole context of an account's row: the plain part joined with the decrypted one."""
     secrets = CONTEXT_SECRETS.open(keys, row["id"], row["context_secrets"])
     return join_secrets(row["context"], secrets or {})
+
+
+def get_oauth_token(context: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return `oauth.token` of a context, empty if it is missing or no object."""
+    oauth = context.get("oauth")
+    token = oauth.get("token") if isinstance(oauth, Mapping) else None
+    return token if isinstance(token, Mapping) else {}
 
 
 def list_encrypted_fields(keys: KeyRing, row: Mapping[str, Any]) -> frozenset[str]:

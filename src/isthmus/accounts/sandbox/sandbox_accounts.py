@@ -30,10 +30,10 @@ from isthmus.kit.ids import derive_id
 
 __all__ = [
     "SANDBOX_TENANT",
+    "build_example_context",
     "create_sandbox_account",
-    "example_context",
-    "sample_account",
-    "sandbox_account_id",
+    "derive_sandbox_account_id",
+    "find_sample_account",
 ]
 
 SANDBOX_TENANT: Final = "sandbox"
@@ -46,12 +46,12 @@ _BY_FORMAT: Final = {
 _OAUTH_TOKEN: Final = {"access_token": "sandbox-access-token", "refresh_token": "sandbox-refresh-token"}
 
 
-def sandbox_account_id(environment_id: str, integration_id: str) -> str:
+def derive_sandbox_account_id(environment_id: str, integration_id: str) -> str:
     """The same for the same install, so that examples keep working when it is installed anew."""
     return derive_id("sandbox-account", environment_id, integration_id)
 
 
-def example_context(definition: IntegrationConfig) -> dict[str, Any]:
+def build_example_context(definition: IntegrationConfig) -> dict[str, Any]:
     """An example of every credential field of every format, so that each template of the definition has
     something to stand on."""
     context: dict[str, Any] = {}
@@ -74,8 +74,8 @@ async def create_sandbox_account(
 ) -> str:
     """Its id. One that is there already is left as it is. The caller raises the epoch."""
     definition = load_integration({"credentials": config.get("credentials")}, source="credentials")
-    plain, secrets = split_context(example_context(definition), list_secret_fields(definition))
-    identity, now = sandbox_account_id(environment_id, integration_id), current_time(conn)
+    plain, secrets = split_context(build_example_context(definition), list_secret_fields(definition))
+    identity, now = derive_sandbox_account_id(environment_id, integration_id), current_time(conn)
     statement: Any = insert_into(conn, integrated_account).values(
         id=identity,
         environment_id=environment_id,
@@ -125,7 +125,7 @@ def _accepts(field: CredentialField, candidate: Any) -> bool:
     return not problems
 
 
-async def sample_account(conn: AsyncConnection, model: str, resource: str) -> str | None:
+async def find_sample_account(conn: AsyncConnection, model: str, resource: str) -> str | None:
     """The id of an offline sandbox account of the oldest environment that lists `model/resource`."""
     mapping = unified_model_resource_method
     statement = (

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
-from isthmus.accounts.connections.explained_account import effective_of_account, effective_of_install
+from isthmus.accounts.connections.explained_account import explain_account, explain_install
 from isthmus.api.dependencies import ApiPrincipal, Parts
 
 __all__ = ["router"]
@@ -98,12 +98,12 @@ def _add_route(path: str, name: str, read_effective: ReadEffective, description:
 _add_route(
     "/integrated-account/{id}/effective",
     "get_effective_of_account",
-    effective_of_account,
+    explain_account,
     "The definition and the mappings that calls of this account use, and which layer set each value.",
 )
 _add_route(
     "/environment-integration/{id}/effective",
     "get_effective_of_environment_integration",
-    effective_of_install,
+    explain_install,
     "The same for accounts of this install that have no override.",
 )

@@ -113,7 +113,7 @@ async def create_account_token(parts: Parts, principal: ApiPrincipal, body: Toke
 async def get_own_account(request: Request, parts: Parts, principal: AccountPrincipal) -> AccountOut:
     """The account of an integrated account token. Its access token is shown, but no other secret; an access
     token that expires soon is refreshed first."""
-    await parts.connections.renew_early(
+    await parts.connections.refresh_expiring_token(
         principal.environment_id, principal.account_id, request_id=request.scope["isthmus.request_id"]
     )
     async with parts.database.read() as conn:
@@ -126,7 +126,7 @@ async def update_own_account(
 ) -> AccountOut:
     """Changes the context of an integrated account token's account, but no credential in it. An access token
     that expires soon is refreshed first."""
-    await parts.connections.renew_early(
+    await parts.connections.refresh_expiring_token(
         principal.environment_id, principal.account_id, request_id=request.scope["isthmus.request_id"]
     )
     async with parts.database.write() as conn:

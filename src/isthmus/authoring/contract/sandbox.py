@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from isthmus.accounts.sandbox.replay import SandboxUpstream
-from isthmus.accounts.sandbox.sandbox_accounts import example_context
+from isthmus.accounts.sandbox.sandbox_accounts import build_example_context
 from isthmus.authoring.contract.calls import call_for, run
 from isthmus.authoring.contract.checks import invalid
 from isthmus.authoring.contract.entries import Cell, Entry
@@ -56,7 +56,7 @@ class Sandbox:
         self.cell = cell
         config = entry.file.config
         self.upstream = SandboxUpstream(
-            _ACCOUNT, example_context(config), entry.name, config, _Recorded(entry)
+            _ACCOUNT, build_example_context(config), entry.name, config, _Recorded(entry)
         )
 
     def target(self) -> unified.Target:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import typer
 
-from isthmus.accounts.connections.explained_account import environment_of
+from isthmus.accounts.connections.explained_account import find_environment
 from isthmus.accounts.rows.context import list_secret_fields
 from isthmus.app import calling
 from isthmus.authoring.contract.entries import Choice, Entry, Models, read_entry
@@ -86,7 +86,7 @@ async def _record(
     """By the definition of the folder, with the credentials and variables of the account."""
     async with calling(Settings.from_environment()) as core:
         async with core.database.read() as conn:
-            environment_id, is_account = await environment_of(conn, account)
+            environment_id, is_account = await find_environment(conn, account)
         if not is_account:
             raise NotFound(f"no integrated account has the id {account}: it is that of an install.")
         connection = await core.connections.open(environment_id, account, request_id="record")

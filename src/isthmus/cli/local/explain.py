@@ -31,9 +31,9 @@ def explain(
     """Raises NotFound for an id that neither an account nor an install has, SetupError for an output that
     does not exist."""
     from isthmus.accounts.connections.explained_account import (
-        effective_of_account,
-        effective_of_install,
-        environment_of,
+        explain_account,
+        explain_install,
+        find_environment,
     )
 
     if output not in _OUTPUTS:
@@ -41,8 +41,8 @@ def explain(
 
     async def work(database: Database) -> Mapping[str, Any]:
         async with database.read() as conn:
-            environment_id, is_account = await environment_of(conn, id)
-            read = effective_of_account if is_account else effective_of_install
+            environment_id, is_account = await find_environment(conn, id)
+            read = explain_account if is_account else explain_install
             return await read(
                 conn, environment_id, id, path=path, model=model, resource=resource, method=method
             )

@@ -8,7 +8,7 @@ import pytest
 from tests.unit.accounts.conftest import Desk, install
 from tests.unit.integrations.world import World
 
-from isthmus.accounts import Accounts, Connection, Connections, sandbox_account_id
+from isthmus.accounts import Accounts, Connection, Connections, derive_sandbox_account_id
 from isthmus.accounts.connections.account_states import AccountStates
 from isthmus.db import Database
 from isthmus.db.epochs import get_epoch_group
@@ -58,7 +58,7 @@ async def test_what_happens_to_an_account_leaves_what_was_read_of_its_neighbours
 
     async def refuse() -> None:
         facts = (await opened(connections, row)).account
-        await AccountStates(database).closed(facts, 30)
+        await AccountStates(database).record_closed(facts, 30)
 
     async def write_context() -> None:
         await (await opened(connections, row)).upstream.update_context({"seen": True})
@@ -118,7 +118,7 @@ async def test_accounts_that_are_not_quite_there_are_tried(
 
 
 async def test_a_sandbox_account_takes_no_writes(connections: Connections, desk: Desk) -> None:
-    sandbox = sandbox_account_id(desk.scope.environment_id, derive_integration_id("brightfold"))
+    sandbox = derive_sandbox_account_id(desk.scope.environment_id, derive_integration_id("brightfold"))
     connection = await connections.open(desk.scope.environment_id, sandbox, request_id="r")
     for method in ("list", "get"):
         connection.require_writable(method)
@@ -136,7 +136,7 @@ async def test_a_sandbox_account_has_an_example_of_a_field_that_came_later(
     override = {"credentials": {"api_key": {"config": {"fields": [field]}}}}
     async with database.write() as conn:
         await EnvironmentIntegrations(conn, desk.scope).update(desk.install_id, {"override": override})
-    sandbox = sandbox_account_id(desk.scope.environment_id, derive_integration_id("brightfold"))
+    sandbox = derive_sandbox_account_id(desk.scope.environment_id, derive_integration_id("brightfold"))
     connection = await connections.open(desk.scope.environment_id, sandbox, request_id="r")
     assert connection.upstream.context["workspace"] == "acme"
     assert connection.upstream.context["api_key"] == "sandbox-api_key"
@@ -163,10 +163,10 @@ async def test_layers_of_install_and_account_reach_the_call(
     assert second.definition.pagination is not None
     assert second.definition.pagination.format == "page"
     assert first.upstream.context["environment_variables"] == {"a": "1"}
-    _, mapping = await second.mapping("desk", "tickets", "list")
+    _, mapping = await second.find_mapping("desk", "tickets", "list")
     assert mapping.query is not None
     assert mapping.query.source == {"expand": "owner", "mine": "yes"}
-    _, mapping = await first.mapping("desk", "tickets", "list")
+    _, mapping = await first.find_mapping("desk", "tickets", "list")
     assert mapping.query is not None
     assert mapping.query.source == {"expand": "owner"}
 

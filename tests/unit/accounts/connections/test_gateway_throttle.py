@@ -25,15 +25,15 @@ from isthmus.kit.clock import SystemClock
 class AtOnce:
     """A way out that answers before anybody else could have a turn, and an account that nobody waits at."""
 
-    is_free = True
+    is_unthrottled = True
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         return HttpResponse(200, {"content-type": "application/json"}, b"[]", request.url)
 
-    def succeeded(self) -> None:
+    def record_success(self) -> None:
         """Nobody stands behind."""
 
-    failed = succeeded
+    record_failure = record_success
 
     def record(self, record: object) -> None:
         """Nobody reads the log."""
@@ -53,7 +53,7 @@ class Watched(AtOnce):
     async def close(self) -> None:
         self.seen.append("closed")
 
-    def failed(self) -> None:
+    def record_failure(self) -> None:
         self.seen.append("failed")
 
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from tests.fakes.clock import VirtualClock
 
-from isthmus.accounts.connections.throttle import PATIENCE, Turnstile
+from isthmus.accounts.connections.throttle import MAX_WAIT_SECONDS, AccountThrottle
 from isthmus.errors import RemoteError
 
 
@@ -17,9 +17,9 @@ async def settle() -> None:
 
 
 async def passing(
-    turnstile: Turnstile, clock: VirtualClock, passed: list[float], *, may_wait: bool = True
+    throttle: AccountThrottle, clock: VirtualClock, passed: list[float], *, may_wait: bool = True
 ) -> None:
-    await turnstile.enter(may_wait=may_wait)
+    await throttle.wait_for_turn(may_wait=may_wait)
     passed.append(clock.monotonic())
 
 
@@ -31,42 +31,42 @@ async def advance(clock: VirtualClock, seconds: float) -> None:
 
 
 async def test_it_is_free_until_a_provider_refuses() -> None:
-    turnstile = Turnstile(VirtualClock())
-    assert turnstile.is_free
-    await turnstile.enter(may_wait=False)
-    turnstile.succeeded()
-    assert turnstile.is_free
+    throttle = AccountThrottle(VirtualClock())
+    assert throttle.is_unthrottled
+    await throttle.wait_for_turn(may_wait=False)
+    throttle.record_success()
+    assert throttle.is_unthrottled
 
 
 async def test_while_closed_a_write_is_refused_at_once_and_told_how_long() -> None:
-    turnstile = Turnstile(VirtualClock())
-    assert turnstile.close(1.5)
+    throttle = AccountThrottle(VirtualClock())
+    assert throttle.close(1.5)
     with pytest.raises(RemoteError) as refused:
-        await turnstile.enter(may_wait=False)
+        await throttle.wait_for_turn(may_wait=False)
     assert (refused.value.status, refused.value.headers["retry-after"]) == (429, "2")
 
 
 async def test_a_wait_longer_than_patience_refuses_reads_too() -> None:
-    turnstile = Turnstile(VirtualClock())
-    turnstile.close(PATIENCE + 1)
+    throttle = AccountThrottle(VirtualClock())
+    throttle.close(MAX_WAIT_SECONDS + 1)
     with pytest.raises(RemoteError):
-        await turnstile.enter(may_wait=True)
+        await throttle.wait_for_turn(may_wait=True)
 
 
 async def test_refusals_that_come_together_are_news_once() -> None:
-    turnstile = Turnstile(VirtualClock())
-    assert [turnstile.close(1.0) for _ in range(4)] == [True, False, False, False]
+    throttle = AccountThrottle(VirtualClock())
+    assert [throttle.close(1.0) for _ in range(4)] == [True, False, False, False]
 
 
 async def test_after_a_wait_one_goes_alone_and_the_others_follow_in_order() -> None:
     clock = VirtualClock()
-    turnstile = Turnstile(clock)
-    turnstile.close(1.0)
+    throttle = AccountThrottle(clock)
+    throttle.close(1.0)
     passed: list[float] = []
     order: list[int] = []
 
     async def caller(number: int) -> None:
-        await passing(turnstile, clock, passed)
+        await passing(throttle, clock, passed)
         order.append(number)
 
     tasks = [asyncio.ensure_future(caller(number)) for number in range(3)]
@@ -74,7 +74,7 @@ async def test_after_a_wait_one_goes_alone_and_the_others_follow_in_order() -> N
     assert passed == []
     await advance(clock, 0.6)
     assert len(passed) == 1, "the others wait for the first one's answer"
-    turnstile.succeeded()
+    throttle.record_success()
     await advance(clock, 2.0)
     assert order == [0, 1, 2]
     assert passed[0] >= 1.0
@@ -84,10 +84,10 @@ async def test_after_a_wait_one_goes_alone_and_the_others_follow_in_order() -> N
 
 async def test_a_slow_first_answer_holds_the_others_for_a_second() -> None:
     clock = VirtualClock()
-    turnstile = Turnstile(clock)
-    turnstile.close(1.0)
+    throttle = AccountThrottle(clock)
+    throttle.close(1.0)
     passed: list[float] = []
-    tasks = [asyncio.ensure_future(passing(turnstile, clock, passed)) for _ in range(2)]
+    tasks = [asyncio.ensure_future(passing(throttle, clock, passed)) for _ in range(2)]
     await advance(clock, 1.9)
     assert len(passed) == 1
     await advance(clock, 0.3)
@@ -97,13 +97,13 @@ async def test_a_slow_first_answer_holds_the_others_for_a_second() -> None:
 
 async def test_a_first_call_that_is_refused_again_keeps_the_others_back() -> None:
     clock = VirtualClock()
-    turnstile = Turnstile(clock)
-    turnstile.close(1.0)
+    throttle = AccountThrottle(clock)
+    throttle.close(1.0)
     passed: list[float] = []
-    tasks = [asyncio.ensure_future(passing(turnstile, clock, passed)) for _ in range(2)]
+    tasks = [asyncio.ensure_future(passing(throttle, clock, passed)) for _ in range(2)]
     await advance(clock, 1.1)
     assert len(passed) == 1
-    turnstile.close(2.0)
+    throttle.close(2.0)
     await advance(clock, 1.8)
     assert len(passed) == 1
     await advance(clock, 0.4)
@@ -113,11 +113,11 @@ async def test_a_first_call_that_is_refused_again_keeps_the_others_back() -> Non
 
 async def test_who_waits_longer_than_patience_is_refused_unsent() -> None:
     clock = VirtualClock()
-    turnstile = Turnstile(clock)
-    turnstile.close(3.0)
-    first = asyncio.ensure_future(turnstile.enter(may_wait=True))
+    throttle = AccountThrottle(clock)
+    throttle.close(3.0)
+    first = asyncio.ensure_future(throttle.wait_for_turn(may_wait=True))
     await advance(clock, 2.0)
-    turnstile.close(5.0)
+    throttle.close(5.0)
     await advance(clock, 1.1)
     with pytest.raises(RemoteError):
         await first
@@ -125,33 +125,33 @@ async def test_who_waits_longer_than_patience_is_refused_unsent() -> None:
 
 async def test_the_pace_follows_what_was_taken_and_is_given_up_after_successes() -> None:
     clock = VirtualClock()
-    turnstile = Turnstile(clock)
+    throttle = AccountThrottle(clock)
     for _ in range(10):
-        turnstile.succeeded()
-    turnstile.close(1.0)
+        throttle.record_success()
+    throttle.close(1.0)
     await clock.advance(1.0)
-    assert not turnstile.is_free
+    assert not throttle.is_unthrottled
     for _ in range(400):
-        turnstile.succeeded()
-    assert turnstile.is_free
+        throttle.record_success()
+    assert throttle.is_unthrottled
 
 
 async def test_what_another_process_learned_counts_and_is_no_news_twice() -> None:
     clock = VirtualClock()
-    turnstile = Turnstile(clock)
-    turnstile.learn_closed(4.0)
-    assert turnstile.seconds_closed == 4.0
-    turnstile.learn_closed(2.0)
-    assert turnstile.seconds_closed == 4.0
+    throttle = AccountThrottle(clock)
+    throttle.close_for_other_process(4.0)
+    assert throttle.seconds_until_open == 4.0
+    throttle.close_for_other_process(2.0)
+    assert throttle.seconds_until_open == 4.0
 
 
 async def test_a_caller_that_gives_up_lets_the_next_one_on() -> None:
     clock = VirtualClock()
-    turnstile = Turnstile(clock)
-    turnstile.close(1.0)
+    throttle = AccountThrottle(clock)
+    throttle.close(1.0)
     passed: list[float] = []
-    first = asyncio.ensure_future(passing(turnstile, clock, passed))
-    second = asyncio.ensure_future(passing(turnstile, clock, passed))
+    first = asyncio.ensure_future(passing(throttle, clock, passed))
+    second = asyncio.ensure_future(passing(throttle, clock, passed))
     await settle()
     first.cancel()
     await advance(clock, 1.2)

@@ -39,15 +39,15 @@ async def test_a_token_that_somebody_takes_elsewhere_is_renewed_first(
     """A page, say, for a file picker; a renewal that fails leaves what there is."""
     for ends_in, renewals in ((61, 0), (59, 1)):
         id = await connect(desk, clock, ends_in=ends_in)
-        await connections.renew_early(desk.scope.environment_id, id, request_id="r")
+        await connections.refresh_expiring_token(desk.scope.environment_id, id, request_id="r")
         assert len(authority.refreshes) == renewals
     async with desk.database.read() as conn:
         shown = await OwnAccount(conn, desk.scope, id).get()
     assert shown["context"]["oauth"]["token"]["access_token"] == "at-1"
     refused = await connect(desk, clock, ends_in=0, refresh_token="rt-unknown")
-    await connections.renew_early(desk.scope.environment_id, refused, request_id="r")
+    await connections.refresh_expiring_token(desk.scope.environment_id, refused, request_id="r")
     assert (await desk.get(refused))["status"] == "needs_reauth"
-    await connections.renew_early(desk.scope.environment_id, refused, request_id="r")
+    await connections.refresh_expiring_token(desk.scope.environment_id, refused, request_id="r")
     assert len(authority.refreshes) == 2
 
 

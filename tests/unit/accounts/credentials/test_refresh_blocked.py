@@ -9,7 +9,7 @@ from tests.unit.accounts.credentials.authority import Authority, call, connect
 
 from isthmus.accounts import Connections
 from isthmus.accounts.block_list import BlockList
-from isthmus.accounts.credentials.token_refresh import REFRESH_JOB, give_up_renewing
+from isthmus.accounts.credentials.token_refresh import REFRESH_JOB, ignore_failed_refresh
 from isthmus.db import Database
 from isthmus.errors import AccountBlocked
 from isthmus.jobs import Handlers
@@ -22,11 +22,11 @@ async def test_no_token_of_a_blocked_account_is_renewed(
     environment_id = desk.scope.environment_id
     id = await connect(desk, clock, ends_in=1800)
     handlers = Handlers()
-    handlers.on(REFRESH_JOB, connections.renew_ahead, on_failure=give_up_renewing)
+    handlers.on(REFRESH_JOB, connections.run_refresh_job, on_failure=ignore_failed_refresh)
     await BlockList(database).block(id)
     await clock.advance(1800)
     await tick(database, handlers)
-    await connections.renew_early(environment_id, id, request_id="r")
+    await connections.refresh_expiring_token(environment_id, id, request_id="r")
     with pytest.raises(AccountBlocked):
         await connections.refresh_credentials(environment_id, id, request_id="r")
     with pytest.raises(AccountBlocked):

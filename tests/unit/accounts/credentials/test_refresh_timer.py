@@ -8,7 +8,7 @@ from tests.unit.accounts.conftest import Desk, WatchedClock
 from tests.unit.accounts.credentials.authority import Authority, call, connect
 
 from isthmus.accounts import Connections, JsonCallLog
-from isthmus.accounts.credentials.token_refresh import REFRESH_AHEAD, REFRESH_JOB, give_up_renewing
+from isthmus.accounts.credentials.token_refresh import REFRESH_AHEAD, REFRESH_JOB, ignore_failed_refresh
 from isthmus.db import Database, EpochWatcher
 from isthmus.http import HttpClient
 from isthmus.integrations.catalog.exchanges import Exchanges
@@ -30,7 +30,7 @@ async def test_a_timer_follows_the_token(
     await call(connections, desk, id)
     assert await timer(database, id, clock) == 3600 - ahead
     handlers = Handlers()
-    handlers.on(REFRESH_JOB, connections.renew_ahead, on_failure=give_up_renewing)
+    handlers.on(REFRESH_JOB, connections.run_refresh_job, on_failure=ignore_failed_refresh)
     await clock.advance(3600 - ahead)
     await tick(database, handlers)
     assert len(authority.refreshes) == 2
@@ -54,11 +54,11 @@ async def test_nothing_is_renewed_ahead_of_time_where_that_is_turned_off(
         clock,
         JsonCallLog(),
         Exchanges(catalog),
-        renews_ahead=False,
+        refreshes_ahead=False,
     )
     await connect(desk, clock, ends_in=1800)
     handlers = Handlers()
-    handlers.on(REFRESH_JOB, quiet.renew_ahead, on_failure=give_up_renewing)
+    handlers.on(REFRESH_JOB, quiet.run_refresh_job, on_failure=ignore_failed_refresh)
     await clock.advance(1800)
     await tick(database, handlers)
     assert authority.refreshes == []
