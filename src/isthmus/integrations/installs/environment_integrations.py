@@ -1,4 +1,5 @@
-"""Installs: an integration in one environment, with that environment's override (`api.md` §3.5)."""
+"""The repository of installed integrations: an integration in one environment, with the environment's
+override."""
 
 from __future__ import annotations
 
@@ -54,8 +55,10 @@ async def list_enabled_names(conn: AsyncConnection, environment_id: str) -> Sequ
 
 
 class EnvironmentIntegrations(InstalledDefinitions):
-    """The integrations that one environment has installed. `isthmus_callback_url` of a row: None for the
-    server's own address."""
+    """The integrations that one environment has installed.
+
+    `isthmus_callback_url` of a row is None if the server's own address is used.
+    """
 
     _TABLE = environment_integration
     _FIELDS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
@@ -84,12 +87,12 @@ class EnvironmentIntegrations(InstalledDefinitions):
     _HIDDEN = frozenset({"override_secrets"})
 
     async def create(self, values: Mapping[str, Any]) -> Row:
-        """Installs: `values` has `integration_id` (or its name), and if wanted `is_enabled` (or `is_active`),
-        `show_in_catalog`, `override`, `isthmus_callback_url`. An install that is there already comes back as
-        it is.
+        """Installs an integration and returns the install; an existing install is returned unchanged.
 
-        Raises NotFound for an integration that this team does not see, Forbidden where its owner does not
-        share it, BadRequest for an override that does not fit.
+        `values`: `integration_id` (or its name), and optionally `is_enabled` (or `is_active`),
+        `show_in_catalog`, `override`, `isthmus_callback_url`. Raises NotFound for an integration that this
+        team does not see, Forbidden if its owner does not share it, BadRequest for an override that does not
+        fit.
         """
         target = await self._lock_installable(str(values.get("integration_id")))
         existing = await self._find_row("integration_id", target["id"])
@@ -120,7 +123,7 @@ class EnvironmentIntegrations(InstalledDefinitions):
         return (await self._to_wire_rows([row]))[0]
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
-        """`override` takes the place of the whole stored one; secrets that it leaves out survive."""
+        """`override` replaces the stored one as a whole; secrets that it leaves out are kept."""
         require_writable_field(changes, _WRITABLE)
         row = await self._read_row(id, lock=True)
         values = _columns_from_body(changes, row["is_enabled"])
@@ -141,7 +144,7 @@ class EnvironmentIntegrations(InstalledDefinitions):
         return (await self._to_wire_rows([changed]))[0]
 
     async def delete(self, id: str) -> str:
-        """The install's id. Its accounts go with it."""
+        """Uninstalls, deletes the install's accounts, and returns the install's id."""
         identity = await self._delete_row(id)
         await self._emit_event(EnvironmentIntegrationDeleted, {"id": identity})
         return identity
@@ -151,10 +154,10 @@ class EnvironmentIntegrations(InstalledDefinitions):
         await emit(self._conn, kind.model_validate(happened))
 
     async def _to_wire_rows(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row]:
-        faces = await read_integration_summaries(self._conn, (row["integration_id"] for row in rows))
+        summaries = await read_integration_summaries(self._conn, (row["integration_id"] for row in rows))
         return [
             {
-                **environment_integration_to_wire({**row, "integration": faces[row["integration_id"]]}),
+                **environment_integration_to_wire({**row, "integration": summaries[row["integration_id"]]}),
                 _CALLBACK_FIELD: row["callback_url"],
             }
             for row in rows
@@ -179,14 +182,18 @@ class EnvironmentIntegrations(InstalledDefinitions):
     def _check_override(
         self, target: Mapping[str, Any], plain: Mapping[str, Any], secrets: Mapping[str, Any]
     ) -> None:
+        """Raises DefinitionInvalid if the override does not fit the integration. `target`: its row."""
         is_owner = target["team_id"] == self._scope.team_id
         base = build_usable_config(get_key_ring(self._conn), target, is_owner=is_owner)
         check_integration_override(target["name"], base, join_secrets(plain, secrets), field="override")
 
 
 def _columns_from_body(values: Mapping[str, Any], is_enabled: bool) -> dict[str, Any]:
-    """The columns that a body names. `is_active` is another name of `is_enabled` (`api.md` A10); of two that
-    differ the one that changes what is so far is meant: clients change one and send the whole row back."""
+    """The columns that a request body sets.
+
+    `is_active` is another name of `is_enabled`. If both are sent and differ, the one that differs from the
+    stored `is_enabled` counts, since clients change one of them and send the whole row back.
+    """
     sent = {name: values[name] for name in _WRITABLE & values.keys()}
     if _CALLBACK_FIELD in sent:
         sent["callback_url"] = sent.pop(_CALLBACK_FIELD)
@@ -197,6 +204,7 @@ def _columns_from_body(values: Mapping[str, Any], is_enabled: bool) -> dict[str,
 
 
 def _check_columns(values: Mapping[str, Any]) -> None:
+    """Raises BadRequest with every failure."""
     failures = Failures()
     for name in ("is_enabled", "show_in_catalog"):
         if name in values:

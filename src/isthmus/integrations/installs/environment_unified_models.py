@@ -1,4 +1,4 @@
-"""Installed models: a unified model in one environment, with what it overrides (`api.md` §3.8)."""
+"""The repository of installed unified models: a model in one environment, with the environment's override."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MODEL: Final = tuple(column.label(f"{_PREFIX}{column.key}") for column in unifi
 
 
 class EnvironmentUnifiedModels(InstalledDefinitions):
-    """Which models an environment may call."""
+    """The unified models that one environment has installed, and so may call."""
 
     _TABLE = environment_unified_model
     _FIELDS: ClassVar[Mapping[str, ColumnElement[Any]]] = {
@@ -42,10 +42,11 @@ class EnvironmentUnifiedModels(InstalledDefinitions):
     _DEFINITION_ROUTE = "/unified-model"
 
     async def create(self, values: Mapping[str, Any]) -> Row:
-        """Installs: `values` has `unified_model_id` (or its name) and if wanted `override`. An install that
-        is there already comes back as it is.
+        """Installs a model and returns the install; an existing install is returned unchanged.
 
-        Raises NotFound, Forbidden where the owner does not share the model, BadRequest.
+        `values`: `unified_model_id` (or its name), and optionally `override`. Raises NotFound for a model
+        that this team does not see, Forbidden if its owner does not share it, BadRequest for an override that
+        does not fit.
         """
         model = await self._lock_installable(str(values.get("unified_model_id")))
         row = await self._find_row("unified_model_id", model["id"])
@@ -56,14 +57,14 @@ class EnvironmentUnifiedModels(InstalledDefinitions):
         return self._to_wire(row)
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
-        """`override` takes the place of the whole stored one."""
+        """`override` replaces the stored one as a whole."""
         require_writable_field(changes, frozenset({"override"}))
         row = await self._read_row(id, lock=True)
         _check_override(_extract_model(row), changes["override"])
         return self._to_wire(await self._update_row(row["id"], {"override": changes["override"]}))
 
     async def delete(self, id: str) -> str:
-        """The install's id. The environment's own mappings of the model go with it."""
+        """Uninstalls, deletes the environment's own mappings of the model, and returns the install's id."""
         return await self._delete_row(id)
 
     def _select_installs(self) -> Select[Any]:
@@ -90,10 +91,12 @@ class EnvironmentUnifiedModels(InstalledDefinitions):
 
 
 def _extract_model(row: Mapping[str, Any]) -> Row:
+    """The columns of the model in a row of `_select_installs`."""
     return {key[len(_PREFIX) :]: value for key, value in row.items() if key.startswith(_PREFIX)}
 
 
 def _check_override(model: Mapping[str, Any], override: Any) -> None:
+    """Raises BadRequest or DefinitionInvalid if the override, or the model with it, is not valid."""
     failures = Failures()
     failures.check_object("override", override)
     if isinstance(override, Mapping):

@@ -1,4 +1,4 @@
-"""What an environment has installed: what environment integrations and environment unified models share."""
+"""The base of the repositories of installed integrations and installed unified models."""
 
 from __future__ import annotations
 
@@ -24,21 +24,23 @@ __all__ = ["InstalledDefinitions"]
 
 
 class InstalledDefinitions(ABC):
-    """The installs of one environment. Each is found by its own id or, as some clients have it (`api.md` Q9),
-    by that of the definition. Each write raises the environment's epoch."""
+    """The installs of one environment. A write raises the environment's epoch.
+
+    An install is found by its own id or by the id of its definition, which some clients send.
+    """
 
     _TABLE: ClassVar[Table]
     _FIELDS: ClassVar[Mapping[str, ColumnElement[Any]]]
     _DEFINITION: ClassVar[Table]
     _PARENT: ClassVar[str]
-    """The column that names the definition."""
+    """The column with the id of the definition."""
 
     _NOUN: ClassVar[str]
     _ROUTE: ClassVar[str]
     _DEFINITION_NOUN: ClassVar[str]
     _DEFINITION_ROUTE: ClassVar[str]
     _HIDDEN: ClassVar[frozenset[str]] = frozenset()
-    """Columns that only a locked row has."""
+    """Columns that are read only with a lock."""
 
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
@@ -54,8 +56,7 @@ class InstalledDefinitions(ABC):
         return (await self._to_wire_rows([await self._read_row(id)]))[0]
 
     async def lock(self, id: str) -> str:
-        """The id of the install, which until the commit nobody else changes, removes or builds on. Raises
-        NotFound."""
+        """Locks an install until the commit and returns its own id. Raises NotFound."""
         return str((await self._read_row(id, lock=True))["id"])
 
     @abstractmethod
@@ -63,9 +64,11 @@ class InstalledDefinitions(ABC):
         """The environment's rows, with what `_views` needs, without hidden columns."""
 
     @abstractmethod
-    async def _to_wire_rows(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row]: ...
+    async def _to_wire_rows(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row]:
+        """The rows in the shape of the API."""
 
     async def _lock_installable(self, id_or_name: str) -> Row:
+        """A definition that the team may install, locked against deletion. Raises NotFound or Forbidden."""
         return await lock_installable(
             self._conn,
             self._DEFINITION,
@@ -76,7 +79,8 @@ class InstalledDefinitions(ABC):
         )
 
     async def _insert_install(self, definition_id: str, values: Mapping[str, Any]) -> tuple[Row, bool]:
-        """The install of a definition, and whether it is new: another call may have been first."""
+        """The install of a definition, and True if it is new: a concurrent call may have inserted it
+        first."""
         now = current_time(self._conn)
         row = {
             "id": new_id(),
@@ -93,6 +97,7 @@ class InstalledDefinitions(ABC):
         return await self._read_row(definition_id), bool(done.rowcount)
 
     async def _update_row(self, id: str, values: Mapping[str, Any]) -> Row:
+        """Writes columns, increases the revision, and returns the changed row. `id`: of the install."""
         table = self._TABLE
         await self._conn.execute(
             update(table)
@@ -103,12 +108,14 @@ class InstalledDefinitions(ABC):
         return await self._read_row(id)
 
     async def _delete_row(self, id: str) -> str:
+        """Deletes an install and returns its own id. Raises NotFound."""
         identity = await self.lock(id)
         await self._conn.execute(delete_from(self._TABLE).where(self._TABLE.c.id == identity))
         await raise_epoch(self._conn, self._scope.environment_id)
         return identity
 
     async def _find_row(self, column: str, wanted: str, *, lock: bool = False) -> Row | None:
+        """The row whose column has the value; with `lock` for update, and with hidden columns."""
         statement = self._select_installs().where(self._TABLE.c[column] == wanted)
         if lock:
             hidden = (self._TABLE.c[name] for name in sorted(self._HIDDEN))
@@ -117,6 +124,7 @@ class InstalledDefinitions(ABC):
         return None if row is None else dict(row)
 
     async def _read_row(self, id: str, *, lock: bool = False) -> Row:
+        """Like `_find_row`, by the id of the install or of its definition. Raises NotFound."""
         found = await self._find_row("id", id, lock=lock) or await self._find_row(self._PARENT, id, lock=lock)
         if found is None:
             raise NotFound(

@@ -1,6 +1,7 @@
-"""Mapping rows: one cell of (model, integration, resource, method) (`api.md` §3.7, §3.8).
+"""The repositories of mappings: of a model's base mappings, and of the mappings that an environment merges
+over them.
 
-`ModelMappings` are the base rows of a model; `EnvironmentMappings` what one environment lays over them.
+A mapping belongs to one cell: a combination of unified model, integration, resource and method.
 """
 
 from __future__ import annotations
@@ -52,11 +53,13 @@ def _listed_fields(table: Table, parent: str) -> Mapping[str, ColumnElement[Any]
 
 
 class _MappingRepository(ABC):
-    """The rows of one of the two tables. A subclass knows whose they are and who must see a change."""
+    """The rows of one of the two tables. A subclass decides who sees, writes and caches them."""
 
     _TABLE: ClassVar[Table]
     _PARENT: ClassVar[str]
-    _LISTED: ClassVar[str]
+    """The column with the id of the unified model, or of its install, that a row belongs to."""
+
+    _ROUTE: ClassVar[str]
 
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
@@ -72,10 +75,11 @@ class _MappingRepository(ABC):
         return mapping_to_wire(await self._read_row(id), self._PARENT)
 
     async def create(self, values: Mapping[str, Any]) -> Row:
-        """`values`: the parent's id, the cell's three names, `config`.
+        """`values`: the parent's id, the names of integration, resource and method, and `config`.
 
-        The integration need not be there yet: a model's rows may be moved to another server before it is.
-        Raises NotFound or Forbidden for the parent, BadRequest for the config, Conflict for a taken cell.
+        The integration need not exist yet, because a model may be copied to another server first. Raises
+        NotFound or Forbidden for the parent, BadRequest for the config, Conflict if the cell has a mapping
+        already.
         """
         parent, model = await self._lock_parent(str(values.get(self._PARENT)))
         cell = {name: values.get(name) for name in (*_CELL, "config")}
@@ -90,7 +94,7 @@ class _MappingRepository(ABC):
         return await self.get(identity)
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
-        """`config` is merged deep over objects, null deletes a key, texts and arrays are replaced."""
+        """`config` is merged deeply: null deletes a key, and texts and arrays are replaced."""
         require_writable_field(changes, _WRITABLE)
         parent, model = await self._lock_parent((await self._read_row(id))[self._PARENT])
         row = await self._read_row(id)
@@ -112,23 +116,29 @@ class _MappingRepository(ABC):
         return str(row["id"])
 
     @abstractmethod
-    def _select_visible(self) -> Select[Any]: ...
+    def _select_visible(self) -> Select[Any]:
+        """The rows that the caller may read."""
 
     @abstractmethod
     async def _lock_parent(self, parent: str) -> tuple[str, Mapping[str, Any]]:
-        """The parent's id and its model (`name`, `resources`), locked, if this caller may write there."""
+        """Locks the parent and returns its id and its model (`name`, `resources`).
+
+        Raises NotFound or Forbidden if this caller may not write its mappings.
+        """
 
     @abstractmethod
-    def _check_mapping(self, cell: Mapping[str, Any], model: Mapping[str, Any]) -> None: ...
+    def _check_mapping(self, cell: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+        """Raises BadRequest or DefinitionInvalid. `cell`: the columns of the mapping."""
 
     @abstractmethod
-    async def _raise_epochs(self, parent: str) -> None: ...
+    async def _raise_epochs(self, parent: str) -> None:
+        """Raises the epochs of the environments whose mappings change with the parent's."""
 
     async def _read_row(self, identity: str) -> Row:
         statement = self._select_visible().where(self._TABLE.c.id == identity)
         row = (await self._conn.execute(statement)).mappings().one_or_none()
         if row is None:
-            raise NotFound(f"no mapping {identity}. GET {self._LISTED}?{self._PARENT}= lists them.")
+            raise NotFound(f"no mapping {identity}. GET {self._ROUTE}?{self._PARENT}= lists them.")
         return dict(row)
 
     async def _execute_write(self, statement: Any, model_name: str, cell: Mapping[str, Any]) -> None:
@@ -137,16 +147,16 @@ class _MappingRepository(ABC):
         except IntegrityError:
             raise Conflict(
                 f"{model_name} already maps {cell['integration_name']} {cell['resource_name']}"
-                f".{cell['method_name']}. GET {self._LISTED} finds it; update that row."
+                f".{cell['method_name']}. GET {self._ROUTE} finds it; update that row."
             ) from None
 
 
 class ModelMappings(_MappingRepository):
-    """Base mappings. Shipped models' rows are read by all and written by none but the catalogue."""
+    """The base mappings of unified models. Those of shipped models are written only by the catalogue."""
 
     _TABLE = unified_model_resource_method
     _PARENT = "unified_model_id"
-    _LISTED = "/unified-model-resource-method"
+    _ROUTE = "/unified-model-resource-method"
 
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         super().__init__(conn, scope)
@@ -172,11 +182,11 @@ class ModelMappings(_MappingRepository):
 
 
 class EnvironmentMappings(_MappingRepository):
-    """What this environment lays over base mappings; without a base row it is the whole mapping."""
+    """The mappings of one environment. Each is merged over the base mapping of its cell, if there is one."""
 
     _TABLE = environment_unified_model_resource_method
     _PARENT = "environment_unified_model_id"
-    _LISTED = "/environment-unified-model-resource-method"
+    _ROUTE = "/environment-unified-model-resource-method"
 
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         super().__init__(conn, scope)
@@ -212,6 +222,7 @@ def _describe_mapping(cell: Mapping[str, Any], model: Mapping[str, Any]) -> str:
 
 
 def _check_columns(cell: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+    """Raises BadRequest for wrong types, and for a resource or method that the model does not have."""
     failures = Failures()
     for name in _CELL:
         failures.check_text(name, cell[name], max_length=_MAX_NAME_LENGTH)

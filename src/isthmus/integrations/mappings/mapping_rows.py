@@ -1,4 +1,4 @@
-"""The rows that map one unified method to one integration, and what is mapped at all."""
+"""Reading the stored mappings of an integration, layer by layer, as calls and descriptions need them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from isthmus.db.tables import (
 __all__ = ["LAYERS", "MappingRow", "iter_override_cells", "read_mapping_rows"]
 
 LAYERS: Final = ("model", "environment", "account")
-"""Names of a mapping's layers, the lowest first."""
+"""The layers of a mapping, from the one that is overridden to the one that overrides."""
 
 
 @dataclass(frozen=True, slots=True)
 class MappingRow:
-    """`layer`: `model` or `environment`."""
+    """A stored mapping of one resource and method. `layer`: `model` or `environment`."""
 
     layer: str
     id: str
@@ -44,7 +44,10 @@ async def read_mapping_rows(
     resource: str | None = None,
     method: str | None = None,
 ) -> list[MappingRow]:
-    """Of the models that the environment has installed; None asks for any. Base rows first."""
+    """The mappings of an integration in the models that the environment has installed.
+
+    `model`, `resource` and `method` select by name; None selects all. Rows of the `model` layer come first.
+    """
     found: list[MappingRow] = []
     base, over = unified_model_resource_method, environment_unified_model_resource_method
     installs = environment_unified_model
@@ -86,7 +89,7 @@ async def read_mapping_rows(
 
 
 def iter_override_cells(override: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """`(model, resource, method)` of each mapping that an account's `unified_model_override` holds."""
+    """`(model, resource, method)` of each mapping in an account's `unified_model_override`."""
     for model, resources in override.items():
         for resource, methods in resources.items() if isinstance(resources, Mapping) else ():
             for method, config in methods.items() if isinstance(methods, Mapping) else ():
