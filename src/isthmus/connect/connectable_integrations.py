@@ -83,7 +83,7 @@ async def offer(
     secrets = OVERRIDE_SECRETS.open(get_key_ring(conn), row["install_id"], row["override_secrets"])
     layer = Layer(row["install_id"], row["install_revision"], join_secrets(row["override"], secrets or {}))
     try:
-        definition = await effective.definition(
+        definition = await effective.get_definition(
             conn, row["id"], row["revision"], layer, Layer("", 0, {}), is_owner=bool(row["is_owner"])
         )
     except IsthmusError as broken:

@@ -44,7 +44,9 @@ async def resolve(
     account: Layer = NONE,
 ) -> ResolvedMapping:
     model, resource, method = names
-    return await effective.mapping(world.mine.environment_id, "brightfold", account, model, resource, method)
+    return await effective.get_mapping(
+        world.mine.environment_id, "brightfold", account, model, resource, method
+    )
 
 
 async def lay_over(database: Database, world: World, install_id: str, config: dict[str, Any]) -> None:
@@ -138,7 +140,7 @@ async def test_a_model_of_another_environment_is_not_called(
     effective = EffectiveDefinitions(database, epochs)
     for scope in (world.sibling, world.foreign):
         with pytest.raises(NotFound, match="no unified model desk is installed"):
-            await effective.mapping(scope.environment_id, "brightfold", NONE, "desk", "tickets", "list")
+            await effective.get_mapping(scope.environment_id, "brightfold", NONE, "desk", "tickets", "list")
 
 
 async def test_definitions_without_overrides_are_one_object(
@@ -147,13 +149,13 @@ async def test_definitions_without_overrides_are_one_object(
     effective = EffectiveDefinitions(database, epochs)
     async with database.read() as conn:
         plain = [
-            await effective.definition(
+            await effective.get_definition(
                 conn, derive_integration_id("brightfold"), 1, Layer(install, 1, {}), NONE, is_owner=False
             )
             for install in ("one", "two")
         ]
         over = Layer("one", 2, {"pagination": {"format": "page"}})
-        other = await effective.definition(
+        other = await effective.get_definition(
             conn, derive_integration_id("brightfold"), 1, over, NONE, is_owner=False
         )
     assert plain[0] is plain[1]
@@ -169,7 +171,7 @@ async def test_secret_variables_reach_the_definition(
         await EnvironmentIntegrations(conn, world.mine).create(
             {"integration_id": "brightfold", "override": override}
         )
-        definition = await EffectiveDefinitions(database, epochs).definition(
+        definition = await EffectiveDefinitions(database, epochs).get_definition(
             conn, derive_integration_id("brightfold"), 1, Layer("one", 1, override), NONE, is_owner=False
         )
     assert definition.variables() == {"a": "1", "b": "2"}

@@ -118,7 +118,7 @@ class Connection:
         key = (model, resource, method)
         mapping = self._cached.mappings.get(key)
         if mapping is None:
-            mapping = await self._connections.effective.mapping(
+            mapping = await self._connections.effective.get_mapping(
                 self.account.environment_id, self.integration_name, self._cached.mapping_layer, *key
             )
             self._cached.mappings[key] = mapping
@@ -292,7 +292,7 @@ class Connections:
             keys = get_key_ring(conn)
             override = OVERRIDE_SECRETS.open(keys, row["id"], row["integration_override_secrets"])
             installed = INSTALL_SECRETS.open(keys, row["install_id"], row["install_secrets"])
-            definition = await self.effective.definition(
+            definition = await self.effective.get_definition(
                 conn,
                 row["integration_id"],
                 row["integration_revision"],

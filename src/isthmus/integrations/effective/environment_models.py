@@ -1,4 +1,4 @@
-"""Unified models as one environment has them: its overrides laid over them (`definitions.md` §3.2)."""
+"""Reading unified models with the overrides of one environment merged over them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,25 @@ from isthmus.db.tables import environment_unified_model, unified_model
 from isthmus.definitions.layers import deep_merge_patch
 from isthmus.errors import NotFound
 from isthmus.integrations.catalog.owned_definitions import is_visible_to_team
+from isthmus.integrations.effective.unified_names import model_not_installed_error
 from isthmus.integrations.rows.scope import Scope
 from isthmus.integrations.rows.unknown_names import unknown_name_error
 
-__all__ = ["EnvironmentModel", "read_model", "read_model_names", "read_models", "read_models_revision"]
+__all__ = [
+    "EnvironmentModel",
+    "read_installed_names",
+    "read_model",
+    "read_model_names",
+    "read_models",
+    "read_models_revision",
+]
 
 _MERGED = ("resources", "scopes", "docs")
 
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentModel:
-    """`install_id` None: seen, and not installed here."""
+    """A unified model with the environment's override. `install_id` is None if it is not installed there."""
 
     id: str
     name: str
@@ -42,7 +50,11 @@ async def read_models(
     only_installed: bool = True,
     names: Collection[str] | None = None,
 ) -> list[EnvironmentModel]:
-    """By name. `scope` None: the shipped ones, as they are shipped. `names`: those and no others."""
+    """The models that the environment has installed, sorted by name.
+
+    `scope` None selects the shipped models, without overrides. `only_installed` False adds the models that
+    the team sees but has not installed. `names` selects models by name.
+    """
     statement = _select_models(scope, only_installed)
     if names is not None:
         statement = statement.where(unified_model.c.name.in_(names))
@@ -53,13 +65,24 @@ async def read_models(
 async def read_model_names(
     conn: AsyncConnection, scope: Scope | None, *, only_installed: bool = True
 ) -> list[str]:
-    """Of all that `read_models` gives, without reading them."""
+    """The names of the models that `read_models` returns."""
     statement = _select_models(scope, only_installed).with_only_columns(unified_model.c.name)
     return list((await conn.execute(statement)).scalars())
 
 
+async def read_installed_names(conn: AsyncConnection, environment_id: str) -> frozenset[str]:
+    """The names of the models that the environment has installed."""
+    installs = environment_unified_model
+    statement = (
+        select(unified_model.c.name)
+        .join(installs, installs.c.unified_model_id == unified_model.c.id)
+        .where(installs.c.environment_id == environment_id)
+    )
+    return frozenset((await conn.execute(statement)).scalars())
+
+
 async def read_models_revision(conn: AsyncConnection, scope: Scope | None) -> tuple[Any, ...]:
-    """What identifies the state of the models that `read_models` gives: it differs when any of them does."""
+    """Ids and revisions of the installed models; they change whenever the result of `read_models` does."""
     table, install = unified_model, environment_unified_model
     statement = _select_models(scope, True).with_only_columns(
         table.c.id, table.c.revision, install.c.id, install.c.revision
@@ -68,7 +91,7 @@ async def read_models_revision(conn: AsyncConnection, scope: Scope | None) -> tu
 
 
 async def read_model(conn: AsyncConnection, scope: Scope | None, name: str) -> EnvironmentModel:
-    """Raises NotFound with names that come near."""
+    """An installed model (or shipped, if `scope` is None). Raises NotFound with names close to `name`."""
     found = await read_models(conn, scope, names=[name])
     if not found:
         raise _unknown_model_error(scope, name, await read_model_names(conn, scope))
@@ -80,15 +103,11 @@ def _unknown_model_error(scope: Scope | None, name: str, known: list[str]) -> No
         return unknown_name_error(
             f"no unified model {name} is shipped", name, known, "GET /schemas lists them."
         )
-    return unknown_name_error(
-        f"no unified model {name} is installed in this environment",
-        name,
-        known,
-        "GET /environment-unified-model lists what is installed; POST there installs another.",
-    )
+    return model_not_installed_error(name, known)
 
 
 def _select_models(scope: Scope | None, only_installed: bool) -> Any:
+    """The SELECT of `read_models`, sorted by name."""
     install = environment_unified_model
     statement = select(
         unified_model, install.c.id.label("install_id"), install.c.override.label("override")

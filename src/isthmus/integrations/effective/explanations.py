@@ -1,6 +1,6 @@
-"""Effective definitions and mappings with the layer that set each value, secrets masked.
+"""Effective definitions and mappings with the layer that set each value, for authors of definitions.
 
-What calls run on is `effective`; this is for those who write definitions. It reads the rows anew.
+Secrets are masked. Unlike `effective_definitions`, which calls use, this reads the rows each time.
 """
 
 from __future__ import annotations
@@ -16,15 +16,13 @@ from isthmus.db.database import get_key_ring
 from isthmus.db.tables import (
     environment,
     environment_integration,
-    environment_unified_model,
     integration,
-    unified_model,
 )
 from isthmus.definitions.layers import account_mapping, merge_integration, merge_mapping
 from isthmus.definitions.secrets import join_masked
 from isthmus.errors import NotFound
 from isthmus.integrations.catalog.integrations import INTEGRATION_SECRETS
-from isthmus.integrations.effective.environment_models import read_model, read_models
+from isthmus.integrations.effective.environment_models import read_installed_names, read_model, read_models
 from isthmus.integrations.effective.provenance import NamedLayer, Provenance, trace_provenance
 from isthmus.integrations.installs.environment_integrations import OVERRIDE_SECRETS
 from isthmus.integrations.mappings.mapping_rows import LAYERS, iter_override_cells, read_mapping_rows
@@ -47,8 +45,11 @@ _, _ENVIRONMENT, _ACCOUNT = LAYERS
 
 @dataclass(frozen=True, slots=True)
 class ExplainedInstall:
-    """An install with its two layers. `usable`: what takes part in calls. `shown`: what of it the team may
-    read; less than that where another team owns the integration."""
+    """An installed integration with its layers: the integration's config and the environment's `override`.
+
+    `usable`: the config that calls use. `shown`: the part of it that the team may read, which is less if
+    another team owns the integration.
+    """
 
     id: str
     environment_id: str
@@ -60,6 +61,8 @@ class ExplainedInstall:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedMapping:
+    """The merged mapping of one resource and method, with the layer that set each value."""
+
     model: str
     resource: str
     method: str
@@ -76,7 +79,8 @@ class ExplainedMapping:
 
 
 async def read_install(conn: AsyncConnection, environment_id: str, id: str) -> ExplainedInstall:
-    """`id`: of the install, or of its integration. Raises NotFound."""
+    """An install of the environment. `id`: of the install, or id or name of its integration. Raises
+    NotFound."""
     by_id = or_(environment_integration.c.id == id, environment_integration.c.integration_id == id)
     which = by_id if is_uuid(id) else integration.c.name == id
     statement = (
@@ -122,7 +126,10 @@ async def read_install(conn: AsyncConnection, environment_id: str, id: str) -> E
 
 
 def explain_definition(install: ExplainedInstall, account: NamedLayer | None = None) -> Provenance:
-    """`account`: its `integration_override`, secrets masked."""
+    """The effective definition of an install, or of an account.
+
+    `account`: the account's `integration_override`, with masked secrets.
+    """
     layers = [install.shown, install.override, *([] if account is None else [account])]
     return trace_provenance(layers, merge_integration)
 
@@ -137,7 +144,10 @@ async def explain_mappings(
     resource: str | None = None,
     method: str | None = None,
 ) -> list[ExplainedMapping]:
-    """All that is mapped, by model, resource and method. `account`: its `unified_model_override`."""
+    """The effective mappings of an integration, sorted by model, resource and method.
+
+    `account`: the account's `unified_model_override`. `model`, `resource` and `method` select by name.
+    """
     wanted = (model, resource, method)
     cells: dict[tuple[str, str, str], dict[str, NamedLayer]] = {}
     rows = await read_mapping_rows(
@@ -147,7 +157,7 @@ async def explain_mappings(
         named = NamedLayer(row.layer, row.id, row.config)
         cells.setdefault((row.model, row.resource, row.method), {})[row.layer] = named
     overridden: Mapping[str, Any] = {} if account is None else account.content
-    installed = await _read_installed_model_names(conn, environment_id) if overridden else frozenset()
+    installed = await read_installed_names(conn, environment_id) if overridden else frozenset()
     for cell in iter_override_cells(overridden):
         partial = account_mapping(overridden, *cell)
         if (
@@ -173,8 +183,7 @@ async def check_names_installed(
     resource: str | None = None,
     method: str | None = None,
 ) -> None:
-    """Raises NotFound for a name that no installed model has, which is not the same as one that nothing is
-    mapped for."""
+    """Raises NotFound for a name that no installed model has. A name without a mapping is accepted."""
     scope = EnvironmentScope(environment_id, "")  # what is installed does not depend on the team
     models = [await read_model(conn, scope, model)] if model is not None else await read_models(conn, scope)
     where = f"the unified model {model}" if model is not None else "the unified models of this environment"
@@ -192,16 +201,6 @@ async def check_names_installed(
         raise unknown_name_error(
             f"no method {method} in {where}", method, methods, "GET /unified-model lists them."
         )
-
-
-async def _read_installed_model_names(conn: AsyncConnection, environment_id: str) -> frozenset[str]:
-    installs = environment_unified_model
-    statement = (
-        select(unified_model.c.name)
-        .join(installs, installs.c.unified_model_id == unified_model.c.id)
-        .where(installs.c.environment_id == environment_id)
-    )
-    return frozenset((await conn.execute(statement)).scalars())
 
 
 def _matches_wanted(cell: tuple[str, str, str], wanted: tuple[str | None, str | None, str | None]) -> bool:

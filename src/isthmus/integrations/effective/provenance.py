@@ -1,4 +1,4 @@
-"""Which layer set what: the merge of `definitions.layers`, told leaf by leaf."""
+"""Provenance of merged definitions: which layer set each leaf, and which layer removed a leaf."""
 
 from __future__ import annotations
 
@@ -13,33 +13,34 @@ from isthmus.integrations.rows.unknown_names import unknown_name_error
 
 __all__ = ["NamedLayer", "Provenance", "trace_provenance"]
 
-Path = tuple[str, ...]
+LeafPath = tuple[str, ...]
 MergeFunction = Callable[..., dict[str, Any]]
 
-_PLAIN: Final = re.compile(r"[^.\[\]\"]+")
-_PART: Final = re.compile(r'\.?[^.\[\]"]+|\["(?:[^"\\]|\\.)*"\]')
-"""One name of a path, with what sets it off from the one before."""
+_PLAIN_NAME: Final = re.compile(r"[^.\[\]\"]+")
+_PATH_PART: Final = re.compile(r'\.?[^.\[\]"]+|\["(?:[^"\\]|\\.)*"\]')
+"""One name of a path in text form, with the dot or bracket before it."""
 
-_NOTHING: Final = object()
+_ABSENT: Final = object()
 
 
 @dataclass(frozen=True, slots=True)
 class NamedLayer:
-    """`id`: of the row that holds it. `content`: as it may be shown, secrets masked."""
+    """A layer of a definition. `id`: of the row that contains it. `content`: with masked secrets."""
 
     name: str
     id: str
     content: Mapping[str, Any]
 
-    @property
-    def shown(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         return {"layer": self.name, "id": self.id, "content": self.content}
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """`merged`: the effective value. `values`: each leaf of it as `{path, value, layer}`; arrays and empty
-    objects are leaves. `removed`: `{path, layer}` of each leaf of a lower layer that an upper one took away.
+    """A merged definition with the origin of its leaves; arrays and empty objects are leaves.
+
+    `values`: `{path, value, layer}` of each leaf of `merged`. `removed`: `{path, layer}` of each leaf that a
+    later layer removed.
     """
 
     layers: Sequence[NamedLayer]
@@ -48,8 +49,10 @@ class Provenance:
     removed: list[dict[str, Any]]
 
     def as_json(self, path: str | None = None) -> dict[str, Any]:
-        """`{config, values, removed, layers}`; `values` and `removed` only at or below a path, if one is
-        given. Raises NotFound for a path at which no layer says anything."""
+        """`{config, values, removed, layers}`; with a path, only `values` and `removed` at or below it.
+
+        Raises NotFound if no layer has anything at the path.
+        """
         values = [each for each in self.values if path is None or _is_below(each["path"], path)]
         removed = [each for each in self.removed if path is None or _is_below(each["path"], path)]
         if path is not None and not values and not removed:
@@ -58,20 +61,21 @@ class Provenance:
             "config": self.merged,
             "values": values,
             "removed": removed,
-            "layers": [layer.shown for layer in self.layers],
+            "layers": [layer.as_json() for layer in self.layers],
         }
 
 
 def trace_provenance(layers: Sequence[NamedLayer], merge: MergeFunction) -> Provenance:
-    """`layers`: the lowest first. `merge`: `merge_integration` or `merge_mapping`.
+    """Merges layers one by one and records which layer each leaf comes from.
 
-    A leaf belongs to the highest layer that has it, even where a lower one says the same; one that no layer
-    has at its place (a merge may move it) to the layer with which it appeared.
+    `layers`: the one that is overridden first. `merge`: `merge_integration` or `merge_mapping`. A leaf
+    belongs to the last layer that has it, even if an earlier layer has the same value. A leaf that no layer
+    has at its path, because the merge moved it, belongs to the layer with which it appeared.
     """
-    owners: dict[Path, str] = {}
-    removed: dict[Path, str] = {}
+    owners: dict[LeafPath, str] = {}
+    removed: dict[LeafPath, str] = {}
     merged: dict[str, Any] = {}
-    before: dict[Path, Any] = {}
+    before: dict[LeafPath, Any] = {}
     contents = [layer.content for layer in layers]
     is_moved = _has_credentials_by_format(merge(*contents))
     for count, layer in enumerate(layers, start=1):
@@ -79,9 +83,9 @@ def trace_provenance(layers: Sequence[NamedLayer], merge: MergeFunction) -> Prov
         if is_moved and "credentials" in merged:
             merged["credentials"] = normalise_credentials(merged["credentials"])
         now = dict(_iter_leaves(merged))
-        said = dict(_iter_leaves(layer.content))
+        own = dict(_iter_leaves(layer.content))
         for path, value in now.items():
-            if path not in before or before[path] != value or said.get(path, _NOTHING) == value:
+            if path not in before or before[path] != value or own.get(path, _ABSENT) == value:
                 owners[path] = layer.name
                 removed.pop(path, None)
         removed.update((path, layer.name) for path in before if not _has_path(merged, path))
@@ -98,13 +102,17 @@ def trace_provenance(layers: Sequence[NamedLayer], merge: MergeFunction) -> Prov
 
 
 def _has_credentials_by_format(merged: Mapping[str, Any]) -> bool:
-    """Whether the credentials are a map by format, as the merge makes them of a single one. They are held to
-    that from the first layer on: a credential that is only moved keeps its layer."""
+    """True if the credentials are a map by format, not a single credential.
+
+    The merge may turn a single credential into such a map. Every step then uses the map, so that a credential
+    that is only moved keeps its layer.
+    """
     credentials = merged.get("credentials")
     return isinstance(credentials, Mapping) and not isinstance(credentials.get("format"), str)
 
 
-def _iter_leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+def _iter_leaves(value: Any, path: LeafPath = ()) -> Iterator[tuple[LeafPath, Any]]:
+    """Path and value of each leaf below `value`."""
     if isinstance(value, Mapping) and (value or not path):
         for key, item in value.items():
             yield from _iter_leaves(item, (*path, str(key)))
@@ -112,7 +120,8 @@ def _iter_leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
         yield path, value
 
 
-def _has_path(value: Any, path: Path) -> bool:
+def _has_path(value: Any, path: LeafPath) -> bool:
+    """True if nested objects in `value` have the keys of the path."""
     for name in path:
         if not isinstance(value, Mapping) or name not in value:
             return False
@@ -120,12 +129,12 @@ def _has_path(value: Any, path: Path) -> bool:
     return True
 
 
-def _nothing_at_path_error(path: str, said: Sequence[str]) -> NotFound:
-    """Names what stands beside it, at the last part of the path that is there."""
-    top = _PART.findall(path)
-    while top and not any(_is_below(each, "".join(top)) for each in said):
+def _nothing_at_path_error(path: str, known_paths: Sequence[str]) -> NotFound:
+    """A NotFound error that lists what there is below the longest existing part of the path."""
+    top = _PATH_PART.findall(path)
+    while top and not any(_is_below(each, "".join(top)) for each in known_paths):
         top.pop()
-    near = [_PART.findall(each) for each in said if not top or _is_below(each, "".join(top))]
+    near = [_PATH_PART.findall(each) for each in known_paths if not top or _is_below(each, "".join(top))]
     beside = sorted({"".join(parts[: len(top) + 1]) for parts in near})
     return unknown_name_error(
         f"no layer says anything at {path}", path, beside, f"There are: {', '.join(beside)}."
@@ -133,14 +142,16 @@ def _nothing_at_path_error(path: str, said: Sequence[str]) -> NotFound:
 
 
 def _is_below(path: str, top: str) -> bool:
+    """True if `path` is `top` or inside it."""
     return path == top or path.startswith((f"{top}.", f"{top}["))
 
 
-def _format_path(path: Path) -> str:
-    """Dotted; a name with a dot or bracket of its own as `["a.b"]`."""
+def _format_path(path: LeafPath) -> str:
+    """The path as text: names with dots between them, and names that contain dots or brackets as
+    `["a.b"]`."""
     text = ""
     for name in path:
-        if _PLAIN.fullmatch(name):
+        if _PLAIN_NAME.fullmatch(name):
             text += f".{name}" if text else name
         else:
             quoted = name.replace("\\", "\\\\").replace('"', '\\"')

@@ -61,7 +61,7 @@ class InstalledDefinitions(ABC):
 
     @abstractmethod
     def _select_installs(self) -> Select[Any]:
-        """The environment's rows, with what `_views` needs, without hidden columns."""
+        """The environment's rows without hidden columns, with the columns that `_to_wire_rows` needs."""
 
     @abstractmethod
     async def _to_wire_rows(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row]:

@@ -18,11 +18,11 @@ from isthmus.engine.unified.mapping_plans import layered
 from isthmus.errors import NotFound
 from isthmus.expressions import Expression
 from isthmus.integrations.effective.environment_models import EnvironmentModel, read_model
+from isthmus.integrations.effective.unified_names import match_resource, unmapped_error
 from isthmus.integrations.mappings.mapping_rows import read_mapping_rows
 from isthmus.integrations.meta.integration_description import IntegrationDescription
 from isthmus.integrations.meta.mapped_resources import read_mapped_resources
 from isthmus.integrations.rows.scope import Scope
-from isthmus.integrations.rows.unknown_names import match_either_separator, unknown_name_error
 
 __all__ = ["read_integration_guide", "read_method_meta"]
 
@@ -47,24 +47,9 @@ async def read_method_meta(
     Raises NotFound that names what is not there, or not mapped.
     """
     model = await read_model(conn, scope, model_name)
-    name = match_either_separator(resource, model.resources)
-    if name is None:
-        known = ", ".join(sorted(model.resources))
-        raise unknown_name_error(
-            f"the unified model {model.name} has no resource {resource}",
-            resource,
-            model.resources,
-            f"Its resources: {known}.",
-        )
+    methods = {each: definition.get("methods") for each, definition in model.resources.items()}
+    name = match_resource(model.name, methods, resource, method)
     definition = model.resources[name]
-    allowed = definition.get("methods")
-    if allowed and method not in allowed:
-        raise unknown_name_error(
-            f"{model.name}/{name} has no method {method}",
-            method,
-            allowed,
-            f"Its methods: {', '.join(allowed)}.",
-        )
     config = await _read_merged_mapping(conn, scope, integration_name, model, name, method, account_override)
     schema = definition.get("schema") or {}
     query, body = (
@@ -102,15 +87,8 @@ async def _read_merged_mapping(
         layers.append(own)
     if not layers:
         there = await read_mapping_rows(conn, scope.environment_id, integration_name, model=model.name)
-        mapped = sorted({f"{row.resource}.{row.method}" for row in there})
-        raise unknown_name_error(
-            f"{integration_name} has no mapping for {model.name}/{resource} method {method}",
-            f"{resource}.{method}",
-            mapped,
-            f"Mapped for {integration_name}: {', '.join(mapped)}."
-            if mapped
-            else f"GET /integration/{integration_name}/unified-apis lists the models it is mapped to.",
-        )
+        mapped = {f"{row.resource}.{row.method}" for row in there}
+        raise unmapped_error(integration_name, model.name, resource, method, mapped)
     return merge_mapping(*layers)
 
 

@@ -1,0 +1,58 @@
+"""Matching the names of unified calls with what an environment has, and the NotFound errors for unknown
+names."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from isthmus.errors import NotFound
+from isthmus.integrations.rows.unknown_names import match_either_separator, unknown_name_error
+
+__all__ = ["match_resource", "model_not_installed_error", "unmapped_error"]
+
+
+def match_resource(
+    model: str, methods_by_resource: Mapping[str, Sequence[str] | None], resource: str, method: str
+) -> str:
+    """The model's name for `resource`, which may be written with `-` for `_` or the other way round.
+
+    A resource without methods in `methods_by_resource` allows every method. Raises NotFound for an unknown
+    resource or method.
+    """
+    name = match_either_separator(resource, methods_by_resource)
+    if name is None:
+        raise unknown_name_error(
+            f"the unified model {model} has no resource {resource}",
+            resource,
+            methods_by_resource,
+            f"Its resources: {', '.join(sorted(methods_by_resource))}.",
+        )
+    methods = methods_by_resource[name]
+    if methods and method not in methods:
+        raise unknown_name_error(
+            f"{model}/{name} has no method {method}", method, methods, f"Its methods: {', '.join(methods)}."
+        )
+    return name
+
+
+def model_not_installed_error(name: str, installed: Collection[str]) -> NotFound:
+    return unknown_name_error(
+        f"no unified model {name} is installed in this environment",
+        name,
+        installed,
+        "GET /environment-unified-model lists what is installed; POST there installs another.",
+    )
+
+
+def unmapped_error(
+    integration: str, model: str, resource: str, method: str, mapped: Collection[str]
+) -> NotFound:
+    """`mapped`: `resource.method` of each mapping that the integration has in the model."""
+    return unknown_name_error(
+        f"{integration} has no mapping for {model}/{resource} method {method}",
+        f"{resource}.{method}",
+        mapped,
+        f"Mapped for {integration}: {', '.join(sorted(mapped))}."
+        if mapped
+        else f"GET /integration/{integration}/unified-apis lists the models it is mapped to.",
+    )
