@@ -23,7 +23,7 @@ from bench.figures import Figure, at_least, at_most, finish
 from isthmus.config import Settings
 from isthmus.db import Database, open_database
 from isthmus.db.tables import job_timer
-from isthmus.jobs import Handlers, Pace, Run, defer
+from isthmus.jobs import Handlers, Run, WorkerOptions, defer
 from isthmus.jobs.engine.worker import engine_worker
 from isthmus.kit.secret import Secret
 
@@ -73,13 +73,13 @@ async def _drained(database: Database) -> float:
     async def nothing(run: Run) -> None:
         pass
 
-    handlers.on("nothing", nothing)
+    handlers.register("nothing", nothing)
     async with database.write() as conn:
         for number in range(JOBS):
             await defer(conn, "nothing", str(number))
     gc.collect()
     began = time.perf_counter()
-    async with engine_worker(database, handlers, Pace(concurrency=1), wait=False) as worker:
+    async with engine_worker(database, handlers, WorkerOptions(concurrency=1), wait=False) as worker:
         await worker.run()
     return JOBS / (time.perf_counter() - began)
 
@@ -103,9 +103,9 @@ async def _start_latencies(database: Database, deferring: Database) -> list[floa
     async def note(run: Run) -> None:
         started.set()
 
-    handlers.on("note", note)
+    handlers.register("note", note)
     seconds = []
-    async with engine_worker(database, handlers, Pace()) as worker:
+    async with engine_worker(database, handlers, WorkerOptions()) as worker:
         running = asyncio.create_task(worker.run())
         await asyncio.sleep(1.0)
         for number in range(STARTS):

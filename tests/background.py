@@ -8,17 +8,17 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from isthmus.db import Database
-from isthmus.jobs import Handlers, Pace, Worker, queue_state
+from isthmus.jobs import Handlers, Worker, WorkerOptions, read_queue_state
 from isthmus.jobs.engine.worker import EngineWorker, engine_worker
 
 __all__ = ["QUICK", "drain", "engine_running", "tick", "until", "worker_running"]
 
-QUICK = Pace(
+QUICK = WorkerOptions(
     concurrency=4,
     heartbeat_seconds=0.2,
     stalled_seconds=1.0,
-    settle_seconds=0.5,
-    sweep_seconds=0.2,
+    stable_seconds=0.5,
+    requeue_seconds=0.2,
     graceful_seconds=0.3,
     restart_seconds=0.05,
 )
@@ -34,23 +34,23 @@ async def drain(database: Database, handlers: Handlers, *, concurrency: int = 4)
         ) as worker:
             await worker.run()
         async with database.read() as conn:
-            if (await queue_state(conn)).waiting == 0:
+            if (await read_queue_state(conn)).waiting == 0:
                 return
     raise AssertionError("the queue does not run empty")
 
 
 async def tick(database: Database, handlers: Handlers) -> None:
     """What is due by now moves into the queue, and the queue is run empty."""
-    await Worker(database, handlers, QUICK).move()
+    await Worker(database, handlers, QUICK).move_due()
     await drain(database, handlers)
 
 
 @asynccontextmanager
 async def engine_running(
-    database: Database, handlers: Handlers, pace: Pace = QUICK
+    database: Database, handlers: Handlers, options: WorkerOptions = QUICK
 ) -> AsyncIterator[EngineWorker]:
     """The engine's worker alone, in this process."""
-    async with engine_worker(database, handlers, pace) as worker:
+    async with engine_worker(database, handlers, options) as worker:
         running = asyncio.create_task(worker.run())
         await until(lambda: worker.worker_id is not None)
         try:
@@ -61,9 +61,11 @@ async def engine_running(
 
 
 @asynccontextmanager
-async def worker_running(database: Database, handlers: Handlers, pace: Pace = QUICK) -> AsyncIterator[Worker]:
+async def worker_running(
+    database: Database, handlers: Handlers, options: WorkerOptions = QUICK
+) -> AsyncIterator[Worker]:
     """A whole worker, as `isthmus worker` has it."""
-    worker = Worker(database, handlers, pace)
+    worker = Worker(database, handlers, options)
     await worker.start()
     try:
         async with asyncio.timeout(_MOST_SECONDS):

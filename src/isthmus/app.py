@@ -43,14 +43,14 @@ from isthmus.db import Database, EpochWatcher, get_server_secret, is_embedded, o
 from isthmus.engine.batch import BatchLimits
 from isthmus.engine.evaluation import Evaluations, evaluating
 from isthmus.errors import SetupError
-from isthmus.events import Relay, Subscribers, outbox_state, prune_events
+from isthmus.events import Relay, Subscribers, prune_events, read_outbox_state
 from isthmus.expressions.operator_settings import limits_from_settings, services_from_settings
 from isthmus.http import Guard, HttpClient, HttpLimits
 from isthmus.integrations.catalog.catalog_sync import sync_catalog
 from isthmus.integrations.catalog.exchanges import Exchanges
 from isthmus.integrations.catalog.shipped_files import find_catalog
 from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions
-from isthmus.jobs import Handlers, Run, Worker, queue_state
+from isthmus.jobs import Handlers, Run, Worker, read_queue_state
 from isthmus.kit.clock import Clock, SystemClock
 from isthmus.kit.cursors import CursorSigner
 from isthmus.tenancy import AccountTokens, Authenticator, FirstStart, bootstrap
@@ -200,10 +200,10 @@ def _register(core: Core, handlers: Handlers, subscribers: Subscribers) -> None:
             await forget_sessions(conn, before)
             await forget_links(conn, before)
 
-    handlers.every("events.prune", "17 * * * *", forget_old_events)
-    handlers.every("connect.prune", "47 * * * *", forget_old_connections)
+    handlers.register_scheduled("events.prune", "17 * * * *", forget_old_events)
+    handlers.register_scheduled("connect.prune", "47 * * * *", forget_old_connections)
     Lifecycle(core.database, core.connections, core.clock).register(handlers)
-    handlers.on(REFRESH_JOB, core.connections.run_refresh_job, on_failure=ignore_failed_refresh)
+    handlers.register(REFRESH_JOB, core.connections.run_refresh_job, on_failure=ignore_failed_refresh)
     Revocations(core.database, core.http).register(handlers)
     ScheduledActions(core.database, core.connections, core.clock).register(handlers)
 
@@ -280,11 +280,11 @@ def _dispatcher(parts: PartsOfApp, core: Core, settings: Settings, pages: Asgi) 
 
     async def queue() -> dict[str, Any]:
         async with parts.database.read() as conn:
-            return (await queue_state(conn)).as_dict()
+            return (await read_queue_state(conn)).as_dict()
 
     async def events() -> dict[str, Any]:
         async with parts.database.read() as conn:
-            return asdict(await outbox_state(conn))
+            return asdict(await read_outbox_state(conn))
 
     state = {
         "parts": parts,

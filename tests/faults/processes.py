@@ -22,20 +22,20 @@ from isthmus.config import Settings
 from isthmus.db import Database, open_database
 from isthmus.events import Occurrence, Relay, Subscribers, emit
 from isthmus.events.catalogue import SyncJobRunUpdated
-from isthmus.jobs import Handlers, Pace, Run, Superseded, Worker, defer
+from isthmus.jobs import Handlers, Run, Superseded, Worker, WorkerOptions, defer
 from isthmus.kit.secret import Secret
 from tests.background import until
 
 __all__ = ["CREATE", "PACE", "Place", "Victim", "start", "steps_of", "tell", "work"]
 
 KEY = "a-key-for-tests-only-0123456789-abcdefghijk"
-PACE = Pace(
+PACE = WorkerOptions(
     concurrency=4,
     poll_seconds=0.3,
     heartbeat_seconds=0.2,
     stalled_seconds=1.5,
-    settle_seconds=0.6,
-    sweep_seconds=0.2,
+    stable_seconds=0.6,
+    requeue_seconds=0.2,
     graceful_seconds=1.0,
     restart_seconds=0.1,
 )
@@ -162,7 +162,7 @@ async def _work(place: Place) -> None:
             _note(place.refused, f"{os.getpid()} {run.key}")
             raise
 
-    handlers.on("proof", step)
+    handlers.register("proof", step)
     await Worker(database, handlers, PACE).start()
     await asyncio.Event().wait()
 

@@ -129,7 +129,7 @@ class Database:
             for listener in tuple(self._listeners):
                 listener(raised)
         for topic in announced:
-            self.tell(topic)
+            self.notify_listeners(topic)
 
     async def execute_write(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """SQLite only: one statement as a transaction of its own, for 1/20 of what `write()` costs.
@@ -160,7 +160,7 @@ class Database:
         listeners.append(heard)
         return lambda: listeners.remove(heard)
 
-    def tell(self, topic: str) -> None:
+    def notify_listeners(self, topic: str) -> None:
         """Announces at once: what another process committed."""
         for heard in tuple(self._on_announced.get(topic, ())):
             heard()

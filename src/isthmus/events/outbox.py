@@ -16,7 +16,7 @@ from isthmus.db.tables import event
 from isthmus.errors import NotFound
 from isthmus.events.catalogue import EVENTS, Event
 from isthmus.events.ids import EventIds
-from isthmus.jobs import tell_all
+from isthmus.jobs import announce_everywhere
 
 __all__ = [
     "EMITTED",
@@ -26,8 +26,8 @@ __all__ = [
     "OutboxState",
     "emit",
     "emit_all",
-    "outbox_state",
     "prune_events",
+    "read_outbox_state",
 ]
 
 EMITTED: Final = "events"
@@ -55,7 +55,7 @@ async def emit_all(conn: AsyncConnection, happened: Sequence[Event]) -> list[str
         return []
     rows = [_row(each, current_time(conn)) for each in happened]
     await conn.execute(insert(event), rows)
-    await tell_all(conn, EMITTED)
+    await announce_everywhere(conn, EMITTED)
     return [row["id"] for row in rows]
 
 
@@ -100,7 +100,7 @@ class OutboxState:
     failing: int
 
 
-async def outbox_state(conn: AsyncConnection) -> OutboxState:
+async def read_outbox_state(conn: AsyncConnection) -> OutboxState:
     waits = event.c.relayed_at.is_(None)
     counts = select(func.count(), func.min(event.c.created_at), func.count(event.c.retry_at)).where(waits)
     waiting, oldest, failing = (await conn.execute(counts)).one()

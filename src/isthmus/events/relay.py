@@ -19,10 +19,10 @@ from isthmus.db.database import Database, current_time, make_background_context,
 from isthmus.db.tables import event
 from isthmus.events.catalogue import EVENTS
 from isthmus.events.outbox import EMITTED
-from isthmus.jobs import Peers
-from isthmus.jobs.database_outages import Outages, is_away
-from isthmus.jobs.lock_timeout import Held, is_held, write_giving_way
-from isthmus.jobs.peer_processes import BEAT_SECONDS
+from isthmus.jobs import PeerProcesses
+from isthmus.jobs.database_outages import OutageReporter, is_database_unavailable
+from isthmus.jobs.lock_timeout import LockNotAvailable, is_lock_conflict, write_with_lock_timeout
+from isthmus.jobs.peer_processes import HEARTBEAT_SECONDS
 from isthmus.kit.unexpected_cancellation import convert_unexpected_cancellation
 
 __all__ = ["Occurrence", "Relay", "Subscriber", "Subscribers"]
@@ -101,8 +101,8 @@ class Relay:
         self._emitted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._unhear: Callable[[], None] = lambda: None
-        self._outages = Outages()
-        self._peers = Peers(database, "subscribers", subscribers.names)
+        self._outages = OutageReporter()
+        self._peers = PeerProcesses(database, "subscribers", subscribers.names)
         self._next_beat = 0.0
         self._leaves_to_others = False
         self._passed_over: dict[tuple[str, str], float] = {}
@@ -124,22 +124,22 @@ class Relay:
                 await self._task
             self._task = None
         with suppress(SQLAlchemyError, OSError):  # it is forgotten anyway, a minute later
-            await self._peers.leave()
+            await self._peers.unregister()
 
     async def relay(self) -> int:
-        """Hands on what waits, some dozens at once; how many events were looked at. Raises Held: not all of
-        them, because a subscriber wanted what another transaction holds. That resource is then passed over
-        for a moment."""
+        """Hands on what waits, some dozens at once; how many events were looked at. Raises LockNotAvailable:
+        not all of them, because a subscriber wanted what another transaction holds. That resource is then
+        passed over for a moment."""
         if not await self._something_waits():
             return 0
         passed_over = self._still_passed_over()
-        async with write_giving_way(self._database) as conn:
+        async with write_with_lock_timeout(self._database) as conn:
             if not await _is_alone(conn):
                 return 0
             found = (await conn.execute(_waiting(current_time(conn), passed_over))).mappings()
             rows = [dict(row) for row in found]
             # After the rows: a process is here before its first event is.
-            if not self._may_hand_on(await self._peers.known_to_others(conn)):
+            if not self._may_hand_on(await self._peers.read_names_of_others(conn)):
                 return 0
             done, held = await self._hand_on_all(conn, rows)
             if done:
@@ -151,7 +151,7 @@ class Relay:
 
     async def _hand_on_all(
         self, conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]
-    ) -> tuple[list[int], Held | None]:
+    ) -> tuple[list[int], LockNotAvailable | None]:
         """Which of them every subscriber has now. It ends where somebody else holds what is needed: who waits
         a second time, with the locks of the first, can keep others waiting for too long."""
         refused: set[tuple[str, str]] = set()
@@ -162,7 +162,7 @@ class Relay:
                 continue
             try:
                 is_done = await self._hand_on(conn, row)
-            except Held as held:
+            except LockNotAvailable as held:
                 self._passed_over[resource] = time.monotonic() + _HELD_SECONDS
                 return done, held
             if is_done:
@@ -177,15 +177,15 @@ class Relay:
         return list(self._passed_over)
 
     def _may_hand_on(self, known: frozenset[str]) -> bool:
-        others = sorted(known - self._peers.knows)
+        others = sorted(known - self._peers.names)
         if others and not self._leaves_to_others:
             _log.warning("events wait for a process of another version, which knows %s", ", ".join(others))
         self._leaves_to_others = bool(others)
         return not others
 
     async def _beat(self) -> None:
-        await self._peers.beat()
-        self._next_beat = time.monotonic() + BEAT_SECONDS
+        await self._peers.send_heartbeat()
+        self._next_beat = time.monotonic() + HEARTBEAT_SECONDS
 
     async def _something_waits(self) -> bool:
         async with self._database.read() as conn:
@@ -193,8 +193,8 @@ class Relay:
             return bool((await conn.execute(query)).scalar_one())
 
     async def _hand_on(self, conn: AsyncConnection, row: Mapping[str, Any]) -> bool:
-        """Whether every subscriber has it now. Raises Held, with nothing lost or doubled, where the next one
-        has to wait for another transaction."""
+        """Whether every subscriber has it now. Raises LockNotAvailable, with nothing lost or doubled, where
+        the next one has to wait for another transaction."""
         taken = set(row["taken"] or ())
         missing = [(own, handler) for own, handler in self._subscribers.of(row["event"]) if own not in taken]
         failed = False
@@ -206,9 +206,9 @@ class Relay:
             except DBAPIError as error:
                 if error.connection_invalidated or conn.closed:
                     raise
-                if is_held(error):
+                if is_lock_conflict(error):
                     await self._keep_taken(conn, row, taken)
-                    raise Held from error
+                    raise LockNotAvailable from error
                 failed = self._note_failure(own, row)
             except Exception:
                 failed = self._note_failure(own, row)
@@ -244,11 +244,11 @@ class Relay:
                     if time.monotonic() >= self._next_beat:
                         await self._beat()
                     is_more = await self.relay() >= _AT_ONCE
-            except Held:
+            except LockNotAvailable:
                 is_more = True  # of other resources; it has waited long enough
             except Exception as error:
-                if is_away(error):
-                    self._outages.note("events wait", error)
+                if is_database_unavailable(error):
+                    self._outages.report("events wait", error)
                 else:
                     _log.exception("events wait")
             if self._passed_over:

@@ -5,35 +5,36 @@ carries no state: what a thing is at, how often it failed and when it goes on ar
 """
 
 from isthmus.jobs.handlers import Finder, Handlers, Run, Superseded
-from isthmus.jobs.peer_processes import Peers
+from isthmus.jobs.peer_processes import PeerProcesses
 from isthmus.jobs.queue import (
-    Standing,
+    JobStatus,
+    announce_everywhere,
     cancel,
     cancel_all,
     defer,
     defer_missing,
-    standing,
-    tell_all,
-    without_job,
+    has_no_job,
+    read_job_status,
 )
-from isthmus.jobs.queue_state import QueueState, queue_state
+from isthmus.jobs.queue_state import QueueState, read_queue_state
 from isthmus.jobs.schedules import Schedule, drop_schedule, drop_schedules, get_schedule, put_schedule
 from isthmus.jobs.worker import Worker
-from isthmus.jobs.worker_options import Pace
+from isthmus.jobs.worker_options import WorkerOptions
 from isthmus.kit.cron import CronError, check_cron, find_next_firing
 
 __all__ = [
     "CronError",
     "Finder",
     "Handlers",
-    "Pace",
-    "Peers",
+    "JobStatus",
+    "PeerProcesses",
     "QueueState",
     "Run",
     "Schedule",
-    "Standing",
     "Superseded",
     "Worker",
+    "WorkerOptions",
+    "announce_everywhere",
     "cancel",
     "cancel_all",
     "check_cron",
@@ -43,9 +44,8 @@ __all__ = [
     "drop_schedules",
     "find_next_firing",
     "get_schedule",
+    "has_no_job",
     "put_schedule",
-    "queue_state",
-    "standing",
-    "tell_all",
-    "without_job",
+    "read_job_status",
+    "read_queue_state",
 ]

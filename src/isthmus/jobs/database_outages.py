@@ -1,4 +1,4 @@
-"""When the database was away: each outage is told once, then every minute that it lasts."""
+"""Tells outages of the database from other errors, and logs each outage once and then every minute."""
 
 from __future__ import annotations
 
@@ -8,71 +8,82 @@ import time
 from typing import Final
 
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as WaitedTooLong
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-__all__ = ["Away", "Outages", "is_away"]
+__all__ = ["DatabaseUnavailable", "OutageReporter", "is_database_unavailable"]
 
 _log = logging.getLogger("isthmus.jobs")
-_PRIMARY: Final = 0xFF  # of an extended code of SQLite's
-_FILE_IS_AWAY: Final = (
+
+_PRIMARY_CODE_MASK: Final = 0xFF
+"""The primary code within an extended result code of SQLite."""
+
+_SQLITE_UNAVAILABLE: Final = (
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_IOERR,
 )
-_NO_CONNECTION: Final = "08"
-_SERVER_IS_AWAY: Final = ("57P01", "57P02", "57P03", "57P05", "53100", "53300", "58030")
-"""It shuts down, crashed, starts, closed what was idle, or has too many connections, no room, a bad disk."""
+_CONNECTION_EXCEPTION: Final = "08"
+"""The class of SQLSTATE codes for lost connections."""
 
-_ENDED_SECONDS: Final = 10.0
-_AGAIN_SECONDS: Final = 60.0
+_POSTGRESQL_UNAVAILABLE: Final = ("57P01", "57P02", "57P03", "57P05", "53100", "53300", "58030")
+"""SQLSTATE codes: shut down, crashed, starting up, idle session closed, disk full, too many connections, I/O
+error."""
+
+_OUTAGE_ENDED_SECONDS: Final = 10.0
+_LOG_AGAIN_SECONDS: Final = 60.0
 
 
-class Away(ConnectionError):
-    """The database does not answer now, or its answer was lost."""
+class DatabaseUnavailable(ConnectionError):
+    """The database cannot be reached now, or its answer was lost."""
 
 
-def is_away(error: BaseException | None) -> bool:
-    """Whether the database is, by an error of SQLAlchemy's, of its driver's, or that one of these caused.
+def is_database_unavailable(error: BaseException | None) -> bool:
+    """Whether `error` means that the database cannot be reached: an error of SQLAlchemy or of its driver, or
+    one that such an error caused.
 
-    A statement that it refuses is a fault of ours, to be told as one: to take it for an outage would also
-    keep anybody from being judged dead.
+    A statement that the database refuses is a bug and no outage: if it counted as one, no dead worker would
+    be noticed any more.
     """
     if error is None:
         return False
     if isinstance(error, DBAPIError):
-        return error.connection_invalidated or is_away(error.orig)
+        return error.connection_invalidated or is_database_unavailable(error.orig)
     if isinstance(error, sqlite3.Error):
-        return getattr(error, "sqlite_errorcode", 0) & _PRIMARY in _FILE_IS_AWAY
-    if isinstance(error, WaitedTooLong | OSError):
+        return getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE_MASK in _SQLITE_UNAVAILABLE
+    if isinstance(error, PoolTimeout | OSError):
         return True
-    if _is_psycopg(error):
+    if _is_psycopg_connection_error(error):
         state = getattr(error, "sqlstate", None)
-        return state in _SERVER_IS_AWAY or (state or _NO_CONNECTION).startswith(_NO_CONNECTION)
-    return is_away(error.__cause__)
+        return state in _POSTGRESQL_UNAVAILABLE or (state or _CONNECTION_EXCEPTION).startswith(
+            _CONNECTION_EXCEPTION
+        )
+    return is_database_unavailable(error.__cause__)
 
 
-def _is_psycopg(error: BaseException) -> bool:
-    """One that may be an outage; by its name, since it is not imported on SQLite."""
+def _is_psycopg_connection_error(error: BaseException) -> bool:
+    """Whether `error` is an OperationalError or InterfaceError of psycopg, by name: psycopg is not imported
+    on SQLite."""
     names = {each.__name__ for each in type(error).__mro__ if each.__module__.startswith("psycopg")}
     return not names.isdisjoint({"OperationalError", "InterfaceError"})
 
 
-class Outages:
-    """`last`: when the database was away last, by `time.monotonic()`."""
+class OutageReporter:
+    """Logs outages of the database. `last`: when the latest one was noticed, by `time.monotonic()`."""
 
     def __init__(self, last: float | None = None) -> None:
         self.last = last
-        self._told: float | None = None
+        self._logged_at: float | None = None
 
-    def note(self, what: str, error: Exception) -> None:
-        """`what` waits for the database."""
+    def report(self, what: str, error: Exception) -> None:
+        """Notes an outage; logs it if it is new or was logged a minute ago. `what`: what waits for the
+        database, as a sentence."""
         now = time.monotonic()
-        is_new = self._told is None or self.last is None or now - self.last > _ENDED_SECONDS
-        if is_new or now - (self._told or 0.0) >= _AGAIN_SECONDS:
-            # Never the words of an error of SQLAlchemy's: they hold a statement.
-            told = error if isinstance(error, Away) else type(error).__name__
-            _log.warning("the database is away: %s: %s", what, told)
-            self._told = now
+        is_new = self._logged_at is None or self.last is None or now - self.last > _OUTAGE_ENDED_SECONDS
+        if is_new or now - (self._logged_at or 0.0) >= _LOG_AGAIN_SECONDS:
+            # Never the text of an error of SQLAlchemy: it holds a statement.
+            cause = error if isinstance(error, DatabaseUnavailable) else type(error).__name__
+            _log.warning("the database is away: %s: %s", what, cause)
+            self._logged_at = now
         self.last = now

@@ -1,4 +1,5 @@
-"""Transactions of the engine's own, which never make one of the application's fail (PostgreSQL)."""
+"""Transactions of the job engine that give up instead of waiting for a lock, so that no transaction of the
+application ever fails because of them (PostgreSQL)."""
 
 from __future__ import annotations
 
@@ -12,34 +13,35 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database
 
-__all__ = ["Held", "is_held", "write_giving_way"]
+__all__ = ["LockNotAvailable", "is_lock_conflict", "write_with_lock_timeout"]
 
-_GIVE_WAY: Final = text("SET LOCAL lock_timeout = '50ms'")
+_SET_LOCK_TIMEOUT: Final = text("SET LOCAL lock_timeout = '50ms'")
 _LOCK_NOT_AVAILABLE: Final = "55P03"
 _DEADLOCK: Final = "40P01"
 
 
-class Held(Exception):
-    """Somebody else's transaction held what was needed. Nothing was done: try again in a moment."""
+class LockNotAvailable(Exception):
+    """Another transaction holds a lock that this one needs. Nothing was written; try again in a moment."""
 
 
 @asynccontextmanager
-async def write_giving_way(database: Database) -> AsyncIterator[AsyncConnection]:
-    """`Database.write()` for one who can come back. Raises Held rather than wait for a lock of another.
+async def write_with_lock_timeout(database: Database) -> AsyncIterator[AsyncConnection]:
+    """`Database.write()` for work that can be repeated. Raises LockNotAvailable rather than wait for a lock.
 
-    Of two transactions that wait for each other PostgreSQL ends the one that finds out, after a second
-    (`deadlock_timeout`) of waiting. This one has given way long before, so it is never the application's.
+    When two transactions wait for each other, PostgreSQL fails the one that notices it, after a second of
+    waiting (`deadlock_timeout`). This transaction has given up long before, so the application's never fails.
     """
     try:
         async with database.write() as conn:
             if not database.is_sqlite:
-                await conn.execute(_GIVE_WAY)
+                await conn.execute(_SET_LOCK_TIMEOUT)
             yield conn
     except DBAPIError as error:
-        if is_held(error):
-            raise Held from error
+        if is_lock_conflict(error):
+            raise LockNotAvailable from error
         raise
 
 
-def is_held(error: DBAPIError) -> bool:
+def is_lock_conflict(error: DBAPIError) -> bool:
+    """Whether PostgreSQL reports a lock timeout or a deadlock."""
     return getattr(error.orig, "sqlstate", None) in (_LOCK_NOT_AVAILABLE, _DEADLOCK)

@@ -1,7 +1,8 @@
-"""The way into the queue. Every function joins the transaction of the connection it is given.
+"""Puts jobs and timers into the queue and takes them out. Every function joins the transaction of its
+connection.
 
-A job says only "continue thing `key` of kind `what`": whoever runs it reads from the thing's own rows what is
-to be done. So the same job is never waiting twice, and one that wakes too early does no harm.
+A job says only "continue thing `key` of kind `what`". The worker that runs it reads from the thing's own rows
+what to do. So one job of a thing waits at most, and a job that runs too early does no harm.
 """
 
 from __future__ import annotations
@@ -36,52 +37,53 @@ from isthmus.db.tables import job, job_timer
 from isthmus.db.upsert import insert_for, insert_into
 
 __all__ = [
-    "ABORT",
+    "ABORT_REQUESTED",
+    "ANNOUNCEMENT_CHANNEL",
     "CHANNEL",
+    "JOBS_READY",
     "QUEUE",
-    "READY",
-    "TELL",
-    "Standing",
+    "JobStatus",
+    "announce_everywhere",
     "announce_ready",
     "cancel",
     "cancel_all",
     "defer",
     "defer_missing",
-    "due_timers",
-    "lock_of",
-    "promote",
+    "defer_retry",
+    "has_no_job",
+    "list_due_timers",
+    "make_lock_name",
+    "move_due_timers",
+    "read_job_status",
     "set_timer",
-    "standing",
-    "tell_all",
-    "try_again",
-    "without_job",
 ]
 
-READY: Final = "jobs"
-"""Announced by each commit after which a job may start, or a timer is sooner than before."""
+JOBS_READY: Final = "jobs"
+"""The topic announced by each commit after which a job may start, or a timer is due sooner than before."""
 
-ABORT: Final = "jobs.abort"
-"""Announced by each commit that asks a running job to end."""
+ABORT_REQUESTED: Final = "jobs.abort"
+"""The topic announced by each commit that requests the end of a running job."""
 
 QUEUE: Final = "isthmus"
 CHANNEL: Final = "procrastinate_any_queue_v1"
-"""Where the engine's triggers tell workers of new jobs (PostgreSQL)."""
+"""The channel on which the triggers of procrastinate notify workers of new jobs (PostgreSQL)."""
 
-TELL: Final = "isthmus_told"
-"""On PostgreSQL, the channel on which other processes hear what `tell_all` announced."""
+ANNOUNCEMENT_CHANNEL: Final = "isthmus_told"
+"""The channel on which other processes receive the topics of `announce_everywhere` (PostgreSQL)."""
 
-_WAITS = text("status = 'todo'")
-# As the partial indexes have them; those are of no use to a parameter:
+_WHERE_WAITING = text("status = 'todo'")
+# Literals, as in the conditions of the partial indexes: with a parameter PostgreSQL does not use those.
 _TODO: ColumnElement[str] = literal_column("'todo'")
 _DOING: ColumnElement[str] = literal_column("'doing'")
-_AT_ONCE = 200
+_MAX_MOVED_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a thing stands in the queue. `run_at`: of its timer, None without one.
+class JobStatus:
+    """What is in the queue for one thing: whether a job waits and whether one runs.
 
-    `failures`: how often in a row it failed before; `error`: how at last.
+    `run_at`: when its timer is due, None without one. `failures`: how often it failed in a row; `error`: its
+    last error, known while a timer waits to retry it.
     """
 
     waiting: bool
@@ -91,94 +93,99 @@ class Standing:
     error: str | None
 
 
-def lock_of(what: str, key: str) -> str:
-    """What two jobs of one thing share: one waits at most, one runs at most."""
+def make_lock_name(what: str, key: str) -> str:
+    """The name of the lock that the jobs of one thing share: one of them waits at most, and one runs."""
     return f"{what}:{key}"
 
 
 async def defer(
     conn: AsyncConnection, what: str, key: str, run_at: datetime | None = None, priority: int = 0
 ) -> None:
-    """Has thing `key` continued by the handler of `what`: when the transaction commits, or at `run_at`.
+    """Lets the handler of `what` continue thing `key`: when the transaction commits, or at `run_at`.
 
-    Now wins over later: a timer of the thing is cleared. Of two later times the earlier one stays (`cancel`
-    first to postpone). One that waits already takes this one in, with the higher of both priorities: it
-    starts only after this commit, and sees what it wrote. Several things: in sorted order, so that two
-    transactions cannot wait for each other.
+    A job for now deletes the thing's timer. Of two times in the future the earlier one stays (to postpone,
+    `cancel` first). If a job of the thing waits already, no second one is added and the higher priority
+    counts: the job starts only after this commit, and sees what it wrote. Defer several things in sorted
+    order, so that two transactions cannot wait for each other.
     """
     if run_at is not None and run_at > current_time(conn):
         await set_timer(conn, what, key, run_at, priority)
     else:
         cleared = delete(job_timer).where(job_timer.c.what == what, job_timer.c.key == key)
         failures = (await conn.execute(cleared.returning(job_timer.c.failures))).scalar_one_or_none()
-        row = _row(what, key, priority, failures or 0, current_time(conn))
-        merged = await conn.execute(_insert(conn, returning=True), row)
+        row = _make_row(what, key, priority, failures or 0, current_time(conn))
+        merged = await conn.execute(_get_insert(conn, returning=True), row)
         if conn.dialect.name != "sqlite" and not merged.scalar_one():
-            await _notify(
-                conn
-            )  # the trigger tells of new rows only; a worker may have skipped the locked one
-    announce(conn, READY)
+            # The trigger notifies of new rows only, and a worker may have skipped the locked one.
+            await _notify_workers(conn)
+    announce(conn, JOBS_READY)
 
 
 async def defer_missing(conn: AsyncConnection, things: Iterable[tuple[str, str]]) -> None:
-    """A job for each (what, key) of `things`, which are due, that neither waits, runs nor backs off."""
+    """Adds a job for each (what, key) of `things` unless one waits or runs, or a timer waits to retry it."""
     now = current_time(conn)
     for what, key in sorted(set(things)):
-        lock = lock_of(what, key)
-        has_job = or_(exists().where(_waiting(lock)), exists().where(_running(lock)))
-        recovers = exists().where(job_timer.c.what == what, job_timer.c.key == key, job_timer.c.failures > 0)
-        if not (await conn.execute(select(or_(has_job, recovers)))).scalar_one():
-            await conn.execute(_insert(conn), _row(what, key, 0, 0, now))
-            announce(conn, READY)
+        lock = make_lock_name(what, key)
+        has_job = or_(exists().where(_is_waiting(lock)), exists().where(_is_running(lock)))
+        is_retried = exists().where(
+            job_timer.c.what == what, job_timer.c.key == key, job_timer.c.failures > 0
+        )
+        if not (await conn.execute(select(or_(has_job, is_retried)))).scalar_one():
+            await conn.execute(_get_insert(conn), _make_row(what, key, 0, 0, now))
+            announce(conn, JOBS_READY)
 
 
-def _waiting(lock: str | ColumnElement[str]) -> ColumnElement[bool]:
+def _is_waiting(lock: str | ColumnElement[str]) -> ColumnElement[bool]:
     return and_(job.c.queueing_lock == lock, job.c.status == _TODO)
 
 
-def _running(lock: str | ColumnElement[str]) -> ColumnElement[bool]:
+def _is_running(lock: str | ColumnElement[str]) -> ColumnElement[bool]:
     return and_(job.c.lock == lock, job.c.status == _DOING)
 
 
-def without_job(what: str, key: ColumnElement[str]) -> ColumnElement[bool]:
-    """For the query of a finder (`Handlers.reconcile`) over rows whose thing is `key`: those that neither
-    wait, run nor have a timer. So those that have a job take none of its LIMIT."""
-    lock = literal(lock_of(what, "")).concat(key)
-    waits, runs = exists().where(_waiting(lock)), exists().where(_running(lock))
+def has_no_job(what: str, key: ColumnElement[str]) -> ColumnElement[bool]:
+    """A condition for the query of a finder (`Handlers.add_finder`): no job of the row's thing waits or runs,
+    and it has no timer. `key`: the column with the thing's key. So rows that have a job do not use up the
+    query's LIMIT."""
+    lock = literal(make_lock_name(what, "")).concat(key)
+    waits, runs = exists().where(_is_waiting(lock)), exists().where(_is_running(lock))
     later = exists().where(job_timer.c.what == what, job_timer.c.key == key)
     return ~waits & ~runs & ~later
 
 
 async def cancel(conn: AsyncConnection, what: str, key: str, *, abort: bool = False) -> bool:
-    """Whether there was a job or a timer. `abort`: one that runs is cancelled too, within a second."""
-    lock = lock_of(what, key)
+    """Deletes the thing's waiting job and its timer; True if there was one. `abort`: a job that runs is
+    cancelled too, within a second, and counts."""
+    lock = make_lock_name(what, key)
     timers = await conn.execute(delete(job_timer).where(job_timer.c.what == what, job_timer.c.key == key))
-    waiting = await conn.execute(delete(job).where(_waiting(lock)))
+    waiting = await conn.execute(delete(job).where(_is_waiting(lock)))
     found = timers.rowcount + waiting.rowcount
     if abort:
-        running = await conn.execute(update(job).where(_running(lock)).values(abort_requested=True))
+        running = await conn.execute(update(job).where(_is_running(lock)).values(abort_requested=True))
         found += running.rowcount
-        announce(conn, ABORT)
+        announce(conn, ABORT_REQUESTED)
     return found > 0
 
 
 async def cancel_all(conn: AsyncConnection, what: str, keys: Select[Any]) -> None:
-    """`cancel`, of many. `keys`: a query of them, whose rows the caller holds, so that nobody defers more."""
+    """`cancel`, for all keys that the query `keys` returns. The caller has locked their rows, so that nobody
+    defers more jobs of them."""
     await conn.execute(delete(job_timer).where(job_timer.c.what == what, job_timer.c.key.in_(keys)))
     mine = keys.subquery()
-    locks = select(literal(lock_of(what, "")).concat(mine.c[0]))
+    locks = select(literal(make_lock_name(what, "")).concat(mine.c[0]))
     await conn.execute(delete(job).where(job.c.queueing_lock.in_(locks), job.c.status == _TODO))
 
 
-async def standing(conn: AsyncConnection, what: str, key: str) -> Standing:
+async def read_job_status(conn: AsyncConnection, what: str, key: str) -> JobStatus:
+    """What is in the queue for thing `key` of kind `what`."""
     timer = (
         await conn.execute(select(job_timer).where(job_timer.c.what == what, job_timer.c.key == key))
     ).one_or_none()
-    lock = lock_of(what, key)
-    mine = select(job.c.status, job.c.args).where(or_(_waiting(lock), _running(lock)))
+    lock = make_lock_name(what, key)
+    mine = select(job.c.status, job.c.args).where(or_(_is_waiting(lock), _is_running(lock)))
     jobs = (await conn.execute(mine)).all()
     failures = max([each.args.get("failures", 0) for each in jobs], default=0)
-    return Standing(
+    return JobStatus(
         waiting=any(each.status == "todo" for each in jobs),
         running=any(each.status == "doing" for each in jobs),
         run_at=None if timer is None else timer.run_at,
@@ -197,7 +204,8 @@ async def set_timer(
     failures: int = 0,
     error: str | None = None,
 ) -> None:
-    """The thing's one timer; the earlier of two times stays, and what is known of failures."""
+    """Makes or changes the thing's one timer. Of two times the earlier one stays, of two priorities the
+    higher. `failures` and `error`: of a job that is retried; if 0, those stored stay."""
     row = {
         "what": what,
         "key": key,
@@ -207,7 +215,7 @@ async def set_timer(
         "error": error,
         "failed_at": current_time(conn) if failures else None,
     }
-    least, greatest = _words(conn)
+    least, greatest = _get_least_and_greatest(conn)
     statement = insert_into(conn, job_timer).values(row)
     new = statement.excluded
     changes: dict[str, Any] = {
@@ -217,14 +225,15 @@ async def set_timer(
     if failures:
         changes |= {name: new[name] for name in ("failures", "error", "failed_at")}
     await conn.execute(statement.on_conflict_do_update(index_elements=["what", "key"], set_=changes))
-    announce(conn, READY)
+    announce(conn, JOBS_READY)
 
 
-async def try_again(
+async def defer_retry(
     conn: AsyncConnection, what: str, key: str, at: datetime, priority: int, *, failures: int, error: str
 ) -> None:
-    """The next try of what failed: a timer, or the job of the thing that waits already, which is one."""
-    waiting = select(job.c.id, job.c.args).where(_waiting(lock_of(what, key)))
+    """Retries a job that failed: by a timer at `at`, or by the thing's waiting job if there is one, which
+    then counts as the retry."""
+    waiting = select(job.c.id, job.c.args).where(_is_waiting(make_lock_name(what, key)))
     twin = (await conn.execute(waiting.with_for_update())).one_or_none()
     if twin is None:
         await set_timer(conn, what, key, at, priority, failures=failures, error=error)
@@ -233,30 +242,33 @@ async def try_again(
         await conn.execute(update(job).where(job.c.id == twin.id).values(args=args))
 
 
-async def promote(
-    conn: AsyncConnection, *, only: tuple[str, str] | None = None, limit: int = _AT_ONCE
+async def move_due_timers(
+    conn: AsyncConnection, *, only: tuple[str, str] | None = None, limit: int = _MAX_MOVED_AT_ONCE
 ) -> int:
-    """Moves timers that are due into the queue, or the one of (what, key) `only`; how many. Several processes
-    may do it at once."""
+    """Turns timers that are due into jobs, at most `limit` or the one of (what, key) `only`; returns how
+    many. Several processes may do it at the same time."""
     key = tuple_(job_timer.c.what, job_timer.c.key)
-    due = _due(current_time(conn), limit).with_for_update(skip_locked=True)
+    due = _select_due_timers(current_time(conn), limit).with_for_update(skip_locked=True)
     if only is not None:
         due = due.where(job_timer.c.what == only[0], job_timer.c.key == only[1])
     timers = (await conn.execute(delete(job_timer).where(key.in_(due)).returning(job_timer))).all()
     if not timers:
         return 0
-    rows = [_row(each.what, each.key, each.priority, each.failures, each.run_at) for each in timers]
-    await conn.execute(_insert(conn), sorted(rows, key=lambda row: str(row["lock"])))
+    rows = [_make_row(each.what, each.key, each.priority, each.failures, each.run_at) for each in timers]
+    await conn.execute(_get_insert(conn), sorted(rows, key=lambda row: str(row["lock"])))
     await announce_ready(conn)
     return len(rows)
 
 
-async def due_timers(conn: AsyncConnection) -> list[tuple[str, str]]:
-    """(what, key) of those that `promote` would move."""
-    return [(row.what, row.key) for row in await conn.execute(_due(current_time(conn), _AT_ONCE))]
+async def list_due_timers(conn: AsyncConnection) -> list[tuple[str, str]]:
+    """(what, key) of the timers that `move_due_timers` would move."""
+    return [
+        (row.what, row.key)
+        for row in await conn.execute(_select_due_timers(current_time(conn), _MAX_MOVED_AT_ONCE))
+    ]
 
 
-def _due(now: datetime, limit: int) -> Select[str, str]:
+def _select_due_timers(now: datetime, limit: int) -> Select[str, str]:
     return (
         select(job_timer.c.what, job_timer.c.key)
         .where(job_timer.c.run_at <= now)
@@ -266,28 +278,30 @@ def _due(now: datetime, limit: int) -> Select[str, str]:
 
 
 async def announce_ready(conn: AsyncConnection) -> None:
-    """Jobs that were in the queue already may start now: every worker looks after the commit."""
-    announce(conn, READY)
+    """Lets every worker look for jobs after the commit. For jobs that are in the queue already and may start
+    now."""
+    announce(conn, JOBS_READY)
     if conn.dialect.name != "sqlite":
-        await _notify(conn)
+        await _notify_workers(conn)
 
 
-async def tell_all(conn: AsyncConnection, topic: str) -> None:
-    """`db.announce` for every process that runs a worker, not only this one."""
+async def announce_everywhere(conn: AsyncConnection, topic: str) -> None:
+    """`db.announce` for this process and for every other process that runs a worker."""
     announce(conn, topic)
     if conn.dialect.name != "sqlite":
-        await conn.execute(select(func.pg_notify(TELL, topic)))
+        await conn.execute(select(func.pg_notify(ANNOUNCEMENT_CHANNEL, topic)))
 
 
-def _row(what: str, key: str, priority: int, failures: int, due: datetime) -> dict[str, Any]:
+def _make_row(what: str, key: str, priority: int, failures: int, due: datetime) -> dict[str, Any]:
     args: dict[str, Any] = {"key": key, "due": due.astimezone(UTC).isoformat(timespec="microseconds")}
     if failures:
         args["failures"] = failures
-    return {"task_name": what, "lock": lock_of(what, key), "priority": priority, "args": args}
+    return {"task_name": what, "lock": make_lock_name(what, key), "priority": priority, "args": args}
 
 
-def _insert(conn: AsyncConnection, *, returning: bool = False) -> Insert:
-    """One statement for each database, compiled once. Its result, if wanted: whether the row is new."""
+def _get_insert(conn: AsyncConnection, *, returning: bool = False) -> Insert:
+    """The INSERT of a job, for the database in use. `returning`: PostgreSQL returns whether the row is
+    new."""
     name = conn.dialect.name
     return _make_insert(name, returning=returning and name != "sqlite")
 
@@ -306,19 +320,19 @@ def _make_insert(dialect: str, *, returning: bool) -> Insert:
     )
     merged: Insert = statement.on_conflict_do_update(
         index_elements=[job.c.queueing_lock],
-        index_where=_WAITS,
+        index_where=_WHERE_WAITING,
         set_={"priority": greatest(job.c.priority, statement.excluded.priority)},
     )
     return merged.returning(literal_column("xmax = 0")) if returning else merged
 
 
-def _words(conn: AsyncConnection) -> tuple[Any, Any]:
+def _get_least_and_greatest(conn: AsyncConnection) -> tuple[Any, Any]:
     if conn.dialect.name == "sqlite":
         return func.min, func.max
     return func.least, func.greatest
 
 
-async def _notify(conn: AsyncConnection) -> None:
+async def _notify_workers(conn: AsyncConnection) -> None:
     await conn.execute(_NOTIFY)
 
 

@@ -1,4 +1,5 @@
-"""What keeps the queue whole: giving back the jobs of dead workers, finding things that lost their job."""
+"""Repairs of the queue: jobs of dead workers are queued again, things that lost their job get a new one, and
+finished jobs are deleted."""
 
 from __future__ import annotations
 
@@ -11,74 +12,78 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database, savepoint
 from isthmus.jobs.handlers import Handlers
-from isthmus.jobs.lock_timeout import is_held, write_giving_way
+from isthmus.jobs.lock_timeout import is_lock_conflict, write_with_lock_timeout
 from isthmus.jobs.queue import announce_ready, defer_missing
 from isthmus.kit.unexpected_cancellation import convert_unexpected_cancellation
 
-__all__ = ["reconcile", "sweep"]
+__all__ = ["defer_lost_jobs", "delete_finished_jobs", "requeue_stalled_jobs"]
 
 _log = logging.getLogger("isthmus.jobs")
 
-_SERVER_IS_SETTLED: Final = text(
+_SELECT_IS_SERVER_STABLE: Final = text(
     "SELECT now() - pg_postmaster_start_time() > make_interval(secs => :seconds)"
 )
-_STALLED: Final = text(
+_SELECT_STALLED: Final = text(
     """
     SELECT j.id FROM procrastinate_jobs j LEFT JOIN procrastinate_workers w ON w.id = j.worker_id
     WHERE j.status = 'doing' AND (w.id IS NULL OR w.last_heartbeat < now() - make_interval(secs => :seconds))
     ORDER BY j.id FOR UPDATE OF j SKIP LOCKED
     """
 )
-_GIVE_BACK: Final = text(
+_REQUEUE: Final = text(
     """
     UPDATE procrastinate_jobs SET status = 'todo', worker_id = NULL, abort_requested = false,
     attempts = attempts + 1 WHERE id = :id AND NOT abort_requested RETURNING id
     """
 )
-_DROP: Final = text("DELETE FROM procrastinate_jobs WHERE id = :id")
-_FORGET: Final = text(
+_DELETE_JOB: Final = text("DELETE FROM procrastinate_jobs WHERE id = :id")
+_DELETE_STALLED_WORKERS: Final = text(
     """
     DELETE FROM procrastinate_workers w WHERE w.last_heartbeat < now() - make_interval(secs => :seconds)
     AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs j WHERE j.worker_id = w.id AND j.status = 'doing')
     """
 )
-_FINISHED: Final = text("DELETE FROM procrastinate_jobs WHERE status NOT IN ('todo', 'doing')")
+_DELETE_FINISHED: Final = text("DELETE FROM procrastinate_jobs WHERE status NOT IN ('todo', 'doing')")
 
 
-async def sweep(database: Database, *, stalled_seconds: float) -> int:
-    """PostgreSQL: gives the jobs of silent workers back to the queue; how many. Nobody is judged by a server
-    that has only just started: no worker had the time to reach it.
+async def requeue_stalled_jobs(database: Database, *, stalled_seconds: float) -> int:
+    """Queues the jobs again whose worker had no heartbeat for `stalled_seconds`; returns how many. 0 on
+    SQLite, and while the server of PostgreSQL runs for less than `stalled_seconds`: no worker had time to
+    reach it.
 
-    A job whose twin waits is dropped: the twin goes on. So is one whose end was asked for. One that is held
-    at this moment, or beside which another transaction defers, is passed over: the next sweep comes soon.
+    A stalled job is deleted instead if another job of the same thing is waiting, or if its end was requested.
+    One that another transaction has locked, or of whose thing another transaction is deferring a job, is
+    skipped until the next call. Raises LockNotAvailable.
     """
     if database.is_sqlite:
         return 0
-    given = 0
-    async with write_giving_way(database) as conn:
-        if not (await conn.execute(_SERVER_IS_SETTLED, {"seconds": stalled_seconds})).scalar_one():
+    requeued = 0
+    async with write_with_lock_timeout(database) as conn:
+        if not (await conn.execute(_SELECT_IS_SERVER_STABLE, {"seconds": stalled_seconds})).scalar_one():
             return 0
-        for identity in (await conn.execute(_STALLED, {"seconds": stalled_seconds})).scalars().all():
-            if not await _give_back(conn, identity):
+        for identity in (await conn.execute(_SELECT_STALLED, {"seconds": stalled_seconds})).scalars().all():
+            if not await _requeue_job(conn, identity):
                 break
-            given += 1
-        await conn.execute(_FORGET, {"seconds": stalled_seconds})
-        if given:
+            requeued += 1
+        await conn.execute(_DELETE_STALLED_WORKERS, {"seconds": stalled_seconds})
+        if requeued:
             await announce_ready(conn)
-    if given:
-        _log.warning("%d jobs of workers that fell silent were given back to the queue", given)
-    return given
+    if requeued:
+        _log.warning("%d jobs of workers that fell silent were given back to the queue", requeued)
+    return requeued
 
 
-async def prune(database: Database) -> None:
-    """Removes finished jobs. Ours go when they end; what is cancelled with the engine's own tools stays."""
+async def delete_finished_jobs(database: Database) -> None:
+    """Deletes jobs that are neither waiting nor running: those cancelled with procrastinate's own tools. Ours
+    are deleted when they end."""
     async with database.write() as conn:
-        await conn.execute(_FINISHED)
+        await conn.execute(_DELETE_FINISHED)
 
 
-async def reconcile(database: Database, handlers: Handlers) -> None:
-    """Things that are due and have no job get one. Raises what the first finder raised, or had to give way
-    to, when all have had their turn."""
+async def defer_lost_jobs(database: Database, handlers: Handlers) -> None:
+    """Defers a job for each thing that a finder of `handlers` returns and that has none.
+
+    Every finder is called; then the first exception of one is raised, or LockNotAvailable."""
     failed: Exception | None = None
     for finder in handlers.finders:
         try:
@@ -86,7 +91,7 @@ async def reconcile(database: Database, handlers: Handlers) -> None:
                 with convert_unexpected_cancellation():
                     things = sorted(set(await finder(conn)))
             if things:
-                async with write_giving_way(database) as conn:
+                async with write_with_lock_timeout(database) as conn:
                     await defer_missing(conn, things)
         except Exception as error:
             failed = failed or error
@@ -94,17 +99,18 @@ async def reconcile(database: Database, handlers: Handlers) -> None:
         raise failed
 
 
-async def _give_back(conn: AsyncConnection, identity: int) -> bool:
-    """False, and nothing done, where a transaction that is still open defers the same thing."""
+async def _requeue_job(conn: AsyncConnection, identity: int) -> bool:
+    """Queues the job again, or deletes it if that is refused. False, with nothing done, if an open
+    transaction is deferring a job of the same thing."""
     try:
         async with savepoint(conn):
-            given = (await conn.execute(_GIVE_BACK, {"id": identity})).scalar_one_or_none()
+            requeued = (await conn.execute(_REQUEUE, {"id": identity})).scalar_one_or_none()
     except IntegrityError:
-        given = None
+        requeued = None
     except DBAPIError as error:
-        if is_held(error):
+        if is_lock_conflict(error):
             return False
         raise
-    if given is None:
-        await conn.execute(_DROP, {"id": identity})
+    if requeued is None:
+        await conn.execute(_DELETE_JOB, {"id": identity})
     return True

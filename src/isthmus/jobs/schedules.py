@@ -1,8 +1,8 @@
-"""Schedules: jobs that come back, as rows that are made, changed and removed while everything runs.
+"""Schedules: rows that defer a job again and again, by a cron expression; they can be changed at any time.
 
-A firing defers the schedule's job and moves the schedule on in one transaction, so it happens once whatever
-dies. Its job is that of the schedule's own key: one runs and one waits at most, however often it fires, and
-one that failed is tried again at the next firing, if not before.
+A firing defers the schedule's job and sets the next time in one transaction, so it happens exactly once even
+if a process dies. All firings of a schedule are jobs of the same key: one runs and one waits at most, and one
+that failed is retried at the next firing at the latest.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from isthmus.db.database import announce, current_time
 from isthmus.db.tables import job_schedule
 from isthmus.db.upsert import insert_into
-from isthmus.jobs.peer_processes import Peers
-from isthmus.jobs.queue import READY, defer
+from isthmus.jobs.peer_processes import PeerProcesses
+from isthmus.jobs.queue import JOBS_READY, defer
 from isthmus.kit.cron import CronError, find_next_firing, iterate_firings
 from isthmus.kit.ids import derive_id
 
 __all__ = [
-    "CATCH_UP",
-    "FIRED_AT_ONCE",
+    "CATCH_UP_LIMIT",
+    "MAX_FIRED_AT_ONCE",
     "Schedule",
-    "built_in_name",
     "drop_schedule",
     "drop_schedules",
-    "due_schedules",
-    "fire_due",
+    "fire_due_schedules",
     "get_schedule",
+    "list_due_schedules",
+    "make_built_in_name",
     "put_schedule",
-    "sync_built_in",
+    "sync_built_in_schedules",
 ]
 
-CATCH_UP: Final = timedelta(hours=1)
-"""Of the firings that were missed the newest is made up for, if it is younger than this."""
+CATCH_UP_LIMIT: Final = timedelta(hours=1)
+"""The latest missed firing is made up for if it is younger than this; earlier ones are not."""
 
-FIRED_AT_ONCE: Final = 20
-"""In one transaction: to find what was missed takes a millisecond each."""
+MAX_FIRED_AT_ONCE: Final = 20
+"""How many schedules fire in one transaction: finding missed firings takes a millisecond each."""
 
 _log = logging.getLogger("isthmus.jobs")
 _ID_LENGTH: Final = 36
@@ -49,7 +49,8 @@ _ID_LENGTH: Final = 36
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """`next_at`: None when it never fires again. `last_at`: the instant of the last firing, if any."""
+    """`next_at`: the next firing, None if there is none. `last_at`: when the last firing was due, if there
+    was one."""
 
     name: str
     what: str
@@ -72,14 +73,14 @@ async def put_schedule(
     priority: int = 0,
     is_built_in: bool = False,
 ) -> Schedule:
-    """Makes the schedule `name`, or changes it. What is due next follows from now on from the new expression;
-    one that stays the same keeps its place. Raises CronError."""
+    """Creates or changes the schedule `name`. The next firing is computed from now on with a new expression,
+    and stays the same with the same expression. Raises CronError."""
     now = current_time(conn)
     stored = await get_schedule(conn, name, lock=True)
     last_at = None if stored is None else stored.last_at
     if stored is not None and (stored.cron, stored.timezone) == (cron, timezone):
         next_at = stored.next_at
-    else:  # never an instant that has fired, which a clock that is behind would have before it
+    else:  # never one that has fired already, as a clock that is behind would have it
         next_at = find_next_firing(cron, timezone, max(now, last_at or now))
     values: dict[str, Any] = {
         "what": what,
@@ -94,23 +95,25 @@ async def put_schedule(
     row = {"id": derive_id("job_schedule", name), "created_at": now, "name": name, "last_at": None}
     statement: Any = insert_into(conn, job_schedule).values(**row, **values)
     await conn.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
-    announce(conn, READY)
+    announce(conn, JOBS_READY)
     return Schedule(name, what, key, cron, timezone, priority, next_at, last_at)
 
 
 async def drop_schedule(conn: AsyncConnection, name: str) -> bool:
-    """Whether it was there. Jobs that it fired already go on."""
+    """Deletes the schedule; True if it existed. Jobs that it has deferred stay."""
     done = await conn.execute(delete(job_schedule).where(job_schedule.c.name == name))
     return done.rowcount > 0
 
 
 async def drop_schedules(conn: AsyncConnection, what: str, owners: Select[Any]) -> None:
-    """Those of `what` whose key is `<owner>:<anything>`. `owners`: a query of ids."""
+    """Deletes the schedules of kind `what` whose key is `<owner>:<anything>`. `owners`: a query of owner
+    ids."""
     owner = func.substr(job_schedule.c.key, 1, _ID_LENGTH)
     await conn.execute(delete(job_schedule).where(job_schedule.c.what == what, owner.in_(owners)))
 
 
 async def get_schedule(conn: AsyncConnection, name: str, *, lock: bool = False) -> Schedule | None:
+    """The schedule, or None. `lock`: locks its row until the transaction ends."""
     query = select(job_schedule).where(job_schedule.c.name == name)
     row = (await conn.execute(query.with_for_update() if lock else query)).one_or_none()
     if row is None:
@@ -120,38 +123,45 @@ async def get_schedule(conn: AsyncConnection, name: str, *, lock: bool = False) 
     )
 
 
-def built_in_name(what: str) -> str:
+def make_built_in_name(what: str) -> str:
+    """The name of the schedule that the program itself declares for jobs of kind `what`."""
     return f"every:{what}"
 
 
-async def sync_built_in(conn: AsyncConnection, declared: dict[str, tuple[str, str]], peers: Peers) -> None:
-    """`declared`: what to (cron, time zone), as code says it. Of processes that declare the same schedule the
-    newest is right; built-in ones that none declares any more go."""
-    newer, others = await peers.known_to_newer(conn), await peers.known_to_others(conn)
+async def sync_built_in_schedules(
+    conn: AsyncConnection, declared: dict[str, tuple[str, str]], peers: PeerProcesses
+) -> None:
+    """Stores the schedules that the program declares, and deletes built-in ones that no running process
+    declares.
+
+    `declared`: kind -> (cron expression, time zone). Of processes that declare the same schedule differently
+    the newest decides.
+    """
+    newer, others = await peers.read_names_of_newer(conn), await peers.read_names_of_others(conn)
     for what, (cron, timezone) in sorted(declared.items()):
-        name = built_in_name(what)
+        name = make_built_in_name(what)
         if name in newer:
             continue
         stored = await get_schedule(conn, name)
         if stored is None or (stored.cron, stored.timezone) != (cron, timezone):
             await put_schedule(conn, name, what=what, cron=cron, timezone=timezone, is_built_in=True)
-    known = peers.knows | others
+    known = peers.names | others
     await conn.execute(
         delete(job_schedule).where(job_schedule.c.is_built_in, job_schedule.c.name.not_in(known))
     )
 
 
-async def fire_due(conn: AsyncConnection, *, only: str | None = None) -> int:
-    """Fires what is due, `FIRED_AT_ONCE` at most, or the one named `only`; how many schedules were. Several
-    processes may do it at once."""
+async def fire_due_schedules(conn: AsyncConnection, *, only: str | None = None) -> int:
+    """Fires the schedules that are due, at most `MAX_FIRED_AT_ONCE` or the one named `only`; returns how many
+    were due. Several processes may do it at the same time."""
     now = current_time(conn)
-    due = _due(select(job_schedule), now).with_for_update(skip_locked=True)
+    due = _select_due(select(job_schedule), now).with_for_update(skip_locked=True)
     if only is not None:
         due = due.where(job_schedule.c.name == only)
     rows = (await conn.execute(due)).all()
     for row in sorted(rows, key=lambda each: (each.what, each.key)):
         try:
-            newest, following = _between(row.cron, row.timezone, row.next_at, now)
+            newest, following = _find_firings(row.cron, row.timezone, row.next_at, now)
         except CronError:
             _log.exception("the schedule %s does not fire any more", row.name)
             newest, following = None, None
@@ -165,20 +175,23 @@ async def fire_due(conn: AsyncConnection, *, only: str | None = None) -> int:
     return len(rows)
 
 
-async def due_schedules(conn: AsyncConnection) -> list[str]:
-    """Names of those that `fire_due` would fire."""
-    return list((await conn.execute(_due(select(job_schedule.c.name), current_time(conn)))).scalars())
+async def list_due_schedules(conn: AsyncConnection) -> list[str]:
+    """The names of the schedules that `fire_due_schedules` would fire."""
+    return list((await conn.execute(_select_due(select(job_schedule.c.name), current_time(conn)))).scalars())
 
 
-def _due(of: Select[Any], now: datetime) -> Select[Any]:
-    return of.where(job_schedule.c.next_at <= now).order_by(job_schedule.c.next_at).limit(FIRED_AT_ONCE)
+def _select_due(query: Select[Any], now: datetime) -> Select[Any]:
+    return (
+        query.where(job_schedule.c.next_at <= now).order_by(job_schedule.c.next_at).limit(MAX_FIRED_AT_ONCE)
+    )
 
 
-def _between(
+def _find_firings(
     cron: str, timezone: str, due: datetime, now: datetime
 ) -> tuple[datetime | None, datetime | None]:
-    """The newest instant from `due` to `now` that is still to be fired, and the first one after `now`."""
-    oldest = now - CATCH_UP
+    """The latest firing from `due` to `now` that is not too old to be made up for, and the first one after
+    `now`; None where there is none."""
+    oldest = now - CATCH_UP_LIMIT
     newest = due if due > oldest else None
     for instant in iterate_firings(cron, timezone, max(due, oldest)):
         if instant > now:

@@ -1,4 +1,5 @@
-"""The worker: runs jobs until it is stopped, and keeps timers, schedules and the queue going meanwhile."""
+"""The worker of a process: runs jobs until it is stopped, fires schedules and timers, and repairs the
+queue."""
 
 from __future__ import annotations
 
@@ -14,21 +15,21 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from isthmus.db.database import Database, make_background_context
-from isthmus.jobs.database_outages import Outages, is_away
+from isthmus.jobs.database_outages import OutageReporter, is_database_unavailable
 from isthmus.jobs.handlers import Handlers
-from isthmus.jobs.lock_timeout import Held, write_giving_way
-from isthmus.jobs.peer_processes import BEAT_SECONDS, Peers
-from isthmus.jobs.queue import READY, due_timers, promote
-from isthmus.jobs.queue_maintenance import prune, reconcile, sweep
-from isthmus.jobs.queue_state import next_due, queue_state
+from isthmus.jobs.lock_timeout import LockNotAvailable, write_with_lock_timeout
+from isthmus.jobs.peer_processes import HEARTBEAT_SECONDS, PeerProcesses
+from isthmus.jobs.queue import JOBS_READY, list_due_timers, move_due_timers
+from isthmus.jobs.queue_maintenance import defer_lost_jobs, delete_finished_jobs, requeue_stalled_jobs
+from isthmus.jobs.queue_state import read_next_due, read_queue_state
 from isthmus.jobs.schedules import (
-    FIRED_AT_ONCE,
-    built_in_name,
-    due_schedules,
-    fire_due,
-    sync_built_in,
+    MAX_FIRED_AT_ONCE,
+    fire_due_schedules,
+    list_due_schedules,
+    make_built_in_name,
+    sync_built_in_schedules,
 )
-from isthmus.jobs.worker_options import Pace
+from isthmus.jobs.worker_options import WorkerOptions
 from isthmus.kit.unexpected_cancellation import convert_unexpected_cancellation
 
 if TYPE_CHECKING:
@@ -38,50 +39,53 @@ __all__ = ["Worker"]
 
 _log = logging.getLogger("isthmus.jobs")
 _HOUR = 3600.0
-_OLD_SECONDS = 60.0
-_HEAD_START_SECONDS = 0.1  # importing the engine would slow down whatever else starts
-_HELD_SECONDS = 0.1
-_AT_ONCE = 200
+_BACKLOG_SECONDS = 60.0
+_START_DELAY_SECONDS = 0.1  # importing the engine would slow down everything else that starts
+_LOCKED_SECONDS = 0.1
+_MAX_MOVED_AT_ONCE = 200
 
 
 class Worker:
-    """`start()` returns at once: the engine is imported beside whatever else starts. `stop()` is graceful.
+    """`start()` returns at once, and the engine is imported in the background. `stop()` is graceful.
 
-    SQLite: the one worker of the process that serves the file. PostgreSQL: one of as many as there are.
+    SQLite: the one worker of the process that serves the file. PostgreSQL: each process may have one.
     """
 
-    def __init__(self, database: Database, handlers: Handlers, pace: Pace | None = None) -> None:
+    def __init__(self, database: Database, handlers: Handlers, options: WorkerOptions | None = None) -> None:
         self._database = database
         self._handlers = handlers
-        self._pace = pace or Pace()
+        self._options = options or WorkerOptions()
         self._tasks: list[asyncio.Task[None]] = []
         self._running: asyncio.Task[None] | None = None
         self._engine: EngineWorker | None = None
         self._stop = asyncio.Event()
         self._timers_changed = asyncio.Event()
-        self._unhear: Callable[[], None] = lambda: None
-        self._outages = Outages(time.monotonic())  # a start counts: nobody knows what was before it
-        self._peers = Peers(database, "schedules", map(built_in_name, handlers.schedules))
+        self._stop_listening: Callable[[], None] = lambda: None
+        self._outages = OutageReporter(
+            time.monotonic()
+        )  # the start counts as one: nothing is known of the time before
+        self._peers = PeerProcesses(database, "schedules", map(make_built_in_name, handlers.schedules))
         self.started = asyncio.Event()
         """Set while jobs are being fetched."""
 
     async def start(self) -> None:
-        self._unhear = self._database.add_announcement_listener(READY, self._timers_changed.set)
-        self._running = _in_background(self._run_for_ever(), name="jobs: worker")
-        pace = self._pace
+        """Starts the background tasks."""
+        self._stop_listening = self._database.add_announcement_listener(JOBS_READY, self._timers_changed.set)
+        self._running = _start_background_task(self._run_forever(), name="jobs: worker")
+        options = self._options
         self._tasks = [
-            _in_background(self._move_for_ever(), name="jobs: timers"),
-            self._repeat("jobs: schedules", BEAT_SECONDS, self._declare_schedules),
-            self._repeat("jobs: sweep", pace.sweep_seconds, self.sweep),
-            self._repeat("jobs: reconcile", pace.reconcile_seconds, self.reconcile),
-            self._repeat("jobs: report", pace.report_seconds, self._report),
-            self._repeat("jobs: prune", _HOUR, lambda: prune(self._database)),
+            _start_background_task(self._move_due_forever(), name="jobs: timers"),
+            self._repeat("jobs: schedules", HEARTBEAT_SECONDS, self._declare_schedules),
+            self._repeat("jobs: sweep", options.requeue_seconds, self.requeue_stalled_jobs),
+            self._repeat("jobs: reconcile", options.reconcile_seconds, self.defer_lost_jobs),
+            self._repeat("jobs: report", options.report_seconds, self._report),
+            self._repeat("jobs: prune", _HOUR, lambda: delete_finished_jobs(self._database)),
         ]
 
     async def stop(self) -> None:
-        """Running jobs may end, for a while; those that do not go back to the queue."""
+        """Waits `graceful_seconds` for running jobs, cancels the rest and queues them again."""
         self._stop.set()
-        self._unhear()
+        self._stop_listening()
         for task in self._tasks:
             task.cancel()
         for task in self._tasks:
@@ -93,66 +97,69 @@ class Worker:
         if self._running is not None:
             await self._running
             self._running = None
-        with suppress(SQLAlchemyError, OSError):  # it is forgotten anyway, a minute later
-            await self._peers.leave()
+        with suppress(SQLAlchemyError, OSError):  # it counts as gone a minute later anyway
+            await self._peers.unregister()
 
-    async def move(self) -> None:
-        """Fires the schedules and moves the timers that are due now. Raises Held: some of them wait."""
-        if not await self._something_is_due():
+    async def move_due(self) -> None:
+        """Fires the schedules and turns the timers into jobs that are due now. Raises LockNotAvailable if
+        other transactions have locked some of them."""
+        if not await self._is_something_due():
             return
         try:
-            moved = await self._move_all()
-        except Held:
-            moved = await self._move_one_by_one()
-        if not moved and await self._something_is_due():
-            raise Held  # somebody has its row: to look again at once would be to look without end
+            moved = await self._move_all_due()
+        except LockNotAvailable:
+            moved = await self._move_due_one_by_one()
+        if not moved and await self._is_something_due():
+            raise LockNotAvailable  # its row is locked: to look again at once would be a busy loop
 
-    async def _something_is_due(self) -> bool:
+    async def _is_something_due(self) -> bool:
         async with self._database.read() as conn:
-            due = await next_due(conn)
+            due = await read_next_due(conn)
         return due is not None and due <= self._database.clock.now()
 
-    async def _move_all(self) -> int:
-        """Schedules have their turn between any two batches of timers."""
+    async def _move_all_due(self) -> int:
+        """Moves them in batches, schedules and timers in turn; returns how many."""
         total, is_more = 0, True
         while is_more:
-            async with write_giving_way(self._database) as conn:
-                fired = await fire_due(conn)
-            async with write_giving_way(self._database) as conn:
-                moved = await promote(conn, limit=_AT_ONCE)
+            async with write_with_lock_timeout(self._database) as conn:
+                fired = await fire_due_schedules(conn)
+            async with write_with_lock_timeout(self._database) as conn:
+                moved = await move_due_timers(conn, limit=_MAX_MOVED_AT_ONCE)
             total += fired + moved
-            is_more = fired >= FIRED_AT_ONCE or moved >= _AT_ONCE
+            is_more = fired >= MAX_FIRED_AT_ONCE or moved >= _MAX_MOVED_AT_ONCE
         return total
 
-    async def _move_one_by_one(self) -> int:
-        """So that one which somebody holds does not hold up the others. Raises Held if there was one."""
+    async def _move_due_one_by_one(self) -> int:
+        """Moves each in a transaction of its own, so that a locked one does not delay the others; returns how
+        many. Raises LockNotAvailable at the end if there was one."""
         async with self._database.read() as conn:
-            schedules, timers = await due_schedules(conn), await due_timers(conn)
-        ways = [partial(fire_due, only=name) for name in schedules]
-        ways += [partial(promote, only=thing) for thing in timers]
+            schedules, timers = await list_due_schedules(conn), await list_due_timers(conn)
+        moves = [partial(fire_due_schedules, only=name) for name in schedules]
+        moves += [partial(move_due_timers, only=thing) for thing in timers]
         moved = 0
-        held: Held | None = None
-        for move in ways:
+        locked: LockNotAvailable | None = None
+        for move in moves:
             try:
-                async with write_giving_way(self._database) as conn:
+                async with write_with_lock_timeout(self._database) as conn:
                     moved += await move(conn)
-            except Held as error:
-                held = error
-        if held is not None:
-            raise held
+            except LockNotAvailable as error:
+                locked = error
+        if locked is not None:
+            raise locked
         return moved
 
-    async def sweep(self) -> None:
-        """Takes over from dead workers, unless the database was away a moment ago."""
-        if time.monotonic() - (self._outages.last or 0.0) >= self._pace.settle_seconds:
-            await sweep(self._database, stalled_seconds=self._pace.stalled_seconds)
+    async def requeue_stalled_jobs(self) -> None:
+        """Takes over from dead workers, unless the database was unavailable a moment ago."""
+        if time.monotonic() - (self._outages.last or 0.0) >= self._options.stable_seconds:
+            await requeue_stalled_jobs(self._database, stalled_seconds=self._options.stalled_seconds)
 
-    async def reconcile(self) -> None:
-        await reconcile(self._database, self._handlers)
+    async def defer_lost_jobs(self) -> None:
+        """Defers a job for each thing that a finder returns and that has none."""
+        await defer_lost_jobs(self._database, self._handlers)
 
-    async def _run_for_ever(self) -> None:
+    async def _run_forever(self) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(_HEAD_START_SECONDS):
+            async with asyncio.timeout(_START_DELAY_SECONDS):
                 await self._stop.wait()
                 return
         engine: Any = await asyncio.to_thread(importlib.import_module, "isthmus.jobs.engine.worker")
@@ -161,18 +168,18 @@ class Worker:
                 with convert_unexpected_cancellation():
                     await self._run_once(engine)
             except Exception as error:
-                self._note("the worker ended and begins anew", error)
+                self._log_failure("the worker ended and begins anew", error)
             finally:
                 self.started.clear()
                 self._engine = None
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._pace.restart_seconds):
+                async with asyncio.timeout(self._options.restart_seconds):
                     await self._stop.wait()
 
     async def _run_once(self, engine: Any) -> None:
         await self._declare_schedules()
         async with engine.engine_worker(
-            self._database, self._handlers, self._pace, outages=self._outages
+            self._database, self._handlers, self._options, outages=self._outages
         ) as worker:
             if not self._stop.is_set():
                 self._engine = worker
@@ -180,56 +187,56 @@ class Worker:
                 await worker.run()
 
     async def _declare_schedules(self) -> None:
-        await self._peers.beat()
+        await self._peers.send_heartbeat()
         async with self._database.write() as conn:
-            await sync_built_in(conn, self._handlers.schedules, self._peers)
+            await sync_built_in_schedules(conn, self._handlers.schedules, self._peers)
 
-    async def _move_for_ever(self) -> None:
+    async def _move_due_forever(self) -> None:
         while True:
             self._timers_changed.clear()
-            pause = self._pace.poll_seconds
+            pause = self._options.poll_seconds
             try:
                 with convert_unexpected_cancellation():
-                    await self.move()
+                    await self.move_due()
                     async with self._database.read() as conn:
-                        due = await next_due(conn)
+                        due = await read_next_due(conn)
                 if due is not None:
                     pause = min(pause, max(0.0, (due - self._database.clock.now()).total_seconds()))
-            except Held:
-                pause = min(pause, _HELD_SECONDS)
+            except LockNotAvailable:
+                pause = min(pause, _LOCKED_SECONDS)
             except Exception as error:
-                self._note("timers and schedules wait", error)
+                self._log_failure("timers and schedules wait", error)
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._timers_changed.wait()
 
     def _repeat(self, name: str, seconds: float, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
-        async def for_ever() -> None:
+        async def repeat_forever() -> None:
             while True:
                 await asyncio.sleep(seconds)
                 try:
                     with convert_unexpected_cancellation():
                         await work()
-                except Held:
+                except LockNotAvailable:
                     pass  # the next time comes soon
                 except Exception as error:
-                    self._note(f"{name} is put off", error)
+                    self._log_failure(f"{name} is put off", error)
 
-        return _in_background(for_ever(), name=name)
+        return _start_background_task(repeat_forever(), name=name)
 
     async def _report(self) -> None:
         async with self._database.read() as conn:
-            state = await queue_state(conn)
-        is_behind = (state.oldest_due_seconds or 0.0) > _OLD_SECONDS
+            state = await read_queue_state(conn)
+        is_behind = (state.oldest_due_seconds or 0.0) > _BACKLOG_SECONDS
         level = logging.WARNING if is_behind or state.failing else logging.INFO
         _log.log(level, "queue: %s", state.as_dict())
 
-    def _note(self, what: str, error: Exception) -> None:
-        if is_away(error):
-            self._outages.note(what, error)
+    def _log_failure(self, what: str, error: Exception) -> None:
+        if is_database_unavailable(error):
+            self._outages.report(what, error)
         else:
             _log.error(what, exc_info=error)
 
 
-def _in_background(work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
+def _start_background_task(work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
     return asyncio.create_task(work, name=name, context=make_background_context())

@@ -24,7 +24,7 @@ class Recorder(Handlers):
         self.runs: list[Run] = []
         self.times: list[datetime] = []
         for kind in kinds or ("work",):
-            self.on(kind, self._record)
+            self.register(kind, self._record)
 
     async def _record(self, run: Run) -> None:
         self.ran.append(run.key)

@@ -21,12 +21,12 @@ from isthmus.jobs import (
     cancel,
     defer,
     defer_missing,
-    queue_state,
-    standing,
+    read_job_status,
+    read_queue_state,
 )
-from isthmus.jobs.database_outages import is_away
-from isthmus.jobs.queue import cancel_all, try_again
-from isthmus.jobs.queue_maintenance import prune
+from isthmus.jobs.database_outages import is_database_unavailable
+from isthmus.jobs.queue import cancel_all, defer_retry
+from isthmus.jobs.queue_maintenance import delete_finished_jobs
 from tests.background import QUICK, drain, engine_running, tick
 from tests.contract.jobs.recorder import Recorder, counted, put
 from tests.fakes.clock import VirtualClock
@@ -108,7 +108,7 @@ async def test_the_state_tells_depth_age_and_failures(database: Database, clock:
     await put(database, "c", run_at=clock.now() + timedelta(hours=1))
     await clock.advance(90)
     async with database.read() as conn:
-        state = await queue_state(conn)
+        state = await read_queue_state(conn)
     assert (state.waiting, state.running, state.later, state.failing) == (2, 0, 1, 0)
     assert state.oldest_due_seconds == 90
 
@@ -119,13 +119,13 @@ async def test_things_that_are_due_without_a_job_get_one(database: Database, clo
     async def due(conn: object) -> list[tuple[str, str]]:
         return [("work", "lost"), ("work", "waiting"), ("work", "failed")]
 
-    handlers.reconcile(due)
+    handlers.add_finder(due)
     await put(database, "waiting")
     async with database.write() as conn:
         row = {"what": "work", "key": "failed", "priority": 0, "failures": 1, "error": "x"}
         later = clock.now() + timedelta(hours=1)
         await conn.execute(insert(job_timer), [{**row, "run_at": later, "failed_at": clock.now()}])
-    await Worker(database, handlers, QUICK).reconcile()
+    await Worker(database, handlers, QUICK).defer_lost_jobs()
     await drain(database, handlers)
     assert sorted(handlers.ran) == ["lost", "waiting"]
 
@@ -140,11 +140,11 @@ async def test_a_search_for_lost_things_that_fails_keeps_no_other_from_its_turn(
     async def due(conn: AsyncConnection) -> list[tuple[str, str]]:
         return [("work", "lost")]
 
-    handlers.reconcile(broken)
-    handlers.reconcile(due)
+    handlers.add_finder(broken)
+    handlers.add_finder(due)
     with pytest.raises(DBAPIError) as caught:
-        await Worker(database, handlers, QUICK).reconcile()
-    assert not is_away(caught.value), "a fault is no outage: it must not put off taking over"
+        await Worker(database, handlers, QUICK).defer_lost_jobs()
+    assert not is_database_unavailable(caught.value), "a fault is no outage: it must not put off taking over"
     await drain(database, handlers)
     assert handlers.ran == ["lost"]
 
@@ -160,8 +160,8 @@ async def test_jobs_are_found_by_the_indexes_of_those_that_wait_and_run(database
     async with database.write() as conn:
         event.listen(conn.sync_connection, "before_cursor_execute", noted)
         await defer_missing(conn, [("work", "a")])
-        await standing(conn, "work", "a")
-        await try_again(conn, "work", "a", current_time(conn), 0, failures=1, error="x")
+        await read_job_status(conn, "work", "a")
+        await defer_retry(conn, "work", "a", current_time(conn), 0, failures=1, error="x")
         await cancel(conn, "work", "a", abort=True)
         await cancel_all(conn, "work", select(job_timer.c.key))
     assert len(asked) >= 6
@@ -175,14 +175,14 @@ async def test_a_thing_that_runs_needs_no_other_job(database: Database) -> None:
         began.set()
         await let_go.wait()
 
-    handlers.on("work", work)
+    handlers.register("work", work)
     async with engine_running(database, handlers, replace(QUICK, graceful_seconds=5)):
         await put(database, "a")
         await began.wait()
         async with database.write() as conn:
             await defer_missing(conn, [("work", "a")])
         async with database.read() as conn:
-            assert not (await standing(conn, "work", "a")).waiting
+            assert not (await read_job_status(conn, "work", "a")).waiting
         let_go.set()
 
 
@@ -196,5 +196,5 @@ async def test_finished_jobs_of_the_engines_own_tools_are_pruned(database: Datab
             "abort_requested": False,
         }
         await conn.execute(insert(job), [row])
-    await prune(database)
+    await delete_finished_jobs(database)
     assert await counted(database) == 0

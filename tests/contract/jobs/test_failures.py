@@ -14,8 +14,8 @@ from isthmus.jobs import (
     Handlers,
     Run,
     Worker,
-    queue_state,
-    standing,
+    read_job_status,
+    read_queue_state,
 )
 from isthmus.kit.unexpected_cancellation import UnexpectedCancellation
 from tests.background import QUICK, drain, tick, until
@@ -33,21 +33,23 @@ async def test_a_failure_is_tried_again_later_and_later(database: Database, cloc
         if len(seen) < 4:
             raise ValueError("not yet")
 
-    handlers.on("work", work)
+    handlers.register("work", work)
     await put(database, "a")
     await drain(database, handlers)
     for seconds in (2, 4, 8):
         async with database.read() as conn:
-            stands = await standing(conn, "work", "a")
-            state = await queue_state(conn)
+            stands = await read_job_status(conn, "work", "a")
+            state = await read_queue_state(conn)
         assert stands.run_at == clock.now() + timedelta(seconds=seconds)
         assert (stands.error, state.failing) == ("ValueError: not yet", 1)
         await clock.advance(seconds)
         await tick(database, handlers)
     assert seen == [0, 1, 2, 3]
     async with database.read() as conn:
-        assert (await queue_state(conn)).failing == 0
-        assert await standing(conn, "work", "a") == await standing(conn, "work", "never heard of")
+        assert (await read_queue_state(conn)).failing == 0
+        assert await read_job_status(conn, "work", "a") == await read_job_status(
+            conn, "work", "never heard of"
+        )
 
 
 async def test_a_failure_is_recorded_in_the_transaction_that_defers_the_next_try(
@@ -63,11 +65,11 @@ async def test_a_failure_is_recorded_in_the_transaction_that_defers_the_next_try
         recorded.append(f"{run.key}: {error}")
         return retry_at if len(recorded) == 1 else None
 
-    handlers.on("work", work, on_failure=record)
+    handlers.register("work", work, on_failure=record)
     await put(database, "a")
     await drain(database, handlers)
     async with database.read() as conn:
-        assert (await standing(conn, "work", "a")).run_at == retry_at
+        assert (await read_job_status(conn, "work", "a")).run_at == retry_at
     await clock.advance(60)
     await tick(database, handlers)
     assert recorded == ["a: no", "a: no"]
@@ -82,13 +84,13 @@ async def test_the_next_try_keeps_the_priority(database: Database, clock: Virtua
         if not run.failures:
             raise ValueError("not yet")
 
-    handlers.on("work", work)
+    handlers.register("work", work)
     await put(database, "low", priority=-5)
     await put(database, "high", priority=5)
     await drain(database, handlers, concurrency=1)
     await clock.advance(2)
     await put(database, "middle")
-    await Worker(database, handlers, QUICK).move()
+    await Worker(database, handlers, QUICK).move_due()
     await drain(database, handlers, concurrency=1)
     assert ran == ["high", "low", "high", "middle", "low"]
 
@@ -106,21 +108,23 @@ async def test_a_run_that_ends_with_what_it_waited_for_is_a_failure(database: Da
         runs.append(run.failures)
         await wait_for_what_is_cancelled()
 
-    handlers.on("work", work)
+    handlers.register("work", work)
     await put(database, "a")
     await drain(database, handlers)
     assert runs == [0]
     async with database.read() as conn:
-        found = await standing(conn, "work", "a")
+        found = await read_job_status(conn, "work", "a")
     assert (found.waiting, found.failures) == (False, 1)
     assert found.error == "UnexpectedCancellation: cancelled, by nobody's order"
 
 
-@pytest.mark.parametrize("loop", ["move", "sweep", "reconcile", "_report", "_declare_schedules"])
+@pytest.mark.parametrize(
+    "loop", ["move_due", "requeue_stalled_jobs", "defer_lost_jobs", "_report", "_declare_schedules"]
+)
 async def test_no_loop_of_the_worker_ends_with_what_it_waited_for(
     database: Database, monkeypatch: pytest.MonkeyPatch, loop: str
 ) -> None:
-    monkeypatch.setattr("isthmus.jobs.worker.BEAT_SECONDS", 0.02)
+    monkeypatch.setattr("isthmus.jobs.worker.HEARTBEAT_SECONDS", 0.02)
     turns = 0
 
     async def turn() -> None:
@@ -128,7 +132,9 @@ async def test_no_loop_of_the_worker_ends_with_what_it_waited_for(
         turns += 1
         await wait_for_what_is_cancelled()
 
-    pace = replace(QUICK, poll_seconds=0.02, sweep_seconds=0.02, reconcile_seconds=0.02, report_seconds=0.02)
+    pace = replace(
+        QUICK, poll_seconds=0.02, requeue_seconds=0.02, reconcile_seconds=0.02, report_seconds=0.02
+    )
     worker = Worker(database, Handlers(), pace)
     monkeypatch.setattr(worker, loop, turn)
     await worker.start()
@@ -148,10 +154,10 @@ async def test_a_finder_that_ends_with_what_it_waited_for_keeps_no_other_from_it
     async def finds(conn: object) -> list[tuple[str, str]]:
         return [("work", "a")]
 
-    handlers.reconcile(ends)
-    handlers.reconcile(finds)
+    handlers.add_finder(ends)
+    handlers.add_finder(finds)
     with pytest.raises(UnexpectedCancellation):
-        await Worker(database, handlers, QUICK).reconcile()
+        await Worker(database, handlers, QUICK).defer_lost_jobs()
     await drain(database, handlers)
     assert handlers.ran == ["a"]
 
@@ -165,7 +171,7 @@ async def test_a_recorder_that_fails_does_not_lose_the_job(database: Database) -
     async def record(conn: object, run: Run, error: Exception) -> datetime | None:
         raise RuntimeError("nor this")
 
-    handlers.on("work", work, on_failure=record)
+    handlers.register("work", work, on_failure=record)
     await put(database, "a")
     await drain(database, handlers)
     assert await counted(database, job_timer) == 1
@@ -178,7 +184,7 @@ async def test_a_kind_that_nobody_knows_waits_for_a_version_that_does(
     for _ in range(3):
         await tick(database, Recorder())
         async with database.read() as conn:
-            assert (await standing(conn, "of the future", "a")).error == "no handler knows it"
+            assert (await read_job_status(conn, "of the future", "a")).error == "no handler knows it"
         await clock.advance(60)
     handlers = Recorder("of the future")
     await tick(database, handlers)
@@ -195,7 +201,7 @@ async def test_a_twin_that_waits_already_is_the_next_try(database: Database, clo
             await put(database, "a")  # the twin
             raise ValueError("not yet")
 
-    handlers.on("work", work)
+    handlers.register("work", work)
     await put(database, "a")
     await drain(database, handlers)
     assert seen == [0, 1]

@@ -25,9 +25,9 @@ from isthmus.jobs import (
     cancel,
     defer,
 )
-from isthmus.jobs.database_outages import Away, is_away
+from isthmus.jobs.database_outages import DatabaseUnavailable, is_database_unavailable
 from isthmus.jobs.engine.worker import engine_worker
-from isthmus.jobs.queue_maintenance import sweep
+from isthmus.jobs.queue_maintenance import requeue_stalled_jobs
 from tests.background import QUICK, drain, engine_running, until
 from tests.contract.jobs.recorder import Recorder, counted, put
 
@@ -51,7 +51,7 @@ async def test_a_run_that_was_given_to_another_writes_nothing(database: Database
         else:
             refused.append("second run")
 
-    handlers.on("work", work)
+    handlers.register("work", work)
     await put(database, "a")
     await drain(database, handlers)
     assert sorted(refused) == ["a", "second run"]
@@ -65,12 +65,12 @@ async def test_finishing_a_job_that_was_given_to_another_leaves_it_alone(databas
         mine, other = [await worker.manager.register_worker() for _ in range(2)]
         taken = await worker.manager.fetch_job(None, mine)
         assert taken is not None
-        await worker.manager.put_back(taken)
+        await worker.manager.requeue_job(taken)
         again = await worker.manager.fetch_job(None, other)
         assert again is not None
         assert (again.id, again.attempts) == (taken.id, 1)
-        assert not await worker.manager.drop(taken)
-        await worker.manager.put_back(taken)
+        assert not await worker.manager.delete_job(taken)
+        await worker.manager.requeue_job(taken)
         async with database.read() as conn:
             row = (await conn.execute(select(job.c.status, job.c.worker_id, job.c.attempts))).one()
         assert tuple(row) == ("doing", other, 1)
@@ -84,7 +84,7 @@ async def test_a_job_that_is_given_back_beside_its_waiting_twin_is_dropped(datab
         taken = await worker.manager.fetch_job(None, await worker.manager.register_worker())
         assert taken is not None
         await put(database, "a")  # the twin
-        await worker.manager.put_back(taken)
+        await worker.manager.requeue_job(taken)
     assert await counted(database) == 1
     await drain(database, handlers)
     assert handlers.ran == ["a"]
@@ -99,7 +99,7 @@ async def test_a_job_that_is_given_back_while_its_twin_is_deferred_does_not_stay
         await worker.manager.prune_stalled_workers(0)
         taken = await worker.manager.fetch_job(None, await worker.manager.register_worker())
         assert taken is not None
-        await asyncio.gather(worker.manager.put_back(taken), put(database, "a"))
+        await asyncio.gather(worker.manager.requeue_job(taken), put(database, "a"))
         async with database.read() as conn:
             assert (await conn.execute(select(job.c.status))).scalars().all() == ["todo"]
     await drain(database, handlers)
@@ -133,7 +133,7 @@ async def test_a_job_that_is_given_back_after_its_end_was_asked_for_is_gone(data
         assert taken is not None
         async with database.write() as conn:
             assert await cancel(conn, "work", "a", abort=True)
-        await worker.manager.put_back(taken)
+        await worker.manager.requeue_job(taken)
     await drain(database, handlers)
     assert handlers.ran == []
     assert await counted(database) == 0
@@ -142,17 +142,17 @@ async def test_a_job_that_is_given_back_after_its_end_was_asked_for_is_gone(data
 async def test_a_job_whose_end_the_database_refused_goes_back_to_the_queue(
     database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("isthmus.jobs.engine.manager._LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr("isthmus.jobs.engine.manager._MAX_PAUSE_SECONDS", 0.01)
     handlers = Recorder()
     async with engine_running(database, handlers) as worker:
-        drop, refusals = worker.manager.drop, ["a fault of the database"]
+        drop, refusals = worker.manager.delete_job, ["a fault of the database"]
 
         async def refuse_once(ended: Job) -> bool:
             if refusals:
                 raise ConnectorException(refusals.pop())
             return await drop(ended)
 
-        monkeypatch.setattr(worker.manager, "drop", refuse_once)
+        monkeypatch.setattr(worker.manager, "delete_job", refuse_once)
         await put(database, "a")
         await until(lambda: handlers.ran == ["a", "a"])
 
@@ -169,7 +169,7 @@ async def test_a_job_whose_end_the_database_refused_goes_back_to_the_queue(
 async def test_a_job_that_ends_while_the_disk_is_full_or_fails_does_not_run_again(
     database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, code: int
 ) -> None:
-    monkeypatch.setattr("isthmus.jobs.engine.manager._LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr("isthmus.jobs.engine.manager._MAX_PAUSE_SECONDS", 0.01)
     handlers, refusals = Recorder(), [code, code]
     execute_write = database.execute_write
 
@@ -203,7 +203,7 @@ async def test_a_job_beside_which_twins_come_and_go_is_left_to_the_sweep(
         manager = worker.manager
         taken = await manager.fetch_job(None, await manager.register_worker())
         assert taken is not None
-        ask = manager._rows  # type: ignore[attr-defined]  # of this database
+        ask = manager._execute  # type: ignore[attr-defined]  # of this database
 
         async def raced(statement: str, **arguments: Any) -> Any:
             if "SET status = 'todo'" in statement:
@@ -213,14 +213,14 @@ async def test_a_job_beside_which_twins_come_and_go_is_left_to_the_sweep(
                     await cancel(conn, "work", "a")
             return await ask(statement, **arguments)
 
-        manager._rows = raced  # type: ignore[attr-defined]
-        await manager.put_back(taken)
+        manager._execute = raced  # type: ignore[attr-defined]
+        await manager.requeue_job(taken)
     assert "the sweep does it" in caplog.text
     async with database.write() as conn:
         await cancel(conn, "work", "a")
 
     async def swept() -> bool:
-        return await sweep(database, stalled_seconds=1.0) == 1
+        return await requeue_stalled_jobs(database, stalled_seconds=1.0) == 1
 
     await until(swept)
     await drain(database, handlers)
@@ -234,12 +234,12 @@ async def test_a_statement_of_the_engines_that_is_refused_is_a_fault(
     handlers = Recorder()
     async with engine_worker(database, handlers, QUICK) as worker:
         with pytest.raises(Exception, match=r"nowhere|syntax|incomplete|Database error") as caught:
-            await worker.manager._rows(statement)  # type: ignore[attr-defined]  # of this database
-    assert not is_away(caught.value)
+            await worker.manager._execute(statement)  # type: ignore[attr-defined]  # of this database
+    assert not is_database_unavailable(caught.value)
     assert caught.value.__cause__ is not caught.value
     watched = Worker(database, handlers, QUICK)
     before = watched._outages.last
-    watched._note("the worker ended and begins anew", caught.value)
+    watched._log_failure("the worker ended and begins anew", caught.value)
     assert watched._outages.last == before
     assert [record.levelname for record in caplog.records if record.name == "isthmus.jobs"] == ["ERROR"]
 
@@ -250,16 +250,16 @@ async def test_a_connection_that_the_server_ended_is_an_outage_however_it_is_tol
     with pytest.raises(DBAPIError) as caught:
         async with database.read() as conn:
             await conn.execute(ended)
-    assert is_away(caught.value)
-    assert is_away(caught.value.orig)
+    assert is_database_unavailable(caught.value)
+    assert is_database_unavailable(caught.value.orig)
     told = ConnectorException("an error of the database")
     told.__cause__ = caught.value.orig
-    assert is_away(told)
+    assert is_database_unavailable(told)
 
 
 @pytest.mark.parametrize("error", [psycopg.errors.DiskFull(), psycopg.errors.IoError()])
 def test_a_servers_disk_that_is_full_or_fails_is_an_outage(error: psycopg.Error) -> None:
-    assert is_away(error)
+    assert is_database_unavailable(error)
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -272,10 +272,10 @@ async def test_a_file_that_somebody_else_has_locked_is_an_outage(database: Datab
         one.execute("BEGIN IMMEDIATE")
         with pytest.raises(sqlite3.OperationalError) as caught:
             other.execute("BEGIN IMMEDIATE")
-    assert is_away(caught.value)
+    assert is_database_unavailable(caught.value)
     with pytest.raises(sqlite3.OperationalError) as missing:
         sqlite3.connect("/nowhere/at/all.sqlite3")
-    assert is_away(missing.value)
+    assert is_database_unavailable(missing.value)
 
 
 async def test_an_outage_while_looking_for_jobs_to_end_is_told_once_and_not_as_an_error(
@@ -284,9 +284,9 @@ async def test_an_outage_while_looking_for_jobs_to_end_is_told_once_and_not_as_a
     async with engine_worker(database, Recorder(), QUICK) as worker:
 
         async def away() -> list[int]:
-            raise Away("no answer")
+            raise DatabaseUnavailable("no answer")
 
-        monkeypatch.setattr(worker.manager, "asked_to_end", away)
+        monkeypatch.setattr(worker.manager, "list_abort_requests", away)
         for _ in range(5):
             assert list(await worker.manager.list_jobs_to_abort_async()) == []
     assert [record.levelname for record in caplog.records if record.name == "isthmus.jobs"] == ["WARNING"]

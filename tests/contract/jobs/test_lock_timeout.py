@@ -10,8 +10,8 @@ from sqlalchemy import text
 
 from isthmus.db import Database
 from isthmus.jobs import Worker, defer, put_schedule
-from isthmus.jobs.lock_timeout import Held
-from isthmus.jobs.queue_maintenance import sweep
+from isthmus.jobs.lock_timeout import LockNotAvailable
+from isthmus.jobs.queue_maintenance import requeue_stalled_jobs
 from tests.background import QUICK, drain, tick, until
 from tests.contract.jobs.recorder import Recorder, put
 from tests.fakes.clock import VirtualClock
@@ -34,7 +34,7 @@ async def somebody_waits(database: Database) -> bool:
 
 
 async def swept_one(database: Database) -> bool:
-    return await sweep(database, stalled_seconds=1.0) == 1
+    return await requeue_stalled_jobs(database, stalled_seconds=1.0) == 1
 
 
 async def test_who_moves_timers_gives_way_to_a_transaction_that_defers_twice(
@@ -45,9 +45,9 @@ async def test_who_moves_timers_gives_way_to_a_transaction_that_defers_twice(
     async def move() -> None:
         while True:
             try:
-                await Worker(database, handlers, QUICK).move()
+                await Worker(database, handlers, QUICK).move_due()
                 return
-            except Held:
+            except LockNotAvailable:
                 await asyncio.sleep(0.01)
 
     async with database.write() as conn:
@@ -73,8 +73,8 @@ async def test_a_timer_that_somebody_holds_does_not_hold_up_the_others(
         due = clock.now() + timedelta(seconds=1)
         await asyncio.create_task(put(database, *"abcde", run_at=due))
         await clock.advance(2)
-        with pytest.raises(Held):
-            await asyncio.create_task(Worker(database, handlers, QUICK).move())
+        with pytest.raises(LockNotAvailable):
+            await asyncio.create_task(Worker(database, handlers, QUICK).move_due())
         await asyncio.create_task(drain(database, handlers))
         assert sorted(handlers.ran) == [*"bcde"]
     await tick(database, handlers)
@@ -92,8 +92,8 @@ async def test_a_schedule_whose_job_somebody_holds_does_not_hold_up_the_others(
     await clock.advance(60)
     async with database.write() as conn:
         await defer(conn, "work", "a")
-        with pytest.raises(Held):
-            await asyncio.create_task(Worker(database, handlers, QUICK).move())
+        with pytest.raises(LockNotAvailable):
+            await asyncio.create_task(Worker(database, handlers, QUICK).move_due())
         await asyncio.create_task(drain(database, handlers))
         assert sorted(handlers.ran) == [*"bcd"]
     await tick(database, handlers)
@@ -108,8 +108,8 @@ async def test_a_timer_whose_row_somebody_has_is_waited_for_not_looked_at_withou
     await clock.advance(2)
     async with database.write() as conn:
         await defer(conn, "work", "a")  # takes the timer away
-        with pytest.raises(Held):
-            await asyncio.create_task(Worker(database, handlers, QUICK).move())
+        with pytest.raises(LockNotAvailable):
+            await asyncio.create_task(Worker(database, handlers, QUICK).move_due())
     await tick(database, handlers)
     assert handlers.ran == ["a"]
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.both_databases
 @pytest.mark.parametrize("what", ["a:b", ":", ""])
 def test_a_kind_whose_things_could_be_taken_for_those_of_another_is_refused(what: str) -> None:
     with pytest.raises(ValueError, match="without a colon"):
-        Recorder().on(what, print)  # type: ignore[arg-type]  # it never runs
+        Recorder().register(what, print)  # type: ignore[arg-type]  # it never runs
 
 
 async def test_jobs_run_in_the_order_they_came(database: Database) -> None:
@@ -58,7 +58,7 @@ async def test_two_jobs_of_one_thing_never_run_at_once(database: Database) -> No
         await asyncio.sleep(0)
         inside -= 1
 
-    handlers.on("work", work)
+    handlers.register("work", work)
     await put(database, "a")
     await drain(database, handlers)
     assert (most, order) == (1, [0, 1, 2, 3])
@@ -73,7 +73,7 @@ async def test_a_successor_starts_as_soon_as_its_predecessor_ended(database: Dat
             async with run.write() as conn:
                 await defer(conn, "work", "a")
 
-    handlers.on("work", work)
+    handlers.register("work", work)
     async with engine_running(database, handlers, replace(QUICK, poll_seconds=30.0)):
         await put(database, "a")
         await until(lambda: len(steps) == 20)  # each poll that was waited for would be half a minute
@@ -88,7 +88,7 @@ async def test_different_things_run_at_once_up_to_the_concurrency(database: Data
         inside.add(run.key)
         await let_go.wait()
 
-    handlers.on("work", work)
+    handlers.register("work", work)
     async with engine_running(database, handlers, replace(QUICK, concurrency=3)):
         await put(database, "a", "b", "c", "d")
         await until(lambda: len(inside) == 3)
@@ -116,7 +116,7 @@ async def test_a_running_job_can_be_aborted(database: Database) -> None:
             ended.append(run.key)
             raise
 
-    handlers.on("work", work)
+    handlers.register("work", work)
     async with engine_running(database, handlers):
         await put(database, "a")
         await began.wait()

@@ -15,18 +15,18 @@ from isthmus.db.tables import job_timer
 from isthmus.jobs import (
     CronError,
     Handlers,
-    Peers,
+    PeerProcesses,
     Run,
     Worker,
     drop_schedule,
     find_next_firing,
     get_schedule,
     put_schedule,
-    queue_state,
-    standing,
+    read_job_status,
+    read_queue_state,
 )
-from isthmus.jobs.lock_timeout import Held
-from isthmus.jobs.schedules import FIRED_AT_ONCE, fire_due
+from isthmus.jobs.lock_timeout import LockNotAvailable
+from isthmus.jobs.schedules import MAX_FIRED_AT_ONCE, fire_due_schedules
 from tests.background import QUICK, drain, engine_running, tick, until, worker_running
 from tests.contract.jobs.recorder import Recorder, counted
 from tests.fakes.clock import VirtualClock
@@ -105,7 +105,7 @@ async def test_a_schedule_that_fails_leaves_one_next_try_however_often_it_fires(
         seen.append(run.failures)
         raise ValueError("not yet")
 
-    handlers.on("work", work)
+    handlers.register("work", work)
     async with database.write() as conn:
         await put_schedule(conn, "mine", what="work", key="k", cron="* * * * *")
     for _ in range(10):
@@ -114,7 +114,7 @@ async def test_a_schedule_that_fails_leaves_one_next_try_however_often_it_fires(
         assert await counted(database, job_timer) == 1
     assert seen == list(range(len(seen)))  # what is known of failures goes on with the next firing
     async with database.read() as conn:
-        assert (await standing(conn, "work", "k")).failures == len(seen)
+        assert (await read_job_status(conn, "work", "k")).failures == len(seen)
 
 
 async def test_firings_of_one_schedule_do_not_run_beside_each_other(
@@ -127,7 +127,7 @@ async def test_firings_of_one_schedule_do_not_run_beside_each_other(
         started.append(run.key)
         await ends.wait()
 
-    handlers.on("work", work)
+    handlers.register("work", work)
     async with database.write() as conn:
         await put_schedule(conn, "mine", what="work", key="k", cron="* * * * *")
         await put_schedule(conn, "other", what="work", key="l", cron="5 12 * * *")
@@ -135,11 +135,11 @@ async def test_firings_of_one_schedule_do_not_run_beside_each_other(
     async with engine_running(database, handlers):
         for _ in range(5):
             await clock.advance(60)
-            await mover.move()
+            await mover.move_due()
             await until(lambda: "k" in started)
         await until(lambda: started == ["k", "l"])
         async with database.read() as conn:
-            state = await queue_state(conn)
+            state = await read_queue_state(conn)
         assert (state.running, state.waiting) == (2, 1)
         ends.set()
         await until(lambda: started == ["k", "l", "k"])
@@ -197,14 +197,14 @@ async def test_an_hour_that_is_caught_up_is_caught_up_in_short_transactions(
 ) -> None:
     handlers = Recorder()
     async with database.write() as conn:
-        for number in range(2 * FIRED_AT_ONCE + 1):
+        for number in range(2 * MAX_FIRED_AT_ONCE + 1):
             await put_schedule(conn, str(number), what="work", key=str(number), cron="* * * * *")
     await clock.advance(7200)
     async with database.write() as conn:
-        assert await fire_due(conn) == FIRED_AT_ONCE
+        assert await fire_due_schedules(conn) == MAX_FIRED_AT_ONCE
     await tick(database, handlers)
-    assert len(handlers.ran) == len(set(handlers.ran)) == 2 * FIRED_AT_ONCE + 1
-    await Worker(database, handlers, QUICK).move()
+    assert len(handlers.ran) == len(set(handlers.ran)) == 2 * MAX_FIRED_AT_ONCE + 1
+    await Worker(database, handlers, QUICK).move_due()
     assert await counted(database) == 0
 
 
@@ -257,8 +257,8 @@ async def test_two_schedulers_fire_an_instant_once(database: Database, clock: Vi
     await clock.advance(3600)
 
     async def move() -> None:
-        with suppress(Held):  # for one who finds only what the others have in hand
-            await Worker(database, handlers, QUICK).move()
+        with suppress(LockNotAvailable):  # for one who finds only what the others have in hand
+            await Worker(database, handlers, QUICK).move_due()
 
     await asyncio.gather(*(move() for _ in range(4)))
     await drain(database, handlers)
@@ -271,7 +271,7 @@ async def test_schedules_of_the_program_follow_its_code(database: Database, cloc
     async def tidy(run: Run) -> None:
         ran.append(run.what)
 
-    handlers.every("tidy", "0 * * * *", tidy)
+    handlers.register_scheduled("tidy", "0 * * * *", tidy)
     async with database.write() as conn:
         await put_schedule(conn, "a user's", what="work", cron="0 0 1 1 *")
     async with worker_running(database, handlers):
@@ -290,7 +290,7 @@ def declaring(cron: str, *kinds: str) -> Handlers:
 
     handlers = Handlers()
     for kind in kinds:
-        handlers.every(kind, cron, work)
+        handlers.register_scheduled(kind, cron, work)
     return handlers
 
 
@@ -321,11 +321,11 @@ async def test_a_process_of_an_older_version_leaves_the_schedules_of_a_newer_one
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 async def test_a_process_that_fell_silent_knows_nothing_any_more(database: Database) -> None:
-    here, gone = Peers(database, "schedules", ["a"]), Peers(database, "schedules", ["b"])
-    await gone.beat()
-    await here.beat()
+    here, gone = PeerProcesses(database, "schedules", ["a"]), PeerProcesses(database, "schedules", ["b"])
+    await gone.send_heartbeat()
+    await here.send_heartbeat()
     async with database.write() as conn:
-        assert await here.known_to_others(conn) == {"b"}
-        assert await gone.known_to_newer(conn) == {"a"}
+        assert await here.read_names_of_others(conn) == {"b"}
+        assert await gone.read_names_of_newer(conn) == {"a"}
         await conn.execute(text("UPDATE peer SET seen_at = seen_at - interval '61 seconds'"))
-        assert await here.known_to_others(conn) == frozenset()
+        assert await here.read_names_of_others(conn) == frozenset()

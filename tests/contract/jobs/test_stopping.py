@@ -16,7 +16,7 @@ from isthmus.jobs import (
     Run,
     Superseded,
     Worker,
-    standing,
+    read_job_status,
 )
 from tests.background import QUICK, drain, until, worker_running
 from tests.contract.jobs.recorder import Recorder, counted, put
@@ -32,7 +32,7 @@ async def test_a_stop_lets_running_jobs_end(database: Database) -> None:
         await asyncio.sleep(0.05)
         ended.append(run.key)
 
-    handlers.on("work", work)
+    handlers.register("work", work)
     async with worker_running(database, handlers, replace(QUICK, graceful_seconds=20)):
         await put(database, "a")
         await began.wait()
@@ -47,12 +47,12 @@ async def test_a_job_that_does_not_end_in_time_goes_back_to_the_queue(database: 
         began.set()
         await asyncio.Event().wait()
 
-    handlers.on("work", work)
+    handlers.register("work", work)
     async with worker_running(database, handlers, replace(QUICK, graceful_seconds=0.05)):
         await put(database, "a")
         await began.wait()
     async with database.read() as conn:
-        assert (await standing(conn, "work", "a")).waiting
+        assert (await read_job_status(conn, "work", "a")).waiting
     assert await counted(database, job_worker) == 0
     later = Recorder()
     await drain(database, later)
@@ -75,7 +75,7 @@ async def test_a_worker_that_stops_beats_until_its_last_job_has_ended(database: 
     async def beats() -> bool:
         return await last_beat() > at_stop
 
-    handlers.on("work", work)
+    handlers.register("work", work)
     pace = replace(QUICK, graceful_seconds=20, heartbeat_seconds=0.05)
     worker = Worker(database, handlers, pace)
     await worker.start()
@@ -107,11 +107,11 @@ async def test_a_job_that_does_not_end_even_when_interrupted_holds_up_no_stop(da
         except Superseded:
             refused.append(run.key)
 
-    handlers.on("work", work)
+    handlers.register("work", work)
     async with worker_running(database, handlers, replace(QUICK, graceful_seconds=0.05)):
         await put(database, "a")
         await began.wait()
     async with database.read() as conn:
-        assert (await standing(conn, "work", "a")).waiting
+        assert (await read_job_status(conn, "work", "a")).waiting
     let_go.set()
     await until(lambda: refused == ["a"])

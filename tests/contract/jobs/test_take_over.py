@@ -11,12 +11,12 @@ from sqlalchemy import text
 from isthmus.db import Database
 from isthmus.jobs import (
     Handlers,
-    Pace,
     Run,
+    WorkerOptions,
     cancel,
 )
 from isthmus.jobs.engine.worker import engine_worker
-from isthmus.jobs.queue_maintenance import sweep
+from isthmus.jobs.queue_maintenance import requeue_stalled_jobs
 from tests.background import QUICK, drain, engine_running, until, worker_running
 from tests.contract.jobs.recorder import Recorder, counted, put
 
@@ -36,7 +36,9 @@ async def test_what_a_dead_worker_ran_is_taken_over(database: Database) -> None:
         async with database.write() as conn:
             old = text("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '300 days'")
             await conn.execute(old)
-        assert await sweep(database, stalled_seconds=250 * 86_400) == 0, "the server was not up for so long"
+        assert await requeue_stalled_jobs(database, stalled_seconds=250 * 86_400) == 0, (
+            "the server was not up for so long"
+        )
         await until(lambda: _swept(database))
     await drain(database, handlers)
     assert sorted(handlers.ran) == ["a", "b"]
@@ -61,7 +63,7 @@ async def test_a_job_whose_end_was_asked_for_is_not_taken_over(database: Databas
 
 
 async def _swept(database: Database) -> bool:
-    return await sweep(database, stalled_seconds=1.0) == 2
+    return await requeue_stalled_jobs(database, stalled_seconds=1.0) == 2
 
 
 async def test_a_worker_that_beats_is_left_alone(database: Database) -> None:
@@ -73,12 +75,12 @@ async def test_a_worker_that_beats_is_left_alone(database: Database) -> None:
         await let_go.wait()
         ran.append(run.attempts)
 
-    handlers.on("work", work)
+    handlers.register("work", work)
     async with engine_running(database, handlers, replace(QUICK, graceful_seconds=5)):
         await put(database, "a")
         await began.wait()
         for _ in range(3):
-            assert await sweep(database, stalled_seconds=10) == 0
+            assert await requeue_stalled_jobs(database, stalled_seconds=10) == 0
         let_go.set()
         await until(lambda: ran == [0])
 
@@ -96,7 +98,7 @@ async def test_a_worker_that_was_taken_for_dead_begins_anew(database: Database) 
 
 
 def test_the_pace_of_production_judges_no_worker_before_half_a_minute() -> None:
-    pace = Pace()
+    pace = WorkerOptions()
     assert pace.stalled_seconds >= 30
-    assert pace.settle_seconds > 2 * pace.heartbeat_seconds
+    assert pace.stable_seconds > 2 * pace.heartbeat_seconds
     assert pace.poll_seconds <= 1

@@ -13,8 +13,8 @@ from isthmus.jobs import (
     Worker,
     cancel,
     put_schedule,
-    queue_state,
-    standing,
+    read_job_status,
+    read_queue_state,
 )
 from tests.background import QUICK, drain, tick
 from tests.contract.jobs.recorder import Recorder, counted, put
@@ -57,7 +57,7 @@ async def test_the_earlier_of_two_times_stays(database: Database, clock: Virtual
         for moment in order:
             await put(database, "a", run_at=moment)
         async with database.read() as conn:
-            assert (await standing(conn, "work", "a")).run_at == first
+            assert (await read_job_status(conn, "work", "a")).run_at == first
         async with database.write() as conn:
             assert await cancel(conn, "work", "a")
 
@@ -89,14 +89,14 @@ async def test_the_oldest_that_is_due_is_told_whoever_was_to_move_it(
 ) -> None:
     async def oldest() -> float | None:
         async with database.read() as conn:
-            return (await queue_state(conn)).oldest_due_seconds
+            return (await read_queue_state(conn)).oldest_due_seconds
 
     await put(database, "later", run_at=clock.now() + timedelta(seconds=10))
     assert await oldest() is None
     await clock.advance(60.5)
     assert await oldest() == 50.5  # nobody has moved it
     await put(database, "now")
-    await Worker(database, Recorder(), QUICK).move()
+    await Worker(database, Recorder(), QUICK).move_due()
     assert await oldest() == 50.5  # it stands behind the other one now
     await drain(database, Recorder())
     assert await oldest() is None

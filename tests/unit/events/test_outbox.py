@@ -30,15 +30,15 @@ from isthmus.events import (
     Relay,
     Subscribers,
     emit,
-    outbox_state,
     prune_events,
+    read_outbox_state,
     schema_of,
 )
 from isthmus.events.catalogue import IntegratedAccountDeleted
 from isthmus.events.ids import EventIds
 from isthmus.events.outbox import FILTERS
-from isthmus.jobs import defer, standing
-from isthmus.jobs.lock_timeout import Held
+from isthmus.jobs import defer, read_job_status
+from isthmus.jobs.lock_timeout import LockNotAvailable
 from isthmus.kit.ids import new_id
 
 pytestmark = pytest.mark.both_databases
@@ -317,15 +317,15 @@ async def test_the_state_tells_how_many_wait_and_for_how_long(
     await clock.advance(90)
     await happen(database, "c")
     async with database.read() as conn:
-        assert await outbox_state(conn) == OutboxState(waiting=4, oldest_seconds=90.0, failing=0)
+        assert await read_outbox_state(conn) == OutboxState(waiting=4, oldest_seconds=90.0, failing=0)
     await relay_to(database, recorder).relay()
     async with database.read() as conn:
-        assert await outbox_state(conn) == OutboxState(waiting=2, oldest_seconds=90.0, failing=1)
+        assert await read_outbox_state(conn) == OutboxState(waiting=2, oldest_seconds=90.0, failing=1)
     recorder.refuses.clear()
     await clock.advance(2)
     await relay_to(database, recorder).relay()
     async with database.read() as conn:
-        assert await outbox_state(conn) == OutboxState(waiting=0, oldest_seconds=None, failing=0)
+        assert await read_outbox_state(conn) == OutboxState(waiting=0, oldest_seconds=None, failing=0)
 
 
 def test_ids_are_unique_and_sort_by_time() -> None:
@@ -348,7 +348,7 @@ def test_every_event_says_when_it_is_sent_and_has_a_schema() -> None:
 async def test_an_older_process_leaves_events_to_one_that_knows_more_subscribers(database: Database) -> None:
     known, added = Recorder(), Recorder()
     older, newer = relay_to(database, known), relay_to(database, known, added)
-    await newer._peers.beat()  # it is here, and emits
+    await newer._peers.send_heartbeat()  # it is here, and emits
     ids = await happen(database, "a")
     assert await older.relay() == 0
     assert known.saw == []
@@ -373,13 +373,13 @@ async def test_the_relay_gives_way_to_a_transaction_that_holds_what_a_subscriber
     (identity,) = await happen(database, "a")
     async with database.write() as conn:
         await defer(conn, "work", "a")
-        with pytest.raises(Held):
+        with pytest.raises(LockNotAvailable):
             await asyncio.create_task(Relay(database, subscribers).relay())
     await Relay(database, subscribers).relay()
     async with database.read() as conn:
         row = (await conn.execute(select(event.c.attempts, event.c.relayed_at))).one()
         assert (await Events(conn, HERE).get(identity))["is_relayed"]
-        assert (await standing(conn, "work", "a")).waiting
+        assert (await read_job_status(conn, "work", "a")).waiting
     assert row.attempts == 0  # it was nobody's failure
 
 

@@ -38,7 +38,7 @@ from isthmus.engine.evaluation import template_scope
 from isthmus.engine.upstream import AccountFacts
 from isthmus.errors import BadRequest, NotFound, TokenEndpointFailed
 from isthmus.http.messages import HttpRequest
-from isthmus.jobs import Finder, Handlers, Run, defer, without_job
+from isthmus.jobs import Finder, Handlers, Run, defer, has_no_job
 from isthmus.kit.ids import new_id
 
 __all__ = ["REVOCATION_JOB", "Revocations", "queue_orphan_revocation", "queue_revocations"]
@@ -195,8 +195,8 @@ class Revocations:
     http: Sender
 
     def register(self, handlers: Handlers) -> None:
-        handlers.on(REVOCATION_JOB, self.run, on_failure=self.retry_or_give_up)
-        handlers.reconcile(make_overdue_finder(REVOCATION_JOB))
+        handlers.register(REVOCATION_JOB, self.run, on_failure=self.retry_or_give_up)
+        handlers.add_finder(make_overdue_finder(REVOCATION_JOB))
 
     async def run(self, run: Run) -> None:
         """Send one revocation, and delete it. Raises TokenEndpointFailed to be run again."""
@@ -243,7 +243,7 @@ def make_overdue_finder(what: str) -> Finder:
 
     async def found(conn: AsyncConnection) -> list[tuple[str, str]]:
         is_late = row.created_at < current_time(conn) - _OVERDUE_AFTER
-        statement = select(row.id).where(is_late, without_job(what, row.id)).order_by(row.created_at)
+        statement = select(row.id).where(is_late, has_no_job(what, row.id)).order_by(row.created_at)
         return [(what, each) for each in (await conn.execute(statement.limit(_MAX_FOUND))).scalars()]
 
     return found

@@ -17,7 +17,7 @@ from isthmus.db.database import current_time
 from isthmus.db.epochs import get_epoch_group, raise_epoch
 from isthmus.db.tables import account_lifecycle, integrated_account
 from isthmus.db.upsert import insert_into
-from isthmus.jobs import CronError, Finder, cancel_all, defer, drop_schedules, put_schedule, without_job
+from isthmus.jobs import CronError, Finder, cancel_all, defer, drop_schedules, has_no_job, put_schedule
 
 __all__ = [
     "ACTION_JOB",
@@ -158,5 +158,5 @@ async def _found(
     *,
     by: ColumnElement[Any],
 ) -> list[tuple[str, str]]:
-    due = select(key).where(is_due, without_job(what, key)).order_by(by).limit(_MOST)
+    due = select(key).where(is_due, has_no_job(what, key)).order_by(by).limit(_MOST)
     return [(what, each) for each in (await conn.execute(due)).scalars()]

@@ -76,7 +76,7 @@ class ScheduledActions:
         self._clock = clock
 
     def register(self, handlers: Handlers) -> None:
-        handlers.on(ACTION_JOB, self.run)
+        handlers.register(ACTION_JOB, self.run)
 
     async def run(self, run: Run) -> None:
         """One firing. An account that is not active misses it. A failure is kept with the account, as

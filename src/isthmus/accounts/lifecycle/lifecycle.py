@@ -99,9 +99,9 @@ class Lifecycle:
         self._clock = clock
 
     def register(self, handlers: Handlers) -> None:
-        handlers.on(LIFECYCLE_JOB, self.run)
-        handlers.reconcile(running_lifecycles(LIFECYCLE_JOB))
-        handlers.reconcile(due_lifecycles(LIFECYCLE_JOB))
+        handlers.register(LIFECYCLE_JOB, self.run)
+        handlers.add_finder(running_lifecycles(LIFECYCLE_JOB))
+        handlers.add_finder(due_lifecycles(LIFECYCLE_JOB))
 
     async def stage(self, conn: AsyncConnection, account_id: str) -> Stage:
         """What is running for an account that is `connecting`."""

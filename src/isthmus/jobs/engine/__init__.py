@@ -1,7 +1,7 @@
-"""procrastinate, and what is between it and us. Imported once a worker runs: it is slow to import.
+"""procrastinate, the job engine, adapted to our needs. Imported only when a worker runs, because it is slow
+to import.
 
-worker.py      its worker, with the weaknesses mended that need its inside
-manager.py     what its worker asks of a database, as both databases answer it: fenced, patient
-postgresql.py  its own connector and statements
-sqlite.py      ours
+worker.py      its worker, which runs our handlers manager.py     how its worker uses the database, safe
+against takeovers and outages; abstract postgresql.py  the same for PostgreSQL, with procrastinate's own
+connector and statements sqlite.py      the same for SQLite, with statements of our own
 """

@@ -1,4 +1,5 @@
-"""What the engine's worker asks of a database, made safe: fenced, and patient in outages."""
+"""How the engine's worker uses the database: only the worker that has a job may end it, and outages are
+waited out. Abstract; each database has a subclass."""
 
 from __future__ import annotations
 
@@ -12,196 +13,204 @@ from procrastinate import jobs
 from procrastinate.connector import BaseAsyncConnector
 from procrastinate.manager import JobManager, NotificationCallback
 
-from isthmus.jobs.database_outages import Away, Outages
+from isthmus.jobs.database_outages import DatabaseUnavailable, OutageReporter
 
-__all__ = ["Away", "Manager", "Pruned", "Wake"]
+__all__ = ["DatabaseUnavailable", "Manager", "WakeEvent", "WorkerPruned"]
 
 T = TypeVar("T")
 
 _log = logging.getLogger("isthmus.jobs")
-_FIRST_PAUSE: Final = 0.1
-_LONGEST_PAUSE: Final = 2.0
+_MIN_PAUSE_SECONDS: Final = 0.1
+_MAX_PAUSE_SECONDS: Final = 2.0
 
 
-class Pruned(Exception):
-    """This worker was taken for dead, and its jobs were given to others."""
+class WorkerPruned(Exception):
+    """This worker counted as dead: it is no longer registered, and its jobs were given to others."""
 
 
-class Wake(asyncio.Event):
-    """The worker's "there may be a job" event, which does not forget what came while it was looking.
+class WakeEvent(asyncio.Event):
+    """The worker's event "there may be a job", which keeps a `set()` that came while the worker was fetching.
 
-    The engine clears it after each look, also of a job that came too late for the look.
+    The engine clears the event after each fetch, even if a job was added too late for that fetch.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._set = 0
-        self._seen = 0
+        self._set_count = 0
+        self._fetched_count = 0
 
     def set(self) -> None:
-        self._set += 1
+        self._set_count += 1
         super().set()
 
-    def look(self) -> None:
-        """A look begins now."""
-        self._seen = self._set
+    def begin_fetch(self) -> None:
+        """Call it before each fetch."""
+        self._fetched_count = self._set_count
 
     def clear(self) -> None:
-        if self._seen == self._set:
+        if self._fetched_count == self._set_count:
             super().clear()
 
 
 class Manager(JobManager):
-    """Of one worker, which sets the callables.
+    """The job manager of one worker, which sets the callables.
 
-    `running()`: ids of the jobs it runs. `on_pruned()`: called when it was taken for dead. `interrupted(id)`:
-    whether nobody asked for the job's end. `quits()`: whether the worker was told to stop.
+    `running()`: the ids of the jobs that the worker runs. `on_pruned()`: called when the worker counted as
+    dead. `is_interrupted(id)`: True if the job was cancelled without anybody requesting its end.
+    `is_stopping()`: True once the worker was told to stop.
     """
 
-    def __init__(self, connector: BaseAsyncConnector, outages: Outages) -> None:
+    def __init__(self, connector: BaseAsyncConnector, outages: OutageReporter) -> None:
         super().__init__(connector)
         self.outages = outages
-        self.wake = Wake()
+        self.wake = WakeEvent()
         self.running: Callable[[], Collection[int]] = tuple
         self.on_pruned: Callable[[], None] = lambda: None
-        self.interrupted: Callable[[int], bool] = lambda _: False
-        self.quits: Callable[[], bool] = lambda: False
+        self.is_interrupted: Callable[[int], bool] = lambda _: False
+        self.is_stopping: Callable[[], bool] = lambda: False
         self.gives_up = False
-        """Set when nothing is to be waited for any more."""
+        """True when outages are not waited out any more."""
         self._answer_was_lost = False
         self._unfinished = set[int]()
-        """Jobs that ended here, which the database has not been told."""
-        self._signs_off = False
+        """Ids of jobs that have ended here while the database could not be told."""
+        self._is_unregistering = False
 
-    # What each database answers; raises Away, Pruned.
-
-    @abstractmethod
-    async def take(self, worker_id: int) -> jobs.Job | None:
-        """The next job, now `doing`."""
+    # Implemented for each database. These raise DatabaseUnavailable and WorkerPruned.
 
     @abstractmethod
-    async def drop(self, job: jobs.Job) -> bool:
-        """Removes the job if it is still ours; whether a job of the same thing may wait."""
+    async def take_job(self, worker_id: int) -> jobs.Job | None:
+        """Marks the next job as `doing` by this worker and returns it; None if there is none."""
 
     @abstractmethod
-    async def put_back(self, job: jobs.Job) -> None:
-        """Back to the queue with the job, if it is still ours, as another attempt; a waiting twin goes on.
-        One whose end was asked for is removed."""
+    async def delete_job(self, job: jobs.Job) -> bool:
+        """Deletes the job if this worker still has it; True if another job of the same thing may be
+        waiting."""
 
     @abstractmethod
-    async def put_back_all_but(self, worker_id: int, ids: Collection[int]) -> None:
-        """Gives back what is marked as run by `worker_id` and is not among `ids`."""
+    async def requeue_job(self, job: jobs.Job) -> None:
+        """Queues the job again as another attempt, if this worker still has it. Deletes it instead if another
+        job of the same thing waits, or if its end was requested."""
 
     @abstractmethod
-    async def asked_to_end(self) -> Iterable[int]:
-        """Ids of running jobs, of any worker, whose end was asked for."""
+    async def requeue_all_except(self, worker_id: int, ids: Collection[int]) -> None:
+        """As `requeue_job`, for all jobs marked as run by `worker_id` whose id is not in `ids`."""
 
     @abstractmethod
-    async def beat(self, worker_id: int) -> bool:
-        """Tells that the worker lives; False when it is no longer registered."""
+    async def list_abort_requests(self) -> Iterable[int]:
+        """The ids of running jobs, of any worker, whose end was requested."""
 
-    # What the engine's worker calls.
+    @abstractmethod
+    async def send_heartbeat(self, worker_id: int) -> bool:
+        """Records that the worker is alive; False if it is no longer registered."""
+
+    # Called by the engine's worker.
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> jobs.Job | None:
-        self.wake.look()
+        """The next job, now `doing`; None if there is none, or if the database is unavailable during a
+        stop."""
+        self.wake.begin_fetch()
         try:
-            return await self._patiently(lambda: self._fetch(worker_id), self.quits)
-        except Away:
-            return None  # and this worker is leaving
+            return await self._retry_while_unavailable(lambda: self._fetch(worker_id), self.is_stopping)
+        except DatabaseUnavailable:
+            return None
 
     async def finish_job(self, job: jobs.Job, status: jobs.Status, delete_job: bool) -> None:
-        """Finished jobs are not kept. One that was interrupted, or whose failure could not be written down,
-        goes back to the queue. A job that is no longer ours is left alone.
+        """Deletes a job that has ended. One that was interrupted, or whose failure could not be written, is
+        queued again. A job that another worker has by now is left alone.
 
-        Never raises. A job whose end the database did not take is given back before the next one is fetched.
+        Never raises. If the database cannot be told, the job is queued again before the next one is fetched.
         """
         try:
             await self._finish(job, status)
-        except Away as error:
-            self.note_trouble(error)  # and this worker is leaving: others take the job over
+        except DatabaseUnavailable as error:
+            self.report_outage(error)  # this worker is stopping: others take the job over
         except Exception:
             _log.exception("the end of %s was not written down; it goes back to the queue", job.lock)
-            await asyncio.sleep(_LONGEST_PAUSE)  # it must not spin
+            await asyncio.sleep(_MAX_PAUSE_SECONDS)  # no busy loop
             self._unfinished.add(job.id or 0)
             self._answer_was_lost = True
             self.wake.set()
 
     async def list_jobs_to_abort_async(self, queue: str | None = None) -> Iterable[int]:
-        """Never raises Away: what is not learned now is learned at the next look."""
+        """As `list_abort_requests`; empty while the database is unavailable."""
         try:
-            return await self.asked_to_end()
-        except Away as error:
-            self.note_trouble(error)
+            return await self.list_abort_requests()
+        except DatabaseUnavailable as error:
+            self.report_outage(error)
             return ()
 
     async def update_heartbeat(self, worker_id: int) -> None:
-        """Never raises: a worker that cannot beat goes on, and learns later whether it was taken for dead."""
+        """Sends a heartbeat. Never raises: a worker that cannot send one goes on, and finds out later whether
+        it counts as dead."""
         try:
-            alive = await self.beat(worker_id)
-        except Away as error:
-            self.note_trouble(error)
+            alive = await self.send_heartbeat(worker_id)
+        except DatabaseUnavailable as error:
+            self.report_outage(error)
         except Exception:
             _log.exception("worker %s could not tell that it lives", worker_id)
         else:
-            if not alive and not self._signs_off:
+            if not alive and not self._is_unregistering:
                 self.on_pruned()
 
     async def unregister_worker(self, worker_id: int) -> None:
-        """Gives back what may have been left, then signs off."""
-        self.gives_up = self._signs_off = True
+        """Queues jobs again that were left, then removes the worker."""
+        self.gives_up = self._is_unregistering = True
         try:
-            await self.put_back_all_but(worker_id, ())
-            await self.sign_off(worker_id)
-        except Away as error:
-            self.note_trouble(error)
+            await self.requeue_all_except(worker_id, ())
+            await self.delete_worker(worker_id)
+        except DatabaseUnavailable as error:
+            self.report_outage(error)
 
     @abstractmethod
-    async def sign_off(self, worker_id: int) -> None: ...
+    async def delete_worker(self, worker_id: int) -> None:
+        """Removes the worker's registration."""
 
     @abstractmethod
     async def listen_for_jobs(
         self, *, on_notification: NotificationCallback, queues: Iterable[str] | None = None
-    ) -> None: ...
+    ) -> None:
+        """Receives notifications of new jobs; runs until it is cancelled."""
 
-    def note_trouble(self, error: Exception) -> None:
-        self.outages.note("jobs wait", error)
+    def report_outage(self, error: Exception) -> None:
+        self.outages.report("jobs wait", error)
 
     async def _finish(self, job: jobs.Job, status: jobs.Status) -> None:
-        asked_to_end = status is jobs.Status.ABORTED and not self.interrupted(job.id or 0)
-        if status is jobs.Status.SUCCEEDED or asked_to_end:
-            if await self._patiently(lambda: self.drop(job)):
+        was_abort_requested = status is jobs.Status.ABORTED and not self.is_interrupted(job.id or 0)
+        if status is jobs.Status.SUCCEEDED or was_abort_requested:
+            if await self._retry_while_unavailable(lambda: self.delete_job(job)):
                 self.wake.set()
         else:
-            if status is jobs.Status.FAILED:  # a fault of ours: it must not spin
-                await asyncio.sleep(_LONGEST_PAUSE)
-            await self._patiently(lambda: self.put_back(job))
+            if status is jobs.Status.FAILED:  # a bug of ours: no busy loop
+                await asyncio.sleep(_MAX_PAUSE_SECONDS)
+            await self._retry_while_unavailable(lambda: self.requeue_job(job))
 
     async def _fetch(self, worker_id: int) -> jobs.Job | None:
         if self._answer_was_lost:  # it may have been a job
             unfinished = frozenset(self._unfinished)
-            await self.put_back_all_but(worker_id, set(self.running()) - unfinished)
+            await self.requeue_all_except(worker_id, set(self.running()) - unfinished)
             self._unfinished -= unfinished
             self._answer_was_lost = bool(self._unfinished)
         try:
-            return await self.take(worker_id)
-        except Pruned:
+            return await self.take_job(worker_id)
+        except WorkerPruned:
             self.on_pruned()
             return None
-        except Away:
+        except DatabaseUnavailable:
             self._answer_was_lost = True
             raise
 
-    async def _patiently(
-        self, ask: Callable[[], Awaitable[T]], hurries: Callable[[], bool] = lambda: False
+    async def _retry_while_unavailable(
+        self, query: Callable[[], Awaitable[T]], is_hurried: Callable[[], bool] = lambda: False
     ) -> T:
-        """Asks until the database answers. Raises Away only in a hurry, or when nothing is waited for."""
-        pause = _FIRST_PAUSE
+        """Repeats the query until the database answers. Raises DatabaseUnavailable only if `is_hurried()` or
+        `gives_up`."""
+        pause = _MIN_PAUSE_SECONDS
         while True:
             try:
-                return await ask()
-            except Away as error:
-                self.note_trouble(error)
-                if self.gives_up or hurries():
+                return await query()
+            except DatabaseUnavailable as error:
+                self.report_outage(error)
+                if self.gives_up or is_hurried():
                     raise
             await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            pause = min(2 * pause, _MAX_PAUSE_SECONDS)

@@ -1,4 +1,5 @@
-"""The engine on PostgreSQL: procrastinate's own connector and statements, with a fence where a job ends."""
+"""The job manager on PostgreSQL: procrastinate's own connector and statements, but a job is ended only by the
+worker that has it."""
 
 from __future__ import annotations
 
@@ -17,63 +18,68 @@ from psycopg_pool import AsyncConnectionPool
 
 from isthmus.db.database import Database
 from isthmus.db.engines import LIVENESS_OPTIONS
-from isthmus.jobs.database_outages import Outages
-from isthmus.jobs.engine.manager import Away, Manager, Pruned
-from isthmus.jobs.queue import CHANNEL, TELL
+from isthmus.jobs.database_outages import OutageReporter
+from isthmus.jobs.engine.manager import DatabaseUnavailable, Manager, WorkerPruned
+from isthmus.jobs.queue import ANNOUNCEMENT_CHANNEL, CHANNEL
 
 __all__ = ["PostgresqlManager"]
 
 T = TypeVar("T")
 
 _log = logging.getLogger("isthmus.jobs")
-_RACES: Final = 3
-_MOST_CONNECTIONS: Final = 4
+_REQUEUE_ATTEMPTS: Final = 3
+_MAX_CONNECTIONS: Final = 4
 _RECONNECT_SECONDS: Final = 1.0
 _OPTIONS: Final[dict[str, Any]] = LIVENESS_OPTIONS | {
     "autocommit": True,  # each statement of the engine's is a transaction of its own
     "options": "-c timezone=UTC",
 }
 
-_MINE = "id = %(id)s AND status = 'doing' AND worker_id = %(worker_id)s AND attempts = %(attempts)s"
-_TWIN = (
+_IS_OWN_JOB = "id = %(id)s AND status = 'doing' AND worker_id = %(worker_id)s AND attempts = %(attempts)s"
+_SELECT_WAITING_TWIN = (
     "SELECT 1 FROM procrastinate_jobs twin WHERE twin.status = 'todo' "
     "AND twin.queueing_lock = mine.queueing_lock"
 )
-_DROP = f"DELETE FROM procrastinate_jobs mine WHERE {_MINE} RETURNING EXISTS ({_TWIN}) AS waits"  # noqa: S608 - constants
-_BACK = (
+_DELETE_JOB = (
+    f"DELETE FROM procrastinate_jobs mine WHERE {_IS_OWN_JOB} "  # noqa: S608 - constants
+    f"RETURNING EXISTS ({_SELECT_WAITING_TWIN}) AS waits"
+)
+_REQUEUE = (
     "UPDATE procrastinate_jobs mine SET status = 'todo', worker_id = NULL, abort_requested = false, "
-    "attempts = attempts + 1 WHERE {which} RETURNING id"
+    "attempts = attempts + 1 WHERE {condition} RETURNING id"
 )
-_GONE = (
-    "DELETE FROM procrastinate_jobs mine WHERE {which} AND (abort_requested OR EXISTS (" + _TWIN + ")) "  # noqa: S608 - constants
-    "RETURNING id"
+_DELETE_NEEDLESS = (
+    "DELETE FROM procrastinate_jobs mine WHERE {condition} "  # noqa: S608 - constants
+    "AND (abort_requested OR EXISTS (" + _SELECT_WAITING_TWIN + ")) RETURNING id"
 )
-_ABANDON = "UPDATE procrastinate_jobs mine SET worker_id = NULL WHERE {which} RETURNING id"
-"""Marked as run by nobody it is stalled, at once."""
-_LEFT = "status = 'doing' AND worker_id = %(worker_id)s AND NOT id = ANY(%(ids)s::bigint[])"
+_DISOWN = "UPDATE procrastinate_jobs mine SET worker_id = NULL WHERE {condition} RETURNING id"
+"""A running job without a worker counts as stalled at once."""
+_IS_LEFT_BEHIND = "status = 'doing' AND worker_id = %(worker_id)s AND NOT id = ANY(%(ids)s::bigint[])"
 _NOTIFY = f"""SELECT pg_notify('{CHANNEL}', '{{"type": "job_inserted", "job_id": 0}}')"""
-_ASKED_TO_END = "SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND abort_requested"
-_BEAT = "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = %(worker_id)s RETURNING id"
+_SELECT_ABORT_REQUESTS = "SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND abort_requested"
+_UPDATE_HEARTBEAT = (
+    "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = %(worker_id)s RETURNING id"
+)
 
 
 class PostgresqlManager(Manager):
-    """`opened()` around its use: connections of its own, as many as a few statements at once need."""
+    """Uses a few connections of its own, inside `open_connections()`."""
 
-    def __init__(self, database: Database, outages: Outages) -> None:
+    def __init__(self, database: Database, outages: OutageReporter) -> None:
         self._database = database
         self._conninfo = database.url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._connector = PsycopgConnector()
         super().__init__(self._connector, outages)
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator[None]:
-        """Does not wait for the database to be there."""
-        logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # an outage is told once, by us
+    async def open_connections(self) -> AsyncIterator[None]:
+        """Opens the pool until the block ends. Does not wait until the database is available."""
+        logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # we log an outage ourselves, once
         pool = AsyncConnectionPool(
             self._conninfo,
             kwargs=dict(_OPTIONS),
             min_size=1,
-            max_size=_MOST_CONNECTIONS,
+            max_size=_MAX_CONNECTIONS,
             timeout=10,
             open=False,
         )
@@ -85,94 +91,97 @@ class PostgresqlManager(Manager):
             await pool.close()
 
     async def prune_stalled_workers(self, seconds_since_heartbeat: float) -> list[int]:
-        """Not at a worker's start: after an outage all last beats are old. The sweeper judges, later."""
+        """Nothing: after an outage all heartbeats are old. `requeue_stalled_jobs` does it later."""
         return []
 
-    async def take(self, worker_id: int) -> jobs.Job | None:
+    async def take_job(self, worker_id: int) -> jobs.Job | None:
         try:
-            row = await _answered(
+            row = await _convert_errors(
                 self._connector.execute_query_one_async(
                     sql.queries["fetch_job"], queues=None, worker_id=worker_id
                 )
             )
         except exceptions.UniqueViolation:
-            return None  # another worker began with the same thing at this moment
+            return None  # another worker took a job of the same thing at this moment
         return None if row["id"] is None else jobs.Job.from_row(row)
 
-    async def drop(self, job: jobs.Job) -> bool:
-        rows = await self._rows(_DROP, **_fence(job))
+    async def delete_job(self, job: jobs.Job) -> bool:
+        rows = await self._execute(_DELETE_JOB, **_make_own_job_parameters(job))
         return bool(rows and rows[0]["waits"])
 
-    async def put_back(self, job: jobs.Job) -> None:
-        await self._put_back(_MINE, _fence(job))
+    async def requeue_job(self, job: jobs.Job) -> None:
+        await self._requeue(_IS_OWN_JOB, _make_own_job_parameters(job))
 
-    async def put_back_all_but(self, worker_id: int, ids: Collection[int]) -> None:
-        await self._put_back(_LEFT, {"worker_id": worker_id, "ids": list(ids)})
+    async def requeue_all_except(self, worker_id: int, ids: Collection[int]) -> None:
+        await self._requeue(_IS_LEFT_BEHIND, {"worker_id": worker_id, "ids": list(ids)})
 
-    async def asked_to_end(self) -> Iterable[int]:
-        return [row["id"] for row in await self._rows(_ASKED_TO_END)]
+    async def list_abort_requests(self) -> Iterable[int]:
+        return [row["id"] for row in await self._execute(_SELECT_ABORT_REQUESTS)]
 
-    async def beat(self, worker_id: int) -> bool:
-        return bool(await self._rows(_BEAT, worker_id=worker_id))
+    async def send_heartbeat(self, worker_id: int) -> bool:
+        return bool(await self._execute(_UPDATE_HEARTBEAT, worker_id=worker_id))
 
-    async def sign_off(self, worker_id: int) -> None:
-        await self._rows(
+    async def delete_worker(self, worker_id: int) -> None:
+        await self._execute(
             "DELETE FROM procrastinate_workers WHERE id = %(worker_id)s RETURNING id", worker_id=worker_id
         )
-        await self._rows(_NOTIFY)
+        await self._execute(_NOTIFY)
 
     async def listen_for_jobs(
         self, *, on_notification: NotificationCallback, queues: Iterable[str] | None = None
     ) -> None:
-        """Never ends by itself: reconnects for ever."""
+        """Reconnects whenever the connection is lost."""
         while True:
             try:
                 await self._listen(on_notification)
             except (psycopg.Error, OSError) as error:
-                self.note_trouble(error)
+                self.report_outage(error)
             await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def _listen(self, on_notification: NotificationCallback) -> None:
         connection = await psycopg.AsyncConnection.connect(self._conninfo, **_OPTIONS)
         async with connection:
             await connection.execute(f"LISTEN {CHANNEL}")
-            await connection.execute(f"LISTEN {TELL}")
+            await connection.execute(f"LISTEN {ANNOUNCEMENT_CHANNEL}")
             self.wake.set()
             async for notice in connection.notifies():
-                if notice.channel == TELL:
-                    self._database.tell(notice.payload)
+                if notice.channel == ANNOUNCEMENT_CHANNEL:
+                    self._database.notify_listeners(notice.payload)
                 else:
                     await on_notification(channel=CHANNEL, notification=json.loads(notice.payload))
 
-    async def _put_back(self, which: str, arguments: dict[str, Any]) -> None:
-        for _ in range(_RACES):
-            await self._rows(_GONE.format(which=which), **arguments)
+    async def _requeue(self, condition: str, arguments: dict[str, Any]) -> None:
+        for _ in range(_REQUEUE_ATTEMPTS):
+            await self._execute(_DELETE_NEEDLESS.format(condition=condition), **arguments)
             try:
-                if await self._rows(_BACK.format(which=which), **arguments):
-                    await self._rows(_NOTIFY)
+                if await self._execute(_REQUEUE.format(condition=condition), **arguments):
+                    await self._execute(_NOTIFY)
                 return
             except exceptions.UniqueViolation:  # a twin came between the two statements
                 continue
         _log.warning("a job could not be given back beside its twins, which came and went; the sweep does it")
-        await self._rows(_ABANDON.format(which=which), **arguments)
+        await self._execute(_DISOWN.format(condition=condition), **arguments)
 
-    async def _rows(self, statement: str, **arguments: Any) -> list[dict[str, Any]]:
-        return await _answered(self._connector.execute_query_all_async(statement, **arguments))
+    async def _execute(self, statement: str, **arguments: Any) -> list[dict[str, Any]]:
+        return await _convert_errors(self._connector.execute_query_all_async(statement, **arguments))
 
 
-def _fence(job: jobs.Job) -> dict[str, Any]:
+def _make_own_job_parameters(job: jobs.Job) -> dict[str, Any]:
+    """The parameters of `_IS_OWN_JOB`."""
     return {"id": job.id, "worker_id": job.worker_id, "attempts": job.attempts}
 
 
-async def _answered(question: Awaitable[T]) -> T:
+async def _convert_errors(query: Awaitable[T]) -> T:
+    """The result of the query. Raises WorkerPruned if the worker is no longer registered, DatabaseUnavailable
+    if the database is."""
     try:
-        return await question
+        return await query
     except exceptions.UniqueViolation:
         raise
     except exceptions.ConnectorException as error:
         cause = error.__cause__
         if isinstance(cause, psycopg.errors.ForeignKeyViolation):
-            raise Pruned from error
+            raise WorkerPruned from error
         if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
-            raise Away(str(cause)) from error
+            raise DatabaseUnavailable(str(cause)) from error
         raise

@@ -1,4 +1,4 @@
-"""The engine on SQLite: one process, one worker: no heartbeats, and nobody to take over from but the dead."""
+"""The job manager on SQLite: there is one process with one worker, so no heartbeats are needed."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from procrastinate import jobs
 from procrastinate.connector import BaseAsyncConnector
 from procrastinate.manager import NotificationCallback
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as WaitedTooLong
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from isthmus.db.database import Database
-from isthmus.jobs.database_outages import Outages, is_away
-from isthmus.jobs.engine.manager import Away, Manager
+from isthmus.jobs.database_outages import OutageReporter, is_database_unavailable
+from isthmus.jobs.engine.manager import DatabaseUnavailable, Manager
 
 __all__ = ["SqliteManager"]
 
-_TAKE: Final = """
+_TAKE_JOB: Final = """
 UPDATE procrastinate_jobs SET status = 'doing', worker_id = ? WHERE id = (
     SELECT id FROM procrastinate_jobs next
     WHERE status = 'todo' AND NOT EXISTS (
@@ -31,42 +31,46 @@ UPDATE procrastinate_jobs SET status = 'doing', worker_id = ? WHERE id = (
 )
 RETURNING id, task_name, priority, lock, queueing_lock, args, attempts, worker_id, queue_name
 """
-_MINE: Final = "id = ? AND status = 'doing' AND worker_id = ? AND attempts = ?"
-_DROP: Final = f"DELETE FROM procrastinate_jobs WHERE {_MINE} RETURNING id"  # noqa: S608 - constants
-_TWIN: Final = (
+_IS_OWN_JOB: Final = "id = ? AND status = 'doing' AND worker_id = ? AND attempts = ?"
+_DELETE_JOB: Final = f"DELETE FROM procrastinate_jobs WHERE {_IS_OWN_JOB} RETURNING id"  # noqa: S608 - constants
+_HAS_WAITING_TWIN: Final = (
     "EXISTS (SELECT 1 FROM procrastinate_jobs twin WHERE twin.status = 'todo' "
     "AND twin.queueing_lock = procrastinate_jobs.queueing_lock)"
 )
-_GONE: Final = "DELETE FROM procrastinate_jobs WHERE {which} AND (abort_requested OR " + _TWIN + ")"  # noqa: S608 - constants
-_BACK: Final = (
+_DELETE_NEEDLESS: Final = (
+    "DELETE FROM procrastinate_jobs WHERE {condition} "  # noqa: S608 - constants
+    "AND (abort_requested OR " + _HAS_WAITING_TWIN + ")"
+)
+_REQUEUE: Final = (
     "UPDATE procrastinate_jobs SET status = 'todo', worker_id = NULL, abort_requested = 0, "  # noqa: S608 - constants
-    "attempts = attempts + 1 WHERE {which} AND NOT " + _TWIN
+    "attempts = attempts + 1 WHERE {condition} AND NOT " + _HAS_WAITING_TWIN
 )
 
 
 class SqliteManager(Manager):
-    """Each answer is one statement, which is its own transaction; but for what gives jobs back."""
+    """Each query is a transaction of one statement, except for requeueing, which needs two."""
 
-    def __init__(self, database: Database, outages: Outages) -> None:
+    def __init__(self, database: Database, outages: OutageReporter) -> None:
         super().__init__(BaseAsyncConnector(), outages)
         self._database = database
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator[None]:
+    async def open_connections(self) -> AsyncIterator[None]:
+        """Nothing to open: it uses those of the database."""
         yield
 
     async def prune_stalled_workers(self, seconds_since_heartbeat: float) -> list[int]:
-        """There is one worker, and it is this one: all others are dead, and what they ran is taken over."""
-        await self._put_back("status = 'doing'", ())
-        await self._rows("DELETE FROM procrastinate_workers")
+        """All workers that are registered are dead, since this is the only one: queues their jobs again."""
+        await self._requeue("status = 'doing'", ())
+        await self._execute("DELETE FROM procrastinate_workers")
         return []
 
     async def register_worker(self) -> int:
-        rows = await self._rows("INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id")
+        rows = await self._execute("INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id")
         return int(rows[0][0])
 
-    async def take(self, worker_id: int) -> jobs.Job | None:
-        rows = await self._rows(_TAKE, worker_id)
+    async def take_job(self, worker_id: int) -> jobs.Job | None:
+        rows = await self._execute(_TAKE_JOB, worker_id)
         if not rows:
             return None
         identity, what, priority, lock, queueing_lock, args, attempts, worker, queue = rows[0]
@@ -83,48 +87,50 @@ class SqliteManager(Manager):
             worker_id=worker,
         )
 
-    async def drop(self, job: jobs.Job) -> bool:
-        return bool(await self._rows(_DROP, job.id, job.worker_id, job.attempts))
+    async def delete_job(self, job: jobs.Job) -> bool:
+        return bool(await self._execute(_DELETE_JOB, job.id, job.worker_id, job.attempts))
 
-    async def put_back(self, job: jobs.Job) -> None:
-        await self._put_back(_MINE, (job.id, job.worker_id, job.attempts))
+    async def requeue_job(self, job: jobs.Job) -> None:
+        await self._requeue(_IS_OWN_JOB, (job.id, job.worker_id, job.attempts))
         self.wake.set()
 
-    async def put_back_all_but(self, worker_id: int, ids: Collection[int]) -> None:
-        rest = f"status = 'doing' AND worker_id = ? AND id NOT IN ({','.join('?' * len(ids))})"
-        await self._put_back(rest, (worker_id, *ids))
+    async def requeue_all_except(self, worker_id: int, ids: Collection[int]) -> None:
+        condition = f"status = 'doing' AND worker_id = ? AND id NOT IN ({','.join('?' * len(ids))})"
+        await self._requeue(condition, (worker_id, *ids))
 
-    async def beat(self, worker_id: int) -> bool:
+    async def send_heartbeat(self, worker_id: int) -> bool:
         return True
 
-    async def sign_off(self, worker_id: int) -> None:
-        await self._rows("DELETE FROM procrastinate_workers WHERE id = ?", worker_id)
+    async def delete_worker(self, worker_id: int) -> None:
+        await self._execute("DELETE FROM procrastinate_workers WHERE id = ?", worker_id)
 
-    async def asked_to_end(self) -> Iterable[int]:
+    async def list_abort_requests(self) -> Iterable[int]:
         statement = "SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND abort_requested"
-        return [row[0] for row in await self._rows(statement)]
+        return [row[0] for row in await self._execute(statement)]
 
     async def listen_for_jobs(
         self, *, on_notification: NotificationCallback, queues: Iterable[str] | None = None
     ) -> None:
-        """Commits of this process are heard through the database's announcements; others by the poll."""
+        """Waits only: jobs of this process are announced by the database, those of others found by
+        polling."""
         await asyncio.Event().wait()
 
-    async def _put_back(self, which: str, arguments: Sequence[Any]) -> None:
-        """One transaction: a twin that came between the two would keep both from doing anything."""
+    async def _requeue(self, condition: str, arguments: Sequence[Any]) -> None:
+        """Deletes or requeues the jobs that meet `condition`, in one transaction: a twin added between the
+        two statements would keep both from doing anything."""
         try:
             async with self._database.write() as conn:
-                for statement in (_GONE, _BACK):
-                    await conn.exec_driver_sql(statement.format(which=which), tuple(arguments))
-        except (DBAPIError, WaitedTooLong) as error:
-            if is_away(error):
-                raise Away(str(getattr(error, "orig", error))) from error
+                for statement in (_DELETE_NEEDLESS, _REQUEUE):
+                    await conn.exec_driver_sql(statement.format(condition=condition), tuple(arguments))
+        except (DBAPIError, PoolTimeout) as error:
+            if is_database_unavailable(error):
+                raise DatabaseUnavailable(str(getattr(error, "orig", error))) from error
             raise
 
-    async def _rows(self, statement: str, *arguments: Any) -> list[tuple[Any, ...]]:
+    async def _execute(self, statement: str, *arguments: Any) -> list[tuple[Any, ...]]:
         try:
             return await self._database.execute_write(statement, arguments)
-        except (sqlite3.Error, WaitedTooLong) as error:  # the file, or its writers' turn
-            if is_away(error):
-                raise Away(str(error)) from error
+        except (sqlite3.Error, PoolTimeout) as error:  # the file, or its writers' turn
+            if is_database_unavailable(error):
+                raise DatabaseUnavailable(str(error)) from error
             raise

@@ -1,4 +1,4 @@
-"""procrastinate's worker, running our handlers."""
+"""procrastinate's worker, changed to run our handlers and to survive outages."""
 
 from __future__ import annotations
 
@@ -17,106 +17,115 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.database import Database, current_time
 from isthmus.errors import IsthmusError
-from isthmus.jobs.database_outages import Outages, is_away
+from isthmus.jobs.database_outages import OutageReporter, is_database_unavailable
 from isthmus.jobs.engine.manager import Manager
 from isthmus.jobs.engine.postgresql import PostgresqlManager
 from isthmus.jobs.engine.sqlite import SqliteManager
-from isthmus.jobs.handlers import Handlers, Kind, Run, Superseded
-from isthmus.jobs.queue import ABORT, READY, try_again
-from isthmus.jobs.worker_options import Pace
+from isthmus.jobs.handlers import Handlers, JobKind, Run, Superseded
+from isthmus.jobs.queue import ABORT_REQUESTED, JOBS_READY, defer_retry
+from isthmus.jobs.worker_options import WorkerOptions
 from isthmus.kit.unexpected_cancellation import convert_unexpected_cancellation
 
 __all__ = ["EngineWorker", "engine_worker"]
 
 _log = logging.getLogger("isthmus.jobs")
-_LONGEST_BACKOFF: Final = 300.0
+_MAX_BACKOFF_SECONDS: Final = 300.0
 _UNKNOWN_KIND_SECONDS: Final = 60.0
-_INTERRUPTED_SECONDS: Final = 5.0
-_ERROR_CHARACTERS: Final = 500
+_MAX_CANCEL_SECONDS: Final = 5.0
+_MAX_ERROR_CHARACTERS: Final = 500
 _TASK: Final = "continue"
 
 
 class _EveryKind(dict[str, Any]):
-    """The engine's table of tasks: one task, which knows the handlers, continues every kind of job."""
+    """The engine's table of tasks. Every kind of job is run by the same task, which finds the handler."""
 
     def get(self, key: str, default: Any = None) -> Any:
         return super().get(key) or self[_TASK]
 
 
 class EngineWorker(Worker):
-    """One life of a worker: `run()` ends when it was stopped, or taken for dead."""
+    """One run of a worker: `run()` ends when it was stopped, or counted as dead."""
 
     def __init__(
-        self, database: Database, handlers: Handlers, manager: Manager, pace: Pace, *, wait: bool = True
+        self,
+        database: Database,
+        handlers: Handlers,
+        manager: Manager,
+        options: WorkerOptions,
+        *,
+        wait: bool = True,
     ) -> None:
         app = App(connector=manager.connector)
         app.job_manager = manager
         super().__init__(
             app,
-            concurrency=pace.concurrency,
+            concurrency=options.concurrency,
             wait=wait,
-            fetch_job_polling_interval=pace.poll_seconds,
-            abort_job_polling_interval=pace.poll_seconds,
-            shutdown_graceful_timeout=pace.graceful_seconds,
-            update_heartbeat_interval=pace.heartbeat_seconds,
+            fetch_job_polling_interval=options.poll_seconds,
+            abort_job_polling_interval=options.poll_seconds,
+            shutdown_graceful_timeout=options.graceful_seconds,
+            update_heartbeat_interval=options.heartbeat_seconds,
             install_signal_handlers=False,
         )
-        app.task(name=_TASK, pass_context=True)(self._continue)
+        app.task(name=_TASK, pass_context=True)(self._run_job)
         app.tasks = _EveryKind(app.tasks)
         self._database = database
         self._handlers = handlers
         self._new_job_event = manager.wake
-        self._graceful = pace.graceful_seconds
-        self._quits = False
+        self._graceful = options.graceful_seconds
+        self._is_stopping = False
         self.manager = manager
         manager.running = lambda: {each.job.id or 0 for each in self._running_jobs.values()}
-        manager.quits = lambda: self._quits
+        manager.is_stopping = lambda: self._is_stopping
         manager.on_pruned = self._on_pruned
-        manager.interrupted = lambda id: self._job_ids_to_abort.get(id) is not AbortReason.USER_REQUEST
-        self._unhear = (
-            database.add_announcement_listener(READY, manager.wake.set),
-            database.add_announcement_listener(ABORT, self._on_abort),
+        manager.is_interrupted = lambda id: self._job_ids_to_abort.get(id) is not AbortReason.USER_REQUEST
+        self._remove_listeners = (
+            database.add_announcement_listener(JOBS_READY, manager.wake.set),
+            database.add_announcement_listener(ABORT_REQUESTED, self._on_abort),
         )
-        self._looks: set[asyncio.Task[None]] = set()
+        self._abort_checks: set[asyncio.Task[None]] = set()
 
     def close(self) -> None:
-        for unhear in self._unhear:
-            unhear()
+        """Stops listening to announcements."""
+        for remove_listener in self._remove_listeners:
+            remove_listener()
 
     def stop(self) -> None:
-        """Fetches no more; what runs may end, for a while, and goes back to the queue after it."""
+        """Fetches no more jobs. Running ones may go on for a while; then they are cancelled and queued
+        again."""
         super().stop()  # type: ignore[no-untyped-call]  # it has no annotations
-        self._quits = True
+        self._is_stopping = True
         asyncio.get_running_loop().call_later(self._graceful, self._give_up)
 
     async def run(self) -> None:
-        """One life: until `stop()`, or until no job is left where it does not wait for more."""
-        beating = asyncio.create_task(self._beat_for_ever(), name="jobs: heartbeat")
+        """Runs until `stop()`; with `wait=False`, until no job is left."""
+        heartbeats = asyncio.create_task(self._send_heartbeats(), name="jobs: heartbeat")
         try:
             await super().run()  # type: ignore[no-untyped-call]  # it has no annotations
         finally:
-            beating.cancel()
+            heartbeats.cancel()
             with suppress(asyncio.CancelledError):
-                await beating
+                await heartbeats
 
-    async def _beat_for_ever(self) -> None:
-        """The engine's own heartbeat ends when a stop begins, while jobs still run."""
+    async def _send_heartbeats(self) -> None:
+        """In place of the engine's own heartbeats, which end when a stop begins, while jobs still run."""
         while True:
             await asyncio.sleep(self.update_heartbeat_interval)
             if self.worker_id is not None:
                 await self.manager.update_heartbeat(self.worker_id)
 
     async def _update_heartbeat(self) -> None:
+        """Never ends, and sends nothing: see `_send_heartbeats`."""
         await asyncio.Event().wait()
 
     async def _abort_running_jobs(self) -> None:
-        """What does not end when it is interrupted is not waited for: it goes back to the queue all the same,
-        and is refused what it may still want to write."""
+        """Cancels all running jobs. One that does not end is not waited for: it is queued again all the same,
+        and what it still wants to write is refused."""
         interrupted = dict(self._running_jobs)
         for task, context in interrupted.items():
             self._abort_job(task, context, AbortReason.SHUTDOWN)
         if interrupted:
-            _, hanging = await asyncio.wait(interrupted, timeout=min(self._graceful, _INTERRUPTED_SECONDS))
+            _, hanging = await asyncio.wait(interrupted, timeout=min(self._graceful, _MAX_CANCEL_SECONDS))
             for task in hanging:
                 _log.error("%s does not end, and is left behind", interrupted[task].job.lock)
 
@@ -124,31 +133,32 @@ class EngineWorker(Worker):
         self.manager.gives_up = True
 
     async def _periodic_deferrer(self) -> None:
-        """Schedules are ours. It must not end: the engine watches its side tasks until the first one does."""
+        """Never ends, because the engine stops watching its side tasks when the first one does. Schedules are
+        ours."""
         await asyncio.Event().wait()
 
-    async def _continue(self, context: JobContext, /, **_: object) -> None:
+    async def _run_job(self, context: JobContext, /, **_: object) -> None:
         job = context.job
         run = Run(
             what=job.task_name,
             key=str(job.task_kwargs.get("key", "")),
-            failures=_count(job.task_kwargs.get("failures")),
+            failures=_as_count(job.task_kwargs.get("failures")),
             database=self._database,
             job_id=job.id or 0,
             worker_id=job.worker_id,
             attempts=job.attempts,
             priority=job.priority,
         )
-        kind = self._handlers.kind(run.what)
+        kind = self._handlers.get_kind(run.what)
         try:
             if kind is None:
-                await self._wait_for_a_newer_version(run)
+                await self._defer_unknown_kind(run)
             else:
-                await self._handle(kind, run)
+                await self._call_handler(kind, run)
         except Superseded as error:
             _log.info("%s", error)
 
-    async def _handle(self, kind: Kind, run: Run) -> None:
+    async def _call_handler(self, kind: JobKind, run: Run) -> None:
         try:
             with (
                 convert_unexpected_cancellation()
@@ -157,42 +167,45 @@ class EngineWorker(Worker):
         except Superseded:
             raise
         except Exception as error:
-            # Of our database, which says nothing about the handler; another server's is a failure of its own.
-            waits = isinstance(error, SQLAlchemyError) and is_away(error)
+            # Only an outage of our own database says nothing about the handler.
+            is_outage = isinstance(error, SQLAlchemyError) and is_database_unavailable(error)
             _log.log(
-                logging.WARNING if waits else logging.ERROR,
+                logging.WARNING if is_outage else logging.ERROR,
                 "%s %s failed (%d before): %s",
                 run.what,
                 run.key,
                 run.failures,
-                told(error),
-                exc_info=None if waits else error,
+                describe_error(error),
+                exc_info=None if is_outage else error,
             )
-            await self._note_failure(kind, run, error)
+            await self._record_failure(kind, run, error)
 
-    async def _note_failure(self, kind: Kind, run: Run, error: Exception) -> None:
-        """Attempt and next try are one transaction, which only the holder of the job may make."""
+    async def _record_failure(self, kind: JobKind, run: Run, error: Exception) -> None:
+        """Writes the failure and the retry in one transaction, unless another worker has the job by now."""
         if kind.on_failure is not None:
             try:
                 async with run.write() as conn:
                     next_at = await kind.on_failure(conn, run, error)
                     if next_at is not None:
-                        await _try_again(conn, run, next_at, told(error))
+                        await _defer_retry(conn, run, next_at, describe_error(error))
                 return
             except Superseded:
                 raise
             except Exception:
                 _log.exception("the failure of %s %s was not recorded", run.what, run.key)
         async with run.write() as conn:
-            pause = min(2.0 ** min(run.failures + 1, 30), _LONGEST_BACKOFF)
-            await _try_again(conn, run, current_time(conn) + timedelta(seconds=pause), told(error))
+            pause = min(2.0 ** min(run.failures + 1, 30), _MAX_BACKOFF_SECONDS)
+            await _defer_retry(
+                conn, run, current_time(conn) + timedelta(seconds=pause), describe_error(error)
+            )
 
-    async def _wait_for_a_newer_version(self, run: Run) -> None:
+    async def _defer_unknown_kind(self, run: Run) -> None:
+        """Lets the job wait for a process of a newer version that has a handler for it."""
         _log.warning("no handler of this version continues %s %s; it waits for one", run.what, run.key)
         async with run.write() as conn:
             next_at = current_time(conn) + timedelta(seconds=_UNKNOWN_KIND_SECONDS)
-            failures = max(1, run.failures)  # waiting for an upgrade makes nobody's back-off longer
-            await try_again(
+            failures = max(1, run.failures)  # waiting for an upgrade makes no back-off longer
+            await defer_retry(
                 conn,
                 run.what,
                 run.key,
@@ -203,17 +216,19 @@ class EngineWorker(Worker):
             )
 
     def _on_pruned(self) -> None:
+        """Interrupts all jobs and stops: others have them by now."""
         _log.warning("worker %s was taken for dead; it begins anew", self.worker_id)
         for task, context in tuple(self._running_jobs.items()):
             self._abort_job(task, context, AbortReason.SHUTDOWN)
         self.stop()
 
     def _on_abort(self) -> None:
-        look = asyncio.get_running_loop().create_task(self._look_for_aborts())
-        self._looks.add(look)
-        look.add_done_callback(self._looks.discard)
+        """Looks at once for jobs whose end was requested."""
+        check = asyncio.get_running_loop().create_task(self._abort_requested_jobs())
+        self._abort_checks.add(check)
+        check.add_done_callback(self._abort_checks.discard)
 
-    async def _look_for_aborts(self) -> None:
+    async def _abort_requested_jobs(self) -> None:
         try:
             self._handle_abort_jobs_requested(await self.manager.list_jobs_to_abort_async())
         except Exception:
@@ -224,33 +239,34 @@ class EngineWorker(Worker):
 async def engine_worker(
     database: Database,
     handlers: Handlers,
-    pace: Pace,
+    options: WorkerOptions,
     *,
     wait: bool = True,
-    outages: Outages | None = None,
+    outages: OutageReporter | None = None,
 ) -> AsyncIterator[EngineWorker]:
-    """A worker whose connections are open; `run()` it. `wait=False`: it ends when no job is left."""
-    make = SqliteManager if database.is_sqlite else PostgresqlManager
-    manager = make(database, outages or Outages())
-    async with manager.opened():
-        worker = EngineWorker(database, handlers, manager, pace, wait=wait)
+    """A worker with open connections, ready for `run()`. `wait=False`: it ends when no job is left."""
+    make_manager = SqliteManager if database.is_sqlite else PostgresqlManager
+    manager = make_manager(database, outages or OutageReporter())
+    async with manager.open_connections():
+        worker = EngineWorker(database, handlers, manager, options, wait=wait)
         try:
             yield worker
         finally:
             worker.close()
 
 
-async def _try_again(conn: AsyncConnection, run: Run, at: datetime, error: str) -> None:
-    await try_again(conn, run.what, run.key, at, run.priority, failures=run.failures + 1, error=error)
+async def _defer_retry(conn: AsyncConnection, run: Run, at: datetime, error: str) -> None:
+    await defer_retry(conn, run.what, run.key, at, run.priority, failures=run.failures + 1, error=error)
 
 
-def told(error: Exception) -> str:
-    """What is kept of an error: never the parameters of a statement, which may be secrets."""
+def describe_error(error: Exception) -> str:
+    """The text of an error that is logged and stored: never a statement's parameters, which may be
+    secrets."""
     if isinstance(error, SQLAlchemyError):
         return type(getattr(error, "orig", None) or error).__name__
     message = error.message if isinstance(error, IsthmusError) else str(error)
-    return f"{type(error).__name__}: {' '.join(message.split())}"[:_ERROR_CHARACTERS]
+    return f"{type(error).__name__}: {' '.join(message.split())}"[:_MAX_ERROR_CHARACTERS]
 
 
-def _count(value: object) -> int:
+def _as_count(value: object) -> int:
     return value if isinstance(value, int) else 0

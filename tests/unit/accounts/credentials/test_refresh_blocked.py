@@ -22,7 +22,7 @@ async def test_no_token_of_a_blocked_account_is_renewed(
     environment_id = desk.scope.environment_id
     id = await connect(desk, clock, ends_in=1800)
     handlers = Handlers()
-    handlers.on(REFRESH_JOB, connections.run_refresh_job, on_failure=ignore_failed_refresh)
+    handlers.register(REFRESH_JOB, connections.run_refresh_job, on_failure=ignore_failed_refresh)
     await BlockList(database).block(id)
     await clock.advance(1800)
     await tick(database, handlers)

@@ -14,7 +14,7 @@ from isthmus.http import HttpClient
 from isthmus.integrations.catalog.exchanges import Exchanges
 from isthmus.integrations.catalog.shipped_files import Catalog
 from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions
-from isthmus.jobs import Handlers, standing
+from isthmus.jobs import Handlers, read_job_status
 
 pytestmark = pytest.mark.both_databases
 
@@ -30,7 +30,7 @@ async def test_a_timer_follows_the_token(
     await call(connections, desk, id)
     assert await timer(database, id, clock) == 3600 - ahead
     handlers = Handlers()
-    handlers.on(REFRESH_JOB, connections.run_refresh_job, on_failure=ignore_failed_refresh)
+    handlers.register(REFRESH_JOB, connections.run_refresh_job, on_failure=ignore_failed_refresh)
     await clock.advance(3600 - ahead)
     await tick(database, handlers)
     assert len(authority.refreshes) == 2
@@ -58,7 +58,7 @@ async def test_nothing_is_renewed_ahead_of_time_where_that_is_turned_off(
     )
     await connect(desk, clock, ends_in=1800)
     handlers = Handlers()
-    handlers.on(REFRESH_JOB, quiet.run_refresh_job, on_failure=ignore_failed_refresh)
+    handlers.register(REFRESH_JOB, quiet.run_refresh_job, on_failure=ignore_failed_refresh)
     await clock.advance(1800)
     await tick(database, handlers)
     assert authority.refreshes == []
@@ -67,6 +67,6 @@ async def test_nothing_is_renewed_ahead_of_time_where_that_is_turned_off(
 async def timer(database: Database, id: str, clock: WatchedClock) -> int:
     """The seconds until the account's token is renewed although nobody calls."""
     async with database.read() as conn:
-        moment = (await standing(conn, REFRESH_JOB, id)).run_at
+        moment = (await read_job_status(conn, REFRESH_JOB, id)).run_at
     assert moment is not None
     return round((moment - clock.now()).total_seconds())

@@ -193,7 +193,7 @@ async def test_a_revocation_that_lost_its_job_is_sent_all_the_same(
         await conn.execute(delete(job))
     for seconds, revoked in ((30, []), (31, ["rt-one"])):
         await clock.advance(seconds)
-        await Worker(database, handlers, QUICK).reconcile()
+        await Worker(database, handlers, QUICK).defer_lost_jobs()
         await drain(database, handlers)
         assert authority.revoked == revoked
     assert await waiting(database) == 0

@@ -18,7 +18,7 @@ from isthmus.accounts.credentials.token_refresh import REFRESH_AHEAD, REFRESH_JO
 from isthmus.accounts.lifecycle.account_jobs import LIFECYCLE_JOB, begin_lifecycle
 from isthmus.db import Database
 from isthmus.db.tables import event
-from isthmus.jobs import Handlers, Worker, cancel, defer, standing
+from isthmus.jobs import Handlers, Worker, cancel, defer, read_job_status
 
 pytestmark = pytest.mark.both_databases
 
@@ -180,7 +180,7 @@ async def _connected(desk: Desk, connections: Connections, id: str, clock: Watch
 
 async def _seconds_to_renewal(database: Database, id: str, clock: WatchedClock) -> int:
     async with database.read() as conn:
-        moment = (await standing(conn, REFRESH_JOB, id)).run_at
+        moment = (await read_job_status(conn, REFRESH_JOB, id)).run_at
     assert moment is not None
     return round((moment - clock.now()).total_seconds())
 
@@ -320,7 +320,7 @@ async def test_an_account_that_lost_its_job_is_continued_all_the_same(
             assert await cancel(conn, LIFECYCLE_JOB, id)
 
     async def reconcile() -> None:
-        await Worker(database, handlers, QUICK).reconcile()
+        await Worker(database, handlers, QUICK).defer_lost_jobs()
         await drain(database, handlers)
 
     await lose_it()
@@ -350,11 +350,11 @@ async def test_a_validation_that_is_woken_early_comes_when_it_is_due(
     await drain(database, handlers)
     checks = len(product.seen)
     async with database.write() as conn:
-        due = (await standing(conn, LIFECYCLE_JOB, id)).run_at
+        due = (await read_job_status(conn, LIFECYCLE_JOB, id)).run_at
         await defer(conn, LIFECYCLE_JOB, id)
     await drain(database, handlers)
     async with database.read() as conn:
-        assert (await standing(conn, LIFECYCLE_JOB, id)).run_at == due
+        assert (await read_job_status(conn, LIFECYCLE_JOB, id)).run_at == due
     assert len(product.seen) == checks
     await clock.advance(6 * 3600)
     await tick(database, handlers)

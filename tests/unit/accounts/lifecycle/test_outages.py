@@ -12,7 +12,7 @@ from tests.unit.accounts.lifecycle.steps_provider import CREDENTIALS, PERIODIC, 
 
 from isthmus.accounts.lifecycle.account_jobs import LIFECYCLE_JOB
 from isthmus.db import Database
-from isthmus.jobs import Handlers, standing
+from isthmus.jobs import Handlers, read_job_status
 
 pytestmark = pytest.mark.both_databases
 
@@ -26,7 +26,7 @@ async def ticked(database: Database, handlers: Handlers, clock: WatchedClock) ->
 
 async def seconds_to_next(database: Database, id: str, clock: WatchedClock) -> float | None:
     async with database.read() as conn:
-        moment = (await standing(conn, LIFECYCLE_JOB, id)).run_at
+        moment = (await read_job_status(conn, LIFECYCLE_JOB, id)).run_at
     return None if moment is None else (moment - clock.now()).total_seconds()
 
 
