@@ -16,7 +16,8 @@ from isthmus.api.dependencies import AnyCaller, ApiPrincipal, Parts, default_if_
 from isthmus.api.integration_guides import render_guide_html, render_guide_markdown
 from isthmus.errors import BadRequest, Forbidden, failure
 from isthmus.integrations.meta.integration_description import describe_integration
-from isthmus.integrations.meta.unified_meta import read_integration_guide, read_method_meta
+from isthmus.integrations.meta.integration_guide import read_integration_guide
+from isthmus.integrations.meta.unified_method_meta import read_method_meta
 
 __all__ = ["router"]
 

@@ -1,4 +1,4 @@
-"""What can be called: of an integration, or through one account (`api.md` §4.6)."""
+"""Bodies of the capability endpoints: which proxy and unified methods an integration or an account offers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ __all__ = ["CapabilityFilter", "build_capabilities", "build_unified_apis"]
 
 @dataclass(frozen=True, slots=True)
 class CapabilityFilter:
-    """`methods` narrows proxy methods only. `described_only`: no proxy method without a description."""
+    """Which capabilities to list. `methods` and `described_only` apply to proxy methods only.
+
+    `described_only`: leaves out proxy methods without a description.
+    """
 
     type: Literal["proxy", "unified", "all"] = "all"
     methods: Collection[str] | None = None
@@ -31,7 +34,7 @@ def build_capabilities(
     *,
     name_template: str | None = None,
 ) -> dict[str, Any]:
-    """`name_template`: as of `tool_names`."""
+    """All capabilities that `wanted` selects. `name_template`: see `assign_tool_names`."""
     names = name_tools(described, name_template)
     return {
         "integration": {
@@ -48,7 +51,7 @@ def build_capabilities(
 
 
 def build_unified_apis(mapped: Sequence[MappedResource]) -> list[dict[str, Any]]:
-    """One entry a model, with its resources that are mapped."""
+    """One entry for each unified model, with its mapped resources."""
     by_model: dict[str, dict[str, Any]] = {}
     for each in mapped:
         model = each.model
@@ -71,7 +74,7 @@ def build_unified_apis(mapped: Sequence[MappedResource]) -> list[dict[str, Any]]
 def _build_proxy(
     described: IntegrationDescription, names: Mapping[tuple[str, str], str], wanted: CapabilityFilter
 ) -> list[dict[str, Any]]:
-    """A resource of which the filters leave no method is left out."""
+    """The proxy methods that `wanted` selects, by resource; resources without one are left out."""
     resources: dict[str, list[dict[str, Any]]] = {}
     for method in described.methods:
         if wanted.resource not in (None, method.resource):
@@ -119,11 +122,11 @@ def _resource_fields(each: MappedResource) -> dict[str, Any]:
 
 
 def _build_auth(described: IntegrationDescription) -> dict[str, Any]:
-    """Every way to connect, and every field that one of them asks for, once."""
+    """All credential formats, and the fields of all their forms, each name once."""
     credentials = normalise_credentials(described.config.get("credentials"))
     entries = credentials if isinstance(credentials, Mapping) else {}
     fields: dict[str, dict[str, Any]] = {}
-    link = described.rows.get("oauth_documentation_link")
+    link = described.texts.get("oauth_documentation_link")
     for entry in entries.values():
         config = entry.get("config") if isinstance(entry, Mapping) else None
         for each in (config or {}).get("fields") or ():
@@ -144,7 +147,7 @@ def _credential_field(each: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _count_documented(described: IntegrationDescription) -> dict[str, Any]:
-    """Over all methods, whatever is asked for. 0 of 0 is 0."""
+    """How many proxy methods have a description, as numbers and as a share; the filter does not count."""
     whole = len(described.methods)
     documented = sum(method.description is not None for method in described.methods)
     return {

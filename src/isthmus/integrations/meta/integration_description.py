@@ -1,7 +1,7 @@
-"""An integration as an environment or an account sees it: to read about, not to call.
+"""Descriptions of an integration and its methods, as an environment or an account has it.
 
-Merged as for a call (`definitions.md` §2), but without anything sealed, and never compiled: descriptions,
-schemas and forms are all that is taken of it.
+The layers are merged as for a call, but without secrets, and nothing is compiled: only descriptions, schemas
+and forms are read from the result.
 """
 
 from __future__ import annotations
@@ -33,8 +33,11 @@ _SCHEMAS: Final = ("query_schema", "body_schema", "response_schema")
 
 @dataclass(frozen=True, slots=True)
 class MethodDescription:
-    """`definition`: the method as it is written, all layers merged. Schemas are JSON Schema, None where there
-    is none; each comes from a documentation row, else from the definition."""
+    """A method with its documentation.
+
+    `definition`: the method in the merged config. Schemas are JSON Schema, or None; each comes from a
+    documentation row, or else from the definition.
+    """
 
     resource: str
     name: str
@@ -46,26 +49,30 @@ class MethodDescription:
 
     @property
     def is_documented(self) -> bool:
-        """Whether anything says what it does or takes."""
+        """True if there is a description or a schema."""
         return bool(self.description or self.query_schema or self.body_schema or self.response_schema)
 
 
 @dataclass(frozen=True, slots=True)
 class IntegrationDescription:
-    """`config`: all layers merged. `rows`: documentation of the whole (`resource` None) by its type."""
+    """An integration with its documentation.
+
+    `config`: with all layers merged. `texts`: documentation of the integration as a whole, by type.
+    """
 
     id: str
     name: str
     category: str | None
     config: Mapping[str, Any] = field(repr=False)
     methods: tuple[MethodDescription, ...] = field(repr=False)
-    rows: Mapping[str, str] = field(repr=False)
+    texts: Mapping[str, str] = field(repr=False)
 
     @property
     def label(self) -> str:
         return str(self.config.get("label") or self.name)
 
-    def tags(self, resource: str) -> list[str]:
+    def get_tags(self, resource: str) -> list[str]:
+        """The tool tags of a resource; empty if it has none."""
         tags = self.config.get("tool_tags")
         found = tags.get(resource) if isinstance(tags, Mapping) else None
         return [str(tag) for tag in found] if isinstance(found, list | tuple) else []
@@ -74,8 +81,10 @@ class IntegrationDescription:
 async def describe_integration(
     conn: AsyncConnection, scope: Scope, id_or_name: str
 ) -> IntegrationDescription:
-    """As the environment has it if it is installed there, else as it is. Raises NotFound for an integration
-    that the team does not see."""
+    """The integration with the environment's override, if it is installed there.
+
+    Raises NotFound for an integration that the team does not see.
+    """
     statement = (
         select(integration.c.id, environment_integration.c.id.label("install_id"))
         .outerjoin(
@@ -99,7 +108,11 @@ async def describe_install(
     account_override: Mapping[str, Any] | None = None,
     authentication_method: str | None = None,
 ) -> IntegrationDescription:
-    """`authentication_method`: of the account, for rows that are about one way to connect."""
+    """The integration with the overrides of an install and of an account, and their documentation.
+
+    `install_id`: None if it is not installed. `authentication_method`: the account's, to select documentation
+    about it; None selects documentation about all methods.
+    """
     statement = select(
         integration.c.id, integration.c.name, integration.c.category, integration.c.config
     ).where(integration.c.id == integration_id)
@@ -114,7 +127,7 @@ async def describe_install(
 
 
 DocumentationTexts = Mapping[tuple[str | None, str | None, str], str]
-"""By (resource, method, type)."""
+"""Contents of documentation rows by (resource, method, type)."""
 
 
 def describe_config(
@@ -125,7 +138,7 @@ def describe_config(
     id: str = "",
     category: str | None = None,
 ) -> IntegrationDescription:
-    """`written`: documentation rows that count."""
+    """The description of a merged config. `written`: the documentation that applies to it."""
     written = written or {}
     return IntegrationDescription(
         id=id,
@@ -133,7 +146,7 @@ def describe_config(
         category=category,
         config=config,
         methods=tuple(_describe_methods(config, written)),
-        rows={kind: content for (resource, _, kind), content in written.items() if resource is None},
+        texts={kind: content for (resource, _, kind), content in written.items() if resource is None},
     )
 
 
@@ -144,11 +157,14 @@ async def _read_documentation(
     install_id: str | None,
     authentication_method: str | None,
 ) -> DocumentationTexts:
-    """By (resource, method, type), the row that counts: the environment's over the integration's, one about
-    the account's way to connect over one about all, the later over the earlier."""
-    whose = [documentation.c.integration_id == integration_id]
+    """The documentation of an integration and its install; of several rows about the same, one counts.
+
+    A row of the environment comes before one of the integration, then one about the authentication method
+    before one about all, then the newer one.
+    """
+    owners = [documentation.c.integration_id == integration_id]
     if install_id is not None:
-        whose.append(documentation.c.environment_integration_id == install_id)
+        owners.append(documentation.c.environment_integration_id == install_id)
     applies = [
         or_(column.is_(None), column == value)
         for column, value in (
@@ -158,7 +174,7 @@ async def _read_documentation(
     ]
     statement = (
         select(documentation)
-        .where(or_(*whose), documentation.c.is_inline.is_(False), *applies)
+        .where(or_(*owners), documentation.c.is_inline.is_(False), *applies)
         .order_by(
             documentation.c.environment_integration_id.is_not(None),
             documentation.c.authentication_method.is_not(None),

@@ -1,4 +1,5 @@
-"""Which unified resources an integration is mapped to, as one environment, and one account, has them."""
+"""Reading which unified resources and methods an integration is mapped to, in an environment or for an
+account."""
 
 from __future__ import annotations
 
@@ -23,7 +24,10 @@ __all__ = ["MappedResource", "read_mapped_resources"]
 
 @dataclass(frozen=True, slots=True)
 class MappedResource:
-    """`is_overridden`: the environment has a mapping row of its own for some method of it."""
+    """A resource of a unified model, with the methods that the integration is mapped to.
+
+    `is_overridden`: True if the environment has its own mapping of one of the methods.
+    """
 
     model: EnvironmentModel = field(repr=False)
     model_label: str
@@ -38,7 +42,7 @@ class MappedResource:
 
 
 Cells = dict[tuple[str, str], dict[str, bool]]
-"""(model's id, resource) -> method -> whether the environment maps it."""
+"""(id of the model, resource) -> method -> True if the environment has its own mapping of it."""
 
 
 async def read_mapped_resources(
@@ -49,8 +53,11 @@ async def read_mapped_resources(
     only_installed: bool,
     account_override: Mapping[str, Any] | None = None,
 ) -> list[MappedResource]:
-    """In the order of names. `only_installed`: models that can be called here; else every model that the team
-    sees. `account_override`: an account's own mappings, by model, resource and method."""
+    """The resources that an integration is mapped to, sorted by model and resource.
+
+    `only_installed`: True for the models that the environment has installed, False for all that the team
+    sees. `account_override`: the account's own mappings, by model, resource and method.
+    """
     cells = await _read_mapped_cells(conn, scope.environment_id, integration_name)
     models = await read_models(conn, scope, only_installed=only_installed)
     labels = await _read_category_labels(conn)

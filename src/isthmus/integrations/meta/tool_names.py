@@ -1,4 +1,4 @@
-"""Names of tools: what a method is called where each has to have one name of its own (`events.md` §7)."""
+"""Unique tool names for the methods of an integration."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 __all__ = ["assign_tool_names", "to_singular"]
 
-_MOST_CHARACTERS: Final = 64
+_MAX_LENGTH: Final = 64
 _PATTERNS: Final = {
     "list": "list_all_{integration}_{resource}",
     "get": "get_single_{integration}_{one}_by_id",
@@ -17,18 +17,20 @@ _PATTERNS: Final = {
     "update": "update_a_{integration}_{one}_by_id",
     "delete": "delete_a_{integration}_{one}_by_id",
 }
-_CUSTOM: Final = "{integration}_{resource}_{method}"
-_WORD_ENDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_OTHER: Final = re.compile(r"[^a-z0-9]+")
-_KEPT: Final = re.compile(r"(?:ss|us|is|news|series|species)$")
+_CUSTOM_PATTERN: Final = "{integration}_{resource}_{method}"
+_WORD_BOUNDARY: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_NOT_ALPHANUMERIC: Final = re.compile(r"[^a-z0-9]+")
+_SINGULAR_IN_S: Final = re.compile(r"(?:ss|us|is|news|series|species)$")
 
 
 def assign_tool_names(
     integration: str, methods: Iterable[tuple[str, str]], template: str | None = None
 ) -> Mapping[tuple[str, str], str]:
-    """A name for each (resource, method), of at most 64 of `[a-zA-Z0-9_-]`, each different; the same for the
-    same methods, in whatever order they come. `template`: in the place of the usual patterns, with
-    `{integration}`, `{resource}`, `{one}` (of the resource) and `{method}`, each in snake_case."""
+    """A unique name for each (resource, method), of at most 64 characters of `[a-zA-Z0-9_-]`.
+
+    The order of `methods` does not change the names. `template` replaces the default patterns; in it stand
+    `{integration}`, `{resource}`, `{one}` (the singular of the resource) and `{method}`, each in snake_case.
+    """
     names: dict[tuple[str, str], str] = {}
     taken: set[str] = set()
     for resource, method in sorted(methods):
@@ -37,15 +39,15 @@ def assign_tool_names(
         while name in taken:
             count += 1
             ending = f"_{count}"
-            name = wanted[: _MOST_CHARACTERS - len(ending)] + ending
+            name = wanted[: _MAX_LENGTH - len(ending)] + ending
         taken.add(name)
         names[resource, method] = name
     return names
 
 
 def to_singular(noun: str) -> str:
-    """`companies` -> `company`; a word that does not look like a plural stays."""
-    if not noun.endswith("s") or _KEPT.search(noun):
+    """The singular of an English noun, such as `company` for `companies`; other words are unchanged."""
+    if not noun.endswith("s") or _SINGULAR_IN_S.search(noun):
         return noun
     if noun.endswith("ies") and len(noun) > 4:
         return noun[:-3] + "y"
@@ -55,18 +57,21 @@ def to_singular(noun: str) -> str:
 
 
 def _format_name(integration: str, resource: str, method: str, template: str | None) -> str:
-    product, thing = _to_snake_case(integration), _to_snake_case(resource)
-    pattern = template or _PATTERNS.get(method, _CUSTOM)
+    resource = _to_snake_case(resource)
+    pattern = template or _PATTERNS.get(method, _CUSTOM_PATTERN)
     name = pattern.format(
-        integration=product, resource=thing, one=to_singular(thing), method=_to_snake_case(method)
+        integration=_to_snake_case(integration),
+        resource=resource,
+        one=to_singular(resource),
+        method=_to_snake_case(method),
     )
-    if len(name) <= _MOST_CHARACTERS:
+    if len(name) <= _MAX_LENGTH:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:6]
-    return f"{name[: _MOST_CHARACTERS - 7]}_{digest}"
+    return f"{name[: _MAX_LENGTH - 7]}_{digest}"
 
 
 def _to_snake_case(text: str) -> str:
-    """A text without a letter or digit of its own becomes a hash of it."""
-    words = _OTHER.sub("_", _WORD_ENDS.sub("_", text).lower()).strip("_")
+    """The text in snake_case; a hash of it if it has no letter or digit."""
+    words = _NOT_ALPHANUMERIC.sub("_", _WORD_BOUNDARY.sub("_", text).lower()).strip("_")
     return words or hashlib.sha256(text.encode()).hexdigest()[:6]

@@ -1,8 +1,7 @@
-"""Tools: what an integration's methods look like to an agent that calls them by the proxy API
-(`events.md` §7, `api.md` §4.7).
+"""Descriptions of an integration's methods as tools, for agents that call them through the proxy API.
 
-Clients build a tool's input from `query_schema.properties` and `body_schema.properties` alone, and split it
-by membership: so `id` and the parameters of paging stand there, and a name stands in one of the two.
+Clients build the input of a tool from `query_schema.properties` and `body_schema.properties` alone, and split
+the input by these names. So `id` and the paging parameters are among them, and no name is in both.
 """
 
 from __future__ import annotations
@@ -18,23 +17,25 @@ from isthmus.integrations.meta.tool_names import assign_tool_names, to_singular
 
 __all__ = ["ToolFilter", "build_tools", "name_tools"]
 
-_READ: Final = frozenset({"list", "get"})
-_WRITE: Final = frozenset({"create", "update", "delete"})
-_BY_ID: Final = frozenset({"get", "update", "delete"})
-_PAGING: Final[Mapping[str, Any]] = {
+_READ_METHODS: Final = frozenset({"list", "get"})
+_WRITE_METHODS: Final = frozenset({"create", "update", "delete"})
+_METHODS_BY_ID: Final = frozenset({"get", "update", "delete"})
+_PAGING_PROPERTIES: Final[Mapping[str, Any]] = {
     "limit": {"type": "integer", "minimum": 1, "description": "How many records to return at once."},
     "next_cursor": {
         "type": "string",
         "description": "next_cursor of the page before; leave it out for the first page.",
     },
 }
-_ID: Final[Mapping[str, Any]] = {"type": "string", "description": "The record's id."}
+_ID_PROPERTY: Final[Mapping[str, Any]] = {"type": "string", "description": "The record's id."}
 
 
 @dataclass(frozen=True, slots=True)
 class ToolFilter:
-    """`methods`: names, and the groups `read`, `write`, `custom`. `tags`: one in common is enough. None of
-    either: all."""
+    """Selects tools. None accepts all.
+
+    `methods`: names of methods, or the groups `read`, `write` and `custom`. `tags`: a tool needs one of them.
+    """
 
     methods: Collection[str] | None = None
     tags: Collection[str] | None = None
@@ -45,34 +46,39 @@ class ToolFilter:
     def _accepts_method(self, method: str) -> bool:
         if self.methods is None or method in self.methods:
             return True
-        group = "read" if method in _READ else "write" if method in _WRITE else "custom"
+        group = "read" if method in _READ_METHODS else "write" if method in _WRITE_METHODS else "custom"
         return group in self.methods
 
 
 def build_tools(
     described: IntegrationDescription, wanted: ToolFilter | None = None, *, name_template: str | None = None
 ) -> list[dict[str, Any]]:
-    """Every documented method that the filter takes, in the order of the definition. `name_template`: as of
-    `assign_tool_names`."""
+    """A tool for each documented method that `wanted` accepts, in the order of the definition.
+
+    `name_template`: see `assign_tool_names`.
+    """
     wanted = wanted or ToolFilter()
     names = name_tools(described, name_template)
     return [
         _build_tool(described, method, names[method.resource, method.name])
         for method in described.methods
-        if method.is_documented and wanted.accepts(method.name, described.tags(method.resource))
+        if method.is_documented and wanted.accepts(method.name, described.get_tags(method.resource))
     ]
 
 
 def name_tools(
     described: IntegrationDescription, template: str | None = None
 ) -> Mapping[tuple[str, str], str]:
-    """The tool name of each method, documented or not: a name must not change when another is documented."""
+    """The tool name of each (resource, method).
+
+    Undocumented methods take part, so that no name changes when one of them is documented.
+    """
     methods = ((method.resource, method.name) for method in described.methods)
     return assign_tool_names(described.name, methods, template)
 
 
 def _default_description(described: IntegrationDescription, method: MethodDescription) -> str:
-    """A sentence that says what a method without a description does."""
+    """The description of a tool whose method has none."""
     noun, one = (text.replace("_", " ") for text in (method.resource, to_singular(method.resource)))
     sentences = {
         "list": f"List {noun} of {described.label}.",
@@ -96,20 +102,20 @@ def _build_tool(described: IntegrationDescription, method: MethodDescription, na
         "body_schema": body,
         "response_schema": method.response_schema or empty_schema(),
         "required": list(required),
-        "tags": described.tags(method.resource),
+        "tags": described.get_tags(method.resource),
     }
 
 
 def _build_input_schemas(method: MethodDescription) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What goes into the query, and what into the body."""
+    """The schemas of the query and the body of a tool; no property is in both."""
     query = _copy_object_schema(method.query_schema or _infer_schema_from_templates(method, "query"))
     body = _copy_object_schema(method.body_schema or _infer_schema_from_templates(method, "body"))
     fixed: dict[str, Any] = {}
-    if method.name in _BY_ID:
-        fixed = {"id": _ID}
+    if method.name in _METHODS_BY_ID:
+        fixed = {"id": _ID_PROPERTY}
         query["required"] = list(dict.fromkeys(("id", *query.get("required", ()))))
     elif method.name == "list":
-        fixed = dict(_PAGING)
+        fixed = dict(_PAGING_PROPERTIES)
     for name in body["properties"]:
         if name not in fixed:
             query["properties"].pop(name, None)
@@ -123,13 +129,15 @@ def _build_input_schemas(method: MethodDescription) -> tuple[dict[str, Any], dic
 
 
 def _copy_object_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """A copy whose properties can be changed. Clients read nothing of a schema but those."""
+    """A copy as an object schema with a `properties` dict of its own, which can be changed."""
     return {**schema, "type": "object", "properties": dict(schema.get("properties") or {})}
 
 
 def _infer_schema_from_templates(method: MethodDescription, root: str) -> dict[str, Any]:
-    """Where no schema says it: the names that the method's own templates read of the caller's query or body.
-    Those without which no path can be made are required."""
+    """A schema for a method without one: the names that its templates read from the caller's query or body.
+
+    `root`: `query` or `body`. Names without which no path can be built are required.
+    """
     schema = empty_schema()
     required = dict.fromkeys(_iter_template_names(method.definition.get("path"), root, is_needed=True))
     parts = [method.definition.get(part) for part in ("path", "query", "headers", "body")]
@@ -139,6 +147,7 @@ def _infer_schema_from_templates(method: MethodDescription, root: str) -> dict[s
 
 
 def _iter_template_names(template: Any, root: str, *, is_needed: bool = False) -> Iterator[str]:
+    """The names that a template reads from `root`; with `is_needed`, only those without an alternative."""
     for placeholder in compile_template(template).placeholders:
         if not is_needed or _is_required(placeholder):
             for alternative in placeholder.alternatives:
@@ -150,6 +159,7 @@ def _iter_template_names(template: Any, root: str, *, is_needed: bool = False) -
 
 
 def _is_required(placeholder: Placeholder) -> bool:
+    """True if the placeholder has no alternative and no default."""
     return len(placeholder.alternatives) == 1 and not (
         placeholder.default or placeholder.or_null or placeholder.or_undefined
     )

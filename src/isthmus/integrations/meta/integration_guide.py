@@ -1,0 +1,122 @@
+"""The guide for people who connect an integration for a unified model: plans, roles, scopes and
+instructions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.db.tables import documentation
+from isthmus.definitions.json_values import as_mapping
+from isthmus.definitions.layers import merge_mapping
+from isthmus.errors import NotFound
+from isthmus.integrations.effective.environment_models import EnvironmentModel, read_model
+from isthmus.integrations.mappings.mapping_rows import read_mapping_rows
+from isthmus.integrations.meta.integration_description import IntegrationDescription
+from isthmus.integrations.meta.mapped_resources import read_mapped_resources
+from isthmus.integrations.rows.scope import Scope
+
+__all__ = ["read_integration_guide"]
+
+Json = dict[str, Any]
+
+
+async def read_integration_guide(
+    conn: AsyncConnection, scope: Scope, described: IntegrationDescription, model_name: str
+) -> Json:
+    """The guide as JSON: plans, roles, OAuth scopes, instructions (Markdown), and the resources with their
+    methods.
+
+    Raises NotFound if the model is not installed, or the integration is not mapped to it.
+    """
+    model = await read_model(conn, scope, model_name)
+    mapped = await read_mapped_resources(conn, scope, described.name, only_installed=True)
+    resources = [each for each in mapped if each.model.id == model.id]
+    if not resources:
+        raise NotFound(
+            f"{described.name} is not mapped to the unified model {model.name}. "
+            f"GET /integration/{described.name}/unified-apis lists the models it is mapped to."
+        )
+    docs = as_mapping(model.docs.get(described.name))
+    return {
+        "pricing_plan": _as_texts(docs.get("pricing_plan")),
+        "user_role": _as_texts(docs.get("user_role")),
+        "scopes": await _collect_scopes(conn, scope, described, model, docs),
+        "instructions": docs.get("instructions") or await _read_instructions(conn, described, model),
+        "resources": [
+            {
+                "resource": each.resource,
+                "description": each.definition.get("description"),
+                "methods": list(each.methods),
+                "docs_url": each.definition.get("docs_url"),
+            }
+            for each in resources
+        ],
+    }
+
+
+async def _collect_scopes(
+    conn: AsyncConnection,
+    scope: Scope,
+    described: IntegrationDescription,
+    model: EnvironmentModel,
+    docs: Mapping[str, Any],
+) -> list[str]:
+    """The OAuth scopes that the model and its resources name, and those of every proxy method that may be
+    called."""
+    found = [*_as_texts(docs.get("scopes")), *_as_texts(model.scopes.get(described.name))]
+    for definition in model.resources.values():
+        own = (definition.get("scopes") or {}).get(described.name) or {}
+        found += [each for scopes in own.values() for each in _as_texts(scopes)]
+    methods = {(each.resource, each.name): each.definition for each in described.methods}
+    configs: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in await read_mapping_rows(conn, scope.environment_id, described.name, model=model.name):
+        configs.setdefault((row.resource, row.method), []).append(row.config)
+    for (resource, method), layers in configs.items():
+        config = merge_mapping(*layers)
+        for target in _list_choices(config.get("resource") or resource, "resources"):
+            for name in _list_choices(config.get("method") or method, "methods"):
+                found += _as_texts((methods.get((target, name)) or {}).get("scopes"))
+    return list(dict.fromkeys(found))
+
+
+def _list_choices(written: Any, listed: str) -> list[str]:
+    """The names that a mapping's `resource` or `method` can evaluate to."""
+    return [written] if isinstance(written, str) else _as_texts(written.get(listed))
+
+
+async def _read_instructions(
+    conn: AsyncConnection, described: IntegrationDescription, model: EnvironmentModel
+) -> str | None:
+    """The page about this integration in this model, or else the integration's own page.
+
+    A page of the environment comes before one of the model.
+    """
+    statement = (
+        select(documentation.c.content)
+        .where(
+            or_(
+                documentation.c.unified_model_id == model.id,
+                documentation.c.environment_unified_model_id == model.install_id,
+            ),
+            documentation.c.integration_name == described.name,
+            documentation.c.resource.is_(None),
+            documentation.c.type == "readme",
+        )
+        .order_by(
+            documentation.c.environment_unified_model_id.is_not(None).desc(),
+            documentation.c.updated_at.desc(),
+        )
+    )
+    found: str | None = (await conn.execute(statement)).scalars().first()
+    return found if found is not None else described.texts.get("readme")
+
+
+def _as_texts(value: Any) -> list[str]:
+    """A text, or the texts of an array, as a list; empty for any other value."""
+    if isinstance(value, str):
+        return [value]
+    return [str(each) for each in value] if isinstance(value, list | tuple) else []

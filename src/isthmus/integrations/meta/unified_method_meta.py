@@ -1,0 +1,118 @@
+"""The schemas, defaults and documentation of one unified method of an integration, for authors and forms.
+
+The rows are read each time; calls use the cached `effective_definitions` instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from isthmus.definitions.layers import account_mapping, merge_mapping
+from isthmus.definitions.load import load_mapping
+from isthmus.definitions.object_mapping import LITERAL_KEY
+from isthmus.definitions.schema_forms import as_object_schema
+from isthmus.engine.unified.mapping_plans import layered
+from isthmus.expressions import Expression
+from isthmus.integrations.effective.environment_models import EnvironmentModel, read_model
+from isthmus.integrations.effective.unified_names import match_resource, unmapped_error
+from isthmus.integrations.mappings.mapping_rows import read_mapping_rows
+from isthmus.integrations.rows.scope import Scope
+
+__all__ = ["read_method_meta"]
+
+_ALWAYS_FILLED: frozenset[str] = frozenset({"remote_data"})
+"""Fields of a unified record that are set beside those of its mapping."""
+
+Json = dict[str, Any]
+
+
+async def read_method_meta(
+    conn: AsyncConnection,
+    scope: Scope,
+    integration_name: str,
+    model_name: str,
+    resource: str,
+    method: str,
+    account_override: Mapping[str, Any] | None = None,
+) -> Json:
+    """The response body of the API's method metadata, from the mapping with all layers merged.
+
+    `query_schema` and `request_body_schema` are those that calls are checked with: the model's, with the
+    mapping's merged over them. `response_schema` is `schema` reduced to the fields that the mapping fills.
+    Raises NotFound for a name that does not exist, or is not mapped.
+    """
+    model = await read_model(conn, scope, model_name)
+    methods = {each: definition.get("methods") for each, definition in model.resources.items()}
+    name = match_resource(model.name, methods, resource, method)
+    definition = model.resources[name]
+    config = await _read_merged_mapping(conn, scope, integration_name, model, name, method, account_override)
+    schema = definition.get("schema") or {}
+    query, body = (
+        as_object_schema(layered((definition.get(kind) or {}).get(method), config.get(kind)))
+        for kind in ("query_schema", "request_body_schema")
+    )
+    return {
+        "method": method,
+        "schema": schema,
+        "documentation_link": config.get("documentation_link"),
+        "response_mapping": config.get("response_mapping"),
+        "query_schema": query,
+        "request_body_schema": body,
+        "default_query": config.get("query") or {},
+        "default_body": config.get("body") or {},
+        "response_schema": _select_filled_properties(schema, config.get("response_mapping")),
+    }
+
+
+async def _read_merged_mapping(
+    conn: AsyncConnection,
+    scope: Scope,
+    integration_name: str,
+    model: EnvironmentModel,
+    resource: str,
+    method: str,
+    account_override: Mapping[str, Any] | None,
+) -> Json:
+    """The mapping's config with all layers merged. Raises NotFound if there is none."""
+    rows = await read_mapping_rows(
+        conn, scope.environment_id, integration_name, model=model.name, resource=resource, method=method
+    )
+    layers = [row.config for row in rows]
+    own = account_mapping(account_override, model.name, resource, method)
+    if own is not None:
+        layers.append(own)
+    if not layers:
+        others = await read_mapping_rows(conn, scope.environment_id, integration_name, model=model.name)
+        mapped = {f"{row.resource}.{row.method}" for row in others}
+        raise unmapped_error(integration_name, model.name, resource, method, mapped)
+    return merge_mapping(*layers)
+
+
+def _select_filled_properties(schema: Mapping[str, Any], response_mapping: Any) -> Json:
+    """The schema with only the properties that the mapping fills; all of it if these cannot be determined."""
+    fields = _find_filled_fields(response_mapping)
+    properties = schema.get("properties")
+    if fields is None or not isinstance(properties, Mapping):
+        return dict(schema)
+    kept = {name: part for name, part in properties.items() if name in fields | _ALWAYS_FILLED}
+    filled = {**schema, "properties": kept}
+    if isinstance(schema.get("required"), list):
+        filled["required"] = [name for name in schema["required"] if name in kept]
+    return filled
+
+
+def _find_filled_fields(response_mapping: Any) -> frozenset[str] | None:
+    """The top-level fields that a response mapping sets; None if its text does not determine them."""
+    mapping = load_mapping({"response_mapping": response_mapping}).response_mapping
+    if mapping is None:
+        return None
+    if isinstance(mapping, Expression):
+        return mapping.record_fields()
+    source = mapping.source
+    if "result" in source:
+        result = source["result"]
+        return _find_filled_fields(result) if isinstance(result, str | Mapping) else None
+    return None if LITERAL_KEY in source else frozenset(source)
