@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from isthmus.config import Settings
-from isthmus.config.reference import reference
+from isthmus.config.reference import render_reference
 from isthmus.errors import SetupError
 
 KEY = "a-random-looking-key-0123456789-abcdef"
@@ -109,13 +109,13 @@ def test_settings_cannot_be_changed_and_show_no_secret() -> None:
 
 
 def test_the_reference_page_is_that_of_the_code() -> None:
-    assert PAGE.read_text() == reference(), (
+    assert PAGE.read_text() == render_reference(), (
         "run: python -m isthmus.config.reference > docs/reference/settings.md"
     )
 
 
 def test_every_variable_that_a_command_speaks_of_is_on_the_page() -> None:
-    page = reference()
+    page = render_reference()
     room = Path(__file__).parents[2] / "src" / "isthmus"
     sources = [*(room / "cli").rglob("*.py"), room / "config" / "command_variables.py"]
     named = {name for each in sources for name in re.findall(r"ISTHMUS_[A-Z_]+[A-Z]", each.read_text())}

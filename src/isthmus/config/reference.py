@@ -8,10 +8,10 @@ from dataclasses import fields
 from isthmus.config.command_variables import COMMAND_VARIABLES
 from isthmus.config.settings import Settings, variable
 
-__all__ = ["reference"]
+__all__ = ["render_reference"]
 
 
-def reference() -> str:
+def render_reference() -> str:
     """The reference page of the settings, in Markdown."""
     lines = [
         "# Settings",
@@ -41,4 +41,4 @@ def reference() -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(reference())
+    sys.stdout.write(render_reference())

@@ -1,6 +1,7 @@
-"""The catalogue of events, and the outbox they leave through (`docs/explanation/reliability.md`)."""
+"""The catalogue of events, the outbox that keeps them, and the relay that hands them to subscribers
+(`docs/explanation/reliability.md#events`)."""
 
-from isthmus.events.catalogue import EVENTS, Event, schema_of
+from isthmus.events.catalogue import EVENTS, Event, get_payload_schema
 from isthmus.events.outbox import Events, OutboxState, emit, prune_events, read_outbox_state
 from isthmus.events.relay import Occurrence, Relay, Subscriber, Subscribers
 
@@ -14,7 +15,7 @@ __all__ = [
     "Subscriber",
     "Subscribers",
     "emit",
+    "get_payload_schema",
     "prune_events",
     "read_outbox_state",
-    "schema_of",
 ]

@@ -1,7 +1,5 @@
-"""Every event, and when it is sent (`events.md` §1).
-
-The models are the source of the reference page and of the JSON Schemas.
-"""
+"""Every event: its name, when it is sent, and the model of its payload. The reference page and the JSON
+Schemas of payloads are made from these classes."""
 
 from __future__ import annotations
 
@@ -12,16 +10,18 @@ from pydantic import BaseModel, ConfigDict
 
 from isthmus.events import payloads
 
-__all__ = ["EVENTS", "Event", "schema_of"]
+__all__ = ["EVENTS", "Event", "get_payload_schema"]
 
 
 class Event(BaseModel):
-    """One thing that happened in one environment. `name` and the payload's model are the class's.
+    """Something that happened in one environment. Each subclass has a name and a payload model.
 
-    `is_sent`: False while nothing sends it yet; its name and payload are settled all the same.
+    `is_sent`: False while nothing sends the event yet.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)  # a start need not pay for all
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, defer_build=True
+    )  # so that a start does not pay for all of them
 
     name: ClassVar[str] = ""
     is_sent: ClassVar[bool] = True
@@ -29,7 +29,7 @@ class Event(BaseModel):
 
     @property
     def resource(self) -> tuple[str, str]:
-        """(type, id) of what it is about; the events of one resource are handed on in order."""
+        """The (type, id) of what the event is about. Events of one resource are relayed in order."""
         return self.name.partition(":")[0], str(self.content["id"])
 
     @property
@@ -196,7 +196,7 @@ class _RecordEvent(Event):
 
     @property
     def resource(self) -> tuple[str, str]:
-        """Of one account's record of one resource."""
+        """The (type, id) of one record of one account."""
         about = self.payload
         return "record", f"{about.integrated_account.id}/{about.resource or ''}/{about.id}"
 
@@ -266,7 +266,7 @@ EVENTS: Final[Mapping[str, type[Event]]] = {
 """By name, in the order of the reference."""
 
 
-def schema_of(name: str) -> dict[str, Any]:
+def get_payload_schema(name: str) -> dict[str, Any]:
     """The JSON Schema of an event's payload."""
     model = EVENTS[name].model_fields["payload"].annotation
     assert isinstance(model, type)

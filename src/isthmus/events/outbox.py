@@ -1,8 +1,10 @@
-"""The outbox: an event is written with the change it tells of, or not at all."""
+"""The outbox: events are written in the transaction of the change that they report, so there is never one
+without the other. Also lists and prunes them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -15,7 +17,6 @@ from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import event
 from isthmus.errors import NotFound
 from isthmus.events.catalogue import EVENTS, Event
-from isthmus.events.ids import EventIds
 from isthmus.jobs import announce_everywhere
 
 __all__ = [
@@ -31,39 +32,67 @@ __all__ = [
 ]
 
 EMITTED: Final = "events"
-"""Announced by each commit that has events in it."""
+"""The topic announced by each commit that has events in it."""
 
 RETENTION: Final = timedelta(days=30)
-"""How long events are listed after they were handed on."""
+"""How long events are kept after they were relayed."""
 
-_AT_ONCE = 1_000
-_IDS = EventIds()
+_MAX_DELETED_AT_ONCE = 1_000
+
+_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32
+_LETTERS: Final = 26
+_RANDOM_BITS: Final = 80
+
+
+class EventIdGenerator:
+    """Makes event ids: `evt_` and a ULID, so that they are unique and sort by time. Those that one process
+    makes in the same millisecond count up."""
+
+    def __init__(self, random_bytes: Callable[[int], bytes] = os.urandom) -> None:
+        self._random_bytes = random_bytes
+        self._last = 0
+
+    def make_id(self, now: datetime) -> str:
+        """An id greater than all that were made before, if `now` does not go back."""
+        milliseconds = int(now.timestamp() * 1000)
+        if milliseconds == self._last >> _RANDOM_BITS:
+            value = self._last + 1
+        else:
+            value = milliseconds << _RANDOM_BITS | int.from_bytes(
+                self._random_bytes(_RANDOM_BITS // 8), "big"
+            )
+        self._last = value
+        letters = (_ALPHABET[value >> 5 * place & 31] for place in reversed(range(_LETTERS)))
+        return "evt_" + "".join(letters)
+
+
+_IDS: Final = EventIdGenerator()
 
 
 async def emit(conn: AsyncConnection, happened: Event) -> str:
-    """The event's id. Call it after the write that it tells of, in the same transaction.
+    """Writes the event and returns its id. Call it after the write that it reports, in the same transaction.
 
-    That write holds the row of the resource, so the events of one resource are numbered in the order in which
-    their changes were committed. For several resources at once: in the order of their ids.
+    That write locks the row of the resource, so the events of one resource are numbered in the order in which
+    their changes were committed. For several resources, emit in the order of their ids.
     """
     return (await emit_all(conn, [happened]))[0]
 
 
 async def emit_all(conn: AsyncConnection, happened: Sequence[Event]) -> list[str]:
-    """Several at once, numbered in this order; their ids."""
+    """Writes several events, numbered in this order; returns their ids."""
     if not happened:
         return []
-    rows = [_row(each, current_time(conn)) for each in happened]
+    rows = [_make_row(each, current_time(conn)) for each in happened]
     await conn.execute(insert(event), rows)
     await announce_everywhere(conn, EMITTED)
     return [row["id"] for row in rows]
 
 
-def _row(happened: Event, now: datetime) -> dict[str, Any]:
+def _make_row(happened: Event, now: datetime) -> dict[str, Any]:
     assert happened.name in EVENTS
     resource_type, resource_id = happened.resource
     return {
-        "id": _IDS.next(now),
+        "id": _IDS.make_id(now),
         "created_at": now,
         "environment_id": happened.environment_id,
         "event": happened.name,
@@ -77,23 +106,22 @@ def _row(happened: Event, now: datetime) -> dict[str, Any]:
     }
 
 
-_SHOWN: Final = ("id", "event", "environment_id", "resource_type", "resource_id", "payload", "created_at")
+_FIELDS: Final = ("id", "event", "environment_id", "resource_type", "resource_id", "payload", "created_at")
 _DERIVED: Final[Mapping[str, ColumnElement[Any]]] = {
     "event_type": event.c.event,
     "is_relayed": event.c.relayed_at.is_not(None),
 }
 FILTERS: Final[Mapping[str, ColumnElement[Any]]] = {
-    **{name: event.c[name] for name in _SHOWN if name != "payload"},
+    **{name: event.c[name] for name in _FIELDS if name != "payload"},
     **_DERIVED,
 }
-"""What a list may be narrowed and ordered by."""
+"""The fields by which a list may be filtered and ordered."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxState:
-    """`waiting`: events that were not handed on to every subscriber yet; `oldest_seconds`: the age of the
-    oldest, None without one; `failing`: of them those that a subscriber refused, and that are tried again.
-    """
+    """`waiting`: how many events not every subscriber has yet. `oldest_seconds`: the age of the oldest of
+    them, None if there is none. `failing`: how many of them a subscriber has refused; they are retried."""
 
     waiting: int
     oldest_seconds: float | None
@@ -101,6 +129,7 @@ class OutboxState:
 
 
 async def read_outbox_state(conn: AsyncConnection) -> OutboxState:
+    """Counts what is in the outbox now."""
     waits = event.c.relayed_at.is_(None)
     counts = select(func.count(), func.min(event.c.created_at), func.count(event.c.retry_at)).where(waits)
     waiting, oldest, failing = (await conn.execute(counts)).one()
@@ -116,28 +145,29 @@ class Events:
         self._environment_id = environment_id
 
     async def list(self, query: ListQuery) -> Page:
-        return await fetch_page(self._conn, self._mine(), FILTERS, query)
+        """One page of them."""
+        return await fetch_page(self._conn, self._select_own(), FILTERS, query)
 
     async def get(self, id: str, /) -> Mapping[str, Any]:
         """Raises NotFound."""
-        row = (await self._conn.execute(self._mine().where(event.c.id == id))).mappings().one_or_none()
+        row = (await self._conn.execute(self._select_own().where(event.c.id == id))).mappings().one_or_none()
         if row is None:
             raise NotFound(f"no event {id} in this environment. GET /events lists them, for 30 days.")
         return dict(row)
 
-    def _mine(self) -> Any:
+    def _select_own(self) -> Any:
         derived = [each.label(name) for name, each in _DERIVED.items()]
-        return select(*(event.c[name] for name in _SHOWN), *derived).where(
+        return select(*(event.c[name] for name in _FIELDS), *derived).where(
             event.c.environment_id == self._environment_id
         )
 
 
 async def prune_events(database: Database) -> None:
-    """Forgets what was handed on long ago, some at a time."""
+    """Deletes the events that were relayed longer than `RETENTION` ago."""
     old = database.clock.now() - RETENTION
-    chosen = select(event.c.seq).where(event.c.relayed_at < old).limit(_AT_ONCE)
+    chosen = select(event.c.seq).where(event.c.relayed_at < old).limit(_MAX_DELETED_AT_ONCE)
     while True:
         async with database.write() as conn:
             done = await conn.execute(delete(event).where(event.c.seq.in_(chosen)))
-        if done.rowcount < _AT_ONCE:
+        if done.rowcount < _MAX_DELETED_AT_ONCE:
             return

@@ -1,4 +1,4 @@
-"""What events tell: the shapes of their payloads (`events.md` §1). A payload is as the thing was then."""
+"""The models of event payloads. A payload shows its subject as it was when the event was written."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ __all__ = [
 ]
 
 
-def _spaced(moment: datetime) -> str:
+def _format_time(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-Moment = Annotated[
+UtcTime = Annotated[
     datetime,
-    PlainSerializer(_spaced, return_type=str),
+    PlainSerializer(_format_time, return_type=str),
     WithJsonSchema({"type": "string", "description": "UTC, `YYYY-MM-DD HH:MM:SS`."}),
 ]
 
 
 class Payload(BaseModel):
-    """No field that is not declared, so that nothing secret slips in."""
+    """Refuses fields that are not declared, so that no secret gets in by accident."""
 
     model_config = ConfigDict(extra="forbid", defer_build=True)
 
@@ -43,7 +43,7 @@ class Deleted(Payload):
     id: str
 
 
-class Face(Payload):
+class IntegrationLabel(Payload):
     label: str
 
 
@@ -52,7 +52,7 @@ class Identity(Payload):
 
     id: str
     name: str
-    config: Face
+    config: IntegrationLabel
 
 
 class Install(Payload):
@@ -77,8 +77,8 @@ class Account(Payload):
     object_store_context_fields: list[str]
     integration: Identity
     environment_integration: Install
-    created_at: Moment
-    updated_at: Moment
+    created_at: UtcTime
+    updated_at: UtcTime
 
 
 class FailedAccount(Account):
@@ -95,8 +95,8 @@ class EnvironmentIntegration(Payload):
     is_active: bool = Field(description="The same as `is_enabled`.")
     show_in_catalog: bool
     override: dict[str, Any]
-    created_at: Moment
-    updated_at: Moment
+    created_at: UtcTime
+    updated_at: UtcTime
 
 
 class ApiToken(Payload):
@@ -106,9 +106,9 @@ class ApiToken(Payload):
     name: str
     environment_id: str
     created_by: str | None
-    expires_at: Moment | None
-    created_at: Moment
-    updated_at: Moment
+    expires_at: UtcTime | None
+    created_at: UtcTime
+    updated_at: UtcTime
 
 
 class SyncJobRun(BaseModel):

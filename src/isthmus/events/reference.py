@@ -1,13 +1,13 @@
-"""`python -m isthmus.events.reference` prints `docs/reference/events.md`."""
+"""The reference page of events: `python -m isthmus.events.reference > docs/reference/events.md`."""
 
 from __future__ import annotations
 
 import json
 import sys
 
-from isthmus.events.catalogue import EVENTS, Event, schema_of
+from isthmus.events.catalogue import EVENTS, Event, get_payload_schema
 
-__all__ = ["reference"]
+__all__ = ["render_reference"]
 
 _HEAD = """\
 # Events
@@ -40,39 +40,39 @@ What sends these is not there yet. Their names and payloads are settled.
 """
 
 
-def reference() -> str:
-    """The page, in Markdown."""
-    later = _rows(is_sent=False)
-    parts = [_HEAD, _TABLE, *_rows(is_sent=True)]
+def render_reference() -> str:
+    """The reference page of events, in Markdown."""
+    later = _make_rows(is_sent=False)
+    parts = [_HEAD, _TABLE, *_make_rows(is_sent=True)]
     if later:
         parts += [_NOT_YET, _TABLE, *later]
     parts.append("\n## Payloads\n")
-    told: set[str] = set()
+    described: set[str] = set()
     for name in EVENTS:
-        shape = _shape(name)
-        if shape not in told:
-            told.add(shape)
-            schema = json.dumps(schema_of(name), indent=2, ensure_ascii=False)
-            parts.append(f"### {shape}\n\n```json\n{schema}\n```\n")
+        payload = _get_payload_name(name)
+        if payload not in described:
+            described.add(payload)
+            schema = json.dumps(get_payload_schema(name), indent=2, ensure_ascii=False)
+            parts.append(f"### {payload}\n\n```json\n{schema}\n```\n")
     return "\n".join(parts)
 
 
-def _rows(*, is_sent: bool) -> list[str]:
+def _make_rows(*, is_sent: bool) -> list[str]:
     return [
-        f"| `{name}` | {_when(each)} | [{_shape(name)}](#{_shape(name).lower()}) |"
+        f"| `{name}` | {_describe_occasion(each)} | [{_get_payload_name(name)}](#{_get_payload_name(name).lower()}) |"
         for name, each in EVENTS.items()
         if each.is_sent == is_sent
     ]
 
 
-def _when(each: type[Event]) -> str:
+def _describe_occasion(each: type[Event]) -> str:
     return " ".join((each.__doc__ or "").split())
 
 
-def _shape(name: str) -> str:
-    title: str = schema_of(name)["title"]
+def _get_payload_name(name: str) -> str:
+    title: str = get_payload_schema(name)["title"]
     return title
 
 
 if __name__ == "__main__":
-    sys.stdout.write(reference())
+    sys.stdout.write(render_reference())

@@ -1,4 +1,5 @@
-"""Hands events on to whoever subscribed: in order for each resource, at least once, under the same id."""
+"""The relay: gives the events of the outbox to their subscribers, in order for each resource and at least
+once."""
 
 from __future__ import annotations
 
@@ -29,14 +30,15 @@ __all__ = ["Occurrence", "Relay", "Subscriber", "Subscribers"]
 
 _log = logging.getLogger("isthmus.events")
 _ADVISORY_LOCK: Final = 0x1574_4D06
-_AT_ONCE: Final = 50
-_LONGEST_PAUSE: Final = 300.0
-_HELD_SECONDS: Final = 0.2
+_MAX_AT_ONCE: Final = 50
+_MAX_RETRY_SECONDS: Final = 300.0
+_LOCKED_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """An event as it is handed on. `id` is the same each time; `payload` is as it was when it was written."""
+    """An event as subscribers get it. `id` stays the same when it comes again; `payload` is as it was
+    written."""
 
     id: str
     event: str
@@ -51,18 +53,19 @@ Subscriber = Callable[[AsyncConnection, Occurrence], Awaitable[None]]
 
 
 class Subscribers:
-    """Filled by the composition root, before the relay starts."""
+    """Which functions get which events. The composition root registers them before the relay starts."""
 
     def __init__(self) -> None:
         self._handlers: list[tuple[str, str, Subscriber]] = []
 
     def subscribe(self, name: str, handler: Subscriber, *, known_as: str | None = None) -> None:
-        """`handler(conn, occurrence)` for each event `name`: a name of the catalogue, `prefix:*`, or `*`.
+        """Calls `handler(conn, occurrence)` for each event `name`: a name of the catalogue, `prefix:*`, or
+        `*`.
 
-        It writes, in the transaction that it is given, what is to be done (rows, and a job for them), and
-        makes no call to anybody: what it wrote is then there exactly once. If it raises, the event comes
-        again later, and those of the same resource wait behind it. `known_as`: a name of its own that stays
-        the same from version to version; else that of the function.
+        The handler only writes to the database, in the transaction of `conn`: rows, and a job that does the
+        rest. So its effect is there exactly once. If it raises, the event comes again later, and other events
+        of the same resource wait for it. `known_as`: a name that stays the same from version to version; by
+        default that of the function. Raises ValueError for an unknown event and for a second subscription.
         """
         if name != "*" and not any(matches(name, each) for each in EVENTS):
             raise ValueError(f"{name} is no event of the catalogue")
@@ -73,25 +76,27 @@ class Subscribers:
 
     @property
     def names(self) -> frozenset[str]:
-        """Who subscribed to what, as it stays from process to process."""
+        """The subscriptions as text, the same in every process of a version."""
         return frozenset(f"{own} {pattern}" for own, pattern, _ in self._handlers)
 
-    def of(self, name: str) -> Sequence[tuple[str, Subscriber]]:
-        """Each subscriber of an event once, in the order they subscribed."""
+    def find(self, name: str) -> Sequence[tuple[str, Subscriber]]:
+        """(name, handler) of each subscriber of the event once, in the order of their subscriptions."""
         found = {own: handler for own, pattern, handler in self._handlers if matches(pattern, name)}
         return list(found.items())
 
 
 def matches(pattern: str, name: str) -> bool:
+    """Whether the event `name` is one of a subscription's `pattern`: its name, `prefix:*`, or `*`."""
     if pattern.endswith(":*"):
         return name.startswith(pattern[:-1])
     return pattern in ("*", name)
 
 
 class Relay:
-    """One a process; of several processes one at a time hands on. `start()`, `stop()`.
+    """Relays events in the background, between `start()` and `stop()`. Each process has one; of several
+    processes one relays at a time.
 
-    Beside a process that knows a subscriber of another version it leaves the events to that one.
+    It leaves all events to other processes while one of those knows a subscriber that this one does not.
     """
 
     def __init__(self, database: Database, subscribers: Subscribers, *, poll_seconds: float = 1.0) -> None:
@@ -100,60 +105,64 @@ class Relay:
         self._poll_seconds = poll_seconds
         self._emitted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._unhear: Callable[[], None] = lambda: None
+        self._stop_listening: Callable[[], None] = lambda: None
         self._outages = OutageReporter()
         self._peers = PeerProcesses(database, "subscribers", subscribers.names)
-        self._next_beat = 0.0
-        self._leaves_to_others = False
-        self._passed_over: dict[tuple[str, str], float] = {}
-        """Resources whose events wait for a lock of somebody's, and until when they are left alone."""
+        self._next_heartbeat = 0.0
+        self._is_left_to_others = False
+        self._skipped_until: dict[tuple[str, str], float] = {}
+        """Resources whose events need a lock of another transaction, and until when they are skipped."""
 
     async def start(self) -> None:
-        """What this process emits from now on is seen by every subscriber it knows."""
-        await self._beat()
-        self._unhear = self._database.add_announcement_listener(EMITTED, self._emitted.set)
+        """Starts relaying. Events emitted from now on reach every subscriber that this process knows."""
+        await self._send_heartbeat()
+        self._stop_listening = self._database.add_announcement_listener(EMITTED, self._emitted.set)
         self._task = asyncio.create_task(
-            self._relay_for_ever(), name="events: relay", context=make_background_context()
+            self._relay_forever(), name="events: relay", context=make_background_context()
         )
 
     async def stop(self) -> None:
-        self._unhear()
+        """Stops relaying; a transaction that is open is rolled back."""
+        self._stop_listening()
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
-        with suppress(SQLAlchemyError, OSError):  # it is forgotten anyway, a minute later
+        with suppress(SQLAlchemyError, OSError):  # it counts as gone a minute later anyway
             await self._peers.unregister()
 
     async def relay(self) -> int:
-        """Hands on what waits, some dozens at once; how many events were looked at. Raises LockNotAvailable:
-        not all of them, because a subscriber wanted what another transaction holds. That resource is then
-        passed over for a moment."""
-        if not await self._something_waits():
+        """Relays up to 50 events that wait, in one transaction; returns how many it looked at. Raises
+        LockNotAvailable, after the commit, if a subscriber needed a lock of another transaction: the event's
+        resource is then skipped for a moment."""
+        if not await self._is_something_waiting():
             return 0
-        passed_over = self._still_passed_over()
+        skipped = self._list_skipped()
         async with write_with_lock_timeout(self._database) as conn:
-            if not await _is_alone(conn):
+            if not await _is_only_relay(conn):
                 return 0
-            found = (await conn.execute(_waiting(current_time(conn), passed_over))).mappings()
+            found = (await conn.execute(_select_waiting(current_time(conn), skipped))).mappings()
             rows = [dict(row) for row in found]
-            # After the rows: a process is here before its first event is.
-            if not self._may_hand_on(await self._peers.read_names_of_others(conn)):
+            # After reading the rows: a process is registered before it emits its first event.
+            if not self._may_relay(await self._peers.read_names_of_others(conn)):
                 return 0
-            done, held = await self._hand_on_all(conn, rows)
+            done, locked = await self._relay_all(conn, rows)
             if done:
                 relayed = update(event).where(event.c.seq.in_(done)).values(relayed_at=current_time(conn))
                 await conn.execute(relayed)
-        if held is not None:
-            raise held
+        if locked is not None:
+            raise locked
         return len(rows)
 
-    async def _hand_on_all(
+    async def _relay_all(
         self, conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]
     ) -> tuple[list[int], LockNotAvailable | None]:
-        """Which of them every subscriber has now. It ends where somebody else holds what is needed: who waits
-        a second time, with the locks of the first, can keep others waiting for too long."""
+        """Relays the events in order; returns the `seq` of those that every subscriber has now.
+
+        It ends at the first event that needs a lock of another transaction and returns that error too: to
+        wait a second time, with the locks of the first, could keep others waiting for too long.
+        """
         refused: set[tuple[str, str]] = set()
         done: list[int] = []
         for row in rows:
@@ -161,62 +170,71 @@ class Relay:
             if resource in refused:
                 continue
             try:
-                is_done = await self._hand_on(conn, row)
-            except LockNotAvailable as held:
-                self._passed_over[resource] = time.monotonic() + _HELD_SECONDS
-                return done, held
+                is_done = await self._relay_event(conn, row)
+            except LockNotAvailable as locked:
+                self._skipped_until[resource] = time.monotonic() + _LOCKED_SECONDS
+                return done, locked
             if is_done:
                 done.append(row["seq"])
             else:
                 refused.add(resource)
         return done, None
 
-    def _still_passed_over(self) -> list[tuple[str, str]]:
+    def _list_skipped(self) -> list[tuple[str, str]]:
+        """(type, id) of the resources that are skipped now."""
         now = time.monotonic()
-        self._passed_over = {each: until for each, until in self._passed_over.items() if until > now}
-        return list(self._passed_over)
+        self._skipped_until = {each: until for each, until in self._skipped_until.items() if until > now}
+        return list(self._skipped_until)
 
-    def _may_hand_on(self, known: frozenset[str]) -> bool:
+    def _may_relay(self, known: frozenset[str]) -> bool:
+        """False if one of the `known` subscriptions is unknown to this process."""
         others = sorted(known - self._peers.names)
-        if others and not self._leaves_to_others:
+        if others and not self._is_left_to_others:
             _log.warning("events wait for a process of another version, which knows %s", ", ".join(others))
-        self._leaves_to_others = bool(others)
+        self._is_left_to_others = bool(others)
         return not others
 
-    async def _beat(self) -> None:
+    async def _send_heartbeat(self) -> None:
         await self._peers.send_heartbeat()
-        self._next_beat = time.monotonic() + HEARTBEAT_SECONDS
+        self._next_heartbeat = time.monotonic() + HEARTBEAT_SECONDS
 
-    async def _something_waits(self) -> bool:
+    async def _is_something_waiting(self) -> bool:
         async with self._database.read() as conn:
             query = select(exists().where(event.c.relayed_at.is_(None)))
             return bool((await conn.execute(query)).scalar_one())
 
-    async def _hand_on(self, conn: AsyncConnection, row: Mapping[str, Any]) -> bool:
-        """Whether every subscriber has it now. Raises LockNotAvailable, with nothing lost or doubled, where
-        the next one has to wait for another transaction."""
+    async def _relay_event(self, conn: AsyncConnection, row: Mapping[str, Any]) -> bool:
+        """Calls each subscriber that does not have the event yet; True if all have it now.
+
+        Raises LockNotAvailable at a subscriber that needs a lock of another transaction. Those that had the
+        event before it are stored.
+        """
         taken = set(row["taken"] or ())
-        missing = [(own, handler) for own, handler in self._subscribers.of(row["event"]) if own not in taken]
+        missing = [
+            (own, handler) for own, handler in self._subscribers.find(row["event"]) if own not in taken
+        ]
         failed = False
         for own, handler in missing:
             try:
                 async with savepoint(conn):
                     with convert_unexpected_cancellation():
-                        await handler(conn, _occurrence(row))
+                        await handler(conn, _make_occurrence(row))
             except DBAPIError as error:
                 if error.connection_invalidated or conn.closed:
                     raise
                 if is_lock_conflict(error):
-                    await self._keep_taken(conn, row, taken)
+                    await self._store_taken(conn, row, taken)
                     raise LockNotAvailable from error
-                failed = self._note_failure(own, row)
+                failed = True
+                self._log_failure(own, row)
             except Exception:
-                failed = self._note_failure(own, row)
+                failed = True
+                self._log_failure(own, row)
             else:
                 taken.add(own)
         if failed:
             attempts = row["attempts"] + 1
-            pause = min(2.0 ** min(attempts, 30), _LONGEST_PAUSE)
+            pause = min(2.0 ** min(attempts, 30), _MAX_RETRY_SECONDS)
             later = {
                 "attempts": attempts,
                 "retry_at": current_time(conn) + timedelta(seconds=pause),
@@ -225,52 +243,52 @@ class Relay:
             await conn.execute(update(event).where(event.c.seq == row["seq"]).values(later))
         return not failed
 
-    async def _keep_taken(self, conn: AsyncConnection, row: Mapping[str, Any], taken: set[str]) -> None:
-        """So that those who have it already do not get it again."""
+    async def _store_taken(self, conn: AsyncConnection, row: Mapping[str, Any], taken: set[str]) -> None:
+        """Stores which subscribers have the event, so that they do not get it again."""
         if taken:
             kept = update(event).where(event.c.seq == row["seq"]).values(taken=sorted(taken))
             await conn.execute(kept)
 
-    def _note_failure(self, own: str, row: Mapping[str, Any]) -> bool:
+    def _log_failure(self, own: str, row: Mapping[str, Any]) -> None:
         _log.exception("%s did not take %s %s (%d before)", own, row["event"], row["id"], row["attempts"])
-        return True
 
-    async def _relay_for_ever(self) -> None:
+    async def _relay_forever(self) -> None:
         while True:
             self._emitted.clear()
             is_more, pause = False, self._poll_seconds
             try:
                 with convert_unexpected_cancellation():
-                    if time.monotonic() >= self._next_beat:
-                        await self._beat()
-                    is_more = await self.relay() >= _AT_ONCE
+                    if time.monotonic() >= self._next_heartbeat:
+                        await self._send_heartbeat()
+                    is_more = await self.relay() >= _MAX_AT_ONCE
             except LockNotAvailable:
-                is_more = True  # of other resources; it has waited long enough
+                is_more = True  # of other resources, and they have waited already
             except Exception as error:
                 if is_database_unavailable(error):
                     self._outages.report("events wait", error)
                 else:
                     _log.exception("events wait")
-            if self._passed_over:
-                pause = min(pause, _HELD_SECONDS)
+            if self._skipped_until:
+                pause = min(pause, _LOCKED_SECONDS)
             if not is_more:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(pause):
                         await self._emitted.wait()
 
 
-async def _is_alone(conn: AsyncConnection) -> bool:
-    """PostgreSQL: no other process hands on until this transaction ends. SQLite has one writer anyway."""
-    if conn.dialect.name == "sqlite":
+async def _is_only_relay(conn: AsyncConnection) -> bool:
+    """Whether no other process relays now; then none does until this transaction ends."""
+    if conn.dialect.name == "sqlite":  # it has one writer at a time anyway
         return True
     query = text("SELECT pg_try_advisory_xact_lock(:lock)")
     return bool((await conn.execute(query, {"lock": _ADVISORY_LOCK})).scalar_one())
 
 
-def _waiting(now: datetime, passed_over: Sequence[tuple[str, str]]) -> Any:
-    """The oldest that are not handed on, without those that wait for another try, or behind one that does."""
+def _select_waiting(now: datetime, skipped: Sequence[tuple[str, str]]) -> Any:
+    """The oldest events that are not relayed, without those to be retried later and those behind one of
+    these."""
     earlier = event.alias("earlier")
-    held = exists().where(
+    is_behind_retry = exists().where(
         earlier.c.relayed_at.is_(None),
         earlier.c.resource_id == event.c.resource_id,
         earlier.c.resource_type == event.c.resource_type,
@@ -278,14 +296,16 @@ def _waiting(now: datetime, passed_over: Sequence[tuple[str, str]]) -> Any:
         earlier.c.retry_at > now,
     )
     waiting = select(event).where(
-        event.c.relayed_at.is_(None), or_(event.c.retry_at.is_(None), event.c.retry_at <= now), ~held
+        event.c.relayed_at.is_(None),
+        or_(event.c.retry_at.is_(None), event.c.retry_at <= now),
+        ~is_behind_retry,
     )
-    if passed_over:
-        waiting = waiting.where(tuple_(event.c.resource_type, event.c.resource_id).not_in(passed_over))
-    return waiting.order_by(event.c.seq).limit(_AT_ONCE)
+    if skipped:
+        waiting = waiting.where(tuple_(event.c.resource_type, event.c.resource_id).not_in(skipped))
+    return waiting.order_by(event.c.seq).limit(_MAX_AT_ONCE)
 
 
-def _occurrence(row: Mapping[str, Any]) -> Occurrence:
+def _make_occurrence(row: Mapping[str, Any]) -> Occurrence:
     return Occurrence(
         id=row["id"],
         event=row["event"],

@@ -30,13 +30,12 @@ from isthmus.events import (
     Relay,
     Subscribers,
     emit,
+    get_payload_schema,
     prune_events,
     read_outbox_state,
-    schema_of,
 )
 from isthmus.events.catalogue import IntegratedAccountDeleted
-from isthmus.events.ids import EventIds
-from isthmus.events.outbox import FILTERS
+from isthmus.events.outbox import FILTERS, EventIdGenerator
 from isthmus.jobs import defer, read_job_status
 from isthmus.jobs.lock_timeout import LockNotAvailable
 from isthmus.kit.ids import new_id
@@ -329,9 +328,9 @@ async def test_the_state_tells_how_many_wait_and_for_how_long(
 
 
 def test_ids_are_unique_and_sort_by_time() -> None:
-    ids = EventIds(lambda count: b"\xff" * (count - 1) + b"\x00")
+    ids = EventIdGenerator(lambda count: b"\xff" * (count - 1) + b"\x00")
     now = datetime(2030, 1, 1, tzinfo=UTC)
-    made = [ids.next(now + timedelta(milliseconds=number // 3)) for number in range(30)]
+    made = [ids.make_id(now + timedelta(milliseconds=number // 3)) for number in range(30)]
     assert made == sorted(set(made))
     assert all(len(each) == 30 and each.startswith("evt_") for each in made)
 
@@ -339,7 +338,7 @@ def test_ids_are_unique_and_sort_by_time() -> None:
 def test_every_event_says_when_it_is_sent_and_has_a_schema() -> None:
     for name, each in EVENTS.items():
         assert each.__doc__, name
-        schema: dict[str, Any] = schema_of(name)
+        schema: dict[str, Any] = get_payload_schema(name)
         assert schema["type"] == "object"
     assert len(EVENTS) == 24
 

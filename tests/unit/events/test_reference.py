@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from isthmus.events.catalogue import EVENTS
-from isthmus.events.reference import reference
+from isthmus.events.reference import render_reference
 
 ROOT = Path(__file__).parents[3]
 
 
 def test_the_page_is_the_one_the_catalogue_makes() -> None:
     page = ROOT / "docs" / "reference" / "events.md"
-    assert page.read_text(encoding="utf-8") == reference(), "run: python -m isthmus.events.reference"
+    assert page.read_text(encoding="utf-8") == render_reference(), "run: python -m isthmus.events.reference"
 
 
 def named_in_source() -> set[str]:
@@ -31,7 +31,7 @@ def test_an_event_is_told_as_sent_where_something_sends_it() -> None:
     assert {name for name, each in EVENTS.items() if each.__name__ in used} == {
         name for name, each in EVENTS.items() if each.is_sent
     }
-    sent, _, later = reference().partition("## Not sent yet")
+    sent, _, later = render_reference().partition("## Not sent yet")
     for name, each in EVENTS.items():
         assert f"| `{name}` |" in (sent if each.is_sent else later)
 
