@@ -7,6 +7,7 @@
 #   make lint        the static gates alone
 #   make bench       each measurement beside its peer, in one run
 #   make faults      the long proofs in full
+#   make coverage    the matrix, recording which lines each test reaches, for scripts/plant_faults.py
 #   make acceptance  foreign products and waits in real time
 #   make pins        resolve requirements/*.txt again from pyproject.toml
 
@@ -37,7 +38,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links $(PINS_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test matrix lint bench faults acceptance pins clean
+.PHONY: help install run test matrix lint bench coverage faults acceptance pins clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -76,6 +77,11 @@ test: $(DEV)
 matrix: $(DEV)
 	@sh scripts/need.sh chromium chromium
 	$(SUITE) --matrix
+
+# Which lines each test reaches, for scripts/plant_faults.py.
+coverage: $(DEV)
+	@sh scripts/need.sh chromium chromium
+	$(SUITE) --matrix -p tests.coverage_by_test --coverage-by-test
 
 faults: $(DEV)
 	$(PYTEST) -n auto --dist worksteal -m faults

@@ -32,6 +32,9 @@ T = TypeVar("T")
 
 _DATABASES: Final = ("sqlite", "postgresql")
 _SHARE: Final = 0.1
+_MATRIX_SECONDS: Final = 900
+"""The time limit of a test in a run with `--matrix`; without it `pyproject.toml` has the limit."""
+_PROOF_SECONDS: Final = 7_200
 _SEED: Final = pytest.StashKey[str]()
 
 
@@ -105,7 +108,15 @@ def _names_backend(item: pytest.Item) -> bool:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what a run without `--matrix` does not take, but for tests that the command line names."""
+    """Leaves out what a run without `--matrix` does not take, but for tests that the command line names.
+
+    Gives the long proofs, and every test of a run with `--matrix`, a longer time limit.
+    """
+    for item in items:
+        if item.get_closest_marker("faults") or item.get_closest_marker("acceptance"):
+            item.add_marker(pytest.mark.timeout(_PROOF_SECONDS))
+        elif config.getoption("matrix"):
+            item.add_marker(pytest.mark.timeout(_MATRIX_SECONDS))
     if config.getoption("matrix"):
         return
     walks: dict[str, list[pytest.Item]] = {}
