@@ -5,8 +5,8 @@
     python scripts/plant_faults.py --seed 7 --only 12   # one of them again
 
 The faults are drawn by the seed: a room by its lines, then a kind, then a place (`fault_kinds.py` has the
-kinds). Each is tried in a copy of the checkout with the tests that reach its line, until one fails. Tests that
-reach fewest lines come first.
+kinds). Each is tried in a copy of the checkout with the tests that reach its line, until one fails. The tests
+that reach fewest lines come first.
 """
 
 from __future__ import annotations
