@@ -10,7 +10,7 @@ from typing import Final
 from isthmus.expressions.compiler.program import EVAL
 from isthmus.expressions.errors import LIMIT
 from isthmus.expressions.functions import EXTENSIONS
-from isthmus.expressions.host import HOSTS
+from isthmus.expressions.host import HOST_TYPES
 from isthmus.expressions.library import Function, Library
 from isthmus.expressions.standard import FUNCTIONS
 
@@ -25,4 +25,4 @@ def _extensions() -> Iterator[Function]:
         yield replace(function, intrinsic="string") if function.name == "string" else function
 
 
-DIALECT: Final[Library] = STANDARD.extend(_extensions(), HOSTS, name="dialect", limit_code=LIMIT)
+DIALECT: Final[Library] = STANDARD.extend(_extensions(), HOST_TYPES, name="dialect", limit_code=LIMIT)

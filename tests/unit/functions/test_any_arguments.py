@@ -13,7 +13,7 @@ from tests.unit.functions.running import services
 
 from isthmus.expressions import UNDEFINED, ExpressionError, compile
 from isthmus.expressions.functions import EXTENSIONS
-from isthmus.expressions.host import HOSTS
+from isthmus.expressions.host import HOST_TYPES
 from isthmus.expressions.library import Function
 
 TEXTS = st.one_of(
@@ -117,7 +117,7 @@ METHODS = [
     pytest.param(
         OWNERS[host.python_type.__name__], function, id=f"{host.python_type.__name__}.{function.name}"
     )
-    for host in HOSTS
+    for host in HOST_TYPES
     if host.python_type.__name__ in OWNERS
     for function in host.methods.values()
 ]
@@ -135,7 +135,7 @@ def test_methods_raise_errors_of_expressions_only(
     _run(expression, given_data | {"raw": b"hello"})
 
 
-@pytest.mark.parametrize("host", HOSTS, ids=lambda host: host.python_type.__name__)
+@pytest.mark.parametrize("host", HOST_TYPES, ids=lambda host: host.python_type.__name__)
 def test_every_property_can_be_read(host: Any) -> None:
     owner = OWNERS.get(host.python_type.__name__)
     if owner is None:

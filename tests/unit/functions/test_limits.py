@@ -8,7 +8,7 @@ import pytest
 from tests.unit.functions.running import error, value
 
 from isthmus.expressions import ExpressionError, Limits, compile
-from isthmus.expressions.host.streams import LAG_BYTES, Stream
+from isthmus.expressions.host.streams import MAX_BRANCH_LAG_BYTES, Stream
 
 
 def _deep(levels: int) -> object:
@@ -145,7 +145,7 @@ async def _chunks(count: int) -> AsyncIterator[bytes]:
 
 
 async def test_a_branch_of_a_stream_lags_only_so_far() -> None:
-    data = {"s": Stream(_chunks(LAG_BYTES // 1_048_576 + 2))}
+    data = {"s": Stream(_chunks(MAX_BRANCH_LAG_BYTES // 1_048_576 + 2))}
     with pytest.raises(ExpressionError) as caught:
         await compile("$length($bufferToString($teeStream(s)[0], 'latin1'))").evaluate_async(data)
     assert caught.value.code == "ISTHMUS_LIMIT"

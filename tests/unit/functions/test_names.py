@@ -8,7 +8,7 @@ import pytest
 
 from isthmus.expressions import STANDARD, ExpressionError, compile
 from isthmus.expressions.functions import EXTENSIONS, FAMILIES
-from isthmus.expressions.host import HOSTS
+from isthmus.expressions.host import HOST_TYPES
 from isthmus.expressions.library import Library
 
 LISTED = [line.split() for line in (Path(__file__).parent / "names.txt").read_text().splitlines()]
@@ -71,7 +71,7 @@ def test_only_four_functions_carry_a_signature() -> None:
 
 def test_a_function_of_a_preset_that_is_absent_cannot_be_invoked() -> None:
     dates = next(family for family in FAMILIES if family.preset == "datetime")
-    library: Library = STANDARD.extend(dates.functions, HOSTS, name="only-dates")
+    library: Library = STANDARD.extend(dates.functions, HOST_TYPES, name="only-dates")
     assert compile('$dtFromIso("2024-01-01").year', library=library).evaluate() == 2024
     with pytest.raises(ExpressionError) as caught:
         compile("$convertQueryToSql({})", library=library).evaluate()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from isthmus.expressions.errors import function_error
-from isthmus.expressions.host.blobs import encode_text, raw_bytes
+from isthmus.expressions.host.blobs import encode_text, extract_bytes
 from isthmus.expressions.javascript import to_text
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
@@ -60,7 +60,7 @@ def require_options(value: object, function: str) -> Mapping[str, object]:
 
 def to_bytes(value: object) -> bytes:
     """Bytes as they are, the content of blobs and buffers, anything else by its text form in UTF-8."""
-    data = raw_bytes(value)
+    data = extract_bytes(value)
     return encode_text(to_text(value)) if data is None else data
 
 

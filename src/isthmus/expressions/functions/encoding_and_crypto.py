@@ -12,7 +12,7 @@ from typing import Final
 from isthmus.expressions.errors import function_error
 from isthmus.expressions.functions.arguments import check_input_text, require_options, to_bytes
 from isthmus.expressions.functions.offloading import offload_if_heavy
-from isthmus.expressions.host.blobs import Blob, media_type, raw_bytes
+from isthmus.expressions.host.blobs import Blob, extract_bytes, normalize_media_type
 from isthmus.expressions.javascript import is_nil, is_truthy, to_text
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
@@ -96,7 +96,7 @@ def base64_to_blob(evaluation: Evaluation, value: object = UNDEFINED, options: o
     mime_type = options.get("mimeType", UNDEFINED)
     kind = "application/octet-stream" if mime_type is UNDEFINED else to_text(mime_type)
     if not isinstance(value, str) or not value:
-        return Blob(b"", media_type(kind))
+        return Blob(b"", normalize_media_type(kind))
     trimmed = check_input_text(evaluation, value, "base64ToBlob").strip()
     if trimmed.startswith("data:"):
         found = _DATA_URI.fullmatch(trimmed)
@@ -106,7 +106,9 @@ def base64_to_blob(evaluation: Evaluation, value: object = UNDEFINED, options: o
     if is_truthy(options.get("urlSafe")):
         trimmed = trimmed.replace("-", "+").replace("_", "/")
     trimmed += "=" * (-len(trimmed) % 4)
-    return Blob(_decode_base64(trimmed, "base64ToBlob", "Invalid base64 string: "), media_type(kind))
+    return Blob(
+        _decode_base64(trimmed, "base64ToBlob", "Invalid base64 string: "), normalize_media_type(kind)
+    )
 
 
 def _encode_bytes(data: bytes, form: object) -> str | None:
@@ -145,7 +147,7 @@ def digest(
 def _compute_digest(value: object, data: bytes, name: object, form: object) -> object:
     """The hash of `data`, the bytes of `value`, in a form of `_encode_bytes`; missing for an unknown form."""
     if name in ("MD5", "md5"):
-        if not isinstance(value, str) and raw_bytes(value) is None:
+        if not isinstance(value, str) and extract_bytes(value) is None:
             raise function_error("digest", "digest: for MD5 the value must be text or bytes")
         sum_ = hashlib.md5(data, usedforsecurity=False).digest()
         return _encode_bytes(sum_, form) or _encode_bytes(sum_, "base64")

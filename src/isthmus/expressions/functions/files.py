@@ -11,8 +11,14 @@ from typing import Any, Final
 
 from isthmus.expressions.errors import function_error
 from isthmus.expressions.functions.arguments import get_options, to_bytes
-from isthmus.expressions.host.blobs import ArrayBuffer, Blob, decode_bytes, media_type, raw_bytes
-from isthmus.expressions.host.streams import Stream, drain, tee
+from isthmus.expressions.host.blobs import (
+    ArrayBuffer,
+    Blob,
+    decode_bytes,
+    extract_bytes,
+    normalize_media_type,
+)
+from isthmus.expressions.host.streams import Stream, branch_stream, drain_stream
 from isthmus.expressions.javascript import as_list, is_nil, is_truthy, to_text
 from isthmus.expressions.values import UNDEFINED
 
@@ -36,7 +42,7 @@ def blob(content: object = UNDEFINED, options: object = UNDEFINED) -> Blob:
     parts = as_list(content) if is_truthy(content) else [""]
     data = b"".join(to_bytes(part) for part in parts)
     kind = get_options(options).get("type", "")
-    return Blob(data, "" if is_nil(kind) else media_type(to_text(kind)))
+    return Blob(data, "" if is_nil(kind) else normalize_media_type(to_text(kind)))
 
 
 def get_array_buffer(file: object = UNDEFINED) -> object:
@@ -69,7 +75,7 @@ def get_data_uri(file: object = UNDEFINED, mime_type: object = UNDEFINED) -> str
     kind = to_text(wanted)
     if isinstance(file, Stream):
         return _drain_to_data_uri(file, kind)
-    data = raw_bytes(file)
+    data = extract_bytes(file)
     if data is None:
         raise function_error("getDataUri", "Unsupported file type for getDataUri")
     return _to_data_uri(data, kind)
@@ -80,7 +86,7 @@ def _to_data_uri(data: bytes, kind: str) -> str:
 
 
 async def _drain_to_data_uri(stream: Stream, kind: str) -> str:
-    return _to_data_uri(await drain(stream, "getDataUri"), kind)
+    return _to_data_uri(await drain_stream(stream, "getDataUri"), kind)
 
 
 def buffer_to_string(
@@ -98,14 +104,14 @@ def buffer_to_string(
     """
     if isinstance(value, Stream):
         return _drain_to_text(value, encoding)
-    data = raw_bytes(value)
+    data = extract_bytes(value)
     if data is None:
         raise function_error("bufferToString", "Unsupported value type for bufferToString")
     return decode_bytes(data, encoding)
 
 
 async def _drain_to_text(stream: Stream, encoding: object) -> str:
-    return decode_bytes(await drain(stream, "bufferToString"), encoding)
+    return decode_bytes(await drain_stream(stream, "bufferToString"), encoding)
 
 
 def tee_stream(stream: object = UNDEFINED) -> list[Stream]:
@@ -120,7 +126,7 @@ def tee_stream(stream: object = UNDEFINED) -> list[Stream]:
     """
     if not isinstance(stream, Stream):
         raise function_error("teeStream", "teeStream: the value must be a stream")
-    return tee(stream)
+    return branch_stream(stream)
 
 
 def get_mime_type(name: object = UNDEFINED) -> str | None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from isthmus.expressions.errors import function_error
 from isthmus.expressions.functions.lodash import get_path, sort_key
-from isthmus.expressions.host.graphs import Graph, node_key
+from isthmus.expressions.host.graphs import Graph, to_node_key
 from isthmus.expressions.javascript import describe_kind, is_nil, is_truthy, to_text
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.meter import pace
@@ -42,14 +42,14 @@ def dependency_graph(
     evaluation.charge(len(given) * 20)
     by_key: dict[Hashable, object] = {}
     for item in pace(given, 20):
-        by_key[node_key(get_path(item, key))] = item
+        by_key[to_node_key(get_path(item, key))] = item
     nodes: list[tuple[object, object]] = []
     edges: list[tuple[object, object]] = []
     for item in pace(given, 20):
         own, parent = get_path(item, key), get_path(item, parent_key)
         nodes.append((own, item))
-        if parent is not UNDEFINED and node_key(parent) in by_key:
-            nodes.append((parent, by_key[node_key(parent)]))
+        if parent is not UNDEFINED and to_node_key(parent) in by_key:
+            nodes.append((parent, by_key[to_node_key(parent)]))
             edges.append((own, parent))
     if len(by_key) > evaluation.limits.graph_nodes:
         raise evaluation.limit_error("graph_nodes", "dependencyGraph")

@@ -12,7 +12,7 @@ from typing import Any, Final
 from isthmus.expressions.errors import function_error
 from isthmus.expressions.functions.arguments import get_options
 from isthmus.expressions.functions.offloading import offload_if_heavy
-from isthmus.expressions.host.blobs import ArrayBuffer, encode_text, raw_bytes
+from isthmus.expressions.host.blobs import ArrayBuffer, encode_text, extract_bytes
 from isthmus.expressions.host.datetimes.value import DateTime
 from isthmus.expressions.host_value import format_iso_utc
 from isthmus.expressions.javascript import (
@@ -90,7 +90,7 @@ def _to_cell(row: object, name: str) -> object:
         return datetime.fromtimestamp(value.epoch_ms / 1000, UTC) if value.is_valid else None
     if isinstance(value, str):
         return _replace_surrogates(value)
-    data = raw_bytes(value)
+    data = extract_bytes(value)
     return value if data is None else data
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from isthmus.expressions.functions import FAMILIES
-from isthmus.expressions.host import HOSTS
+from isthmus.expressions.host import HOST_TYPES
 from isthmus.expressions.library import Function, HostType
 from isthmus.expressions.limits import Limits
 
@@ -116,7 +116,7 @@ def render_page() -> str:
     parts.append(_render_limits())
     parts.append("## Host values\n")
     parts.append("Values that are not JSON. `*`, `$keys`, `$spread` and `$merge` do not see their members.\n")
-    parts.extend(_render_host(host) for host in HOSTS)
+    parts.extend(_render_host(host) for host in HOST_TYPES)
     return "\n".join(parts)
 
 

@@ -1,7 +1,7 @@
-"""Host values: what expressions can hold beside JSON (`functions.md` §6), immutable, one module a kind.
+"""Host values: the immutable values other than JSON that expressions can hold, such as files and date-times.
 
-`HOSTS` are their registrations for a library: which members expressions see, and what leaves an
-evaluation in their place.
+`HOST_TYPES` registers them for a library: the members that expressions see, and what an evaluation returns in
+their place. Users find them in `docs/reference/functions.md#host-values`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from isthmus.expressions.host_value import Host
 from isthmus.expressions.library import HostType
 
 __all__ = [
-    "HOSTS",
+    "HOST_TYPES",
     "ArrayBuffer",
     "Blob",
     "DateTime",
@@ -36,7 +36,7 @@ __all__ = [
     "Url",
 ]
 
-HOSTS: Final[tuple[HostType, ...]] = (
+HOST_TYPES: Final[tuple[HostType, ...]] = (
     BLOB,
     BUFFER,
     BYTES,

@@ -1,4 +1,4 @@
-"""Blobs, array buffers and raw bytes (`functions.md` §6.1, 6.2, 6.7)."""
+"""Blobs, array buffers and raw bytes as host values, and conversions between bytes and text."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ __all__ = [
     "Blob",
     "decode_bytes",
     "encode_text",
-    "media_type",
-    "raw_bytes",
+    "extract_bytes",
+    "normalize_media_type",
 ]
 
 
@@ -40,26 +40,28 @@ class Blob(Host):
 
 @dataclass(frozen=True, slots=True)
 class ArrayBuffer(Host):
+    """Bytes without a media type, as JavaScript's `ArrayBuffer`."""
+
     data: bytes
 
     def to_text(self) -> str:
         return "[object ArrayBuffer]"
 
 
-def raw_bytes(value: object) -> bytes | None:
+def extract_bytes(value: object) -> bytes | None:
     """The bytes of a blob, buffer or byte string; None for anything else."""
     if isinstance(value, (Blob, ArrayBuffer)):
         return value.data
     return bytes(value) if isinstance(value, (bytes, bytearray, memoryview)) else None
 
 
-def media_type(given: str) -> str:
-    """A blob's type as the standard keeps it: in lower case, `""` where it is not printable ASCII."""
-    return given.lower() if given.isascii() and given.isprintable() else ""
+def normalize_media_type(media_type: str) -> str:
+    """A media type as blobs keep it: in lower case, `""` where it is not printable ASCII."""
+    return media_type.lower() if media_type.isascii() and media_type.isprintable() else ""
 
 
 def decode_bytes(data: bytes, encoding: object) -> str:
-    """Bytes as text, by Node's names of encodings; raises for an unknown one."""
+    """Bytes as text, by Node's names of encodings (default UTF-8); raises ExpressionError for another."""
     name = "utf8" if encoding is UNDEFINED or encoding is None else str(encoding).lower()
     match name:
         case "utf8" | "utf-8":
@@ -80,31 +82,34 @@ def decode_bytes(data: bytes, encoding: object) -> str:
 
 
 def encode_text(text: str) -> bytes:
-    """UTF-8; lone surrogates become U+FFFD, as a JavaScript TextEncoder does."""
+    """The text in UTF-8, with lone surrogates as U+FFFD, as a JavaScript TextEncoder has it."""
     try:
         return text.encode()
     except UnicodeEncodeError:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
 
 
-def _index(value: object, size: int, missing: int) -> int:
-    """A start or end of `slice`, counted from the end where negative, held inside the data."""
+def _resolve_index(value: object, size: int, missing: int) -> int:
+    """A start or end of `slice` as an index from 0 to `size`; a negative one counts from the end.
+
+    `missing`: the index for anything but a number.
+    """
     if not isinstance(value, (int, float)) or value != value:
         return missing
     at = int(max(min(value, size), -size))
     return at if at >= 0 else size + at
 
 
-def _cut(data: bytes, start: object, end: object) -> bytes:
-    return data[_index(start, len(data), 0) : _index(end, len(data), len(data))]
+def _slice_bytes(data: bytes, start: object, end: object) -> bytes:
+    return data[_resolve_index(start, len(data), 0) : _resolve_index(end, len(data), len(data))]
 
 
-def _blob_slice(blob: Blob, start: object, end: object, given: object) -> Blob:
-    kind = media_type(given) if isinstance(given, str) else ""
-    return Blob(_cut(blob.data, start, end), kind)
+def _slice_blob(blob: Blob, start: object, end: object, media_type: object) -> Blob:
+    kind = normalize_media_type(media_type) if isinstance(media_type, str) else ""
+    return Blob(_slice_bytes(blob.data, start, end), kind)
 
 
-def _blob_stream(blob: Blob) -> Stream:
+def _stream_blob(blob: Blob) -> Stream:
     async def chunks() -> AsyncIterator[bytes]:
         if blob.data:
             yield blob.data
@@ -112,7 +117,7 @@ def _blob_stream(blob: Blob) -> Stream:
     return Stream(chunks())
 
 
-def _present(value: object) -> object:
+def _none_to_undefined(value: object) -> object:
     return UNDEFINED if value is None else value
 
 
@@ -121,26 +126,26 @@ BLOB: Final = host_type(
     {
         "size": lambda blob: len(blob.data),
         "type": lambda blob: blob.type,
-        "name": lambda blob: _present(blob.name),
-        "lastModified": lambda blob: _present(blob.last_modified),
+        "name": lambda blob: _none_to_undefined(blob.name),
+        "lastModified": lambda blob: _none_to_undefined(blob.last_modified),
     },
     {
         "arrayBuffer": lambda blob: ArrayBuffer(blob.data),
         "text": lambda blob: blob.data.decode("utf-8", "replace"),
-        "slice": _blob_slice,
-        "stream": _blob_stream,
+        "slice": _slice_blob,
+        "stream": _stream_blob,
     },
 )
 
 BUFFER: Final = host_type(
     ArrayBuffer,
     {"byteLength": lambda buffer: len(buffer.data)},
-    {"slice": lambda buffer, start, end: ArrayBuffer(_cut(buffer.data, start, end))},
+    {"slice": lambda buffer, start, end: ArrayBuffer(_slice_bytes(buffer.data, start, end))},
 )
 
 BYTES: Final = host_type(
     bytes,
     {"length": len, "byteLength": len, "buffer": ArrayBuffer},
-    {"slice": _cut, "subarray": _cut, "toString": decode_bytes},
+    {"slice": _slice_bytes, "subarray": _slice_bytes, "toString": decode_bytes},
     to_json=lambda data: base64.b64encode(data).decode(),
 )

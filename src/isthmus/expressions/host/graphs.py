@@ -1,4 +1,4 @@
-"""Dependency graphs (`functions.md` §6.5): dependencies come before what depends on them."""
+"""`Graph`: the dependency graph that `$dependencyGraph` gives to expressions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from isthmus.expressions.errors import function_error
 from isthmus.expressions.host_value import Host, host_type
 from isthmus.expressions.javascript import is_truthy, to_double, to_text
 
-__all__ = ["GRAPH", "Graph", "node_key"]
+__all__ = ["GRAPH", "Graph", "to_node_key"]
 
 
 class Graph(Host):
@@ -25,46 +25,53 @@ class Graph(Host):
     ) -> None:
         self._nodes: dict[Hashable, tuple[object, object]] = {}
         for identity, data in nodes:
-            self._nodes.setdefault(node_key(identity), (identity, data))
+            self._nodes.setdefault(to_node_key(identity), (identity, data))
         self._dependencies: dict[Hashable, list[Hashable]] = {key: [] for key in self._nodes}
         self._dependants: dict[Hashable, list[Hashable]] = {key: [] for key in self._nodes}
-        for source, target in dict.fromkeys((node_key(a), node_key(b)) for a, b in edges):
+        for source, target in dict.fromkeys((to_node_key(a), to_node_key(b)) for a, b in edges):
             self._dependencies[source].append(target)
             self._dependants[target].append(source)
 
-    def has(self, identity: object) -> bool:
-        return node_key(identity) in self._nodes
+    def has_node(self, identity: object) -> bool:
+        return to_node_key(identity) in self._nodes
 
-    def data(self, identity: object) -> object:
-        return self._nodes[self._known(identity)][1]
+    def get_data(self, identity: object) -> object:
+        """What the node was made with; raises ExpressionError for an unknown id."""
+        return self._nodes[self._require_key(identity)][1]
 
-    def order(self, leaves_only: object) -> list[object]:
-        """All ids, dependencies first; only those without dependencies for `leaves_only`."""
+    def list_in_order(self, leaves_only: object) -> list[object]:
+        """All ids, dependencies before what needs them; only nodes without dependencies for `leaves_only`.
+
+        Raises ExpressionError for a cycle.
+        """
         keys = list(self._nodes)
         starts = [key for key in keys if not self._dependants[key]]
         seen: dict[Hashable, None] = {}
         for start in starts:
-            self._walk(start, self._dependencies, seen)
+            self._walk_depth_first(start, self._dependencies, seen)
         if len(seen) < len(keys):
             for key in keys:
-                self._walk(key, self._dependencies, seen)
+                self._walk_depth_first(key, self._dependencies, seen)
         only = is_truthy(leaves_only)
         return [self._nodes[key][0] for key in seen if not only or not self._dependencies[key]]
 
-    def reach(self, identity: object, leaves_only: object, *, backwards: bool) -> list[object]:
-        """What a node needs (or, `backwards`, what needs it), directly or not, without itself."""
+    def list_reachable(self, identity: object, leaves_only: object, *, backwards: bool) -> list[object]:
+        """The ids of all that a node needs (`backwards`: of all that need it), directly or not.
+
+        Raises ExpressionError for an unknown id and for a cycle.
+        """
         edges = self._dependants if backwards else self._dependencies
-        start = self._known(identity)
+        start = self._require_key(identity)
         seen: dict[Hashable, None] = {}
-        self._walk(start, edges, seen)
+        self._walk_depth_first(start, edges, seen)
         del seen[start]
         only = is_truthy(leaves_only)
         return [self._nodes[key][0] for key in seen if not only or not edges[key]]
 
-    def _walk(
+    def _walk_depth_first(
         self, start: Hashable, edges: Mapping[Hashable, list[Hashable]], done: dict[Hashable, None]
     ) -> None:
-        """Depth-first, children before their node, into `done`; raises for a cycle."""
+        """Add what `start` leads to, and itself, to `done`, dependencies first; raises for a cycle."""
         if start in done:
             return
         path: list[Hashable] = [start]
@@ -85,15 +92,19 @@ class Graph(Host):
                 open_nodes.add(following)
                 pending.append(iter(edges[following]))
 
-    def _known(self, identity: object) -> Hashable:
-        key = node_key(identity)
+    def _require_key(self, identity: object) -> Hashable:
+        """The key of an id; raises ExpressionError for an unknown one."""
+        key = to_node_key(identity)
         if key not in self._nodes:
             raise function_error("dependencyGraph", f"Node does not exist: {to_text(identity)}")
         return key
 
 
-def node_key(identity: object) -> Hashable:
-    """Ids are the same by JavaScript's map equality: numbers by value, lists and objects by identity."""
+def to_node_key(identity: object) -> Hashable:
+    """A key that is equal for ids which a JavaScript Map takes for the same.
+
+    Numbers and texts are the same by value, lists and objects only as themselves.
+    """
     if isinstance(identity, bool) or not isinstance(identity, (int, float, str)):
         return (type(identity), id(identity))
     return ("number", to_double(identity)) if not isinstance(identity, str) else ("text", identity)
@@ -103,11 +114,11 @@ GRAPH: Final = host_type(
     Graph,
     {},
     {
-        "overallOrder": Graph.order,
-        "dependenciesOf": lambda graph, node, leaves: graph.reach(node, leaves, backwards=False),
-        "dependantsOf": lambda graph, node, leaves: graph.reach(node, leaves, backwards=True),
-        "hasNode": Graph.has,
-        "getNodeData": Graph.data,
+        "overallOrder": Graph.list_in_order,
+        "dependenciesOf": lambda graph, node, leaves: graph.list_reachable(node, leaves, backwards=False),
+        "dependantsOf": lambda graph, node, leaves: graph.list_reachable(node, leaves, backwards=True),
+        "hasNode": Graph.has_node,
+        "getNodeData": Graph.get_data,
         "clone": lambda graph: graph,
     },
 )

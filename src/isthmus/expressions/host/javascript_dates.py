@@ -1,4 +1,4 @@
-"""JavaScript dates (`functions.md` §6.6): Python `datetime` values, shown in UTC."""
+"""JavaScript dates: Python `datetime` values with the methods of a `Date`, in UTC."""
 
 from __future__ import annotations
 
@@ -8,53 +8,54 @@ from typing import Final
 
 from isthmus.expressions.host_value import format_iso_utc, host_type
 
-__all__ = ["DATE", "milliseconds"]
+__all__ = ["DATE", "to_epoch_ms"]
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def milliseconds(moment: datetime) -> int:
+def to_epoch_ms(moment: datetime) -> int:
     """Milliseconds since 1970; a `datetime` without a zone counts as UTC."""
-    return (_utc(moment) - _EPOCH) // timedelta(milliseconds=1)
+    return (_to_utc(moment) - _EPOCH) // timedelta(milliseconds=1)
 
 
-def _utc(moment: datetime) -> datetime:
+def _to_utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _part(read: Callable[[datetime], int]) -> Callable[[datetime], int]:
-    return lambda moment: read(_utc(moment))
+def _utc_getter(read: Callable[[datetime], int]) -> Callable[[datetime], int]:
+    """A method that gives what `read` gives for the moment in UTC."""
+    return lambda moment: read(_to_utc(moment))
 
 
-_YEAR: Final = _part(lambda moment: moment.year)
-_MONTH: Final = _part(lambda moment: moment.month - 1)
-_DAY: Final = _part(lambda moment: moment.day)
+_GET_YEAR: Final = _utc_getter(lambda moment: moment.year)
+_GET_MONTH: Final = _utc_getter(lambda moment: moment.month - 1)
+_GET_DAY: Final = _utc_getter(lambda moment: moment.day)
 
 
-def _iso(moment: datetime) -> str:
-    return format_iso_utc(_utc(moment))
+def _to_iso(moment: datetime) -> str:
+    return format_iso_utc(_to_utc(moment))
 
 
 DATE: Final = host_type(
     datetime,
     {},
     {
-        "toISOString": _iso,
-        "toJSON": _iso,
-        "getTime": milliseconds,
-        "valueOf": milliseconds,
-        "getFullYear": _YEAR,
-        "getMonth": _MONTH,
-        "getDate": _DAY,
-        "getUTCFullYear": _YEAR,
-        "getUTCMonth": _MONTH,
-        "getUTCDate": _DAY,
-        "getUTCHours": _part(lambda moment: moment.hour),
-        "getUTCMinutes": _part(lambda moment: moment.minute),
-        "getUTCSeconds": _part(lambda moment: moment.second),
-        "getUTCMilliseconds": _part(lambda moment: moment.microsecond // 1000),
+        "toISOString": _to_iso,
+        "toJSON": _to_iso,
+        "getTime": to_epoch_ms,
+        "valueOf": to_epoch_ms,
+        "getFullYear": _GET_YEAR,
+        "getMonth": _GET_MONTH,
+        "getDate": _GET_DAY,
+        "getUTCFullYear": _GET_YEAR,
+        "getUTCMonth": _GET_MONTH,
+        "getUTCDate": _GET_DAY,
+        "getUTCHours": _utc_getter(lambda moment: moment.hour),
+        "getUTCMinutes": _utc_getter(lambda moment: moment.minute),
+        "getUTCSeconds": _utc_getter(lambda moment: moment.second),
+        "getUTCMilliseconds": _utc_getter(lambda moment: moment.microsecond // 1000),
     },
-    to_result=_iso,
-    to_json=_iso,
+    to_result=_to_iso,
+    to_json=_to_iso,
 )

@@ -1,4 +1,4 @@
-"""HTTP responses (`functions.md` §6.8) as some mappings see them."""
+"""HTTP responses and their headers, as those mappings see them that are given a raw response."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["HEADERS", "RESPONSE", "Headers", "Response"]
 
 @dataclass(frozen=True, slots=True)
 class Headers(Host):
-    """Header values by lower-case name; each name is also a field."""
+    """Header values by lower-case name. Expressions read each name, in any case, as a field too."""
 
     values: Mapping[str, str]
 
@@ -33,7 +33,7 @@ class Headers(Host):
 
 @dataclass(frozen=True, slots=True)
 class Response(Host):
-    """`url` is where redirects ended; `headers` have lower-case names."""
+    """An HTTP response: `headers` by lower-case name, `data` its body, `url` where redirects ended."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -50,6 +50,7 @@ class Response(Host):
 
     @property
     def body(self) -> Stream | None:
+        """A new stream of the body; None where it is empty."""
         if not self.data:
             return None
 
@@ -58,14 +59,15 @@ class Response(Host):
 
         return Stream(chunks())
 
-    def parsed(self) -> object:
+    def parse_json(self) -> object:
+        """The body as JSON; raises ExpressionError where it is none."""
         try:
             return json.loads(self.data)
         except ValueError:
             raise function_error("json", "The body of the response is not JSON") from None
 
 
-_METHODS: Final[Mapping[str, Callable[..., object]]] = {
+_HEADER_METHODS: Final[Mapping[str, Callable[..., object]]] = {
     "get": Headers.get,
     "has": lambda headers, name: headers.get(name) is not None,
     "entries": lambda headers: [[name, value] for name, value in headers.values.items()],
@@ -74,11 +76,11 @@ _METHODS: Final[Mapping[str, Callable[..., object]]] = {
 }
 
 
-class _EveryName(Mapping[str, Callable[[Headers], object]]):
-    """Getters of the fields of `Headers`: any name is one, but for the names of its methods."""
+class _HeaderGetters(Mapping[str, Callable[[Headers], object]]):
+    """Getters of the fields of `Headers`: one for every name, except the names of its methods."""
 
     def __getitem__(self, name: str) -> Callable[[Headers], object]:
-        if name in _METHODS:
+        if name in _HEADER_METHODS:
             raise KeyError(name)
         return lambda headers: headers.values.get(name.lower(), UNDEFINED)
 
@@ -91,8 +93,8 @@ class _EveryName(Mapping[str, Callable[[Headers], object]]):
 
 HEADERS: Final = HostType(
     Headers,
-    properties=_EveryName(),
-    methods=host_type(Headers, {}, _METHODS).methods,
+    properties=_HeaderGetters(),
+    methods=host_type(Headers, {}, _HEADER_METHODS).methods,
     to_json=Headers.to_json,
 )
 
@@ -112,7 +114,7 @@ RESPONSE: Final = host_type(
     {
         "arrayBuffer": lambda response: ArrayBuffer(response.data),
         "blob": lambda response: Blob(response.data, response.headers.get("content-type", "").lower()),
-        "json": Response.parsed,
+        "json": Response.parse_json,
         "text": lambda response: response.data.decode("utf-8", "replace"),
         "clone": lambda response: response,
     },

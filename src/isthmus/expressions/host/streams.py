@@ -1,4 +1,4 @@
-"""Byte streams that are read once (`functions.md` §6.3), drained and branched within bounds (§10)."""
+"""Byte streams, which are read once: their readers, and draining and branches them within limits."""
 
 from __future__ import annotations
 
@@ -11,14 +11,22 @@ from isthmus.expressions.errors import LIMIT, ExpressionError, function_error, l
 from isthmus.expressions.host_value import Host, host_type
 from isthmus.expressions.values import UNDEFINED
 
-__all__ = ["DRAINED_BYTES", "LAG_BYTES", "READER", "STREAM", "Stream", "StreamReader", "drain"]
+__all__ = [
+    "MAX_BRANCH_LAG_BYTES",
+    "MAX_DRAINED_BYTES",
+    "READER",
+    "STREAM",
+    "Stream",
+    "StreamReader",
+    "drain_stream",
+]
 
-DRAINED_BYTES: Final = 50 * 1024 * 1024
-LAG_BYTES: Final = 8 * 1024 * 1024
+MAX_DRAINED_BYTES: Final = 50 * 1024 * 1024
+MAX_BRANCH_LAG_BYTES: Final = 8 * 1024 * 1024
 
 
 class Stream(Host):
-    """A source of chunks; text chunks count as UTF-8. Whoever reads it locks it first."""
+    """A source of chunks of bytes, or of text in UTF-8. Whoever reads it locks it first."""
 
     __slots__ = ("_source", "locked")
 
@@ -30,12 +38,12 @@ class Stream(Host):
         return "[object ReadableStream]"
 
     def lock(self, function: str) -> None:
-        """Take the stream for one reader; raises when it is taken already."""
+        """Reserve the stream for one reader; raises ExpressionError where another one has it."""
         if self.locked:
             raise function_error(function, f"{function}: the stream is locked, another reader has it")
         self.locked = True
 
-    async def chunk(self) -> bytes | None:
+    async def read_chunk(self) -> bytes | None:
         """The next chunk; None at the end."""
         try:
             part = await anext(self._source)
@@ -50,6 +58,8 @@ class Stream(Host):
 
 
 class StreamReader(Host):
+    """Reads a stream chunk by chunk, as the reader of a JavaScript ReadableStream; it locks the stream."""
+
     __slots__ = ("_stream", "closed")
 
     def __init__(self, stream: Stream) -> None:
@@ -59,7 +69,7 @@ class StreamReader(Host):
 
     async def read(self) -> dict[str, object]:
         """`{value, done}`; after the end `value` is missing."""
-        part = await self._stream.chunk() if self._stream is not None else None
+        part = await self._stream.read_chunk() if self._stream is not None else None
         self.closed = part is None
         return {"done": True} if part is None else {"value": part, "done": False}
 
@@ -76,12 +86,12 @@ class StreamReader(Host):
         return UNDEFINED
 
 
-async def drain(stream: Stream, function: str, limit: int = DRAINED_BYTES) -> bytes:
-    """All of a stream; raises for a locked one and for more than `limit` bytes."""
+async def drain_stream(stream: Stream, function: str, limit: int = MAX_DRAINED_BYTES) -> bytes:
+    """All bytes left in a stream; raises ExpressionError for a locked one and for more than `limit` bytes."""
     stream.lock(function)
     parts: list[bytes] = []
     size = 0
-    while (part := await stream.chunk()) is not None:
+    while (part := await stream.read_chunk()) is not None:
         size += len(part)
         if size > limit:
             await stream.close()
@@ -90,50 +100,53 @@ async def drain(stream: Stream, function: str, limit: int = DRAINED_BYTES) -> by
     return b"".join(parts)
 
 
-class _Branching:
-    """One source read for two branches; what only one has taken so far is kept, up to `LAG_BYTES`."""
+class _Branches:
+    """One stream for two branches; each keeps what the other reads first, up to `MAX_BRANCH_LAG_BYTES`."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._reading = asyncio.Lock()
-        self._kept: tuple[deque[bytes], deque[bytes]] = (deque(), deque())
+        self._queues: tuple[deque[bytes], deque[bytes]] = (deque(), deque())
         self._sizes = [0, 0]
         self._ended = False
 
-    async def branch(self, index: int) -> AsyncIterator[bytes]:
-        mine, other = self._kept[index], self._kept[1 - index]
+    async def read_branch(self, index: int) -> AsyncIterator[bytes]:
+        """The chunks of one branch (0 or 1)."""
+        mine, other = self._queues[index], self._queues[1 - index]
         while True:
             async with self._reading:
                 if not mine and not self._ended:
-                    await self._pull(mine, other, index)
+                    await self._read_for_both(mine, other, index)
             if not mine:
                 return
             part = mine.popleft()
             self._sizes[index] -= len(part)
             yield part
 
-    async def _pull(self, mine: deque[bytes], other: deque[bytes], index: int) -> None:
-        part = await self._stream.chunk()
+    async def _read_for_both(self, mine: deque[bytes], other: deque[bytes], index: int) -> None:
+        """Read one chunk into both queues; raises ExpressionError if the other branch is too far behind."""
+        part = await self._stream.read_chunk()
         if part is None:
             self._ended = True
             return
         for position, queue in ((index, mine), (1 - index, other)):
             queue.append(part)
             self._sizes[position] += len(part)
-        if self._sizes[1 - index] > LAG_BYTES:
+        if self._sizes[1 - index] > MAX_BRANCH_LAG_BYTES:
             raise ExpressionError(
-                LIMIT, f"teeStream went over the limit: one branch is more than {LAG_BYTES} bytes behind"
+                LIMIT,
+                f"teeStream went over the limit: one branch is more than {MAX_BRANCH_LAG_BYTES} bytes behind",
             )
 
 
-def tee(stream: Stream) -> list[Stream]:
-    """Two unlocked branches with the same bytes; the stream itself becomes locked."""
+def branch_stream(stream: Stream) -> list[Stream]:
+    """Two unlocked streams with the bytes of one, which becomes locked; raises ExpressionError if it was."""
     stream.lock("teeStream")
-    branching = _Branching(stream)
-    return [Stream(branching.branch(0)), Stream(branching.branch(1))]
+    branches = _Branches(stream)
+    return [Stream(branches.read_branch(0)), Stream(branches.read_branch(1))]
 
 
-async def _cancel(stream: Stream, reason: object) -> object:
+async def _cancel_stream(stream: Stream, reason: object) -> object:
     stream.lock("cancel")
     await stream.close()
     return UNDEFINED
@@ -142,7 +155,7 @@ async def _cancel(stream: Stream, reason: object) -> object:
 STREAM: Final = host_type(
     Stream,
     {"locked": lambda stream: stream.locked},
-    {"cancel": _cancel, "tee": tee, "getReader": StreamReader},
+    {"cancel": _cancel_stream, "tee": branch_stream, "getReader": StreamReader},
     async_methods=frozenset({"cancel"}),
 )
 

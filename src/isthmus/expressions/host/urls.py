@@ -1,4 +1,4 @@
-"""URLs as the WHATWG standard parses them (`functions.md` §6.4)."""
+"""URLs and their query parameters, parsed by the rules of the WHATWG standard."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ class SearchParams(Host):
         return list(self._parsed.items())
 
     def get(self, name: object) -> str | None:
+        """The first value of a name; None where there is none."""
         return next((value for key, value in self.pairs if key == name), None)
 
     def get_all(self, name: object) -> list[str]:
@@ -54,9 +55,9 @@ class Url(Host):
 
     __slots__ = ("_parsed",)
 
-    def __init__(self, given: str) -> None:
+    def __init__(self, url: str) -> None:
         try:
-            self._parsed = ada_url.URL(given)
+            self._parsed = ada_url.URL(url)
         except ValueError:
             raise function_error("parseUrl", "Invalid URL") from None
 
@@ -64,24 +65,25 @@ class Url(Host):
         return self.to_text()
 
     def to_text(self) -> str:
-        return self.part("href")
+        return self.get_part("href")
 
-    def part(self, name: str) -> str:
+    def get_part(self, name: str) -> str:
+        """The text of a part (`hostname`, `search`, …); `""` where the URL has none."""
         return str(getattr(self._parsed, name))
 
     @property
     def search_params(self) -> SearchParams:
-        return SearchParams(self.part("search"))
+        return SearchParams(self.get_part("search"))
 
 
-def _reader(name: str) -> Callable[[Url], str]:
-    return lambda url: url.part(name)
+def _part_getter(name: str) -> Callable[[Url], str]:
+    return lambda url: url.get_part(name)
 
 
 URL: Final = host_type(
     Url,
     {
-        **{name: _reader(name) for name in _PARTS},
+        **{name: _part_getter(name) for name in _PARTS},
         "searchParams": lambda url: url.search_params,
     },
     {"toString": Url.to_text, "toJSON": Url.to_text},

@@ -15,8 +15,8 @@ from isthmus.expressions.functions.service_requests import (
     post_with_retry,
     raise_for_status,
 )
-from isthmus.expressions.host.blobs import Blob, encode_text, raw_bytes
-from isthmus.expressions.host.streams import DRAINED_BYTES, Stream, drain
+from isthmus.expressions.host.blobs import Blob, encode_text, extract_bytes
+from isthmus.expressions.host.streams import Stream, drain_stream
 from isthmus.expressions.javascript import describe_kind, is_nil, is_truthy, to_text
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
@@ -59,8 +59,8 @@ async def parse_document(
 async def _read_content(file: object) -> bytes:
     """The bytes of a blob, text, buffer or stream; raises ExpressionError for anything else."""
     if isinstance(file, Stream):
-        return await drain(file, _NAME, DRAINED_BYTES)
-    data = encode_text(file) if isinstance(file, str) else raw_bytes(file)
+        return await drain_stream(file, _NAME)
+    data = encode_text(file) if isinstance(file, str) else extract_bytes(file)
     if data is None:
         raise function_error(
             _NAME, f"{_NAME}: the file must be a blob, bytes, text or stream, not {describe_kind(file)}"
