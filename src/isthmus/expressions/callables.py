@@ -319,7 +319,7 @@ class Matcher(FunctionValue):
 
     def call(self, arguments: tuple[Any, ...], context: Any) -> Any:
         text = arguments[0] if arguments else UNDEFINED
-        return self.regex.first(self, text)
+        return self.regex.match_first(self, text)
 
 
 class PythonFunction(FunctionValue):

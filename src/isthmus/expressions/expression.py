@@ -14,7 +14,7 @@ from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation, Library, Services
 from isthmus.expressions.limits import Limits
 from isthmus.expressions.meter import Meter
-from isthmus.expressions.runtime.results import measure
+from isthmus.expressions.runtime.results import check_result_size
 from isthmus.expressions.sized_cache import SizedCache
 from isthmus.expressions.static_analysis import (
     may_give_key,
@@ -137,7 +137,7 @@ class Expression:
         try:
             result = program.main(evaluation, input, bindings)
             if evaluation.steps_left < self._calm:
-                measure(evaluation, result)
+                check_result_size(evaluation, result)
             return result
         except ExpressionError as error:
             if error.text is None:

@@ -1,6 +1,7 @@
 """JavaScript's rules for text, truth, numbers and equality, which mappings written for Truto rely on.
 
-Values are those of `values.py`; host values (`host/`) take part through `Host.to_text()` and `Host.to_json()`.
+Values are those of `values.py`; host values (`host/`) take part through
+`Host.to_text()` and `Host.to_json()`.
 """
 
 from __future__ import annotations

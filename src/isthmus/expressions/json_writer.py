@@ -80,8 +80,9 @@ class JsonWriter:
     """Serializes one value as JSON text. Missing values are left out of objects and are null in lists.
 
     format_number: gives the text of a number. function_text: the text that stands for a function; None treats
-    a function as missing. to_json_form: converts a value that is not JSON. meter: what the work is charged to,
-    if anything. max_chars: a longer text raises `ExpressionError`. indent: spaces a level; 0 writes one line.
+    a function as missing. to_json_form: converts a value that is not JSON. meter: what the work is charged
+    to, if anything. max_chars: a longer text raises `ExpressionError`. indent: spaces a level; 0 writes one
+    line.
     """
 
     def __init__(

@@ -9,7 +9,7 @@ from typing import Any, Final
 from isthmus.expressions.compiler.program import as_expression_error, compile_tree
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.runtime.field_lookup import lookup
+from isthmus.expressions.runtime.field_lookup import look_up_field
 from isthmus.expressions.syntax import tree as t
 from isthmus.expressions.values import UNDEFINED, Sequence, collapse
 from isthmus.kit.close_names import closest
@@ -206,7 +206,7 @@ class _Reasons:
                 continue
             if not isinstance(step, t.Name):
                 return self.of_part(step, place) or f"{self.text(node)} gave nothing"
-            found = lookup(self.trace.evaluation, value, step.value)
+            found = look_up_field(self.trace.evaluation, value, step.value)
             found = collapse(found) if type(found) is Sequence else found
             if found is UNDEFINED:
                 return self.missing(node, number, step.value, value)

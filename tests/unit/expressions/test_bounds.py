@@ -334,7 +334,7 @@ async def test_a_long_walk_without_functions_lets_other_tasks_run_and_gives_its_
         raise_too_long(evaluation)
 
     monkeypatch.setattr("isthmus.expressions.meter._TURN", 0.0)
-    monkeypatch.setattr("isthmus.expressions.expression.give_up", noted)
+    monkeypatch.setattr("isthmus.expressions.expression.raise_too_long", noted)
     turns = 0
 
     async def other() -> None:
@@ -374,7 +374,7 @@ async def test_a_function_that_was_bound_or_registered_is_called_once_however_lo
         let_others_run(evaluation)
 
     monkeypatch.setattr("isthmus.expressions.meter._TURN", 0.0)
-    monkeypatch.setattr("isthmus.expressions.expression.pause", noted)
+    monkeypatch.setattr("isthmus.expressions.expression.let_others_run", noted)
     called = 0
 
     def once() -> int:

@@ -92,8 +92,8 @@ class CallGenerator(GeneratorBase):
         token = self.token(procedure)
         hint = self.const(self.hint(procedure))
         code = (
-            f"call(E, {called.code}, ({self.listed(arguments)}), {context.code or 'U'}, {node.position}, "
-            f"{self.const(token)}, {max(1, self.nesting)}, {hint})"
+            f"call_value(E, {called.code}, ({self.listed(arguments)}), {context.code or 'U'}, "
+            f"{node.position}, {self.const(token)}, {max(1, self.nesting)}, {hint})"
         )
         name = self.fresh("t")
         self.emit(f"{name} = {code}")
@@ -131,7 +131,7 @@ class CallGenerator(GeneratorBase):
     ) -> Operand:
         name = self.fresh("t")
         self.emit(
-            f"{name} = library_call(E, {self.constants.name(function)}, ({self.listed(arguments)}), "
+            f"{name} = call_library(E, {self.constants.name(function)}, ({self.listed(arguments)}), "
             f"{context.code or 'U'}, {position}, {max(1, self.nesting)})"
         )
         nested = NESTED if _calls_back(function) or any(one.may(NESTED) for one in arguments) else 0
@@ -146,10 +146,10 @@ class CallGenerator(GeneratorBase):
         name = self.fresh("t")
         weight = max(1, self.nesting)
         if callee.is_open:
-            self.emit(f"enter(E, {weight})")
+            self.emit(f"enter_call(E, {weight})")
         self.emit(f"{name} = {callee.code}({', '.join(arguments)})")
         if callee.may_tail:
-            self.emit(f"if type({name}) is TailCall: {name} = bounce({name}, E)")
+            self.emit(f"if type({name}) is TailCall: {name} = run_tail_calls({name}, E)")
         if callee.is_open:
             self.emit(f"E.depth_left += {weight}")
         kinds = ANY | NESTED if callee.is_nested else ANY
@@ -183,7 +183,7 @@ class CallGenerator(GeneratorBase):
         procedure = self.value(node.procedure, context)
         name = self.fresh("t")
         self.emit(
-            f"{name} = partial(E, {procedure.code}, ({', '.join(codes)},), ({', '.join(holes)},), "
+            f"{name} = make_partial(E, {procedure.code}, ({', '.join(codes)},), ({', '.join(holes)},), "
             f"{node.position}, {self.const(self.token(node.procedure))}, {self.hint(node.procedure)})"
         )
         return Operand(name, FUNCTION, is_atom=True)
@@ -202,8 +202,8 @@ class CallGenerator(GeneratorBase):
         function = self.value(right, context)
         name = self.fresh("t")
         self.emit(
-            f"{name} = apply(E, {left.code}, {function.code}, {context.code or 'U'}, {node.position}, "
-            f"{max(1, self.nesting)})"
+            f"{name} = apply_function(E, {left.code}, {function.code}, {context.code or 'U'}, "
+            f"{node.position}, {max(1, self.nesting)})"
         )
         return Operand(name, ANY | NESTED, is_atom=True, is_raw=True)
 

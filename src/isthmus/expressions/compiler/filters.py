@@ -34,7 +34,7 @@ class FilterGenerator(GeneratorBase):
         if test is None and id(expression) in self.survey.closures:
             test = self.filter_function(expression, item, is_pure=held.has_pure_items)
         if test is not None:
-            self.emit(f"filter_by(E, {source}, {test}, {out})")
+            self.emit(f"filter_items(E, {source}, {test}, {out})")
         elif self.is_condition(expression):
             with self.inside(f"for {item} in {self.going(source, weight)}:"):
                 inner = self.context(item, is_pure=held.has_pure_items)
@@ -46,7 +46,7 @@ class FilterGenerator(GeneratorBase):
                 inner = self.context(item, is_pure=held.has_pure_items)
                 found = self.value(expression, inner)
                 times = self.fresh("n")
-                self.emit(f"{times} = picked(E, {found.code}, {at}, len({source}))")
+                self.emit(f"{times} = count_selections(E, {found.code}, {at}, len({source}))")
                 self.emit(f"if {times}: {out}.extend([{item}] * {times})")
         kinds = ANY & ~SEQUENCE | held.kinds & NESTED
         is_pure = held.has_pure_items
@@ -60,9 +60,9 @@ class FilterGenerator(GeneratorBase):
             test = (
                 f"type({code}) is list and len({code}) > {at}" if at else f"type({code}) is list and {code}"
             )
-            self.emit(f"{name} = {code}[{at}] if {test} else index({code}, {at})")
+            self.emit(f"{name} = {code}[{at}] if {test} else get_at_index({code}, {at})")
         else:
-            self.emit(f"{name} = index({code}, {at})")
+            self.emit(f"{name} = get_at_index({code}, {at})")
         is_pure = held.has_pure_items
         kinds = (ANY & ~SEQUENCE if is_pure else ANY) | held.kinds & NESTED
         return Operand(name, kinds, is_pure=is_pure, is_atom=True, is_raw=held.may(NESTED))

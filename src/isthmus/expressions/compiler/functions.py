@@ -251,7 +251,7 @@ class FunctionGenerator(GeneratorBase):
         self.emit(f"{out} = []")
         with self.inside(f"if {source} is not U:"):
             self.charge(source, max(3, self.survey.weights.get(id(node), 1)))
-            self.emit(f"if len({source}) > {MAX_FREE_ITEMS}: items(E, {source})")
+            self.emit(f"if len({source}) > {MAX_FREE_ITEMS}: list_inputs(E, {source})")
             header, values = self.loop_values(node, source, item, given)
             with self.inside(header):
                 values[0].code = self.item_of(item, given)
@@ -311,7 +311,7 @@ class FunctionGenerator(GeneratorBase):
         source = self.listed_source(arguments[0])
         result, rest, item, at = self.fresh("r"), self.fresh("s"), self.fresh("c"), self.fresh("i")
         first = self.held(arguments[2]).code if len(arguments) > 2 else "U"
-        self.emit(f"{result}, {rest}, {at} = reduction({source}, {first})")
+        self.emit(f"{result}, {rest}, {at} = start_reduction({source}, {first})")
         self.charge(rest, max(3, self.survey.weights.get(id(node), 1)))
         going = self.going(rest, max(3, self.survey.weights.get(id(node), 1)))
         with self.inside(f"for {item} in {going}:"):

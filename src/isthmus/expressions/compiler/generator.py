@@ -89,19 +89,19 @@ class Generator(
         code = context.code or "U"
         match node:
             case t.Wildcard():
-                return Operand(f"wildcard(E, {code})", ANY, is_pure=False)
+                return Operand(f"read_wildcard(E, {code})", ANY, is_pure=False)
             case t.Descendant():
-                return Operand(f"descendants(E, {code})", ANY)
+                return Operand(f"read_descendants(E, {code})", ANY)
             case t.Parent():
                 local = self.find(node.slot.label)
                 return self.undefined() if local is None else Operand(local.code, ANY, is_atom=True)
             case t.Regex():
-                pattern = Pattern.of(node.pattern, node.flags)
+                pattern = Pattern.from_source(node.pattern, node.flags)
                 self.grow(_PATTERN + _PATTERN_ITEM * pattern.size)
                 return Operand(f"Matcher(E, {self.constants.name(pattern)}, {node.position})", FUNCTION)
             case t.Name():
                 name = self.const(node.value)
-                return Operand(f"named(E, {code}, {name})", ANY, is_pure=context.is_pure)
+                return Operand(f"read_name(E, {code}, {name})", ANY, is_pure=context.is_pure)
             case t.Transform():
                 return self.transform(node)
         raise AssertionError(f"no code for {type(node).__name__}")
@@ -119,5 +119,5 @@ class Generator(
             names.append(name)
         delete = 0 if node.delete is None else node.delete.position
         return Operand(
-            f"transformer(E, {', '.join(names)}, {node.position}, {node.update.position}, {delete})", FUNCTION
+            f"Transformer(E, {', '.join(names)}, {node.position}, {node.update.position}, {delete})", FUNCTION
         )

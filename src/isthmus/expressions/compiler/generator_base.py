@@ -83,18 +83,18 @@ class GeneratorBase(Lines):
             operand.is_raw = False
             return operand
         held = self.held(operand)
-        function = "kept" if keep else "collapse"
+        function = "keep_sequence" if keep else "collapse"
         self.emit(f"if type({held.code}) is Sequence: {held.code} = {function}({held.code})")
         return Operand(held.code, ANY | operand.kinds & NESTED, is_pure=held.is_pure, is_atom=True)
 
     def collapsed(self, operand: Operand, *, keep: bool, final: bool) -> Operand:
         """What was collected, as a value."""
         name, out = self.fresh("t"), operand.code
-        self.emit(f"if len({out}) > {MAX_FREE_ITEMS}: grown(E, {out})")
+        self.emit(f"if len({out}) > {MAX_FREE_ITEMS}: check_size(E, {out})")
         if keep and final and operand.is_pure:
             self.emit(f"{name} = {out} if {out} else U")
         elif keep:
-            self.emit(f"{name} = keeping({out}) if {out} else U")
+            self.emit(f"{name} = keep_as_list({out}) if {out} else U")
         elif final and operand.is_pure:
             self.emit(f"{name} = {out} if len({out}) > 1 else {out}[0] if {out} else U")
         else:
@@ -112,7 +112,7 @@ class GeneratorBase(Lines):
         if operand.is_pure:
             self.emit(f"if type({held.code}) is Sequence: {held.code} = [*{held.code}]")
         else:
-            self.emit(f"if {held.code}.__class__ not in PLAIN: {held.code} = finish(E, {held.code})")
+            self.emit(f"if {held.code}.__class__ not in PLAIN: {held.code} = to_result(E, {held.code})")
         held.kinds &= ~(SEQUENCE | FUNCTION)
         held.kinds |= LIST | UNDEF
         held.is_pure = True
@@ -123,7 +123,7 @@ class GeneratorBase(Lines):
         if operand.is_final or operand.is_pure:
             return self.final(operand)
         held = self.owned(operand)
-        self.emit(f"if {held.code}.__class__ not in PLAIN: {held.code} = finish_item(E, {held.code})")
+        self.emit(f"if {held.code}.__class__ not in PLAIN: {held.code} = to_result_item(E, {held.code})")
         return Operand(held.code, ANY & ~(SEQUENCE | FUNCTION), is_pure=True, is_atom=True)
 
     def unsettled(self, operand: Operand) -> Operand:
@@ -255,8 +255,8 @@ class GeneratorBase(Lines):
             return f"({held.code} is not U and {held.code})"
         held = self.held(operand)
         if held.is_constant:
-            return f"truth(E, {held.code})"
-        return f"({held.code} is True or ({held.code} is not False and truth(E, {held.code})))"
+            return f"to_boolean(E, {held.code})"
+        return f"({held.code} is True or ({held.code} is not False and to_boolean(E, {held.code})))"
 
     def known(self, value: object) -> Operand:
         """A constant."""
@@ -276,7 +276,7 @@ class GeneratorBase(Lines):
 
     def going(self, code: str, weight: int) -> str:
         """A list to loop over: a long one is accounted for item by item, so that time is looked at."""
-        return f"({code} if len({code}) <= {MAX_FREE_ITEMS} else slowly(E, {code}, {weight}))"
+        return f"({code} if len({code}) <= {MAX_FREE_ITEMS} else charge_each_input(E, {code}, {weight}))"
 
     def over(self, code: str) -> str:
         """The variable of what a step goes over, from what the step before it gave."""
@@ -284,7 +284,7 @@ class GeneratorBase(Lines):
         if code.endswith(")"):
             self.emit(f"{name} = {code}")
         else:
-            self.emit(f"{name} = {code} if type({code}) is list else items(E, {code})")
+            self.emit(f"{name} = {code} if type({code}) is list else list_inputs(E, {code})")
         return name
 
     def merge(self, target: str, operands: list[Operand]) -> Operand:

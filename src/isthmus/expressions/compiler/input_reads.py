@@ -110,7 +110,7 @@ class Reads:
             mark = f"e{read.number}"
             if self._uses.get(mark):
                 name = literal(read.name, self.constants)
-                function = f"{prefix}every" if source is None or prefix else "context_every"
+                function = f"read_{prefix}each" if source is None or prefix else "read_context_each"
                 block.add(
                     f"_{mark} = {code}.get({name}, U) if type({code}) is dict"
                     f" else {function}(E, {code}, {name})"
@@ -122,7 +122,7 @@ class Reads:
             held = f"_p{read.number}"  # the generator's own names have no underscore
             block.add(
                 f"{held} = {code}.get({name}, U) if type({code}) is dict"
-                f" else {prefix}inner(E, {code}, {name})"
+                f" else read_{prefix}step(E, {code}, {name})"
             )
             self.text[f"p{read.number}"] = held
             if read.children:
@@ -139,13 +139,15 @@ class Reads:
             if len(used) > 1:
                 self._count += 1
                 ask = f"_{'h' if final else 'g'}{self._count}"
-                otherwise = f"{kind}{prefix or ('' if is_context else 'leaf_')}getter"
+                otherwise = f"make_{kind}{prefix or ('' if is_context else 'leaf_')}getter"
                 block.add(f"{ask} = {code}.get if type({code}) is dict else {otherwise}(E, {code})")
             for read in used:
                 name = literal(read.name, self.constants)
                 text = f"{ask}({name}, U)"
                 if len(used) == 1:
-                    text = f"({text} if type({code}) is dict else {kind}{prefix}field(E, {code}, {name}))"
+                    text = (
+                        f"({text} if type({code}) is dict else read_{kind}{prefix}field(E, {code}, {name}))"
+                    )
                 mark = f"{letter}{read.number}"
                 if read.is_far or self._uses[mark] > 1:
                     block.add(f"_{mark} = {text}")

@@ -78,7 +78,7 @@ class IntrinsicGenerator(FunctionGenerator):
             with self.inside("try:"):
                 self.emit(f"{name} = {code}")
             with self.inside("except ExpressionError as error:"):
-                self.emit(f"placed(error, {position}, {function.name!r})")
+                self.emit(f"add_position(error, {position}, {function.name!r})")
                 self.emit("raise")
         kinds = _RESULTS.get(function.parsed_signature.result, ANY)
         return Operand(name, kinds, is_pure=kinds != ANY, is_atom=True, is_raw=kinds == ANY)
@@ -105,23 +105,21 @@ class IntrinsicGenerator(FunctionGenerator):
         if name == "reduce" and len(arguments) <= 2 and len(inlined.parameters) >= 2:
             for start in arguments[1:]:
                 if start.may(FUNCTION):
-                    self.emit(f"not_function({start.code}, {node.position})")
+                    self.emit(f"check_not_function({start.code}, {node.position})")
             return self.reduced([arguments[0], self.undefined(), *arguments[1:]], inlined, context)
         return None
 
     def slow(self, function: Function, arguments: list[Operand], context: Context, position: int) -> str:
         listed = "".join(f"{one.code}, " for one in arguments)
-        return (
-            f"settled_call(E, {self.constants.name(function)}, ({listed}), {context.code or 'U'}, {position})"
-        )
+        name, where = self.constants.name(function), context.code or "U"
+        return f"call_library_collapsed(E, {name}, ({listed}), {where}, {position})"
 
     def unsettled_call(
         self, function: Function, arguments: list[Operand], context: Context, position: int
     ) -> str:
         """As `slow`, as the value of a function: what it gives is collapsed by who calls that function."""
-        return (
-            f"library_call{self.slow(function, arguments, context, position)[len('settled_call') : -1]}, 1)"
-        )
+        slow = self.slow(function, arguments, context, position)
+        return f"call_library{slow.removeprefix('call_library_collapsed').removesuffix(')')}, 1)"
 
     def text_method(
         self,
@@ -154,7 +152,7 @@ def _lower(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: 
 
 
 def _trim(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
-    return g.text_method(f, a, f"trimmed({a[0].code})", TEXT | UNDEF, c, p)
+    return g.text_method(f, a, f"trim({a[0].code})", TEXT | UNDEF, c, p)
 
 
 def _length(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
@@ -238,22 +236,22 @@ def _or_called(
 
 
 def _sum(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
-    return _or_called(g, f, a, c, p, fast=f"sum_in_place({a[0].code})", kinds=NUMBER | UNDEF)
+    return _or_called(g, f, a, c, p, fast=f"sum_if_numbers({a[0].code})", kinds=NUMBER | UNDEF)
 
 
 def _join(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand | None:
     if len(a) > 1 and a[1].kinds != TEXT:
         return None
     between = a[1].code if len(a) > 1 else "''"
-    return _or_called(g, f, a, c, p, fast=f"join_in_place(E, {a[0].code}, {between})", kinds=TEXT | UNDEF)
+    return _or_called(g, f, a, c, p, fast=f"join_if_texts(E, {a[0].code}, {between})", kinds=TEXT | UNDEF)
 
 
 def _to_millis(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
-    return _or_called(g, f, a, c, p, fast=f"iso_millis({a[0].code})", kinds=NUMBER | UNDEF)
+    return _or_called(g, f, a, c, p, fast=f"parse_iso_millis({a[0].code})", kinds=NUMBER | UNDEF)
 
 
 def _from_millis(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
-    return _or_called(g, f, a, c, p, fast=f"iso_text({a[0].code})", kinds=TEXT | UNDEF)
+    return _or_called(g, f, a, c, p, fast=f"format_iso_millis({a[0].code})", kinds=TEXT | UNDEF)
 
 
 Writer = Callable[[IntrinsicGenerator, Function, list[Operand], Context, int], Operand | None]

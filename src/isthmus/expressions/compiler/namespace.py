@@ -20,9 +20,9 @@ from isthmus.expressions.runtime import (
     results,
     transform,
 )
-from isthmus.expressions.standard.dates import iso_millis, iso_text
-from isthmus.expressions.standard.numbers import number, sum_in_place
-from isthmus.expressions.standard.strings import join_in_place, trim
+from isthmus.expressions.standard.dates import format_iso_millis, parse_iso_millis
+from isthmus.expressions.standard.numbers import sum_if_numbers
+from isthmus.expressions.standard.strings import join_if_texts, trim
 from isthmus.expressions.values import (
     UNDEFINED,
     ConsArray,
@@ -49,25 +49,15 @@ def _exported(*modules: ModuleType) -> dict[str, Any]:
 RUNTIME: Final[dict[str, Any]] = {
     "__builtins__": _BUILTINS,
     "U": UNDEFINED,
-    "ExpressionError": ExpressionError,
-    "placed": add_position,
     "SCALARS": frozenset({str, int, float, bool}),
     "PLAIN": frozenset({str, int, float, bool, type(None), UndefinedType}),
-    "Sequence": Sequence,
-    "Stream": Stream,
-    "ConsArray": ConsArray,
-    "collapse": collapse,
-    "keeping": keep_as_list,
-    "Lambda": Lambda,
-    "Native": Native,
-    "Matcher": Matcher,
-    "TailCall": TailCall,
-    "bounce": run_tail_calls,
-    "trimmed": trim,
-    "number_of": number,
-    "sum_in_place": sum_in_place,
-    "join_in_place": join_in_place,
-    "iso_millis": iso_millis,
-    "iso_text": iso_text,
+    **{
+        each.__name__: each
+        for each in (
+            ExpressionError, add_position, Sequence, Stream, ConsArray, collapse, keep_as_list, Lambda,
+            Native, Matcher, TailCall, run_tail_calls, trim, sum_if_numbers, join_if_texts,
+            parse_iso_millis, format_iso_millis,
+        )
+    },
     **_exported(calls, field_lookup, list_operations, operators, path_steps, results, transform),
-}
+}  # fmt: skip

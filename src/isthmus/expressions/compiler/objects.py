@@ -34,7 +34,7 @@ class ObjectGenerator(GeneratorBase):
             return self.literal_object(node, context, final=final)
         if context.is_root or context.no_list:
             return self.single_object(node, self.object_context(context), final=final)
-        over = f"group_items({context.code})"
+        over = f"list_group_inputs({context.code})"
         return self.group_call(over, node.pairs, node.position, context, final=final)
 
     def literal_object(self, node: t.Object, context: Context, *, final: bool) -> Operand:
@@ -50,7 +50,7 @@ class ObjectGenerator(GeneratorBase):
             seen.add(name)
             keys.append(name)
         if double is not None:
-            self.emit(f"same_key({self.const(double)}, {node.position})")
+            self.emit(f"raise_duplicate_key({self.const(double)}, {node.position})")
         constants = [value for _, value in node.pairs if isinstance(value, t.Literal) and t.is_bare(value)]
         if not final and double is None and len(constants) == len(keys):
             kinds = 0
@@ -93,7 +93,7 @@ class ObjectGenerator(GeneratorBase):
             return self.unwrapped
         code = self.fresh("c")
         old = context.code
-        self.emit(f"{code} = {old} if type({old}) is dict else literal_context(E, {old})")
+        self.emit(f"{code} = {old} if type({old}) is dict else merge_context_items(E, {old})")
         return self.context(code, is_pure=context.is_pure)
 
     def single_object(self, node: t.Object, context: Context, *, final: bool) -> Operand:
@@ -105,7 +105,7 @@ class ObjectGenerator(GeneratorBase):
             operand = self.held(self.value(key, context))
             name = self.fresh("k")
             self.emit(f"{name} = {operand.code}")
-            self.emit(f"if {name} is not U: new_key({taken}, {name}, {node.position})")
+            self.emit(f"if {name} is not U: add_key({taken}, {name}, {node.position})")
             names.append(name)
         made = self.fresh("d")
         self.emit(f"{made} = {{}}")
@@ -122,7 +122,7 @@ class ObjectGenerator(GeneratorBase):
         """`path{…}`: an object with one field a key, its value worked out over all items of that key."""
         held = self.held(operand)
         return self.group_call(
-            f"group_items({held.code})",
+            f"list_group_inputs({held.code})",
             group.pairs,
             group.position,
             Context("", is_pure=held.is_pure),
@@ -150,7 +150,7 @@ class ObjectGenerator(GeneratorBase):
                 names.append(name)
             functions.append(f"({names[0]}, {names[1]})")
         made = self.fresh("d")
-        self.emit(f"{made} = group(E, {over}, ({', '.join(functions)},), {position})")
+        self.emit(f"{made} = build_groups(E, {over}, ({', '.join(functions)},), {position})")
         return Operand(made, DICT, is_pure=final, is_atom=True)
 
     def array(self, node: t.Array, context: Context, *, final: bool) -> Operand:
@@ -180,7 +180,7 @@ class ObjectGenerator(GeneratorBase):
                 lines.append(f"{name}.append({operand.code})")
             else:
                 can_show = False
-                lines.append(f"append_to(E, {name}, {operand.code})")
+                lines.append(f"append_items(E, {name}, {operand.code})")
         is_pure = all((one.is_pure and not one.may(SEQUENCE)) or one.is_final for one in operands)
         if can_show:
             shown = ", ".join(one.code for one in operands)
@@ -202,7 +202,7 @@ class ObjectGenerator(GeneratorBase):
             self.emit(f"{name} = [{code}]")
             return Operand(name, LIST, is_pure=held.is_pure, is_atom=True)
         short = f"isinstance({code}, list) and len({code}) < 99"
-        self.emit(f"{name} = [*{code}] if {short} else listed(E, {code})")
+        self.emit(f"{name} = [*{code}] if {short} else copy_items(E, {code})")
         return Operand(name, LIST | held.kinds & NESTED, is_pure=held.is_pure, is_atom=True)
 
     def range_array(self, node: t.Array, ends: t.Operation, context: Context, *, final: bool) -> Operand:
@@ -212,9 +212,9 @@ class ObjectGenerator(GeneratorBase):
         self.emit(f"{name} = make_range(E, {left.code}, {right.code}, {ends.position})")
         self.emit(f"if {name} is U: {name} = []")
         if node.cons and not final:
-            self.emit(f"{name} = ConsArray(items(E, {name}))")
+            self.emit(f"{name} = ConsArray(list_inputs(E, {name}))")
         if final:
-            self.emit(f"{name} = finish(E, {name})")
+            self.emit(f"{name} = to_result(E, {name})")
         is_range = not final and not node.cons
         return Operand(name, LIST, is_pure=not is_range, is_range=is_range, is_atom=True)
 

@@ -44,7 +44,7 @@ class OperationGenerator(GeneratorBase):
         if operator in ("=", "!="):
             return Operand(self.equality(operator, left, right), BOOL)
         if operator == "in":
-            return Operand(f"includes(E, {left.code}, {right.code})", BOOL)
+            return Operand(f"is_in(E, {left.code}, {right.code})", BOOL)
         if operator == "..":
             return Operand(f"make_range(E, {left.code}, {right.code}, {node.position})", ANY)
         return self.comparison(operator, left, self.held(right), node.position)
@@ -58,9 +58,8 @@ class OperationGenerator(GeneratorBase):
             whole = all(type(one.value) is int for one in (left, right) if one.is_constant)
             if whole and checks:
                 self.emit(f"{name} = {a} {operator} {b} if {' and '.join(checks)} else {slow}")
-                self.emit(
-                    f"if {name}.__class__ is int and not -SAFE <= {name} <= SAFE: {name} = normal({name})"
-                )
+                is_unsafe = f"{name}.__class__ is int and not -MAX_SAFE <= {name} <= MAX_SAFE"
+                self.emit(f"if {is_unsafe}: {name} = normalize_number({name})")
                 return Operand(name, NUMBER | UNDEF, is_pure=True, is_atom=True)
         self.emit(f"{name} = {slow}")
         return Operand(name, NUMBER | UNDEF, is_pure=True, is_atom=True)
@@ -80,7 +79,7 @@ class OperationGenerator(GeneratorBase):
                     return f"({other.code} is {one.code})"
                 held = self.held(other)
                 return f"({held.code} is not {one.code} and {held.code} is not U)"
-        function = "equals" if operator == "=" else "unequal"
+        function = "are_equal" if operator == "=" else "are_unequal"
         return f"{function}(E, {left.code}, {right.code})"
 
     def comparison(self, operator: str, left: Operand, right: Operand, position: int) -> Operand:
@@ -115,13 +114,15 @@ class OperationGenerator(GeneratorBase):
             else:
                 code = self.held(operand).code
                 name = self.fresh("x")
-                self.emit(f"{name} = {code} if type({code}) is str else piece(E, {code}, {position})")
+                self.emit(
+                    f"{name} = {code} if type({code}) is str else operand_to_text(E, {code}, {position})"
+                )
                 pieces.append(f"{{{name}}}")
             may_grow = may_grow or isinstance(part, (t.Variable, t.Call, t.Block, t.Condition))
         name = self.fresh("x")
         self.emit(f'{name} = f"{"".join(pieces)}"')
         if may_grow:
-            self.emit(f"if len({name}) > 99: bounded(E, {name})")
+            self.emit(f"if len({name}) > 99: charge_concatenation(E, {name})")
         return Operand(name, TEXT, is_pure=True, is_atom=True)
 
     def shown(self, operand: Operand) -> str:

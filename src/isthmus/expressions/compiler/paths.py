@@ -69,7 +69,7 @@ class PathGenerator(FilterGenerator):
     def or_empty(self, operand: Operand, array: str, *, keep: bool) -> Operand:
         """The value of a path that starts with a written array: if that is empty, it is the value."""
         name, is_raw = self.fresh("t"), operand.is_raw or operand.is_collected
-        empty = "keeping(([],))" if keep else "[]"
+        empty = "keep_as_list(([],))" if keep else "[]"
         test = f"{array} or not isinstance({array}, list)"
         self.emit(f"{name} = {self.sequence(operand)} if {test} else {empty}")
         return Operand(name, ANY, is_pure=operand.is_pure, is_atom=True, is_raw=is_raw)
@@ -146,7 +146,7 @@ class PathGenerator(FilterGenerator):
             operand.is_atom = operand.is_atom and not operand.is_collected
             return self.single(operand), 1
         code = self.fresh("s")
-        self.emit(f"{code} = context_items({context.code})")
+        self.emit(f"{code} = list_context_inputs({context.code})")
         return _Flow(code, context.is_pure), 0
 
     def from_root(self, context: Context) -> _Flow:
@@ -175,7 +175,7 @@ class PathGenerator(FilterGenerator):
             return Operand(code, ANY & ~FUNCTION & ~(SEQUENCE if final else 0), is_pure=True, is_atom=True)
         code = flow.source.code if flow.source is not None else flow.code
         name = self.fresh("t")
-        self.emit(f"{name} = last(E, [{code}], {keep}) if {code} is not U else U")
+        self.emit(f"{name} = flatten_last(E, [{code}], {keep}) if {code} is not U else U")
         return Operand(name, ANY, is_pure=flow.is_pure, is_atom=True)
 
     # Names.
@@ -192,7 +192,7 @@ class PathGenerator(FilterGenerator):
         if flow.source is not None:
             return _Flow("", True, flow.source, (*flow.names, name))
         code = self.fresh("s")
-        self.emit(f"{code} = inner(E, {flow.code}, {self.const(name)})")
+        self.emit(f"{code} = read_step(E, {flow.code}, {self.const(name)})")
         return _Flow(code, flow.is_pure)
 
     def last_name(self, flow: _Flow, name: str, *, final: bool) -> Operand:
@@ -201,7 +201,7 @@ class PathGenerator(FilterGenerator):
             kinds = ANY & ~FUNCTION
             return Operand(code, kinds & ~SEQUENCE if final else kinds, is_pure=True, is_atom=True)
         code = self.fresh("t")
-        self.emit(f"{code} = last_field(E, {flow.code}, {self.const(name)})")
+        self.emit(f"{code} = read_last_field(E, {flow.code}, {self.const(name)})")
         return Operand(code, ANY, is_pure=flow.is_pure, is_atom=True)
 
     # Other steps.
@@ -252,9 +252,8 @@ class PathGenerator(FilterGenerator):
             else:
                 code = self.fresh("t")
                 start, name = flow.source.code, self.const(step.value)
-                self.emit(
-                    f"{code} = {start}.get({name}, U) if type({start}) is dict else every(E, {start}, {name})"
-                )
+                field, each = f"{start}.get({name}, U)", f"read_each(E, {start}, {name})"
+                self.emit(f"{code} = {field} if type({start}) is dict else {each}")
             operand = Operand(code, ANY & ~FUNCTION, is_pure=True, is_atom=True)
             for stage in stages:
                 operand = self.filtered(operand, stage, context)
@@ -277,13 +276,15 @@ class PathGenerator(FilterGenerator):
                 single = self.named(step, Context(parent, is_root=True, is_pure=True))
                 self.emit(f"{target} = {self.sequence(single)}")
             else:
-                inputs = f"context_items({parent})" if is_first else parent
+                inputs = f"list_context_inputs({parent})" if is_first else parent
                 results = self.each(_Flow(inputs, True), step, final=False)
-                whole = "Sequence(" if results.is_flat else "last_raw(E, "
+                whole = "Sequence(" if results.is_flat else "flatten_last_raw(E, "
                 self.emit(f"{target} = {whole}{results.code})")
             if not operand.may(SEQUENCE) and not operand.is_collected:
                 self.emit(
-                    f"{target} = plain(collapsed({target}))" if final else f"{target} = collapsed({target})"
+                    f"{target} = to_plain_list(collapse_value({target}))"
+                    if final
+                    else f"{target} = collapse_value({target})"
                 )
         kinds = ANY & ~FUNCTION & ~(SEQUENCE if final and not operand.may(SEQUENCE) else 0)
         if operand.is_collected:
@@ -295,13 +296,13 @@ class PathGenerator(FilterGenerator):
             operand.is_raw = True
             return operand
         held = self.owned(operand)
-        self.emit(f"{held.code} = kept_path({held.code})")
+        self.emit(f"{held.code} = keep_path_value({held.code})")
         return Operand(held.code, ANY, is_pure=held.is_pure, is_atom=True)
 
     def collect(self, out: str, operand: Operand) -> None:
         """Add what a step gave for one input."""
         if operand.is_collected:
-            self.emit(f"extend(E, {out}, {operand.code})")
+            self.emit(f"extend_list(E, {out}, {operand.code})")
         elif operand.may(UNDEF):
             held = self.held(operand)
             self.emit(f"if {held.code} is not U: {out}.append({held.code})")
@@ -313,7 +314,7 @@ class PathGenerator(FilterGenerator):
         name = self.const(step.value)
         code = self.fresh("t")
         item = context.code
-        self.emit(f"{code} = {item}.get({name}, U) if type({item}) is dict else named(E, {item}, {name})")
+        self.emit(f"{code} = {item}.get({name}, U) if type({item}) is dict else read_name(E, {item}, {name})")
         operand = Operand(code, ANY & ~FUNCTION, is_pure=context.is_pure, is_atom=True)
         for stage in step.stages or ():
             assert isinstance(stage, t.Filter)
@@ -328,7 +329,7 @@ class PathGenerator(FilterGenerator):
                 out, results.kinds, is_pure=results.is_pure, is_atom=True, is_raw=True, is_collected=True
             )
         name = self.fresh("t")
-        self.emit(f"{name} = last(E, {out}, {keep})")
+        self.emit(f"{name} = flatten_last(E, {out}, {keep})")
         kinds = ANY | results.kinds & NESTED
         return Operand(name, kinds, is_pure=results.is_pure, is_atom=True)
 
@@ -338,7 +339,7 @@ class PathGenerator(FilterGenerator):
             if results.is_flat:
                 return _Flow(results.code, results.is_pure)
             code = self.fresh("s")
-            self.emit(f"{code} = flat(E, {results.code})")
+            self.emit(f"{code} = flatten_step(E, {results.code})")
             return _Flow(code, results.is_pure)
         held = self.held(results)
         if not held.is_pure and held.may(LIST) and not held.is_collected:
@@ -359,7 +360,7 @@ class PathGenerator(FilterGenerator):
                 operand = self.value(term.expression, context)
                 self.emit(f"return {operand.code}")
             keys.append(f"({name}, {term.descending})")
-        self.emit(f"{code} = order(E, {source}, ({', '.join(keys)},), {step.position})")
+        self.emit(f"{code} = sort_by_terms(E, {source}, ({', '.join(keys)},), {step.position})")
         operand = Operand(code, ANY, is_pure=flow.is_pure, is_atom=True, is_raw=True)
         for stage in step.stages or ():
             assert isinstance(stage, t.Filter)

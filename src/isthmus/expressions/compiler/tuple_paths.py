@@ -53,14 +53,14 @@ class TupleGenerator(GeneratorBase):
         if context.is_root or context.no_list or isinstance(first, t.Variable):
             self.emit(f"{code} = [{context.code or 'U'}]")
         else:
-            self.emit(f"{code} = context_items({context.code or 'U'})")
+            self.emit(f"{code} = list_context_inputs({context.code or 'U'})")
         stream: _Stream | None = None
         is_pure = context.is_pure
         # An array that comes first is worked out once; it binds nothing, as in the reference.
         is_whole = isinstance(first, t.Array) and first.cons
         if is_whole:
             whole = self.fresh("s")
-            self.emit(f"{whole} = items(E, {self.value(first, context).code})")
+            self.emit(f"{whole} = list_inputs(E, {self.value(first, context).code})")
             if not first.focus:
                 code, is_pure = whole, False
         for step in steps[is_whole:]:
@@ -84,7 +84,8 @@ class TupleGenerator(GeneratorBase):
         """A step before the first variable appears: a list of values to a list of values."""
         result = self.fresh("s")
         if isinstance(step, t.Sort):
-            self.emit(f"{result} = items(E, order(E, {code}, {self.order_keys(step)}, {step.position}))")
+            ordered = f"sort_by_terms(E, {code}, {self.order_keys(step)}, {step.position})"
+            self.emit(f"{result} = list_inputs(E, {ordered})")
             return result, is_pure
         out, item = self.fresh("a"), self.fresh("c")
         self.emit(f"{out} = []")
@@ -98,7 +99,7 @@ class TupleGenerator(GeneratorBase):
                 operand = self.held(self.filtered(operand, stage, context))
             shown = self.sequence(operand)
             self.emit(f"if {operand.code} is not U: {out}.append({shown})")
-        self.emit(f"{result} = flat(E, {out})")
+        self.emit(f"{result} = flatten_step(E, {out})")
         return result, operand.is_pure
 
     def step_value(self, step: t.Node, context: Context) -> Operand:
@@ -106,7 +107,7 @@ class TupleGenerator(GeneratorBase):
         if not isinstance(step, t.Name):
             return self.variable_of(self.value(step, context))
         name, code, item = self.const(step.value), self.fresh("t"), context.code
-        self.emit(f"{code} = {item}.get({name}, U) if type({item}) is dict else named(E, {item}, {name})")
+        self.emit(f"{code} = {item}.get({name}, U) if type({item}) is dict else read_name(E, {item}, {name})")
         return Operand(code, ANY, is_pure=context.is_pure, is_atom=True)
 
     def order_keys(self, step: t.Sort) -> str:
@@ -121,7 +122,7 @@ class TupleGenerator(GeneratorBase):
 
     def first_sort(self, code: str, step: t.Sort, *, is_pure: bool) -> _Stream:
         ordered = self.fresh("s")
-        self.emit(f"{ordered} = order(E, {code}, {self.order_keys(step)}, {step.position})")
+        self.emit(f"{ordered} = sort_by_terms(E, {code}, {self.order_keys(step)}, {step.position})")
         result = self.fresh("s")
         names = [step.index] if step.index else []
         shown = "(one, at)" if names else "(one,)"
@@ -145,7 +146,8 @@ class TupleGenerator(GeneratorBase):
     def tuple_step(self, stream: _Stream, step: t.Node) -> _Stream:
         if isinstance(step, t.Sort):
             result = self.fresh("s")
-            self.emit(f"{result} = order(E, {stream.code}, {self.tuple_keys(stream, step)}, {step.position})")
+            keys = self.tuple_keys(stream, step)
+            self.emit(f"{result} = sort_by_terms(E, {stream.code}, {keys}, {step.position})")
             return self.staged(_Stream(result, stream.names, stream.is_pure), step)
         out, item = self.fresh("a"), self.fresh("u")
         self.emit(f"{out} = []")
@@ -158,7 +160,7 @@ class TupleGenerator(GeneratorBase):
             context = self.opened(stream, item)
             names, is_pure = self.put(stream, step, context, out)
             self.frames.pop()
-        self.emit(f"if len({out}) > {MAX_FREE_ITEMS}: grown(E, {out})")
+        self.emit(f"if len({out}) > {MAX_FREE_ITEMS}: check_size(E, {out})")
         return self.staged(_Stream(out, names, is_pure), step)
 
     def called_step(self, stream: _Stream, step: t.Node, out: str, item: str) -> _Stream:
@@ -227,7 +229,7 @@ class TupleGenerator(GeneratorBase):
     def adding(self, values: str, out: str) -> str:
         """A list to loop over that adds to `out` for each input of a step: lists of tuples multiply."""
         self.emit(f"E.steps_left -= len({values})")
-        self.emit(f"if E.steps_left < 0: grown(E, {out}, 1)")
+        self.emit(f"if E.steps_left < 0: check_size(E, {out}, 1)")
         return self.going(values, 1)
 
     def slot(self, name: str) -> str:
@@ -261,7 +263,7 @@ class TupleGenerator(GeneratorBase):
         if isinstance(expression, t.Literal) and type(expression.value) in (int, float):
             assert isinstance(expression.value, (int, float))
             at = int(expression.value // 1)
-            self.emit(f"{out} = [one for one in (index({stream.code}, {at}),) if one is not U]")
+            self.emit(f"{out} = [one for one in (get_at_index({stream.code}, {at}),) if one is not U]")
             return _Stream(out, stream.names, stream.is_pure)
         name, item = self.fresh("b"), self.fresh("u")
         with self.define(name, [item]):
@@ -270,7 +272,7 @@ class TupleGenerator(GeneratorBase):
             self.frames.pop()
             self.emit(f"return {operand.code}")
         self.emit(f"{out} = []")
-        self.emit(f"filter_by(E, {stream.code}, {name}, {out})")
+        self.emit(f"filter_items(E, {stream.code}, {name}, {out})")
         return _Stream(out, stream.names, stream.is_pure)
 
     def tuple_keys(self, stream: _Stream, step: t.Sort) -> str:
@@ -302,7 +304,7 @@ class TupleGenerator(GeneratorBase):
         made, code = self.fresh("d"), stream.code
         if stream.before:  # a path that ended before its first variable is grouped as one that gave nothing
             code = f"{code} if {stream.before} else [({'U, ' * (1 + len(stream.names))})]"
-        self.emit(f"{made} = group_tuples(E, {code}, ({', '.join(functions)},), {group.position})")
+        self.emit(f"{made} = build_tuple_groups(E, {code}, ({', '.join(functions)},), {group.position})")
         return Operand(made, DICT, is_atom=True)
 
 

@@ -24,7 +24,7 @@ from isthmus.expressions.javascript import (
 )
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.meter import pace
-from isthmus.expressions.runtime.string_conversion import json_text
+from isthmus.expressions.runtime.string_conversion import to_json_string
 from isthmus.expressions.values import UNDEFINED, Sequence, collapse
 
 __all__ = ["each", "join", "keys", "sift", "string"]
@@ -162,7 +162,7 @@ def string(evaluation: Evaluation, value: object = UNDEFINED, prettify: object =
     if callable(value):
         return ""
     evaluation.charge(8)
-    result = json_text(evaluation, value, 2 if is_truthy(prettify) else 0, _write_number)
+    result = to_json_string(evaluation, value, 2 if is_truthy(prettify) else 0, _write_number)
     return check_output_text(evaluation, result, "string")
 
 

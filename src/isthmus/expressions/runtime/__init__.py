@@ -1,1 +1,2 @@
-"""What generated code calls where straight code ends: the slow, exact half of each operation."""
+"""What generated code calls: operators, field look-up, path steps, calls and results, on values of any
+kind."""

@@ -1,4 +1,4 @@
-"""Calls from generated code: of any value, of library functions, partial application, `~>`, `$eval`."""
+"""Calls from generated code: of any value, of library functions, partial application and `~>`."""
 
 from __future__ import annotations
 
@@ -18,11 +18,21 @@ from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation, Function
 from isthmus.expressions.values import UNDEFINED, FunctionValue, Sequence, collapse, is_function
 
-__all__ = ["apply", "call", "enter", "library_call", "partial", "settled_call"]
+__all__ = [
+    "apply_function",
+    "call_library",
+    "call_library_collapsed",
+    "call_value",
+    "enter_call",
+    "make_partial",
+]
 
 
-def enter(evaluation: Evaluation, weight: int) -> None:
-    """A call of a known function is about to be made; the caller gives the depth back."""
+def enter_call(evaluation: Evaluation, weight: int) -> None:
+    """Charge a call of a function that is known by name and take its depth; the caller gives the depth back.
+
+    Raises `ExpressionError` when the calls are nested too deeply.
+    """
     evaluation.steps_left -= 4
     if evaluation.steps_left < 0:
         evaluation.charge(0)
@@ -31,7 +41,7 @@ def enter(evaluation: Evaluation, weight: int) -> None:
         raise evaluation.depth_limit_error()
 
 
-def call(
+def call_value(
     evaluation: Evaluation,
     function: Any,
     arguments: tuple[Any, ...],
@@ -41,7 +51,12 @@ def call(
     weight: int,
     hint: bool,
 ) -> Any:
-    """Call whatever `function` is. `weight`: levels of the tree since the function around the call."""
+    """Call whatever `function` is; the result is not collapsed.
+
+    `weight`: levels of the tree between the enclosing function and this call, which count as depth. `token`:
+    the name in error messages. `hint`: a library function has this name, so that only the `$` was forgotten.
+    Raises T1005 or T1006 for a value that is no function.
+    """
     evaluation.steps_left -= 4
     if evaluation.steps_left < 0:
         evaluation.charge(0)
@@ -61,7 +76,7 @@ def call(
         elif is_function(function):
             result = as_function_value(function, evaluation).call(arguments, context)
         else:
-            raise _not_callable(function, token, hint)
+            raise _not_callable_error(function, token, hint)
     except ExpressionError as error:
         add_position(error, position, token)
         raise
@@ -71,7 +86,7 @@ def call(
     return result
 
 
-def _not_callable(function: Any, token: str | None, hint: bool) -> ExpressionError:
+def _not_callable_error(function: Any, token: str | None, hint: bool) -> ExpressionError:
     if function is UNDEFINED and hint:
         return ExpressionError(
             "T1005", f"Attempted to invoke a non-function. Did you mean ${token}?", token=token
@@ -81,7 +96,7 @@ def _not_callable(function: Any, token: str | None, hint: bool) -> ExpressionErr
     return ExpressionError("T1006", f"Attempted to invoke a non-function{about}", token=token)
 
 
-def library_call(
+def call_library(
     evaluation: Evaluation,
     function: Function,
     arguments: tuple[Any, ...],
@@ -89,7 +104,7 @@ def library_call(
     position: int,
     weight: int,
 ) -> Any:
-    """Call a function of the library; uncollapsed."""
+    """Call a function of the library; the result is not collapsed."""
     evaluation.depth_left -= weight
     try:
         result = call_library_function(evaluation, function, arguments, context)
@@ -102,15 +117,15 @@ def library_call(
     return result
 
 
-def settled_call(
+def call_library_collapsed(
     evaluation: Evaluation, function: Function, arguments: tuple[Any, ...], context: Any, position: int
 ) -> Any:
-    """As `library_call`, collapsed."""
-    result = library_call(evaluation, function, arguments, context, position, 1)
+    """As `call_library`, with the result collapsed."""
+    result = call_library(evaluation, function, arguments, context, position, 1)
     return collapse(result) if type(result) is Sequence else result
 
 
-def partial(
+def make_partial(
     evaluation: Evaluation,
     function: Any,
     arguments: tuple[Any, ...],
@@ -119,6 +134,10 @@ def partial(
     token: str | None,
     hint: bool,
 ) -> Any:
+    """The partial application of `function`; `holes` are the indexes of the open arguments.
+
+    Raises T1007 or T1008 for a value that is no function.
+    """
     if is_function(function):
         return Partial(as_function_value(function, evaluation), arguments, holes)
     if function is UNDEFINED and hint:
@@ -131,8 +150,13 @@ def partial(
     raise ExpressionError("T1008", "Attempted to partially apply a non-function", position, token=token)
 
 
-def apply(evaluation: Evaluation, left: Any, function: Any, context: Any, position: int, weight: int) -> Any:
-    """`left ~> function`: a call, or a composition where both are functions."""
+def apply_function(
+    evaluation: Evaluation, left: Any, function: Any, context: Any, position: int, weight: int
+) -> Any:
+    """`left ~> function`: the result of a call, or a composition where both sides are functions.
+
+    Raises T2006 if the right side is no function.
+    """
     if not is_function(function):
         raise ExpressionError(
             "T2006",
@@ -142,4 +166,4 @@ def apply(evaluation: Evaluation, left: Any, function: Any, context: Any, positi
         )
     if is_function(left):
         return Composed(as_function_value(left, evaluation), as_function_value(function, evaluation))
-    return call(evaluation, function, (left,), UNDEFINED, position, None, weight, False)
+    return call_value(evaluation, function, (left,), UNDEFINED, position, None, weight, False)

@@ -1,4 +1,5 @@
-"""Names in paths, on any values. Generated code reads dicts itself and comes here with everything else."""
+"""Field look-up on values of any kind. Generated code reads plain dicts itself and comes here with all
+else."""
 
 from __future__ import annotations
 
@@ -8,18 +9,34 @@ from typing import Any
 from isthmus.expressions.callables import Member
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.meter import pace
-from isthmus.expressions.runtime.path_steps import extend, items, last, plain
+from isthmus.expressions.runtime.path_steps import extend_list, flatten_last, list_inputs, to_plain_list
 from isthmus.expressions.values import UNDEFINED, ConsArray, LazyRange, Sequence, Stream, collapse
 
 __all__ = [
-    "context_every", "every", "field", "getter", "inner", "last_field", "leaf_getter", "lookup", "member",
-    "named", "plain_field", "plain_getter", "plain_leaf_getter", "plain_root_field", "plain_root_getter",
-    "root_every", "root_field", "root_getter", "root_inner",
+    "look_up_field",
+    "make_getter",
+    "make_leaf_getter",
+    "make_plain_getter",
+    "make_plain_leaf_getter",
+    "make_plain_root_getter",
+    "make_root_getter",
+    "read_context_each",
+    "read_each",
+    "read_field",
+    "read_last_field",
+    "read_member",
+    "read_name",
+    "read_plain_field",
+    "read_plain_root_field",
+    "read_root_each",
+    "read_root_field",
+    "read_root_step",
+    "read_step",
 ]  # fmt: skip
 
 
-def member(evaluation: Evaluation, value: Any, name: str) -> Any:
-    """A registered member of a host value; undefined for anything else."""
+def read_member(evaluation: Evaluation, value: Any, name: str) -> Any:
+    """A registered member of a host value; undefined for any other value or name."""
     host = evaluation.library.find_host_type(value)
     if host is None:
         return UNDEFINED
@@ -30,8 +47,8 @@ def member(evaluation: Evaluation, value: Any, name: str) -> Any:
     return UNDEFINED if found is None else found(value)
 
 
-def lookup(evaluation: Evaluation, value: Any, name: str) -> Any:
-    """`name` of a value, uncollapsed: of a list, of each item, flattened."""
+def look_up_field(evaluation: Evaluation, value: Any, name: str) -> Any:
+    """The field `name` of a value, not collapsed: of a list, that of each item, flattened one level."""
     if type(value) is dict:
         return value.get(name, UNDEFINED)
     if isinstance(value, list):
@@ -42,11 +59,11 @@ def lookup(evaluation: Evaluation, value: Any, name: str) -> Any:
         if evaluation.steps_left < 0:
             evaluation.check_clock()
         for item in pace(value, 1, evaluation):
-            one = item.get(name, UNDEFINED) if type(item) is dict else lookup(evaluation, item, name)
+            one = item.get(name, UNDEFINED) if type(item) is dict else look_up_field(evaluation, item, name)
             if one is UNDEFINED:
                 continue
             if isinstance(one, list):
-                extend(evaluation, found, one)
+                extend_list(evaluation, found, one)
             else:
                 found.append(one)
         return found
@@ -54,64 +71,68 @@ def lookup(evaluation: Evaluation, value: Any, name: str) -> Any:
         return UNDEFINED
     if isinstance(value, dict):
         return value.get(name, UNDEFINED)
-    return member(evaluation, value, name)
+    return read_member(evaluation, value, name)
 
 
-def named(evaluation: Evaluation, value: Any, name: str) -> Any:
-    """A name as an expression of its own: `lookup`, collapsed."""
-    found = lookup(evaluation, value, name)
+def read_name(evaluation: Evaluation, value: Any, name: str) -> Any:
+    """The field `name` of a value, collapsed: a name that is an expression of its own."""
+    found = look_up_field(evaluation, value, name)
     return collapse(found) if type(found) is Sequence else found
 
 
-def every(evaluation: Evaluation, value: Any, name: str) -> Any:
-    """As `inner`, with an undefined item for each input that lacks the name: filters see those, too."""
+def read_each(evaluation: Evaluation, value: Any, name: str) -> Any:
+    """As `read_step`, with an undefined item for each input that lacks the name, since filters see those,
+    too."""
     if not isinstance(value, list):
-        return Stream() if value is UNDEFINED else named(evaluation, value, name)
+        return Stream() if value is UNDEFINED else read_name(evaluation, value, name)
     stream = Stream()
     evaluation.charge(len(value))
-    for item in pace(items(evaluation, value), 1, evaluation):
-        one = named(evaluation, item, name)
+    for item in pace(list_inputs(evaluation, value), 1, evaluation):
+        one = read_name(evaluation, item, name)
         if isinstance(one, list) and type(one) is not ConsArray:
-            extend(evaluation, stream, one)
+            extend_list(evaluation, stream, one)
         else:
             stream.append(one)
     return stream
 
 
-def context_every(evaluation: Evaluation, value: Any, name: str) -> Any:
-    """`every` for a path's first step: a context that is undefined is an input like any other."""
-    return every(evaluation, value, name) if isinstance(value, list) else named(evaluation, value, name)
+def read_context_each(evaluation: Evaluation, value: Any, name: str) -> Any:
+    """`read_each` for the first step of a path: an undefined context is an input like any other."""
+    return (
+        read_each(evaluation, value, name) if isinstance(value, list) else read_name(evaluation, value, name)
+    )
 
 
-def root_every(evaluation: Evaluation, value: Any, name: str) -> Any:
-    return named(evaluation, value, name)
+def read_root_each(evaluation: Evaluation, value: Any, name: str) -> Any:
+    """`read_each` for the first step of a path on the root, where a list is one value."""
+    return read_name(evaluation, value, name)
 
 
-def inner(evaluation: Evaluation, value: Any, name: str) -> Any:
-    """The step `name` of a path's middle, on what the step before it gave."""
+def read_step(evaluation: Evaluation, value: Any, name: str) -> Any:
+    """The step `name` in the middle of a path, on what the step before it gave."""
     if type(value) is dict:
         found = value.get(name, UNDEFINED)
         return found if type(found) is not Sequence else Stream(found)
     stream = Stream()
     evaluation.charge(len(value) if isinstance(value, list) else 1)
-    for item in pace(items(evaluation, value), 1, evaluation):
-        one = named(evaluation, item, name)
+    for item in pace(list_inputs(evaluation, value), 1, evaluation):
+        one = read_name(evaluation, item, name)
         if one is UNDEFINED:
             continue
         if isinstance(one, list) and type(one) is not ConsArray:
-            extend(evaluation, stream, one)
+            extend_list(evaluation, stream, one)
         else:
             stream.append(one)
     return stream if stream else UNDEFINED
 
 
-def last_field(evaluation: Evaluation, value: Any, name: str) -> Any:
-    """The step `name` at a path's end, on what the step before it gave; collapsed."""
+def read_last_field(evaluation: Evaluation, value: Any, name: str) -> Any:
+    """The step `name` at the end of a path, on what the step before it gave; collapsed."""
     if type(value) is dict:
         found = value.get(name, UNDEFINED)
-        return last(evaluation, [found]) if type(found) is Sequence else found
+        return flatten_last(evaluation, [found]) if type(found) is Sequence else found
     if not isinstance(value, list):
-        return named(evaluation, value, name)
+        return read_name(evaluation, value, name)
     if type(value) is LazyRange:
         return UNDEFINED
     if len(value) > 99:
@@ -119,77 +140,84 @@ def last_field(evaluation: Evaluation, value: Any, name: str) -> Any:
     results: list[Any] = []
     is_flat = True
     for item in pace(value, 1, evaluation):
-        one = item.get(name, UNDEFINED) if type(item) is dict else named(evaluation, item, name)
+        one = item.get(name, UNDEFINED) if type(item) is dict else read_name(evaluation, item, name)
         kind = type(one)
         if one is not UNDEFINED:
             results.append(one)
             if kind is list or kind is Sequence or kind is ConsArray or kind is LazyRange:
                 is_flat = False
     if not is_flat:
-        return last(evaluation, results)
+        return flatten_last(evaluation, results)
     if len(results) > 1:
         return Sequence(results)
     return results[0] if results else UNDEFINED
 
 
-def field(evaluation: Evaluation, value: Any, name: str) -> Any:
-    """The path `name` of a context that is no plain dict."""
-    return last_field(evaluation, value, name)
+def read_field(evaluation: Evaluation, value: Any, name: str) -> Any:
+    """The path `name` on a context that is no plain dict; collapsed."""
+    return read_last_field(evaluation, value, name)
 
 
-def root_field(evaluation: Evaluation, value: Any, name: str) -> Any:
-    """The path `name` of the root: a list there counts as one value."""
-    found = named(evaluation, value, name)
-    return last(evaluation, [found]) if type(found) is Sequence else found
+def read_root_field(evaluation: Evaluation, value: Any, name: str) -> Any:
+    """The path `name` on the root, where a list counts as one value; collapsed."""
+    found = read_name(evaluation, value, name)
+    return flatten_last(evaluation, [found]) if type(found) is Sequence else found
 
 
-def getter(evaluation: Evaluation, value: Any) -> Callable[[str, Any], Any]:
-    """What stands in for `dict.get` where the context is no dict."""
-    return lambda name, _: last_field(evaluation, value, name)
+def make_getter(evaluation: Evaluation, value: Any) -> Callable[[str, Any], Any]:
+    """A stand-in for `dict.get` where the context is no dict."""
+    return lambda name, _: read_last_field(evaluation, value, name)
 
 
-def root_getter(evaluation: Evaluation, value: Any) -> Callable[[str, Any], Any]:
-    return lambda name, _: root_field(evaluation, value, name)
+def make_root_getter(evaluation: Evaluation, value: Any) -> Callable[[str, Any], Any]:
+    """A stand-in for `dict.get` where the root is no dict."""
+    return lambda name, _: read_root_field(evaluation, value, name)
 
 
-def leaf_getter(evaluation: Evaluation, value: Any) -> Callable[[str, Any], Any]:
-    """As `getter`, for what a step in the middle gave."""
+def make_leaf_getter(evaluation: Evaluation, value: Any) -> Callable[[str, Any], Any]:
+    """As `make_getter`, for what a step in the middle of a path gave."""
     if value is UNDEFINED or value is None or type(value) in (str, int, float, bool):
-        return nothing
-    return lambda name, _: last_field(evaluation, value, name)
+        return get_nothing
+    return lambda name, _: read_last_field(evaluation, value, name)
 
 
-def plain_field(evaluation: Evaluation, value: Any, name: str) -> Any:
-    return plain(last_field(evaluation, value, name))
+def read_plain_field(evaluation: Evaluation, value: Any, name: str) -> Any:
+    """As `read_field`, for the result of the expression: a sequence becomes a plain list."""
+    return to_plain_list(read_last_field(evaluation, value, name))
 
 
-def plain_root_field(evaluation: Evaluation, value: Any, name: str) -> Any:
-    return plain(root_field(evaluation, value, name))
+def read_plain_root_field(evaluation: Evaluation, value: Any, name: str) -> Any:
+    """As `read_root_field`, for the result of the expression: a sequence becomes a plain list."""
+    return to_plain_list(read_root_field(evaluation, value, name))
 
 
-def plain_getter(evaluation: Evaluation, value: Any) -> Callable[[str, Any], Any]:
-    return lambda name, _: plain_field(evaluation, value, name)
+def make_plain_getter(evaluation: Evaluation, value: Any) -> Callable[[str, Any], Any]:
+    """As `make_getter`, for the result of the expression."""
+    return lambda name, _: read_plain_field(evaluation, value, name)
 
 
-def plain_root_getter(evaluation: Evaluation, value: Any) -> Callable[[str, Any], Any]:
-    return lambda name, _: plain_root_field(evaluation, value, name)
+def make_plain_root_getter(evaluation: Evaluation, value: Any) -> Callable[[str, Any], Any]:
+    """As `make_root_getter`, for the result of the expression."""
+    return lambda name, _: read_plain_root_field(evaluation, value, name)
 
 
-def plain_leaf_getter(evaluation: Evaluation, value: Any) -> Callable[[str, Any], Any]:
+def make_plain_leaf_getter(evaluation: Evaluation, value: Any) -> Callable[[str, Any], Any]:
+    """As `make_leaf_getter`, for the result of the expression."""
     if value is UNDEFINED or value is None or type(value) in (str, int, float, bool):
-        return nothing
-    return lambda name, _: plain_field(evaluation, value, name)
+        return get_nothing
+    return lambda name, _: read_plain_field(evaluation, value, name)
 
 
-def nothing(name: str, default: Any) -> Any:
+def get_nothing(name: str, default: Any) -> Any:
+    """The getter of a value that has no fields: always undefined."""
     return UNDEFINED
 
 
-def root_inner(evaluation: Evaluation, value: Any, name: str) -> Any:
+def read_root_step(evaluation: Evaluation, value: Any, name: str) -> Any:
     """The first of several steps, on the root."""
     if type(value) is dict:
         return value.get(name, UNDEFINED)
-    one = named(evaluation, value, name)
+    one = read_name(evaluation, value, name)
     if isinstance(one, list) and type(one) is not ConsArray:
         return Stream(one)
     return one

@@ -1,4 +1,5 @@
-"""Grouping, sorting, filtering by functions, reducing: what is done with a list as a whole."""
+"""Operations on a list as a whole: grouping, sorting, filtering by a function, reducing, array
+construction."""
 
 from __future__ import annotations
 
@@ -9,50 +10,61 @@ from typing import Any, Final
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.meter import MAX_FREE_LENGTH, pace
-from isthmus.expressions.runtime.operators import js_less
-from isthmus.expressions.runtime.path_steps import Together, picked
+from isthmus.expressions.runtime.operators import is_less
+from isthmus.expressions.runtime.path_steps import GroupAccumulator, count_selections
 from isthmus.expressions.values import UNDEFINED, Sequence, is_function
 
 __all__ = [
-    "append_to", "filter_by", "group", "group_tuples", "new_key", "not_function", "order", "reduction",
-    "same_key",
+    "add_key",
+    "append_items",
+    "build_groups",
+    "build_tuple_groups",
+    "check_not_function",
+    "filter_items",
+    "raise_duplicate_key",
+    "sort_by_terms",
+    "start_reduction",
 ]  # fmt: skip
 
-Key = Callable[[Any], Any]
+ItemFunction = Callable[[Any], Any]
 
 
-Pairs = tuple[tuple[Key, Key], ...]
+KeyValueFunctions = tuple[tuple[ItemFunction, ItemFunction], ...]
 
 
-RESERVED: Final = ("_jsonata_lambda", "_jsonata_function")
+RESERVED_KEYS: Final = ("_jsonata_lambda", "_jsonata_function")
 
 
-def same_key(key: str, position: int) -> None:
+def raise_duplicate_key(key: str, position: int) -> None:
+    """Raise D1009: two keys of an object constructor are the same."""
     raise ExpressionError(
         "D1009", f'Multiple key definitions evaluate to same key: "{key}"', position, value=key
     )
 
 
-def checked_key(key: Any, position: int) -> None:
+def check_key(key: Any, position: int) -> None:
+    """Raise T1003 for a key that is no string, D1013 for a reserved one."""
     if not isinstance(key, str):
         raise ExpressionError(
             "T1003", "Key in object structure must evaluate to a string", position, value=key
         )
-    if key in RESERVED:
+    if key in RESERVED_KEYS:
         raise ExpressionError(
             "D1013", "Object property names starting with _jsonata_ are reserved", position, value=key
         )
 
 
-def new_key(taken: dict[str, bool], key: Any, position: int) -> None:
-    checked_key(key, position)
+def add_key(taken: dict[str, bool], key: Any, position: int) -> None:
+    """Check a computed key of an object constructor and add it to `taken`; raises D1009 if it is there
+    already."""
+    check_key(key, position)
     if key in taken:
-        same_key(key, position)
+        raise_duplicate_key(key, position)
     taken[key] = True
 
 
-def append_to(evaluation: Evaluation, array: list[Any], value: Any) -> None:
-    """An item of an array constructor: lists are opened, nothing adds nothing."""
+def append_items(evaluation: Evaluation, array: list[Any], value: Any) -> None:
+    """Append `value` to an array constructor's list: a list item by item, undefined not at all."""
     if value is UNDEFINED:
         return
     if isinstance(value, list):
@@ -66,8 +78,14 @@ def append_to(evaluation: Evaluation, array: list[Any], value: Any) -> None:
         array.append(value)
 
 
-def group(evaluation: Evaluation, items: Collection[Any], pairs: Pairs, position: int) -> dict[str, Any]:
-    """An object whose keys and values are worked out over items: items of one key go together."""
+def build_groups(
+    evaluation: Evaluation, items: Collection[Any], pairs: KeyValueFunctions, position: int
+) -> dict[str, Any]:
+    """The object that a grouping or an object constructor makes of `items`.
+
+    Each pair of functions gives a key and a value. Items with the same key go together; the value function is
+    called once a key, with all of them.
+    """
     held: dict[str, Any] = {}
     owners: dict[str, int] = {}
     evaluation.charge(4 * len(items) * len(pairs))
@@ -78,29 +96,30 @@ def group(evaluation: Evaluation, items: Collection[Any], pairs: Pairs, position
                 continue
             owner = owners.get(key) if type(key) is str else None
             if owner is None:
-                checked_key(key, position)
+                check_key(key, position)
                 owners[key] = number
                 held[key] = item
             elif owner != number:
-                same_key(key, position)
+                raise_duplicate_key(key, position)
             else:
                 found = held[key]
-                if type(found) is not Together:
-                    found = held[key] = Together(found)
+                if type(found) is not GroupAccumulator:
+                    found = held[key] = GroupAccumulator(found)
                 found.add(item)
     made: dict[str, Any] = {}
     for key, number in pace(owners.items(), 4, evaluation):
         found = held[key]
-        value = pairs[number][1](found.value() if type(found) is Together else found)
+        value = pairs[number][1](found.value() if type(found) is GroupAccumulator else found)
         if value is not UNDEFINED:
             made[key] = value
     return made
 
 
-def group_tuples(
-    evaluation: Evaluation, tuples: list[tuple[Any, ...]], pairs: Pairs, position: int
+def build_tuple_groups(
+    evaluation: Evaluation, tuples: list[tuple[Any, ...]], pairs: KeyValueFunctions, position: int
 ) -> dict[str, Any]:
-    """As `group` over values with variables: each variable's values go together, too."""
+    """As `build_groups`, over tuples of a value and its variables: the values of each variable go
+    together, too."""
     held: dict[str, list[tuple[Any, ...]]] = {}
     owners: dict[str, int] = {}
     for one in tuples:
@@ -109,13 +128,13 @@ def group_tuples(
             key = key_of(one)
             if key is UNDEFINED:
                 continue
-            checked_key(key, position)
+            check_key(key, position)
             if owners.setdefault(key, number) != number:
-                same_key(key, position)
+                raise_duplicate_key(key, position)
             held.setdefault(key, []).append(one)
     made: dict[str, Any] = {}
     for key, members in held.items():
-        together = [Together(one) for one in members[0]]
+        together = [GroupAccumulator(one) for one in members[0]]
         for member in members[1:]:
             evaluation.charge(len(member))
             for slot, one in zip(together, member, strict=True):
@@ -126,8 +145,13 @@ def group_tuples(
     return made
 
 
-def order(evaluation: Evaluation, value: Any, terms: tuple[tuple[Key, bool], ...], position: int) -> Any:
-    """`^(…)`: a stable sort; undefined keys come last whatever the direction."""
+def sort_by_terms(
+    evaluation: Evaluation, value: Any, terms: tuple[tuple[ItemFunction, bool], ...], position: int
+) -> Any:
+    """`^(…)`: the items in a stable order; items whose key is undefined come last in either direction.
+
+    A term is a function for the key, and whether its order is descending.
+    """
     if value is UNDEFINED:
         return Sequence()
     if not isinstance(value, list):
@@ -146,7 +170,7 @@ def order(evaluation: Evaluation, value: Any, terms: tuple[tuple[Key, bool], ...
             places = sorted(range(len(keys)), key=keys.__getitem__, reverse=descending)
             return [value[place] for place in places]
     rows = [_Row(evaluation, item, terms) for item in pace(value, 4, evaluation)]
-    rows.sort(key=cmp_to_key(lambda one, other: _ranked(one, other, terms, position)))
+    rows.sort(key=cmp_to_key(lambda one, other: _compare_rows(one, other, terms, position)))
     return [row.item for row in rows]
 
 
@@ -155,7 +179,9 @@ class _Row:
 
     __slots__ = ("_keys", "_terms", "evaluation", "item")
 
-    def __init__(self, evaluation: Evaluation, item: Any, terms: tuple[tuple[Key, bool], ...]) -> None:
+    def __init__(
+        self, evaluation: Evaluation, item: Any, terms: tuple[tuple[ItemFunction, bool], ...]
+    ) -> None:
         self.evaluation = evaluation
         self.item = item
         self._terms = terms
@@ -167,7 +193,8 @@ class _Row:
         return self._keys[number]
 
 
-def _ranked(one: _Row, other: _Row, terms: tuple[tuple[Key, bool], ...], position: int) -> int:
+def _compare_rows(one: _Row, other: _Row, terms: tuple[tuple[ItemFunction, bool], ...], position: int) -> int:
+    """Negative if `one` comes first, positive if `other` does, 0 if the order of the input decides."""
     one.evaluation.charge(4)
     for number, (_, descending) in enumerate(terms):
         left, right = one.key(number), other.key(number)
@@ -175,15 +202,16 @@ def _ranked(one: _Row, other: _Row, terms: tuple[tuple[Key, bool], ...], positio
             if left is right:
                 continue
             return 1 if left is UNDEFINED else -1
-        _check_keys(left, right, position)
+        _check_sort_keys(left, right, position)
         if left == right:
             continue
-        result = -1 if js_less(left, right) else 1
+        result = -1 if is_less(left, right) else 1
         return -result if descending else result
     return 0
 
 
-def _check_keys(left: Any, right: Any, position: int) -> None:
+def _check_sort_keys(left: Any, right: Any, position: int) -> None:
+    """Raise T2008 for a key that is no number or string, T2007 for two keys of different types."""
     kinds = (str, int, float)
     if type(left) not in kinds or type(right) not in kinds:
         raise ExpressionError(
@@ -198,18 +226,18 @@ def _check_keys(left: Any, right: Any, position: int) -> None:
         )
 
 
-def filter_by(evaluation: Evaluation, items: list[Any], test: Key, out: list[Any]) -> None:
-    """A filter whose test is a function."""
+def filter_items(evaluation: Evaluation, items: list[Any], test: ItemFunction, out: list[Any]) -> None:
+    """Append to `out` the items that a filter selects, where the filter is a function."""
     size = len(items)
     for at, item in enumerate(items):
         evaluation.charge(2)
-        times = picked(evaluation, test(item), at, size)
+        times = count_selections(evaluation, test(item), at, size)
         if times:
             out.extend([item] * times)
 
 
-def not_function(first: Any, position: int) -> None:
-    """What `$reduce` starts with may be anything but a function."""
+def check_not_function(first: Any, position: int) -> None:
+    """Raise T0410 if the value that `$reduce` starts with is a function."""
     if is_function(first):
         raise ExpressionError(
             "T0410",
@@ -219,8 +247,9 @@ def not_function(first: Any, position: int) -> None:
         )
 
 
-def reduction(items: Any, first: Any) -> tuple[Any, Any, int]:
-    """Where `$reduce` starts: the result so far, the items still to go, the index of the next."""
+def start_reduction(items: Any, first: Any) -> tuple[Any, Any, int]:
+    """Where `$reduce` starts: the result so far, the items still to go, and the index of the first of
+    them."""
     if items is UNDEFINED:
         return UNDEFINED, (), 0
     if first is UNDEFINED and len(items) > 0:

@@ -1,4 +1,5 @@
-"""Operators on any values: arithmetic, comparison, equality, truth, membership, ranges, text."""
+"""Operators on values of any kind: arithmetic, comparison, equality, truth, membership, ranges,
+concatenation."""
 
 from __future__ import annotations
 
@@ -9,62 +10,82 @@ from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.json_writer import format_number_text, to_double
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.meter import MAX_FREE_LENGTH, pace
-from isthmus.expressions.runtime.string_conversion import made_text, text_of
+from isthmus.expressions.runtime.string_conversion import charge_new_text, to_string
 from isthmus.expressions.values import UNDEFINED, LazyRange, is_function
 
 __all__ = [
-    "SAFE", "add", "as_count", "bounded", "compare", "divide", "equal", "equals", "includes", "is_number",
-    "js_less", "make_range", "modulo", "multiply", "negate", "normal", "piece", "subtract", "truth",
-    "unequal",
+    "MAX_SAFE",
+    "add",
+    "are_equal",
+    "are_unequal",
+    "charge_concatenation",
+    "compare",
+    "divide",
+    "is_deep_equal",
+    "is_in",
+    "is_jsonata_number",
+    "is_less",
+    "make_range",
+    "modulo",
+    "multiply",
+    "negate",
+    "normalize_number",
+    "operand_to_text",
+    "subtract",
+    "to_boolean",
+    "to_count",
 ]  # fmt: skip
 
-SAFE: Final = 2**53
-DOUBLES: Final = 2**1024
-MAX_RANGE: Final = 10_000_000
+MAX_SAFE: Final = 2**53
+DOUBLE_LIMIT: Final = 2**1024
+MAX_RANGE_SIZE: Final = 10_000_000
 
 
-def out_of_range(value: float) -> ExpressionError:
+def out_of_range_error(value: float) -> ExpressionError:
+    """The error D1001 of a number that is no finite double."""
     return ExpressionError("D1001", f"Number out of range: {format_number_text(value)}", value=value)
 
 
-def is_number(value: object) -> bool:
-    """A number as JSONata sees it: NaN is none, and an infinite one is an error (D1001)."""
+def is_jsonata_number(value: object) -> bool:
+    """Whether `value` is a number to JSONata: NaN and booleans are not. Raises D1001 for an infinite
+    number."""
     if type(value) is int:
-        if not -DOUBLES < value < DOUBLES:
-            raise out_of_range(value)
+        if not -DOUBLE_LIMIT < value < DOUBLE_LIMIT:
+            raise out_of_range_error(value)
         return True
     if type(value) is float:
         if value in (inf, -inf):
-            raise out_of_range(value)
+            raise out_of_range_error(value)
         return value == value
     return False
 
 
-def normal(value: float) -> float:
-    """A result as our number: whole numbers that a double holds exactly are `int`."""
+def normalize_number(value: float) -> float:
+    """The number as `int` if it is integral and a double holds it exactly, else as `float`."""
     if type(value) is float:
-        if value.is_integer() and -SAFE <= value <= SAFE:
+        if value.is_integer() and -MAX_SAFE <= value <= MAX_SAFE:
             return int(value)
-    elif not -SAFE <= value <= SAFE:
-        return normal(to_double(value))
+    elif not -MAX_SAFE <= value <= MAX_SAFE:
+        return normalize_number(to_double(value))
     return value
 
 
-def as_count(value: float, most: int) -> int:
-    """A number of characters or items as JavaScript takes it: towards zero, NaN is none; at most `most`."""
+def to_count(value: float, most: int) -> int:
+    """A number of characters or items as JavaScript takes it: truncated, NaN is 0, between `-most` and
+    `most`."""
     return 0 if value != value else trunc(max(-most, min(value, most)))
 
 
-def _operands(left: Any, right: Any, operator: str, position: int) -> bool:
-    """Check both; False if one is undefined."""
+def _check_operands(left: Any, right: Any, operator: str, position: int) -> bool:
+    """Whether both operands are defined. Raises T2001 or T2002 for an operand that is no number."""
     try:
-        if left is not UNDEFINED and not is_number(left):
+        if left is not UNDEFINED and not is_jsonata_number(left):
             raise ExpressionError(
                 "T2001",
                 f'The left side of the "{operator}" operator must evaluate to a number',
                 value=left,
             )
-        if right is not UNDEFINED and not is_number(right):
+        if right is not UNDEFINED and not is_jsonata_number(right):
             raise ExpressionError(
                 "T2002",
                 f'The right side of the "{operator}" operator must evaluate to a number',
@@ -78,39 +99,41 @@ def _operands(left: Any, right: Any, operator: str, position: int) -> bool:
 
 
 def add(left: Any, right: Any, position: int) -> Any:
-    return normal(left + right) if _operands(left, right, "+", position) else UNDEFINED
+    """`left + right`; undefined if an operand is. The other arithmetic operators do likewise."""
+    return normalize_number(left + right) if _check_operands(left, right, "+", position) else UNDEFINED
 
 
 def subtract(left: Any, right: Any, position: int) -> Any:
-    return normal(left - right) if _operands(left, right, "-", position) else UNDEFINED
+    return normalize_number(left - right) if _check_operands(left, right, "-", position) else UNDEFINED
 
 
 def multiply(left: Any, right: Any, position: int) -> Any:
-    return normal(left * right) if _operands(left, right, "*", position) else UNDEFINED
+    return normalize_number(left * right) if _check_operands(left, right, "*", position) else UNDEFINED
 
 
 def divide(left: Any, right: Any, position: int) -> Any:
-    """As doubles do: division by zero is infinite (or NaN) and fails only where it is used."""
-    if not _operands(left, right, "/", position):
+    """`left / right` as doubles divide: by zero it is infinite or NaN, which fails only where it is used."""
+    if not _check_operands(left, right, "/", position):
         return UNDEFINED
     if right == 0:
         if left == 0:
             return float("nan")
         return inf if (left > 0) == (str(float(right))[0] != "-") else -inf
-    return normal(float(left) / float(right))
+    return normalize_number(float(left) / float(right))
 
 
 def modulo(left: Any, right: Any, position: int) -> Any:
-    """The sign follows the left side."""
-    if not _operands(left, right, "%", position):
+    """`left % right`, with the sign of the left side; NaN for a right side of zero."""
+    if not _check_operands(left, right, "%", position):
         return UNDEFINED
-    return float("nan") if right == 0 else normal(fmod(left, right))
+    return float("nan") if right == 0 else normalize_number(fmod(left, right))
 
 
 def negate(value: Any, position: int) -> Any:
+    """`-value`; undefined stays undefined. Raises D1002 for a value that is no number."""
     if value is UNDEFINED:
         return UNDEFINED
-    if is_number(value):
+    if is_jsonata_number(value):
         return -value
     raise ExpressionError(
         "D1002",
@@ -121,15 +144,18 @@ def negate(value: Any, position: int) -> Any:
     )
 
 
-def js_less(left: Any, right: Any) -> bool:
-    """`<` of two strings or two numbers; strings by UTF-16 code units."""
+def is_less(left: Any, right: Any) -> bool:
+    """Whether `left < right`, for two numbers or two strings; strings compare by UTF-16 code units."""
     if type(left) is str and not (left.isascii() and right.isascii()):
         return bool(left.encode("utf-16-be", "surrogatepass") < right.encode("utf-16-be", "surrogatepass"))
     return bool(left < right)
 
 
 def compare(evaluation: Evaluation, operator: str, left: Any, right: Any, position: int) -> Any:
-    """`< <= > >=`: both numbers or both strings; undefined if one is undefined."""
+    """`< <= > >=` of two numbers or two strings; undefined if an operand is.
+
+    Raises T2010 for operands of other types, T2009 for a number and a string.
+    """
     if type(left) is str and len(left) > MAX_FREE_LENGTH:
         evaluation.charge(len(left))
     kinds = (str, int, float)
@@ -154,16 +180,16 @@ def compare(evaluation: Evaluation, operator: str, left: Any, right: Any, positi
             value=left,
         )
     if operator == "<":
-        return js_less(left, right)
+        return is_less(left, right)
     if operator == ">":
-        return js_less(right, left)
+        return is_less(right, left)
     if left != left or right != right:
         return False
-    return not js_less(right, left) if operator == "<=" else not js_less(left, right)
+    return not is_less(right, left) if operator == "<=" else not is_less(left, right)
 
 
-def equal(evaluation: Evaluation, left: Any, right: Any) -> bool:
-    """Deep equality, as one statement of values that are not undefined; types never mix."""
+def is_deep_equal(evaluation: Evaluation, left: Any, right: Any) -> bool:
+    """Whether two defined values are equal, lists and objects by their contents; types never mix."""
     kind = type(left)
     if kind is str or type(right) is str:
         if kind is str and len(left) > MAX_FREE_LENGTH:
@@ -176,25 +202,25 @@ def equal(evaluation: Evaluation, left: Any, right: Any) -> bool:
     if left is right:
         return True
     if isinstance(left, (list, dict)):
-        return _Comparison(evaluation).nested(left, right)
+        return _Comparison(evaluation).compare_nested(left, right)
     return is_function(left) and is_function(right) and bool(left == right)
 
 
 class _Comparison:
-    """Two lists or objects against each other; a pair that was found equal is not gone into again.
+    """A comparison of two lists or objects; a pair that was found equal is not compared again.
 
     An expression can put one object into itself's copies again and again: what is small in memory may be
     endless as a tree.
     """
 
-    __slots__ = ("evaluation", "known")
+    __slots__ = ("evaluation", "known_equal")
 
     def __init__(self, evaluation: Evaluation) -> None:
         self.evaluation = evaluation
-        self.known: set[tuple[int, int]] = set()
+        self.known_equal: set[tuple[int, int]] = set()
 
-    def nested(self, left: Any, right: Any) -> bool:
-        if left is right or (id(left), id(right)) in self.known:
+    def compare_nested(self, left: Any, right: Any) -> bool:
+        if left is right or (id(left), id(right)) in self.known_equal:
             return True
         self.evaluation.charge(len(left))
         if isinstance(left, list):
@@ -203,38 +229,38 @@ class _Comparison:
             if type(left) is LazyRange and type(right) is LazyRange:
                 return left.numbers == right.numbers
             pairs = zip(pace(left, 1, self.evaluation), right, strict=True)
-            same = all(self.same(one, other) for one, other in pairs)
+            same = all(self.compare_items(one, other) for one, other in pairs)
         else:
             if not isinstance(right, dict) or len(left) != len(right):
                 return False
             fields = pace(left.items(), 1, self.evaluation)
-            same = all(key in right and self.same(value, right[key]) for key, value in fields)
+            same = all(key in right and self.compare_items(value, right[key]) for key, value in fields)
         if same:
-            self.known.add((id(left), id(right)))
+            self.known_equal.add((id(left), id(right)))
         return same
 
-    def same(self, left: Any, right: Any) -> bool:
+    def compare_items(self, left: Any, right: Any) -> bool:
         if isinstance(left, (list, dict)):
-            return self.nested(left, right)
-        return (left is UNDEFINED and right is UNDEFINED) or equal(self.evaluation, left, right)
+            return self.compare_nested(left, right)
+        return (left is UNDEFINED and right is UNDEFINED) or is_deep_equal(self.evaluation, left, right)
 
 
-def equals(evaluation: Evaluation, left: Any, right: Any) -> bool:
-    """`=`: false if a side is undefined."""
+def are_equal(evaluation: Evaluation, left: Any, right: Any) -> bool:
+    """`=`: false if an operand is undefined."""
     if left is UNDEFINED or right is UNDEFINED:
         return False
-    return equal(evaluation, left, right)
+    return is_deep_equal(evaluation, left, right)
 
 
-def unequal(evaluation: Evaluation, left: Any, right: Any) -> bool:
-    """`!=`: false, too, if a side is undefined."""
+def are_unequal(evaluation: Evaluation, left: Any, right: Any) -> bool:
+    """`!=`: false, too, if an operand is undefined."""
     if left is UNDEFINED or right is UNDEFINED:
         return False
-    return not equal(evaluation, left, right)
+    return not is_deep_equal(evaluation, left, right)
 
 
-def truth(evaluation: Evaluation, value: Any) -> bool:
-    """The effective boolean; undefined is false."""
+def to_boolean(evaluation: Evaluation, value: Any) -> bool:
+    """The effective boolean of a value; undefined is false."""
     kind = type(value)
     if kind is bool:
         return bool(value)
@@ -243,21 +269,21 @@ def truth(evaluation: Evaluation, value: Any) -> bool:
     if value is UNDEFINED or value is None:
         return False
     if kind is int or kind is float:
-        return is_number(value) and value != 0
+        return is_jsonata_number(value) and value != 0
     if isinstance(value, list):
         if len(value) == 1:
-            return truth(evaluation, value[0])
+            return to_boolean(evaluation, value[0])
         if type(value) is LazyRange:
             return len(value) > 0
         evaluation.charge(len(value))
-        return any(truth(evaluation, item) for item in pace(value, 1, evaluation))
+        return any(to_boolean(evaluation, item) for item in pace(value, 1, evaluation))
     if isinstance(value, dict):
         return bool(value)
     return not is_function(value)
 
 
-def includes(evaluation: Evaluation, left: Any, right: Any) -> bool:
-    """`in`: strict equality with an item; objects and arrays only by identity."""
+def is_in(evaluation: Evaluation, left: Any, right: Any) -> bool:
+    """`left in right`: whether an item equals `left`; objects and arrays only by identity."""
     if left is UNDEFINED or right is UNDEFINED:
         return False
     if not isinstance(right, list):
@@ -271,13 +297,13 @@ def includes(evaluation: Evaluation, left: Any, right: Any) -> bool:
     if isinstance(left, (list, dict)):
         return any(item is left for item in right)
     right = pace(right, 1, evaluation)
-    return any(type(item) not in (list, dict) and equal(evaluation, left, item) for item in right)
+    return any(type(item) not in (list, dict) and is_deep_equal(evaluation, left, item) for item in right)
 
 
-def piece(evaluation: Evaluation, value: Any, position: int) -> str:
-    """One side of `&` that is not text already."""
+def operand_to_text(evaluation: Evaluation, value: Any, position: int) -> str:
+    """An operand of `&` that is not text already, as text; undefined is empty."""
     try:
-        return "" if value is UNDEFINED else text_of(evaluation, value)
+        return "" if value is UNDEFINED else to_string(evaluation, value)
     except ExpressionError as error:
         if error.position is None:
             error.position = position
@@ -285,13 +311,16 @@ def piece(evaluation: Evaluation, value: Any, position: int) -> str:
         raise
 
 
-def bounded(evaluation: Evaluation, made: str) -> str:
-    """Account for a long text that was made."""
-    return made_text(evaluation, made, "&")
+def charge_concatenation(evaluation: Evaluation, made: str) -> str:
+    """Charge a long text that `&` made, and return it."""
+    return charge_new_text(evaluation, made, "&")
 
 
 def make_range(evaluation: Evaluation, left: Any, right: Any, position: int) -> Any:
-    """`left..right`, lazily; undefined if empty."""
+    """`left..right` as a lazy list; undefined if it is empty or an operand is undefined.
+
+    Raises T2003 or T2004 for an operand that is no integer, D2014 for more than `MAX_RANGE_SIZE` numbers.
+    """
 
     def wrong(code: str, side: str, value: Any) -> NoReturn:
         raise ExpressionError(
@@ -302,7 +331,7 @@ def make_range(evaluation: Evaluation, left: Any, right: Any, position: int) -> 
             value=value,
         )
 
-    first, last = whole(left), whole(right)
+    first, last = as_integer(left), as_integer(right)
     if left is not UNDEFINED and first is None:
         wrong("T2003", "left", left)
     if right is not UNDEFINED and last is None:
@@ -310,7 +339,7 @@ def make_range(evaluation: Evaluation, left: Any, right: Any, position: int) -> 
     if first is None or last is None or first > last:
         return UNDEFINED
     size = last - first + 1
-    if size > MAX_RANGE:
+    if size > MAX_RANGE_SIZE:
         raise ExpressionError(
             "D2014",
             "The size of the sequence allocated by the range operator (..) must not exceed 1e7."
@@ -322,7 +351,8 @@ def make_range(evaluation: Evaluation, left: Any, right: Any, position: int) -> 
     return LazyRange(range(first, last + 1), evaluation.limits.items)
 
 
-def whole(value: Any) -> int | None:
+def as_integer(value: Any) -> int | None:
+    """The value as `int` if it is an integral number, else None."""
     if type(value) is int:
         return value
     if type(value) is float and value.is_integer():

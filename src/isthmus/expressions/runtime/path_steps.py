@@ -1,6 +1,6 @@
-"""What a step of a path goes over, and what becomes of what it gave: lists flattened, filtered, put together.
+"""Steps of a path: the list a step iterates over, and how its results are flattened, filtered and collapsed.
 
-A step's values are an uncollapsed `Stream`; a path's value is collapsed by `last`.
+A step's values are an uncollapsed `Stream`; a path's value is collapsed by `flatten_last`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.meter import MAX_FREE_ITEMS, MAX_FREE_LENGTH, charge_each, pace
-from isthmus.expressions.runtime.operators import is_number, truth
+from isthmus.expressions.runtime.operators import is_jsonata_number, to_boolean
 from isthmus.expressions.values import (
     UNDEFINED,
     ConsArray,
@@ -23,32 +23,35 @@ from isthmus.expressions.values import (
 )
 
 __all__ = [
-    "Together",
-    "collapsed",
-    "context_items",
-    "descendants",
-    "extend",
-    "flat",
-    "group_items",
-    "grouped",
-    "grown",
-    "index",
-    "items",
-    "kept",
-    "kept_path",
-    "last",
-    "last_raw",
-    "listed",
-    "literal_context",
-    "picked",
-    "plain",
-    "slowly",
-    "wildcard",
+    "GroupAccumulator",
+    "charge_each_input",
+    "check_size",
+    "collapse_value",
+    "copy_items",
+    "count_selections",
+    "extend_list",
+    "flatten_last",
+    "flatten_last_raw",
+    "flatten_step",
+    "get_at_index",
+    "keep_path_value",
+    "keep_sequence",
+    "list_context_inputs",
+    "list_group_inputs",
+    "list_inputs",
+    "merge_context_items",
+    "merge_group_values",
+    "read_descendants",
+    "read_wildcard",
+    "to_plain_list",
 ]  # fmt: skip
 
 
-def items(evaluation: Evaluation, value: Any) -> Any:
-    """What a step iterates over; a lazy range is counted here, since a step keeps a value for each."""
+def list_inputs(evaluation: Evaluation, value: Any) -> Any:
+    """The list that a step iterates over: a list's items, the one value, or nothing for undefined.
+
+    Raises `ExpressionError` for more items than allowed, as a lazy range may have.
+    """
     if isinstance(value, list):
         if len(value) > 50_000 and len(value) > evaluation.limits.items:
             raise evaluation.limit_error("items", "path")
@@ -56,24 +59,29 @@ def items(evaluation: Evaluation, value: Any) -> Any:
     return () if value is UNDEFINED else (value,)
 
 
-def slowly(evaluation: Evaluation, values: Iterable[Any], weight: int) -> Iterator[Any]:
-    """The values, each accounted for as it is taken."""
+def charge_each_input(evaluation: Evaluation, values: Iterable[Any], weight: int) -> Iterator[Any]:
+    """The values, each charged as it is taken."""
     return charge_each(evaluation, values.numbers if type(values) is LazyRange else values, weight)
 
 
-def context_items(value: Any) -> list[Any]:
-    """What the first step of a path iterates over: a list's items, or the one value, even undefined."""
+def list_context_inputs(value: Any) -> list[Any]:
+    """The list that the first step of a path iterates over: a list's items, or the one value, even
+    undefined."""
     return value if isinstance(value, list) else [value]
 
 
-def extend(evaluation: Evaluation, found: list[Any], more: Collection[Any]) -> None:
+def extend_list(evaluation: Evaluation, found: list[Any], more: Collection[Any]) -> None:
+    """Append the items of `more` to `found`; a long list is charged."""
     found.extend(more)
     if len(found) > MAX_FREE_ITEMS:
-        grown(evaluation, found, len(more))
+        check_size(evaluation, found, len(more))
 
 
-def grown(evaluation: Evaluation, found: list[Any], added: int | None = None) -> list[Any]:
-    """Check the size of a long list that was built, or to which so many were `added`, maybe none."""
+def check_size(evaluation: Evaluation, found: list[Any], added: int | None = None) -> list[Any]:
+    """Charge a long list that was built, or the number of items that was `added` to it; return it.
+
+    Raises `ExpressionError` for more items than allowed.
+    """
     if len(found) > evaluation.limits.items:
         raise evaluation.limit_error("items", "path")
     size = len(found) if added is None else added
@@ -82,11 +90,11 @@ def grown(evaluation: Evaluation, found: list[Any], added: int | None = None) ->
     return found
 
 
-def last(evaluation: Evaluation, results: list[Any], keep: bool = False) -> Any:
-    """A path's value from what its last step gave for each input.
+def flatten_last(evaluation: Evaluation, results: list[Any], keep: bool = False) -> Any:
+    """The value of a path, from what its last step gave for each input; collapsed.
 
-    An array that one input gave alone stays the array it is; otherwise all are flattened one level and
-    the sequence collapses.
+    An array that one input gave alone stays as it is. Otherwise all are flattened one level, and the sequence
+    collapses, unless `keep` is set.
     """
     if len(results) == 1:
         only = results[0]
@@ -99,65 +107,66 @@ def last(evaluation: Evaluation, results: list[Any], keep: bool = False) -> Any:
     flat = keep_as_list(()) if keep else Sequence()
     for one in pace(results, 1, evaluation):
         if isinstance(one, list) and type(one) is not ConsArray:
-            extend(evaluation, flat, one)
+            extend_list(evaluation, flat, one)
         else:
             flat.append(one)
     return collapse(flat)
 
 
-def last_raw(evaluation: Evaluation, results: list[Any]) -> Any:
-    """As `last`, before it is known what follows: uncollapsed."""
+def flatten_last_raw(evaluation: Evaluation, results: list[Any]) -> Any:
+    """As `flatten_last`, not collapsed, since more follows."""
     if len(results) == 1 and type(results[0]) is not Sequence:
         return results[0]
     found = Sequence()
     for one in pace(results, 1, evaluation):
         if isinstance(one, list) and type(one) is not ConsArray:
-            extend(evaluation, found, one)
+            extend_list(evaluation, found, one)
         else:
             found.append(one)
     return found
 
 
-def flat(evaluation: Evaluation, results: list[Any]) -> Any:
-    """The stream after a step in a path's middle, from what it gave for each input."""
+def flatten_step(evaluation: Evaluation, results: list[Any]) -> Any:
+    """The stream after a step in the middle of a path, from what it gave for each input."""
     stream = Stream()
     for one in pace(results, 1, evaluation):
         if isinstance(one, list) and type(one) is not ConsArray:
-            extend(evaluation, stream, one)
+            extend_list(evaluation, stream, one)
         else:
             stream.append(one)
     return stream
 
 
-def plain(value: Any) -> Any:
-    """A sequence as the list it is in a result."""
+def to_plain_list(value: Any) -> Any:
+    """A sequence as the plain list that it is in a result; any other value as it is."""
     return list(value) if type(value) is Sequence else value
 
 
-def collapsed(value: Any) -> Any:
+def collapse_value(value: Any) -> Any:
+    """`collapse` for a sequence; any other value as it is."""
     return collapse(value) if type(value) is Sequence else value
 
 
-def kept(items: Sequence) -> Any:
-    """A sequence whose author wrote `[]`: one item stays a list."""
+def keep_sequence(items: Sequence) -> Any:
+    """A sequence behind which `[]` was written: a single item stays a list, none is undefined."""
     return keep_as_list(items) if items else UNDEFINED
 
 
-def kept_path(value: Any) -> Any:
-    """The value of a path with `[]`: a single value is put into a list, an array stays the one it is."""
+def keep_path_value(value: Any) -> Any:
+    """The value of a path with `[]`: a single value becomes a list of one, an array stays as it is."""
     if value is UNDEFINED:
         return UNDEFINED
     if type(value) is Sequence:
-        return kept(value)
+        return keep_sequence(value)
     if isinstance(value, list) and type(value) is not ConsArray:
         return value
     return keep_as_list((value,))
 
 
-def wildcard(evaluation: Evaluation, value: Any) -> Any:
-    """`*`: all fields, arrays among them flattened to any depth.
+def read_wildcard(evaluation: Evaluation, value: Any) -> Any:
+    """`*`: the values of all fields, arrays among them flattened to any depth.
 
-    As in the reference, the result is an array, not a sequence, once one field was an array.
+    As in the reference implementation, the result is an array, not a sequence, once one field is an array.
     """
     if isinstance(value, dict):
         fields: Collection[Any] = value.values()
@@ -168,24 +177,25 @@ def wildcard(evaluation: Evaluation, value: Any) -> Any:
     found = Sequence()
     evaluation.charge(len(value))
     for one in pace(fields, 1, evaluation):
-        _put_flat(evaluation, one, found)
+        _append_flattened(evaluation, one, found)
     if any(isinstance(one, list) for one in fields):
         return list(found)
     return collapse(found)
 
 
-def _put_flat(evaluation: Evaluation, value: Any, found: list[Any]) -> None:
+def _append_flattened(evaluation: Evaluation, value: Any, found: list[Any]) -> None:
+    """Append a defined value to `found`; a list item by item, at any depth."""
     if isinstance(value, list):
         evaluation.charge(len(value))
         for item in pace(value, 1, evaluation):
-            _put_flat(evaluation, item, found)
+            _append_flattened(evaluation, item, found)
         if len(found) > MAX_FREE_ITEMS:
-            grown(evaluation, found, len(value))
+            check_size(evaluation, found, len(value))
     elif value is not UNDEFINED:
         found.append(value)
 
 
-def descendants(evaluation: Evaluation, value: Any) -> Any:
+def read_descendants(evaluation: Evaluation, value: Any) -> Any:
     """`**`: the value and everything below it, without the arrays themselves; collapsed."""
     if value is UNDEFINED:
         return UNDEFINED
@@ -199,15 +209,16 @@ def descendants(evaluation: Evaluation, value: Any) -> Any:
             continue
         found.append(one)
         if len(found) > MAX_FREE_ITEMS:
-            grown(evaluation, found, 1)
+            check_size(evaluation, found, 1)
         if isinstance(one, dict):
             evaluation.charge(len(one) + 1)
             pending.extend(reversed(one.values()))
     return found[0] if len(found) == 1 else found
 
 
-def index(value: Any, at: int) -> Any:
-    """`[n]`: uncollapsed; an array that lies there stays the array it is."""
+def get_at_index(value: Any, at: int) -> Any:
+    """`[n]`: the item at an index, which may be negative; not collapsed. A value that is no list has index
+    0."""
     if not isinstance(value, list):
         return value if at in (0, -1) else UNDEFINED
     size = len(value)
@@ -216,34 +227,36 @@ def index(value: Any, at: int) -> Any:
     return value[at] if 0 <= at < size else UNDEFINED
 
 
-def picked(evaluation: Evaluation, value: Any, at: int, size: int) -> int:
-    """How many times a filter that gave `value` for item `at` of `size` selects it."""
+def count_selections(evaluation: Evaluation, value: Any, at: int, size: int) -> int:
+    """How many times a filter selects item `at` of `size`, given the value that it had for this item."""
     if type(value) is bool:
         return 1 if value else 0
     if type(value) is list or isinstance(value, list):
         evaluation.charge(len(value))
-        if all(is_number(one) for one in value):
-            return sum(1 for one in value if _position(one, size) == at)
-        return 1 if truth(evaluation, value) else 0
-    if is_number(value):
-        return 1 if _position(value, size) == at else 0
-    return 1 if truth(evaluation, value) else 0
+        if all(is_jsonata_number(one) for one in value):
+            return sum(1 for one in value if _to_index(one, size) == at)
+        return 1 if to_boolean(evaluation, value) else 0
+    if is_jsonata_number(value):
+        return 1 if _to_index(value, size) == at else 0
+    return 1 if to_boolean(evaluation, value) else 0
 
 
-def _position(value: float, size: int) -> int:
+def _to_index(value: float, size: int) -> int:
+    """The index that a number in a filter means: rounded down, from the end if it is negative."""
     at = floor(value)
     return size + at if at < 0 else at
 
 
-def group_items(value: Any) -> Any:
-    """What an object constructor or a grouping goes over: an empty list still gives one (empty) object."""
+def list_group_inputs(value: Any) -> Any:
+    """The list that an object constructor or a grouping goes over: an empty list still gives one (empty)
+    object."""
     if isinstance(value, list):
         return value if value else (UNDEFINED,)
     return (value,)
 
 
-def grouped(one: Any, more: Any) -> Any:
-    """Put together what a group holds, as `$append` does."""
+def merge_group_values(one: Any, more: Any) -> Any:
+    """Two values of one group as one, as `$append` joins them."""
     if one is UNDEFINED:
         return more
     if more is UNDEFINED:
@@ -252,8 +265,8 @@ def grouped(one: Any, more: Any) -> Any:
     return [*left, *more] if isinstance(more, list) else [*left, more]
 
 
-class Together:
-    """What `grouped` would make of values one after the other, without copying each time."""
+class GroupAccumulator:
+    """Merges the values of one group as `merge_group_values` would, without a copy for each."""
 
     __slots__ = ("first", "more")
 
@@ -263,7 +276,7 @@ class Together:
 
     def add(self, item: Any) -> None:
         if self.more is None:
-            together = grouped(self.first, item)
+            together = merge_group_values(self.first, item)
             if self.first is UNDEFINED or item is UNDEFINED or not isinstance(together, list):
                 self.first = together
             else:
@@ -274,24 +287,25 @@ class Together:
             self.more.append(item)
 
     def value(self) -> Any:
+        """All values that were added, as one."""
         return self.first if self.more is None else self.more
 
 
-def literal_context(evaluation: Evaluation, value: Any) -> Any:
-    """The context of an object whose keys are literals: of a list, all items together."""
+def merge_context_items(evaluation: Evaluation, value: Any) -> Any:
+    """The context of an object whose keys are literals: the items of a list merged into one value."""
     if not isinstance(value, list):
         return value
     if not value:
         return UNDEFINED
     evaluation.charge(len(value))
-    together = Together(value[0])
+    together = GroupAccumulator(value[0])
     for item in pace(value[1:], 1, evaluation):
         together.add(item)
     return together.value()
 
 
-def listed(evaluation: Evaluation, value: Any) -> list[Any]:
-    """`[value]`: the items of a list, nothing for nothing."""
+def copy_items(evaluation: Evaluation, value: Any) -> list[Any]:
+    """`[value]`: a new list of the items of a list, or of the one value; undefined gives an empty list."""
     if not isinstance(value, list):
         return [] if value is UNDEFINED else [value]
     if len(value) > MAX_FREE_LENGTH:

@@ -11,18 +11,19 @@ from isthmus.expressions.callables import Matcher, Native
 from isthmus.expressions.errors import LIMIT, ExpressionError
 from isthmus.expressions.library import Evaluation, Function
 from isthmus.expressions.limits import MAX_PATTERN
-from isthmus.expressions.runtime.regex_translation import is_linear, translate
+from isthmus.expressions.runtime.regex_translation import is_linear, translate_pattern
 from isthmus.expressions.sized_cache import SizedCache
 from isthmus.expressions.values import UNDEFINED
 
-__all__ = ["Pattern", "search"]
+__all__ = ["Pattern", "search_pattern"]
 
 
 class Pattern:
-    """A pattern as written in an expression, and what it is in Python.
+    """A pattern as written in an expression, compiled for Python.
 
-    `linear`: the same pattern for Python's own engine, where it is too simple to run away.
-    `size`: its items once its repeats are written out, as the engine does; each takes some 250 bytes.
+    `linear`: the same pattern for Python's own `re`, if it is too simple to backtrack; else None. `size`: its
+    items once its repeats are written out, as the engine does; each takes some 250 bytes. Raises S0303 for a
+    pattern that cannot be compiled.
     """
 
     __slots__ = ("compiled", "groups", "linear", "size", "source")
@@ -32,7 +33,7 @@ class Pattern:
             raise ExpressionError(LIMIT, f"The regular expression is longer than {MAX_PATTERN} characters")
         self.source = source
         try:
-            translated, self.size = translate(source, multiline="m" in flags)
+            translated, self.size = translate_pattern(source, multiline="m" in flags)
             # Not into the module's own cache, which counts patterns and not what they take.
             self.compiled = regex.compile(
                 translated, regex.IGNORECASE if "i" in flags else 0, cache_pattern=False
@@ -47,28 +48,29 @@ class Pattern:
             self.linear = re.compile(translated, re.IGNORECASE if "i" in flags else 0)
 
     @staticmethod
-    def of(source: str, flags: str) -> Pattern:
-        """The pattern, from those used last."""
+    def from_source(source: str, flags: str) -> Pattern:
+        """The compiled pattern, from a cache of those used last."""
         return _PATTERNS.get_or_make((source, flags), lambda: Pattern(source, flags), lambda made: made.size)
 
-    def first(self, matcher: Matcher, text: Any) -> Any:
+    def match_first(self, matcher: Matcher, text: Any) -> Any:
+        """The first match in `text` as the object that a matcher function returns; undefined without one."""
         if type(text) is not str:
             return UNDEFINED
-        return _result(matcher, text, 0)
+        return _find_match(matcher, text, 0)
 
 
 _PATTERNS: Final[SizedCache[tuple[str, str], Pattern]] = SizedCache(entries=512, size=100_000)
 
 
-LINEAR: Final = 20_000
+MAX_LINEAR_LENGTH: Final = 20_000
 """Shorter texts go to Python's own engine, which knows no time-out, if the pattern is simple: it takes at
 most a step a character of the text for each of the pattern."""
 
 
-def search(evaluation: Evaluation, pattern: Pattern, text: str, start: int) -> Any:
-    """The next match at or behind `start`, or None; bounded in time."""
+def search_pattern(evaluation: Evaluation, pattern: Pattern, text: str, start: int) -> Any:
+    """The next match at or after `start`, or None. Raises `ExpressionError` if the search takes too long."""
     evaluation.charge(20)
-    if pattern.linear is not None and len(text) - start < LINEAR:
+    if pattern.linear is not None and len(text) - start < MAX_LINEAR_LENGTH:
         return pattern.linear.search(text, start)
     limit, left = evaluation.limits.regex_seconds, evaluation.remaining_seconds()
     try:
@@ -79,9 +81,9 @@ def search(evaluation: Evaluation, pattern: Pattern, text: str, start: int) -> A
         raise evaluation.limit_error("regex_seconds", "regular expression") from None
 
 
-def _result(matcher: Matcher, text: str, start: int) -> Any:
-    """A match as the object that matcher functions give; undefined without one."""
-    found = search(matcher.evaluation, matcher.regex, text, start)
+def _find_match(matcher: Matcher, text: str, start: int) -> Any:
+    """The next match as the object that matcher functions return; undefined without one."""
+    found = search_pattern(matcher.evaluation, matcher.regex, text, start)
     if found is None:
         return UNDEFINED
     if start and found.end() == found.start():
@@ -93,7 +95,7 @@ def _result(matcher: Matcher, text: str, start: int) -> Any:
         )
 
     def following() -> Any:
-        return UNDEFINED if found.end() >= len(text) else _result(matcher, text, found.end())
+        return UNDEFINED if found.end() >= len(text) else _find_match(matcher, text, found.end())
 
     groups = [UNDEFINED if group is None else group for group in found.groups()]
     return {

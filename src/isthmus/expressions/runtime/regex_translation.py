@@ -14,7 +14,7 @@ from typing import Final
 
 from isthmus.expressions.errors import LIMIT, ExpressionError
 
-__all__ = ["is_linear", "translate"]
+__all__ = ["is_linear", "translate_pattern"]
 
 _ENDS: Final = r"\n\r\u2028\u2029"
 _BLANKS: Final = r"\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
@@ -28,37 +28,40 @@ _MAX_ITEMS: Final = 10_000
 _CONTROL: Final = {"t": r"\t", "n": r"\n", "v": r"\v", "f": r"\f", "r": r"\r"}
 
 
-def translate(source: str, *, multiline: bool) -> tuple[str, int]:
+def translate_pattern(source: str, *, multiline: bool) -> tuple[str, int]:
     """The pattern for Python, and how many items it has once its repeats are written out.
 
     Raises `ISTHMUS_LIMIT` for more than 10,000: engines write out what must be there, so that
     `(?:(?:a{900}){900}){900}` takes gigabytes before it has seen any text.
     """
     translator = _Translator(source, multiline=multiline)
-    return translator.run(), translator.items.count
+    return translator.translate(), translator.items.count
 
 
-class _Items:
-    """Counts items while a pattern is read: `last` stand for the one just read, `open` for groups around."""
+class _ItemCounter:
+    """Counts the items of a pattern while it is read.
+
+    `last`: how many the item just read stands for. `open`: the counts at the start of the enclosing groups.
+    """
 
     def __init__(self) -> None:
         self.count = 0
         self.last = 0
         self.open: list[int] = []
 
-    def one(self) -> None:
+    def add_item(self) -> None:
         self.count += 1
         self.last = 1
 
     def open_group(self) -> None:
         self.open.append(self.count)
-        self.one()
+        self.add_item()
 
     def close_group(self) -> None:
         if self.open:
             self.last = self.count - self.open.pop()
 
-    def repeat(self, least: int) -> None:
+    def repeat_item(self, least: int) -> None:
         """A counted repeat of the item just read."""
         times = max(1, least)
         self.count += self.last * (times - 1)
@@ -79,9 +82,9 @@ _ATOM: Final = re.compile(
 
 
 def is_linear(source: str) -> bool:
-    """Is the pattern a run of single characters and sets, of which at most the last repeats (`+`)?
+    """Whether the pattern is a run of single characters and sets, of which at most the last repeats (`+`).
 
-    Such a pattern takes time in proportion to the text, and never matches nothing.
+    Such a pattern takes time in proportion to the text, and never matches the empty string.
     """
     at = 0
     while found := _ATOM.match(source, at):
@@ -95,35 +98,35 @@ class _Translator:
         self.multiline = multiline
         self.at = 0
         self.out: list[str] = []
-        self.items = _Items()
+        self.items = _ItemCounter()
 
-    def run(self) -> str:
+    def translate(self) -> str:
         source = self.source
         while self.at < len(source):
             char = source[self.at]
             if char == "\\":
-                self.items.one()
-                self.out.append(self.escape())
+                self.items.add_item()
+                self.out.append(self.translate_escape())
             elif char == "[":
-                self.items.one()
-                self.out.append(self.charset())
+                self.items.add_item()
+                self.out.append(self.translate_set())
             elif char == "(":
                 self.items.open_group()
-                self.out.append(self.group())
+                self.out.append(self.translate_group_start())
             elif quantifier := _QUANTIFIER.match(source, self.at):
-                self.items.repeat(int(quantifier[1]))
+                self.items.repeat_item(int(quantifier[1]))
                 self.out.append(quantifier[0])
                 self.at = quantifier.end()
             else:
-                self.out.append(self.plain(char))
+                self.out.append(self.translate_char(char))
                 self.at += 1
         return "".join(self.out)
 
-    def plain(self, char: str) -> str:
+    def translate_char(self, char: str) -> str:
         if char == ")":
             self.items.close_group()
         elif char not in "*+?|":
-            self.items.one()
+            self.items.add_item()
         if char == ".":
             return f"[^{_ENDS}]"
         if char == "^":
@@ -138,7 +141,7 @@ class _Translator:
             return r"\]"
         return char
 
-    def group(self) -> str:
+    def translate_group_start(self) -> str:
         for opening, made in (("(?<=", "(?<="), ("(?<!", "(?<!"), ("(?<", "(?P<")):
             if self.source.startswith(opening, self.at):
                 self.at += len(opening)
@@ -146,7 +149,7 @@ class _Translator:
         self.at += 1
         return "("
 
-    def escape(self) -> str:
+    def translate_escape(self) -> str:
         char = self.source[self.at + 1 : self.at + 2]
         self.at += 2
         if char in _CLASSES and char:
@@ -164,16 +167,16 @@ class _Translator:
                 self.at = end + 1
                 return f"(?({name})(?P={name})|)"
         if char in "123456789" and char:
-            return self.reference(char)
-        return self.character(char)
+            return self.translate_back_reference(char)
+        return self.translate_character_escape(char)
 
-    def reference(self, digits: str) -> str:
+    def translate_back_reference(self, digits: str) -> str:
         while self.source[self.at : self.at + 1].isdigit() and int(digits) < 10:
             digits += self.source[self.at]
             self.at += 1
         return f"(?({digits})\\{digits}|)"
 
-    def character(self, char: str) -> str:
+    def translate_character_escape(self, char: str) -> str:
         """An escape that stands for one character, here or in a set."""
         if char in _CONTROL and char:
             return _CONTROL[char]
@@ -184,19 +187,19 @@ class _Translator:
             self.at += 1
             return f"\\x{code:02x}"
         if char == "x":
-            return self.coded(2, "x")
+            return self.translate_code_point(2, "x")
         if char == "u":
-            return self.coded(4, "u")
+            return self.translate_code_point(4, "u")
         return re.escape(char) if char else r"\\"
 
-    def coded(self, size: int, letter: str) -> str:
+    def translate_code_point(self, size: int, letter: str) -> str:
         digits = self.source[self.at : self.at + size]
         if len(digits) == size and all(one in "0123456789abcdefABCDEF" for one in digits):
             self.at += size
             return re.escape(chr(int(digits, 16)))
         return letter
 
-    def charset(self) -> str:
+    def translate_set(self) -> str:
         """`[…]`; everything in it is escaped, since Python's sets know more than JavaScript's."""
         self.at += 1
         negated = self.source.startswith("^", self.at)
@@ -206,7 +209,7 @@ class _Translator:
         while self.at < len(self.source) and self.source[self.at] != "]":
             char = self.source[self.at]
             if char == "\\":
-                parts.append(self.set_escape())
+                parts.append(self.translate_set_escape())
             else:
                 parts.append("-" if char == "-" else re.escape(char))
                 self.at += 1
@@ -222,7 +225,7 @@ class _Translator:
             inside = inside[:-1] + "\\-"
         return f"[{'^' if negated else ''}{inside}]"
 
-    def set_escape(self) -> str:
+    def translate_set_escape(self) -> str:
         char = self.source[self.at + 1 : self.at + 2]
         self.at += 2
         if char in _CLASSES and char:
@@ -237,4 +240,4 @@ class _Translator:
             return r"\x08"
         if char == "-":
             return r"\-"
-        return self.character(char)
+        return self.translate_character_escape(char)

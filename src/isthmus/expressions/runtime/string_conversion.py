@@ -1,4 +1,4 @@
-"""Values as text: `$string`, and accounting for texts that were made."""
+"""Values as text: `$string` and JSON text as JSONata writes them, and the charge for new texts."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from isthmus.expressions.library import Evaluation
 from isthmus.expressions.meter import MAX_FREE_RESULT
 from isthmus.expressions.values import is_function
 
-__all__ = ["json_text", "made_text", "rounded", "text_of"]
+__all__ = ["charge_new_text", "round_to_15_digits", "to_json_string", "to_string"]
 
-_SAFE: Final = 2**53
+_MAX_SAFE_INTEGER: Final = 2**53
 
 
-def rounded(value: float) -> float:
-    """To 15 significant digits, as JSONata writes numbers that are no integers."""
+def round_to_15_digits(value: float) -> float:
+    """The number rounded to 15 significant digits, as JSONata writes numbers that are no integers."""
     return float(f"{value:.15g}")
 
 
-def made_text(evaluation: Evaluation, text: str, function: str) -> str:
-    """Account for a text that `function` made."""
+def charge_new_text(evaluation: Evaluation, text: str, function: str) -> str:
+    """Charge a text that `function` made, and return it. Raises `ExpressionError` if it is too long."""
     size = len(text)
     if size > MAX_FREE_RESULT:
         if size > evaluation.limits.output_chars:
@@ -33,12 +33,12 @@ def made_text(evaluation: Evaluation, text: str, function: str) -> str:
     return text
 
 
-def text_of(evaluation: Evaluation, value: Any) -> str:
-    """`$string(value)` for a value that is not undefined."""
+def to_string(evaluation: Evaluation, value: Any) -> str:
+    """`$string(value)` for a defined value. Raises D3001 for an infinite number or NaN."""
     kind = type(value)
     if kind is str:
         return str(value)
-    if kind is int and -_SAFE <= value <= _SAFE:
+    if kind is int and -_MAX_SAFE_INTEGER <= value <= _MAX_SAFE_INTEGER:
         return str(value)
     if kind is bool:
         return "true" if value else "false"
@@ -49,32 +49,34 @@ def text_of(evaluation: Evaluation, value: Any) -> str:
             raise ExpressionError(
                 "D3001", "Attempting to invoke string function on Infinity or NaN", value=value
             )
-        return _number(value)
+        return _format_number(value)
     if is_function(value):
         return ""
-    return json_text(evaluation, value)
+    return to_json_string(evaluation, value)
 
 
-def _json_number(value: float) -> str:
+def _format_json_number(value: float) -> str:
+    """A number in JSON text: NaN is null. Raises D1001 for an infinite one."""
     if isnan(value):
         return "null"
     if not isfinite(to_double(value)):
         raise ExpressionError("D1001", f"Number out of range: {format_number_text(value)}", value=value)
-    return _number(value)
+    return _format_number(value)
 
 
-def _number(value: float) -> str:
+def _format_number(value: float) -> str:
     if type(value) is float and not value.is_integer():
-        value = rounded(value)
+        value = round_to_15_digits(value)
     return format_number_text(value)
 
 
-def json_text(
+def to_json_string(
     evaluation: Evaluation, value: Any, indent: int = 0, number: Callable[[float], str] | None = None
 ) -> str:
-    """JSON text; functions become "", host values their JSON form; the size is bounded.
+    """JSON text of a value: functions are "", host values have their JSON form.
 
-    `number` writes numbers, if JSONata's way is not wanted.
+    `number` formats numbers, if JSONata's way is not wanted. Raises `ExpressionError` if the text is too
+    long.
     """
 
     def to_json_form(value: Any) -> object:
@@ -83,11 +85,11 @@ def json_text(
         return {} if form is None else form(value)
 
     writer = JsonWriter(
-        format_number=number or _json_number,
+        format_number=number or _format_json_number,
         function_text='""',
         to_json_form=to_json_form,
         meter=evaluation,
         max_chars=evaluation.limits.output_chars,
         indent=indent,
     )
-    return made_text(evaluation, writer.serialize(value), "string")
+    return charge_new_text(evaluation, writer.serialize(value), "string")

@@ -1,4 +1,4 @@
-"""Copies and changed copies: `$clone` and `|pattern|update,delete|`."""
+"""Deep copies and changed copies: `$clone` and `|pattern|update,delete|`."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ from typing import Any
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.meter import pace
-from isthmus.expressions.runtime.operators import normal
-from isthmus.expressions.runtime.string_conversion import rounded
+from isthmus.expressions.runtime.operators import normalize_number
+from isthmus.expressions.runtime.string_conversion import round_to_15_digits
 from isthmus.expressions.values import UNDEFINED, FunctionValue, is_function
 
-__all__ = ["clone", "transformer"]
+__all__ = ["Transformer", "clone_value"]
 
-Key = Callable[[Any], Any]
+ItemFunction = Callable[[Any], Any]
 
 
-def clone(evaluation: Evaluation, value: Any, depth: int = 0) -> Any:
+def clone_value(evaluation: Evaluation, value: Any, depth: int = 0) -> Any:
     """A deep copy as if through JSON text."""
     if depth > 2 * evaluation.limits.data_depth:
         raise evaluation.limit_error("data_depth", "clone")
     if type(value) is float:
         if not math.isfinite(value):
             return None
-        return value if value.is_integer() else normal(rounded(value))
+        return value if value.is_integer() else normalize_number(round_to_15_digits(value))
     if isinstance(value, list):
         evaluation.charge(len(value))
         copied: list[Any] = []
         for item in pace(value, 1, evaluation):
-            copied.append(None if item is UNDEFINED else clone(evaluation, item, depth + 1))
+            copied.append(None if item is UNDEFINED else clone_value(evaluation, item, depth + 1))
         return copied
     if isinstance(value, dict):
         evaluation.charge(len(value))
         fields: dict[str, Any] = {}
         for key, item in pace(value.items(), 1, evaluation):
             if item is not UNDEFINED:
-                fields[key] = clone(evaluation, item, depth + 1)
+                fields[key] = clone_value(evaluation, item, depth + 1)
         return fields
     return "" if is_function(value) else value
 
 
-class transformer(FunctionValue):  # noqa: N801  called like a function by generated code
+class Transformer(FunctionValue):
     """`|pattern|update,delete|` as a function: a changed copy of its argument."""
 
     __slots__ = (
@@ -58,9 +58,9 @@ class transformer(FunctionValue):  # noqa: N801  called like a function by gener
     def __init__(
         self,
         evaluation: Evaluation,
-        pattern: Key,
-        update: Key,
-        delete: Key | None,
+        pattern: ItemFunction,
+        update: ItemFunction,
+        delete: ItemFunction | None,
         position: int,
         update_position: int,
         delete_position: int,
@@ -85,18 +85,21 @@ class transformer(FunctionValue):  # noqa: N801  called like a function by gener
             raise ExpressionError(
                 "T0410", "Argument 1 of function {token} does not match function signature", value=given
             )
-        result = clone(self.evaluation, given)
-        own = _objects_in(self.evaluation, result)
+        result = clone_value(self.evaluation, given)
+        own = _collect_objects(self.evaluation, result)
         matches = self.pattern(result)
         if matches is not UNDEFINED:
             for match in matches if isinstance(matches, list) else [matches]:
                 self.evaluation.charge(4)
-                self.change(match, is_own=id(match) in own)
+                self.apply_to_match(match, is_own=id(match) in own)
         return result
 
-    def change(self, match: Any, *, is_own: bool) -> None:
-        """Only what is of the copy is changed. A pattern can reach further: the input, a variable, an object
-        of constants that all evaluations of this text share, in which one caller's data would stay."""
+    def apply_to_match(self, match: Any, *, is_own: bool) -> None:
+        """Change one match, if it is part of the copy.
+
+        A pattern can reach further: the input, a variable, an object of constants that all evaluations of
+        this text share, in which one caller's data would stay.
+        """
         update = self.update(match)
         if update is not UNDEFINED:
             if not isinstance(update, dict):
@@ -126,8 +129,8 @@ class transformer(FunctionValue):  # noqa: N801  called like a function by gener
                 match.pop(name, None)
 
 
-def _objects_in(evaluation: Evaluation, value: Any) -> dict[int, dict[str, Any]]:
-    """Every object of a copy by its identity; held, so that no other takes its place."""
+def _collect_objects(evaluation: Evaluation, value: Any) -> dict[int, dict[str, Any]]:
+    """Every object of a copy by its identity; kept alive, so that no other object takes its identity."""
     found: dict[int, dict[str, Any]] = {}
     pending = [value]
     while pending:

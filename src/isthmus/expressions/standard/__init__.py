@@ -56,7 +56,7 @@ FUNCTIONS: Final = (
     _standard("formatBase", numbers.format_base, "<n-n?:s>"),
     _standard("formatInteger", numbers.format_integer, "<n-s:s>"),
     _standard("parseInteger", numbers.parse_integer, "<s-s:n>"),
-    _standard("number", numbers.number, "<(nsb)-:n>"),
+    _standard("number", numbers.to_number, "<(nsb)-:n>"),
     _standard("floor", numbers.floor, "<n-:n>"),
     _standard("ceil", numbers.ceil, "<n-:n>"),
     _standard("round", numbers.round_half_even, "<n-n?:n>"),

@@ -6,7 +6,7 @@ from typing import Any
 
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.meter import pace
-from isthmus.expressions.runtime.operators import equal, is_number, truth
+from isthmus.expressions.runtime.operators import is_deep_equal, is_jsonata_number, to_boolean
 from isthmus.expressions.values import UNDEFINED, Sequence, is_function
 
 __all__ = [
@@ -15,11 +15,11 @@ __all__ = [
 
 
 def boolean(evaluation: Evaluation, value: Any) -> Any:
-    return UNDEFINED if value is UNDEFINED else truth(evaluation, value)
+    return UNDEFINED if value is UNDEFINED else to_boolean(evaluation, value)
 
 
 def negated(evaluation: Evaluation, value: Any) -> Any:
-    return UNDEFINED if value is UNDEFINED else not truth(evaluation, value)
+    return UNDEFINED if value is UNDEFINED else not to_boolean(evaluation, value)
 
 
 def exists(value: Any) -> bool:
@@ -84,7 +84,7 @@ def distinct(evaluation: Evaluation, values: Any) -> Any:
             seen.add(key)
         else:
             evaluation.charge(len(nested) * 4)
-            if any(equal(evaluation, value, other) for other in nested):
+            if any(is_deep_equal(evaluation, value, other) for other in nested):
                 continue
             nested.append(value)
         found.append(value)
@@ -106,7 +106,7 @@ def type_of(value: Any) -> Any:
         return "null"
     if type(value) is bool:
         return "boolean"
-    if is_number(value):
+    if is_jsonata_number(value):
         return "number"
     if type(value) is str:
         return "string"

@@ -9,13 +9,13 @@ from typing import Any, Final
 
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.runtime.operators import normal
+from isthmus.expressions.runtime.operators import normalize_number
 from isthmus.expressions.standard import calendar
 from isthmus.expressions.standard.date_formatter import ISO, write_time
 from isthmus.expressions.standard.date_parser import parse
 from isthmus.expressions.values import UNDEFINED
 
-__all__ = ["from_millis", "iso_millis", "iso_text", "millis", "now", "to_millis"]
+__all__ = ["format_iso_millis", "from_millis", "millis", "now", "parse_iso_millis", "to_millis"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST: Final = 253_402_300_800_000
@@ -32,7 +32,7 @@ def _day_text(days: int) -> str:
     return date.fromordinal(days + 719_163).isoformat()
 
 
-def iso_millis(text: Any) -> Any:
+def parse_iso_millis(text: Any) -> Any:
     """`$toMillis` of the usual `2024-01-02T03:04:05.678Z`; None for anything else."""
     if type(text) is not str:
         return UNDEFINED if text is UNDEFINED else None
@@ -46,7 +46,7 @@ def iso_millis(text: Any) -> Any:
     return passed.days * 86_400_000 + passed.seconds * 1_000 + passed.microseconds // 1_000
 
 
-def iso_text(time: Any) -> Any:
+def format_iso_millis(time: Any) -> Any:
     """`$fromMillis` without a picture of a time this side of 1970; None for anything else."""
     if type(time) is int and 0 <= time < _LAST:
         seconds, part = divmod(time, 1_000)
@@ -70,7 +70,7 @@ def from_millis(time: Any, picture: Any, zone: Any) -> Any:
     if time is UNDEFINED:
         return UNDEFINED
     if picture is UNDEFINED and zone is UNDEFINED and type(time) is int and 0 <= time < _LAST:
-        return iso_text(time)
+        return format_iso_millis(time)
     return write_time(time, ISO if picture is UNDEFINED else picture, zone)
 
 
@@ -79,7 +79,7 @@ def to_millis(evaluation: Evaluation, text: Any, picture: Any) -> Any:
         return UNDEFINED
     if picture is not UNDEFINED:
         found = parse(evaluation, text, picture)
-        return found if found is UNDEFINED else normal(found)
+        return found if found is UNDEFINED else normalize_number(found)
     found = _PATTERN.fullmatch(text)
     if found is None:
         raise ExpressionError(

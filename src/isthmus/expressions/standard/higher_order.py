@@ -9,7 +9,7 @@ from isthmus.expressions.callables import bind_loop_arguments
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.javascript import is_truthy
 from isthmus.expressions.library import Callback, Evaluation
-from isthmus.expressions.runtime.operators import is_number, js_less, truth
+from isthmus.expressions.runtime.operators import is_jsonata_number, is_less, to_boolean
 from isthmus.expressions.values import UNDEFINED, Sequence
 
 __all__ = ["each", "filter_items", "map_items", "reduce", "sift", "single", "sort"]
@@ -46,7 +46,7 @@ def filter_items(evaluation: Evaluation, values: Any, function: Callback) -> Any
     call = _looped(function)
     for at, value in enumerate(values):
         evaluation.charge(4)
-        if truth(evaluation, call(value, at, values)):
+        if to_boolean(evaluation, call(value, at, values)):
             found.append(value)
     if len(found) > evaluation.limits.items:
         raise evaluation.limit_error("items", "filter")
@@ -61,7 +61,7 @@ def single(evaluation: Evaluation, values: Any, function: Any) -> Any:
     call = _looped(function)
     for at, value in enumerate(values):
         evaluation.charge(4)
-        if function is not UNDEFINED and not truth(evaluation, call(value, at, values)):
+        if function is not UNDEFINED and not to_boolean(evaluation, call(value, at, values)):
             continue
         if has_found:
             raise ExpressionError(
@@ -115,7 +115,7 @@ def sift(evaluation: Evaluation, value: Any, function: Any) -> Any:
         evaluation.charge(4)
         if function is UNDEFINED:
             raise ExpressionError("T1006", "Attempted to invoke a non-function")
-        if truth(evaluation, call(item, key, value)):
+        if to_boolean(evaluation, call(item, key, value)):
             found[key] = item
     return found if found else UNDEFINED
 
@@ -138,12 +138,12 @@ def sort(evaluation: Evaluation, values: Any, function: Any) -> Any:
 
 
 def _sorted_values(values: Any) -> list[Any]:
-    if all(is_number(value) for value in values):
+    if all(is_jsonata_number(value) for value in values):
         return sorted(values)
     if all(type(value) is str for value in values):
         if all(value.isascii() for value in values):
             return sorted(values)
-        return _merge_sorted([*values], lambda one, other: js_less(other, one))
+        return _merge_sorted([*values], lambda one, other: is_less(other, one))
     raise ExpressionError(
         "D3070",
         "The single argument form of the sort function can only be applied to an array of strings or an array"

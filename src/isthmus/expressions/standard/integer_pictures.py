@@ -12,7 +12,7 @@ from typing import Any, Final
 from isthmus.expressions.errors import ExpressionError, check_picture, limit_error
 from isthmus.expressions.json_writer import format_number_text
 from isthmus.expressions.limits import MAX_PICTURE
-from isthmus.expressions.runtime.operators import normal
+from isthmus.expressions.runtime.operators import normalize_number
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["IntegerFormat", "analyse", "format_integer", "matcher", "parse_integer", "write"]
@@ -163,7 +163,7 @@ def unsupported(form: IntegerFormat) -> ExpressionError:
 def format_integer(value: Any, picture: Any) -> Any:
     if value is UNDEFINED:
         return UNDEFINED
-    return write(normal(floor(value)), analyse(check_picture(picture, "formatInteger")))
+    return write(normalize_number(floor(value)), analyse(check_picture(picture, "formatInteger")))
 
 
 def write(value: float, form: IntegerFormat) -> str:
@@ -314,7 +314,7 @@ def parse_integer(value: Any, picture: Any) -> Any:
         return UNDEFINED
     if len(value) > MAX_PICTURE:
         raise limit_error("parseInteger", "characters of a number", MAX_PICTURE)
-    return normal(matcher(analyse(check_picture(picture, "parseInteger")))[1](value))
+    return normalize_number(matcher(analyse(check_picture(picture, "parseInteger")))[1](value))
 
 
 def matcher(form: IntegerFormat) -> tuple[str, Callable[[str], float]]:

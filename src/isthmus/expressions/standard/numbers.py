@@ -11,7 +11,7 @@ from isthmus.expressions.errors import ExpressionError, limit_error
 from isthmus.expressions.json_writer import format_number_text, to_double
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.meter import MAX_FREE_LENGTH
-from isthmus.expressions.runtime.operators import SAFE, as_count, normal
+from isthmus.expressions.runtime.operators import MAX_SAFE, normalize_number, to_count
 from isthmus.expressions.standard.integer_pictures import format_integer, parse_integer
 from isthmus.expressions.standard.number_pictures import format_number
 from isthmus.expressions.values import UNDEFINED, LazyRange
@@ -25,15 +25,15 @@ __all__ = [
     "format_integer",
     "format_number",
     "largest",
-    "number",
     "parse_integer",
     "power",
     "random",
     "round_half_even",
     "smallest",
     "square_root",
-    "sum_in_place",
+    "sum_if_numbers",
     "sum_of",
+    "to_number",
 ]
 
 _DECIMAL: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([Ee][-+]?[0-9]+)?")
@@ -52,10 +52,10 @@ def sum_of(values: Any) -> Any:
     else:
         for value in values:
             total += value
-    return total if type(total) is int and -SAFE <= total <= SAFE else normal(total)
+    return total if type(total) is int and -MAX_SAFE <= total <= MAX_SAFE else normalize_number(total)
 
 
-def sum_in_place(values: Any) -> Any:
+def sum_if_numbers(values: Any) -> Any:
     """`$sum` of a list of numbers; None for anything else, which has to be checked, and for long lists."""
     if type(values) is int:
         return values
@@ -68,7 +68,7 @@ def sum_in_place(values: Any) -> Any:
         if type(value) is not int and type(value) is not float:
             return None
         total += value
-    return total if type(total) is int and -SAFE <= total <= SAFE else normal(total)
+    return total if type(total) is int and -MAX_SAFE <= total <= MAX_SAFE else normalize_number(total)
 
 
 def largest(values: Any) -> Any:
@@ -86,10 +86,10 @@ def smallest(values: Any) -> Any:
 def average(values: Any) -> Any:
     if values is UNDEFINED or not values:
         return UNDEFINED
-    return normal(sum_of(values) / len(values))
+    return normalize_number(sum_of(values) / len(values))
 
 
-def number(value: Any) -> Any:
+def to_number(value: Any) -> Any:
     """Of text in decimal, hexadecimal, octal or binary, and of booleans; anything else is D3030."""
     if value is UNDEFINED or type(value) in (int, float):
         return value
@@ -103,9 +103,9 @@ def number(value: Any) -> Any:
         if _DECIMAL.fullmatch(value):
             result = float(value)
             if math.isfinite(result):
-                return normal(result)
+                return normalize_number(result)
         elif _PREFIXED.fullmatch(value):
-            return normal(to_double(int(value, 0)))
+            return normalize_number(to_double(int(value, 0)))
         elif _looks_prefixed(value):
             return float("nan")
     raise ExpressionError("D3030", f"Unable to cast value to a number: {value!r}", value=value)
@@ -125,7 +125,7 @@ def ceil(value: Any) -> Any:
 
 
 def _whole(function: Any, value: float) -> float:
-    return normal(function(value)) if math.isfinite(value) else value
+    return normalize_number(function(value)) if math.isfinite(value) else value
 
 
 def absolute(value: Any) -> Any:
@@ -138,8 +138,8 @@ def round_half_even(value: Any, precision: Any) -> Any:
         return UNDEFINED
     if type(precision) is float and precision == precision and not precision.is_integer():
         return float("nan")
-    places = 0 if precision is UNDEFINED else as_count(precision, 1_000)
-    value = value if type(value) is int and -SAFE <= value <= SAFE else to_double(value)
+    places = 0 if precision is UNDEFINED else to_count(precision, 1_000)
+    value = value if type(value) is int and -MAX_SAFE <= value <= MAX_SAFE else to_double(value)
     if not math.isfinite(value):
         return float("nan") if places else value
     if type(value) is int and 0 <= places < 280:
@@ -150,7 +150,7 @@ def round_half_even(value: Any, precision: Any) -> Any:
     if exact.adjusted() + places > 307:
         return float("nan")
     shifted = exact.scaleb(places).to_integral_value(ROUND_HALF_EVEN)
-    return normal(float(shifted.scaleb(-places)))
+    return normalize_number(float(shifted.scaleb(-places)))
 
 
 def square_root(value: Any) -> Any:
@@ -162,7 +162,7 @@ def square_root(value: Any) -> Any:
             f"The sqrt function cannot be applied to a negative number: {format_number_text(value)}",
             value=value,
         )
-    return normal(math.sqrt(value)) if math.isfinite(to_double(value)) else value
+    return normalize_number(math.sqrt(value)) if math.isfinite(to_double(value)) else value
 
 
 def power(base: Any, exponent: Any) -> Any:
@@ -180,7 +180,7 @@ def power(base: Any, exponent: Any) -> Any:
             f"base={format_number_text(base)}, exponent={format_number_text(by)}",
             value=base,
         )
-    return normal(result)
+    return normalize_number(result)
 
 
 def random(evaluation: Evaluation) -> float:

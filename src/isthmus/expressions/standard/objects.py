@@ -37,7 +37,7 @@ def _add_keys(evaluation: Evaluation, value: Any, found: dict[str, None]) -> Non
 
 
 def lookup(evaluation: Evaluation, value: Any, key: Any) -> Any:
-    return field_lookup.lookup(evaluation, value, "undefined" if key is UNDEFINED else key)
+    return field_lookup.look_up_field(evaluation, value, "undefined" if key is UNDEFINED else key)
 
 
 def spread(evaluation: Evaluation, value: Any) -> Any:
@@ -82,4 +82,4 @@ def assert_(condition: Any, message: Any) -> Any:
 
 
 def clone(evaluation: Evaluation, value: Any) -> Any:
-    return UNDEFINED if value is UNDEFINED else transform.clone(evaluation, value)
+    return UNDEFINED if value is UNDEFINED else transform.clone_value(evaluation, value)

@@ -9,8 +9,8 @@ from typing import Any, Final
 from isthmus.expressions.callables import Matcher
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation
-from isthmus.expressions.runtime.regex import LINEAR, search
-from isthmus.expressions.runtime.string_conversion import made_text
+from isthmus.expressions.runtime.regex import MAX_LINEAR_LENGTH, search_pattern
+from isthmus.expressions.runtime.string_conversion import charge_new_text
 from isthmus.expressions.values import UNDEFINED, Sequence, is_function
 
 __all__ = ["contains", "match", "replace", "split"]
@@ -69,7 +69,7 @@ def _regex_matches(evaluation: Evaluation, matcher: Matcher, text: str) -> Any:
     start = 0
     first = True
     while first or start < len(text):
-        found = search(evaluation, matcher.regex, text, start)
+        found = search_pattern(evaluation, matcher.regex, text, start)
         if found is None:
             return
         if not first and found.end() == found.start():
@@ -137,7 +137,7 @@ def replace(evaluation: Evaluation, text: Any, pattern: Any, replacement: Any, l
         count = text.count(pattern) if times < 0 else min(times, text.count(pattern))
         if len(text) + count * max(0, len(given) - len(pattern)) > evaluation.limits.output_chars:
             raise evaluation.limit_error("output_chars", "replace")
-        return made_text(evaluation, text.replace(pattern, given, times), "replace")
+        return charge_new_text(evaluation, text.replace(pattern, given, times), "replace")
     return _replaced(evaluation, text, pattern, replacement, limit)
 
 
@@ -146,14 +146,14 @@ def _replaced(evaluation: Evaluation, text: str, pattern: Any, replacement: Any,
         linear = pattern.regex.linear
         if (
             linear is not None
-            and len(text) < LINEAR
+            and len(text) < MAX_LINEAR_LENGTH
             and type(replacement) is str
             and "$" not in replacement
             and "\\" not in replacement
         ):
             if len(text) * max(1, len(replacement)) > evaluation.limits.output_chars:
                 raise evaluation.limit_error("output_chars", "replace")
-            return made_text(evaluation, linear.sub(replacement, text), "replace")
+            return charge_new_text(evaluation, linear.sub(replacement, text), "replace")
     parts: list[str] = []
     room = evaluation.limits.output_chars
     position = 0
@@ -176,7 +176,7 @@ def _replaced(evaluation: Evaluation, text: str, pattern: Any, replacement: Any,
         if limit is not UNDEFINED and count >= limit:
             break
     parts.append(text[position:])
-    return made_text(evaluation, "".join(parts), "replace")
+    return charge_new_text(evaluation, "".join(parts), "replace")
 
 
 def _substituted(replacement: str, one: _Match) -> str:

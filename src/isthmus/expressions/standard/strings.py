@@ -11,8 +11,8 @@ from urllib.parse import quote
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.meter import MAX_FREE_ITEMS, MAX_FREE_LENGTH, charge_each
-from isthmus.expressions.runtime.operators import as_count
-from isthmus.expressions.runtime.string_conversion import json_text, made_text, text_of
+from isthmus.expressions.runtime.operators import to_count
+from isthmus.expressions.runtime.string_conversion import charge_new_text, to_json_string, to_string
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = [
@@ -23,7 +23,7 @@ __all__ = [
     "encode_url",
     "encode_url_component",
     "join",
-    "join_in_place",
+    "join_if_texts",
     "length",
     "lowercase",
     "pad",
@@ -48,8 +48,8 @@ def string(evaluation: Evaluation, value: Any, prettify: Any = False) -> Any:
     if value is UNDEFINED or type(value) is str:
         return value
     if prettify is True and isinstance(value, (list, dict)):
-        return json_text(evaluation, value, indent=2)
-    return text_of(evaluation, value)
+        return to_json_string(evaluation, value, indent=2)
+    return to_string(evaluation, value)
 
 
 def substring(text: Any, start: Any, size: Any) -> Any:
@@ -62,12 +62,12 @@ def substring(text: Any, start: Any, size: Any) -> Any:
     if len(text) + first < 0:
         first = 0
     if size is UNDEFINED:
-        return text[first if type(first) is int else as_count(first, len(text)) :]
+        return text[first if type(first) is int else to_count(first, len(text)) :]
     if size <= 0:
         return ""
     last = first + size if first >= 0 else len(text) + first + size
     if type(last) is not int:
-        return text[as_count(first, len(text)) : as_count(last, len(text))]
+        return text[to_count(first, len(text)) : to_count(last, len(text))]
     return text[first:last]
 
 
@@ -123,24 +123,24 @@ def pad(evaluation: Evaluation, text: Any, width: Any, char: Any) -> Any:
     if text is UNDEFINED:
         return UNDEFINED
     filler = " " if char is UNDEFINED or not char else char
-    wanted = 0 if width is UNDEFINED else as_count(width, 2 * evaluation.limits.output_chars)
+    wanted = 0 if width is UNDEFINED else to_count(width, 2 * evaluation.limits.output_chars)
     missing = abs(wanted) - len(text)
     if missing <= 0:
         return text
     if missing > evaluation.limits.output_chars:
         raise evaluation.limit_error("output_chars", "pad")
     padding = (filler * (missing // len(filler) + 1))[:missing]
-    return made_text(evaluation, text + padding if wanted > 0 else padding + text, "pad")
+    return charge_new_text(evaluation, text + padding if wanted > 0 else padding + text, "pad")
 
 
-def join_in_place(evaluation: Evaluation, texts: Any, separator: str) -> Any:
+def join_if_texts(evaluation: Evaluation, texts: Any, separator: str) -> Any:
     """`$join` of a list of texts; None for anything else, which has to be checked."""
     if type(texts) is str or texts is UNDEFINED:
         return texts
     if not isinstance(texts, list) or len(texts) * len(separator) > MAX_FREE_ITEMS:
         return None
     try:
-        return made_text(evaluation, separator.join(texts), "join")
+        return charge_new_text(evaluation, separator.join(texts), "join")
     except TypeError:
         return None
 
@@ -151,7 +151,7 @@ def join(evaluation: Evaluation, texts: Any, separator: Any) -> Any:
     between = "" if separator is UNDEFINED else separator
     if len(texts) * len(between) > evaluation.limits.output_chars:
         raise evaluation.limit_error("output_chars", "join")
-    return made_text(evaluation, between.join(texts), "join")
+    return charge_new_text(evaluation, between.join(texts), "join")
 
 
 # Encodings.
