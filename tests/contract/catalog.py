@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from isthmus.authoring.contract.entries import Cell, Entry, Model, Models, read_entry
+from isthmus.authoring.contract.catalog_entry import Cell, Entry, Model, Models, read_entry
 
 __all__ = ["CATALOG", "Cell", "Entry", "Model", "entry", "integration_names", "model", "model_names"]
 

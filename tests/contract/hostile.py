@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from isthmus.authoring.contract.entries import Cell, Entry
+from isthmus.authoring.contract.catalog_entry import Cell, Entry
 from isthmus.engine.unified.mapping_plans import layered
 
 __all__ = ["cursors_of", "queries_of", "reads_query", "times_of"]

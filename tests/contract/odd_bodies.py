@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from isthmus.authoring.contract.entries import Cell, Entry
+from isthmus.authoring.contract.catalog_entry import Cell, Entry
 from isthmus.engine.unified.mapping_plans import layered
 from tests.contract.odd_values import Steps, exchanged, places
 

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from isthmus.api.call_parsing import parse_call
-from isthmus.authoring.contract.replay import OneAnswer
+from isthmus.authoring.contract.replay_upstreams import OneAnswer
 from isthmus.definitions.files import Exchange
 from isthmus.engine import unified
 from isthmus.engine.calls import NO_BODY

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from isthmus.authoring.contract import checks, linting
-from isthmus.authoring.contract.gaps import gaps_are_borne
-from isthmus.authoring.contract.losses import nothing_is_lost
+from isthmus.authoring.contract import checks
+from isthmus.authoring.contract.lost_values_check import nothing_is_lost
+from isthmus.authoring.contract.missing_values_check import gaps_are_borne
 from tests.contract.catalog import Entry, entry
 
 Check = Callable[[Entry], list[str] | Awaitable[list[str]]]
@@ -158,8 +158,8 @@ def a_write_that_sends_nothing(copy: Entry) -> None:
 
 
 CONTROLS: list[tuple[Check, str, Plant, str]] = [
-    (linting.lint_is_clean, HELPDESK, a_header_name_that_subtracts, "headers.retry-after subtracts"),
-    (linting.lint_is_clean, HELPDESK, a_path_with_an_undeclared_variable, "sub_domain"),
+    (checks.lint_is_clean, HELPDESK, a_header_name_that_subtracts, "headers.retry-after subtracts"),
+    (checks.lint_is_clean, HELPDESK, a_path_with_an_undeclared_variable, "sub_domain"),
     (checks.executes, HELPDESK, a_form_in_the_middle_of_a_call, "before"),
     (checks.names_exist, HELPDESK, a_mapping_to_a_method_that_is_not_there, "calls labels.list"),
     (checks.names_exist, HELPDESK, an_example_of_no_method, "views.list"),

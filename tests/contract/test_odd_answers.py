@@ -12,11 +12,11 @@ from typing import Any, Final
 
 import pytest
 
-from isthmus.authoring.contract.calls import call_for
+from isthmus.authoring.contract.catalog_entry import Cell, Choice, Entry
 from isthmus.authoring.contract.checks import success_answers
-from isthmus.authoring.contract.entries import Cell, Choice, Entry
-from isthmus.authoring.contract.losses import at, root_of
-from isthmus.authoring.contract.replay import OneAnswer
+from isthmus.authoring.contract.lost_values_check import at, root_of
+from isthmus.authoring.contract.recorded_calls import call_for
+from isthmus.authoring.contract.replay_upstreams import OneAnswer
 from isthmus.definitions.files import Exchange
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.engine import unified

@@ -9,8 +9,8 @@ from urllib.parse import unquote_plus, urlsplit
 import pytest
 
 from isthmus.api.call_parsing import parse_call
-from isthmus.authoring.contract.entries import Cell, Entry
-from isthmus.authoring.contract.replay import OneAnswer
+from isthmus.authoring.contract.catalog_entry import Cell, Entry
+from isthmus.authoring.contract.replay_upstreams import OneAnswer
 from isthmus.engine import unified
 from isthmus.engine.upstream import OutgoingRequest
 from isthmus.errors import BadRequest, MappingFailed, RemoteError

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
-from isthmus.authoring.contract.sandbox import SANDBOX_CHECKS, Sandbox, lists_of
+from isthmus.authoring.contract.sandbox_checks import SANDBOX_CHECKS, Sandbox, lists_of
 from tests.contract.catalog import entry, integration_names
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 
 from isthmus.api.call_parsing import parse_call
-from isthmus.authoring.contract.replay import OneAnswer
+from isthmus.authoring.contract.replay_upstreams import OneAnswer
 from isthmus.engine import proxy
 from isthmus.engine.queries import parse
 from isthmus.errors import BadRequest

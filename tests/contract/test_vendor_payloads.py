@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from isthmus.authoring.contract.calls import call_for, records
 from isthmus.authoring.contract.checks import invalid
-from isthmus.authoring.contract.losses import Traces, trace
-from isthmus.authoring.contract.replay import OneAnswer
+from isthmus.authoring.contract.lost_values_check import Traces, trace
+from isthmus.authoring.contract.recorded_calls import call_for, records
+from isthmus.authoring.contract.replay_upstreams import OneAnswer
 from isthmus.definitions.files import Exchange
 from isthmus.errors import RemoteError
 from tests.contract.catalog import entry

@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from isthmus.authoring.contract.entries import Models, read_entry
+from isthmus.authoring.contract.catalog_entry import Models, read_entry
 from isthmus.authoring.contract.suite import run_suite
 from isthmus.definitions.files import EXCHANGES
 from tests.contract.catalog import CATALOG

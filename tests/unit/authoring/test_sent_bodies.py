@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from isthmus.authoring.contract.entries import Entry, Models
-from isthmus.authoring.contract.replay import NotRecorded, Replay
+from isthmus.authoring.contract.catalog_entry import Entry, Models
+from isthmus.authoring.contract.replay_upstreams import NotRecorded, Replay
 from isthmus.authoring.contract.sent_bodies import sent_body
 from isthmus.definitions.methods import MethodDefinition
 from isthmus.engine.bodies import encode_body

@@ -7,13 +7,15 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from isthmus.authoring.contract.calls import call_for, records, run
-from isthmus.authoring.contract.entries import Cell, Choice, Entry
-from isthmus.authoring.contract.replay import NotRecorded, OneAnswer, Replay
+from isthmus.authoring.contract.catalog_entry import Cell, Choice, Entry
+from isthmus.authoring.contract.recorded_calls import call_for, records, run
+from isthmus.authoring.contract.replay_upstreams import NotRecorded, OneAnswer, Replay
+from isthmus.authoring.lint import Report, validate_document
 from isthmus.definitions.execution import mapping_not_executed, not_executed
 from isthmus.definitions.files import EXCHANGES, Exchange, IntegrationFile, MappingFile
 from isthmus.definitions.load import failures_of
 from isthmus.definitions.records import wrong_in
+from isthmus.definitions.yaml_source import Document
 from isthmus.engine.calls import ListResult
 from isthmus.errors import IsthmusError, RemoteError
 
@@ -24,6 +26,7 @@ __all__ = [
     "fields_are_mapped",
     "has_its_shape",
     "invalid",
+    "lint_is_clean",
     "listed_records_can_be_read",
     "names_exist",
     "pages_end",
@@ -54,6 +57,26 @@ def _misshapen(name: str, kind: TypeAdapter[Any], data: Any) -> Iterator[str]:
     except ValidationError as error:
         for item in failures_of(error, data):
             yield f"{name}: {item['path']}: {item['message']}"
+
+
+def lint_is_clean(entry: Entry) -> list[str]:
+    """No error and no warning in any of its files."""
+    return [
+        f"{report.source}: {item.path}: {item.message}"
+        for report in _lint_files(entry)
+        for item in report.findings
+        if item.severity != "info"
+    ]
+
+
+def _lint_files(entry: Entry) -> list[Report]:
+    reports = [validate_document(Document(entry.definition), "integration.yaml")]
+    for name, mapping in entry.mappings.items():
+        path = entry.directory / "mappings" / f"{name}.yaml"
+        reports.append(validate_document(Document(mapping), f"mappings/{name}.yaml", path))
+    for name, exchanges in entry.exchanges_data.items():
+        reports.append(validate_document(Document(exchanges), f"examples/{name}.json"))
+    return reports
 
 
 def executes(entry: Entry) -> list[str]:

@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
-from isthmus.authoring.contract import checks, linting
-from isthmus.authoring.contract.entries import Entry
-from isthmus.authoring.contract.gaps import gaps_are_borne
-from isthmus.authoring.contract.losses import nothing_is_lost
-from isthmus.authoring.contract.replay import NotRecorded
+from isthmus.authoring.contract import checks
+from isthmus.authoring.contract.catalog_entry import Entry
+from isthmus.authoring.contract.lost_values_check import nothing_is_lost
+from isthmus.authoring.contract.missing_values_check import gaps_are_borne
+from isthmus.authoring.contract.replay_upstreams import NotRecorded
 from isthmus.errors import IsthmusError
 
 __all__ = ["CHECKS", "Check", "Outcome", "run_suite"]
@@ -33,7 +33,7 @@ class Check:
 
 CHECKS: Final = (
     Check("shape", "each file has the shape of its kind", checks.has_its_shape, is_basic=True),
-    Check("lint", "neither errors nor warnings in any of its files", linting.lint_is_clean,
+    Check("lint", "neither errors nor warnings in any of its files", checks.lint_is_clean,
           bears_anything=True),
     Check("executes", "nothing in it is still to be built", checks.executes),
     Check("names", "what mappings and examples refer to is defined", checks.names_exist, is_basic=True),

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
-from isthmus.authoring.contract.calls import call_for, records
-from isthmus.authoring.contract.entries import Choice, Entry
-from isthmus.authoring.contract.replay import OneAnswer
+from isthmus.authoring.contract.catalog_entry import Choice, Entry
+from isthmus.authoring.contract.recorded_calls import call_for, records
+from isthmus.authoring.contract.replay_upstreams import OneAnswer
 from isthmus.authoring.contract.sent_bodies import sent_body
-from isthmus.authoring.recording.closing import closed, text_at
+from isthmus.authoring.recording.last_page import closed, text_at
 from isthmus.authoring.recording.redaction import Redaction
 from isthmus.definitions.files import Exchange
 from isthmus.definitions.integration import IntegrationConfig

@@ -9,7 +9,7 @@ from typing import Final
 
 import typer
 
-from isthmus.authoring.contract.entries import Entry, Models, read_entry
+from isthmus.authoring.contract.catalog_entry import Entry, Models, read_entry
 from isthmus.authoring.lint import validate_file
 from isthmus.cli.authoring.folders import folder_of, unified_folders
 from isthmus.cli.authoring.mapping_rows import layer_of, planned, send, told

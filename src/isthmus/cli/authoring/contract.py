@@ -10,8 +10,8 @@ from typing import Final
 
 import typer
 
-from isthmus.authoring.contract.entries import Models, read_entry
-from isthmus.authoring.contract.sandbox import sandbox_answers
+from isthmus.authoring.contract.catalog_entry import Models, read_entry
+from isthmus.authoring.contract.sandbox_checks import sandbox_answers
 from isthmus.authoring.contract.suite import CHECKS, Check, Outcome, run_suite
 from isthmus.cli.authoring.folders import folder_of, unified_folders
 from isthmus.errors import SetupError

@@ -13,8 +13,8 @@ import typer
 from isthmus.accounts.connections.explained_account import find_environment
 from isthmus.accounts.rows.context import list_secret_fields
 from isthmus.app import calling
-from isthmus.authoring.contract.entries import Choice, Entry, Models, read_entry
-from isthmus.authoring.recording.files import Change, changes, write
+from isthmus.authoring.contract.catalog_entry import Choice, Entry, Models, read_entry
+from isthmus.authoring.recording.example_files import Change, changes, write
 from isthmus.authoring.recording.recorder import Recorder, Recording, read_methods
 from isthmus.authoring.recording.redaction import Redaction, secret_forms
 from isthmus.cli.authoring.folders import folder_of, unified_folders

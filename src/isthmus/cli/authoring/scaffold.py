@@ -11,7 +11,7 @@ from typing import Final
 
 import typer
 
-from isthmus.authoring.contract.entries import Models
+from isthmus.authoring.contract.catalog_entry import Models
 from isthmus.authoring.lint import validate_file
 from isthmus.authoring.scaffold import Resource, Wanted, scaffold
 from isthmus.definitions.yaml_source import parse

@@ -12,7 +12,7 @@ import pytest
 from tests.contract.catalog import CATALOG, model, model_names
 from typer.testing import CliRunner, Result
 
-from isthmus.authoring.contract.entries import Models, read_entry
+from isthmus.authoring.contract.catalog_entry import Models, read_entry
 from isthmus.authoring.contract.suite import run_suite
 from isthmus.authoring.lint import validate_file
 from isthmus.authoring.scaffold import AUTHS, PAGINATIONS, Resource, Wanted, scaffold

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from isthmus.authoring.scaffold.mappings import TIMES
-from isthmus.authoring.scaffold.wanted import Resource, Wanted
+from isthmus.authoring.scaffold.mapping_template import TIMES
+from isthmus.authoring.scaffold.scaffold_request import Resource, Wanted
 
 __all__ = ["examples"]
 

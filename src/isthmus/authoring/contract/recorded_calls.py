@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from isthmus.authoring.contract.entries import Cell, Choice, Entry
+from isthmus.authoring.contract.catalog_entry import Cell, Choice, Entry
 from isthmus.definitions.files import Exchange
 from isthmus.engine import unified
 from isthmus.engine.calls import NO_BODY, Call, ListResult, ValueResult

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from isthmus.authoring.contract.entries import Entry
+from isthmus.authoring.contract.catalog_entry import Entry
 from isthmus.authoring.contract.sent_bodies import sent_body
 from isthmus.definitions.files import Exchange
 from isthmus.definitions.methods import MethodDefinition

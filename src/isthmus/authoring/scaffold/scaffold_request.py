@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from isthmus.authoring.contract.entries import Model, Models
+from isthmus.authoring.contract.catalog_entry import Model, Models
 from isthmus.definitions.credentials import CREDENTIAL_FORMATS
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions.placeholders import compile_template

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from isthmus.accounts.sandbox.replay import SandboxUpstream
 from isthmus.accounts.sandbox.sandbox_accounts import build_example_context
-from isthmus.authoring.contract.calls import call_for, run
+from isthmus.authoring.contract.catalog_entry import Cell, Entry
 from isthmus.authoring.contract.checks import invalid
-from isthmus.authoring.contract.entries import Cell, Entry
-from isthmus.authoring.contract.replay import Replay
+from isthmus.authoring.contract.recorded_calls import call_for, run
+from isthmus.authoring.contract.replay_upstreams import Replay
 from isthmus.definitions.files import Exchange
 from isthmus.definitions.pagination import DynamicPagination
 from isthmus.engine import unified

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from isthmus.authoring.scaffold.wanted import Resource, Wanted
+from isthmus.authoring.scaffold.scaffold_request import Resource, Wanted
 
 __all__ = ["TIMES", "mappings"]
 

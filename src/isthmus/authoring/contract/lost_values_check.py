@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from isthmus.authoring.contract.calls import call_for, records
-from isthmus.authoring.contract.entries import Cell, Choice, Entry
-from isthmus.authoring.contract.replay import OneAnswer
+from isthmus.authoring.contract.catalog_entry import Cell, Choice, Entry
+from isthmus.authoring.contract.recorded_calls import call_for, records
+from isthmus.authoring.contract.replay_upstreams import OneAnswer
 from isthmus.definitions.files import Exchange
 from isthmus.errors import IsthmusError
 

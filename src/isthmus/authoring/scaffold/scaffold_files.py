@@ -6,10 +6,10 @@ import hashlib
 from html import escape
 from typing import Final
 
-from isthmus.authoring.scaffold.definition import definition
-from isthmus.authoring.scaffold.examples import examples
-from isthmus.authoring.scaffold.mappings import mappings
-from isthmus.authoring.scaffold.wanted import Wanted
+from isthmus.authoring.scaffold.definition_template import definition
+from isthmus.authoring.scaffold.example_templates import examples
+from isthmus.authoring.scaffold.mapping_template import mappings
+from isthmus.authoring.scaffold.scaffold_request import Wanted
 
 __all__ = ["scaffold"]
 

@@ -6,11 +6,11 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
-from isthmus.authoring.contract.calls import call_for, records
+from isthmus.authoring.contract.catalog_entry import Cell, Choice, Entry
 from isthmus.authoring.contract.checks import invalid, success_answers
-from isthmus.authoring.contract.entries import Cell, Choice, Entry
-from isthmus.authoring.contract.losses import at, root_of
-from isthmus.authoring.contract.replay import OneAnswer
+from isthmus.authoring.contract.lost_values_check import at, root_of
+from isthmus.authoring.contract.recorded_calls import call_for, records
+from isthmus.authoring.contract.replay_upstreams import OneAnswer
 from isthmus.definitions.files import Exchange
 from isthmus.errors import IsthmusError
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
-from isthmus.authoring.scaffold.wanted import Resource, Wanted, text
+from isthmus.authoring.scaffold.scaffold_request import Resource, Wanted, text
 
 __all__ = ["definition"]
 
