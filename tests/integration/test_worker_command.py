@@ -48,5 +48,5 @@ async def test_a_worker_alone_learns_of_rotated_keys_and_of_what_others_changed(
         await until(lambda: core.database.keys.primary_id == elsewhere.keys.primary_id)
         async with elsewhere.write() as conn:
             raised = await raise_epoch(conn, "an environment")
-        await until(lambda: core.epochs.current("an environment") == raised)
+        await until(lambda: core.epochs.get_epoch("an environment") == raised)
     await elsewhere.close()

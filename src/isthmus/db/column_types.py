@@ -1,4 +1,4 @@
-"""The column types that behave alike on SQLite and PostgreSQL."""
+"""Column types that behave the same on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["Encrypted", "Json", "JsonB", "UtcDateTime", "Uuid"]
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware datetime in UTC, both ways; microseconds are kept.
+    """Stores and returns aware datetimes in UTC, with microseconds.
 
-    PostgreSQL: `timestamp with time zone`. SQLite: text of fixed width, so that it sorts as time does.
-    A naive datetime is refused: nobody can know which zone it meant.
+    PostgreSQL: `timestamp with time zone`. SQLite: text of fixed width, so that it sorts like the time. A
+    naive datetime is a ValueError, because its time zone is not known.
     """
 
     impl = DateTime
@@ -53,7 +53,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Uuid(TypeDecorator[str]):
-    """A UUID as its lower-case text with dashes, as it goes over the wire."""
+    """A UUID as lower-case text with dashes, as in the API."""
 
     impl = String(36)
     cache_ok = True
@@ -64,14 +64,14 @@ class Uuid(TypeDecorator[str]):
 
 
 class Json(TypeDecorator[Any]):
-    """JSON whose object keys keep their order (so never `jsonb`); None is SQL NULL."""
+    """JSON with the order of object keys kept (so not `jsonb`); None is NULL."""
 
     impl = JSON(none_as_null=True)
     cache_ok = True
 
 
 class JsonB(TypeDecorator[Any]):
-    """JSON; PostgreSQL's `jsonb`, for tables whose owner wants that type."""
+    """JSON, on PostgreSQL of type `jsonb`: for the tables of procrastinate, which has chosen that type."""
 
     impl = JSON
     cache_ok = True
@@ -85,7 +85,7 @@ class JsonB(TypeDecorator[Any]):
 
 
 class Encrypted(TypeDecorator[bytes]):
-    """Sealed bytes (`db.encryption.EncryptedJSON`). The type marks the column for key rotation."""
+    """Encrypted bytes (`db.encryption.EncryptedJSON`). Key rotation finds the column by this type."""
 
     impl = LargeBinary
     cache_ok = True

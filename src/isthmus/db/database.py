@@ -1,4 +1,4 @@
-"""The way to the database: `read()` for statements that change nothing, `write()` for one transaction."""
+"""`Database`: connections for reading, transactions for writing, and what is announced after a commit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db.engines import Engines, make_engines, make_schema_engine
-from isthmus.db.sqlite_writer import SqliteTurns
+from isthmus.db.sqlite_writer import SqliteWriter
 from isthmus.db.urls import parse_url
 from isthmus.kit.clock import Clock, SystemClock
 
@@ -36,26 +36,28 @@ EpochListener = Callable[[Mapping[str, int]], None]
 _EPOCHS = "isthmus.epochs"
 _ANNOUNCED = "isthmus.announced"
 _DATABASE = "isthmus.database"
-_Holder = ContextVar[asyncio.Task[object] | None]
-_writing: _Holder = ContextVar("isthmus_db_writing", default=None)
-_reading: _Holder = ContextVar("isthmus_db_reading", default=None)
-_sharing: _Holder = ContextVar("isthmus_db_sharing", default=None)
+_TaskVariable = ContextVar[asyncio.Task[object] | None]
+_writing_task: _TaskVariable = ContextVar("isthmus_db_writing_task", default=None)
+_reading_task: _TaskVariable = ContextVar("isthmus_db_reading_task", default=None)
+_slot_owner: _TaskVariable = ContextVar("isthmus_db_slot_owner", default=None)
 _in_background: ContextVar[bool] = ContextVar("isthmus_db_in_background", default=False)
 
 
 def make_background_context() -> Context:
-    """For `create_task`: what runs in it, and in tasks it makes, leaves half of the pool to requests."""
+    """A context for `create_task`. A task in it, and tasks that it creates, use half of the connection pool
+    at most and leave the rest to requests."""
     context = copy_context()
     context.run(_in_background.set, True)
     return context
 
 
 class Database:
-    """One database of one process. `keys` seals and opens the encrypted columns; `clock` dates its rows.
+    """The database of this process. `keys` encrypts and decrypts secret columns; `clock` gives the times of
+    rows.
 
-    SQLite: writers take turns on one connection, and each begins with the write lock (`BEGIN IMMEDIATE`);
-    readers have their own connections and never wait. PostgreSQL: one pool of `pool_size` connections, of
-    which background work (`make_background_context`) has half at most.
+    SQLite: writers write one after the other, each with the write lock from the beginning (`BEGIN
+    IMMEDIATE`); readers have their own connections and never wait. PostgreSQL: one pool of `pool_size`
+    connections, of which background work (`make_background_context`) may use half.
     """
 
     def __init__(
@@ -71,7 +73,7 @@ class Database:
         self.keys = keys
         self.clock = clock or SystemClock()
         self._engines: Engines = make_engines(self.url, pool_size)
-        self._turns = SqliteTurns(self.url) if self.is_sqlite else None
+        self._sqlite_writer = SqliteWriter(self.url) if self.is_sqlite else None
         self._background = None if self.is_sqlite else asyncio.Semaphore(max(1, pool_size // 2))
         self._listeners: list[EpochListener] = []
         self._on_announced: dict[str, list[Callable[[], None]]] = {}
@@ -85,24 +87,24 @@ class Database:
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection for statements that change nothing. Each statement sees what is committed by then.
 
-        A write inside it, of the same task, is a RuntimeError: whoever holds one connection and waits for
-        another can wait for ever.
+        A write of the same task inside it is a RuntimeError: a task that holds one connection and waits for
+        another could wait for ever.
         """
         task = asyncio.current_task()
-        token = _reading.set(task)
+        token = _reading_task.set(task)
         try:
-            async with self._share(task), self.open_reader() as conn:
+            async with self._take_background_slot(task), self.open_reader() as conn:
                 yield conn
         finally:
-            _reading.reset(token)
+            _reading_task.reset(token)
 
     @asynccontextmanager
     async def open_reader(self) -> AsyncIterator[AsyncConnection]:
-        """`read()` for one who looks again and again: whoever opens it may write meanwhile."""
+        """As `read()`, for a connection that stays open for long: its task may write meanwhile."""
         async with self._engines.reader.connect() as conn:
             conn.info[_DATABASE] = self
-            for left in (_EPOCHS, _ANNOUNCED):  # of a write that had this connection before
-                conn.info.pop(left, None)
+            for name in (_EPOCHS, _ANNOUNCED):  # left by a write that had this connection before
+                conn.info.pop(name, None)
             yield conn
 
     @asynccontextmanager
@@ -116,15 +118,19 @@ class Database:
         _refuse_nested(task)
         raised: dict[str, int] = {}
         announced: set[str] = set()
-        token = _writing.set(task)
+        token = _writing_task.set(task)
         try:
-            async with self._share(task), self._turn(), self._engines.writer.begin() as conn:
+            async with (
+                self._take_background_slot(task),
+                self._lock_writer(),
+                self._engines.writer.begin() as conn,
+            ):
                 conn.info[_DATABASE] = self
                 conn.info[_EPOCHS] = raised
                 conn.info[_ANNOUNCED] = announced
                 yield conn
         finally:
-            _writing.reset(token)
+            _writing_task.reset(token)
         if raised:
             for listener in tuple(self._listeners):
                 listener(raised)
@@ -132,12 +138,13 @@ class Database:
             self.notify_listeners(topic)
 
     async def execute_write(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """SQLite only: one statement as a transaction of its own, for 1/20 of what `write()` costs.
+        """SQLite only: executes one statement as a transaction and returns its rows; 20 times as fast as
+        `write()`.
 
-        In SQLite's own words: `?` for parameters, times as its text. It takes its turn among the writers.
+        `statement` is SQLite's SQL with `?` for parameters; times are text. It waits for other writers.
         """
-        assert self._turns is not None
-        return await self._turns.execute(statement, parameters)
+        assert self._sqlite_writer is not None
+        return await self._sqlite_writer.execute(statement, parameters)
 
     @asynccontextmanager
     async def write_schema(self) -> AsyncIterator[AsyncConnection]:
@@ -150,95 +157,98 @@ class Database:
             await engine.dispose()
 
     def add_epoch_listener(self, listener: EpochListener) -> None:
-        """`listener` gets the epochs a transaction of this process raised, right after its commit."""
+        """Calls `listener` with the epochs that a transaction of this process raised, right after its
+        commit."""
         self._listeners.append(listener)
 
-    def add_announcement_listener(self, topic: str, heard: Callable[[], None]) -> Callable[[], None]:
-        """`heard` is called after each commit of this process that announced `topic`; it must be quick and
-        not raise. The result takes it back."""
+    def add_announcement_listener(self, topic: str, listener: Callable[[], None]) -> Callable[[], None]:
+        """Calls `listener` after each commit of this process that announced `topic`; it must be quick and not
+        raise. Returns a function that removes the listener."""
         listeners = self._on_announced.setdefault(topic, [])
-        listeners.append(heard)
-        return lambda: listeners.remove(heard)
+        listeners.append(listener)
+        return lambda: listeners.remove(listener)
 
     def notify_listeners(self, topic: str) -> None:
-        """Announces at once: what another process committed."""
-        for heard in tuple(self._on_announced.get(topic, ())):
-            heard()
+        """Calls the listeners of `topic` now, for a commit of another process."""
+        for listener in tuple(self._on_announced.get(topic, ())):
+            listener()
 
-    def _turn(self) -> AbstractAsyncContextManager[None]:
-        return nullcontext() if self._turns is None else self._turns.turn()
+    def _lock_writer(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if self._sqlite_writer is None else self._sqlite_writer.lock()
 
-    def _share(self, task: asyncio.Task[object] | None) -> AbstractAsyncContextManager[None]:
-        """A place among the connections that background work may hold: one a task."""
+    def _take_background_slot(self, task: asyncio.Task[object] | None) -> AbstractAsyncContextManager[None]:
+        """Waits for one of the connections that background work may use, one for each task; nothing for
+        requests."""
         if self._background is None or not _in_background.get():
             return nullcontext()
-        return nullcontext() if _sharing.get() is task else _placed(self._background, task)
+        return nullcontext() if _slot_owner.get() is task else _hold_slot(self._background, task)
 
     async def close(self) -> None:
-        if self._turns is not None:
-            await self._turns.close()
+        """Closes all connections."""
+        if self._sqlite_writer is not None:
+            await self._sqlite_writer.close()
         await self._engines.close()
         if self._on_close is not None:
             self._on_close()
 
 
 @asynccontextmanager
-async def _placed(places: asyncio.Semaphore, task: asyncio.Task[object] | None) -> AsyncIterator[None]:
-    async with places:
-        token = _sharing.set(task)
+async def _hold_slot(slots: asyncio.Semaphore, task: asyncio.Task[object] | None) -> AsyncIterator[None]:
+    async with slots:
+        token = _slot_owner.set(task)
         try:
             yield
         finally:
-            _sharing.reset(token)
+            _slot_owner.reset(token)
 
 
 def _refuse_nested(task: asyncio.Task[object] | None) -> None:
     if task is None:
         return
-    if _writing.get() is task:
+    if _writing_task.get() is task:
         raise RuntimeError("a write inside a write of the same task; hand its connection down")
-    if _reading.get() is task:
+    if _reading_task.get() is task:
         raise RuntimeError("a write inside a read of the same task; read, leave the block, then write")
 
 
 @asynccontextmanager
 async def savepoint(conn: AsyncConnection) -> AsyncIterator[None]:
-    """A part of a write that may be undone alone: when the block raises, so is what it did, and what would
-    have been told of it after the commit (epochs, announcements)."""
+    """A savepoint inside a write: if the block raises, what it wrote is rolled back, and so are the epochs
+    that it raised and the topics that it announced."""
     raised, announced = conn.info[_EPOCHS], conn.info[_ANNOUNCED]
     before = dict(raised), set(announced)
     try:
         async with conn.begin_nested():
             yield
     except BaseException:
-        for told, was in zip((raised, announced), before, strict=True):
-            told.clear()
-            told.update(was)
+        for current, saved in zip((raised, announced), before, strict=True):
+            current.clear()
+            current.update(saved)
         raise
 
 
 def get_key_ring(conn: AsyncConnection) -> KeyRing:
-    """The key ring of the database that handed out `conn`."""
-    return _database(conn).keys
+    """The key ring of the database that `conn` belongs to."""
+    return _get_database(conn).keys
 
 
 def current_time(conn: AsyncConnection) -> datetime:
-    """The time by the clock of the database that handed out `conn`: that of `created_at` and `updated_at`."""
-    return _database(conn).clock.now()
+    """The time by the clock of the database that `conn` belongs to, as for `created_at` and `updated_at`."""
+    return _get_database(conn).clock.now()
 
 
 def announce(conn: AsyncConnection, topic: str) -> None:
-    """When the write of `conn` has committed, whoever asked for `topic` in this process is told."""
+    """Calls the listeners of `topic` in this process once the transaction of `conn` has committed."""
     announced: set[str] = conn.info[_ANNOUNCED]
     announced.add(topic)
 
 
-def _database(conn: AsyncConnection) -> Database:
+def _get_database(conn: AsyncConnection) -> Database:
     database: Database = conn.info[_DATABASE]
     return database
 
 
 def get_raised_epochs(conn: AsyncConnection) -> dict[str, int]:
-    """The epochs this transaction raised so far; only inside `Database.write()`."""
+    """The epochs that this transaction has raised so far; only inside `Database.write()`."""
     raised: dict[str, int] = conn.info[_EPOCHS]
     return raised

@@ -1,7 +1,7 @@
-"""Secrets at rest: a ring of keys, and the columns they seal.
+"""Encrypts secrets that are stored: the key ring, and the columns whose values are sealed with it.
 
 A sealed value is `01 | key id (4) | nonce (12) | AES-256-GCM ciphertext and tag`. The associated data names
-table, column and row, so a value that was moved to another row does not open.
+table, column and row, so a value that was moved to another row cannot be decrypted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sqlalchemy import Column
 from isthmus.db.key_file import read_file_stamp, read_key_file
 from isthmus.errors import SetupError
 
-__all__ = ["EncryptedJSON", "KeyMissing", "KeyRing", "SealBroken", "key_id", "read_sealing_key_id"]
+__all__ = ["EncryptedJSON", "KeyMissing", "KeyRing", "SealBroken", "compute_key_id", "read_sealing_key_id"]
 
 _VERSION = b"\x01"
 _ID_BYTES = 4
@@ -38,20 +38,21 @@ class SealBroken(SetupError):
     """A sealed value was altered, cut, or moved to another row."""
 
 
-def key_id(text: str) -> str:
-    """The public name of a key: 8 hex digits that do not lead back to it."""
+def compute_key_id(text: str) -> str:
+    """The public id of a key: 8 hex digits of a hash, from which the key cannot be found."""
     return hashlib.sha256(b"isthmus key id\x00" + text.encode()).hexdigest()[: 2 * _ID_BYTES]
 
 
 def read_sealing_key_id(sealed: bytes) -> str:
-    """The id of the key that sealed this value."""
+    """The id of the key that a sealed value was encrypted with."""
     return sealed[len(_VERSION) : _HEAD].hex()
 
 
 class KeyRing:
-    """The first key seals, every key opens. `texts` are keys as in ISTHMUS_SECRET_KEY, checked there.
+    """Encryption keys: the first one, the primary, encrypts; each of them decrypts.
 
-    With `file`, the keys live in that file, one a line: a change of it counts at the next use.
+    `texts`: keys as in ISTHMUS_SECRET_KEY, already checked. `file`: the file that the keys were read from,
+    one on each line; when it changes, it is read again at the next use.
     """
 
     def __init__(self, texts: Sequence[str], *, file: Path | None = None) -> None:
@@ -60,7 +61,7 @@ class KeyRing:
         self._ciphers: dict[str, AESGCM] = {}
         self._texts: dict[str, str] = {}
         self._primary = ""
-        self._take(texts)
+        self._add_keys(texts)
 
     @property
     def file(self) -> Path | None:
@@ -69,31 +70,29 @@ class KeyRing:
 
     @property
     def primary(self) -> str:
-        """The key that seals new values."""
+        """The key that encrypts new values."""
         return self._texts[self.primary_id]
 
     @property
     def primary_id(self) -> str:
-        """The id of the key that seals new values."""
-        self._notice_changed_file()
+        """The id of the key that encrypts new values."""
+        self._reload_changed_file()
         return self._primary
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Every key's id, the sealing one first."""
+        """The ids of all keys, the primary first."""
         return (self.primary_id, *(each for each in self._texts if each != self._primary))
 
     def encrypt(self, plain: bytes, aad: bytes) -> bytes:
-        primary = self.primary_id
-        nonce = os.urandom(_NONCE_BYTES)
-        sealed = self._ciphers[primary].encrypt(nonce, plain, aad)
-        return _VERSION + bytes.fromhex(primary) + nonce + sealed
+        """The sealed value. `aad`: associated data, which `decrypt` needs again."""
+        return self._encrypt_with(self.primary_id, plain, aad)
 
     def decrypt(self, sealed: bytes, aad: bytes) -> bytes:
-        """Raises KeyMissing or SealBroken."""
+        """The plain value. Raises KeyMissing or SealBroken."""
         if sealed[: len(_VERSION)] != _VERSION or len(sealed) < _HEAD + _NONCE_BYTES:
             raise SealBroken("a stored secret is not in a form this version of Isthmus wrote")
-        cipher = self._cipher(read_sealing_key_id(sealed))
+        cipher = self._get_cipher(read_sealing_key_id(sealed))
         nonce = sealed[_HEAD : _HEAD + _NONCE_BYTES]
         try:
             return cipher.decrypt(nonce, sealed[_HEAD + _NONCE_BYTES :], aad)
@@ -101,20 +100,22 @@ class KeyRing:
             raise SealBroken("a stored secret was altered or moved: its seal does not hold") from None
 
     def add_primary(self, text: str) -> None:
-        """From now on `text` seals; the keys before it go on opening."""
-        self._take((text, *self._in_order()))
+        """Makes `text` the primary; the other keys still decrypt."""
+        self._add_keys((text, *self._list_keys()))
 
     def seal_key(self, text: str, aad: bytes, *, under: str) -> bytes:
-        """`text` (a key) sealed under the key of this ring whose id is `under`."""
-        nonce = os.urandom(_NONCE_BYTES)
-        return (
-            _VERSION + bytes.fromhex(under) + nonce + self._ciphers[under].encrypt(nonce, text.encode(), aad)
-        )
+        """Encrypts `text`, a key, with the key of this ring whose id is `under`."""
+        return self._encrypt_with(under, text.encode(), aad)
 
-    def _cipher(self, wanted: str) -> AESGCM:
+    def _encrypt_with(self, identity: str, plain: bytes, aad: bytes) -> bytes:
+        nonce = os.urandom(_NONCE_BYTES)
+        return _VERSION + bytes.fromhex(identity) + nonce + self._ciphers[identity].encrypt(nonce, plain, aad)
+
+    def _get_cipher(self, wanted: str) -> AESGCM:
+        """The cipher of the key with this id. Raises KeyMissing."""
         found = self._ciphers.get(wanted)
         if found is None:
-            self._notice_changed_file()
+            self._reload_changed_file()
             found = self._ciphers.get(wanted)
         if found is None:
             raise KeyMissing(
@@ -123,45 +124,49 @@ class KeyRing:
             )
         return found
 
-    def _notice_changed_file(self) -> None:
+    def _reload_changed_file(self) -> None:
+        """Adds the keys of the key file if it was changed since it was last read."""
         if self._file is None:
             return
         stamp = read_file_stamp(self._file)
         if stamp is None or stamp == self._stamp:
             return
-        self._take((*read_key_file(self._file), *self._in_order()))
+        self._add_keys((*read_key_file(self._file), *self._list_keys()))
         self._stamp = stamp
 
-    def _in_order(self) -> list[str]:
+    def _list_keys(self) -> list[str]:
+        """The texts of all keys, the primary first."""
         first = self._texts.get(self._primary)
         return [] if first is None else [first, *(text for text in self._texts.values() if text != first)]
 
-    def _take(self, texts: Sequence[str]) -> None:
+    def _add_keys(self, texts: Sequence[str]) -> None:
+        """Adds keys to the ring; the first becomes the primary."""
         for text in texts:
-            identity = key_id(text)
+            identity = compute_key_id(text)
             if identity not in self._texts:
                 self._texts[identity] = text
-                self._ciphers[identity] = AESGCM(_derive(text))
-        self._primary = key_id(texts[0])
+                self._ciphers[identity] = AESGCM(_derive_aes_key(text))
+        self._primary = compute_key_id(texts[0])
 
 
 class EncryptedJSON:
-    """The JSON values of one encrypted column. `row_id` is the `id` of the row the value belongs to."""
+    """Encrypts and decrypts the JSON values of one column. `row_id`: the `id` of the value's row."""
 
     def __init__(self, column: Column[Any]) -> None:
         self._place = f"{column.table.name}.{column.name}:"
 
-    def aad(self, row_id: str) -> bytes:
+    def make_aad(self, row_id: str) -> bytes:
+        """The associated data of the row's value."""
         return (self._place + row_id).encode()
 
     def seal(self, keys: KeyRing, row_id: str, value: Any) -> bytes | None:
-        """None stays None; anything else must be JSON."""
-        return None if value is None else keys.encrypt(orjson.dumps(value), self.aad(row_id))
+        """The sealed value; None for None."""
+        return None if value is None else keys.encrypt(orjson.dumps(value), self.make_aad(row_id))
 
     def open(self, keys: KeyRing, row_id: str, sealed: bytes | None) -> Any:
-        """The value; None for None. Raises KeyMissing or SealBroken."""
-        return None if sealed is None else orjson.loads(keys.decrypt(sealed, self.aad(row_id)))
+        """The plain value; None for None. Raises KeyMissing or SealBroken."""
+        return None if sealed is None else orjson.loads(keys.decrypt(sealed, self.make_aad(row_id)))
 
 
-def _derive(text: str) -> bytes:
+def _derive_aes_key(text: str) -> bytes:
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"isthmus secrets v1").derive(text.encode())

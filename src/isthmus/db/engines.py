@@ -1,4 +1,4 @@
-"""The engines of SQLAlchemy for each database, and how each connection is set up."""
+"""Creates SQLAlchemy's engines for SQLite and PostgreSQL, and sets up their connections."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
-__all__ = ["LIVENESS_OPTIONS", "Engines", "dump_json", "make_engines", "make_schema_engine"]
+__all__ = ["LIVENESS_OPTIONS", "SQLITE_PRAGMAS", "Engines", "dump_json", "make_engines", "make_schema_engine"]
 
 _BUSY_SECONDS = 30.0
 _SQLITE_READERS = 5
 # isolation_level None: the driver begins nothing by itself, so BEGIN IMMEDIATE is ours to send.
-_SQLITE3 = {"timeout": _BUSY_SECONDS, "isolation_level": None, "cached_statements": 512}
+_SQLITE_ARGUMENTS = {"timeout": _BUSY_SECONDS, "isolation_level": None, "cached_statements": 512}
 
 LIVENESS_OPTIONS: Final[dict[str, Any]] = {
     "connect_timeout": 10,
@@ -27,16 +27,19 @@ LIVENESS_OPTIONS: Final[dict[str, Any]] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
-"""Of every connection to PostgreSQL, in libpq's words: a server that vanished without a word (a cut cable, a
-fail-over) is an error after half a minute, whether its answer is waited for or something is sent to it."""
+"""Options of every connection to PostgreSQL, by their names in libpq: a server that vanished without closing
+the connection (a cut cable, a failover) is an error after half a minute, both while waiting and while
+sending."""
 
-# A process that is paused inside a transaction must not hold its rows' locks against everybody for ever.
-_PSYCOPG = LIVENESS_OPTIONS | {"options": "-c timezone=UTC -c idle_in_transaction_session_timeout=30s"}
-_SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "temp_store=MEMORY")
+# A process that is suspended inside a transaction must not keep its row locks for ever.
+_POSTGRESQL_ARGUMENTS = LIVENESS_OPTIONS | {
+    "options": "-c timezone=UTC -c idle_in_transaction_session_timeout=30s"
+}
+SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "temp_store=MEMORY")
 
 
 def dump_json(value: Any) -> str:
-    """JSON text. Integers beyond 64 bits, which orjson refuses, are written too."""
+    """JSON text of a column. Integers beyond 64 bits, which orjson refuses, are written too."""
     try:
         return orjson.dumps(value).decode()
     except TypeError:
@@ -45,6 +48,9 @@ def dump_json(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Engines:
+    """`reader`: commits each statement by itself. `writer`: for transactions. On PostgreSQL they share a
+    pool."""
+
     reader: AsyncEngine
     writer: AsyncEngine
 
@@ -54,29 +60,35 @@ class Engines:
 
 
 def make_engines(url: URL, pool_size: int) -> Engines:
-    """Their errors hide the parameters: an error may be logged, and rows hold people's data."""
+    """The engines for reading and writing. Their errors hide parameters, because an error may be logged and
+    rows hold personal data."""
     if url.get_backend_name() == "sqlite":
-        return _sqlite(url)
-    return _postgresql(url, pool_size)
+        return _make_sqlite_engines(url)
+    return _make_postgresql_engines(url, pool_size)
 
 
 def make_schema_engine(url: URL) -> AsyncEngine:
-    """For migrations. SQLite without foreign keys: it changes a table by dropping and rebuilding it."""
+    """An engine for migrations. On SQLite it checks no foreign keys, because a table is changed by rebuilding
+    it."""
     if url.get_backend_name() != "sqlite":
-        return create_async_engine(url, poolclass=NullPool, connect_args=_PSYCOPG, hide_parameters=True)
-    engine = create_async_engine(url, poolclass=NullPool, connect_args=_SQLITE3, hide_parameters=True)
-    event.listen(engine.sync_engine, "connect", _set_pragmas("journal_mode=WAL", "foreign_keys=OFF"))
+        return create_async_engine(
+            url, poolclass=NullPool, connect_args=_POSTGRESQL_ARGUMENTS, hide_parameters=True
+        )
+    engine = create_async_engine(
+        url, poolclass=NullPool, connect_args=_SQLITE_ARGUMENTS, hide_parameters=True
+    )
+    event.listen(engine.sync_engine, "connect", _make_pragma_listener("journal_mode=WAL", "foreign_keys=OFF"))
     event.listen(engine.sync_engine, "begin", _begin_immediate)
     return engine
 
 
-def _sqlite(url: URL) -> Engines:
+def _make_sqlite_engines(url: URL) -> Engines:
     writer = create_async_engine(
         url,
         pool_size=1,
         max_overflow=0,
         pool_timeout=_BUSY_SECONDS,
-        connect_args=_SQLITE3,
+        connect_args=_SQLITE_ARGUMENTS,
         hide_parameters=True,
         json_serializer=dump_json,
         json_deserializer=orjson.loads,
@@ -89,18 +101,18 @@ def _sqlite(url: URL) -> Engines:
         pool_use_lifo=True,
         isolation_level="AUTOCOMMIT",
         skip_autocommit_rollback=True,
-        connect_args=_SQLITE3,
+        connect_args=_SQLITE_ARGUMENTS,
         hide_parameters=True,
         json_serializer=dump_json,
         json_deserializer=orjson.loads,
     )
-    event.listen(writer.sync_engine, "connect", _set_pragmas(*_SQLITE_PRAGMAS))
+    event.listen(writer.sync_engine, "connect", _make_pragma_listener(*SQLITE_PRAGMAS))
     event.listen(writer.sync_engine, "begin", _begin_immediate)
-    event.listen(reader.sync_engine, "connect", _set_pragmas(*_SQLITE_PRAGMAS, "query_only=ON"))
+    event.listen(reader.sync_engine, "connect", _make_pragma_listener(*SQLITE_PRAGMAS, "query_only=ON"))
     return Engines(reader=reader, writer=writer)
 
 
-def _postgresql(url: URL, pool_size: int) -> Engines:
+def _make_postgresql_engines(url: URL, pool_size: int) -> Engines:
     writer = create_async_engine(
         url,
         pool_size=pool_size,
@@ -109,7 +121,7 @@ def _postgresql(url: URL, pool_size: int) -> Engines:
         pool_pre_ping=True,
         pool_use_lifo=True,
         skip_autocommit_rollback=True,
-        connect_args=_PSYCOPG,
+        connect_args=_POSTGRESQL_ARGUMENTS,
         hide_parameters=True,
         json_serializer=dump_json,
         json_deserializer=orjson.loads,
@@ -117,7 +129,9 @@ def _postgresql(url: URL, pool_size: int) -> Engines:
     return Engines(reader=writer.execution_options(isolation_level="AUTOCOMMIT"), writer=writer)
 
 
-def _set_pragmas(*pragmas: str) -> Any:
+def _make_pragma_listener(*pragmas: str) -> Any:
+    """A listener that executes the pragmas on each new connection."""
+
     def on_connect(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         cursor = connection.cursor()
         for pragma in pragmas:

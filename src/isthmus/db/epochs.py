@@ -50,7 +50,7 @@ _EpochPair = tuple[int, int]
 """The epoch of an environment and that of a key's group."""
 
 KEYS: Final = "keys"
-"""The storage's own epoch: a key was granted to the running processes."""
+"""The epoch that rises when a key was granted to the running processes (key rotation)."""
 
 GROUPS: Final = 512
 _GROUP_NAMES: Final = tuple(f"group:{number}" for number in range(GROUPS))
@@ -62,17 +62,19 @@ _log = logging.getLogger("isthmus.db.epochs")
 
 
 def get_epoch_group(id: str) -> str:
-    """The group of a row, by its id: a name for `raise_epoch` and `EpochWatcher.current`."""
+    """The name of the group that the row with this id belongs to, for `raise_epoch` and `get_epoch`."""
     return _GROUP_NAMES[zlib.crc32(id.encode()) % GROUPS]
 
 
 async def raise_epoch(conn: AsyncConnection, environment_id: str) -> int:
-    """The new value. `environment_id`: or a group, or `KEYS`. `conn` is that of a `Database.write()`; the row
-    stays locked until it commits."""
+    """Raises an epoch by 1 and returns it. `environment_id`: an environment, a group or `KEYS`. `conn`: of a
+    `Database.write()`; the epoch's row stays locked until it commits."""
     values = {"environment_id": environment_id, "value": 1}
-    more = {"value": epoch.c.value + 1}
+    increment = {"value": epoch.c.value + 1}
     key = [epoch.c.environment_id]
-    statement = insert_into(conn, epoch).values(values).on_conflict_do_update(index_elements=key, set_=more)
+    statement = (
+        insert_into(conn, epoch).values(values).on_conflict_do_update(index_elements=key, set_=increment)
+    )
     value = int((await conn.execute(statement.returning(epoch.c.value))).scalar_one())
     if conn.dialect.name != "sqlite":
         await conn.execute(select(func.pg_notify(_CHANNEL, f"{environment_id}:{value}")))
@@ -81,13 +83,13 @@ async def raise_epoch(conn: AsyncConnection, environment_id: str) -> int:
 
 
 async def raise_epochs(conn: AsyncConnection, environment_ids: Iterable[str]) -> None:
-    """Several at once, always in the same order, so that two writers cannot deadlock."""
+    """Raises several epochs, always in the same order, so that two writers cannot deadlock."""
     for each in sorted(set(environment_ids)):
         await raise_epoch(conn, each)
 
 
 class EpochWatcher:
-    """The epochs as this process knows them. `start()` before use; `stop()` at the end."""
+    """Keeps the epochs of the database in memory. Call `start()` before use and `stop()` at the end."""
 
     def __init__(self, database: Database, clock: Clock, *, seconds: float = POLL_SECONDS) -> None:
         self._database = database
@@ -96,42 +98,45 @@ class EpochWatcher:
         self._values: dict[str, int] = {}
         self._subscribers: list[Callable[[str, int], None]] = []
         self._tasks: list[asyncio.Task[None]] = []
-        self._sqlite = _SqliteView(database) if database.is_sqlite else None
-        self._last_look = clock.monotonic()
+        self._sqlite = _SqliteChangeDetector(database) if database.is_sqlite else None
+        self._last_poll = clock.monotonic()
         self._failing = False
         self.listening = asyncio.Event()
         """Set while notifications arrive; never on SQLite."""
-        database.add_epoch_listener(self._take)
+        database.add_epoch_listener(self._apply)
 
-    def current(self, environment_id: str) -> int:
-        """0 for an environment whose epoch was never raised."""
+    def get_epoch(self, environment_id: str) -> int:
+        """The epoch as far as this process knows; 0 if it was never raised."""
         return self._values.get(environment_id, 0)
 
     def snapshot(self) -> Mapping[str, int]:
-        """Every epoch at this moment: taken before rows are read, it dates what is made of them."""
+        """All epochs now. Take it before reading rows: what is made of the rows is valid for these epochs."""
         return dict(self._values)
 
     @property
     def seconds_behind(self) -> float:
-        """How long ago the last successful look was; more than a second or two means the database is away."""
-        return self._clock.monotonic() - self._last_look
+        """How long ago the last successful poll was; more than a second or two means the database is
+        unavailable."""
+        return self._clock.monotonic() - self._last_poll
 
     def is_unchanged(self, environment_id: str, value: int, *, max_seconds_behind: float) -> bool:
-        """True if the epoch is still `value`, and the last successful look is at most `max_seconds_behind`
+        """True if the epoch is still `value`, and the last successful poll is at most `max_seconds_behind`
         ago."""
-        if self._clock.monotonic() - self._last_look > max_seconds_behind:
+        if self._clock.monotonic() - self._last_poll > max_seconds_behind:
             return False
         return self._values.get(environment_id, 0) == value
 
     def subscribe(self, subscriber: Callable[[str, int], None]) -> None:
-        """Called in the event loop with (environment_id, value) at each rise; must be quick and not raise."""
+        """Calls `subscriber(environment_id, value)` in the event loop at each rise; it must be quick and not
+        raise."""
         self._subscribers.append(subscriber)
 
     async def start(self) -> None:
-        await self.look()
-        self._tasks.append(asyncio.create_task(self._look_for_ever(), name="epochs: look"))
+        """Reads the epochs, then keeps them up to date in the background."""
+        await self.poll()
+        self._tasks.append(asyncio.create_task(self._poll_forever(), name="epochs: poll"))
         if not self._database.is_sqlite:
-            self._tasks.append(asyncio.create_task(self._listen_for_ever(), name="epochs: listen"))
+            self._tasks.append(asyncio.create_task(self._listen_forever(), name="epochs: listen"))
 
     async def stop(self) -> None:
         for task in self._tasks:
@@ -143,40 +148,42 @@ class EpochWatcher:
         if self._sqlite is not None:
             await self._sqlite.close()
 
-    async def look(self) -> None:
-        """Reads the table once; on SQLite only if another connection committed since."""
+    async def poll(self) -> None:
+        """Reads all epochs once; on SQLite only if another connection has committed since the last time."""
         if self._sqlite is None:
             async with self._database.read() as conn:
-                values = await _stored(conn)
-            await self._take_all(values)
-        elif await self._sqlite.changed():
-            await self._take_all(await _stored(self._sqlite.connection))
-        self._last_look = self._clock.monotonic()
+                values = await _select_epochs(conn)
+            await self._apply_all(values)
+        elif await self._sqlite.has_changed():
+            await self._apply_all(await _select_epochs(self._sqlite.connection))
+        self._last_poll = self._clock.monotonic()
 
-    async def _take_all(self, values: Mapping[str, int]) -> None:
-        if values.get(KEYS, 0) > self.current(KEYS):
+    async def _apply_all(self, values: Mapping[str, int]) -> None:
+        """Learns keys that were granted, then applies the epochs."""
+        if values.get(KEYS, 0) > self.get_epoch(KEYS):
             await learn_granted_keys(self._database)
-        self._take(values)
+        self._apply(values)
 
-    def _take(self, values: Mapping[str, int]) -> None:
+    def _apply(self, values: Mapping[str, int]) -> None:
+        """Stores the epochs that have risen, and calls the subscribers."""
         for environment_id, value in values.items():
-            if value > self.current(environment_id):
+            if value > self.get_epoch(environment_id):
                 self._values[environment_id] = value
                 for subscriber in self._subscribers:
                     subscriber(environment_id, value)
 
-    async def _look_for_ever(self) -> None:
+    async def _poll_forever(self) -> None:
         while True:
             await self._clock.sleep(self._seconds)
             try:
-                await self.look()
-            except Exception as error:  # whatever it is: without looks a revoked token would work for ever
-                self._note_failure(error)
-                await self._reopen()
+                await self.poll()
+            except Exception as error:  # of any kind: without polls a revoked token would work for ever
+                self._log_failure(error)
+                await self._close_sqlite()
             else:
                 self._failing = False
 
-    async def _listen_for_ever(self) -> None:
+    async def _listen_forever(self) -> None:
         import psycopg  # 70 ms that SQLite need not pay
 
         url = self._database.url.set(drivername="postgresql").render_as_string(hide_password=False)
@@ -188,18 +195,18 @@ class EpochWatcher:
                     self.listening.set()
                     async for notice in connection.notifies():
                         environment_id, _, value = notice.payload.rpartition(":")
-                        await self._take_all({environment_id: int(value)})
+                        await self._apply_all({environment_id: int(value)})
             except Exception as error:  # as above: listening must not end before the process does
-                self._note_failure(error)
+                self._log_failure(error)
             self.listening.clear()
             await self._clock.sleep(_RECONNECT_SECONDS)
 
-    async def _reopen(self) -> None:
+    async def _close_sqlite(self) -> None:
         if self._sqlite is not None:
             with suppress(SQLAlchemyError, OSError):
                 await self._sqlite.close()
 
-    def _note_failure(self, error: Exception) -> None:
+    def _log_failure(self, error: Exception) -> None:
         if not self._failing:
             _log.warning(
                 "epochs cannot be read, so changes of other processes wait: %s", type(error).__name__
@@ -210,7 +217,7 @@ class EpochWatcher:
 class Epochs(Protocol):
     """The part of `EpochWatcher` that caches need."""
 
-    def current(self, environment_id: str) -> int: ...
+    def get_epoch(self, environment_id: str) -> int: ...
 
 
 class EpochCache(Generic[K, V]):
@@ -251,8 +258,8 @@ class EpochCache(Generic[K, V]):
         return await asyncio.shield(task)
 
     def _current_epochs(self, environment_id: str, key: K) -> _EpochPair:
-        of_environment = self._epochs.current(environment_id)
-        return of_environment, 0 if self._group is None else self._epochs.current(self._group(key))
+        of_environment = self._epochs.get_epoch(environment_id)
+        return of_environment, 0 if self._group is None else self._epochs.get_epoch(self._group(key))
 
     def _forget_load(self, place: tuple[str, K, _EpochPair], done: asyncio.Task[V]) -> None:
         self._loads.pop(place, None)
@@ -270,13 +277,14 @@ class EpochCache(Generic[K, V]):
         return value
 
 
-async def _stored(conn: AsyncConnection) -> dict[str, int]:
+async def _select_epochs(conn: AsyncConnection) -> dict[str, int]:
     rows = (await conn.execute(select(epoch.c.environment_id, epoch.c.value))).all()
     return {row.environment_id: row.value for row in rows}
 
 
-class _SqliteView:
-    """One connection kept open: `PRAGMA data_version` counts what others committed since its last look."""
+class _SqliteChangeDetector:
+    """Tells whether the SQLite file was changed: `PRAGMA data_version` of a connection that is kept open
+    differs after a commit of another one."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -289,7 +297,8 @@ class _SqliteView:
         assert self._connection is not None
         return self._connection
 
-    async def changed(self) -> bool:
+    async def has_changed(self) -> bool:
+        """Whether another connection has committed since the last call; True at the first."""
         if self._connection is None:
             self._context = self._database.open_reader()
             self._connection = await self._context.__aenter__()

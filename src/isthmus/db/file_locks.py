@@ -1,4 +1,4 @@
-"""File locks of the embedded default: who serves a SQLite file, and who sets it up."""
+"""File locks of a SQLite installation: one process serves the database file, and one at a time sets it up."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from pathlib import Path
 
 from isthmus.errors import SetupError
 
-__all__ = ["ServeLock", "is_served", "setup_lock"]
+__all__ = ["ServeLock", "is_served", "lock_setup"]
 
 
 class ServeLock:
-    """Held by the one process that serves a SQLite file; the system frees it when that process ends."""
+    """The lock of the one process that serves a SQLite file. The system releases it when that process
+    ends."""
 
     def __init__(self, database: Path) -> None:
-        """Raises SetupError when another process holds it."""
-        path = _serve_path(database)
+        """Takes the lock. Raises SetupError if another process has it."""
+        path = _get_serve_lock_path(database)
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -36,6 +37,7 @@ class ServeLock:
         os.pwrite(self._descriptor, f"pid {os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
+        """Releases the lock; does nothing the second time."""
         if self._descriptor >= 0:
             os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
@@ -43,9 +45,9 @@ class ServeLock:
 
 
 def is_served(database: Path) -> bool:
-    """Whether some process serves this file now."""
+    """Whether a process serves the database file now."""
     try:
-        descriptor = os.open(_serve_path(database), os.O_RDWR)
+        descriptor = os.open(_get_serve_lock_path(database), os.O_RDWR)
     except FileNotFoundError:
         return False
     try:
@@ -58,8 +60,9 @@ def is_served(database: Path) -> bool:
 
 
 @asynccontextmanager
-async def setup_lock(database: Path) -> AsyncIterator[None]:
-    """Waits until no other process sets this file up; short, so that it may be waited for."""
+async def lock_setup(database: Path) -> AsyncIterator[None]:
+    """Only the block may set the database file up until it ends; waits for other processes, which takes
+    moments."""
     descriptor = os.open(database.with_name(f"{database.name}.setup"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         await asyncio.to_thread(fcntl.flock, descriptor, fcntl.LOCK_EX)
@@ -68,5 +71,5 @@ async def setup_lock(database: Path) -> AsyncIterator[None]:
         os.close(descriptor)
 
 
-def _serve_path(database: Path) -> Path:
+def _get_serve_lock_path(database: Path) -> Path:
     return database.with_name(f"{database.name}.lock")

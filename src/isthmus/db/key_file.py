@@ -1,4 +1,4 @@
-"""The key file of the embedded default: one key a line, the sealing one first, mode 0600."""
+"""The key file of a SQLite installation: one key on each line, the primary first, file mode 0600."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ FileStamp = tuple[int, int, int]
 
 
 def generate_key() -> str:
-    """256 random bits in a form for ISTHMUS_SECRET_KEY."""
+    """A new random key of 256 bits, in the form of ISTHMUS_SECRET_KEY."""
     return secrets.token_urlsafe(32)
 
 
 def read_file_stamp(path: Path | None) -> FileStamp | None:
-    """Differs whenever the file was replaced; None where there is none."""
+    """Inode, modification time and size, which differ once the file was replaced; None if there is no
+    file."""
     if path is None:
         return None
     try:
@@ -39,8 +40,8 @@ def read_file_stamp(path: Path | None) -> FileStamp | None:
 
 
 def create_key_file(path: Path) -> None:
-    """A file with one new key, unless another process is first: then its file stays."""
-    draft = _draft(path, generate_key() + "\n")
+    """Creates the file with one new key. If another process creates it first, that file stays."""
+    draft = _write_draft(path, generate_key() + "\n")
     try:
         os.link(draft, path)
     except FileExistsError:
@@ -50,7 +51,7 @@ def create_key_file(path: Path) -> None:
 
 
 def read_key_file(path: Path) -> tuple[str, ...]:
-    """The keys, the sealing one first. Raises SetupError for an empty or unreadable file."""
+    """The keys of the file, the primary first. Raises SetupError for an empty or unreadable file."""
     try:
         keys = tuple(path.read_text(encoding="ascii").split())
     except (OSError, UnicodeDecodeError) as error:
@@ -68,8 +69,8 @@ def read_key_file(path: Path) -> tuple[str, ...]:
 
 
 def check_key_file_mode(path: Path) -> None:
-    """Raises SetupError for a key file that others than its owner may read or write. Where there are no such
-    modes (Windows), nothing is checked."""
+    """Raises SetupError if other users than the owner may read or write the key file. Checks nothing on
+    Windows, which has no such modes."""
     mode = path.stat().st_mode & 0o777
     if os.name == "posix" and mode & 0o077:
         raise SetupError(
@@ -79,12 +80,13 @@ def check_key_file_mode(path: Path) -> None:
 
 
 def prepend_key(path: Path, key: str) -> None:
-    """Makes `key` the sealing one. One atomic step: a crash leaves the old file or the new one."""
+    """Makes `key` the primary, in one atomic step: a crash leaves the old file or the new one."""
     keys = (key, *(each for each in read_key_file(path) if each != key))
-    _draft(path, "".join(f"{each}\n" for each in keys)).replace(path)
+    _write_draft(path, "".join(f"{each}\n" for each in keys)).replace(path)
 
 
-def _draft(path: Path, text: str) -> Path:
+def _write_draft(path: Path, text: str) -> Path:
+    """Writes `text` to a new file beside `path`, to be renamed or linked to it."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:

@@ -1,4 +1,5 @@
-"""Where the key ring comes from, and how running processes learn a key while it is being rotated."""
+"""Loads the key ring, gives running processes a new key during a rotation, and keeps the server's own
+secrets."""
 
 from __future__ import annotations
 
@@ -22,10 +23,11 @@ _SECRET_BYTES = 32
 
 
 def load_keys(settings: Settings, *, embedded: bool) -> KeyRing:
-    """The keys of ISTHMUS_SECRET_KEY, else (SQLite only: `embedded`) of the key file, made if absent.
+    """The key ring of ISTHMUS_SECRET_KEY or, if `embedded` (SQLite), of the key file, which is created if
+    absent.
 
-    With both, the setting's first key seals and those of the file go on opening. Raises SetupError for a file
-    that others can read.
+    With both, the setting's first key encrypts, and the keys of the file still decrypt. Raises SetupError
+    without any key, and for a key file that other users can read.
     """
     path = settings.key_file
     if embedded and path.exists():
@@ -44,7 +46,8 @@ def load_keys(settings: Settings, *, embedded: bool) -> KeyRing:
 
 
 async def get_server_secret(database: Database, name: str) -> bytes:
-    """32 random bytes of that name, the same for every process and at every start. Raises KeyMissing."""
+    """32 random bytes with this name, created at the first call: the same in every process and at every
+    start. Raises KeyMissing."""
     query = select(server_secret.c.id, server_secret.c.value).where(server_secret.c.name == name)
     async with database.read() as conn:
         row = (await conn.execute(query)).one_or_none()
@@ -52,43 +55,44 @@ async def get_server_secret(database: Database, name: str) -> bytes:
         async with database.write() as conn:
             await _create_secret(conn, name)
             row = (await conn.execute(query)).one()
-    return database.keys.decrypt(row.value, _secret_aad(row.id))
+    return database.keys.decrypt(row.value, _make_secret_aad(row.id))
 
 
 async def _create_secret(conn: AsyncConnection, name: str) -> None:
     now = current_time(conn)
     identity = derive_id("server_secret", name)
-    value = get_key_ring(conn).encrypt(os.urandom(_SECRET_BYTES), _secret_aad(identity))
+    value = get_key_ring(conn).encrypt(os.urandom(_SECRET_BYTES), _make_secret_aad(identity))
     row = {"id": identity, "created_at": now, "updated_at": now, "name": name, "value": value}
     await conn.execute(insert_into(conn, server_secret).values(row).on_conflict_do_nothing())
 
 
-def _secret_aad(row_id: str) -> bytes:
+def _make_secret_aad(row_id: str) -> bytes:
     return f"server_secret.value:{row_id}".encode()
 
 
 async def grant_key(conn: AsyncConnection, text: str, *, under: str) -> None:
-    """Leaves the key `text` for processes that hold the key with the id `under`."""
+    """Stores the key `text`, encrypted with the key whose id is `under`, for processes that have that key."""
     identity, now = new_id(), current_time(conn)
-    sealed = get_key_ring(conn).seal_key(text, _grant_aad(identity), under=under)
+    sealed = get_key_ring(conn).seal_key(text, _make_grant_aad(identity), under=under)
     row = {"id": identity, "created_at": now, "updated_at": now, "sealed": sealed}
     await conn.execute(insert(key_grant).values(row))
 
 
 async def learn_granted_keys(database: Database) -> None:
-    """Takes up every key granted under one this process holds; the latest one seals from now on."""
+    """Adds every granted key that this process can decrypt to its ring; the latest one becomes the
+    primary."""
     query = select(key_grant.c.id, key_grant.c.sealed).order_by(key_grant.c.created_at)
     async with database.read() as conn:
         rows = (await conn.execute(query)).all()
     keys = database.keys
     for row in rows:
         try:
-            text = keys.decrypt(row.sealed, _grant_aad(row.id)).decode()
-        except (KeyMissing, SealBroken):  # not for this process, or no key at all
+            text = keys.decrypt(row.sealed, _make_grant_aad(row.id)).decode()
+        except (KeyMissing, SealBroken):  # granted under a key that this process does not have, or damaged
             continue
         if read_sealing_key_id(row.sealed) == keys.primary_id:
             keys.add_primary(text)
 
 
-def _grant_aad(row_id: str) -> bytes:
+def _make_grant_aad(row_id: str) -> bytes:
     return f"key_grant.sealed:{row_id}".encode()

@@ -1,4 +1,5 @@
-"""Who may write to a SQLite file now: its writers take turns, in the order they came."""
+"""Lets the writers of one process to a SQLite file write one after the other, in the order in which they
+came."""
 
 from __future__ import annotations
 
@@ -9,17 +10,20 @@ from typing import Any, Final
 
 import aiosqlite
 from sqlalchemy import URL
-from sqlalchemy.exc import TimeoutError as WaitedTooLong
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-__all__ = ["SqliteTurns"]
+from isthmus.db.engines import SQLITE_PRAGMAS
 
-_MOST_SECONDS: Final = 30.0
+__all__ = ["SqliteWriter"]
+
+_MAX_WAIT_SECONDS: Final = 30.0
 
 
-class SqliteTurns:
-    """`turn()` around a transaction; `execute()` for one that is a single statement.
+class SqliteWriter:
+    """`lock()` around a transaction; `execute()` for a transaction of a single statement.
 
-    Without it two connections of one process would meet in SQLite's busy handler, which sleeps, unfairly.
+    Without it two connections of one process would wait for each other inside SQLite, which sleeps and does
+    not keep the order.
     """
 
     def __init__(self, url: URL) -> None:
@@ -28,8 +32,9 @@ class SqliteTurns:
         self._connection: aiosqlite.Connection | None = None
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Raises sqlalchemy's TimeoutError after half a minute of waiting."""
+    async def lock(self) -> AsyncIterator[None]:
+        """Only the block may write until it ends. Raises sqlalchemy's TimeoutError after half a minute of
+        waiting."""
         await self._acquire()
         try:
             yield
@@ -37,13 +42,14 @@ class SqliteTurns:
             self._lock.release()
 
     async def execute(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-        async with self.turn():
-            connection = self._connection or await self._open()
-            work = asyncio.ensure_future(_fetch(connection, statement, parameters))
+        """Executes the statement under the lock and commits it; returns its rows."""
+        async with self.lock():
+            connection = self._connection or await self._connect()
+            work = asyncio.ensure_future(_execute_and_fetch(connection, statement, parameters))
             try:
                 return await asyncio.shield(work)
             except asyncio.CancelledError:
-                await work  # it is being done in any case: the turn ends when it is
+                await work  # it is executed in any case: the lock is held until then
                 raise
 
     async def close(self) -> None:
@@ -56,24 +62,24 @@ class SqliteTurns:
             await self._lock.acquire()
             return
         try:
-            async with asyncio.timeout(_MOST_SECONDS):
+            async with asyncio.timeout(_MAX_WAIT_SECONDS):
                 await self._lock.acquire()
         except TimeoutError:
-            raise WaitedTooLong(f"another write held the database for {_MOST_SECONDS:.0f} s") from None
+            raise PoolTimeout(f"another write held the database for {_MAX_WAIT_SECONDS:.0f} s") from None
 
-    async def _open(self) -> aiosqlite.Connection:
-        connection = await aiosqlite.connect(self._path, timeout=_MOST_SECONDS, isolation_level=None)
+    async def _connect(self) -> aiosqlite.Connection:
+        connection = await aiosqlite.connect(self._path, timeout=_MAX_WAIT_SECONDS, isolation_level=None)
         try:
-            for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "temp_store=MEMORY"):
+            for pragma in SQLITE_PRAGMAS:
                 await connection.execute(f"PRAGMA {pragma}")
-        except BaseException:  # also one who was cancelled must leave no connection without them
+        except BaseException:  # cancellation too: a connection without the pragmas must not stay
             await connection.close()
             raise
         self._connection = connection
         return connection
 
 
-async def _fetch(
+async def _execute_and_fetch(
     connection: aiosqlite.Connection, statement: str, parameters: Sequence[Any]
 ) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in await connection.execute_fetchall(statement, parameters)]

@@ -1,4 +1,4 @@
-"""Opens the database of the settings: key ring, file and lock, schema."""
+"""Opens the database that the settings name: loads keys, creates and locks the file, upgrades the schema."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from isthmus.config import Settings
 from isthmus.db.database import Database
 from isthmus.db.encryption import KeyMissing
-from isthmus.db.file_locks import ServeLock, is_served, setup_lock
+from isthmus.db.file_locks import ServeLock, is_served, lock_setup
 from isthmus.db.keys import get_server_secret, learn_granted_keys, load_keys
 from isthmus.db.migrations import HEAD
 from isthmus.db.upgrade import read_revision, upgrade_schema
@@ -25,30 +25,30 @@ __all__ = ["check_workers", "is_embedded", "open_database"]
 async def open_database(
     settings: Settings, *, serving: bool = False, existing: bool = False, clock: Clock | None = None
 ) -> Database:
-    """The database, its schema current, its secrets readable. `close()` it at the end.
+    """The open database, with the current schema and readable secrets. Call `close()` at the end.
 
-    `serving`: hold a SQLite file's lock until then; local administration leaves it False and opens the same
-    file beside a server. `existing`: nothing is made where nobody has set a database up yet. Raises
-    SetupError: another server on the file, no key, an unreachable server, a schema from a newer version, a
-    key that does not open what is stored; with `existing`, no database.
+    `serving`: take the lock of a SQLite file until then; local administration opens the file beside a server,
+    without the lock. `existing`: create nothing if there is no database yet. Raises SetupError: another
+    process serves the file, no key, server not reachable, schema of an unknown version, wrong key; with
+    `existing`, no database.
     """
     url = parse_url(settings.resolved_database_url.reveal())
     path = get_sqlite_path(url)
     if path is None:
         keys = load_keys(settings, embedded=False)
         database = Database(url, keys, pool_size=settings.database_pool_size, clock=clock)
-        return await _prepared(database, existing=existing)
+        return await _prepare(database, existing=existing)
     if existing and not (path.is_file() and path.stat().st_size):
-        raise _nobody_there(f"there is no database at {path}")
-    _make_directory(settings.data_dir)
-    _make_file(path)
+        raise _missing_database_error(f"there is no database at {path}")
+    _create_directory(settings.data_dir)
+    _create_file(path)
     lock = ServeLock(path) if serving else None
     try:
-        async with setup_lock(path):
+        async with lock_setup(path):
             keys = load_keys(settings, embedded=True)
             database = Database(url, keys, clock=clock, on_close=None if lock is None else lock.release)
             served = not serving and is_served(path)
-            return await _prepared(database, served=served, existing=existing)
+            return await _prepare(database, served=served, existing=existing)
     except BaseException:
         if lock is not None:
             lock.release()
@@ -56,7 +56,7 @@ async def open_database(
 
 
 def check_workers(settings: Settings, workers: int) -> None:
-    """Raises SetupError for several serving processes on SQLite."""
+    """Raises SetupError if several processes are to serve a SQLite file."""
     if workers > 1 and is_embedded(settings):
         raise SetupError(
             f"--workers {workers} needs PostgreSQL: a SQLite database has one serving process. "
@@ -65,15 +65,17 @@ def check_workers(settings: Settings, workers: int) -> None:
 
 
 def is_embedded(settings: Settings) -> bool:
-    """Whether the settings name a SQLite file. Raises SetupError."""
+    """Whether the database is a SQLite file. Raises SetupError for a bad URL."""
     return get_sqlite_path(parse_url(settings.resolved_database_url.reveal())) is not None
 
 
-async def _prepared(database: Database, *, served: bool = False, existing: bool = False) -> Database:
+async def _prepare(database: Database, *, served: bool = False, existing: bool = False) -> Database:
+    """Upgrades the schema and checks the keys; returns the database. Closes it and raises SetupError on
+    failure. `served`: a server is running on the file, so the schema must not be changed."""
     try:
         revision = await read_revision(database)
         if revision is None and existing:
-            raise _nobody_there(f"the database {_place(database.url)} is empty")
+            raise _missing_database_error(f"the database {_render_url(database.url)} is empty")
         if revision != HEAD:
             if served:
                 raise SetupError(
@@ -84,8 +86,8 @@ async def _prepared(database: Database, *, served: bool = False, existing: bool 
         await _check_keys(database)
     except DatabaseError as error:
         await database.close()
-        if type(error) in (OperationalError, DatabaseError):  # its other kinds are faults of ours
-            raise SetupError(_unreachable(database.url, error)) from error
+        if type(error) in (OperationalError, DatabaseError):  # other subclasses are bugs of ours
+            raise SetupError(_describe_unreachable(database.url, error)) from error
         raise
     except BaseException:
         await database.close()
@@ -94,6 +96,7 @@ async def _prepared(database: Database, *, served: bool = False, existing: bool 
 
 
 async def _check_keys(database: Database) -> None:
+    """Raises KeyMissing if stored secrets cannot be decrypted, even with keys that were granted."""
     try:
         await get_server_secret(database, "key-check")
     except KeyMissing:
@@ -101,7 +104,7 @@ async def _check_keys(database: Database) -> None:
         await get_server_secret(database, "key-check")
 
 
-def _nobody_there(what: str) -> SetupError:
+def _missing_database_error(what: str) -> SetupError:
     return SetupError(
         f"{what}. `isthmus serve` sets one up when it is first started. If yours is elsewhere, go to the "
         "folder that its server was started in, or name it as the server has it: ISTHMUS_DATA_DIR or "
@@ -109,16 +112,17 @@ def _nobody_there(what: str) -> SetupError:
     )
 
 
-def _unreachable(url: URL, error: DatabaseError) -> str:
+def _describe_unreachable(url: URL, error: DatabaseError) -> str:
     why = " ".join(str(error.orig).split())
-    return f"the database {_place(url)} cannot be opened: {why} (ISTHMUS_DATABASE_URL)"
+    return f"the database {_render_url(url)} cannot be opened: {why} (ISTHMUS_DATABASE_URL)"
 
 
-def _place(url: URL) -> str:
+def _render_url(url: URL) -> str:
+    """The URL for a message: without driver and password."""
     return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
 
 
-def _make_directory(path: Path) -> None:
+def _create_directory(path: Path) -> None:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         marker = path / ".gitignore"
@@ -130,8 +134,9 @@ def _make_directory(path: Path) -> None:
         ) from error
 
 
-def _make_file(path: Path) -> None:
-    """The file before SQLite makes it: readable by its owner only, as are the files SQLite adds to it."""
+def _create_file(path: Path) -> None:
+    """Creates the file before SQLite does: readable by its owner only, as are then the files that SQLite
+    adds."""
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:

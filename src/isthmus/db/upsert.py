@@ -1,4 +1,4 @@
-"""An INSERT that can meet a row that is there already, in the words of the database in use."""
+"""INSERT statements with `ON CONFLICT`, for the database in use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["insert_for", "insert_into"]
 
 
 def insert_into(conn: AsyncConnection, table: Table) -> Any:
-    """`insert_for` the connection's dialect."""
+    """`insert_for` the dialect of the connection."""
     return insert_for(conn.dialect.name, table)
 
 

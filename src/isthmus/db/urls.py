@@ -1,4 +1,4 @@
-"""Database URLs: which are accepted, and the form the driver wants."""
+"""Parses the database URL of the settings."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ _DRIVERS = {
 
 
 def parse_url(text: str) -> URL:
-    """`sqlite:///relative.sqlite3`, `sqlite:////absolute.sqlite3` or `postgresql://user:password@host/name`.
+    """The URL for SQLAlchemy, with our driver in place of any that `text` names.
 
-    A driver that is named is replaced by ours. Raises SetupError, which never repeats the text: it may hold
-    a password.
+    Accepts `sqlite:///relative.sqlite3`, `sqlite:////absolute.sqlite3` and
+    `postgresql://user:password@host/name`. Raises SetupError, which never repeats the text, because it may
+    hold a password.
     """
     try:
         url = make_url(text)
-    except (ArgumentError, ValueError):  # ValueError: a port that is no number
+    except (ArgumentError, ValueError):  # ValueError: the port is no number
         raise SetupError(f"ISTHMUS_DATABASE_URL is not a database URL. {_EXAMPLES}") from None
     backend = url.drivername.partition("+")[0]
     if backend not in _DRIVERS:

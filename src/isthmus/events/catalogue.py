@@ -19,9 +19,8 @@ class Event(BaseModel):
     `is_sent`: False while nothing sends the event yet.
     """
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, defer_build=True
-    )  # so that a start does not pay for all of them
+    # defer_build: so that a start does not pay for all of them.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     name: ClassVar[str] = ""
     is_sent: ClassVar[bool] = True

@@ -59,7 +59,8 @@ def render_reference() -> str:
 
 def _make_rows(*, is_sent: bool) -> list[str]:
     return [
-        f"| `{name}` | {_describe_occasion(each)} | [{_get_payload_name(name)}](#{_get_payload_name(name).lower()}) |"
+        f"| `{name}` | {_describe_occasion(each)} "
+        f"| [{_get_payload_name(name)}](#{_get_payload_name(name).lower()}) |"
         for name, each in EVENTS.items()
         if each.is_sent == is_sent
     ]

@@ -175,7 +175,7 @@ async def other(
 
     class Looking(Connections):
         async def open(self, environment_id: str, account_id: str, *, request_id: str) -> Connection:
-            await watcher.look()
+            await watcher.poll()
             return await super().open(environment_id, account_id, request_id=request_id)
 
     yield Looking(database, watcher, effective, http, clock, log, Exchanges(catalog))

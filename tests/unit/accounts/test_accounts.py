@@ -271,7 +271,7 @@ async def test_accounts_are_deleted_one_by_one_or_together(
     database: Database, desk: Desk, epochs: EpochWatcher
 ) -> None:
     rows = [await desk.connect(tenant_id=tenant) for tenant in ("a", "a", "b", "c")]
-    before = epochs.current(desk.scope.environment_id)
+    before = epochs.get_epoch(desk.scope.environment_id)
     async with database.write() as conn:
         mine = Accounts(conn, desk.scope)
         assert await mine.delete(rows[3]["id"]) == rows[3]["id"]
@@ -287,7 +287,7 @@ async def test_accounts_are_deleted_one_by_one_or_together(
             with pytest.raises(BadRequest):
                 await mine.delete_many(selection)
         assert [row["tenant_id"] for row in (await mine.list(query())).rows] == ["sandbox"]
-    assert epochs.current(desk.scope.environment_id) > before
+    assert epochs.get_epoch(desk.scope.environment_id) > before
 
 
 @pytest.mark.parametrize("sort_by", ["tenant_id", "integration.name", "status", "created_at"])

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isthmus.db.encryption import EncryptedJSON, KeyMissing, KeyRing, SealBroken, key_id, read_sealing_key_id
+from isthmus.db.encryption import (
+    EncryptedJSON,
+    KeyMissing,
+    KeyRing,
+    SealBroken,
+    compute_key_id,
+    read_sealing_key_id,
+)
 from isthmus.db.key_file import create_key_file, generate_key, prepend_key, read_key_file
 from isthmus.db.tables import integrated_account, integration
 from isthmus.errors import SetupError
@@ -79,12 +86,12 @@ def test_the_first_key_seals_and_every_key_opens() -> None:
     after = CONTEXT.seal(ring, "row", 2)
     assert after is not None
     assert CONTEXT.open(ring, "row", before) == 1
-    assert read_sealing_key_id(after) == key_id(NEW) == ring.primary_id
+    assert read_sealing_key_id(after) == compute_key_id(NEW) == ring.primary_id
 
 
 def test_a_missing_key_is_named_by_its_id_and_the_way_out() -> None:
     sealed = CONTEXT.seal(KeyRing([OTHER]), "row", 1)
-    with pytest.raises(KeyMissing, match=rf"{key_id(OTHER)}.*ISTHMUS_SECRET_KEY") as caught:
+    with pytest.raises(KeyMissing, match=rf"{compute_key_id(OTHER)}.*ISTHMUS_SECRET_KEY") as caught:
         CONTEXT.open(KeyRing([NEW, OLD]), "row", sealed)
     assert OTHER not in str(caught.value)
     assert OLD not in str(caught.value)
@@ -118,7 +125,7 @@ def test_a_key_put_first_in_the_file_seals_in_a_ring_that_is_in_use(tmp_path: Pa
     prepend_key(path, key)
     after = CONTEXT.seal(ring, "row", "after")
     assert after is not None
-    assert read_sealing_key_id(after) == key_id(key)
+    assert read_sealing_key_id(after) == compute_key_id(key)
     assert CONTEXT.open(ring, "row", before) == "before"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 

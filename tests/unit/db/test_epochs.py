@@ -48,7 +48,7 @@ async def raised(database: Database, *environment_ids: str) -> None:
 
 
 async def test_an_epoch_that_was_never_raised_is_zero(watcher: EpochWatcher) -> None:
-    assert watcher.current("e") == 0
+    assert watcher.get_epoch("e") == 0
 
 
 async def test_the_writer_knows_once_its_transaction_has_committed(
@@ -56,8 +56,8 @@ async def test_the_writer_knows_once_its_transaction_has_committed(
 ) -> None:
     async with database.write() as conn:
         assert await raise_epoch(conn, "e") == 1
-        assert watcher.current("e") == 0
-    assert watcher.current("e") == 1
+        assert watcher.get_epoch("e") == 0
+    assert watcher.get_epoch("e") == 1
 
 
 async def test_a_write_that_is_rolled_back_raises_nothing(database: Database, watcher: EpochWatcher) -> None:
@@ -68,17 +68,17 @@ async def test_a_write_that_is_rolled_back_raises_nothing(database: Database, wa
 
     with pytest.raises(LookupError):
         await fail()
-    await watcher.look()
-    assert watcher.current("e") == 0
+    await watcher.poll()
+    assert watcher.get_epoch("e") == 0
     await raised(database, "other")
-    assert watcher.current("e") == 0
+    assert watcher.get_epoch("e") == 0
 
 
 async def test_a_look_sees_what_another_process_committed(elsewhere: Database, watcher: EpochWatcher) -> None:
     await raised(elsewhere, "e", "f")
     await raised(elsewhere, "e")
-    await watcher.look()
-    assert (watcher.current("e"), watcher.current("f")) == (2, 1)
+    await watcher.poll()
+    assert (watcher.get_epoch("e"), watcher.get_epoch("f")) == (2, 1)
 
 
 async def test_the_watcher_looks_by_itself_well_within_a_second(
@@ -90,7 +90,7 @@ async def test_the_watcher_looks_by_itself_well_within_a_second(
     await raised(elsewhere, "e")
     await clock.advance(POLL_SECONDS)
     await asyncio.wait_for(seen.wait(), 5)
-    assert watcher.current("e") == 1
+    assert watcher.get_epoch("e") == 1
 
 
 async def test_a_notification_arrives_without_a_look(elsewhere: Database, watcher: EpochWatcher) -> None:
@@ -102,16 +102,16 @@ async def test_a_notification_arrives_without_a_look(elsewhere: Database, watche
     await watcher.listening.wait()
     await raised(elsewhere, "e")
     await asyncio.wait_for(seen.wait(), 5)
-    assert watcher.current("e") == 1
+    assert watcher.get_epoch("e") == 1
 
 
 async def test_subscribers_are_told_once_of_each_rise(database: Database, watcher: EpochWatcher) -> None:
     told: list[tuple[str, int]] = []
     watcher.subscribe(lambda environment_id, value: told.append((environment_id, value)))
     await raised(database, "a", "b", "a")
-    await watcher.look()
+    await watcher.poll()
     await raised(database, "a")
-    await watcher.look()
+    await watcher.poll()
     assert told == [("a", 1), ("b", 1), ("a", 2)]
 
 
@@ -120,11 +120,11 @@ async def test_a_look_at_nothing_new_reads_no_table_on_sqlite(
 ) -> None:
     if not database.is_sqlite:
         return
-    await watcher.look()
+    await watcher.poll()
     statements: list[str] = []
     engine = database._engines.reader.sync_engine
     event.listen(engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
-    await watcher.look()
+    await watcher.poll()
     assert statements == ["PRAGMA data_version"]
 
 
@@ -132,8 +132,8 @@ async def test_writers_of_two_processes_lose_no_rise(
     database: Database, elsewhere: Database, watcher: EpochWatcher
 ) -> None:
     await asyncio.gather(*(raised(each, "x", "y") for each in (database, elsewhere) for _ in range(15)))
-    await watcher.look()
-    assert (watcher.current("x"), watcher.current("y")) == (30, 30)
+    await watcher.poll()
+    assert (watcher.get_epoch("x"), watcher.get_epoch("y")) == (30, 30)
 
 
 def test_rows_share_their_groups_evenly_and_for_good() -> None:
@@ -167,7 +167,7 @@ async def test_an_outage_is_waited_out(
     async with asyncio.timeout(5):
         while not seen.is_set():
             await clock.advance(POLL_SECONDS)
-    assert watcher.current("e") == 7
+    assert watcher.get_epoch("e") == 7
 
 
 async def test_looks_go_on_after_a_failure_of_any_kind(
@@ -189,7 +189,7 @@ async def test_looks_go_on_after_a_failure_of_any_kind(
             while value not in told:
                 await clock.advance(POLL_SECONDS)
     await asyncio.wait_for(seen.wait(), 5)
-    assert watcher.current("e") == 2
+    assert watcher.get_epoch("e") == 2
 
 
 async def test_a_grant_that_was_altered_holds_no_epoch_back(
@@ -199,8 +199,8 @@ async def test_a_grant_that_was_altered_holds_no_epoch_back(
         await grant_key(conn, "k" * 40, under=elsewhere.keys.primary_id)
         await conn.execute(update(key_grant).values(id=new_id()))
         await raise_epochs(conn, [KEYS, "e"])
-    await watcher.look()
-    assert watcher.current("e") == 1
+    await watcher.poll()
+    assert watcher.get_epoch("e") == 1
 
 
 async def test_connections_that_the_server_ends_are_made_again(
@@ -227,4 +227,4 @@ async def test_connections_that_the_server_ends_are_made_again(
     watcher.subscribe(lambda environment_id, value: seen.set())
     await raised(elsewhere, "e")
     await asyncio.wait_for(seen.wait(), 10)
-    assert watcher.current("e") == 1
+    assert watcher.get_epoch("e") == 1

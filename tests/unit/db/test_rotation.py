@@ -14,9 +14,15 @@ from tests.fakes.clock import VirtualClock
 
 from isthmus.config import Settings
 from isthmus.db import Database, EncryptedJSON, EpochWatcher, get_server_secret, open_database
-from isthmus.db.encryption import KeyMissing, key_id, read_sealing_key_id
+from isthmus.db.encryption import KeyMissing, compute_key_id, read_sealing_key_id
 from isthmus.db.key_file import read_key_file
-from isthmus.db.key_rotation import _renew, _under_other_keys, choose_key, encrypted_columns, rotate_key
+from isthmus.db.key_rotation import (
+    _reseal_rows,
+    _select_under_other_keys,
+    choose_key,
+    find_encrypted_columns,
+    rotate_key,
+)
 from isthmus.db.tables import integration, key_grant
 from isthmus.errors import SetupError
 from isthmus.kit.ids import new_id
@@ -81,7 +87,7 @@ class Server:
 @pytest.fixture
 async def server(database: Database) -> AsyncIterator[Server]:
     running = Server(database)
-    await running.watcher.look()
+    await running.watcher.poll()
     yield running
     await running.watcher.stop()
 
@@ -91,7 +97,7 @@ async def test_rows_are_readable_before_during_and_after(server: Server, setting
     seen = []
 
     async def meanwhile() -> None:
-        await server.watcher.look()
+        await server.watcher.poll()
         for identity, value in list(rows.items())[:5]:
             assert await server.read(identity) == value
         late = await server.add("added during the rotation")
@@ -105,7 +111,7 @@ async def test_rows_are_readable_before_during_and_after(server: Server, setting
     assert rotated.unreadable == 0
     assert len(seen) >= 2
     for identity, value in rows.items():
-        assert read_sealing_key_id(await server.sealed(identity)) == key_id(NEW) == rotated.key_id
+        assert read_sealing_key_id(await server.sealed(identity)) == compute_key_id(NEW) == rotated.key_id
         assert await server.read(identity) == value
     assert await get_server_secret(server.database, "cursors") == secret
     await local.close()
@@ -115,10 +121,10 @@ async def test_a_row_changed_during_the_rotation_keeps_its_change(server: Server
     identity = await server.add("first")
     local = await open_database(settings)
     local.keys.add_primary(NEW)
-    column, wanted = integration.c.secrets, bytes.fromhex(key_id(NEW))
-    rows = await _under_other_keys(local, column, wanted, "")
+    column, wanted = integration.c.secrets, bytes.fromhex(compute_key_id(NEW))
+    rows = await _select_under_other_keys(local, column, wanted, "")
     await server.change(identity, "second")
-    await _renew(local, column, rows)
+    await _reseal_rows(local, column, rows)
     assert await server.read(identity) == "second"
     await local.close()
 
@@ -145,12 +151,12 @@ async def test_the_rotation_is_finished_once_the_setting_has_the_new_key(
     both = replace(settings, secret_key=Secret((NEW, OLD)))
     local = await open_database(both, clock=VirtualClock(auto_advance=True))
     chosen = choose_key(local, None)
-    assert (chosen.key.reveal(), chosen.is_made, chosen.is_granted) == (NEW, False, False)
+    assert (chosen.key.reveal(), chosen.is_generated, chosen.is_granted) == (NEW, False, False)
     assert (await rotate_key(local, chosen)).sealed == 0
     async with local.read() as conn:
         assert (await conn.execute(select(key_grant))).all() == []
     await local.close()
-    with pytest.raises(KeyMissing, match=key_id(NEW)):
+    with pytest.raises(KeyMissing, match=compute_key_id(NEW)):
         await open_database(settings)
     alone = Server(await open_database(replace(settings, secret_key=Secret((NEW,)))))
     assert await alone.read(identity) == "kept"
@@ -170,7 +176,7 @@ async def test_a_rotation_broken_off_can_be_repeated(server: Server, settings: S
     local = await open_database(settings, clock=Waits(server.watcher.look))
     await rotate_key(local, choose_key(local, NEW))
     await local.close()
-    assert read_sealing_key_id(await server.sealed(identity)) == key_id(NEW)
+    assert read_sealing_key_id(await server.sealed(identity)) == compute_key_id(NEW)
     assert await server.read(identity) == "kept"
 
 
@@ -198,7 +204,7 @@ async def test_a_key_file_gets_the_new_key_first_and_keeps_the_old(tmp_path: Pat
     assert read_key_file(settings.key_file) == (chosen.key.reveal(), old)
     assert await server.read(identity) == "kept"
     await server.change(identity, "changed")
-    assert read_sealing_key_id(await server.sealed(identity)) == key_id(chosen.key.reveal())
+    assert read_sealing_key_id(await server.sealed(identity)) == compute_key_id(chosen.key.reveal())
     await server.database.close()
     again = Server(await open_database(settings, serving=True))
     assert await again.read(identity) == "changed"
@@ -208,11 +214,11 @@ async def test_a_key_file_gets_the_new_key_first_and_keeps_the_old(tmp_path: Pat
 async def test_a_weak_key_is_refused_before_anything_changes(database: Database) -> None:
     with pytest.raises(SetupError, match="at least 32"):
         choose_key(database, "hunter2")
-    assert database.keys.primary_id == key_id(OLD)
+    assert database.keys.primary_id == compute_key_id(OLD)
 
 
 def test_every_sealed_column_is_found_and_has_a_row_id() -> None:
-    found = {f"{column.table.name}.{column.name}" for column in encrypted_columns()}
+    found = {f"{column.table.name}.{column.name}" for column in find_encrypted_columns()}
     assert {
         "integration.secrets",
         "environment_integration.override_secrets",
@@ -220,4 +226,4 @@ def test_every_sealed_column_is_found_and_has_a_row_id() -> None:
         "integrated_account.integration_override_secrets",
         "server_secret.value",
     } <= found
-    assert all("id" in column.table.c for column in encrypted_columns())
+    assert all("id" in column.table.c for column in find_encrypted_columns())

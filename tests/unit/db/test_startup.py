@@ -16,7 +16,7 @@ from tests.unit.db.processes import process
 
 from isthmus.config import Settings
 from isthmus.db import check_workers, open_database
-from isthmus.db.encryption import KeyMissing, key_id
+from isthmus.db.encryption import KeyMissing, compute_key_id
 from isthmus.db.migrations import VERSION_TABLE
 from isthmus.db.tables import environment, team
 from isthmus.db.urls import parse_url
@@ -178,14 +178,14 @@ async def test_an_unreachable_server_is_named_without_its_password(embedded: Set
 
 
 async def test_a_key_that_opens_nothing_is_told_at_the_start(settings: Settings) -> None:
-    with pytest.raises(KeyMissing, match=key_id(SECRET_KEY)):
+    with pytest.raises(KeyMissing, match=compute_key_id(SECRET_KEY)):
         await open_database(replace(settings, secret_key=Secret((OTHER_KEY,))))
 
 
 async def test_a_key_set_later_goes_before_those_of_the_key_file(embedded: Settings) -> None:
     await (await open_database(embedded)).close()
     database = await open_database(replace(embedded, secret_key=Secret((OTHER_KEY,))))
-    assert database.keys.ids[0] == key_id(OTHER_KEY)
+    assert database.keys.ids[0] == compute_key_id(OTHER_KEY)
     assert len(database.keys.ids) == 2
     await database.close()
 

@@ -72,13 +72,13 @@ async def test_a_second_start_parses_nothing(database: Database, catalog: Catalo
 async def test_a_changed_file_changes_its_row_and_no_other(
     database: Database, catalog: Catalog, world: World, epochs: EpochWatcher
 ) -> None:
-    before = epochs.current(world.mine.environment_id)
+    before = epochs.get_epoch(world.mine.environment_id)
     write_catalog(catalog.path, integration=BRIGHTFOLD.replace("path: /tickets,", "path: /v2/tickets,"))
     assert await sync_catalog(database, catalog)
     (shipped,) = await rows(database, integration)
     assert (shipped["version"], shipped["revision"]) == (2, 2)
     assert {cell["version"] for cell in await rows(database, unified_model_resource_method)} == {1}
-    assert epochs.current(world.mine.environment_id) > before
+    assert epochs.get_epoch(world.mine.environment_id) > before
 
 
 async def test_a_mapping_that_is_gone_from_the_catalogue_is_gone(

@@ -184,7 +184,7 @@ class Counter:
         self.epoch = 0
         self.reads = 0
 
-    def current(self, environment_id: str) -> int:
+    def get_epoch(self, environment_id: str) -> int:
         return self.epoch
 
     async def read(self) -> int:

@@ -199,10 +199,10 @@ async def test_an_integrations_id_uninstalls_it_too(
     database: Database, world: World, epochs: EpochWatcher
 ) -> None:
     row = await install(database, world.mine)
-    before = epochs.current(world.mine.environment_id)
+    before = epochs.get_epoch(world.mine.environment_id)
     async with database.write() as conn:
         assert await EnvironmentIntegrations(conn, world.mine).delete(row["integration_id"]) == row["id"]
-    assert epochs.current(world.mine.environment_id) > before
+    assert epochs.get_epoch(world.mine.environment_id) > before
     async with database.read() as conn:
         assert (await EnvironmentIntegrations(conn, world.mine).list(query())).rows == []
 

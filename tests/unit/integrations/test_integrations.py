@@ -195,11 +195,11 @@ async def test_a_change_is_seen_wherever_it_is_installed(
     async with database.write() as conn:
         await EnvironmentIntegrations(conn, world.foreign).create({"integration_id": row["id"]})
     before = {
-        each.environment_id: epochs.current(each.environment_id) for each in (world.sibling, world.foreign)
+        each.environment_id: epochs.get_epoch(each.environment_id) for each in (world.sibling, world.foreign)
     }
     await patch(database, world.mine, row["id"], config={"label": "Changed"})
-    assert epochs.current(world.foreign.environment_id) > before[world.foreign.environment_id]
-    assert epochs.current(world.sibling.environment_id) == before[world.sibling.environment_id]
+    assert epochs.get_epoch(world.foreign.environment_id) > before[world.foreign.environment_id]
+    assert epochs.get_epoch(world.sibling.environment_id) == before[world.sibling.environment_id]
 
 
 async def test_lists_filter_by_name_and_page(database: Database, world: World) -> None:

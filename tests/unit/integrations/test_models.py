@@ -236,9 +236,9 @@ async def test_a_changed_mapping_is_seen_where_the_model_is_installed(
     row = await model(database, world.mine)
     async with database.write() as conn:
         await EnvironmentUnifiedModels(conn, world.sibling).create({"unified_model_id": row["id"]})
-    before = epochs.current(world.sibling.environment_id)
+    before = epochs.get_epoch(world.sibling.environment_id)
     await mapping(database, world.mine, row["id"])
-    assert epochs.current(world.sibling.environment_id) > before
+    assert epochs.get_epoch(world.sibling.environment_id) > before
 
 
 async def test_an_environments_own_layer_is_empty_at_first(database: Database, world: World) -> None:

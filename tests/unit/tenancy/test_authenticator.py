@@ -87,7 +87,7 @@ async def test_a_token_revoked_by_another_process_is_refused_after_one_look(
     principal = await authenticator.authenticate(tenancy.token)
     assert principal is not None
     await other_process.revoke_token(principal.token_id)
-    await epochs.look()
+    await epochs.poll()
     assert await authenticator.authenticate(tenancy.token) is None
 
 

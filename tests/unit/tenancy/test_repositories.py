@@ -51,11 +51,11 @@ async def test_another_team_sees_nothing_of_it(database: Database, tenancy: Tena
 async def test_a_renamed_environment_keeps_its_id_and_raises_its_epoch(
     database: Database, tenancy: Tenancy, epochs: EpochWatcher
 ) -> None:
-    before = epochs.current(tenancy.development)
+    before = epochs.get_epoch(tenancy.development)
     async with database.write() as conn:
         row = await Environments(conn, tenancy.team_id).update(tenancy.development, {"name": " Staging "})
     assert (row["id"], row["name"]) == (tenancy.development, "Staging")
-    assert epochs.current(tenancy.development) == before + 1
+    assert epochs.get_epoch(tenancy.development) == before + 1
 
 
 async def test_settings_of_an_environment_are_laid_over_those_it_has(
@@ -86,26 +86,26 @@ async def test_a_taken_or_empty_name_is_refused(database: Database, tenancy: Ten
 async def test_a_team_is_renamed_by_its_members_environments_notice(
     database: Database, tenancy: Tenancy, epochs: EpochWatcher
 ) -> None:
-    before = epochs.current(tenancy.production)
+    before = epochs.get_epoch(tenancy.production)
     async with database.write() as conn:
         row = await Teams(conn, tenancy.team_id).update(
             tenancy.team_id, {"name": "Acme", "logo": None, "domain": "ignored.example"}
         )
     assert (row["name"], row["domain"]) == ("Acme", None)
-    assert epochs.current(tenancy.production) == before + 1
+    assert epochs.get_epoch(tenancy.production) == before + 1
 
 
 async def test_a_patch_of_nothing_that_can_be_changed_names_what_can(
     database: Database, tenancy: Tenancy, epochs: EpochWatcher
 ) -> None:
-    before = epochs.current(tenancy.development)
+    before = epochs.get_epoch(tenancy.development)
     async with database.write() as conn:
         for changes in ({}, {"domain": "x.example", "id": "mine", "team_id": "mine"}):
             with pytest.raises(BadRequest, match="at least one of: logo, name"):
                 await Teams(conn, tenancy.team_id).update(tenancy.team_id, changes)
             with pytest.raises(BadRequest, match="at least one of: name, settings"):
                 await Environments(conn, tenancy.team_id).update(tenancy.development, changes)
-    assert epochs.current(tenancy.development) == before
+    assert epochs.get_epoch(tenancy.development) == before
 
 
 async def test_a_logo_is_the_address_of_an_image(database: Database, tenancy: Tenancy) -> None:

@@ -16,7 +16,7 @@ from isthmus.accounts.block_list import BlockList
 from isthmus.config import Settings
 from isthmus.config.command_variables import NEW_SECRET_KEY
 from isthmus.db import Database, open_database
-from isthmus.db.key_rotation import Rotated, choose_key
+from isthmus.db.key_rotation import RotationResult, choose_key
 from isthmus.db.key_rotation import rotate_key as rotate
 from isthmus.errors import SetupError
 from isthmus.tenancy import Administration
@@ -98,9 +98,9 @@ def rotate_key(new_key: str | None) -> None:
     that a crash cannot lose it."""
     given = _given_key(new_key)
 
-    async def work(database: Database) -> Rotated:
+    async def work(database: Database) -> RotationResult:
         new = choose_key(database, given)
-        if new.is_made and new.key_file is None:
+        if new.is_generated and new.key_file is None:
             typer.echo(
                 "The new key, shown only now. Put it first in ISTHMUS_SECRET_KEY, before the old one:",
                 err=True,
