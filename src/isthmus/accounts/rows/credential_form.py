@@ -79,7 +79,10 @@ def _find_problem(field: BaseField, value: Any) -> tuple[str, str] | None:
 def _matches_pattern(pattern: str, text: str) -> bool:
     """True if the whole text matches. False for an invalid pattern, and for one that takes too long."""
     try:
-        return Pattern.of(pattern, "").compiled.fullmatch(text, timeout=_PATTERN_TIMEOUT_SECONDS) is not None
+        return (
+            Pattern.from_source(pattern, "").compiled.fullmatch(text, timeout=_PATTERN_TIMEOUT_SECONDS)
+            is not None
+        )
     except (ExpressionError, TimeoutError):
         return False
 
