@@ -173,7 +173,7 @@ async def test_a_rotation_broken_off_can_be_repeated(server: Server, settings: S
     with pytest.raises(KeyboardInterrupt):
         await rotate_key(local, choose_key(local, NEW))
     await local.close()
-    local = await open_database(settings, clock=Waits(server.watcher.look))
+    local = await open_database(settings, clock=Waits(server.watcher.poll))
     await rotate_key(local, choose_key(local, NEW))
     await local.close()
     assert read_sealing_key_id(await server.sealed(identity)) == compute_key_id(NEW)
