@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from isthmus.expressions.functions import EXTENSIONS
-from tests.acceptance.functions_peer.differences import explained
-from tests.acceptance.functions_peer.generating import MAKERS, generate
-from tests.acceptance.functions_peer.running import Case, Outcome, install_peer, ours, peers
+from tests.acceptance.functions_peer.case_generators import MAKERS, generate
+from tests.acceptance.functions_peer.differences import find_reason
+from tests.acceptance.functions_peer.running import Case, Outcome, install_peer, run_ours, run_peer
 
 pytestmark = pytest.mark.acceptance
 
@@ -42,11 +42,11 @@ def test_every_disagreement_is_explained(peer: Path) -> None:
     cases = generate(seed, CASES)
     reasons: Counter[str] = Counter()
     unexplained: list[str] = []
-    for case, theirs in zip(cases, peers(peer, cases), strict=True):
-        mine = ours(case)
+    for case, theirs in zip(cases, run_peer(peer, cases), strict=True):
+        mine = run_ours(case)
         if mine.agrees(theirs):
             continue
-        reason = explained(case, mine, theirs)
+        reason = find_reason(case, mine, theirs)
         if reason is None:
             unexplained.append(_report(case, mine, theirs))
         else:

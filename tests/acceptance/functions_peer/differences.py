@@ -1,5 +1,7 @@
-"""Where our functions differ from the original's on purpose, and why. A disagreement that none of these
-explains fails the test."""
+"""The intended differences between our functions and the original's, with their reasons.
+
+A disagreement that none of them explains fails the test.
+"""
 
 from __future__ import annotations
 
@@ -11,50 +13,49 @@ from typing import Any
 
 from isthmus.expressions.functions.lodash import get_path
 from isthmus.expressions.javascript import to_number
-from tests.acceptance.functions_peer.running import Case, Outcome, same
-from tests.acceptance.functions_peer.running import ours as run
+from tests.acceptance.functions_peer.running import Case, Outcome, run_ours, same
 
-__all__ = ["DIFFERENCES", "explained"]
+__all__ = ["DIFFERENCES", "find_reason"]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """`reason` names the rule of `functions.md` where there is one."""
+    """`holds` says whether a disagreement about one of `functions` is this difference."""
 
     functions: frozenset[str]
     reason: str
     holds: Callable[[Case, Outcome, Outcome], bool]
 
 
-def _texts(node: Any) -> list[str]:
+def _collect_texts(node: Any) -> list[str]:
     """All texts of a document, letters and digits only."""
     if isinstance(node, dict):
         own = [node["text"]] if isinstance(node.get("text"), str) else []
-        return own + [text for value in node.values() for text in _texts(value)]
-    return [text for value in node for text in _texts(value)] if isinstance(node, list) else []
+        return own + [text for value in node.values() for text in _collect_texts(value)]
+    return [text for value in node for text in _collect_texts(value)] if isinstance(node, list) else []
 
 
-def _letters(text: str) -> str:
+def _keep_letters(text: str) -> str:
     return re.sub(r"\W|_", "", text)
 
 
 def _only_ours_is_complete(case: Case, ours: Outcome, theirs: Outcome) -> bool:
     """All letters of their document are in ours, in the same order."""
-    mine = iter(_letters("".join(_texts(ours.value))))
-    return all(letter in mine for letter in _letters("".join(_texts(theirs.value))))
+    mine = iter(_keep_letters("".join(_collect_texts(ours.value))))
+    return all(letter in mine for letter in _keep_letters("".join(_collect_texts(theirs.value))))
 
 
-def _without_task_line_ends(case: Case, ours: Outcome, theirs: Outcome) -> bool:
+def _same_without_task_line_ends(case: Case, ours: Outcome, theirs: Outcome) -> bool:
     return str(theirs.value).replace('type="checkbox"> \n', 'type="checkbox"> ') == str(ours.value)
 
 
-def _without_images(value: Any) -> Any:
+def _remove_images(value: Any) -> Any:
     """A document without images, and without the blocks that held nothing else."""
     if isinstance(value, dict):
-        return {key: _without_images(item) for key, item in value.items()}
+        return {key: _remove_images(item) for key, item in value.items()}
     if not isinstance(value, list):
         return value
-    kept = [_without_images(item) for item in value if not _is_image(item)]
+    kept = [_remove_images(item) for item in value if not _is_image(item)]
     return [item for item in kept if not _is_hollow(item)]
 
 
@@ -66,35 +67,35 @@ def _is_hollow(item: Any) -> bool:
     return isinstance(item, dict) and item.get(str(item.get("type"))) == {"rich_text": []}
 
 
-def _but_for_images(case: Case, ours: Outcome, theirs: Outcome) -> bool:
-    return same(_without_images(ours.value), _without_images(theirs.value))
+def _same_but_for_images(case: Case, ours: Outcome, theirs: Outcome) -> bool:
+    return same(_remove_images(ours.value), _remove_images(theirs.value))
 
 
-def _but_for_empty_items(case: Case, ours: Outcome, theirs: Outcome) -> bool:
-    def kept(value: Any) -> Any:
+def _same_but_for_empty_items(case: Case, ours: Outcome, theirs: Outcome) -> bool:
+    def remove_empty(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: kept(item) for key, item in value.items() if item != ""}
+            return {key: remove_empty(item) for key, item in value.items() if item != ""}
         if not isinstance(value, list):
             return value
-        items = [kept(item) for item in value if item != ""]
+        items = [remove_empty(item) for item in value if item != ""]
         return items[0] if len(items) == 1 else items
 
-    return same(kept(ours.value), kept(theirs.value))
+    return same(remove_empty(ours.value), remove_empty(theirs.value))
 
 
-def _as_in_strict_mode(case: Case, ours: Outcome, theirs: Outcome) -> bool:
+def _same_in_strict_mode(case: Case, ours: Outcome, theirs: Outcome) -> bool:
     """With the switch `strict_compat` both agree."""
-    return run(case, strict_compat=True).agrees(theirs)
+    return run_ours(case, strict_compat=True).agrees(theirs)
 
 
-def _but_for_offset_names(case: Case, ours: Outcome, theirs: Outcome) -> bool:
-    def named(value: Any) -> Any:
+def _same_but_for_offset_names(case: Case, ours: Outcome, theirs: Outcome) -> bool:
+    def mask_names(value: Any) -> Any:
         return re.sub(r"\b(?:GMT[+-][\d:]+|[A-Z]{2,4}T)\b", "NAME", json.dumps(value))
 
-    return bool(named(ours.value) == named(theirs.value))
+    return bool(mask_names(ours.value) == mask_names(theirs.value))
 
 
-def _incomparable(case: Case, ours: Outcome, theirs: Outcome) -> bool:
+def _sorts_incomparable(case: Case, ours: Outcome, theirs: Outcome) -> bool:
     """The same items, sorted by numbers and by texts that are none."""
     by = case.data.get("b")
     values = [get_path(item, by) if by is not None else item for item in case.data.get("a", [])]
@@ -111,7 +112,7 @@ def _same_but_for_escapes(case: Case, ours: Outcome, theirs: Outcome) -> bool:
     return mine == other
 
 
-def _plain_spaces(case: Case, ours: Outcome, theirs: Outcome) -> bool:
+def _same_with_plain_spaces(case: Case, ours: Outcome, theirs: Outcome) -> bool:
     return same(ours.value, json.loads(json.dumps(theirs.value).replace("\\u202f", " ")))
 
 
@@ -119,36 +120,36 @@ def _starts_with_html(case: Case, ours: Outcome, theirs: Outcome) -> bool:
     return bool(re.search(r"^\W*(?:\d\. |- |> |\[.\] )+<br>", str(case.data["d"]), re.M))
 
 
-def _surrogates(case: Case, ours: Outcome, theirs: Outcome) -> bool:
+def _has_lone_surrogates(case: Case, ours: Outcome, theirs: Outcome) -> bool:
     return "\\ud8" in json.dumps(theirs.value)
 
 
 _STUMBLED = re.compile(r"is not a function|Cannot (?:read|convert)|not iterable")
 
 
-def _of(*functions: str) -> frozenset[str]:
+def _functions(*functions: str) -> frozenset[str]:
     return frozenset(functions)
 
 
 DIFFERENCES = (
     Difference(
-        _of("convertMarkdownToAdf"),
-        "Only the envelope is fixed (§7). The original loses escaped characters, spaces at line ends, marks "
+        _functions("convertMarkdownToAdf"),
+        "Only the envelope is fixed. The original loses escaped characters, spaces at line ends, marks "
         "inside links and images in lists, and writes empty texts and cells, which the ADF schema refuses",
         _only_ours_is_complete,
     ),
     Difference(
-        _of("convertMarkdownToNotion"),
+        _functions("convertMarkdownToNotion"),
         "An image inside a heading, quote or table is no rich text: Notion refuses it; ours stands behind",
-        _but_for_images,
+        _same_but_for_images,
     ),
     Difference(
-        _of("convertMarkdownToHtml"),
+        _functions("convertMarkdownToHtml"),
         "The original puts a line end behind the box of a task in a loose list",
-        _without_task_line_ends,
+        _same_without_task_line_ends,
     ),
     Difference(
-        _of(
+        _functions(
             "convertMarkdownToHtml",
             "convertMarkdownToNotion",
             "convertMarkdownToSlack",
@@ -158,84 +159,84 @@ DIFFERENCES = (
         _starts_with_html,
     ),
     Difference(
-        _of("dtFromIso", "dtFromFormat"),
+        _functions("dtFromIso", "dtFromFormat"),
         "Relative to an invalid date-time: null, where the original says `today` or `in 0 seconds`",
         lambda case, ours, theirs: "toRelative" in case.expression and ours.value is None,
     ),
     Difference(
-        _of("dtFromIso", "dtFromFormat"),
-        "A plain space before AM and PM (§5.2), where Node writes a narrow one for some zones",
-        _plain_spaces,
+        _functions("dtFromIso", "dtFromFormat"),
+        "A plain space before AM and PM, where Node writes a narrow one for some zones",
+        _same_with_plain_spaces,
     ),
     Difference(
-        _of("dtFromIso", "dtFromFormat"),
+        _functions("dtFromIso", "dtFromFormat"),
         "Names of offsets in old times follow the time zone database, not ICU",
-        _but_for_offset_names,
+        _same_but_for_offset_names,
     ),
     Difference(
-        _of("dtFromIso", "dtFromFormat"),
+        _functions("dtFromIso", "dtFromFormat"),
         "Instants are whole milliseconds",
         lambda case, ours, theirs: re.search(r"milliseconds': -?\d*\.\d", case.expression) is not None,
     ),
     Difference(
-        _of("parseQuery"),
+        _functions("parseQuery"),
         "An empty value beside others of the same name is kept",
-        _but_for_empty_items,
+        _same_but_for_empty_items,
     ),
     Difference(
-        _of("orderBy"),
+        _functions("orderBy"),
         "Values that cannot be compared (a text and a number): the order depends on the sorting algorithm",
-        _incomparable,
+        _sorts_incomparable,
     ),
     Difference(
-        _of("values", "recursiveCharacterTextSplitter"),
+        _functions("values", "recursiveCharacterTextSplitter"),
         "A character outside the basic plane stays whole",
-        _surrogates,
+        _has_lone_surrogates,
     ),
     Difference(
-        _of("convertQueryToSql"),
-        "§12.7: `nin` with `useOrForIn` keeps its negation",
-        _as_in_strict_mode,
+        _functions("convertQueryToSql"),
+        "`nin` with `useOrForIn` keeps its negation",
+        _same_in_strict_mode,
     ),
     Difference(
-        _of("convertQueryToSql", "toNumber", "blob", "join", "wrap", "zipSqlResponse", "mostSimilar"),
-        "§12.13, §2: a value that the original stumbles over gives a result",
+        _functions("convertQueryToSql", "toNumber", "blob", "join", "wrap", "zipSqlResponse", "mostSimilar"),
+        "A value that the original stumbles over gives a result",
         lambda case, ours, theirs: ours.error is None and _STUMBLED.search(theirs.error or "") is not None,
     ),
     Difference(
-        _of("dependencyGraph"),
+        _functions("dependencyGraph"),
         "Items without a key are one node that depends on nothing; the original finds a cycle",
         lambda case, ours, theirs: "c" not in case.data,
     ),
     Difference(
-        _of("mapValues"),
+        _functions("mapValues"),
         "Names of JavaScript's own members are no entries",
         lambda case, ours, theirs: "constructor" in json.dumps(case.data, ensure_ascii=False).lower(),
     ),
     Difference(
-        _of("bufferToString"),
+        _functions("bufferToString"),
         "An unknown encoding is an error for an empty stream too",
         lambda case, ours, theirs: ours.error is not None and case.data["a"] == "",
     ),
     Difference(
-        _of("removeEmpty"),
-        "§12.2: an object loses its empty fields",
+        _functions("removeEmpty"),
+        "An object loses its empty fields",
         lambda case, ours, theirs: isinstance(case.data.get("a"), dict),
     ),
     Difference(
-        _of("jsToXml"),
+        _functions("jsToXml"),
         "`<` and `&` in attributes are escaped, as XML demands",
         _same_but_for_escapes,
     ),
     Difference(
-        _of("convertHtmlToMarkdown"),
+        _functions("convertHtmlToMarkdown"),
         "A bar inside a table cell is escaped once",
         lambda case, ours, theirs: same(str(theirs.value).replace("\\\\|", "\\|"), ours.value),
     ),
 )
 
 
-def explained(case: Case, ours: Outcome, theirs: Outcome) -> str | None:
+def find_reason(case: Case, ours: Outcome, theirs: Outcome) -> str | None:
     """The reason for a disagreement; None if there is none."""
     for difference in DIFFERENCES:
         if case.function in difference.functions and difference.holds(case, ours, theirs):

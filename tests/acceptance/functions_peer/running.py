@@ -1,4 +1,4 @@
-"""Both sides of a case, in one form that can be compared."""
+"""Runs a case on both sides and brings the results into one form that can be compared."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from isthmus.expressions import UNDEFINED, ExpressionError, Services, compile
 from isthmus.expressions.host import ArrayBuffer, Blob, Stream
 from tests.npm import NODE, install_packages
 
-__all__ = ["Case", "Outcome", "install_peer", "ours", "peers"]
+__all__ = ["Case", "Outcome", "install_peer", "run_ours", "run_peer"]
 
 PACKAGES = ("@truto/truto-jsonata@3.0.6", "jsonata@2.2.1")
 MISSING = {"$": "undefined"}
@@ -67,7 +67,8 @@ def install_peer() -> Path:
     return folder
 
 
-def peers(folder: Path, cases: Sequence[Case]) -> list[Outcome]:
+def run_peer(folder: Path, cases: Sequence[Case]) -> list[Outcome]:
+    """The original's outcome of each case, in one process of Node."""
     lines = "".join(json.dumps({"expression": case.expression, "data": case.data}) + "\n" for case in cases)
     done = subprocess.run(
         [NODE, "peer.mjs"],
@@ -82,15 +83,17 @@ def peers(folder: Path, cases: Sequence[Case]) -> list[Outcome]:
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(found) == len(cases), done.stderr[-2_000:]
     return [
-        Outcome(error=entry["error"]) if "error" in entry else Outcome(_plain(entry["value"]))
+        Outcome(error=entry["error"])
+        if "error" in entry
+        else Outcome(_to_comparable_peer_value(entry["value"]))
         for entry in found
     ]
 
 
-def _plain(value: Any) -> Any:
+def _to_comparable_peer_value(value: Any) -> Any:
     """The peer's value: dates and URLs as their JSON, missing fields left out."""
     if isinstance(value, list):
-        return [None if item == MISSING else _plain(item) for item in value]
+        return [None if item == MISSING else _to_comparable_peer_value(item) for item in value]
     if not isinstance(value, dict):
         return value
     name = value.get("$")
@@ -99,20 +102,20 @@ def _plain(value: Any) -> Any:
     if name in {"Blob", "ArrayBuffer", "ReadableStream"}:
         return {"$": name}
     hidden = (MISSING, {"$": "function"})
-    return {key: _plain(item) for key, item in value.items() if item not in hidden}
+    return {key: _to_comparable_peer_value(item) for key, item in value.items() if item not in hidden}
 
 
-def ours(case: Case, **settings: object) -> Outcome:
-    """Our side; `settings` are switches of functions."""
+def run_ours(case: Case, **settings: object) -> Outcome:
+    """Our outcome of a case; `settings` are switches of functions."""
     services = Services(settings=settings)
     try:
         found = asyncio.run(compile(case.expression).evaluate_async(case.data, services=services))
     except ExpressionError as error:
         return Outcome(error=error.message)
-    return Outcome(_comparable(found))
+    return Outcome(_to_comparable_value(found))
 
 
-def _comparable(value: Any) -> Any:
+def _to_comparable_value(value: Any) -> Any:
     if value is UNDEFINED:
         return MISSING
     if isinstance(value, float):
@@ -120,8 +123,8 @@ def _comparable(value: Any) -> Any:
             return {"$": "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"}
         return int(value) if value.is_integer() and abs(value) < 2**53 else value
     if isinstance(value, list):
-        return [None if item is UNDEFINED else _comparable(item) for item in value]
+        return [None if item is UNDEFINED else _to_comparable_value(item) for item in value]
     if isinstance(value, dict):
-        return {key: _comparable(item) for key, item in value.items() if item is not UNDEFINED}
+        return {key: _to_comparable_value(item) for key, item in value.items() if item is not UNDEFINED}
     names = {Blob: "Blob", ArrayBuffer: "ArrayBuffer", Stream: "ReadableStream"}
     return {"$": names[type(value)]} if type(value) in names else value

@@ -1,4 +1,4 @@
-"""CSV and SQL (`functions.md` §8)."""
+"""CSV and SQL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documents: text out of files, PDF out of Markdown (`functions.md` §9)."""
+"""Documents: text out of files, PDF out of Markdown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files and binary data (`functions.md` §3.2, §6.1-6.3)."""
+"""Files and binary data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HTML into Markdown (`functions.md` §7)."""
+"""HTML into Markdown."""
 
 from __future__ import annotations
 

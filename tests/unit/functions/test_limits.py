@@ -1,4 +1,4 @@
-"""What functions may use (`functions.md` §10): each bound has a case that goes over it."""
+"""What functions may use: each bound has a case that goes over it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From Markdown into other formats (`functions.md` §7)."""
+"""From Markdown into other formats."""
 
 from __future__ import annotations
 

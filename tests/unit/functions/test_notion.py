@@ -1,4 +1,4 @@
-"""Notion blocks into Markdown (`functions.md` §7)."""
+"""Notion blocks into Markdown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parquet (`functions.md` §8), read back by another reader."""
+"""Parquet, read back by another reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parsing (`functions.md` §3.3, §6.4)."""
+"""Parsing."""
 
 from __future__ import annotations
 

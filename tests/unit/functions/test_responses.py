@@ -1,4 +1,4 @@
-"""Responses as host values (`functions.md` §6.8)."""
+"""Responses as host values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values, currency, SQL rows (`functions.md` §3.4)."""
+"""Values, currency, SQL rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""XML (`functions.md` §8)."""
+"""XML."""
 
 from __future__ import annotations
 

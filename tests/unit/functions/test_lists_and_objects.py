@@ -1,4 +1,4 @@
-"""Lists and objects by lodash's rules (`functions.md` §3.6)."""
+"""Lists and objects by lodash's rules."""
 
 from __future__ import annotations
 

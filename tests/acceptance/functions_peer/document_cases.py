@@ -1,4 +1,4 @@
-"""Cases of the functions that take documents: Markdown, Notion, HTML, XML, CSV, SQL, text to split."""
+"""Generates cases of functions that take documents: Markdown, Notion, HTML, XML, CSV, SQL, text to split."""
 
 from __future__ import annotations
 

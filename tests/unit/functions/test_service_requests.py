@@ -1,4 +1,4 @@
-"""Functions that ask other servers, against a real server on loopback (`functions.md` §9)."""
+"""Functions that ask other servers, against a real server on loopback."""
 
 from __future__ import annotations
 

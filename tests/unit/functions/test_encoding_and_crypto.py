@@ -1,4 +1,4 @@
-"""Encoding and cryptography (`functions.md` §3.1)."""
+"""Encoding and cryptography."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Similarity and hierarchies (`functions.md` §3.5, §6.5)."""
+"""Similarity and hierarchies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Functions in the place of JSONata's own (`functions.md` §4)."""
+"""Functions in the place of JSONata's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases of date-times: texts, patterns, and chains of methods."""
+"""Generates cases of date-times: texts, patterns, and chains of methods."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def from_iso(r: random.Random) -> tuple[str, Mapping[str, Any]]:
     return f"($b := b; $dtFromIso(a{zone}){_chain(r)})", data
 
 
-def written_and_read(r: random.Random) -> tuple[str, Mapping[str, Any]]:
+def format_and_parse(r: random.Random) -> tuple[str, Mapping[str, Any]]:
     """Text that a pattern wrote, read by it, or by another."""
     pattern = r.choice(PATTERNS)
     other = pattern if r.random() < 0.8 else r.choice(PATTERNS)
@@ -153,7 +153,7 @@ def written_and_read(r: random.Random) -> tuple[str, Mapping[str, Any]]:
     return f"($b := b; {read}{year or _chain(r)})", data
 
 
-def special(r: random.Random) -> tuple[str, Mapping[str, Any]]:
+def special_format(r: random.Random) -> tuple[str, Mapping[str, Any]]:
     made: tuple[str, Any] = r.choice(
         [
             ("$dtFromFormat(a, 'ISO').toISO()", iso(r)),
@@ -169,4 +169,4 @@ def special(r: random.Random) -> tuple[str, Mapping[str, Any]]:
     return made[0], {"a": made[1]}
 
 
-MAKERS: dict[str, list[Make]] = {"dtFromIso": [from_iso], "dtFromFormat": [written_and_read, special]}
+MAKERS: dict[str, list[Make]] = {"dtFromIso": [from_iso], "dtFromFormat": [format_and_parse, special_format]}

@@ -1,4 +1,4 @@
-"""The text splitter (`functions.md` §9)."""
+"""The text splitter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Generated cases: a function, an expression that calls it, and data that holds the arguments."""
+"""Generates cases: a function, an expression that calls it, and data that holds the arguments."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.acceptance.functions_peer import documents, moments
+from tests.acceptance.functions_peer import date_time_cases, document_cases
 from tests.acceptance.functions_peer.running import Case
 
 __all__ = ["generate"]
@@ -110,7 +110,7 @@ def path(r: random.Random) -> Any:
     )
 
 
-def called(function: str, *makers: Callable[[random.Random], Any], after: str = "") -> Make:
+def call_with(function: str, *makers: Callable[[random.Random], Any], after: str = "") -> Make:
     """A call with generated arguments; each but the first is now and then left out, with all behind it."""
 
     def make(r: random.Random) -> tuple[str, Mapping[str, Any]]:
@@ -201,13 +201,13 @@ def blob_parts(r: random.Random) -> Any:
 
 
 SIMPLE: dict[str, list[Make]] = {
-    "base64encode": [called("base64encode", scalar, lambda r: r.random() < 0.5)],
-    "base64decode": [called("base64decode", base64_text, lambda r: r.random() < 0.5)],
+    "base64encode": [call_with("base64encode", scalar, lambda r: r.random() < 0.5)],
+    "base64decode": [call_with("base64decode", base64_text, lambda r: r.random() < 0.5)],
     "base64ToBlob": [
-        called("base64ToBlob", base64_text, lambda r: {"urlSafe": r.random() < 0.5}, after=".[size, type]")
+        call_with("base64ToBlob", base64_text, lambda r: {"urlSafe": r.random() < 0.5}, after=".[size, type]")
     ],
     "digest": [
-        called(
+        call_with(
             "digest",
             scalar,
             lambda r: r.choice(["SHA-1", "sha-256", "SHA-384", "SHA-512", "MD5", "md5", "SHA256"]),
@@ -215,7 +215,7 @@ SIMPLE: dict[str, list[Make]] = {
         )
     ],
     "sign": [
-        called(
+        call_with(
             "sign",
             scalar,
             lambda r: r.choice(["SHA-1", "sha-256", " SHA-512 ", "", None, "MD5"]),
@@ -223,9 +223,9 @@ SIMPLE: dict[str, list[Make]] = {
             lambda r: r.choice(["hex", "base64", "base64-urlSafe", "x"]),
         )
     ],
-    "blob": [called("blob", blob_parts, lambda r: {"type": text(r)}, after=".[size, type, text()]")],
+    "blob": [call_with("blob", blob_parts, lambda r: {"type": text(r)}, after=".[size, type, text()]")],
     "getMimeType": [
-        called(
+        call_with(
             "getMimeType",
             lambda r: (
                 r.choice(["", "a/", "a\\", ".", "x.", "a.b/"])
@@ -249,23 +249,25 @@ SIMPLE: dict[str, list[Make]] = {
             ),
         )
     ],
-    "jsonParse": [called("jsonParse", json_text), called("jsonParse", scalar)],
-    "toNumber": [called("toNumber", lambda r: anything(r, 1))],
+    "jsonParse": [call_with("jsonParse", json_text), call_with("jsonParse", scalar)],
+    "toNumber": [call_with("toNumber", lambda r: anything(r, 1))],
     "parseUrl": [
-        called("parseUrl", url, after=".[href, origin, host, port, pathname, search, hash, username]"),
-        called("parseUrl", url, after=".searchParams.[get('q'), getAll('q'), keys(), toString()]"),
+        call_with("parseUrl", url, after=".[href, origin, host, port, pathname, search, hash, username]"),
+        call_with("parseUrl", url, after=".searchParams.[get('q'), getAll('q'), keys(), toString()]"),
     ],
     "parseQuery": [
-        called("parseQuery", query, lambda r: {"ignoreQueryPrefix": True} if r.random() < 0.5 else {})
+        call_with("parseQuery", query, lambda r: {"ignoreQueryPrefix": True} if r.random() < 0.5 else {})
     ],
-    "stringifyQuery": [called("stringifyQuery", mapping, query_options)],
-    "convertCurrencyToSubunit": [called("convertCurrencyToSubunit", scalar, lambda r: r.choice(CURRENCIES))],
+    "stringifyQuery": [call_with("stringifyQuery", mapping, query_options)],
+    "convertCurrencyToSubunit": [
+        call_with("convertCurrencyToSubunit", scalar, lambda r: r.choice(CURRENCIES))
+    ],
     "convertCurrencyFromSubunit": [
-        called("convertCurrencyFromSubunit", scalar, lambda r: r.choice(CURRENCIES))
+        call_with("convertCurrencyFromSubunit", scalar, lambda r: r.choice(CURRENCIES))
     ],
-    "firstNonEmpty": [called("firstNonEmpty", lambda r: None, scalar, scalar)],
+    "firstNonEmpty": [call_with("firstNonEmpty", lambda r: None, scalar, scalar)],
     "mapValues": [
-        called(
+        call_with(
             "mapValues",
             lambda r: anything(r, 1),
             lambda r: {text(r): scalar(r) for _ in range(4)},
@@ -273,30 +275,30 @@ SIMPLE: dict[str, list[Make]] = {
             scalar,
         )
     ],
-    "removeEmpty": [called("removeEmpty", _list_or_scalar)],
-    "removeEmptyItems": [called("removeEmptyItems", items)],
+    "removeEmpty": [call_with("removeEmpty", _list_or_scalar)],
+    "removeEmptyItems": [call_with("removeEmptyItems", items)],
     "zipSqlResponse": [
-        called(
+        call_with(
             "zipSqlResponse",
             lambda r: [{"name": text(r)} for _ in range(r.randrange(2, 4))],
             lambda r: [[scalar(r) for _ in range(r.randrange(4))] for _ in range(r.randrange(2, 4))],
             lambda r: "name",
         )
     ],
-    "diceCoefficient": [called("diceCoefficient", text, text)],
+    "diceCoefficient": [call_with("diceCoefficient", text, text)],
     "mostSimilar": [
-        called(
+        call_with(
             "mostSimilar", text, lambda r: [text(r) for _ in range(r.randrange(2, 5))], lambda r: r.random()
         )
     ],
     "dependencyGraph": [
-        called("dependencyGraph", acyclic, lambda r: "p", lambda r: "id", after=".overallOrder()"),
-        called("dependencyGraph", acyclic, lambda r: "p", lambda r: "id", after=".overallOrder(true)"),
-        called("dependencyGraph", acyclic, lambda r: "p", lambda r: "id", after=".dependantsOf(0)"),
+        call_with("dependencyGraph", acyclic, lambda r: "p", lambda r: "id", after=".overallOrder()"),
+        call_with("dependencyGraph", acyclic, lambda r: "p", lambda r: "id", after=".overallOrder(true)"),
+        call_with("dependencyGraph", acyclic, lambda r: "p", lambda r: "id", after=".dependantsOf(0)"),
     ],
-    "sortNodes": [called("sortNodes", nodes)],
-    "string": [called("string", anything, lambda r: r.random() < 0.5)],
-    "keys": [called("keys", anything)],
+    "sortNodes": [call_with("sortNodes", nodes)],
+    "string": [call_with("string", anything, lambda r: r.random() < 0.5)],
+    "keys": [call_with("keys", anything)],
     "each": [
         lambda r: ("$each(a, function($v, $k) { $k & '=' & $type($v) })", {"a": mapping(r)}),
         lambda r: ("$each(a, function($v) { $v })", {"a": mapping(r)}),
@@ -305,30 +307,35 @@ SIMPLE: dict[str, list[Make]] = {
         lambda r: ("$sift(a, function($v) { $v })", {"a": mapping(r)}),
         lambda r: ("$sift(a, function($v, $k) { $length($k) = 1 })", {"a": mapping(r)}),
     ],
-    "join": [called("join", items, text)],
-    "wrap": [called("wrap", anything, text, text)],
-    "chunk": [called("chunk", items, number)],
-    "compact": [called("compact", anything)],
+    "join": [call_with("join", items, text)],
+    "wrap": [call_with("wrap", anything, text, text)],
+    "chunk": [call_with("chunk", items, number)],
+    "compact": [call_with("compact", anything)],
     "difference": [
-        called("difference", lambda r: [scalar(r) for _ in range(6)], lambda r: [scalar(r) for _ in range(6)])
+        call_with(
+            "difference", lambda r: [scalar(r) for _ in range(6)], lambda r: [scalar(r) for _ in range(6)]
+        )
     ],
-    "find": [called("find", records, path), called("find", records, lambda r: {"id": r.choice([1, "x"])})],
+    "find": [
+        call_with("find", records, path),
+        call_with("find", records, lambda r: {"id": r.choice([1, "x"])}),
+    ],
     "lofilter": [
-        called("lofilter", records, path),
-        called("lofilter", records, lambda r: ["id", r.choice([1, "x"])]),
+        call_with("lofilter", records, path),
+        call_with("lofilter", records, lambda r: ["id", r.choice([1, "x"])]),
     ],
-    "flatten": [called("flatten", anything), called("flatten", lambda r: anything(r, 3))],
-    "flattenDeep": [called("flattenDeep", lambda r: anything(r, 3))],
-    "flattenDepth": [called("flattenDepth", lambda r: anything(r, 3), number)],
-    "groupBy": [called("groupBy", records, path)],
-    "keyBy": [called("keyBy", records, path)],
-    "pick": [called("pick", mapping, lambda r: r.choice([r.choice(KEYS), [r.choice(KEYS), "a.b"]]))],
-    "omit": [called("omit", mapping, lambda r: r.choice([r.choice(KEYS), [r.choice(KEYS), "a.b"]]))],
+    "flatten": [call_with("flatten", anything), call_with("flatten", lambda r: anything(r, 3))],
+    "flattenDeep": [call_with("flattenDeep", lambda r: anything(r, 3))],
+    "flattenDepth": [call_with("flattenDepth", lambda r: anything(r, 3), number)],
+    "groupBy": [call_with("groupBy", records, path)],
+    "keyBy": [call_with("keyBy", records, path)],
+    "pick": [call_with("pick", mapping, lambda r: r.choice([r.choice(KEYS), [r.choice(KEYS), "a.b"]]))],
+    "omit": [call_with("omit", mapping, lambda r: r.choice([r.choice(KEYS), [r.choice(KEYS), "a.b"]]))],
     "orderBy": [
-        called("orderBy", records, path, lambda r: r.choice(["asc", "desc", ["desc"], "x"])),
-        called("orderBy", items),
+        call_with("orderBy", records, path, lambda r: r.choice(["asc", "desc", ["desc"], "x"])),
+        call_with("orderBy", items),
     ],
-    "values": [called("values", anything)],
+    "values": [call_with("values", anything)],
     "uuid": [lambda r: ("$length($uuid())", {})],
     "getDataUri": [lambda r: ("$getDataUri($blob(a), b)", {"a": text(r), "b": r.choice(["a/b", ""])})],
     "bufferToString": [
@@ -341,7 +348,7 @@ SIMPLE: dict[str, list[Make]] = {
     "teeStream": [lambda r: ("$bufferToString($teeStream($blob(a).stream())[1])", {"a": text(r)})],
 }
 
-MAKERS: dict[str, list[Make]] = SIMPLE | documents.MAKERS | moments.MAKERS
+MAKERS: dict[str, list[Make]] = SIMPLE | document_cases.MAKERS | date_time_cases.MAKERS
 
 
 def generate(seed: int, count: int) -> list[Case]:
@@ -350,7 +357,7 @@ def generate(seed: int, count: int) -> list[Case]:
     names = [
         name
         for name in MAKERS
-        for _ in range(6 if name in moments.MAKERS else 2 if name in documents.MAKERS else 1)
+        for _ in range(6 if name in date_time_cases.MAKERS else 2 if name in document_cases.MAKERS else 1)
     ]
     cases = []
     for _ in range(count):
