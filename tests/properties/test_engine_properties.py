@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -48,7 +49,7 @@ def test_an_id_stays_inside_its_path(value: str) -> None:
     try:
         rendered = path.render(template_scope({}, id=value, query={}, body={}))
     except BadRequest:
-        assert not value or ".." in value
+        assert not value or any(part.strip() in {".", ".."} for part in re.split(r"[/\\]", value))
         return
     url = urlsplit(join("https://api.test/v1", rendered))
     assert (url.scheme, url.netloc, url.query, url.fragment) == ("https", "api.test", "", "")

@@ -36,9 +36,6 @@ __all__ = [
 
 _READ_WHOLE: Final = frozenset({"application/x-www-form-urlencoded", "application/javascript"})
 _XHTML: Final = "application/xhtml+xml"
-_NAME: Final = r"(?:[A-Za-z_][A-Za-z0-9_]*|`[^`]+`)"
-_SIMPLE: Final = re.compile(rf"(?:\${{1,2}}|{_NAME})(?:\.{_NAME})*\Z")
-_WORDS: Final = frozenset({"and", "or", "in", "true", "false", "null", "function"})
 _MOST_CELLS: Final = 1_000_000
 _CHARSETS: Final = re.compile(
     r"utf-(?:8|8-sig|16|16-le|16-be|32|32-le|32-be)|ascii|iso8859-\d+|cp\d+|koi8-[ru]|"
@@ -201,13 +198,10 @@ class DataPath:
     """`response_path`, ready to be applied. A path of plain names, also from `$` on, is walked; the rest is
     evaluated."""
 
-    __slots__ = ("_expression", "_is_path", "_names")
+    __slots__ = ("_expression", "_names")
 
     def __init__(self, expression: Expression) -> None:
-        text = expression.text.strip()
-        names = re.findall(_NAME, text)
-        self._is_path: Final = bool(_SIMPLE.match(text)) and not _WORDS.intersection(names)
-        self._names: Final = tuple(name.strip("`") for name in names)
+        self._names: Final = expression.plain_path()
         self._expression: Final = expression
 
     def read(self, body: Any) -> Any:
@@ -225,11 +219,11 @@ class DataPath:
         if value is not None:
             return value, False
         value = evaluate("response_path", self._expression, body)
-        return value, isinstance(value, dict) and (self._is_path or raw_records(value) == [value])
+        return value, isinstance(value, dict) and (self._names is not None or raw_records(value) == [value])
 
     def _walked(self, body: Any) -> Any:
         """What names alone lead to; None where there is more to do."""
-        if not self._is_path:
+        if self._names is None:
             return None
         value = body
         for name in self._names:

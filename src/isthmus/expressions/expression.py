@@ -18,6 +18,7 @@ from isthmus.expressions.runtime.results import check_result_size
 from isthmus.expressions.sized_cache import SizedCache
 from isthmus.expressions.static_analysis import (
     may_give_key,
+    plain_path,
     reads_field,
     reads_path,
     record_fields,
@@ -86,6 +87,11 @@ class Expression:
         if self._names is None:
             self._names = root_names(self.tree)
         return self._names
+
+    def plain_path(self) -> tuple[str, ...] | None:
+        """Names of the fields that lead to the result, if the expression is nothing but such a path; else
+        None."""
+        return plain_path(self.tree)
 
     def reads_path(self, *names: str) -> bool:
         """Whether the expression contains a path that starts with these names."""

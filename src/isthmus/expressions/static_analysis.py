@@ -16,6 +16,7 @@ from isthmus.expressions.syntax import tree as t
 __all__ = [
     "ENVELOPE",
     "may_give_key",
+    "plain_path",
     "reads_field",
     "reads_path",
     "record_fields",
@@ -96,6 +97,17 @@ def _collect_from_group(node: t.Node, found: set[str]) -> None:
         for key, value in node.group.pairs:
             _collect_root_names(key, found, at_root=False)
             _collect_root_names(value, found, at_root=False)
+
+
+def plain_path(tree: t.Node) -> tuple[str, ...] | None:
+    """Names of the fields that lead from the input to the result, if the expression is nothing but such a
+    path: ("data", "items") for `data.items` and `$.data.items`, () for `$`. None for any other expression."""
+    steps = tree.steps if isinstance(tree, t.Path) else [tree]
+    if any(not t.is_bare(step) or step.focus or step.index or step.ancestor for step in (tree, *steps)):
+        return None
+    names = steps[1:] if _is_context(steps[0]) else steps
+    found = tuple(step.value for step in names if isinstance(step, t.Name))
+    return found if len(found) == len(names) else None
 
 
 def reads_path(tree: t.Node, names: tuple[str, ...]) -> bool:

@@ -143,3 +143,29 @@ def test_no_read_of_a_field(text: str) -> None:
 )
 def test_a_field_whose_name_the_expression_does_not_hold_is_not_read(text: str) -> None:
     assert not compile(text).reads_field("cursor")
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("data", ("data",)),
+        ("data.items", ("data", "items")),
+        ("/* the records */ data . `all items`", ("data", "all items")),
+        ("$.data", ("data",)),
+        ("$$.data", ("data",)),
+        ("$", ()),
+        ("data.items[0]", None),
+        ("data.items[]", None),
+        ("data.items@$item", None),
+        ("data.items#$index", None),
+        ("data{name: value}", None),
+        ("data.$x", None),
+        ("data.*", None),
+        ("(data)", None),
+        ("true", None),
+    ],
+)
+def test_a_path_of_nothing_but_names_is_told_from_other_expressions(
+    text: str, names: tuple[str, ...] | None
+) -> None:
+    assert compile(text).plain_path() == names

@@ -58,9 +58,8 @@ class ResponseView:
     def of(cls, mapping: Expression | ObjectMapping | None) -> ResponseView:
         if mapping is None:
             return cls((), reads_whole=False)
-        text = _text(mapping)
         return cls(
-            tuple(name for name in _VIRTUAL if name in text),
+            tuple(name for name in _VIRTUAL if mapping.reads_field(name)),
             reads_whole=any(mapping.reads_path("response", name) for name in _VIRTUAL),
         )
 
@@ -114,7 +113,7 @@ def _compile(mapping: MappingConfig, target: Target, method: str) -> MappingPlan
             f"The mapping of {target.name} {method} uses {finding.path}, and {finding.message}. Remove it."
         )
     definition = target.definition
-    body_mapping = mapping.request_body_mapping
+    body_mapping, answer_mapping = mapping.request_body_mapping, mapping.response_mapping
     return MappingPlan(
         mapping=mapping,
         definition=definition,
@@ -126,10 +125,10 @@ def _compile(mapping: MappingConfig, target: Target, method: str) -> MappingPlan
             SideLoadPlan(key, spec, ResponseView.of(spec.response_mapping))
             for key, spec in mapping.side_load.items()
         ),
-        handles_remote_data="remote_data" in _text(body_mapping),
-        names_cursors=any(name in _text(mapping.response_mapping) for name in _CURSORS),
-        names_way_back="prev_cursor" in _text(mapping.response_mapping),
-        places_cursor="cursor" in _text(body_mapping),
+        handles_remote_data=body_mapping is not None and body_mapping.reads_field("remote_data"),
+        names_cursors=answer_mapping is not None and any(map(answer_mapping.may_give_key, _CURSORS)),
+        names_way_back=answer_mapping is not None and answer_mapping.may_give_key("prev_cursor"),
+        places_cursor=body_mapping is not None and body_mapping.reads_field("cursor", "next_cursor"),
         scopes=definition.scopes.get(target.integration, {}).get(method, ()),
     )
 
@@ -147,12 +146,6 @@ def layered(low: Mapping[str, Any] | None, high: Mapping[str, Any] | None) -> Ma
             for key, value in high.items()
         },
     }
-
-
-def _text(mapping: Expression | ObjectMapping | None) -> str:
-    if mapping is None:
-        return ""
-    return mapping.text if isinstance(mapping, Expression) else str(mapping.source)
 
 
 def check_method(target: Target, method: str) -> None:
