@@ -1,6 +1,6 @@
-"""Settings of a process, from the variables of its environment."""
+"""The settings of a process, from environment variables."""
 
-from isthmus.config.parsers import MAKE_A_KEY, Network, check_key
+from isthmus.config.parsers import KEY_HINT, Network, check_key
 from isthmus.config.settings import DatetimeStyle, Settings
 
-__all__ = ["MAKE_A_KEY", "DatetimeStyle", "Network", "Settings", "check_key"]
+__all__ = ["KEY_HINT", "DatetimeStyle", "Network", "Settings", "check_key"]

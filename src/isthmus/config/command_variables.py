@@ -1,4 +1,4 @@
-"""Variables that only commands read: no settings of a server."""
+"""Environment variables that only commands read; a server does not use them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["API_TOKEN", "API_URL", "COMMAND_VARIABLES", "CONFIG_DIR", "NEW_SECRE
 
 API_URL: Final = ("ISTHMUS_API_URL", "TRUTO_API_URL")
 API_TOKEN: Final = ("ISTHMUS_API_TOKEN", "TRUTO_API_TOKEN")
-"""Two families. The first whose URL is set counts, with the token of the same family."""
+"""Names in order of precedence. The first URL that is set counts, with the token of the same prefix."""
 PROFILE: Final = "ISTHMUS_PROFILE"
 CONFIG_DIR: Final = "ISTHMUS_CONFIG_DIR"
 NEW_SECRET_KEY: Final = "ISTHMUS_NEW_SECRET_KEY"  # noqa: S105 - the name of a variable
@@ -42,4 +42,4 @@ COMMAND_VARIABLES: Final = (
         "The key that `isthmus db rotate-key` seals with from now on; of the form of `ISTHMUS_SECRET_KEY`.",
     ),
 )
-"""Name, default, meaning: rows of the reference page."""
+"""(name, default, meaning) of each variable, for the reference page."""

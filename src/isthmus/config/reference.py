@@ -6,7 +6,7 @@ import sys
 from dataclasses import fields
 
 from isthmus.config.command_variables import COMMAND_VARIABLES
-from isthmus.config.settings import Settings, variable
+from isthmus.config.settings import Settings, get_variable_name
 
 __all__ = ["render_reference"]
 
@@ -26,7 +26,7 @@ def render_reference() -> str:
         "| --- | --- | --- |",
     ]
     for each in fields(Settings):
-        lines.append(f"| `{variable(each)}` | {each.metadata['shown']} | {each.metadata['doc']} |")
+        lines.append(f"| `{get_variable_name(each)}` | {each.metadata['shown']} | {each.metadata['doc']} |")
     lines += [
         "",
         "## Variables of commands",

@@ -8,7 +8,7 @@ import os
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.config import MAKE_A_KEY, Settings
+from isthmus.config import KEY_HINT, Settings
 from isthmus.db.database import Database, current_time, get_key_ring
 from isthmus.db.encryption import KeyMissing, KeyRing, SealBroken, read_sealing_key_id
 from isthmus.db.key_file import check_key_file_mode, create_key_file, read_key_file
@@ -37,7 +37,7 @@ def load_keys(settings: Settings, *, embedded: bool) -> KeyRing:
         return KeyRing((*settings.secret_key.reveal(), *known))
     if not embedded:
         raise SetupError(
-            f"PostgreSQL needs ISTHMUS_SECRET_KEY: the key that seals stored secrets; {MAKE_A_KEY}. "
+            f"PostgreSQL needs ISTHMUS_SECRET_KEY: the key that seals stored secrets; {KEY_HINT}. "
             "Give the same to every process, and keep a copy: without it the secrets cannot be opened."
         )
     if not path.exists():

@@ -9,7 +9,7 @@ from typing import Literal
 
 from isthmus.cli.record_output import show
 from isthmus.config import Settings
-from isthmus.config.settings import variable
+from isthmus.config.settings import get_variable_name
 from isthmus.kit.secret import Secret
 
 __all__ = ["show_configuration"]
@@ -23,7 +23,7 @@ def show_configuration(output: Literal["table", "json"]) -> None:
 
 def _rows(settings: Settings) -> Iterator[dict[str, str]]:
     for each in fields(settings):
-        name = variable(each)
+        name = get_variable_name(each)
         is_set = bool(os.environ.get(name, "").strip())
         value = _shown(getattr(settings, each.name)) if is_set else each.metadata["shown"].replace("`", "")
         yield {"variable": name, "from": "environment" if is_set else "default", "value": value}
