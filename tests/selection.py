@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 import pytest
 
 __all__ = [
+    "IN_FULL",
     "Walk",
     "pytest_addoption",
     "pytest_collection_modifyitems",
@@ -25,6 +26,7 @@ __all__ = [
     "pytest_generate_tests",
     "pytest_report_header",
     "pytest_terminal_summary",
+    "seed",
     "walk",
 ]
 
@@ -43,16 +45,24 @@ class Walk:
 
     def __init__(self, seed: str | None, test: str) -> None:
         """`seed`: None for a walk in full."""
-        self._source = None if seed is None else f"{seed}:{test}"
+        self._random = None if seed is None else random.Random(f"{seed}:{test}")
 
     def draw(self, cases: Iterable[T], *, share: float = _SHARE, at_least: int = 1) -> list[T]:
         """A share of the cases, in their order; all of them if the walk is in full."""
         found = list(cases)
-        if self._source is None:
+        if self._random is None:
             return found
         count = min(len(found), max(at_least, math.ceil(len(found) * share)))
-        drawn = random.Random(self._source).sample(range(len(found)), count)
-        return [found[index] for index in sorted(drawn)]
+        return [found[index] for index in sorted(self._random.sample(range(len(found)), count))]
+
+
+IN_FULL: Final = Walk(None, "")
+
+
+@pytest.fixture(scope="session")
+def seed(pytestconfig: pytest.Config) -> int:
+    """The seed of the run, for a test that generates its cases."""
+    return int(pytestconfig.stash[_SEED])
 
 
 @pytest.fixture
@@ -73,6 +83,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """A worker takes the seed of its run."""
     given = getattr(config, "workerinput", {}).get("isthmus_seed") or os.environ.get("ISTHMUS_SEED")
+    if given and not given.isdigit():
+        raise pytest.UsageError(f"ISTHMUS_SEED is {given!r} and has to be a number")
     seed = config.stash[_SEED] = given or str(secrets.randbelow(1_000_000))
     if getattr(config.option, "hypothesis_seed", "") is None:
         config.option.hypothesis_seed = seed

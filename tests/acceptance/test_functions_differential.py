@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 from collections import Counter
 from pathlib import Path
 
@@ -36,8 +35,7 @@ def _report(case: Case, mine: Outcome, theirs: Outcome) -> str:
     return "\n  ".join([case.expression, *shown])
 
 
-def test_every_disagreement_is_explained(peer: Path) -> None:
-    seed = int(os.environ.get("ISTHMUS_SEED", random.SystemRandom().randrange(10**9)))
+def test_every_disagreement_is_explained(peer: Path, seed: int) -> None:
     print(f"seed {seed}, {CASES} cases")
     cases = generate(seed, CASES)
     reasons: Counter[str] = Counter()

@@ -18,6 +18,7 @@ from isthmus.http.messages import HttpResponse
 from tests.contract.catalog import entry, integration_names, model
 from tests.contract.odd_bodies import bodies_of
 from tests.contract.sending import exchange_of, last_request, requests_of
+from tests.selection import IN_FULL, Walk
 
 _NO_WRITES: Final = frozenset({"list", "get", "delete"})
 _MAPPINGS = [(name, each) for name in integration_names() for each in entry(name).mappings]
@@ -26,8 +27,8 @@ _DEEP: Final = {"a": [1]}
 
 
 @pytest.mark.parametrize(("integration", "model_name"), _MAPPINGS, ids=["-".join(each) for each in _MAPPINGS])
-async def test_a_body_is_sent_or_refused(integration: str, model_name: str) -> None:
-    assert await _complaints_about(entry(integration), model_name) == []
+async def test_a_body_is_sent_or_refused(integration: str, model_name: str, walk: Walk) -> None:
+    assert await _complaints_about(entry(integration), model_name, walk=walk) == []
 
 
 async def test_a_mapping_that_fails_on_an_odd_value_is_found() -> None:
@@ -164,12 +165,14 @@ async def test_empty_custom_fields_are_none() -> None:
         assert sent == {"properties": {"name": "x"}}
 
 
-async def _complaints_about(catalogued: Entry, model_name: str, resource: str = "") -> list[str]:
+async def _complaints_about(
+    catalogued: Entry, model_name: str, resource: str = "", *, walk: Walk = IN_FULL
+) -> list[str]:
     return [
         f"{cell.name}: {what}: {found}"
         for cell in catalogued.cells
         if cell.model == model_name and cell.method not in _NO_WRITES and resource in (cell.resource, "")
-        for what, body in bodies_of(catalogued, cell)
+        for what, body in walk.draw(bodies_of(catalogued, cell))
         if (found := await _complaint(catalogued, cell, body))
     ]
 

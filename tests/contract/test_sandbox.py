@@ -24,6 +24,7 @@ def sandbox(request: pytest.FixtureRequest) -> Sandbox:
     return Sandbox(entry(name), cell)
 
 
+@pytest.mark.walk(share=0.15)
 @pytest.mark.parametrize("check", SANDBOX_CHECKS, ids=[check.__name__ for check in SANDBOX_CHECKS])
 async def test_a_sandbox_answers(sandbox: Sandbox, check: Callable[[Sandbox], Awaitable[list[str]]]) -> None:
     assert await check(sandbox) == []

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.matrix
+
 ROOT = Path(__file__).parents[3]
 CONFIG = ROOT / "pyproject.toml"
 BIN = Path(sys.executable).parent

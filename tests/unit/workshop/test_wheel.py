@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.matrix
+
 ROOT = Path(__file__).parents[3]
 FOUND = """
 import isthmus
