@@ -1,7 +1,7 @@
-"""A recorded list, cut into the pages a caller asks for, in the shape of the product that was recorded.
+"""Cuts a recorded list into the pages that a caller asks for, in the form of the recorded provider.
 
-Every format says in its own place where the next page is, so each has a small writer: it gives the answer a
-cursor that the definition's own pagination finds, and reads it back from the request that follows.
+Each pagination format has its own place for the cursor of the next page. The cursor is written there, so that
+the pagination of the definition finds it, and it is read back from the request for the next page.
 """
 
 from __future__ import annotations
@@ -27,17 +27,18 @@ from isthmus.definitions.paths import BodyPath
 from isthmus.engine.upstream import OutgoingRequest
 from isthmus.expressions import UNDEFINED
 
-__all__ = ["RecordedList", "RecordedPages", "recorded_list"]
+__all__ = ["RecordedList", "RecordedPages", "build_recorded_list"]
 
-_NAMES: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z")
-_TOKEN: Final = re.compile(r"sandbox-([0-9]+)\Z")
-_OFFSET: Final = "sandbox_offset"
-_SIZE: Final = "sandbox_size"
+_PLAIN_PATH: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z")
+_SANDBOX_CURSOR: Final = re.compile(r"sandbox-([0-9]+)\Z")
+_OFFSET_PARAMETER: Final = "sandbox_offset"
+_SIZE_PARAMETER: Final = "sandbox_size"
 
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """Which records: `start` up to `end`, with `size` as it was asked for (None: as recorded)."""
+    """The records of one page: those from `start` up to, but without, `end`. `size`: the limit that was asked
+    for, None for the recorded page size."""
 
     start: int
     end: int
@@ -46,8 +47,10 @@ class _Window:
 
 @dataclass(frozen=True, slots=True)
 class RecordedList:
-    """`path`: names that lead to the array in each body, none where the body is the array. `starts`: the
-    index of the first record of each recorded page."""
+    """All records of a recorded list, which can be cut into pages of any size.
+
+    `path`: the path of the array in each body, empty if the body is the array. `starts`: the index of the
+    first record of each recorded page."""
 
     pages: Sequence[Exchange]
     records: Sequence[Any]
@@ -55,17 +58,18 @@ class RecordedList:
     path: tuple[str, ...]
     pagination: Pagination | None
 
-    def answer(self, request: OutgoingRequest) -> ExchangeResponse | None:
-        """The page that is asked for; None where the cursor is none of this list."""
-        start = self._start(request)
+    def build_page(self, request: OutgoingRequest) -> ExchangeResponse | None:
+        """Return the response with the page that is asked for; None if the cursor is none of this list."""
+        start = self._find_start(request)
         if start is None or start > len(self.records):
             return None
-        size = _size(request) if self.pagination is not None else None
-        window = _Window(start, self._end(start, size), size)
-        return self._written(request, window)
+        size = _get_page_size(request) if self.pagination is not None else None
+        window = _Window(start, self._find_end(start, size), size)
+        return self._build_response(request, window)
 
-    def _end(self, start: int, size: int | None) -> int:
-        """A page ends where the limit or, without one, the recorded page does."""
+    def _find_end(self, start: int, size: int | None) -> int:
+        """Return the index after the last record of the page: by the limit, else where the recorded page
+        ends."""
         if self.pagination is None:
             return len(self.records)
         if size is None:
@@ -73,30 +77,34 @@ class RecordedList:
             return later[0] if later else len(self.records)
         return min(start + size, len(self.records))
 
-    def _start(self, request: OutgoingRequest) -> int | None:
+    def _find_start(self, request: OutgoingRequest) -> int | None:
+        """Return the index of the first record of the page; None for an unknown cursor."""
         spec, operation = self.pagination, request.operation
         if isinstance(spec, PagePagination):
             sent = operation.cursor or operation.query.get(spec.config.page_param)
-            page = _whole(sent, spec.config.start_page)
+            page = _parse_integer(sent, spec.config.start_page)
             return (
-                None if page is None else self._start_of_page(page - spec.config.start_page, _size(request))
+                None
+                if page is None
+                else self._find_start_of_page(page - spec.config.start_page, _get_page_size(request))
             )
         if isinstance(spec, OffsetPagination):
             sent = operation.cursor or operation.query.get(spec.config.offset_param)
-            offset = _whole(sent, spec.config.start_offset)
+            offset = _parse_integer(sent, spec.config.start_offset)
             return None if offset is None else offset - spec.config.start_offset
         if isinstance(spec, RangePagination):
-            return _whole(operation.cursor, 0)
+            return _parse_integer(operation.cursor, 0)
         address = dict(parse_qsl(urlsplit(request.http.url).query))
-        if _OFFSET in address:
-            return _whole(address[_OFFSET], None)
+        if _OFFSET_PARAMETER in address:
+            return _parse_integer(address[_OFFSET_PARAMETER], None)
         if isinstance(spec, CursorPagination):
             sent = operation.cursor or operation.query.get(spec.config.cursor_param)
-            return 0 if sent is None else self._start_of_token(spec, str(sent))
+            return 0 if sent is None else self._find_start_of_cursor(spec, str(sent))
         return None if isinstance(spec, LinkHeaderPagination) and operation.cursor is not None else 0
 
-    def _start_of_page(self, index: int, size: int | None) -> int | None:
-        """One page past the end is empty, as products have it; further ones are unknown."""
+    def _find_start_of_page(self, index: int, size: int | None) -> int | None:
+        """Return the index of the first record of the page number `index`, counted from 0. One page past the
+        end is empty, as with most providers; None for those after it."""
         if index < 0:
             return None
         if size is None:
@@ -104,52 +112,58 @@ class RecordedList:
         start = index * size
         return min(start, len(self.records)) if start < len(self.records) + size else None
 
-    def _start_of_token(self, spec: CursorPagination, token: str) -> int | None:
-        ours = _TOKEN.match(token)
+    def _find_start_of_cursor(self, spec: CursorPagination, token: str) -> int | None:
+        """Return the index of the first record that a cursor, recorded or our own, leads to; else None."""
+        ours = _SANDBOX_CURSOR.match(token)
         if ours is not None:
             return int(ours[1])
         for index, page in enumerate(self.pages):
-            if _plain(spec.config.cursor_path.read(page.response.body)) == token:
+            if _cursor_to_text(spec.config.cursor_path.read(page.response.body)) == token:
                 return [*self.starts, len(self.records)][index + 1]
         return None
 
-    def _written(self, request: OutgoingRequest, window: _Window) -> ExchangeResponse:
+    def _build_response(self, request: OutgoingRequest, window: _Window) -> ExchangeResponse:
         page = self.pages[max(index for index, start in enumerate(self.starts) if start <= window.start)]
-        body = _put(page.response.body, self.path, list(self.records[window.start : window.end]))
+        body = _set_path(page.response.body, self.path, list(self.records[window.start : window.end]))
         headers = {name: value for name, value in page.response.headers.items() if name != "link"}
         spec = self.pagination
         if isinstance(spec, CursorPagination):
-            body = self._with_cursors(spec, request, body, window)
+            body = self._set_cursors(spec, request, body, window)
         elif isinstance(spec, LinkHeaderPagination):
-            headers |= self._links(request, window)
+            headers |= self._build_link_header(request, window)
         elif isinstance(spec, RangePagination):
             last = f"{window.start}-{window.end - 1}" if window.end > window.start else "*"
             headers["content-range"] = f"{spec.config.range_unit} {last}/{len(self.records)}"
         elif isinstance(spec, OffsetPagination):
-            body = _told(body, spec.config.total_path, len(self.records))
+            body = _set_at_place(body, spec.config.total_path, len(self.records))
         elif isinstance(spec, PagePagination):
-            body = _told(body, spec.config.total_pages_path, self._last_page(spec, window.size))
+            body = _set_at_place(
+                body, spec.config.total_pages_path, self._number_last_page(spec, window.size)
+            )
         return page.response.model_copy(update={"body": body, "headers": headers})
 
-    def _last_page(self, spec: PagePagination, size: int | None) -> int:
+    def _number_last_page(self, spec: PagePagination, size: int | None) -> int:
         count = len(self.starts) if size is None else -(-len(self.records) // size)
         return spec.config.start_page + max(count, 1) - 1
 
-    def _with_cursors(
+    def _set_cursors(
         self, spec: CursorPagination, request: OutgoingRequest, body: Any, window: _Window
     ) -> Any:
         config = spec.config
         more = window.end < len(self.records)
-        body = _told(body, config.cursor_path, self._token(spec, request, window.end) if more else None)
-        body = _told(body, config.has_more_path, more)
+        body = _set_at_place(
+            body, config.cursor_path, self._make_cursor(spec, request, window.end) if more else None
+        )
+        body = _set_at_place(body, config.has_more_path, more)
         back = max(0, window.start - (window.size or 1))
-        return _told(body, config.prev_cursor_path, f"sandbox-{back}" if window.start else None)
+        return _set_at_place(body, config.prev_cursor_path, f"sandbox-{back}" if window.start else None)
 
-    def _token(self, spec: CursorPagination, request: OutgoingRequest, offset: int) -> str:
-        """The recorded cursor where one leads there, an address where the product gives addresses."""
+    def _make_cursor(self, spec: CursorPagination, request: OutgoingRequest, offset: int) -> str:
+        """Return a cursor for the page that starts at `offset`: the recorded one if there is one, a URL if
+        recorded cursors are URLs, else one of our own."""
         recorded: str | None = None
         for index, start in enumerate(self.starts[1:]):
-            found = _plain(spec.config.cursor_path.read(self.pages[index].response.body))
+            found = _cursor_to_text(spec.config.cursor_path.read(self.pages[index].response.body))
             recorded = recorded or found
             if start == offset and found is not None:
                 recorded = found
@@ -158,73 +172,80 @@ class RecordedList:
             if recorded is None or not recorded.startswith(("http://", "https://")):
                 return f"sandbox-{offset}"
         if recorded.startswith(("http://", "https://")):
-            return _address(request, offset, _size(request))
+            return _build_page_url(request, offset, _get_page_size(request))
         return recorded
 
-    def _links(self, request: OutgoingRequest, window: _Window) -> dict[str, str]:
+    def _build_link_header(self, request: OutgoingRequest, window: _Window) -> dict[str, str]:
         targets = []
         if window.end < len(self.records):
-            targets.append(f'<{_address(request, window.end, window.size)}>; rel="next"')
+            targets.append(f'<{_build_page_url(request, window.end, window.size)}>; rel="next"')
         if window.start > 0:
             back = max(0, window.start - (window.size or window.end - window.start or 1))
-            targets.append(f'<{_address(request, back, window.size)}>; rel="prev"')
+            targets.append(f'<{_build_page_url(request, back, window.size)}>; rel="prev"')
         return {"link": ", ".join(targets)} if targets else {}
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedPages:
-    """The pages of a list as they were recorded, for one that nothing can be written into: its records or
-    its cursors are found by an expression. `root`: where in a body the cursor's path begins, None for the
-    whole."""
+    """A recorded list whose pages cannot be cut anew, because an expression finds its records or cursors. It
+    is answered page by page as it was recorded. `root`: the part of the body that the cursor's path starts
+    from, None for the whole body."""
 
     pages: Sequence[Exchange]
     pagination: CursorPagination
     root: BodyPath | None
 
-    def answer(self, request: OutgoingRequest) -> ExchangeResponse | None:
-        """The page that is asked for, whatever its limit; None where the cursor leads to none of them."""
+    def build_page(self, request: OutgoingRequest) -> ExchangeResponse | None:
+        """Return the recorded response of the page that is asked for, whatever the limit; None for an unknown
+        cursor."""
         config, operation = self.pagination.config, request.operation
         token = operation.cursor or operation.query.get(config.cursor_param)
         if token is None:
             return self.pages[0].response
         for page, following in pairwise(self.pages):
             body = page.response.body
-            found = _plain(config.cursor_path.read(body if self.root is None else self.root.read(body)))
+            found = _cursor_to_text(
+                config.cursor_path.read(body if self.root is None else self.root.read(body))
+            )
             if found is not None and found in (str(token), request.http.url):
                 return following.response
         return None
 
 
-def recorded_list(
+def build_recorded_list(
     pages: Sequence[Exchange], method: MethodDefinition, pagination: Pagination | None
 ) -> RecordedList | RecordedPages | None:
-    """None where the array is in no place that plain names lead to, and no cursor tells the pages apart: such
-    a list is its first page."""
-    whole = _cut(pages, method, pagination)
+    """Build the list from its recorded pages. None if its array is not at a plain path and it has no cursors:
+    such a list is answered with its first page."""
+    joined = _join_pages(pages, method, pagination)
     if not isinstance(pagination, CursorPagination) or (
-        whole is not None and _is_writable(method, pagination)
+        joined is not None and _has_plain_paths(method, pagination)
     ):
-        return whole
+        return joined
     return RecordedPages(pages, pagination, method.cursor_root)
 
 
-def _is_writable(method: MethodDefinition, pagination: CursorPagination) -> bool:
+def _has_plain_paths(method: MethodDefinition, pagination: CursorPagination) -> bool:
+    """True if all cursors are at paths of plain names, so that others can be written there."""
     config = pagination.config
     places = (config.cursor_path, config.has_more_path, config.prev_cursor_path)
-    return method.cursor_root is None and all(place is None or _names(place.text) for place in places)
+    return method.cursor_root is None and all(
+        place is None or _split_plain_path(place.text) for place in places
+    )
 
 
-def _cut(
+def _join_pages(
     pages: Sequence[Exchange], method: MethodDefinition, pagination: Pagination | None
 ) -> RecordedList | None:
+    """Join the records of all pages; None if a page has no array at a path of plain names."""
     text = "" if method.response_path is None else method.response_path.text.strip()
-    path = tuple(text.split(".")) if _NAMES.match(text) else ()
+    path = tuple(text.split(".")) if _PLAIN_PATH.match(text) else ()
     if text and not path:
         return None
     records: list[Any] = []
     starts = []
     for page in pages:
-        found = _get(page.response.body, path)
+        found = _get_path(page.response.body, path)
         if not isinstance(found, list):
             return None
         starts.append(len(records))
@@ -232,49 +253,55 @@ def _cut(
     return RecordedList(pages, records, starts, path, pagination)
 
 
-def _size(request: OutgoingRequest) -> int | None:
-    """The limit in force: an address that replaced the request's carries its own."""
+def _get_page_size(request: OutgoingRequest) -> int | None:
+    """Return the limit of the request; a URL that we gave as a cursor carries its own."""
     address = dict(parse_qsl(urlsplit(request.http.url).query))
-    return _whole(address.get(_SIZE), None) or request.operation.limit
+    return _parse_integer(address.get(_SIZE_PARAMETER), None) or request.operation.limit
 
 
-def _address(request: OutgoingRequest, offset: int, size: int | None) -> str:
+def _build_page_url(request: OutgoingRequest, offset: int, size: int | None) -> str:
+    """Return the URL of the request with the page that starts at `offset` in its query."""
     parts = urlsplit(request.http.url)
-    query = {_OFFSET: str(offset)} | ({_SIZE: str(size)} if size else {})
+    query = {_OFFSET_PARAMETER: str(offset)} | ({_SIZE_PARAMETER: str(size)} if size else {})
     return urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode(query), ""))
 
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(text.split(".")) if _NAMES.match(text) else ()
+def _split_plain_path(text: str) -> tuple[str, ...]:
+    """Split a dotted path of plain names; empty for an expression."""
+    return tuple(text.split(".")) if _PLAIN_PATH.match(text) else ()
 
 
-def _told(body: Any, place: BodyPath | None, value: Any) -> Any:
-    """`body` with `value` where a path of names leads; an expression reads what was recorded."""
-    names = () if place is None else _names(place.text)
-    return _put(body, names, value) if names else body
+def _set_at_place(body: Any, place: BodyPath | None, value: Any) -> Any:
+    """Return a copy of `body` with `value` at the path `place`; `body` itself if that is no path of plain
+    names."""
+    names = () if place is None else _split_plain_path(place.text)
+    return _set_path(body, names, value) if names else body
 
 
-def _whole(value: Any, absent: int | None) -> int | None:
+def _parse_integer(value: Any, absent: int | None) -> int | None:
+    """Parse a number without a sign: `absent` for None, None for any other text."""
     if value is None:
         return absent
     text = str(value)
     return int(text) if text.isascii() and text.isdigit() else None
 
 
-def _plain(value: Any) -> str | None:
+def _cursor_to_text(value: Any) -> str | None:
+    """Return a cursor of a body as text; None if it is missing, empty, or no text or number."""
     return (
         str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) and value != "" else None
     )
 
 
-def _get(body: Any, path: Sequence[str]) -> Any:
+def _get_path(body: Any, path: Sequence[str]) -> Any:
     for name in path:
         body = body.get(name, UNDEFINED) if isinstance(body, Mapping) else UNDEFINED
     return body
 
 
-def _put(body: Any, path: Sequence[str], value: Any) -> Any:
-    """A copy of `body` with `value` at `path`; objects on the way are made where something is put."""
+def _set_path(body: Any, path: Sequence[str], value: Any) -> Any:
+    """Return a copy of `body` with `value` at `path`. Missing objects on the way are created, unless `value`
+    is None."""
     if not path:
         return value
     if not isinstance(body, Mapping):
@@ -284,4 +311,4 @@ def _put(body: Any, path: Sequence[str], value: Any) -> Any:
     name, *rest = path
     if value is None and name not in body:
         return body
-    return {**body, name: _put(body.get(name), rest, value)}
+    return {**body, name: _set_path(body.get(name), rest, value)}

@@ -1,6 +1,7 @@
-"""The way out of a sandbox account: it leads to the catalogue's exchanges, never to a network.
-Names in a method's path (an id, a parent's id) must be those of an exchange, or the answer is "not found".
-Any other parameter picks among the exchanges where one knows its value, and changes nothing where none does.
+"""Answers the calls of sandbox accounts with the recorded exchanges of the catalogue.
+
+The values in a method's path (an id, a parent's id) must be those of an exchange, or the answer is "not
+found". Any other parameter chooses among the exchanges if one of them has its value, else it changes nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 
-from isthmus.accounts.sandbox.recorded_list import recorded_list
+from isthmus.accounts.sandbox.recorded_list import build_recorded_list
 from isthmus.definitions.files import Exchange, ExchangeRequest, ExchangeResponse
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.methods import MethodDefinition
@@ -22,15 +23,20 @@ from isthmus.errors import NotFound
 from isthmus.http.messages import HttpResponse
 from isthmus.integrations.catalog.exchanges import ExchangeSource
 
-__all__ = ["SandboxUpstream", "choose", "not_found", "pagination_names"]
+__all__ = ["SandboxUpstream", "choose_exchanges", "find_not_found_response", "list_pagination_parameters"]
 
-_TRANSPORT: Final = frozenset({"content-length", "content-encoding", "transfer-encoding", "connection"})
+_BAD_REQUEST: Final = 400
+_NOT_FOUND: Final = 404
+_TRANSPORT_HEADERS: Final = frozenset(
+    {"content-length", "content-encoding", "transfer-encoding", "connection"}
+)
 
 
 class SandboxUpstream:
-    """An `engine.ports.Upstream` that replays; read-only, as `Connection.require_writable` sees to."""
+    """An `engine.upstream.Upstream` that answers with recorded exchanges, and sends nothing. Writes do not
+    reach it, because `Connection.require_writable` refuses them."""
 
-    __slots__ = ("_account", "_context", "_definition", "_exchanges", "_integration")
+    __slots__ = ("_definition", "_exchanges", "_integration", "_methods", "account", "context")
 
     def __init__(
         self,
@@ -40,51 +46,60 @@ class SandboxUpstream:
         definition: IntegrationConfig,
         exchanges: ExchangeSource,
     ) -> None:
-        self._account = account
-        self._context = context
+        self.account = account
+        self.context = context
         self._integration = integration
         self._definition = definition
         self._exchanges = exchanges
-
-    @property
-    def context(self) -> Mapping[str, Any]:
-        return self._context
-
-    @property
-    def account(self) -> AccountFacts:
-        return self._account
+        self._methods: dict[tuple[str, str], tuple[MethodDefinition, Pagination | None]] = {}
 
     async def send(self, request: OutgoingRequest) -> HttpResponse:
-        """Raises NotFound for a method that the catalogue has no answer of."""
+        """Return the recorded response that fits the request best, or a 404. Raises NotFound for a method
+        without recorded exchanges."""
         operation = request.operation
-        method = self._definition.method(operation.resource, operation.method)
-        if method is None:
-            raise NotFound(
-                f"raw paths and inline methods have no recorded answer for {self._integration}. "
-                "Connect a real account to call them."
-            )
-        recorded = self._recorded(operation.resource, operation.method, method)
-        pages = self._definition.pagination_of(method)
-        chosen = choose(recorded, request, method, pages)
-        answer = self._answer(request, method, chosen) if chosen else None
-        return _response(request, answer or not_found(self._nearest(recorded, operation.resource)))
+        method, pagination = self._find_method(operation.resource, operation.method)
+        recorded = self._find_exchanges(operation.resource, operation.method, method)
+        chosen = choose_exchanges(recorded, request, method, pagination)
+        answer = self._build_answer(request, method, pagination, chosen) if chosen else None
+        if answer is None:
+            answer = find_not_found_response(self._iterate_nearest(recorded, operation.resource))
+        return _to_http_response(request, answer)
 
     async def update_context(self, patch: Mapping[str, Any]) -> None:
-        """Nothing is kept: a sandbox is the same for every call."""
+        """Does nothing: a sandbox account is the same for every call."""
 
-    def _answer(
-        self, request: OutgoingRequest, method: MethodDefinition, chosen: Sequence[Exchange]
+    def _find_method(self, resource: str, name: str) -> tuple[MethodDefinition, Pagination | None]:
+        """The definition of a method and its pagination. Raises NotFound."""
+        known = self._methods.get((resource, name))
+        if known is None:
+            method = self._definition.method(resource, name)
+            if method is None:
+                raise NotFound(
+                    f"raw paths and inline methods have no recorded answer for {self._integration}. "
+                    "Connect a real account to call them."
+                )
+            known = self._methods[(resource, name)] = (method, self._definition.pagination_of(method))
+        return known
+
+    def _build_answer(
+        self,
+        request: OutgoingRequest,
+        method: MethodDefinition,
+        pagination: Pagination | None,
+        chosen: Sequence[Exchange],
     ) -> ExchangeResponse | None:
-        pages = self._definition.pagination_of(method)
-        if isinstance(pages, DynamicPagination):
+        """Return the page or the record that is asked for; None for a cursor that leads nowhere."""
+        if isinstance(pagination, DynamicPagination):
             return chosen[0].response
         if request.operation.kind == "list" or len(chosen) > 1:
-            found = recorded_list(chosen, method, pages)
-            if found is not None:
-                return found.answer(request)
+            recorded_list = build_recorded_list(chosen, method, pagination)
+            if recorded_list is not None:
+                return recorded_list.build_page(request)
         return chosen[0].response
 
-    def _recorded(self, resource: str, name: str, method: MethodDefinition) -> Sequence[Exchange]:
+    def _find_exchanges(self, resource: str, name: str, method: MethodDefinition) -> Sequence[Exchange]:
+        """The recorded exchanges of a method or, without one, the example of its definition. Raises
+        NotFound."""
         recorded = self._exchanges.find_exchanges(self._integration, resource, name)
         if recorded:
             return recorded
@@ -94,16 +109,16 @@ class SandboxUpstream:
                 f"no answer of {resource}.{name} is recorded for the sandbox of {self._integration}. "
                 "Connect a real account to call it."
             )
-        return [_sampled(sample)]
+        return [_make_sample_exchange(sample)]
 
-    def _nearest(self, recorded: Sequence[Exchange], resource: str) -> Iterator[Exchange]:
+    def _iterate_nearest(self, recorded: Sequence[Exchange], resource: str) -> Iterator[Exchange]:
         yield from recorded
         yield from self._exchanges.find_exchanges(self._integration, resource, "get")
         yield from self._exchanges.iter_all(self._integration)
 
 
-def _sampled(text: str) -> Exchange:
-    """The answer that a method's `examples.response` shows."""
+def _make_sample_exchange(text: str) -> Exchange:
+    """Return an exchange made from `examples.response` of a method: JSON, or plain text if it is no JSON."""
     try:
         body, content_type = orjson.loads(text), "application/json"
     except orjson.JSONDecodeError:
@@ -112,9 +127,11 @@ def _sampled(text: str) -> Exchange:
     return Exchange(provenance="documented", request=ExchangeRequest(), response=response, note=None)
 
 
-def _response(request: OutgoingRequest, answer: ExchangeResponse) -> HttpResponse:
+def _to_http_response(request: OutgoingRequest, answer: ExchangeResponse) -> HttpResponse:
     headers = {
-        name.lower(): value for name, value in answer.headers.items() if name.lower() not in _TRANSPORT
+        name.lower(): value
+        for name, value in answer.headers.items()
+        if name.lower() not in _TRANSPORT_HEADERS
     }
     body = b""
     if isinstance(answer.body, str) and "json" not in headers.get("content-type", ""):
@@ -125,54 +142,52 @@ def _response(request: OutgoingRequest, answer: ExchangeResponse) -> HttpRespons
     return HttpResponse(status=answer.status, headers=headers, body=body, url=request.http.url)
 
 
-_ERROR: Final = 400
-_NOT_FOUND: Final = 404
-
-
-def choose(
+def choose_exchanges(
     exchanges: Sequence[Exchange],
     request: OutgoingRequest,
     method: MethodDefinition,
-    pages: Pagination | None,
+    pagination: Pagination | None,
 ) -> list[Exchange]:
-    """The successful exchanges of the list or record that is asked for, in order; none: not found."""
+    """Return the successful exchanges of the list or record that is asked for, in their order. Empty if the
+    request names an id, or another value of the path, that no exchange has."""
     operation = request.operation
-    names = _path_names(method)
-    wanted = {name: value for name in names if (value := _sent(operation, name)) is not None}
+    path_names = _list_path_parameters(method)
+    required = {name: value for name in path_names if (value := _get_sent_value(operation, name)) is not None}
     here = [
         each
         for each in exchanges
-        if each.response.status < _ERROR
-        and all(_text(_recorded(each, name)) in (None, text) for name, text in wanted.items())
+        if each.response.status < _BAD_REQUEST
+        and all(_as_text(_get_recorded_value(each, name)) in (None, text) for name, text in required.items())
     ]
-    if isinstance(pages, DynamicPagination):
-        return _computed_page(here, request)
-    ignored = pagination_names(pages) | _linked_names(here, pages) | names
-    best = max(here, key=lambda each: _likeness(each, operation, ignored), default=None)
+    if isinstance(pagination, DynamicPagination):
+        return _choose_computed_page(here, request)
+    ignored = list_pagination_parameters(pagination) | _list_link_parameters(here, pagination) | path_names
+    best = max(here, key=lambda each: _score_match(each, operation, ignored), default=None)
     if best is None:
         return []
-    return [each for each in here if _variant(each, ignored) == _variant(best, ignored)]
+    return [each for each in here if _get_variant(each, ignored) == _get_variant(best, ignored)]
 
 
-def _computed_page(exchanges: Sequence[Exchange], request: OutgoingRequest) -> list[Exchange]:
-    """Where expressions compute what asks for a page, only the request tells which page it asks for."""
+def _choose_computed_page(exchanges: Sequence[Exchange], request: OutgoingRequest) -> list[Exchange]:
+    """Return the exchange whose query and body resemble the request most, for a list whose paging parameters
+    are computed by expressions. Empty if a cursor leads back to the first page."""
     sent = dict(parse_qsl(urlsplit(request.http.url).query))
     body = request.operation.body
 
-    def likeness(exchange: Exchange) -> int:
+    def score(exchange: Exchange) -> int:
         asked = [(sent.get(name), value) for name, value in exchange.request.query.items()]
         if isinstance(body, Mapping) and isinstance(exchange.request.body, Mapping):
             asked += [(body.get(name), value) for name, value in exchange.request.body.items()]
-        return sum(1 if _text(found) == _text(value) else -1 for found, value in asked)
+        return sum(1 if _as_text(found) == _as_text(value) else -1 for found, value in asked)
 
-    best = max(exchanges, key=likeness, default=None)
+    best = max(exchanges, key=score, default=None)
     if best is None or (request.operation.cursor is not None and best is exchanges[0]):
         return []
     return [best]
 
 
-def not_found(nearest: Iterable[Exchange]) -> ExchangeResponse:
-    """The first recorded 404, nearest first; else one that any product could have given."""
+def find_not_found_response(nearest: Iterable[Exchange]) -> ExchangeResponse:
+    """Return the first 404 among the exchanges, else a plain JSON one."""
     for each in nearest:
         if each.response.status == _NOT_FOUND:
             return each.response
@@ -183,16 +198,16 @@ def not_found(nearest: Iterable[Exchange]) -> ExchangeResponse:
     )
 
 
-def pagination_names(pages: Pagination | None) -> frozenset[str]:
-    """Parameters that say which page, not which list."""
+def list_pagination_parameters(pages: Pagination | None) -> frozenset[str]:
+    """The names of the parameters that choose a page of a list, not which list."""
     names = ("page_param", "limit_param", "cursor_param", "offset_param")
     config = None if pages is None else pages.config
     found = {getattr(config, name, None) for name in names}
     return frozenset(name for name in found if isinstance(name, str)) | {"page", "limit"}
 
 
-def _linked_names(exchanges: Sequence[Exchange], pages: Pagination | None) -> frozenset[str]:
-    """Parameters that recorded links add to reach the next page: a definition does not name them."""
+def _list_link_parameters(exchanges: Sequence[Exchange], pages: Pagination | None) -> frozenset[str]:
+    """The names of query parameters that only occur in recorded `next` links, for link header pagination."""
     if not isinstance(pages, LinkHeaderPagination):
         return frozenset()
     return frozenset(
@@ -205,8 +220,8 @@ def _linked_names(exchanges: Sequence[Exchange], pages: Pagination | None) -> fr
     )
 
 
-def _path_names(method: MethodDefinition) -> frozenset[str]:
-    """What the path takes from the call: `id`, and the last name of `query.ticket_id`."""
+def _list_path_parameters(method: MethodDefinition) -> frozenset[str]:
+    """The names of the parameters in the method's path: `id`, and `ticket_id` for `{{query.ticket_id}}`."""
     roots = (
         alternative.path
         for placeholder in method.path.placeholders
@@ -215,49 +230,52 @@ def _path_names(method: MethodDefinition) -> frozenset[str]:
     return frozenset(path[-1] for path in roots if path[0] in ("id", "query", "body"))
 
 
-def _sent(operation: Operation, name: str) -> str | None:
+def _get_sent_value(operation: Operation, name: str) -> str | None:
     if name == "id" and operation.id is not None:
         return operation.id
     value = operation.query.get(name)
     if value is None and isinstance(operation.body, Mapping):
         value = operation.body.get(name)
-    return _text(value)
+    return _as_text(value)
 
 
-def _recorded(exchange: Exchange, name: str) -> Any:
+def _get_recorded_value(exchange: Exchange, name: str) -> Any:
     request = exchange.request
     return request.path_params.get(name, request.query.get(name))
 
 
-def _text(value: Any) -> str | None:
+def _as_text(value: Any) -> str | None:
     return None if value is None or isinstance(value, (Mapping, list)) else str(value)
 
 
-def _likeness(exchange: Exchange, operation: Operation, ignored: frozenset[str]) -> int:
-    """How many of the exchange's own parameters the caller sent alike; less for each it did not send."""
+def _score_match(exchange: Exchange, operation: Operation, ignored: frozenset[str]) -> int:
+    """Count how many query parameters of the exchange the caller sent with the same value; an equal body
+    counts one."""
     own = [(name, value) for name, value in exchange.request.query.items() if name not in ignored]
-    alike = sum(1 for name, value in own if _text(operation.query.get(name)) == _text(value))
+    alike = sum(1 for name, value in own if _as_text(operation.query.get(name)) == _as_text(value))
     body = exchange.request.body
-    if body is not None and _without(body, ignored) == _without(operation.body, ignored):
+    if body is not None and _drop_parameters(body, ignored) == _drop_parameters(operation.body, ignored):
         alike += 1
     return alike
 
 
-def _variant(exchange: Exchange, ignored: frozenset[str]) -> tuple[Any, Any]:
-    """What tells two lists in one file apart; the pages of one list have it in common."""
+def _get_variant(exchange: Exchange, ignored: frozenset[str]) -> tuple[Any, Any]:
+    """Return the query and body of an exchange without paging parameters. The pages of one list have the
+    same."""
     query = {name: value for name, value in exchange.request.query.items() if name not in ignored}
-    return query, _without(exchange.request.body, ignored)
+    return query, _drop_parameters(exchange.request.body, ignored)
 
 
-def _without(body: Any, ignored: frozenset[str], path: str = "") -> Any:
-    """A body without the parameters of those dotted names, and the objects that held nothing else."""
+def _drop_parameters(body: Any, ignored: frozenset[str], path: str = "") -> Any:
+    """Return a copy of a body without the parameters of the dotted names `ignored`, and without objects that
+    held nothing else."""
     if not isinstance(body, Mapping):
         return body
     kept = {}
     for name, value in body.items():
         if f"{path}{name}" in ignored:
             continue
-        rest = _without(value, ignored, f"{path}{name}.")
+        rest = _drop_parameters(value, ignored, f"{path}{name}.")
         if rest or rest == value:
             kept[name] = rest
     return kept

@@ -1,4 +1,4 @@
-"""The sandbox account of every install: derived id, invented credentials, answers from the catalogue."""
+"""The sandbox account that every install gets: its id, its example credentials, and its creation."""
 
 from __future__ import annotations
 
@@ -37,30 +37,35 @@ __all__ = [
 ]
 
 SANDBOX_TENANT: Final = "sandbox"
-_BY_FORMAT: Final = {
+_EXAMPLE_BY_FORMAT: Final = {
     "email": "person@example.com",
     "number": "1",
     "uuid": "00000000-0000-4000-8000-000000000000",
     "url": "https://example.com",
 }
-_OAUTH_TOKEN: Final = {"access_token": "sandbox-access-token", "refresh_token": "sandbox-refresh-token"}
+_EXAMPLE_OAUTH_TOKEN: Final = {
+    "access_token": "sandbox-access-token",
+    "refresh_token": "sandbox-refresh-token",
+}
 
 
 def derive_sandbox_account_id(environment_id: str, integration_id: str) -> str:
-    """The same for the same install, so that examples keep working when it is installed anew."""
+    """Derive the id of the sandbox account of an integration in an environment. It stays the same when the
+    integration is installed again, so that examples keep working."""
     return derive_id("sandbox-account", environment_id, integration_id)
 
 
 def build_example_context(definition: IntegrationConfig) -> dict[str, Any]:
-    """An example of every credential field of every format, so that each template of the definition has
-    something to stand on."""
+    """Return a context with an example value for every credential field of every format, so that all
+    templates of the definition can be filled."""
     context: dict[str, Any] = {}
     for credential in definition.credentials.values():
         for field in credential.config.fields:
-            context.setdefault(field.name, _example(field))
+            context.setdefault(field.name, _choose_example(field))
         if credential.format != "api_key":
             context.setdefault(
-                "oauth", {"token": dict(_OAUTH_TOKEN), "scope": list(getattr(credential.config, "scope", ()))}
+                "oauth",
+                {"token": dict(_EXAMPLE_OAUTH_TOKEN), "scope": list(getattr(credential.config, "scope", ()))},
             )
     return context
 
@@ -72,7 +77,8 @@ async def create_sandbox_account(
     integration_id: str,
     config: Mapping[str, Any],
 ) -> str:
-    """Its id. One that is there already is left as it is. The caller raises the epoch."""
+    """Create the sandbox account of an install unless it exists, and return its id. `config`: of the
+    integration. The caller raises the epoch."""
     definition = load_integration({"credentials": config.get("credentials")}, source="credentials")
     plain, secrets = split_context(build_example_context(definition), list_secret_fields(definition))
     identity, now = derive_sandbox_account_id(environment_id, integration_id), current_time(conn)
@@ -99,34 +105,35 @@ async def create_sandbox_account(
     return identity
 
 
-def _example(field: CredentialField) -> Any:
-    """The first candidate that the field itself accepts."""
+def _choose_example(field: CredentialField) -> Any:
+    """Return the first example value that is valid for the field."""
     candidates = [
         field.default,
         field.options[0].value if field.options else None,
-        _bare(field.placeholder),
-        _BY_FORMAT.get(field.format or ""),
+        _placeholder_to_value(field.placeholder),
+        _EXAMPLE_BY_FORMAT.get(field.format or ""),
         f"sandbox-{field.name}" if field.type == "password" else SANDBOX_TENANT,
     ]
     for candidate in candidates:
-        if candidate not in (None, "") and _accepts(field, candidate):
+        if candidate not in (None, "") and _is_valid_value(field, candidate):
             return candidate
     return SANDBOX_TENANT
 
 
-def _bare(placeholder: str | None) -> str | None:
-    """A placeholder that could be a value; one with blanks is a sentence."""
+def _placeholder_to_value(placeholder: str | None) -> str | None:
+    """Return a placeholder that could be a value; None for a missing one and for a sentence."""
     return placeholder if placeholder and not any(letter.isspace() for letter in placeholder) else None
 
 
-def _accepts(field: CredentialField, candidate: Any) -> bool:
+def _is_valid_value(field: CredentialField, candidate: Any) -> bool:
     problems: list[str] = []
     validate_form([field], {field.name: candidate}, lambda path, *_: problems.append(path), complete=True)
     return not problems
 
 
 async def find_sample_account(conn: AsyncConnection, model: str, resource: str) -> str | None:
-    """The id of an offline sandbox account of the oldest environment that lists `model/resource`."""
+    """Return the id of a sandbox account that can list `model/resource`, of the oldest environment that has
+    one; else None."""
     mapping = unified_model_resource_method
     statement = (
         select(integrated_account.c.id)
