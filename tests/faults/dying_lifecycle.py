@@ -42,12 +42,12 @@ multiprocessing.get_context("forkserver").set_forkserver_preload(
 class _Dying(Lifecycle):
     place: Place
 
-    async def _step(self, connection: Connection, action: Action, standing: Any) -> None:
+    async def _run_step(self, connection: Connection, action: Action, standing: Any) -> None:
         where = f"{standing.stage}.{standing.step}"
         self._die(f"{BEFORE_ASKED} {where}")
         dying = asyncio.create_task(self._die_when_asked(f"{ANSWERING} {where}"))
         try:
-            await super()._step(connection, action, standing)
+            await super()._run_step(connection, action, standing)
         finally:
             dying.cancel()
         self._die(f"{BEFORE_KEPT} {where}")
@@ -56,8 +56,8 @@ class _Dying(Lifecycle):
         await until((self.place.folder / "asked").exists)
         self._die(point)
 
-    async def _keep(self, run: Any, standing: Any, *, finished: Action | None = None) -> Any:
-        kept = await super()._keep(run, standing, finished=finished)
+    async def _save_progress(self, run: Any, standing: Any, *, finished: Action | None = None) -> Any:
+        kept = await super()._save_progress(run, standing, finished=finished)
         if finished is None:
             self._die(f"{AFTER_KEPT} {standing.stage}.{standing.step - 1}")
         return kept

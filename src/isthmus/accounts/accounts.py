@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from isthmus.accounts.connections.account_row import select_account
 from isthmus.accounts.connections.connections import require_callable
 from isthmus.accounts.credentials.token_refresh import schedule_refresh
-from isthmus.accounts.lifecycle.account_jobs import before_deletion, begin_lifecycle, schedule_actions
+from isthmus.accounts.lifecycle.account_jobs import prepare_deletion, schedule_actions, start_lifecycle
 from isthmus.accounts.rows.account_checks import (
     FAILED_STATUSES,
     REGIONS,
@@ -161,7 +161,7 @@ class Accounts:
             await schedule_actions(self._conn, identity, crons)
             return await self._written(identity, IntegratedAccountCreated, IntegratedAccountActive)
         row = await self._written(identity, IntegratedAccountCreated)
-        await begin_lifecycle(self._conn, self._environment_id, identity, stage=stages[0])
+        await start_lifecycle(self._conn, self._environment_id, identity, stage=stages[0])
         return row
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
@@ -224,7 +224,7 @@ class Accounts:
         if not stages:
             return await self._update(row, {**changed, "status": "active", "last_error": None})
         # Begun first: what is told of the change is the account as it will be committed.
-        await begin_lifecycle(self._conn, self._environment_id, row["id"], stage=stages[0])
+        await start_lifecycle(self._conn, self._environment_id, row["id"], stage=stages[0])
         return await self._update(row, changed)
 
     async def prepare(self, id: str) -> None:
@@ -244,7 +244,7 @@ class Accounts:
             )
         if row["authentication_method"] == SANDBOX_METHOD:  # one that is offline has nothing to prepare
             return
-        await begin_lifecycle(self._conn, self._environment_id, row["id"])
+        await start_lifecycle(self._conn, self._environment_id, row["id"])
         if row["status"] != "connecting":
             await emit_account_events(self._conn, self._environment_id, row["id"], IntegratedAccountUpdated)
 
@@ -258,7 +258,7 @@ class Accounts:
     async def delete(self, id: str) -> str:
         row = await self._locked(id)
         this = integrated_account.c.id == row["id"]
-        await before_deletion(self._conn, self._environment_id, this)
+        await prepare_deletion(self._conn, self._environment_id, this)
         await self._conn.execute(delete(integrated_account).where(this))
         await raise_epoch(self._conn, get_epoch_group(row["id"]))
         await emit_accounts_deleted(self._conn, self._environment_id, [row["id"]])
@@ -273,7 +273,7 @@ class Accounts:
                 failures=[failure("ids", f"must hold 1 to {_MOST_AT_ONCE} account ids", "bad_selection")],
             )
         chosen = integrated_account.c.id.in_(ids) if ids else integrated_account.c.tenant_id == tenant_id
-        await before_deletion(self._conn, self._environment_id, chosen)
+        await prepare_deletion(self._conn, self._environment_id, chosen)
         mine = delete(integrated_account).where(
             integrated_account.c.environment_id == self._environment_id, chosen
         )

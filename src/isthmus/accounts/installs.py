@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.accounts.lifecycle.account_jobs import before_deletion
+from isthmus.accounts.lifecycle.account_jobs import prepare_deletion
 from isthmus.accounts.rows.account_events import emit_accounts_deleted
 from isthmus.accounts.sandbox.sandbox_accounts import create_sandbox_account
 from isthmus.db.epochs import raise_epoch
@@ -57,7 +57,7 @@ class Installs:
         """The install's id; every account of it is deleted."""
         install_id = await self._rows.lock(id)
         of_it = integrated_account.c.environment_integration_id == install_id
-        await before_deletion(self._conn, self._scope.environment_id, of_it)
+        await prepare_deletion(self._conn, self._scope.environment_id, of_it)
         accounts = delete(integrated_account).where(
             of_it, integrated_account.c.environment_id == self._scope.environment_id
         )

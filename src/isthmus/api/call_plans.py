@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from isthmus.accounts.connections.connections import Connection, Connections
 from isthmus.accounts.connections.explained_account import ExplainedAccount
-from isthmus.accounts.lifecycle.actions import custom_action
+from isthmus.accounts.lifecycle.actions import find_custom_action
 from isthmus.api.authentication import Authentication
 from isthmus.api.call_parsing import parse_account_id, read_custom_call, read_data_call
 from isthmus.api.incoming_request import IncomingRequest
@@ -67,7 +67,7 @@ class CallPlans:
 
     async def plan_action(self, request: IncomingRequest, name: str) -> OutgoingResponse:
         dry_call = await self._open_account(request)
-        action = custom_action(dry_call.definition, dry_call.account.install.integration_name, name)
+        action = find_custom_action(dry_call.definition, dry_call.account.install.integration_name, name)
         call = await read_data_call(request, "custom", None)
         plan = await plan_action(dry_call.dry_run, dry_call.definition, name, action, call)
         return dry_call.respond(plan)

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.connected_account import Connected, connect_account, reconnect_account
 from isthmus.accounts.egress import Sender, select_sender
-from isthmus.accounts.lifecycle.account_jobs import begin_lifecycle
+from isthmus.accounts.lifecycle.account_jobs import start_lifecycle
 from isthmus.accounts.lifecycle.lifecycle import Lifecycle
 from isthmus.connect.authorization_requests import Trip, end_trip, keep_on_trip, plan_trip, start_trip
 from isthmus.connect.connectable_integrations import Offer, scopes_of, slug_of_account
@@ -256,7 +256,7 @@ class Flow:
             if current.account_id is None and not await consume_link(conn, link.id, account_id):
                 raise InvalidToken(USED)
             is_reconnect = account_id in (current.account_id, link.account_id)
-            await begin_lifecycle(conn, session.environment_id, account_id, is_reconnect=is_reconnect)
+            await start_lifecycle(conn, session.environment_id, account_id, is_reconnect=is_reconnect)
             return await keep_session(
                 conn,
                 current,

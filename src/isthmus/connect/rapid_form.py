@@ -13,7 +13,7 @@ from typing import Any, Final
 from isthmus.accounts.connections.batch_calls import BatchCalls
 from isthmus.accounts.connections.connections import Connection, Connections
 from isthmus.accounts.connections.context_store import merge_context
-from isthmus.accounts.lifecycle.account_jobs import begin_lifecycle
+from isthmus.accounts.lifecycle.account_jobs import start_lifecycle
 from isthmus.accounts.rows.account_events import emit_account_events
 from isthmus.connect.errors import RapidFormFailed, capped
 from isthmus.connect.rapid_form_fields import Answers, Options, answers, draw_field
@@ -214,7 +214,7 @@ class AccountForms:
         async with self._database.write() as conn:
             await merge_context(conn, connection.account, connection.definition, patch)
             if opened.action.revalidate:
-                await begin_lifecycle(conn, session.environment_id, account_id, stage="validation")
+                await start_lifecycle(conn, session.environment_id, account_id, stage="validation")
             await emit_account_events(
                 conn, session.environment_id, account_id, IntegratedAccountPostConnectFormSubmitted
             )

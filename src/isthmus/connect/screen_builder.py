@@ -148,7 +148,7 @@ class Drawing:
             told = capped(last_error or "")
             return Problem(_FAILED[status], told, True, face, account_id, redirect_uri)
         if status != "active":
-            return Progress(face, await self._lifecycle.stage(conn, account_id))
+            return Progress(face, await self._lifecycle.find_stage(conn, account_id))
         if session.is_form_done or session.options.skip_rapid_form:
             return Done(face, account_id, redirect_uri)
         if is_alone:

@@ -168,8 +168,8 @@ def _get_token_to_revoke(context: Mapping[str, Any]) -> str | None:
     """Return the refresh token, whose revocation also ends its access tokens (RFC 7009, section 2.1); else
     the access token; None if there is neither."""
     token = get_oauth_token(context)
-    found = token.get("refresh_token") or token.get("access_token")
-    return found if isinstance(found, str) else None
+    find = token.get("refresh_token") or token.get("access_token")
+    return find if isinstance(find, str) else None
 
 
 async def _queue_request(conn: AsyncConnection, environment_id: str, request: Mapping[str, Any]) -> None:
@@ -241,9 +241,9 @@ def make_overdue_finder(what: str) -> Finder:
     of the job."""
     row = credential_revocation.c
 
-    async def found(conn: AsyncConnection) -> list[tuple[str, str]]:
+    async def find(conn: AsyncConnection) -> list[tuple[str, str]]:
         is_late = row.created_at < current_time(conn) - _OVERDUE_AFTER
         statement = select(row.id).where(is_late, has_no_job(what, row.id)).order_by(row.created_at)
         return [(what, each) for each in (await conn.execute(statement.limit(_MAX_FOUND))).scalars()]
 
-    return found
+    return find

@@ -22,19 +22,19 @@ from isthmus.jobs import CronError, Finder, cancel_all, defer, drop_schedules, h
 __all__ = [
     "ACTION_JOB",
     "LIFECYCLE_JOB",
-    "before_deletion",
-    "begin_lifecycle",
-    "drop_actions",
-    "due_lifecycles",
-    "running_lifecycles",
+    "drop_action_schedules",
+    "format_schedule_name",
+    "make_due_finder",
+    "make_running_finder",
+    "prepare_deletion",
     "schedule_actions",
-    "schedule_name",
+    "start_lifecycle",
 ]
 
 LIFECYCLE_JOB: Final = "account.lifecycle"
 
 
-async def begin_lifecycle(
+async def start_lifecycle(
     conn: AsyncConnection,
     environment_id: str,
     account_id: str,
@@ -42,7 +42,8 @@ async def begin_lifecycle(
     stage: Stage = "post_install",
     is_reconnect: bool = False,
 ) -> None:
-    """From this stage on, whatever was running. The account is `connecting` until the end."""
+    """Start the lifecycle of an account at `stage`, also if one is running. Its status is `connecting` until
+    the end. `is_reconnect`: the account had been connected before."""
     mine = (
         integrated_account.c.id == account_id,
         integrated_account.c.environment_id == environment_id,
@@ -89,68 +90,73 @@ ACTION_JOB: Final = "account.action"
 
 
 async def schedule_actions(conn: AsyncConnection, account_id: str, crons: Mapping[str, str]) -> None:
-    """With the account's activation. One whose expression is wrong is left out: the account works without."""
+    """Schedule an account's actions. `crons`: the cron expression of each. An invalid one is logged and left
+    out."""
     for name, cron in sorted(crons.items()):
         key = f"{account_id}:{name}"
         try:
-            await put_schedule(conn, schedule_name(key), what=ACTION_JOB, cron=cron, key=key)
+            await put_schedule(conn, format_schedule_name(key), what=ACTION_JOB, cron=cron, key=key)
         except CronError as wrong:
-            log.warning("the action %s of account %s does not come back: %s", name, account_id, wrong)
+            log.warning("the action %s of account %s is not scheduled: %s", name, account_id, wrong)
 
 
-async def drop_actions(conn: AsyncConnection, environment_id: str, chosen: ColumnElement[bool]) -> None:
-    """Of the chosen accounts, before they are deleted."""
+async def drop_action_schedules(
+    conn: AsyncConnection, environment_id: str, chosen: ColumnElement[bool]
+) -> None:
+    """Remove the schedules of all actions of the chosen accounts."""
     mine = select(integrated_account.c.id).where(
         integrated_account.c.environment_id == environment_id, chosen
     )
     await drop_schedules(conn, ACTION_JOB, mine)
 
 
-def schedule_name(key: str) -> str:
-    """`key`: `<account>:<action>`."""
+def format_schedule_name(key: str) -> str:
+    """Return the name of the schedule of an action. `key`: `<account>:<action>`."""
     return f"action:{key}"
 
 
-_JOBS: Final = (LIFECYCLE_JOB, REFRESH_JOB)
+_ACCOUNT_JOBS: Final = (LIFECYCLE_JOB, REFRESH_JOB)
 
 
-async def before_deletion(conn: AsyncConnection, environment_id: str, chosen: ColumnElement[bool]) -> None:
-    """Their tokens are to be revoked; their actions, renewals and validations come back no more."""
+async def prepare_deletion(conn: AsyncConnection, environment_id: str, chosen: ColumnElement[bool]) -> None:
+    """Queue the revocation of the chosen accounts' tokens, and cancel their scheduled actions and jobs, in
+    the transaction that deletes the accounts."""
     chosen_ids = select(integrated_account.c.id).where(
         integrated_account.c.environment_id == environment_id, chosen
     )
-    # A renewal holds the account before its timer, and so does this: neither waits for the other's half.
+    # A token refresh locks the account before its job, and so does this: no deadlock.
     await conn.execute(chosen_ids.order_by(integrated_account.c.id).with_for_update())
     await queue_revocations(conn, environment_id, chosen)
-    await drop_actions(conn, environment_id, chosen)
-    for job in _JOBS:
+    await drop_action_schedules(conn, environment_id, chosen)
+    for job in _ACCOUNT_JOBS:
         await cancel_all(conn, job, chosen_ids)
 
 
-_MOST: Final = 100
+_MAX_FOUND: Final = 100
 
 
-def running_lifecycles(what: str) -> Finder:
-    """Accounts in the middle of a stage."""
+def make_running_finder(what: str) -> Finder:
+    """Return a finder of accounts in the middle of a stage whose job is lost. `what`: the name of the job."""
     row = account_lifecycle.c
 
-    async def found(conn: AsyncConnection) -> list[tuple[str, str]]:
-        return await _found(conn, what, row.id, row.stage.is_not(None), by=row.id)
+    async def find(conn: AsyncConnection) -> list[tuple[str, str]]:
+        return await _find_without_job(conn, what, row.id, row.stage.is_not(None), by=row.id)
 
-    return found
+    return find
 
 
-def due_lifecycles(what: str) -> Finder:
-    """Accounts whose validation was to come back by now."""
+def make_due_finder(what: str) -> Finder:
+    """Return a finder of accounts whose periodic validation is due and whose job is lost. `what`: the name of
+    the job."""
     row = account_lifecycle.c
 
-    async def found(conn: AsyncConnection) -> list[tuple[str, str]]:
-        return await _found(conn, what, row.id, row.due_at <= current_time(conn), by=row.due_at)
+    async def find(conn: AsyncConnection) -> list[tuple[str, str]]:
+        return await _find_without_job(conn, what, row.id, row.due_at <= current_time(conn), by=row.due_at)
 
-    return found
+    return find
 
 
-async def _found(
+async def _find_without_job(
     conn: AsyncConnection,
     what: str,
     key: ColumnElement[Any],
@@ -158,5 +164,5 @@ async def _found(
     *,
     by: ColumnElement[Any],
 ) -> list[tuple[str, str]]:
-    due = select(key).where(is_due, has_no_job(what, key)).order_by(by).limit(_MOST)
+    due = select(key).where(is_due, has_no_job(what, key)).order_by(by).limit(_MAX_FOUND)
     return [(what, each) for each in (await conn.execute(due)).scalars()]

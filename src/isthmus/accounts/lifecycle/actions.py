@@ -1,4 +1,4 @@
-"""Actions of an account that callers run by name, and those that a schedule runs."""
+"""Runs the actions of an account: those that callers run by name, and those that have a schedule."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from isthmus.accounts.connections.connections import Connection, Connections
-from isthmus.accounts.lifecycle.account_jobs import ACTION_JOB, schedule_actions, schedule_name
+from isthmus.accounts.lifecycle.account_jobs import ACTION_JOB, format_schedule_name, schedule_actions
 from isthmus.accounts.rows.connected_definition import list_action_schedules
 from isthmus.db.database import Database
 from isthmus.db.tables import integrated_account
@@ -21,12 +21,12 @@ from isthmus.errors import BadRequest, IsthmusError, NotFound, failure
 from isthmus.jobs import Handlers, Run, drop_schedule, get_schedule
 from isthmus.kit.clock import Clock
 
-__all__ = ["ScheduledActions", "custom_action", "run_custom_action"]
+__all__ = ["ScheduledActions", "find_custom_action", "run_custom_action"]
 
 
-def custom_action(definition: IntegrationConfig, integration: str, name: str) -> Action:
-    """Raises BadRequest for the actions that belong to the account's lifecycle, NotFound for an unknown one.
-    `integration`: its name, for the message."""
+def find_custom_action(definition: IntegrationConfig, integration: str, name: str) -> Action:
+    """Return the action `name` of a definition. Raises BadRequest for the actions of the lifecycle, NotFound
+    for an unknown one. `integration`: its name, for the message."""
     if name in RESERVED_ACTIONS:
         raise BadRequest(
             f"{name} belongs to the lifecycle of the account, and is not run by a call.",
@@ -45,11 +45,10 @@ def custom_action(definition: IntegrationConfig, integration: str, name: str) ->
 
 
 async def run_custom_action(connection: Connection, name: str, call: Call) -> ValueResult:
-    """`{result}` of its last step. How it ended is kept with the account, as `last_action_run_result`.
-
-    Raises what `custom_action` raises, and what the steps raise.
+    """Run an action and return `{result: ...}` of its last step. How it ended is stored with the account, as
+    `last_action_run_result`. Raises what `find_custom_action` and the steps raise.
     """
-    action = custom_action(connection.definition, connection.integration_name, name)
+    action = find_custom_action(connection.definition, connection.integration_name, name)
     try:
         result = await run_action(
             connection.upstream,
@@ -68,7 +67,7 @@ async def run_custom_action(connection: Connection, name: str, call: Call) -> Va
 
 
 class ScheduledActions:
-    """One for the process: runs what has come."""
+    """Runs scheduled actions when they are due. There is one in each process."""
 
     def __init__(self, database: Database, connections: Connections, clock: Clock) -> None:
         self._database = database
@@ -79,31 +78,33 @@ class ScheduledActions:
         handlers.register(ACTION_JOB, self.run)
 
     async def run(self, run: Run) -> None:
-        """One firing. An account that is not active misses it. A failure is kept with the account, as
-        `last_action_run_result`; the next firing is the next try."""
+        """Run the action `<account>:<action>` of `run.key`. An account that is not active skips this run. The
+        result is stored with the account, as `last_action_run_result`; a failure is not retried before the
+        next run."""
         account_id, _, name = run.key.partition(":")
         async with self._database.read() as conn:
             columns = (integrated_account.c.environment_id, integrated_account.c.status)
             found = await conn.execute(select(*columns).where(integrated_account.c.id == account_id))
             row = found.one_or_none()
         if row is None:
-            return await self._drop(run)
+            return await self._drop_schedule(run)
         if row.status != "active":
             return None
         request_id = f"action-{run.job_id}"
         try:
             connection = await self._connections.open(row.environment_id, account_id, request_id=request_id)
         except IsthmusError:
-            return None  # its install is disabled, say
+            return None  # its install may be disabled
         cron = list_action_schedules(connection.definition).get(name)
         if cron is None:
-            return await self._drop(run)
-        if not await self._is_current(run, cron):
+            return await self._drop_schedule(run)
+        if not await self._has_current_cron(run, cron):
             return None
-        await self._act(connection, name)
+        await self._run_action(connection, name)
         return None
 
-    async def _act(self, connection: Connection, name: str) -> None:
+    async def _run_action(self, connection: Connection, name: str) -> None:
+        """Run the action if its `run_if` is truthy, and store how it ended."""
         action = connection.definition.actions[name]
         assert action.schedule is not None
         try:
@@ -118,16 +119,17 @@ class ScheduledActions:
             return
         await connection.record_action_result(name, None)
 
-    async def _is_current(self, run: Run, cron: str) -> bool:
-        """Whether it fired by the expression that stands in the definition; else that one takes over."""
+    async def _has_current_cron(self, run: Run, cron: str) -> bool:
+        """True if the schedule has the cron expression of the definition. Otherwise, schedule the action by
+        that one."""
         async with run.write() as conn:
-            stored = await get_schedule(conn, schedule_name(run.key), lock=True)
+            stored = await get_schedule(conn, format_schedule_name(run.key), lock=True)
             if stored is None or stored.cron == cron:
                 return True
             account_id, _, name = run.key.partition(":")
             await schedule_actions(conn, account_id, {name: cron})
             return False
 
-    async def _drop(self, run: Run) -> None:
+    async def _drop_schedule(self, run: Run) -> None:
         async with run.write() as conn:
-            await drop_schedule(conn, schedule_name(run.key))
+            await drop_schedule(conn, format_schedule_name(run.key))

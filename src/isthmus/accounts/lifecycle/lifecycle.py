@@ -1,18 +1,18 @@
-"""From saved to active (`connect.md` §6): post-install, then validation, as a job that a kill only delays.
+"""Takes an account from saved to active: post-install, then validation, as a job that survives crashes.
 
-    begin -> post_install: step, step, ... -> validation: step, step, ... -> active
-                 \\-> post_install_error             \\-> validation_error -> (an outage: validation again)
+    start -> post_install: step, step, ... -> validation: step, step, ... -> active
+                 \\-> post_install_error             \\-> validation_error -> (outage: again)
 
-What a step gave is committed before the next one starts. So a process that dies repeats one step at most:
-the one whose answer it did not live to write down. Each transition is one transaction, with its event.
-A provider that is away says nothing of the credentials: the same validation is tried again for a day.
+The result of each step is committed before the next step starts, so a process that crashes repeats one step
+at most. Each transition is one transaction, with its event. While the provider is unavailable, the validation
+is retried for a day.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -23,20 +23,26 @@ from isthmus.accounts.connections.account_states import make_action_result
 from isthmus.accounts.connections.connections import Connection, Connections
 from isthmus.accounts.lifecycle.account_jobs import (
     LIFECYCLE_JOB,
-    due_lifecycles,
-    running_lifecycles,
+    make_due_finder,
+    make_running_finder,
     schedule_actions,
 )
-from isthmus.accounts.lifecycle.outages import StageTooLong, again_at, is_outage, patiently
+from isthmus.accounts.lifecycle.outages import StageTooLong, find_next_retry, is_outage, retry_outages
+from isthmus.accounts.lifecycle.state import (
+    LifecycleState,
+    encrypt_progress,
+    list_replaceable_statuses,
+    parse_row,
+    require_passed,
+    start_validation,
+)
 from isthmus.accounts.rows.account_events import emit_account_events
 from isthmus.accounts.rows.connected_definition import Stage, list_action_schedules
-from isthmus.db.database import Database, current_time, get_key_ring
-from isthmus.db.encryption import EncryptedJSON
+from isthmus.db.database import Database, current_time
 from isthmus.db.epochs import get_epoch_group, raise_epoch
 from isthmus.db.tables import account_lifecycle, integrated_account
 from isthmus.definitions.actions import Action, Step
-from isthmus.engine.evaluation import truthy
-from isthmus.engine.steps import Progress, StepRunner, action_runner
+from isthmus.engine.steps import StepRunner, action_runner
 from isthmus.errors import AccountBlocked, Forbidden, IsthmusError, NotFound
 from isthmus.events import Event
 from isthmus.events.catalogue import (
@@ -45,49 +51,22 @@ from isthmus.events.catalogue import (
     IntegratedAccountReactivated,
     IntegratedAccountValidationError,
 )
-from isthmus.expressions import UNDEFINED
 from isthmus.jobs import Handlers, Run, defer
 from isthmus.kit.clock import Clock
 from isthmus.kit.ids import new_id
 
 __all__ = ["Lifecycle"]
 
-_SECONDS: Final[Mapping[Stage, int]] = {"post_install": 120, "validation": 60}
+_TIME_LIMITS: Final[Mapping[Stage, int]] = {"post_install": 120, "validation": 60}
 _FAILURES: Final[Mapping[Stage, tuple[str, type[Event]]]] = {
     "post_install": ("post_install_error", IntegratedAccountPostInstallError),
     "validation": ("validation_error", IntegratedAccountValidationError),
 }
-_HELD: Final = timedelta(minutes=2)
-_PROGRESS: Final = EncryptedJSON(account_lifecycle.c.progress)
+_POSTPONED_FOR: Final = timedelta(minutes=2)
 
 
-class _StageFailed(IsthmusError):
-    """A stage ended without an error of a step."""
-
-    status = 422
-
-
-class _BegunAnew(Exception):
-    """Somebody began it again meanwhile: the job of that beginning goes on."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Standing:
-    """A row of `account_lifecycle` whose stage is running. `started_at`: from when its time is counted;
-    `since`: when it began, whatever was killed or tried again since then. `is_asked`: not a periodic
-    validation."""
-
-    account_id: str
-    environment_id: str
-    stage: Stage
-    step: int
-    progress: Progress
-    started_at: datetime
-    since: datetime
-    is_reconnect: bool
-    was_failed: bool
-    revision: int
-    is_asked: bool
+class _RestartedMeanwhile(Exception):
+    """The lifecycle was started again meanwhile: the job of the new start continues it."""
 
 
 class Lifecycle:
@@ -100,36 +79,38 @@ class Lifecycle:
 
     def register(self, handlers: Handlers) -> None:
         handlers.register(LIFECYCLE_JOB, self.run)
-        handlers.add_finder(running_lifecycles(LIFECYCLE_JOB))
-        handlers.add_finder(due_lifecycles(LIFECYCLE_JOB))
+        handlers.add_finder(make_running_finder(LIFECYCLE_JOB))
+        handlers.add_finder(make_due_finder(LIFECYCLE_JOB))
 
-    async def stage(self, conn: AsyncConnection, account_id: str) -> Stage:
-        """What is running for an account that is `connecting`."""
+    async def find_stage(self, conn: AsyncConnection, account_id: str) -> Stage:
+        """Return the stage that runs for an account whose status is `connecting`."""
         statement = select(account_lifecycle.c.stage).where(account_lifecycle.c.id == account_id)
         found = (await conn.execute(statement)).scalar_one_or_none()
         return "validation" if found == "validation" else "post_install"
 
     async def run(self, run: Run) -> None:
-        """Continues one account; returns when there is nothing more to do for it."""
-        standing = await self._standing(run)
+        """Continue the lifecycle of the account `run.key` until it ends or waits."""
+        state = await self._load_state(run)
         try:
-            while standing is not None:
-                standing = await self._go_on(run, standing)
-        except _BegunAnew:
+            while state is not None:
+                state = await self._advance(run, state)
+        except _RestartedMeanwhile:
             return
 
-    async def _standing(self, run: Run) -> _Standing | None:
+    async def _load_state(self, run: Run) -> LifecycleState | None:
+        """Return the state of the running stage; starts a periodic validation that is due. None if nothing is
+        to be done now."""
         async with run.write() as conn:
             statement = select(account_lifecycle).where(account_lifecycle.c.id == run.key).with_for_update()
             row = (await conn.execute(statement)).mappings().one_or_none()
             if row is None:
                 return None
             if row["stage"] is not None:
-                return _read(conn, dict(row))
+                return parse_row(conn, dict(row))
             now = current_time(conn)
             if row["due_at"] is None:
                 return None
-            if row["due_at"] > now:  # by this process's clock, or woken for nothing
+            if row["due_at"] > now:  # too early by this process's clock
                 await defer(conn, LIFECYCLE_JOB, run.key, run_at=row["due_at"])
                 return None
             values = {
@@ -144,51 +125,51 @@ class Lifecycle:
                 .where(account_lifecycle.c.id == run.key)
                 .values(**values, revision=account_lifecycle.c.revision + 1)
             )
-            return _read(conn, {**row, **values, "revision": row["revision"] + 1})
+            return parse_row(conn, {**row, **values, "revision": row["revision"] + 1})
 
-    async def _go_on(self, run: Run, standing: _Standing) -> _Standing | None:
-        """One step, or the end of a stage; None when all is done."""
+    async def _advance(self, run: Run, state: LifecycleState) -> LifecycleState | None:
+        """Run one step, or end the stage. Return the next state, None if there is nothing more to do now."""
         try:
             connection = await self._connections.open(
-                standing.environment_id, standing.account_id, request_id=new_id()
+                state.environment_id, state.account_id, request_id=new_id()
             )
         except NotFound:
             return None
         except IsthmusError as closed:
-            if not standing.is_asked:
-                await self._put_off(run, standing)
+            if not state.is_requested:
+                await self._end_unchanged(run, state)
             elif isinstance(closed, AccountBlocked | Forbidden):
-                await self._hold(run, standing)
+                await self._postpone(run, state)
             else:
-                await self._fail(run, standing, closed)
+                await self._fail(run, state, closed)
             return None
-        action = connection.definition.actions.get(standing.stage)
+        action = connection.definition.actions.get(state.stage)
         try:
-            if action is not None and standing.step < len(action.steps):
-                await self._step(connection, action, standing)
-                return await self._keep(run, replace(standing, step=standing.step + 1))
-            _require_passed(standing, action)
+            if action is not None and state.step < len(action.steps):
+                await self._run_step(connection, action, state)
+                return await self._save_progress(run, replace(state, step=state.step + 1))
+            require_passed(state, action)
         except IsthmusError as failed:
-            await self._fail(run, standing, failed)
+            await self._fail(run, state, failed)
             return None
-        if standing.stage == "post_install":
-            return await self._keep(run, _validating(standing, self._clock.now()), finished=action)
-        await self._activate(run, standing, action, list_action_schedules(connection.definition))
+        if state.stage == "post_install":
+            return await self._save_progress(run, start_validation(state, self._clock.now()), finished=action)
+        await self._activate(run, state, action, list_action_schedules(connection.definition))
         return None
 
-    async def _step(self, connection: Connection, action: Action, standing: _Standing) -> None:
-        limit = _SECONDS[standing.stage]
-        spent = (self._clock.now() - standing.started_at).total_seconds()
-        runner = action_runner(connection.upstream, connection.definition, standing.stage, clock=self._clock)
-        step = action.steps[standing.step]
-        attempt = asyncio.ensure_future(self._attempt(runner, step, standing))
+    async def _run_step(self, connection: Connection, action: Action, state: LifecycleState) -> None:
+        """Run the current step. Raises StageTooLong at the time limit of the stage, and what the step raises,
+        unless its errors are ignored."""
+        limit = _TIME_LIMITS[state.stage]
+        spent = (self._clock.now() - state.started_at).total_seconds()
+        runner = action_runner(connection.upstream, connection.definition, state.stage, clock=self._clock)
+        step = action.steps[state.step]
+        attempt = asyncio.ensure_future(self._attempt_step(runner, step, state))
         late = asyncio.ensure_future(self._clock.sleep(max(0.0, limit - spent)))
         try:
             await asyncio.wait((attempt, late), return_when=asyncio.FIRST_COMPLETED)
             if not attempt.done():
-                raise StageTooLong(
-                    f"{standing.stage} took longer than {limit} seconds (step {standing.step})."
-                )
+                raise StageTooLong(f"{state.stage} took longer than {limit} seconds (step {state.step}).")
             try:
                 attempt.result()
             except IsthmusError:
@@ -199,191 +180,150 @@ class Lifecycle:
             attempt.cancel()
             await asyncio.wait((attempt, late))
 
-    async def _attempt(self, runner: StepRunner, step: Step, standing: _Standing) -> None:
+    async def _attempt_step(self, runner: StepRunner, step: Step, state: LifecycleState) -> None:
         async def attempt() -> bool:
-            return await runner.attempt(step, standing.step, standing.progress)
+            return await runner.attempt(step, state.step, state.progress)
 
-        is_patient = standing.stage == "validation" and not step.ignore_error
-        await (patiently(self._clock, attempt) if is_patient else attempt())
+        is_patient = state.stage == "validation" and not step.ignore_error
+        await (retry_outages(self._clock, attempt) if is_patient else attempt())
 
-    async def _keep(self, run: Run, standing: _Standing, *, finished: Action | None = None) -> _Standing:
-        """`finished`: the action that ended with this, for the account's record."""
+    async def _save_progress(
+        self, run: Run, state: LifecycleState, *, finished: Action | None = None
+    ) -> LifecycleState:
+        """Store the state, and return it. `finished`: the action of post-install if the state starts the
+        validation; its success is stored with the account."""
         async with run.write() as conn:
             if finished is not None:
-                await self._status(conn, standing)  # locked before the lifecycle, as everybody does
-            await self._write(
+                await self._lock_status(conn, state)  # always locked before the lifecycle's row
+            await self._update_lifecycle(
                 conn,
-                standing,
-                stage=standing.stage,
-                step=standing.step,
-                started_at=standing.since,
-                progress=_sealed(conn, standing),
+                state,
+                stage=state.stage,
+                step=state.step,
+                started_at=state.since,
+                progress=encrypt_progress(conn, state),
             )
             if finished is not None:
-                await self._record(
-                    conn, standing, {"last_action_run_result": self._result("post_install", None)}
+                await self._update_account(
+                    conn, state, {"last_action_run_result": self._make_result("post_install", None)}
                 )
-        return standing
+        return state
 
     async def _activate(
-        self, run: Run, standing: _Standing, action: Action | None, crons: Mapping[str, str]
+        self, run: Run, state: LifecycleState, action: Action | None, crons: Mapping[str, str]
     ) -> None:
-        """The end. A periodic validation that passes tells nothing, unless the one before had failed."""
+        """End the lifecycle and set the account to `active`. A periodic validation that passes emits no
+        event, unless the one before failed."""
         values: dict[str, Any] = {"status": "active", "last_error": None}
         if action is not None:
-            values["last_action_run_result"] = self._result("validation", None)
+            values["last_action_run_result"] = self._make_result("validation", None)
         async with run.write() as conn:
-            status = await self._status(conn, standing)
-            await self._end(conn, standing, action)
-            if status not in _open_to(standing):
+            status = await self._lock_status(conn, state)
+            await self._end_lifecycle(conn, state, action)
+            if status not in list_replaceable_statuses(state):
                 return
-            told: list[type[Event]] = []
-            if standing.is_asked:
-                await schedule_actions(conn, standing.account_id, crons)
-                told.append(IntegratedAccountActive)
-            if standing.is_reconnect or standing.was_failed or status == "validation_error":
-                told.append(IntegratedAccountReactivated)
-            await self._record(conn, standing, values, *told)
+            events: list[type[Event]] = []
+            if state.is_requested:
+                await schedule_actions(conn, state.account_id, crons)
+                events.append(IntegratedAccountActive)
+            if state.is_reconnect or state.was_failed or status == "validation_error":
+                events.append(IntegratedAccountReactivated)
+            await self._update_account(conn, state, values, *events)
 
-    async def _fail(self, run: Run, standing: _Standing, failed: IsthmusError) -> None:
-        if not standing.is_asked and is_outage(failed):
-            await self._put_off(run, standing)
+    async def _fail(self, run: Run, state: LifecycleState, failed: IsthmusError) -> None:
+        """Set the account to the error status of the stage. After an outage, a validation is
+        retried later."""
+        if not state.is_requested and is_outage(failed):
+            await self._end_unchanged(run, state)
             return
-        status, told = _FAILURES[standing.stage]
+        status, event = _FAILURES[state.stage]
         values = {
             "status": status,
             "last_error": failed.message,
-            "last_action_run_result": self._result(standing.stage, failed),
+            "last_action_run_result": self._make_result(state.stage, failed),
         }
         async with run.write() as conn:
-            before = await self._status(conn, standing)
-            is_open = before in _open_to(standing)
-            is_repeated = is_open and standing.stage == "validation" and is_outage(failed)
-            again = again_at(standing.since, current_time(conn)) if is_repeated else None
-            if again is None:
-                await self._end(conn, standing, None)
+            before = await self._lock_status(conn, state)
+            is_open = before in list_replaceable_statuses(state)
+            is_repeated = is_open and state.stage == "validation" and is_outage(failed)
+            retry_at = find_next_retry(state.since, current_time(conn)) if is_repeated else None
+            if retry_at is None:
+                await self._end_lifecycle(conn, state, None)
             else:
-                await self._wait(conn, standing, again)
+                await self._schedule_retry(conn, state, retry_at)
             if is_open:
-                await self._record(conn, standing, values, *(() if before == status else (told,)))
+                await self._update_account(conn, state, values, *(() if before == status else (event,)))
 
-    async def _wait(self, conn: AsyncConnection, standing: _Standing, until: datetime) -> None:
-        """The stage stays, and begins again then."""
-        await self._write(conn, standing, step=0, progress=None)
-        await defer(conn, LIFECYCLE_JOB, standing.account_id, run_at=until)
+    async def _schedule_retry(self, conn: AsyncConnection, state: LifecycleState, until: datetime) -> None:
+        """Start the same stage again at `until`."""
+        await self._update_lifecycle(conn, state, step=0, progress=None)
+        await defer(conn, LIFECYCLE_JOB, state.account_id, run_at=until)
 
-    async def _hold(self, run: Run, standing: _Standing) -> None:
-        """An account that is blocked, or whose install is disabled: that says nothing of it either. It goes
-        on from here once it may be called; the day for an outage is counted from then."""
+    async def _postpone(self, run: Run, state: LifecycleState) -> None:
+        """Try again in two minutes, for an account that is blocked or whose install is disabled. The day in
+        which an outage is retried starts anew."""
         async with run.write() as conn:
             now = current_time(conn)
-            await self._write(conn, standing, started_at=now)
-            await defer(conn, LIFECYCLE_JOB, standing.account_id, run_at=now + _HELD)
+            await self._update_lifecycle(conn, state, started_at=now)
+            await defer(conn, LIFECYCLE_JOB, state.account_id, run_at=now + _POSTPONED_FOR)
 
-    async def _put_off(self, run: Run, standing: _Standing) -> None:
-        """A validation that nobody asked for, of an account that may not be called, or of a provider that is
-        away: it says nothing of it."""
+    async def _end_unchanged(self, run: Run, state: LifecycleState) -> None:
+        """End a periodic validation without a result: the account may not be called now, or the provider is
+        unavailable."""
         async with run.write() as conn:
-            await self._end(conn, standing, None)
+            await self._end_lifecycle(conn, state, None)
 
-    async def _status(self, conn: AsyncConnection, standing: _Standing) -> str | None:
-        """None where the account is gone."""
+    async def _lock_status(self, conn: AsyncConnection, state: LifecycleState) -> str | None:
+        """Lock the account's row and return its status, None if the account is gone."""
         statement = select(integrated_account.c.status).where(
-            integrated_account.c.id == standing.account_id,
-            integrated_account.c.environment_id == standing.environment_id,
+            integrated_account.c.id == state.account_id,
+            integrated_account.c.environment_id == state.environment_id,
         )
         status: str | None = (await conn.execute(statement.with_for_update())).scalar_one_or_none()
         return status
 
-    async def _end(self, conn: AsyncConnection, standing: _Standing, action: Action | None) -> None:
-        """`action`: the validation, where it is to come back."""
+    async def _end_lifecycle(
+        self, conn: AsyncConnection, state: LifecycleState, action: Action | None
+    ) -> None:
+        """End the stage. `action`: the validation, whose interval says when it is repeated; None after a
+        failure."""
         hours = None if action is None else action.validation_interval_hours
-        due = None if hours is None else current_time(conn) + timedelta(hours=hours)
-        if action is None and not standing.is_asked:
-            due = current_time(conn) + timedelta(hours=1)  # a periodic one that failed is tried again
-        await self._write(
-            conn, standing, stage=None, step=0, progress=None, started_at=None, was_failed=False, due_at=due
+        due_at = None if hours is None else current_time(conn) + timedelta(hours=hours)
+        if action is None and not state.is_requested:
+            due_at = current_time(conn) + timedelta(hours=1)  # a periodic validation that failed is retried
+        await self._update_lifecycle(
+            conn, state, stage=None, step=0, progress=None, started_at=None, was_failed=False, due_at=due_at
         )
-        if due is not None:
-            await defer(conn, LIFECYCLE_JOB, standing.account_id, run_at=due)
+        if due_at is not None:
+            await defer(conn, LIFECYCLE_JOB, state.account_id, run_at=due_at)
 
-    async def _write(self, conn: AsyncConnection, standing: _Standing, **values: Any) -> None:
+    async def _update_lifecycle(self, conn: AsyncConnection, state: LifecycleState, **values: Any) -> None:
+        """Update the lifecycle's row. Raises _RestartedMeanwhile if its revision has changed."""
         done = await conn.execute(
             update(account_lifecycle)
             .where(
-                account_lifecycle.c.id == standing.account_id,
-                account_lifecycle.c.revision == standing.revision,
+                account_lifecycle.c.id == state.account_id,
+                account_lifecycle.c.revision == state.revision,
             )
             .values(**values, updated_at=current_time(conn))
         )
         if not done.rowcount:
-            raise _BegunAnew
+            raise _RestartedMeanwhile
 
-    async def _record(
-        self, conn: AsyncConnection, standing: _Standing, values: Mapping[str, Any], *told: type[Event]
+    async def _update_account(
+        self, conn: AsyncConnection, state: LifecycleState, values: Mapping[str, Any], *events: type[Event]
     ) -> None:
         await conn.execute(
             update(integrated_account)
             .where(
-                integrated_account.c.id == standing.account_id,
-                integrated_account.c.environment_id == standing.environment_id,
+                integrated_account.c.id == state.account_id,
+                integrated_account.c.environment_id == state.environment_id,
             )
             .values(**values, updated_at=current_time(conn))
         )
-        await raise_epoch(conn, get_epoch_group(standing.account_id))
-        if told:
-            await emit_account_events(conn, standing.environment_id, standing.account_id, *told)
+        await raise_epoch(conn, get_epoch_group(state.account_id))
+        if events:
+            await emit_account_events(conn, state.environment_id, state.account_id, *events)
 
-    def _result(self, name: str, failed: IsthmusError | None) -> dict[str, Any]:
+    def _make_result(self, name: str, failed: IsthmusError | None) -> dict[str, Any]:
         return make_action_result(name, failed, self._clock.now())
-
-
-def _read(conn: AsyncConnection, row: Mapping[str, Any]) -> _Standing:
-    kept = _PROGRESS.open(get_key_ring(conn), row["id"], row["progress"]) or {}
-    progress = Progress(dict(kept.get("named", {})), kept.get("last", UNDEFINED))
-    return _Standing(
-        account_id=row["id"],
-        environment_id=row["environment_id"],
-        stage=row["stage"],
-        step=row["step"],
-        progress=progress,
-        started_at=current_time(conn),  # a process that was down took none of the provider's time
-        since=row["started_at"],
-        is_reconnect=row["is_reconnect"],
-        was_failed=row["was_failed"],
-        revision=row["revision"],
-        is_asked=row["due_at"] is None,
-    )
-
-
-def _sealed(conn: AsyncConnection, standing: _Standing) -> bytes | None:
-    progress = standing.progress
-    kept: dict[str, Any] = {"named": progress.named}
-    if progress.last is not UNDEFINED:
-        kept["last"] = progress.last
-    try:
-        return _PROGRESS.seal(get_key_ring(conn), standing.account_id, kept)
-    except TypeError:  # bytes, a function, a number beyond 64 bits
-        raise _StageFailed(
-            f"{standing.stage}: what step {standing.step - 1} gave cannot be kept, since it is no JSON. Take "
-            "what is needed of it in the same step."
-        ) from None
-
-
-def _validating(standing: _Standing, now: datetime) -> _Standing:
-    return replace(standing, stage="validation", step=0, progress=Progress(), started_at=now, since=now)
-
-
-def _require_passed(standing: _Standing, action: Action | None) -> None:
-    """A validation passes when the result of its last step is truthy, or it has none."""
-    if standing.stage != "validation" or action is None or not action.steps:
-        return
-    last = standing.progress.last
-    if last is UNDEFINED or not truthy(last):
-        raise _StageFailed("The check of the connection did not pass. Check what was entered.")
-
-
-def _open_to(standing: _Standing) -> frozenset[str]:
-    """The statuses that what came of it may replace; another one was set meanwhile, and stays. A periodic
-    validation tells nothing of an account that was not active, and a failure is told once."""
-    return frozenset({"connecting" if standing.is_asked else "active", "validation_error"})

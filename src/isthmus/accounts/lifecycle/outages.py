@@ -1,4 +1,5 @@
-"""A provider that is away while an account is validated: that says nothing of what was entered."""
+"""Retries during an account's validation while the provider is unavailable, which says nothing about the
+credentials."""
 
 from __future__ import annotations
 
@@ -15,24 +16,25 @@ from isthmus.errors import (
 )
 from isthmus.kit.clock import Clock
 
-__all__ = ["StageTooLong", "again_at", "is_outage", "patiently"]
+__all__ = ["StageTooLong", "find_next_retry", "is_outage", "retry_outages"]
 
 T = TypeVar("T")
 
 _THROTTLED: Final = 429
 _SERVER_ERROR: Final = 500
-_PAUSES: Final = (1.0, 2.0, 4.0)
-_FIRST_WAIT: Final = timedelta(minutes=5)
-_LONGEST: Final = timedelta(hours=24)
+_RETRY_PAUSES: Final = (1.0, 2.0, 4.0)
+_MIN_WAIT: Final = timedelta(minutes=5)
+_MAX_OUTAGE: Final = timedelta(hours=24)
 
 
 class StageTooLong(IsthmusError):
-    """The time of a stage was over before its steps were done."""
+    """The steps of a stage took longer than its time limit."""
 
     status = 422
 
 
 def is_outage(failed: IsthmusError) -> bool:
+    """True if an error says that the provider is unavailable or too slow, not that the request was wrong."""
     if isinstance(failed, RemoteError):
         return failed.status == _THROTTLED or failed.status >= _SERVER_ERROR
     if isinstance(failed, TokenEndpointFailed):
@@ -40,9 +42,10 @@ def is_outage(failed: IsthmusError) -> bool:
     return isinstance(failed, UpstreamUnreachable | UpstreamTimeout | StageTooLong)
 
 
-async def patiently(clock: Clock, attempt: Callable[[], Awaitable[T]]) -> T:
-    """As a renewal meets an outage (`connect.md` §9): again after 1, 2 and 4 seconds."""
-    for pause in _PAUSES:
+async def retry_outages(clock: Clock, attempt: Callable[[], Awaitable[T]]) -> T:
+    """Return what `attempt` returns; after an outage, try it again after 1, 2 and 4 seconds. Raises its last
+    error."""
+    for pause in _RETRY_PAUSES:
         try:
             return await attempt()
         except IsthmusError as failed:
@@ -52,7 +55,8 @@ async def patiently(clock: Clock, attempt: Callable[[], Awaitable[T]]) -> T:
     return await attempt()
 
 
-def again_at(since: datetime, now: datetime) -> datetime | None:
-    """When to try again what has failed since then: after the same time once more. None after a day of it."""
+def find_next_retry(since: datetime, now: datetime) -> datetime | None:
+    """Return when to retry during an outage that has lasted since `since`: after the same time again, but at
+    least five minutes. None after a day."""
     lasted = now - since
-    return None if lasted > _LONGEST else now + max(_FIRST_WAIT, lasted)
+    return None if lasted > _MAX_OUTAGE else now + max(_MIN_WAIT, lasted)

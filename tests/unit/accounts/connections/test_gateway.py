@@ -16,6 +16,7 @@ from isthmus.api.call_parsing import parse_call
 from isthmus.db import Database
 from isthmus.engine import proxy
 from isthmus.engine.calls import ListResult
+from isthmus.engine.queries import parse
 from isthmus.errors import AccountNeedsReauth, RemoteError, UpstreamUnreachable
 
 
@@ -34,7 +35,7 @@ async def test_a_call_carries_the_accounts_credentials(
     connections: Connections, desk: Desk, provider: Provider
 ) -> None:
     row = await desk.connect()
-    result = await call(connections, desk, row["id"], query_string=b"limit=5")
+    result = await call(connections, desk, row["id"], query=parse("limit=5"))
     assert isinstance(result, ListResult)
     assert result.records == [{"no": 1}]
     ((path, headers),) = provider.seen
@@ -252,7 +253,7 @@ async def test_one_line_tells_each_call_and_nothing_secret(
     row = await desk.connect()
     provider.script = [(200, {}, {"items": []}), (500, {}, {"password": "leak"})]
     with caplog.at_level(logging.INFO, logger="test.calls"):
-        await call(connections, desk, row["id"], query_string=b"email=quokka%40example.com")
+        await call(connections, desk, row["id"], query=parse("email=quokka%40example.com"))
         with pytest.raises(RemoteError):
             await call(connections, desk, row["id"])
     lines = [json.loads(record.getMessage()) for record in caplog.records if record.name == "test.calls"]

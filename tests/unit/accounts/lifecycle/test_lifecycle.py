@@ -15,7 +15,7 @@ from tests.unit.accounts.lifecycle.steps_provider import CREDENTIALS, PERIODIC, 
 from isthmus.accounts import Accounts, Connections, Installs
 from isthmus.accounts.connected_account import Connected, connect_account, reconnect_account
 from isthmus.accounts.credentials.token_refresh import REFRESH_AHEAD, REFRESH_JOB
-from isthmus.accounts.lifecycle.account_jobs import LIFECYCLE_JOB, begin_lifecycle
+from isthmus.accounts.lifecycle.account_jobs import LIFECYCLE_JOB, start_lifecycle
 from isthmus.db import Database
 from isthmus.db.tables import event
 from isthmus.jobs import Handlers, Worker, cancel, defer, read_job_status
@@ -69,7 +69,7 @@ async def test_the_first_failure_stops_and_is_told_once(
     assert await desk.told(id) == ["created", status]
     product.answers.clear()
     async with database.write() as conn:
-        await begin_lifecycle(conn, desk.scope.environment_id, id)
+        await start_lifecycle(conn, desk.scope.environment_id, id)
     await drain(database, handlers)
     assert (await desk.get(id))["last_error"] is None
     assert await desk.told(id) == ["created", status, "active", "reactivated"]
@@ -108,7 +108,7 @@ async def test_a_run_that_was_begun_anew_meanwhile_ends_quietly(
     async with worker_running(database, handlers):
         await until(lambda: "GET /check" in product.seen)
         async with database.write() as conn:
-            await begin_lifecycle(conn, desk.scope.environment_id, id)
+            await start_lifecycle(conn, desk.scope.environment_id, id)
         product.answers["/check"] = (400, {})
         del product.gates["/check"]
         gate.set()
@@ -146,7 +146,7 @@ async def test_a_reconnect_is_told_as_updated_active_reactivated(
     before = len(await desk.told(id))
     async with database.write() as conn:
         await reconnect_account(conn, connected, id, keep_context=False, gate_id=None)
-        await begin_lifecycle(conn, desk.scope.environment_id, id, is_reconnect=True)
+        await start_lifecycle(conn, desk.scope.environment_id, id, is_reconnect=True)
     assert await _seconds_to_renewal(database, id, clock) == 3600 - REFRESH_AHEAD.total_seconds()
     await drain(database, handlers)
     assert (await desk.get(id))["status"] == "active"
@@ -161,7 +161,7 @@ async def test_a_new_connection_has_a_timer_for_its_token(
         id = await connect_account(
             conn, connected, tenant_id="t", region="eu", gate_id=None, is_sandbox=False
         )
-        await begin_lifecycle(conn, desk.scope.environment_id, id)
+        await start_lifecycle(conn, desk.scope.environment_id, id)
     assert await _seconds_to_renewal(database, id, clock) == 3600 - REFRESH_AHEAD.total_seconds()
 
 

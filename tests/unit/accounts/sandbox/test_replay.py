@@ -15,6 +15,7 @@ from isthmus.api.call_parsing import parse_call
 from isthmus.definitions.load import load_integration
 from isthmus.engine import proxy
 from isthmus.engine.calls import ListResult, ValueResult
+from isthmus.engine.queries import parse
 from isthmus.engine.upstream import AccountFacts
 from isthmus.errors import NotFound, RemoteError
 from isthmus.integrations.catalog.exchanges import Exchanges
@@ -167,16 +168,18 @@ class Sandbox:
         exchanges = Exchanges(Catalog(path))
         self.upstream = SandboxUpstream(FACTS, {"authorization": "none"}, "b", self.definition, exchanges)
 
-    async def call(self, method: str = "list", resource: str = "tickets", **values: Any) -> Any:
-        values.setdefault("query_string", "")
-        return await proxy.call(self.upstream, self.definition, resource, parse_call(method, **values))
+    async def call(
+        self, method: str = "list", resource: str = "tickets", query_string: str = "", **values: Any
+    ) -> Any:
+        call = parse_call(method, query=parse(query_string), **values)
+        return await proxy.call(self.upstream, self.definition, resource, call)
 
     async def walk(self, query: str = "") -> list[list[int]]:
         """The numbers of each page's records."""
         pages: list[list[int]] = []
         cursor: str | None = ""
         while cursor is not None and len(pages) < 20:
-            page = await self.call(query_string=f"{query}&next_cursor={cursor}".encode())
+            page = await self.call(query_string=f"{query}&next_cursor={cursor}")
             assert isinstance(page, ListResult)
             records: list[Any] = list(page.records)
             pages.append([record["no"] for record in records])
@@ -240,7 +243,7 @@ async def test_lists_of_different_parents_are_told_apart(tmp_path: Path) -> None
     sandbox = Sandbox(tmp_path, CURSOR, files)
 
     async def numbers(query: str) -> list[int]:
-        page = await sandbox.call(resource="comments", query_string=query.encode())
+        page = await sandbox.call(resource="comments", query_string=query)
         return [record["no"] for record in page.records]
 
     assert await numbers("ticket_id=1") == [1, 2]
