@@ -1,4 +1,5 @@
-"""The composition root: builds each part once and hands it down. Nothing else constructs these parts."""
+"""The composition root: builds the parts of the program and connects them. Nothing else constructs these
+parts."""
 
 from __future__ import annotations
 
@@ -56,23 +57,25 @@ from isthmus.kit.cursors import CursorSigner
 from isthmus.tenancy import AccountTokens, Authenticator, FirstStart, bootstrap
 from isthmus.ui import PageParts, build_pages
 
-__all__ = ["Application", "Asgi", "Core", "calling", "working"]
+__all__ = ["Application", "Asgi", "Core", "open_core_for_command", "open_worker"]
 
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_MOST_SECONDS_BEHIND: Final = 5.0
-_KEPT_AFTER_END: Final = timedelta(days=1)
-"""Of links and sessions, so that whoever comes late is told what became of them."""
+_MAX_SECONDS_BEHIND: Final = 5.0
+_SESSION_RETENTION: Final = timedelta(days=1)
+"""How long ended link tokens and sessions are kept, so that a late visitor can be shown what became of
+them."""
 
-_USUAL_URL: Final = "http://127.0.0.1:8000"
-_SAMPLE: Final = ("crm", "contacts")
+_DEFAULT_URL: Final = "http://127.0.0.1:8000"
+_SAMPLE_RESOURCE: Final = ("crm", "contacts")
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """A running Isthmus. `asgi` serves it; `first_start` is None unless this start made the first team.
+    """A running server. `asgi`: the ASGI application. `first_start`: None unless this start created the first
+    team.
 
-    `sample_account`: a sandbox account that a first call can be tried on; None where none is installed.
+    `sample_account`: the id of a sandbox account for a first call; None if none is installed.
     """
 
     asgi: Asgi
@@ -83,43 +86,31 @@ class Application:
     @staticmethod
     @asynccontextmanager
     async def open(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Application]:
-        """Everything, started; stopped in the opposite order at the end. Raises SetupError."""
+        """Starts everything, and stops it in the opposite order when the block ends. Raises SetupError."""
         clock = clock or SystemClock()
         async with AsyncExitStack() as stack:
             database = await open_database(settings, serving=True, clock=clock)
             stack.push_async_callback(database.close)
-            if database.is_sqlite:  # nobody else serves it, so whoever held a lease is gone
+            if database.is_sqlite:  # no other process serves it, so the owners of all leases are gone
                 async with database.write() as conn:
                     await release_all_leases(conn)
             await sync_catalog(database, find_catalog())
             first_start = await bootstrap(database, settings, install=install_everything)
-            core = await stack.enter_async_context(_core(settings, database, clock))
+            core = await stack.enter_async_context(_open_core(settings, database, clock))
             account_tokens = AccountTokens(await get_server_secret(database, "account_tokens"), clock)
-            parts = PartsOfApp(
-                database=database,
-                authentication=Authentication(Authenticator(database, core.epochs, clock, account_tokens)),
-                limits=RequestLimits(
-                    per_token=settings.token_rate_limit, per_account=settings.account_rate_limit, clock=clock
-                ),
-                cursors=CursorSigner(await get_server_secret(database, "cursors")),
-                account_tokens=account_tokens,
-                time_format=time_format(settings.datetime_style),
-                connections=core.connections,
-                strict_version=settings.strict_version,
-                callback_url=_public_url(settings) + CALLBACK_PATH,
-                tool_name_template=settings.tool_name_template,
-            )
-            pages = _pages(core, account_tokens, settings)
-            dispatcher = _dispatcher(parts, core, settings, pages)
-            await stack.enter_async_context(_background(core))
+            cursors = CursorSigner(await get_server_secret(database, "cursors"))
+            parts = _build_api_parts(core, account_tokens, cursors, settings)
+            pages = _build_pages(core, account_tokens, settings)
+            dispatcher = _build_dispatcher(parts, core, settings, pages)
+            await stack.enter_async_context(_run_background_work(core))
             async with database.read() as conn:
-                sample = await find_sample_account(conn, *_SAMPLE)
+                sample = await find_sample_account(conn, *_SAMPLE_RESOURCE)
             yield Application(dispatcher, database, first_start, sample)
 
 
 @asynccontextmanager
-async def working(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Core]:
-    """A worker without an API, on PostgreSQL, until the block ends. Raises SetupError."""
+async def open_worker(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Core]:
+    """Runs a worker without an API, on PostgreSQL, until the block ends. Raises SetupError."""
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         if is_embedded(settings):
@@ -129,27 +120,27 @@ async def working(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
             )
         database = await open_database(settings, clock=clock)
         stack.push_async_callback(database.close)
-        core = await stack.enter_async_context(_core(settings, database, clock))
-        await stack.enter_async_context(_background(core))
+        core = await stack.enter_async_context(_open_core(settings, database, clock))
+        await stack.enter_async_context(_run_background_work(core))
         yield core
 
 
 @asynccontextmanager
-async def calling(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Core]:
-    """Connected accounts for a command of local administration, beside whatever serves; no API and nothing in
-    the background. Raises SetupError."""
+async def open_core_for_command(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Core]:
+    """The core for a command on the database of this machine, which may run beside a server: without an API,
+    and nothing runs in the background. Raises SetupError."""
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         database = await open_database(settings, existing=True, clock=clock)
         stack.push_async_callback(database.close)
-        core = await stack.enter_async_context(_core(settings, database, clock))
+        core = await stack.enter_async_context(_open_core(settings, database, clock))
         with evaluating(core.evaluations):
             yield core
 
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """What serves requests and what works in the background are built on, alike."""
+    """The parts that requests and background work share."""
 
     database: Database
     epochs: EpochWatcher
@@ -161,13 +152,14 @@ class Core:
 
 
 @asynccontextmanager
-async def _core(settings: Settings, database: Database, clock: Clock) -> AsyncIterator[Core]:
-    """Its parts learn of rotated keys, changed definitions and closed accounts, whoever wrote them."""
+async def _open_core(settings: Settings, database: Database, clock: Clock) -> AsyncIterator[Core]:
+    """Builds the core and closes it when the block ends. It notices what other processes change: rotated
+    keys, definitions, accounts that are closed for a while."""
     async with AsyncExitStack() as stack:
         epochs = EpochWatcher(database, clock)
         await epochs.start()
         stack.push_async_callback(epochs.stop)
-        http = await stack.enter_async_context(_http_client(settings))
+        http = await stack.enter_async_context(_build_http_client(settings))
         effective = EffectiveDefinitions(database, epochs)
         connections = Connections(
             database,
@@ -187,21 +179,21 @@ async def _core(settings: Settings, database: Database, clock: Clock) -> AsyncIt
         yield Core(database, epochs, connections, effective, http, clock, evaluations)
 
 
-def _register(core: Core, handlers: Handlers, subscribers: Subscribers) -> None:
-    """The one place where rooms say what they do in the background: `handlers.on`, `.every`, `.reconcile`,
-    `subscribers.subscribe`. It is the same in `isthmus serve` and `isthmus worker`."""
+def _register_background_work(core: Core, handlers: Handlers, subscribers: Subscribers) -> None:
+    """Registers all handlers of jobs, schedules and events, for `isthmus serve` and `isthmus worker`
+    alike."""
 
-    async def forget_old_events(_: Run) -> None:
+    async def delete_old_events(_: Run) -> None:
         await prune_events(core.database)
 
-    async def forget_old_connections(run: Run) -> None:
+    async def delete_old_connect_sessions(run: Run) -> None:
         async with run.write() as conn:
-            before = core.clock.now() - _KEPT_AFTER_END
+            before = core.clock.now() - _SESSION_RETENTION
             await forget_sessions(conn, before)
             await forget_links(conn, before)
 
-    handlers.register_scheduled("events.prune", "17 * * * *", forget_old_events)
-    handlers.register_scheduled("connect.prune", "47 * * * *", forget_old_connections)
+    handlers.register_scheduled("events.prune", "17 * * * *", delete_old_events)
+    handlers.register_scheduled("connect.prune", "47 * * * *", delete_old_connect_sessions)
     Lifecycle(core.database, core.connections, core.clock).register(handlers)
     handlers.register(REFRESH_JOB, core.connections.run_refresh_job, on_failure=ignore_failed_refresh)
     Revocations(core.database, core.http).register(handlers)
@@ -209,28 +201,28 @@ def _register(core: Core, handlers: Handlers, subscribers: Subscribers) -> None:
 
 
 @asynccontextmanager
-async def _background(core: Core) -> AsyncIterator[None]:
-    """What goes on without a request: jobs, schedules, the relay of events."""
+async def _run_background_work(core: Core) -> AsyncIterator[None]:
+    """Runs jobs, schedules and the relay of events until the block ends."""
     handlers, subscribers = Handlers(), Subscribers()
-    _register(core, handlers, subscribers)
+    _register_background_work(core, handlers, subscribers)
     worker, relay = Worker(core.database, handlers), Relay(core.database, subscribers)
     async with AsyncExitStack() as stack:
-        with evaluating(core.evaluations):  # tasks keep the context in which they were started
-            # The relay first: what a job emits is then seen by every subscriber that this process knows.
+        with evaluating(core.evaluations):  # tasks keep the context that they were created in
+            # The relay first: events that a job emits then reach every subscriber that this process knows.
             for part in (relay, worker):
                 stack.push_async_callback(part.stop)
                 await part.start()
         yield
 
 
-def _http_client(settings: Settings) -> HttpClient:
+def _build_http_client(settings: Settings) -> HttpClient:
     limits = HttpLimits(
         response_bytes=settings.max_response_bytes, connect_seconds=settings.connect_timeout_seconds
     )
     return HttpClient(Guard(settings.egress_allow), limits)
 
 
-def _batch_limits(settings: Settings) -> BatchLimits:
+def _build_batch_limits(settings: Settings) -> BatchLimits:
     return BatchLimits(
         nodes=settings.batch_max_nodes,
         calls=settings.batch_max_calls,
@@ -241,14 +233,14 @@ def _batch_limits(settings: Settings) -> BatchLimits:
     )
 
 
-def _public_url(settings: Settings) -> str:
-    """Of the pages. Without settings they are taken to be where `isthmus serve` listens by itself."""
-    return settings.public_app_url or settings.public_api_url or _USUAL_URL
+def _get_public_url(settings: Settings) -> str:
+    """The URL of the pages. Without settings, the address at which `isthmus serve` listens by default."""
+    return settings.public_app_url or settings.public_api_url or _DEFAULT_URL
 
 
-def _pages(core: Core, account_tokens: AccountTokens, settings: Settings) -> Asgi:
-    """What people see."""
-    public_url = _public_url(settings)
+def _build_pages(core: Core, account_tokens: AccountTokens, settings: Settings) -> Asgi:
+    """The ASGI application of the pages that people see."""
+    public_url = _get_public_url(settings)
     lifecycle = Lifecycle(core.database, core.connections, core.clock)
     forms = AccountForms(core.database, core.connections)
     calls = CredentialCalls(Guard(settings.egress_allow), core.clock, public_url)
@@ -268,35 +260,58 @@ def _pages(core: Core, account_tokens: AccountTokens, settings: Settings) -> Asg
 
 
 @cache
-def _platform() -> FastAPI:
-    """One for a process, however many servers it opens: making its routes ready is most of a start."""
+def _get_platform() -> FastAPI:
+    """The FastAPI application of the platform routes. It is built once per process, because that takes most
+    of the time of a start."""
     return build_platform((*ROUTERS, documentation_page))
 
 
-def _dispatcher(parts: PartsOfApp, core: Core, settings: Settings, pages: Asgi) -> Dispatcher:
-    async def readiness() -> dict[str, str]:
-        behind = core.epochs.seconds_behind
-        return {"database": "ok" if behind < _MOST_SECONDS_BEHIND else f"no answer for {behind:.0f} s"}
+def _build_api_parts(
+    core: Core, account_tokens: AccountTokens, cursors: CursorSigner, settings: Settings
+) -> PartsOfApp:
+    """What the routes of the API need."""
+    return PartsOfApp(
+        database=core.database,
+        authentication=Authentication(Authenticator(core.database, core.epochs, core.clock, account_tokens)),
+        limits=RequestLimits(
+            per_token=settings.token_rate_limit, per_account=settings.account_rate_limit, clock=core.clock
+        ),
+        cursors=cursors,
+        account_tokens=account_tokens,
+        time_format=time_format(settings.datetime_style),
+        connections=core.connections,
+        strict_version=settings.strict_version,
+        callback_url=_get_public_url(settings) + CALLBACK_PATH,
+        tool_name_template=settings.tool_name_template,
+    )
 
-    async def queue() -> dict[str, Any]:
+
+def _build_dispatcher(parts: PartsOfApp, core: Core, settings: Settings, pages: Asgi) -> Dispatcher:
+    """The ASGI application that serves every request."""
+
+    async def check_readiness() -> dict[str, str]:
+        behind = core.epochs.seconds_behind
+        return {"database": "ok" if behind < _MAX_SECONDS_BEHIND else f"no answer for {behind:.0f} s"}
+
+    async def read_queue() -> dict[str, Any]:
         async with parts.database.read() as conn:
             return (await read_queue_state(conn)).as_dict()
 
-    async def events() -> dict[str, Any]:
+    async def read_outbox() -> dict[str, Any]:
         async with parts.database.read() as conn:
             return asdict(await read_outbox_state(conn))
 
     state = {
         "parts": parts,
-        "readiness": readiness,
-        "queue": queue,
-        "events": events,
+        "readiness": check_readiness,
+        "queue": read_queue,
+        "events": read_outbox,
         "documents": new_document_cache(),
     }
     keys = IdempotencyKeys(parts.database)
     plane = DataPlane(parts.authentication, parts.limits, core.connections, keys)
     batch = BatchRequests(
-        parts.authentication, parts.limits, core.connections, keys, _batch_limits(settings), core.clock
+        parts.authentication, parts.limits, core.connections, keys, _build_batch_limits(settings), core.clock
     )
     handlers = {
         "unified": plane.unified,
@@ -306,7 +321,7 @@ def _dispatcher(parts: PartsOfApp, core: Core, settings: Settings, pages: Asgi) 
     }
     return Dispatcher(
         handlers,
-        _platform(),
+        _get_platform(),
         state=state,
         max_body_bytes=settings.max_request_bytes,
         evaluations=core.evaluations,

@@ -1,7 +1,7 @@
-"""Every error Isthmus raises on purpose, classed by fate: who can mend it, and may it be tried again.
+"""Every error that Isthmus raises on purpose, grouped by who can fix it, and the body of error responses.
 
     IsthmusError
-    ├── RequestError                  the caller can mend it; nothing was changed
+    ├── RequestError                  the caller can fix it; nothing was changed
     │   ├── BadRequest                400  malformed or invalid input; `failures` name each field
     │   ├── Unauthorized              401  no token, or one that is unknown, revoked or expired
     │   ├── Forbidden                 403  a known token that may not do this
@@ -16,19 +16,19 @@
     │   ├── AccountNeedsReauth        401  credentials are refused; reconnect
     │   ├── CredentialsRefused        401  a grant or a refresh was refused, just now
     │   └── AccountBlocked            503
-    ├── DefinitionError               the author of a definition or mapping can mend it
+    ├── DefinitionError               the author of a definition or mapping can fix it
     │   ├── NotExecutable             501  a field that would change the call and is not executed yet
     │   └── MappingFailed             500  an expression failed while mapping
-    ├── UpstreamError                 the third party, or the way to it, failed
-    │   ├── RemoteError               its own status: it answered, with an error
+    ├── UpstreamError                 the provider, or the connection to it, failed
+    │   ├── RemoteError               the provider's status: it answered with an error
     │   ├── UpstreamUnreachable       502  no answer: DNS, connect, TLS, reset
     │   ├── UpstreamTimeout           504
     │   ├── UpstreamInvalid           502  it answered, and the answer cannot be used (garbage, too large)
-    │   ├── TokenEndpointFailed       502  no token, for no fault of the credentials
+    │   ├── TokenEndpointFailed       502  no token, though the credentials may be valid
     │   └── EgressDenied              502  the SSRF guard refused the address
-    └── SetupError                    the operator can mend it; ends a command, never a request
+    └── SetupError                    the operator can fix it; ends a command, never a request
 
-The wire envelope (`api.md` §1.6) is `to_error_envelope(error)`. Nothing else builds one.
+The body of every error response is made by `to_error_envelope(error)` and by nothing else.
 """
 
 from __future__ import annotations
@@ -72,23 +72,23 @@ __all__ = [
 
 
 def failure(path: str, message: str, code: str) -> dict[str, str]:
-    """One entry of `details.failures`: where (dotted path), what would be right, and a stable code."""
+    """One entry of `details.failures`: the field (a dotted path), what would be valid, and a stable code."""
     return {"path": path, "message": message, "code": code}
 
 
-_NAMES: Final = {
+_REASON_PHRASES: Final = {
     413: "Payload Too Large",
     414: "URI Too Long",
     416: "Range Not Satisfiable",
     422: "Unprocessable Entity",
 }
-"""Names that differ between versions of Python; the wire's do not."""
+"""Reason phrases that differ between versions of Python, as they are sent on every version."""
 
 
 def get_reason_phrase(status: int) -> str:
-    """The standard reason phrase; "Error" for a status that has none."""
-    if status in _NAMES:
-        return _NAMES[status]
+    """The standard reason phrase of an HTTP status; "Error" if it has none."""
+    if status in _REASON_PHRASES:
+        return _REASON_PHRASES[status]
     try:
         return HTTPStatus(status).phrase
     except ValueError:
@@ -96,7 +96,8 @@ def get_reason_phrase(status: int) -> str:
 
 
 class IsthmusError(Exception):
-    """`message` is for people and says what to do; `details` is JSON; `headers` go out with the answer."""
+    """The base of all errors. `message`: for people, says what to do. `details`, `insight`: JSON for the
+    response body. `headers`: of the response. `status`: of the response."""
 
     status: int = 500
 
@@ -116,11 +117,13 @@ class IsthmusError(Exception):
 
 
 class RequestError(IsthmusError):
+    """The caller can fix it; nothing was changed."""
+
     status = 400
 
 
 class BadRequest(RequestError):
-    """`failures` is a list of `failure(...)`; it lands in `details.failures`."""
+    """Malformed or invalid input. `failures`: a list of `failure(...)`, sent as `details.failures`."""
 
     def __init__(
         self,
@@ -161,20 +164,21 @@ class PayloadTooLarge(RequestError):
 
 
 class UnprocessableRequest(BadRequest):
-    """Well-formed, and yet not to be carried out: an idempotency key that stands for another request, or
-    more than a batch may do."""
+    """Well-formed input that cannot be processed: an idempotency key that was used for another request, or a
+    batch above its limits."""
 
     status = 422
 
 
 class FailedDependency(RequestError):
-    """Not tried, since what it needs is missing (RFC 4918 §11.4). Only inside the answer of a batch."""
+    """A node of a batch that was not run, because one that it depends on failed (RFC 4918 §11.4)."""
 
     status = 424
 
 
 class TooManyRequests(RequestError):
-    """`retry_after`: whole seconds, at least 1 (clients stop retrying at 0)."""
+    """The caller exceeded our rate limit. `retry_after`: whole seconds, at least 1 (clients stop retrying at
+    0)."""
 
     status = 429
 
@@ -184,18 +188,21 @@ class TooManyRequests(RequestError):
 
 
 class AccountError(IsthmusError):
+    """The connected account needs its owner."""
+
     status = 401
 
 
 class AccountNeedsReauth(AccountError):
-    """The provider refused the credentials before; on the wire it counts as its answer (`connect.md` §9)."""
+    """The provider has refused the credentials before, so the account must be reconnected. The response body
+    marks it as an error of the provider."""
 
     status = 401
 
 
 class CredentialsRefused(AccountError):
-    """The provider said no to a grant or a refresh. `code`: its OAuth error code (RFC 6749 §5.2), None where
-    it gave none."""
+    """The provider refused a grant or a token refresh. `code`: its OAuth error code (RFC 6749 §5.2), None if
+    it sent none."""
 
     status = 401
 
@@ -209,6 +216,8 @@ class AccountBlocked(AccountError):
 
 
 class DefinitionError(IsthmusError):
+    """The author of a definition or mapping can fix it."""
+
     status = 500
 
 
@@ -217,7 +226,7 @@ class NotExecutable(DefinitionError):
 
 
 class MappingFailed(DefinitionError):
-    """An expression of a definition failed. Never carries the data it ran on (`definitions.md` §4.3.7)."""
+    """An expression of a definition failed. It never holds the data that the expression was evaluated on."""
 
     ERROR: ClassVar[str] = "Mapping error"
 
@@ -226,15 +235,17 @@ class MappingFailed(DefinitionError):
 
 
 class UpstreamError(IsthmusError):
+    """The provider, or the connection to it, failed."""
+
     status = 502
 
 
 class RemoteError(UpstreamError):
-    """The third party answered, and its answer is an error.
+    """The provider answered with an error.
 
-    `raw_response` is its body (JSON where it parses, else text); `headers` are those of its headers that
-    are forwarded. `error` replaces the standard status name where an `error_mapping` chose one; `extra`
-    are further keys of the envelope it chose.
+    `raw_response`: its body, as JSON if it can be parsed, else as text. `headers`: those of its headers that
+    are forwarded. `error`: replaces the reason phrase if an `error_mapping` sets one; `extra`: further keys
+    of the response body that it sets.
     """
 
     def __init__(
@@ -258,7 +269,7 @@ class RemoteError(UpstreamError):
 
 
 class UpstreamUnreachable(UpstreamError):
-    """`may_have_arrived`: the request may have, and only its answer is missing."""
+    """No answer came. `may_have_arrived`: True if the request may have reached the provider all the same."""
 
     status = 502
 
@@ -276,8 +287,8 @@ class UpstreamInvalid(UpstreamError):
 
 
 class TokenEndpointFailed(UpstreamError):
-    """A token endpoint gave no usable answer, which says nothing of the credentials. `may_retry`: whether the
-    same call may do better."""
+    """A token endpoint gave no usable answer, so it is not known whether the credentials are valid.
+    `may_retry`: whether the same request may succeed later."""
 
     status = 502
 
@@ -291,11 +302,13 @@ class EgressDenied(UpstreamError):
 
 
 class SetupError(IsthmusError):
+    """The operator can fix it. Raised by commands and at the start, never by a request."""
+
     status = 500
 
 
 def to_error_envelope(error: IsthmusError) -> dict[str, Any]:
-    """The error as it goes over the wire (`api.md` §1.6)."""
+    """The JSON body of the response for `error`."""
     body: dict[str, Any] = {
         "statusCode": error.status,
         "error": get_reason_phrase(error.status),

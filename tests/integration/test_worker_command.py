@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from isthmus.app import working
+from isthmus.app import open_worker
 from isthmus.config import Settings
 from isthmus.db import open_database, raise_epoch
 from isthmus.db.key_rotation import choose_key, rotate_key
@@ -43,7 +43,7 @@ async def test_a_worker_alone_runs_on_postgresql_and_stops_gracefully(
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 async def test_a_worker_alone_learns_of_rotated_keys_and_of_what_others_changed(settings: Settings) -> None:
     elsewhere = await open_database(settings)
-    async with working(settings) as core:
+    async with open_worker(settings) as core:
         await rotate_key(elsewhere, choose_key(elsewhere, None))
         await until(lambda: core.database.keys.primary_id == elsewhere.keys.primary_id)
         async with elsewhere.write() as conn:

@@ -12,7 +12,7 @@ import typer
 
 from isthmus.accounts.connections.explained_account import find_environment
 from isthmus.accounts.rows.context import list_secret_fields
-from isthmus.app import calling
+from isthmus.app import open_core_for_command
 from isthmus.authoring.contract.catalog_entry import Choice, Entry, Models, read_entry
 from isthmus.authoring.recording.example_files import Change, changes, write
 from isthmus.authoring.recording.recorder import Recorder, Recording, read_methods
@@ -84,7 +84,7 @@ async def _record(
     redact: Sequence[str],
 ) -> tuple[list[Recording], list[Change]]:
     """By the definition of the folder, with the credentials and variables of the account."""
-    async with calling(Settings.from_environment()) as core:
+    async with open_core_for_command(Settings.from_environment()) as core:
         async with core.database.read() as conn:
             environment_id, is_account = await find_environment(conn, account)
         if not is_account:

@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from isthmus.app import working
+from isthmus.app import open_worker
 from isthmus.config import Settings
 
 __all__ = ["worker"]
@@ -28,6 +28,6 @@ async def _work(settings: Settings) -> None:
     stop = asyncio.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
-    async with working(settings):
+    async with open_worker(settings):
         typer.echo("The worker runs. Stop it with SIGTERM: what it is doing may end.")
         await stop.wait()
