@@ -82,7 +82,7 @@ async def test_what_a_blocked_account_offers_and_holds_is_shown(scene: Scene) ->
 async def test_the_list_says_who_is_on_it_and_forgets_deleted_accounts(scene: Scene) -> None:
     await scene.blocked.block(scene.account, reason="first")
     await scene.blocked.block(scene.account, reason="second")
-    (entry,) = await scene.blocked.entries()
+    (entry,) = await scene.blocked.list_entries()
     assert (entry["id"], entry["environment_name"], entry["tenant_id"], entry["reason"]) == (
         scene.account,
         "development",
@@ -90,7 +90,7 @@ async def test_the_list_says_who_is_on_it_and_forgets_deleted_accounts(scene: Sc
         "second",
     )
     await scene.server.ok("DELETE", f"/integrated-account/{scene.account}")
-    assert await scene.blocked.entries() == []
+    assert await scene.blocked.list_entries() == []
     with pytest.raises(SetupError, match="no integrated account has the id"):
         await scene.blocked.block(scene.account)
     with pytest.raises(SetupError, match="is not blocked"):

@@ -1,4 +1,5 @@
-"""Integrated accounts: who is connected, with which credentials (`api.md` §3.9)."""
+"""The repository of integrated accounts: reads, creates, changes and deletes the accounts of an
+environment."""
 
 from __future__ import annotations
 
@@ -54,7 +55,7 @@ from isthmus.kit.writable_fields import require_writable_field
 
 __all__ = ["Accounts"]
 
-_WRITABLE: Final = frozenset(
+_WRITABLE_FIELDS: Final = frozenset(
     {
         "tenant_id",
         "status",
@@ -64,10 +65,10 @@ _WRITABLE: Final = frozenset(
         "integration_override",
     }
 )
-_FIXED: Final = ("region", "is_sandbox")
-_MOST_AT_ONCE: Final = 500
-_UNPREPARED: Final = frozenset({"connecting", "post_install_error"})
-_FIELDS: Final[Mapping[str, ColumnElement[Any]]] = {
+_FIXED_FIELDS: Final = ("region", "is_sandbox")
+_MAX_DELETED_AT_ONCE: Final = 500
+_STATUSES_BEFORE_POST_INSTALL: Final = frozenset({"connecting", "post_install_error"})
+_FILTER_FIELDS: Final[Mapping[str, ColumnElement[Any]]] = {
     **{
         name: integrated_account.c[name]
         for name in (
@@ -91,8 +92,8 @@ _FIELDS: Final[Mapping[str, ColumnElement[Any]]] = {
 
 
 class Accounts:
-    """The accounts of one environment. A write of one raises the epoch of its group, a write of many the
-    environment's."""
+    """The accounts of one environment. Accounts of other environments are not found. A write of one account
+    raises the epoch of its group, a write of many raises the environment's."""
 
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
@@ -100,25 +101,26 @@ class Accounts:
         self._environment_id = scope.environment_id
 
     async def list(self, query: ListQuery, *only: ColumnElement[bool]) -> Page:
+        """Return a page of the accounts that match the query and the conditions `only`."""
         rows = select_accounts(self._environment_id).where(*only)
-        page = await fetch_page(self._conn, rows, _FIELDS, query)
+        page = await fetch_page(self._conn, rows, _FILTER_FIELDS, query)
         return Page(await build_account_views(self._conn, page.rows), page.after)
 
     async def get(self, id: str) -> Row:
-        """Raises NotFound; the account of another environment is none of this one."""
+        """Return an account. Raises NotFound."""
         statement = select_accounts(self._environment_id).where(integrated_account.c.id == id)
         row = (await self._conn.execute(statement)).mappings().one_or_none()
         if row is None:
-            raise _unknown(id)
+            raise _account_not_found(id)
         return (await build_account_views(self._conn, [row]))[0]
 
     async def create(self, values: Mapping[str, Any]) -> Row:
-        """Connects with credentials that the caller has already. The account is active at once, unless its
-        integration has steps to take before that (`post_install`, `validation`).
+        """Create an account with credentials that the caller has already, and return it. It is active at
+        once, unless its integration has a `post_install` or `validation` action, which is started.
 
-        `values`: `tenant_id`, `environment_integration_id`, `authentication_method`, `context`, and if
-        wanted `region`, `unified_model_override`, `integration_override`. Raises NotFound for the install,
-        BadRequest with every field that its credential format refuses.
+        `values`: `tenant_id`, `environment_integration_id`, `authentication_method`, `context` and,
+        optionally, `region`, `unified_model_override`, `integration_override`. Raises NotFound for the
+        install, BadRequest that lists all invalid fields.
         """
         check_fields(values, creating=True)
         await lock_install(self._conn, self._environment_id, values["environment_integration_id"])
@@ -146,10 +148,10 @@ class Accounts:
                 region=values.get("region") or REGIONS[0],
                 is_sandbox=False,
                 context=plain,
-                context_secrets=self._seal(CONTEXT_SECRETS, identity, secrets),
+                context_secrets=self._encrypt(CONTEXT_SECRETS, identity, secrets),
                 unified_model_override=values.get("unified_model_override") or None,
                 integration_override=override or None,
-                integration_override_secrets=self._seal(OVERRIDE_SECRETS, identity, override_secrets),
+                integration_override_secrets=self._encrypt(OVERRIDE_SECRETS, identity, override_secrets),
                 revision=1,
                 created_at=now,
                 updated_at=now,
@@ -159,18 +161,19 @@ class Accounts:
         if not stages:
             crons = definition.list_schedules(values.get("integration_override") or {})
             await schedule_actions(self._conn, identity, crons)
-            return await self._written(identity, IntegratedAccountCreated, IntegratedAccountActive)
-        row = await self._written(identity, IntegratedAccountCreated)
+            return await self._finish_write(identity, IntegratedAccountCreated, IntegratedAccountActive)
+        row = await self._finish_write(identity, IntegratedAccountCreated)
         await start_lifecycle(self._conn, self._environment_id, identity, stage=stages[0])
         return row
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> Row:
-        """`context` is merged by top-level keys, secrets that it leaves out survive; overrides are replaced
-        whole. Raises BadRequest for a field that is fixed after creation, and for a `status` that would call
-        a provider again with the credentials it refused."""
-        row = await self._locked(id)
-        _refuse_fixed(row, changes)
-        require_writable_field(changes, _WRITABLE)
+        """Change an account, and return it. `context` is merged by top-level keys and keeps secrets that it
+        leaves out; overrides are replaced. Raises NotFound, and BadRequest for invalid values, for fields
+        that are fixed after creation, and for another `status` of an account whose credentials were refused.
+        """
+        row = await self._lock_account(id)
+        _refuse_fixed_fields(row, changes)
+        require_writable_field(changes, _WRITABLE_FIELDS)
         check_fields(changes, creating=False)
         definition = await ConnectedDefinition.read(
             self._conn, self._environment_id, row["environment_integration_id"]
@@ -187,21 +190,22 @@ class Accounts:
         if values.get("status") == "active":
             values["last_error"] = None
         if "authentication_method" in changes or "context" in changes:
-            values |= self._recontexted(row, definition, changes)
+            values |= self._build_context_columns(row, definition, changes)
         if "integration_override" in changes:
-            values |= self._reoverridden(row, definition, changes["integration_override"] or {})
-        return await self._update(row, values)
+            values |= self._build_override_columns(row, definition, changes["integration_override"] or {})
+        return await self._update_row(row, values)
 
     async def update_credentials(self, id: str, values: Mapping[str, Any]) -> Row:
-        """New values for the credential fields, and nothing else. A refused account is active again; where
-        its integration can validate, after that, and one that was never prepared after its post-install."""
+        """Replace credential fields in the context, and nothing else; return the account. It is active
+        afterwards. If the integration has a validation, that is run first, after post-install if that has not
+        succeeded yet. Raises NotFound, BadRequest."""
         context = values.get("context")
         if not isinstance(context, Mapping) or not context:
             raise BadRequest(
                 "context must hold the credential fields to replace.",
                 failures=[failure("context", "must be an object that is not empty", "required")],
             )
-        row = await self._locked(id)
+        row = await self._lock_account(id)
         definition = await ConnectedDefinition.read(
             self._conn, self._environment_id, row["environment_integration_id"]
         )
@@ -217,21 +221,21 @@ class Accounts:
                 "PATCH /integrated-account/{id}.",
                 failures=foreign,
             )
-        changed = self._recontexted(row, definition, {"context": context})
+        changed = self._build_context_columns(row, definition, {"context": context})
         stages = definition.list_stages(row["integration_override"] or {})
-        if row["status"] not in _UNPREPARED:
+        if row["status"] not in _STATUSES_BEFORE_POST_INSTALL:
             stages = tuple(stage for stage in stages if stage == "validation")
         if not stages:
-            return await self._update(row, {**changed, "status": "active", "last_error": None})
-        # Begun first: what is told of the change is the account as it will be committed.
+            return await self._update_row(row, {**changed, "status": "active", "last_error": None})
+        # Started first, so that the event shows the account as it will be committed.
         await start_lifecycle(self._conn, self._environment_id, row["id"], stage=stages[0])
-        return await self._update(row, changed)
+        return await self._update_row(row, changed)
 
-    async def prepare(self, id: str) -> None:
-        """Post-install and validation, again. Raises NotFound; Forbidden for a disabled install;
-        AccountBlocked; AccountNeedsReauth where the provider refuses its credentials: they are not tried
-        again before there are new ones."""
-        row = await self._locked(id)
+    async def restart_lifecycle(self, id: str) -> None:
+        """Run post-install and validation again. Does nothing for a sandbox account. Raises NotFound;
+        Forbidden for a disabled install; AccountBlocked; AccountNeedsReauth for an account in `needs_reauth`.
+        """
+        row = await self._lock_account(id)
         statement = select_account(self._environment_id, id)
         found = (await self._conn.execute(statement)).one()
         require_callable(
@@ -242,21 +246,22 @@ class Accounts:
                 f"the credentials of account {id} are refused by the provider, so nothing was run. "
                 "Reconnect it, or send new ones with PATCH /integrated-account/{id}/credentials."
             )
-        if row["authentication_method"] == SANDBOX_METHOD:  # one that is offline has nothing to prepare
+        if row["authentication_method"] == SANDBOX_METHOD:  # it has no provider
             return
         await start_lifecycle(self._conn, self._environment_id, row["id"])
         if row["status"] != "connecting":
             await emit_account_events(self._conn, self._environment_id, row["id"], IntegratedAccountUpdated)
 
-    async def flag_sandbox(self, id: str, is_sandbox: bool) -> Row:
-        """A flagged account is read-only. Raises NotFound."""
-        row = await self._locked(id)
+    async def set_sandbox_flag(self, id: str, is_sandbox: bool) -> Row:
+        """Make an account read-only, or writable again, and return it. Raises NotFound."""
+        row = await self._lock_account(id)
         if row["is_sandbox"] == is_sandbox:
             return await self.get(id)
-        return await self._update(row, {"is_sandbox": is_sandbox})
+        return await self._update_row(row, {"is_sandbox": is_sandbox})
 
     async def delete(self, id: str) -> str:
-        row = await self._locked(id)
+        """Delete an account, queue the revocation of its token, and return its id. Raises NotFound."""
+        row = await self._lock_account(id)
         this = integrated_account.c.id == row["id"]
         await prepare_deletion(self._conn, self._environment_id, this)
         await self._conn.execute(delete(integrated_account).where(this))
@@ -265,12 +270,15 @@ class Accounts:
         return str(row["id"])
 
     async def delete_many(self, values: Mapping[str, Any]) -> None:
-        """`values`: `ids` (at most 500) or `tenant_id`; ids of no account here are passed over."""
+        """Delete several accounts. `values`: either `ids` (at most 500) or `tenant_id`. Unknown ids are
+        ignored. Raises BadRequest."""
         ids, tenant_id = values.get("ids"), values.get("tenant_id")
-        if bool(ids) == bool(tenant_id) or (ids and len(ids) > _MOST_AT_ONCE):
+        if bool(ids) == bool(tenant_id) or (ids and len(ids) > _MAX_DELETED_AT_ONCE):
             raise BadRequest(
-                f"send ids (1 to {_MOST_AT_ONCE}), or tenant_id for every account of one tenant.",
-                failures=[failure("ids", f"must hold 1 to {_MOST_AT_ONCE} account ids", "bad_selection")],
+                f"send ids (1 to {_MAX_DELETED_AT_ONCE}), or tenant_id for every account of one tenant.",
+                failures=[
+                    failure("ids", f"must hold 1 to {_MAX_DELETED_AT_ONCE} account ids", "bad_selection")
+                ],
             )
         chosen = integrated_account.c.id.in_(ids) if ids else integrated_account.c.tenant_id == tenant_id
         await prepare_deletion(self._conn, self._environment_id, chosen)
@@ -281,10 +289,10 @@ class Accounts:
         await raise_epoch(self._conn, self._environment_id)
         await emit_accounts_deleted(self._conn, self._environment_id, deleted)
 
-    def _recontexted(
+    def _build_context_columns(
         self, row: Mapping[str, Any], definition: ConnectedDefinition, changes: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """The columns that a new context or another credential format changes."""
+        """Return the columns to update for a changed context or credential format. Raises BadRequest."""
         method = row["authentication_method"]
         switched = changes.get("authentication_method", method) != method
         if switched:
@@ -302,12 +310,13 @@ class Accounts:
         return {
             "authentication_method": method,
             "context": plain,
-            "context_secrets": self._seal(CONTEXT_SECRETS, row["id"], secrets),
+            "context_secrets": self._encrypt(CONTEXT_SECRETS, row["id"], secrets),
         }
 
-    def _reoverridden(
+    def _build_override_columns(
         self, row: Mapping[str, Any], definition: ConnectedDefinition, sent: Mapping[str, Any]
     ) -> dict[str, Any]:
+        """Return the columns to update for a new `integration_override`. Raises BadRequest."""
         stored = OVERRIDE_SECRETS.open(
             get_key_ring(self._conn), row["id"], row["integration_override_secrets"]
         )
@@ -316,10 +325,11 @@ class Accounts:
         plain, secrets = split_secrets(whole)
         return {
             "integration_override": plain or None,
-            "integration_override_secrets": self._seal(OVERRIDE_SECRETS, row["id"], secrets),
+            "integration_override_secrets": self._encrypt(OVERRIDE_SECRETS, row["id"], secrets),
         }
 
-    async def _locked(self, id: str) -> Mapping[str, Any]:
+    async def _lock_account(self, id: str) -> Mapping[str, Any]:
+        """Lock the row of an account until the end of the transaction, and return it. Raises NotFound."""
         statement = (
             select(integrated_account)
             .where(integrated_account.c.id == id, integrated_account.c.environment_id == self._environment_id)
@@ -327,10 +337,11 @@ class Accounts:
         )
         row = (await self._conn.execute(statement)).mappings().one_or_none()
         if row is None:
-            raise _unknown(id)
+            raise _account_not_found(id)
         return dict(row)
 
-    async def _update(self, row: Mapping[str, Any], values: Mapping[str, Any]) -> Row:
+    async def _update_row(self, row: Mapping[str, Any], values: Mapping[str, Any]) -> Row:
+        """Update a locked row, emit the events, and return the account."""
         await self._conn.execute(
             update(integrated_account)
             .where(integrated_account.c.id == row["id"])
@@ -342,27 +353,28 @@ class Accounts:
             )
         is_back = values.get("status") == "active" and row["status"] in FAILED_STATUSES
         more = (IntegratedAccountReactivated,) if is_back else ()
-        return await self._written(row["id"], IntegratedAccountUpdated, *more)
+        return await self._finish_write(row["id"], IntegratedAccountUpdated, *more)
 
-    async def _written(self, identity: str, *kinds: type[Event]) -> Row:
-        """The row as it is now; what happened to it is told with it."""
+    async def _finish_write(self, identity: str, *kinds: type[Event]) -> Row:
+        """Raise the epoch and emit events of these kinds; return the account as it is now."""
         await raise_epoch(self._conn, get_epoch_group(identity))
         await emit_account_events(self._conn, self._environment_id, identity, *kinds)
         return await self.get(identity)
 
-    def _seal(self, column: Any, identity: str, secrets: Mapping[str, Any]) -> Any:
+    def _encrypt(self, column: Any, identity: str, secrets: Mapping[str, Any]) -> Any:
         return column.seal(get_key_ring(self._conn), identity, dict(secrets) or None)
 
 
-def _unknown(id: str) -> NotFound:
+def _account_not_found(id: str) -> NotFound:
     return NotFound(
         f"no integrated account {id} in this environment. GET /integrated-account lists its accounts."
     )
 
 
-def _refuse_fixed(row: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
+def _refuse_fixed_fields(row: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
+    """Raises BadRequest for changes of fields that are fixed, or whose new value the account may not get."""
     failures = Failures()
-    for name in _FIXED:
+    for name in _FIXED_FIELDS:
         if name in changes and changes[name] != row[name]:
             failures.add(name, f"is fixed after creation (it is {json.dumps(row[name])})", "read_only")
     method = changes.get("authentication_method", row["authentication_method"])

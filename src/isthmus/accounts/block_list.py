@@ -1,7 +1,7 @@
-"""The block list: accounts that nobody may call, whatever their status (`api.md` §5).
+"""The block list: accounts that may not be called, whatever their status.
 
-It is the operator's, so it goes across environments and is no part of the API; a call of a blocked account is
-answered 503 before anything is sent.
+It belongs to the operator of the server, so it spans all environments and is not part of the API. A call of a
+blocked account fails with 503 before anything is sent.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ __all__ = ["BlockList"]
 
 
 class BlockList:
-    """Each call is one transaction, and seen by every process within a second."""
+    """Reads and changes the block list. Each call is one transaction; all processes see it within a
+    second."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def entries(self) -> Sequence[Mapping[str, Any]]:
-        """The oldest first: `id`, `environment_name`, `tenant_id`, `created_at`, `reason`."""
+    async def list_entries(self) -> Sequence[Mapping[str, Any]]:
+        """Return all entries, the oldest first: `id`, `environment_name`, `tenant_id`, `created_at`,
+        `reason`."""
         statement = (
             select(
                 blocked_account.c.id,
@@ -43,11 +45,12 @@ class BlockList:
             return [dict(row) for row in (await conn.execute(statement)).mappings()]
 
     async def block(self, account_id: str, *, reason: str | None = None) -> None:
-        """Blocked once more it gets the other reason. Raises SetupError for an unknown account."""
+        """Block an account; for one that is blocked, change the reason. Raises SetupError for an unknown
+        account."""
         now = self._database.clock.now()
         values = {"reason": reason, "updated_at": now}
         async with self._database.write() as conn:
-            # The lock keeps two who block it from both making the row.
+            # The lock keeps two callers from both inserting the row.
             account = select(integrated_account.c.id).where(integrated_account.c.id == account_id)
             if (await conn.execute(account.with_for_update())).one_or_none() is None:
                 raise SetupError(
@@ -59,7 +62,7 @@ class BlockList:
             await raise_epoch(conn, get_epoch_group(account_id))
 
     async def unblock(self, account_id: str) -> None:
-        """Raises SetupError for an account that is not on the list."""
+        """Remove an account from the list. Raises SetupError if it is not on it."""
         async with self._database.write() as conn:
             done = await conn.execute(delete(blocked_account).where(blocked_account.c.id == account_id))
             if not done.rowcount:

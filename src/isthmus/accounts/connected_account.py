@@ -1,4 +1,4 @@
-"""Writes an account whose owner has just connected it (`connect.md` §4.4), in the caller's transaction."""
+"""Stores an account that a person has just connected or reconnected, in the transaction of the caller."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from isthmus.accounts.rows.connected_definition import lock_install
 from isthmus.accounts.rows.context import (
     CONTEXT_SECRETS,
     decrypt_context,
+    get_oauth_token,
     list_secret_fields,
     patch_context,
     split_context,
@@ -27,12 +28,12 @@ from isthmus.errors import NotFound
 from isthmus.events.catalogue import IntegratedAccountCreated, IntegratedAccountUpdated
 from isthmus.kit.ids import new_id
 
-__all__ = ["Connected", "connect_account", "reconnect_account"]
+__all__ = ["ConnectionResult", "connect_account", "reconnect_account"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Connected:
-    """What a connection gave. `context`: whole, as it is to be stored; `method`: its credential format."""
+class ConnectionResult:
+    """The result of a connection. `method`: its credential format. `context`: the whole context to store."""
 
     environment_id: str
     install_id: str
@@ -43,15 +44,15 @@ class Connected:
 
 async def connect_account(
     conn: AsyncConnection,
-    connected: Connected,
+    connected: ConnectionResult,
     *,
     tenant_id: str,
     region: str,
     gate_id: str | None,
     is_sandbox: bool,
 ) -> str:
-    """A new account, `connecting`; its id. `created` is told with it. Raises NotFound for an install that was
-    removed meanwhile."""
+    """Create the account with status `connecting`, emit `created`, and return its id. Raises NotFound for an
+    install that was deleted meanwhile."""
     await lock_install(conn, connected.environment_id, connected.install_id)
     identity, now = new_id(), current_time(conn)
     await conn.execute(
@@ -68,7 +69,7 @@ async def connect_account(
             revision=1,
             created_at=now,
             updated_at=now,
-            **_context(conn, connected, identity, connected.context),
+            **_build_context_columns(conn, connected, identity, connected.context),
         )
     )
     await schedule_refresh(conn, identity, connected.context)
@@ -78,12 +79,17 @@ async def connect_account(
 
 
 async def reconnect_account(
-    conn: AsyncConnection, connected: Connected, account_id: str, *, keep_context: bool, gate_id: str | None
+    conn: AsyncConnection,
+    connected: ConnectionResult,
+    account_id: str,
+    *,
+    keep_context: bool,
+    gate_id: str | None,
 ) -> None:
-    """New credentials for an account, which keeps its id and is `connecting` again; `updated` is told.
+    """Store new credentials of an account, set its status to `connecting`, and emit `updated`.
 
-    `keep_context`: whether its old context stays below the new one. A refresh token stays where the provider
-    gave no new one. Raises NotFound for an account that is gone meanwhile.
+    `keep_context`: merge the new context into the old one, instead of replacing it. The old refresh token is
+    kept if the provider issued no new one. Raises NotFound for an account that was deleted meanwhile.
     """
     mine = (
         integrated_account.c.id == account_id,
@@ -113,7 +119,7 @@ async def reconnect_account(
             revision=integrated_account.c.revision + 1,
             updated_at=current_time(conn),
             **gate,
-            **_context(conn, connected, account_id, context),
+            **_build_context_columns(conn, connected, account_id, context),
         )
     )
     await schedule_refresh(conn, account_id, context)
@@ -121,8 +127,8 @@ async def reconnect_account(
     await emit_account_events(conn, connected.environment_id, account_id, IntegratedAccountUpdated)
 
 
-def _context(
-    conn: AsyncConnection, connected: Connected, identity: str, whole: Mapping[str, Any]
+def _build_context_columns(
+    conn: AsyncConnection, connected: ConnectionResult, identity: str, whole: Mapping[str, Any]
 ) -> dict[str, Any]:
     plain, secrets = split_context(patch_context({}, whole), list_secret_fields(connected.definition))
     return {
@@ -132,13 +138,8 @@ def _context(
 
 
 def _keep_refresh_token(old: Mapping[str, Any], context: dict[str, Any]) -> None:
-    before, after = _token(old), _token(context)
+    """Copy the refresh token of `old` into `context` if that has a token without one."""
+    before, after = get_oauth_token(old), get_oauth_token(context)
     if before and after and before.get("refresh_token") and not after.get("refresh_token"):
         kept = {**after, "refresh_token": before["refresh_token"]}
         context["oauth"] = {**context["oauth"], "token": kept}
-
-
-def _token(context: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    oauth = context.get("oauth")
-    token = oauth.get("token") if isinstance(oauth, Mapping) else None
-    return token if isinstance(token, Mapping) else None

@@ -1,4 +1,4 @@
-"""What an account offers, to read about: the state of its connection does not matter (`api.md` §5)."""
+"""Describes what can be called through an account, whatever the state of its credentials."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ __all__ = ["DescribedAccount", "describe_account"]
 
 @dataclass(frozen=True, slots=True)
 class DescribedAccount:
-    """`integration`: all layers merged. `mappings`: the account's own, by model, resource and method."""
+    """An account with its integration, all layers merged. `mappings`: the account's own overrides, by model,
+    resource and method."""
 
     id: str
     status: str
@@ -30,7 +31,8 @@ class DescribedAccount:
 
 
 async def describe_account(conn: AsyncConnection, scope: Scope, account_id: str) -> DescribedAccount:
-    """Raises NotFound, also for another environment's account."""
+    """Read an account and its merged definition. Raises NotFound, also for an account of another
+    environment."""
     statement = (
         select(
             integrated_account.c.id,

@@ -1,7 +1,7 @@
-"""Answers by idempotency key (`api.md` §1.7): the first call works, those that repeat it get its answer.
+"""Idempotency keys: the first call with a key is carried out, and its repetitions get the stored answer.
 
-A key is claimed before the provider is called and settled after, in two short transactions. A claim that is
-never settled, because the process died, is given up after a quarter of an hour.
+A key is claimed before the provider is called and its answer is stored afterwards, in two short transactions.
+A claim without an answer, because the process died, expires after CLAIM_LIFETIME.
 """
 
 from __future__ import annotations
@@ -24,22 +24,31 @@ from isthmus.db.tables import idempotency_record
 from isthmus.errors import Conflict, UnprocessableRequest, failure
 from isthmus.kit.ids import new_id
 
-__all__ = ["KEPT", "MAX_ANSWER_BYTES", "UNDER_WAY", "Claim", "IdempotencyKeys", "KeptAnswer", "digest"]
+__all__ = [
+    "ANSWER_LIFETIME",
+    "CLAIM_LIFETIME",
+    "MAX_ANSWER_BYTES",
+    "Claim",
+    "IdempotencyKeys",
+    "StoredAnswer",
+    "hash_parts",
+]
 
-KEPT: Final = timedelta(hours=24)
-UNDER_WAY: Final = timedelta(minutes=15)
+ANSWER_LIFETIME: Final = timedelta(hours=24)
+CLAIM_LIFETIME: Final = timedelta(minutes=15)
 MAX_ANSWER_BYTES: Final = 10 * 1024 * 1024
 
 _ANSWER: Final = EncryptedJSON(idempotency_record.c.answer)
-_RETRYABLE: Final = frozenset({408, 409, 425, 429})
-_ERROR: Final = 400
+_RETRYABLE_STATUSES: Final = frozenset({408, 409, 425, 429})
 _SERVER_ERROR: Final = 500
-_PURGE_EVERY: Final = 60.0
-_PURGED_AT_ONCE: Final = 500
+_PURGE_INTERVAL_SECONDS: Final = 60.0
+_MAX_PURGED: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class KeptAnswer:
+class StoredAnswer:
+    """The answer of a call, as it is stored for repetitions."""
+
     status: int
     content_type: str
     headers: Mapping[str, str]
@@ -47,24 +56,27 @@ class KeptAnswer:
 
     @property
     def is_final(self) -> bool:
-        """Whether a repetition is to get it: a success, or an error that repeating does not mend."""
+        """True if repetitions get this answer: a success, or an error that a new attempt would not change.
+        Answers of more than MAX_ANSWER_BYTES are not stored."""
         return (
             self.status < _SERVER_ERROR
-            and self.status not in _RETRYABLE
+            and self.status not in _RETRYABLE_STATUSES
             and len(self.body) <= MAX_ANSWER_BYTES
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`answer`: of the call that had the key before; None where this call is to be carried out."""
+    """The right to carry out a call. `answer`: of the earlier call with the same key; None if this call is to
+    be carried out."""
 
     row_id: str
-    answer: KeptAnswer | None = None
+    answer: StoredAnswer | None = None
 
 
-def digest(parts: Sequence[str | bytes]) -> str:
-    """One text for several that no other several give."""
+def hash_parts(parts: Sequence[str | bytes]) -> str:
+    """Hash several parts to one hex text. Each part is hashed with its length, so that other parts give
+    another text."""
     whole = hashlib.sha256()
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
@@ -73,7 +85,7 @@ def digest(parts: Sequence[str | bytes]) -> str:
 
 
 class IdempotencyKeys:
-    """One for the process."""
+    """Claims keys and stores answers. There is one in each process."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -82,9 +94,9 @@ class IdempotencyKeys:
     async def claim(self, environment_id: str, key_digest: str, request_digest: str) -> Claim:
         """Raises Conflict while the first call is under way, UnprocessableRequest where it was another."""
         async with self._database.write() as conn:
-            await self._purge(conn, key_digest)
+            await self._delete_expired(conn, key_digest)
             row_id = new_id()
-            if await _inserted(conn, row_id, environment_id, key_digest, request_digest):
+            if await _insert_claim(conn, row_id, environment_id, key_digest, request_digest):
                 return Claim(row_id)
             statement = select(idempotency_record).where(idempotency_record.c.key_digest == key_digest)
             row = (await conn.execute(statement)).mappings().one()
@@ -100,47 +112,49 @@ class IdempotencyKeys:
                     headers={"retry-after": "1"},
                 )
             kept = _ANSWER.open(get_key_ring(conn), row["id"], row["answer"])
-            return Claim(row["id"], _as_answer(row["status"], kept))
+            return Claim(row["id"], _answer_from_json(row["status"], kept))
 
-    async def settle(self, claim: Claim, answer: KeptAnswer) -> None:
-        """Keeps a final answer for a day; anything else frees the key, so that a repetition works anew."""
+    async def store_answer(self, claim: Claim, answer: StoredAnswer) -> None:
+        """Store a final answer for ANSWER_LIFETIME. For any other answer, free the key, so that a repetition
+        is carried out."""
         mine = idempotency_record.c.id == claim.row_id
         async with self._database.write() as conn:
             if not answer.is_final:
                 await conn.execute(delete(idempotency_record).where(mine))
                 return
             now = current_time(conn)
-            sealed = _ANSWER.seal(get_key_ring(conn), claim.row_id, _as_json(answer))
+            sealed = _ANSWER.seal(get_key_ring(conn), claim.row_id, _answer_to_json(answer))
             await conn.execute(
                 update(idempotency_record)
                 .where(mine)
-                .values(status=answer.status, answer=sealed, expires_at=now + KEPT, updated_at=now)
+                .values(status=answer.status, answer=sealed, expires_at=now + ANSWER_LIFETIME, updated_at=now)
             )
 
-    async def release(self, claim: Claim) -> None:
-        """The call failed in a way that has no answer to keep."""
+    async def release_claim(self, claim: Claim) -> None:
+        """Free the key of a call that failed without an answer to store."""
         async with self._database.write() as conn:
             await conn.execute(delete(idempotency_record).where(idempotency_record.c.id == claim.row_id))
 
-    async def _purge(self, conn: AsyncConnection, key_digest: str) -> None:
-        """The key's own expired row, and, once a minute, other expired ones."""
+    async def _delete_expired(self, conn: AsyncConnection, key_digest: str) -> None:
+        """Delete the expired row of this key and, once a minute, other expired rows."""
         now = current_time(conn)
         expired = idempotency_record.c.expires_at <= now
         await conn.execute(
             delete(idempotency_record).where(expired, idempotency_record.c.key_digest == key_digest)
         )
         moment = self._database.clock.monotonic()
-        if self._purged_at is not None and moment - self._purged_at < _PURGE_EVERY:
+        if self._purged_at is not None and moment - self._purged_at < _PURGE_INTERVAL_SECONDS:
             return
         self._purged_at = moment
-        some = select(idempotency_record.c.id).where(expired).limit(_PURGED_AT_ONCE)
+        some = select(idempotency_record.c.id).where(expired).limit(_MAX_PURGED)
         await conn.execute(delete(idempotency_record).where(idempotency_record.c.id.in_(some)))
 
 
-async def _inserted(
+async def _insert_claim(
     conn: AsyncConnection, row_id: str, environment_id: str, key_digest: str, request_digest: str
 ) -> bool:
-    """Whether the key was free. Of two at a time one wins, on both databases."""
+    """Insert the row of a claim. False if the key is taken; of two concurrent calls one gets it, on both
+    databases."""
     now: datetime = current_time(conn)
     statement = insert(idempotency_record).values(
         id=row_id,
@@ -151,7 +165,7 @@ async def _inserted(
         request_digest=request_digest,
         status=None,
         answer=None,
-        expires_at=now + UNDER_WAY,
+        expires_at=now + CLAIM_LIFETIME,
     )
     try:
         async with conn.begin_nested():
@@ -161,7 +175,7 @@ async def _inserted(
     return True
 
 
-def _as_json(answer: KeptAnswer) -> dict[str, Any]:
+def _answer_to_json(answer: StoredAnswer) -> dict[str, Any]:
     return {
         "content_type": answer.content_type,
         "headers": orjson.dumps(dict(answer.headers), default=str).decode(),
@@ -169,6 +183,6 @@ def _as_json(answer: KeptAnswer) -> dict[str, Any]:
     }
 
 
-def _as_answer(status: int, kept: Mapping[str, Any]) -> KeptAnswer:
+def _answer_from_json(status: int, kept: Mapping[str, Any]) -> StoredAnswer:
     headers: dict[str, str] = orjson.loads(kept["headers"])
-    return KeptAnswer(status, kept["content_type"], headers, base64.b64decode(kept["body"]))
+    return StoredAnswer(status, kept["content_type"], headers, base64.b64decode(kept["body"]))

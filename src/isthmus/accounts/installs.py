@@ -1,4 +1,5 @@
-"""Installing an integration, with the sandbox account that belongs to each install."""
+"""Installs integrations in an environment, each with its sandbox account, and removes installs with their
+accounts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An account as its own token sees it, from a browser (`connect.md` §1.2)."""
+"""The account that an integrated account token may read and change, from a browser."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from isthmus.integrations.rows.wire_rows import Row
 
 __all__ = ["OwnAccount"]
 
-_SHOWN: Final = ("oauth", "token", "access_token")
-_HOLDERS: Final = frozenset({("oauth",), ("oauth", "token")})
-"""Null or a text in their place would sweep away the tokens below."""
+_VISIBLE_TOKEN_PATH: Final = ("oauth", "token", "access_token")
+_TOKEN_PARENT_PATHS: Final = frozenset({("oauth",), ("oauth", "token")})
+"""A value other than an object at these paths would remove the tokens below."""
 
 
 class OwnAccount:
-    """The one account `id`. Shown is what every reader of it sees, and the access token: file pickers of the
-    product run in the browser with it."""
+    """The account `id`. Its JSON form has the access token, too, because file pickers of the provider use it
+    in the browser."""
 
     def __init__(self, conn: AsyncConnection, scope: Scope, id: str) -> None:
         self._conn = conn
@@ -36,19 +36,21 @@ class OwnAccount:
         self._id = id
 
     async def get(self) -> Row:
-        """Raises NotFound for an account that is gone."""
+        """Return the account with its access token. Raises NotFound for an account that was deleted."""
         row = await self._accounts.get(self._id)
-        token = _at(decrypt_context(get_key_ring(self._conn), await self._stored()), _SHOWN)
+        token = _get_path(
+            decrypt_context(get_key_ring(self._conn), await self._read_row()), _VISIBLE_TOKEN_PATH
+        )
         if token is not None:
-            row["context"] = join_secrets(row["context"], _nested(_SHOWN, token))
+            row["context"] = join_secrets(row["context"], _nest_value(_VISIBLE_TOKEN_PATH, token))
         return row
 
     async def update(self, context: Mapping[str, Any]) -> Row:
-        """`context` may be what `get` showed, changed: what is the same in it, the access token and the
-        variables are passed over. Raises NotFound, and BadRequest for any other secret: credentials are not
-        changed from a browser."""
+        """Change the context, and return the account. `context` may be the one that `get` returned, with
+        changes: unchanged values, the access token and environment variables are ignored. Raises NotFound,
+        and BadRequest for any other secret, because credentials are not changed from a browser."""
         before = await self.get()
-        stored = await self._stored()
+        stored = await self._read_row()
         definition = await ConnectedDefinition.read(
             self._conn, self._environment_id, stored["environment_integration_id"]
         )
@@ -58,11 +60,11 @@ class OwnAccount:
         changed = {key: value for key, value in context.items() if key not in shown or shown[key] != value}
         if not changed:
             return before
-        await self._accounts.update(self._id, {"context": _without(changed, _SHOWN)})
+        await self._accounts.update(self._id, {"context": _remove_path(changed, _VISIBLE_TOKEN_PATH)})
         return await self.get()
 
-    async def _stored(self) -> Mapping[str, Any]:
-        """Columns of a row that `Accounts` has found."""
+    async def _read_row(self) -> Mapping[str, Any]:
+        """Read columns of the account's row. It must exist."""
         columns = ("id", "environment_integration_id", "context", "context_secrets")
         statement = select(*(integrated_account.c[name] for name in columns)).where(
             integrated_account.c.id == self._id, integrated_account.c.environment_id == self._environment_id
@@ -71,8 +73,11 @@ class OwnAccount:
 
 
 def _refuse_secrets(context: Mapping[str, Any], protected: frozenset[tuple[str, ...]]) -> None:
-    wrong = [path for path in protected - {_SHOWN} if _is_there(context, path)]
-    wrong += [path for path in _HOLDERS if _is_there(context, path) and not _is_object(context, path)]
+    """Raises BadRequest if the context has a value at a protected path, apart from the access token."""
+    wrong = [path for path in protected - {_VISIBLE_TOKEN_PATH} if _has_path(context, path)]
+    wrong += [
+        path for path in _TOKEN_PARENT_PATHS if _has_path(context, path) and not _has_object_at(context, path)
+    ]
     if wrong:
         names = sorted(".".join(("context", *path)) for path in wrong)
         raise BadRequest(
@@ -81,32 +86,34 @@ def _refuse_secrets(context: Mapping[str, Any], protected: frozenset[tuple[str, 
         )
 
 
-def _at(value: Any, path: tuple[str, ...]) -> Any:
+def _get_path(value: Any, path: tuple[str, ...]) -> Any:
     for name in path:
         value = value.get(name) if isinstance(value, Mapping) else None
     return value
 
 
-def _is_there(value: Any, path: tuple[str, ...]) -> bool:
-    parent = _at(value, path[:-1])
+def _has_path(value: Any, path: tuple[str, ...]) -> bool:
+    parent = _get_path(value, path[:-1])
     return isinstance(parent, Mapping) and path[-1] in parent
 
 
-def _is_object(value: Any, path: tuple[str, ...]) -> bool:
-    return isinstance(_at(value, path), Mapping)
+def _has_object_at(value: Any, path: tuple[str, ...]) -> bool:
+    return isinstance(_get_path(value, path), Mapping)
 
 
-def _nested(path: tuple[str, ...], value: Any) -> dict[str, Any]:
+def _nest_value(path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    """Return nested objects that hold `value` at `path`."""
     for name in reversed(path):
         value = {name: value}
     nested: dict[str, Any] = value
     return nested
 
 
-def _without(value: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+def _remove_path(value: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    """Return a copy without the value at `path`."""
     name, *rest = path
     if not rest:
         return {key: each for key, each in value.items() if key != name}
     if not isinstance(value.get(name), Mapping):
         return dict(value)
-    return {**value, name: _without(value[name], tuple(rest))}
+    return {**value, name: _remove_path(value[name], tuple(rest))}

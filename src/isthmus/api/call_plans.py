@@ -79,7 +79,7 @@ class CallPlans:
         environment_id, account_id = principal.environment_id, parse_account_id(request.query)
         connection = await self._connections.open(environment_id, account_id, request_id=request.request_id)
         account = await self._connections.read_explained_account(environment_id, account_id)
-        definition = account.definition()
+        definition = account.merge_definition()
         return _DryCall(
             connection, account, definition, account.start_dry_run(definition, connection.account)
         )

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import Final
 
-from isthmus.accounts.idempotency import MAX_ANSWER_BYTES, Claim, IdempotencyKeys, KeptAnswer, digest
+from isthmus.accounts.idempotency import MAX_ANSWER_BYTES, Claim, IdempotencyKeys, StoredAnswer, hash_parts
 from isthmus.api.incoming_request import IncomingRequest
 from isthmus.api.outgoing_response import OutgoingResponse, error_response
 from isthmus.errors import BadRequest, IsthmusError, failure
@@ -57,8 +57,8 @@ async def run_once(
     body = await request.read_body()
     claim = await keys.claim(
         environment_id,
-        digest([environment_id, account_id, request.verb, *request.segments, key]),
-        digest([request.query_string, body]),
+        hash_parts([environment_id, account_id, request.verb, *request.segments, key]),
+        hash_parts([request.query_string, body]),
     )
     if claim.answer is not None:
         stored = claim.answer
@@ -69,7 +69,7 @@ async def run_once(
     except IsthmusError as error:
         response = error_response(error, request.request_id)
     except BaseException:
-        await keys.release(claim)
+        await keys.release_claim(claim)
         raise
     await _store_response(keys, claim, response)
     return response
@@ -78,10 +78,10 @@ async def run_once(
 async def _store_response(keys: IdempotencyKeys, claim: Claim, response: OutgoingResponse) -> None:
     """Stores the response under the claimed key; releases the key where the response is a long stream."""
     if response.stream is not None:
-        await keys.release(claim)
+        await keys.release_claim(claim)
         return
-    await keys.settle(
-        claim, KeptAnswer(response.status, response.content_type, response.headers, response.body)
+    await keys.store_answer(
+        claim, StoredAnswer(response.status, response.content_type, response.headers, response.body)
     )
 
 

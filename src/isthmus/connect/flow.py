@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.accounts.connected_account import Connected, connect_account, reconnect_account
+from isthmus.accounts.connected_account import ConnectionResult, connect_account, reconnect_account
 from isthmus.accounts.egress import Sender, select_sender
 from isthmus.accounts.lifecycle.account_jobs import start_lifecycle
 from isthmus.accounts.lifecycle.lifecycle import Lifecycle
@@ -241,7 +241,7 @@ class Flow:
         self, session: Session, link: LinkToken, chosen: Offer, format: str, context: Mapping[str, Any]
     ) -> Session:
         """The account, the token's end, the event and what comes next, in one transaction."""
-        connected = Connected(
+        connected = ConnectionResult(
             environment_id=session.environment_id,
             install_id=chosen.install_id,
             definition=chosen.definition,
@@ -289,7 +289,7 @@ async def _session_of(conn: AsyncConnection, trip: Trip) -> Session:
 
 
 async def _written(
-    conn: AsyncConnection, connected: Connected, link: LinkToken, account_id: str | None
+    conn: AsyncConnection, connected: ConnectionResult, link: LinkToken, account_id: str | None
 ) -> str:
     """The account's id: a new one's, or that of the account that is reconnected."""
     if account_id is None:

@@ -1,4 +1,4 @@
-"""The calls of one account by the name of what is called, for walkers of many (batches)."""
+"""Carries out the calls of a batch request on one account, by the name of the resource."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["BatchCalls"]
 
 
 class BatchCalls:
-    """An `engine.batch.NodeCalls`. The account is looked at anew for each call: one that is refused, blocked
-    or disabled meanwhile is called no more.
+    """The calls of a batch request, an `engine.batch.NodeCalls`. The account is opened anew for each call, so
+    that one that is refused, blocked or disabled meanwhile is not called any more.
 
-    `opened`: the account as the caller's request found it.
+    `opened`: the account as it was opened for the batch request.
     """
 
     def __init__(self, connections: Connections, opened: Connection, request_id: str) -> None:
@@ -57,7 +57,7 @@ class BatchCalls:
 
 
 class _AdmittedUpstream:
-    """An `Upstream` whose every request waits to be let through first."""
+    """An `Upstream` that waits for `admit` before each request."""
 
     __slots__ = ("_admit", "_upstream")
 

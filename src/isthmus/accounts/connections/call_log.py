@@ -1,6 +1,6 @@
-"""One line a call to a third party: who, what, where, how it went; never what it said.
+"""The call log: one line for each call to a provider, with who called what and how it went.
 
-Query values, bodies, headers and credentials have no field here, so that no line can hold them.
+Query values, bodies, headers and credentials have no field here, so that no line can contain them.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ call_logger: Final = logging.getLogger("isthmus.calls")
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """`status`: the provider's, None where it did not answer; then `error` names the error's class.
-    `milliseconds`: of the whole call, waits and retries included. `host`: None where nothing was sent."""
+    """One line of the call log. `status`: of the provider's response, None without one; then `error` is the
+    name of the error's class. `milliseconds`: of the whole call, including waits and retries. `host`: None if
+    nothing was sent."""
 
     request_id: str
     environment_id: str
@@ -37,12 +38,12 @@ class CallRecord:
 
 class CallLog(Protocol):
     def record(self, call: CallRecord) -> None:
-        """Takes note of one call. Must be quick and must not raise: calls do not wait for it."""
+        """Log one call. Must be fast and must not raise."""
         ...
 
 
 class JsonCallLog:
-    """Writes to the logger `isthmus.calls`, one JSON object a line, at level INFO."""
+    """Logs each call as a JSON object at level INFO, to the logger `isthmus.calls` by default."""
 
     def __init__(self, logger: logging.Logger = call_logger) -> None:
         self._logger = logger

@@ -1,4 +1,4 @@
-"""Writes what a step of a definition leaves in an account's context."""
+"""Stores changes that the steps of a definition make to an account's context."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ __all__ = ["merge_context", "store_context"]
 async def store_context(
     database: Database, account: GatewayAccount, patch: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """`merge_context` in a transaction of its own. A token in a patch for an account that is gone is
-    revoked."""
+    """Patch the context in a transaction of its own, and return the whole new context. Raises NotFound for a
+    deleted account; a token in the patch is queued for revocation then."""
     facts, definition = account.facts, account.definition
     try:
         async with database.write() as conn:
@@ -46,7 +46,8 @@ async def store_context(
 async def merge_context(
     conn: AsyncConnection, account: AccountFacts, definition: IntegrationConfig, patch: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The whole context after the patch, without virtual keys. Raises NotFound for a deleted account."""
+    """Patch the account's context, and return the whole new context. Raises NotFound for a deleted
+    account."""
     mine = (
         integrated_account.c.id == account.id,
         integrated_account.c.environment_id == account.environment_id,

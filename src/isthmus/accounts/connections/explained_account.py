@@ -1,4 +1,4 @@
-"""An account as authors look at it: layers told apart, secrets masked, and a way out that leads nowhere."""
+"""Explains what the calls of an account run on: each value with the layer it comes from, secrets masked."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class ExplainedAccount:
-    """`override`, `mappings`: the account's layers of the definition and of mappings. `context`: the stored
-    one, its secrets masked."""
+    """An account with its layers. `override`, `mappings`: the account's own layer of the definition and of
+    the mappings. `context`: the stored context with masked secrets."""
 
     id: str
     install: ExplainedInstall
@@ -51,14 +51,14 @@ class ExplainedAccount:
     mappings: NamedLayer
     context: Mapping[str, Any]
 
-    def definition(self) -> IntegrationConfig:
-        """All layers merged, as calls run on it, with a mask for each secret. Raises DefinitionInvalid."""
+    def merge_definition(self) -> IntegrationConfig:
+        """Return the effective definition, with masked secrets. Raises DefinitionInvalid."""
         install = self.install
         merged = merge_integration(install.usable.content, install.override.content, self.override.content)
         return load_integration(merged, source=f"effective definition of {install.integration_name}")
 
     def start_dry_run(self, definition: IntegrationConfig, facts: AccountFacts) -> DryRun:
-        """A way out for one call."""
+        """Return an upstream that records the request of one call instead of sending it."""
         context = self.context
         if facts.authentication_method == SANDBOX_METHOD:
             context = {**build_example_context(definition), **context}
@@ -66,7 +66,8 @@ class ExplainedAccount:
 
 
 async def read_explained_account(conn: AsyncConnection, environment_id: str, id: str) -> ExplainedAccount:
-    """Raises NotFound, also for an account of another environment."""
+    """Read an account with its install and layers. Raises NotFound, also for an account of another
+    environment."""
     statement = select(integrated_account).where(
         integrated_account.c.id == id, integrated_account.c.environment_id == environment_id
     )
@@ -92,8 +93,10 @@ async def read_explained_account(conn: AsyncConnection, environment_id: str, id:
 async def explain_account(
     conn: AsyncConnection, environment_id: str, id: str, *, path: str | None = None, **names: str | None
 ) -> dict[str, Any]:
-    """`path`: only values of the definition there or below. `names`: `model`, `resource`, `method`, of which
-    mappings. Secrets are masked. Raises NotFound, also for a path or name that nothing here has."""
+    """Return the effective definition and mappings of an account as JSON, each value with its layer.
+
+    `path`: only values of the definition at or below it. `names`: `model`, `resource` and `method` of the
+    mappings to include. Secrets are masked. Raises NotFound, also for an unknown path or name."""
     account = await read_explained_account(conn, environment_id, id)
     install = account.install
     return await _explain(conn, install, account.override, account.mappings, path, names)
@@ -102,13 +105,14 @@ async def explain_account(
 async def explain_install(
     conn: AsyncConnection, environment_id: str, id: str, *, path: str | None = None, **names: str | None
 ) -> dict[str, Any]:
-    """As for an account that overrides nothing. `id`: of the install or of its integration."""
+    """Return the same as `explain_account` for an account without overrides. `id`: of the install or of its
+    integration."""
     return await _explain(conn, await read_install(conn, environment_id, id), None, None, path, names)
 
 
 async def find_environment(conn: AsyncConnection, id: str) -> tuple[str, bool]:
-    """`(environment_id, is_account)` of an account or an install; local administration alone looks across
-    environments. Raises NotFound."""
+    """Return the environment of an account or install, and True if it is an account. Only local commands
+    search all environments. Raises NotFound."""
     for table, is_account in ((integrated_account, True), (environment_integration, False)):
         found = (
             await conn.execute(select(table.c.environment_id).where(table.c.id == id))
@@ -126,7 +130,7 @@ async def _explain(
     path: str | None,
     names: dict[str, str | None],
 ) -> dict[str, Any]:
-    names = {name: value or None for name, value in names.items()}  # an empty parameter asks for nothing
+    names = {name: value or None for name, value in names.items()}  # an empty parameter counts as missing
     await check_names_installed(conn, install.environment_id, **names)
     definition = explain_definition(install, override)
     mapped = await explain_mappings(conn, install.environment_id, install.integration_name, mappings, **names)

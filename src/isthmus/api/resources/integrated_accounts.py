@@ -159,7 +159,7 @@ async def run_post_install_actions(parts: Parts, principal: ApiPrincipal, body: 
     """Runs the post-install and validation actions again. The account is `connecting` until they end. An
     account whose credentials are refused needs new ones first."""
     async with parts.database.write() as conn:
-        await Accounts(conn, principal).prepare(body.id)
+        await Accounts(conn, principal).restart_lifecycle(body.id)
     return SuccessOut(success=True)
 
 

@@ -88,7 +88,7 @@ def unblock_account(id: str) -> None:
 
 
 def list_blocked_accounts() -> None:
-    rows = with_database(lambda database: BlockList(database).entries())
+    rows = with_database(lambda database: BlockList(database).list_entries())
     shown = [{**row, "environment": row["environment_name"], "blocked_at": row["created_at"]} for row in rows]
     _table(shown, "id", "environment", "tenant_id", "blocked_at", "reason")
 

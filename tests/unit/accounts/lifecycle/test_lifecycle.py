@@ -13,7 +13,7 @@ from tests.unit.accounts.conftest import Desk, WatchedClock
 from tests.unit.accounts.lifecycle.steps_provider import CREDENTIALS, PERIODIC, PREPARED, Product, connect
 
 from isthmus.accounts import Accounts, Connections, Installs
-from isthmus.accounts.connected_account import Connected, connect_account, reconnect_account
+from isthmus.accounts.connected_account import ConnectionResult, connect_account, reconnect_account
 from isthmus.accounts.credentials.token_refresh import REFRESH_AHEAD, REFRESH_JOB
 from isthmus.accounts.lifecycle.account_jobs import LIFECYCLE_JOB, start_lifecycle
 from isthmus.db import Database
@@ -165,11 +165,11 @@ async def test_a_new_connection_has_a_timer_for_its_token(
     assert await _seconds_to_renewal(database, id, clock) == 3600 - REFRESH_AHEAD.total_seconds()
 
 
-async def _connected(desk: Desk, connections: Connections, id: str, clock: WatchedClock) -> Connected:
+async def _connected(desk: Desk, connections: Connections, id: str, clock: WatchedClock) -> ConnectionResult:
     definition = (await connections.open(desk.scope.environment_id, id, request_id="r")).definition
     end = (clock.now() + timedelta(hours=1)).isoformat()
     token = {"access_token": "at", "refresh_token": "rt", "expires_at": end}
-    return Connected(
+    return ConnectionResult(
         environment_id=desk.scope.environment_id,
         install_id=desk.install_id,
         definition=definition,
@@ -372,7 +372,7 @@ async def test_what_is_told_of_a_change_is_the_account_as_it_was_committed(
             if number == 0:
                 await accounts.update_credentials(id, {"context": {"api_key": "k-2"}})
             else:
-                await accounts.prepare(id)
+                await accounts.restart_lifecycle(id)
         assert (await desk.get(id))["status"] == "connecting"
         async with database.read() as conn:
             mine = select(event.c.event, event.c.payload).where(event.c.resource_id == id)
@@ -381,6 +381,6 @@ async def test_what_is_told_of_a_change_is_the_account_as_it_was_committed(
         await drain(database, handlers)
     async with database.write() as conn:
         accounts = Accounts(conn, desk.scope)
-        await accounts.prepare(id)
-        await accounts.prepare(id)  # it is connecting already
+        await accounts.restart_lifecycle(id)
+        await accounts.restart_lifecycle(id)  # it is connecting already
     assert await desk.told(id) == ["created", "active", *("updated", "active") * 2, "updated"]
