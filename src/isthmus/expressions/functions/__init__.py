@@ -56,17 +56,17 @@ class Family:
     functions: tuple[Function, ...]
 
 
-def _function(name: str, call: Callable[..., Any], signature: str | None = None) -> Function:
+def _make_function(name: str, call: Callable[..., Any], signature: str | None = None) -> Function:
     """A function of its arguments alone."""
     return Function(name, call, signature, is_repeatable=True)
 
 
-def _function_of_evaluation(name: str, call: Callable[..., Any], signature: str | None = None) -> Function:
+def _make_evaluation_function(name: str, call: Callable[..., Any], signature: str | None = None) -> Function:
     """A function whose first argument is the evaluation: its limits, clock, randomness, settings."""
     return Function(name, call, signature, wants_evaluation=True, is_repeatable=True)
 
 
-def _async_function(name: str, call: Callable[..., Any], *, evaluated: bool = True) -> Function:
+def _make_async_function(name: str, call: Callable[..., Any], *, evaluated: bool = True) -> Function:
     """A function that may have to wait: for a stream, a process, a server."""
     return Function(name, call, is_async=True, wants_evaluation=evaluated)
 
@@ -76,133 +76,133 @@ FAMILIES: Final = (
         "Encoding and cryptography",
         "core",
         (
-            _function_of_evaluation("base64encode", encoding_and_crypto.base64encode),
-            _function_of_evaluation("base64decode", encoding_and_crypto.base64decode),
-            _function_of_evaluation("base64ToBlob", encoding_and_crypto.base64_to_blob),
-            _async_function("digest", encoding_and_crypto.digest, evaluated=False),
-            _function("sign", encoding_and_crypto.sign),
-            _function_of_evaluation("uuid", encoding_and_crypto.uuid),
+            _make_evaluation_function("base64encode", encoding_and_crypto.base64encode),
+            _make_evaluation_function("base64decode", encoding_and_crypto.base64decode),
+            _make_evaluation_function("base64ToBlob", encoding_and_crypto.base64_to_blob),
+            _make_async_function("digest", encoding_and_crypto.digest, evaluated=False),
+            _make_function("sign", encoding_and_crypto.sign),
+            _make_evaluation_function("uuid", encoding_and_crypto.uuid),
         ),
     ),
     Family(
         "Files and binary data",
         "core",
         (
-            _function("blob", files.blob),
-            _async_function("bufferToString", files.buffer_to_string, evaluated=False),
-            _function("getArrayBuffer", files.get_array_buffer),
-            _async_function("getDataUri", files.get_data_uri, evaluated=False),
-            _function("getMimeType", files.get_mime_type),
-            _async_function("parseDocument", parse_document),
-            _function("teeStream", files.tee_stream),
+            _make_function("blob", files.blob),
+            _make_async_function("bufferToString", files.buffer_to_string, evaluated=False),
+            _make_function("getArrayBuffer", files.get_array_buffer),
+            _make_async_function("getDataUri", files.get_data_uri, evaluated=False),
+            _make_function("getMimeType", files.get_mime_type),
+            _make_async_function("parseDocument", parse_document),
+            _make_function("teeStream", files.tee_stream),
         ),
     ),
     Family(
         "Parsing",
         "core",
         (
-            _function_of_evaluation("jsonParse", parsing.json_parse),
-            _function_of_evaluation("parseQuery", query_strings.parse_query),
-            _function("parseUrl", parsing.parse_url),
-            _function_of_evaluation("stringifyQuery", query_strings.stringify_query),
-            _function("toNumber", parsing.to_number),
+            _make_evaluation_function("jsonParse", parsing.json_parse),
+            _make_evaluation_function("parseQuery", query_strings.parse_query),
+            _make_function("parseUrl", parsing.parse_url),
+            _make_evaluation_function("stringifyQuery", query_strings.stringify_query),
+            _make_function("toNumber", parsing.to_number),
         ),
     ),
     Family(
         "Values, currency, SQL rows",
         "core",
         (
-            _function("convertCurrencyFromSubunit", currency.convert_currency_from_subunit),
-            _function_of_evaluation("convertCurrencyToSubunit", currency.convert_currency_to_subunit),
-            _function("firstNonEmpty", empty_and_mapped_values.first_non_empty),
-            _function("mapValues", empty_and_mapped_values.map_values),
-            _function_of_evaluation("removeEmpty", empty_and_mapped_values.remove_empty),
-            _function("removeEmptyItems", empty_and_mapped_values.remove_empty_items),
-            _function_of_evaluation("zipSqlResponse", sql.zip_sql_response),
+            _make_function("convertCurrencyFromSubunit", currency.convert_currency_from_subunit),
+            _make_evaluation_function("convertCurrencyToSubunit", currency.convert_currency_to_subunit),
+            _make_function("firstNonEmpty", empty_and_mapped_values.first_non_empty),
+            _make_function("mapValues", empty_and_mapped_values.map_values),
+            _make_evaluation_function("removeEmpty", empty_and_mapped_values.remove_empty),
+            _make_function("removeEmptyItems", empty_and_mapped_values.remove_empty_items),
+            _make_evaluation_function("zipSqlResponse", sql.zip_sql_response),
         ),
     ),
     Family(
         "Similarity and hierarchies",
         "core",
         (
-            _function_of_evaluation("diceCoefficient", similarity.dice_coefficient),
-            _function_of_evaluation("mostSimilar", similarity.most_similar),
-            _function_of_evaluation("dependencyGraph", hierarchies.dependency_graph),
-            _function_of_evaluation("sortNodes", hierarchies.sort_nodes),
+            _make_evaluation_function("diceCoefficient", similarity.dice_coefficient),
+            _make_evaluation_function("mostSimilar", similarity.most_similar),
+            _make_evaluation_function("dependencyGraph", hierarchies.dependency_graph),
+            _make_evaluation_function("sortNodes", hierarchies.sort_nodes),
         ),
     ),
     Family(
         "In the place of JSONata's own",
         "core",
         (
-            _function_of_evaluation("string", jsonata_overrides.string, "<x-b?:s>"),
-            _function("keys", jsonata_overrides.keys, "<x-:a<s>>"),
-            _function("each", jsonata_overrides.each, "<o-f:a>"),
-            _function("sift", jsonata_overrides.sift, "<o-f?:o>"),
+            _make_evaluation_function("string", jsonata_overrides.string, "<x-b?:s>"),
+            _make_function("keys", jsonata_overrides.keys, "<x-:a<s>>"),
+            _make_function("each", jsonata_overrides.each, "<o-f:a>"),
+            _make_function("sift", jsonata_overrides.sift, "<o-f?:o>"),
         ),
     ),
     Family(
         "Lists and objects",
         "core",
         (
-            _function_of_evaluation("chunk", lists_and_objects.chunk),
-            _function("compact", lists_and_objects.compact),
-            _function("difference", lists_and_objects.difference),
-            _function("find", lists_and_objects.find),
-            _function_of_evaluation("flatten", lists_and_objects.flatten),
-            _function_of_evaluation("flattenDeep", lists_and_objects.flatten_deep),
-            _function_of_evaluation("flattenDepth", lists_and_objects.flatten_depth),
-            _function("groupBy", lists_and_objects.group_by),
-            _function_of_evaluation("join", jsonata_overrides.join),
-            _function("keyBy", lists_and_objects.key_by),
-            _function("lofilter", lists_and_objects.lofilter),
-            _function("omit", lists_and_objects.omit),
-            _function("orderBy", lists_and_objects.order_by),
-            _function("pick", lists_and_objects.pick),
-            _function("values", lists_and_objects.values),
-            _function_of_evaluation("wrap", lists_and_objects.wrap),
+            _make_evaluation_function("chunk", lists_and_objects.chunk),
+            _make_function("compact", lists_and_objects.compact),
+            _make_function("difference", lists_and_objects.difference),
+            _make_function("find", lists_and_objects.find),
+            _make_evaluation_function("flatten", lists_and_objects.flatten),
+            _make_evaluation_function("flattenDeep", lists_and_objects.flatten_deep),
+            _make_evaluation_function("flattenDepth", lists_and_objects.flatten_depth),
+            _make_function("groupBy", lists_and_objects.group_by),
+            _make_evaluation_function("join", jsonata_overrides.join),
+            _make_function("keyBy", lists_and_objects.key_by),
+            _make_function("lofilter", lists_and_objects.lofilter),
+            _make_function("omit", lists_and_objects.omit),
+            _make_function("orderBy", lists_and_objects.order_by),
+            _make_function("pick", lists_and_objects.pick),
+            _make_function("values", lists_and_objects.values),
+            _make_evaluation_function("wrap", lists_and_objects.wrap),
         ),
     ),
     Family(
         "Date-times",
         "datetime",
         (
-            _function_of_evaluation("dtFromIso", datetimes.dt_from_iso),
-            _function_of_evaluation("dtFromFormat", datetimes.dt_from_format),
+            _make_evaluation_function("dtFromIso", datetimes.dt_from_iso),
+            _make_evaluation_function("dtFromFormat", datetimes.dt_from_format),
         ),
     ),
     Family(
         "Markdown",
         "markdown",
         (
-            _function_of_evaluation("convertMarkdownToAdf", convert_markdown_to_adf),
-            _function_of_evaluation("convertMarkdownToGoogleDocs", convert_markdown_to_google_docs),
-            _async_function("convertMarkdownToHtml", convert_markdown_to_html),
-            _function_of_evaluation("convertMarkdownToNotion", convert_markdown_to_notion),
-            _function_of_evaluation("convertMarkdownToSlack", convert_markdown_to_slack),
-            _async_function("convertMdToPdf", convert_md_to_pdf),
-            _function_of_evaluation("convertNotionToMarkdown", convert_notion_to_markdown),
-            _function("convertNotionToMd", convert_notion_to_md),
+            _make_evaluation_function("convertMarkdownToAdf", convert_markdown_to_adf),
+            _make_evaluation_function("convertMarkdownToGoogleDocs", convert_markdown_to_google_docs),
+            _make_async_function("convertMarkdownToHtml", convert_markdown_to_html),
+            _make_evaluation_function("convertMarkdownToNotion", convert_markdown_to_notion),
+            _make_evaluation_function("convertMarkdownToSlack", convert_markdown_to_slack),
+            _make_async_function("convertMdToPdf", convert_md_to_pdf),
+            _make_evaluation_function("convertNotionToMarkdown", convert_notion_to_markdown),
+            _make_function("convertNotionToMd", convert_notion_to_md),
         ),
     ),
-    Family("HTML", "html", (_async_function("convertHtmlToMarkdown", convert_html_to_markdown),)),
+    Family("HTML", "html", (_make_async_function("convertHtmlToMarkdown", convert_html_to_markdown),)),
     Family(
         "Data formats",
         "data-formats",
         (
-            _function_of_evaluation("convertQueryToSql", sql.convert_query_to_sql),
-            _function_of_evaluation("jsonToCsv", csv.json_to_csv),
-            _async_function("jsonToParquet", parquet.json_to_parquet),
-            _function_of_evaluation("jsToXml", js_to_xml),
-            _function_of_evaluation("xmlToJs", xml_to_js),
+            _make_evaluation_function("convertQueryToSql", sql.convert_query_to_sql),
+            _make_evaluation_function("jsonToCsv", csv.json_to_csv),
+            _make_async_function("jsonToParquet", parquet.json_to_parquet),
+            _make_evaluation_function("jsToXml", js_to_xml),
+            _make_evaluation_function("xmlToJs", xml_to_js),
         ),
     ),
     Family(
         "AI",
         "ai",
         (
-            _async_function("generateEmbeddingsCohere", embeddings.generate_embeddings_cohere),
-            _function_of_evaluation(
+            _make_async_function("generateEmbeddingsCohere", embeddings.generate_embeddings_cohere),
+            _make_evaluation_function(
                 "recursiveCharacterTextSplitter", text_splitter.recursive_character_text_splitter
             ),
         ),

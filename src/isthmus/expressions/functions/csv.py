@@ -77,6 +77,7 @@ def _write_lines(
 
 
 def _get_text_option(options: Mapping[str, object], name: str, default: str) -> str:
+    """An option that is a text; `default` for any other value."""
     value = options.get(name)
     return value if isinstance(value, str) else default
 
@@ -120,6 +121,7 @@ def _collect_keys(rows: list[object]) -> list[str]:
 
 
 def _read_value(row: object, column: _Column) -> object:
+    """The value of a column in a row; the column's default where it is missing."""
     if isinstance(row, Mapping) and column.path in row:
         value: object = row[column.path]
     else:
@@ -128,10 +130,12 @@ def _read_value(row: object, column: _Column) -> object:
 
 
 def _quote(value: str) -> str:
+    """The text in double quotes, as CSV escapes them."""
     return '"' + value.replace('"', '""') + '"'
 
 
 def _write_cell(value: object) -> str:
+    """A value as a CSV cell: texts and JSON quoted, numbers and booleans bare, null and missing empty."""
     if is_nil(value) or callable(value):
         return ""
     if isinstance(value, Host):

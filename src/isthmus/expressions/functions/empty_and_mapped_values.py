@@ -105,6 +105,7 @@ def remove_empty(evaluation: Evaluation, value: object = UNDEFINED) -> object:
 
 
 def _is_empty(value: object) -> bool:
+    """Whether `$removeEmpty` drops a field with this value: null, missing, `""` or `[]`."""
     return is_nil(value) or value == "" or (isinstance(value, list) and not value)
 
 

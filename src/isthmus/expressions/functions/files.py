@@ -82,10 +82,12 @@ def get_data_uri(file: object = UNDEFINED, mime_type: object = UNDEFINED) -> str
 
 
 def _to_data_uri(data: bytes, kind: str) -> str:
+    """A `data:` URI of the bytes with the media type `kind`."""
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
 async def _drain_to_data_uri(stream: Stream, kind: str) -> str:
+    """A `data:` URI of what is left in a stream."""
     return _to_data_uri(await drain_stream(stream, "getDataUri"), kind)
 
 
@@ -111,6 +113,7 @@ def buffer_to_string(
 
 
 async def _drain_to_text(stream: Stream, encoding: object) -> str:
+    """The text of what is left in a stream."""
     return decode_bytes(await drain_stream(stream, "bufferToString"), encoding)
 
 

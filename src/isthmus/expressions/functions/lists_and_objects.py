@@ -162,7 +162,7 @@ def order_by(items: object = UNDEFINED, by: object = UNDEFINED, order: object = 
         => [3, 2, 1]
     """
     keys = by if isinstance(by, list) else [] if is_nil(by) else [by]
-    readers = [to_iteratee(_single_path(key)) for key in keys] or [to_iteratee(None)]
+    readers = [to_iteratee(_normalize_sort_key(key)) for key in keys] or [to_iteratee(None)]
     orders = order if isinstance(order, list) else [] if is_nil(order) else [order]
     result = list(as_list(items))
     for position in reversed(range(len(readers))):
@@ -174,7 +174,7 @@ def order_by(items: object = UNDEFINED, by: object = UNDEFINED, order: object = 
     return result
 
 
-def _single_path(key: object) -> object:
+def _normalize_sort_key(key: object) -> object:
     """`by` of `$orderBy` for `to_iteratee`: a list inside it is one path, not a pair of path and value."""
     if not isinstance(key, list):
         return key

@@ -225,6 +225,7 @@ def compare(left: object, right: object) -> int:
 
 
 def _to_primitive(value: object) -> object:
+    """Texts and numbers as they are, anything else as its text form."""
     return value if isinstance(value, (str, int, float)) else to_text(value)
 
 

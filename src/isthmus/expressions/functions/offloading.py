@@ -26,6 +26,7 @@ def offload_if_heavy(call: Callable[..., T], *arguments: Any, heavy: bool) -> T 
 
 
 def _run_with_meter(meter: Meter | None, call: Callable[..., T], *arguments: Any) -> T:
+    """Run `call` in this thread with its work charged to `meter`."""
     current.meter = meter
     try:
         return call(*arguments)

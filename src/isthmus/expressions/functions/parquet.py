@@ -132,14 +132,16 @@ def _build_column(arrow: Any, values: list[object]) -> Any:
     for fits, build in _COLUMN_TYPES:
         if present and fits(present):
             return build(arrow, values)
-    return arrow.array([None if value is None else _to_text(value) for value in values], arrow.string())
+    return arrow.array([None if value is None else _cell_to_text(value) for value in values], arrow.string())
 
 
 def _is_whole(value: object) -> bool:
+    """Whether a number is integral."""
     return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
 
 
-def _all_of_type(kind: type | tuple[type, ...]) -> Callable[[list[object]], bool]:
+def _make_type_check(kind: type | tuple[type, ...]) -> Callable[[list[object]], bool]:
+    """A check whether all values of a list are of a type."""
     return lambda values: all(isinstance(value, kind) for value in values)
 
 
@@ -172,14 +174,15 @@ _COLUMN_TYPES: Final[
     tuple[tuple[Callable[[list[object]], bool], Callable[[Any, list[object]], Any]], ...]
 ] = (
     (lambda values: any(isinstance(value, (list, Mapping)) for value in values), _build_json),
-    (_all_of_type(bool), lambda arrow, values: arrow.array(values, arrow.bool_())),
-    (_all_of_type(datetime), lambda arrow, values: arrow.array(values, arrow.timestamp("ms", tz="UTC"))),
+    (_make_type_check(bool), lambda arrow, values: arrow.array(values, arrow.bool_())),
+    (_make_type_check(datetime), lambda arrow, values: arrow.array(values, arrow.timestamp("ms", tz="UTC"))),
     (lambda values: all(is_number(value) for value in values), _build_numbers),
-    (_all_of_type(bytes), lambda arrow, values: arrow.array(values, arrow.binary())),
+    (_make_type_check(bytes), lambda arrow, values: arrow.array(values, arrow.binary())),
 )
 
 
-def _to_text(value: object) -> str:
+def _cell_to_text(value: object) -> str:
+    """A cell of a column of mixed values as text."""
     return (
         format_iso_utc(value)
         if isinstance(value, datetime)

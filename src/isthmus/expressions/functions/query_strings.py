@@ -128,6 +128,7 @@ class _QueryStyle:
 
     @classmethod
     def from_options(cls, options: object) -> _QueryStyle:
+        """The style that an options object asks for; the default for anything else."""
         options = get_options(options)
         lists, delimiter = to_text(options.get("arrayFormat")), options.get("delimiter", UNDEFINED)
         return cls(
@@ -202,10 +203,12 @@ def _write_pair(style: _QueryStyle, name: str, value: object, *, encoded: bool) 
 
 
 def _write_comma_item(style: _QueryStyle, item: object) -> str:
+    """An item of a list that is written as one value with commas."""
     return _escape(style, to_text(item)) if style.values_only else to_text(item)
 
 
 def _escape(style: _QueryStyle, value: str) -> str:
+    """The text percent-encoded, as the options ask for it."""
     if not style.encode:
         return value
     if style.plus:

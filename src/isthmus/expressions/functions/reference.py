@@ -156,6 +156,7 @@ def _render_limits() -> str:
 
 
 def _render_contents() -> str:
+    """A table of all families with links to their functions."""
     lines = ["| Family | Functions |", "| --- | --- |"]
     for family in FAMILIES:
         names = ", ".join(
@@ -166,6 +167,7 @@ def _render_contents() -> str:
 
 
 def _render_function(function: Function) -> str:
+    """The section of one function."""
     found = parse_entry(function)
     shown = ", ".join(f"{name}?" if "default" in text else name for name, text in found.arguments)
     lines = [f"### {function.name}", "", f"`${function.name}({shown})`", "", found.summary, ""]
@@ -182,6 +184,7 @@ def _render_function(function: Function) -> str:
 
 
 def _render_host(host: HostType) -> str:
+    """The section of one kind of host value."""
     title, summary = _HOST_TITLES_AND_SUMMARIES[host.python_type.__name__]
     lines = [f"### {title}", "", summary, ""]
     if host.properties:

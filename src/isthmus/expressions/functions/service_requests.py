@@ -45,6 +45,7 @@ class ServiceResponse:
 
 
 def has_fetcher(evaluation: Evaluation) -> bool:
+    """Whether the operator lets functions reach other servers at all."""
     return evaluation.services.fetch is not None
 
 

@@ -35,7 +35,7 @@ def dice_coefficient(
     if left is right or is_same_value(left, right):
         return 1
     evaluation.charge(64)
-    return _dice_score(
+    return _compute_dice_score(
         _count_letter_pairs(evaluation, left, "diceCoefficient"),
         _count_letter_pairs(evaluation, right, "diceCoefficient"),
     )
@@ -70,7 +70,11 @@ def most_similar(
     for candidate in candidates:
         evaluation.charge(64)
         exact = isinstance(candidate, str) and candidate == value
-        score = 1 if exact else _dice_score(wanted, _count_letter_pairs(evaluation, candidate, "mostSimilar"))
+        score = (
+            1
+            if exact
+            else _compute_dice_score(wanted, _count_letter_pairs(evaluation, candidate, "mostSimilar"))
+        )
         if score > highest:
             best, highest = candidate, score
     least = 0.8 if threshold is UNDEFINED else threshold if is_number(threshold) else 0
@@ -89,7 +93,7 @@ def _count_letter_pairs(evaluation: Evaluation, value: object, function: str) ->
     return Counter(map("".join, pairwise(cleaned)))
 
 
-def _dice_score(left: Counter[str], right: Counter[str]) -> float:
+def _compute_dice_score(left: Counter[str], right: Counter[str]) -> float:
     """Twice the shared pairs by all pairs; NaN where there are none."""
     total = left.total() + right.total()
     return 2 * (left & right).total() / total if total else math.nan

@@ -121,6 +121,7 @@ class _ConditionWriter:
         return [condition for condition in conditions if condition]
 
     def write_alternatives(self, queries: list[object], level: int) -> str:
+        """The conditions of several queries joined by OR, in brackets."""
         inside = enter_level(level, "convertQueryToSql", len(queries))
         sides = [
             self.join_conditions(self.write_conditions(query, list(query), inside))
@@ -138,6 +139,7 @@ class _ConditionWriter:
         return "(" * (len(parts) - 1) + parts[0] + "".join(f"{word}{part})" for part in parts[1:])
 
     def write_comparison(self, key: str, name: str, operand: object) -> str:
+        """A key compared with a value by the operator of that name; `""` for null."""
         if name not in self.operators:
             raise function_error("convertQueryToSql", f"Unknown operator: {name}")
         if is_nil(operand):
@@ -159,6 +161,7 @@ class _ConditionWriter:
         return f"({word.join(conditions)})"
 
     def write_condition(self, key: str, sign: str, literal: str) -> str:
+        """Column, sign and literal, with spaces between them unless the options leave them out."""
         column = self.names.get(key)
         space = "" if self.has_option("noSpaceBetweenOperator") else " "
         return f"{key if is_nil(column) else to_text(column)}{space}{sign}{space}{literal}"
@@ -182,9 +185,11 @@ class _ConditionWriter:
         return to_text(value)
 
     def to_datetime(self, value: object) -> DateTime:
+        """A date-time as it is; anything else parsed as ISO 8601."""
         return value if isinstance(value, DateTime) else parse_iso(value, ParseContext(self.evaluation.now))
 
     def quote(self, value: str, *, escape: bool = True) -> str:
+        """The text in the quotes that the options ask for."""
         if self.has_option("noQuotes"):
             return value
         if self.has_option("useDoubleQuotes"):
@@ -229,9 +234,11 @@ def _require_list(value: object, what: str) -> list[object]:
 
 
 def _read_column_name(column: object, key: object) -> str:
+    """The name of a column: its field `key` as text."""
     return to_text(column.get(to_text(key), UNDEFINED)) if isinstance(column, Mapping) else "undefined"
 
 
 def _row_to_object(names: list[str], row: object) -> dict[str, object]:
+    """The cells of a row by the names of the columns; missing ones are UNDEFINED."""
     cells = row if isinstance(row, list) else []
     return {name: cells[index] if index < len(cells) else UNDEFINED for index, name in enumerate(names)}

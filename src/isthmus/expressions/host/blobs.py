@@ -101,15 +101,19 @@ def _resolve_index(value: object, size: int, missing: int) -> int:
 
 
 def _slice_bytes(data: bytes, start: object, end: object) -> bytes:
+    """The bytes from `start` up to `end`, as JavaScript's `slice` reads them."""
     return data[_resolve_index(start, len(data), 0) : _resolve_index(end, len(data), len(data))]
 
 
 def _slice_blob(blob: Blob, start: object, end: object, media_type: object) -> Blob:
+    """A blob of a part of the bytes, with another media type or none."""
     kind = normalize_media_type(media_type) if isinstance(media_type, str) else ""
     return Blob(_slice_bytes(blob.data, start, end), kind)
 
 
 def _stream_blob(blob: Blob) -> Stream:
+    """A new stream of the blob's bytes."""
+
     async def chunks() -> AsyncIterator[bytes]:
         if blob.data:
             yield blob.data
@@ -118,6 +122,7 @@ def _stream_blob(blob: Blob) -> Stream:
 
 
 def _none_to_undefined(value: object) -> object:
+    """The value itself; UNDEFINED for None."""
     return UNDEFINED if value is None else value
 
 

@@ -20,20 +20,22 @@ def to_epoch_ms(moment: datetime) -> int:
 
 
 def _to_utc(moment: datetime) -> datetime:
+    """The moment in UTC; one without a zone is taken as UTC."""
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _utc_getter(read: Callable[[datetime], int]) -> Callable[[datetime], int]:
+def _make_utc_getter(read: Callable[[datetime], int]) -> Callable[[datetime], int]:
     """A method that gives what `read` gives for the moment in UTC."""
     return lambda moment: read(_to_utc(moment))
 
 
-_GET_YEAR: Final = _utc_getter(lambda moment: moment.year)
-_GET_MONTH: Final = _utc_getter(lambda moment: moment.month - 1)
-_GET_DAY: Final = _utc_getter(lambda moment: moment.day)
+_GET_YEAR: Final = _make_utc_getter(lambda moment: moment.year)
+_GET_MONTH: Final = _make_utc_getter(lambda moment: moment.month - 1)
+_GET_DAY: Final = _make_utc_getter(lambda moment: moment.day)
 
 
 def _to_iso(moment: datetime) -> str:
+    """ISO text in UTC, with milliseconds and `Z`."""
     return format_iso_utc(_to_utc(moment))
 
 
@@ -51,10 +53,10 @@ DATE: Final = host_type(
         "getUTCFullYear": _GET_YEAR,
         "getUTCMonth": _GET_MONTH,
         "getUTCDate": _GET_DAY,
-        "getUTCHours": _utc_getter(lambda moment: moment.hour),
-        "getUTCMinutes": _utc_getter(lambda moment: moment.minute),
-        "getUTCSeconds": _utc_getter(lambda moment: moment.second),
-        "getUTCMilliseconds": _utc_getter(lambda moment: moment.microsecond // 1000),
+        "getUTCHours": _make_utc_getter(lambda moment: moment.hour),
+        "getUTCMinutes": _make_utc_getter(lambda moment: moment.minute),
+        "getUTCSeconds": _make_utc_getter(lambda moment: moment.second),
+        "getUTCMilliseconds": _make_utc_getter(lambda moment: moment.microsecond // 1000),
     },
     to_result=_to_iso,
     to_json=_to_iso,

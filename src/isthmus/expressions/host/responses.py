@@ -25,6 +25,7 @@ class Headers(Host):
     values: Mapping[str, str]
 
     def get(self, name: object) -> str | None:
+        """The value of a header, by its name in any case; None where there is none."""
         return self.values.get(str(name).lower())
 
     def to_json(self) -> object:
@@ -43,6 +44,7 @@ class Response(Host):
 
     @property
     def status_text(self) -> str:
+        """The standard phrase of the status (`Not Found`); `""` for an unknown one."""
         try:
             return HTTPStatus(self.status).phrase
         except ValueError:

@@ -1,4 +1,4 @@
-"""Byte streams, which are read once: their readers, and draining and branches them within limits."""
+"""Byte streams, which are read once: their readers, and draining and branching them within limits."""
 
 from __future__ import annotations
 
@@ -52,6 +52,7 @@ class Stream(Host):
         return part.encode() if isinstance(part, str) else bytes(part)
 
     async def close(self) -> None:
+        """End the source, where it can be ended."""
         close = getattr(self._source, "aclose", None)
         if close is not None:
             await close()
@@ -74,12 +75,14 @@ class StreamReader(Host):
         return {"done": True} if part is None else {"value": part, "done": False}
 
     def release(self) -> object:
+        """`releaseLock()`: give the stream back, so that another reader can have it."""
         if self._stream is not None:
             self._stream.locked = False
             self._stream = None
         return UNDEFINED
 
     async def cancel(self) -> object:
+        """`cancel()`: end the stream."""
         if self._stream is not None:
             await self._stream.close()
         self.closed = True
@@ -147,6 +150,7 @@ def branch_stream(stream: Stream) -> list[Stream]:
 
 
 async def _cancel_stream(stream: Stream, reason: object) -> object:
+    """`cancel()` of a stream that no reader has: end it; raises ExpressionError for a locked one."""
     stream.lock("cancel")
     await stream.close()
     return UNDEFINED

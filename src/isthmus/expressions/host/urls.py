@@ -76,14 +76,15 @@ class Url(Host):
         return SearchParams(self.get_part("search"))
 
 
-def _part_getter(name: str) -> Callable[[Url], str]:
+def _make_part_getter(name: str) -> Callable[[Url], str]:
+    """The property of a URL that gives the part of that name."""
     return lambda url: url.get_part(name)
 
 
 URL: Final = host_type(
     Url,
     {
-        **{name: _part_getter(name) for name in _PARTS},
+        **{name: _make_part_getter(name) for name in _PARTS},
         "searchParams": lambda url: url.search_params,
     },
     {"toString": Url.to_text, "toJSON": Url.to_text},

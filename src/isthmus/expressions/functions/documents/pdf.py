@@ -88,6 +88,7 @@ async def convert_md_to_pdf(
 async def _convert_by_service(
     evaluation: Evaluation, markdown: str, options: Mapping[str, object], headers: object, name: str
 ) -> Blob:
+    """The PDF that the operator's service makes; raises ExpressionError where there is none or it fails."""
     url, key = get_document_service(evaluation)
     for value, part in ((key, "key"), (url, "URL")):
         if not isinstance(value, str) or not value:
@@ -188,6 +189,7 @@ def _write_margin_box(place: str, template: object, default: str) -> str:
 
 
 def _write_default_style(options: Mapping[str, object]) -> str:
+    """The CSS of the option `defaultStyle`; `""` without a font size."""
     style = options.get("defaultStyle")
     size = style.get("fontSize") if isinstance(style, Mapping) else None
     return f"body {{ font-size: {format_number_text(size)}pt }}" if is_number(size) else ""

@@ -73,6 +73,7 @@ def extract_text(head: Mapping[str, Any], body: bytes) -> bytes:
 
 
 def _extract_pdf_text(body: bytes) -> str:
+    """The text of a PDF, a blank line between pages; raises DocumentError for too many pages."""
     library = _import_library("pypdf", "documents")
     limit_memory()
     reader = library.PdfReader(io.BytesIO(body))
@@ -82,6 +83,7 @@ def _extract_pdf_text(body: bytes) -> str:
 
 
 def _extract_word_text(body: bytes) -> str:
+    """The text of a Word document: its paragraphs, then the rows of its tables."""
     library = _import_library("docx", "documents")
     limit_memory()
     document = library.Document(io.BytesIO(body))

@@ -10,7 +10,7 @@ from isthmus.expressions.functions.arguments import check_input_text
 from isthmus.expressions.functions.html.tree import (
     Node,
     collapse_whitespace,
-    flanking_whitespace,
+    find_flanking_whitespace,
     parse_html,
 )
 from isthmus.expressions.functions.offloading import offload_if_heavy
@@ -64,6 +64,7 @@ def convert_html_to_markdown(
 
 
 def _convert(source: str) -> str:
+    """The Markdown of a whole HTML text."""
     root = parse_html(source)
     collapse_whitespace(root)
     return _write_children(root).lstrip("\t\r\n").rstrip()
@@ -87,10 +88,12 @@ def _write_children(node: Node) -> str:
 
 
 def _write_text(node: Node) -> str:
+    """The Markdown of a text node: escaped, unless it is inside code."""
     return node.text if node.in_code else _escape(node.text)
 
 
 def _escape(text: str) -> str:
+    """The text with a backslash before what Markdown would read as markup."""
     for pattern, replacement in _MARKDOWN_ESCAPES:
         text = pattern.sub(replacement, text)
     return text
@@ -100,7 +103,7 @@ def _write_element(node: Node) -> str:
     """The Markdown of an element, by the writer of its tag; without one its content."""
     if node.is_blank:
         return "\n\n" if node.is_block else ""
-    lead, tail = flanking_whitespace(node)
+    lead, tail = find_flanking_whitespace(node)
     content = _write_children(node) if node.tag not in {"table", "pre"} else ""
     if lead or tail:
         content = content.strip()
@@ -113,6 +116,7 @@ def _write_element(node: Node) -> str:
 
 
 def _write_heading(node: Node, content: str) -> str:
+    """`h1` and `h2` underlined, lower levels with `#`."""
     if not content:
         return ""
     level = int(node.tag[1])
@@ -122,10 +126,12 @@ def _write_heading(node: Node, content: str) -> str:
 
 
 def _write_quote(node: Node, content: str) -> str:
+    """`blockquote` as lines with `> `."""
     return "\n\n" + re.sub("^", "> ", content.strip("\n"), flags=re.M) + "\n\n"
 
 
 def _write_list(node: Node, content: str) -> str:
+    """`ul` or `ol`: its items, apart from the text around it unless it ends an outer item."""
     parent = node.parent
     if parent is not None and parent.tag == "li" and parent.last_element is node:
         return f"\n{content}"
@@ -133,6 +139,7 @@ def _write_list(node: Node, content: str) -> str:
 
 
 def _write_item(node: Node, content: str) -> str:
+    """`li` behind its bullet or number, with its further lines indented."""
     content = content.lstrip("\n")
     if content.endswith("\n"):
         content = content.rstrip("\n") + "\n"
@@ -148,6 +155,7 @@ def _write_item(node: Node, content: str) -> str:
 
 
 def _write_pre(node: Node, content: str) -> str:
+    """`pre` as indented code where it holds `code`, else as its content."""
     first = node.children[0] if node.children else None
     if first is not None and first.tag == "code":
         return "\n\n    " + first.content.replace("\n", "\n    ") + "\n\n"
@@ -155,6 +163,7 @@ def _write_pre(node: Node, content: str) -> str:
 
 
 def _write_div(node: Node, content: str) -> str:
+    """`div` as its content, or as fenced code where it is GitHub's box for highlighted code."""
     found = _HIGHLIGHT_CLASS.search(node.attributes.get("class", ""))
     first = node.children[0] if node.children else None
     if found is not None and first is not None and first.tag == "pre":
@@ -163,6 +172,7 @@ def _write_div(node: Node, content: str) -> str:
 
 
 def _write_table(node: Node, content: str) -> str:
+    """`table` as a Markdown table."""
     lines = _write_table_lines(node)
     return f"\n\n{lines}\n\n" if lines else ""
 
@@ -176,11 +186,12 @@ def _write_table_lines(table: Node) -> str:
             continue
         lines.append("|" + "".join(_write_cell(cell) for cell in cells))
         if len(lines) == 1:
-            lines.append("|" + " --- |" * sum(_column_span(cell) for cell in cells))
+            lines.append("|" + " --- |" * sum(_read_column_span(cell) for cell in cells))
     return "\n".join(lines)
 
 
 def _iterate_rows(table: Node) -> Iterator[Node]:
+    """The rows of a table, in its sections or outside of them."""
     for child in table.elements:
         if child.tag == "tr":
             yield child
@@ -189,11 +200,12 @@ def _iterate_rows(table: Node) -> Iterator[Node]:
 
 
 def _write_cell(cell: Node) -> str:
+    """A table cell in one line, with empty cells behind it for the columns it spans."""
     content = re.sub(r"\s*\n\s*", " ", _write_children(cell).strip()).replace("|", "\\|")
-    return f" {content.ljust(_MIN_CELL_WIDTH)} |" + "   |" * (_column_span(cell) - 1)
+    return f" {content.ljust(_MIN_CELL_WIDTH)} |" + "   |" * (_read_column_span(cell) - 1)
 
 
-def _column_span(cell: Node) -> int:
+def _read_column_span(cell: Node) -> int:
     """How many columns a cell covers, from 1 to `_MAX_COLUMN_SPAN`."""
     span = cell.attributes.get("colspan", "")[:6]
     return min(int(span), _MAX_COLUMN_SPAN) or 1 if span.isdecimal() else 1
@@ -205,6 +217,7 @@ def _get_attribute(node: Node, name: str) -> str:
 
 
 def _write_link(node: Node, content: str) -> str:
+    """`a` as a link; its content where it has no address."""
     href = node.attributes.get("href", "")
     if not href:
         return content
@@ -214,6 +227,7 @@ def _write_link(node: Node, content: str) -> str:
 
 
 def _write_image(node: Node, content: str) -> str:
+    """`img` as an image; nothing where it has no source."""
     source = node.attributes.get("src", "")
     if not source:
         return ""
@@ -222,6 +236,7 @@ def _write_image(node: Node, content: str) -> str:
 
 
 def _write_code(node: Node, content: str) -> str:
+    """`code` between backticks, more than it has itself; as it is in a `pre`."""
     if node.parent is not None and node.parent.tag == "pre" and len(node.parent.children) == 1:
         return content
     if not content:
@@ -236,12 +251,13 @@ def _write_code(node: Node, content: str) -> str:
 
 
 def _write_input(node: Node, content: str) -> str:
+    """The checkbox of a list item as `[x]` or `[ ]`; any other `input` as its content."""
     if node.attributes.get("type") != "checkbox" or node.parent is None or node.parent.tag != "li":
         return content
     return "[x] " if "checked" in node.attributes else "[ ] "
 
 
-def _mark_writer(mark: str) -> Callable[[Node, str], str]:
+def _make_mark_writer(mark: str) -> Callable[[Node, str], str]:
     """A writer that puts `mark` on both sides of the content; an element without content disappears."""
     return lambda node, content: f"{mark}{content}{mark}" if content.strip() else ""
 
@@ -249,8 +265,8 @@ def _mark_writer(mark: str) -> Callable[[Node, str], str]:
 # Each takes the element and the Markdown of its children, and gives the Markdown of the element.
 _TAG_WRITERS: Final[Mapping[str, Callable[[Node, str], str]]] = {
     **{f"h{level}": _write_heading for level in range(1, 7)},
-    **dict.fromkeys(("em", "i"), _mark_writer("_")),
-    **dict.fromkeys(("strong", "b"), _mark_writer("**")),
+    **dict.fromkeys(("em", "i"), _make_mark_writer("_")),
+    **dict.fromkeys(("strong", "b"), _make_mark_writer("**")),
     **dict.fromkeys(("del", "s", "strike"), lambda node, content: f"~~{content}~~"),
     **dict.fromkeys(("ul", "ol"), _write_list),
     "p": lambda node, content: f"\n\n{content}\n\n",

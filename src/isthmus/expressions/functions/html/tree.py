@@ -13,7 +13,7 @@ from isthmus.expressions.meter import charge_current
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
-__all__ = ["Node", "collapse_whitespace", "flanking_whitespace", "parse_html"]
+__all__ = ["Node", "collapse_whitespace", "find_flanking_whitespace", "parse_html"]
 
 _BLOCK_NAMES: Final = """
     address article aside audio blockquote body canvas center dd dir div dl dt fieldset figcaption figure
@@ -146,6 +146,7 @@ class _WhitespaceCollapser:
         self.after_void = False
 
     def collapse_children(self, node: Node, *, in_pre: bool) -> None:
+        """Collapse the texts below a node, and remove those that become empty."""
         for child in node.children:
             if not child.tag:
                 self.collapse_text(child, in_pre)
@@ -162,6 +163,7 @@ class _WhitespaceCollapser:
         node.set_children([child for child in node.children if child.tag or child.text])
 
     def collapse_text(self, node: Node, in_pre: bool) -> None:
+        """Collapse the white space of one text, by the text before it."""
         if in_pre:
             self.last, self.after_void = None, True
             return
@@ -180,7 +182,7 @@ class _WhitespaceCollapser:
         self.last, self.after_void = None, False
 
 
-def flanking_whitespace(node: Node) -> tuple[str, str]:
+def find_flanking_whitespace(node: Node) -> tuple[str, str]:
     """Leading and trailing white space that moves out of an inline element: `<b> x</b>` is ` **x**`."""
     if node.is_block:
         return "", ""
@@ -195,6 +197,7 @@ def flanking_whitespace(node: Node) -> tuple[str, str]:
 
 
 def _borders_on_space(node: Node, step: int) -> bool:
+    """Whether the inline sibling behind a node (before it, for a negative step) has a space on its side."""
     sibling = node.sibling(step)
     if sibling is None or sibling.is_block:
         return False

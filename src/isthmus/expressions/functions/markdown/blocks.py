@@ -33,6 +33,7 @@ _CELL_ALIGNMENT: Final = re.compile(r"text-align:(\w+)")
 
 @lru_cache(maxsize=1)
 def _build_parser() -> MarkdownIt:
+    """The `markdown-it` parser for blocks: CommonMark with tables, inline text unread."""
     from markdown_it import MarkdownIt  # few need it, and it is slow to import
 
     parser = MarkdownIt("commonmark", {"html": True, "maxNesting": 100}).enable("table")
@@ -70,6 +71,7 @@ class _BlockReader:
         self.references = references
 
     def read_document(self, root: SyntaxTreeNode) -> list[Token]:
+        """The tokens of a whole text; one `space` for a text of blank lines only."""
         tokens = self.read_siblings(root.children, 0, len(self.lines), in_item=False)
         if not tokens and self.source and not self.source.strip(" \n"):
             return [Token("space", self.source)]
@@ -134,21 +136,27 @@ class _BlockReader:
             tokens.append(Token("space", "\n" * blank))
 
     def read_inline(self, node: SyntaxTreeNode) -> list[Token]:
-        return parse_inline(self.inline_source(node), self.references)
+        """The inline tokens of a paragraph, heading or table cell."""
+        return parse_inline(self.get_inline_source(node), self.references)
 
-    def inline_source(self, node: SyntaxTreeNode) -> str:
+    def get_inline_source(self, node: SyntaxTreeNode) -> str:
         """The text of a paragraph, heading or table cell."""
         return next((child.content for child in node.children if child.type == "inline"), "")
 
     def read_block(self, node: SyntaxTreeNode, first: int, behind: int, *, in_item: bool) -> Token:
+        """The token of the block in lines `first` to `behind`. `in_item`: it is inside a list item."""
         raw = "\n".join(self.lines[first:behind])
         match node.type:
             case "paragraph":
-                text = self.inline_source(node)
+                text = self.get_inline_source(node)
                 return Token("text" if in_item else "paragraph", text, text, self.read_inline(node))
             case "heading":
                 return Token(
-                    "heading", raw, self.inline_source(node), self.read_inline(node), level=int(node.tag[1:])
+                    "heading",
+                    raw,
+                    self.get_inline_source(node),
+                    self.read_inline(node),
+                    level=int(node.tag[1:]),
                 )
             case "hr":
                 return Token("hr", raw)
@@ -170,6 +178,7 @@ class _BlockReader:
         return Token("paragraph", raw, raw, [Token("text", raw, raw)])
 
     def read_table(self, node: SyntaxTreeNode, raw: str) -> Token:
+        """A table token, with its rows and the alignment of its columns."""
         rows = [row for section in node.children for row in section.children]
         token = Token("table", raw)
         token.rows = [[self.read_inline(cell) for cell in row.children] for row in rows]
@@ -178,6 +187,7 @@ class _BlockReader:
         return token
 
     def read_list(self, node: SyntaxTreeNode, raw: str) -> Token:
+        """A list token, with its items as children."""
         ordered = node.type == "ordered_list"
         start = int(node.attrs.get("start", 1)) if ordered else None
         token = Token("list", raw, start=start)
@@ -190,6 +200,7 @@ class _BlockReader:
         return token
 
     def read_item(self, node: SyntaxTreeNode) -> Token:
+        """A list item token; the `[x]` of a task becomes its `checked`."""
         first, behind = self.find_extent(node)
         children = self.read_siblings(node.children, first, behind, in_item=True)
         item = Token("list_item", "\n".join(self.lines[first:behind]), children=children)

@@ -56,7 +56,7 @@ def convert_notion_to_markdown(
         if not is_nil(block.get("parent_id")):
             children.setdefault(to_text(block["parent_id"]), []).append(block)
     writer = _BlockWriter(children, links=is_truthy(link_child_pages), strict=is_strict(evaluation))
-    top = [block for block in checked if _parent_type(block) != "block_id"]
+    top = [block for block in checked if _read_parent_type(block) != "block_id"]
     return check_output_text(evaluation, writer.write_blocks(top, 0, is_top=True), "convertNotionToMarkdown")
 
 
@@ -69,7 +69,8 @@ def _check_block(block: object) -> Block:
     return block
 
 
-def _parent_type(block: Block) -> object:
+def _read_parent_type(block: Block) -> object:
+    """What kind of parent a block says it has (`block_id`, `page_id`); None if it says nothing."""
     parent = block.get("parent")
     return parent.get("type") if isinstance(parent, Mapping) else None
 
@@ -102,6 +103,7 @@ class _BlockWriter:
         return join_within_limit("convertNotionToMarkdown", "", parts)
 
     def write_block(self, block: Block, number: int, level: int, indent: int) -> str:
+        """The Markdown of a block with its children. `number`: its place in a run of numbered items."""
         kind = to_text(block.get("type"))
         body = _get_body(block, "convertNotionToMarkdown")
         if kind in _LIST_KINDS:
@@ -142,6 +144,7 @@ class _BlockWriter:
         return None
 
     def write_list_item(self, block: Block, body: Block, number: int, level: int, indent: int) -> str:
+        """A list item behind its mark, its children indented below."""
         kind = block.get("type")
         if kind == "to_do":
             mark = "- [X]" if is_truthy(body.get("checked")) else "- [ ]"
@@ -150,12 +153,14 @@ class _BlockWriter:
         return f"{mark} {_write_marked_text(body)}\n{self.write_children(block, level, indent=indent + 1)}"
 
     def write_children(self, block: Block, level: int, *, indent: int) -> str:
+        """The Markdown of a block's children; `""` where it has none."""
         if not is_truthy(block.get("has_children")):
             return ""
         inside = enter_level(level, "convertNotionToMarkdown", 8)
         return self.write_blocks(self.children.get(to_text(block.get("id")), []), inside, indent)
 
     def write_table(self, block: Block) -> str:
+        """A table of the rows that are its children, the first one as header."""
         rows = self.children.get(to_text(block.get("id")), [])
         lines = [_write_table_row(_get_body(row, "convertNotionToMarkdown")) for row in rows]
         if lines:
@@ -165,6 +170,7 @@ class _BlockWriter:
         return "".join(lines) + "\n"
 
     def write_child_page(self, block: Block, body: Block, level: int) -> str:
+        """A child page: a link to it, or its title and content."""
         title = to_text(body.get("title", ""))
         if self.links:
             page = to_text(block.get("id", "")).replace("-", "")
@@ -173,6 +179,7 @@ class _BlockWriter:
 
 
 def _write_table_row(body: Block) -> str:
+    """A table row between bars."""
     cells = body.get("cells")
     parts = [_write_marked_text({"rich_text": cell}) for cell in cells] if isinstance(cells, list) else []
     return f"| {' | '.join(parts)} |\n"
@@ -214,6 +221,7 @@ def _write_items_without_children(texts: list[str], *, numbered: bool) -> str:
 
 
 def _write_without_children(kind: str, body: Block, texts: list[str]) -> str:
+    """One block of a kind that is neither heading, list item nor quote; `texts` are its rich texts."""
     match kind:
         case "code":
             language = body.get("language")
@@ -266,12 +274,13 @@ def _parse_heading_level(kind: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def _rich_text_parts(body: Block, field: str = "rich_text") -> list[Block]:
+def _read_rich_texts(body: Block, field: str = "rich_text") -> list[Block]:
+    """The rich texts in a field of a block's body; none where it has no list there."""
     parts = body.get(field)
     return [part for part in parts if isinstance(part, Mapping)] if isinstance(parts, list) else []
 
 
-def _plain_text(part: Block) -> str:
+def _read_plain_text(part: Block) -> str:
     """The text of a rich text: `plain_text` as Notion sends it, else its content as Notion receives it."""
     plain = part.get("plain_text")
     if plain is None:
@@ -285,23 +294,23 @@ def _write_link(part: Block) -> str | None:
     href = part.get("href")
     if not is_truthy(href) or not isinstance(href, str):
         return None
-    return f"[{_plain_text(part)}]({f'https://www.notion.so{href}' if href.startswith('/') else href})"
+    return f"[{_read_plain_text(part)}]({f'https://www.notion.so{href}' if href.startswith('/') else href})"
 
 
 def _read_plain_texts(body: Block) -> list[str]:
     """The rich texts without marks or links."""
-    return [_plain_text(part) for part in _rich_text_parts(body)]
+    return [_read_plain_text(part) for part in _read_rich_texts(body)]
 
 
 def _read_linked_texts(body: Block) -> list[str]:
     """The rich texts with links, without marks."""
-    return [_write_link(part) or _plain_text(part) for part in _rich_text_parts(body)]
+    return [_write_link(part) or _read_plain_text(part) for part in _read_rich_texts(body)]
 
 
 def _write_marked_text(body: Block) -> str:
     """The rich texts joined, each as a link, or with its marks where it is none."""
     texts = []
-    for part in _rich_text_parts(body):
+    for part in _read_rich_texts(body):
         link = _write_link(part)
         texts.append(link if link is not None else _write_marks(part))
     return "".join(texts)
@@ -309,7 +318,7 @@ def _write_marked_text(body: Block) -> str:
 
 def _write_marks(part: Block) -> str:
     """A rich text between the marks of its annotations."""
-    content = _plain_text(part)
+    content = _read_plain_text(part)
     annotations = part.get("annotations")
     if isinstance(annotations, Mapping):
         for name, mark in _MARKS:
@@ -319,7 +328,8 @@ def _write_marks(part: Block) -> str:
 
 
 def _read_caption(body: Block, default: str) -> str:
-    return ",".join(_plain_text(part) for part in _rich_text_parts(body, "caption")) or default
+    """The caption of a file, its texts joined by commas; `default` without one."""
+    return ",".join(_read_plain_text(part) for part in _read_rich_texts(body, "caption")) or default
 
 
 def _read_attachment_url(body: Block) -> str:

@@ -45,6 +45,7 @@ class _Delimiter:
     closes: bool
 
     def to_token(self) -> Token:
+        """The characters that are left of the run, as plain text."""
         return Token("text", self.mark * self.count, self.mark * self.count)
 
 
@@ -77,6 +78,7 @@ class _InlineReader:
         """Markers that have no end further on, so that none is sought twice."""
 
     def read(self) -> list[Token]:
+        """The tokens of the whole text."""
         source = self.source
         plain = 0
         while found := _SPECIAL_TEXT.search(source, self.at):
@@ -114,6 +116,7 @@ class _InlineReader:
         return None if self.in_link else self.read_bare_url()
 
     def take_line_break(self, raw: str) -> Token:
+        """A hard line break of the source text `raw`, moving past it."""
         self.at += len(raw)
         return Token("br", raw)
 
@@ -125,12 +128,13 @@ class _InlineReader:
                 if found.start() > position:
                     plain = text[position : found.start()]
                     self.nodes.append(Token("text", plain, plain))
-                self.nodes.append(_link_token(found.group(), f"mailto:{found.group()}", found.group()))
+                self.nodes.append(_make_link(found.group(), f"mailto:{found.group()}", found.group()))
                 position = found.end()
         if position < len(text):
             self.nodes.append(Token("text", text[position:], text[position:]))
 
     def read_backslash(self) -> Token | None:
+        """An escaped character, or a hard line break; None for a backslash that stands for itself."""
         following = self.source[self.at + 1 : self.at + 2]
         if following == "\n":
             return self.take_line_break("\\\n")
@@ -140,6 +144,7 @@ class _InlineReader:
         return Token("escape", "\\" + following, following)
 
     def read_codespan(self) -> Token | None:
+        """A code span; the backticks as text where nothing closes them."""
         run = _BACKTICKS.match(self.source, self.at)
         assert run is not None
         ticks = run.group()
@@ -157,6 +162,7 @@ class _InlineReader:
         return Token("text", ticks, ticks)
 
     def read_delimiter(self, mark: str) -> _Delimiter:
+        """A run of `*` or `_`, and whether it can open or close emphasis."""
         start = end = self.at
         while end < len(self.source) and self.source[end] == mark:
             end += 1
@@ -177,6 +183,7 @@ class _InlineReader:
         return _Delimiter(mark, end - start, end - start, left, right)
 
     def read_strikethrough(self) -> Token | None:
+        """A struck text between `~` or `~~`; the tildes as text where nothing closes them."""
         start = end = self.at
         while end < len(self.source) and self.source[end] == "~":
             end += 1
@@ -195,12 +202,13 @@ class _InlineReader:
         return Token("del", f"{mark}{inner}{mark}", inner, children)
 
     def read_angle_bracket(self) -> Token | None:
+        """An autolink, an e-mail address or HTML in angle brackets; None where `<` stands for itself."""
         if found := _AUTOLINK.match(self.source, self.at):
             self.at = found.end()
-            return _link_token(found.group(), found[1], found[1])
+            return _make_link(found.group(), found[1], found[1])
         if found := _EMAIL_AUTOLINK.match(self.source, self.at):
             self.at = found.end()
-            return _link_token(found.group(), f"mailto:{found[1]}", found[1])
+            return _make_link(found.group(), f"mailto:{found[1]}", found[1])
         if found := _TAG.match(self.source, self.at):
             self.at = found.end()
             return Token("html", found.group(), found.group())
@@ -215,15 +223,17 @@ class _InlineReader:
         return None
 
     def read_bare_url(self) -> Token | None:
+        """A link of an address without angle brackets; None inside a word, or where it is no address."""
         before = self.source[self.at - 1] if self.at else " "
         found = _BARE_URL.match(self.source, self.at)
         if found is None or before.isalnum():
             return None
         url = _trim_bare_url(found.group())
         self.at += len(url)
-        return _link_token(url, f"http://{url}" if url[:4].lower() == "www." else url, url)
+        return _make_link(url, f"http://{url}" if url[:4].lower() == "www." else url, url)
 
     def read_link(self, *, is_image: bool) -> Token | None:
+        """A link or image; None where the bracket stands for itself."""
         opening = self.at + 1 if is_image else self.at
         if self.source[opening : opening + 1] != "[" or (self.in_link and not is_image):
             return None
@@ -278,11 +288,13 @@ def _trim_bare_url(url: str) -> str:
     return url[:end]
 
 
-def _link_token(raw: str, href: str, text: str) -> Token:
+def _make_link(raw: str, href: str, text: str) -> Token:
+    """A link token with plain text inside."""
     return Token("link", raw, text, [Token("text", text, text)], href=href)
 
 
 def _is_punctuation(character: str) -> bool:
+    """Whether a character is Unicode punctuation or a symbol."""
     return unicodedata.category(character)[0] in "PS"
 
 

@@ -30,10 +30,12 @@ def convert_markdown_to_adf(evaluation: Evaluation, markdown: object = UNDEFINED
 
 
 def _write_blocks(tokens: list[Token]) -> list[JsonObject]:
+    """The ADF nodes of all blocks."""
     return [node for token in tokens for node in _write_block(token)]
 
 
-def _node(kind: str, content: list[JsonObject], attrs: JsonObject | None = None) -> JsonObject:
+def _make_node(kind: str, content: list[JsonObject], attrs: JsonObject | None = None) -> JsonObject:
+    """An ADF node with content, and with attributes where they are given."""
     node: JsonObject = {"type": kind}
     if attrs is not None:
         node["attrs"] = attrs
@@ -42,37 +44,43 @@ def _node(kind: str, content: list[JsonObject], attrs: JsonObject | None = None)
 
 
 def _write_block(token: Token) -> list[JsonObject]:
+    """The ADF nodes of one block; none for a kind that is left out."""
     match token.kind:
         case "heading":
-            return [_node("heading", _write_inline(token.children, []), {"level": token.level})]
+            return [_make_node("heading", _write_inline(token.children, []), {"level": token.level})]
         case "paragraph" | "text":
             return _write_paragraphs(token.children)
         case "hr":
             return [{"type": "rule"}]
         case "code":
             content: list[JsonObject] = [{"type": "text", "text": token.text}] if token.text else []
-            return [_node("codeBlock", content, {"language": token.language or "text"})]
+            return [_make_node("codeBlock", content, {"language": token.language or "text"})]
         case "blockquote":
-            return [_node("blockquote", _write_blocks(token.children) or [_node("paragraph", [])])]
+            return [_make_node("blockquote", _write_blocks(token.children) or [_make_node("paragraph", [])])]
         case "list":
             return [_write_list(token)]
         case "table":
-            return [_node("table", [_write_row(row, number) for number, row in enumerate(token.rows)])]
+            return [_make_node("table", [_write_row(row, number) for number, row in enumerate(token.rows)])]
     return []
 
 
 def _write_list(token: Token) -> JsonObject:
+    """A bullet or ordered list node."""
     items = [
-        _node("listItem", _write_blocks(item.children) or [_node("paragraph", [])]) for item in token.children
+        _make_node("listItem", _write_blocks(item.children) or [_make_node("paragraph", [])])
+        for item in token.children
     ]
     if token.start is None:
-        return _node("bulletList", items)
-    return _node("orderedList", items, {"order": token.start})
+        return _make_node("bulletList", items)
+    return _make_node("orderedList", items, {"order": token.start})
 
 
 def _write_row(cells: list[list[Token]], number: int) -> JsonObject:
+    """A table row node; row 0 is the header."""
     kind = "tableHeader" if number == 0 else "tableCell"
-    return _node("tableRow", [_node(kind, [_node("paragraph", _write_inline(cell, []))]) for cell in cells])
+    return _make_node(
+        "tableRow", [_make_node(kind, [_make_node("paragraph", _write_inline(cell, []))]) for cell in cells]
+    )
 
 
 def _write_paragraphs(tokens: list[Token]) -> list[JsonObject]:
@@ -85,7 +93,7 @@ def _write_paragraphs(tokens: list[Token]) -> list[JsonObject]:
             continue
         texts = _write_inline(run, [])
         if texts:
-            nodes.append(_node("paragraph", texts))
+            nodes.append(_make_node("paragraph", texts))
         run = []
         if token is not None:
             nodes.append(_write_image(token))
@@ -93,10 +101,11 @@ def _write_paragraphs(tokens: list[Token]) -> list[JsonObject]:
 
 
 def _write_image(token: Token) -> JsonObject:
+    """A media node of an image, in a block of its own."""
     attrs: JsonObject = {"type": "external", "url": token.href}
     if token.text:
         attrs["alt"] = token.text
-    return _node("mediaSingle", [{"type": "media", "attrs": attrs}], {"layout": "center"})
+    return _make_node("mediaSingle", [{"type": "media", "attrs": attrs}], {"layout": "center"})
 
 
 def _write_inline(tokens: list[Token], marks: list[JsonObject]) -> list[JsonObject]:
@@ -105,10 +114,10 @@ def _write_inline(tokens: list[Token], marks: list[JsonObject]) -> list[JsonObje
     for token in tokens:
         match token.kind:
             case "text" | "escape":
-                nodes.append(_text_node(token.text.replace("\n", " "), marks))
+                nodes.append(_make_text_node(token.text.replace("\n", " "), marks))
             case "codespan":
                 links = [mark for mark in marks if mark["type"] == "link"]
-                nodes.append(_text_node(token.text, [*links, {"type": "code"}]))
+                nodes.append(_make_text_node(token.text, [*links, {"type": "code"}]))
             case "em" | "strong":
                 nodes.extend(_write_inline(token.children, [*marks, {"type": token.kind}]))
             case "del":
@@ -121,7 +130,8 @@ def _write_inline(tokens: list[Token], marks: list[JsonObject]) -> list[JsonObje
     return [node for node in nodes if node.get("text") != ""]
 
 
-def _text_node(text: str, marks: list[JsonObject]) -> JsonObject:
+def _make_text_node(text: str, marks: list[JsonObject]) -> JsonObject:
+    """An ADF text node with marks."""
     node: JsonObject = {"type": "text", "text": text}
     if marks:
         node["marks"] = [dict(mark) for mark in marks]

@@ -58,15 +58,18 @@ class _RequestWriter:
         self.styled: tuple[int, int, JsonObject] | None = None
 
     def insert_text(self, text: str) -> None:
+        """Insert text at the end; nothing for `""`."""
         if text:
             self.inserts.append({"insertText": {"text": text, "location": {"index": self.at}}})
             self.at += utf16_length(text)
 
     def write_blocks(self, tokens: list[Token]) -> None:
+        """Write blocks one behind the other."""
         for token in tokens:
             self.write_block(token)
 
     def write_block(self, token: Token, level: int = 0) -> None:
+        """Write one block; `level` is how deep lists are nested around it."""
         match token.kind:
             case "space":
                 self.insert_text(token.raw)
@@ -87,18 +90,20 @@ class _RequestWriter:
             case "list":
                 self.write_list(token, level + 1)
 
-    def range_to_here(self, start: int, tabs: int) -> JsonObject:
+    def make_range(self, start: int, tabs: int) -> JsonObject:
         """The range from `start` to the end of what is inserted, without `tabs`."""
         return {"startIndex": start - tabs, "endIndex": self.at - tabs}
 
     def write_heading(self, token: Token) -> None:
+        """Insert the text of a heading, and format it by its level."""
         start, tabs = self.at, self.tabs
         self.write_inline(token.children)
         style = {"paragraphStyle": {"namedStyleType": f"HEADING_{token.level}"}, "fields": "*"}
-        self.formats.append({"updateParagraphStyle": {**style, "range": self.range_to_here(start, tabs)}})
+        self.formats.append({"updateParagraphStyle": {**style, "range": self.make_range(start, tabs)}})
         self.insert_text("\n")
 
     def write_inline(self, tokens: list[Token]) -> None:
+        """Insert inline tokens, with formats for emphasis and links."""
         for token in tokens:
             match token.kind:
                 case "text" | "escape" | "html" | "codespan":
@@ -130,13 +135,14 @@ class _RequestWriter:
                 "updateTextStyle": {
                     "textStyle": merged,
                     "fields": "*",
-                    "range": self.range_to_here(start, self.tabs),
+                    "range": self.make_range(start, self.tabs),
                 }
             }
         )
         self.styled = (start, self.at, merged)
 
     def write_table(self, token: Token) -> None:
+        """Insert a table and fill its cells."""
         columns = len(token.rows[0]) if token.rows else 0
         size = {"columns": columns, "rows": len(token.rows), "location": {"index": self.at}}
         self.inserts.append({"insertTable": size})
@@ -150,6 +156,7 @@ class _RequestWriter:
         self.insert_text("\n")
 
     def write_list(self, token: Token, level: int) -> None:
+        """Insert the items of a list, nested ones behind tabs; the outermost list makes the bullets."""
         start = self.at
         for number, item in enumerate(token.children):
             if number:
@@ -166,5 +173,5 @@ class _RequestWriter:
                 self.write_block(child, level)
         if level == 1:
             preset = _BULLET_PRESET if token.start is None else _NUMBER_PRESET
-            bullets = {"range": self.range_to_here(start, 0), "bulletPreset": preset}
+            bullets = {"range": self.make_range(start, 0), "bulletPreset": preset}
             self.formats.insert(0, {"createParagraphBullets": bullets})

@@ -39,16 +39,18 @@ def convert_markdown_to_notion(evaluation: Evaluation, markdown: object = UNDEFI
     return {"children": blocks}
 
 
-def _block(kind: str, content: JsonObject) -> JsonObject:
+def _make_block(kind: str, content: JsonObject) -> JsonObject:
+    """A Notion block of a kind."""
     return {"type": kind, kind: content}
 
 
 def _write_blocks(token: Token) -> list[JsonObject]:
+    """The Notion blocks of one block of Markdown."""
     match token.kind:
         case "space":
-            return [_block("paragraph", {"rich_text": [_rich_text("\n", {}, "")]})]
+            return [_make_block("paragraph", {"rich_text": [_make_rich_text("\n", {}, "")]})]
         case "hr":
-            return [_block("divider", {})]
+            return [_make_block("divider", {})]
         case "heading":
             return _write_with_images(f"heading_{token.level}", token.children)
         case "paragraph" | "text":
@@ -56,36 +58,38 @@ def _write_blocks(token: Token) -> list[JsonObject]:
         case "blockquote":
             return _write_callout(token)
         case "code":
-            return [_block("code", _write_code(token))]
+            return [_make_block("code", _write_code(token))]
         case "html":
             return _write_lines(token.raw, {}, "")
         case "table":
             return [_write_table(token)]
         case "list":
-            return [_write_item(item, _item_kind(token)) for item in token.children]
+            return [_write_item(item, _choose_item_kind(token)) for item in token.children]
     return []
 
 
 def _write_with_images(kind: str, tokens: list[Token]) -> list[JsonObject]:
     """A block of the texts, if there are any, and a block for each image behind it."""
     texts, images = _write_inline(tokens, {}, "")
-    return ([_block(kind, {"rich_text": texts})] if texts else []) + images
+    return ([_make_block(kind, {"rich_text": texts})] if texts else []) + images
 
 
 def _write_callout(token: Token) -> list[JsonObject]:
+    """A quote as a callout of its first paragraph, and the images in it behind."""
     first = next((child for child in token.children if child.kind == "paragraph"), None)
     texts, images = _write_inline(first.children, {}, "") if first is not None else ([], [])
-    return [_block("callout", {"rich_text": texts}), *images]
+    return [_make_block("callout", {"rich_text": texts}), *images]
 
 
 def _write_code(token: Token) -> JsonObject:
+    """The content of a code block, cut into texts that Notion takes."""
     texts: list[JsonObject] = []
     for line in token.text.split("\n"):
         if not line:
             continue
         if texts:
-            texts.append(_rich_text("\n\n", {}, ""))
-        texts.extend(_rich_text(part, {}, "") for part in split_by_units(line, _MAX_TEXT_UNITS))
+            texts.append(_make_rich_text("\n\n", {}, ""))
+        texts.extend(_make_rich_text(part, {}, "") for part in split_by_units(line, _MAX_TEXT_UNITS))
     return {"rich_text": texts, "language": token.language or "plain text"}
 
 
@@ -97,21 +101,23 @@ def _write_table(token: Token) -> JsonObject:
         for cell in row:
             texts = _write_inline(cell, {}, "")[0]
             cells.extend([[text] for text in texts] if position == 0 and len(texts) > 1 else [texts])
-        rows.append(_block("table_row", {"cells": cells}))
+        rows.append(_make_block("table_row", {"cells": cells}))
     width = len(token.rows[0]) if token.rows else 0
-    return _block(
+    return _make_block(
         "table",
         {"table_width": width, "has_column_header": True, "has_row_header": False, "children": rows},
     )
 
 
-def _item_kind(token: Token) -> str:
+def _choose_item_kind(token: Token) -> str:
+    """The kind of block for the items of a list: task, bulleted or numbered."""
     if token.children and token.children[0].checked is not None:
         return "to_do"
     return "bulleted_list_item" if token.start is None else "numbered_list_item"
 
 
 def _write_item(item: Token, kind: str) -> JsonObject:
+    """The block of a list item: its texts, and what else it holds as children."""
     texts: list[JsonObject] = []
     children: list[JsonObject] = []
     for token in item.children:
@@ -128,7 +134,7 @@ def _write_item(item: Token, kind: str) -> JsonObject:
         content["children"] = children
     if kind == "to_do" and item.checked is not None:
         content["checked"] = item.checked
-    return _block(kind, content)
+    return _make_block(kind, content)
 
 
 def _write_inline(
@@ -143,7 +149,7 @@ def _write_inline(
     for token in tokens:
         match token.kind:
             case "image":
-                images.append(_block("image", {"type": "external", "external": {"url": token.href}}))
+                images.append(_make_block("image", {"type": "external", "external": {"url": token.href}}))
             case "em" | "strong":
                 inner = {**annotations, _ANNOTATIONS[token.kind]: True}
                 more, found = _write_inline(token.children, inner, url)
@@ -169,12 +175,15 @@ def _write_lines(text: str, annotations: JsonObject, url: str) -> list[JsonObjec
         if not line:
             continue
         if texts:
-            texts.append(_rich_text("\n", annotations, url))
-        texts.extend(_rich_text(part, annotations, url) for part in split_by_units(line, _MAX_TEXT_UNITS))
+            texts.append(_make_rich_text("\n", annotations, url))
+        texts.extend(
+            _make_rich_text(part, annotations, url) for part in split_by_units(line, _MAX_TEXT_UNITS)
+        )
     return texts
 
 
-def _rich_text(content: str, annotations: JsonObject, url: str) -> JsonObject:
+def _make_rich_text(content: str, annotations: JsonObject, url: str) -> JsonObject:
+    """A rich text of Notion, with a link and annotations where they are given."""
     inner: JsonObject = {"content": content}
     if url:
         inner["link"] = {"url": url}

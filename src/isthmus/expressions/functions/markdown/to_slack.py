@@ -31,31 +31,34 @@ def convert_markdown_to_slack(evaluation: Evaluation, markdown: object = UNDEFIN
     return out
 
 
-def _section(text: str) -> JsonObject:
+def _make_section(text: str) -> JsonObject:
+    """A section block of mrkdwn."""
     return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
 
 
 def _write_blocks(token: Token) -> list[JsonObject]:
+    """The Slack blocks of one block of Markdown; none for a kind that is left out."""
     match token.kind:
         case "space":
-            return [_section("\n")]
+            return [_make_section("\n")]
         case "hr":
             return [{"type": "divider"}]
         case "heading":
             return [{"type": "header", "text": {"type": "plain_text", "text": token.text, "emoji": True}}]
         case "paragraph" | "text":
             text = _write_inline(token.children)
-            return ([_section(text)] if text else []) + [
-                _image_block(child) for child in token.children if child.kind == "image"
+            return ([_make_section(text)] if text else []) + [
+                _make_image_block(child) for child in token.children if child.kind == "image"
             ]
         case "blockquote" | "code":
-            return [_section(token.raw)]
+            return [_make_section(token.raw)]
         case "list":
-            return [_section(_write_list(token))]
+            return [_make_section(_write_list(token))]
     return []
 
 
-def _image_block(token: Token) -> JsonObject:
+def _make_image_block(token: Token) -> JsonObject:
+    """An image block."""
     return {"type": "image", "image_url": token.href, "alt_text": token.text}
 
 

@@ -67,6 +67,7 @@ def parse_options(argument: object) -> XmlOptions:
 
 
 def _to_indent(spaces: object) -> str:
+    """The indentation of one level: a text, or a number of spaces, at most 20."""
     if isinstance(spaces, str):
         return spaces[:_MAX_INDENT]
     return " " * clamp_to_integer(spaces, 0, 0, _MAX_INDENT)

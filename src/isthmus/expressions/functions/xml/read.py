@@ -86,28 +86,34 @@ class _Builder:
             self.root[self.options.keys["declaration"]] = inner
 
     def on_start(self, name: str, attributes: dict[str, str]) -> None:
+        """Handle a start tag."""
         self.flush_text()
         self.count_node()
         self.open_element(name, attributes)
 
     def on_end(self, name: str) -> None:
+        """Handle an end tag."""
         self.flush_text()
         self.stack.pop()
 
     def on_characters(self, data: str) -> None:
+        """Collect a piece of text or of a CDATA section."""
         (self.text if self.cdata is None else self.cdata).append(data)
 
     def on_part(self, part: str, value: object) -> None:
+        """Handle a comment, instruction, document type or CDATA section."""
         self.flush_text()
         self.count_node()
         if part not in self.options.ignored:
             self.add_part(part, value)
 
     def on_cdata_start(self) -> None:
+        """Begin to collect a CDATA section."""
         self.flush_text()
         self.cdata = []
 
     def on_cdata_end(self) -> None:
+        """Add the CDATA section that was collected."""
         data, self.cdata = "".join(self.cdata or ()), None
         self.on_part("cdata", data)
 
@@ -161,6 +167,7 @@ class _TreeBuilder(_Builder):
     """Each element lists its parts, in order, in `elements`."""
 
     def append_child(self, node: JsonObject) -> None:
+        """Add a node to the parts of the open element."""
         elements = self.stack[-1].setdefault(self.options.keys["elements"], [])
         assert isinstance(elements, list)
         elements.append(node)
@@ -204,8 +211,8 @@ def _parse(source: str, builder: _Builder, evaluation: Evaluation) -> None:
     parser.ProcessingInstructionHandler = lambda name, data: builder.on_part("instruction", {name: data})
     parser.StartCdataSectionHandler = builder.on_cdata_start
     parser.EndCdataSectionHandler = builder.on_cdata_end
-    parser.XmlDeclHandler = _declaration_handler(builder)
-    parser.StartDoctypeDeclHandler = _doctype_handler(builder)
+    parser.XmlDeclHandler = _make_declaration_handler(builder)
+    parser.StartDoctypeDeclHandler = _make_doctype_handler(builder)
     parser.EntityDeclHandler = _refuse_entity
     parser.ExternalEntityRefHandler = lambda *_: 0
     try:
@@ -220,7 +227,9 @@ def _parse(source: str, builder: _Builder, evaluation: Evaluation) -> None:
         ) from None
 
 
-def _declaration_handler(builder: _Builder) -> Callable[[str, str | None, int], None]:
+def _make_declaration_handler(builder: _Builder) -> Callable[[str, str | None, int], None]:
+    """The handler of expat for the XML declaration."""
+
     def handle(version: str, encoding: str | None, standalone: int) -> None:
         attributes: JsonObject = {"version": version}
         if encoding is not None:
@@ -232,7 +241,9 @@ def _declaration_handler(builder: _Builder) -> Callable[[str, str | None, int], 
     return handle
 
 
-def _doctype_handler(builder: _Builder) -> Callable[[str, str | None, str | None, bool], None]:
+def _make_doctype_handler(builder: _Builder) -> Callable[[str, str | None, str | None, bool], None]:
+    """The handler of expat for the document type; it keeps names and addresses, not the subset."""
+
     def handle(name: str, system: str | None, public: str | None, has_subset: bool) -> None:
         out = name
         if public is not None:
@@ -245,6 +256,7 @@ def _doctype_handler(builder: _Builder) -> Callable[[str, str | None, str | None
 
 
 def _refuse_entity(name: str, *_: object) -> None:
+    """Raise ExpressionError for the declaration of an entity."""
     raise function_error(
         "xmlToJs", f"xmlToJs: the document declares the entity {name}; entities are not expanded"
     )

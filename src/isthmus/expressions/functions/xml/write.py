@@ -54,6 +54,7 @@ class _Writer:
         self.out: list[str] = []
 
     def write_document(self, root: Mapping[str, object]) -> None:
+        """Write the XML declaration, if there is one, and the content of the root."""
         declaration = root.get(self.options.keys["declaration"])
         if isinstance(declaration, Mapping) and "declaration" not in self.options.ignored:
             attributes = declaration.get(self.options.keys["attributes"])
@@ -61,6 +62,7 @@ class _Writer:
         self.write_content(root, 0)
 
     def write_content(self, element: Mapping[str, object], level: int) -> None:
+        """Write the child elements and other parts of an element."""
         for part, name, value in self.iterate_parts(element):
             if part is None:
                 self.write_element(name, value, level)
@@ -91,6 +93,7 @@ class _Writer:
                 yield kind, name, child.get(keys[kind], "")
 
     def write_part(self, part: str, value: object, level: int) -> None:
+        """Write a text, CDATA section, comment, document type or instruction."""
         content = "" if is_nil(value) else to_text(value)
         match part:
             case "text":
@@ -107,6 +110,7 @@ class _Writer:
                 self.out.extend(f"<?{_check_name(name)} {to_text(body)}?>" for name, body in value.items())
 
     def write_element(self, name: str, value: object, level: int) -> None:
+        """Write an element with attributes and content; raises ExpressionError for a name XML cannot have."""
         inside = enter_level(level, "jsToXml", len(value) if isinstance(value, (list, Mapping)) else 1)
         if isinstance(value, Host):
             value = value.to_json()
@@ -163,8 +167,10 @@ def _check_name(name: object) -> str:
 
 
 def _escape_text(value: str) -> str:
+    """The text escaped for content; `&amp;` in it is not escaped twice."""
     return value.replace("&amp;", "&").replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _escape_attribute(value: str) -> str:
+    """The text escaped for an attribute in double quotes; character references stay."""
     return _LOOSE_AMPERSAND.sub("&amp;", value).replace('"', "&quot;").replace("<", "&lt;")

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from isthmus.expressions.errors import function_error
 
-__all__ = ["DAYS", "MONTHS", "Width", "day_names", "meridiem_name", "month_names"]
+__all__ = ["DAYS", "MONTHS", "Width", "get_day_names", "get_meridiem_name", "get_month_names"]
 
 Width = Literal["long", "short", "narrow"]
 
@@ -32,7 +32,7 @@ _ENGLISH_LENGTHS: Final = {"long": None, "short": 3, "narrow": 1}
 _BABEL_WIDTHS: Final = {"long": "wide", "short": "abbreviated", "narrow": "narrow"}
 
 
-def month_names(locale: str, width: Width, *, alone: bool = False) -> Sequence[str]:
+def get_month_names(locale: str, width: Width, *, alone: bool = False) -> Sequence[str]:
     """The twelve month names, January first.
 
     `alone`: the form for a month without a day, where the language has one. Raises ExpressionError for an
@@ -40,33 +40,37 @@ def month_names(locale: str, width: Width, *, alone: bool = False) -> Sequence[s
     """
     if locale.startswith("en"):
         return [name[: _ENGLISH_LENGTHS[width]] for name in MONTHS]
-    return _babel_names(locale, "months", width, alone)
+    return _get_babel_names(locale, "months", width, alone)
 
 
-def day_names(locale: str, width: Width, *, alone: bool = False) -> Sequence[str]:
-    """The seven weekday names, Monday first. `alone` and errors as for `month_names`."""
+def get_day_names(locale: str, width: Width, *, alone: bool = False) -> Sequence[str]:
+    """The seven weekday names, Monday first. `alone` and errors as for `get_month_names`."""
     if locale.startswith("en"):
         return [name[: _ENGLISH_LENGTHS[width]] for name in DAYS]
-    return _babel_names(locale, "days", width, alone)
+    return _get_babel_names(locale, "days", width, alone)
 
 
-def meridiem_name(locale: str, hour: int) -> str:
+def get_meridiem_name(locale: str, hour: int) -> str:
     """`AM` or `PM` in the language of `locale`, for an hour from 0 to 23."""
     if locale.startswith("en"):
         return "AM" if hour < 12 else "PM"
-    periods = _babel_locale(locale).day_periods["format"]["abbreviated"]
+    periods = _load_babel_locale(locale).day_periods["format"]["abbreviated"]
     return str(periods["am" if hour < 12 else "pm"])
 
 
 @lru_cache(maxsize=256)
-def _babel_names(locale: str, what: str, width: Width, alone: bool) -> tuple[str, ...]:
-    found = getattr(_babel_locale(locale), what)["stand-alone" if alone else "format"][_BABEL_WIDTHS[width]]
+def _get_babel_names(locale: str, what: str, width: Width, alone: bool) -> tuple[str, ...]:
+    """The names of `months` or `days` in a language other than English, by `babel`."""
+    found = getattr(_load_babel_locale(locale), what)["stand-alone" if alone else "format"][
+        _BABEL_WIDTHS[width]
+    ]
     first = 1 if what == "months" else 0
     return tuple(str(found[index]) for index in range(first, first + len(found)))
 
 
 @lru_cache(maxsize=64)
-def _babel_locale(locale: str) -> Any:
+def _load_babel_locale(locale: str) -> Any:
+    """The `babel.Locale`; raises ExpressionError for an unknown language or without the extra `locales`."""
     try:
         babel = import_module("babel")
     except ImportError:

@@ -14,11 +14,13 @@ from isthmus.expressions.values import UNDEFINED
 __all__ = ["compute_difference", "format_relative", "format_relative_calendar"]
 
 
-def _days_between(earlier: DateTime, later: DateTime) -> int:
+def _count_days_between(earlier: DateTime, later: DateTime) -> int:
+    """Calendar days between two dates, whatever the time of day."""
     return (later.local.date() - earlier.local.date()).days
 
 
-def _months_between(earlier: DateTime, later: DateTime) -> int:
+def _count_months_between(earlier: DateTime, later: DateTime) -> int:
+    """Calendar months between two dates, whatever the day."""
     return later.local.month - earlier.local.month + (later.local.year - earlier.local.year) * 12
 
 
@@ -27,9 +29,9 @@ _CALENDAR_COUNTERS: Final[Mapping[Unit, Callable[[DateTime, DateTime], int]]] = 
     "quarters": lambda earlier, later: (
         later.quarter - earlier.quarter + (later.local.year - earlier.local.year) * 4
     ),
-    "months": _months_between,
-    "weeks": lambda earlier, later: math.trunc(_days_between(earlier, later) / 7),
-    "days": _days_between,
+    "months": _count_months_between,
+    "weeks": lambda earlier, later: math.trunc(_count_days_between(earlier, later) / 7),
+    "days": _count_days_between,
 }
 """Counts a unit between two moments; the count may be one too many, which the caller takes back."""
 
@@ -140,10 +142,12 @@ def format_relative_calendar(moment: DateTime, now: DateTime, options: object) -
 
 
 def _count_calendar_units(moment: DateTime, base: DateTime, unit: Unit) -> int | float:
+    """How many units lie between the starts of the units that both moments are in."""
     return compute_difference(moment.start_of(unit), base.start_of(unit), unit).get(unit)
 
 
 def _format_calendar_phrase(count: int, unit: Unit) -> str:
+    """`yesterday`, `next month`, `now`, or `in 3 months`, for a count of calendar units from now."""
     if (unit, count) in _DAY_WORDS:
         return _DAY_WORDS[unit, count]
     if unit in _CALENDAR_UNITS or unit in {"quarters", "weeks"}:
@@ -154,6 +158,7 @@ def _format_calendar_phrase(count: int, unit: Unit) -> str:
 
 
 def _parse_unit_option(names: object, default: tuple[Unit, ...]) -> tuple[Unit, ...]:
+    """The units that the option `unit` names (one or a list); `default` for null and missing."""
     if is_nil(names):
         return default
     return tuple(parse_units(names, "toRelative"))

@@ -75,7 +75,7 @@ _PATTERN_LETTERS: Final[Mapping[str, Unit]] = {
 }
 
 
-def conversion_factor(larger: Unit, smaller: Unit) -> Number:
+def get_conversion_factor(larger: Unit, smaller: Unit) -> Number:
     """How many of `smaller` make one of `larger`."""
     return _CALENDAR_FACTORS.get((larger, smaller)) or _UNIT_MS[larger] // _UNIT_MS[smaller]
 
@@ -133,7 +133,7 @@ class Duration(Host):
             amount = self.amounts.get(unit)
             if unit in units:
                 last = unit
-                total = sum(part * conversion_factor(larger, unit) for larger, part in rest.items()) + (
+                total = sum(part * get_conversion_factor(larger, unit) for larger, part in rest.items()) + (
                     amount or 0
                 )
                 shifted[unit] = math.trunc(total)
@@ -142,7 +142,7 @@ class Duration(Host):
                 rest[unit] = amount
         for unit, amount in rest.items():
             if amount:
-                shifted[last] += amount if unit == last else amount / conversion_factor(last, unit)
+                shifted[last] += amount if unit == last else amount / get_conversion_factor(last, unit)
         return Duration(_normalize_amounts(shifted))
 
     def normalize(self) -> Duration:
@@ -150,6 +150,7 @@ class Duration(Host):
         return Duration(_normalize_amounts(dict(self.amounts))) if self.is_valid else self
 
     def negate(self) -> Duration:
+        """The same length backwards."""
         return Duration(
             {unit: -amount if amount else 0 for unit, amount in self.amounts.items()}, self.reason
         )
@@ -231,14 +232,14 @@ def _normalize_amounts(amounts: dict[Unit, Number]) -> dict[Unit, Number]:
     present = [unit for unit in UNITS if unit in amounts]
     sign = -1 if sum(amounts[unit] * _UNIT_MS[unit] for unit in present) < 0 else 1
     for larger, smaller in reversed(list(pairwise(present))):
-        size = conversion_factor(larger, smaller)
+        size = get_conversion_factor(larger, smaller)
         carried = math.floor(amounts[smaller] * sign / size)
         amounts[larger] += carried * sign
         amounts[smaller] -= carried * size * sign
     for larger, smaller in pairwise(present):
         fraction = math.fmod(amounts[larger], 1)
         amounts[larger] -= fraction
-        amounts[smaller] += fraction * conversion_factor(larger, smaller)
+        amounts[smaller] += fraction * get_conversion_factor(larger, smaller)
     return {unit: integral_to_int(amounts[unit]) for unit in present}
 
 
@@ -278,22 +279,24 @@ def _to_amount(value: object, function: str) -> Number:
 
 
 def _shift_to_units(duration: Duration, *units: object) -> Duration:
+    """`shiftTo()`: the duration in the units of these names."""
     return duration.shift_to([parse_unit(unit, "shiftTo") for unit in units])
 
 
 def _convert_to_unit(duration: Duration, unit: object) -> Number:
+    """`as()`: the whole length in one unit; NaN for an invalid duration."""
     wanted = parse_unit(unit, "as")
     return duration.shift_to([wanted]).get(wanted) if duration.is_valid else math.nan
 
 
-def _unit_getter(unit: Unit) -> Callable[[Duration], object]:
+def _make_unit_getter(unit: Unit) -> Callable[[Duration], object]:
     """The property of a unit: its amount, missing where the duration does not have it."""
     return lambda duration: duration.amounts.get(unit, UNDEFINED)
 
 
 DURATION: Final = host_type(
     Duration,
-    {unit: _unit_getter(unit) for unit in UNITS} | {"isValid": lambda duration: duration.is_valid},
+    {unit: _make_unit_getter(unit) for unit in UNITS} | {"isValid": lambda duration: duration.is_valid},
     {
         "toObject": Duration.to_object,
         "as": _convert_to_unit,

@@ -11,11 +11,11 @@ from typing import Final
 from isthmus.expressions.errors import function_error
 from isthmus.expressions.host.datetimes.value import (
     DateTime,
-    days_in_year,
+    count_days_in_year,
+    count_weeks_in_iso_year,
     invalid_datetime,
     mixed_units_error,
     to_epoch_ms,
-    weeks_in_iso_year,
 )
 from isthmus.expressions.host.datetimes.zones import SYSTEM, Zone
 
@@ -53,6 +53,7 @@ class ParseContext:
 
 
 def _build_in_zone(fields: Mapping[str, int], zone: Zone, context: ParseContext) -> DateTime:
+    """The date-time of the fields as a local time of `zone`; invalid where a field is out of range."""
     given = fields.keys()
     if given & {"weekYear", "weekNumber"} and given & {"year", "month", "day", "ordinal"}:
         raise mixed_units_error()
@@ -121,8 +122,8 @@ def _find_out_of_range(fields: Mapping[str, int], date_fields: tuple[str, ...]) 
     highest = {
         "month": 12,
         "weekday": 7,
-        "weekNumber": weeks_in_iso_year(year),
-        "ordinal": days_in_year(year),
+        "weekNumber": count_weeks_in_iso_year(year),
+        "ordinal": count_days_in_year(year),
     }
     for name in date_fields[1:]:
         if name == "day":
@@ -135,6 +136,7 @@ def _find_out_of_range(fields: Mapping[str, int], date_fields: tuple[str, ...]) 
 
 
 def _to_date(fields: Mapping[str, int], date_fields: tuple[str, ...]) -> date:
+    """The date of complete fields, of the kind that `date_fields` are."""
     if date_fields is _ISO_WEEK_FIELDS:
         return date.fromisocalendar(fields["weekYear"], fields["weekNumber"], fields["weekday"])
     if date_fields is _ORDINAL_FIELDS:

@@ -12,9 +12,9 @@ from typing import Final
 from isthmus.expressions.host.datetimes.calendar_names import (
     DAYS,
     MONTHS,
-    day_names,
-    meridiem_name,
-    month_names,
+    get_day_names,
+    get_meridiem_name,
+    get_month_names,
 )
 from isthmus.expressions.host.datetimes.pattern_tokens import MACROS, split_pattern
 from isthmus.expressions.host.datetimes.value import DateTime, get_option
@@ -47,6 +47,7 @@ def format_datetime(moment: DateTime, pattern: str, locale: str | None = None) -
 
 
 def _format_tokens(moment: DateTime, pattern: str, locale: str) -> str:
+    """A valid date-time by a pattern, with names in the language of `locale`."""
     parts = []
     for is_literal, value in split_pattern(pattern):
         write_number = None if is_literal else _NUMBER_TOKENS.get(value)
@@ -61,17 +62,17 @@ def _format_tokens(moment: DateTime, pattern: str, locale: str) -> str:
     return "".join(parts)
 
 
-def _zero_padded(read: Callable[[DateTime], int], width: int) -> Callable[[DateTime], str]:
+def _make_number_writer(read: Callable[[DateTime], int], width: int) -> Callable[[DateTime], str]:
     """A writer of the number that `read` gives, with at least `width` digits."""
     return lambda moment: f"{read(moment):0{width}d}"
 
 
-def _last_two_digits(read: Callable[[DateTime], int]) -> Callable[[DateTime], str]:
+def _make_two_digit_writer(read: Callable[[DateTime], int]) -> Callable[[DateTime], str]:
     """A writer of the last two digits of the year that `read` gives."""
     return lambda moment: f"{read(moment):04d}"[-2:]
 
 
-def _locale_week(moment: DateTime) -> tuple[int, int]:
+def _compute_locale_week(moment: DateTime) -> tuple[int, int]:
     """Week year and week as the locale counts: in America from Sunday, the week of 1 January the first."""
     if moment.locale not in {"en", "en-US"}:
         year, week, _ = moment.iso_week
@@ -84,51 +85,52 @@ def _locale_week(moment: DateTime) -> tuple[int, int]:
     return end_year, (sunday - first_sunday) // 7 + 1
 
 
-def _twelve_hour(moment: DateTime) -> int:
+def _to_twelve_hours(moment: DateTime) -> int:
+    """The hour on a 12-hour clock, 1 to 12."""
     return moment.local.hour % 12 or 12
 
 
 _NUMBER_TOKENS: Final[Mapping[str, Callable[[DateTime], str]]] = {
-    "y": _zero_padded(lambda m: m.local.year, 1),
-    "yy": _last_two_digits(lambda m: m.local.year),
-    "yyyy": _zero_padded(lambda m: m.local.year, 4),
-    "yyyyyy": _zero_padded(lambda m: m.local.year, 6),
-    "kk": _last_two_digits(lambda m: m.iso_week[0]),
-    "kkkk": _zero_padded(lambda m: m.iso_week[0], 4),
-    "ii": _last_two_digits(lambda m: _locale_week(m)[0]),
-    "iiii": _zero_padded(lambda m: _locale_week(m)[0], 4),
+    "y": _make_number_writer(lambda m: m.local.year, 1),
+    "yy": _make_two_digit_writer(lambda m: m.local.year),
+    "yyyy": _make_number_writer(lambda m: m.local.year, 4),
+    "yyyyyy": _make_number_writer(lambda m: m.local.year, 6),
+    "kk": _make_two_digit_writer(lambda m: m.iso_week[0]),
+    "kkkk": _make_number_writer(lambda m: m.iso_week[0], 4),
+    "ii": _make_two_digit_writer(lambda m: _compute_locale_week(m)[0]),
+    "iiii": _make_number_writer(lambda m: _compute_locale_week(m)[0], 4),
     "G": lambda m: _ERAS["G"][1],
     "GG": lambda m: _ERAS["GG"][1],
     "GGGGG": lambda m: _ERAS["GGGGG"][1],
-    "q": _zero_padded(lambda m: m.quarter, 1),
-    "qq": _zero_padded(lambda m: m.quarter, 2),
-    "M": _zero_padded(lambda m: m.local.month, 1),
-    "MM": _zero_padded(lambda m: m.local.month, 2),
-    "L": _zero_padded(lambda m: m.local.month, 1),
-    "LL": _zero_padded(lambda m: m.local.month, 2),
-    "W": _zero_padded(lambda m: m.iso_week[1], 1),
-    "WW": _zero_padded(lambda m: m.iso_week[1], 2),
-    "n": _zero_padded(lambda m: _locale_week(m)[1], 1),
-    "nn": _zero_padded(lambda m: _locale_week(m)[1], 2),
-    "d": _zero_padded(lambda m: m.local.day, 1),
-    "dd": _zero_padded(lambda m: m.local.day, 2),
-    "o": _zero_padded(lambda m: m.day_of_year, 1),
-    "ooo": _zero_padded(lambda m: m.day_of_year, 3),
-    "c": _zero_padded(lambda m: m.iso_week[2], 1),
-    "E": _zero_padded(lambda m: m.iso_week[2], 1),
-    "H": _zero_padded(lambda m: m.local.hour, 1),
-    "HH": _zero_padded(lambda m: m.local.hour, 2),
-    "h": _zero_padded(_twelve_hour, 1),
-    "hh": _zero_padded(_twelve_hour, 2),
-    "m": _zero_padded(lambda m: m.local.minute, 1),
-    "mm": _zero_padded(lambda m: m.local.minute, 2),
-    "s": _zero_padded(lambda m: m.local.second, 1),
-    "ss": _zero_padded(lambda m: m.local.second, 2),
-    "S": _zero_padded(lambda m: m.millisecond, 1),
-    "SSS": _zero_padded(lambda m: m.millisecond, 3),
-    "u": _zero_padded(lambda m: m.millisecond, 3),
-    "uu": _zero_padded(lambda m: m.millisecond // 10, 2),
-    "uuu": _zero_padded(lambda m: m.millisecond // 100, 1),
+    "q": _make_number_writer(lambda m: m.quarter, 1),
+    "qq": _make_number_writer(lambda m: m.quarter, 2),
+    "M": _make_number_writer(lambda m: m.local.month, 1),
+    "MM": _make_number_writer(lambda m: m.local.month, 2),
+    "L": _make_number_writer(lambda m: m.local.month, 1),
+    "LL": _make_number_writer(lambda m: m.local.month, 2),
+    "W": _make_number_writer(lambda m: m.iso_week[1], 1),
+    "WW": _make_number_writer(lambda m: m.iso_week[1], 2),
+    "n": _make_number_writer(lambda m: _compute_locale_week(m)[1], 1),
+    "nn": _make_number_writer(lambda m: _compute_locale_week(m)[1], 2),
+    "d": _make_number_writer(lambda m: m.local.day, 1),
+    "dd": _make_number_writer(lambda m: m.local.day, 2),
+    "o": _make_number_writer(lambda m: m.day_of_year, 1),
+    "ooo": _make_number_writer(lambda m: m.day_of_year, 3),
+    "c": _make_number_writer(lambda m: m.iso_week[2], 1),
+    "E": _make_number_writer(lambda m: m.iso_week[2], 1),
+    "H": _make_number_writer(lambda m: m.local.hour, 1),
+    "HH": _make_number_writer(lambda m: m.local.hour, 2),
+    "h": _make_number_writer(_to_twelve_hours, 1),
+    "hh": _make_number_writer(_to_twelve_hours, 2),
+    "m": _make_number_writer(lambda m: m.local.minute, 1),
+    "mm": _make_number_writer(lambda m: m.local.minute, 2),
+    "s": _make_number_writer(lambda m: m.local.second, 1),
+    "ss": _make_number_writer(lambda m: m.local.second, 2),
+    "S": _make_number_writer(lambda m: m.millisecond, 1),
+    "SSS": _make_number_writer(lambda m: m.millisecond, 3),
+    "u": _make_number_writer(lambda m: m.millisecond, 3),
+    "uu": _make_number_writer(lambda m: m.millisecond // 10, 2),
+    "uuu": _make_number_writer(lambda m: m.millisecond // 100, 1),
     "Z": lambda m: format_offset(m.offset, "narrow"),
     "ZZ": lambda m: format_offset(m.offset, "short"),
     "ZZZ": lambda m: format_offset(m.offset, "basic"),
@@ -140,19 +142,19 @@ _NUMBER_TOKENS: Final[Mapping[str, Callable[[DateTime], str]]] = {
 }
 
 _NAME_TOKENS: Final[Mapping[str, Callable[[DateTime, str], str]]] = {
-    "a": lambda m, locale: meridiem_name(locale, m.local.hour),
-    "MMM": lambda m, locale: month_names(locale, "short")[m.local.month - 1],
-    "MMMM": lambda m, locale: month_names(locale, "long")[m.local.month - 1],
-    "MMMMM": lambda m, locale: month_names(locale, "narrow")[m.local.month - 1],
-    "LLL": lambda m, locale: month_names(locale, "short", alone=True)[m.local.month - 1],
-    "LLLL": lambda m, locale: month_names(locale, "long", alone=True)[m.local.month - 1],
-    "LLLLL": lambda m, locale: month_names(locale, "narrow", alone=True)[m.local.month - 1],
-    "EEE": lambda m, locale: day_names(locale, "short")[m.iso_week[2] - 1],
-    "EEEE": lambda m, locale: day_names(locale, "long")[m.iso_week[2] - 1],
-    "EEEEE": lambda m, locale: day_names(locale, "narrow")[m.iso_week[2] - 1],
-    "ccc": lambda m, locale: day_names(locale, "short", alone=True)[m.iso_week[2] - 1],
-    "cccc": lambda m, locale: day_names(locale, "long", alone=True)[m.iso_week[2] - 1],
-    "ccccc": lambda m, locale: day_names(locale, "narrow", alone=True)[m.iso_week[2] - 1],
+    "a": lambda m, locale: get_meridiem_name(locale, m.local.hour),
+    "MMM": lambda m, locale: get_month_names(locale, "short")[m.local.month - 1],
+    "MMMM": lambda m, locale: get_month_names(locale, "long")[m.local.month - 1],
+    "MMMMM": lambda m, locale: get_month_names(locale, "narrow")[m.local.month - 1],
+    "LLL": lambda m, locale: get_month_names(locale, "short", alone=True)[m.local.month - 1],
+    "LLLL": lambda m, locale: get_month_names(locale, "long", alone=True)[m.local.month - 1],
+    "LLLLL": lambda m, locale: get_month_names(locale, "narrow", alone=True)[m.local.month - 1],
+    "EEE": lambda m, locale: get_day_names(locale, "short")[m.iso_week[2] - 1],
+    "EEEE": lambda m, locale: get_day_names(locale, "long")[m.iso_week[2] - 1],
+    "EEEEE": lambda m, locale: get_day_names(locale, "narrow")[m.iso_week[2] - 1],
+    "ccc": lambda m, locale: get_day_names(locale, "short", alone=True)[m.iso_week[2] - 1],
+    "cccc": lambda m, locale: get_day_names(locale, "long", alone=True)[m.iso_week[2] - 1],
+    "ccccc": lambda m, locale: get_day_names(locale, "narrow", alone=True)[m.iso_week[2] - 1],
 }
 
 
@@ -231,14 +233,14 @@ def format_locale(moment: DateTime, options: object = UNDEFINED) -> str:
         time = _TIME_STYLES.get(to_text(fields.get("timeStyle")), "")
         joiner = " 'at' " if date in {"DDDD", "DDD"} else ", "
     else:
-        date, time = _date_pattern(fields), _time_pattern(fields)
+        date, time = _choose_date_pattern(fields), _choose_time_pattern(fields)
         joiner = " 'at' " if "MMMM" in date and "MMMMM" not in date else ", "
         if not date and not time:
             date = "D"
     return format_datetime(moment, joiner.join(part for part in (date, time) if part))
 
 
-def _date_pattern(fields: Mapping[str, object]) -> str:
+def _choose_date_pattern(fields: Mapping[str, object]) -> str:
     """The en-US pattern of the date fields that `toLocaleString` was asked for; `""` for none."""
     year, month = _YEARS.get(to_text(fields.get("year")), ""), _MONTHS.get(to_text(fields.get("month")), "")
     day, weekday = (
@@ -253,7 +255,7 @@ def _date_pattern(fields: Mapping[str, object]) -> str:
     return ", ".join(part for part in (weekday, date) if part)
 
 
-def _time_pattern(fields: Mapping[str, object]) -> str:
+def _choose_time_pattern(fields: Mapping[str, object]) -> str:
     """The en-US pattern of the time fields that `toLocaleString` was asked for; `""` for none."""
     if not any(name in fields for name in ("hour", "minute", "second")):
         return ""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from isthmus.expressions.errors import function_error
-from isthmus.expressions.host.datetimes.calendar_names import day_names, month_names
+from isthmus.expressions.host.datetimes.calendar_names import get_day_names, get_month_names
 from isthmus.expressions.host.datetimes.differences import (
     compute_difference,
     format_relative,
@@ -24,7 +24,12 @@ from isthmus.expressions.host.datetimes.formatting import (
     format_sql,
     format_sql_time,
 )
-from isthmus.expressions.host.datetimes.value import DateTime, days_in_year, get_option, weeks_in_iso_year
+from isthmus.expressions.host.datetimes.value import (
+    DateTime,
+    count_days_in_year,
+    count_weeks_in_iso_year,
+    get_option,
+)
 from isthmus.expressions.host.datetimes.zones import MAX_OFFSET_MINUTES, SYSTEM, fixed_zone, to_zone
 from isthmus.expressions.host_value import host_type
 from isthmus.expressions.javascript import clamp_to_integer, integral_to_int, is_truthy
@@ -49,10 +54,10 @@ _NUMBERS: Final[Mapping[str, Callable[[DateTime], int | float]]] = {
     "offset": lambda moment: moment.offset,
 }
 _NAMES: Final[Mapping[str, Callable[[DateTime], object]]] = {
-    "monthShort": lambda moment: month_names(moment.locale, "short")[moment.local.month - 1],
-    "monthLong": lambda moment: month_names(moment.locale, "long")[moment.local.month - 1],
-    "weekdayShort": lambda moment: day_names(moment.locale, "short")[moment.iso_week[2] - 1],
-    "weekdayLong": lambda moment: day_names(moment.locale, "long")[moment.iso_week[2] - 1],
+    "monthShort": lambda moment: get_month_names(moment.locale, "short")[moment.local.month - 1],
+    "monthLong": lambda moment: get_month_names(moment.locale, "long")[moment.local.month - 1],
+    "weekdayShort": lambda moment: get_day_names(moment.locale, "short")[moment.iso_week[2] - 1],
+    "weekdayLong": lambda moment: get_day_names(moment.locale, "long")[moment.iso_week[2] - 1],
     "offsetNameShort": lambda moment: moment.zone.short_name(moment.epoch_ms),
     "offsetNameLong": lambda moment: moment.zone.long_name(moment.epoch_ms),
     "zoneName": lambda moment: moment.zone.name,
@@ -61,31 +66,34 @@ _NAMES: Final[Mapping[str, Callable[[DateTime], object]]] = {
 }
 _COUNTS: Final[Mapping[str, Callable[[DateTime], object]]] = {
     "daysInMonth": lambda moment: moment.end_of("month").local.day,
-    "daysInYear": lambda moment: days_in_year(moment.local.year),
+    "daysInYear": lambda moment: count_days_in_year(moment.local.year),
 }
 _FLAGS: Final[Mapping[str, Callable[[DateTime], object]]] = {
-    "isInLeapYear": lambda moment: days_in_year(moment.local.year) == 366,
+    "isInLeapYear": lambda moment: count_days_in_year(moment.local.year) == 366,
     "isInDST": lambda moment: moment.zone.is_dst(moment.epoch_ms, moment.local.year),
 }
 
 
-def _when_valid(read: Callable[[DateTime], object], otherwise: object) -> Callable[[DateTime], object]:
+def _make_valid_getter(read: Callable[[DateTime], object], otherwise: object) -> Callable[[DateTime], object]:
     """A getter that gives what `read` gives, and `otherwise` for an invalid date-time."""
     return lambda moment: read(moment) if moment.is_valid else otherwise
 
 
 def _set_zone(moment: DateTime, name: object, options: object) -> DateTime:
+    """`setZone()`: the date-time in the zone of that name."""
     keep_local = is_truthy(get_option(options, "keepLocalTime", False))
     return moment.with_zone(to_zone(name), name, keep_local=keep_local)
 
 
 def _to_utc(moment: DateTime, offset: object, options: object) -> DateTime:
+    """`toUTC()`: the date-time in UTC, or at a fixed offset of so many minutes from it."""
     minutes = clamp_to_integer(offset, 0, -MAX_OFFSET_MINUTES, MAX_OFFSET_MINUTES)
     keep_local = is_truthy(get_option(options, "keepLocalTime", False))
     return moment.with_zone(fixed_zone(minutes), "UTC", keep_local=keep_local)
 
 
 def _to_format(moment: DateTime, pattern: object, options: object) -> str:
+    """`toFormat()`: text by a pattern; raises ExpressionError where the pattern is no text."""
     if not isinstance(pattern, str):
         raise function_error("toFormat", "toFormat: the pattern must be text")
     locale = options.get("locale") if isinstance(options, Mapping) else None
@@ -98,42 +106,51 @@ def _to_interval(moment: DateTime, other: object) -> object:
 
 
 def _to_js_date(moment: DateTime) -> object:
+    """`toJSDate()`: a datetime in UTC; None when invalid."""
     return datetime.fromtimestamp(moment.epoch_ms / 1000, UTC) if moment.is_valid else None
 
 
 def _to_epoch_ms(moment: DateTime) -> int | float:
+    """`toMillis()`: milliseconds since 1970; NaN when invalid."""
     return moment.epoch_ms if moment.is_valid else math.nan
 
 
-def _now(evaluation: Evaluation) -> DateTime:
+def _get_now(evaluation: Evaluation) -> DateTime:
+    """The time of the evaluation as a date-time."""
     return DateTime(round(evaluation.now.timestamp() * 1000))
 
 
 def _diff_now(evaluation: Evaluation, moment: DateTime, units: object) -> Duration:
-    return compute_difference(moment, _now(evaluation), units)
+    """`diffNow()`: the duration from now to the date-time."""
+    return compute_difference(moment, _get_now(evaluation), units)
 
 
 def _to_relative(evaluation: Evaluation, moment: DateTime, options: object) -> str | None:
-    return format_relative(moment, _now(evaluation), options)
+    """`toRelative()`: the distance from now in words; None when invalid."""
+    return format_relative(moment, _get_now(evaluation), options)
 
 
 def _to_relative_calendar(evaluation: Evaluation, moment: DateTime, options: object) -> str | None:
-    return format_relative_calendar(moment, _now(evaluation), options)
+    """`toRelativeCalendar()`: the calendar distance from now in words; None when invalid."""
+    return format_relative_calendar(moment, _get_now(evaluation), options)
 
 
 def _reconfigure(moment: DateTime, options: object) -> DateTime:
+    """`reconfigure()`: the date-time with the options' `locale`; other options have no effect."""
     return moment.with_locale(options.get("locale")) if isinstance(options, Mapping) else moment
 
 
 DATETIME: Final = host_type(
     DateTime,
     {
-        **{name: _when_valid(read, math.nan) for name, read in _NUMBERS.items()},
-        **{name: _when_valid(read, None) for name, read in _NAMES.items()},
-        **{name: _when_valid(read, UNDEFINED) for name, read in _COUNTS.items()},
-        "weeksInWeekYear": _when_valid(lambda moment: weeks_in_iso_year(moment.iso_week[0]), math.nan),
-        **{name: _when_valid(read, False) for name, read in _FLAGS.items()},
-        "isOffsetFixed": _when_valid(lambda moment: moment.zone.is_fixed, None),
+        **{name: _make_valid_getter(read, math.nan) for name, read in _NUMBERS.items()},
+        **{name: _make_valid_getter(read, None) for name, read in _NAMES.items()},
+        **{name: _make_valid_getter(read, UNDEFINED) for name, read in _COUNTS.items()},
+        "weeksInWeekYear": _make_valid_getter(
+            lambda moment: count_weeks_in_iso_year(moment.iso_week[0]), math.nan
+        ),
+        **{name: _make_valid_getter(read, False) for name, read in _FLAGS.items()},
+        "isOffsetFixed": _make_valid_getter(lambda moment: moment.zone.is_fixed, None),
         "isValid": lambda moment: moment.is_valid,
         "invalidReason": lambda moment: moment.reason,
         "invalidExplanation": lambda moment: moment.explanation,

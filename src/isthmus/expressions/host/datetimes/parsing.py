@@ -14,7 +14,7 @@ from typing import Any, Final
 import regex
 
 from isthmus.expressions.errors import limit_error
-from isthmus.expressions.host.datetimes.calendar_names import DAYS, MONTHS, day_names, month_names
+from isthmus.expressions.host.datetimes.calendar_names import DAYS, MONTHS, get_day_names, get_month_names
 from isthmus.expressions.host.datetimes.fields import CLOCK_FIELDS, FIELD_MINIMUMS, ParseContext
 from isthmus.expressions.host.datetimes.pattern_tokens import MACROS, split_pattern
 from isthmus.expressions.host.datetimes.value import DateTime, invalid_datetime
@@ -78,6 +78,7 @@ def parse_iso(value: object, context: ParseContext) -> DateTime:
 
 
 def _build_from_iso_groups(groups: Mapping[str, str | None], context: ParseContext) -> DateTime:
+    """The date-time of the named groups of a match of one of `_ISO_FORMS`."""
     fields = {
         name: int(value) for key, name in _ISO_GROUP_FIELDS.items() if (value := groups.get(key)) is not None
     }
@@ -92,7 +93,7 @@ def _build_from_iso_groups(groups: Mapping[str, str | None], context: ParseConte
     if groups.get("zone"):
         own_zone = find_zone(groups["zone"] or "")
         if own_zone is None:
-            return _unsupported_zone(groups["zone"] or "")
+            return _make_unsupported_zone(groups["zone"] or "")
     elif groups.get("Z"):
         own_zone = fixed_zone(0)
     elif groups.get("oh"):
@@ -100,7 +101,8 @@ def _build_from_iso_groups(groups: Mapping[str, str | None], context: ParseConte
     return context.build(fields, own_zone)
 
 
-def _unsupported_zone(name: str) -> DateTime:
+def _make_unsupported_zone(name: str) -> DateTime:
+    """The invalid date-time of a text that names an unknown zone."""
     return invalid_datetime("unsupported zone", f'the zone "{name}" is not supported')
 
 
@@ -160,7 +162,7 @@ def parse_with_pattern(value: str, pattern: str, context: ParseContext) -> DateT
         if key == "zone":
             own_zone = find_zone(part)
             if own_zone is None:
-                return _unsupported_zone(part)
+                return _make_unsupported_zone(part)
         elif key == "offset":
             own_zone = fixed_zone(_parse_offset(part))
         elif key == "meridiem":
@@ -168,7 +170,9 @@ def parse_with_pattern(value: str, pattern: str, context: ParseContext) -> DateT
         elif key == "era":
             era = part.lower()
         else:
-            name, read = _FIELD_READERS[key] if key in _FIELD_READERS else _name_reader(key, context.locale)
+            name, read = (
+                _FIELD_READERS[key] if key in _FIELD_READERS else _make_name_reader(key, context.locale)
+            )
             fields[name] = read(part)
     _resolve_quarter_hour_and_era(fields, meridiem, era)
     return context.build(fields, own_zone)
@@ -286,11 +290,11 @@ _NAME_TOKENS: Final = {
 
 def _lowercase_names(key: str, locale: str) -> list[str]:
     """The names that a value of `_NAME_TOKENS` stands for."""
-    read = month_names if key.startswith("months") else day_names
+    read = get_month_names if key.startswith("months") else get_day_names
     return [name.lower() for name in read(locale, "short" if key.endswith("short") else "long")]
 
 
-def _name_reader(key: str, locale: str) -> tuple[str, Callable[[str], int]]:
+def _make_name_reader(key: str, locale: str) -> tuple[str, Callable[[str], int]]:
     """Field and reader for a value of `_NAME_TOKENS`, as in `_FIELD_READERS`."""
     field = "month" if key.startswith("months") else "weekday"
     return field, lambda value: _lowercase_names(key, locale).index(value.lower()) + 1

@@ -21,12 +21,12 @@ from isthmus.expressions.values import UNDEFINED
 
 __all__ = [
     "DateTime",
-    "days_in_year",
+    "count_days_in_year",
+    "count_weeks_in_iso_year",
     "get_option",
     "invalid_datetime",
     "mixed_units_error",
     "to_epoch_ms",
-    "weeks_in_iso_year",
 ]
 
 _EPOCH: Final = datetime(1970, 1, 1)
@@ -108,7 +108,7 @@ class DateTime(Host):
         """
         if not self.is_valid:
             return None
-        return f"{self.to_iso_date(options)}T{self._iso_clock(options)}"
+        return f"{self.to_iso_date(options)}T{self._format_iso_clock(options)}"
 
     def to_iso_date(self, options: object = UNDEFINED) -> str | None:
         """`2024-01-31`, or `20240131` with the option `format: "basic"`; None when invalid."""
@@ -121,11 +121,10 @@ class DateTime(Host):
         """The time part of `to_iso`; the option `includePrefix` puts a `T` before it. None when invalid."""
         if not self.is_valid:
             return None
-        return ("T" if is_truthy(get_option(options, "includePrefix", False)) else "") + self._iso_clock(
-            options
-        )
+        prefix = "T" if is_truthy(get_option(options, "includePrefix", False)) else ""
+        return prefix + self._format_iso_clock(options)
 
-    def _iso_clock(self, options: object) -> str:
+    def _format_iso_clock(self, options: object) -> str:
         """Time of day and offset, as the options of `to_iso` ask for them."""
         local, millis = self.local, self.millisecond
         colon = "" if get_option(options, "format", "extended") == "basic" else ":"
@@ -257,6 +256,7 @@ class DateTime(Host):
 
 
 def invalid_datetime(reason: str, explanation: str | None = None) -> DateTime:
+    """A date-time whose `is_valid` is false, with the reason that expressions see."""
     return DateTime(0, reason=reason, explanation=explanation)
 
 
@@ -351,6 +351,7 @@ def _replace_fields(moment: DateTime, fields: Mapping[str, int], weekly: bool) -
 
 
 def _replace_calendar_fields(local: datetime, fields: Mapping[str, int]) -> date:
+    """The date with the fields' year, month and day in place; raises ValueError outside the calendar."""
     year, month = divmod(fields.get("year", local.year) * 12 + fields.get("month", local.month) - 1, 12)
     first = date(year, month + 1, 1)
     day = fields["day"] if "day" in fields else min(local.day, monthrange(year, month + 1)[1])
@@ -377,9 +378,9 @@ def _floor_to_unit(moment: DateTime, unit: Unit) -> datetime:
     return local.replace(microsecond=0) if unit == "seconds" else local
 
 
-def weeks_in_iso_year(year: int) -> int:
+def count_weeks_in_iso_year(year: int) -> int:
     return date(year, 12, 28).isocalendar().week
 
 
-def days_in_year(year: int) -> int:
+def count_days_in_year(year: int) -> int:
     return 366 if isleap(year) else 365

@@ -57,7 +57,7 @@ class Zone:
         """Minutes east of UTC at `stamp` (milliseconds since 1970)."""
         if self.rules is None:
             return self.minutes
-        shift = self._local_time(stamp).utcoffset() or timedelta()
+        shift = self._to_local_time(stamp).utcoffset() or timedelta()
         minutes = shift.total_seconds() / 60
         return int(minutes) if minutes.is_integer() else minutes
 
@@ -72,19 +72,20 @@ class Zone:
         """The American abbreviation (`EST`), or `GMT+2` where there is none; a fixed zone's own name."""
         if self.rules is None:
             return self.name
-        name = self._local_time(stamp).tzname() or ""
+        name = self._to_local_time(stamp).tzname() or ""
         if name in _AMERICAN_ABBREVIATIONS and self.name not in _ZONES_SHARING_THEM:
             return name
-        return "UTC" if name == "UTC" else _offset_name(self.offset(stamp), "GMT")
+        return "UTC" if name == "UTC" else _format_offset_name(self.offset(stamp), "GMT")
 
     def long_name(self, stamp: int) -> str:
         """The English name (`India Standard Time`) with the extra `locales`, else the short name."""
         if self.rules is None:
             return _LONG_NAMES.get(self.name, self.name)
-        name = _babel_name(self.rules.key, self._local_time(stamp))
+        name = _find_babel_name(self.rules.key, self._to_local_time(stamp))
         return name if name is not None else _LONG_NAMES.get(self.name, self.short_name(stamp))
 
-    def _local_time(self, stamp: int | float) -> datetime:
+    def _to_local_time(self, stamp: int | float) -> datetime:
+        """The local time at `stamp`, with the zone attached."""
         moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=stamp)
         return moment.astimezone(self.rules)
 
@@ -94,7 +95,7 @@ def _stamp_as_utc(local: datetime) -> int:
     return (local - _EPOCH) // timedelta(milliseconds=1)
 
 
-def _babel_name(zone: str, moment: datetime) -> str | None:
+def _find_babel_name(zone: str, moment: datetime) -> str | None:
     """The long English name of an IANA zone at a moment; None without the extra `locales`."""
     try:
         dates = import_module("babel.dates")
@@ -112,7 +113,7 @@ def format_offset(minutes: int | float, style: Literal["narrow", "short", "basic
     return f"{sign}{hours:02d}{':' if style == 'short' else ''}{rest:02d}"
 
 
-def _offset_name(minutes: int | float, prefix: str) -> str:
+def _format_offset_name(minutes: int | float, prefix: str) -> str:
     """An offset behind a prefix (`UTC+3`, `UTC-5:30`); the prefix alone for no offset."""
     if not minutes:
         return prefix
@@ -126,7 +127,7 @@ UTC_ZONE: Final = Zone("UTC")
 
 def fixed_zone(minutes: int) -> Zone:
     """The zone `minutes` east of UTC."""
-    return Zone(_offset_name(minutes, "UTC"), minutes) if minutes else UTC_ZONE
+    return Zone(_format_offset_name(minutes, "UTC"), minutes) if minutes else UTC_ZONE
 
 
 @lru_cache(maxsize=512)
@@ -142,13 +143,13 @@ def find_zone(name: str) -> Zone | None:
         hours, rest = int(found[1] or 0), int(found[2] or 0)
         return fixed_zone(hours * 60 + (-rest if (found[1] or "").startswith("-") else rest))
     try:
-        return Zone(name, is_fixed=False, rules=ZoneInfo(_iana_spellings().get(lowered, name)))
+        return Zone(name, is_fixed=False, rules=ZoneInfo(_load_iana_spellings().get(lowered, name)))
     except (ValueError, OSError, LookupError):
         return None
 
 
 @lru_cache(maxsize=1)
-def _iana_spellings() -> dict[str, str]:
+def _load_iana_spellings() -> dict[str, str]:
     """IANA names by their lower-case form."""
     return {zone.lower(): zone for zone in available_timezones()}
 
