@@ -8,7 +8,7 @@ from math import inf
 from typing import Any, Final
 from weakref import ref
 
-from isthmus.expressions.compiler.code_writer import too_nested
+from isthmus.expressions.compiler.code_writer import nesting_error
 from isthmus.expressions.compiler.program import Program, as_expression_error, compile_tree
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation, Library, Services
@@ -65,7 +65,7 @@ class Expression:
             error.text = text
             raise
         except RecursionError:
-            raise too_nested() from None
+            raise nesting_error() from None
         self._names: frozenset[str] | None = None
         self._for_list: Callable[[], Program | None] = _none
         self._reserved = self._program.free.intersection(library.functions)

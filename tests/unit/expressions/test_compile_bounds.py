@@ -123,5 +123,5 @@ def test_programs_for_lists_and_for_other_functions_are_bounded_together(
 
 def test_compiled_expressions_and_patterns_are_kept_by_text() -> None:
     assert compile("a.b & 'kept'") is compile("a.b & 'kept'")
-    assert Pattern.from_source("kept[0-9]", "i") is Pattern.of("kept[0-9]", "i")
-    assert Pattern.from_source("kept[0-9]", "i") is not Pattern.of("kept[0-9]", "")
+    assert Pattern.from_source("kept[0-9]", "i") is Pattern.from_source("kept[0-9]", "i")
+    assert Pattern.from_source("kept[0-9]", "i") is not Pattern.from_source("kept[0-9]", "")

@@ -1,1 +1,2 @@
-"""Tree to Python: `scopes` looks at the whole, `generator` and its parts write the source."""
+"""The compiler of expressions: `scopes` surveys the tree, `generator` and its parts write Python,
+`program` runs it."""

@@ -1,4 +1,4 @@
-"""Filters behind a step or a value: a position, a condition, or a predicate that may be either."""
+"""Code for filters behind a step or a value: an index, a condition, or a predicate that may be either."""
 
 from __future__ import annotations
 
@@ -7,54 +7,56 @@ from isthmus.expressions.compiler.generator_base import GeneratorBase
 from isthmus.expressions.compiler.operands import ANY, NESTED, SEQUENCE, Operand
 from isthmus.expressions.syntax import tree as t
 
-__all__ = ["FilterGenerator", "is_short"]
+__all__ = ["FilterGenerator", "is_short_filter"]
 
-_CONDITIONS = {"exists", "not", "boolean", "contains"}
-_SHORT = 40
+_BOOLEAN_FUNCTIONS = {"exists", "not", "boolean", "contains"}
+_MAX_SHORT_NODES = 40
 
 
 class FilterGenerator(GeneratorBase):
-    def filtered(self, operand: Operand, one: t.Filter, context: Context) -> Operand:
-        """Apply one filter; the operand is uncollapsed. A missing value is filtered, too."""
+    def write_filter(self, operand: Operand, one: t.Filter, context: Context) -> Operand:
+        """Write one filter. The operand is not collapsed; a missing value is filtered, too."""
         expression = one.expression
-        held = self.variable_of(operand)
+        held = self.make_variable(operand)
         if isinstance(expression, t.Literal) and type(expression.value) in (int, float):
             assert isinstance(expression.value, (int, float))
-            return self.at_index(held, int(expression.value // 1))
-        source, out, item = self.fresh("s"), self.fresh("q"), self.fresh("c")
+            return self.write_index(held, int(expression.value // 1))
+        source, out, item = self.new_name("s"), self.new_name("q"), self.new_name("c")
         code = held.code
         if held.is_collected:
             source = code
         else:
             self.emit(f"{source} = {code} if type({code}) is list or isinstance({code}, list) else ({code},)")
         weight = max(2, self.survey.weights.get(id(expression), 1))
-        self.charge(source, weight)
+        self.emit_charge(source, weight)
         self.emit(f"{out} = []")
-        test = self.tests.get(id(expression))
+        test = self.filter_functions.get(id(expression))
         if test is None and id(expression) in self.survey.closures:
-            test = self.filter_function(expression, item, is_pure=held.has_pure_items)
+            test = self.write_filter_function(expression, item, is_pure=held.has_pure_items)
         if test is not None:
             self.emit(f"filter_items(E, {source}, {test}, {out})")
-        elif self.is_condition(expression):
-            with self.inside(f"for {item} in {self.going(source, weight)}:"):
-                inner = self.context(item, is_pure=held.has_pure_items)
-                condition = self.truth(expression, inner)
+        elif self.is_boolean(expression):
+            with self.enter_block(f"for {item} in {self.charged_loop_code(source, weight)}:"):
+                inner = self.make_context(item, is_pure=held.has_pure_items)
+                condition = self.write_condition(expression, inner)
                 self.emit(f"if {condition}: {out}.append({item})")
         else:
-            at = self.fresh("i")
-            with self.inside(f"for {at}, {item} in enumerate({self.going(source, weight)}):"):
-                inner = self.context(item, is_pure=held.has_pure_items)
-                found = self.value(expression, inner)
-                times = self.fresh("n")
+            at = self.new_name("i")
+            with self.enter_block(
+                f"for {at}, {item} in enumerate({self.charged_loop_code(source, weight)}):"
+            ):
+                inner = self.make_context(item, is_pure=held.has_pure_items)
+                found = self.write_value(expression, inner)
+                times = self.new_name("n")
                 self.emit(f"{times} = count_selections(E, {found.code}, {at}, len({source}))")
                 self.emit(f"if {times}: {out}.extend([{item}] * {times})")
         kinds = ANY & ~SEQUENCE | held.kinds & NESTED
         is_pure = held.has_pure_items
         return Operand(out, kinds, is_pure=is_pure, is_atom=True, is_raw=True, is_collected=True)
 
-    def at_index(self, held: Operand, at: int) -> Operand:
-        """`[n]`; an array that lies there stays the array it is."""
-        name = self.fresh("t")
+    def write_index(self, held: Operand, at: int) -> Operand:
+        """Write `[n]`; an array at that index stays as it is."""
+        name = self.new_name("t")
         code = held.code
         if 0 <= at < 1_000:
             test = (
@@ -65,18 +67,22 @@ class FilterGenerator(GeneratorBase):
             self.emit(f"{name} = get_at_index({code}, {at})")
         is_pure = held.has_pure_items
         kinds = (ANY & ~SEQUENCE if is_pure else ANY) | held.kinds & NESTED
-        return Operand(name, kinds, is_pure=is_pure, is_atom=True, is_raw=held.may(NESTED))
+        return Operand(name, kinds, is_pure=is_pure, is_atom=True, is_raw=held.may_be(NESTED))
 
-    def filter_function(self, expression: t.Node, item: str, *, is_pure: bool, at_head: bool = False) -> str:
-        name = self.fresh("b")
-        with self.define(name, [item], at_head=at_head):
-            context = self.context(item, is_pure=is_pure)
-            operand = self.value(expression, context)
+    def write_filter_function(
+        self, expression: t.Node, item: str, *, is_pure: bool, at_head: bool = False
+    ) -> str:
+        """Write a filter as a Python function of the item, and return the function's name."""
+        name = self.new_name("b")
+        with self.define_function(name, [item], at_head=at_head):
+            context = self.make_context(item, is_pure=is_pure)
+            operand = self.write_value(expression, context)
             self.emit(f"return {operand.code}")
         return name
 
-    def is_condition(self, node: t.Node) -> bool:
-        """Is the node's value surely no number and no list?"""
+    def is_boolean(self, node: t.Node) -> bool:
+        """Whether the node's value is surely neither a number nor a list, so that the filter is a
+        condition."""
         if node.predicates is not None or node.group is not None:
             return False
         if isinstance(node, t.Operation):
@@ -87,19 +93,22 @@ class FilterGenerator(GeneratorBase):
             return type(node.value) not in (int, float)
         if isinstance(node, t.Call) and isinstance(node.procedure, t.Variable) and not node.is_partial:
             name = node.procedure.name
-            return name in _CONDITIONS and self.is_standard(name)
+            return name in _BOOLEAN_FUNCTIONS and self.is_standard(name)
         return False
 
 
-def is_short(predicate: t.Node) -> bool:
-    """May the predicate be written twice? Not if it holds one itself: code would double with each level."""
+def is_short_filter(predicate: t.Node) -> bool:
+    """Whether a predicate may be written twice.
+
+    It may not if it is long or holds a filter that is no constant: the code would double with each level.
+    """
     pending = [predicate]
     seen = 0
     while pending:
         node = pending.pop()
         seen += 1
         filters = [one for one in node.stages or () if isinstance(one, t.Filter)]
-        if seen > _SHORT or not all(
+        if seen > _MAX_SHORT_NODES or not all(
             isinstance(one.expression, t.Literal) for one in [*filters, *(node.predicates or ())]
         ):
             return False

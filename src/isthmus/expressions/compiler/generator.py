@@ -1,11 +1,11 @@
-"""The generator of programs: which of its parts writes the code of which kind of node."""
+"""The whole generator: the code of each kind of node, by the part that writes it."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from isthmus.expressions.compiler.calls import CallGenerator
-from isthmus.expressions.compiler.code_writer import MAX_CODE, Context, too_large
+from isthmus.expressions.compiler.code_writer import MAX_CODE, Context, code_size_error
 from isthmus.expressions.compiler.intrinsics import IntrinsicGenerator
 from isthmus.expressions.compiler.objects import ObjectGenerator
 from isthmus.expressions.compiler.operands import ANY, FUNCTION, Operand
@@ -17,75 +17,79 @@ from isthmus.expressions.syntax import tree as t
 
 __all__ = ["Generator"]
 
-_PATTERN: Final = 500
-_PATTERN_ITEM: Final = 10
+_PATTERN_SIZE: Final = 500
+_PATTERN_ITEM_SIZE: Final = 10
 """What a regular expression takes, and each of its items, in characters of Python."""
 
 
 class Generator(
     TupleGenerator, PathGenerator, ObjectGenerator, CallGenerator, IntrinsicGenerator, OperationGenerator
 ):
+    """All parts of the generator. With `traced`, the code reports each value to `evaluation.trace`."""
+
     traced: list[t.Node] | None = None
 
-    def program(self, tree: t.Node, *, final: bool, of_list: bool) -> str:
+    def write_program(self, tree: t.Node, *, final: bool, of_list: bool) -> str:
+        """The Python source of a program for this tree."""
         root = Context("c0", is_root=True, is_pure=True, no_list=not of_list)
-        root.source = self.reads.source("c0", self.main.here(), 0, is_root=True)
+        root.source = self.reads.add_source("c0", self.main.add_bookmark(), 0, is_root=True)
         if not isinstance(tree, (t.Block, t.Lambda)):
             self.open_frame(tree)
-        operand = self.value(tree, root, final=final)
+        operand = self.write_value(tree, root, final=final)
         self.emit(f"return {operand.code}")
-        self.reads.settle(self.main)
-        source = "\n".join(self.reads.resolve(line) for line in self.main.lines())
+        self.reads.write_reads(self.main)
+        source = "\n".join(self.reads.resolve_markers(line) for line in self.main.iterate_lines())
         if len(source) > 2 * MAX_CODE:  # reads, and the indentation
-            raise too_large()
+            raise code_size_error()
         return source
 
-    def value(
+    def write_value(
         self, node: t.Node, context: Context, *, final: bool = False, handed_on: bool = False
     ) -> Operand:
-        operand = super().value(node, context, final=final, handed_on=handed_on)
+        operand = super().write_value(node, context, final=final, handed_on=handed_on)
         if self.traced is None or isinstance(node, t.Literal):
             return operand
-        owned = self.owned(operand)
+        owned = self.assign_to_variable(operand)
         self.emit(f"E.trace({len(self.traced)}, {context.code or 'U'}, {owned.code})")
         self.traced.append(node)
         return owned
 
-    def raw(self, node: t.Node, context: Context, *, final: bool = False) -> Operand:  # noqa: C901  one line a node
+    def write_node(self, node: t.Node, context: Context, *, final: bool = False) -> Operand:  # noqa: C901  one line a node
         match node:
             case t.Path():
-                return self.path(node, context, final=final)
+                return self.write_path(node, context, final=final)
             case t.Literal():
-                return self.known(node.value)
+                return self.make_constant(node.value)
             case t.Variable():
-                return self.variable(node, context)
+                return self.write_variable(node, context)
             case t.Object():
-                return self.object(node, context, final=final)
+                return self.write_object(node, context, final=final)
             case t.Array():
-                return self.array(node, context, final=final)
+                return self.write_array(node, context, final=final)
             case t.Operation():
-                return self.operation(node, context)
+                return self.write_operation(node, context)
             case t.Run():
-                return self.run(node, context)
+                return self.write_run(node, context)
             case t.Call():
-                return self.call(node, context, final=final)
+                return self.write_call(node, context, final=final)
             case t.Block():
-                return self.block_value(node, context, final=final)
+                return self.write_block(node, context, final=final)
             case t.Condition():
-                return self.condition(node, context, final=final)
+                return self.write_conditional(node, context, final=final)
             case t.Bind():
-                return self.bind(node, context)
+                return self.write_binding(node, context)
             case t.Default():
-                return self.default(node, context, final=final)
+                return self.write_default(node, context, final=final)
             case t.Lambda():
-                return self.function_value(node, context)
+                return self.write_lambda(node, context)
             case t.Apply():
-                return self.application(node, context, final=final)
+                return self.write_application(node, context, final=final)
             case t.Negate():
-                return self.negation(node, context)
-        return self.rare(node, context)
+                return self.write_negation(node, context)
+        return self.write_rare_node(node, context)
 
-    def rare(self, node: t.Node, context: Context) -> Operand:
+    def write_rare_node(self, node: t.Node, context: Context) -> Operand:
+        """Write a node of a kind that is seldom used."""
         code = context.code or "U"
         match node:
             case t.Wildcard():
@@ -93,28 +97,28 @@ class Generator(
             case t.Descendant():
                 return Operand(f"read_descendants(E, {code})", ANY)
             case t.Parent():
-                local = self.find(node.slot.label)
-                return self.undefined() if local is None else Operand(local.code, ANY, is_atom=True)
+                local = self.find_variable(node.slot.label)
+                return self.make_undefined() if local is None else Operand(local.code, ANY, is_atom=True)
             case t.Regex():
                 pattern = Pattern.from_source(node.pattern, node.flags)
-                self.grow(_PATTERN + _PATTERN_ITEM * pattern.size)
-                return Operand(f"Matcher(E, {self.constants.name(pattern)}, {node.position})", FUNCTION)
+                self.add_size(_PATTERN_SIZE + _PATTERN_ITEM_SIZE * pattern.size)
+                return Operand(f"Matcher(E, {self.constants.name_of(pattern)}, {node.position})", FUNCTION)
             case t.Name():
-                name = self.const(node.value)
+                name = self.constant_code(node.value)
                 return Operand(f"read_name(E, {code}, {name})", ANY, is_pure=context.is_pure)
             case t.Transform():
-                return self.transform(node)
+                return self.write_transform(node)
         raise AssertionError(f"no code for {type(node).__name__}")
 
-    def transform(self, node: t.Transform) -> Operand:
+    def write_transform(self, node: t.Transform) -> Operand:
         names: list[str] = []
         for part in (node.pattern, node.update, node.delete):
             if part is None:
                 names.append("None")
                 continue
-            name, item = self.fresh("b"), self.fresh("c")
-            with self.define(name, [item]):
-                operand = self.value(part, self.context(item, is_pure=False))
+            name, item = self.new_name("b"), self.new_name("c")
+            with self.define_function(name, [item]):
+                operand = self.write_value(part, self.make_context(item, is_pure=False))
                 self.emit(f"return {operand.code}")
             names.append(name)
         delete = 0 if node.delete is None else node.delete.position

@@ -1,9 +1,9 @@
-"""Reads of the input, gathered per context and lifted to where the context starts.
+"""Reads of the input, collected per context and moved to where the context starts.
 
-`properties.email` of one context is a path in a tree of reads. While code is written, a read is only a
-marker in the text; at the end each marker becomes either the read itself (used once) or a local variable
-(used more often, or from inside a loop or function), and shared prefixes are read once. What a dict is
-asked is a bound `get`; anything else goes to the runtime.
+`properties.email` of one context is a path in a tree of reads. While code is written, a read is only a marker
+in the text. At the end each marker becomes either the read itself (used once) or a local variable (used more
+often, or from inside a loop or function), and shared prefixes are read once. A dict is asked through its
+bound `get`; anything else goes to the runtime.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from isthmus.expressions.compiler.python_source import Block, Constants, literal
+from isthmus.expressions.compiler.python_source import Block, Constants, constant_code
 
-__all__ = ["Read", "Reads", "Source"]
+__all__ = ["InputReads", "Read", "Source"]
 
 _MARKER: Final = re.compile("\x00([a-z]?)([0-9]+)\x00")
 
@@ -52,7 +52,9 @@ class Read:
         self.children: dict[str, Read] = {}
 
 
-class Reads:
+class InputReads:
+    """All reads of one program."""
+
     def __init__(self, constants: Constants) -> None:
         self.constants = constants
         self.sources: list[Source] = []
@@ -60,29 +62,31 @@ class Reads:
         self._count = 0
         self._uses: dict[str, int] = {}
 
-    def source(self, code: str, bookmark: Block, level: int, *, is_root: bool = False) -> Source:
+    def add_source(self, code: str, bookmark: Block, level: int, *, is_root: bool = False) -> Source:
+        """A new variable from which reads start; they are written at `bookmark`."""
         made = Source(code, bookmark, level, is_root=is_root)
         self.sources.append(made)
         return made
 
-    def value(self, source: Source, names: list[str], level: int, *, final: bool) -> str:
-        """The path's value as a marker; `level` is where it is used."""
-        read = self._read(source, names)
+    def read_value(self, source: Source, names: list[str], level: int, *, final: bool) -> str:
+        """A marker for the value at a path; `level` is where it is used."""
+        read = self._find_or_add(source, names)
         read.is_far = read.is_far or level != source.level
         return f"\x00{'r' if final else 'v'}{read.number}\x00"
 
-    def inner(self, source: Source, names: list[str]) -> str:
-        """What the path's steps gave, to go on from; a marker for a variable."""
-        read = self._read(source, names)
+    def read_inner(self, source: Source, names: list[str]) -> str:
+        """A marker for the variable with what the steps of a path gave, from which further steps go on."""
+        read = self._find_or_add(source, names)
         read.is_inner = True
         return f"\x00p{read.number}\x00"
 
-    def every(self, source: Source, names: list[str]) -> str:
-        """As `inner`, with an undefined value for each input that lacks the last name; to be filtered."""
-        read = self._read(source, names)
+    def read_each(self, source: Source, names: list[str]) -> str:
+        """As `read_inner`, with an undefined item for each input that lacks the last name, since it is
+        filtered."""
+        read = self._find_or_add(source, names)
         return f"\x00e{read.number}\x00"
 
-    def _read(self, source: Source, names: list[str]) -> Read:
+    def _find_or_add(self, source: Source, names: list[str]) -> Read:
         holder: Source | Read = source
         for name in names:
             found = holder.children.get(name)
@@ -93,42 +97,44 @@ class Reads:
         assert isinstance(holder, Read)
         return holder
 
-    def settle(self, main: Block) -> None:
-        """Write the lifted reads and decide what each marker stands for."""
-        for line in main.lines():
+    def write_reads(self, main: Block) -> None:
+        """Write the reads at their bookmarks, and decide what each marker stands for."""
+        for line in main.iterate_lines():
             if "\x00" in line:
                 for letter, number in _MARKER.findall(line):
                     self._uses[letter + number] = self._uses.get(letter + number, 0) + 1
         for source in self.sources:
             if source.children:
-                self._settle(source.bookmark, source.code, list(source.children.values()), source)
+                self._write_reads_below(source.bookmark, source.code, list(source.children.values()), source)
 
-    def _settle(self, block: Block, code: str, reads: list[Read], source: Source | None) -> None:
+    def _write_reads_below(self, block: Block, code: str, reads: list[Read], source: Source | None) -> None:
         prefix = "root_" if source is not None and source.is_root else ""
-        self._leaves(block, code, reads, prefix, is_context=source is not None)
+        self._write_leaf_reads(block, code, reads, prefix, is_context=source is not None)
         for read in reads:
             mark = f"e{read.number}"
             if self._uses.get(mark):
-                name = literal(read.name, self.constants)
+                name = constant_code(read.name, self.constants)
                 function = f"read_{prefix}each" if source is None or prefix else "read_context_each"
-                block.add(
+                block.add_line(
                     f"_{mark} = {code}.get({name}, U) if type({code}) is dict"
                     f" else {function}(E, {code}, {name})"
                 )
                 self.text[mark] = f"_{mark}"
             if not (read.children or (read.is_inner and self._uses.get(f"p{read.number}"))):
                 continue
-            name = literal(read.name, self.constants)
+            name = constant_code(read.name, self.constants)
             held = f"_p{read.number}"  # the generator's own names have no underscore
-            block.add(
+            block.add_line(
                 f"{held} = {code}.get({name}, U) if type({code}) is dict"
                 f" else read_{prefix}step(E, {code}, {name})"
             )
             self.text[f"p{read.number}"] = held
             if read.children:
-                self._settle(block, held, list(read.children.values()), None)
+                self._write_reads_below(block, held, list(read.children.values()), None)
 
-    def _leaves(self, block: Block, code: str, reads: list[Read], prefix: str, *, is_context: bool) -> None:
+    def _write_leaf_reads(
+        self, block: Block, code: str, reads: list[Read], prefix: str, *, is_context: bool
+    ) -> None:
         for final in (False, True):
             letter = "r" if final else "v"
             used = [read for read in reads if self._uses.get(f"{letter}{read.number}")]
@@ -140,9 +146,9 @@ class Reads:
                 self._count += 1
                 ask = f"_{'h' if final else 'g'}{self._count}"
                 otherwise = f"make_{kind}{prefix or ('' if is_context else 'leaf_')}getter"
-                block.add(f"{ask} = {code}.get if type({code}) is dict else {otherwise}(E, {code})")
+                block.add_line(f"{ask} = {code}.get if type({code}) is dict else {otherwise}(E, {code})")
             for read in used:
-                name = literal(read.name, self.constants)
+                name = constant_code(read.name, self.constants)
                 text = f"{ask}({name}, U)"
                 if len(used) == 1:
                     text = (
@@ -150,12 +156,12 @@ class Reads:
                     )
                 mark = f"{letter}{read.number}"
                 if read.is_far or self._uses[mark] > 1:
-                    block.add(f"_{mark} = {text}")
+                    block.add_line(f"_{mark} = {text}")
                     text = f"_{mark}"
                 self.text[mark] = text
 
-    def resolve(self, line: str) -> str:
-        """A line with its markers replaced."""
+    def resolve_markers(self, line: str) -> str:
+        """The line with its markers replaced."""
         if "\x00" not in line:
             return line
         return _MARKER.sub(lambda found: self.text[found.group(1) + found.group(2)], line)

@@ -1,7 +1,7 @@
-"""Standard functions that are written in place, or called without a look at their signature.
+"""Standard functions that are written in place, or called without a check of their signature.
 
-A writer gives the code of one function where its arguments are of the usual kind; anything else goes to the
-function itself, which checks and fails as it should.
+A writer gives the code of one function for arguments of the usual kinds. Anything else goes to the function
+itself, which checks its arguments and fails as it should.
 """
 
 from __future__ import annotations
@@ -28,28 +28,32 @@ __all__ = ["IntrinsicGenerator"]
 
 
 class IntrinsicGenerator(FunctionGenerator):
-    def intrinsic(
+    def write_intrinsic(
         self, function: Function, node: t.Call, given: Operand | None, context: Context, *, final: bool
     ) -> Operand | None:
         name = function.intrinsic
         if not name:
             return None
         total = len(node.arguments) + (given is not None)
-        inlined = _literal_function(node, given, self.survey.inlined)
+        inlined = _find_inlined_lambda(node, given, self.survey.inlined)
         if inlined is not None and name in ("map", "filter", "reduce"):
-            return self.with_function(name, inlined, node, given, context, final=final)
+            return self.write_with_lambda(name, inlined, node, given, context, final=final)
         writer = _WRITERS.get((name, total))
-        arguments = self.arguments(node, given, context)
+        arguments = self.write_arguments(node, given, context)
         self.is_last = node is self.last_call
         written = writer(self, function, arguments, context, node.position) if writer is not None else None
         if written is None:
-            written = self.checked_in_place(function, arguments, context, node.position)
-        return written or self.library_call(function, arguments, context, node.position)
+            written = self.write_unchecked_call(function, arguments, context, node.position)
+        return written or self.write_library_call(function, arguments, context, node.position)
 
-    def checked_in_place(
+    def write_unchecked_call(
         self, function: Function, arguments: list[Operand], context: Context, position: int
     ) -> Operand | None:
-        """A function of texts and numbers, called at once where its arguments are of the right kinds."""
+        """Write a direct call of a function of texts and numbers, if its arguments can be of the right kinds;
+        else None.
+
+        Arguments of other kinds go to the function through its signature.
+        """
         if function.parsed_signature is None or function.is_variadic or len(arguments) > function.arity:
             return None
         parameters = function.parsed_signature.parameters
@@ -60,30 +64,29 @@ class IntrinsicGenerator(FunctionGenerator):
             if parameter.kind == "(sf)" and operand.kinds == FUNCTION:
                 continue
             kinds, check = _CHECKS.get(parameter.kind, (0, ""))
-            if not operand.may(kinds):
+            if not operand.may_be(kinds):
                 return None
             if operand.kinds & ~kinds or (kinds & TEXT and not operand.is_constant):
                 checks.append(check.format(operand.code))
         given = [one.code for one in arguments] + ["U"] * (function.arity - len(arguments))
         evaluation = "E, " if function.wants_evaluation else ""
-        code = f"{self.constants.name(function.call)}({evaluation}{', '.join(given)})"
+        code = f"{self.constants.name_of(function.call)}({evaluation}{', '.join(given)})"
         if checks:
-            code = (
-                f"{code} if {' and '.join(checks)} else {self.slow(function, arguments, context, position)}"
-            )
-        name = self.fresh("t")
+            slow = self.slow_call_code(function, arguments, context, position)
+            code = f"{code} if {' and '.join(checks)} else {slow}"
+        name = self.new_name("t")
         if function.intrinsic in _CANNOT_FAIL:
             self.emit(f"{name} = {code}")
         else:
-            with self.inside("try:"):
+            with self.enter_block("try:"):
                 self.emit(f"{name} = {code}")
-            with self.inside("except ExpressionError as error:"):
+            with self.enter_block("except ExpressionError as error:"):
                 self.emit(f"add_position(error, {position}, {function.name!r})")
                 self.emit("raise")
         kinds = _RESULTS.get(function.parsed_signature.result, ANY)
         return Operand(name, kinds, is_pure=kinds != ANY, is_atom=True, is_raw=kinds == ANY)
 
-    def with_function(
+    def write_with_lambda(
         self,
         name: str,
         inlined: t.Lambda,
@@ -93,35 +96,41 @@ class IntrinsicGenerator(FunctionGenerator):
         *,
         final: bool,
     ) -> Operand | None:
+        """Write `$map`, `$filter` or `$reduce` over a literal function as a loop; None if it has to be
+        called."""
         rest = [one for one in node.arguments if one is not inlined]
         arguments = [given] if given is not None else []
         for argument in rest:
-            operand = self.value(argument, context)
-            arguments.append(operand if operand.is_constant else self.held(operand))
+            operand = self.write_value(argument, context)
+            arguments.append(operand if operand.is_constant else self.make_reusable(operand))
         if name == "map" and len(arguments) == 1:
-            return self.mapped(arguments, inlined, context, final=final)
+            return self.write_map(arguments, inlined, context, final=final)
         if name == "filter" and len(arguments) == 1:
-            return self.selected(arguments, inlined, context, final=final)
+            return self.write_filter_call(arguments, inlined, context, final=final)
         if name == "reduce" and len(arguments) <= 2 and len(inlined.parameters) >= 2:
             for start in arguments[1:]:
-                if start.may(FUNCTION):
+                if start.may_be(FUNCTION):
                     self.emit(f"check_not_function({start.code}, {node.position})")
-            return self.reduced([arguments[0], self.undefined(), *arguments[1:]], inlined, context)
+            return self.write_reduce([arguments[0], self.make_undefined(), *arguments[1:]], inlined, context)
         return None
 
-    def slow(self, function: Function, arguments: list[Operand], context: Context, position: int) -> str:
-        listed = "".join(f"{one.code}, " for one in arguments)
-        name, where = self.constants.name(function), context.code or "U"
-        return f"call_library_collapsed(E, {name}, ({listed}), {where}, {position})"
-
-    def unsettled_call(
+    def slow_call_code(
         self, function: Function, arguments: list[Operand], context: Context, position: int
     ) -> str:
-        """As `slow`, as the value of a function: what it gives is collapsed by who calls that function."""
-        slow = self.slow(function, arguments, context, position)
+        """The code of a call through the function's signature, collapsed."""
+        listed = "".join(f"{one.code}, " for one in arguments)
+        name, where = self.constants.name_of(function), context.code or "U"
+        return f"call_library_collapsed(E, {name}, ({listed}), {where}, {position})"
+
+    def uncollapsed_call_code(
+        self, function: Function, arguments: list[Operand], context: Context, position: int
+    ) -> str:
+        """As `slow_call_code`, not collapsed: the result of an inlined function, which its caller
+        collapses."""
+        slow = self.slow_call_code(function, arguments, context, position)
         return f"call_library{slow.removeprefix('call_library_collapsed').removesuffix(')')}, 1)"
 
-    def text_method(
+    def write_text_function(
         self,
         function: Function,
         arguments: list[Operand],
@@ -130,72 +139,76 @@ class IntrinsicGenerator(FunctionGenerator):
         context: Context,
         position: int,
     ) -> Operand:
-        """A function of one text: in place if it is one, called if not."""
+        """Write a function of one text: the code `fast` if the argument is a short text, else a call."""
         code = arguments[0].code
-        name = self.fresh("t")
-        slow = self.slow(function, arguments, context, position)
+        name = self.new_name("t")
+        slow = self.slow_call_code(function, arguments, context, position)
         if arguments[0].kinds == TEXT:
             self.emit(f"{name} = {fast} if len({code}) < 1000 else {slow}")
-        elif not arguments[0].may(TEXT):
+        elif not arguments[0].may_be(TEXT):
             self.emit(f"{name} = {slow}")
         else:
             self.emit(f"{name} = {fast} if type({code}) is str and len({code}) < 1000 else {slow}")
         return Operand(name, kinds, is_pure=True, is_atom=True)
 
 
-def _upper(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
-    return g.text_method(f, a, f"{a[0].code}.upper()", TEXT | UNDEF, c, p)
+def _write_uppercase(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
+    return g.write_text_function(f, a, f"{a[0].code}.upper()", TEXT | UNDEF, c, p)
 
 
-def _lower(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
-    return g.text_method(f, a, f"{a[0].code}.lower()", TEXT | UNDEF, c, p)
+def _write_lowercase(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
+    return g.write_text_function(f, a, f"{a[0].code}.lower()", TEXT | UNDEF, c, p)
 
 
-def _trim(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
-    return g.text_method(f, a, f"trim({a[0].code})", TEXT | UNDEF, c, p)
+def _write_trim(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
+    return g.write_text_function(f, a, f"trim({a[0].code})", TEXT | UNDEF, c, p)
 
 
-def _length(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
-    return g.text_method(f, a, f"len({a[0].code})", NUMBER | UNDEF, c, p)
+def _write_length(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
+    return g.write_text_function(f, a, f"len({a[0].code})", NUMBER | UNDEF, c, p)
 
 
-def _string(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
-    return g.text_method(f, a, a[0].code, TEXT | UNDEF, c, p)
+def _write_string(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
+    return g.write_text_function(f, a, a[0].code, TEXT | UNDEF, c, p)
 
 
-def _exists(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
-    return Operand(f"({a[0].code} is not U)" if a[0].may(UNDEF) else "True", BOOL)
+def _write_exists(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
+    return Operand(f"({a[0].code} is not U)" if a[0].may_be(UNDEF) else "True", BOOL)
 
 
-def _not(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
-    if a[0].may(UNDEF):
-        return Operand(f"(U if {a[0].code} is U else not {g.truth_of(a[0])})", BOOL | UNDEF)
-    return Operand(f"(not {g.truth_of(a[0])})", BOOL)
+def _write_not(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
+    if a[0].may_be(UNDEF):
+        return Operand(f"(U if {a[0].code} is U else not {g.condition_code(a[0])})", BOOL | UNDEF)
+    return Operand(f"(not {g.condition_code(a[0])})", BOOL)
 
 
-def _boolean(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
-    truth = f"True if {g.truth_of(a[0])} else False"
-    return Operand(f"(U if {a[0].code} is U else {truth})" if a[0].may(UNDEF) else f"({truth})", BOOL | UNDEF)
+def _write_boolean(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
+    truth = f"True if {g.condition_code(a[0])} else False"
+    return Operand(
+        f"(U if {a[0].code} is U else {truth})" if a[0].may_be(UNDEF) else f"({truth})", BOOL | UNDEF
+    )
 
 
-def _count(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
+def _write_count(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
     code = a[0].code
-    single = f"0 if {code} is U else 1" if a[0].may(UNDEF) else "1"
+    single = f"0 if {code} is U else 1" if a[0].may_be(UNDEF) else "1"
     return Operand(f"(len({code}) if isinstance({code}, list) else {single})", NUMBER, is_pure=True)
 
 
-def _contains(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand | None:
+def _write_contains(
+    g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int
+) -> Operand | None:
     if not (a[1].is_constant and a[1].kinds == TEXT):
         return None
-    return g.text_method(f, a, f"({a[1].code} in {a[0].code})", BOOL | UNDEF, c, p)
+    return g.write_text_function(f, a, f"({a[1].code} in {a[0].code})", BOOL | UNDEF, c, p)
 
 
-def _lookup(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand | None:
+def _write_lookup(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand | None:
     table, key = a[0].code, a[1].code
     if a[0].is_constant or (a[1].is_constant and a[1].kinds != TEXT):
         return None
-    name = g.fresh("t")
-    slow = g.unsettled_call(f, a, c, p) if g.is_last else g.slow(f, a, c, p)
+    name = g.new_name("t")
+    slow = g.uncollapsed_call_code(f, a, c, p) if g.is_last else g.slow_call_code(f, a, c, p)
     if a[0].table_kinds:
         if a[1].is_constant or a[1].kinds == TEXT:
             return Operand(f"{table}.get({key}, U)", a[0].table_kinds | UNDEF, is_pure=True)
@@ -225,58 +238,60 @@ _CANNOT_FAIL: Final = {
 }
 
 
-def _or_called(
+def _write_with_fallback(
     g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int, *, fast: str, kinds: int
 ) -> Operand:
-    """`fast` gives None where the function itself has to look at the arguments."""
-    name = g.fresh("t")
+    """Write the code `fast`, with a call of the function where that gives None."""
+    name = g.new_name("t")
     g.emit(f"{name} = {fast}")
-    g.emit(f"if {name} is None: {name} = {g.slow(f, a, c, p)}")
+    g.emit(f"if {name} is None: {name} = {g.slow_call_code(f, a, c, p)}")
     return Operand(name, kinds, is_pure=True, is_atom=True)
 
 
-def _sum(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
-    return _or_called(g, f, a, c, p, fast=f"sum_if_numbers({a[0].code})", kinds=NUMBER | UNDEF)
+def _write_sum(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
+    return _write_with_fallback(g, f, a, c, p, fast=f"sum_if_numbers({a[0].code})", kinds=NUMBER | UNDEF)
 
 
-def _join(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand | None:
+def _write_join(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand | None:
     if len(a) > 1 and a[1].kinds != TEXT:
         return None
     between = a[1].code if len(a) > 1 else "''"
-    return _or_called(g, f, a, c, p, fast=f"join_if_texts(E, {a[0].code}, {between})", kinds=TEXT | UNDEF)
+    return _write_with_fallback(
+        g, f, a, c, p, fast=f"join_if_texts(E, {a[0].code}, {between})", kinds=TEXT | UNDEF
+    )
 
 
-def _to_millis(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
-    return _or_called(g, f, a, c, p, fast=f"parse_iso_millis({a[0].code})", kinds=NUMBER | UNDEF)
+def _write_to_millis(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
+    return _write_with_fallback(g, f, a, c, p, fast=f"parse_iso_millis({a[0].code})", kinds=NUMBER | UNDEF)
 
 
-def _from_millis(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
-    return _or_called(g, f, a, c, p, fast=f"format_iso_millis({a[0].code})", kinds=TEXT | UNDEF)
+def _write_from_millis(g: IntrinsicGenerator, f: Function, a: list[Operand], c: Context, p: int) -> Operand:
+    return _write_with_fallback(g, f, a, c, p, fast=f"format_iso_millis({a[0].code})", kinds=TEXT | UNDEF)
 
 
 Writer = Callable[[IntrinsicGenerator, Function, list[Operand], Context, int], Operand | None]
 _WRITERS: Final[dict[tuple[str, int], Writer]] = {
-    ("uppercase", 1): _upper,
-    ("lowercase", 1): _lower,
-    ("trim", 1): _trim,
-    ("length", 1): _length,
-    ("string", 1): _string,
-    ("exists", 1): _exists,
-    ("not", 1): _not,
-    ("boolean", 1): _boolean,
-    ("count", 1): _count,
-    ("contains", 2): _contains,
-    ("lookup", 2): _lookup,
-    ("sum", 1): _sum,
-    ("join", 1): _join,
-    ("join", 2): _join,
-    ("toMillis", 1): _to_millis,
-    ("fromMillis", 1): _from_millis,
+    ("uppercase", 1): _write_uppercase,
+    ("lowercase", 1): _write_lowercase,
+    ("trim", 1): _write_trim,
+    ("length", 1): _write_length,
+    ("string", 1): _write_string,
+    ("exists", 1): _write_exists,
+    ("not", 1): _write_not,
+    ("boolean", 1): _write_boolean,
+    ("count", 1): _write_count,
+    ("contains", 2): _write_contains,
+    ("lookup", 2): _write_lookup,
+    ("sum", 1): _write_sum,
+    ("join", 1): _write_join,
+    ("join", 2): _write_join,
+    ("toMillis", 1): _write_to_millis,
+    ("fromMillis", 1): _write_from_millis,
 }
 
 
-def _literal_function(node: t.Call, given: Operand | None, inlined: set[int]) -> t.Lambda | None:
-    """The literal function that is a call's second argument and may be written in place."""
+def _find_inlined_lambda(node: t.Call, given: Operand | None, inlined: set[int]) -> t.Lambda | None:
+    """The literal function that is a call's second argument, if it may be written in place; else None."""
     at = 0 if given is not None else 1
     if len(node.arguments) <= at:
         return None

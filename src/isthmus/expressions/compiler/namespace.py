@@ -1,6 +1,6 @@
-"""The names that generated code may use: this table and nothing else (`__builtins__` is cut down too).
+"""The namespace of generated code: these names and nothing else (`__builtins__` is cut down, too).
 
-What the modules of the runtime export stands in their own `__all__`.
+What each module of the runtime offers to generated code stands in its `__all__`.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ _BUILTINS: Final = {
 }
 
 
-def _exported(*modules: ModuleType) -> dict[str, Any]:
-    """What these modules say that they are for, by name."""
+def _collect_exports(*modules: ModuleType) -> dict[str, Any]:
+    """The functions and constants that the modules export, by name."""
     return {name: getattr(module, name) for module in modules for name in module.__all__}
 
 
@@ -59,5 +59,5 @@ RUNTIME: Final[dict[str, Any]] = {
             parse_iso_millis, format_iso_millis,
         )
     },
-    **_exported(calls, field_lookup, list_operations, operators, path_steps, results, transform),
+    **_collect_exports(calls, field_lookup, list_operations, operators, path_steps, results, transform),
 }  # fmt: skip

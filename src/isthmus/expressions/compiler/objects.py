@@ -1,4 +1,4 @@
-"""Objects, arrays and groupings."""
+"""Code for objects, arrays and groupings."""
 
 from __future__ import annotations
 
@@ -23,22 +23,23 @@ from isthmus.expressions.values import ConstantTable
 
 __all__ = ["ObjectGenerator"]
 
-_SCALAR = NULL | BOOL | NUMBER | TEXT | DICT | FUNCTION | HOST
+_SINGLE_KINDS = NULL | BOOL | NUMBER | TEXT | DICT | FUNCTION | HOST
 
 
 class ObjectGenerator(GeneratorBase):
-    def object(self, node: t.Object, context: Context, *, final: bool) -> Operand:
+    def write_object(self, node: t.Object, context: Context, *, final: bool) -> Operand:
         if not node.pairs:
             return Operand("{}", DICT, is_pure=True)
-        if all(_is_key(key) for key, _ in node.pairs):
-            return self.literal_object(node, context, final=final)
+        if all(_is_literal_key(key) for key, _ in node.pairs):
+            return self.write_literal_object(node, context, final=final)
         if context.is_root or context.no_list:
-            return self.single_object(node, self.object_context(context), final=final)
+            return self.write_computed_object(node, self.write_object_context(context), final=final)
         over = f"list_group_inputs({context.code})"
-        return self.group_call(over, node.pairs, node.position, context, final=final)
+        return self.write_group_call(over, node.pairs, node.position, context, final=final)
 
-    def literal_object(self, node: t.Object, context: Context, *, final: bool) -> Operand:
-        """Keys known now: a dict display, with what turns out to be undefined taken out again."""
+    def write_literal_object(self, node: t.Object, context: Context, *, final: bool) -> Operand:
+        """Write an object whose keys are literals: a dict display, from which undefined values are removed
+        again."""
         keys: list[str] = []
         seen: set[str] = set()
         double: str | None = None
@@ -50,35 +51,35 @@ class ObjectGenerator(GeneratorBase):
             seen.add(name)
             keys.append(name)
         if double is not None:
-            self.emit(f"raise_duplicate_key({self.const(double)}, {node.position})")
+            self.emit(f"raise_duplicate_key({self.constant_code(double)}, {node.position})")
         constants = [value for _, value in node.pairs if isinstance(value, t.Literal) and t.is_bare(value)]
         if not final and double is None and len(constants) == len(keys):
             kinds = 0
             for one in constants:
-                kinds |= self.known(one.value).kinds
+                kinds |= self.make_constant(one.value).kinds
             table = ConstantTable(zip(keys, [one.value for one in constants], strict=True))
-            return Operand(self.constants.name(table), DICT, is_atom=True, table_kinds=kinds)
-        inner = self.object_context(context)
+            return Operand(self.constants.name_of(table), DICT, is_atom=True, table_kinds=kinds)
+        inner = self.write_object_context(context)
         shown: list[str] = []
         missing: list[str] = []
         is_final = True
-        name = self.fresh("d")
+        name = self.new_name("d")
         for field, (_, value) in zip(keys, node.pairs, strict=True):
-            operand = self.value(value, inner, final=final)
-            if operand.may(UNDEF):
-                operand = self.held(operand)
-                missing.append(f"if {operand.code} is U: del {name}[{self.const(field)}]")
+            operand = self.write_value(value, inner, final=final)
+            if operand.may_be(UNDEF):
+                operand = self.make_reusable(operand)
+                missing.append(f"if {operand.code} is U: del {name}[{self.constant_code(field)}]")
             elif not operand.is_atom and not operand.is_constant:
-                operand = self.held(operand)
+                operand = self.make_reusable(operand)
             is_final = is_final and operand.is_final
-            shown.append(f"{self.const(field)}: {operand.code}")
+            shown.append(f"{self.constant_code(field)}: {operand.code}")
         self.emit(f"{name} = {{{', '.join(shown)}}}")
         for line in missing if double is None else ():
             self.emit(line)
         return Operand(name, DICT, is_pure=is_final, is_atom=True)
 
-    def object_context(self, context: Context) -> Context:
-        """Where the context is a list, an object's values see all its items together.
+    def write_object_context(self, context: Context) -> Context:
+        """The context of an object's values: where the context is a list, they see all its items together.
 
         A list at the root is one value to the object, but to what is inside it a list like any other.
         """
@@ -87,41 +88,42 @@ class ObjectGenerator(GeneratorBase):
         if context.is_root and context.code != "c0":
             return Context(context.code, is_pure=context.is_pure)
         if context.is_root:
-            if self.unwrapped is None:
-                self.unwrapped = Context(context.code, is_pure=True)
-                self.unwrapped.source = self.reads.source(context.code, self.main_head, 0)
-            return self.unwrapped
-        code = self.fresh("c")
+            if self.root_items_context is None:
+                self.root_items_context = Context(context.code, is_pure=True)
+                self.root_items_context.source = self.reads.add_source(context.code, self.main_head, 0)
+            return self.root_items_context
+        code = self.new_name("c")
         old = context.code
         self.emit(f"{code} = {old} if type({old}) is dict else merge_context_items(E, {old})")
-        return self.context(code, is_pure=context.is_pure)
+        return self.make_context(code, is_pure=context.is_pure)
 
-    def single_object(self, node: t.Object, context: Context, *, final: bool) -> Operand:
-        """Keys worked out, one context: keys first, then values, as the reference does."""
+    def write_computed_object(self, node: t.Object, context: Context, *, final: bool) -> Operand:
+        """Write an object with computed keys for one context: keys first, then values, as the reference
+        does."""
         names: list[str] = []
-        taken = self.fresh("d")
+        taken = self.new_name("d")
         self.emit(f"{taken} = {{}}")
         for key, _ in node.pairs:
-            operand = self.held(self.value(key, context))
-            name = self.fresh("k")
+            operand = self.make_reusable(self.write_value(key, context))
+            name = self.new_name("k")
             self.emit(f"{name} = {operand.code}")
             self.emit(f"if {name} is not U: add_key({taken}, {name}, {node.position})")
             names.append(name)
-        made = self.fresh("d")
+        made = self.new_name("d")
         self.emit(f"{made} = {{}}")
         is_final = True
         for name, (_, value) in zip(names, node.pairs, strict=True):
-            with self.inside(f"if {name} is not U:"):
-                operand = self.held(self.value(value, context, final=final))
+            with self.enter_block(f"if {name} is not U:"):
+                operand = self.make_reusable(self.write_value(value, context, final=final))
                 is_final = is_final and operand.is_final
                 put = f"{made}[{name}] = {operand.code}"
-                self.emit(f"if {operand.code} is not U: {put}" if operand.may(UNDEF) else put)
+                self.emit(f"if {operand.code} is not U: {put}" if operand.may_be(UNDEF) else put)
         return Operand(made, DICT, is_pure=is_final, is_atom=True)
 
-    def grouped(self, operand: Operand, group: t.Group, context: Context, *, final: bool) -> Operand:
-        """`path{…}`: an object with one field a key, its value worked out over all items of that key."""
-        held = self.held(operand)
-        return self.group_call(
+    def write_grouping(self, operand: Operand, group: t.Group, context: Context, *, final: bool) -> Operand:
+        """Write `path{…}`: an object with one field a key, its value computed over all items of that key."""
+        held = self.make_reusable(operand)
+        return self.write_group_call(
             f"list_group_inputs({held.code})",
             group.pairs,
             group.position,
@@ -129,7 +131,7 @@ class ObjectGenerator(GeneratorBase):
             final=final,
         )
 
-    def group_call(
+    def write_group_call(
         self,
         over: str,
         pairs: list[tuple[t.Node, t.Node]],
@@ -138,50 +140,55 @@ class ObjectGenerator(GeneratorBase):
         *,
         final: bool,
     ) -> Operand:
+        """Write the key and value functions of a grouping, and the call that groups the items of `over`."""
         functions: list[str] = []
         for key, value in pairs:
             names: list[str] = []
             for one in (key, value):
-                name, item = self.fresh("b"), self.fresh("c")
-                with self.define(name, [item]):
-                    inner = self.context(item, is_pure=context.is_pure)
-                    operand = self.value(one, inner, final=final and one is value)
+                name, item = self.new_name("b"), self.new_name("c")
+                with self.define_function(name, [item]):
+                    inner = self.make_context(item, is_pure=context.is_pure)
+                    operand = self.write_value(one, inner, final=final and one is value)
                     self.emit(f"return {operand.code}")
                 names.append(name)
             functions.append(f"({names[0]}, {names[1]})")
-        made = self.fresh("d")
+        made = self.new_name("d")
         self.emit(f"{made} = build_groups(E, {over}, ({', '.join(functions)},), {position})")
         return Operand(made, DICT, is_pure=final, is_atom=True)
 
-    def array(self, node: t.Array, context: Context, *, final: bool) -> Operand:
+    def write_array(self, node: t.Array, context: Context, *, final: bool) -> Operand:
         if len(node.items) == 1 and isinstance(node.items[0], t.Operation) and node.items[0].operator == "..":
-            return self.range_array(node, node.items[0], context, final=final)
+            return self.write_range_array(node, node.items[0], context, final=final)
         if len(node.items) == 1 and not node.items[0].keep and not node.cons:
-            operand = self.suffixed(node.items[0], context, final=final and _has_no_function(node.items[0]))
+            operand = self.write_with_suffixes(
+                node.items[0], context, final=final and _is_never_function(node.items[0])
+            )
             if operand.is_collected and not operand.kinds & (LIST | SEQUENCE):
                 return Operand(operand.code, LIST, is_pure=operand.is_pure, is_atom=True)
-            operand = self.settled(operand, final=final and _has_no_function(node.items[0]))
-            return self.single_item(self.final_item(operand) if final else operand, node.items[0])
+            operand = self.collapse_operand(operand, final=final and _is_never_function(node.items[0]))
+            return self.write_single_item_array(
+                self.finalize_item(operand) if final else operand, node.items[0]
+            )
         operands: list[Operand] = []
         can_show = True
-        name = self.fresh("l")
+        name = self.new_name("l")
         lines: list[str] = []
         for item in node.items:
             if final and not item.keep:
-                early = _has_no_function(item)
-                operand = self.suffixed(item, context, final=early)
-                operand = self.final_item(self.settled(operand, final=early))
+                early = _is_never_function(item)
+                operand = self.write_with_suffixes(item, context, final=early)
+                operand = self.finalize_item(self.collapse_operand(operand, final=early))
             else:
-                operand = self.value(item, context, final=final)
+                operand = self.write_value(item, context, final=final)
             if not operand.is_constant:
-                operand = self.held(operand)
+                operand = self.make_reusable(operand)
             operands.append(operand)
-            if isinstance(item, t.Array) or not operand.kinds & ~_SCALAR:
+            if isinstance(item, t.Array) or not operand.kinds & ~_SINGLE_KINDS:
                 lines.append(f"{name}.append({operand.code})")
             else:
                 can_show = False
                 lines.append(f"append_items(E, {name}, {operand.code})")
-        is_pure = all((one.is_pure and not one.may(SEQUENCE)) or one.is_final for one in operands)
+        is_pure = all((one.is_pure and not one.may_be(SEQUENCE)) or one.is_final for one in operands)
         if can_show:
             shown = ", ".join(one.code for one in operands)
             self.emit(f"{name} = [{shown}]")
@@ -194,21 +201,23 @@ class ObjectGenerator(GeneratorBase):
             self.emit(f"{name} = ConsArray({name})")
         return Operand(name, LIST, is_pure=is_pure, is_atom=True)
 
-    def single_item(self, operand: Operand, item: t.Node) -> Operand:
-        """`[x]`: the items of a list, nothing for nothing."""
-        held = operand if operand.is_constant else self.held(operand)
-        name, code = self.fresh("l"), held.code
-        if isinstance(item, t.Array) or not held.kinds & ~_SCALAR:
+    def write_single_item_array(self, operand: Operand, item: t.Node) -> Operand:
+        """Write `[x]`: the items of a list, nothing for undefined."""
+        held = operand if operand.is_constant else self.make_reusable(operand)
+        name, code = self.new_name("l"), held.code
+        if isinstance(item, t.Array) or not held.kinds & ~_SINGLE_KINDS:
             self.emit(f"{name} = [{code}]")
             return Operand(name, LIST, is_pure=held.is_pure, is_atom=True)
         short = f"isinstance({code}, list) and len({code}) < 99"
         self.emit(f"{name} = [*{code}] if {short} else copy_items(E, {code})")
         return Operand(name, LIST | held.kinds & NESTED, is_pure=held.is_pure, is_atom=True)
 
-    def range_array(self, node: t.Array, ends: t.Operation, context: Context, *, final: bool) -> Operand:
-        left = self.value(ends.left, context)
-        right = self.value(ends.right, context)
-        name = self.fresh("l")
+    def write_range_array(
+        self, node: t.Array, ends: t.Operation, context: Context, *, final: bool
+    ) -> Operand:
+        left = self.write_value(ends.left, context)
+        right = self.write_value(ends.right, context)
+        name = self.new_name("l")
         self.emit(f"{name} = make_range(E, {left.code}, {right.code}, {ends.position})")
         self.emit(f"if {name} is U: {name} = []")
         if node.cons and not final:
@@ -219,15 +228,16 @@ class ObjectGenerator(GeneratorBase):
         return Operand(name, LIST, is_pure=not is_range, is_range=is_range, is_atom=True)
 
 
-def _has_no_function(node: t.Node) -> bool:
-    """Is the node's value surely no function, so that it can be made ready to leave at once?"""
+def _is_never_function(node: t.Node) -> bool:
+    """Whether the node's value is surely no function, so that it can be finalized at once."""
     if isinstance(node, t.Path):
         last = node.steps[-1]
         return isinstance(last, (t.Object, t.Array)) or all(isinstance(one, t.Name) for one in node.steps)
     return isinstance(node, (t.Object, t.Array, t.Run, t.Operation))
 
 
-def _is_key(node: t.Node) -> bool:
+def _is_literal_key(node: t.Node) -> bool:
+    """Whether a key is a string literal that is not reserved."""
     return (
         isinstance(node, t.Literal)
         and isinstance(node.value, str)

@@ -1,4 +1,4 @@
-"""What the generator knows about a value before it exists."""
+"""What the generator knows about a value before it exists: its possible kinds, and its code."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class Operand:
     """A value as Python text.
 
     code: a Python expression; evaluated at most once unless `is_atom` (a name or a constant).
-    kinds: which kinds of values it may be (bits).
+    kinds: the kinds of values it may be (bits).
     is_pure: containers in it are those of the input: no sequences, functions or undefined inside.
     table_kinds: it is an object of constants; their kinds.
     is_collected: it is the variable of a plain list of what a sequence will hold (then it is raw, too).
     absent: the Python condition under which what was collected stands for nothing at all.
     is_range: it is a lazy range: its items are numbers; itself it leaves as a copy.
     is_raw: a sequence of one or none may still stand for its item or for nothing (`collapse`).
-    constant: it is known now; `value` is it.
+    is_constant: it is known now; `value` is it.
     """
 
     code: str
@@ -53,7 +53,8 @@ class Operand:
     is_constant: bool = False
     value: object = None
 
-    def may(self, kinds: int) -> bool:
+    def may_be(self, kinds: int) -> bool:
+        """Whether the value may be of one of these kinds."""
         return bool(self.kinds & kinds)
 
     @property
@@ -62,7 +63,7 @@ class Operand:
 
     @property
     def is_final(self) -> bool:
-        """Nothing in it has to be converted before it leaves an evaluation."""
+        """Whether nothing in it has to be converted before it leaves an evaluation."""
         if self.kinds & (SEQUENCE | FUNCTION):
             return False
         if self.is_pure:

@@ -1,4 +1,5 @@
-"""From a tree to a Python function: survey, generate, resolve the reads, `compile()`, `exec`; and `$eval`."""
+"""A compiled expression: from a tree to a Python function, and `$eval`, which compiles while it is
+evaluated."""
 
 from __future__ import annotations
 
@@ -7,10 +8,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final
 
-from isthmus.expressions.compiler.code_writer import too_nested
+from isthmus.expressions.compiler.code_writer import nesting_error
 from isthmus.expressions.compiler.generator import Generator
 from isthmus.expressions.compiler.namespace import RUNTIME
-from isthmus.expressions.compiler.scopes import survey
+from isthmus.expressions.compiler.scopes import survey_tree
 from isthmus.expressions.errors import FUNCTION_ERROR, LIMIT, ExpressionError
 from isthmus.expressions.library import Evaluation, Function, Library
 from isthmus.expressions.meter import Meter
@@ -24,10 +25,10 @@ __all__ = ["EVAL", "Program", "as_expression_error", "compile_tree"]
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Program:
-    """`main(evaluation, input, bindings)` gives the expression's value, ready to leave.
+    """A compiled expression. `main(evaluation, input, bindings)` returns its value, ready to leave.
 
-    free: names of variables and functions taken from outside. source: the generated Python.
-    size: what it takes, in characters of Python, of which one takes some 10 bytes.
+    free: names of the variables and functions that it takes from outside. source: the generated Python. size:
+    its size in characters of Python, each of which takes some 10 bytes.
     """
 
     main: Callable[[Any, Any, Any], Any]
@@ -45,28 +46,30 @@ def compile_tree(
     of_list: bool = False,
     traced: list[t.Node] | None = None,
 ) -> Program:
-    """`shadowed`: functions that bindings replace. Without `final` the value stays inside an evaluation.
+    """The program of a tree. Raises `ExpressionError` if it would be too large or too deep.
 
+    `shadowed`: library functions that bindings replace. Without `final` the value stays inside an evaluation.
     A program is for inputs that are no lists, or `of_list` for those that are: a list at the root follows
     rules of its own, which others need not pay for. With `traced`, the program reports every value to
     `evaluation.trace` by its node's index in that list, which is filled.
     """
     try:
-        found = survey(tree, library, shadowed)
+        found = survey_tree(tree, library, shadowed)
         generator = Generator(library, found, shadowed)
         generator.traced = traced
-        source = generator.program(tree, final=final, of_list=of_list)
+        source = generator.write_program(tree, final=final, of_list=of_list)
         namespace: dict[str, Any] = {**RUNTIME, "evaluate_text": evaluate_text, **generator.constants.values}
         exec(compile(source, "<expression>", "exec"), namespace)  # noqa: S102  our own text, checked literals only
     except (SyntaxError, RecursionError, MemoryError) as error:
-        raise too_nested() from error
-    return Program(namespace["main"], frozenset(found.free), source, max(generator.size, len(source)))
+        raise nesting_error() from error
+    return Program(namespace["main"], frozenset(found.free), source, max(generator.code_size, len(source)))
 
 
 def as_expression_error(error: Exception, evaluation: Meter, text: str) -> ExpressionError | None:
-    """A Python error that bad input led to, as an error of the expression `text`; None for any other.
+    """A Python error that bad input led to, as an error of the expression `text`; None for any other error.
 
-    Only errors from the code of this package: those of a caller's functions are the caller's.
+    Only errors that code of `isthmus.expressions` raised count: those of a caller's functions are the
+    caller's.
     """
     found: ExpressionError
     if isinstance(error, RecursionError):
@@ -84,6 +87,7 @@ def as_expression_error(error: Exception, evaluation: Meter, text: str) -> Expre
 
 
 def _is_raised_here(trace: TracebackType | None) -> bool:
+    """Whether the innermost frame of the traceback is code of `isthmus.expressions`, or generated code."""
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     name = "" if trace is None else trace.tb_frame.f_globals.get("__name__", "")
@@ -94,21 +98,23 @@ def _is_raised_here(trace: TracebackType | None) -> bool:
 
 # `$eval`: an expression in a text, evaluated where the call stands.
 
-_Key = tuple[str, Library, frozenset[str], bool]
-_PROGRAMS: Final[SizedCache[_Key, Program]] = SizedCache(entries=256, size=2_000_000)
-_STEPS: Final = 20
+_ProgramKey = tuple[str, Library, frozenset[str], bool]
+_EVAL_PROGRAMS: Final[SizedCache[_ProgramKey, Program]] = SizedCache(entries=256, size=2_000_000)
+_COMPILE_STEPS_PER_CHARACTER: Final = 20
 """What compiling costs for each character of the text and of the code that it becomes."""
 
 
 def _compile_eval_text(evaluation: Evaluation, text: str, shadowed: frozenset[str], of_list: bool) -> Program:
+    """The program of a text for `$eval`, from a cache of those used last; compiling is charged."""
+
     def made() -> Program:
-        evaluation.charge(len(text) * _STEPS)
+        evaluation.charge(len(text) * _COMPILE_STEPS_PER_CHARACTER)
         program = compile_tree(parse(text), library, shadowed, final=False, of_list=of_list)
-        evaluation.charge(program.size * _STEPS)
+        evaluation.charge(program.size * _COMPILE_STEPS_PER_CHARACTER)
         return program
 
     library = evaluation.library
-    return _PROGRAMS.get_or_make(
+    return _EVAL_PROGRAMS.get_or_make(
         (text, library, shadowed, of_list), made, lambda program: len(text) + program.size
     )
 
@@ -120,7 +126,10 @@ def evaluate_text(
     variables: Mapping[str, Any],
     position: int,
 ) -> Any:
-    """`$eval(text, context?)`; `variables` are those that the text sees."""
+    """`$eval(text, context?)`; `variables` are those that the text sees.
+
+    Raises D3120 for a text that does not compile, D3121 for an evaluation that fails.
+    """
     text = arguments[0] if arguments else UNDEFINED
     if text is UNDEFINED:
         return UNDEFINED
@@ -157,7 +166,7 @@ def evaluate_text(
 
 
 def _evaluate(evaluation: Evaluation, text: Any, context: Any) -> Any:
-    """`$eval` as a value; a direct call also sees the variables around it."""
+    """`$eval` where it is called as a value: it does not see the variables around it."""
     return evaluate_text(evaluation, (text, context), evaluation.context, evaluation.bindings, 0)
 
 

@@ -1,7 +1,7 @@
 """Python source under construction: blocks that can still grow where code was already written behind them.
 
-A `Block` holds lines and nested blocks. A block made by `here()` is a bookmark: lines added to it later
-appear at that place, which is how a read of the input is lifted to where its context starts.
+A `Block` holds lines and nested blocks. A block made by `add_bookmark()` marks a place: lines added to it
+later appear there, which is how a read of the input is moved to where its context starts.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from math import isfinite
 from typing import Final
 
-__all__ = ["Block", "Constants", "literal"]
+__all__ = ["Block", "Constants", "constant_code"]
 
-_SAFE_TEXT: Final = re.compile(r"[A-Za-z0-9 _\-./:,;@#+*()=<>!?&|]*")
+_HARMLESS_TEXT: Final = re.compile(r"[A-Za-z0-9 _\-./:,;@#+*()=<>!?&|]*")
 
 
 class Block:
-    """`header` (ending in a colon) indents what is inside; None for a bookmark."""
+    """Lines and nested blocks. `header` (ending in a colon) indents what is inside; None for a bookmark."""
 
     __slots__ = ("header", "parts")
 
@@ -25,23 +25,25 @@ class Block:
         self.header = header
         self.parts: list[str | Block] = []
 
-    def add(self, line: str) -> None:
+    def add_line(self, line: str) -> None:
         self.parts.append(line)
 
-    def nest(self, header: str) -> Block:
+    def add_block(self, header: str) -> Block:
         block = Block(header)
         self.parts.append(block)
         return block
 
-    def here(self) -> Block:
+    def add_bookmark(self) -> Block:
         block = Block()
         self.parts.append(block)
         return block
 
     def is_empty(self) -> bool:
+        """Whether the block has no lines, apart from empty bookmarks."""
         return all(isinstance(part, Block) and part.header is None and part.is_empty() for part in self.parts)
 
-    def lines(self, depth: int = 0) -> Iterator[str]:
+    def iterate_lines(self, depth: int = 0) -> Iterator[str]:
+        """The lines of the block with their indentation."""
         pad = " " * depth
         if self.header is not None:
             yield pad + self.header
@@ -54,7 +56,7 @@ class Block:
             if isinstance(part, str):
                 yield pad + part
             else:
-                yield from part.lines(depth)
+                yield from part.iterate_lines(depth)
 
 
 class Constants:
@@ -64,7 +66,8 @@ class Constants:
         self.values: dict[str, object] = {}
         self._texts: dict[str, str] = {}
 
-    def name(self, value: object) -> str:
+    def name_of(self, value: object) -> str:
+        """The name of a value; equal strings share one."""
         if isinstance(value, str):
             known = self._texts.get(value)
             if known is not None:
@@ -76,7 +79,7 @@ class Constants:
         return name
 
 
-def literal(value: object, constants: Constants) -> str:
+def constant_code(value: object, constants: Constants) -> str:
     """A constant of the expression as Python text.
 
     Only short texts of harmless characters and ordinary numbers are spelled; the rest goes through the
@@ -88,6 +91,6 @@ def literal(value: object, constants: Constants) -> str:
         return repr(value)
     if type(value) is float and isfinite(value):
         return repr(value)
-    if type(value) is str and len(value) <= 200 and _SAFE_TEXT.fullmatch(value):
+    if type(value) is str and len(value) <= 200 and _HARMLESS_TEXT.fullmatch(value):
         return repr(value)
-    return constants.name(value)
+    return constants.name_of(value)

@@ -1,8 +1,8 @@
-"""One look at the whole tree before code is written: variables, closures, reach.
+"""A survey of the whole tree before code is written: variables, closures, and what is read from outside.
 
-JSONata's variables live in frames (the program, a block, a function); in generated code each is one
-Python local. This pass finds which frame binds which names, whether a variable has its value before
-anyone can read it, which functions can be written in place, and what the expression reads from outside.
+JSONata's variables live in frames (the program, a block, a function); in generated code each is one Python
+local. This pass finds which frame binds which names, whether a variable has its value before anything can
+read it, which functions can be written in place, and what the expression reads from outside.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from isthmus.expressions.syntax.tree import (
     is_bare,
 )
 
-__all__ = ["INLINED", "Survey", "survey"]
+__all__ = ["INLINED_FUNCTIONS", "Survey", "survey_tree"]
 
-INLINED: Final = frozenset({"map", "filter", "reduce"})
+INLINED_FUNCTIONS: Final = frozenset({"map", "filter", "reduce"})
 """Functions of the standard library whose literal function argument is written in place."""
 
 
@@ -53,60 +53,63 @@ class Survey:
     uses_eval: bool = False
 
 
-def survey(tree: Node, library: Library, shadowed: frozenset[str]) -> Survey:
-    """`shadowed`: names of functions that the bindings of this evaluation replace."""
-    walker = _Walker(library)
+def survey_tree(tree: Node, library: Library, shadowed: frozenset[str]) -> Survey:
+    """The survey of a tree. `shadowed`: names of functions that the bindings of this evaluation replace."""
+    walker = _Surveyor(library)
     walker.frames.append(dict.fromkeys(shadowed, 1))
-    walker.frame(tree, [tree], [])
+    walker.walk_frame(tree, [tree], [])
     walker.found.free |= shadowed
     return walker.found
 
 
-class _Walker:
+class _Surveyor:
+    """Fills a `Survey` while it walks the tree."""
+
     def __init__(self, library: Library) -> None:
         self.library = library
         self.found = Survey()
         self.frames: list[dict[str, int]] = []
 
-    def frame(self, owner: Node, parts: list[Node], parameters: list[str]) -> int:
-        """Walk what runs in the frame of `owner`; gives the number of nodes."""
+    def walk_frame(self, owner: Node, parts: list[Node], parameters: list[str]) -> int:
+        """Walk what runs in the frame of `owner`; returns the number of nodes."""
         bound: dict[str, int] = {}
         for part in parts:
-            for one in _binds(part):
+            for one in _find_bindings(part):
                 bound[one.name] = bound.get(one.name, 0) + 1
         self.found.bound[id(owner)] = bound
         self.frames.append({**dict.fromkeys(parameters, 1), **bound})
-        weight = sum(self.node(part) for part in parts)
+        weight = sum(self.walk_node(part) for part in parts)
         self.frames.pop()
         if bound and isinstance(owner, Block):
-            self.found.late[id(owner)] = _late(owner, bound)
+            self.found.late[id(owner)] = _find_late_names(owner, bound)
         elif bound:
             self.found.late[id(owner)] = set(bound)
         if any(id(part) in self.found.closures for part in parts):
             self.found.closures.add(id(owner))
         return weight
 
-    def node(self, node: Node) -> int:
+    def walk_node(self, node: Node) -> int:
+        """Walk a node and all below it; returns the number of nodes."""
         found = self.found
         weight = 1
         if isinstance(node, Block):
-            weight += self.frame(node, node.expressions, [])
-            weight += self.suffixes(node)
+            weight += self.walk_frame(node, node.expressions, [])
+            weight += self.walk_suffixes(node)
         elif isinstance(node, Lambda):
-            weight += self.frame(node, [node.body], node.parameters)
+            weight += self.walk_frame(node, [node.body], node.parameters)
             if id(node) not in found.inlined:
                 found.closures.add(id(node))
-            weight += self.suffixes(node)
+            weight += self.walk_suffixes(node)
         else:
             if isinstance(node, Variable):
-                self.variable(node)
+                self.note_variable(node)
             elif isinstance(node, Call):
-                self.call(node)
+                self.note_call(node)
             elif isinstance(node, Apply) and isinstance(node.right, Call) and is_bare(node.right):
-                self.call(node.right, given=1)
-            focused = self.tuple_frame(node)
+                self.note_call(node.right, given=1)
+            focused = self.open_tuple_frame(node)
             for child in children(node):
-                weight += self.node(child)
+                weight += self.walk_node(child)
                 if id(child) in found.closures:
                     found.closures.add(id(node))
             if focused:
@@ -116,15 +119,17 @@ class _Walker:
         found.weights[id(node)] = weight
         return weight
 
-    def suffixes(self, node: Node) -> int:
+    def walk_suffixes(self, node: Node) -> int:
+        """Walk the filters and the grouping behind a block or function; returns the number of nodes."""
         weight = 0
         inside = set(map(id, node.expressions if isinstance(node, Block) else [node.body]))  # type: ignore[attr-defined]  # a Lambda
         for child in children(node):
             if id(child) not in inside:
-                weight += self.node(child)
+                weight += self.walk_node(child)
         return weight
 
-    def tuple_frame(self, node: Node) -> bool:
+    def open_tuple_frame(self, node: Node) -> bool:
+        """Open a frame for the variables that the steps of a path bind; returns whether there are any."""
         if not isinstance(node, Path):
             return False
         names = [step.focus for step in node.steps if step.focus]
@@ -135,13 +140,13 @@ class _Walker:
             self.frames.append(dict.fromkeys(names, 1))
         return bool(names)
 
-    def variable(self, node: Variable) -> None:
+    def note_variable(self, node: Variable) -> None:
         if node.name not in ("", "$") and not any(node.name in frame for frame in self.frames):
             self.found.free.add(node.name)
             if node.name == "eval":
                 self.found.uses_eval = True
 
-    def call(self, node: Call, given: int = 0) -> None:
+    def note_call(self, node: Call, given: int = 0) -> None:
         """Note partial applications, and literal functions that can be written in place."""
         procedure = node.procedure
         if node.is_partial:
@@ -152,24 +157,24 @@ class _Walker:
         total = len(node.arguments) + given
         if total != 2 and not (procedure.name == "reduce" and total == 3):
             return
-        function = node.arguments[1 - given] if procedure.name in INLINED else None
+        function = node.arguments[1 - given] if procedure.name in INLINED_FUNCTIONS else None
         if not isinstance(function, Lambda) or function.signature is not None or not is_bare(function):
             return
         if procedure.name != "reduce" or len(function.parameters) >= 2:
             self.found.inlined.add(id(function))
 
 
-def _binds(node: Node) -> Iterator[Bind]:
+def _find_bindings(node: Node) -> Iterator[Bind]:
     """The bindings that take effect in the frame around `node`."""
     if isinstance(node, Bind):
         yield node
     if isinstance(node, (Block, Lambda)):
         return
     for child in children(node):
-        yield from _binds(child)
+        yield from _find_bindings(child)
 
 
-def _late(block: Block, bound: dict[str, int]) -> set[str]:
+def _find_late_names(block: Block, bound: dict[str, int]) -> set[str]:
     """Names of the block that something may read before their statement has run."""
     safe: set[str] = set()
     mentioned: set[str] = set()
@@ -178,17 +183,17 @@ def _late(block: Block, bound: dict[str, int]) -> set[str]:
             if isinstance(statement.value, Lambda):
                 if statement.name not in mentioned:
                     safe.add(statement.name)
-                mentioned |= _mentions(statement.value)
+                mentioned |= _find_variable_names(statement.value)
             else:
-                mentioned |= _mentions(statement.value)
+                mentioned |= _find_variable_names(statement.value)
                 if statement.name not in mentioned:
                     safe.add(statement.name)
         else:
-            mentioned |= _mentions(statement)
+            mentioned |= _find_variable_names(statement)
     return set(bound) - safe
 
 
-def _mentions(node: Node) -> set[str]:
+def _find_variable_names(node: Node) -> set[str]:
     found: set[str] = set()
     pending = [node]
     while pending:

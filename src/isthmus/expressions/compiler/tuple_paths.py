@@ -1,6 +1,6 @@
-"""Paths whose values travel with variables: `@$focus`, `#$index`, and the parents that `%` means.
+"""Code for paths whose values travel with variables: `@$focus`, `#$index`, and the parents that `%` means.
 
-Every value is a Python tuple: the value, then one slot a variable, in the order of `_Stream.names`. Each
+Every value is a Python tuple: the value, then one slot a variable, in the order of `_TupleStream.names`. Each
 step is a loop that unpacks a tuple into Python variables, so that what is inside the step reads them as
 it reads any other.
 """
@@ -19,11 +19,11 @@ __all__ = ["TupleGenerator"]
 
 
 @dataclass(slots=True)
-class _Stream:
-    """code: the variable of a list of tuples. names: variables in slots 1, 2, ….
+class _TupleStream:
+    """The result of a step as a list of tuples.
 
-    before: the variable of the list that the step before the first variable gave.
-    array: that of a written array that the path starts with.
+    code: the variable of the list. names: the variables in slots 1, 2, …. before: the variable of the list
+    that the step before the first variable gave. array: that of a written array that the path starts with.
     """
 
     code: str
@@ -34,155 +34,159 @@ class _Stream:
 
 
 class TupleGenerator(GeneratorBase):
-    def tuple_path(self, node: t.Path, context: Context) -> Operand:
-        stream = self.stream(node, context)
+    def write_tuple_path(self, node: t.Path, context: Context) -> Operand:
+        stream = self.write_stream(node, context)
         if node.group is not None:
-            return self.tuple_group(stream, node.group)
-        name = self.fresh("q")
+            return self.write_tuple_grouping(stream, node.group)
+        name = self.new_name("q")
         self.emit(f"{name} = [one[0] for one in {stream.code}]")
         operand = Operand(
             name, ANY & ~SEQUENCE, is_pure=stream.is_pure, is_atom=True, is_raw=True, is_collected=True
         )
-        return self.or_empty(operand, stream.array, keep=node.keep) if stream.array else operand
+        return self.write_or_empty(operand, stream.array, keep=node.keep) if stream.array else operand
 
-    def stream(self, node: t.Path, context: Context) -> _Stream:
-        """The tuples that the steps of a path give."""
-        code = self.fresh("s")
+    def write_stream(self, node: t.Path, context: Context) -> _TupleStream:
+        """Write the tuples that the steps of a path give."""
+        code = self.new_name("s")
         steps = node.steps
         first = steps[0]
         if context.is_root or context.no_list or isinstance(first, t.Variable):
             self.emit(f"{code} = [{context.code or 'U'}]")
         else:
             self.emit(f"{code} = list_context_inputs({context.code or 'U'})")
-        stream: _Stream | None = None
+        stream: _TupleStream | None = None
         is_pure = context.is_pure
         # An array that comes first is worked out once; it binds nothing, as in the reference.
         is_whole = isinstance(first, t.Array) and first.cons
         if is_whole:
-            whole = self.fresh("s")
-            self.emit(f"{whole} = list_inputs(E, {self.value(first, context).code})")
+            whole = self.new_name("s")
+            self.emit(f"{whole} = list_inputs(E, {self.write_value(first, context).code})")
             if not first.focus:
                 code, is_pure = whole, False
         for step in steps[is_whole:]:
             if step.is_tuple or stream is not None or (is_whole and first.is_tuple):
                 if stream is None:
-                    wrapped = self.fresh("s")
+                    wrapped = self.new_name("s")
                     if isinstance(step, t.Sort):
-                        stream = self.first_sort(code, step, is_pure=is_pure)
+                        stream = self.write_first_sort(code, step, is_pure=is_pure)
                         continue
                     self.emit(f"{wrapped} = [(one,) for one in {code}]")
-                    stream = _Stream(wrapped, [], is_pure)
-                stream = self.tuple_step(stream, step)
+                    stream = _TupleStream(wrapped, [], is_pure)
+                stream = self.write_tuple_step(stream, step)
             else:
-                code, is_pure = self.plain_step(code, step, is_pure=is_pure)
+                code, is_pure = self.write_plain_step(code, step, is_pure=is_pure)
         assert stream is not None
         if not first.is_tuple:
             stream = replace(stream, before=code, array=whole if is_whole else "")
         return stream
 
-    def plain_step(self, code: str, step: t.Node, *, is_pure: bool) -> tuple[str, bool]:
-        """A step before the first variable appears: a list of values to a list of values."""
-        result = self.fresh("s")
+    def write_plain_step(self, code: str, step: t.Node, *, is_pure: bool) -> tuple[str, bool]:
+        """Write a step before the first variable: a list of values to a list of values."""
+        result = self.new_name("s")
         if isinstance(step, t.Sort):
-            ordered = f"sort_by_terms(E, {code}, {self.order_keys(step)}, {step.position})"
+            ordered = f"sort_by_terms(E, {code}, {self.write_sort_keys(step)}, {step.position})"
             self.emit(f"{result} = list_inputs(E, {ordered})")
             return result, is_pure
-        out, item = self.fresh("a"), self.fresh("c")
+        out, item = self.new_name("a"), self.new_name("c")
         self.emit(f"{out} = []")
         weight = max(2, self.survey.weights.get(id(step), 1))
-        self.charge(code, weight)
-        with self.inside(f"for {item} in {self.going(code, weight)}:"):
-            context = self.context(item, is_pure=is_pure)
-            operand = self.step_value(step, context)
+        self.emit_charge(code, weight)
+        with self.enter_block(f"for {item} in {self.charged_loop_code(code, weight)}:"):
+            context = self.make_context(item, is_pure=is_pure)
+            operand = self.write_tuple_step_value(step, context)
             for stage in step.stages or ():
                 assert isinstance(stage, t.Filter)
-                operand = self.held(self.filtered(operand, stage, context))
-            shown = self.sequence(operand)
+                operand = self.make_reusable(self.write_filter(operand, stage, context))
+            shown = self.sequence_code(operand)
             self.emit(f"if {operand.code} is not U: {out}.append({shown})")
         self.emit(f"{result} = flatten_step(E, {out})")
         return result, operand.is_pure
 
-    def step_value(self, step: t.Node, context: Context) -> Operand:
-        """A step for one input, without its stages; a name is looked up as it is."""
+    def write_tuple_step_value(self, step: t.Node, context: Context) -> Operand:
+        """Write a step for one input, without its stages; a name is looked up as it is."""
         if not isinstance(step, t.Name):
-            return self.variable_of(self.value(step, context))
-        name, code, item = self.const(step.value), self.fresh("t"), context.code
+            return self.make_variable(self.write_value(step, context))
+        name, code, item = self.constant_code(step.value), self.new_name("t"), context.code
         self.emit(f"{code} = {item}.get({name}, U) if type({item}) is dict else read_name(E, {item}, {name})")
         return Operand(code, ANY, is_pure=context.is_pure, is_atom=True)
 
-    def order_keys(self, step: t.Sort) -> str:
+    def write_sort_keys(self, step: t.Sort) -> str:
         keys: list[str] = []
         for term in step.terms:
-            name, item = self.fresh("b"), self.fresh("c")
-            with self.define(name, [item]):
-                operand = self.value(term.expression, Context(item))
+            name, item = self.new_name("b"), self.new_name("c")
+            with self.define_function(name, [item]):
+                operand = self.write_value(term.expression, Context(item))
                 self.emit(f"return {operand.code}")
             keys.append(f"({name}, {term.descending})")
         return f"({', '.join(keys)},)"
 
-    def first_sort(self, code: str, step: t.Sort, *, is_pure: bool) -> _Stream:
-        ordered = self.fresh("s")
-        self.emit(f"{ordered} = sort_by_terms(E, {code}, {self.order_keys(step)}, {step.position})")
-        result = self.fresh("s")
+    def write_first_sort(self, code: str, step: t.Sort, *, is_pure: bool) -> _TupleStream:
+        ordered = self.new_name("s")
+        self.emit(f"{ordered} = sort_by_terms(E, {code}, {self.write_sort_keys(step)}, {step.position})")
+        result = self.new_name("s")
         names = [step.index] if step.index else []
         shown = "(one, at)" if names else "(one,)"
         self.emit(f"{result} = [{shown} for at, one in enumerate({ordered})]")
-        return self.staged(_Stream(result, names, is_pure), step)
+        return self.write_stages(_TupleStream(result, names, is_pure), step)
 
     # Steps.
 
-    def opened(self, stream: _Stream, item: str) -> Context:
-        """Unpack a tuple into Python variables and make them visible; the caller closes the frame."""
-        value = self.fresh("c")
-        locals_ = [self.fresh("v") for _ in stream.names]
+    def open_tuple(self, stream: _TupleStream, item: str) -> Context:
+        """Unpack a tuple into Python variables and open a frame with them; the caller closes it."""
+        value = self.new_name("c")
+        locals_ = [self.new_name("v") for _ in stream.names]
         self.emit(f"({''.join(f'{one}, ' for one in [value, *locals_])}) = {item}")
         frame = {
             name: Local(code, self.function, Operand(code, ANY, is_pure=stream.is_pure), is_settled=True)
             for name, code in zip(stream.names, locals_, strict=True)
         }
         self.frames.append(frame)
-        return self.context(value, is_pure=stream.is_pure)
+        return self.make_context(value, is_pure=stream.is_pure)
 
-    def tuple_step(self, stream: _Stream, step: t.Node) -> _Stream:
+    def write_tuple_step(self, stream: _TupleStream, step: t.Node) -> _TupleStream:
         if isinstance(step, t.Sort):
-            result = self.fresh("s")
-            keys = self.tuple_keys(stream, step)
+            result = self.new_name("s")
+            keys = self.write_tuple_sort_keys(stream, step)
             self.emit(f"{result} = sort_by_terms(E, {stream.code}, {keys}, {step.position})")
-            return self.staged(_Stream(result, stream.names, stream.is_pure), step)
-        out, item = self.fresh("a"), self.fresh("u")
+            return self.write_stages(_TupleStream(result, stream.names, stream.is_pure), step)
+        out, item = self.new_name("a"), self.new_name("u")
         self.emit(f"{out} = []")
-        self.charge(stream.code, max(4, self.survey.weights.get(id(step), 1)))
+        self.emit_charge(stream.code, max(4, self.survey.weights.get(id(step), 1)))
         names = list(stream.names)
         if id(step) in self.survey.closures:
-            return self.staged(self.called_step(stream, step, out, item), step)
-        going = self.going(stream.code, max(4, self.survey.weights.get(id(step), 1)))
-        with self.inside(f"for {item} in {going}:"):
-            context = self.opened(stream, item)
-            names, is_pure = self.put(stream, step, context, out)
+            return self.write_stages(self.write_step_function(stream, step, out, item), step)
+        going = self.charged_loop_code(stream.code, max(4, self.survey.weights.get(id(step), 1)))
+        with self.enter_block(f"for {item} in {going}:"):
+            context = self.open_tuple(stream, item)
+            names, is_pure = self.write_step_tuples(stream, step, context, out)
             self.frames.pop()
         self.emit(f"if len({out}) > {MAX_FREE_ITEMS}: check_size(E, {out})")
-        return self.staged(_Stream(out, names, is_pure), step)
+        return self.write_stages(_TupleStream(out, names, is_pure), step)
 
-    def called_step(self, stream: _Stream, step: t.Node, out: str, item: str) -> _Stream:
-        name = self.fresh("b")
-        with self.define(name, [item]):
-            context = self.opened(stream, item)
-            names, is_pure = self.put(stream, step, context, out)
+    def write_step_function(self, stream: _TupleStream, step: t.Node, out: str, item: str) -> _TupleStream:
+        """Write a step that makes functions as a Python function, called once a tuple."""
+        name = self.new_name("b")
+        with self.define_function(name, [item]):
+            context = self.open_tuple(stream, item)
+            names, is_pure = self.write_step_tuples(stream, step, context, out)
             self.frames.pop()
-        with self.inside(f"for {item} in {self.going(stream.code, 4)}:"):
+        with self.enter_block(f"for {item} in {self.charged_loop_code(stream.code, 4)}:"):
             self.emit(f"{name}({item})")
-        return _Stream(out, names, is_pure)
+        return _TupleStream(out, names, is_pure)
 
-    def put(self, stream: _Stream, step: t.Node, context: Context, out: str) -> tuple[list[str], bool]:
-        """Run the step for one tuple and add what it gives; gives the variables of the new tuples."""
-        nested = _nested_path(step)
+    def write_step_tuples(
+        self, stream: _TupleStream, step: t.Node, context: Context, out: str
+    ) -> tuple[list[str], bool]:
+        """Write a step for one tuple, and add its results to `out`; returns the variables of the new
+        tuples."""
+        nested = _find_nested_path(step)
         if nested is not None:
-            return self.put_nested(stream, step, nested, context, out)
-        operand = self.step_value(step, context)
-        values, one, at = self.fresh("s"), self.fresh("c"), self.fresh("i")
+            return self.write_nested_step_tuples(stream, step, nested, context, out)
+        operand = self.write_tuple_step_value(step, context)
+        values, one, at = self.new_name("s"), self.new_name("c"), self.new_name("i")
         code = operand.code
         self.emit(f"{values} = {code} if isinstance({code}, list) else () if {code} is U else ({code},)")
-        slots = {name: self.slot(name) for name in stream.names}
+        slots = {name: self.slot_code(name) for name in stream.names}
         value = one
         if step.focus:
             slots[step.focus] = one
@@ -192,29 +196,30 @@ class TupleGenerator(GeneratorBase):
         if step.ancestor is not None:
             slots[step.ancestor.label] = context.code
         shown = "".join(f"{part}, " for part in [value, *slots.values()])
-        with self.inside(f"for {at}, {one} in enumerate({self.adding(values, out)}):"):
+        with self.enter_block(f"for {at}, {one} in enumerate({self.charged_append_code(values, out)}):"):
             self.emit(f"{out}.append(({shown}))")
         return list(slots), stream.is_pure and operand.is_pure
 
-    def put_nested(
-        self, stream: _Stream, step: t.Node, nested: t.Path, context: Context, out: str
+    def write_nested_step_tuples(
+        self, stream: _TupleStream, step: t.Node, nested: t.Path, context: Context, out: str
     ) -> tuple[list[str], bool]:
-        """A step in parentheses whose own path has variables: they join those of this path."""
+        """As `write_step_tuples`, for a step in parentheses whose own path has variables: they join those
+        of this path."""
         opened = 0
         one: t.Node = step
         while isinstance(one, t.Block):
             self.open_frame(one)
             opened += 1
             for statement in one.expressions[:-1]:
-                self.value(statement, context)
+                self.write_value(statement, context)
             one = one.expressions[-1]
-        inner = self.stream(nested, context)
+        inner = self.write_stream(nested, context)
         for one_filter in step.predicates or ():
-            inner = self.tuple_filter(inner, one_filter)
+            inner = self.write_tuple_filter(inner, one_filter)
         for _ in range(opened):
             self.frames.pop()
-        item = self.fresh("u")
-        slots = {name: self.slot(name) for name in stream.names}
+        item = self.new_name("u")
+        slots = {name: self.slot_code(name) for name in stream.names}
         for number, name in enumerate(inner.names, 1):
             slots[name] = f"{item}[{number}]"
         value = f"{item}[0]"
@@ -222,94 +227,97 @@ class TupleGenerator(GeneratorBase):
             slots[step.focus] = value
             value = context.code
         shown = "".join(f"{part}, " for part in [value, *slots.values()])
-        with self.inside(f"for {item} in {self.adding(inner.code, out)}:"):
+        with self.enter_block(f"for {item} in {self.charged_append_code(inner.code, out)}:"):
             self.emit(f"{out}.append(({shown}))")
         return list(slots), stream.is_pure and inner.is_pure
 
-    def adding(self, values: str, out: str) -> str:
-        """A list to loop over that adds to `out` for each input of a step: lists of tuples multiply."""
+    def charged_append_code(self, values: str, out: str) -> str:
+        """The list `values` to loop over, charged for each input of a step: lists of tuples multiply."""
         self.emit(f"E.steps_left -= len({values})")
         self.emit(f"if E.steps_left < 0: check_size(E, {out}, 1)")
-        return self.going(values, 1)
+        return self.charged_loop_code(values, 1)
 
-    def slot(self, name: str) -> str:
-        local = self.frames[-1].get(name) or self.find(name)
+    def slot_code(self, name: str) -> str:
+        """The Python variable of a variable of the stream."""
+        local = self.frames[-1].get(name) or self.find_variable(name)
         assert local is not None
         return local.code
 
-    def staged(self, stream: _Stream, step: t.Node) -> _Stream:
-        """Filters and index bindings behind a step."""
+    def write_stages(self, stream: _TupleStream, step: t.Node) -> _TupleStream:
+        """Write the filters and index bindings behind a step."""
         for stage in step.stages or ():
             if isinstance(stage, t.Index):
-                stream = self.numbered(stream, stage.name)
+                stream = self.write_numbering(stream, stage.name)
             else:
-                stream = self.tuple_filter(stream, stage)
+                stream = self.write_tuple_filter(stream, stage)
         return stream
 
-    def numbered(self, stream: _Stream, name: str) -> _Stream:
-        result = self.fresh("s")
+    def write_numbering(self, stream: _TupleStream, name: str) -> _TupleStream:
+        """Write an index binding: each tuple's number in a slot."""
+        result = self.new_name("s")
         if name in stream.names:
             slot = stream.names.index(name) + 1
             self.emit(
                 f"{result} = [(*one[:{slot}], at, *one[{slot + 1}:]) for at, one in enumerate({stream.code})]"
             )
-            return _Stream(result, stream.names, stream.is_pure)
+            return _TupleStream(result, stream.names, stream.is_pure)
         self.emit(f"{result} = [(*one, at) for at, one in enumerate({stream.code})]")
-        return _Stream(result, [*stream.names, name], stream.is_pure)
+        return _TupleStream(result, [*stream.names, name], stream.is_pure)
 
-    def tuple_filter(self, stream: _Stream, stage: t.Filter) -> _Stream:
-        out = self.fresh("a")
+    def write_tuple_filter(self, stream: _TupleStream, stage: t.Filter) -> _TupleStream:
+        out = self.new_name("a")
         expression = stage.expression
         if isinstance(expression, t.Literal) and type(expression.value) in (int, float):
             assert isinstance(expression.value, (int, float))
             at = int(expression.value // 1)
             self.emit(f"{out} = [one for one in (get_at_index({stream.code}, {at}),) if one is not U]")
-            return _Stream(out, stream.names, stream.is_pure)
-        name, item = self.fresh("b"), self.fresh("u")
-        with self.define(name, [item]):
-            context = self.opened(stream, item)
-            operand = self.value(expression, context)
+            return _TupleStream(out, stream.names, stream.is_pure)
+        name, item = self.new_name("b"), self.new_name("u")
+        with self.define_function(name, [item]):
+            context = self.open_tuple(stream, item)
+            operand = self.write_value(expression, context)
             self.frames.pop()
             self.emit(f"return {operand.code}")
         self.emit(f"{out} = []")
         self.emit(f"filter_items(E, {stream.code}, {name}, {out})")
-        return _Stream(out, stream.names, stream.is_pure)
+        return _TupleStream(out, stream.names, stream.is_pure)
 
-    def tuple_keys(self, stream: _Stream, step: t.Sort) -> str:
+    def write_tuple_sort_keys(self, stream: _TupleStream, step: t.Sort) -> str:
         keys: list[str] = []
         for term in step.terms:
-            name, item = self.fresh("b"), self.fresh("u")
-            with self.define(name, [item]):
-                context = self.opened(stream, item)
-                operand = self.value(term.expression, context)
+            name, item = self.new_name("b"), self.new_name("u")
+            with self.define_function(name, [item]):
+                context = self.open_tuple(stream, item)
+                operand = self.write_value(term.expression, context)
                 self.frames.pop()
                 self.emit(f"return {operand.code}")
             keys.append(f"({name}, {term.descending})")
         return f"({', '.join(keys)},)"
 
-    def tuple_group(self, stream: _Stream, group: t.Group) -> Operand:
-        """Grouping: keys for each tuple; values over the tuples of a key, each variable put together."""
+    def write_tuple_grouping(self, stream: _TupleStream, group: t.Group) -> Operand:
+        """Write a grouping: keys for each tuple; values over the tuples of a key, each variable's values
+        together."""
         functions: list[str] = []
         for key, value in group.pairs:
             names: list[str] = []
             for one in (key, value):
-                name, item = self.fresh("b"), self.fresh("u")
-                with self.define(name, [item]):
-                    context = self.opened(_Stream("", stream.names, False), item)
-                    operand = self.value(one, context)
+                name, item = self.new_name("b"), self.new_name("u")
+                with self.define_function(name, [item]):
+                    context = self.open_tuple(_TupleStream("", stream.names, False), item)
+                    operand = self.write_value(one, context)
                     self.frames.pop()
                     self.emit(f"return {operand.code}")
                 names.append(name)
             functions.append(f"({names[0]}, {names[1]})")
-        made, code = self.fresh("d"), stream.code
+        made, code = self.new_name("d"), stream.code
         if stream.before:  # a path that ended before its first variable is grouped as one that gave nothing
             code = f"{code} if {stream.before} else [({'U, ' * (1 + len(stream.names))})]"
         self.emit(f"{made} = build_tuple_groups(E, {code}, ({', '.join(functions)},), {group.position})")
         return Operand(made, DICT, is_atom=True)
 
 
-def _nested_path(step: t.Node) -> t.Path | None:
-    """The path with variables that a step in parentheses ends with."""
+def _find_nested_path(step: t.Node) -> t.Path | None:
+    """The path with variables that a step in parentheses ends with, or None."""
     if step.group is not None or not isinstance(step, t.Block) or not step.expressions:
         return None
     one: t.Node = step.expressions[-1]
