@@ -181,8 +181,8 @@ class Settings:
         default=True,
         metadata=_describe(
             parsers.parse_switch,
-            "`false`: access tokens are only renewed by a call that needs one. Else also 5 minutes before "
-            "they end, so that a refresh token which its provider ends when it is not used stays alive.",
+            "`false`: access tokens are only refreshed by a call that needs one. Else also 5 minutes before "
+            "they expire, so that a refresh token which its provider ends when it is not used stays alive.",
             shown="`true`",
         ),
     )

@@ -1,4 +1,4 @@
-"""Pages of rows: filters, order and keyset cursors, the same for every platform list (`api.md` §1.4)."""
+"""One page of a platform list: filters, order and keyset pagination, the same for every list of rows."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ OPERATORS: dict[str, Callable[[ColumnElement[Any], list[Any]], ColumnElement[boo
     "lt": lambda column, values: column < values[0],
     "lte": lambda column, values: column <= values[0],
 }
-_ORDERING = frozenset({"gt", "gte", "lt", "lte"})
-_EQUALITY = frozenset({"eq", "ne", "in", "nin"})
-_LARGEST = 2**63
+_ORDER_OPERATORS = frozenset({"gt", "gte", "lt", "lte"})
+_EQUALITY_OPERATORS = frozenset({"eq", "ne", "in", "nin"})
+_INTEGER_LIMIT = 2**63
 _FRACTION = re.compile(r":\d\d[.,](\d+)")
-_MILLISECONDS = 3
+_MILLISECOND_DIGITS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """`values` as sent; only `in` and `nin` take more than one."""
+    """One filter of a list. `values`: the texts that the client sent; only `in` and `nin` take several."""
 
     field: str
     operator: str
@@ -43,7 +43,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a page ended: the sort value of its last row (times as ISO text) and that row's id."""
+    """The end of a page: the sort value of its last row (a time as ISO 8601 text) and that row's id."""
 
     key: str | int | float | bool | None
     id: str
@@ -51,6 +51,8 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
+    """What a client asks of a list. `after`: the end of the page before; None for the first page."""
+
     filters: tuple[Filter, ...] = ()
     sort_by: str = "created_at"
     descending: bool = True
@@ -60,7 +62,7 @@ class ListQuery:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`after` is None on the last page."""
+    """The rows of one page. `after`: where the page ended; None on the last page."""
 
     rows: Sequence[Mapping[str, Any]]
     after: Position | None
@@ -72,11 +74,11 @@ async def fetch_page(
     fields: Mapping[str, ColumnElement[Any]],
     query: ListQuery,
 ) -> Page:
-    """Runs `statement`, narrowed, ordered and cut as `query` says.
+    """Executes `statement` with the filters, order and limit of `query`, and returns the page.
 
-    `fields` maps the wire's field names (dotted ones reach a relation) to columns; it must hold `id` and the
-    default sort field. A filter on any other name is ignored; an unknown operator, an unknown sort field or a
-    value of the wrong type is a BadRequest.
+    `fields`: the columns by the field names of the API (dotted for a relation); `id` and the default sort
+    field must be among them. Filters on other names are ignored. Raises BadRequest for an unknown operator,
+    an unknown sort field and a value of the wrong type.
     """
     sort = fields.get(query.sort_by)
     if sort is None:
@@ -85,13 +87,13 @@ async def fetch_page(
             failures=[failure("sort_by", "must name a field of this list", "unknown_sort_field")],
         )
     identity = fields["id"]
-    narrowed = [_spelled_out(each, fields) for each in query.filters]
-    conditions = [_condition(fields[each.field], each) for each in narrowed if each.field in fields]
+    filters = [_normalize_filter(each, fields) for each in query.filters]
+    conditions = [_build_condition(fields[each.field], each) for each in filters if each.field in fields]
     if query.after is not None:
-        conditions.append(_beyond(sort, identity, query))
+        conditions.append(_build_after_condition(sort, identity, query))
     order = [sort.desc(), identity.desc()] if query.descending else [sort.asc(), identity.asc()]
     if _may_be_null(sort):
-        # The databases disagree on where null stands; here it is last, whatever the direction.
+        # The databases sort null differently; here it comes last in both directions.
         order.insert(0, sort.is_(None).asc())
     rows = (
         (await conn.execute(statement.where(*conditions).order_by(*order).limit(query.limit + 1)))
@@ -101,15 +103,18 @@ async def fetch_page(
     page = [dict(row) for row in rows[: query.limit]]
     if len(rows) <= query.limit or not page:
         return Page(page, None)
-    return Page(page, _position(page[-1], query.sort_by, str(identity.key)))
+    return Page(page, _make_position(page[-1], query.sort_by, str(identity.key)))
 
 
-def _position(row: Mapping[str, Any], sort_by: str, identity: str) -> Position:
+def _make_position(row: Mapping[str, Any], sort_by: str, identity: str) -> Position:
     value = row[sort_by.replace(".", "_")] if sort_by not in row else row[sort_by]
     return Position(value.isoformat() if isinstance(value, datetime) else value, str(row[identity]))
 
 
-def _beyond(sort: ColumnElement[Any], identity: ColumnElement[Any], query: ListQuery) -> ColumnElement[bool]:
+def _build_after_condition(
+    sort: ColumnElement[Any], identity: ColumnElement[Any], query: ListQuery
+) -> ColumnElement[bool]:
+    """A condition for the rows after `query.after` in the order of the list."""
     after = query.after
     assert after is not None  # the caller checked
     key = datetime.fromisoformat(after.key) if _is_time(sort) and isinstance(after.key, str) else after.key
@@ -118,23 +123,25 @@ def _beyond(sort: ColumnElement[Any], identity: ColumnElement[Any], query: ListQ
         return and_(sort.is_(None), same)
     value = literal(key, sort.type)
     later = sort < value if query.descending else sort > value
-    beyond = or_(later, and_(sort == value, same))
-    return or_(beyond, sort.is_(None)) if _may_be_null(sort) else beyond
+    condition = or_(later, and_(sort == value, same))
+    return or_(condition, sort.is_(None)) if _may_be_null(sort) else condition
 
 
 def _may_be_null(column: ColumnElement[Any]) -> bool:
     return bool(getattr(column, "nullable", True))
 
 
-def _spelled_out(each: Filter, fields: Mapping[str, Any]) -> Filter:
-    """`relation[field]=`, as clients that nest their parameters write it, is `relation.field=`."""
+def _normalize_filter(each: Filter, fields: Mapping[str, Any]) -> Filter:
+    """Turns `relation[field]=value`, as clients with nested parameters send it, into the filter of
+    `relation.field`."""
     dotted = f"{each.field}.{each.operator}"
     if each.field in fields or dotted not in fields:
         return each
     return Filter(dotted, "eq" if len(each.values) == 1 else "in", each.values)
 
 
-def _condition(column: ColumnElement[Any], each: Filter) -> ColumnElement[bool]:
+def _build_condition(column: ColumnElement[Any], each: Filter) -> ColumnElement[bool]:
+    """The filter as a condition on its column. Raises BadRequest."""
     operator = OPERATORS.get(each.operator)
     if operator is None:
         raise BadRequest(
@@ -143,24 +150,24 @@ def _condition(column: ColumnElement[Any], each: Filter) -> ColumnElement[bool]:
                 failure(each.field, f"operator must be one of {', '.join(OPERATORS)}", "unknown_operator")
             ],
         )
-    if each.operator in _ORDERING and _python_type(column) is bool:
+    if each.operator in _ORDER_OPERATORS and _get_python_type(column) is bool:
         raise BadRequest(
             f"{each.field} is true or false and has no order. Use eq or ne.",
             failures=[failure(each.field, "operator must be one of eq, ne, in, nin", "unknown_operator")],
         )
-    values = [_coerce(column, value, each.field) for value in each.values]
-    if _is_time(column) and each.operator in _EQUALITY:
-        same = or_(*(_shown_as(column, *pair) for pair in zip(values, each.values, strict=True)))
+    values = [_parse_value(column, value, each.field) for value in each.values]
+    if _is_time(column) and each.operator in _EQUALITY_OPERATORS:
+        same = or_(*(_match_displayed_time(column, *pair) for pair in zip(values, each.values, strict=True)))
         return not_(same) if each.operator in ("ne", "nin") else same
     return operator(column, values)
 
 
-def _shown_as(column: ColumnElement[Any], moment: datetime, text: str) -> ColumnElement[bool]:
-    """Times are kept finer than they are shown, to the second or the millisecond: a time as it is shown is
-    every one that is shown so."""
+def _match_displayed_time(column: ColumnElement[Any], moment: datetime, text: str) -> ColumnElement[bool]:
+    """A condition for the times that are displayed as `text`. Times are stored in microseconds but displayed
+    in seconds or milliseconds, so one text stands for a range."""
     fraction = _FRACTION.search(text)
     digits = len(fraction[1]) if fraction else 0
-    if digits > _MILLISECONDS:
+    if digits > _MILLISECOND_DIGITS:
         return column == moment
     try:
         end = moment + (timedelta(milliseconds=1) if digits else timedelta(seconds=1))
@@ -170,24 +177,26 @@ def _shown_as(column: ColumnElement[Any], moment: datetime, text: str) -> Column
 
 
 def _is_time(column: ColumnElement[Any]) -> bool:
-    return _python_type(column) is datetime
+    return _get_python_type(column) is datetime
 
 
-def _python_type(column: ColumnElement[Any]) -> type:
+def _get_python_type(column: ColumnElement[Any]) -> type:
+    """The type of the column's values; str where SQLAlchemy does not know it."""
     try:
         return column.type.python_type
     except NotImplementedError:
         return str
 
 
-def _coerce(column: ColumnElement[Any], text: str, field: str) -> Any:
-    kind = _python_type(column)
+def _parse_value(column: ColumnElement[Any], text: str, field: str) -> Any:
+    """The value of a filter in the type of the column. Raises BadRequest."""
+    kind = _get_python_type(column)
     try:
         if kind is bool:
             return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
         if kind is int:
             number = int(text)
-            if abs(number) >= _LARGEST:
+            if abs(number) >= _INTEGER_LIMIT:
                 raise ValueError
             return number
         if kind is datetime:

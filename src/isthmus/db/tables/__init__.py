@@ -1,5 +1,5 @@
-"""Every table, one file a room. `metadata` holds them all but the job engine's own (`engine_metadata`); the
-migrations are tested against it."""
+"""All tables as SQLAlchemy sees them, one module for each room. `metadata` holds them all except those of the
+job engine (`engine_metadata`). A test compares the migrations with it."""
 
 from isthmus.db.tables.accounts import (
     account_lifecycle,

@@ -23,7 +23,8 @@ __all__ = [
 
 
 class IntegratedAccountColumns(Revisioned, Row):
-    """`context`: its plain part; masked paths are in `context_secrets`. `closed_until`: no request before."""
+    """A connected account. `context`: the part that is not secret; the rest is in `context_secrets`.
+    `closed_until`: no request is sent before this time, because the provider asked to wait."""
 
     environment_id: Named[str] = Column(Uuid, ForeignKey("environment.id", ondelete="CASCADE"))
     environment_integration_id: Named[str] = Column(
@@ -56,10 +57,11 @@ integrated_account = Table(
 
 
 class AccountLifecycleColumns(Revisioned, Row):
-    """`id` is that of the account. `stage`: what is running, None for nothing. `step`: the next one of it.
-    `progress`: what its steps gave so far. `is_reconnect`, `was_failed`: how it came to be running, which
-    decides what is told at its end. `revision`: of this run, so that one that was begun anew is not ended by
-    the one before. `due_at`: of the next validation that nobody asked for."""
+    """How far an account is between saved and active. `id`: the account's. `stage`: the stage that runs, None
+    if none does. `step`: the number of its next step. `progress`: the results of its steps so far.
+    `is_reconnect`, `was_failed`: why the lifecycle was started, which decides the events at its end.
+    `revision`: grows with each start, so that an earlier run cannot end a later one. `due_at`: when the next
+    periodic validation is due."""
 
     id = Column(Uuid, ForeignKey("integrated_account.id", ondelete="CASCADE"), primary_key=True)
     environment_id: Named[str] = Column(Uuid, ForeignKey("environment.id", ondelete="CASCADE"), index=True)
@@ -82,10 +84,12 @@ account_lifecycle = Table(
 
 
 class CredentialRefreshColumns(Row):
-    """Lease and journal in one row; `id` is that of the account. `state`: `started` (the provider was asked,
-    and nothing is known of its answer), `committed`, `refused`, `failed`. `epoch`: of the lease; whoever
-    holds an older one writes nothing. `credential`: digest of what is handed over for a new token, so that a
-    loss can be told from a new try."""
+    """The lease and the journal of an account's token refresh; `id` is the account's.
+
+    `state`: `started` (the provider was asked and its answer is unknown), `committed`, `refused`, `failed`.
+    `epoch`: of the lease; an owner with an older epoch must not write. `credential`: a digest of what is sent
+    for a new token, so that a lost answer can be told from a new attempt.
+    """
 
     id = Column(Uuid, ForeignKey("integrated_account.id", ondelete="CASCADE"), primary_key=True)
     owner: Named[str | None] = Column(Uuid)
@@ -100,7 +104,7 @@ credential_refresh = Table("credential_refresh", metadata, CredentialRefreshColu
 
 
 class CredentialRevocationColumns(Row):
-    """A token of an account that is gone, which its provider has yet to be told of."""
+    """A token of a deleted account that is still to be revoked at its provider."""
 
     environment_id: Named[str] = Column(Uuid, ForeignKey("environment.id", ondelete="CASCADE"), index=True)
     request: Named[bytes] = Column(Encrypted, nullable=False)
@@ -112,9 +116,10 @@ credential_revocation = Table(
 
 
 class IdempotencyRecordColumns(Row):
-    """`key_digest`: SHA-256 in hex of account, verb, path and key. `request_digest`: of query and body.
-    `status` None: the call is under way. `answer`: content type, headers and body, sealed, since they are the
-    customer's data. After `expires_at` the row counts as gone."""
+    """The response kept for an idempotency key. `key_digest`: SHA-256 in hex of account, verb, path and key.
+    `request_digest`: of query and body. `status`: None while the call is under way. `answer`: content type,
+    headers and body; encrypted, because they are the customer's data. After `expires_at` the row is
+    ignored."""
 
     environment_id: Named[str] = Column(Uuid, ForeignKey("environment.id", ondelete="CASCADE"), index=True)
     key_digest: Named[str] = Column(String(64), unique=True)
@@ -128,7 +133,8 @@ idempotency_record = Table("idempotency_record", metadata, IdempotencyRecordColu
 
 
 class BlockedAccountColumns(Row):
-    """`id` is that of the account. `reason`: for whoever operates the server; callers are not told."""
+    """An account that may not be called. `id`: the account's. `reason`: for the operator; callers do not see
+    it."""
 
     id = Column(Uuid, ForeignKey("integrated_account.id", ondelete="CASCADE"), primary_key=True)
     reason: Named[str | None] = Column(Text)
@@ -138,7 +144,8 @@ blocked_account = Table("blocked_account", metadata, BlockedAccountColumns)
 
 
 class StaticGateColumns(Revisioned, Row):
-    """`domain`: host, and a port where it has one. `api_token`: what the gate lets requests in for."""
+    """A proxy with a fixed address, through which outgoing requests can be sent. `domain`: host and optional
+    port. `api_token`: the token that the gate asks for."""
 
     environment_id: Named[str] = Column(Uuid, ForeignKey("environment.id", ondelete="CASCADE"), index=True)
     name: Named[str] = Column(Text)

@@ -1,4 +1,4 @@
-"""What rows have in common."""
+"""The columns that many tables share, and the `metadata` that holds the tables."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ metadata = MetaData(
 
 
 class Row(TypedColumns):
-    """`id` is a UUID in text; times are handed in by the repository, never made by the database."""
+    """`id`: a UUID as text. The times are set by the repositories, never by the database."""
 
     id = Column(Uuid, primary_key=True)
     created_at = Column(UtcDateTime, nullable=False)
@@ -28,12 +28,13 @@ class Row(TypedColumns):
 
 
 class Revisioned(TypedColumns):
-    """A row that others cache: `revision` starts at 1 and grows by 1 with each write, whoever writes."""
+    """A row that is cached: `revision` starts at 1 and grows by 1 with each write."""
 
     revision = Column(Integer, nullable=False, default=1)
 
 
 class Versioned(TypedColumns):
-    """A row with the wire's optimistic lock (`api.md` §1.9): `version` starts at 1."""
+    """A row with optimistic locking in the API: clients may send the `version` that they read. It starts at
+    1."""
 
     version = Column(Integer, nullable=False, default=1)

@@ -1,4 +1,4 @@
-"""Connecting an account: link tokens, what a browser is at, and trips to a provider."""
+"""Connecting an account: link tokens, the sessions of browsers, and redirects to a provider."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from isthmus.db.tables.base import Row, metadata
 __all__ = ["connect_session", "connect_trip", "link_token"]
 
 
-def _environment() -> Column[str]:
+def _environment_column() -> Column[str]:
     return Column(Uuid, ForeignKey("environment.id", ondelete="CASCADE"), index=True)
 
 
 class LinkTokenColumns(Row):
-    """`digest`: SHA-256 of the token in hex. `integrated_account_id`: the account to reconnect, None for a
-    new one. `payload`: the other fields. `opened`: how often the page was opened with it."""
+    """A link token. `digest`: SHA-256 of the token in hex. `integrated_account_id`: the account to reconnect,
+    None for a new one. `payload`: the other fields. `opened`: how often the page was opened with it."""
 
-    environment_id: Named[str] = _environment()
+    environment_id: Named[str] = _environment_column()
     digest: Named[str] = Column(String(64), unique=True)
     integrated_account_id: Named[str | None] = Column(
         Uuid, ForeignKey("integrated_account.id", ondelete="CASCADE"), index=True
@@ -36,10 +36,11 @@ link_token = Table("link_token", metadata, LinkTokenColumns)
 
 
 class ConnectSessionColumns(Row):
-    """`digest`: of the cookie. `link_token_id`: None for a session that only shows an account's form.
-    `integrated_account_id`: None until the account is saved. `payload`: what the browser is at."""
+    """The session of a browser on the connect page. `digest`: of its cookie. `link_token_id`: None for a
+    session that only shows an account's form. `integrated_account_id`: None until the account is saved.
+    `payload`: the state of the session."""
 
-    environment_id: Named[str] = _environment()
+    environment_id: Named[str] = _environment_column()
     digest: Named[str] = Column(String(64), unique=True)
     link_token_id: Named[str | None] = Column(
         Uuid, ForeignKey("link_token.id", ondelete="CASCADE"), index=True
@@ -56,8 +57,9 @@ connect_session = Table("connect_session", metadata, ConnectSessionColumns)
 
 
 class ConnectTripColumns(Row):
-    """One trip of a browser to a provider. `ticket_digest`: of what starts it, once. `state_digest`: of the
-    OAuth state. `binding_digest`: of the cookie of the browser that started it."""
+    """One redirect of a browser to a provider and back. `ticket_digest`: of the one-time ticket that starts
+    it. `state_digest`: of the OAuth `state`. `binding_digest`: of the cookie of the browser that started
+    it."""
 
     session_id: Named[str] = Column(Uuid, ForeignKey("connect_session.id", ondelete="CASCADE"), index=True)
     ticket_digest: Named[str] = Column(String(64), unique=True)

@@ -1,4 +1,4 @@
-"""The outbox: what happened, written with the change it tells of."""
+"""The outbox: events, written in the transaction of the change that they report."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ __all__ = ["event"]
 
 
 class EventColumns(TypedColumns):
-    """`seq` orders the events of one resource (`resource_type`, `resource_id`). `payload`: as it was then.
+    """An event. `seq` orders the events of one resource (`resource_type`, `resource_id`).
 
-    `relayed_at` is None until every subscriber has it. `retry_at`: not before this, after `attempts`
-    failures; `taken`: names of the subscribers that have it already, once one of them failed.
+    `relayed_at`: None until every subscriber has it. `retry_at`: when it is retried after `attempts`
+    failures; `taken`: then, the names of the subscribers that have it already.
     """
 
     seq: Named[int] = Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
@@ -46,7 +46,7 @@ class EventColumns(TypedColumns):
     taken: Named[Any] = Column(Json, nullable=True)
 
 
-_WAITS = text("relayed_at IS NULL")
+_IS_WAITING = text("relayed_at IS NULL")
 
 event = Table(
     "event",
@@ -55,7 +55,7 @@ event = Table(
     Index(None, "environment_id", "created_at", "id"),
     Index(None, "environment_id", "resource_id", "created_at", "id"),
     Index(None, "relayed_at"),
-    Index("ix_event_waiting", "seq", sqlite_where=_WAITS),
-    Index("ix_event_waiting_resource", "resource_id", "seq", sqlite_where=_WAITS),
+    Index("ix_event_waiting", "seq", sqlite_where=_IS_WAITING),
+    Index("ix_event_waiting_resource", "resource_id", "seq", sqlite_where=_IS_WAITING),
     sqlite_autoincrement=True,
 )

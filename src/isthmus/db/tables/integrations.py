@@ -24,7 +24,8 @@ __all__ = [
 
 
 class IntegrationColumns(Revisioned, Versioned, Row):
-    """`team_id` None = shipped. `sharing`: deny, ask or allow. `secrets`: leaves taken out of `config`."""
+    """An integration. `team_id`: None if it is shipped. `sharing`: deny, ask or allow. `secrets`: the secret
+    values of `config`, which does not hold them."""
 
     team_id: Named[str | None] = Column(Uuid, ForeignKey("team.id", ondelete="CASCADE"), index=True)
     name: Named[str] = Column(Text, unique=True)
@@ -39,8 +40,9 @@ integration = Table("integration", metadata, IntegrationColumns)
 
 
 class EnvironmentIntegrationColumns(Revisioned, Row):
-    """`override`: laid over `integration.config`; its secret leaves are in `override_secrets`.
-    `callback_url`: where providers send people back, None for the server's own address."""
+    """The install of an integration in an environment. `override`: merged over `integration.config`; its
+    secret values are in `override_secrets`. `callback_url`: the redirect URI for providers, None for the
+    server's own."""
 
     environment_id: Named[str] = Column(Uuid, ForeignKey("environment.id", ondelete="CASCADE"))
     integration_id: Named[str] = Column(Uuid, ForeignKey("integration.id", ondelete="RESTRICT"), index=True)
@@ -60,7 +62,8 @@ environment_integration = Table(
 
 
 class UnifiedModelColumns(Revisioned, Versioned, Row):
-    """`team_id` None = shipped. `resources`: name -> {schema, description, methods}."""
+    """A unified model. `team_id`: None if it is shipped. `resources`: name -> {schema, description,
+    methods}."""
 
     team_id: Named[str | None] = Column(Uuid, ForeignKey("team.id", ondelete="CASCADE"), index=True)
     name: Named[str] = Column(Text, unique=True)
@@ -77,6 +80,8 @@ unified_model = Table("unified_model", metadata, UnifiedModelColumns)
 
 
 class EnvironmentUnifiedModelColumns(Revisioned, Row):
+    """The install of a unified model in an environment."""
+
     environment_id: Named[str] = Column(Uuid, ForeignKey("environment.id", ondelete="CASCADE"))
     unified_model_id: Named[str] = Column(
         Uuid, ForeignKey("unified_model.id", ondelete="RESTRICT"), index=True
@@ -93,7 +98,7 @@ environment_unified_model = Table(
 
 
 class MappingColumns(Revisioned, Versioned, Row):
-    """One mapping: the cell of (integration, resource, method)."""
+    """A mapping: one for each integration, resource and method of a model."""
 
     integration_name: Named[str] = Column(Text)
     resource_name: Named[str] = Column(Text)
@@ -102,6 +107,8 @@ class MappingColumns(Revisioned, Versioned, Row):
 
 
 class BaseMappingColumns(MappingColumns):
+    """A mapping of the unified model itself."""
+
     unified_model_id: Named[str] = Column(Uuid, ForeignKey("unified_model.id", ondelete="CASCADE"))
 
 
@@ -120,6 +127,8 @@ unified_model_resource_method = Table(
 
 
 class EnvironmentMappingColumns(MappingColumns):
+    """A mapping that an environment merges over the model's."""
+
     environment_unified_model_id: Named[str] = Column(
         Uuid,
         ForeignKey(
@@ -145,7 +154,7 @@ environment_unified_model_resource_method = Table(
 
 
 class CatalogStateColumns(Row):
-    """One row: the hash of the shipped catalogue that was last loaded."""
+    """One row: the hash of the shipped catalogue as it was last loaded."""
 
     hash: Named[str] = Column(String(64))
 
@@ -153,19 +162,19 @@ class CatalogStateColumns(Row):
 catalog_state = Table("catalog_state", metadata, CatalogStateColumns)
 
 
-def _subject(table: str) -> Column[str | None]:
-    """One of four such columns holds whom a row is about; it goes with them."""
+def _subject_column(table: str) -> Column[str | None]:
+    """A foreign key to `table`. One of four such columns is set; the row is deleted with its subject."""
     return Column(Uuid, ForeignKey(f"{table}.id", ondelete="CASCADE"), index=True)
 
 
 class DocumentationColumns(Row):
-    """`content`: Markdown, a link, or a JSON Schema as YAML. `is_inline`: made from a field of a shipped
-    definition, which is what is read where a definition is."""
+    """A documentation text. `content`: Markdown, a link, or a JSON Schema as YAML. `is_inline`: copied from a
+    field of a shipped definition; readers of the definition use that field."""
 
-    integration_id: Named[str | None] = _subject("integration")
-    environment_integration_id: Named[str | None] = _subject("environment_integration")
-    unified_model_id: Named[str | None] = _subject("unified_model")
-    environment_unified_model_id: Named[str | None] = _subject("environment_unified_model")
+    integration_id: Named[str | None] = _subject_column("integration")
+    environment_integration_id: Named[str | None] = _subject_column("environment_integration")
+    unified_model_id: Named[str | None] = _subject_column("unified_model")
+    environment_unified_model_id: Named[str | None] = _subject_column("environment_unified_model")
     type: Named[str] = Column(Text)
     content: Named[str] = Column(Text)
     resource: Named[str | None] = Column(Text)
@@ -179,7 +188,7 @@ documentation = Table("documentation", metadata, DocumentationColumns)
 
 
 class CategoryColumns(Row):
-    """`name`: a slug, as integrations and unified models write it."""
+    """A category. `name`: the slug that integrations and unified models refer to."""
 
     name: Named[str] = Column(Text, unique=True)
     label: Named[str] = Column(Text)

@@ -1,8 +1,7 @@
-"""Background work: the job engine's own tables, and what of ours feeds it (timers, schedules).
+"""Background work: the tables of the job engine, and our timers, schedules and peers.
 
-The engine's tables (`engine_metadata`) are procrastinate's. On PostgreSQL they come from its own scripts,
-with types, functions and triggers; on SQLite they are these. The columns are the same, so a statement over
-them runs on both.
+The engine is procrastinate. On PostgreSQL its own scripts create its tables, with types, functions and
+triggers; on SQLite they are created as described here (`engine_metadata`). The columns are the same on both.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ _STATE = Enum(*JOB_STATES, name="procrastinate_job_status", create_constraint=Fa
 
 
 class WorkerColumns(TypedColumns):
-    """`last_heartbeat`: the database's own time (PostgreSQL); SQLite's one worker beats only at its start."""
+    """A running worker. `last_heartbeat`: by the clock of the database; on SQLite only the worker's start."""
 
     id: Named[int] = Column(_NUMBER, primary_key=True)
     last_heartbeat: Named[datetime] = Column(UtcDateTime, server_default=text("CURRENT_TIMESTAMP"))
@@ -51,10 +50,10 @@ job_worker = Table("procrastinate_workers", engine_metadata, WorkerColumns, sqli
 
 
 class JobColumns(TypedColumns):
-    """A job that waits or runs; finished ones are deleted. `lock`, `queueing_lock`: the thing it continues.
+    """A job that waits or runs; finished ones are deleted. `lock`, `queueing_lock`: `<kind>:<key>`.
 
-    `task_name`: what to do with it; `args`: `{"key", "failures"?}`. `attempts` grows with each take-over, and
-    is, with `worker_id`, the fence of the one who runs it.
+    `task_name`: the kind; `args`: `{"key", "due", "failures"?}`. `attempts` grows with each takeover:
+    together with `worker_id` it tells whether a worker still has the job.
     """
 
     id: Named[int] = Column(_NUMBER, primary_key=True)
@@ -73,8 +72,8 @@ class JobColumns(TypedColumns):
     )
 
 
-_WAITS = text("status = 'todo'")
-_RUNS = text("status = 'doing'")
+_IS_WAITING = text("status = 'todo'")
+_IS_RUNNING = text("status = 'doing'")
 
 job = Table(
     "procrastinate_jobs",
@@ -84,23 +83,24 @@ job = Table(
         "procrastinate_jobs_queueing_lock_idx_v1",
         "queueing_lock",
         unique=True,
-        sqlite_where=_WAITS,
+        sqlite_where=_IS_WAITING,
     ),
-    Index("procrastinate_jobs_lock_idx_v1", "lock", unique=True, sqlite_where=_RUNS),
+    Index("procrastinate_jobs_lock_idx_v1", "lock", unique=True, sqlite_where=_IS_RUNNING),
     Index(
         "procrastinate_jobs_priority_idx_v1",
         text("priority DESC"),
         text("id ASC"),
-        sqlite_where=_WAITS,
+        sqlite_where=_IS_WAITING,
     ),
     sqlite_autoincrement=True,
 )
 
 
 class JobTimerColumns(TypedColumns):
-    """A job that is not due yet: one a thing. At `run_at` it moves into the engine's queue.
+    """A timer: a job for a time in the future, at most one for each thing. At `run_at` it becomes a job.
 
-    `failures`: how often in a row the thing failed before; then `error` says how at last, `failed_at` when.
+    `failures`: how often the thing failed in a row; if it did, `error` is the last error and `failed_at` its
+    time.
     """
 
     what: Named[str] = Column(String(128), primary_key=True)
@@ -125,9 +125,8 @@ job_timer = Table(
 
 
 class JobScheduleColumns(Row):
-    """`name`: its owner's name for it. `cron` in `timezone` (IANA). `next_at`: the next firing, None when
-    there is none; `last_at`: the time the last one was due. `is_built_in`: declared by code, not by a user.
-    """
+    """A schedule. `cron` in `timezone` (an IANA name). `next_at`: the next firing, None if there is none;
+    `last_at`: when the last firing was due. `is_built_in`: declared by the program, not by a user."""
 
     name: Named[str] = Column(String(255), unique=True)
     what: Named[str] = Column(String(128))
@@ -144,7 +143,8 @@ job_schedule = Table("job_schedule", metadata, JobScheduleColumns)
 
 
 class PeerColumns(TypedColumns):
-    """A process on PostgreSQL, and what it knows of one `matter`. Times are those of the database's clock."""
+    """A running process (PostgreSQL) and the names that it knows of one `matter`. Times: by the database's
+    clock."""
 
     id: Named[str] = Column(Uuid, primary_key=True)
     matter: Named[str] = Column(String(64))

@@ -1,4 +1,4 @@
-"""What the storage keeps for itself: epochs, its own secrets, keys on their way to other processes."""
+"""The storage's own tables: epochs, the server's secrets, and granted keys."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ __all__ = ["epoch", "key_grant", "server_secret"]
 
 
 class EpochColumns(TypedColumns):
-    """`environment_id`: an environment, a group of rows or `KEYS` (`db.epochs`); no foreign key."""
+    """An epoch. `environment_id`: an environment, a group of rows or `KEYS` (`db.epochs`), so no foreign
+    key."""
 
     environment_id: Named[str] = Column(String(36), primary_key=True)
     value: Named[int] = Column(BigInteger)
@@ -21,7 +22,7 @@ epoch = Table("epoch", metadata, EpochColumns)
 
 
 class ServerSecretColumns(Row):
-    """Random bytes that every process shares and that outlive a key rotation (cursor signatures)."""
+    """Random bytes that all processes share and that survive a key rotation, for example to sign cursors."""
 
     name: Named[str] = Column(String(64), unique=True)
     value: Named[bytes] = Column(Encrypted)
@@ -31,7 +32,7 @@ server_secret = Table("server_secret", metadata, ServerSecretColumns)
 
 
 class KeyGrantColumns(Row):
-    """During a rotation: a new key, sealed under one that running processes already hold."""
+    """A new key, encrypted with a key that running processes have already; only during a key rotation."""
 
     sealed: Named[bytes] = Column(LargeBinary)
 

@@ -14,6 +14,8 @@ __all__ = ["api_token", "environment", "team", "user"]
 
 
 class TeamColumns(Row):
+    """A team, the owner of environments and users."""
+
     name: Named[str] = Column(Text)
     domain: Named[str | None] = Column(Text)
     logo: Named[str | None] = Column(Text)
@@ -23,7 +25,7 @@ team = Table("team", metadata, TeamColumns)
 
 
 class EnvironmentColumns(Row):
-    """`settings`: the environment's own settings (theme, embedding origins, retention), an object."""
+    """An environment. `settings`: an object with its own settings (theme, embedding origins, retention)."""
 
     team_id: Named[str] = Column(Uuid, ForeignKey("team.id", ondelete="CASCADE"))
     name: Named[str] = Column(Text)
@@ -34,7 +36,8 @@ environment = Table("environment", metadata, EnvironmentColumns, UniqueConstrain
 
 
 class UserColumns(Row):
-    """`role`: list of role names. `environment_ids`: list of ids. `password_hash`: None = cannot sign in."""
+    """A user. `role`: a list of role names. `environment_ids`: a list of ids. `password_hash`: None if the
+    user cannot sign in."""
 
     team_id: Named[str] = Column(Uuid, ForeignKey("team.id", ondelete="CASCADE"))
     name: Named[str] = Column(Text)
@@ -51,7 +54,8 @@ user = Table("user", metadata, UserColumns)
 
 
 class ApiTokenColumns(Row):
-    """`digest`: SHA-256 of the whole token in hex; the token itself is nowhere. `prefix`: its shown start."""
+    """An API token. `digest`: SHA-256 of the token in hex; the token itself is not stored. `prefix`: its
+    first characters, for display."""
 
     environment_id: Named[str] = Column(Uuid, ForeignKey("environment.id", ondelete="CASCADE"), index=True)
     created_by: Named[str | None] = Column(Uuid, ForeignKey("user.id", ondelete="SET NULL"))
