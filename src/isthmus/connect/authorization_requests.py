@@ -23,7 +23,7 @@ from isthmus.db.encryption import EncryptedJSON
 from isthmus.db.tables import connect_trip
 from isthmus.kit.ids import new_id
 from isthmus.kit.secret import Secret
-from isthmus.tenancy.tokens import digest
+from isthmus.tenancy.authentication import hash_token
 
 __all__ = ["Trip", "end_trip", "keep_on_trip", "plan_trip", "start_trip"]
 
@@ -69,8 +69,8 @@ async def plan_trip(conn: AsyncConnection, session_id: str, format: str, redirec
             created_at=now,
             updated_at=now,
             session_id=session_id,
-            ticket_digest=digest(ticket),
-            state_digest=digest(state),
+            ticket_digest=hash_token(ticket),
+            state_digest=hash_token(state),
             payload=PAYLOAD.seal(get_key_ring(conn), identity, payload),
             expires_at=now + LIFE,
         )
@@ -81,7 +81,7 @@ async def plan_trip(conn: AsyncConnection, session_id: str, format: str, redirec
 async def start_trip(conn: AsyncConnection, ticket: str) -> tuple[Trip, Secret[str]]:
     """The trip, and the cookie that ties the browser to it. Raises ConnectProblem for a ticket that is used
     up or too old."""
-    row = await _row(conn, connect_trip.c.ticket_digest == digest(ticket))
+    row = await _row(conn, connect_trip.c.ticket_digest == hash_token(ticket))
     now = current_time(conn)
     if row is None or row["expires_at"] <= now:
         raise ConnectProblem("This page has expired. Close it and try again.")
@@ -89,7 +89,7 @@ async def start_trip(conn: AsyncConnection, ticket: str) -> tuple[Trip, Secret[s
     done = await conn.execute(
         update(connect_trip)
         .where(connect_trip.c.id == row["id"], connect_trip.c.started_at.is_(None))
-        .values(started_at=now, binding_digest=digest(binding), updated_at=now)
+        .values(started_at=now, binding_digest=hash_token(binding), updated_at=now)
     )
     if not done.rowcount:
         raise ConnectProblem("This page was opened already. Close it and try again.")
@@ -117,7 +117,7 @@ async def end_trip(conn: AsyncConnection, state: str | None, binding: str | None
     also where this raises: ConnectProblem for a state that is none, Forged for another browser's.
 
     `binding`: of each trip that the browser is on, separated by dots."""
-    row = None if not state else await _row(conn, connect_trip.c.state_digest == digest(state))
+    row = None if not state else await _row(conn, connect_trip.c.state_digest == hash_token(state))
     now = current_time(conn)
     if row is None or row["expires_at"] <= now or row["started_at"] is None:
         raise ConnectProblem(_UNKNOWN)
@@ -129,7 +129,7 @@ async def end_trip(conn: AsyncConnection, state: str | None, binding: str | None
     if not done.rowcount:
         raise ConnectProblem(_UNKNOWN)
     mine = row["binding_digest"]
-    if not any(hmac.compare_digest(digest(each), mine) for each in (binding or "").split(".")):
+    if not any(hmac.compare_digest(hash_token(each), mine) for each in (binding or "").split(".")):
         raise Forged("This answer came to another browser than the one that asked for it. Start again.")
     return _trip(conn, row)
 

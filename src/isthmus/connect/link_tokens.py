@@ -27,7 +27,8 @@ from isthmus.integrations.rows.body_checks import Failures
 from isthmus.integrations.rows.scope import Scope
 from isthmus.kit.ids import new_id
 from isthmus.kit.secret import Secret
-from isthmus.tenancy.tokens import digest, new_token
+from isthmus.tenancy.api_tokens import generate_token
+from isthmus.tenancy.authentication import hash_token
 
 __all__ = ["USED", "LinkToken", "LinkTokens", "consume_link", "forget_links", "link_of", "open_link"]
 
@@ -91,14 +92,14 @@ class LinkTokens:
             "region": values.get("region") or REGIONS[0],
             "is_sandbox": bool(values.get("is_sandbox")),
         }
-        token, identity, now = new_token(), new_id(), current_time(self._conn)
+        token, identity, now = generate_token(), new_id(), current_time(self._conn)
         await self._conn.execute(
             insert(link_token).values(
                 id=identity,
                 created_at=now,
                 updated_at=now,
                 environment_id=self._environment_id,
-                digest=digest(token.reveal()),
+                digest=hash_token(token.reveal()),
                 integrated_account_id=account_id,
                 payload=_PAYLOAD.seal(get_key_ring(self._conn), identity, payload),
                 expires_at=now + LIFE,
@@ -152,7 +153,7 @@ class LinkTokens:
 
 async def open_link(conn: AsyncConnection, token: str) -> LinkToken:
     """The link of a token that is still good, counted as opened. Raises InvalidToken."""
-    row = await _row(conn, link_token.c.digest == digest(token))
+    row = await _row(conn, link_token.c.digest == hash_token(token))
     if row is None:
         raise InvalidToken("This link is not valid. Ask for a new one where you got it.")
     link = _link(conn, row)

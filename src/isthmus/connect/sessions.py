@@ -17,7 +17,7 @@ from isthmus.db.encryption import EncryptedJSON
 from isthmus.db.tables import connect_session
 from isthmus.kit.ids import new_id
 from isthmus.kit.secret import Secret
-from isthmus.tenancy.tokens import digest
+from isthmus.tenancy.authentication import hash_token
 
 __all__ = [
     "Options",
@@ -116,7 +116,7 @@ async def begin_session(
             created_at=now,
             updated_at=now,
             environment_id=environment_id,
-            digest=digest(cookie.reveal()),
+            digest=hash_token(cookie.reveal()),
             link_token_id=link_id,
             integrated_account_id=account_id,
             payload=_PAYLOAD.seal(get_key_ring(conn), session.id, _stored(session)),
@@ -129,7 +129,7 @@ async def begin_session(
 
 async def read_session(conn: AsyncConnection, id: str, cookie: str) -> Session:
     """Raises SessionEnded where the cookie is not that session's, or the session is over."""
-    row = await _row(conn, connect_session.c.id == id, connect_session.c.digest == digest(cookie))
+    row = await _row(conn, connect_session.c.id == id, connect_session.c.digest == hash_token(cookie))
     now = current_time(conn)
     if row is None or row["idle_at"] <= now or row["expires_at"] <= now:
         raise SessionEnded("This page was open too long. Start again from where you came from.")

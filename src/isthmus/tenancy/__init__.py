@@ -1,14 +1,11 @@
 """Teams, environments, users, API tokens: who is calling, and what they may see."""
 
-from isthmus.tenancy.account_tokens import AccountTokens
-from isthmus.tenancy.administration import Administration, Issued
-from isthmus.tenancy.authenticator import Authenticator
+from isthmus.tenancy.administration import Administration, IssuedToken
+from isthmus.tenancy.api_tokens import ApiTokens
+from isthmus.tenancy.authentication import AccountTokens, Authenticator, Principal
 from isthmus.tenancy.bootstrap import FirstStart, bootstrap
-from isthmus.tenancy.environments import Environments, Install
-from isthmus.tenancy.principal import Principal
-from isthmus.tenancy.teams import Teams
-from isthmus.tenancy.tokens import ApiTokens
-from isthmus.tenancy.users import Users
+from isthmus.tenancy.environments import Environments, FillEnvironment
+from isthmus.tenancy.teams import Teams, Users
 
 __all__ = [
     "AccountTokens",
@@ -16,9 +13,9 @@ __all__ = [
     "ApiTokens",
     "Authenticator",
     "Environments",
+    "FillEnvironment",
     "FirstStart",
-    "Install",
-    "Issued",
+    "IssuedToken",
     "Principal",
     "Teams",
     "Users",

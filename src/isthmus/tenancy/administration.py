@@ -1,4 +1,5 @@
-"""What the operator may do on the server's own database, across environments: the local commands."""
+"""Environments and tokens for the local commands, which work on the server's database across all
+environments."""
 
 from __future__ import annotations
 
@@ -14,14 +15,14 @@ from isthmus.db import Database
 from isthmus.db.tables import api_token, environment, team
 from isthmus.errors import SetupError
 from isthmus.kit.secret import Secret
-from isthmus.tenancy.environments import Environments, Install
-from isthmus.tenancy.tokens import ApiTokens
+from isthmus.tenancy.api_tokens import ApiTokens
+from isthmus.tenancy.environments import Environments, FillEnvironment
 
-__all__ = ["Administration", "Issued"]
+__all__ = ["Administration", "IssuedToken"]
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
+class IssuedToken:
     """A new token with its row; `token` can be shown now and never again."""
 
     row: Mapping[str, Any]
@@ -29,14 +30,17 @@ class Issued:
 
 
 class Administration:
-    """Each call is one transaction. Environments are named by id or by name. Raises SetupError for one that
-    is not there or not told apart."""
+    """Creates and lists environments and tokens. Each call is one transaction. An environment is given by id
+    or name; SetupError is raised if it is unknown or ambiguous."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create_environment(self, name: str, *, install: Install | None = None) -> Mapping[str, Any]:
-        """Its row. In the only team; `install` fills it. Raises Conflict for a name that is taken."""
+    async def create_environment(
+        self, name: str, *, install: FillEnvironment | None = None
+    ) -> Mapping[str, Any]:
+        """Create an environment in the only team, fill it with `install`, and return its row. Raises Conflict
+        for a name that is taken, SetupError if there are no or several teams."""
         async with self._database.write() as conn:
             teams = (await conn.execute(select(team.c.id))).scalars().all()
             if len(teams) != 1:
@@ -46,15 +50,15 @@ class Administration:
                 )
             return await Environments(conn, teams[0]).create(name, install=install)
 
-    async def environments(self) -> Sequence[Mapping[str, Any]]:
-        """Every environment of every team, the oldest first."""
+    async def list_environments(self) -> Sequence[Mapping[str, Any]]:
+        """Return every environment of every team, the oldest first."""
         async with self._database.read() as conn:
             query = select(environment).order_by(environment.c.created_at, environment.c.id)
             return [dict(row) for row in (await conn.execute(query)).mappings()]
 
-    async def environment_id(self, wanted: str | None) -> str:
-        """By its id or name; None for the only one there is. Raises SetupError where that names none, or
-        several."""
+    async def find_environment_id(self, wanted: str | None) -> str:
+        """Return the id of an environment, given by id or name; None for the only one. Raises SetupError if
+        it is unknown or ambiguous."""
         async with self._database.read() as conn:
             if wanted is not None:
                 return await _find_environment(conn, wanted)
@@ -68,15 +72,15 @@ class Administration:
 
     async def create_token(
         self, environment: str, name: str, *, expires_at: datetime | None = None
-    ) -> Issued:
-        """Works on a running server within a second."""
+    ) -> IssuedToken:
+        """Create an API token. It works on a running server within a second."""
         async with self._database.write() as conn:
             environment_id = await _find_environment(conn, environment)
-            return Issued(*await ApiTokens(conn, environment_id).create(name, expires_at=expires_at))
+            return IssuedToken(*await ApiTokens(conn, environment_id).create(name, expires_at=expires_at))
 
-    async def tokens(self, of: str | None = None) -> Sequence[Mapping[str, Any]]:
-        """Tokens, revoked ones too, the oldest first: `id`, `name`, `prefix`, `environment_id`,
-        `environment_name`, `created_at`, `expires_at`, `revoked_at`."""
+    async def list_tokens(self, environment_name: str | None = None) -> Sequence[Mapping[str, Any]]:
+        """Return the tokens of one or all environments, also revoked ones, the oldest first: `id`, `name`,
+        `prefix`, `environment_id`, `environment_name`, `created_at`, `expires_at`, `revoked_at`."""
         query = (
             select(
                 api_token.c.id,
@@ -92,12 +96,13 @@ class Administration:
             .order_by(api_token.c.created_at, api_token.c.id)
         )
         async with self._database.read() as conn:
-            if of is not None:
-                query = query.where(environment.c.id == await _find_environment(conn, of))
+            if environment_name is not None:
+                query = query.where(environment.c.id == await _find_environment(conn, environment_name))
             return [dict(row) for row in (await conn.execute(query)).mappings()]
 
     async def revoke_token(self, id: str) -> None:
-        """Stops working on a running server within a second. Raises SetupError for an unknown id."""
+        """Revoke a token. A running server refuses it within a second. Raises SetupError for an
+        unknown id."""
         async with self._database.write() as conn:
             query = select(api_token.c.environment_id, api_token.c.revoked_at).where(api_token.c.id == id)
             row = (await conn.execute(query)).one_or_none()
@@ -108,6 +113,7 @@ class Administration:
 
 
 async def _find_environment(conn: AsyncConnection, wanted: str) -> str:
+    """Return the id of an environment, given by id or name. Raises SetupError."""
     query = select(environment.c.id).where(or_(environment.c.id == wanted, environment.c.name == wanted))
     found: list[str] = [row.id for row in await conn.execute(query)]
     if len(found) == 1:

@@ -1,4 +1,5 @@
-"""The first start: a team, its first user, the environment `development`, a token."""
+"""Fills an empty database at the first start: a team, its first user, the environment
+`development`, a token."""
 
 from __future__ import annotations
 
@@ -11,10 +12,9 @@ from isthmus.config import Settings
 from isthmus.db import Database
 from isthmus.db.tables import team
 from isthmus.kit.secret import Secret
-from isthmus.tenancy.environments import Environments, Install
-from isthmus.tenancy.teams import create_team
-from isthmus.tenancy.tokens import ApiTokens
-from isthmus.tenancy.users import create_user
+from isthmus.tenancy.api_tokens import ApiTokens
+from isthmus.tenancy.environments import Environments, FillEnvironment
+from isthmus.tenancy.teams import create_team, create_user
 
 __all__ = ["FIRST_ENVIRONMENT", "FirstStart", "bootstrap"]
 
@@ -24,7 +24,7 @@ _ADVISORY_LOCK = 0x1574_B007
 
 @dataclass(frozen=True, slots=True)
 class FirstStart:
-    """What a first start made. `token` can be shown now and never again."""
+    """What the first start created. `token` is never shown again."""
 
     team_id: str
     user_id: str
@@ -33,9 +33,10 @@ class FirstStart:
 
 
 async def bootstrap(
-    database: Database, settings: Settings, *, install: Install | None = None
+    database: Database, settings: Settings, *, install: FillEnvironment | None = None
 ) -> FirstStart | None:
-    """None where a team exists. Of several processes that start at once, one makes everything."""
+    """Create the first team with its user, environment and API token; return None if a team exists. If
+    several processes start at once, one of them creates everything."""
     query = select(exists().where(team.c.id.is_not(None)))
     async with database.read() as conn:
         if (await conn.execute(query)).scalar_one():

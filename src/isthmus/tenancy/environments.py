@@ -1,4 +1,4 @@
-"""Environments of a team (`api.md` §3.1)."""
+"""The environments of a team."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from isthmus.db.tables import environment
 from isthmus.errors import BadRequest, Conflict, NotFound, failure
 from isthmus.kit.ids import new_id
 from isthmus.kit.writable_fields import require_writable_field
-from isthmus.tenancy.connect_settings import SETTINGS, ConnectSettings, check_connect_settings
+from isthmus.tenancy.connect_settings import SETTING_NAMES, ConnectSettings, check_connect_settings
 
-__all__ = ["Environments", "Install", "read_connect_settings", "read_team_id"]
+__all__ = ["Environments", "FillEnvironment", "read_connect_settings", "read_team_id"]
 
-_EDITABLE: Final = frozenset({"name", "settings"})
-_LONGEST_NAME: Final = 200
+_WRITABLE_FIELDS: Final = frozenset({"name", "settings"})
+_MAX_NAME_LENGTH: Final = 200
 
-Install = Callable[[AsyncConnection, str], Awaitable[None]]
-"""Fills a new environment (its id) with what every environment has, in the transaction that creates it."""
+FillEnvironment = Callable[[AsyncConnection, str], Awaitable[None]]
+"""Fills a new environment, given by id, with its default content, in the transaction that creates it."""
 
 
 async def read_connect_settings(conn: AsyncConnection, environment_id: str) -> ConnectSettings:
     """The settings of an environment's connect pages; the defaults where the environment is gone."""
     statement = select(environment.c.settings).where(environment.c.id == environment_id)
-    return ConnectSettings.of((await conn.execute(statement)).scalar_one_or_none() or {})
+    return ConnectSettings.from_settings((await conn.execute(statement)).scalar_one_or_none() or {})
 
 
 async def read_team_id(conn: AsyncConnection, environment_id: str) -> str:
@@ -39,7 +39,7 @@ async def read_team_id(conn: AsyncConnection, environment_id: str) -> str:
 
 
 class Environments:
-    """The environments of one team; with `only`, no other than that one exists."""
+    """The environments of one team. With `only`, no environment but the one with this id is found."""
 
     def __init__(self, conn: AsyncConnection, team_id: str, *, only: str | None = None) -> None:
         self._conn = conn
@@ -48,33 +48,34 @@ class Environments:
 
     async def list(self, query: ListQuery) -> Page:
         fields = {each.key: each for each in environment.c if each.key != "settings"}
-        return await fetch_page(self._conn, self._visible(), fields, query)
+        return await fetch_page(self._conn, self._select_visible(), fields, query)
 
     async def get(self, id: str, /) -> Mapping[str, Any]:
-        """Raises NotFound."""
-        return await self._found(self._visible().where(environment.c.id == id), id)
+        """Return the row of an environment. Raises NotFound."""
+        return await self._read_row(self._select_visible().where(environment.c.id == id), id)
 
-    async def create(self, name: str, *, install: Install | None = None) -> Mapping[str, Any]:
-        """Raises BadRequest for an empty name, Conflict for one the team has already."""
-        name = await self._free_name(name)
+    async def create(self, name: str, *, install: FillEnvironment | None = None) -> Mapping[str, Any]:
+        """Create an environment and return its row. Raises BadRequest for an empty name, Conflict for one
+        that the team has already."""
+        name = await self._validate_name(name)
         identity, now = new_id(), current_time(self._conn)
         statement = insert(environment).values(
             id=identity, created_at=now, updated_at=now, team_id=self._team_id, name=name, settings={}
         )
-        await self._write(statement, name)
+        await self._execute_or_conflict(statement, name)
         if install is not None:
             await install(self._conn, identity)
         await raise_epoch(self._conn, identity)
         return await self.get(identity)
 
     async def update(self, id: str, /, changes: Mapping[str, Any]) -> Mapping[str, Any]:
-        """`changes`: `name`, and `settings` laid over the stored ones (a null removes). Raises NotFound,
-        BadRequest, Conflict."""
-        row = await self._found(self._visible().where(environment.c.id == id).with_for_update(), id)
-        require_writable_field(changes, _EDITABLE)
+        """Change an environment and return its row. `changes`: `name`, and `settings`, which are merged into
+        the stored ones (a null removes one). Raises NotFound, BadRequest, Conflict."""
+        row = await self._read_row(self._select_visible().where(environment.c.id == id).with_for_update(), id)
+        require_writable_field(changes, _WRITABLE_FIELDS)
         values: dict[str, Any] = {}
         if "name" in changes and changes["name"] != row["name"]:
-            values["name"] = await self._free_name(changes["name"])
+            values["name"] = await self._validate_name(changes["name"])
         if "settings" in changes:
             sent = changes["settings"]
             _check_settings(sent, row["settings"])
@@ -83,57 +84,61 @@ class Environments:
         if values:
             values["updated_at"] = current_time(self._conn)
             statement = update(environment).where(environment.c.id == id).values(values)
-            await self._write(statement, values.get("name", row["name"]))
+            await self._execute_or_conflict(statement, values.get("name", row["name"]))
             await raise_epoch(self._conn, id)
         return await self.get(id)
 
     async def delete(self, id: str, /) -> str:
-        """With all it holds: accounts, installs, tokens. Raises NotFound."""
+        """Delete an environment with its accounts, installs and tokens, and return its id. Raises
+        NotFound."""
         await self.get(id)
         await self._conn.execute(delete(environment).where(environment.c.id == id))
         await raise_epoch(self._conn, id)
         return id
 
-    def _visible(self) -> Any:
+    def _select_visible(self) -> Any:
         statement = select(environment).where(environment.c.team_id == self._team_id)
         return statement if self._only is None else statement.where(environment.c.id == self._only)
 
-    async def _found(self, statement: Executable, id: str) -> dict[str, Any]:
+    async def _read_row(self, statement: Executable, id: str) -> dict[str, Any]:
         row = (await self._conn.execute(statement)).mappings().one_or_none()
         if row is None:
             raise NotFound(f"no environment {id} that this token can see")
         return dict(row)
 
-    async def _write(self, statement: Executable, name: str) -> None:
-        """Another write may have taken the name since it was free."""
+    async def _execute_or_conflict(self, statement: Executable, name: str) -> None:
+        """Execute a write. Raises Conflict if another transaction took the name meanwhile."""
         try:
             await self._conn.execute(statement)
         except IntegrityError:
-            raise _taken(name) from None
+            raise _name_taken(name) from None
 
-    async def _free_name(self, name: object) -> str:
+    async def _validate_name(self, name: object) -> str:
+        """Return the trimmed name. Raises BadRequest, and Conflict if the team has an environment of this
+        name."""
         if not isinstance(name, str) or not name.strip():
             raise BadRequest(
                 "an environment needs a name.", failures=[failure("name", "must be a text", "required")]
             )
         name = name.strip()
-        if len(name) > _LONGEST_NAME:
+        if len(name) > _MAX_NAME_LENGTH:
             raise BadRequest(
-                f"the name of an environment has at most {_LONGEST_NAME} characters.",
-                failures=[failure("name", f"must have at most {_LONGEST_NAME} characters", "too_long")],
+                f"the name of an environment has at most {_MAX_NAME_LENGTH} characters.",
+                failures=[failure("name", f"must have at most {_MAX_NAME_LENGTH} characters", "too_long")],
             )
         taken = exists().where(environment.c.team_id == self._team_id, environment.c.name == name)
         if (await self._conn.execute(select(taken))).scalar_one():
-            raise _taken(name)
+            raise _name_taken(name)
         return name
 
 
-def _taken(name: str) -> Conflict:
+def _name_taken(name: str) -> Conflict:
     return Conflict(f"the team has an environment named {name} already; choose another name.")
 
 
 def _check_settings(settings: Mapping[str, Any] | None, stored: Mapping[str, Any]) -> None:
-    """What is stored already may be sent back with the row, and anything may be removed."""
+    """Raises BadRequest for unknown or invalid settings. Unknown ones that are stored already may be sent
+    back, and anything may be removed."""
     if settings is None:
         raise BadRequest(
             "settings are merged by name, so null changes none. Send null for each that is to be removed.",
@@ -142,10 +147,10 @@ def _check_settings(settings: Mapping[str, Any] | None, stored: Mapping[str, Any
     unknown = [
         name
         for name, value in settings.items()
-        if name not in SETTINGS and value is not None and name not in stored
+        if name not in SETTING_NAMES and value is not None and name not in stored
     ]
     if unknown:
-        known = ", ".join(SETTINGS)
+        known = ", ".join(SETTING_NAMES)
         raise BadRequest(
             f"settings.{unknown[0]} is no setting of an environment. There are: {known}.",
             failures=[

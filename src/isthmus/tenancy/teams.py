@@ -1,8 +1,9 @@
-"""Teams (`api.md` §3.2)."""
+"""The team of the caller, and its users."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -11,39 +12,40 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.db import current_time, raise_epochs
 from isthmus.db.listing import ListQuery, Page, fetch_page
-from isthmus.db.tables import environment, team
+from isthmus.db.tables import environment, team, user
 from isthmus.errors import BadRequest, NotFound, failure
 from isthmus.kit.ids import new_id
 from isthmus.kit.writable_fields import require_writable_field
 
-__all__ = ["Teams", "create_team"]
+__all__ = ["Teams", "Users", "create_team", "create_user"]
 
-_EDITABLE: Final = frozenset({"name", "logo"})
+_WRITABLE_FIELDS: Final = frozenset({"name", "logo"})
 
 
 class Teams:
-    """The caller's own team: no other exists for them."""
+    """The teams that the caller sees: only their own."""
 
     def __init__(self, conn: AsyncConnection, team_id: str) -> None:
         self._conn = conn
-        self._own = select(team).where(team.c.id == team_id)
+        self._select_own = select(team).where(team.c.id == team_id)
 
     async def list(self, query: ListQuery) -> Page:
-        return await fetch_page(self._conn, self._own, {each.key: each for each in team.c}, query)
+        return await fetch_page(self._conn, self._select_own, {each.key: each for each in team.c}, query)
 
     async def get(self, id: str, /) -> Mapping[str, Any]:
         """Raises NotFound."""
-        row = (await self._conn.execute(self._own.where(team.c.id == id))).mappings().one_or_none()
+        row = (await self._conn.execute(self._select_own.where(team.c.id == id))).mappings().one_or_none()
         if row is None:
             raise NotFound(f"no team {id} that this token can see")
         return dict(row)
 
     async def update(self, id: str, /, changes: Mapping[str, Any]) -> Mapping[str, Any]:
-        """`changes`: `name`, `logo` (a URL, or None for none). Raises NotFound, BadRequest."""
+        """Change the team and return its row. `changes`: `name`, `logo` (a URL or None). Raises NotFound,
+        BadRequest."""
         await self.get(id)
-        require_writable_field(changes, _EDITABLE)
-        values = {key: changes[key] for key in _EDITABLE & changes.keys()}
-        _check(values)
+        require_writable_field(changes, _WRITABLE_FIELDS)
+        values = {key: changes[key] for key in _WRITABLE_FIELDS & changes.keys()}
+        _check_values(values)
         values["updated_at"] = current_time(self._conn)
         await self._conn.execute(update(team).where(team.c.id == id).values(values))
         own = select(environment.c.id).where(environment.c.team_id == id)
@@ -51,17 +53,18 @@ class Teams:
         return await self.get(id)
 
 
-def _check(values: Mapping[str, Any]) -> None:
+def _check_values(values: Mapping[str, Any]) -> None:
+    """Raises BadRequest for an empty name and a logo that is no http or https URL."""
     if "name" in values and not str(values["name"] or "").strip():
         raise BadRequest("a team needs a name.", failures=[failure("name", "must be a text", "required")])
-    if values.get("logo") is not None and not _is_web_address(values["logo"]):
+    if values.get("logo") is not None and not _is_http_url(values["logo"]):
         raise BadRequest(
             "a logo is the address of an image. Send an http or https URL, or null for none.",
             failures=[failure("logo", "must be an http or https URL, or null", "url")],
         )
 
 
-def _is_web_address(text: str) -> bool:
+def _is_http_url(text: str) -> bool:
     try:
         parts = urlsplit(text)
     except ValueError:
@@ -70,7 +73,58 @@ def _is_web_address(text: str) -> bool:
 
 
 async def create_team(conn: AsyncConnection, name: str) -> str:
-    """The id of a new team."""
+    """Create a team and return its id."""
     identity, now = new_id(), current_time(conn)
     await conn.execute(insert(team).values(id=identity, created_at=now, updated_at=now, name=name))
     return identity
+
+
+_USER_FIELDS = ("id", "name", "email", "is_active", "is_staff", "last_login_at", "created_at", "updated_at")
+
+
+class Users:
+    """The users of one team, in their JSON form: `role`, `team` and `environment` are lists."""
+
+    def __init__(self, conn: AsyncConnection, team_id: str) -> None:
+        self._conn = conn
+        self._select_own = select(user).where(user.c.team_id == team_id)
+
+    async def list(self, query: ListQuery) -> Page:
+        page = await fetch_page(
+            self._conn, self._select_own, {name: user.c[name] for name in _USER_FIELDS}, query
+        )
+        return replace(page, rows=[_to_wire(row) for row in page.rows])
+
+    async def get(self, id: str, /) -> Mapping[str, Any]:
+        """Raises NotFound."""
+        row = (await self._conn.execute(self._select_own.where(user.c.id == id))).mappings().one_or_none()
+        if row is None:
+            raise NotFound(f"no user {id} in this team")
+        return _to_wire(row)
+
+
+async def create_user(
+    conn: AsyncConnection, team_id: str, *, name: str, email: str, is_staff: bool, role: list[str]
+) -> str:
+    """Create a user, who cannot sign in yet and sees every environment of the team; return the id."""
+    identity, now = new_id(), current_time(conn)
+    await conn.execute(
+        insert(user).values(
+            id=identity,
+            created_at=now,
+            updated_at=now,
+            team_id=team_id,
+            name=name,
+            email=email,
+            is_active=True,
+            is_staff=is_staff,
+            role=role,
+            environment_ids=[],
+        )
+    )
+    return identity
+
+
+def _to_wire(row: Mapping[Any, Any]) -> dict[str, Any]:
+    shown = {name: row[name] for name in (*_USER_FIELDS, "role")}
+    return {**shown, "team": [row["team_id"]], "environment": row["environment_ids"]}

@@ -21,10 +21,9 @@ from isthmus.db.database import Database
 from isthmus.integrations.catalog.shipped_files import Catalog
 from isthmus.kit.clock import Clock
 from isthmus.kit.ids import is_uuid
-from isthmus.tenancy.account_tokens import AccountTokens
+from isthmus.tenancy.authentication import AccountTokens, hash_token
 from isthmus.tenancy.connect_settings import ConnectSettings
 from isthmus.tenancy.environments import read_connect_settings
-from isthmus.tenancy.tokens import digest
 from isthmus.ui.form_input import CSRF, Sent, read_sent
 from isthmus.ui.page_rate_limit import Opens
 from isthmus.ui.page_security import Site, cookie_of, require_own_page
@@ -109,7 +108,7 @@ class Answering:
         return session, sent
 
     def count_open(self, request: Request, token: str) -> None:
-        self._opens.take(request.client.host if request.client else "", digest(token))
+        self._opens.take(request.client.host if request.client else "", hash_token(token))
 
     def begun(self, session: Session, cookie: str) -> Response:
         """The session's first answer: its cookie, and an address without the token."""

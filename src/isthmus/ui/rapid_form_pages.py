@@ -48,7 +48,7 @@ class AccountFormPages:
     async def _open(self, request: Request, token: str) -> Response:
         self._answering.count_open(request, token)
         rapid = rapid_options_of(request)
-        principal = self._parts.account_tokens.read(token)
+        principal = self._parts.account_tokens.verify(token)
         if principal is None or principal.integrated_account_id is None:
             raise RapidFormFailed(PAGE_EXPIRED)
         session, cookie = await self._parts.flow.open_form(

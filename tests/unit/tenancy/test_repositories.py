@@ -180,7 +180,7 @@ async def test_the_operator_lists_revoked_tokens_and_the_api_does_not(
     issued = await administration.create_token("development", "old")
     await administration.revoke_token(issued.row["id"])
     await administration.revoke_token(issued.row["id"])
-    listed = await administration.tokens("development")
+    listed = await administration.list_tokens("development")
     assert [(row["name"], row["revoked_at"] is not None) for row in listed] == [
         ("first start", False),
         ("old", True),

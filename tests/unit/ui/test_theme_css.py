@@ -33,7 +33,7 @@ def test_what_is_stored_and_wrong_is_passed_over() -> None:
         "connect_theme": {"accent": "red; }", "radius": 9},
         "embedding_origins": ["https://a.test", "*"],
     }
-    found = ConnectSettings.of(stored)
+    found = ConnectSettings.from_settings(stored)
     assert (found.theme, found.origins) == (Theme(radius=9), ("https://a.test",))
 
 

@@ -51,7 +51,7 @@ def create_environment(name: str) -> None:
 
 
 def list_environments() -> None:
-    rows = with_database(lambda database: Administration(database).environments())
+    rows = with_database(lambda database: Administration(database).list_environments())
     _table(rows, "id", "name", "created_at")
 
 
@@ -66,7 +66,7 @@ def create_token(environment: str, name: str, expires_in_days: int | None) -> No
 
 
 def list_tokens(environment: str | None) -> None:
-    rows = with_database(lambda database: Administration(database).tokens(environment))
+    rows = with_database(lambda database: Administration(database).list_tokens(environment))
     now = datetime.now(UTC)
     shown = [{**row, "environment": row["environment_name"], "state": _state(row, now)} for row in rows]
     _table(shown, "id", "environment", "name", "prefix", "state", "created_at", "expires_at")

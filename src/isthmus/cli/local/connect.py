@@ -32,7 +32,7 @@ def connect(
     sent = {"tenant_id": tenant, "integrated_account_id": account, "redirect_uri": redirect_uri}
 
     async def work(database: Database) -> str:
-        environment_id = await Administration(database).environment_id(environment)
+        environment_id = await Administration(database).find_environment_id(environment)
         return await _link(database, environment_id, integration, sent)
 
     token = with_database(work)

@@ -135,5 +135,5 @@ async def test_credentials_are_renewed_on_request_and_revive_a_refused_account(
 
 async def test_a_key_cannot_be_renewed(connections: Connections, desk: Desk) -> None:
     row = await desk.connect(context={"url": desk.url, "api_key": "k"})
-    with pytest.raises(BadRequest, match="Nothing can renew"):
+    with pytest.raises(BadRequest, match="Nothing can refresh"):
         await connections.refresh_credentials(desk.scope.environment_id, row["id"], request_id="r")

@@ -92,7 +92,7 @@ async def test_an_answer_that_was_lost_in_a_crash_is_told_as_what_it_is(
     task = asyncio.ensure_future(call(connections, desk, id))
     await authority.asked.wait()
     for each in asyncio.all_tasks():  # as a kill would: nothing of it runs on
-        if "_fly" in repr(each.get_coro()):
+        if "_run_task" in repr(each.get_coro()):
             each.cancel()
     await asyncio.gather(task, return_exceptions=True)
     authority.issue()  # the provider has answered all the same

@@ -1,8 +1,7 @@
-"""API tokens: 256 random bits, of which only the SHA-256 is kept (`api.md` §2)."""
+"""The API tokens of an environment: 256 random bits, of which only the SHA-256 is stored."""
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,15 +18,16 @@ from isthmus.events import Event, emit
 from isthmus.events.catalogue import ApiTokenCreated, ApiTokenDeleted
 from isthmus.kit.ids import new_id
 from isthmus.kit.secret import Secret
+from isthmus.tenancy.authentication import hash_token
 
-__all__ = ["ApiTokens", "digest", "new_token", "prefix"]
+__all__ = ["ApiTokens", "generate_token", "get_token_prefix"]
 
-_MARK: Final = "isth_"
-_SHOWN = len(_MARK) + 4
-_SHOWN_OF_FOREIGN = 3
-_BYTES = 32
+_PREFIX: Final = "isth_"
+_VISIBLE_LENGTH = len(_PREFIX) + 4
+_VISIBLE_LENGTH_OF_OTHERS = 3
+_TOKEN_BYTES = 32
 
-_COLUMNS = (
+_VISIBLE_COLUMNS = (
     api_token.c.id,
     api_token.c.name,
     api_token.c.environment_id,
@@ -38,33 +38,36 @@ _COLUMNS = (
 )
 
 
-def new_token() -> Secret[str]:
-    return Secret(_MARK + secrets.token_urlsafe(_BYTES))
+def generate_token() -> Secret[str]:
+    """Return a new random token."""
+    return Secret(_PREFIX + secrets.token_urlsafe(_TOKEN_BYTES))
 
 
-def digest(token: str) -> str:
-    """SHA-256 in hex. No salt and no stretching: a random token of 256 bits cannot be guessed."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-def prefix(token: str) -> str:
-    """The start of a token, for people to tell it by; too short to help anybody guess the rest."""
-    return token[:_SHOWN] if token.startswith(_MARK) else token[:_SHOWN_OF_FOREIGN]
+def get_token_prefix(token: str) -> str:
+    """Return the first characters of a token, by which people recognise it. They do not help to guess the
+    rest."""
+    return token[:_VISIBLE_LENGTH] if token.startswith(_PREFIX) else token[:_VISIBLE_LENGTH_OF_OTHERS]
 
 
 class ApiTokens:
-    """The API tokens of one environment. Rows have no secret; revoked ones are not found."""
+    """The API tokens of one environment. Rows have no secret; revoked tokens are not found."""
 
     def __init__(self, conn: AsyncConnection, environment_id: str) -> None:
         self._conn = conn
         self._environment_id = environment_id
 
     async def list(self, query: ListQuery) -> Page:
-        return await fetch_page(self._conn, self._valid(), {each.key: each for each in _COLUMNS}, query)
+        return await fetch_page(
+            self._conn, self._select_valid(), {each.key: each for each in _VISIBLE_COLUMNS}, query
+        )
 
     async def get(self, id: str, /) -> Mapping[str, Any]:
-        """Raises NotFound."""
-        row = (await self._conn.execute(self._valid().where(api_token.c.id == id))).mappings().one_or_none()
+        """Return the row of a token. Raises NotFound."""
+        row = (
+            (await self._conn.execute(self._select_valid().where(api_token.c.id == id)))
+            .mappings()
+            .one_or_none()
+        )
         if row is None:
             raise NotFound(f"no API token {id} in this environment")
         return dict(row)
@@ -77,8 +80,9 @@ class ApiTokens:
         created_by: str | None = None,
         token: Secret[str] | None = None,
     ) -> tuple[Mapping[str, Any], Secret[str]]:
-        """The row, and the token itself: the only time anybody sees it. `token`: instead of a random one."""
-        token = token or new_token()
+        """Create a token; return its row and the token itself, which is never shown again. `token`: use this
+        one instead of a random one."""
+        token = token or generate_token()
         identity, now = new_id(), current_time(self._conn)
         await self._conn.execute(
             insert(api_token).values(
@@ -88,18 +92,18 @@ class ApiTokens:
                 environment_id=self._environment_id,
                 created_by=created_by,
                 name=name,
-                digest=digest(token.reveal()),
-                prefix=prefix(token.reveal()),
+                digest=hash_token(token.reveal()),
+                prefix=get_token_prefix(token.reveal()),
                 expires_at=expires_at,
             )
         )
         await raise_epoch(self._conn, self._environment_id)
         row = await self.get(identity)
-        await self._tell(ApiTokenCreated, row)
+        await self._emit(ApiTokenCreated, row)
         return row, token
 
     async def revoke(self, id: str, /) -> str:
-        """From now on the token is refused, in other processes within a second. Raises NotFound."""
+        """Revoke a token and return its id. Other processes refuse it within a second. Raises NotFound."""
         now = current_time(self._conn)
         await self.get(id)
         done = await self._conn.execute(
@@ -108,16 +112,16 @@ class ApiTokens:
             .values(revoked_at=now, updated_at=now)
         )
         if not done.rowcount:
-            await self.get(id)  # somebody else was first: NotFound
+            await self.get(id)  # revoked meanwhile: NotFound
         await raise_epoch(self._conn, self._environment_id)
-        await self._tell(ApiTokenDeleted, {"id": id})
+        await self._emit(ApiTokenDeleted, {"id": id})
         return id
 
-    async def _tell(self, kind: type[Event], payload: Mapping[str, Any]) -> None:
+    async def _emit(self, kind: type[Event], payload: Mapping[str, Any]) -> None:
         happened = {"environment_id": self._environment_id, "payload": dict(payload)}
         await emit(self._conn, kind.model_validate(happened))
 
-    def _valid(self) -> Any:
-        return select(*_COLUMNS).where(
+    def _select_valid(self) -> Any:
+        return select(*_VISIBLE_COLUMNS).where(
             api_token.c.environment_id == self._environment_id, api_token.c.revoked_at.is_(None)
         )
