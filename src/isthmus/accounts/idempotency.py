@@ -92,7 +92,8 @@ class IdempotencyKeys:
         self._purged_at: float | None = None
 
     async def claim(self, environment_id: str, key_digest: str, request_digest: str) -> Claim:
-        """Raises Conflict while the first call is under way, UnprocessableRequest where it was another."""
+        """Claim a key. Raises Conflict while the first call with it is running, UnprocessableRequest if the
+        key was used for another request."""
         async with self._database.write() as conn:
             await self._delete_expired(conn, key_digest)
             row_id = new_id()

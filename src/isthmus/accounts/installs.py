@@ -24,7 +24,8 @@ __all__ = ["Installs", "install_everything"]
 
 
 class Installs:
-    """`EnvironmentIntegrations` with the accounts that come and go with an install."""
+    """The installs of one environment. Each has a sandbox account, and is deleted together with its
+    accounts."""
 
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
@@ -38,7 +39,8 @@ class Installs:
         return await self._rows.get(id)
 
     async def create(self, values: Mapping[str, Any]) -> Row:
-        """Idempotent; the install's sandbox account is there afterwards."""
+        """Install an integration and create its sandbox account; return the install. An install that exists
+        is returned."""
         row = await self._rows.create(values)
         config = (
             await self._conn.execute(
@@ -55,7 +57,7 @@ class Installs:
         return await self._rows.update(id, changes)
 
     async def delete(self, id: str) -> str:
-        """The install's id; every account of it is deleted."""
+        """Delete an install with all its accounts, and return its id. Raises NotFound."""
         install_id = await self._rows.lock(id)
         of_it = integrated_account.c.environment_integration_id == install_id
         await prepare_deletion(self._conn, self._scope.environment_id, of_it)
@@ -68,7 +70,8 @@ class Installs:
 
 
 async def install_everything(conn: AsyncConnection, environment_id: str) -> None:
-    """Every shipped integration, with its sandbox account, and every shipped model; what is there stays."""
+    """Install every shipped integration, with its sandbox account, and every shipped unified model. Installs
+    that exist stay as they are."""
     team_id = (
         await conn.execute(select(environment.c.team_id).where(environment.c.id == environment_id))
     ).scalar_one()

@@ -93,6 +93,7 @@ def _get_path(value: Any, path: tuple[str, ...]) -> Any:
 
 
 def _has_path(value: Any, path: tuple[str, ...]) -> bool:
+    """True if there is a value at `path`, even null."""
     parent = _get_path(value, path[:-1])
     return isinstance(parent, Mapping) and path[-1] in parent
 

@@ -41,6 +41,8 @@ class BatchCalls:
         return plain
 
     async def call(self, resource: str, call: Call, admit: Admit) -> CallResult:
+        """Make a proxy call of `resource`, or a unified call of `model/resource`. `admit` is awaited before
+        each request to the provider."""
         account = self._opened.account
         connection = await self._connections.open(
             account.environment_id, account.id, request_id=self._request_id

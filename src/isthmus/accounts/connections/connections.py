@@ -321,6 +321,7 @@ class Connections:
         context: Mapping[str, Any],
         http: Sender,
     ) -> _CachedAccount:
+        """Build the cached account from its row, its definition and its decrypted context."""
         facts = AccountFacts(
             id=row["id"],
             tenant_id=row["tenant_id"],

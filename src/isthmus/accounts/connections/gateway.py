@@ -95,8 +95,8 @@ class GatewayAccount:
 
 
 class Gateway:
-    """An `engine.ports.Upstream` that sends over HTTP, for one call of one account. `may_refresh`: False for
-    the requests that refresh its credentials."""
+    """An `engine.upstream.Upstream` that sends over HTTP, for one call of one account. `may_refresh`: False
+    for the requests that refresh its credentials."""
 
     __slots__ = ("_account", "_may_refresh", "_parts", "_request_id", "account")
 
@@ -128,10 +128,12 @@ class Gateway:
         return response
 
     async def update_context(self, patch: Mapping[str, Any]) -> None:
+        """Store a patch of the account's context; later requests use the new context."""
         account = self._account
         account.context = await self._parts.update_context(account, patch)
 
     async def _send_and_record_state(self, request: OutgoingRequest, attempt: _CallAttempt) -> HttpResponse:
+        """Wait for the throttle, send, send a rate limited read once more, and update the account's state."""
         throttle = self._account.throttle
         is_repeatable = _is_repeatable(request)
         if not throttle.is_unthrottled:

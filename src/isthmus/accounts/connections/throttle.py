@@ -70,7 +70,7 @@ class AccountThrottle:
         """Return when the call may be sent. `may_wait`: the call may wait while the account is closed;
         otherwise it only waits for the interval to the call before it.
 
-        Raises the error of `engine.rate_limits.closed` if the wait would be longer than MAX_WAIT_SECONDS, and
+        Raises RemoteError with status 429 if the wait would be longer than MAX_WAIT_SECONDS, and
         at once if the account is closed and the call may not wait.
         """
         if self.is_unthrottled:

@@ -103,6 +103,7 @@ async def release_all_leases(conn: AsyncConnection) -> None:
 async def _update_lease(
     conn: AsyncConnection, lease: RefreshLease, *only: ColumnElement[bool], **values: object
 ) -> bool:
+    """Update the lease's row. False if its epoch is another one or `only` does not hold."""
     done = await conn.execute(
         update(credential_refresh)
         .where(credential_refresh.c.id == lease.account_id, credential_refresh.c.epoch == lease.epoch, *only)

@@ -307,6 +307,7 @@ def _is_already_stored(context: Mapping[str, Any], reply: Mapping[str, Any]) -> 
 
 
 def _build_context(conn: AsyncConnection, account: RefreshTarget, row: Mapping[str, Any]) -> dict[str, Any]:
+    """The effective context of an account's row."""
     return build_effective_context(decrypt_context(get_key_ring(conn), row), account.definition.variables())
 
 
@@ -319,6 +320,7 @@ def _cannot_refresh(facts: AccountFacts) -> BadRequest:
 
 
 async def _lock_account(conn: AsyncConnection, facts: AccountFacts) -> dict[str, Any]:
+    """Lock and read the account's row. Raises NotFound."""
     row = await _lock_account_if_exists(conn, facts)
     if row is None:
         raise _account_not_found(facts)
@@ -330,6 +332,7 @@ def _account_not_found(facts: AccountFacts) -> NotFound:
 
 
 async def _lock_account_if_exists(conn: AsyncConnection, facts: AccountFacts) -> dict[str, Any] | None:
+    """Lock and read the account's row, None if the account was deleted."""
     columns = ("id", "status", "last_error", "context", "context_secrets", "revision")
     statement = (
         select(*(integrated_account.c[name] for name in columns))

@@ -120,6 +120,7 @@ class Refresher:
     async def _run_task(
         self, account: RefreshTarget, rejected_token: str | None, *, force: bool
     ) -> RefreshedCredentials:
+        """Refresh, and remember an outage of the provider for a few seconds."""
         identity = account.facts.id
         try:
             return await self._refresh_or_wait(account, rejected_token, force=force)
@@ -132,6 +133,8 @@ class Refresher:
     async def _refresh_or_wait(
         self, account: RefreshTarget, rejected_token: str | None, *, force: bool
     ) -> RefreshedCredentials:
+        """Take the lease and refresh or, while another process holds it, wait for its result. Raises
+        UpstreamTimeout after _MAX_WAIT_SECONDS."""
         owner, started = new_id(), self._clock.monotonic()
         while True:
             found = await self._store.take_lease(account, rejected_token, owner, force=force)
@@ -149,6 +152,8 @@ class Refresher:
     async def _refresh_holding_lease(
         self, account: RefreshTarget, attempt: RefreshAttempt
     ) -> RefreshedCredentials:
+        """Ask the provider, by the grant or the action, and store its reply. A refusal sets `needs_reauth`;
+        any other failure releases the lease."""
         try:
             if attempt.plan.action is not None:
                 async with self._keep_extending(attempt.lease):
@@ -180,6 +185,7 @@ class Refresher:
             await asyncio.wait({extending})
 
     async def _extend_repeatedly(self, lease: RefreshLease) -> None:
+        """Extend the lease every few seconds, until it is lost or the task is cancelled."""
         while True:
             await self._clock.sleep(LEASE_EXTENSION_SECONDS)
             try:

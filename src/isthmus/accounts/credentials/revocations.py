@@ -173,6 +173,7 @@ def _get_token_to_revoke(context: Mapping[str, Any]) -> str | None:
 
 
 async def _queue_request(conn: AsyncConnection, environment_id: str, request: Mapping[str, Any]) -> None:
+    """Store a revocation request and the job that sends it."""
     identity, now = new_id(), current_time(conn)
     await conn.execute(
         insert(credential_revocation).values(

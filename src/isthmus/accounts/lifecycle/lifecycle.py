@@ -70,7 +70,7 @@ class _RestartedMeanwhile(Exception):
 
 
 class Lifecycle:
-    """One for the process: does what `begin_lifecycle` began."""
+    """Runs the lifecycles that `start_lifecycle` started. There is one in each process."""
 
     def __init__(self, database: Database, connections: Connections, clock: Clock) -> None:
         self._database = database
@@ -181,6 +181,8 @@ class Lifecycle:
             await asyncio.wait((attempt, late))
 
     async def _attempt_step(self, runner: StepRunner, step: Step, state: LifecycleState) -> None:
+        """Run a step; during an outage, a step of a validation is tried several times."""
+
         async def attempt() -> bool:
             return await runner.attempt(step, state.step, state.progress)
 

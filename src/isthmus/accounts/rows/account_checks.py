@@ -145,6 +145,7 @@ async def check_mapping_overrides(
 
 
 def _list_entries(value: Any, field: str) -> list[tuple[str, Any]]:
+    """The entries of an object, none for null. Raises BadRequest for any other value."""
     if value is None:
         return []
     if not isinstance(value, Mapping):

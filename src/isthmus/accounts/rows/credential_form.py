@@ -53,6 +53,7 @@ def validate_form(
 
 
 def _describe_field(field: BaseField) -> str:
+    """The label of a form field, with its help text."""
     return f"{field.label or field.name}{f' ({field.help_text})' if field.help_text else ''}"
 
 

@@ -123,6 +123,8 @@ class RecordedList:
         return None
 
     def _build_response(self, request: OutgoingRequest, window: _Window) -> ExchangeResponse:
+        """Return a recorded response whose array holds the records of the window, with cursors and totals to
+        match."""
         page = self.pages[max(index for index, start in enumerate(self.starts) if start <= window.start)]
         body = _set_path(page.response.body, self.path, list(self.records[window.start : window.end]))
         headers = {name: value for name, value in page.response.headers.items() if name != "link"}
@@ -143,6 +145,7 @@ class RecordedList:
         return page.response.model_copy(update={"body": body, "headers": headers})
 
     def _number_last_page(self, spec: PagePagination, size: int | None) -> int:
+        """The number of the last page, in the counting of the provider."""
         count = len(self.starts) if size is None else -(-len(self.records) // size)
         return spec.config.start_page + max(count, 1) - 1
 
@@ -176,6 +179,7 @@ class RecordedList:
         return recorded
 
     def _build_link_header(self, request: OutgoingRequest, window: _Window) -> dict[str, str]:
+        """Return a `link` header to the next and previous page; empty if there are none."""
         targets = []
         if window.end < len(self.records):
             targets.append(f'<{_build_page_url(request, window.end, window.size)}>; rel="next"')

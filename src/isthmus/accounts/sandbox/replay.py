@@ -112,6 +112,7 @@ class SandboxUpstream:
         return [_make_sample_exchange(sample)]
 
     def _iterate_nearest(self, recorded: Sequence[Exchange], resource: str) -> Iterator[Exchange]:
+        """Exchanges of the method first, then those of `get` of the resource, then all of the integration."""
         yield from recorded
         yield from self._exchanges.find_exchanges(self._integration, resource, "get")
         yield from self._exchanges.iter_all(self._integration)
@@ -231,6 +232,7 @@ def _list_path_parameters(method: MethodDefinition) -> frozenset[str]:
 
 
 def _get_sent_value(operation: Operation, name: str) -> str | None:
+    """Return the value of a parameter that the caller sent as id, in the query or in the body."""
     if name == "id" and operation.id is not None:
         return operation.id
     value = operation.query.get(name)
