@@ -187,6 +187,7 @@ def _register_background_work(core: Core, handlers: Handlers, subscribers: Subsc
         await prune_events(core.database)
 
     async def delete_old_connect_sessions(run: Run) -> None:
+        """Deletes link tokens and sessions that ended longer than `_SESSION_RETENTION` ago."""
         async with run.write() as conn:
             before = core.clock.now() - _SESSION_RETENTION
             await forget_sessions(conn, before)

@@ -1,4 +1,5 @@
-"""The database: the way in, what is sealed, what others must see. Tables: `isthmus.db.tables`."""
+"""The database: connections and transactions, encryption of secrets, epochs for caches. The tables are in
+`isthmus.db.tables`."""
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 

@@ -174,6 +174,7 @@ class Database:
             listener()
 
     def _lock_writer(self) -> AbstractAsyncContextManager[None]:
+        """The write lock of SQLite; nothing on PostgreSQL."""
         return nullcontext() if self._sqlite_writer is None else self._sqlite_writer.lock()
 
     def _take_background_slot(self, task: asyncio.Task[object] | None) -> AbstractAsyncContextManager[None]:
@@ -194,6 +195,7 @@ class Database:
 
 @asynccontextmanager
 async def _hold_slot(slots: asyncio.Semaphore, task: asyncio.Task[object] | None) -> AsyncIterator[None]:
+    """Takes one of the slots until the block ends, and remembers that `task` has it."""
     async with slots:
         token = _slot_owner.set(task)
         try:
@@ -203,6 +205,7 @@ async def _hold_slot(slots: asyncio.Semaphore, task: asyncio.Task[object] | None
 
 
 def _refuse_nested(task: asyncio.Task[object] | None) -> None:
+    """Raises RuntimeError if the task is inside a write or a read of its own."""
     if task is None:
         return
     if _writing_task.get() is task:

@@ -83,6 +83,7 @@ def make_schema_engine(url: URL) -> AsyncEngine:
 
 
 def _make_sqlite_engines(url: URL) -> Engines:
+    """One connection for writing and several for reading."""
     writer = create_async_engine(
         url,
         pool_size=1,
@@ -113,6 +114,7 @@ def _make_sqlite_engines(url: URL) -> Engines:
 
 
 def _make_postgresql_engines(url: URL, pool_size: int) -> Engines:
+    """One pool for writing and reading."""
     writer = create_async_engine(
         url,
         pool_size=pool_size,
@@ -142,4 +144,5 @@ def _make_pragma_listener(*pragmas: str) -> Any:
 
 
 def _begin_immediate(connection: Connection) -> None:
+    """Takes the write lock at the beginning of a transaction instead of at its first write."""
     connection.exec_driver_sql("BEGIN IMMEDIATE")

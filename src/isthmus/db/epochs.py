@@ -173,6 +173,7 @@ class EpochWatcher:
                     subscriber(environment_id, value)
 
     async def _poll_forever(self) -> None:
+        """Polls every `seconds`; a failed poll is logged, and the next one is tried."""
         while True:
             await self._clock.sleep(self._seconds)
             try:
@@ -184,6 +185,7 @@ class EpochWatcher:
                 self._failing = False
 
     async def _listen_forever(self) -> None:
+        """Applies the epochs that PostgreSQL notifies; reconnects when the connection is lost."""
         import psycopg  # 70 ms that SQLite need not pay
 
         url = self._database.url.set(drivername="postgresql").render_as_string(hide_password=False)
@@ -207,6 +209,7 @@ class EpochWatcher:
                 await self._sqlite.close()
 
     def _log_failure(self, error: Exception) -> None:
+        """Logs the first of several failures in a row."""
         if not self._failing:
             _log.warning(
                 "epochs cannot be read, so changes of other processes wait: %s", type(error).__name__
@@ -258,6 +261,7 @@ class EpochCache(Generic[K, V]):
         return await asyncio.shield(task)
 
     def _current_epochs(self, environment_id: str, key: K) -> _EpochPair:
+        """The epochs that a value of the key loaded now is valid for."""
         of_environment = self._epochs.get_epoch(environment_id)
         return of_environment, 0 if self._group is None else self._epochs.get_epoch(self._group(key))
 
@@ -278,6 +282,7 @@ class EpochCache(Generic[K, V]):
 
 
 async def _select_epochs(conn: AsyncConnection) -> dict[str, int]:
+    """All epochs of the database."""
     rows = (await conn.execute(select(epoch.c.environment_id, epoch.c.value))).all()
     return {row.environment_id: row.value for row in rows}
 

@@ -100,6 +100,7 @@ def find_encrypted_columns() -> Iterator[Column[Any]]:
 
 
 async def _grant_key_to_processes(database: Database, text: str) -> None:
+    """Stores the new key for processes that have any of the old ones, and lets them look for it."""
     old = [each for each in database.keys.ids if each != compute_key_id(text)]
     async with database.write() as conn:
         for under in old:

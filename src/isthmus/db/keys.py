@@ -59,6 +59,7 @@ async def get_server_secret(database: Database, name: str) -> bytes:
 
 
 async def _create_secret(conn: AsyncConnection, name: str) -> None:
+    """Stores a new secret, unless another process does so first."""
     now = current_time(conn)
     identity = derive_id("server_secret", name)
     value = get_key_ring(conn).encrypt(os.urandom(_SECRET_BYTES), _make_secret_aad(identity))

@@ -107,6 +107,7 @@ async def fetch_page(
 
 
 def _make_position(row: Mapping[str, Any], sort_by: str, identity: str) -> Position:
+    """Where a page with this last row ended."""
     value = row[sort_by.replace(".", "_")] if sort_by not in row else row[sort_by]
     return Position(value.isoformat() if isinstance(value, datetime) else value, str(row[identity]))
 

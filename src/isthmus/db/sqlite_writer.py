@@ -58,6 +58,7 @@ class SqliteWriter:
             await connection.close()
 
     async def _acquire(self) -> None:
+        """Waits for the lock. Raises sqlalchemy's TimeoutError."""
         if not self._lock.locked():
             await self._lock.acquire()
             return

@@ -105,6 +105,7 @@ async def _check_keys(database: Database) -> None:
 
 
 def _missing_database_error(what: str) -> SetupError:
+    """The error for a command that needs a database where there is none."""
     return SetupError(
         f"{what}. `isthmus serve` sets one up when it is first started. If yours is elsewhere, go to the "
         "folder that its server was started in, or name it as the server has it: ISTHMUS_DATA_DIR or "
@@ -123,6 +124,7 @@ def _render_url(url: URL) -> str:
 
 
 def _create_directory(path: Path) -> None:
+    """Creates the data directory, for its owner only, with a `.gitignore`. Raises SetupError."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         marker = path / ".gitignore"

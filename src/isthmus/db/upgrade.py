@@ -63,6 +63,7 @@ def _is_missing_table(error: OperationalError | ProgrammingError) -> bool:
 
 
 def _run_migrations(connection: Connection) -> None:
+    """Runs the missing migrations by alembic. Raises SetupError for an unknown revision."""
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError

@@ -89,6 +89,7 @@ async def emit_all(conn: AsyncConnection, happened: Sequence[Event]) -> list[str
 
 
 def _make_row(happened: Event, now: datetime) -> dict[str, Any]:
+    """The row of an event."""
     assert happened.name in EVENTS
     resource_type, resource_id = happened.resource
     return {

@@ -58,6 +58,7 @@ def render_reference() -> str:
 
 
 def _make_rows(*, is_sent: bool) -> list[str]:
+    """The rows of the table of events that are sent, or that are not."""
     return [
         f"| `{name}` | {_describe_occasion(each)} "
         f"| [{_get_payload_name(name)}](#{_get_payload_name(name).lower()}) |"
@@ -67,6 +68,7 @@ def _make_rows(*, is_sent: bool) -> list[str]:
 
 
 def _describe_occasion(each: type[Event]) -> str:
+    """When the event is sent: its class's docstring on one line."""
     return " ".join((each.__doc__ or "").split())
 
 

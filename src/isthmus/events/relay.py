@@ -195,6 +195,7 @@ class Relay:
         return not others
 
     async def _send_heartbeat(self) -> None:
+        """Records that this process is running and which subscribers it knows."""
         await self._peers.send_heartbeat()
         self._next_heartbeat = time.monotonic() + HEARTBEAT_SECONDS
 
@@ -253,6 +254,7 @@ class Relay:
         _log.exception("%s did not take %s %s (%d before)", own, row["event"], row["id"], row["attempts"])
 
     async def _relay_forever(self) -> None:
+        """Relays whenever events are emitted, and every `poll_seconds`."""
         while True:
             self._emitted.clear()
             is_more, pause = False, self._poll_seconds

@@ -1,7 +1,8 @@
-"""Durable background work: the one door to the job engine (`docs/explanation/reliability.md`).
+"""Durable background work: jobs, timers and schedules (`docs/explanation/reliability.md#jobs`). Nothing
+outside this room uses the job engine, procrastinate.
 
-A job means only "continue thing X". It is deferred in the transaction of the change that asks for it, and
-carries no state: what a thing is at, how often it failed and when it goes on are in its own rows.
+A job means only "continue thing X". It is deferred in the transaction of the change that needs it, and
+carries no state: how far a thing is, how often it failed and when it goes on are in its own rows.
 """
 
 from isthmus.jobs.handlers import Finder, Handlers, Run, Superseded

@@ -65,6 +65,7 @@ class PeerProcesses:
         return await self._read_names(conn, peer.c.started_at > own_start)
 
     async def _read_names(self, conn: AsyncConnection, condition: ColumnElement[bool]) -> frozenset[str]:
+        """The names that running processes know for which `condition` is true."""
         if self._database.is_sqlite:
             return frozenset()
         is_running = peer.c.seen_at > _GONE_SINCE

@@ -136,10 +136,12 @@ async def defer_missing(conn: AsyncConnection, things: Iterable[tuple[str, str]]
 
 
 def _is_waiting(lock: str | ColumnElement[str]) -> ColumnElement[bool]:
+    """A condition on jobs: it waits and has this lock."""
     return and_(job.c.queueing_lock == lock, job.c.status == _TODO)
 
 
 def _is_running(lock: str | ColumnElement[str]) -> ColumnElement[bool]:
+    """A condition on jobs: it runs and has this lock."""
     return and_(job.c.lock == lock, job.c.status == _DOING)
 
 
@@ -269,6 +271,7 @@ async def list_due_timers(conn: AsyncConnection) -> list[tuple[str, str]]:
 
 
 def _select_due_timers(now: datetime, limit: int) -> Select[str, str]:
+    """A query of (what, key) of the timers that are due, the earliest first."""
     return (
         select(job_timer.c.what, job_timer.c.key)
         .where(job_timer.c.run_at <= now)
@@ -293,6 +296,7 @@ async def announce_everywhere(conn: AsyncConnection, topic: str) -> None:
 
 
 def _make_row(what: str, key: str, priority: int, failures: int, due: datetime) -> dict[str, Any]:
+    """The values of a new job, for `_get_insert`."""
     args: dict[str, Any] = {"key": key, "due": due.astimezone(UTC).isoformat(timespec="microseconds")}
     if failures:
         args["failures"] = failures
@@ -308,6 +312,7 @@ def _get_insert(conn: AsyncConnection, *, returning: bool = False) -> Insert:
 
 @cache
 def _make_insert(dialect: str, *, returning: bool) -> Insert:
+    """The INSERT of a job; if one of the thing waits already, it only raises its priority."""
     greatest = func.max if dialect == "sqlite" else func.greatest
     statement = insert_for(dialect, job).values(
         queue_name=QUEUE,
@@ -327,12 +332,14 @@ def _make_insert(dialect: str, *, returning: bool) -> Insert:
 
 
 def _get_least_and_greatest(conn: AsyncConnection) -> tuple[Any, Any]:
+    """The SQL functions for the smaller and the greater of two values, in the database's dialect."""
     if conn.dialect.name == "sqlite":
         return func.min, func.max
     return func.least, func.greatest
 
 
 async def _notify_workers(conn: AsyncConnection) -> None:
+    """Notifies the workers of all processes, as the engine does for a new job (PostgreSQL)."""
     await conn.execute(_NOTIFY)
 
 

@@ -67,6 +67,7 @@ async def read_next_due(conn: AsyncConnection) -> datetime | None:
 
 
 async def _read_oldest_due_seconds(conn: AsyncConnection) -> float | None:
+    """`QueueState.oldest_due_seconds`."""
     waiting = select(func.min(job.c.args["due"].as_string())).where(job.c.status == "todo")
     oldest = (await conn.execute(waiting)).scalar_one()  # text of one width, so that it sorts as time does
     now, later = current_time(conn), await read_next_due(conn)

@@ -181,6 +181,7 @@ async def list_due_schedules(conn: AsyncConnection) -> list[str]:
 
 
 def _select_due(query: Select[Any], now: datetime) -> Select[Any]:
+    """`query` of schedules, restricted to those that are due, the earliest first."""
     return (
         query.where(job_schedule.c.next_at <= now).order_by(job_schedule.c.next_at).limit(MAX_FIRED_AT_ONCE)
     )

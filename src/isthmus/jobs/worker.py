@@ -113,6 +113,7 @@ class Worker:
             raise LockNotAvailable  # its row is locked: to look again at once would be a busy loop
 
     async def _is_something_due(self) -> bool:
+        """Whether a timer or a schedule is due now."""
         async with self._database.read() as conn:
             due = await read_next_due(conn)
         return due is not None and due <= self._database.clock.now()
@@ -158,6 +159,7 @@ class Worker:
         await defer_lost_jobs(self._database, self._handlers)
 
     async def _run_forever(self) -> None:
+        """Runs the engine's worker, and starts it again when it ends by an error or a takeover."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_START_DELAY_SECONDS):
                 await self._stop.wait()
@@ -177,6 +179,7 @@ class Worker:
                     await self._stop.wait()
 
     async def _run_once(self, engine: Any) -> None:
+        """One run of the engine's worker, until it is stopped."""
         await self._declare_schedules()
         async with engine.engine_worker(
             self._database, self._handlers, self._options, outages=self._outages
@@ -187,11 +190,13 @@ class Worker:
                 await worker.run()
 
     async def _declare_schedules(self) -> None:
+        """Stores the schedules that this version declares, and sends a heartbeat."""
         await self._peers.send_heartbeat()
         async with self._database.write() as conn:
             await sync_built_in_schedules(conn, self._handlers.schedules, self._peers)
 
     async def _move_due_forever(self) -> None:
+        """Moves timers and schedules when they are due, and looks for new ones every `poll_seconds`."""
         while True:
             self._timers_changed.clear()
             pause = self._options.poll_seconds
@@ -211,6 +216,8 @@ class Worker:
                     await self._timers_changed.wait()
 
     def _repeat(self, name: str, seconds: float, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        """Starts a task that calls `work` every `seconds`. An error is logged and does not end it."""
+
         async def repeat_forever() -> None:
             while True:
                 await asyncio.sleep(seconds)
@@ -225,6 +232,7 @@ class Worker:
         return _start_background_task(repeat_forever(), name=name)
 
     async def _report(self) -> None:
+        """Logs the state of the queue, as a warning if jobs wait for long or fail."""
         async with self._database.read() as conn:
             state = await read_queue_state(conn)
         is_behind = (state.oldest_due_seconds or 0.0) > _BACKLOG_SECONDS
@@ -232,6 +240,7 @@ class Worker:
         _log.log(level, "queue: %s", state.as_dict())
 
     def _log_failure(self, what: str, error: Exception) -> None:
+        """Logs an error of a background task; an outage of the database only once."""
         if is_database_unavailable(error):
             self._outages.report(what, error)
         else:
@@ -239,4 +248,5 @@ class Worker:
 
 
 def _start_background_task(work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
+    """Starts a task that leaves half of the connection pool to requests."""
     return asyncio.create_task(work, name=name, context=make_background_context())

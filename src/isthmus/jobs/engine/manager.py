@@ -40,6 +40,7 @@ class WakeEvent(asyncio.Event):
         self._fetched_count = 0
 
     def set(self) -> None:
+        """Wakes the worker."""
         self._set_count += 1
         super().set()
 
@@ -48,6 +49,7 @@ class WakeEvent(asyncio.Event):
         self._fetched_count = self._set_count
 
     def clear(self) -> None:
+        """Clears the event, unless it was set after the last fetch began."""
         if self._fetched_count == self._set_count:
             super().clear()
 
@@ -172,9 +174,11 @@ class Manager(JobManager):
         """Receives notifications of new jobs; runs until it is cancelled."""
 
     def report_outage(self, error: Exception) -> None:
+        """Logs that jobs wait for the database."""
         self.outages.report("jobs wait", error)
 
     async def _finish(self, job: jobs.Job, status: jobs.Status) -> None:
+        """Deletes or requeues the job. Raises DatabaseUnavailable."""
         was_abort_requested = status is jobs.Status.ABORTED and not self.is_interrupted(job.id or 0)
         if status is jobs.Status.SUCCEEDED or was_abort_requested:
             if await self._retry_while_unavailable(lambda: self.delete_job(job)):
@@ -185,6 +189,8 @@ class Manager(JobManager):
             await self._retry_while_unavailable(lambda: self.requeue_job(job))
 
     async def _fetch(self, worker_id: int) -> jobs.Job | None:
+        """Takes the next job, after queueing again what an outage may have left behind. Raises
+        DatabaseUnavailable."""
         if self._answer_was_lost:  # it may have been a job
             unfinished = frozenset(self._unfinished)
             await self.requeue_all_except(worker_id, set(self.running()) - unfinished)

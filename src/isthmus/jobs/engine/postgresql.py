@@ -139,6 +139,7 @@ class PostgresqlManager(Manager):
             await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def _listen(self, on_notification: NotificationCallback) -> None:
+        """Receives notifications until the connection is lost."""
         connection = await psycopg.AsyncConnection.connect(self._conninfo, **_OPTIONS)
         async with connection:
             await connection.execute(f"LISTEN {CHANNEL}")
@@ -151,6 +152,8 @@ class PostgresqlManager(Manager):
                     await on_notification(channel=CHANNEL, notification=json.loads(notice.payload))
 
     async def _requeue(self, condition: str, arguments: dict[str, Any]) -> None:
+        """Deletes or requeues the jobs that meet `condition`. If twins keep coming in between, they are left
+        as stalled."""
         for _ in range(_REQUEUE_ATTEMPTS):
             await self._execute(_DELETE_NEEDLESS.format(condition=condition), **arguments)
             try:
@@ -163,6 +166,7 @@ class PostgresqlManager(Manager):
         await self._execute(_DISOWN.format(condition=condition), **arguments)
 
     async def _execute(self, statement: str, **arguments: Any) -> list[dict[str, Any]]:
+        """The rows of a statement, by column name. Raises as `_convert_errors`."""
         return await _convert_errors(self._connector.execute_query_all_async(statement, **arguments))
 
 

@@ -128,6 +128,7 @@ class SqliteManager(Manager):
             raise
 
     async def _execute(self, statement: str, *arguments: Any) -> list[tuple[Any, ...]]:
+        """Executes the statement as a transaction; returns its rows. Raises DatabaseUnavailable."""
         try:
             return await self._database.execute_write(statement, arguments)
         except (sqlite3.Error, PoolTimeout) as error:  # the file, or its writers' turn

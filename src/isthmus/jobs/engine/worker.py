@@ -130,6 +130,7 @@ class EngineWorker(Worker):
                 _log.error("%s does not end, and is left behind", interrupted[task].job.lock)
 
     def _give_up(self) -> None:
+        """Outages of the database are not waited out any more."""
         self.manager.gives_up = True
 
     async def _periodic_deferrer(self) -> None:
@@ -138,6 +139,7 @@ class EngineWorker(Worker):
         await asyncio.Event().wait()
 
     async def _run_job(self, context: JobContext, /, **_: object) -> None:
+        """Runs one job: calls the handler of its kind, or lets it wait if there is none."""
         job = context.job
         run = Run(
             what=job.task_name,
@@ -159,6 +161,7 @@ class EngineWorker(Worker):
             _log.info("%s", error)
 
     async def _call_handler(self, kind: JobKind, run: Run) -> None:
+        """Calls the handler. If it fails, logs and records the failure. Raises Superseded."""
         try:
             with (
                 convert_unexpected_cancellation()
@@ -229,6 +232,7 @@ class EngineWorker(Worker):
         check.add_done_callback(self._abort_checks.discard)
 
     async def _abort_requested_jobs(self) -> None:
+        """Cancels the running jobs whose end was requested."""
         try:
             self._handle_abort_jobs_requested(await self.manager.list_jobs_to_abort_async())
         except Exception:
@@ -256,6 +260,7 @@ async def engine_worker(
 
 
 async def _defer_retry(conn: AsyncConnection, run: Run, at: datetime, error: str) -> None:
+    """Retries the job of this run at `at`, with one more failure."""
     await defer_retry(conn, run.what, run.key, at, run.priority, failures=run.failures + 1, error=error)
 
 
@@ -269,4 +274,5 @@ def describe_error(error: Exception) -> str:
 
 
 def _as_count(value: object) -> int:
+    """A stored number of failures; 0 for anything else."""
     return value if isinstance(value, int) else 0
