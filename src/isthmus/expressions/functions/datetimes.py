@@ -87,10 +87,10 @@ def dt_from_format(
 
 def _parse_seconds(value: object) -> DateTime:
     """The date-time of whole seconds since 1970; invalid where the text starts with no number."""
-    found = _LEADING_INTEGER.match(to_text(value))
-    if found is None:
+    match = _LEADING_INTEGER.match(to_text(value))
+    if match is None:
         return invalid_datetime("invalid input", "fromSeconds needs a number of seconds")
-    return DateTime(int(found[1]) * 1000)
+    return DateTime(int(match[1]) * 1000)
 
 
 def _parse_options(evaluation: Evaluation, options: object) -> tuple[ParseContext, DateTime | None]:

@@ -63,8 +63,8 @@ def map_values(
 def _look_up(value: object, table: Mapping[str, object], level: int) -> object:
     """The entry of a text or number, or the value where there is none; of each item of a list or object."""
     if isinstance(value, str) or is_number(value):
-        found = table.get(to_text(value).lower())
-        return value if is_nil(found) else found
+        entry = table.get(to_text(value).lower())
+        return value if is_nil(entry) else entry
     if isinstance(value, list):
         inside = enter_level(level, "mapValues", len(value))
         items: list[object] = []

@@ -8,7 +8,7 @@ from typing import Final
 from isthmus.expressions.errors import function_error
 from isthmus.expressions.functions.lodash import get_path, sort_key
 from isthmus.expressions.host.graphs import Graph, to_node_key
-from isthmus.expressions.javascript import describe_kind, is_nil, is_truthy, to_text
+from isthmus.expressions.javascript import as_list, describe_kind, is_nil, is_truthy, to_text
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.meter import pace
 from isthmus.expressions.values import UNDEFINED
@@ -38,14 +38,14 @@ def dependency_graph(
         $dependencyGraph([{"id": "b", "p": "a"}, {"id": "a"}], "p", "id").overallOrder()
         => ["a", "b"]
     """
-    given = _require_list(items, "dependencyGraph")
-    evaluation.charge(len(given) * 20)
+    item_list = _require_list(items, "dependencyGraph")
+    evaluation.charge(len(item_list) * 20)
     by_key: dict[Hashable, object] = {}
-    for item in pace(given, 20):
+    for item in pace(item_list, 20):
         by_key[to_node_key(get_path(item, key))] = item
     nodes: list[tuple[object, object]] = []
     edges: list[tuple[object, object]] = []
-    for item in pace(given, 20):
+    for item in pace(item_list, 20):
         own, parent = get_path(item, key), get_path(item, parent_key)
         nodes.append((own, item))
         if parent is not UNDEFINED and to_node_key(parent) in by_key:
@@ -78,18 +78,18 @@ def sort_nodes(
         $sortNodes([{"id": 2, "parent_id": 1}, {"id": 1}, {"id": 3}]).id
         => [1, 2, 3]
     """
-    given = _require_list(items, "sortNodes")
-    if len(given) > evaluation.limits.graph_nodes:
+    item_list = _require_list(items, "sortNodes")
+    if len(item_list) > evaluation.limits.graph_nodes:
         raise evaluation.limit_error("graph_nodes", "sortNodes")
-    evaluation.charge(len(given) * 20)
+    evaluation.charge(len(item_list) * 20)
     own, parent, sequence = (
         default if value is UNDEFINED else value
         for value, default in ((id_key, "id"), (parent_id_key, "parent_id"), (sequence_key, "sequence"))
     )
-    by_id = {to_text(get_path(item, own)): item for item in pace(given, 20)}
+    by_id = {to_text(get_path(item, own)): item for item in pace(item_list, 20)}
     children: dict[str, list[object]] = {}
     roots: list[object] = []
-    for item in pace(given, 20):
+    for item in pace(item_list, 20):
         place = get_path(item, parent)
         current = by_id[to_text(get_path(item, own))]
         if is_truthy(place) and to_text(place) in by_id:
@@ -136,4 +136,4 @@ def _require_list(value: object, function: str) -> list[object]:
     """A list as it is, another value as a list of one; raises ExpressionError for null and missing."""
     if is_nil(value):
         raise function_error(function, f"{function}: expected a list, not {describe_kind(value)}")
-    return value if isinstance(value, list) else [value]
+    return as_list(value)

@@ -126,19 +126,19 @@ def keys(value: object = UNDEFINED) -> object:
         $keys([{"a": 1}, {"b": 2, "a": 3}])
         => ["a", "b"]
     """
-    found: dict[str, None] = {}
-    _collect_keys(value, found, 0)
-    return collapse(Sequence(found))
+    collected: dict[str, None] = {}
+    _collect_keys(value, collected, 0)
+    return collapse(Sequence(collected))
 
 
-def _collect_keys(value: object, found: dict[str, None], level: int) -> None:
+def _collect_keys(value: object, collected: dict[str, None], level: int) -> None:
     """Add the keys of an object, or of all objects in a list, to `found`."""
     if isinstance(value, Mapping):
-        found.update(dict.fromkeys(value))
+        collected.update(dict.fromkeys(value))
     elif isinstance(value, list):
         inside = enter_level(level, "keys", len(value))
         for item in pace(value, 1):
-            _collect_keys(item, found, inside)
+            _collect_keys(item, collected, inside)
 
 
 def string(evaluation: Evaluation, value: object = UNDEFINED, prettify: object = UNDEFINED) -> object:

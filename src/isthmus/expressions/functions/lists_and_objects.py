@@ -133,7 +133,7 @@ def _collect_paths(keys: object) -> list[object]:
     """The paths that `keys` names: one, a list, or a list with lists inside."""
     paths: list[object] = []
     for key in [] if keys is UNDEFINED else as_list(keys):
-        paths.extend(key if isinstance(key, list) else [key])
+        paths.extend(as_list(key))
     return paths
 
 
@@ -236,13 +236,13 @@ def chunk(evaluation: Evaluation, items: object = UNDEFINED, size: object = UNDE
         $chunk([1, 2, 3], 2)
         => [[1, 2], [3]]
     """
-    given = as_list(items)
+    item_list = as_list(items)
     step = to_integer(1 if size is UNDEFINED else size)
     if step < 1:
         return []
-    whole = len(given) or 1 if math.isinf(step) else int(step)
-    check_output_items(evaluation, len(given) // whole, "chunk")
-    return [given[start : start + whole] for start in pace(range(0, len(given), whole))]
+    chunk_size = len(item_list) or 1 if math.isinf(step) else int(step)
+    check_output_items(evaluation, len(item_list) // chunk_size, "chunk")
+    return [item_list[start : start + chunk_size] for start in pace(range(0, len(item_list), chunk_size))]
 
 
 def wrap(

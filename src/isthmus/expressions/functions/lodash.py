@@ -52,17 +52,17 @@ def _split_text(path: str) -> tuple[str, ...]:
     """Keys between dots (an empty one where nothing stands between two) and in brackets."""
     steps: list[str] = []
     after_dot = True
-    for found in _PATH_PART.finditer(path):
-        if found["dot"]:
+    for match in _PATH_PART.finditer(path):
+        if match["dot"]:
             if after_dot:
                 steps.append("")
             after_dot = True
             continue
-        quoted = found["double"] if found["double"] is not None else found["single"]
+        quoted = match["double"] if match["double"] is not None else match["single"]
         if quoted is not None:
             steps.append(re.sub(r"\\(.)", r"\1", quoted))
         else:
-            steps.append(found["name"] or found["bare"])
+            steps.append(match["name"] or match["bare"])
         after_dot = False
     return (*steps, "") if path.endswith(".") else tuple(steps)
 
@@ -126,21 +126,21 @@ def set_path(result: dict[str, object], path: tuple[str, ...], value: object) ->
     target: object = result
     for position, key in enumerate(path):
         last = position == len(path) - 1
-        made: object = value
+        child: object = value
         if not last:
-            made = get_child(target, key)
-            if not isinstance(made, (dict, list)):
+            child = get_child(target, key)
+            if not isinstance(child, (dict, list)):
                 following = path[position + 1]
-                made = {} if _to_index(following) is None else []
+                child = {} if _to_index(following) is None else []
         if isinstance(target, list):
             index = _to_index(key) or 0
             if index >= MAX_ITEMS:
                 raise limit_error("pick", "items", MAX_ITEMS)
             target.extend([UNDEFINED] * (index + 1 - len(target)))
-            target[index] = made
+            target[index] = child
         elif isinstance(target, dict):
-            target[key] = made
-        target = made
+            target[key] = child
+        target = child
 
 
 def remove_path(value: object, path: tuple[str, ...]) -> object:
@@ -174,8 +174,8 @@ def to_iteratee(by: object) -> Callable[[object], object]:
         return by
     if isinstance(by, list):
         path = by[0] if by else UNDEFINED
-        wanted = by[1] if len(by) > 1 else UNDEFINED
-        return lambda item: is_match(get_path(item, path), wanted)
+        expected = by[1] if len(by) > 1 else UNDEFINED
+        return lambda item: is_match(get_path(item, path), expected)
     if isinstance(by, Mapping):
         return lambda item: is_match(item, by)
     return lambda item: get_path(item, by)
@@ -187,12 +187,14 @@ def is_match(value: object, pattern: object, level: int = 0) -> bool:
     if isinstance(pattern, Mapping):
         if not isinstance(value, Mapping):
             return not pattern and not is_nil(value)
-        return all(key in value and is_match(value[key], wanted, inside) for key, wanted in pattern.items())
+        return all(
+            key in value and is_match(value[key], expected, inside) for key, expected in pattern.items()
+        )
     if isinstance(pattern, list):
         return (
             isinstance(value, list)
             and len(pattern) <= len(value)
-            and all(any(is_match(item, wanted, inside) for item in value) for wanted in pattern)
+            and all(any(is_match(item, expected, inside) for item in value) for expected in pattern)
         )
     return is_same_value(value, pattern)
 

@@ -168,19 +168,19 @@ def _render_contents() -> str:
 
 def _render_function(function: Function) -> str:
     """The section of one function."""
-    found = parse_entry(function)
-    shown = ", ".join(f"{name}?" if "default" in text else name for name, text in found.arguments)
-    lines = [f"### {function.name}", "", f"`${function.name}({shown})`", "", found.summary, ""]
+    entry = parse_entry(function)
+    shown = ", ".join(f"{name}?" if "default" in text else name for name, text in entry.arguments)
+    lines = [f"### {function.name}", "", f"`${function.name}({shown})`", "", entry.summary, ""]
     notes = ["*waits*"] if function.is_async else []
     if function.signature:
         notes.append(f"signature `{function.signature}`")
     if notes:
         lines += ["; ".join(notes), ""]
-    lines += [f"- `{name}`: {text}" for name, text in found.arguments]
-    lines += [f"- **{name}**: {' '.join(text.split())}" for name, text in found.sections.items()]
-    if found.arguments or found.sections:
+    lines += [f"- `{name}`: {text}" for name, text in entry.arguments]
+    lines += [f"- **{name}**: {' '.join(text.split())}" for name, text in entry.sections.items()]
+    if entry.arguments or entry.sections:
         lines.append("")
-    return "\n".join([*lines, "```jsonata", found.example, f"=> {found.result}", "```", ""])
+    return "\n".join([*lines, "```jsonata", entry.example, f"=> {entry.result}", "```", ""])
 
 
 def _render_host(host: HostType) -> str:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Final
 
 from isthmus.expressions.errors import function_error
-from isthmus.expressions.javascript import describe_kind, is_nil, is_number, is_same_value
+from isthmus.expressions.javascript import as_list, describe_kind, is_nil, is_number, is_same_value
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
@@ -61,9 +61,9 @@ def most_similar(
     """
     if is_nil(options) or options == []:
         return value
-    candidates = options if isinstance(options, list) else [options]
-    wanted = _count_letter_pairs(evaluation, value, "mostSimilar")
-    if len(candidates) * (sum(wanted.values()) + 1) > evaluation.limits.similarity_pairs:
+    candidates = as_list(options)
+    value_pairs = _count_letter_pairs(evaluation, value, "mostSimilar")
+    if len(candidates) * (sum(value_pairs.values()) + 1) > evaluation.limits.similarity_pairs:
         raise evaluation.limit_error("similarity_pairs", "mostSimilar")
     best: object = ""
     highest: float = 0
@@ -73,7 +73,7 @@ def most_similar(
         score = (
             1
             if exact
-            else _compute_dice_score(wanted, _count_letter_pairs(evaluation, candidate, "mostSimilar"))
+            else _compute_dice_score(value_pairs, _count_letter_pairs(evaluation, candidate, "mostSimilar"))
         )
         if score > highest:
             best, highest = candidate, score

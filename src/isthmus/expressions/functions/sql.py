@@ -18,7 +18,7 @@ from isthmus.expressions.host.datetimes.fields import ParseContext
 from isthmus.expressions.host.datetimes.formatting import format_datetime
 from isthmus.expressions.host.datetimes.parsing import parse_iso
 from isthmus.expressions.host.datetimes.value import DateTime
-from isthmus.expressions.javascript import describe_kind, enter_level, is_nil, is_truthy, to_text
+from isthmus.expressions.javascript import as_list, describe_kind, enter_level, is_nil, is_truthy, to_text
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.meter import pace
 from isthmus.expressions.values import UNDEFINED
@@ -76,9 +76,9 @@ def convert_query_to_sql(
         options=get_options(options),
         evaluation=evaluation,
     )
-    wanted = [to_text(key) for key in keys] if isinstance(keys, list) and keys else list(query)
+    used_keys = [to_text(key) for key in keys] if isinstance(keys, list) and keys else list(query)
     return check_output_text(
-        evaluation, writer.join_conditions(writer.write_conditions(query, wanted, 0)), "convertQueryToSql"
+        evaluation, writer.join_conditions(writer.write_conditions(query, used_keys, 0)), "convertQueryToSql"
     )
 
 
@@ -145,7 +145,7 @@ class _ConditionWriter:
         if is_nil(operand):
             return ""
         if name in {"in", "nin"}:
-            return self.write_membership(key, operand if isinstance(operand, list) else [operand], name)
+            return self.write_membership(key, as_list(operand), name)
         literal = self.write_literal(key, operand)
         return "" if literal is None else self.write_condition(key, self.operators[name], literal)
 
@@ -170,8 +170,8 @@ class _ConditionWriter:
         """A value by the type of its key; None for a date that cannot be read and is not quoted."""
         kind = self.types.get(key)
         if isinstance(kind, Mapping):
-            found = map_values(value, kind)
-            return self.quote(found, escape=False) if isinstance(found, str) else to_text(found)
+            mapped = map_values(value, kind)
+            return self.quote(mapped, escape=False) if isinstance(mapped, str) else to_text(mapped)
         if kind == "string":
             return self.quote(to_text(value))
         if kind == "dotnetdate":
@@ -230,7 +230,7 @@ def _require_list(value: object, what: str) -> list[object]:
         raise function_error(
             "zipSqlResponse", f"zipSqlResponse: {what} must be a list, not {describe_kind(value)}"
         )
-    return value if isinstance(value, list) else [value]
+    return as_list(value)
 
 
 def _read_column_name(column: object, key: object) -> str:

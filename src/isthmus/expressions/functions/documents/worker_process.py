@@ -35,7 +35,9 @@ async def run_worker(function: str, task: str, head: Mapping[str, object], body:
     )
     data = json.dumps(head).encode() + b"\n" + body
     try:
-        out, problem = await asyncio.wait_for(process.communicate(data), MAX_SECONDS + _STARTUP_SECONDS)
+        output, error_output = await asyncio.wait_for(
+            process.communicate(data), MAX_SECONDS + _STARTUP_SECONDS
+        )
     except TimeoutError:
         raise limit_error(function, "seconds", MAX_SECONDS) from None
     finally:
@@ -44,8 +46,8 @@ async def run_worker(function: str, task: str, head: Mapping[str, object], body:
             await process.wait()
     if process.returncode != 0:
         raise function_error(
-            function, f"{function}: {problem[-500:].decode('utf-8', 'replace') or 'it was ended'}"
+            function, f"{function}: {error_output[-500:].decode('utf-8', 'replace') or 'it was ended'}"
         )
-    if len(out) > _MAX_OUTPUT_BYTES:
+    if len(output) > _MAX_OUTPUT_BYTES:
         raise limit_error(function, "bytes of the result", _MAX_OUTPUT_BYTES)
-    return out
+    return output

@@ -147,9 +147,9 @@ def _write_item(node: Node, content: str) -> str:
     marker = "*   "
     parent = node.parent
     if parent is not None and parent.tag == "ol":
-        given = parent.attributes.get("start", "")[:12]
-        place = node.place
-        marker = f"{int(given) + place if given.isdecimal() else place + 1}.  "
+        start = parent.attributes.get("start", "")[:12]
+        index = node.element_index
+        marker = f"{int(start) + index if start.isdecimal() else index + 1}.  "
     ends = "\n" if node.sibling(1) is not None and not content.endswith("\n") else ""
     return marker + content + ends
 
@@ -164,10 +164,10 @@ def _write_pre(node: Node, content: str) -> str:
 
 def _write_div(node: Node, content: str) -> str:
     """`div` as its content, or as fenced code where it is GitHub's box for highlighted code."""
-    found = _HIGHLIGHT_CLASS.search(node.attributes.get("class", ""))
+    match = _HIGHLIGHT_CLASS.search(node.attributes.get("class", ""))
     first = node.children[0] if node.children else None
-    if found is not None and first is not None and first.tag == "pre":
-        return f"\n\n```{found[1]}\n{first.content}\n```\n\n"
+    if match is not None and first is not None and first.tag == "pre":
+        return f"\n\n```{match[1]}\n{first.content}\n```\n\n"
     return f"\n\n{content}\n\n"
 
 

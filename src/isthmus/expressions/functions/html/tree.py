@@ -36,7 +36,7 @@ _WHITESPACE_RUN: Final = re.compile(r"[ \r\n\t]+")
 class Node:
     """An element, or a text, whose `tag` is `""`.
 
-    `index` counts among all children of the parent, `place` among its elements; `set_children` sets both.
+    `index` counts all children of the parent, `element_index` only its elements; `set_children` sets both.
     """
 
     tag: str
@@ -46,14 +46,14 @@ class Node:
     parent: Node | None = None
     in_code: bool = False
     index: int = 0
-    place: int = 0
+    element_index: int = 0
 
     def set_children(self, children: list[Node]) -> None:
         """Replace the children, and set the places of each of them."""
         self.children = children
         place = 0
         for index, child in enumerate(children):
-            child.index, child.place = index, place
+            child.index, child.element_index = index, place
             place += 1 if child.tag else 0
 
     @property
@@ -104,9 +104,9 @@ def parse_html(source: str) -> Node:
     from selectolax.lexbor import LexborHTMLParser  # few need it, and it is slow to import
 
     root = Node("html")
-    found = LexborHTMLParser(source).root
-    if found is not None:
-        _copy_children(found, root, 0)
+    document = LexborHTMLParser(source).root
+    if document is not None:
+        _copy_children(document, root, 0)
     return root
 
 

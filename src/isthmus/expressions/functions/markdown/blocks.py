@@ -47,12 +47,12 @@ def parse_markdown(source: str) -> list[Token]:
 
     source = source.replace("\r\n", "\n").replace("\r", "\n")
     environment: dict[str, dict[str, dict[str, str]]] = {}
-    found = _build_parser().parse(source, environment)
+    block_tokens = _build_parser().parse(source, environment)
     references = {
         label: (entry["href"], entry.get("title", ""))
         for label, entry in environment.get("references", {}).items()
     }
-    return _BlockReader(source, references).read_document(SyntaxTreeNode(found))
+    return _BlockReader(source, references).read_document(SyntaxTreeNode(block_tokens))
 
 
 def parse_markdown_argument(evaluation: Evaluation, value: object, function: str) -> list[Token]:
@@ -85,25 +85,25 @@ class _BlockReader:
         line = start
         for node in nodes:
             charge_current(100)
-            first, behind = self.find_extent(node)
+            first, stop = self.find_extent(node)
             self.add_gap(tokens, line, first, is_last=False)
-            tokens.append(self.read_block(node, first, behind, in_item=in_item))
-            line = behind
+            tokens.append(self.read_block(node, first, stop, in_item=in_item))
+            line = stop
         self.add_gap(tokens, line, end, is_last=True)
         return tokens
 
     def find_extent(self, node: SyntaxTreeNode) -> tuple[int, int]:
         """The first line of a block, and the line behind its last one that is not blank."""
-        first, behind = node.map or (0, 0)
-        while behind > first + 1 and self.is_blank(behind - 1):
-            behind -= 1
-        return first, behind
+        first, stop = node.map or (0, 0)
+        while stop > first + 1 and self.is_blank(stop - 1):
+            stop -= 1
+        return first, stop
 
     def is_blank(self, line: int) -> bool:
         """Whether a line has nothing but white space and the markers of quotes."""
         text = self.lines[line]
-        found = _QUOTE_MARKERS.match(text)
-        return found is not None and found.end() == len(text)
+        match = _QUOTE_MARKERS.match(text)
+        return match is not None and match.end() == len(text)
 
     def add_gap(self, tokens: list[Token], line: int, first: int, *, is_last: bool) -> None:
         """Turn the blank lines from `line` to `first` into a `space` token, or add them to the block before.
@@ -143,9 +143,9 @@ class _BlockReader:
         """The text of a paragraph, heading or table cell."""
         return next((child.content for child in node.children if child.type == "inline"), "")
 
-    def read_block(self, node: SyntaxTreeNode, first: int, behind: int, *, in_item: bool) -> Token:
-        """The token of the block in lines `first` to `behind`. `in_item`: it is inside a list item."""
-        raw = "\n".join(self.lines[first:behind])
+    def read_block(self, node: SyntaxTreeNode, first: int, stop: int, *, in_item: bool) -> Token:
+        """The token of the block in lines `first` to `stop`. `in_item`: it is inside a list item."""
+        raw = "\n".join(self.lines[first:stop])
         match node.type:
             case "paragraph":
                 text = self.get_inline_source(node)
@@ -169,7 +169,7 @@ class _BlockReader:
                 text = node.content.rstrip("\n")
                 return Token("html", text, text)
             case "blockquote":
-                children = self.read_siblings(node.children, first, behind, in_item=False)
+                children = self.read_siblings(node.children, first, stop, in_item=False)
                 return Token("blockquote", raw, children=children)
             case "table":
                 return self.read_table(node, raw)
@@ -183,7 +183,7 @@ class _BlockReader:
         token = Token("table", raw)
         token.rows = [[self.read_inline(cell) for cell in row.children] for row in rows]
         styles = [str(cell.attrs.get("style", "")) for cell in rows[0].children] if rows else []
-        token.aligns = [found[1] if (found := _CELL_ALIGNMENT.search(style)) else "" for style in styles]
+        token.aligns = [match[1] if (match := _CELL_ALIGNMENT.search(style)) else "" for style in styles]
         return token
 
     def read_list(self, node: SyntaxTreeNode, raw: str) -> Token:
@@ -201,9 +201,9 @@ class _BlockReader:
 
     def read_item(self, node: SyntaxTreeNode) -> Token:
         """A list item token; the `[x]` of a task becomes its `checked`."""
-        first, behind = self.find_extent(node)
-        children = self.read_siblings(node.children, first, behind, in_item=True)
-        item = Token("list_item", "\n".join(self.lines[first:behind]), children=children)
+        first, stop = self.find_extent(node)
+        children = self.read_siblings(node.children, first, stop, in_item=True)
+        item = Token("list_item", "\n".join(self.lines[first:stop]), children=children)
         lead = children[0] if children else None
         task = _TASK_MARKER.match(lead.text) if lead is not None and lead.kind == "text" else None
         if lead is not None and task is not None:

@@ -9,6 +9,7 @@ from typing import Final
 from isthmus.expressions.errors import function_error
 from isthmus.expressions.functions.arguments import check_output_text, is_strict
 from isthmus.expressions.javascript import (
+    as_list,
     describe_kind,
     enter_level,
     is_nil,
@@ -49,7 +50,7 @@ def convert_notion_to_markdown(
         raise function_error(
             "convertNotionToMarkdown", f"convertNotionToMarkdown: the blocks are {describe_kind(blocks)}"
         )
-    checked = [_check_block(block) for block in (blocks if isinstance(blocks, list) else [blocks])]
+    checked = [_check_block(block) for block in as_list(blocks)]
     evaluation.charge(len(checked) * 40)
     children: dict[str, list[Block]] = {}
     for block in checked:
@@ -270,8 +271,8 @@ def _get_body(block: Block, function: str) -> Block:
 
 def _parse_heading_level(kind: str) -> int | None:
     """1 to 6 for a heading; None for another kind of block."""
-    found = _HEADING.fullmatch(kind)
-    return int(found[1]) if found else None
+    match = _HEADING.fullmatch(kind)
+    return int(match[1]) if match else None
 
 
 def _read_rich_texts(body: Block, field: str = "rich_text") -> list[Block]:

@@ -36,11 +36,11 @@ _BACKTICKS: Final = re.compile(r"`+")
 
 @dataclass(slots=True)
 class _Delimiter:
-    """A run of `*` or `_`, of which `count` of the `given` characters are not matched yet."""
+    """A run of `*` or `_` of `length` characters, of which `count` are not matched yet."""
 
     mark: str
     count: int
-    given: int
+    length: int
     opens: bool
     closes: bool
 
@@ -81,10 +81,10 @@ class _InlineReader:
         """The tokens of the whole text."""
         source = self.source
         plain = 0
-        while found := _SPECIAL_TEXT.search(source, self.at):
+        while match := _SPECIAL_TEXT.search(source, self.at):
             charge_current(20)
-            start = self.at = found.start()
-            node = self.read_special(found.group())
+            start = self.at = match.start()
+            node = self.read_special(match.group())
             if node is None:
                 self.at = start + 1
                 continue
@@ -124,12 +124,12 @@ class _InlineReader:
         """Add plain text, with the e-mail addresses in it as links."""
         position = 0
         if "@" in text and not self.in_link:
-            for found in _BARE_EMAIL.finditer(text):
-                if found.start() > position:
-                    plain = text[position : found.start()]
+            for match in _BARE_EMAIL.finditer(text):
+                if match.start() > position:
+                    plain = text[position : match.start()]
                     self.nodes.append(Token("text", plain, plain))
-                self.nodes.append(_make_link(found.group(), f"mailto:{found.group()}", found.group()))
-                position = found.end()
+                self.nodes.append(_make_link(match.group(), f"mailto:{match.group()}", match.group()))
+                position = match.end()
         if position < len(text):
             self.nodes.append(Token("text", text[position:], text[position:]))
 
@@ -203,15 +203,15 @@ class _InlineReader:
 
     def read_angle_bracket(self) -> Token | None:
         """An autolink, an e-mail address or HTML in angle brackets; None where `<` stands for itself."""
-        if found := _AUTOLINK.match(self.source, self.at):
-            self.at = found.end()
-            return _make_link(found.group(), found[1], found[1])
-        if found := _EMAIL_AUTOLINK.match(self.source, self.at):
-            self.at = found.end()
-            return _make_link(found.group(), f"mailto:{found[1]}", found[1])
-        if found := _TAG.match(self.source, self.at):
-            self.at = found.end()
-            return Token("html", found.group(), found.group())
+        if match := _AUTOLINK.match(self.source, self.at):
+            self.at = match.end()
+            return _make_link(match.group(), match[1], match[1])
+        if match := _EMAIL_AUTOLINK.match(self.source, self.at):
+            self.at = match.end()
+            return _make_link(match.group(), f"mailto:{match[1]}", match[1])
+        if match := _TAG.match(self.source, self.at):
+            self.at = match.end()
+            return Token("html", match.group(), match.group())
         for opening, closing in _HTML_SECTIONS:
             if self.source.startswith(opening, self.at) and closing not in self.unclosed:
                 end = self.source.find(closing, self.at + len(opening))
@@ -225,10 +225,10 @@ class _InlineReader:
     def read_bare_url(self) -> Token | None:
         """A link of an address without angle brackets; None inside a word, or where it is no address."""
         before = self.source[self.at - 1] if self.at else " "
-        found = _BARE_URL.match(self.source, self.at)
-        if found is None or before.isalnum():
+        match = _BARE_URL.match(self.source, self.at)
+        if match is None or before.isalnum():
             return None
-        url = _trim_bare_url(found.group())
+        url = _trim_bare_url(match.group())
         self.at += len(url)
         return _make_link(url, f"http://{url}" if url[:4].lower() == "www." else url, url)
 
@@ -258,9 +258,9 @@ class _InlineReader:
         None where there is no target.
         """
         if self.source[after : after + 1] == "(":
-            found = parse_link_target(self.source, after)
-            if found is not None:
-                return found
+            target = parse_link_target(self.source, after)
+            if target is not None:
+                return target
         end = after
         if self.source[after : after + 1] == "[":
             closing = self.pairs.get(after)
@@ -279,8 +279,8 @@ def _trim_bare_url(url: str) -> str:
         last = url[end - 1]
         if last == ")" and surplus > 0:
             surplus -= 1
-        elif last == ";" and (found := _TRAILING_ENTITY.search(url, max(0, end - 34), end)):
-            end = found.start()
+        elif last == ";" and (match := _TRAILING_ENTITY.search(url, max(0, end - 34), end)):
+            end = match.start()
             continue
         elif last not in "?!.,:;*_'\"~":
             break
@@ -308,15 +308,15 @@ def _match_emphasis(nodes: list[_Node]) -> list[Token]:
     for node in nodes:
         charge_current(4)
         if isinstance(node, _Delimiter) and node.closes:
-            key = (node.mark, node.opens, node.given % 3)
+            key = (node.mark, node.opens, node.length % 3)
             while node.count:
-                place = _find_opener(done, node, bottoms.get(key, 0))
-                if place is None:
+                index = _find_opener(done, node, bottoms.get(key, 0))
+                if index is None:
                     bottoms[key] = len(done)
                     break
-                _wrap_in_emphasis(done, place, node)
+                _wrap_in_emphasis(done, index, node)
                 for kind, bottom in bottoms.items():
-                    bottoms[kind] = min(bottom, place + 1)
+                    bottoms[kind] = min(bottom, index + 1)
             if not node.count:
                 continue
         done.append(node)
@@ -326,29 +326,29 @@ def _match_emphasis(nodes: list[_Node]) -> list[Token]:
 def _find_opener(done: list[_Node], closer: _Delimiter, bottom: int) -> int | None:
     """The place in `done`, from `bottom` up, of the nearest run that `closer` closes; None for none."""
     charge_current(len(done) - bottom)
-    for place in range(len(done) - 1, bottom - 1, -1):
-        node = done[place]
+    for index in range(len(done) - 1, bottom - 1, -1):
+        node = done[index]
         if not isinstance(node, _Delimiter) or node.mark != closer.mark or not node.opens:
             continue
         both = node.closes or closer.opens
-        if both and (node.given + closer.given) % 3 == 0 and (node.given % 3 or closer.given % 3):
+        if both and (node.length + closer.length) % 3 == 0 and (node.length % 3 or closer.length % 3):
             continue
-        return place
+        return index
     return None
 
 
-def _wrap_in_emphasis(done: list[_Node], place: int, closer: _Delimiter) -> None:
-    """Replace the opener at `place` and what follows it in `done` by one emphasis token."""
-    opener = done[place]
+def _wrap_in_emphasis(done: list[_Node], index: int, closer: _Delimiter) -> None:
+    """Replace the opener at `index` and what follows it in `done` by one emphasis token."""
+    opener = done[index]
     assert isinstance(opener, _Delimiter)
     width = 2 if opener.count >= 2 and closer.count >= 2 else 1
     inner = merge_texts(
-        [node.to_token() if isinstance(node, _Delimiter) else node for node in done[place + 1 :]]
+        [node.to_token() if isinstance(node, _Delimiter) else node for node in done[index + 1 :]]
     )
     text = "".join(token.raw for token in inner)
     mark = opener.mark * width
     opener.count -= width
     closer.count -= width
-    done[place + (1 if opener.count else 0) :] = [
+    done[index + (1 if opener.count else 0) :] = [
         Token("strong" if width == 2 else "em", f"{mark}{text}{mark}", text, inner)
     ]

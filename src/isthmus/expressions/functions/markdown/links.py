@@ -26,14 +26,14 @@ def find_bracket_pairs(source: str) -> dict[int, int]:
     opened: list[int] = []
     unclosed: set[str] = set()
     at = 0
-    while found := _BRACKET_OR_CODE.search(source, at):
-        step = found.group()
-        at = found.end()
+    while match := _BRACKET_OR_CODE.search(source, at):
+        step = match.group()
+        at = match.end()
         if step == "[":
-            opened.append(found.start())
+            opened.append(match.start())
         elif step == "]":
             if opened:
-                pairs[opened.pop()] = found.start()
+                pairs[opened.pop()] = match.start()
         elif step[0] == "`" and step not in unclosed:
             closing = re.compile(rf"(?<!`){step}(?!`)").search(source, at)
             if closing:
@@ -58,10 +58,10 @@ def parse_link_target(source: str, opening: int) -> tuple[int, str, str] | None:
             return None
         href, at = source[at:end], end
     title = ""
-    found = _TITLE.match(source, at)
-    if found:
-        title = next(group for group in found.groups() if group is not None)
-        at = found.end()
+    match = _TITLE.match(source, at)
+    if match:
+        title = next(group for group in match.groups() if group is not None)
+        at = match.end()
     at = _skip_blank(source, at)
     if source[at : at + 1] != ")":
         return None
@@ -70,15 +70,15 @@ def parse_link_target(source: str, opening: int) -> tuple[int, str, str] | None:
 
 def _skip_blank(source: str, at: int) -> int:
     """The place behind the white space at `at`."""
-    found = _BLANK.match(source, at)
-    return found.end() if found else at
+    match = _BLANK.match(source, at)
+    return match.end() if match else at
 
 
 def _find_bare_end(source: str, at: int) -> int | None:
     """The end of an address without angle brackets; None for unbalanced or too many parentheses."""
     depth = 0
-    while found := _BARE_ADDRESS_PART.match(source, at):
-        step = found.group()
+    while match := _BARE_ADDRESS_PART.match(source, at):
+        step = match.group()
         if step == "(":
             depth += 1
             if depth > _MAX_PARENTHESES:
@@ -87,5 +87,5 @@ def _find_bare_end(source: str, at: int) -> int | None:
             if depth == 0:
                 break
             depth -= 1
-        at = found.end()
+        at = match.end()
     return at if depth == 0 else None

@@ -108,26 +108,26 @@ def _write_item(item: Token, loose: bool, breaks: bool) -> str:
     if item.checked is not None:
         checked = 'checked="" ' if item.checked else ""
         box = f'<input {checked}disabled="" type="checkbox"> '
-    out = []
+    parts = []
     for token in item.children:
         if token.kind == "text" and loose:
-            out.append(f"<p>{box}{_write_inline(token.children, breaks)}</p>\n")
+            parts.append(f"<p>{box}{_write_inline(token.children, breaks)}</p>\n")
         else:
-            out.append(box + _write_block(token, breaks))
+            parts.append(box + _write_block(token, breaks))
         box = ""
-    return "".join(out) + box
+    return "".join(parts) + box
 
 
 def _write_table(token: Token, breaks: bool) -> str:
     """The HTML of a table."""
 
     def write_row(cells: list[list[Token]], tag: str) -> str:
-        out = []
+        parts = []
         for index, cell in enumerate(cells):
             align = token.aligns[index] if index < len(token.aligns) else ""
             attribute = f' align="{align}"' if align else ""
-            out.append(f"<{tag}{attribute}>{_write_inline(cell, breaks)}</{tag}>\n")
-        return f"<tr>\n{''.join(out)}</tr>\n"
+            parts.append(f"<{tag}{attribute}>{_write_inline(cell, breaks)}</{tag}>\n")
+        return f"<tr>\n{''.join(parts)}</tr>\n"
 
     head = f"<thead>\n{write_row(token.rows[0], 'th') if token.rows else ''}</thead>\n"
     body = "".join(write_row(cells, "td") for cells in token.rows[1:])

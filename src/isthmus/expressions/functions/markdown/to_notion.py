@@ -152,13 +152,13 @@ def _write_inline(
                 images.append(_make_block("image", {"type": "external", "external": {"url": token.href}}))
             case "em" | "strong":
                 inner = {**annotations, _ANNOTATIONS[token.kind]: True}
-                more, found = _write_inline(token.children, inner, url)
+                more, more_images = _write_inline(token.children, inner, url)
                 texts.extend(more)
-                images.extend(found)
+                images.extend(more_images)
             case "del":
-                more, found = _write_inline(token.children, annotations, url)
+                more, more_images = _write_inline(token.children, annotations, url)
                 texts.extend(more)
-                images.extend(found)
+                images.extend(more_images)
             case "link":
                 texts.extend(_write_inline(token.children, annotations, token.href)[0])
             case "codespan":

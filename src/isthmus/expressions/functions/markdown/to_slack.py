@@ -25,10 +25,10 @@ def convert_markdown_to_slack(evaluation: Evaluation, markdown: object = UNDEFIN
         $convertMarkdownToSlack("see **[this](https://a.b)**")[0].text.text
         => "see *[this](https://a.b)*"
     """
-    out: list[object] = []
+    parts: list[object] = []
     for token in parse_markdown_argument(evaluation, markdown, "convertMarkdownToSlack"):
-        out.extend(_write_blocks(token))
-    return out
+        parts.extend(_write_blocks(token))
+    return parts
 
 
 def _make_section(text: str) -> JsonObject:
@@ -90,15 +90,15 @@ def _write_piece(token: Token) -> str:
 
 def _write_inline(tokens: list[Token]) -> str:
     """Inline tokens as mrkdwn; images are left out."""
-    out = []
+    parts = []
     for token in tokens:
         match token.kind:
             case "image":
                 continue
             case "strong":
-                out.append(f"*{token.text}*")
+                parts.append(f"*{token.text}*")
             case "link":
-                out.append(f"<{token.href}|{token.text}>")
+                parts.append(f"<{token.href}|{token.text}>")
             case _:
-                out.append(token.raw)
-    return "".join(out)
+                parts.append(token.raw)
+    return "".join(parts)

@@ -142,25 +142,25 @@ class _CompactBuilder(_Builder):
 
     def put_field(self, key: str, value: object, listed: bool) -> None:
         """Set a field of the open element; a second value makes it a list, as `listed` does at once."""
-        place = self.stack[-1]
-        there = place.get(key, UNDEFINED)
-        if there is UNDEFINED:
-            place[key] = [value] if listed else value
-        elif isinstance(there, list):
-            there.append(value)
+        parent = self.stack[-1]
+        existing = parent.get(key, UNDEFINED)
+        if existing is UNDEFINED:
+            parent[key] = [value] if listed else value
+        elif isinstance(existing, list):
+            existing.append(value)
         else:
-            place[key] = [there, value]
+            parent[key] = [existing, value]
 
     def add_part(self, part: str, value: object) -> None:
         key = self.options.keys[part]
         self.put_field(key, value, self.options.is_listed(key))
 
     def open_element(self, name: str, attributes: dict[str, str]) -> None:
-        made: JsonObject = {}
+        element: JsonObject = {}
         if attributes and "attributes" not in self.options.ignored:
-            made[self.options.keys["attributes"]] = self.convert_attributes(attributes)
-        self.put_field(name, made, self.options.is_listed(name))
-        self.stack.append(made)
+            element[self.options.keys["attributes"]] = self.convert_attributes(attributes)
+        self.put_field(name, element, self.options.is_listed(name))
+        self.stack.append(element)
 
 
 class _TreeBuilder(_Builder):
@@ -182,13 +182,13 @@ class _TreeBuilder(_Builder):
 
     def open_element(self, name: str, attributes: dict[str, str]) -> None:
         keys = self.options.keys
-        made: JsonObject = {keys["type"]: "element", keys["name"]: name}
+        element: JsonObject = {keys["type"]: "element", keys["name"]: name}
         if attributes and "attributes" not in self.options.ignored:
-            made[keys["attributes"]] = self.convert_attributes(attributes)
+            element[keys["attributes"]] = self.convert_attributes(attributes)
         if self.options.always_children:
-            made[keys["elements"]] = []
-        self.append_child(made)
-        self.stack.append(made)
+            element[keys["elements"]] = []
+        self.append_child(element)
+        self.stack.append(element)
 
 
 def _to_native(value: str) -> object:

@@ -42,23 +42,23 @@ def js_to_xml(evaluation: Evaluation, value: object = UNDEFINED, options: object
     root = value if isinstance(value, Mapping) else {str(i): item for i, item in enumerate(as_list(value))}
     writer = _Writer(chosen)
     writer.write_document(root)
-    return check_output_text(evaluation, join_within_limit("jsToXml", "", writer.out), "jsToXml")
+    return check_output_text(evaluation, join_within_limit("jsToXml", "", writer.pieces), "jsToXml")
 
 
 class _Writer:
-    """Collects the pieces of the XML text in `out`. `parts`: field -> the part that it stands for."""
+    """Writes the XML text piece by piece. `parts`: field -> the part of an element that it stands for."""
 
     def __init__(self, options: XmlOptions) -> None:
         self.options = options
         self.parts = {key: part for part, key in options.keys.items()}
-        self.out: list[str] = []
+        self.pieces: list[str] = []
 
     def write_document(self, root: Mapping[str, object]) -> None:
         """Write the XML declaration, if there is one, and the content of the root."""
         declaration = root.get(self.options.keys["declaration"])
         if isinstance(declaration, Mapping) and "declaration" not in self.options.ignored:
             attributes = declaration.get(self.options.keys["attributes"])
-            self.out.append(f"<?xml{self.write_attributes(attributes)}?>")
+            self.pieces.append(f"<?xml{self.write_attributes(attributes)}?>")
         self.write_content(root, 0)
 
     def write_content(self, element: Mapping[str, object], level: int) -> None:
@@ -97,17 +97,17 @@ class _Writer:
         content = "" if is_nil(value) else to_text(value)
         match part:
             case "text":
-                self.out.append(_escape_text(content))
+                self.pieces.append(_escape_text(content))
             case "cdata":
-                self.out.append(f"<![CDATA[{content.replace(']]>', ']]]]><![CDATA[>')}]]>")
+                self.pieces.append(f"<![CDATA[{content.replace(']]>', ']]]]><![CDATA[>')}]]>")
             case "comment":
                 self.start_line(level)
-                self.out.append(f"<!--{content}-->")
+                self.pieces.append(f"<!--{content}-->")
             case "doctype":
                 self.start_line(level)
-                self.out.append(f"<!DOCTYPE {content}>")
+                self.pieces.append(f"<!DOCTYPE {content}>")
             case "instruction" if isinstance(value, Mapping):
-                self.out.extend(f"<?{_check_name(name)} {to_text(body)}?>" for name, body in value.items())
+                self.pieces.extend(f"<?{_check_name(name)} {to_text(body)}?>" for name, body in value.items())
 
     def write_element(self, name: str, value: object, level: int) -> None:
         """Write an element with attributes and content; raises ExpressionError for a name XML cannot have."""
@@ -120,18 +120,18 @@ class _Writer:
         if isinstance(value, Mapping):
             attributes = value.get(self.options.keys["attributes"])
         self.start_line(level)
-        self.out.append(f"<{_check_name(name)}{self.write_attributes(attributes)}")
+        self.pieces.append(f"<{_check_name(name)}{self.write_attributes(attributes)}")
         if not self.has_content(value):
-            self.out.append(f"></{name}>" if self.options.full_tags else "/>")
+            self.pieces.append(f"></{name}>" if self.options.full_tags else "/>")
             return
-        self.out.append(">")
+        self.pieces.append(">")
         if isinstance(value, Mapping):
             self.write_content(value, inside)
             if any(part is None or part not in _INLINE_PARTS for part, _, _ in self.iterate_parts(value)):
                 self.start_line(level)
         else:
-            self.out.append(_escape_text(to_text(value)))
-        self.out.append(f"</{name}>")
+            self.pieces.append(_escape_text(to_text(value)))
+        self.pieces.append(f"</{name}>")
 
     def has_content(self, value: object) -> bool:
         """Whether an element with this value needs an end tag."""
@@ -153,8 +153,8 @@ class _Writer:
 
     def start_line(self, level: int) -> None:
         """Begin an indented line, if the options ask for indentation."""
-        if self.options.indent and self.out:
-            self.out.append("\n" + self.options.indent * level)
+        if self.options.indent and self.pieces:
+            self.pieces.append("\n" + self.options.indent * level)
 
 
 def _check_name(name: object) -> str:

@@ -15,6 +15,7 @@ from isthmus.expressions.errors import function_error
 from isthmus.expressions.host.datetimes.pattern_tokens import split_pattern
 from isthmus.expressions.host_value import Host, host_type
 from isthmus.expressions.javascript import (
+    as_list,
     format_number_text,
     integral_to_int,
     is_nil,
@@ -94,7 +95,7 @@ def parse_unit(name: object, function: str = "date-time") -> Unit:
 
 def parse_units(names: object, function: str) -> list[Unit]:
     """The units of one name or of a list of names; raises as `parse_unit`."""
-    return [parse_unit(name, function) for name in (names if isinstance(names, list) else [names])]
+    return [parse_unit(name, function) for name in as_list(names)]
 
 
 @dataclass(frozen=True, slots=True)

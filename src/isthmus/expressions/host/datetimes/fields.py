@@ -54,16 +54,16 @@ class ParseContext:
 
 def _build_in_zone(fields: Mapping[str, int], zone: Zone, context: ParseContext) -> DateTime:
     """The date-time of the fields as a local time of `zone`; invalid where a field is out of range."""
-    given = fields.keys()
-    if given & {"weekYear", "weekNumber"} and given & {"year", "month", "day", "ordinal"}:
+    field_names = fields.keys()
+    if field_names & {"weekYear", "weekNumber"} and field_names & {"year", "month", "day", "ordinal"}:
         raise mixed_units_error()
-    if "ordinal" in given and given & {"month", "day"}:
+    if "ordinal" in field_names and field_names & {"month", "day"}:
         raise function_error("date-time", "Can't mix ordinal dates with month/day")
-    is_weekly = bool(given & {"weekYear", "weekNumber"}) or (
-        "weekday" in given and not given & set(_GREGORIAN_FIELDS)
+    is_weekly = bool(field_names & {"weekYear", "weekNumber"}) or (
+        "weekday" in field_names and not field_names & set(_GREGORIAN_FIELDS)
     )
     date_fields = (
-        _ISO_WEEK_FIELDS if is_weekly else _ORDINAL_FIELDS if "ordinal" in given else _GREGORIAN_FIELDS
+        _ISO_WEEK_FIELDS if is_weekly else _ORDINAL_FIELDS if "ordinal" in field_names else _GREGORIAN_FIELDS
     )
     now = DateTime(round(context.now.timestamp() * 1000), zone)
     complete = _fill_in_missing(fields, (*date_fields, *CLOCK_FIELDS), now)
@@ -81,7 +81,7 @@ def _build_in_zone(fields: Mapping[str, int], zone: Zone, context: ParseContext)
     )
     moment = DateTime(to_epoch_ms(local, zone, now.offset), zone, locale=context.locale)
     weekday = fields.get("weekday")
-    if weekday is not None and given & set(_GREGORIAN_FIELDS) and moment.iso_week[2] != weekday:
+    if weekday is not None and field_names & set(_GREGORIAN_FIELDS) and moment.iso_week[2] != weekday:
         return invalid_datetime(
             "mismatched weekday",
             f"you can't specify both a weekday of {weekday} and a date of {moment.to_iso()}",

@@ -70,9 +70,9 @@ def parse_iso(value: object, context: ParseContext) -> DateTime:
     """The date-time of an ISO 8601 text; an invalid one (`unparsable`) for anything else."""
     if isinstance(value, str) and len(value) <= MAX_PICTURE:
         for form in _ISO_FORMS:
-            found = form.fullmatch(value)
-            if found:
-                return _build_from_iso_groups(found.groupdict(), context)
+            match = form.fullmatch(value)
+            if match:
+                return _build_from_iso_groups(match.groupdict(), context)
     shown = value[:MAX_PICTURE] if isinstance(value, str) else "null" if value is None else str(value)
     return invalid_datetime("unparsable", f'the input "{shown}" can\'t be parsed as ISO 8601')
 
@@ -120,24 +120,24 @@ def _to_offset_minutes(hours: str, minutes: str | None) -> int:
 def parse_rfc2822(value: str, context: ParseContext) -> DateTime:
     """The date-time of `Sat, 15 Jun 2024 14:30:00 +0000`; comments in brackets are ignored; else invalid."""
     cleaned = re.sub(r"\s\s+", " ", re.sub(r"\([^()]*\)|[\n\t]", " ", value)).strip()
-    found = _RFC2822.fullmatch(cleaned)
+    match = _RFC2822.fullmatch(cleaned)
     months = {name[:3]: index + 1 for index, name in enumerate(MONTHS)}
-    if found is None or found["month"] not in months:
+    if match is None or match["month"] not in months:
         return invalid_datetime("unparsable", f'the input "{value}" can\'t be parsed as RFC 2822')
     fields = {
-        "year": _expand_year(found["y"]),
-        "month": months[found["month"]],
-        "day": int(found["d"]),
-        "hour": int(found["H"]),
-        "minute": int(found["m"]),
-        "second": int(found["s"] or 0),
+        "year": _expand_year(match["y"]),
+        "month": months[match["month"]],
+        "day": int(match["d"]),
+        "hour": int(match["H"]),
+        "minute": int(match["m"]),
+        "second": int(match["s"] or 0),
     }
-    if found["day"]:
-        fields["weekday"] = [name[:3] for name in DAYS].index(found["day"]) + 1
-    if found["name"]:
-        own_zone = fixed_zone(_RFC2822_ZONE_HOURS.get(found["name"], 0) * 60)
+    if match["day"]:
+        fields["weekday"] = [name[:3] for name in DAYS].index(match["day"]) + 1
+    if match["name"]:
+        own_zone = fixed_zone(_RFC2822_ZONE_HOURS.get(match["name"], 0) * 60)
     else:
-        own_zone = fixed_zone(_to_offset_minutes(found["oh"], found["om"]) if found["oh"] else 0)
+        own_zone = fixed_zone(_to_offset_minutes(match["oh"], match["om"]) if match["oh"] else 0)
     return context.build(fields, own_zone)
 
 
@@ -149,16 +149,16 @@ def parse_with_pattern(value: str, pattern: str, context: ParseContext) -> DateT
     """
     compiled, keys = _compile_pattern(pattern, context.locale)
     try:
-        found = compiled.fullmatch(value, timeout=remaining_seconds())
+        match = compiled.fullmatch(value, timeout=remaining_seconds())
     except TimeoutError:
         raise limit_error("dtFromFormat", "regex_seconds", 1) from None
-    if found is None:
+    if match is None:
         return invalid_datetime("unparsable", f'the input "{value}" can\'t be parsed as format {pattern}')
     fields: dict[str, int] = {}
     own_zone: Zone | None = None
     meridiem = era = None
     for index, key in enumerate(keys):
-        part = found.group(f"g{index}")
+        part = match.group(f"g{index}")
         if key == "zone":
             own_zone = find_zone(part)
             if own_zone is None:

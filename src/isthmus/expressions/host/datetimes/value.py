@@ -312,10 +312,10 @@ def _shift_date(local: datetime, years: int, months: int, days: int) -> datetime
 def _to_field_name(name: object) -> str:
     """A field that `set` takes, by its singular or plural name in any case; raises for another one."""
     lowered = to_text(name).lower()
-    found = _FIELD_NAMES.get(lowered) or _FIELD_NAMES.get(lowered.removesuffix("s"))
-    if found is None:
+    field_name = _FIELD_NAMES.get(lowered) or _FIELD_NAMES.get(lowered.removesuffix("s"))
+    if field_name is None:
         raise function_error("set", f"Invalid unit {to_text(name)}")
-    return found
+    return field_name
 
 
 def _to_field_value(value: object, function: str) -> int:

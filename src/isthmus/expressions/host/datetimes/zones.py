@@ -138,10 +138,10 @@ def find_zone(name: str) -> Zone | None:
         return SYSTEM
     if lowered in {"utc", "gmt"}:
         return UTC_ZONE
-    found = _UTC_OFFSET.fullmatch(name)
-    if found:
-        hours, rest = int(found[1] or 0), int(found[2] or 0)
-        return fixed_zone(hours * 60 + (-rest if (found[1] or "").startswith("-") else rest))
+    match = _UTC_OFFSET.fullmatch(name)
+    if match:
+        hours, rest = int(match[1] or 0), int(match[2] or 0)
+        return fixed_zone(hours * 60 + (-rest if (match[1] or "").startswith("-") else rest))
     try:
         return Zone(name, is_fixed=False, rules=ZoneInfo(_load_iana_spellings().get(lowered, name)))
     except (ValueError, OSError, LookupError):
