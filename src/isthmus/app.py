@@ -42,7 +42,7 @@ from isthmus.connect.session_outcomes import Endings
 from isthmus.connect.sessions import forget_sessions
 from isthmus.db import Database, EpochWatcher, get_server_secret, is_embedded, open_database
 from isthmus.engine.batch import BatchLimits
-from isthmus.engine.evaluation import Evaluations, evaluating
+from isthmus.engine.evaluation import EvaluationSettings
 from isthmus.errors import SetupError
 from isthmus.events import Relay, Subscribers, prune_events, read_outbox_state
 from isthmus.expressions.operator_settings import limits_from_settings, services_from_settings
@@ -134,7 +134,7 @@ async def open_core_for_command(settings: Settings, *, clock: Clock | None = Non
         database = await open_database(settings, existing=True, clock=clock)
         stack.push_async_callback(database.close)
         core = await stack.enter_async_context(_open_core(settings, database, clock))
-        with evaluating(core.evaluations):
+        with use_evaluation_settings(core.evaluations):
             yield core
 
 
@@ -148,7 +148,7 @@ class Core:
     effective: EffectiveDefinitions
     http: HttpClient
     clock: Clock
-    evaluations: Evaluations
+    evaluations: EvaluationSettings
 
 
 @asynccontextmanager
@@ -173,7 +173,7 @@ async def _open_core(settings: Settings, database: Database, clock: Clock) -> As
             refreshes_ahead=settings.renew_ahead,
         )
         stack.push_async_callback(connections.close)
-        evaluations = Evaluations(
+        evaluations = EvaluationSettings(
             limits_from_settings(settings), services_from_settings(settings, http, clock)
         )
         yield Core(database, epochs, connections, effective, http, clock, evaluations)
@@ -208,7 +208,7 @@ async def _run_background_work(core: Core) -> AsyncIterator[None]:
     _register_background_work(core, handlers, subscribers)
     worker, relay = Worker(core.database, handlers), Relay(core.database, subscribers)
     async with AsyncExitStack() as stack:
-        with evaluating(core.evaluations):  # tasks keep the context that they were created in
+        with use_evaluation_settings(core.evaluations):  # tasks keep the context that they were created in
             # The relay first: events that a job emits then reach every subscriber that this process knows.
             for part in (relay, worker):
                 stack.push_async_callback(part.stop)

@@ -68,23 +68,23 @@ def _told(credential: Credential) -> Iterator[Any]:
         config = credential.config
         back = "https://us.test/back"
         yield _address(
-            lambda: grants.authorize_url(
+            lambda: grants.build_authorize_url(
                 config, scope, redirect_uri=back, state="st", scopes=config.scope, verifier="v"
             )
         )
-        yield _asked(grants.authorization_code(config, scope, code="c", redirect_uri=back, verifier="v"))
-        yield _asked(grants.refresh(config, scope, "r"))
-        ending = grants.revocation(config, scope, "t")
+        yield _asked(grants.exchange_code(config, scope, code="c", redirect_uri=back, verifier="v"))
+        yield _asked(grants.refresh_token(config, scope, "r"))
+        ending = grants.revoke_token(config, scope, "t")
         yield None if ending is None else _asked(ending)
     elif isinstance(credential, OAuth2ClientCredentialsCredential):
-        yield _asked(grants.client_credentials(credential.config, scope))
+        yield _asked(grants.request_client_credentials_token(credential.config, scope))
     elif isinstance(credential, KekaCredential):
-        yield _asked(grants.keka(credential.config, scope))
+        yield _asked(grants.request_keka_token(credential.config, scope))
     elif isinstance(credential, OAuth1Credential):
-        yield _asked(grants.oauth1_request_token(credential.config, scope, "https://us.test/back"), _TOKEN_1)
-        yield _address(lambda: grants.oauth1_authorize_url(credential.config, scope, "t"))
+        yield _asked(grants.request_oauth1_token(credential.config, scope, "https://us.test/back"), _TOKEN_1)
+        yield _address(lambda: grants.build_oauth1_authorize_url(credential.config, scope, "t"))
         yield _asked(
-            grants.oauth1_access_token(credential.config, scope, token="t", secret="s", verifier="v"),
+            grants.exchange_oauth1_token(credential.config, scope, token="t", secret="s", verifier="v"),
             _TOKEN_1,
         )
 

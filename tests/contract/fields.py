@@ -30,9 +30,9 @@ from isthmus.definitions.unified_model import UnifiedModelDefinition
 from isthmus.engine import proxy, unified
 from isthmus.engine.authorization.flows import authorize
 from isthmus.engine.calls import NO_BODY, CallResult, StreamResult
-from isthmus.engine.queries import parse
+from isthmus.engine.queries import parse_query
 from isthmus.engine.steps import run_action
-from isthmus.engine.unified import Target
+from isthmus.engine.unified import UnifiedTarget
 from isthmus.engine.upstream import AccountFacts, OutgoingRequest
 from isthmus.errors import IsthmusError, NotFound
 from isthmus.expressions.host import Blob
@@ -187,7 +187,7 @@ async def _called(case: Case, document: Mapping[str, Any], http: HttpClient) -> 
     call = parse_call(
         name,
         id=identity or None,
-        query=parse(query),
+        query=parse_query(query),
         body=case.body,
         raw_body=case.body.data if isinstance(case.body, Blob) else None,
         headers={"x-need": "1"} if "needs" in query else {},
@@ -197,12 +197,12 @@ async def _called(case: Case, document: Mapping[str, Any], http: HttpClient) -> 
             raise NotFound(f"no action {identity}")
         return await run_action(upstream, config, identity, config.actions[identity], query=call.query.nested)
     if "mapping" not in loaded:
-        return await _told(await proxy.call(upstream, config, "things", call))
+        return await _told(await proxy.call_method(upstream, config, "things", call))
     resource = loaded["model"].resources.get(RESOURCE)
     if resource is None:
         raise NotFound(f"no resource {RESOURCE}")
-    target = Target(loaded["model"].name, RESOURCE, resource, INTEGRATION)
-    result = await unified.call(upstream, config, target, loaded["mapping"], call)
+    target = UnifiedTarget(loaded["model"].name, RESOURCE, resource, INTEGRATION)
+    result = await unified.call_method(upstream, config, target, loaded["mapping"], call)
     return await _told(result)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from isthmus.authoring.contract.catalog_entry import Cell, Entry
-from isthmus.engine.unified.mapping_plans import layered
+from isthmus.engine.unified.mapping_plans import merge_schemas
 
 __all__ = ["cursors_of", "queries_of", "reads_query", "times_of"]
 
@@ -69,7 +69,7 @@ def _source(mapping: object) -> str:
 
 def _schema(entry: Entry, cell: Cell) -> Mapping[str, Any]:
     shared = entry.models[cell.model].file.resources[cell.resource].query_schema.get(cell.method)
-    return layered(shared, cell.config.query_schema) or {}
+    return merge_schemas(shared, cell.config.query_schema) or {}
 
 
 def _names(cell: Cell, schema: Mapping[str, Any]) -> dict[str, set[str]]:

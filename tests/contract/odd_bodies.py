@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from isthmus.authoring.contract.catalog_entry import Cell, Entry
-from isthmus.engine.unified.mapping_plans import layered
+from isthmus.engine.unified.mapping_plans import merge_schemas
 from tests.contract.odd_values import Steps, exchanged, places
 
 __all__ = ["bodies_of"]
@@ -50,14 +50,14 @@ def _schema(entry: Entry, cell: Cell) -> Mapping[str, Any]:
     """Of the body, with what the model says below each field that is written."""
     model, config = entry.models[cell.model], cell.config
     shared = model.file.resources[cell.resource].request_body_schema.get(cell.method)
-    written = layered(shared, config.request_body_schema) or {}
+    written = merge_schemas(shared, config.request_body_schema) or {}
     record = model.schemas[cell.resource]["properties"]
     known: dict[str, Any] = {name: record.get(name, {}) for name in written.get("properties", {})}
     for name, inner in _READ.findall(f"{_text(config.request_body_mapping)} {_text(config.method)}"):
         schema = known.setdefault(name, record.get(name, {}))
         if name == "custom_fields" and inner:
-            known[name] = layered(schema, {"properties": {inner: {}}})
-    return layered({"properties": known}, written) or {}
+            known[name] = merge_schemas(schema, {"properties": {inner: {}}})
+    return merge_schemas({"properties": known}, written) or {}
 
 
 def _text(mapping: object) -> str:

@@ -12,7 +12,7 @@ from isthmus.authoring.contract.replay_upstreams import OneAnswer
 from isthmus.definitions.files import Exchange
 from isthmus.engine import unified
 from isthmus.engine.calls import NO_BODY
-from isthmus.engine.queries import parse
+from isthmus.engine.queries import parse_query
 from isthmus.engine.upstream import OutgoingRequest
 from tests.contract.catalog import entry, model
 
@@ -49,12 +49,12 @@ async def requests_of(
     cell = catalogued.cell(model_name, resource, method)
     assert cell is not None
     upstream = OneAnswer(catalogued, exchange_of(answer))
-    await unified.call(
+    await unified.call_method(
         upstream,
         catalogued.file.config,
-        unified.Target(model_name, resource, model(model_name).file.resources[resource]),
+        unified.UnifiedTarget(model_name, resource, model(model_name).file.resources[resource]),
         cell.config,
-        parse_call(method, id=id, query=parse(query), body=body),
+        parse_call(method, id=id, query=parse_query(query), body=body),
     )
     return [_seen(request) for request in upstream.sent]
 

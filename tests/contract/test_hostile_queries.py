@@ -13,7 +13,7 @@ from isthmus.authoring.contract.replay_upstreams import OneAnswer
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.engine import unified
 from isthmus.engine.calls import NO_BODY, Call
-from isthmus.engine.queries import parse
+from isthmus.engine.queries import parse_query
 from isthmus.engine.upstream import OutgoingRequest
 from isthmus.errors import BadRequest, MappingFailed, RemoteError
 from isthmus.http.messages import HttpResponse
@@ -138,9 +138,9 @@ async def _failure(
     provider: OneAnswer, catalogued: Entry, cell: Cell, query: str, mapping: MappingConfig
 ) -> str:
     definition = model(cell.model).file.resources[cell.resource]
-    target = unified.Target(cell.model, cell.resource, definition)
+    target = unified.UnifiedTarget(cell.model, cell.resource, definition)
     try:
-        await unified.call(provider, catalogued.file.config, target, mapping, _call(cell, query))
+        await unified.call_method(provider, catalogued.file.config, target, mapping, _call(cell, query))
     except MappingFailed as failed:
         return str(failed)
     except (_Sent, BadRequest, RemoteError):
@@ -152,6 +152,6 @@ def _call(cell: Cell, query: str) -> Call:
     return parse_call(
         cell.method,
         id="1" if cell.method in _WITH_ID else None,
-        query=parse(query),
+        query=parse_query(query),
         body={} if cell.method in _WITH_BODY else NO_BODY,
     )

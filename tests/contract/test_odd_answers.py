@@ -123,8 +123,8 @@ class _Answer:
         cell, entry = self.cell, self.entry
         definition = entry.models[cell.model].file.resources[cell.resource]
         upstream = OneAnswer(entry, self.exchange, exchanged(self.exchange.response.body, self.root, data))
-        target = unified.Target(cell.model, cell.resource, definition)
-        result = await unified.call(upstream, entry.file.config, target, self._mapping, self._call)
+        target = unified.UnifiedTarget(cell.model, cell.resource, definition)
+        result = await unified.call_method(upstream, entry.file.config, target, self._mapping, self._call)
         if isinstance(result, ListResult):
             return list(result.records)
         return [result.body] if isinstance(result, ValueResult) else []

@@ -198,10 +198,10 @@ class _Provider(OneAnswer):
 
 async def _complaint(catalogued: Entry, cell: Cell, body: object) -> str:
     provider = _Provider(catalogued, cell)
-    target = unified.Target(cell.model, cell.resource, model(cell.model).file.resources[cell.resource])
+    target = unified.UnifiedTarget(cell.model, cell.resource, model(cell.model).file.resources[cell.resource])
     call = parse_call(cell.method, id="1" if cell.method == "update" else None, body=body)
     try:
-        await unified.call(provider, catalogued.file.config, target, cell.config, call)
+        await unified.call_method(provider, catalogued.file.config, target, cell.config, call)
     except MappingFailed as failed:
         return str(failed)
     except (_Sent, BadRequest, RemoteError):

@@ -10,7 +10,7 @@ import pytest
 from isthmus.api.call_parsing import parse_call
 from isthmus.authoring.contract.replay_upstreams import OneAnswer
 from isthmus.engine import proxy
-from isthmus.engine.queries import parse
+from isthmus.engine.queries import parse_query
 from isthmus.errors import BadRequest
 from tests.contract.catalog import entry
 from tests.contract.sending import exchange_of, last_request
@@ -168,6 +168,6 @@ async def test_a_parent_without_an_id_is_refused(integration: str, path: str) ->
 )
 async def test_an_empty_limit_of_a_proxy_call_is_none(integration: str, resource: str) -> None:
     provider = OneAnswer(entry(integration), exchange_of([]))
-    call = parse_call("list", query=parse("limit="))
-    await proxy.call(provider, entry(integration).file.config, resource, call)
+    call = parse_call("list", query=parse_query("limit="))
+    await proxy.call_method(provider, entry(integration).file.config, resource, call)
     assert provider.sent

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isthmus.engine.queries import parse
+from isthmus.engine.queries import parse_query
 from isthmus.errors import Forbidden, Unauthorized
 from isthmus.tenancy import Authenticator, Principal
 
@@ -64,7 +64,7 @@ def account_of_token(principal: Principal, query_string: bytes) -> str | None:
     name one. Raises Forbidden where the query names another account than the token's."""
     own = principal.integrated_account_id
     if own is not None:
-        sent = parse(query_string).nested.get("integrated_account_id")
+        sent = parse_query(query_string).nested.get("integrated_account_id")
         if sent not in (None, "", own):
             raise Forbidden(
                 f"this token is of the account {own} and calls no other. Leave integrated_account_id out."

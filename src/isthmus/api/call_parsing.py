@@ -16,8 +16,8 @@ import orjson
 from isthmus.api.incoming_request import IncomingRequest, parse_json_body
 from isthmus.api.multipart import parse_multipart
 from isthmus.engine.calls import NO_BODY, Call, RawBody, ResponseOptions
-from isthmus.engine.custom import METHOD_CONFIG, CustomCall, forwarded_headers
-from isthmus.engine.queries import Query, parse, serialize
+from isthmus.engine.custom import METHOD_CONFIG, CustomCall, select_forwarded_headers
+from isthmus.engine.queries import Query, parse_query, serialize_query
 from isthmus.errors import BadRequest, NotExecutable, failure
 from isthmus.expressions.host import Blob
 
@@ -132,7 +132,7 @@ def parse_node_call(node: str, method: str, *, id: str | None, query: Mapping[st
                 "the node.",
                 failures=[failure(f"{node}.query.{parameter}", "is not for a node", "unknown_parameter")],
             )
-    return parse_call(method, id=id, query=parse(serialize(query, "indices")), body=body)
+    return parse_call(method, id=id, query=parse_query(serialize_query(query, "indices")), body=body)
 
 
 def parse_account_id(query: Query) -> str:
@@ -206,9 +206,9 @@ async def read_custom_call(request: IncomingRequest, path: str, *, is_trusted: b
     call = CustomCall(
         verb=request.verb,
         path=path,
-        asked=Call(method="custom", query=parse(request.custom_query)),
+        asked=Call(method="custom", query=parse_query(request.custom_query)),
         is_trusted=is_trusted,
-        forwarded=forwarded_headers(request.forwardable_headers),
+        forwarded=select_forwarded_headers(request.forwardable_headers),
     )
     kind, given = request.content_type, request.headers.get("content-type")
     if not kind.endswith("json") and kind not in _PLAIN:

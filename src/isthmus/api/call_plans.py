@@ -18,8 +18,14 @@ from isthmus.api.incoming_request import IncomingRequest
 from isthmus.api.outgoing_response import OutgoingResponse, json_response
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.engine.explain.dry_run import DryRun
-from isthmus.engine.explain.explanations import CallPlan, plan_action, plan_custom, plan_proxy, plan_unified
-from isthmus.engine.unified import Target
+from isthmus.engine.explain.explanations import (
+    CallExplanation,
+    explain_action,
+    explain_custom,
+    explain_proxy,
+    explain_unified,
+)
+from isthmus.engine.unified import UnifiedTarget
 from isthmus.integrations.effective.explanations import explain_definition
 from isthmus.integrations.rows.unknown_names import match_either_separator
 
@@ -44,8 +50,8 @@ class CallPlans:
         dry_call = await self._open_account(request)
         schema, mapping = await dry_call.connection.find_mapping(model, resource, method)
         call = await read_data_call(request, method, record_id)
-        target = Target(model, resource, schema, dry_call.connection.integration_name)
-        plan = await plan_unified(dry_call.dry_run, dry_call.definition, target, mapping, call)
+        target = UnifiedTarget(model, resource, schema, dry_call.connection.integration_name)
+        plan = await explain_unified(dry_call.dry_run, dry_call.definition, target, mapping, call)
         explained = await self._connections.read_explained_mappings(
             dry_call.account, model=model, method=method
         )
@@ -58,18 +64,18 @@ class CallPlans:
     ) -> OutgoingResponse:
         dry_call = await self._open_account(request)
         call = await read_data_call(request, method, record_id)
-        return dry_call.respond(await plan_proxy(dry_call.dry_run, dry_call.definition, resource, call))
+        return dry_call.respond(await explain_proxy(dry_call.dry_run, dry_call.definition, resource, call))
 
     async def plan_custom(self, request: IncomingRequest) -> OutgoingResponse:
         dry_call = await self._open_account(request)
         call = await read_custom_call(request, request.rest_of_path, is_trusted=True)
-        return dry_call.respond(await plan_custom(dry_call.dry_run, dry_call.definition, call))
+        return dry_call.respond(await explain_custom(dry_call.dry_run, dry_call.definition, call))
 
     async def plan_action(self, request: IncomingRequest, name: str) -> OutgoingResponse:
         dry_call = await self._open_account(request)
         action = find_custom_action(dry_call.definition, dry_call.account.install.integration_name, name)
         call = await read_data_call(request, "custom", None)
-        plan = await plan_action(dry_call.dry_run, dry_call.definition, name, action, call)
+        plan = await explain_action(dry_call.dry_run, dry_call.definition, name, action, call)
         return dry_call.respond(plan)
 
     async def _open_account(self, request: IncomingRequest) -> _DryCall:
@@ -102,7 +108,7 @@ class _DryCall:
         self.definition = definition
         self.dry_run = dry_run
 
-    def respond(self, plan: CallPlan, *, mapping: Mapping[str, Any] | None = None) -> OutgoingResponse:
+    def respond(self, plan: CallExplanation, *, mapping: Mapping[str, Any] | None = None) -> OutgoingResponse:
         """The response with the plan, the values of the definition behind it, and the mapping if any."""
         body = plan.body
         install = self.account.install

@@ -24,7 +24,7 @@ from isthmus.api.request_limits import RequestLimits, with_rate_limit_headers
 from isthmus.engine import custom, proxy, unified
 from isthmus.engine.calls import Call, CallResult, ListResult, StreamResult
 from isthmus.engine.custom import is_read
-from isthmus.engine.unified import Target
+from isthmus.engine.unified import UnifiedTarget
 from isthmus.errors import IsthmusError, MethodNotAllowed, NotFound
 from isthmus.tenancy import Principal
 
@@ -71,8 +71,10 @@ class DataPlane:
 
         async def run(connection: Connection, call: Call) -> CallResult:
             schema, mapping = await connection.find_mapping(model, resource, method)
-            target = Target(model, resource, schema, connection.integration_name)
-            return await unified.call(connection.upstream, connection.definition, target, mapping, call)
+            target = UnifiedTarget(model, resource, schema, connection.integration_name)
+            return await unified.call_method(
+                connection.upstream, connection.definition, target, mapping, call
+            )
 
         return await self._serve_call(request, method, record_id, run)
 
@@ -91,7 +93,7 @@ class DataPlane:
             return await self._plans.plan_proxy(request, resource, method, record_id)
 
         async def run(connection: Connection, call: Call) -> CallResult:
-            return await proxy.call(connection.upstream, connection.definition, resource, call)
+            return await proxy.call_method(connection.upstream, connection.definition, resource, call)
 
         return await self._serve_call(request, method, record_id, run)
 
@@ -111,7 +113,7 @@ class DataPlane:
             )
             # A GET with a methodConfig may send a write to the provider.
             connection.require_writable("get" if is_read(call.verb, call.method_config) else "methodConfig")
-            calling = custom.call(connection.upstream, connection.definition, call)
+            calling = custom.call_custom(connection.upstream, connection.definition, call)
             can_be_cancelled = is_read(call.verb, call.method_config) and (
                 call.raw is None or isinstance(call.raw.data, bytes)
             )

@@ -27,7 +27,7 @@ from isthmus.api.outgoing_response import (
     error_response,
     send_response,
 )
-from isthmus.engine.evaluation import EVALUATIONS, Evaluations
+from isthmus.engine.evaluation import EVALUATION_SETTINGS, EvaluationSettings
 from isthmus.errors import BadRequest, IsthmusError
 
 __all__ = ["Dispatcher", "Handler", "response_for_exception", "split_path"]
@@ -76,7 +76,7 @@ class Dispatcher:
         *,
         state: Mapping[str, Any],
         max_body_bytes: int,
-        evaluations: Evaluations,
+        evaluations: EvaluationSettings,
         pages: Mapping[str, Asgi] | None = None,
     ) -> None:
         self._handlers = handlers
@@ -87,11 +87,11 @@ class Dispatcher:
         self._evaluations = evaluations
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        token = EVALUATIONS.set(self._evaluations)
+        token = EVALUATION_SETTINGS.set(self._evaluations)
         try:
             await self._dispatch(scope, receive, send)
         finally:
-            EVALUATIONS.reset(token)
+            EVALUATION_SETTINGS.reset(token)
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

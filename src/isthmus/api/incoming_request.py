@@ -12,7 +12,7 @@ import orjson
 
 from isthmus.api.outgoing_response import Receive, Scope
 from isthmus.engine.calls import NO_BODY
-from isthmus.engine.queries import Query, parse
+from isthmus.engine.queries import Query, parse_query
 from isthmus.errors import BadRequest, PayloadTooLarge, failure
 
 __all__ = ["MAX_JSON_BYTES", "IncomingRequest", "headers_for_json", "parse_json_body"]
@@ -66,7 +66,7 @@ class IncomingRequest:
     def query(self) -> Query:
         """The parsed query string. Raises BadRequest where it has too many parameters or levels."""
         if self._query is None:
-            self._query = parse(self.query_string)
+            self._query = parse_query(self.query_string)
         return self._query
 
     @property

@@ -8,7 +8,7 @@ from typing import Any, Final
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from isthmus.engine.queries import nest
+from isthmus.engine.queries import nest_pairs
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions.host import Blob
 
@@ -38,7 +38,7 @@ def parse_multipart(raw: bytes, content_type: str) -> dict[str, Any]:
         raise _malformed(f"cannot be read: {error}") from error
     if not collector.is_complete:
         raise _malformed("breaks off before its last boundary")
-    return nest(collector.fields)
+    return nest_pairs(collector.fields)
 
 
 @dataclass(slots=True)

@@ -18,20 +18,20 @@ from isthmus.definitions.credentials import (
     OAuth2ClientCredentialsCredential,
     OAuth2Credential,
 )
-from isthmus.engine.authorization.flows import drive
+from isthmus.engine.authorization.flows import drive_flow
 from isthmus.engine.authorization.grants import (
     Grant,
-    authorization_code,
-    authorize_url,
-    client_credentials,
-    keka,
-    oauth1_access_token,
-    oauth1_authorize_url,
-    oauth1_request_token,
-    stored_token,
+    build_authorize_url,
+    build_oauth1_authorize_url,
+    exchange_code,
+    exchange_oauth1_token,
+    make_oauth_context,
+    request_client_credentials_token,
+    request_keka_token,
+    request_oauth1_token,
 )
 from isthmus.engine.calls import NO_BODY
-from isthmus.engine.evaluation import template_scope
+from isthmus.engine.evaluation import make_template_scope
 from isthmus.errors import BadRequest, CredentialsRefused, EgressDenied, IsthmusError, UpstreamError
 from isthmus.http import Guard
 from isthmus.http.guard import literal_address
@@ -62,13 +62,13 @@ class CredentialCalls:
         scope = _scope(offer, entered)
         grant: Grant
         if isinstance(credential, OAuth2ClientCredentialsCredential):
-            asked, grant = credential.config.scope, client_credentials(credential.config, scope)
+            asked, grant = credential.config.scope, request_client_credentials_token(credential.config, scope)
         elif isinstance(credential, KekaCredential):
-            asked, grant = credential.config.scope, keka(credential.config, scope)
+            asked, grant = credential.config.scope, request_keka_token(credential.config, scope)
         else:
             return dict(entered)
         reply = await _driven(http, offer, grant, of_person=True)
-        return {**entered, "oauth": stored_token(reply, now=self._clock.now(), asked=asked)}
+        return {**entered, "oauth": make_oauth_context(reply, now=self._clock.now(), asked=asked)}
 
     async def departure(
         self, http: Sender, offer: Offer, trip: Trip, entered: Mapping[str, Any], scopes: Sequence[str]
@@ -78,15 +78,15 @@ class CredentialCalls:
         scope = _scope(offer, entered)
         if isinstance(credential, OAuth1Credential):
             callback = with_query(trip.redirect_uri, {"state": trip.state})
-            reply = await _driven(http, offer, oauth1_request_token(credential.config, scope, callback))
+            reply = await _driven(http, offer, request_oauth1_token(credential.config, scope, callback))
             token = str(reply["oauth_token"])
-            address = self._built(offer, lambda: oauth1_authorize_url(credential.config, scope, token))
+            address = self._built(offer, lambda: build_oauth1_authorize_url(credential.config, scope, token))
             return address, (token, str(reply["oauth_token_secret"]))
         assert isinstance(credential, OAuth2Credential)
         config = credential.config
         return self._built(
             offer,
-            lambda: authorize_url(
+            lambda: build_authorize_url(
                 config,
                 scope,
                 redirect_uri=trip.redirect_uri,
@@ -103,7 +103,7 @@ class CredentialCalls:
             config, scope = credential.config, _scope(offer, entered)
             self._built(
                 offer,
-                lambda: authorize_url(config, scope, redirect_uri="", state="", scopes=(), verifier=""),
+                lambda: build_authorize_url(config, scope, redirect_uri="", state="", scopes=(), verifier=""),
             )
 
     async def of_callback(
@@ -125,7 +125,7 @@ class CredentialCalls:
             assert isinstance(credential, OAuth2Credential)
             if not query.get("code"):
                 raise ConnectionFailed(f"{offer.face.label} sent no answer that can be used. Try again.")
-            grant = authorization_code(
+            grant = exchange_code(
                 credential.config,
                 scope,
                 code=query["code"],
@@ -133,7 +133,7 @@ class CredentialCalls:
                 verifier=trip.verifier,
             )
         reply = await _driven(http, offer, grant)
-        oauth = stored_token(reply, now=self._clock.now(), asked=scopes)
+        oauth = make_oauth_context(reply, now=self._clock.now(), asked=scopes)
         others = {name: value for name, value in query.items() if name not in _OURS}
         if others:
             oauth["callback_params"] = others
@@ -162,7 +162,7 @@ class CredentialCalls:
 async def _driven(http: Sender, offer: Offer, grant: Grant, *, of_person: bool = False) -> dict[str, Any]:
     """`of_person`: whether id and secret of the client are the person's, not those of an app of ours."""
     try:
-        return await drive(grant, http.send)
+        return await drive_flow(grant, http.send)
     except IsthmusError as failed:
         raise ConnectionFailed(_words(offer, failed, of_person=of_person)) from failed
 
@@ -171,7 +171,7 @@ def _scope(
     offer: Offer, entered: Mapping[str, Any], query: Mapping[str, str] | None = None
 ) -> Mapping[str, Any]:
     context = build_effective_context(entered, offer.definition.variables())
-    return template_scope(context, id=None, query=dict(query or {}), body=NO_BODY)
+    return make_template_scope(context, id=None, query=dict(query or {}), body=NO_BODY)
 
 
 def _refuse_denial(offer: Offer, query: Mapping[str, str]) -> None:
@@ -189,7 +189,7 @@ def _third_leg(
     token, verifier = query.get("oauth_token"), query.get("oauth_verifier")
     if trip.request is None or token != trip.request[0] or not verifier:
         raise ConnectionFailed(f"{offer.face.label} sent no answer that can be used. Try again.")
-    return oauth1_access_token(
+    return exchange_oauth1_token(
         credential.config, scope, token=trip.request[0], secret=trip.request[1], verifier=verifier
     )
 

@@ -24,9 +24,9 @@ from isthmus.definitions.actions import Action, FormField, FormStep
 from isthmus.definitions.credentials import FieldOption
 from isthmus.definitions.secrets import PROTECTED_CONTEXT_PATHS
 from isthmus.engine.calls import NO_BODY, Call, ListResult
-from isthmus.engine.evaluation import mapped, template_scope
+from isthmus.engine.evaluation import evaluate_mapping, make_template_scope
 from isthmus.engine.queries import Query
-from isthmus.engine.steps import Progress, action_runner
+from isthmus.engine.steps import Progress, make_action_runner
 from isthmus.errors import AccountError, IsthmusError, UpstreamError
 from isthmus.events.catalogue import IntegratedAccountPostConnectFormSubmitted
 from isthmus.expressions import UNDEFINED, Expression
@@ -105,7 +105,7 @@ class AccountForms:
             index = _form_index(action)
             if action is None or index is None:
                 return None
-            runner = action_runner(connection.upstream, connection.definition, ACTION)
+            runner = make_action_runner(connection.upstream, connection.definition, ACTION)
             progress = await runner.run(action.steps[:index])
             if not await runner.wants(action.steps[index], index, progress):
                 return None
@@ -120,9 +120,9 @@ class AccountForms:
         assert isinstance(step, FormStep)
         if not isinstance(step.config, Expression):
             return step.config
-        runner = action_runner(connection.upstream, connection.definition, ACTION)
+        runner = make_action_runner(connection.upstream, connection.definition, ACTION)
         names = runner.scope.names(progress, connection.upstream.context)
-        found = await mapped(
+        found = await evaluate_mapping(
             f"actions.{ACTION}.steps.{index}.config", step.config, names, runner.scope.bindings(progress)
         )
         many = found if isinstance(found, list) else [] if found is UNDEFINED or found is None else [found]
@@ -169,7 +169,7 @@ class AccountForms:
         form = {
             name: list(values) if len(values) > 1 else values[0] for name, values in sent.items() if values
         }
-        scope = template_scope({**context, **form}, id=None, query={}, body=NO_BODY)
+        scope = make_template_scope({**context, **form}, id=None, query={}, body=NO_BODY)
         scope["form"] = {**{name: context.get(name) for name in spec.depends_on}, **form}
         if any(not scope["form"].get(name) for name in spec.depends_on):
             return Options()
@@ -230,7 +230,7 @@ class AccountForms:
         opened.progress.took(step, opened.index, submission)
         try:
             connection = await self._connections.open(session.environment_id, account_id, request_id=new_id())
-            runner = action_runner(connection.upstream, connection.definition, ACTION)
+            runner = make_action_runner(connection.upstream, connection.definition, ACTION)
             for number, each in enumerate(rest, opened.index + 1):
                 await runner.attempt(each, number, opened.progress)
         except IsthmusError as failed:
@@ -252,7 +252,7 @@ async def _option(spec: FormField, record: Any) -> FieldOption:
     root = record if isinstance(record, Mapping) else {"id": record, "name": record}
 
     async def read(name: str, path: Expression | None, usual: str) -> Any:
-        return root.get(usual) if path is None else await mapped(f"{where}.{name}", path, root)
+        return root.get(usual) if path is None else await evaluate_mapping(f"{where}.{name}", path, root)
 
     value = await read("value_path", spec.value_path, "id")
     label = await read("label_path", spec.label_path, "name")

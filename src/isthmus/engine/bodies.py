@@ -11,10 +11,10 @@ import orjson
 
 from isthmus.definitions.methods import BodyFormatConfig, MethodDefinition
 from isthmus.engine.calls import NO_BODY
-from isthmus.engine.evaluation import evaluate, unresolved, without_undefined
-from isthmus.engine.multipart import OCTETS, as_file, write_multipart
+from isthmus.engine.evaluation import drop_undefined, evaluate, unresolved_placeholder_error
+from isthmus.engine.multipart import OCTET_STREAM, as_file, write_multipart
 from isthmus.engine.pagination import PageRequest
-from isthmus.engine.queries import ArrayFormat, serialize
+from isthmus.engine.queries import ArrayFormat, serialize_query
 from isthmus.engine.xml import write_xml
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions import UNDEFINED
@@ -23,21 +23,21 @@ from isthmus.expressions.placeholders import PlaceholderError, Template
 
 __all__ = [
     "MAX_DEPTH",
-    "Unpaged",
-    "chosen_body",
-    "dotted",
+    "UnpagedRequest",
+    "body_not_object_error",
+    "choose_body",
     "dump_json",
     "encode_body",
-    "no_room",
-    "not_paged",
+    "flatten_dotted",
     "omits_body",
-    "takes_query",
+    "passthrough_paging_error",
+    "puts_query_in_body",
 ]
 
 MAX_DEPTH: Final = 500
 """Nested objects and lists of a JSON body: fewer than any supported Python can write."""
 
-_BODILESS: Final = frozenset({"get", "delete"})
+_METHODS_WITHOUT_BODY: Final = frozenset({"get", "delete"})
 
 
 def omits_body(method: MethodDefinition, *, later_page: bool) -> bool:
@@ -45,7 +45,7 @@ def omits_body(method: MethodDefinition, *, later_page: bool) -> bool:
     return method.ignore_body or (later_page and method.ignore_body_in_pagination)
 
 
-def chosen_body(method: MethodDefinition, body: Any, scope: Mapping[str, Any], *, later_page: bool) -> Any:
+def choose_body(method: MethodDefinition, body: Any, scope: Mapping[str, Any], *, later_page: bool) -> Any:
     """The body of one request before it is encoded: `NO_BODY` or any JSON value.
 
     `body`: the caller's (proxy) or the mapped one (unified). In order: `ignore_body`, or get/delete without
@@ -54,19 +54,19 @@ def chosen_body(method: MethodDefinition, body: Any, scope: Mapping[str, Any], *
     """
     if omits_body(method, later_page=later_page):
         return NO_BODY
-    if method.body is None and method.method in _BODILESS and not method.set_body_to_null:
+    if method.body is None and method.method in _METHODS_WITHOUT_BODY and not method.set_body_to_null:
         return NO_BODY
     if method.set_body_to_null:
         return None
     if method.body is None:
         return body
     if not isinstance(method.body, Template):
-        value = evaluate("body", method.body, without_undefined(scope))
+        value = evaluate("body", method.body, drop_undefined(scope))
         return NO_BODY if value is UNDEFINED else value
     try:
         value = method.body.render(scope)
     except PlaceholderError as error:
-        raise unresolved("body", error) from error
+        raise unresolved_placeholder_error("body", error) from error
     return NO_BODY if value is UNDEFINED else value
 
 
@@ -83,7 +83,7 @@ def encode_body(
         case "json":
             return dump_json(body), "application/json"
         case "form":
-            return _form(body, method.body_format_config.array_format or array_format)
+            return _encode_form(body, method.body_format_config.array_format or array_format)
         case "multipart":
             options = method.body_format_config
             return write_multipart(
@@ -92,25 +92,25 @@ def encode_body(
         case "xml":
             return write_xml(body, method.body_format_config), "application/xml"
         case "raw":
-            return _raw(body, method.body_format_config)
+            return _encode_raw(body, method.body_format_config)
 
 
-def _raw(body: Any, config: BodyFormatConfig) -> tuple[bytes, str]:
+def _encode_raw(body: Any, config: BodyFormatConfig) -> tuple[bytes, str]:
     """Bytes and text go out as they are; nothing else has a form of its own."""
     file = as_file(body)
     if file is not None:
-        return file.data, config.content_type or file.type or OCTETS
+        return file.data, config.content_type or file.type or OCTET_STREAM
     if isinstance(body, str):
-        return body.encode(), config.content_type or OCTETS
+        return body.encode(), config.content_type or OCTET_STREAM
     if isinstance(body, (bytes, bytearray)):
-        return bytes(body), config.content_type or OCTETS
+        return bytes(body), config.content_type or OCTET_STREAM
     raise BadRequest(
         "The body must be text or bytes, because this method sends it raw.",
         failures=[failure("body", "must be text or bytes", "bad_body")],
     )
 
 
-def _form(body: Any, array_format: ArrayFormat) -> tuple[bytes, str]:
+def _encode_form(body: Any, array_format: ArrayFormat) -> tuple[bytes, str]:
     if body is None:
         body = {}
     if not isinstance(body, Mapping):
@@ -118,7 +118,7 @@ def _form(body: Any, array_format: ArrayFormat) -> tuple[bytes, str]:
             "The body must be an object, because this method sends it as a form.",
             failures=[failure("body", "must be an object", "bad_body")],
         )
-    return serialize(body, array_format).encode(), "application/x-www-form-urlencoded"
+    return serialize_query(body, array_format).encode(), "application/x-www-form-urlencoded"
 
 
 def dump_json(value: Any) -> bytes:
@@ -129,7 +129,7 @@ def dump_json(value: Any) -> bytes:
         pass
     if isinstance(value, Blob):
         raise BadRequest(
-            f"a body of type {value.type or OCTETS} cannot be mapped. Send application/json, or add "
+            f"a body of type {value.type or OCTET_STREAM} cannot be mapped. Send application/json, or add "
             "truto_body_passthrough=true to forward the bytes as they are.",
             failures=[failure("content-type", "must be application/json", "unsupported_media_type")],
         )
@@ -161,11 +161,11 @@ def _is_deeper_than(limit: int, value: Any) -> bool:
     return True
 
 
-_WRITES: Final = frozenset({"post", "put", "patch"})
+_METHODS_WITH_BODY: Final = frozenset({"post", "put", "patch"})
 
 
 @dataclass(frozen=True, slots=True)
-class Unpaged:
+class UnpagedRequest:
     """A request without what its page adds. `query`: in the URL. `body`: before encoding, with the call's
     query in it where `takes_query`."""
 
@@ -178,26 +178,26 @@ class Unpaged:
         query, body, parts = self.query, self.body, step.parts
         if in_body:
             params = step.params if parts is None else {**step.params, **parts.query}
-            body = _placed(body, params) if params else body
+            body = _place_page_params(body, params) if params else body
         else:
             query = {**query, **step.params}
             if parts is not None and self.takes_query:
-                body = _under(body, parts.query)
+                body = _merge_into_body(body, parts.query)
             elif parts is not None:
                 query.update(parts.query)
-        return query, body if parts is None else _under(body, parts.body)
+        return query, body if parts is None else _merge_into_body(body, parts.body)
 
 
-def takes_query(method: MethodDefinition, body: Any, *, later_page: bool) -> bool:
+def puts_query_in_body(method: MethodDefinition, body: Any, *, later_page: bool) -> bool:
     """Whether the call's query goes into the body: where the method says so and the body, before encoding,
     has room for it, being an object or not there yet. Else it stays in the URL: it is never lost."""
-    if not method.add_query_to_body or method.method not in _WRITES:
+    if not method.add_query_to_body or method.method not in _METHODS_WITH_BODY:
         return False
     is_open = body is NO_BODY and not omits_body(method, later_page=later_page)
     return is_open or isinstance(body, dict)
 
 
-def dotted(body: Any) -> dict[str, Any]:
+def flatten_dotted(body: Any) -> dict[str, Any]:
     """What an object holds, by dotted names; empty for anything else."""
     found: dict[str, Any] = {}
     rest = [("", body)]
@@ -210,20 +210,20 @@ def dotted(body: Any) -> dict[str, Any]:
     return found
 
 
-def _under(body: Any, high: Mapping[str, Any]) -> Any:
+def _merge_into_body(body: Any, high: Mapping[str, Any]) -> Any:
     if not high:
         return body
     if body is NO_BODY:
         return dict(high)
     if not isinstance(body, dict):
-        raise no_room()
+        raise body_not_object_error()
     return {**body, **high}
 
 
-def _placed(body: Any, params: Mapping[str, Any]) -> Any:
+def _place_page_params(body: Any, params: Mapping[str, Any]) -> Any:
     """`params` in the body; a dotted name leads into objects (`variables.after`), made where none are."""
     if body is not NO_BODY and not isinstance(body, dict):
-        raise no_room()
+        raise body_not_object_error()
     placed: dict[str, Any] = dict(body) if isinstance(body, dict) else {}
     for name, value in params.items():
         *above, last = name.split(".")
@@ -235,7 +235,7 @@ def _placed(body: Any, params: Mapping[str, Any]) -> Any:
     return placed
 
 
-def not_paged() -> BadRequest:
+def passthrough_paging_error() -> BadRequest:
     return BadRequest(
         "This list puts its cursor into the body, and bytes that are passed through cannot be paged. Send "
         "the body as JSON, without truto_body_passthrough, or send no cursor.",
@@ -243,7 +243,7 @@ def not_paged() -> BadRequest:
     )
 
 
-def no_room() -> BadRequest:
+def body_not_object_error() -> BadRequest:
     return BadRequest(
         "The body must be an object, because this list puts its page into it.",
         failures=[failure("body", "must be an object", "bad_body")],

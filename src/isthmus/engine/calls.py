@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
-from isthmus.engine.queries import Query, parse_whole_number, scalar_text
+from isthmus.engine.queries import Query, format_scalar, parse_whole_number
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions import UNDEFINED
 from isthmus.http.messages import HttpStream
@@ -105,11 +105,11 @@ class Call:
         cursor = given.pop("next_cursor", None)
         return cls(
             method=method,
-            id=None if id is None or id is UNDEFINED else scalar_text(id),
+            id=None if id is None or id is UNDEFINED else format_scalar(id),
             query=Query(nested=given),
             body=NO_BODY if body is UNDEFINED else body,
             limit=parse_whole_number(given.get("limit")) or None,
-            cursor=scalar_text(cursor) if cursor else None,
+            cursor=format_scalar(cursor) if cursor else None,
         )
 
     @property

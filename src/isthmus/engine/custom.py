@@ -18,29 +18,36 @@ from isthmus.definitions.methods import MethodDefinition
 from isthmus.definitions.pagination import DynamicPagination
 from isthmus.definitions.spelling import unknown_keys
 from isthmus.engine.calls import NO_BODY, Call, CallResult, RawBody, StreamResult, ValueResult
-from isthmus.engine.evaluation import template_scope
-from isthmus.engine.method_plans import MethodPlan, ad_hoc_plan
+from isthmus.engine.evaluation import make_template_scope
+from isthmus.engine.method_plans import MethodPlan, plan_ad_hoc_method
 from isthmus.engine.pagination.paginator import require_backward_paging
-from isthmus.engine.provider_answers import Page, filled_page
-from isthmus.engine.proxy import sent
-from isthmus.engine.requests import Inputs
-from isthmus.engine.responses import media_type, streams
+from isthmus.engine.provider_answers import Page, fetch_filled_page
+from isthmus.engine.proxy import fetch_proxy_answer
+from isthmus.engine.requests import MethodInputs
+from isthmus.engine.responses import read_media_type, should_stream
 from isthmus.engine.upstream import Upstream
-from isthmus.engine.urls import BaseUrl, origin, plain_path
+from isthmus.engine.urls import BaseUrl, check_path, parse_origin
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions import Expression
 from isthmus.expressions.placeholders import Template, literal_template
 from isthmus.kit.clock import Clock, SystemClock
 
-__all__ = ["METHOD_CONFIG", "CustomCall", "call", "forwarded_headers", "is_read", "relative_path"]
+__all__ = [
+    "METHOD_CONFIG",
+    "CustomCall",
+    "call_custom",
+    "check_relative_path",
+    "is_read",
+    "select_forwarded_headers",
+]
 
 METHOD_CONFIG: Final = "methodConfig"
 
 _CLOCK: Final = SystemClock()
 _RESOURCE: Final = "custom"
-_READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_CALLERS_ROOTS: Final = frozenset({"id", "query", "body"})
-_WITHHELD: Final = frozenset(
+_READ_VERBS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_CALLER_ROOTS: Final = frozenset({"id", "query", "body"})
+_DROPPED_HEADERS: Final = frozenset(
     {
         "accept-encoding",
         "authorization",
@@ -85,10 +92,10 @@ class CustomCall:
 def is_read(verb: str, method_config: Mapping[str, Any] | None) -> bool:
     """Whether neither the call nor what it writes out may change anything."""
     chosen = verb if method_config is None else str(method_config.get("method") or verb)
-    return verb.upper() in _READS and chosen.upper() in _READS
+    return verb.upper() in _READ_VERBS and chosen.upper() in _READ_VERBS
 
 
-def relative_path(path: str) -> str:
+def check_relative_path(path: str) -> str:
     """A path below the base URL. Raises BadRequest for what would lead elsewhere."""
     plain = path.lstrip("/")
     if plain.lower().startswith(("http://", "https://", "http:%2f", "https:%2f")):
@@ -96,21 +103,21 @@ def relative_path(path: str) -> str:
             "A custom path is a path below the integration's base_url. Send it without scheme and host.",
             failures=[failure("path", "must be relative", "absolute_url")],
         )
-    plain_path(unquote(plain), "path")
-    return plain_path(plain, "path").replace("{", "%7B").replace("}", "%7D")
+    check_path(unquote(plain), "path")
+    return check_path(plain, "path").replace("{", "%7B").replace("}", "%7D")
 
 
-def forwarded_headers(headers: Mapping[str, str]) -> dict[str, str]:
+def select_forwarded_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """The caller's headers, lower-case names, less those of the connection, of this server and of proxies."""
     named = {name.strip().lower() for name in headers.get("connection", "").split(",")}
     return {
         name: value
         for name, value in headers.items()
-        if name not in _WITHHELD and name not in named and not name.startswith("x-forwarded-")
+        if name not in _DROPPED_HEADERS and name not in named and not name.startswith("x-forwarded-")
     }
 
 
-async def call(
+async def call_custom(
     upstream: Upstream, config: IntegrationConfig, call: CustomCall, *, clock: Clock = _CLOCK
 ) -> CallResult:
     """JSON as a ValueResult `{result, next_cursor, prev_cursor}`; anything else as a StreamResult, unchanged.
@@ -118,37 +125,37 @@ async def call(
     Raises BadRequest for a path or a `methodConfig` that may not be called, RemoteError for an error of the
     third party, and what `Upstream.send` raises.
     """
-    plan = _plan(config, call)
+    plan = _make_plan(config, call)
     if plan.definition.base_url is not None:
-        _same_host(plan, upstream.context)
-    inputs, cursor = _inputs(plan, call)
+        _require_same_origin(plan, upstream.context)
+    inputs, cursor = _make_inputs(plan, call)
 
     async def fetch(cursor: str | None) -> Page | StreamResult:
-        answer = await sent(upstream, plan, inputs, cursor, clock)
+        answer = await fetch_proxy_answer(upstream, plan, inputs, cursor, clock)
         if answer.stream is not None:
             return answer.streamed(answer.stream)
         # The one value stands for the records of a page; an empty list is no reason to stop.
         records = [] if answer.data == [] else [answer.data]
         return Page(records, answer.cursors.next, answer.cursors.prev)
 
-    page = await filled_page(fetch, cursor)
+    page = await fetch_filled_page(fetch, cursor)
     if isinstance(page, StreamResult):
         return page
     result = page.records[0] if page.records else []
     return ValueResult({"result": result, "next_cursor": page.next_cursor, "prev_cursor": page.prev_cursor})
 
 
-def _plan(config: IntegrationConfig, call: CustomCall) -> MethodPlan:
-    path = relative_path(call.path)
+def _make_plan(config: IntegrationConfig, call: CustomCall) -> MethodPlan:
+    path = check_relative_path(call.path)
     verb = call.verb.upper()
     if call.method_config is not None:
-        return _written_out(config, call, path)
+        return _plan_method_config(config, call, path)
     definition = MethodDefinition.model_validate({"path": literal_template(path), "pagination": None})
-    plan = ad_hoc_plan(config, _RESOURCE, verb.lower(), definition, where="custom")
+    plan = plan_ad_hoc_method(config, _RESOURCE, verb.lower(), definition, where="custom")
     return replace(plan, verb=verb, array_format="repeat", streams=_is_not_json)
 
 
-def _written_out(config: IntegrationConfig, call: CustomCall, path: str) -> MethodPlan:
+def _plan_method_config(config: IntegrationConfig, call: CustomCall, path: str) -> MethodPlan:
     given = call.method_config
     assert given is not None
     verb = call.verb.lower() if call.verb.upper() not in ("HEAD", "OPTIONS") else "get"
@@ -163,54 +170,60 @@ def _written_out(config: IntegrationConfig, call: CustomCall, path: str) -> Meth
     if misspelt:
         raise DefinitionInvalid(METHOD_CONFIG, misspelt)
     if "path" in given:
-        relative_path(str(definition.path.source))
+        check_relative_path(str(definition.path.source))
     if not call.is_trusted:
         _refuse_credentials(definition)
-    plan = ad_hoc_plan(config, _RESOURCE, definition.method, definition, where=METHOD_CONFIG)
+    plan = plan_ad_hoc_method(config, _RESOURCE, definition.method, definition, where=METHOD_CONFIG)
     form = definition.api_response_format
-    return replace(plan, streams=_is_not_json if form is None else partial(streams, form))
+    return replace(plan, streams=_is_not_json if form is None else partial(should_stream, form))
 
 
 def _refuse_credentials(definition: MethodDefinition) -> None:
     """The token of one account may call its provider, and not learn or redirect what it is called with."""
     for name in ("base_url", "authorization"):
         if getattr(definition, name) is not None:
-            raise _forbidden(name, "may not be set with the token of an integrated account")
+            raise _not_allowed_error(name, "may not be set with the token of an integrated account")
     if isinstance(definition.pagination, DynamicPagination):
         # Its expressions see the whole request, with what the definition put into it.
-        raise _forbidden("pagination", "may not be dynamic with the token of an integrated account")
+        raise _not_allowed_error("pagination", "may not be dynamic with the token of an integrated account")
     for name in ("path", "pagination_path", "headers", "query", "body"):
         value = getattr(definition, name)
         if isinstance(value, Expression):
-            raise _forbidden(name, "may not be an expression with the token of an integrated account")
+            raise _not_allowed_error(name, "may not be an expression with the token of an integrated account")
         templates = value.values() if isinstance(value, Mapping) else [value]
         for template in templates:
             if isinstance(template, Template) and any(
-                not item.roots <= _CALLERS_ROOTS for item in template.placeholders
+                not item.roots <= _CALLER_ROOTS for item in template.placeholders
             ):
-                raise _forbidden(name, "may read id, query and body only, with an integrated account's token")
+                raise _not_allowed_error(
+                    name, "may read id, query and body only, with an integrated account's token"
+                )
 
 
-def _forbidden(name: str, message: str) -> BadRequest:
+def _not_allowed_error(name: str, message: str) -> BadRequest:
     path = f"{METHOD_CONFIG}.{name}"
     return BadRequest(f"{path} {message}.", failures=[failure(path, message, "not_allowed")])
 
 
-def _same_host(plan: MethodPlan, context: Mapping[str, Any]) -> None:
-    scope = template_scope(context, id=None, query={}, body=NO_BODY)
+def _require_same_origin(plan: MethodPlan, context: Mapping[str, Any]) -> None:
+    scope = make_template_scope(context, id=None, query={}, body=NO_BODY)
     own = plan.config.base_url
-    if own is None or origin(BaseUrl(own, "base_url").render(scope)) != origin(plan.base_url.render(scope)):
-        raise _forbidden("base_url", "must keep the scheme, host and port of the integration's base_url")
+    if own is None or parse_origin(BaseUrl(own, "base_url").render(scope)) != parse_origin(
+        plan.base_url.render(scope)
+    ):
+        raise _not_allowed_error(
+            "base_url", "must keep the scheme, host and port of the integration's base_url"
+        )
 
 
-def _inputs(plan: MethodPlan, call: CustomCall) -> tuple[Inputs, str | None]:
+def _make_inputs(plan: MethodPlan, call: CustomCall) -> tuple[MethodInputs, str | None]:
     asked = call.asked
     nested = asked.query.nested
     if call.method_config is None:
         query: dict[str, Any] = {}
         for name, value in asked.query.pairs:
             query.setdefault(name, []).append(value)
-        inputs = Inputs(
+        inputs = MethodInputs(
             kind="custom", query=query, scope_query=nested, raw=call.raw, forwarded=call.forwarded
         )
         return inputs, None
@@ -221,7 +234,7 @@ def _inputs(plan: MethodPlan, call: CustomCall) -> tuple[Inputs, str | None]:
     if plan.paginator is not None and plan.paginator.limit_param:
         dropped.add("limit")
     alias = nested.get("cursor")
-    inputs = Inputs(
+    inputs = MethodInputs(
         kind="custom",
         query={name: value for name, value in nested.items() if name not in dropped},
         scope_query=nested,
@@ -236,4 +249,4 @@ def _inputs(plan: MethodPlan, call: CustomCall) -> tuple[Inputs, str | None]:
 def _is_not_json(status: int, headers: Mapping[str, str]) -> bool:
     if status >= 400 or status in {204, 205} or headers.get("content-length") == "0":
         return False
-    return not media_type(headers).endswith("json")
+    return not read_media_type(headers).endswith("json")

@@ -1,4 +1,8 @@
-"""What names a definition's templates and expressions see (`definitions.md` §0, §3.4), and running them."""
+"""Evaluates the expressions of definitions, and makes the names that their templates and expressions see.
+
+How they are evaluated (limits, and what functions may reach) is a setting of the context: see
+`use_evaluation_settings`.
+"""
 
 from __future__ import annotations
 
@@ -22,34 +26,39 @@ from isthmus.expressions import (
     Limits,
     Services,
 )
-from isthmus.expressions.placeholders import PlaceholderError, UnresolvedPlaceholder
+from isthmus.expressions.placeholders import PlaceholderError, Template, UnresolvedPlaceholder
 
 __all__ = [
-    "EVALUATIONS",
+    "EVALUATION_SETTINGS",
     "Evaluable",
-    "Evaluations",
+    "EvaluationSettings",
+    "current_evaluation_settings",
+    "drop_undefined",
     "evaluate",
+    "evaluate_mapping",
+    "evaluate_mapping_on_clean_root",
     "evaluate_or_undefined",
-    "evaluating",
-    "evaluations",
     "find_at_path",
-    "mapped",
-    "mapped_root",
-    "mapping_failed",
-    "template_scope",
-    "truthy",
-    "unresolved",
-    "without_undefined",
-    "wrong_result",
+    "is_truthy",
+    "make_template_scope",
+    "mapping_error",
+    "render",
+    "render_or_undefined",
+    "render_strict",
+    "require_object",
+    "unresolved_placeholder_error",
+    "use_evaluation_settings",
+    "wrong_result_error",
 ]
 
-_TELLING: Final = frozenset({LIMIT, NOT_CONFIGURED, REFUSED})
+_CODES_WITH_SAFE_MESSAGE: Final = frozenset({LIMIT, NOT_CONFIGURED, REFUSED})
+"""Their messages hold names and numbers of our own; those of other codes may hold the data."""
 
 _LOG = logging.getLogger("isthmus.engine")
 
 
 class Evaluable(Protocol):
-    """An `Expression`, or an object whose leaves are some."""
+    """An `Expression`, or an `ObjectMapping`, whose leaves are expressions."""
 
     async def evaluate_async(
         self,
@@ -62,37 +71,43 @@ class Evaluable(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluations:
-    """How this process evaluates: the limits, and what functions may reach. By default nothing outside."""
+class EvaluationSettings:
+    """The limits of an evaluation, and what its functions may reach: by default nothing outside."""
 
     limits: Limits = field(default_factory=Limits)
     services: Services = field(default_factory=Services)
 
 
-EVALUATIONS: Final[ContextVar[Evaluations]] = ContextVar("evaluations", default=Evaluations())  # noqa: B039
-"""What `evaluating` sets; the front door sets it for each request by itself."""
+_DEFAULT_SETTINGS: Final = EvaluationSettings()
+EVALUATION_SETTINGS: Final[ContextVar[EvaluationSettings]] = ContextVar(
+    "evaluation_settings", default=_DEFAULT_SETTINGS
+)
+"""The settings in force. The front door sets it for each request by itself."""
 
 
 @contextmanager
-def evaluating(how: Evaluations) -> Iterator[None]:
-    """All evaluations of the engine inside the block, and in tasks started there, are made in this way.
+def use_evaluation_settings(settings: EvaluationSettings) -> Iterator[None]:
+    """All evaluations of the engine inside the block, and in tasks started there, use these settings.
 
-    Whoever begins a call or a job opens it: an evaluation stands at the end of every path of the engine, and
-    none of them has anything else to do with it.
+    Whoever begins a call or a job opens the block. The settings are not handed down as parameters, because
+    every path through the engine ends with an evaluation, and no other part of it uses them.
     """
-    token = EVALUATIONS.set(how)
+    token = EVALUATION_SETTINGS.set(settings)
     try:
         yield
     finally:
-        EVALUATIONS.reset(token)
+        EVALUATION_SETTINGS.reset(token)
 
 
-def evaluations() -> Evaluations:
-    return EVALUATIONS.get()
+def current_evaluation_settings() -> EvaluationSettings:
+    return EVALUATION_SETTINGS.get()
 
 
-def template_scope(context: Mapping[str, Any], *, id: str | None, query: Any, body: Any) -> dict[str, Any]:
-    """The scope of everything in an integration's config. A context key never hides a named root."""
+def make_template_scope(
+    context: Mapping[str, Any], *, id: str | None, query: Any, body: Any
+) -> dict[str, Any]:
+    """The names that the templates of an integration's config see: those of the account's context, and the
+    fixed names, which a key of the context never hides."""
     scope = dict(context)
     scope["id"] = UNDEFINED if id is None else id
     scope["query"] = query
@@ -103,29 +118,31 @@ def template_scope(context: Mapping[str, Any], *, id: str | None, query: Any, bo
     return scope
 
 
-def truthy(value: Any) -> bool:
+def is_truthy(value: Any) -> bool:
     """Truthiness as expressions have it: an array is true where one of its items is; undefined is false."""
     if isinstance(value, list):
-        return any(truthy(item) for item in value)
+        return any(is_truthy(item) for item in value)
     return bool(value)
 
 
-def without_undefined(scope: Mapping[str, Any]) -> dict[str, Any]:
-    """A scope as the root of an expression: an absent name is absent."""
+def drop_undefined(scope: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of a scope without the names that have no value (UNDEFINED, NO_BODY): the root of an
+    expression."""
     return {name: value for name, value in scope.items() if value is not UNDEFINED and value is not NO_BODY}
 
 
-async def mapped(
+async def evaluate_mapping(
     field: str,
     expression: Evaluable,
     root: Mapping[str, Any],
     bindings: Mapping[str, object] | None = None,
 ) -> Any:
-    """The value of a mapping's expression. Raises MappingFailed, which tells nothing of the data."""
-    return await mapped_root(field, expression, without_undefined(root), bindings)
+    """The value of a mapping's expression. `field`: where it stands, for messages. Raises MappingFailed,
+    whose message contains none of the data."""
+    return await evaluate_mapping_on_clean_root(field, expression, drop_undefined(root), bindings)
 
 
-async def mapped_root(
+async def evaluate_mapping_on_clean_root(
     field: str,
     expression: Evaluable,
     root: Mapping[str, Any],
@@ -133,29 +150,28 @@ async def mapped_root(
     *,
     limits: Limits | None = None,
 ) -> Any:
-    """As `mapped`, for a root that holds no UNDEFINED. `limits`: None for the usual ones."""
-    how = EVALUATIONS.get()
+    """As `evaluate_mapping`, for a root that holds no UNDEFINED. `limits`: None for those of the settings."""
+    how = EVALUATION_SETTINGS.get()
     try:
         return await expression.evaluate_async(
             root, bindings, limits=limits or how.limits, services=how.services
         )
     except ExpressionError as error:
-        raise mapping_failed(field, error) from error
+        raise mapping_error(field, error) from error
 
 
 def evaluate(field: str, expression: Expression, root: Any) -> Any:
-    """As `mapped`, for a definition's own expressions, in code that `run_in_turns` runs. `root` is any JSON
-    value."""
-    how = EVALUATIONS.get()
+    """As `evaluate_mapping`, for synchronous code that `run_in_turns` runs. `root`: any JSON value."""
+    how = EVALUATION_SETTINGS.get()
     try:
         return expression.evaluate(root, limits=how.limits, services=how.services)
     except ExpressionError as error:
-        raise mapping_failed(field, error) from error
+        raise mapping_error(field, error) from error
 
 
 def evaluate_or_undefined(field: str, expression: Expression, root: Any) -> Any:
-    """UNDEFINED where the expression fails; the log tells where, never on what."""
-    how = EVALUATIONS.get()
+    """The value of an expression; UNDEFINED where it fails, which is logged without the data."""
+    how = EVALUATION_SETTINGS.get()
     try:
         return expression.evaluate(root, limits=how.limits, services=how.services)
     except ExpressionError as error:
@@ -163,16 +179,51 @@ def evaluate_or_undefined(field: str, expression: Expression, root: Any) -> Any:
         return UNDEFINED
 
 
+def render(template: Template, scope: Mapping[str, Any], field: str) -> Any:
+    """The value of a template, as `Template.render` gives it; `field`: where it stands, for messages. Raises
+    BadRequest for a placeholder that cannot be rendered."""
+    try:
+        return template.render(scope)
+    except PlaceholderError as error:
+        raise unresolved_placeholder_error(field, error) from error
+
+
+def render_or_undefined(template: Template, scope: Mapping[str, Any], field: str) -> Any:
+    """As `render`; what has a placeholder without a value is left out, at the top UNDEFINED."""
+    try:
+        return template.render_or_undefined(scope)
+    except PlaceholderError as error:
+        raise unresolved_placeholder_error(field, error) from error
+
+
+def render_strict(template: Template, scope: Mapping[str, Any], field: str) -> Any:
+    """As `render`; raises BadRequest also for a placeholder without a value."""
+    try:
+        return template.render_strict(scope)
+    except PlaceholderError as error:
+        raise unresolved_placeholder_error(field, error) from error
+
+
+def require_object(value: Any, field: str) -> dict[str, Any]:
+    """The object that an expression returned; empty for undefined and null. Raises MappingFailed for anything
+    else."""
+    if value is UNDEFINED or value is None:
+        return {}
+    if isinstance(value, dict):
+        return value
+    raise wrong_result_error(field, "an object")
+
+
 def find_at_path(path: BodyPath, body: Any) -> Any:
-    """UNDEFINED where nothing is there. Raises ExpressionError."""
-    how = EVALUATIONS.get()
+    """What stands at a path of a body; UNDEFINED where nothing is there. Raises ExpressionError."""
+    how = EVALUATION_SETTINGS.get()
     return path.read(body, limits=how.limits, services=how.services)
 
 
-def mapping_failed(field: str, error: ExpressionError) -> MappingFailed:
+def mapping_error(field: str, error: ExpressionError) -> MappingFailed:
+    """The error for an expression that failed. `field`: where it stands in the definition."""
     where = "" if error.position is None else f" at position {error.position}"
-    # What these say holds names and numbers of ours; other messages may hold the data.
-    why = f"{error.code}: {error.message}" if error.code in _TELLING else error.code
+    why = f"{error.code}: {error.message}" if error.code in _CODES_WITH_SAFE_MESSAGE else error.code
     return MappingFailed(
         f"The expression of {field} failed{where} ({why}). Try it on a recorded answer of the "
         f"provider, and correct {field}.",
@@ -182,8 +233,8 @@ def mapping_failed(field: str, error: ExpressionError) -> MappingFailed:
     )
 
 
-def wrong_result(field: str, wanted: str) -> MappingFailed:
-    """An expression whose value is not of the kind that its field takes: the definition's fault."""
+def wrong_result_error(field: str, wanted: str) -> MappingFailed:
+    """The error for an expression whose value is not of the kind that its field takes (`wanted`)."""
     return MappingFailed(
         f"{field} must return {wanted}. Try it on a recorded call, and correct {field}.",
         field=field,
@@ -192,8 +243,8 @@ def wrong_result(field: str, wanted: str) -> MappingFailed:
     )
 
 
-def unresolved(field: str, error: PlaceholderError) -> BadRequest:
-    """A placeholder that must have a value and has none, or that cannot be rendered at all."""
+def unresolved_placeholder_error(field: str, error: PlaceholderError) -> BadRequest:
+    """The error for a placeholder that must have a value and has none, or that cannot be rendered at all."""
     if isinstance(error, UnresolvedPlaceholder):
         text = "{{" + error.name + "}}"
         return BadRequest(

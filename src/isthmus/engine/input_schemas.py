@@ -10,15 +10,15 @@ from typing import Any, Final
 from isthmus.engine.calls import NO_BODY
 from isthmus.errors import BadRequest, failure
 
-__all__ = ["Schema", "check_required"]
+__all__ = ["InputSchema", "require_inputs"]
 
-_TRUE_FALSE: Final = {"true": True, "false": False}
-_DEPTH: Final = 8
+_BOOLEANS: Final = {"true": True, "false": False}
+_MAX_DEPTH: Final = 8
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+")
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
-class Schema:
+class InputSchema:
     """A JSON Schema of a query or body, as far as calls go by it. `{}` asks for nothing.
 
     Reads `properties` (or a map of properties by itself), `required` (names, or `true` on a property),
@@ -28,26 +28,26 @@ class Schema:
 
     __slots__ = ("_defaults", "_is_object", "_parts", "_types", "conditional", "required")
 
-    def __init__(self, schema: Mapping[str, Any] | None, *, depth: int = _DEPTH) -> None:
+    def __init__(self, schema: Mapping[str, Any] | None, *, depth: int = _MAX_DEPTH) -> None:
         """`depth`: how many levels of objects are looked into for what they require."""
         schema = schema or {}
-        properties = _properties(schema)
+        properties = _find_properties(schema)
         listed = schema.get("required")
         named = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
         marked = [name for name, item in properties.items() if item.get("required") is True]
         self.required: Final = tuple(dict.fromkeys([*named, *marked]))
-        self.conditional: Final = _conditional(schema, properties)
+        self.conditional: Final = _find_conditional_rules(schema, properties)
         self._defaults: Final = {
             name: item["default"] for name, item in properties.items() if "default" in item
         }
         self._types: Final = {name: item for name, item in properties.items() if "type" in item}
         self._is_object: Final = schema.get("type") in ("object", ["object"], ["object", "null"])
         parts = {
-            name: Schema(item, depth=depth - 1)
+            name: InputSchema(item, depth=depth - 1)
             for name, item in properties.items()
             if depth and _may_require(item)
         }
-        self._parts: Final[Mapping[str, Schema]] = {
+        self._parts: Final[Mapping[str, InputSchema]] = {
             name: part for name, part in parts.items() if part.required or part._parts
         }
 
@@ -58,7 +58,7 @@ class Schema:
         result: dict[str, Any] = dict(query)
         for name, item in self._types.items():
             if name in result:
-                result[name] = _coerced(result[name], item)
+                result[name] = _coerce_value(result[name], item)
         for name, value in self._defaults.items():
             result.setdefault(name, value)
         return result
@@ -75,7 +75,9 @@ class Schema:
         return found
 
 
-def check_required(query_schema: Schema, body_schema: Schema, query: Mapping[str, Any], body: Any) -> None:
+def require_inputs(
+    query_schema: InputSchema, body_schema: InputSchema, query: Mapping[str, Any], body: Any
+) -> None:
     """Raises BadRequest with the insights of `api.md` §1.6 for required names that the call lacks."""
     lacking_query = query_schema.missing(query)
     lacking_body = body_schema.missing(None if body is NO_BODY else body)
@@ -89,9 +91,11 @@ def check_required(query_schema: Schema, body_schema: Schema, query: Mapping[str
         if names
     ]
     insight = {
-        **_insight("missing_required_query_parameters", "Query parameters that the call lacks.", parameters),
-        **_insight("missing_required_body_fields", "Body fields that the call lacks.", fields),
-        **conditional_insights(query_schema, body_schema),
+        **_make_insight(
+            "missing_required_query_parameters", "Query parameters that the call lacks.", parameters
+        ),
+        **_make_insight("missing_required_body_fields", "Body fields that the call lacks.", fields),
+        **make_conditional_insights(query_schema, body_schema),
     }
     raise BadRequest(
         f"The call lacks required {' and '.join(parts)}.",
@@ -103,15 +107,15 @@ def check_required(query_schema: Schema, body_schema: Schema, query: Mapping[str
     )
 
 
-def conditional_insights(query_schema: Schema, body_schema: Schema) -> dict[str, Any]:
+def make_conditional_insights(query_schema: InputSchema, body_schema: InputSchema) -> dict[str, Any]:
     """Hints that go with any error of a call whose schemas have conditional rules."""
     return {
-        **_insight(
+        **_make_insight(
             "conditionally_required_query_parameters",
             "Query parameters that are required under a condition.",
             query_schema.conditional,
         ),
-        **_insight(
+        **_make_insight(
             "conditionally_required_body_fields",
             "Body fields that are required under a condition.",
             body_schema.conditional,
@@ -119,11 +123,11 @@ def conditional_insights(query_schema: Schema, body_schema: Schema) -> dict[str,
     }
 
 
-def _insight(key: str, description: str, value: Any) -> dict[str, Any]:
+def _make_insight(key: str, description: str, value: Any) -> dict[str, Any]:
     return {key: {"description": description, "value": value}} if value else {}
 
 
-def _properties(schema: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+def _find_properties(schema: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     found = schema.get("properties")
     if not isinstance(found, Mapping):
         found = {} if isinstance(schema.get("type"), str) else schema
@@ -134,7 +138,9 @@ def _may_require(schema: Mapping[str, Any]) -> bool:
     return isinstance(schema.get("properties"), Mapping) or isinstance(schema.get("required"), list)
 
 
-def _conditional(schema: Mapping[str, Any], properties: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+def _find_conditional_rules(
+    schema: Mapping[str, Any], properties: Mapping[str, Mapping[str, Any]]
+) -> dict[str, str]:
     """Name to rule, in words or as the expression."""
     rules = {
         name: str(item["x-required-if"]) for name, item in properties.items() if item.get("x-required-if")
@@ -146,34 +152,34 @@ def _conditional(schema: Mapping[str, Any], properties: Mapping[str, Mapping[str
     return rules
 
 
-def _coerced(value: Any, schema: Mapping[str, Any]) -> Any:
+def _coerce_value(value: Any, schema: Mapping[str, Any]) -> Any:
     kinds = schema.get("type")
     kind = next((item for item in kinds if item != "null"), None) if isinstance(kinds, list) else kinds
     if isinstance(value, Mapping) and kind not in ("object", "array"):
         return {
-            operator: _comma_list(item, schema) if operator in {"in", "nin"} else _coerced(item, schema)
+            operator: _coerce_list(item, schema) if operator in {"in", "nin"} else _coerce_value(item, schema)
             for operator, item in value.items()
         }
     if kind == "object" and isinstance(value, Mapping):
-        inner = _properties(schema)
-        return {name: _coerced(item, inner.get(name, {})) for name, item in value.items()}
+        inner = _find_properties(schema)
+        return {name: _coerce_value(item, inner.get(name, {})) for name, item in value.items()}
     if kind == "array":
         items = schema.get("items")
-        return _comma_list(value, items if isinstance(items, Mapping) else {})
+        return _coerce_list(value, items if isinstance(items, Mapping) else {})
     if isinstance(value, list):
-        return [_coerced(item, schema) for item in value]
-    return _scalar(value, kind) if isinstance(value, str) else value
+        return [_coerce_value(item, schema) for item in value]
+    return _coerce_text(value, kind) if isinstance(value, str) else value
 
 
-def _comma_list(value: Any, items: Mapping[str, Any]) -> Any:
+def _coerce_list(value: Any, items: Mapping[str, Any]) -> Any:
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",")] if value else []
-    return [_coerced(item, items) for item in value] if isinstance(value, list) else value
+    return [_coerce_value(item, items) for item in value] if isinstance(value, list) else value
 
 
-def _scalar(text: str, kind: Any) -> Any:
+def _coerce_text(text: str, kind: Any) -> Any:
     if kind == "boolean":
-        return _TRUE_FALSE.get(text.strip().lower(), text)
+        return _BOOLEANS.get(text.strip().lower(), text)
     plain = text.strip()
     if kind not in ("integer", "number") or len(plain) > 40:
         return text

@@ -15,7 +15,7 @@ from isthmus.definitions.methods import MethodDefinition
 from isthmus.definitions.paths import BodyPath
 from isthmus.engine.pagination import Paginator, make_paginator
 from isthmus.engine.queries import ArrayFormat
-from isthmus.engine.responses import DataPath, streams
+from isthmus.engine.responses import DataPath, should_stream
 from isthmus.engine.upstream import OAuth1Signature
 from isthmus.engine.urls import BaseUrl, PathTemplate
 from isthmus.errors import DefinitionError, NotFound
@@ -23,14 +23,14 @@ from isthmus.expressions import Expression
 from isthmus.expressions.placeholders import Template
 from isthmus.kit.close_names import close_to
 
-__all__ = ["IdentityCache", "MethodPlan", "ad_hoc_plan", "close_names", "plan_of"]
+__all__ = ["MethodPlan", "PlanCache", "plan_ad_hoc_method", "plan_method", "suggest_names"]
 
 Owner = TypeVar("Owner")
 K = TypeVar("K")
 V = TypeVar("V")
 
 
-class IdentityCache(Generic[Owner, K, V]):
+class PlanCache(Generic[Owner, K, V]):
     """One dictionary an owner. Owners are told apart by identity: definitions are too large to compare."""
 
     __slots__ = ("_entries",)
@@ -89,11 +89,11 @@ class MethodPlan:
         return spec
 
 
-_PLANS: Final[IdentityCache[IntegrationConfig, tuple[str, str], MethodPlan]] = IdentityCache()
-_AD_HOC: Final[IdentityCache[MethodDefinition, str, MethodPlan]] = IdentityCache()
+_PLANS: Final[PlanCache[IntegrationConfig, tuple[str, str], MethodPlan]] = PlanCache()
+_AD_HOC: Final[PlanCache[MethodDefinition, str, MethodPlan]] = PlanCache()
 
 
-def plan_of(config: IntegrationConfig, resource: str, method: str) -> MethodPlan:
+def plan_method(config: IntegrationConfig, resource: str, method: str) -> MethodPlan:
     """The plan of a method, the same object for the same `config` object.
 
     Raises NotFound, naming what is close, and DefinitionError for a method that no call could work with.
@@ -101,13 +101,13 @@ def plan_of(config: IntegrationConfig, resource: str, method: str) -> MethodPlan
     plans = _PLANS.of(config)
     plan = plans.get((resource, method))
     if plan is None:
-        definition = _definition(config, resource, method)
+        definition = _find_definition(config, resource, method)
         where = f"resources.{resource}.{method}"
-        plan = plans[resource, method] = _compile(config, resource, method, definition, where)
+        plan = plans[resource, method] = _make_plan(config, resource, method, definition, where)
     return plan
 
 
-def ad_hoc_plan(
+def plan_ad_hoc_method(
     config: IntegrationConfig, resource: str, name: str, definition: MethodDefinition, *, where: str
 ) -> MethodPlan:
     """The plan of a method that no resource has: one that stands in a step, or that a caller sent. Kept as
@@ -115,11 +115,11 @@ def ad_hoc_plan(
     plans = _AD_HOC.of(definition)
     plan = plans.get(where)
     if plan is None or plan.config is not config:
-        plan = plans[where] = _compile(config, resource, name, definition, where)
+        plan = plans[where] = _make_plan(config, resource, name, definition, where)
     return plan
 
 
-def _definition(config: IntegrationConfig, resource: str, method: str) -> MethodDefinition:
+def _find_definition(config: IntegrationConfig, resource: str, method: str) -> MethodDefinition:
     methods = {name: item for name, item in config.resources.get(resource, {}).items() if item is not None}
     definition = methods.get(method)
     if definition is not None:
@@ -128,19 +128,19 @@ def _definition(config: IntegrationConfig, resource: str, method: str) -> Method
     if not methods:
         raise NotFound(
             f"{label} has no resource {resource!r}. "
-            f"{close_names(resource, config.resources, 'Its resources')} "
+            f"{suggest_names(resource, config.resources, 'Its resources')} "
             "Names are case-sensitive; resources are defined in integration.config.resources.",
             details={"resource": resource, "available": sorted(config.resources)},
         )
     raise NotFound(
         f"The resource {resource!r} of {label} has no method {method!r}. "
-        f"{close_names(method, methods, 'Its methods')} "
+        f"{suggest_names(method, methods, 'Its methods')} "
         f"Methods are defined in integration.config.resources.{resource}.",
         details={"resource": resource, "method": method, "available": sorted(methods)},
     )
 
 
-def close_names(name: str, names: Iterable[str], label: str) -> str:
+def suggest_names(name: str, names: Iterable[str], label: str) -> str:
     """A sentence that helps whoever mistyped a name: close ones, or else some that exist."""
     known = sorted(names)
     if not known:
@@ -152,7 +152,7 @@ def close_names(name: str, names: Iterable[str], label: str) -> str:
     return f"{label} are {shown}{', …' if len(known) > 10 else ''}."
 
 
-def _compile(
+def _make_plan(
     config: IntegrationConfig, resource: str, name: str, definition: MethodDefinition, where: str
 ) -> MethodPlan:
     base, field = (
@@ -165,7 +165,7 @@ def _compile(
     own_headers = definition.headers if isinstance(definition.headers, Mapping) else {}
     own_query = definition.query if isinstance(definition.query, Mapping) else {}
     later = definition.later_path
-    headers, removed = _headers(config.headers, own_headers)
+    headers, removed = _merge_headers(config.headers, own_headers)
     pages = config.pagination_of(definition)
     return MethodPlan(
         resource=resource,
@@ -178,7 +178,7 @@ def _compile(
         headers=headers,
         removed_headers=removed,
         dynamic_headers=definition.headers if isinstance(definition.headers, Expression) else None,
-        query=_query(config.query, own_query),
+        query=_merge_query(config.query, own_query),
         dynamic_query=definition.query if isinstance(definition.query, Expression) else None,
         array_format=config.query_array_format_of(definition),
         paginator=make_paginator(pages) if pages is not None and _may_list(name, definition) else None,
@@ -186,7 +186,7 @@ def _compile(
         cursor_root=definition.cursor_root,
         response_path=DataPath(definition.response_path) if definition.response_path else None,
         error_expression=config.error_expression_of(definition),
-        streams=partial(streams, definition.api_response_format),
+        streams=partial(should_stream, definition.api_response_format),
     )
 
 
@@ -199,7 +199,7 @@ def _may_list(name: str, definition: MethodDefinition) -> bool:
     )
 
 
-def _headers(
+def _merge_headers(
     low: Mapping[str, Template | None], high: Mapping[str, Template | None]
 ) -> tuple[tuple[Entry, ...], frozenset[str]]:
     """Entries of two levels, the higher winning, names without case; null at any level removes the name."""
@@ -214,7 +214,9 @@ def _headers(
     return tuple(entry for key, entry in merged.items() if key not in removed), frozenset(removed)
 
 
-def _query(low: Mapping[str, Template | None], high: Mapping[str, Template | None]) -> tuple[Entry, ...]:
+def _merge_query(
+    low: Mapping[str, Template | None], high: Mapping[str, Template | None]
+) -> tuple[Entry, ...]:
     """Entries of two levels, the higher winning; null drops what is below."""
     merged = {**low, **high}
     return tuple((name, template) for name, template in merged.items() if template is not None)

@@ -1,4 +1,4 @@
-"""`multipart/form-data` (RFC 7578), written: one part a key, files as file parts (`definitions.md` §1.9)."""
+"""Writes bodies as `multipart/form-data` (RFC 7578): one part per key, files as file parts."""
 
 from __future__ import annotations
 
@@ -9,49 +9,57 @@ from typing import Any, Final
 import orjson
 
 from isthmus.definitions.methods import BodyFormatConfig
-from isthmus.engine.queries import ArrayFormat, flat
+from isthmus.engine.queries import ArrayFormat, flatten_value
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions.host import Blob
 from isthmus.kit.ids import new_id
 
-__all__ = ["OCTETS", "as_file", "write_multipart"]
+__all__ = ["OCTET_STREAM", "as_file", "write_multipart"]
 
 _FILE_KEYS: Final = frozenset({"filename", "content_type", "data"})
-OCTETS: Final = "application/octet-stream"
+OCTET_STREAM: Final = "application/octet-stream"
 _BOUNDARY: Final = re.compile(r"[A-Za-z0-9'()+_,./:=? -]{0,69}[A-Za-z0-9'()+_,./:=?-]\Z")
 _MEDIA_TYPE: Final = re.compile(r"[!#-~]+/[ -~]+\Z")
 _ESCAPES: Final = {ord('"'): "%22", ord("\r"): "%0D", ord("\n"): "%0A"}
 
 
 def write_multipart(body: Any, config: BodyFormatConfig, array_format: ArrayFormat) -> tuple[bytes, str]:
-    """Bytes and content type. Arrays repeat their part as `array_format` says, objects become `a[b]`.
+    """The bytes of the body, and its content type. Arrays repeat their part as `array_format` says, objects
+    become `a[b]`.
 
     Raises BadRequest for a body that is no object, and for a file or boundary that cannot be written.
     """
     if not isinstance(body, Mapping):
-        raise _bad("body", "must be an object, because this method sends it as multipart/form-data")
+        raise _multipart_error(
+            "body", "must be an object, because this method sends it as multipart/form-data"
+        )
     boundary = config.boundary or f"isthmus-{new_id()}"
     if not _BOUNDARY.match(boundary):
-        raise _bad("body_format_config.boundary", "must be a boundary of RFC 2046, 1 to 70 characters")
+        raise _multipart_error(
+            "body_format_config.boundary", "must be a boundary of RFC 2046, 1 to 70 characters"
+        )
     named = frozenset(config.file_fields or ())
     chunks: list[bytes] = []
-    for name, value in _parts(body, array_format):
-        head, data = _part(name, value, is_file=name.partition("[")[0] in named)
+    for name, value in _flatten_parts(body, array_format):
+        head, data = _write_part(name, value, is_file=name.partition("[")[0] in named)
         if config.boundary is not None and boundary.encode() in data:
-            raise _bad("body_format_config.boundary", "stands in the data that is sent; leave it out")
+            raise _multipart_error(
+                "body_format_config.boundary", "stands in the data that is sent; leave it out"
+            )
         chunks += [f"--{boundary}\r\n{head}\r\n\r\n".encode(), data, b"\r\n"]
     chunks.append(f"--{boundary}--\r\n".encode())
     shown = boundary if re.fullmatch(r"[\w'+.-]+", boundary) else f'"{boundary}"'
     return b"".join(chunks), f"multipart/form-data; boundary={shown}"
 
 
-def _parts(body: Mapping[str, Any], array_format: ArrayFormat) -> Iterator[tuple[str, Any]]:
+def _flatten_parts(body: Mapping[str, Any], array_format: ArrayFormat) -> Iterator[tuple[str, Any]]:
     for name, value in body.items():
-        yield from flat(name, value, "repeat" if array_format == "comma" else array_format, as_file)
+        yield from flatten_value(name, value, "repeat" if array_format == "comma" else array_format, as_file)
 
 
 def as_file(value: Any) -> Blob | None:
-    """The file that a value stands for: an uploaded part, or `{filename?, content_type?, data}`."""
+    """The file that a value stands for: an uploaded part, or `{filename?, content_type?, data}`. None for any
+    other value."""
     if isinstance(value, Blob):
         return value
     if not isinstance(value, Mapping) or "data" not in value or not value.keys() <= _FILE_KEYS:
@@ -59,10 +67,10 @@ def as_file(value: Any) -> Blob | None:
     data = value["data"]
     if isinstance(data, Mapping) or len(value) == 1:
         return None
-    return Blob(_bytes(data), str(value.get("content_type") or ""), str(value.get("filename") or "file"))
+    return Blob(_to_bytes(data), str(value.get("content_type") or ""), str(value.get("filename") or "file"))
 
 
-def _bytes(data: Any) -> bytes:
+def _to_bytes(data: Any) -> bytes:
     if isinstance(data, Blob):
         return data.data
     if isinstance(data, (bytes, bytearray)):
@@ -72,18 +80,18 @@ def _bytes(data: Any) -> bytes:
     return orjson.dumps(data)
 
 
-def _part(name: str, value: Any, *, is_file: bool) -> tuple[str, bytes]:
-    """The head without its empty line, and the content."""
+def _write_part(name: str, value: Any, *, is_file: bool) -> tuple[str, bytes]:
+    """The head of a part without its empty line, and its content."""
     label = f'Content-Disposition: form-data; name="{name.translate(_ESCAPES)}"'
     file = value if isinstance(value, Blob) else Blob(str(value).encode()) if is_file else None
     if file is None:
         return label, str(value).encode()
-    kind = file.type or OCTETS
+    kind = file.type or OCTET_STREAM
     if not _MEDIA_TYPE.match(kind):
-        raise _bad(f"body.{name}.content_type", "must be a media type")
+        raise _multipart_error(f"body.{name}.content_type", "must be a media type")
     filename = (file.name or name).translate(_ESCAPES)
     return f'{label}; filename="{filename}"\r\nContent-Type: {kind}', file.data
 
 
-def _bad(path: str, message: str) -> BadRequest:
+def _multipart_error(path: str, message: str) -> BadRequest:
     return BadRequest(f"{path} {message}.", failures=[failure(path, message, "bad_body")])

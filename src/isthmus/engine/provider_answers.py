@@ -8,18 +8,18 @@ from functools import partial
 from typing import Any, Final
 
 from isthmus.engine.calls import StreamResult
-from isthmus.engine.evaluation import find_at_path, mapping_failed
+from isthmus.engine.evaluation import find_at_path, mapping_error
 from isthmus.engine.method_plans import MethodPlan
 from isthmus.engine.pagination import Cursors, PageAnswer, PageRequest, RangePaginator
-from isthmus.engine.provider_errors import RemoteFailure, find_failure, rate_limited
-from isthmus.engine.requests import Inputs, build
+from isthmus.engine.provider_errors import ProviderFailure, find_failure, make_throttled_failure
+from isthmus.engine.requests import MethodInputs, build_request
 from isthmus.engine.responses import (
     DataPath,
-    error_body,
-    is_read_as_xml,
-    media_type,
-    parse,
-    raw_records,
+    find_raw_records,
+    is_parsed_as_xml,
+    parse_body,
+    parse_error_body,
+    read_media_type,
 )
 from isthmus.engine.upstream import Upstream
 from isthmus.errors import UpstreamInvalid
@@ -28,17 +28,17 @@ from isthmus.expressions.host import Blob
 from isthmus.http.messages import HttpResponse, HttpStream
 from isthmus.kit.clock import Clock
 
-__all__ = ["MAX_EMPTY_PAGES", "Exchange", "Page", "exchange", "filled_page"]
+__all__ = ["MAX_EMPTY_PAGES", "Page", "ProviderAnswer", "fetch_answer", "fetch_filled_page"]
 
 MAX_EMPTY_PAGES: Final = 20
 
 _STREAM_HEADERS: Final = ("content-type", "content-disposition", "content-length", "content-language", "etag")
-_NO_SUCH_RANGE: Final = 416
+_RANGE_NOT_SATISFIABLE: Final = 416
 _NO_CURSORS: Final = Cursors()
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class ProviderAnswer:
     """A success. `body`: the whole parsed body. `data`: what `response_path` finds in it; for
     nothing, [] on a list and None else. `raw`: the provider's records in the data of a list, else empty.
     `stream`: not None where the answer is to be handed on as it arrives; then `body` is None."""
@@ -56,15 +56,15 @@ class Exchange:
         return StreamResult(self.status, kept, stream)
 
 
-async def exchange(
-    upstream: Upstream, plan: MethodPlan, inputs: Inputs, cursor: str | None, clock: Clock
-) -> Exchange:
+async def fetch_answer(
+    upstream: Upstream, plan: MethodPlan, inputs: MethodInputs, cursor: str | None, clock: Clock
+) -> ProviderAnswer:
     """Sends one request of a method. Raises RemoteFailure for an error of the third party, besides what
     `build` and `Upstream.send` raise."""
     account = upstream.account
     outgoing, step = await run_in_turns(
         partial(
-            build,
+            build_request,
             plan,
             inputs,
             upstream.context,
@@ -73,44 +73,46 @@ async def exchange(
             cursor_key=account.cursor_key,
         )
     )
-    reading = _Reading(plan, inputs, clock)
+    reading = _AnswerReader(plan, inputs, clock)
     if plan.error_expression is not None:
         outgoing = replace(outgoing, status_of=reading.status)
     response = await upstream.send(outgoing)
     wait = await outgoing.throttling.wait(response, clock)
     if wait is not None:
-        await _drop(response)
+        await _close_stream(response)
         now = clock.now().timestamp()
-        raise await run_in_turns(rate_limited, plan.definition, plan.error_expression, response, wait, now)
+        raise await run_in_turns(
+            make_throttled_failure, plan.definition, plan.error_expression, response, wait, now
+        )
     if response.stream is not None:
-        return Exchange(response.status, response.headers, None, None, stream=response.stream)
-    return await run_in_turns(_exchanged, plan, inputs, response, step, reading)
+        return ProviderAnswer(response.status, response.headers, None, None, stream=response.stream)
+    return await run_in_turns(_make_answer, plan, inputs, response, step, reading)
 
 
-async def _drop(response: HttpResponse) -> None:
+async def _close_stream(response: HttpResponse) -> None:
     if response.stream is not None:
         await response.stream.close()
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class _ReadAnswer:
     """`body`: parsed. `is_opaque`: bytes, or text that is no JSON: no `response_path` applies."""
 
     response: HttpResponse
     body: Any
     is_opaque: bool
-    failed: RemoteFailure | None
+    failed: ProviderFailure | None
 
 
-class _Reading:
+class _AnswerReader:
     """What the answers of one request hold, and whether they are errors. Found out once an answer, whoever
     asks first: a gateway that has to know what its account is told, or the call itself."""
 
     __slots__ = ("_clock", "_inputs", "_last", "_plan")
 
-    def __init__(self, plan: MethodPlan, inputs: Inputs, clock: Clock) -> None:
+    def __init__(self, plan: MethodPlan, inputs: MethodInputs, clock: Clock) -> None:
         self._plan, self._inputs, self._clock = plan, inputs, clock
-        self._last: _Read | None = None
+        self._last: _ReadAnswer | None = None
 
     def status(self, response: HttpResponse) -> int:
         """The status that an answer means: its own, or that of the error which its body tells."""
@@ -122,54 +124,56 @@ class _Reading:
             return response.status
         return response.status if failed is None else failed.status
 
-    def of(self, response: HttpResponse) -> _Read:
+    def of(self, response: HttpResponse) -> _ReadAnswer:
         """Raises UpstreamInvalid where the body cannot be parsed and has to be."""
         if self._last is None or self._last.response is not response:
             self._last = self._read(response)
         return self._last
 
-    def _read(self, response: HttpResponse) -> _Read:
+    def _read(self, response: HttpResponse) -> _ReadAnswer:
         plan = self._plan
         if response.status >= 400:
-            body, is_opaque = error_body(plan.definition, response), False
+            body, is_opaque = parse_error_body(plan.definition, response), False
         elif self._inputs.reads_whole and plan.streams(response.status, response.headers):
             body, is_opaque = Blob(response.body, response.headers.get("content-type", "")), True
         else:
-            parsed = parse(plan.definition, response)
+            parsed = parse_body(plan.definition, response)
             body, is_opaque = parsed.body, parsed.is_garbage
         failed = None
         if response.status >= 400 or plan.error_expression is not None:
             failed = find_failure(plan.error_expression, response, body, self._clock.now().timestamp())
-        return _Read(response, body, is_opaque, failed)
+        return _ReadAnswer(response, body, is_opaque, failed)
 
 
-def _is_end_of_ranges(plan: MethodPlan, inputs: Inputs, response: HttpResponse) -> bool:
+def _is_end_of_ranges(plan: MethodPlan, inputs: MethodInputs, response: HttpResponse) -> bool:
     return (
-        response.status == _NO_SUCH_RANGE
+        response.status == _RANGE_NOT_SATISFIABLE
         and inputs.asks_for_list
         and isinstance(plan.paginator, RangePaginator)
     )
 
 
-def _exchanged(
-    plan: MethodPlan, inputs: Inputs, response: HttpResponse, step: PageRequest, reading: _Reading
-) -> Exchange:
+def _make_answer(
+    plan: MethodPlan, inputs: MethodInputs, response: HttpResponse, step: PageRequest, reading: _AnswerReader
+) -> ProviderAnswer:
     if _is_end_of_ranges(plan, inputs, response):
-        cursors = _cursors(plan, response, step, None, [])
-        return Exchange(response.status, response.headers, None, [], [], cursors)
+        cursors = _read_cursors(plan, response, step, None, [])
+        return ProviderAnswer(response.status, response.headers, None, [], [], cursors)
     read = reading.of(response)
     if read.failed is not None:
         raise read.failed
     path = None if read.is_opaque else plan.response_path
     if not inputs.asks_for_list:
         data = read.body if path is None else path.read(read.body)
-        return Exchange(response.status, response.headers, read.body, None if data is UNDEFINED else data)
-    data, raw = _listed(plan, path, response, read.body)
-    cursors = _cursors(plan, response, step, read.body, raw)
-    return Exchange(response.status, response.headers, read.body, data, raw, cursors)
+        return ProviderAnswer(
+            response.status, response.headers, read.body, None if data is UNDEFINED else data
+        )
+    data, raw = _find_list(plan, path, response, read.body)
+    cursors = _read_cursors(plan, response, step, read.body, raw)
+    return ProviderAnswer(response.status, response.headers, read.body, data, raw, cursors)
 
 
-def _listed(
+def _find_list(
     plan: MethodPlan, path: DataPath | None, response: HttpResponse, body: Any
 ) -> tuple[Any, list[Any]]:
     """The data of a list, and the provider's records in it. An element of XML that might repeat is no array
@@ -179,18 +183,19 @@ def _listed(
     without records."""
     data, is_record = (body, False) if path is None else path.read_list(body)
     if data is UNDEFINED and isinstance(body, str):
+        kind = read_media_type(response.headers) or "of no type"
         raise UpstreamInvalid(
-            f"The provider answered the list with text ({media_type(response.headers) or 'of no type'}) in "
+            f"The provider answered the list with text ({kind}) in "
             "which response_path finds nothing. If that is how it writes data, set api_response_format."
         )
     if data is UNDEFINED or data is None:
         return [], []
-    if path is not None and isinstance(data, dict) and is_read_as_xml(plan.definition, response):
+    if path is not None and isinstance(data, dict) and is_parsed_as_xml(plan.definition, response):
         is_record = True
-    return data, [data] if is_record else raw_records(data)
+    return data, [data] if is_record else find_raw_records(data)
 
 
-def _cursors(
+def _read_cursors(
     plan: MethodPlan, response: HttpResponse, step: PageRequest, body: Any, raw: list[Any]
 ) -> Cursors:
     if plan.paginator is None:
@@ -201,7 +206,7 @@ def _cursors(
         answer = PageAnswer(root, response.headers, response.url, len(raw), response.status)
         return plan.paginator.read_cursors(step, answer)
     except ExpressionError as error:
-        raise mapping_failed("pagination", error) from error
+        raise mapping_error("pagination", error) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +220,7 @@ class Page:
     headers: Mapping[str, str] | None = None
 
 
-async def filled_page(
+async def fetch_filled_page(
     fetch: Callable[[str | None], Awaitable[Page | StreamResult]], cursor: str | None
 ) -> Page | StreamResult:
     """The page at a cursor; where it is empty and goes on, the next that is not. Clients stop at an empty

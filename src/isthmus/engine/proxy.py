@@ -15,27 +15,27 @@ from isthmus.engine.calls import (
     ValueResult,
     deleted_record,
 )
-from isthmus.engine.method_plans import MethodPlan, plan_of
+from isthmus.engine.method_plans import MethodPlan, plan_method
 from isthmus.engine.pagination import RangePaginator
 from isthmus.engine.pagination.paginator import require_backward_paging
-from isthmus.engine.provider_answers import Exchange, Page, exchange, filled_page
-from isthmus.engine.provider_errors import RemoteFailure, proxy_error
-from isthmus.engine.requests import Inputs
-from isthmus.engine.responses import records_of
+from isthmus.engine.provider_answers import Page, ProviderAnswer, fetch_answer, fetch_filled_page
+from isthmus.engine.provider_errors import ProviderFailure, to_proxy_error
+from isthmus.engine.requests import MethodInputs
+from isthmus.engine.responses import as_records
 from isthmus.engine.upstream import Upstream
 from isthmus.kit.clock import Clock, SystemClock
 
 __all__ = [
-    "answer_of",
-    "call",
-    "inputs_of",
-    "sent",
+    "call_method",
+    "fetch_method_answer",
+    "fetch_proxy_answer",
+    "make_inputs",
 ]
 
 _CLOCK: Final = SystemClock()
 
 
-async def call(
+async def call_method(
     upstream: Upstream, config: IntegrationConfig, resource: str, call: Call, *, clock: Clock = _CLOCK
 ) -> CallResult:
     """`list` gives a ListResult, anything else the provider's data after `response_path` as a ValueResult;
@@ -44,11 +44,11 @@ async def call(
     Raises NotFound for an unknown resource or method, BadRequest for what the call lacks, RemoteError for
     an error of the third party, and what `Upstream.send` raises.
     """
-    plan = plan_of(config, resource, call.method)
+    plan = plan_method(config, resource, call.method)
     if call.method == "list":
-        inputs, cursor = inputs_of(plan, call)
-        return await _list(upstream, plan, inputs, cursor, clock)
-    answer = await answer_of(upstream, plan, call, clock)
+        inputs, cursor = make_inputs(plan, call)
+        return await _fetch_list(upstream, plan, inputs, cursor, clock)
+    answer = await fetch_method_answer(upstream, plan, call, clock)
     if answer.stream is not None:
         return answer.streamed(answer.stream)
     data = answer.data
@@ -57,43 +57,43 @@ async def call(
     return ValueResult(data)
 
 
-async def answer_of(
+async def fetch_method_answer(
     upstream: Upstream, plan: MethodPlan, call: Call, clock: Clock = _CLOCK, *, reads_whole: bool = False
-) -> Exchange:
+) -> ProviderAnswer:
     """One request of a method and its answer, not shaped for a caller; of a list, one page. `reads_whole`:
     bytes as a blob in `data`, within the limit of any answer."""
-    inputs, cursor = inputs_of(plan, call)
+    inputs, cursor = make_inputs(plan, call)
     if reads_whole:
         inputs = replace(inputs, reads_whole=True)
-    return await sent(upstream, plan, inputs, cursor, clock)
+    return await fetch_proxy_answer(upstream, plan, inputs, cursor, clock)
 
 
-async def sent(
-    upstream: Upstream, plan: MethodPlan, inputs: Inputs, cursor: str | None, clock: Clock = _CLOCK
-) -> Exchange:
+async def fetch_proxy_answer(
+    upstream: Upstream, plan: MethodPlan, inputs: MethodInputs, cursor: str | None, clock: Clock = _CLOCK
+) -> ProviderAnswer:
     """As `exchange`, raising RemoteError for an error of the third party."""
     try:
-        return await exchange(upstream, plan, inputs, cursor, clock)
-    except RemoteFailure as failed:
-        raise proxy_error(failed, plan.definition.scopes, upstream.context) from failed
+        return await fetch_answer(upstream, plan, inputs, cursor, clock)
+    except ProviderFailure as failed:
+        raise to_proxy_error(failed, plan.definition.scopes, upstream.context) from failed
 
 
-async def _list(
-    upstream: Upstream, plan: MethodPlan, inputs: Inputs, cursor: str | None, clock: Clock
+async def _fetch_list(
+    upstream: Upstream, plan: MethodPlan, inputs: MethodInputs, cursor: str | None, clock: Clock
 ) -> ListResult | StreamResult:
     async def fetch(cursor: str | None) -> Page | StreamResult:
-        answer = await sent(upstream, plan, inputs, cursor, clock)
+        answer = await fetch_proxy_answer(upstream, plan, inputs, cursor, clock)
         if answer.stream is not None:
             return answer.streamed(answer.stream)
-        return Page(records_of(answer.data), answer.cursors.next, answer.cursors.prev)
+        return Page(as_records(answer.data), answer.cursors.next, answer.cursors.prev)
 
-    page = await filled_page(fetch, cursor)
+    page = await fetch_filled_page(fetch, cursor)
     if isinstance(page, StreamResult):
         return page
     return ListResult(page.records, page.next_cursor, page.prev_cursor)
 
 
-def inputs_of(plan: MethodPlan, call: Call) -> tuple[Inputs, str | None]:
+def make_inputs(plan: MethodPlan, call: Call) -> tuple[MethodInputs, str | None]:
     """`limit` is renamed to the provider's parameter, where it has one; `cursor` is the alias of
     `next_cursor` only on a list that pages and was sent no `next_cursor`."""
     nested = call.query.nested
@@ -112,7 +112,7 @@ def inputs_of(plan: MethodPlan, call: Call) -> tuple[Inputs, str | None]:
         query = {name: value for name, value in nested.items() if name not in dropped}
     if call.remote_query:
         query = {**query, **call.remote_query}
-    inputs = Inputs(
+    inputs = MethodInputs(
         kind=call.kind,
         id=call.record_id if call.kind == "custom" else call.id,
         query=query,

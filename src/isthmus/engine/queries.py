@@ -1,9 +1,9 @@
-"""Query strings, both ways: one parser for every client's spelling, one writer for every provider's.
+"""Parses and serializes query strings, and formats single values for URLs, headers and forms.
 
-Read (`api.md` §1.2 Q4): nested `a[b]=c`; arrays as indices `a[0]=x&a[1]=y`, brackets `a[]=x`, or repeats
-`a=x&a=y`; brackets percent-encoded or not; `+` for a space; `a=` is the empty string. Indices make an array
-only where they are 0..n-1, so that `by[117]=x` stays an object.
-Written (`definitions.md` §1.5): arrays as `comma`, `brackets`, `indices` or `repeat`; objects as `a[b]=c`.
+Parsed: nested `a[b]=c`; arrays as indices `a[0]=x&a[1]=y`, brackets `a[]=x`, or repeats `a=x&a=y`; brackets
+percent-encoded or not; `+` for a space; `a=` is the empty string. Indices make an array only where they are
+0..n-1, so that `by[117]=x` stays an object.
+Serialized: arrays as `comma`, `brackets`, `indices` or `repeat`; objects as `a[b]=c`.
 """
 
 from __future__ import annotations
@@ -21,78 +21,81 @@ from isthmus.errors import BadRequest, failure
 __all__ = [
     "ArrayFormat",
     "Query",
-    "flat",
-    "header_text",
-    "nest",
-    "parse",
-    "scalar_text",
-    "serialize",
+    "flatten_value",
+    "format_header",
+    "format_scalar",
+    "nest_pairs",
+    "parse_query",
+    "serialize_query",
 ]
 
 ArrayFormat = Literal["comma", "brackets", "indices", "repeat"]
-Leaf = Callable[[Any], Any]
+FindLeaf = Callable[[Any], Any]
+"""What a value stands for as a whole (a file), None where it is to be flattened."""
 
 _MAX_PAIRS: Final = 2_000
 _MAX_DEPTH: Final = 8
-_SHORT: Final = 512
-_SAFE: Final = "-._~,:/@"
+_MAX_CACHED_LENGTH: Final = 512
+_UNESCAPED: Final = "-._~,:/@"
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A parsed query string; shared, so never changed. `pairs`: decoded, in the order sent. `nested`: text
-    leaves, objects, arrays."""
+    """A parsed query string. It may be shared, and must not be changed. `pairs`: decoded names and values, in
+    the order sent. `nested`: the same as objects and arrays, their leaves text."""
 
     pairs: tuple[tuple[str, str], ...] = ()
     nested: Mapping[str, Any] = field(default_factory=dict)
 
-    def without(self, names: Collection[str]) -> Query:
-        """The same query less the parameters with these names, nested forms included."""
+    def exclude(self, names: Collection[str]) -> Query:
+        """A copy without the parameters of these names, nested forms included."""
         return Query(
             tuple(pair for pair in self.pairs if pair[0].partition("[")[0] not in names),
             {key: value for key, value in self.nested.items() if key not in names},
         )
 
 
-_EMPTY: Final = Query()
+_EMPTY_QUERY: Final = Query()
 
 
-def parse(raw: bytes | str) -> Query:
-    """The query of a URL, without its `?`. Bytes that are not UTF-8 become U+FFFD.
+def parse_query(raw: bytes | str) -> Query:
+    """Parses the query of a URL, given without its `?`. Bytes that are not UTF-8 become U+FFFD.
 
     Raises BadRequest for more than 2,000 parameters or more than 8 levels of brackets.
     """
     text = raw.decode("latin-1") if isinstance(raw, bytes) else raw
     if not text:
-        return _EMPTY
-    return _parse_again(text) if len(text) <= _SHORT else _parse(text)
+        return _EMPTY_QUERY
+    return _parse_cached(text) if len(text) <= _MAX_CACHED_LENGTH else _parse_text(text)
 
 
-def _parse(text: str) -> Query:
+def _parse_text(text: str) -> Query:
     parts = [part for part in text.split("&") if part]
     if len(parts) > _MAX_PAIRS:
-        raise _bad("query", f"has {len(parts)} parameters; at most {_MAX_PAIRS} are read")
+        raise _query_error("query", f"has {len(parts)} parameters; at most {_MAX_PAIRS} are read")
     pairs = []
     for part in parts:
         name, _, value = part.partition("=")
         pairs.append((unquote_plus(name), unquote_plus(value)))
-    return Query(tuple(pairs), nest(pairs))
+    return Query(tuple(pairs), nest_pairs(pairs))
 
 
-def nest(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """Pairs under bracketed names as objects and arrays; raises BadRequest for too many levels."""
+def nest_pairs(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """The objects and arrays that pairs with bracketed names stand for. Raises BadRequest for more than 8
+    levels."""
     tree: dict[str, Any] = {}
     for name, value in pairs:
-        _insert(tree, _steps(name), value)
-    return {key: _settle(value) for key, value in tree.items()}
+        _insert_value(tree, _split_key(name), value)
+    return {key: _to_plain_value(value) for key, value in tree.items()}
 
 
-# One call reads its query more than once, and walkers and pollers send the same one for hours.
-_parse_again: Final = lru_cache(maxsize=512)(_parse)
+# One call reads its query more than once, and clients that poll send the same one for hours.
+_parse_cached: Final = lru_cache(maxsize=512)(_parse_text)
 
 
-def _steps(key: str) -> list[str]:
-    """`a[b][]` -> `["a", "b", ""]`. A key whose brackets do not balance is one plain name."""
+def _split_key(key: str) -> list[str]:
+    """The steps of a bracketed name: `a[b][]` -> `["a", "b", ""]`. A key whose brackets do not balance is one
+    plain name."""
     start = key.find("[")
     if start <= 0 or not key.endswith("]"):
         return [key]
@@ -100,120 +103,124 @@ def _steps(key: str) -> list[str]:
     if any("[" in step or "]" in step for step in inner):
         return [key]
     if len(inner) > _MAX_DEPTH:
-        raise _bad(key[:60], f"has {len(inner)} levels of brackets; at most {_MAX_DEPTH} are read")
+        raise _query_error(key[:60], f"has {len(inner)} levels of brackets; at most {_MAX_DEPTH} are read")
     return [key[:start], *inner]
 
 
 class _Node(dict[str, Any]):
-    """A level in the making: what `[...]` steps were seen under one name, `[]` numbered as it came."""
+    """One level while it is built: values by their `[...]` step, `[]` numbered in the order sent."""
 
 
-class _Several(list[Any]):
+class _RepeatedValues(list[Any]):
     """Values that were sent under one name more than once."""
 
 
-def _insert(tree: dict[str, Any], steps: list[str], value: Any) -> None:
+def _insert_value(tree: dict[str, Any], steps: list[str], value: Any) -> None:
+    """Puts `value` into `tree` at the place that `steps` lead to, next to values already there."""
     level = tree
     for step in steps[:-1]:
         name = step if step or level is tree else str(len(level))
         below = level.get(name)
-        if isinstance(below, _Several):
-            below = next((item for item in below if isinstance(item, _Node)), None) or _append(below)
+        if isinstance(below, _RepeatedValues):
+            below = next((item for item in below if isinstance(item, _Node)), None) or _append_node(below)
         elif below is None:
             below = level[name] = _Node()
         elif not isinstance(below, _Node):
             node = _Node()
-            level[name] = _Several([below, node])
+            level[name] = _RepeatedValues([below, node])
             below = node
         level = below
     last = steps[-1] if steps[-1] or level is tree else str(len(level))
     if last not in level:
         level[last] = value
-    elif isinstance(level[last], _Several):
+    elif isinstance(level[last], _RepeatedValues):
         level[last].append(value)
     else:
-        level[last] = _Several([level[last], value])
+        level[last] = _RepeatedValues([level[last], value])
 
 
-def _append(several: _Several) -> _Node:
+def _append_node(values: _RepeatedValues) -> _Node:
     node = _Node()
-    several.append(node)
+    values.append(node)
     return node
 
 
-def _settle(value: Any) -> Any:
-    if isinstance(value, _Several):
-        settled: list[Any] = []
+def _to_plain_value(value: Any) -> Any:
+    """The value with lists and dictionaries in place of the nodes that it was built of."""
+    if isinstance(value, _RepeatedValues):
+        items: list[Any] = []
         for item in value:
-            plain = _settle(item)
-            settled.extend(plain) if isinstance(plain, list) else settled.append(plain)
-        return settled
+            plain = _to_plain_value(item)
+            items.extend(plain) if isinstance(plain, list) else items.append(plain)
+        return items
     if not isinstance(value, _Node):
         return value
     if all(str(index) in value for index in range(len(value))):
-        return [_settle(value[str(index)]) for index in range(len(value))]
-    return {key: _settle(item) for key, item in value.items()}
+        return [_to_plain_value(value[str(index)]) for index in range(len(value))]
+    return {key: _to_plain_value(item) for key, item in value.items()}
 
 
-def _bad(path: str, message: str) -> BadRequest:
+def _query_error(path: str, message: str) -> BadRequest:
     return BadRequest(
         f"The query string cannot be read: {path} {message}.", failures=[failure(path, message, "bad_query")]
     )
 
 
-def serialize(values: Mapping[str, Any], array_format: ArrayFormat = "repeat") -> str:
-    """The encoded query string, without a `?`. None is dropped, at any level; a key is sent literally,
-    brackets included, as one name."""
+def serialize_query(values: Mapping[str, Any], array_format: ArrayFormat = "repeat") -> str:
+    """The encoded query string, without a `?`. None is dropped at any level. The keys of `values` are sent as
+    they are, brackets included."""
     return "&".join(
-        f"{_encoded(name)}={_encoded(text)}"
+        f"{_percent_encode(name)}={_percent_encode(text)}"
         for key, value in values.items()
-        for name, text in flat(key, value, array_format)
+        for name, text in flatten_value(key, value, array_format)
     )
 
 
-def _encoded(text: str) -> str:
-    return quote(text, safe=_SAFE, errors="replace")
+def _percent_encode(text: str) -> str:
+    return quote(text, safe=_UNESCAPED, errors="replace")
 
 
-def flat(
-    name: str, value: Any, array_format: ArrayFormat, leaf: Leaf | None = None
+def flatten_value(
+    name: str, value: Any, array_format: ArrayFormat, find_leaf: FindLeaf | None = None
 ) -> Iterator[tuple[str, Any]]:
-    """A value as pairs of name and text. `leaf` gives what a value stands for as a whole (a file)."""
+    """A value as pairs of bracketed name and text. `find_leaf`: what is kept whole instead of being
+    flattened."""
     if value is None:
         return
-    kept = None if leaf is None else leaf(value)
-    if kept is not None:
-        yield name, kept
+    leaf = None if find_leaf is None else find_leaf(value)
+    if leaf is not None:
+        yield name, leaf
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield from flat(f"{name}[{key}]", item, array_format, leaf)
+            yield from flatten_value(f"{name}[{key}]", item, array_format, find_leaf)
     elif isinstance(value, (list, tuple)):
-        yield from _flat_array(name, value, array_format, leaf)
+        yield from _flatten_array(name, value, array_format, find_leaf)
     else:
-        yield name, scalar_text(value)
+        yield name, format_scalar(value)
 
 
-def _flat_array(
+def _flatten_array(
     name: str,
     values: list[Any] | tuple[Any, ...],
     array_format: ArrayFormat,
-    leaf: Leaf | None,
+    find_leaf: FindLeaf | None,
 ) -> Iterator[tuple[str, Any]]:
     present = [value for value in values if value is not None]
-    if any(isinstance(item, (Mapping, list, tuple)) and not (leaf and leaf(item)) for item in present):
+    if any(
+        isinstance(item, (Mapping, list, tuple)) and not (find_leaf and find_leaf(item)) for item in present
+    ):
         array_format = "indices"
     if array_format == "comma":
         if present:
-            yield name, ",".join(scalar_text(value) for value in present)
+            yield name, ",".join(format_scalar(value) for value in present)
         return
     for index, value in enumerate(present):
         inner = {"brackets": f"{name}[]", "indices": f"{name}[{index}]"}.get(array_format, name)
-        yield from flat(inner, value, array_format, leaf)
+        yield from flatten_value(inner, value, array_format, find_leaf)
 
 
-def scalar_text(value: Any) -> str:
-    """A scalar as providers expect it in a URL, header or form: `true`, `1`, `1.5`; a whole float has no
-    fraction."""
+def format_scalar(value: Any) -> str:
+    """The text of a scalar in a URL, header or form: `true`, `1`, `1.5`; a whole float has no fraction."""
     if isinstance(value, str):
         return value
     if value is True:
@@ -225,15 +232,15 @@ def scalar_text(value: Any) -> str:
     return str(value)
 
 
-def header_text(value: Any) -> str:
-    """A value of an expression or template as that of a header: arrays and objects as JSON (RFC 8259)."""
+def format_header(value: Any) -> str:
+    """The text of a value in a header: a scalar as `format_scalar` has it, arrays and objects as JSON."""
     if not isinstance(value, (Mapping, list, tuple)):
-        return scalar_text(value)
+        return format_scalar(value)
     return orjson.dumps(value, default=str).decode()
 
 
 def parse_whole_number(value: Any) -> int | None:
-    """An integer from JSON or text; None for anything else."""
+    """The integer that a JSON number or a text of digits stands for; None for anything else."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):

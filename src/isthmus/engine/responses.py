@@ -15,29 +15,29 @@ import orjson
 
 from isthmus.definitions.methods import MethodDefinition, ResponseFormat
 from isthmus.engine.evaluation import evaluate
-from isthmus.engine.xml import XmlUnreadable, read_xml
+from isthmus.engine.xml import XmlUnreadable, parse_xml
 from isthmus.errors import UpstreamInvalid
 from isthmus.expressions import UNDEFINED, Expression
 from isthmus.http.messages import HttpResponse
 
 __all__ = [
     "DataPath",
-    "Parsed",
-    "error_body",
-    "is_read_as_xml",
-    "is_xml",
-    "media_type",
-    "parse",
-    "raw_records",
-    "records_of",
-    "streams",
-    "text_of",
+    "ParsedBody",
+    "as_records",
+    "decode_text",
+    "find_raw_records",
+    "is_parsed_as_xml",
+    "is_xml_answer",
+    "parse_body",
+    "parse_error_body",
+    "read_media_type",
+    "should_stream",
 ]
 
-_READ_WHOLE: Final = frozenset({"application/x-www-form-urlencoded", "application/javascript"})
+_TEXT_MEDIA_TYPES: Final = frozenset({"application/x-www-form-urlencoded", "application/javascript"})
 _XHTML: Final = "application/xhtml+xml"
-_MOST_CELLS: Final = 1_000_000
-_CHARSETS: Final = re.compile(
+_MAX_CELLS: Final = 1_000_000
+_ACCEPTED_CODECS: Final = re.compile(
     r"utf-(?:8|8-sig|16|16-le|16-be|32|32-le|32-be)|ascii|iso8859-\d+|cp\d+|koi8-[ru]|"
     r"shift_jis|euc_jp|iso2022_jp|euc_kr|gb2312|gbk|gb18030|big5|mac-roman"
 )
@@ -48,7 +48,7 @@ csv.field_size_limit(2**31 - 1)  # the size of the whole answer is bounded where
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed:
+class ParsedBody:
     """`body`: JSON value, text, or None. `is_garbage`: it could not be parsed, and `body` is
     `{"raw", "parse_error"}`, to which no `response_path` applies."""
 
@@ -56,94 +56,96 @@ class Parsed:
     is_garbage: bool = False
 
 
-def streams(form: ResponseFormat | None, status: int, headers: Mapping[str, str]) -> bool:
+def should_stream(form: ResponseFormat | None, status: int, headers: Mapping[str, str]) -> bool:
     """Whether an answer goes to the caller as it arrives: a success that is no JSON, XML or text."""
     if status >= 400 or status == 204 or headers.get("content-length") == "0":
         return False
     if form is not None:
         return form == "binary"
-    kind = media_type(headers)
-    if not kind or kind.startswith("text/") or kind in _READ_WHOLE:
+    kind = read_media_type(headers)
+    if not kind or kind.startswith("text/") or kind in _TEXT_MEDIA_TYPES:
         return False
     return not kind.endswith(("json", "xml"))
 
 
-def media_type(headers: Mapping[str, str]) -> str:
+def read_media_type(headers: Mapping[str, str]) -> str:
     return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def parse(method: MethodDefinition, response: HttpResponse) -> Parsed:
+def parse_body(method: MethodDefinition, response: HttpResponse) -> ParsedBody:
     """The body of a success. An answer without a content type is JSON where it parses, else text.
 
     Raises UpstreamInvalid for JSON, XML or CSV that does not parse where `throw_error_on_parse_error` is set.
     """
     if response.status in {204, 205} or not response.body:
-        return Parsed(None)
-    match _form(method, response):
+        return ParsedBody(None)
+    match _choose_format(method, response):
         case "json":
-            return _json(method, response)
+            return _parse_json(method, response)
         case "xml":
-            return _read(method, response, "XML", lambda: _xml(method, response))
+            return _parse_or_report(method, response, "XML", lambda: _parse_xml(method, response))
         case "csv":
-            return _read(method, response, "CSV", lambda: _csv(text_of(response)))
+            return _parse_or_report(method, response, "CSV", lambda: _parse_csv(decode_text(response)))
         case "":
-            value = _loads(response.body)
-            return Parsed(text_of(response) if value is UNDEFINED else value)
-    return Parsed(text_of(response))
+            value = _loads_or_undefined(response.body)
+            return ParsedBody(decode_text(response) if value is UNDEFINED else value)
+    return ParsedBody(decode_text(response))
 
 
-def _form(method: MethodDefinition, response: HttpResponse) -> str:
-    return method.api_response_format or _form_of(media_type(response.headers))
+def _choose_format(method: MethodDefinition, response: HttpResponse) -> str:
+    return method.api_response_format or _format_of_media_type(read_media_type(response.headers))
 
 
-def _form_of(kind: str) -> str:
+def _format_of_media_type(kind: str) -> str:
     """The parser for a media type; "" where nothing is said."""
     if kind.endswith("json"):
         return "json"
     return "xml" if kind.endswith("xml") and kind != _XHTML else kind and "text"
 
 
-def is_xml(response: HttpResponse) -> bool:
-    return _form_of(media_type(response.headers)) == "xml"
+def is_xml_answer(response: HttpResponse) -> bool:
+    return _format_of_media_type(read_media_type(response.headers)) == "xml"
 
 
-def is_read_as_xml(method: MethodDefinition, response: HttpResponse) -> bool:
-    return _form(method, response) == "xml"
+def is_parsed_as_xml(method: MethodDefinition, response: HttpResponse) -> bool:
+    return _choose_format(method, response) == "xml"
 
 
-def error_body(method: MethodDefinition, response: HttpResponse) -> Any:
+def parse_error_body(method: MethodDefinition, response: HttpResponse) -> Any:
     """The body of an error: XML where its type says so, else JSON where it parses, else text; None if
     empty."""
     if not response.body:
         return None
-    if is_xml(response):
+    if is_xml_answer(response):
         try:
-            return _xml(method, response)
+            return _parse_xml(method, response)
         except XmlUnreadable:
-            return text_of(response)
-    value = _loads(response.body)
-    return text_of(response) if value is UNDEFINED else value
+            return decode_text(response)
+    value = _loads_or_undefined(response.body)
+    return decode_text(response) if value is UNDEFINED else value
 
 
-def _read(method: MethodDefinition, response: HttpResponse, name: str, read: Callable[[], Any]) -> Parsed:
+def _parse_or_report(
+    method: MethodDefinition, response: HttpResponse, name: str, read: Callable[[], Any]
+) -> ParsedBody:
     try:
-        return Parsed(read())
+        return ParsedBody(read())
     except (XmlUnreadable, csv.Error) as error:
-        return _garbage(method, response, name, str(error))
+        return _unparsed_body(method, response, name, str(error))
 
 
-def _garbage(method: MethodDefinition, response: HttpResponse, name: str, reason: str) -> Parsed:
+def _unparsed_body(method: MethodDefinition, response: HttpResponse, name: str, reason: str) -> ParsedBody:
     if method.throw_error_on_parse_error:
         raise UpstreamInvalid(f"The provider's answer is not valid {name}: {reason}.")
-    return Parsed({"raw": text_of(response), "parse_error": reason}, is_garbage=True)
+    return ParsedBody({"raw": decode_text(response), "parse_error": reason}, is_garbage=True)
 
 
-def _xml(method: MethodDefinition, response: HttpResponse) -> Any:
+def _parse_xml(method: MethodDefinition, response: HttpResponse) -> Any:
     said = _CHARSET.search(response.headers.get("content-type", ""))
-    return read_xml(text_of(response) if said else response.body, method.body_format_config)
+    return parse_xml(decode_text(response) if said else response.body, method.body_format_config)
 
 
-def _csv(text: str) -> list[dict[str, str]]:
+def _parse_csv(text: str) -> list[dict[str, str]]:
     """A record a row, keyed by the first one; what a row lacks is "", what is too many `column_<n>`."""
     rows = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     names = next(rows, [])
@@ -153,45 +155,47 @@ def _csv(text: str) -> list[dict[str, str]]:
         if row:
             # Short rows are filled up: a wide first row would make much of little text.
             cells += max(len(names), len(row))
-            if cells > _MOST_CELLS:
-                raise csv.Error(f"more than {_MOST_CELLS} cells")
+            if cells > _MAX_CELLS:
+                raise csv.Error(f"more than {_MAX_CELLS} cells")
             extra = [f"column_{index + 1}" for index in range(len(names), len(row))]
             records.append(dict(zip_longest([*names, *extra], row, fillvalue="")))
     return records
 
 
-def _json(method: MethodDefinition, response: HttpResponse) -> Parsed:
+def _parse_json(method: MethodDefinition, response: HttpResponse) -> ParsedBody:
     body = response.body
     charset = _CHARSET.search(response.headers.get("content-type", ""))
     if charset and charset[1].lower() not in {"utf-8", "utf8", "us-ascii"}:
-        body = text_of(response).encode()
+        body = decode_text(response).encode()
     try:
-        return Parsed(orjson.loads(body.removeprefix(b"\xef\xbb\xbf")))
+        return ParsedBody(orjson.loads(body.removeprefix(b"\xef\xbb\xbf")))
     except orjson.JSONDecodeError as error:
-        return _garbage(method, response, "JSON", f"{error.msg} (line {error.lineno}, column {error.colno})")
+        return _unparsed_body(
+            method, response, "JSON", f"{error.msg} (line {error.lineno}, column {error.colno})"
+        )
 
 
-def _loads(body: bytes) -> Any:
+def _loads_or_undefined(body: bytes) -> Any:
     try:
         return orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError:
         return UNDEFINED
 
 
-def text_of(response: HttpResponse) -> str:
+def decode_text(response: HttpResponse) -> str:
     """The body as text, in the charset that its type names, else UTF-8."""
     charset = _CHARSET.search(response.headers.get("content-type", ""))
-    return response.body.decode(_codec(charset[1]) if charset else "utf-8", "replace")
+    return response.body.decode(_find_codec(charset[1]) if charset else "utf-8", "replace")
 
 
-def _codec(charset: str) -> str:
+def _find_codec(charset: str) -> str:
     """UTF-8 for a charset that is unknown, or no charset: Python has codecs that take a minute for a
     megabyte, or give text that is no Unicode."""
     try:
         name = codecs.lookup(charset).name
     except LookupError:
         return "utf-8"
-    return name if _CHARSETS.fullmatch(name) else "utf-8"
+    return name if _ACCEPTED_CODECS.fullmatch(name) else "utf-8"
 
 
 class DataPath:
@@ -219,7 +223,9 @@ class DataPath:
         if value is not None:
             return value, False
         value = evaluate("response_path", self._expression, body)
-        return value, isinstance(value, dict) and (self._names is not None or raw_records(value) == [value])
+        return value, isinstance(value, dict) and (
+            self._names is not None or find_raw_records(value) == [value]
+        )
 
     def _walked(self, body: Any) -> Any:
         """What names alone lead to; None where there is more to do."""
@@ -233,14 +239,14 @@ class DataPath:
         return value
 
 
-def records_of(data: Any) -> list[Any]:
+def as_records(data: Any) -> list[Any]:
     """The data of a list as an array (`definitions.md` §1.10)."""
     if isinstance(data, list):
         return data
     return [] if data is None else [data]
 
 
-def raw_records(data: Any) -> list[Any]:
+def find_raw_records(data: Any) -> list[Any]:
     """The provider's records in the data of a list: itself, or the one array of objects in it (§4.2)."""
     if isinstance(data, dict):
         arrays = [value for value in data.values() if isinstance(value, list)]
@@ -249,4 +255,4 @@ def raw_records(data: Any) -> list[Any]:
             return filled[0]
         if len(arrays) == 1 and not arrays[0]:
             return []
-    return records_of(data)
+    return as_records(data)

@@ -10,11 +10,11 @@ from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.load import load
 from isthmus.definitions.methods import MethodDefinition
 from isthmus.engine.calls import NO_BODY, Call
-from isthmus.engine.evaluation import template_scope, unresolved
-from isthmus.engine.method_plans import ad_hoc_plan, plan_of
-from isthmus.engine.proxy import answer_of, sent
-from isthmus.engine.requests import Inputs
-from isthmus.engine.responses import records_of
+from isthmus.engine.evaluation import make_template_scope, unresolved_placeholder_error
+from isthmus.engine.method_plans import plan_ad_hoc_method, plan_method
+from isthmus.engine.proxy import fetch_method_answer, fetch_proxy_answer
+from isthmus.engine.requests import MethodInputs
+from isthmus.engine.responses import as_records
 from isthmus.engine.upstream import Upstream
 from isthmus.errors import MappingFailed
 from isthmus.expressions import UNDEFINED
@@ -23,7 +23,7 @@ from isthmus.kit.clock import Clock
 
 __all__ = ["StepRequests"]
 
-_LITERAL: Final = ("path", "base_url", "body")
+_LITERAL_FIELDS: Final = ("path", "base_url", "body")
 _LITERAL_ENTRIES: Final = ("headers", "query")
 
 
@@ -43,27 +43,27 @@ class StepRequests:
         if isinstance(request, MethodDefinition):
             return await self._inline(request, names, where)
         if isinstance(request, ResourceCall):
-            scope = {**template_scope(self._upstream.context, id=None, query={}, body=NO_BODY), **names}
+            scope = {**make_template_scope(self._upstream.context, id=None, query={}, body=NO_BODY), **names}
             return await self._call(
                 request.resource,
                 request.method,
-                _rendered(request.id, Template.render_strict, scope, f"{where}.id"),
-                _rendered(request.query, Template.render_or_undefined, scope, f"{where}.query"),
-                _rendered(request.body, Template.render, scope, f"{where}.body"),
+                _render(request.id, Template.render_strict, scope, f"{where}.id"),
+                _render(request.query, Template.render_or_undefined, scope, f"{where}.query"),
+                _render(request.body, Template.render, scope, f"{where}.body"),
             )
         return await self._computed(request, names, where)
 
     async def _inline(self, method: MethodDefinition, names: Mapping[str, Any], where: str) -> Any:
         """It sends what it says itself: the caller's query and body are only there to be read."""
-        plan = ad_hoc_plan(self._config, "_step", where, method, where=where)
-        inputs = Inputs(kind="custom", names=names, reads_whole=True)
-        return (await sent(self._upstream, plan, inputs, None, self._clock)).data
+        plan = plan_ad_hoc_method(self._config, "_step", where, method, where=where)
+        inputs = MethodInputs(kind="custom", names=names, reads_whole=True)
+        return (await fetch_proxy_answer(self._upstream, plan, inputs, None, self._clock)).data
 
     async def _call(self, resource: str, method: str, id: Any, query: Any, body: Any) -> Any:
-        plan = plan_of(self._config, resource, method)
+        plan = plan_method(self._config, resource, method)
         call = Call.from_values(method, id=id, query=query, body=body)
-        data = (await answer_of(self._upstream, plan, call, self._clock, reads_whole=True)).data
-        return records_of(data) if method == "list" else data
+        data = (await fetch_method_answer(self._upstream, plan, call, self._clock, reads_whole=True)).data
+        return as_records(data) if method == "list" else data
 
     async def _computed(self, value: Any, names: Mapping[str, Any], where: str) -> Any:
         """Values that an expression computed hold data, so no placeholder in them is looked at."""
@@ -84,7 +84,7 @@ class StepRequests:
                 code="wrong_result",
             )
         literal = dict(value)
-        for name in _LITERAL:
+        for name in _LITERAL_FIELDS:
             if literal.get(name) is not None:
                 literal[name] = literal_template(literal[name])
         for name in _LITERAL_ENTRIES:
@@ -94,7 +94,7 @@ class StepRequests:
         return await self._inline(load(MethodDefinition, literal, source=where, prefix=where), names, where)
 
 
-def _rendered(
+def _render(
     template: Template | None, render: Callable[[Template, Mapping[str, object]], Any], scope: Any, where: str
 ) -> Any:
     if template is None:
@@ -102,4 +102,4 @@ def _rendered(
     try:
         return render(template, scope)
     except PlaceholderError as error:
-        raise unresolved(where, error) from error
+        raise unresolved_placeholder_error(where, error) from error

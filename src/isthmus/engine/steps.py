@@ -23,7 +23,12 @@ from isthmus.definitions.actions import (
 )
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.engine.calls import NO_BODY
-from isthmus.engine.evaluation import mapped, template_scope, truthy, unresolved
+from isthmus.engine.evaluation import (
+    evaluate_mapping,
+    is_truthy,
+    make_template_scope,
+    unresolved_placeholder_error,
+)
 from isthmus.engine.step_requests import StepRequests
 from isthmus.engine.upstream import Upstream
 from isthmus.errors import IsthmusError, MappingFailed, NotExecutable
@@ -31,7 +36,7 @@ from isthmus.expressions import UNDEFINED, Expression
 from isthmus.expressions.placeholders import PlaceholderError
 from isthmus.kit.clock import Clock, SystemClock
 
-__all__ = ["ActionScope", "Progress", "StepRunner", "StepScope", "action_runner", "run_action"]
+__all__ = ["ActionScope", "Progress", "StepRunner", "StepScope", "make_action_runner", "run_action"]
 
 _LOG = logging.getLogger("isthmus.engine")
 _CLOCK: Final = SystemClock()
@@ -77,7 +82,7 @@ class ActionScope:
 
     def names(self, progress: Progress, context: Mapping[str, Any]) -> dict[str, Any]:
         return {
-            **template_scope(context, id=self.id, query=self.query, body=self.body),
+            **make_template_scope(context, id=self.id, query=self.query, body=self.body),
             "previous": progress.last,
             "steps": dict(progress.named),
             "account": self.account,
@@ -131,7 +136,7 @@ class StepRunner:
     ) -> bool:
         if step.run_if is None:
             return True
-        return truthy(await mapped(f"{self.where}.{index}.run_if", step.run_if, names, bindings))
+        return is_truthy(await evaluate_mapping(f"{self.where}.{index}.run_if", step.run_if, names, bindings))
 
     async def _value(
         self,
@@ -144,13 +149,13 @@ class StepRunner:
         async def computed(expression: Expression | None) -> Any:
             if expression is None:
                 return progress.last
-            return await mapped(f"{where}.config.expression", expression, names, bindings)
+            return await evaluate_mapping(f"{where}.config.expression", expression, names, bindings)
 
         match step:
             case RequestStep():
                 config = step.config
                 if isinstance(config, Expression):
-                    config = await mapped(f"{where}.config", config, names, bindings)
+                    config = await evaluate_mapping(f"{where}.config", config, names, bindings)
                 requests = StepRequests(self.upstream, self.config, self.clock)
                 return await requests.send(config, names, f"{where}.config")
             case TransformStep():
@@ -161,10 +166,10 @@ class StepRunner:
                 try:
                     fixed = step.config.render(self._template_names(names))
                 except PlaceholderError as error:
-                    raise unresolved(f"{where}.config", error) from error
+                    raise unresolved_placeholder_error(f"{where}.config", error) from error
                 return await self._merge(fixed, where)
             case GetContextStep():
-                return _at(self.upstream.context, step.config.path)
+                return _find_in_context(self.upstream.context, step.config.path)
             case FormStep():
                 raise NotExecutable(
                     f"{where} shows a form, and nobody is there to fill it in. Forms belong to "
@@ -183,10 +188,10 @@ class StepRunner:
         return value
 
     def _template_names(self, names: Mapping[str, Any]) -> dict[str, Any]:
-        return {**template_scope(self.upstream.context, id=None, query={}, body=NO_BODY), **names}
+        return {**make_template_scope(self.upstream.context, id=None, query={}, body=NO_BODY), **names}
 
 
-def _at(context: Mapping[str, Any], path: str) -> Any:
+def _find_in_context(context: Mapping[str, Any], path: str) -> Any:
     """UNDEFINED where nothing is there; the whole context for an empty path."""
     value: Any = dict(context)
     for name in path.split(".") if path else ():
@@ -206,12 +211,12 @@ async def run_action(
     clock: Clock = _CLOCK,
 ) -> Any:
     """The result of the action's last step that ran; None for nothing. Raises what its steps raise."""
-    runner = action_runner(upstream, config, name, id=id, query=query, body=body, clock=clock)
+    runner = make_action_runner(upstream, config, name, id=id, query=query, body=body, clock=clock)
     progress = await runner.run(action.steps)
     return None if progress.last is UNDEFINED else progress.last
 
 
-def action_runner(
+def make_action_runner(
     upstream: Upstream,
     config: IntegrationConfig,
     name: str,

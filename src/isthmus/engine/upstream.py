@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from isthmus.definitions.authorization import Authorization
 from isthmus.definitions.credentials import OAuth1Config
 from isthmus.engine.calls import OperationKind
-from isthmus.engine.provider_errors import Throttling
+from isthmus.engine.provider_errors import ThrottleDetector
 from isthmus.http.messages import HttpRequest, HttpResponse
 
 __all__ = ["AccountFacts", "OAuth1Signature", "Operation", "OutgoingRequest", "Upstream"]
@@ -54,7 +54,7 @@ class OutgoingRequest:
     http: HttpRequest
     operation: Operation
     authorization: Authorization | OAuth1Signature | None = None
-    throttling: Throttling = field(default_factory=Throttling, compare=False)
+    throttling: ThrottleDetector = field(default_factory=ThrottleDetector, compare=False)
     scopes: tuple[str, ...] = ()
     drop_credentials_on_redirect: bool = False
     status_of: Callable[[HttpResponse], int] | None = None

@@ -72,7 +72,7 @@ async def test_an_installer_who_redirects_requests_gets_no_secret_of_the_owner(
     values = {"integration_override": redirect} if layer == "account" else {}
     account = await connect(database, world.mine, shared, override, **values)
     connection = await connections.open(world.mine.environment_id, account, request_id="r")
-    await proxy.call(connection.upstream, connection.definition, "boats", Call(method="list"))
+    await proxy.call_method(connection.upstream, connection.definition, "boats", Call(method="list"))
     ((_, headers),) = provider.seen
     assert headers["X-Key"] == "mine"
     assert "hush" not in str(headers)
@@ -102,7 +102,7 @@ async def test_the_owner_uses_its_secrets(
 ) -> None:
     account = await connect(database, world.foreign, shared, {"base_url": provider.url})
     connection = await connections.open(world.foreign.environment_id, account, request_id="r")
-    await proxy.call(connection.upstream, connection.definition, "boats", Call(method="list"))
+    await proxy.call_method(connection.upstream, connection.definition, "boats", Call(method="list"))
     ((_, headers),) = provider.seen
     assert (headers["X-Key"], headers["X-S"]) == ("hush-key", "hush-variable")
 

@@ -77,7 +77,9 @@ async def gated(desk: Desk, database: Database, gate: Tollgate) -> tuple[str, st
 
 async def tickets(connections: Connections, desk: Desk, id: str) -> object:
     connection = await connections.open(desk.scope.environment_id, id, request_id="r")
-    result = await proxy.call(connection.upstream, connection.definition, "tickets", parse_call("list"))
+    result = await proxy.call_method(
+        connection.upstream, connection.definition, "tickets", parse_call("list")
+    )
     assert isinstance(result, ListResult)
     return result.records
 

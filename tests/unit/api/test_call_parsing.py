@@ -4,14 +4,14 @@ import pytest
 
 from isthmus.api.call_parsing import parse_call
 from isthmus.engine.calls import NO_BODY, Call
-from isthmus.engine.queries import parse
+from isthmus.engine.queries import parse_query
 from isthmus.errors import BadRequest, NotExecutable
 
 
 def test_platform_parameters_are_taken_out() -> None:
     call = parse_call(
         "list",
-        query=parse(
+        query=parse_query(
             "integrated_account_id=1&next_cursor=c&limit=5&truto_exclude_fields=a,b.c&remote_query[x]=1"
             "&truto_ignore_remote_data=true&truto_key_by=id&cursor=k&a[gt]=1"
         ),
@@ -44,10 +44,10 @@ def test_a_bare_call_has_no_body_and_no_query() -> None:
 )
 def test_a_malformed_platform_parameter_is_named(query: str, path: str) -> None:
     with pytest.raises(BadRequest) as caught:
-        parse_call("list", query=parse(query))
+        parse_call("list", query=parse_query(query))
     assert caught.value.details["failures"][0]["path"] == path
 
 
 def test_a_parameter_that_is_not_executed_is_refused() -> None:
     with pytest.raises(NotExecutable, match="truto_super_query"):
-        parse_call("list", query=parse("truto_super_query=wnam"))
+        parse_call("list", query=parse_query("truto_super_query=wnam"))

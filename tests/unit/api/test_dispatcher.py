@@ -11,7 +11,7 @@ from fastapi import APIRouter
 
 from isthmus.api.dispatcher import Dispatcher
 from isthmus.api.platform_app import build_platform
-from isthmus.engine.evaluation import Evaluations
+from isthmus.engine.evaluation import EvaluationSettings
 
 router = APIRouter()
 
@@ -28,7 +28,9 @@ async def broken(body: dict[str, Any]) -> dict[str, Any]:
 
 async def request(path: str, *chunks: bytes, headers: dict[str, str] | None = None) -> tuple[int, Any, int]:
     """Status, body, and how many of the chunks were taken."""
-    front = Dispatcher({}, build_platform([router]), state={}, max_body_bytes=64, evaluations=Evaluations())
+    front = Dispatcher(
+        {}, build_platform([router]), state={}, max_body_bytes=64, evaluations=EvaluationSettings()
+    )
     waiting, sent = list(chunks), []
     names = {"content-type": "application/json", **(headers or {})}
 

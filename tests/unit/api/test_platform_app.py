@@ -12,7 +12,7 @@ from pydantic import Field
 from isthmus.api.dispatcher import Dispatcher
 from isthmus.api.platform_app import build_platform
 from isthmus.api.resources.base_models import Body
-from isthmus.engine.evaluation import Evaluations
+from isthmus.engine.evaluation import EvaluationSettings
 
 router = APIRouter(prefix="/thing")
 
@@ -59,7 +59,7 @@ async def request(
         "headers": [] if content_type is None else [(b"content-type", content_type.encode())],
     }
     front = Dispatcher(
-        {}, build_platform([router]), state={}, max_body_bytes=2**20, evaluations=Evaluations()
+        {}, build_platform([router]), state={}, max_body_bytes=2**20, evaluations=EvaluationSettings()
     )
     await front(scope, receive, send)
     whole = b"".join(message.get("body", b"") for message in sent)

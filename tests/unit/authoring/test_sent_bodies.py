@@ -13,7 +13,7 @@ from isthmus.authoring.contract.replay_upstreams import NotRecorded, Replay
 from isthmus.authoring.contract.sent_bodies import sent_body
 from isthmus.definitions.methods import MethodDefinition
 from isthmus.engine.bodies import encode_body
-from isthmus.engine.responses import parse
+from isthmus.engine.responses import parse_body
 from isthmus.engine.upstream import Operation, OutgoingRequest
 from isthmus.http.messages import HttpRequest
 
@@ -70,6 +70,6 @@ async def test_a_page_is_found_by_the_cursor_in_any_body(
     entry = Entry("desk", tmp_path, Models(), definition, {}, {"things.list": pages})
     found = method(body_format, **config)
     answer = await Replay(entry).send(request(found, place(2)))
-    assert parse(method("json"), answer).body == ["two"]
+    assert parse_body(method("json"), answer).body == ["two"]
     with pytest.raises(NotRecorded):
         await Replay(entry).send(request(found, place(3)))

@@ -10,8 +10,8 @@ from isthmus.api.call_parsing import parse_call
 from isthmus.definitions import UnifiedResource, load_mapping
 from isthmus.engine import unified
 from isthmus.engine.calls import Call, ListResult, ValueResult
-from isthmus.engine.queries import parse
-from isthmus.engine.unified import Target
+from isthmus.engine.queries import parse_query
+from isthmus.engine.unified import UnifiedTarget
 
 __all__ = ["METHODS", "RAW", "RECORD", "SCHEMA", "listed", "records_of", "run", "target", "value_of"]
 
@@ -28,16 +28,16 @@ RECORD = "{'id': $string(response.no), 'name': response.label}"
 RAW = [{"no": 1, "label": "a"}, {"no": 2, "label": "b"}]
 
 
-def target(**extra: Any) -> Target:
+def target(**extra: Any) -> UnifiedTarget:
     definition = UnifiedResource.model_validate({"schema": SCHEMA, "methods": [*METHODS, "zap"], **extra})
-    return Target("crm", "contacts", definition)
+    return UnifiedTarget("crm", "contacts", definition)
 
 
 async def run(
     upstream: MemoryUpstream, mapping: dict[str, Any], call: Call, methods: Any = None, **config: Any
 ) -> Any:
     given = {"resource": "things", **mapping}
-    return await unified.call(
+    return await unified.call_method(
         upstream, integration(methods or METHODS, **config), target(), load_mapping(given), call
     )
 
@@ -45,7 +45,7 @@ async def run(
 async def listed(
     upstream: MemoryUpstream, mapping: dict[str, Any], query: str = "", **config: Any
 ) -> ListResult:
-    result = await run(upstream, mapping, parse_call("list", query=parse(query)), **config)
+    result = await run(upstream, mapping, parse_call("list", query=parse_query(query)), **config)
     assert isinstance(result, ListResult)
     return result
 

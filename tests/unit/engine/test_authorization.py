@@ -8,7 +8,7 @@ from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 
 from isthmus.api.call_parsing import parse_call
 from isthmus.engine import proxy
-from isthmus.engine.queries import parse
+from isthmus.engine.queries import parse_query
 from isthmus.errors import BadRequest, MappingFailed
 
 
@@ -18,8 +18,8 @@ async def _headers(
     upstream = MemoryUpstream([answer({})], method=format)
     upstream.context = context
     config = integration({"create": {"path": "/x", "method": "post", **method}}, authorization=spec)
-    call = parse_call("create", query=parse("q=1"), body={"b": 2})
-    await proxy.call(upstream, config, "things", call)
+    call = parse_call("create", query=parse_query("q=1"), body={"b": 2})
+    await proxy.call_method(upstream, config, "things", call)
     headers = dict(upstream.request.headers)
     headers.pop("Content-Type")
     return headers
@@ -125,5 +125,5 @@ async def test_redirects_drop_what_authorization_built_where_the_method_says_so(
     upstream = MemoryUpstream([answer({})])
     spec = {"format": "header", "config": {"header_name": "X-K", "header_value": "1"}}
     config = integration({"get": {"path": "/x", "ignore_credentials_on_redirect": flag}}, authorization=spec)
-    await proxy.call(upstream, config, "things", parse_call("get"))
+    await proxy.call_method(upstream, config, "things", parse_call("get"))
     assert upstream.request.credential_headers == dropped

@@ -25,7 +25,7 @@ async def _sent(body: Any, body_format: str, **method: Any) -> HttpRequest:
         method["body"] = method.pop("template")
     definition = {"path": "/x", "method": "post", "body_format": body_format, "body_format_config": options}
     config = integration({"create": {**definition, **method}})
-    await proxy.call(upstream, config, "things", parse_call("create", body=body))
+    await proxy.call_method(upstream, config, "things", parse_call("create", body=body))
     return upstream.request
 
 

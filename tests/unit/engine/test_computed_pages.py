@@ -11,7 +11,7 @@ from isthmus.api.call_parsing import parse_call
 from isthmus.definitions import UnifiedResource, load_mapping
 from isthmus.engine import proxy, unified
 from isthmus.engine.calls import ListResult
-from isthmus.engine.queries import parse
+from isthmus.engine.queries import parse_query
 from isthmus.errors import BadRequest, MappingFailed, RemoteError
 from isthmus.http.messages import HttpResponse
 
@@ -22,7 +22,7 @@ async def _page(
     upstream: MemoryUpstream, pagination: dict[str, Any], query: str = "", **method: Any
 ) -> ListResult:
     config = integration({"list": {"path": "/rows", "pagination": pagination, **method}})
-    result = await proxy.call(upstream, config, "things", parse_call("list", query=parse(query)))
+    result = await proxy.call_method(upstream, config, "things", parse_call("list", query=parse_query(query)))
     assert isinstance(result, ListResult)
     return result
 
@@ -198,11 +198,11 @@ class TestDynamic:
             {"list": {"path": "/rows", "response_path": "rows", "pagination": _dynamic(**SPEC_EXAMPLE)}}
         )
         mapping = load_mapping({"resource": "things", "query_mapping": "{'seen': query.cursor}"})
-        target = unified.Target("m", "r", UnifiedResource.model_validate({"schema": {}}))
-        first = await unified.call(upstream, config, target, mapping, parse_call("list"))
+        target = unified.UnifiedTarget("m", "r", UnifiedResource.model_validate({"schema": {}}))
+        first = await unified.call_method(upstream, config, target, mapping, parse_call("list"))
         assert isinstance(first, ListResult)
-        call = parse_call("list", query=parse(f"next_cursor={first.next_cursor}"))
-        await unified.call(upstream, config, target, mapping, call)
+        call = parse_call("list", query=parse_query(f"next_cursor={first.next_cursor}"))
+        await unified.call_method(upstream, config, target, mapping, call)
         assert upstream.query == [("seen", "4"), ("from", "4")]
 
 

@@ -24,7 +24,7 @@ async def _call(method_config: dict[str, Any], body: Any = NO_BODY, *, is_truste
         method_config=method_config,
         is_trusted=is_trusted,
     )
-    result = await custom.call(upstream, config, call)
+    result = await custom.call_custom(upstream, config, call)
     assert isinstance(result, ValueResult)
     return upstream
 

@@ -18,20 +18,20 @@ from isthmus.definitions.credentials import (
 )
 from isthmus.engine.authorization.grants import (
     Grant,
-    authorization_code,
-    authorize_url,
-    client_credentials,
-    keka,
-    oauth1_access_token,
-    oauth1_authorize_url,
-    oauth1_request_token,
-    pkce_challenge,
-    refresh,
-    revocation,
-    stored_token,
+    build_authorize_url,
+    build_oauth1_authorize_url,
+    compute_pkce_challenge,
+    exchange_code,
+    exchange_oauth1_token,
+    make_oauth_context,
+    refresh_token,
+    request_client_credentials_token,
+    request_keka_token,
+    request_oauth1_token,
+    revoke_token,
 )
 from isthmus.engine.calls import NO_BODY
-from isthmus.engine.evaluation import template_scope
+from isthmus.engine.evaluation import make_template_scope
 from isthmus.errors import BadRequest, CredentialsRefused, TokenEndpointFailed
 from isthmus.http.messages import HttpRequest, HttpResponse
 
@@ -51,7 +51,7 @@ OAUTH1 = {
 
 
 def scope(**context: Any) -> dict[str, Any]:
-    return template_scope({"subdomain": "fir", **context}, id=None, query={}, body=NO_BODY)
+    return make_template_scope({"subdomain": "fir", **context}, id=None, query={}, body=NO_BODY)
 
 
 def answer(status: int, body: Any, kind: str = "json") -> HttpResponse:
@@ -82,7 +82,7 @@ def config(**more: Any) -> OAuth2Config:
 
 
 def test_the_authorize_address_says_who_asks_for_what_and_where_the_answer_goes() -> None:
-    url = authorize_url(
+    url = build_authorize_url(
         config(params={"prompt": "consent", "state": "evil", "redirect_uri": "https://evil.test"}),
         scope(),
         redirect_uri="https://app.test/cb",
@@ -98,7 +98,7 @@ def test_the_authorize_address_says_who_asks_for_what_and_where_the_answer_goes(
         "redirect_uri": ["https://app.test/cb"],
         "scope": ["a b"],
         "state": ["st"],
-        "code_challenge": [pkce_challenge("v" * 43)],
+        "code_challenge": [compute_pkce_challenge("v" * 43)],
         "code_challenge_method": ["S256"],
         "prompt": ["consent"],
     }
@@ -106,20 +106,20 @@ def test_the_authorize_address_says_who_asks_for_what_and_where_the_answer_goes(
 
 def test_the_challenge_is_that_of_the_standards_example() -> None:
     verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
-    assert pkce_challenge(verifier) == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+    assert compute_pkce_challenge(verifier) == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 
 def test_a_provider_that_takes_no_proof_key_gets_none() -> None:
-    url = authorize_url(
+    url = build_authorize_url(
         config(pkce=False), scope(), redirect_uri="https://a.test", state="s", scopes=[], verifier="v"
     )
     assert "code_challenge" not in url
-    grant = authorization_code(config(pkce=False), scope(), code="c", redirect_uri="r", verifier="v")
+    grant = exchange_code(config(pkce=False), scope(), code="c", redirect_uri="r", verifier="v")
     assert "code_verifier" not in form(drive(grant, TOKEN)[0][0])
 
 
 def test_a_code_is_exchanged_with_its_verifier_and_the_app_in_a_header() -> None:
-    grant = authorization_code(
+    grant = exchange_code(
         config(tokenParams={"audience": "x"}),
         scope(),
         code="c-1",
@@ -142,7 +142,7 @@ def test_a_code_is_exchanged_with_its_verifier_and_the_app_in_a_header() -> None
 
 def test_the_app_travels_in_the_body_and_as_json_where_the_provider_wants_it_so() -> None:
     options = {"authorizationMethod": "body", "bodyFormat": "json"}
-    sent, _ = drive(refresh(config(options=options), scope(), "rt-0"), TOKEN)
+    sent, _ = drive(refresh_token(config(options=options), scope(), "rt-0"), TOKEN)
     assert "Authorization" not in sent[0].headers
     assert isinstance(sent[0].body, bytes)
     assert orjson.loads(sent[0].body) == {
@@ -155,15 +155,15 @@ def test_the_app_travels_in_the_body_and_as_json_where_the_provider_wants_it_so(
 
 def test_a_refresh_goes_to_its_own_path_with_its_own_parameters() -> None:
     auth = {**OAUTH2["auth"], "refreshPath": "/renew"}  # type: ignore[dict-item]
-    sent, _ = drive(refresh(config(auth=auth, refreshParams={"k": "v"}), scope(), "rt-0"), TOKEN)
+    sent, _ = drive(refresh_token(config(auth=auth, refreshParams={"k": "v"}), scope(), "rt-0"), TOKEN)
     assert sent[0].url == "https://fir.acme.test/renew"
     assert form(sent[0])["k"] == ["v"]
 
 
 def test_a_reply_in_form_encoding_is_read() -> None:
     sent = answer(200, "access_token=at-2&expires_in=60&scope=a,b", kind="form")
-    _, reply = drive(refresh(config(), scope(), "rt"), sent)
-    assert stored_token(reply, now=NOW)["scope"] == ["a", "b"]
+    _, reply = drive(refresh_token(config(), scope(), "rt"), sent)
+    assert make_oauth_context(reply, now=NOW)["scope"] == ["a", "b"]
 
 
 @pytest.mark.parametrize("status", [200, 400, 401])
@@ -172,13 +172,13 @@ def test_an_error_is_a_refusal_whatever_its_status(status: int) -> None:
     with pytest.raises(
         CredentialsRefused, match=r"refused the credentials \(invalid_grant\): Gone\."
     ) as caught:
-        drive(refresh(config(), scope(), "rt"), refused)
+        drive(refresh_token(config(), scope(), "rt"), refused)
     assert caught.value.code == "invalid_grant"
 
 
 def test_a_refused_app_is_told_apart_from_refused_credentials() -> None:
     with pytest.raises(CredentialsRefused, match="client id and secret"):
-        drive(refresh(config(), scope(), "rt"), answer(401, {"error": "invalid_client"}))
+        drive(refresh_token(config(), scope(), "rt"), answer(401, {"error": "invalid_client"}))
 
 
 @pytest.mark.parametrize(
@@ -196,19 +196,19 @@ def test_a_refused_app_is_told_apart_from_refused_credentials() -> None:
 )
 def test_an_outage_says_nothing_of_the_credentials(given: HttpResponse, may_retry: bool) -> None:
     with pytest.raises(TokenEndpointFailed) as caught:
-        drive(refresh(config(), scope(), "rt"), given)
+        drive(refresh_token(config(), scope(), "rt"), given)
     assert caught.value.may_retry is may_retry
 
 
 @pytest.mark.parametrize("subdomain", ["a@evil.test/", "x y", "evil.test#", "a\\b", ""])
 def test_a_host_that_was_typed_stays_a_host(subdomain: str) -> None:
     with pytest.raises(BadRequest):
-        next(refresh(config(), scope(subdomain=subdomain) if subdomain else {"context": {}}, "rt"))
+        next(refresh_token(config(), scope(subdomain=subdomain) if subdomain else {"context": {}}, "rt"))
 
 
 def test_without_an_app_nothing_is_sent() -> None:
     with pytest.raises(BadRequest, match=r"client\.id is not set"):
-        next(refresh(config(client={}), scope(), "rt"))
+        next(refresh_token(config(client={}), scope(), "rt"))
 
 
 def test_client_credentials_are_the_accounts_own() -> None:
@@ -220,7 +220,7 @@ def test_client_credentials_are_the_accounts_own() -> None:
             "options": {"authorizationMethod": "body"},
         }
     )
-    sent, _ = drive(client_credentials(spec, scope(client_id="i", client_secret="s")), TOKEN)
+    sent, _ = drive(request_client_credentials_token(spec, scope(client_id="i", client_secret="s")), TOKEN)
     assert sent[0].url == "https://acme.test/oauth/token"
     assert form(sent[0]) == {
         "grant_type": ["client_credentials"],
@@ -230,14 +230,14 @@ def test_client_credentials_are_the_accounts_own() -> None:
         "client_secret": ["s"],
     }
     with pytest.raises(BadRequest, match="no client_secret"):
-        next(client_credentials(spec, scope(client_id="i")))
+        next(request_client_credentials_token(spec, scope(client_id="i")))
 
 
 def test_keka_sends_its_three_values_and_lets_the_definition_win() -> None:
     spec = KekaConfig.model_validate(
         {"auth": {"tokenHost": "https://k.test"}, "tokenParams": {"grant_type": "x"}}
     )
-    sent, _ = drive(keka(spec, scope(client_id="i", client_secret="s", api_key="k")), TOKEN)
+    sent, _ = drive(request_keka_token(spec, scope(client_id="i", client_secret="s", api_key="k")), TOKEN)
     assert form(sent[0]) == {
         "grant_type": ["x"],
         "scope": ["kekaapi"],
@@ -250,12 +250,12 @@ def test_keka_sends_its_three_values_and_lets_the_definition_win() -> None:
 def test_the_three_legs_of_oauth_1() -> None:
     spec = OAuth1Config.model_validate(OAUTH1)
     first = "oauth_token=t&oauth_token_secret=s&oauth_callback_confirmed=true"
-    sent, reply = drive(oauth1_request_token(spec, scope(), "https://a.test/cb"), answer(200, first, "form"))
+    sent, reply = drive(request_oauth1_token(spec, scope(), "https://a.test/cb"), answer(200, first, "form"))
     assert "oauth_callback=" in sent[0].headers["Authorization"]
-    url = oauth1_authorize_url(spec, scope(), reply["oauth_token"])
+    url = build_oauth1_authorize_url(spec, scope(), reply["oauth_token"])
     assert parse_qs(urlsplit(url).query) == {"lang": ["en"], "name": ["Isthmus"], "oauth_token": ["t"]}
     third = answer(200, "oauth_token=at&oauth_token_secret=ats&user_id=7", "form")
-    sent, reply = drive(oauth1_access_token(spec, scope(), token="t", secret="s", verifier="v"), third)
+    sent, reply = drive(exchange_oauth1_token(spec, scope(), token="t", secret="s", verifier="v"), third)
     assert 'oauth_verifier="v"' in sent[0].headers["Authorization"]
     assert reply == {"access_token": "at", "access_token_secret": "ats", "user_id": "7"}
 
@@ -264,22 +264,22 @@ def test_an_unconfirmed_callback_is_not_trusted() -> None:
     spec = OAuth1Config.model_validate(OAUTH1)
     with pytest.raises(TokenEndpointFailed, match="did not confirm"):
         drive(
-            oauth1_request_token(spec, scope(), "https://a.test/cb"),
+            request_oauth1_token(spec, scope(), "https://a.test/cb"),
             answer(200, "oauth_token=t&oauth_token_secret=s", "form"),
         )
 
 
 def test_a_revocation_is_only_tried_where_there_is_an_endpoint_and_never_fails() -> None:
-    assert revocation(config(), scope(), "at") is None
+    assert revoke_token(config(), scope(), "at") is None
     auth = {**OAUTH2["auth"], "revokePath": "/revoke"}  # type: ignore[dict-item]
-    grant = revocation(config(auth=auth), scope(), "at")
+    grant = revoke_token(config(auth=auth), scope(), "at")
     assert grant is not None
     sent, reply = drive(grant, answer(500, {}))
     assert (sent[0].url, form(sent[0]), reply) == ("https://fir.acme.test/revoke", {"token": ["at"]}, {})
 
 
 def test_what_is_stored_keeps_the_whole_reply_and_says_when_it_ends() -> None:
-    oauth = stored_token({"access_token": "a", "expires_in": "3600", "realm": 7}, now=NOW, asked=["x"])
+    oauth = make_oauth_context({"access_token": "a", "expires_in": "3600", "realm": 7}, now=NOW, asked=["x"])
     assert oauth == {
         "token": {
             "access_token": "a",
@@ -293,12 +293,14 @@ def test_what_is_stored_keeps_the_whole_reply_and_says_when_it_ends() -> None:
 
 @pytest.mark.parametrize("seconds", [None, "soon", -1, 1e300, "NaN"])
 def test_an_expiry_that_is_none_is_left_out(seconds: Any) -> None:
-    assert "expires_at" not in stored_token({"access_token": "a", "expires_in": seconds}, now=NOW)["token"]
+    assert (
+        "expires_at" not in make_oauth_context({"access_token": "a", "expires_in": seconds}, now=NOW)["token"]
+    )
 
 
 def test_a_refresh_token_is_replaced_by_a_new_one_and_kept_without() -> None:
     before = {"token": {"access_token": "a", "refresh_token": "old"}, "scope": ["x"]}
-    kept = stored_token({"access_token": "b"}, now=NOW, previous=before)
+    kept = make_oauth_context({"access_token": "b"}, now=NOW, previous=before)
     assert (kept["token"]["refresh_token"], kept["scope"]) == ("old", ["x"])
-    rotated = stored_token({"access_token": "b", "refresh_token": "new"}, now=NOW, previous=before)
+    rotated = make_oauth_context({"access_token": "b", "refresh_token": "new"}, now=NOW, previous=before)
     assert rotated["token"]["refresh_token"] == "new"

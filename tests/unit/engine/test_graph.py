@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from isthmus.definitions.nodes import Node
 from isthmus.engine.graph.frontier import Frontier
-from isthmus.engine.graph.node_scopes import NodeScope, Produced
+from isthmus.engine.graph.node_scopes import NodeScope, ProducedRecord
 from isthmus.engine.graph.structure import Graph
 from isthmus.errors import BadRequest
 from isthmus.expressions.placeholders import compile_template
@@ -131,7 +131,7 @@ def test_a_frontier_goes_on_from_what_had_ended() -> None:
 
 def scope(found: Graph, name: str, **results: list[Any]) -> NodeScope:
     made = {
-        key: [item if isinstance(item, Produced) else Produced(item) for item in value]
+        key: [item if isinstance(item, ProducedRecord) else ProducedRecord(item) for item in value]
         for key, value in results.items()
     }
     return NodeScope(found, name, made, context={"url": "u", "args": "hidden"}, roots={"args": {"x": 1}})
@@ -164,18 +164,26 @@ def test_a_transform_stands_in_the_place_of_what_it_reads() -> None:
         transform("both", "resources", depends_on=["m/a", "less"]),
     )
     last = NodeScope(
-        found, "last", {"m/a": [Produced(1), Produced(2)], "less": [Produced(1)]}, context={}, roots={}
+        found,
+        "last",
+        {"m/a": [ProducedRecord(1), ProducedRecord(2)], "less": [ProducedRecord(1)]},
+        context={},
+        roots={},
     )
     assert last.of_expressions()["resources"] == {"m": {"a": [1]}, "less": [1]}
     both = NodeScope(
-        found, "both", {"m/a": [Produced(1), Produced(2)], "less": [Produced(1)]}, context={}, roots={}
+        found,
+        "both",
+        {"m/a": [ProducedRecord(1), ProducedRecord(2)], "less": [ProducedRecord(1)]},
+        context={},
+        roots={},
     )
     assert both.of_expressions()["resources"]["m"] == {"a": [1, 2]}
 
 
 def test_nodes_of_one_resource_are_read_as_one_array() -> None:
     found = graph({"resource": "a"}, {"resource": "a"}, {"resource": "b", "depends_on": "a"})
-    made = {"a": [Produced(1)], "a#2": [Produced(2)]}
+    made = {"a": [ProducedRecord(1)], "a#2": [ProducedRecord(2)]}
     names = NodeScope(found, "b", made, context={}, roots={}).of_expressions()
     assert names["resources"] == {"a": [1, 2]}
 
@@ -188,7 +196,9 @@ def test_a_loop_inside_a_loop_keeps_the_record_outside() -> None:
     )
     outside = ((("resources", "a"), {"id": 1}),)
     turns = list(
-        scope(found, "c", a=[{"id": 1}, {"id": 2}], b=[Produced({"id": 10}, outside)]).elements("resources.b")
+        scope(found, "c", a=[{"id": 1}, {"id": 2}], b=[ProducedRecord({"id": 10}, outside)]).elements(
+            "resources.b"
+        )
     )
     names = scope(found, "c", a=[{"id": 1}], b=[]).of_expressions(turns[0])
     assert names["resources"] == {"a": {"id": 1}, "b": {"id": 10}}
@@ -206,7 +216,7 @@ def test_a_loop_inside_a_loop_keeps_the_record_outside() -> None:
 )
 def test_a_loop_goes_over_an_array_or_over_the_one_thing_that_is_there(path: str, seen: list[Any]) -> None:
     found = graph({"resource": "a"}, {"resource": "b", "depends_on": "a"})
-    records = [Produced({"tags": ["x", "y"]}), Produced({}), Produced({"tags": "z"})]
+    records = [ProducedRecord({"tags": ["x", "y"]}), ProducedRecord({}), ProducedRecord({"tags": "z"})]
     roots = {"args": {"list": [1, 2], "one": "only", "none": None}}
     inside = NodeScope(found, "b", {"a": records}, context={}, roots=roots)
     template = compile_template("{{" + path + ":any}}")

@@ -11,7 +11,7 @@ from tests.unit.engine.upstreams import MemoryUpstream, integration
 from isthmus.api.call_parsing import parse_call
 from isthmus.engine import proxy
 from isthmus.engine.calls import ValueResult
-from isthmus.engine.queries import parse
+from isthmus.engine.queries import parse_query
 from isthmus.errors import BadRequest
 from isthmus.http.messages import HttpResponse
 
@@ -20,7 +20,7 @@ async def read(body: bytes, kind: str, **method: Any) -> Any:
     response = HttpResponse(200, {"content-type": kind}, body, "https://api.acme.test/x")
     upstream = MemoryUpstream([response])
     definition = integration({"get": {"path": "/x", **method}})
-    result = await proxy.call(upstream, definition, "things", parse_call("get"))
+    result = await proxy.call_method(upstream, definition, "things", parse_call("get"))
     assert isinstance(result, ValueResult)
     return result.body
 
@@ -53,4 +53,4 @@ async def test_a_real_charset_is_read(charset: str) -> None:
 @pytest.mark.parametrize("query", ["truto_ignore_limit=true", "truto_x=1", "limit=5&truto_key=id"])
 def test_a_parameter_of_ours_that_does_not_exist_is_refused(query: str) -> None:
     with pytest.raises(BadRequest, match="is not a parameter of this API"):
-        parse_call("list", query=parse(query))
+        parse_call("list", query=parse_query(query))

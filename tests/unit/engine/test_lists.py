@@ -11,8 +11,8 @@ from isthmus.api.call_parsing import parse_call
 from isthmus.definitions import UnifiedResource, load_mapping
 from isthmus.engine import unified
 from isthmus.engine.calls import ListResult, ValueResult
-from isthmus.engine.queries import parse
-from isthmus.engine.unified import Target
+from isthmus.engine.queries import parse_query
+from isthmus.engine.unified import UnifiedTarget
 from isthmus.errors import UpstreamInvalid
 from isthmus.http.messages import HttpResponse
 
@@ -23,10 +23,10 @@ MARKED = [{"id": 1, "labels": [{"n": "a"}, {"n": "b"}]}, {"id": 2, "labels": [{"
 async def _mapped(found: HttpResponse, mapping: dict[str, Any], call: str = "list", **method: Any) -> Any:
     path, verb = "/things", "get" if call in ("list", "get") else "post"
     config = integration({call: {"path": path, "method": verb, **method}})
-    target = Target("crm", "things", UnifiedResource.model_validate({}))
+    target = UnifiedTarget("crm", "things", UnifiedResource.model_validate({}))
     name, _, query = call.partition("?")
-    asked = parse_call(name, id="1" if name == "get" else None, query=parse(query))
-    return await unified.call(MemoryUpstream([found]), config, target, load_mapping(mapping), asked)
+    asked = parse_call(name, id="1" if name == "get" else None, query=parse_query(query))
+    return await unified.call_method(MemoryUpstream([found]), config, target, load_mapping(mapping), asked)
 
 
 class _Page(NamedTuple):
@@ -136,9 +136,11 @@ async def test_the_default_of_a_limit_is_the_limit() -> None:
     config = integration({"list": {"path": "/things"}}, pagination={"format": "page", "config": {}})
     upstream = MemoryUpstream([answer([])] * 2)
     mapping = load_mapping({"query_schema": {"properties": {"limit": {"type": "integer", "default": 25}}}})
-    target = Target("crm", "things", UnifiedResource.model_validate({}))
+    target = UnifiedTarget("crm", "things", UnifiedResource.model_validate({}))
     for query, size in (("", "25"), ("limit=7", "7")):
-        await unified.call(upstream, config, target, mapping, parse_call("list", query=parse(query)))
+        await unified.call_method(
+            upstream, config, target, mapping, parse_call("list", query=parse_query(query))
+        )
         assert dict(upstream.query)["per_page"] == size
 
 
@@ -163,8 +165,8 @@ async def test_a_page_that_a_step_after_leaves_empty_is_followed_to_the_next() -
     )
     upstream = MemoryUpstream([answer([{"id": number}]) for number in range(5)])
     mapping = load_mapping({"after": [{"type": "transform", "config": "data[id = 3]"}]})
-    target = Target("crm", "things", UnifiedResource.model_validate({}))
-    page = await unified.call(upstream, config, target, mapping, parse_call("list"))
+    target = UnifiedTarget("crm", "things", UnifiedResource.model_validate({}))
+    page = await unified.call_method(upstream, config, target, mapping, parse_call("list"))
     assert isinstance(page, ListResult)
     assert (page.records, page.next_cursor) == ([{"id": 3, "remote_data": {"id": 3}}], "4")
 
@@ -176,8 +178,10 @@ async def test_no_step_after_runs_for_an_empty_page_before_the_last() -> None:
     pages: list[Any] = [{"rows": [], "next": str(number)} for number in range(3)]
     step = {"type": "request", "name": "marked", "config": {"resource": "things", "method": "mark"}}
     upstream = MemoryUpstream([*map(answer, pages), answer({"rows": []}), answer({})])
-    target = Target("crm", "things", UnifiedResource.model_validate({}))
-    page = await unified.call(upstream, config, target, load_mapping({"after": [step]}), parse_call("list"))
+    target = UnifiedTarget("crm", "things", UnifiedResource.model_validate({}))
+    page = await unified.call_method(
+        upstream, config, target, load_mapping({"after": [step]}), parse_call("list")
+    )
     assert isinstance(page, ListResult)
     assert page.next_cursor is None
     assert [request.method for request in upstream.requests] == [*["GET"] * 4, "POST"]

@@ -14,8 +14,8 @@ from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 from isthmus.api.call_parsing import parse_call
 from isthmus.definitions.credentials import OAuth1Config
 from isthmus.engine import proxy
-from isthmus.engine.authorization.oauth1_signature import signature_header
-from isthmus.engine.queries import parse
+from isthmus.engine.authorization.oauth1_signature import sign_request
+from isthmus.engine.queries import parse_query
 from isthmus.engine.upstream import OAuth1Signature
 from isthmus.errors import BadRequest
 from isthmus.http.messages import HttpRequest
@@ -38,7 +38,9 @@ async def _send(
     upstream = MemoryUpstream([answer({})], method="oauth")
     upstream.context = {"consumer_secret": "hush", **(TOKEN if context is None else context)}
     config.setdefault("credentials", _credential())
-    await proxy.call(upstream, integration({call.method: {"path": "/x", **method}}, **config), "things", call)
+    await proxy.call_method(
+        upstream, integration({call.method: {"path": "/x", **method}}, **config), "things", call
+    )
     return upstream.request
 
 
@@ -71,7 +73,7 @@ def _verify(request: HttpRequest, digest: Any = hashlib.sha1, key: str = "hush&s
 
 
 async def test_a_request_is_signed_with_its_query() -> None:
-    call = parse_call("list", query=parse("a[]=1&a[]=2&q=x%20y%2Bz&empty=&u=%C3%A9"))
+    call = parse_call("list", query=parse_query("a[]=1&a[]=2&q=x%20y%2Bz&empty=&u=%C3%A9"))
     request = await _send({"query_array_format": "brackets"}, call)
     _verify(request)
     said = _parameters(request)
@@ -106,7 +108,7 @@ def test_the_example_of_the_standard() -> None:
     )
     token = {"access_token": "nnch734d00sl2jdk", "access_token_secret": "pfkkdhi9sl3r4s00"}
     http = HttpRequest("GET", "http://photos.example.net/photos?file=vacation.jpg&size=original")
-    header = signature_header(
+    header = sign_request(
         OAuth1Signature(config),
         http,
         {"context": {"oauth": {"token": token}}},
@@ -127,7 +129,7 @@ async def test_another_authorization_is_not_signed() -> None:
 async def test_an_account_that_connected_otherwise_is_not_signed() -> None:
     upstream = MemoryUpstream([answer({})], method="keka_oauth")
     upstream.context = TOKEN
-    await proxy.call(upstream, integration({"list": {"path": "/x"}}), "things", parse_call("list"))
+    await proxy.call_method(upstream, integration({"list": {"path": "/x"}}), "things", parse_call("list"))
     assert upstream.request.headers["Authorization"] == "Bearer to/ken"
 
 

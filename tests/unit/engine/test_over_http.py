@@ -15,7 +15,7 @@ from isthmus.definitions.actions import Action
 from isthmus.engine import proxy
 from isthmus.engine.authorization.flows import authorize
 from isthmus.engine.calls import ListResult, StreamResult, ValueResult
-from isthmus.engine.queries import parse
+from isthmus.engine.queries import parse_query
 from isthmus.engine.steps import run_action
 from isthmus.engine.upstream import AccountFacts, OutgoingRequest
 from isthmus.errors import EgressDenied, RemoteError, UpstreamInvalid, UpstreamTimeout, UpstreamUnreachable
@@ -109,8 +109,8 @@ async def test_a_list_is_walked_to_its_end(base: str, upstream: DirectUpstream) 
     seen: list[object] = []
     cursor = ""
     while True:
-        page = await proxy.call(
-            upstream, _config(base), "pages", parse_call("list", query=parse(f"next_cursor={cursor}"))
+        page = await proxy.call_method(
+            upstream, _config(base), "pages", parse_call("list", query=parse_query(f"next_cursor={cursor}"))
         )
         assert isinstance(page, ListResult)
         seen.extend(page.records)
@@ -124,14 +124,14 @@ async def test_a_list_is_walked_to_its_end(base: str, upstream: DirectUpstream) 
 async def test_query_and_body_arrive_also_through_a_redirect(
     base: str, upstream: DirectUpstream, resource: str
 ) -> None:
-    call = parse_call("create", query=parse("a[b]=c d"), body={"x": [1]})
-    result = await proxy.call(upstream, _config(base), resource, call)
+    call = parse_call("create", query=parse_query("a[b]=c d"), body={"x": [1]})
+    result = await proxy.call_method(upstream, _config(base), resource, call)
     assert isinstance(result, ValueResult)
     assert json.loads(json.dumps(result.body))["body"] == {"x": [1]}
 
 
 async def test_a_file_is_streamed_with_its_type(base: str, upstream: DirectUpstream) -> None:
-    result = await proxy.call(upstream, _config(base), "file", parse_call("get"))
+    result = await proxy.call_method(upstream, _config(base), "file", parse_call("get"))
     assert isinstance(result, StreamResult)
     assert result.headers["content-type"] == "application/pdf"
     assert result.headers["content-disposition"] == "inline"
@@ -166,17 +166,17 @@ async def test_what_goes_wrong_on_the_way_has_its_own_error(
     base: str, upstream: DirectUpstream, resource: str, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        await proxy.call(upstream, _config(base), resource, parse_call("get"))
+        await proxy.call_method(upstream, _config(base), resource, parse_call("get"))
 
 
 async def test_a_private_address_is_refused(base: str) -> None:
     async with HttpClient(Guard()) as http:
         with pytest.raises(EgressDenied):
-            await proxy.call(DirectUpstream(http), _config(base), "nothing", parse_call("get"))
+            await proxy.call_method(DirectUpstream(http), _config(base), "nothing", parse_call("get"))
 
 
 async def test_refused_credentials_are_the_providers_answer(base: str, upstream: DirectUpstream) -> None:
     upstream.context = {"api_key": "wrong", "deep": {}}
     with pytest.raises(RemoteError, match="who are you") as caught:
-        await proxy.call(upstream, _config(base), "nothing", parse_call("get"))
+        await proxy.call_method(upstream, _config(base), "nothing", parse_call("get"))
     assert caught.value.status == 401

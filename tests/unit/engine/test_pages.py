@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from isthmus.engine.graph.concurrency import walked, work_through
+from isthmus.engine.graph.concurrency import process_queue, walk_pages
 from isthmus.errors import UnprocessableRequest
 
 
@@ -38,7 +38,7 @@ class Pages:
 
 
 async def gather(pages: Pages, seen: list[int], *, most: int) -> None:
-    async for page in walked(pages.fetch, None, most=most):
+    async for page in walk_pages(pages.fetch, None, most=most):
         seen.append(page.number)
 
 
@@ -49,7 +49,7 @@ async def turns(count: int = 10) -> None:
 
 async def test_the_next_page_is_fetched_while_one_is_worked_on_and_no_further_one() -> None:
     pages = Pages(9)
-    async with aclosing(walked(pages.fetch, None, most=100)) as walk:
+    async with aclosing(walk_pages(pages.fetch, None, most=100)) as walk:
         first = await anext(walk)
         await turns()
         assert (first.number, pages.begun, pages.ended) == (1, 2, 2)
@@ -60,13 +60,13 @@ async def test_the_next_page_is_fetched_while_one_is_worked_on_and_no_further_on
 
 async def test_every_page_comes_once_from_the_cursor_on() -> None:
     pages = Pages(5)
-    assert [page.number async for page in walked(pages.fetch, "3", most=100)] == [3, 4, 5]
+    assert [page.number async for page in walk_pages(pages.fetch, "3", most=100)] == [3, 4, 5]
     assert pages.begun == 3
 
 
 async def test_a_walk_that_is_given_up_gives_up_the_page_on_its_way() -> None:
     pages = Pages(9)
-    async with aclosing(walked(pages.fetch, None, most=100)) as walk:
+    async with aclosing(walk_pages(pages.fetch, None, most=100)) as walk:
         await anext(walk)
     await turns()
     assert (pages.begun, pages.ended) == (1, 1)
@@ -101,5 +101,5 @@ async def test_the_first_failure_ends_the_rest_of_the_work() -> None:
         return []
 
     with pytest.raises(ValueError):
-        await work_through([1, 2, 3, 4], work, at_once=3)
+        await process_queue([1, 2, 3, 4], work, at_once=3)
     assert sorted(ended) == [1, 2, 3]

@@ -11,7 +11,7 @@ from isthmus.api.call_parsing import parse_call
 from isthmus.engine import proxy
 from isthmus.engine.calls import ListResult
 from isthmus.engine.pagination.provider_cursors import encode_address, parse_link_header
-from isthmus.engine.queries import parse
+from isthmus.engine.queries import parse_query
 from isthmus.errors import BadRequest, UpstreamInvalid
 from isthmus.http.messages import HttpRequest, HttpResponse
 
@@ -36,7 +36,7 @@ async def _page(
     upstream: MemoryUpstream, pages: Any, query: str = "", **method: Any
 ) -> tuple[list[Any], str | None, str | None]:
     config = integration({"list": {"path": "/things", "response_path": "rows", **method}}, pagination=pages)
-    result = await proxy.call(upstream, config, "things", parse_call("list", query=parse(query)))
+    result = await proxy.call_method(upstream, config, "things", parse_call("list", query=parse_query(query)))
     assert isinstance(result, ListResult)
     assert isinstance(result.records, list)
     return result.records, result.next_cursor, result.prev_cursor
@@ -195,12 +195,14 @@ async def test_link_header_pages_are_opaque_and_replace_path_and_query() -> None
     config = integration(
         {"list": {"path": "/things"}}, pagination=_pages("link_header", limit_param="n"), query={"fixed": "1"}
     )
-    first = await proxy.call(upstream, config, "things", parse_call("list", query=parse("limit=1")))
+    first = await proxy.call_method(
+        upstream, config, "things", parse_call("list", query=parse_query("limit=1"))
+    )
     assert isinstance(first, ListResult)
     assert upstream.query == [("fixed", "1"), ("n", "1")]
     assert first.next_cursor == _token("/v1/things?page=2&q=a%20b")
-    following = parse_call("list", query=parse(f"limit=1&next_cursor={first.next_cursor}"))
-    second = await proxy.call(upstream, config, "things", following)
+    following = parse_call("list", query=parse_query(f"limit=1&next_cursor={first.next_cursor}"))
+    second = await proxy.call_method(upstream, config, "things", following)
     assert isinstance(second, ListResult)
     assert upstream.request.url == "https://api.acme.test/v1/things?page=2&q=a%20b"
     assert (second.next_cursor, second.prev_cursor) == (None, _token("/v1/things?page=1"))
@@ -209,7 +211,9 @@ async def test_link_header_pages_are_opaque_and_replace_path_and_query() -> None
 async def test_a_cursor_does_not_show_the_key_that_a_provider_repeats_in_its_address() -> None:
     upstream = MemoryUpstream([answer([], link='</v1/things?page=2&key=hush-é>; rel="next"'), answer([1])])
     config = integration({"list": {"path": "/things"}}, pagination=_pages("link_header"))
-    result = await proxy.call(upstream, config, "things", parse_call("list", query=parse("limit=1")))
+    result = await proxy.call_method(
+        upstream, config, "things", parse_call("list", query=parse_query("limit=1"))
+    )
     assert isinstance(result, ListResult)
     assert upstream.request.url == "https://api.acme.test/v1/things?page=2&key=hush-%C3%A9"
     token = _token("/v1/things?page=2&key=hush")
@@ -334,8 +338,8 @@ async def test_a_page_in_the_callers_body_holds_as_one_in_the_query_does(
     upstream = MemoryUpstream([_rows(1)])
     method = {"method": "post", "path": "/things", "response_path": "rows", "paginate_in_body": True}
     config = integration({"list": method}, pagination=_pages("page", default_limit=50))
-    call = parse_call("list", query=parse(query), body={"page": 3, "per_page": 10})
-    await proxy.call(upstream, config, "things", call)
+    call = parse_call("list", query=parse_query(query), body={"page": 3, "per_page": 10})
+    await proxy.call_method(upstream, config, "things", call)
     assert upstream.body == body
 
 
@@ -345,7 +349,7 @@ async def test_a_body_without_room_for_its_page_is_refused(body: Any) -> None:
     method = {"method": "post", "path": "/things", "paginate_in_body": True, "body_format": "raw"}
     config = integration({"list": method}, pagination=_pages("page"))
     with pytest.raises(BadRequest, match="must be an object, because this list puts its page into it"):
-        await proxy.call(upstream, config, "things", parse_call("list", body=body))
+        await proxy.call_method(upstream, config, "things", parse_call("list", body=body))
 
 
 @pytest.mark.parametrize("bytes_", [b"", b"{}", b"x"])
@@ -354,11 +358,13 @@ async def test_bytes_that_pass_through_are_the_first_page_and_no_other(bytes_: b
     method = {"method": "post", "path": "/things", "response_path": "rows", "paginate_in_body": True}
     config = integration({"list": method}, pagination=_pages("page", default_limit=1))
     query = "truto_body_passthrough=true"
-    await proxy.call(upstream, config, "things", parse_call("list", query=parse(query), raw_body=bytes_))
+    await proxy.call_method(
+        upstream, config, "things", parse_call("list", query=parse_query(query), raw_body=bytes_)
+    )
     assert upstream.request.body == bytes_
-    later = parse_call("list", query=parse(f"{query}&next_cursor=2"), raw_body=bytes_)
+    later = parse_call("list", query=parse_query(f"{query}&next_cursor=2"), raw_body=bytes_)
     with pytest.raises(BadRequest, match="bytes that are passed through cannot be paged"):
-        await proxy.call(upstream, config, "things", later)
+        await proxy.call_method(upstream, config, "things", later)
     assert len(upstream.sent) == 1
 
 

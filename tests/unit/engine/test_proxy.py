@@ -9,7 +9,7 @@ from isthmus.api.call_parsing import parse_call
 from isthmus.engine import proxy
 from isthmus.engine.bodies import MAX_DEPTH
 from isthmus.engine.calls import Call, CallResult, ListResult, ValueResult
-from isthmus.engine.queries import parse
+from isthmus.engine.queries import parse_query
 from isthmus.errors import BadRequest, MappingFailed, NotFound, RemoteError
 
 JSON = "application/json"
@@ -18,7 +18,7 @@ GET = {"get": {"path": "/things/{{id}}"}}
 
 
 async def _value(upstream: MemoryUpstream, methods: dict[str, Any], call: Call, **config: Any) -> Any:
-    result = await proxy.call(upstream, integration(methods, **config), "things", call)
+    result = await proxy.call_method(upstream, integration(methods, **config), "things", call)
     assert isinstance(result, ValueResult)
     return result.body
 
@@ -26,8 +26,11 @@ async def _value(upstream: MemoryUpstream, methods: dict[str, Any], call: Call, 
 async def _page(
     upstream: MemoryUpstream, method: dict[str, Any], query: str = "", **config: Any
 ) -> ListResult:
-    result: CallResult = await proxy.call(
-        upstream, integration({"list": method}, **config), "things", parse_call("list", query=parse(query))
+    result: CallResult = await proxy.call_method(
+        upstream,
+        integration({"list": method}, **config),
+        "things",
+        parse_call("list", query=parse_query(query)),
     )
     assert isinstance(result, ListResult)
     return result
@@ -54,7 +57,7 @@ async def test_an_id_that_is_sent_as_a_parameter_too_is_no_parameter(
     given: str, sent: list[tuple[str, str]]
 ) -> None:
     upstream = MemoryUpstream([answer({})])
-    await _value(upstream, GET, parse_call("get", id="7", query=parse(f"id={given}&a=1")))
+    await _value(upstream, GET, parse_call("get", id="7", query=parse_query(f"id={given}&a=1")))
     assert upstream.query == [*sent, ("a", "1")]
 
 
@@ -118,7 +121,7 @@ async def test_query_levels_override_each_other_and_the_caller_wins() -> None:
         "query": {"b": "method", "c": "{{query.seen:undefined}}", "d": "{{gone}}", "e": "m", "n": None},
     }
     call = parse_call(
-        "get", query=parse("e=caller&seen=1&f[gt]=2&integrated_account_id=9&truto_exclude_fields=a")
+        "get", query=parse_query("e=caller&seen=1&f[gt]=2&integrated_account_id=9&truto_exclude_fields=a")
     )
     await _value(upstream, {"get": method}, call, query={"a": "config", "b": "config", "n": "config"})
     assert upstream.query == [
@@ -138,7 +141,7 @@ async def test_query_levels_override_each_other_and_the_caller_wins() -> None:
 )
 async def test_arrays_are_written_as_the_definition_says(form: str | None, sent: str) -> None:
     upstream = MemoryUpstream([answer({})])
-    call = parse_call("get", query=parse("ids[]=a&ids[]=b"))
+    call = parse_call("get", query=parse_query("ids[]=a&ids[]=b"))
     await _value(upstream, {"get": {"path": "/x"}}, call, query_array_format=form)
     assert upstream.request.url.partition("?")[2] == sent
 
@@ -170,7 +173,7 @@ async def test_the_body_follows_the_rules_of_the_method(
     upstream = MemoryUpstream([answer({"ok": True})])
     query = "a=9&q=2" if "add_query_to_body" in method else ""
     methods = {"create": {"path": "/things", "method": "POST", **method}}
-    await _value(upstream, methods, parse_call("create", body=given, query=parse(query)))
+    await _value(upstream, methods, parse_call("create", body=given, query=parse_query(query)))
     assert upstream.request.body == sent
     assert upstream.request.headers.get("Content-Type") == content_type
     if query:
@@ -193,7 +196,7 @@ async def test_a_query_that_no_body_has_room_for_stays_in_the_url(
     methods = {"create": {"path": "/things", "method": "post", "add_query_to_body": True, **method}}
     is_raw = isinstance(given, bytes)
     query = "q=2&truto_body_passthrough=true" if is_raw else "q=2"
-    call = parse_call("create", body=given, query=parse(query), raw_body=given if is_raw else None)
+    call = parse_call("create", body=given, query=parse_query(query), raw_body=given if is_raw else None)
     await _value(upstream, methods, call)
     assert (upstream.request.body, upstream.query) == (sent, [("q", "2")])
 
@@ -258,7 +261,7 @@ async def test_bytes_are_passed_through_with_their_content_type() -> None:
     upstream = MemoryUpstream([answer({})])
     call = parse_call(
         "create",
-        query=parse("truto_body_passthrough=true"),
+        query=parse_query("truto_body_passthrough=true"),
         raw_body=b"\x00\x01",
         content_type="image/png",
         headers={"accept": "*/*", "x-other": "1"},
@@ -277,7 +280,7 @@ async def test_a_custom_method_takes_its_id_from_query_or_body() -> None:
     methods = {"close": {"path": "/things/{{id}}/close", "method": "post"}}
     assert await _value(upstream, methods, parse_call("close", body={"id": 5})) == {"done": 1}
     assert upstream.request.url.endswith("/things/5/close")
-    await _value(upstream, methods, parse_call("close", query=parse("id=6"), body={"id": 5}))
+    await _value(upstream, methods, parse_call("close", query=parse_query("id=6"), body={"id": 5}))
     assert "/things/6/close" in upstream.request.url
     assert upstream.sent[0].operation.kind == "custom"
 
@@ -327,11 +330,11 @@ async def test_the_list_envelope_has_all_its_keys() -> None:
 async def test_an_unknown_resource_or_method_names_what_is_close() -> None:
     config = integration({"list": {"path": "/x"}, "search": {"path": "/x"}})
     with pytest.raises(NotFound, match=r"no resource 'thing'. Did you mean things\?"):
-        await proxy.call(MemoryUpstream([]), config, "thing", parse_call("list"))
+        await proxy.call_method(MemoryUpstream([]), config, "thing", parse_call("list"))
     with pytest.raises(NotFound, match=r"no method 'serch'. Did you mean search\?"):
-        await proxy.call(MemoryUpstream([]), config, "things", parse_call("serch"))
+        await proxy.call_method(MemoryUpstream([]), config, "things", parse_call("serch"))
     with pytest.raises(NotFound, match=r"Its methods are list, search"):
-        await proxy.call(MemoryUpstream([]), config, "things", parse_call("zap"))
+        await proxy.call_method(MemoryUpstream([]), config, "things", parse_call("zap"))
 
 
 async def test_an_error_of_the_provider_is_handed_on_with_its_body_and_headers() -> None:

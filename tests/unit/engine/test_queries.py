@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from isthmus.engine.queries import ArrayFormat, parse, serialize
+from isthmus.engine.queries import ArrayFormat, parse_query, serialize_query
 from isthmus.errors import BadRequest
 
 
@@ -36,15 +36,15 @@ from isthmus.errors import BadRequest
     ],
 )
 def test_every_clients_spelling_is_read(text: str, nested: Any) -> None:
-    assert parse(text).nested == nested
-    assert parse(text.encode()).nested == nested
+    assert parse_query(text).nested == nested
+    assert parse_query(text.encode()).nested == nested
 
 
 def test_reading_is_bounded() -> None:
     with pytest.raises(BadRequest, match="2001 parameters"):
-        parse("&".join(["a=1"] * 2001))
+        parse_query("&".join(["a=1"] * 2001))
     with pytest.raises(BadRequest, match="9 levels"):
-        parse("a" + "[b]" * 9 + "=1")
+        parse_query("a" + "[b]" * 9 + "=1")
 
 
 @pytest.mark.parametrize("form", ["comma", "brackets", "indices", "repeat"])
@@ -56,7 +56,7 @@ def test_what_is_written_reads_back(form: ArrayFormat) -> None:
         "f": [{"g": "h"}, {"g": "i"}],
         "ü[x]": "ä",
     }
-    back = dict(parse(serialize(values, form)).nested)
+    back = dict(parse_query(serialize_query(values, form)).nested)
     assert back.pop("ü") == {"x": "ä"}
     expected = {**values, "e": "1,2"} if form == "comma" else dict(values)
     del expected["ü[x]"]
@@ -75,6 +75,6 @@ def test_values_are_written_as_providers_expect_them() -> None:
         "e": [],
         "s": "a,b",
     }
-    assert serialize(values) == "t=true&f=false&i=3&w=2&r=2.5&l=1&s=a,b"
-    assert serialize({"e": []}, "comma") == ""
-    assert serialize({"half": "\ud83d"}) == "half=%3F"
+    assert serialize_query(values) == "t=true&f=false&i=3&w=2&r=2.5&l=1&s=a,b"
+    assert serialize_query({"e": []}, "comma") == ""
+    assert serialize_query({"half": "\ud83d"}) == "half=%3F"

@@ -8,7 +8,7 @@ from tests.unit.engine.upstreams import MemoryUpstream, answer, integration
 from isthmus.api.call_parsing import parse_call
 from isthmus.definitions import RateLimit
 from isthmus.engine import proxy
-from isthmus.engine.provider_errors import closed, detect
+from isthmus.engine.provider_errors import account_closed_error, detect_throttling
 from isthmus.errors import RemoteError
 
 NOW = 1_700_000_000.0
@@ -16,7 +16,7 @@ NOW = 1_700_000_000.0
 
 def _wait(spec: dict[str, Any] | None, status: int = 200, **headers: str) -> float | None:
     rule = None if spec is None else RateLimit.model_validate(spec)
-    return detect(rule, answer({}, status, **headers), now=NOW)
+    return detect_throttling(rule, answer({}, status, **headers), now=NOW)
 
 
 def test_without_a_block_status_429_decides() -> None:
@@ -59,7 +59,7 @@ async def test_a_throttled_call_is_a_429_with_whole_seconds(status: int) -> None
     upstream = MemoryUpstream([answer({"message": "slow down"}, status, retry_after="2.5")])
     config = integration({"get": {"path": "/x"}}, rate_limit={"is_rate_limited": "true"})
     with pytest.raises(RemoteError, match="slow down") as caught:
-        await proxy.call(upstream, config, "things", parse_call("get"))
+        await proxy.call_method(upstream, config, "things", parse_call("get"))
     assert (caught.value.status, caught.value.headers) == (429, {"retry-after": "3"})
     assert caught.value.raw_response == {"message": "slow down"}
 
@@ -73,11 +73,11 @@ async def test_an_error_expression_words_the_throttling_too_but_for_its_status(s
         error_expression="{'message': data.why, 'error': 'Slow Down', 'status': 503, 'hint': 'later'}",
     )
     with pytest.raises(RemoteError, match="ratelimited") as caught:
-        await proxy.call(upstream, config, "things", parse_call("get"))
+        await proxy.call_method(upstream, config, "things", parse_call("get"))
     assert (caught.value.status, caught.value.headers) == (429, {"retry-after": "4"})
     assert (caught.value.error, caught.value.remote_details) == ("Slow Down", {"hint": "later"})
 
 
 def test_a_closed_account_says_how_long() -> None:
-    assert closed(0.01).headers == {"retry-after": "1"}
-    assert closed(3.2).headers == {"retry-after": "4"}
+    assert account_closed_error(0.01).headers == {"retry-after": "1"}
+    assert account_closed_error(3.2).headers == {"retry-after": "4"}

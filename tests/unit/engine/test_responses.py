@@ -10,16 +10,16 @@ from isthmus.api.call_parsing import parse_call
 from isthmus.definitions import load_integration
 from isthmus.engine import proxy
 from isthmus.engine.calls import ListResult, StreamResult, ValueResult
-from isthmus.engine.method_plans import plan_of
-from isthmus.engine.provider_errors import default_message
-from isthmus.engine.responses import raw_records, streams
+from isthmus.engine.method_plans import plan_method
+from isthmus.engine.provider_errors import find_error_message
+from isthmus.engine.responses import find_raw_records, should_stream
 from isthmus.errors import DefinitionError, RemoteError, UpstreamInvalid
 from isthmus.http.messages import HttpResponse
 
 
 async def _get(response: HttpResponse, **method: Any) -> Any:
     upstream = MemoryUpstream([response])
-    result = await proxy.call(
+    result = await proxy.call_method(
         upstream, integration({"get": {"path": "/x", **method}}), "things", parse_call("get")
     )
     assert isinstance(result, ValueResult)
@@ -107,15 +107,15 @@ def test_what_is_no_text_is_handed_on_as_it_arrives(
     status: int, kind: str, length: str | None, yes: bool
 ) -> None:
     headers = {"content-type": kind, **({"content-length": length} if length else {})}
-    assert streams(None, status, headers) is yes
-    assert streams("binary", 200, headers) is (length != "0")
-    assert streams("json", 200, headers) is False
+    assert should_stream(None, status, headers) is yes
+    assert should_stream("binary", 200, headers) is (length != "0")
+    assert should_stream("json", 200, headers) is False
 
 
 async def test_a_list_of_garbage_is_one_record_that_tells() -> None:
     upstream = MemoryUpstream([answer(b"oops")])
     config = integration({"list": {"path": "/x", "response_path": "rows"}})
-    result = await proxy.call(upstream, config, "things", parse_call("list"))
+    result = await proxy.call_method(upstream, config, "things", parse_call("list"))
     assert isinstance(result, ListResult)
     assert isinstance(result.records, list)
     assert result.records[0]["raw"] == "oops"
@@ -134,7 +134,7 @@ async def test_a_list_of_garbage_is_one_record_that_tells() -> None:
     ],
 )
 def test_the_raw_records_of_a_list(data: Any, records: list[Any]) -> None:
-    assert raw_records(data) == records
+    assert find_raw_records(data) == records
 
 
 @pytest.mark.parametrize(
@@ -157,14 +157,14 @@ def test_the_raw_records_of_a_list(data: Any, records: list[Any]) -> None:
     ],
 )
 def test_a_message_is_found_where_providers_put_it(body: Any, message: str) -> None:
-    assert default_message(body) == message
+    assert find_error_message(body) == message
 
 
 def test_a_plan_is_made_once_for_a_definition_and_goes_with_it() -> None:
     config = integration({"list": {"path": "/x"}})
-    plan = plan_of(config, "things", "list")
-    assert plan_of(config, "things", "list") is plan
-    assert plan_of(integration({"list": {"path": "/x"}}), "things", "list") is not plan
+    plan = plan_method(config, "things", "list")
+    assert plan_method(config, "things", "list") is plan
+    assert plan_method(integration({"list": {"path": "/x"}}), "things", "list") is not plan
     del config, plan
     gc.collect()
 
@@ -172,7 +172,7 @@ def test_a_plan_is_made_once_for_a_definition_and_goes_with_it() -> None:
 def test_a_definition_without_a_base_url_says_so() -> None:
     config = load_integration({"resources": {"things": {"list": {"path": "/x"}}}})
     with pytest.raises(DefinitionError, match="has no base_url"):
-        plan_of(config, "things", "list")
+        plan_method(config, "things", "list")
 
 
 def test_stream_results_carry_no_body_of_their_own() -> None:

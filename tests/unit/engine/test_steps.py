@@ -14,7 +14,7 @@ from isthmus.api.call_parsing import parse_call
 from isthmus.definitions import UnifiedResource, load_integration, load_mapping
 from isthmus.engine import unified
 from isthmus.engine.calls import NO_BODY, Call, ListResult, ValueResult
-from isthmus.engine.queries import parse
+from isthmus.engine.queries import parse_query
 from isthmus.engine.steps import ActionScope, Progress, run_action
 from isthmus.errors import BadRequest, MappingFailed, NotExecutable, RemoteError
 from isthmus.expressions.host import Blob
@@ -31,9 +31,9 @@ METHODS = {
 
 async def _run(upstream: MemoryUpstream, mapping: dict[str, Any], call: Call, **resource: Any) -> Any:
     definition = UnifiedResource.model_validate({"schema": {}, **resource})
-    target = unified.Target("crm", "contacts", definition)
+    target = unified.UnifiedTarget("crm", "contacts", definition)
     given = load_mapping({"resource": "things", **mapping})
-    result = await unified.call(upstream, integration(METHODS), target, given, call)
+    result = await unified.call_method(upstream, integration(METHODS), target, given, call)
     if isinstance(result, ListResult):
         return result.records
     assert isinstance(result, ValueResult)
@@ -41,7 +41,7 @@ async def _run(upstream: MemoryUpstream, mapping: dict[str, Any], call: Call, **
 
 
 def _get(id: str = "1", query: str = "") -> Call:
-    return parse_call("get", id=id, query=parse(query + "&truto_ignore_remote_data=true"))
+    return parse_call("get", id=id, query=parse_query(query + "&truto_ignore_remote_data=true"))
 
 
 async def test_what_a_step_sees_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +114,9 @@ class TestBefore:
     async def test_an_inline_request_sends_nothing_of_the_caller_by_itself(self) -> None:
         upstream = MemoryUpstream([answer({}), answer({})])
         step = {"type": "request", "config": {"path": "/log", "method": "post"}}
-        await _run(upstream, {"before": [step]}, parse_call("create", query=parse("q=1"), body={"a": 1}))
+        await _run(
+            upstream, {"before": [step]}, parse_call("create", query=parse_query("q=1"), body={"a": 1})
+        )
         assert (upstream.requests[0].url, upstream.requests[0].body) == ("https://api.acme.test/v1/log", None)
 
     async def test_the_context_that_a_step_writes_is_seen_by_the_call(self) -> None:
@@ -192,7 +194,7 @@ class TestSideLoads:
             return answer({"name": f"owner {request.url.rpartition('id=')[2]}"})
 
         upstream = MemoryUpstream(provide)
-        call = parse_call("list", query=parse("why=w&truto_ignore_remote_data=true"))
+        call = parse_call("list", query=parse_query("why=w&truto_ignore_remote_data=true"))
         records = await _run(upstream, self.MAPPING, call)
         assert [record.get("owner") for record in records] == [
             {"name": "owner 1", "asked": "w"},
@@ -285,7 +287,10 @@ class TestWrites:
         named = {"file_upload": {"field": "attachment"}}
         await _run(upstream, named, parse_call("create", body=file))
         passed = parse_call(
-            "create", query=parse("truto_body_passthrough=true"), raw_body=b"RAW", content_type="image/png"
+            "create",
+            query=parse_query("truto_body_passthrough=true"),
+            raw_body=b"RAW",
+            content_type="image/png",
         )
         await _run(upstream, named, passed)
         bodies = [request.body for request in upstream.requests]
@@ -311,7 +316,7 @@ async def test_the_models_schemas_lie_under_the_mappings() -> None:
     own = {"properties": {"by": {"default": "name"}, "page": {"default": 4}}, "required": ["team"]}
     upstream = MemoryUpstream([answer([])])
     mapping = {"query_schema": own, "query_mapping": "query"}
-    await _run(upstream, mapping, parse_call("list", query=parse("team=t&page=7")), query_schema=model)
+    await _run(upstream, mapping, parse_call("list", query=parse_query("team=t&page=7")), query_schema=model)
     assert upstream.query == [("team", "t"), ("page", "7"), ("by", "name")]
     with pytest.raises(BadRequest, match="team"):
         await _run(upstream, mapping, parse_call("list"), query_schema=model)

@@ -13,9 +13,9 @@ from tests.unit.expressions.test_turns import ENDLESS, turns_counted
 from isthmus.api.call_parsing import parse_call
 from isthmus.engine import proxy
 from isthmus.engine.calls import ListResult
-from isthmus.engine.evaluation import Evaluations, evaluating
+from isthmus.engine.evaluation import EvaluationSettings, use_evaluation_settings
 from isthmus.engine.explain.dry_run import DryRun
-from isthmus.engine.explain.explanations import plan_proxy
+from isthmus.engine.explain.explanations import explain_proxy
 from isthmus.engine.upstream import AccountFacts
 from isthmus.errors import MappingFailed
 from isthmus.expressions import Limits
@@ -53,9 +53,9 @@ def _computed(name: str) -> dict[str, Any]:
 async def test_others_have_their_turn(method: dict[str, Any], config: Mapping[str, Any], fails: bool) -> None:
     definition = integration({"list": {"path": "/things", **method}}, **config)
     upstream = MemoryUpstream(lambda _: answer({"rows": [], "next": "n"}))
-    call = proxy.call(upstream, definition, "things", parse_call("list"))
+    call = proxy.call_method(upstream, definition, "things", parse_call("list"))
     async with turns_counted() as turns:
-        with evaluating(Evaluations(limits=Limits(seconds=0.5))):
+        with use_evaluation_settings(EvaluationSettings(limits=Limits(seconds=0.5))):
             if fails:
                 with pytest.raises(MappingFailed, match="seconds"):
                     await call
@@ -70,8 +70,8 @@ async def test_an_authorization_may_wait_for_its_functions() -> None:
     text = "x" * 2_000_000
     call = parse_call("create", body={"n": text})
     async with turns_counted() as turns:
-        await proxy.call(upstream, definition, "things", call)
+        await proxy.call_method(upstream, definition, "things", call)
         assert turns() > 0
     assert upstream.request.headers["X-Sum"] == sha256(text.encode()).hexdigest()
-    plan = await plan_proxy(DryRun(AccountFacts("a", "t", "e"), {}), definition, "things", call)
+    plan = await explain_proxy(DryRun(AccountFacts("a", "t", "e"), {}), definition, "things", call)
     assert plan.request is not None

@@ -16,8 +16,8 @@ from tests.unit.engine.mapped_calls import (
 from tests.unit.engine.upstreams import MemoryUpstream, answer
 
 from isthmus.api.call_parsing import parse_call
-from isthmus.engine.provider_errors import closed
-from isthmus.engine.queries import parse
+from isthmus.engine.provider_errors import account_closed_error
+from isthmus.engine.queries import parse_query
 from isthmus.errors import BadRequest, MappingFailed, NotFound, RemoteError
 
 
@@ -83,7 +83,7 @@ async def test_a_list_without_a_response_path_maps_the_whole_body() -> None:
 
 async def test_response_has_the_parts_of_the_answer_beside_the_datas_own_keys() -> None:
     upstream = MemoryUpstream([answer({"body": "own", "n": 1}, x_a="h")] * 3)
-    call = parse_call("get", id="1", query=parse("truto_ignore_remote_data=true"))
+    call = parse_call("get", id="1", query=parse_query("truto_ignore_remote_data=true"))
     mapping = {
         "response_mapping": "{'s': response.statusCode, 'b': response.body, 'h': response.headers.`x-a`}"
     }
@@ -180,7 +180,7 @@ async def test_insights_follow_the_status() -> None:
 async def test_a_closed_account_answers_as_its_provider_would() -> None:
     class Closed(MemoryUpstream):
         async def send(self, request: Any) -> Any:
-            raise closed(2.2)
+            raise account_closed_error(2.2)
 
     with pytest.raises(RemoteError) as caught:
         await value_of(Closed([]), {}, parse_call("get", id="1"))

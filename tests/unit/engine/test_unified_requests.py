@@ -17,7 +17,7 @@ from tests.unit.engine.mapped_calls import (
 from tests.unit.engine.upstreams import MemoryUpstream, answer
 
 from isthmus.api.call_parsing import parse_call
-from isthmus.engine.queries import parse
+from isthmus.engine.queries import parse_query
 from isthmus.errors import BadRequest, MappingFailed
 from isthmus.http.messages import HttpRequest, HttpResponse
 
@@ -170,7 +170,7 @@ async def test_what_an_object_requires_is_missed_where_the_object_is_given(
             }
         },
     }
-    call = parse_call("create", query=parse(query), body={"by": "me", **body})
+    call = parse_call("create", query=parse_query(query), body={"by": "me", **body})
     with pytest.raises(BadRequest, match=re.escape(parameters[0])) as caught:
         await value_of(MemoryUpstream([]), mapping, call)
     insight = caught.value.insight
@@ -186,7 +186,7 @@ async def test_an_object_with_all_that_it_requires_is_sent() -> None:
         "query_schema": {"required": ["ticket"], "properties": {"ticket": identified, "owner": identified}}
     }
     upstream = MemoryUpstream([answer({"no": 1})])
-    await value_of(upstream, mapping, parse_call("create", query=parse("ticket[id]=5&owner="), body={}))
+    await value_of(upstream, mapping, parse_call("create", query=parse_query("ticket[id]=5&owner="), body={}))
     assert len(upstream.sent) == 1
 
 

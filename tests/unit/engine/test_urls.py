@@ -4,22 +4,22 @@ from typing import Any
 
 import pytest
 
-from isthmus.engine.evaluation import template_scope
-from isthmus.engine.urls import BaseUrl, PathTemplate, join, same_origin
+from isthmus.engine.evaluation import make_template_scope
+from isthmus.engine.urls import BaseUrl, PathTemplate, join_path, resolve_on_origin
 from isthmus.errors import BadRequest
 from isthmus.expressions.placeholders import compile_template
 
 
 def _base(text: str, **context: Any) -> str:
     return BaseUrl(compile_template(text), "base_url").render(
-        template_scope(context, id=None, query={}, body={})
+        make_template_scope(context, id=None, query={}, body={})
     )
 
 
 def _path(text: str, id: str | None = None, **context: Any) -> str:
     query = {"q": "x y/é?#", "empty": "", "object": {"a": "1"}, "list": ["a", "b"], "deep": ["a", [{"b": 1}]]}
     query |= {"one": [""], "blank": " "}
-    scope = template_scope(
+    scope = make_template_scope(
         context, id=id, query=query, body={"b": "1", "none": None, "empty": "", "few": [], "nested": [[]]}
     )
     return PathTemplate(compile_template(text), "path").render(scope)
@@ -177,7 +177,7 @@ def test_a_context_value_does_not_climb_either(value: str) -> None:
     ],
 )
 def test_one_slash_stands_between(base: str, path: str, url: str) -> None:
-    assert join(base, path) == url
+    assert join_path(base, path) == url
 
 
 @pytest.mark.parametrize(
@@ -195,4 +195,4 @@ def test_one_slash_stands_between(base: str, path: str, url: str) -> None:
     ],
 )
 def test_same_origin(target: str, same: bool) -> None:
-    assert (same_origin("https://a.test/v1", target) is not None) is same
+    assert (resolve_on_origin("https://a.test/v1", target) is not None) is same

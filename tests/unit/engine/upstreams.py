@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import orjson
 
 from isthmus.definitions import IntegrationConfig, load_integration
-from isthmus.engine.authorization.flows import authorized
+from isthmus.engine.authorization.flows import add_authorization
 from isthmus.engine.upstream import AccountFacts, OutgoingRequest
 from isthmus.http.messages import HttpRequest, HttpResponse
 
@@ -46,7 +46,7 @@ class MemoryUpstream:
         self._answers = answers
 
     async def send(self, request: OutgoingRequest) -> HttpResponse:
-        http = await authorized(request, self.context, self._unasked)
+        http = await add_authorization(request, self.context, self._unasked)
         self.sent.append(request)
         self.requests.append(http)
         found = self._answers(http) if callable(self._answers) else self._answers[len(self.sent) - 1]

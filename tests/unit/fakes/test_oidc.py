@@ -12,8 +12,8 @@ import aiohttp
 import pytest
 from tests.fakes.oidc import CLIENTS, Oidc, oidc_process
 
-from isthmus.engine.authorization.grants import pkce_challenge
-from isthmus.engine.authorization.token_endpoint import basic_header
+from isthmus.engine.authorization.grants import compute_pkce_challenge
+from isthmus.engine.authorization.token_endpoint import encode_basic_header
 
 CALLBACK = "http://127.0.0.1:9/callback"
 VERIFIER = "v" * 43
@@ -26,7 +26,7 @@ def oidc() -> Iterator[Oidc]:
 
 
 async def token(session: aiohttp.ClientSession, oidc: Oidc, client: str, **form: str) -> tuple[int, Any]:
-    headers = {"authorization": basic_header(client, CLIENTS[client])}
+    headers = {"authorization": encode_basic_header(client, CLIENTS[client])}
     async with session.post(f"{oidc.url}/token", data=form, headers=headers) as answer:
         return answer.status, json.loads(await answer.read())
 
@@ -64,7 +64,7 @@ async def session() -> Any:
 
 
 async def test_a_code_needs_its_proof_and_gives_a_token(session: Any, oidc: Oidc) -> None:
-    proof = {"code_challenge": pkce_challenge(VERIFIER), "code_challenge_method": "S256"}
+    proof = {"code_challenge": compute_pkce_challenge(VERIFIER), "code_challenge_method": "S256"}
     for verifier, expected in (("w" * 43, 400), (VERIFIER, 200)):
         given = await visit(session, oidc, "allow", **proof)
         form = {"grant_type": "authorization_code", "redirect_uri": CALLBACK, "code": given["code"][0]}
@@ -75,7 +75,7 @@ async def test_a_code_needs_its_proof_and_gives_a_token(session: Any, oidc: Oidc
 
 
 async def test_a_denial_and_a_missing_proof_are_told_to_the_callback(session: Any, oidc: Oidc) -> None:
-    proof = {"code_challenge": pkce_challenge(VERIFIER), "code_challenge_method": "S256"}
+    proof = {"code_challenge": compute_pkce_challenge(VERIFIER), "code_challenge_method": "S256"}
     assert (await visit(session, oidc, "deny", **proof))["error"] == ["access_denied"]
     assert (await visit(session, oidc, "allow"))["error"] == ["invalid_request"]
 

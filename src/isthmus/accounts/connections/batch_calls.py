@@ -10,7 +10,7 @@ from isthmus.accounts.rows.context import list_secret_fields, split_context
 from isthmus.engine import proxy, unified
 from isthmus.engine.batch import Admit
 from isthmus.engine.calls import Call, CallResult
-from isthmus.engine.unified import Target
+from isthmus.engine.unified import UnifiedTarget
 from isthmus.engine.upstream import AccountFacts, OutgoingRequest, Upstream
 from isthmus.http.messages import HttpResponse
 
@@ -52,10 +52,10 @@ class BatchCalls:
         upstream = _AdmittedUpstream(connection.upstream, admit)
         model, _, unified_resource = resource.partition("/")
         if not unified_resource:
-            return await proxy.call(upstream, connection.definition, resource, call)
+            return await proxy.call_method(upstream, connection.definition, resource, call)
         schema, mapping = await connection.find_mapping(model, unified_resource, call.method)
-        target = Target(model, unified_resource, schema, connection.integration_name)
-        return await unified.call(upstream, connection.definition, target, mapping, call)
+        target = UnifiedTarget(model, unified_resource, schema, connection.integration_name)
+        return await unified.call_method(upstream, connection.definition, target, mapping, call)
 
 
 class _AdmittedUpstream:

@@ -25,10 +25,10 @@ from isthmus.accounts.credentials.refresher import Refresher
 from isthmus.accounts.credentials.token_refresh import get_access_token, get_expiry, is_refreshable
 from isthmus.accounts.egress import Sender
 from isthmus.definitions.integration import IntegrationConfig
-from isthmus.engine.authorization.flows import authorized
-from isthmus.engine.provider_errors import missing_scopes
+from isthmus.engine.authorization.flows import add_authorization
+from isthmus.engine.provider_errors import find_missing_scopes
 from isthmus.engine.upstream import AccountFacts, OutgoingRequest
-from isthmus.engine.urls import origin
+from isthmus.engine.urls import parse_origin
 from isthmus.errors import AccountNeedsReauth, IsthmusError, RemoteError, UpstreamError
 from isthmus.expressions import run_in_turns
 from isthmus.http.messages import HttpResponse
@@ -238,7 +238,7 @@ class Gateway:
         """Add the account's authorization and send. Notes in `attempt` which credentials were used."""
         http, context = self._account.http, self._account.context
         attempt.revision, attempt.token = self._account.revision, get_access_token(context)
-        return await http.send(await authorized(request, context, http.send))
+        return await http.send(await add_authorization(request, context, http.send))
 
     async def update_account_state(
         self, request: OutgoingRequest, response: HttpResponse, revision: int
@@ -257,7 +257,7 @@ class Gateway:
         elif status == _FORBIDDEN:
             if account.last_forbidden != here:
                 account.last_forbidden = here
-                missing = missing_scopes(request.scopes, account.context)
+                missing = find_missing_scopes(request.scopes, account.context)
                 record = make_forbidden_error(*here, missing, self._parts.clock.now())
                 await self._parts.states.record_forbidden(account.facts, record)
         elif status < _BAD_REQUEST and account.last_forbidden == here:
@@ -321,7 +321,7 @@ async def effective_status(request: OutgoingRequest, response: HttpResponse) -> 
 def _was_redirected_elsewhere(request: OutgoingRequest, response: HttpResponse) -> bool:
     """True if a redirect led to another origin. Credentials are not sent there, so a 401 of it says nothing
     about them."""
-    return response.url != request.http.url and origin(response.url) != origin(request.http.url)
+    return response.url != request.http.url and parse_origin(response.url) != parse_origin(request.http.url)
 
 
 def _describe_refusal(response: HttpResponse, here: tuple[str, str]) -> str:

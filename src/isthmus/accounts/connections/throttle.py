@@ -16,7 +16,7 @@ import asyncio
 from collections import deque
 from typing import Final
 
-from isthmus.engine.provider_errors import closed
+from isthmus.engine.provider_errors import account_closed_error
 from isthmus.kit.clock import Clock
 
 __all__ = ["MAX_WAIT_SECONDS", "AccountThrottle"]
@@ -76,13 +76,13 @@ class AccountThrottle:
         if self.is_unthrottled:
             return
         if not may_wait and self.seconds_until_open:
-            raise closed(self.seconds_until_open)
+            raise account_closed_error(self.seconds_until_open)
         deadline = self._clock.monotonic() + MAX_WAIT_SECONDS
         async with self._queue:
             await self._await_probe()
             while (wait := self._seconds_until_next_turn()) > 0.0:
                 if self._clock.monotonic() + wait > deadline or (not may_wait and self.seconds_until_open):
-                    raise closed(max(wait, self.seconds_until_open))
+                    raise account_closed_error(max(wait, self.seconds_until_open))
                 await self._clock.sleep(wait)
             self._next_turn_at = self._clock.monotonic() + self._interval
             if self._closed_until:

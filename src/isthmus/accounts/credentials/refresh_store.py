@@ -39,7 +39,7 @@ from isthmus.db.database import Database, current_time, get_key_ring
 from isthmus.db.epochs import get_epoch_group, raise_epoch
 from isthmus.db.tables import integrated_account
 from isthmus.definitions.integration import IntegrationConfig
-from isthmus.engine.authorization.grants import stored_token
+from isthmus.engine.authorization.grants import make_oauth_context
 from isthmus.engine.upstream import AccountFacts, Upstream
 from isthmus.errors import AccountNeedsReauth, BadRequest, CredentialsRefused, NotFound, failure
 from isthmus.events.catalogue import IntegratedAccountAuthenticationError, IntegratedAccountReactivated
@@ -178,7 +178,7 @@ class RefreshStore:
                 before, reply
             ):
                 return None
-            oauth = stored_token(
+            oauth = make_oauth_context(
                 reply, now=asked_at, asked=attempt.plan.requested_scopes, previous=before.get("oauth")
             )
             oauth = {**(before.get("oauth") or {}), **oauth}

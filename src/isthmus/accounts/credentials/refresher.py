@@ -40,8 +40,8 @@ from isthmus.accounts.credentials.token_refresh import (
     plan_refresh,
 )
 from isthmus.db.database import Database
-from isthmus.engine.authorization.flows import drive
-from isthmus.engine.steps import Progress, action_runner
+from isthmus.engine.authorization.flows import drive_flow
+from isthmus.engine.steps import Progress, make_action_runner
 from isthmus.errors import (
     AccountError,
     AccountNeedsReauth,
@@ -205,7 +205,7 @@ class Refresher:
             assert plan.grant is not None
             asked_at = self._clock.now()
             try:
-                return await drive(plan.grant, account.send), asked_at
+                return await drive_flow(plan.grant, account.send), asked_at
             except UpstreamError as away:
                 attempt.reply_may_be_lost |= _may_have_lost_reply(away)
                 if pause is None or not _is_worth_retrying(away):
@@ -221,7 +221,7 @@ class Refresher:
         """Run the steps of the action `refresh_token`, which store the new token themselves with
         `update_context`."""
         assert attempt.plan.action is not None
-        runner = action_runner(account.upstream, account.definition, REFRESH_ACTION, clock=self._clock)
+        runner = make_action_runner(account.upstream, account.definition, REFRESH_ACTION, clock=self._clock)
         progress = Progress()
         try:
             await runner.run(attempt.plan.action.steps, progress)

@@ -32,9 +32,9 @@ from isthmus.definitions.integration import IntegrationConfig
 from isthmus.definitions.layers import merge_integration
 from isthmus.definitions.load import load_integration
 from isthmus.definitions.secrets import join_secrets
-from isthmus.engine.authorization.grants import revocation
+from isthmus.engine.authorization.grants import revoke_token
 from isthmus.engine.calls import NO_BODY
-from isthmus.engine.evaluation import template_scope
+from isthmus.engine.evaluation import make_template_scope
 from isthmus.engine.upstream import AccountFacts
 from isthmus.errors import BadRequest, NotFound, TokenEndpointFailed
 from isthmus.http.messages import HttpRequest
@@ -148,7 +148,9 @@ def _build_request(
     token = _get_token_to_revoke(holder)
     if token is None or not isinstance(credential, OAuth2Credential):
         return None
-    flow = revocation(credential.config, template_scope(context, id=None, query={}, body=NO_BODY), token)
+    flow = revoke_token(
+        credential.config, make_template_scope(context, id=None, query={}, body=NO_BODY), token
+    )
     if flow is None:
         return None
     with suppress(BadRequest):  # a value is missing: the token cannot have come this way

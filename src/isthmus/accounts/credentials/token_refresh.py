@@ -19,9 +19,14 @@ from isthmus.definitions.credentials import (
     credential_format,
 )
 from isthmus.definitions.integration import IntegrationConfig
-from isthmus.engine.authorization.grants import Grant, client_credentials, keka, refresh
+from isthmus.engine.authorization.grants import (
+    Grant,
+    refresh_token,
+    request_client_credentials_token,
+    request_keka_token,
+)
 from isthmus.engine.calls import NO_BODY
-from isthmus.engine.evaluation import template_scope
+from isthmus.engine.evaluation import make_template_scope
 from isthmus.jobs import Run, cancel, defer
 
 __all__ = [
@@ -74,20 +79,20 @@ def plan_refresh(
     if action is not None and action.steps:
         return RefreshPlan(submitted, action=action)
     credential = definition.credentials.get(credential_format(method or ""))
-    scope = template_scope(context, id=None, query={}, body=NO_BODY)
+    scope = make_template_scope(context, id=None, query={}, body=NO_BODY)
     if isinstance(credential, OAuth2Credential):
         token = get_oauth_token(context).get("refresh_token")
         if not isinstance(token, str):
             return None
-        grant = refresh(credential.config, scope, token)
+        grant = refresh_token(credential.config, scope, token)
         return RefreshPlan(submitted, grant=grant, requested_scopes=credential.config.scope)
     if isinstance(credential, OAuth2ClientCredentialsCredential):
-        grant = client_credentials(credential.config, scope)
+        grant = request_client_credentials_token(credential.config, scope)
         return RefreshPlan(
             submitted, credential_is_reusable=True, grant=grant, requested_scopes=credential.config.scope
         )
     if isinstance(credential, KekaCredential):
-        grant = keka(credential.config, scope)
+        grant = request_keka_token(credential.config, scope)
         return RefreshPlan(
             submitted, credential_is_reusable=True, grant=grant, requested_scopes=credential.config.scope
         )

@@ -14,8 +14,8 @@ from isthmus.db.tables import integrated_account
 from isthmus.definitions.actions import RESERVED_ACTIONS, Action
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.engine.calls import Call, ValueResult
-from isthmus.engine.evaluation import mapped, truthy
-from isthmus.engine.method_plans import close_names
+from isthmus.engine.evaluation import evaluate_mapping, is_truthy
+from isthmus.engine.method_plans import suggest_names
 from isthmus.engine.steps import run_action
 from isthmus.errors import BadRequest, IsthmusError, NotFound, failure
 from isthmus.jobs import Handlers, Run, drop_schedule, get_schedule
@@ -37,7 +37,7 @@ def find_custom_action(definition: IntegrationConfig, integration: str, name: st
     if action is None:
         label = definition.label or integration
         raise NotFound(
-            f"{label} has no action {name!r}. {close_names(name, actions, 'Its actions')} "
+            f"{label} has no action {name!r}. {suggest_names(name, actions, 'Its actions')} "
             "Actions are defined in integration.config.actions.",
             details={"action": name, "available": sorted(actions)},
         )
@@ -111,7 +111,9 @@ class ScheduledActions:
             run_if = action.schedule.run_if
             if run_if is not None:
                 context: dict[str, Any] = dict(connection.upstream.context)
-                if not truthy(await mapped(f"actions.{name}.schedule.run_if", run_if, context, None)):
+                if not is_truthy(
+                    await evaluate_mapping(f"actions.{name}.schedule.run_if", run_if, context, None)
+                ):
                     return
             await run_action(connection.upstream, connection.definition, name, action, clock=self._clock)
         except IsthmusError as failed:

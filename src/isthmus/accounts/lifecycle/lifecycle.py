@@ -42,7 +42,7 @@ from isthmus.db.database import Database, current_time
 from isthmus.db.epochs import get_epoch_group, raise_epoch
 from isthmus.db.tables import account_lifecycle, integrated_account
 from isthmus.definitions.actions import Action, Step
-from isthmus.engine.steps import StepRunner, action_runner
+from isthmus.engine.steps import StepRunner, make_action_runner
 from isthmus.errors import AccountBlocked, Forbidden, IsthmusError, NotFound
 from isthmus.events import Event
 from isthmus.events.catalogue import (
@@ -162,7 +162,9 @@ class Lifecycle:
         unless its errors are ignored."""
         limit = _TIME_LIMITS[state.stage]
         spent = (self._clock.now() - state.started_at).total_seconds()
-        runner = action_runner(connection.upstream, connection.definition, state.stage, clock=self._clock)
+        runner = make_action_runner(
+            connection.upstream, connection.definition, state.stage, clock=self._clock
+        )
         step = action.steps[state.step]
         attempt = asyncio.ensure_future(self._attempt_step(runner, step, state))
         late = asyncio.ensure_future(self._clock.sleep(max(0.0, limit - spent)))

@@ -14,7 +14,7 @@ from isthmus.db.database import current_time, get_key_ring
 from isthmus.db.encryption import EncryptedJSON
 from isthmus.db.tables import account_lifecycle
 from isthmus.definitions.actions import Action
-from isthmus.engine.evaluation import truthy
+from isthmus.engine.evaluation import is_truthy
 from isthmus.engine.steps import Progress
 from isthmus.errors import IsthmusError
 from isthmus.expressions import UNDEFINED
@@ -105,7 +105,7 @@ def require_passed(state: LifecycleState, action: Action | None) -> None:
     if state.stage != "validation" or action is None or not action.steps:
         return
     last = state.progress.last
-    if last is UNDEFINED or not truthy(last):
+    if last is UNDEFINED or not is_truthy(last):
         raise StageFailed("The check of the connection did not pass. Check what was entered.")
 
 

@@ -9,7 +9,7 @@ from isthmus.authoring.contract.catalog_entry import Cell, Choice, Entry
 from isthmus.definitions.files import Exchange
 from isthmus.engine import unified
 from isthmus.engine.calls import NO_BODY, Call, ListResult, ValueResult
-from isthmus.engine.queries import nest
+from isthmus.engine.queries import nest_pairs
 from isthmus.engine.upstream import Upstream
 from isthmus.expressions import Expression
 
@@ -21,8 +21,10 @@ _WITH_BODY = frozenset({"create", "update"})
 
 async def run(entry: Entry, cell: Cell, choice: Choice, call: Call, upstream: Upstream) -> Any:
     """The engine's answer, as if the mapping's expressions had chosen this proxy method."""
-    target = unified.Target(cell.model, cell.resource, entry.models[cell.model].file.resources[cell.resource])
-    return await unified.call(upstream, entry.file.config, target, cell.fixed(choice), call)
+    target = unified.UnifiedTarget(
+        cell.model, cell.resource, entry.models[cell.model].file.resources[cell.resource]
+    )
+    return await unified.call_method(upstream, entry.file.config, target, cell.fixed(choice), call)
 
 
 async def records(
@@ -56,7 +58,7 @@ def call_for(
     return Call.from_values(
         cell.method,
         id=str(recorded_id) if cell.method in _WITH_ID and recorded_id is not None else None,
-        query=nest(asked.items()),
+        query=nest_pairs(asked.items()),
         body=given,
     )
 

@@ -59,9 +59,9 @@ class Sandbox:
             _ACCOUNT, build_example_context(config), entry.name, config, _Recorded(entry)
         )
 
-    def target(self) -> unified.Target:
+    def target(self) -> unified.UnifiedTarget:
         resources = self.entry.models[self.cell.model].file.resources
-        return unified.Target(self.cell.model, self.cell.resource, resources[self.cell.resource])
+        return unified.UnifiedTarget(self.cell.model, self.cell.resource, resources[self.cell.resource])
 
     async def page(self, cursor: str | None = None, query: Mapping[str, str] | None = None) -> ListResult:
         """Through the mapping's own choice of a proxy method."""
@@ -69,7 +69,7 @@ class Sandbox:
         first = self.entry.answers(*choice, error=False)[0]
         call = call_for(self.entry, self.cell, choice, first, cursor=cursor, query=query)
         config = self.entry.file.config
-        result = await unified.call(self.upstream, config, self.target(), self.cell.config, call)
+        result = await unified.call_method(self.upstream, config, self.target(), self.cell.config, call)
         if not isinstance(result, ListResult):
             raise BadRequest(f"{self.cell.name} is answered with no list.")
         return result
@@ -93,7 +93,7 @@ class Sandbox:
         """The record that `got`, the cell of `get`, answers with."""
         config = self.entry.file.config
         call = Call(method="get", id=id)
-        result = await unified.call(self.upstream, config, self.target(), got.config, call)
+        result = await unified.call_method(self.upstream, config, self.target(), got.config, call)
         return result.body if isinstance(result, ValueResult) else None
 
 

@@ -8,9 +8,9 @@ from urllib.parse import parse_qsl
 import orjson
 
 from isthmus.definitions.methods import MethodDefinition
-from isthmus.engine.queries import nest
+from isthmus.engine.queries import nest_pairs
 from isthmus.engine.upstream import OutgoingRequest
-from isthmus.engine.xml import read_xml
+from isthmus.engine.xml import parse_xml
 
 __all__ = ["sent_body"]
 
@@ -26,10 +26,10 @@ def sent_body(method: MethodDefinition | None, request: OutgoingRequest) -> Any:
         case "json":
             return orjson.loads(data)
         case "form":
-            return nest(parse_qsl(data.decode(), keep_blank_values=True))
+            return nest_pairs(parse_qsl(data.decode(), keep_blank_values=True))
         case "xml":
             assert method is not None
-            return _unwrapped(read_xml(data, method.body_format_config), method.body_format_config.root)
+            return _unwrapped(parse_xml(data, method.body_format_config), method.body_format_config.root)
         case _:
             return request.operation.body
 

@@ -22,8 +22,8 @@ from isthmus.definitions.paths import BodyPath
 from isthmus.definitions.secrets import is_secret_name
 from isthmus.engine import proxy
 from isthmus.engine.calls import Call, ListResult, StreamResult
-from isthmus.engine.queries import nest
-from isthmus.engine.responses import error_body, parse
+from isthmus.engine.queries import nest_pairs
+from isthmus.engine.responses import parse_body, parse_error_body
 from isthmus.engine.upstream import AccountFacts, OutgoingRequest, Upstream
 from isthmus.errors import IsthmusError, RemoteError, UpstreamInvalid
 from isthmus.expressions import Expression
@@ -168,7 +168,7 @@ class Recorder:
         for page in range(1, self._pages + 1):
             asked = {**self._asked_of(method), "limit": str(self._limit)}
             asked |= {"next_cursor": cursor} if cursor else {}
-            found = await self._proxied(choice, Call.from_values("list", query=nest(asked.items())))
+            found = await self._proxied(choice, Call.from_values("list", query=nest_pairs(asked.items())))
             take = self._take(choice, method)
             if not isinstance(found, ListResult):
                 return
@@ -189,7 +189,7 @@ class Recorder:
         ids = list(dict.fromkeys([id for take in listed for id in await self._ids(choice[0], take)]))
         if not ids and listed:
             self._skipped[choice] = "no id was found in what the list answered"
-        asked = nest(self._asked_of(method).items())
+        asked = nest_pairs(self._asked_of(method).items())
         for id in ids if "id" in _asked(method) else [None]:
             await self._proxied(choice, Call.from_values("get", id=id, query=asked))
             self._take(choice, method)
@@ -200,7 +200,7 @@ class Recorder:
                 self._take(choice, method)
 
     async def _proxied(self, choice: Choice, call: Call) -> Any:
-        result = await proxy.call(self._tape, self._config, choice[0], call)
+        result = await proxy.call_method(self._tape, self._config, choice[0], call)
         if isinstance(result, StreamResult):
             await result.stream.close()
             raise UpstreamInvalid(f"{'.'.join(choice)} is answered with bytes, which no exchange can hold.")
@@ -210,7 +210,7 @@ class Recorder:
         if self._tape.last is None:
             raise UpstreamInvalid(f"{'.'.join(choice)} was answered without a request.")
         request, response = self._tape.last
-        body = error_body(method, response) if response.status >= _ERROR else _whole(method, response)
+        body = parse_error_body(method, response) if response.status >= _ERROR else _whole(method, response)
         take = _Take(request, response.status, dict(response.headers), copy.deepcopy(body))
         self._takes[choice].append(take)
         return take
@@ -260,7 +260,7 @@ def _path(expression: Expression | None) -> BodyPath | None:
 
 def _whole(method: MethodDefinition, response: HttpResponse) -> Any:
     """The body before anything of the definition is applied: XML and CSV are text."""
-    found = parse(method, response).body
+    found = parse_body(method, response).body
     if isinstance(found, dict | list) and "json" not in response.headers.get("content-type", "json"):
         return response.body.decode(errors="replace")
     return found

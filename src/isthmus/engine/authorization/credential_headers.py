@@ -8,38 +8,45 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from isthmus.definitions.authorization import BasicAuthorization, BearerAuthorization, HeaderAuthorization
-from isthmus.engine.authorization.oauth1_signature import signature_header
-from isthmus.engine.evaluation import evaluate, template_scope, unresolved, wrong_result
-from isthmus.engine.queries import header_text, parse, scalar_text
+from isthmus.engine.authorization.oauth1_signature import sign_request
+from isthmus.engine.evaluation import (
+    evaluate,
+    make_template_scope,
+    unresolved_placeholder_error,
+    wrong_result_error,
+)
+from isthmus.engine.queries import format_header, format_scalar, parse_query
 from isthmus.engine.upstream import OAuth1Signature, OutgoingRequest
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions import UNDEFINED, Expression
 from isthmus.expressions.placeholders import PlaceholderError, Template
 
-__all__ = ["credential_headers"]
+__all__ = ["make_credential_headers"]
 
 _FIELD = "authorization.config"
 
 
-def credential_headers(outgoing: OutgoingRequest, context: Mapping[str, Any]) -> dict[str, str]:
+def make_credential_headers(outgoing: OutgoingRequest, context: Mapping[str, Any]) -> dict[str, str]:
     """Header names and values; empty where the method needs none."""
     spec = outgoing.authorization
     if spec is None:
         return {}
     operation = outgoing.operation
-    scope = template_scope(context, id=operation.id, query=operation.query, body=operation.body)
+    scope = make_template_scope(context, id=operation.id, query=operation.query, body=operation.body)
     if isinstance(spec, OAuth1Signature):
-        return {"Authorization": signature_header(spec, outgoing.http, scope)}
+        return {"Authorization": sign_request(spec, outgoing.http, scope)}
     if isinstance(spec, BearerAuthorization):
-        return {"Authorization": f"Bearer {_bearer_token(spec, scope, context)}"}
+        return {"Authorization": f"Bearer {_find_bearer_token(spec, scope, context)}"}
     if isinstance(spec, BasicAuthorization):
-        return {"Authorization": f"Basic {_basic_pair(spec, scope)}"}
-    return _headers(spec, scope, outgoing, context)
+        return {"Authorization": f"Basic {_encode_basic_pair(spec, scope)}"}
+    return _make_configured_headers(spec, scope, outgoing, context)
 
 
-def _bearer_token(spec: BearerAuthorization, scope: Mapping[str, Any], context: Mapping[str, Any]) -> str:
+def _find_bearer_token(
+    spec: BearerAuthorization, scope: Mapping[str, Any], context: Mapping[str, Any]
+) -> str:
     if spec.config.token is not None:
-        return _strict(spec.config.token, scope, f"{_FIELD}.token")
+        return _render_strict(spec.config.token, scope, f"{_FIELD}.token")
     oauth = context.get("oauth")
     token = oauth.get("token") if isinstance(oauth, Mapping) else None
     nested = token.get("access_token") if isinstance(token, Mapping) else None
@@ -52,25 +59,25 @@ def _bearer_token(spec: BearerAuthorization, scope: Mapping[str, Any], context: 
                 failure("context.access_token", "is needed for bearer authorization", "missing_credential")
             ],
         )
-    return scalar_text(found)
+    return format_scalar(found)
 
 
-def _basic_pair(spec: BasicAuthorization, scope: Mapping[str, Any]) -> str:
+def _encode_basic_pair(spec: BasicAuthorization, scope: Mapping[str, Any]) -> str:
     try:
         name, password = (
-            _text_or_empty(template.render_or_empty(scope))
+            _format_or_empty(template.render_or_empty(scope))
             for template in (spec.config.username, spec.config.password)
         )
     except PlaceholderError as error:
-        raise unresolved(_FIELD, error) from error
+        raise unresolved_placeholder_error(_FIELD, error) from error
     return base64.b64encode(f"{name}:{password}".encode()).decode()
 
 
-def _text_or_empty(value: Any) -> str:
-    return "" if value is None or value is UNDEFINED else scalar_text(value)
+def _format_or_empty(value: Any) -> str:
+    return "" if value is None or value is UNDEFINED else format_scalar(value)
 
 
-def _headers(
+def _make_configured_headers(
     spec: HeaderAuthorization,
     scope: Mapping[str, Any],
     outgoing: OutgoingRequest,
@@ -78,20 +85,20 @@ def _headers(
 ) -> dict[str, str]:
     config = spec.config
     if config.expression is not None:
-        return _computed(config.expression, outgoing, context)
+        return _compute_headers(config.expression, outgoing, context)
     assert config.header_name is not None
     assert config.header_value is not None
-    return {config.header_name: _strict(config.header_value, scope, f"{_FIELD}.header_value")}
+    return {config.header_name: _render_strict(config.header_value, scope, f"{_FIELD}.header_value")}
 
 
-def _computed(
+def _compute_headers(
     expression: Expression, outgoing: OutgoingRequest, context: Mapping[str, Any]
 ) -> dict[str, str]:
     http, body = outgoing.http, outgoing.operation.body
     options: dict[str, Any] = {
         "method": http.method,
         "headers": dict(http.headers),
-        "query": dict(parse(urlsplit(http.url).query).nested),
+        "query": dict(parse_query(urlsplit(http.url).query).nested),
     }
     if body is not None:
         options["body"] = body
@@ -101,12 +108,12 @@ def _computed(
     if value is UNDEFINED or value is None:
         return {}
     if not isinstance(value, dict):
-        raise wrong_result(field, "an object of header names and values")
-    return {str(name): header_text(item) for name, item in value.items() if item is not None}
+        raise wrong_result_error(field, "an object of header names and values")
+    return {str(name): format_header(item) for name, item in value.items() if item is not None}
 
 
-def _strict(template: Template, scope: Mapping[str, Any], field: str) -> str:
+def _render_strict(template: Template, scope: Mapping[str, Any], field: str) -> str:
     try:
-        return scalar_text(template.render_strict(scope))
+        return format_scalar(template.render_strict(scope))
     except PlaceholderError as error:
-        raise unresolved(field, error) from error
+        raise unresolved_placeholder_error(field, error) from error

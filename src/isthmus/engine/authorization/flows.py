@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from typing import Any, TypeVar
 
-from isthmus.engine.authorization.credential_headers import credential_headers
+from isthmus.engine.authorization.credential_headers import make_credential_headers
 from isthmus.engine.upstream import OutgoingRequest
 from isthmus.expressions import run_in_turns
 from isthmus.http.messages import HttpRequest, HttpResponse
 
-__all__ = ["authorize", "authorized", "drive"]
+__all__ = ["add_authorization", "authorize", "drive_flow"]
 
 
 def authorize(
@@ -22,10 +22,10 @@ def authorize(
     Raises BadRequest, before anything is sent, where a credential has no value.
     """
     yield from ()
-    return _with_headers(outgoing, credential_headers(outgoing, context))
+    return _add_headers(outgoing, make_credential_headers(outgoing, context))
 
 
-def _with_headers(outgoing: OutgoingRequest, credentials: Mapping[str, str]) -> HttpRequest:
+def _add_headers(outgoing: OutgoingRequest, credentials: Mapping[str, str]) -> HttpRequest:
     if not credentials:
         return outgoing.http
     names = frozenset(name.lower() for name in credentials)
@@ -49,7 +49,7 @@ T = TypeVar("T")
 Send = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
 
-async def drive(flow: Generator[HttpRequest, HttpResponse, T], send: Send) -> T:
+async def drive_flow(flow: Generator[HttpRequest, HttpResponse, T], send: Send) -> T:
     """What the flow returns. Raises what it or `send` raises; the flow never sees a failure to send."""
     try:
         request = next(flow)
@@ -62,7 +62,7 @@ async def drive(flow: Generator[HttpRequest, HttpResponse, T], send: Send) -> T:
         flow.close()
 
 
-async def authorized(outgoing: OutgoingRequest, context: Mapping[str, Any], send: Send) -> HttpRequest:
+async def add_authorization(outgoing: OutgoingRequest, context: Mapping[str, Any], send: Send) -> HttpRequest:
     """The request with its credentials; `send`: for what must be answered first. Raises what `authorize` and
     `send` raise."""
 
@@ -75,4 +75,4 @@ async def authorized(outgoing: OutgoingRequest, context: Mapping[str, Any], send
         return None
 
     ready = await run_in_turns(begun)
-    return await drive(authorize(outgoing, context), send) if ready is None else ready
+    return await drive_flow(authorize(outgoing, context), send) if ready is None else ready

@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
 import orjson
 
-from isthmus.engine.evaluation import unresolved
-from isthmus.engine.queries import scalar_text
+from isthmus.engine.evaluation import unresolved_placeholder_error
+from isthmus.engine.queries import format_scalar
 from isthmus.errors import BadRequest, CredentialsRefused, TokenEndpointFailed, failure
 from isthmus.expressions import UNDEFINED
 from isthmus.expressions.placeholders import PlaceholderError, Template
@@ -19,13 +19,13 @@ from isthmus.http.messages import HttpRequest, HttpResponse
 __all__ = [
     "Grant",
     "Scope",
-    "address",
-    "basic_header",
-    "form_request",
-    "read_token",
-    "rendered",
-    "rendered_entries",
-    "token_call",
+    "call_token_endpoint",
+    "encode_basic_header",
+    "make_form_request",
+    "read_token_reply",
+    "render_address",
+    "render_entries",
+    "render_text",
 ]
 
 Scope = Mapping[str, Any]
@@ -34,17 +34,17 @@ Grant = Generator[HttpRequest, HttpResponse, dict[str, Any]]
 """Yields each request of a grant, is sent its answer, and returns the provider's whole reply."""
 
 FIELD: Final = "credentials"
-_SECONDS: Final = 30.0
-_TEXT_LIMIT: Final = 500
-_TRY_LATER: Final = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
-_REFUSALS: Final = frozenset({400, 401, 403})
+_TIMEOUT_SECONDS: Final = 30.0
+_MAX_REASON: Final = 500
+_RETRYABLE_CODES: Final = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
+_REFUSAL_STATUSES: Final = frozenset({400, 401, 403})
 _FORBIDDEN: Final = 403
 """Without a reply that can be read, it is whoever stands before the provider that forbids."""
 _THROTTLED: Final = 429
 _SERVER_ERROR: Final = 500
 
 
-def token_call(
+def call_token_endpoint(
     url: str,
     fields: Mapping[str, str],
     client: tuple[str, str],
@@ -60,20 +60,20 @@ def token_call(
     name, secret = client
     headers = {"Accept": "application/json"}
     if in_header and secret:
-        headers["Authorization"] = basic_header(name, secret)
+        headers["Authorization"] = encode_basic_header(name, secret)
     else:
         fields = {**fields, "client_id": name, **({"client_secret": secret} if secret else {})}
-    response = yield form_request(url, fields, headers, as_json=as_json)
-    return read_token(response)
+    response = yield make_form_request(url, fields, headers, as_json=as_json)
+    return read_token_reply(response)
 
 
-def basic_header(name: str, secret: str) -> str:
+def encode_basic_header(name: str, secret: str) -> str:
     """Form-encoded before they are joined (RFC 6749 §2.3.1)."""
     pair = f"{quote_plus(name)}:{quote_plus(secret)}"
     return f"Basic {base64.b64encode(pair.encode()).decode()}"
 
 
-def form_request(
+def make_form_request(
     url: str, fields: Mapping[str, str], headers: Mapping[str, str], *, as_json: bool = False
 ) -> HttpRequest:
     """A POST that follows no redirect: what it carries is good for anyone who reads it."""
@@ -84,24 +84,25 @@ def form_request(
         url=url,
         headers={**headers, "Content-Type": kind},
         body=body,
-        timeout_seconds=_SECONDS,
+        timeout_seconds=_TIMEOUT_SECONDS,
         max_redirects=0,
     )
 
 
-def read_token(response: HttpResponse) -> dict[str, Any]:
+def read_token_reply(response: HttpResponse) -> dict[str, Any]:
     """The whole reply of a token endpoint. Some answer 200 with an `error` all the same."""
-    reply = _parsed(response)
+    reply = _parse_reply(response)
     error = reply.get("error")
     code = error if isinstance(error, str) else None
     host = urlsplit(response.url).hostname
-    if response.status == _THROTTLED or response.status >= _SERVER_ERROR or code in _TRY_LATER:
+    if response.status == _THROTTLED or response.status >= _SERVER_ERROR or code in _RETRYABLE_CODES:
         raise TokenEndpointFailed(
-            f"{host} answered a token call with {response.status}{_reason(reply)}. It may be tried again.",
+            f"{host} answered a token call with {response.status}{_format_reason(reply)}. "
+            "It may be tried again.",
             may_retry=True,
         )
-    if error or (response.status in _REFUSALS and (reply or response.status != _FORBIDDEN)):
-        raise CredentialsRefused(_refusal(host, code, reply, response.status), code=code)
+    if error or (response.status in _REFUSAL_STATUSES and (reply or response.status != _FORBIDDEN)):
+        raise CredentialsRefused(_refusal_message(host, code, reply, response.status), code=code)
     if response.status >= 300:
         raise TokenEndpointFailed(
             f"{host} answered a token call with {response.status}: is {urlsplit(response.url).path} its "
@@ -115,7 +116,7 @@ def read_token(response: HttpResponse) -> dict[str, Any]:
     return reply
 
 
-def _parsed(response: HttpResponse) -> dict[str, Any]:
+def _parse_reply(response: HttpResponse) -> dict[str, Any]:
     """JSON, else the fields of a form (which some providers answer with), else nothing: not of a page."""
     if response.body.lstrip().startswith(b"<"):
         return {}
@@ -126,29 +127,29 @@ def _parsed(response: HttpResponse) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _refusal(host: str | None, code: str | None, reply: Mapping[str, Any], status: int) -> str:
+def _refusal_message(host: str | None, code: str | None, reply: Mapping[str, Any], status: int) -> str:
     if code in {"invalid_client", "unauthorized_client"}:
         return (
-            f"{host} does not accept the app's client id and secret ({code}){_reason(reply)}. Correct them "
-            "in the environment integration's override, under credentials."
+            f"{host} does not accept the app's client id and secret ({code}){_format_reason(reply)}. "
+            "Correct them in the environment integration's override, under credentials."
         )
-    return f"{host} refused the credentials ({code or status}){_reason(reply)}. Reconnect the account."
+    return f"{host} refused the credentials ({code or status}){_format_reason(reply)}. Reconnect the account."
 
 
-def _reason(reply: Mapping[str, Any]) -> str:
+def _format_reason(reply: Mapping[str, Any]) -> str:
     found = reply.get("error_description") or reply.get("message")
-    return f": {found[:_TEXT_LIMIT].rstrip('.')}" if isinstance(found, str) and found else ""
+    return f": {found[:_MAX_REASON].rstrip('.')}" if isinstance(found, str) and found else ""
 
 
-def address(host: Template, path: Template, scope: Scope, field: str) -> str:
+def render_address(host: Template, path: Template, scope: Scope, field: str) -> str:
     """Host and path of an endpoint; a host without a scheme is https. Raises BadRequest for what is no
     address; where it may lead is for the client that sends to judge."""
-    return checked_address(
-        f"{rendered(host, scope, field).rstrip('/')}/{rendered(path, scope, field).lstrip('/')}", field
+    return check_address(
+        f"{render_text(host, scope, field).rstrip('/')}/{render_text(path, scope, field).lstrip('/')}", field
     )
 
 
-def checked_address(text: str, field: str) -> str:
+def check_address(text: str, field: str) -> str:
     """`text` as an absolute http(s) address with neither user, fragment nor control characters."""
     url = text if "://" in text else f"https://{text}"
     try:
@@ -164,21 +165,21 @@ def checked_address(text: str, field: str) -> str:
     return url
 
 
-def rendered(template: Template | None, scope: Scope, field: str) -> str:
+def render_text(template: Template | None, scope: Scope, field: str) -> str:
     """Its text; "" where there is no template. Raises BadRequest for a placeholder without a value."""
     if template is None:
         return ""
     try:
         value = template.render_strict(scope)
     except PlaceholderError as error:
-        raise unresolved(f"{FIELD}.{field}", error) from error
-    return "" if value is None or value is UNDEFINED else scalar_text(value)
+        raise unresolved_placeholder_error(f"{FIELD}.{field}", error) from error
+    return "" if value is None or value is UNDEFINED else format_scalar(value)
 
 
-def rendered_entries(entries: Mapping[str, Template | None], scope: Scope, field: str) -> dict[str, str]:
+def render_entries(entries: Mapping[str, Template | None], scope: Scope, field: str) -> dict[str, str]:
     """Extra parameters; one that is null is left out."""
     return {
-        name: rendered(template, scope, f"{field}.{name}")
+        name: render_text(template, scope, f"{field}.{name}")
         for name, template in entries.items()
         if template is not None
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from isthmus.definitions.nodes import Node, RequestNode
-from isthmus.engine.graph.node_scopes import Produced
+from isthmus.engine.graph.node_scopes import ProducedRecord
 from isthmus.engine.graph.structure import Graph
 from isthmus.errors import IsthmusError, UnprocessableRequest, to_error_envelope
 
@@ -25,7 +25,7 @@ class NodeError:
 @dataclass(frozen=True, slots=True)
 class BatchOutcome:
     graph: Graph
-    records: Mapping[str, Sequence[Produced]]
+    records: Mapping[str, Sequence[ProducedRecord]]
     errors: Mapping[str, Sequence[NodeError]] = field(default_factory=dict)
 
     @property
@@ -39,7 +39,9 @@ class BatchOutcome:
             if persists(node):
                 kept = result.setdefault(node.key, [])
                 kept.extend(record.value for record in self.records.get(name, ()))
-            errors.setdefault(node.key, []).extend(_told(name, each) for each in self.errors.get(name, ()))
+            errors.setdefault(node.key, []).extend(
+                _error_to_wire(name, each) for each in self.errors.get(name, ())
+            )
         return {"result": result, "errors": errors}
 
     def sayable(self, can_be_said: Callable[[Any], bool]) -> BatchOutcome:
@@ -49,11 +51,11 @@ class BatchOutcome:
             kept = records.get(name, ())
             if persists(node) and not all(can_be_said(record.value) for record in kept):
                 records[name] = ()
-                errors[name] = [*errors.get(name, ()), NodeError(_unsayable(name))]
+                errors[name] = [*errors.get(name, ()), NodeError(_unwritable_error(name))]
         return replace(self, records=records, errors=errors)
 
 
-def _unsayable(name: str) -> IsthmusError:
+def _unwritable_error(name: str) -> IsthmusError:
     return UnprocessableRequest(
         f"{name} gave a value that JSON has no form for: a file, bytes. Make it text, or leave it out of the "
         "answer with persist: false."
@@ -66,7 +68,7 @@ def persists(node: Node) -> bool:
     return not isinstance(node, RequestNode) or node.is_unified
 
 
-def _told(name: str, failed: NodeError) -> dict[str, Any]:
+def _error_to_wire(name: str, failed: NodeError) -> dict[str, Any]:
     """The error as any call would have got it, with the node it belongs to."""
     told = {**to_error_envelope(failed.error), "node": name}
     return told if failed.turn is None else {**told, "turn": failed.turn}

@@ -11,10 +11,17 @@ from isthmus.definitions.nodes import RequestNode
 from isthmus.engine.batch.budget import Budget
 from isthmus.engine.batch.outcome import NodeError
 from isthmus.engine.calls import Call, CallResult, ListResult, StreamResult
-from isthmus.engine.graph.concurrency import walked, work_through
-from isthmus.engine.graph.frames import Frame, ParseNodeCall, call_of, first_frames, identity_of, recursions
-from isthmus.engine.graph.node_scopes import NodeScope, Produced
-from isthmus.engine.responses import records_of
+from isthmus.engine.graph.concurrency import process_queue, walk_pages
+from isthmus.engine.graph.frames import (
+    CallFrame,
+    ParseNodeCall,
+    fingerprint_call,
+    make_call,
+    make_first_frames,
+    make_recursive_frames,
+)
+from isthmus.engine.graph.node_scopes import NodeScope, ProducedRecord
+from isthmus.engine.responses import as_records
 from isthmus.errors import (
     BadRequest,
     IsthmusError,
@@ -24,12 +31,12 @@ from isthmus.errors import (
     UpstreamError,
 )
 
-__all__ = ["Admit", "NodeCalls", "Requests"]
+__all__ = ["Admit", "NodeCalls", "RequestNodeRun"]
 
-_READS: Final = frozenset({"list", "get"})
-_STANDARD: Final = frozenset({"list", "get", "create", "update", "delete"})
+_READ_METHODS: Final = frozenset({"list", "get"})
+_STANDARD_METHODS: Final = frozenset({"list", "get", "create", "update", "delete"})
 _THROTTLED: Final = 429
-_OF_ONE_CALL: Final = (BadRequest, MappingFailed, UpstreamError)
+_ERRORS_OF_ONE_CALL: Final = (BadRequest, MappingFailed, UpstreamError)
 """Errors that another element of the loop need not meet."""
 
 
@@ -39,7 +46,7 @@ class _Page:
     next_cursor: str | None
 
 
-class Requests:
+class RequestNodeRun:
     """One run of a request node. `records` in the order of the loop, whatever was answered first."""
 
     def __init__(
@@ -58,23 +65,23 @@ class Requests:
         self._calls = calls
         self._parse_call = parse_call
         self._budget = budget
-        self._pages: list[tuple[tuple[int, ...], list[Produced]]] = []
+        self._pages: list[tuple[tuple[int, ...], list[ProducedRecord]]] = []
         self._seen: set[bytes] = set()
         self._frames = 0
         self._has_done_one = False
         self._is_over = False
 
     @property
-    def records(self) -> list[Produced]:
+    def records(self) -> list[ProducedRecord]:
         return [record for _, page in sorted(self._pages, key=lambda each: each[0]) for record in page]
 
     async def run(self) -> bool:
         """Whether a call went well, or there was none to make. Loops of reads go side by side; writes one
         after the other, in the order of the records."""
-        frames = first_frames(self._node, self._scope)
+        frames = make_first_frames(self._node, self._scope)
         self._count(len(frames))
-        is_read = self._node.method_name in _READS
-        await work_through(frames, self._frame, at_once=self._budget.limits.at_once if is_read else 1)
+        is_read = self._node.method_name in _READ_METHODS
+        await process_queue(frames, self._frame, at_once=self._budget.limits.at_once if is_read else 1)
         return self._has_done_one or not self.errors
 
     def _count(self, frames: int) -> None:
@@ -85,7 +92,7 @@ class Requests:
                 "over fewer records, or send several batches."
             )
 
-    async def _frame(self, frame: Frame) -> list[Frame]:
+    async def _frame(self, frame: CallFrame) -> list[CallFrame]:
         """One call of the node, a list to its end; the frames that it adds."""
         if self._is_over:
             return []
@@ -97,15 +104,15 @@ class Requests:
             if not self._is_over:
                 self.errors.append(NodeError(failed, frame.turn(self._node)))
             too_many = self._budget.is_full or self._frames > self._budget.limits.calls
-            self._is_over = self._is_over or too_many or not isinstance(failed, _OF_ONE_CALL)
+            self._is_over = self._is_over or too_many or not isinstance(failed, _ERRORS_OF_ONE_CALL)
             return []
         self._has_done_one = True
         return further
 
-    async def _walk(self, frame: Frame) -> list[Frame]:
-        call = await call_of(self._name, self._node, self._scope, frame, self._parse_call)
+    async def _walk(self, frame: CallFrame) -> list[CallFrame]:
+        call = await make_call(self._name, self._node, self._scope, frame, self._parse_call)
         if self._node.recurse is not None:
-            identity = identity_of(call)
+            identity = fingerprint_call(call)
             if identity in self._seen:
                 return []
             self._seen.add(identity)
@@ -113,16 +120,18 @@ class Requests:
         async def fetch(cursor: str | None) -> _Page:
             return await self._fetched(replace(call, cursor=cursor))
 
-        further: list[Frame] = []
+        further: list[CallFrame] = []
         number = 0
-        async with aclosing(walked(fetch, call.cursor, most=self._budget.limits.pages)) as pages:
+        async with aclosing(walk_pages(fetch, call.cursor, most=self._budget.limits.pages)) as pages:
             async for page in pages:
                 kept, refused = self._budget.records(page.records)
-                made = [Produced(each, frame.bindings) for each in kept]
+                made = [ProducedRecord(each, frame.bindings) for each in kept]
                 self._pages.append(((*frame.place, number), made))
                 if refused is not None:
                     raise refused
-                further += recursions(self._name, self._node, self._scope, frame, number, page.records)
+                further += make_recursive_frames(
+                    self._name, self._node, self._scope, frame, number, page.records
+                )
                 number += 1
         return further
 
@@ -133,9 +142,9 @@ class Requests:
                 async with self._budget.places:
                     result = await self._calls.call(self._node.resource, call, self._budget.admit)
             except RemoteError as failed:
-                if call.method not in _READS or failed.status != _THROTTLED:
+                if call.method not in _READ_METHODS or failed.status != _THROTTLED:
                     raise
-                if not await self._budget.waited(_wait(failed)):
+                if not await self._budget.waited(_parse_retry_after(failed)):
                     raise
             else:
                 return await self._page(result)
@@ -151,12 +160,12 @@ class Requests:
             records = result.records
             return _Page(records if isinstance(records, list) else list(records.values()), result.next_cursor)
         value = result.body
-        if self._node.is_unified and self._node.method_name not in _STANDARD:
+        if self._node.is_unified and self._node.method_name not in _STANDARD_METHODS:
             value = value["result"]
-        return _Page(records_of(value), None)
+        return _Page(as_records(value), None)
 
 
-def _wait(failed: RemoteError) -> float:
+def _parse_retry_after(failed: RemoteError) -> float:
     text = failed.headers.get("retry-after", "")
     return float(text) if text.isdecimal() else 1.0
 

@@ -13,14 +13,14 @@ from typing import Any, Final
 from isthmus.definitions.nodes import RequestNode, SpoolNode, TransformNode
 from isthmus.engine.batch.budget import BatchLimits, Budget
 from isthmus.engine.batch.outcome import BatchOutcome, NodeError
-from isthmus.engine.batch.request_nodes import NodeCalls, Requests
-from isthmus.engine.evaluation import mapped
-from isthmus.engine.graph.concurrency import work_through
+from isthmus.engine.batch.request_nodes import NodeCalls, RequestNodeRun
+from isthmus.engine.evaluation import evaluate_mapping
+from isthmus.engine.graph.concurrency import process_queue
 from isthmus.engine.graph.frames import ParseNodeCall
 from isthmus.engine.graph.frontier import Frontier
-from isthmus.engine.graph.node_scopes import NodeScope, Produced
+from isthmus.engine.graph.node_scopes import NodeScope, ProducedRecord
 from isthmus.engine.graph.structure import Graph
-from isthmus.engine.responses import records_of
+from isthmus.engine.responses import as_records
 from isthmus.errors import FailedDependency, IsthmusError, UpstreamTimeout
 from isthmus.expressions import UNDEFINED
 from isthmus.kit.clock import Clock, SystemClock
@@ -49,10 +49,10 @@ async def run_batch(
     nodes at once.
     """
     budget = Budget(limits, clock, take)
-    return await _Run(graph, calls, parse_call, roots, limits, budget).outcome(clock)
+    return await _BatchRun(graph, calls, parse_call, roots, limits, budget).outcome(clock)
 
 
-class _Run:
+class _BatchRun:
     def __init__(
         self,
         graph: Graph,
@@ -69,12 +69,12 @@ class _Run:
         self._limits = limits
         self._budget = budget
         self._frontier = Frontier(graph)
-        self._records: dict[str, list[Produced]] = {}
+        self._records: dict[str, list[ProducedRecord]] = {}
         self._errors: dict[str, list[NodeError]] = {name: [] for name in graph.nodes}
 
     async def outcome(self, clock: Clock) -> BatchOutcome:
         everything = asyncio.ensure_future(
-            work_through(self._frontier.ready(), self._settled, at_once=self._limits.at_once)
+            process_queue(self._frontier.ready(), self._settled, at_once=self._limits.at_once)
         )
         patience = asyncio.ensure_future(clock.sleep(self._limits.seconds))
         try:
@@ -116,13 +116,13 @@ class _Run:
             case TransformNode():
                 found = await self._transformed(name, node)
                 kept, refused = self._budget.records(found)
-                records += [Produced(each) for each in kept]
+                records += [ProducedRecord(each) for each in kept]
                 if refused is not None:
                     raise refused
                 return True
             case RequestNode():
                 scope = self._scope(name, self._calls.context)
-                requests = Requests(name, node, scope, self._calls, self._parse_call, self._budget)
+                requests = RequestNodeRun(name, node, scope, self._calls, self._parse_call, self._budget)
                 try:
                     return await requests.run()
                 finally:
@@ -131,28 +131,30 @@ class _Run:
 
     async def _transformed(self, name: str, node: TransformNode) -> list[Any]:
         scope = self._scope(name, self._calls.shown_context)
-        value = await mapped(f"{name}.config.expression", node.config.expression, scope.of_expressions())
-        return [] if value is UNDEFINED or value == "" else records_of(value)
+        value = await evaluate_mapping(
+            f"{name}.config.expression", node.config.expression, scope.of_expressions()
+        )
+        return [] if value is UNDEFINED or value == "" else as_records(value)
 
     def _scope(self, name: str, context: Mapping[str, Any]) -> NodeScope:
         return NodeScope(self._graph, name, self._records, context=context, roots=self._roots)
 
     def _tell_unsettled(self) -> None:
         for name, lost in self._frontier.skipped.items():
-            self._errors[name].append(NodeError(_skipped(name, lost)))
+            self._errors[name].append(NodeError(_skipped_error(name, lost)))
         for name in self._frontier.unsettled:
-            failed = _out_of_time(self._limits.seconds, has_begun=self._frontier.has_begun(name))
+            failed = _timeout_error(self._limits.seconds, has_begun=self._frontier.has_begun(name))
             self._errors[name].append(NodeError(failed))
 
 
-def _skipped(name: str, lost: tuple[str, ...]) -> IsthmusError:
+def _skipped_error(name: str, lost: tuple[str, ...]) -> IsthmusError:
     return FailedDependency(
         f"{name} was not run, since {', '.join(lost)} failed. Their own errors say why.",
         details={"depends_on": list(lost)},
     )
 
 
-def _out_of_time(seconds: float, *, has_begun: bool) -> IsthmusError:
+def _timeout_error(seconds: float, *, has_begun: bool) -> IsthmusError:
     if has_begun:
         return UpstreamTimeout(
             f"The batch was ended after {seconds:g} s, while this node ran. What it had by then is in the "

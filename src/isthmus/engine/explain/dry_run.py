@@ -15,15 +15,15 @@ from urllib.parse import urlsplit
 import orjson
 
 from isthmus.definitions.secrets import MASK, is_secret_name
-from isthmus.engine.authorization.credential_headers import credential_headers
+from isthmus.engine.authorization.credential_headers import make_credential_headers
 from isthmus.engine.authorization.flows import authorize
-from isthmus.engine.queries import parse
+from isthmus.engine.queries import parse_query
 from isthmus.engine.upstream import AccountFacts, OutgoingRequest
 
-__all__ = ["DryRun", "NotSent", "shown_request"]
+__all__ = ["DryRun", "NotSent", "describe_request"]
 
 _SCHEMES: Final = re.compile(r"(Basic|Bearer|Digest|OAuth|Token)\s", re.IGNORECASE)
-_MOST_TEXT: Final = 65_536
+_MAX_TEXT: Final = 65_536
 
 
 class NotSent(Exception):
@@ -57,13 +57,13 @@ class DryRun:
         self._context = {**self._context, **patch}
 
 
-def shown_request(outgoing: OutgoingRequest, context: Mapping[str, Any]) -> dict[str, Any]:
+def describe_request(outgoing: OutgoingRequest, context: Mapping[str, Any]) -> dict[str, Any]:
     """`{method, url, headers, query, body}`. `query`: that of `url`, parsed. `body`: the value of JSON, else
     the text that would go out, or `{bytes, content_type}`; absent where there is none.
 
     Raises BadRequest for an authorization that does not resolve, as sending would.
     """
-    built = frozenset(name.lower() for name in credential_headers(outgoing, context))
+    built = frozenset(name.lower() for name in make_credential_headers(outgoing, context))
     flow = authorize(outgoing, context)
     try:
         next(flow)
@@ -75,23 +75,23 @@ def shown_request(outgoing: OutgoingRequest, context: Mapping[str, Any]) -> dict
         "method": http.method,
         "url": http.url,
         "headers": {
-            name: _masked(value) if name.lower() in built or is_secret_name(name) else value
+            name: _mask_credential(value) if name.lower() in built or is_secret_name(name) else value
             for name, value in http.headers.items()
         },
-        "query": dict(parse(urlsplit(http.url).query).nested),
+        "query": dict(parse_query(urlsplit(http.url).query).nested),
     }
     if http.body is not None:
         kind = next((value for name, value in http.headers.items() if name.lower() == "content-type"), "")
-        shown["body"] = _shown_body(http.body, kind, http.body_length)
+        shown["body"] = _describe_body(http.body, kind, http.body_length)
     return shown
 
 
-def _masked(value: str) -> str:
+def _mask_credential(value: str) -> str:
     scheme = _SCHEMES.match(value)
     return f"{scheme[1]} {MASK}" if scheme else MASK
 
 
-def _shown_body(body: bytes | AsyncIterator[bytes], content_type: str, length: int | None) -> Any:
+def _describe_body(body: bytes | AsyncIterator[bytes], content_type: str, length: int | None) -> Any:
     if not isinstance(body, bytes):
         return {"bytes": length, "content_type": content_type}
     if "json" in content_type:
@@ -103,6 +103,6 @@ def _shown_body(body: bytes | AsyncIterator[bytes], content_type: str, length: i
         text = body.decode()
     except UnicodeDecodeError:
         text = ""
-    if not text or len(text) > _MOST_TEXT:
+    if not text or len(text) > _MAX_TEXT:
         return {"bytes": len(body), "content_type": content_type}
     return text

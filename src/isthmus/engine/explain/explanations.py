@@ -14,31 +14,31 @@ from isthmus.definitions.methods import MethodDefinition
 from isthmus.engine import custom, proxy
 from isthmus.engine.calls import Call
 from isthmus.engine.custom import CustomCall
-from isthmus.engine.explain.dry_run import DryRun, NotSent, shown_request
+from isthmus.engine.explain.dry_run import DryRun, NotSent, describe_request
 from isthmus.engine.pagination import visible_cursor
-from isthmus.engine.requests import build
-from isthmus.engine.steps import Progress, StepRunner, action_runner
-from isthmus.engine.unified.mapping_plans import Target
-from isthmus.engine.unified.pipeline import CallScope, Prepared, prepare
-from isthmus.engine.unified.request_mapping import Asked, outbound
+from isthmus.engine.requests import build_request
+from isthmus.engine.steps import Progress, StepRunner, make_action_runner
+from isthmus.engine.unified.mapping_plans import UnifiedTarget
+from isthmus.engine.unified.pipeline import CallStepScope, PreparedCall, prepare_call
+from isthmus.engine.unified.request_mapping import CallerInput, map_request
 from isthmus.engine.upstream import OutgoingRequest
 from isthmus.errors import IsthmusError
 from isthmus.expressions import run_in_turns
 
 __all__ = [
-    "CallPlan",
-    "PlannedSteps",
-    "plan_action",
-    "plan_custom",
-    "plan_proxy",
-    "plan_steps",
-    "plan_unified",
-    "unasked_steps",
+    "CallExplanation",
+    "ExplainedSteps",
+    "describe_after_steps",
+    "explain_action",
+    "explain_custom",
+    "explain_proxy",
+    "explain_steps",
+    "explain_unified",
 ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallPlan:
+class CallExplanation:
     """`request`: as `shown_request` has it; None where it cannot be told, which `obstacle` explains.
     `waits_for`: the step before the call whose answer the request may depend on, None where it is certain.
     `resource`, `method`: what of the integration is called; None where no method of it is.
@@ -75,51 +75,51 @@ class CallPlan:
         }
 
 
-async def plan_proxy(dry: DryRun, config: IntegrationConfig, resource: str, call: Call) -> CallPlan:
+async def explain_proxy(dry: DryRun, config: IntegrationConfig, resource: str, call: Call) -> CallExplanation:
     """Raises what the call would raise before sending."""
     try:
-        await proxy.call(dry, config, resource, call)
+        await proxy.call_method(dry, config, resource, call)
     except NotSent as stopped:
-        return await _planned("proxy", dry, config, stopped.request)
+        return await _explain_request("proxy", dry, config, stopped.request)
     raise AssertionError("a call ends by sending")
 
 
-async def plan_custom(dry: DryRun, config: IntegrationConfig, call: CustomCall) -> CallPlan:
+async def explain_custom(dry: DryRun, config: IntegrationConfig, call: CustomCall) -> CallExplanation:
     """Raises what the call would raise before sending."""
     try:
-        await custom.call(dry, config, call)
+        await custom.call_custom(dry, config, call)
     except NotSent as stopped:
-        return CallPlan(
-            kind="custom", request=await run_in_turns(shown_request, stopped.request, dry.context)
+        return CallExplanation(
+            kind="custom", request=await run_in_turns(describe_request, stopped.request, dry.context)
         )
     raise AssertionError("a call ends by sending")
 
 
-async def plan_action(
+async def explain_action(
     dry: DryRun, config: IntegrationConfig, name: str, action: Action, call: Call
-) -> CallPlan:
+) -> CallExplanation:
     """Its steps, as those before a call; an action sends nothing else."""
-    runner = action_runner(dry, config, name, id=call.record_id, query=call.query.nested, body=call.body)
-    steps = await plan_steps(runner, dry, action.steps)
-    return CallPlan(kind="action", method=name, before=steps.shown, waits_for=steps.waits_for)
+    runner = make_action_runner(dry, config, name, id=call.record_id, query=call.query.nested, body=call.body)
+    steps = await explain_steps(runner, dry, action.steps)
+    return CallExplanation(kind="action", method=name, before=steps.shown, waits_for=steps.waits_for)
 
 
-async def plan_unified(
-    dry: DryRun, config: IntegrationConfig, target: Target, mapping: MappingConfig, call: Call
-) -> CallPlan:
+async def explain_unified(
+    dry: DryRun, config: IntegrationConfig, target: UnifiedTarget, mapping: MappingConfig, call: Call
+) -> CallExplanation:
     """Raises what the call would raise before sending, unless that may come of a step that was not run."""
-    ready = await prepare(config, target, mapping, call, dry.context)
-    runner = StepRunner(dry, config, CallScope(ready.said), "before")
-    steps = await plan_steps(runner, dry, mapping.before)
+    ready = await prepare_call(config, target, mapping, call, dry.context)
+    runner = StepRunner(dry, config, CallStepScope(ready.said), "before")
+    steps = await explain_steps(runner, dry, mapping.before)
     said = replace(ready.said, before=steps.progress.named, context=dry.context)
     request, obstacle = None, None
     try:
-        request = await _request(dry, ready, said)
+        request = await _describe_unified_request(dry, ready, said)
     except IsthmusError as failed:
         if steps.waits_for is None:
             raise
         obstacle = failed.message
-    return CallPlan(
+    return CallExplanation(
         kind="unified",
         resource=ready.method.resource,
         method=ready.method.name,
@@ -128,17 +128,17 @@ async def plan_unified(
         obstacle=obstacle,
         waits_for=steps.waits_for,
         before=steps.shown,
-        side_load=[_side_load(key, mapping) for key in mapping.side_load],
-        after=unasked_steps(mapping.after),
+        side_load=[_describe_side_load(key, mapping) for key in mapping.side_load],
+        after=describe_after_steps(mapping.after),
     )
 
 
-async def _request(dry: DryRun, ready: Prepared, said: Asked) -> dict[str, Any]:
+async def _describe_unified_request(dry: DryRun, ready: PreparedCall, said: CallerInput) -> dict[str, Any]:
     method, cursor = ready.method, ready.cursor
-    inputs = await outbound(ready.plan, method, said, visible_cursor(method.paginator, cursor))
+    inputs = await map_request(ready.plan, method, said, visible_cursor(method.paginator, cursor))
     outgoing, _ = await run_in_turns(
         partial(
-            build,
+            build_request,
             method,
             inputs,
             dry.context,
@@ -147,10 +147,10 @@ async def _request(dry: DryRun, ready: Prepared, said: Asked) -> dict[str, Any]:
             cursor_key=dry.account.cursor_key,
         )
     )
-    return await run_in_turns(shown_request, outgoing, dry.context)
+    return await run_in_turns(describe_request, outgoing, dry.context)
 
 
-def _side_load(key: str, mapping: MappingConfig) -> dict[str, Any]:
+def _describe_side_load(key: str, mapping: MappingConfig) -> dict[str, Any]:
     spec = mapping.side_load[key]
     return {
         "key": key,
@@ -161,19 +161,21 @@ def _side_load(key: str, mapping: MappingConfig) -> dict[str, Any]:
     }
 
 
-async def _planned(kind: str, dry: DryRun, config: IntegrationConfig, outgoing: OutgoingRequest) -> CallPlan:
+async def _explain_request(
+    kind: str, dry: DryRun, config: IntegrationConfig, outgoing: OutgoingRequest
+) -> CallExplanation:
     operation = outgoing.operation
-    return CallPlan(
+    return CallExplanation(
         kind=kind,
         resource=operation.resource,
         method=operation.method,
         definition=config.method(operation.resource, operation.method),
-        request=await run_in_turns(shown_request, outgoing, dry.context),
+        request=await run_in_turns(describe_request, outgoing, dry.context),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedSteps:
+class ExplainedSteps:
     """`shown`: one entry a step, `{name, type, outcome, reason?, request?}`; `outcome` is `ran`, `skipped`,
     `failed` or `not_run`. `waits_for`: the first step that needs an answer, None where all could be run."""
 
@@ -182,7 +184,7 @@ class PlannedSteps:
     waits_for: str | None
 
 
-async def plan_steps(runner: StepRunner, upstream: DryRun, steps: Sequence[Step]) -> PlannedSteps:
+async def explain_steps(runner: StepRunner, upstream: DryRun, steps: Sequence[Step]) -> ExplainedSteps:
     """Runs what asks nobody, on the dry run's own context; a request, and all that comes after one, is named
     and not run. Raises what a step raises that would end the call."""
     shown: list[dict[str, Any]] = []
@@ -199,16 +201,16 @@ async def plan_steps(runner: StepRunner, upstream: DryRun, steps: Sequence[Step]
             entry["outcome"] = "ran" if ran else "skipped"
         except NotSent as stopped:
             waits_for = entry["name"]
-            request = await run_in_turns(shown_request, stopped.request, upstream.context)
+            request = await run_in_turns(describe_request, stopped.request, upstream.context)
             entry |= {"outcome": "not_run", "reason": "needs the provider's answer", "request": request}
         except IsthmusError as failed:
             if not step.ignore_error:
                 raise
             entry |= {"outcome": "failed", "reason": failed.message}
-    return PlannedSteps(shown, progress, waits_for)
+    return ExplainedSteps(shown, progress, waits_for)
 
 
-def unasked_steps(steps: Sequence[Step]) -> list[dict[str, Any]]:
+def describe_after_steps(steps: Sequence[Step]) -> list[dict[str, Any]]:
     """Of steps that run on the provider's answer to the call itself."""
     return [
         {

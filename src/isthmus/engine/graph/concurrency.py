@@ -9,12 +9,12 @@ from typing import Protocol, TypeVar
 
 from isthmus.errors import UnprocessableRequest
 
-__all__ = ["HasNext", "walked", "work_through"]
+__all__ = ["HasNext", "process_queue", "walk_pages"]
 
 T = TypeVar("T")
 
 
-async def work_through(
+async def process_queue(
     first: Iterable[T], work: Callable[[T], Awaitable[Iterable[T]]], *, at_once: int
 ) -> None:
     """Begins the pieces in order, at most `at_once` under way; what `work` returns comes behind the others.
@@ -48,7 +48,7 @@ class HasNext(Protocol):
 P = TypeVar("P", bound=HasNext)
 
 
-async def walked(
+async def walk_pages(
     fetch: Callable[[str | None], Awaitable[P]], cursor: str | None, *, most: int
 ) -> AsyncGenerator[P, None]:
     """The pages from `cursor` on. The next is fetched while one is worked on, and never more than one: who is
@@ -57,7 +57,7 @@ async def walked(
     Close it (`contextlib.aclosing`) to give up the page on its way. Raises what `fetch` raises, behind the
     pages before, and UnprocessableRequest where there are more than `most`.
     """
-    coming = asyncio.ensure_future(_fetched(fetch, cursor))
+    coming = asyncio.ensure_future(_fetch(fetch, cursor))
     try:
         for number in range(1, most + 1):
             page = await coming
@@ -66,7 +66,7 @@ async def walked(
                 yield page
                 return
             if number < most:
-                coming = asyncio.ensure_future(_fetched(fetch, following))
+                coming = asyncio.ensure_future(_fetch(fetch, following))
             yield page
         raise UnprocessableRequest(
             f"The list has more than {most} pages. Narrow it by a query, or ask for larger ones."
@@ -76,5 +76,5 @@ async def walked(
         await asyncio.gather(coming, return_exceptions=True)
 
 
-async def _fetched(fetch: Callable[[str | None], Awaitable[P]], cursor: str | None) -> P:
+async def _fetch(fetch: Callable[[str | None], Awaitable[P]], cursor: str | None) -> P:
     return await fetch(cursor)

@@ -15,17 +15,25 @@ import orjson
 
 from isthmus.definitions.nodes import RequestNode
 from isthmus.engine.calls import NO_BODY, Call
-from isthmus.engine.evaluation import mapped, unresolved
+from isthmus.engine.evaluation import evaluate_mapping, unresolved_placeholder_error
 from isthmus.engine.graph.node_scopes import RESOURCES, Bindings, NodeScope
-from isthmus.engine.graph.structure import own_paths
-from isthmus.engine.queries import scalar_text
+from isthmus.engine.graph.structure import find_own_paths
+from isthmus.engine.queries import format_scalar
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions import UNDEFINED, Expression
 from isthmus.expressions.placeholders import PlaceholderError, Template
 
-__all__ = ["MOST_DEPTH", "Frame", "ParseNodeCall", "call_of", "first_frames", "identity_of", "recursions"]
+__all__ = [
+    "MAX_DEPTH",
+    "CallFrame",
+    "ParseNodeCall",
+    "fingerprint_call",
+    "make_call",
+    "make_first_frames",
+    "make_recursive_frames",
+]
 
-MOST_DEPTH: Final = 50
+MAX_DEPTH: Final = 50
 
 _LOG = logging.getLogger("isthmus.engine")
 
@@ -40,7 +48,7 @@ class ParseNodeCall(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class CallFrame:
     """`place`: the loop's turn where there is one, then the page and the record of each recursion. `depth`:
     how many recursions lead here."""
 
@@ -53,49 +61,51 @@ class Frame:
         return self.place[0] if node.loop_on is not None else None
 
 
-def first_frames(node: RequestNode, scope: NodeScope) -> list[Frame]:
+def make_first_frames(node: RequestNode, scope: NodeScope) -> list[CallFrame]:
     if node.loop_on is None:
-        return [Frame()]
-    return [Frame((index,), bindings) for index, bindings in enumerate(scope.elements(node.loop_on))]
+        return [CallFrame()]
+    return [CallFrame((index,), bindings) for index, bindings in enumerate(scope.elements(node.loop_on))]
 
 
-def recursions(
-    name: str, node: RequestNode, scope: NodeScope, frame: Frame, page: int, records: Sequence[Any]
-) -> Iterable[Frame]:
+def make_recursive_frames(
+    name: str, node: RequestNode, scope: NodeScope, frame: CallFrame, page: int, records: Sequence[Any]
+) -> Iterable[CallFrame]:
     """The frames that `recurse` adds for the records of one page. Beyond 50 deep there are none.
 
     Raises BadRequest for a condition that cannot be rendered.
     """
-    if node.recurse is None or node.recurse.condition is None or frame.depth >= MOST_DEPTH:
+    if node.recurse is None or node.recurse.condition is None or frame.depth >= MAX_DEPTH:
         return
     for index, record in enumerate(records):
-        inside = tuple(((RESOURCES, *path), record) for path in own_paths(name, node))
+        inside = tuple(((RESOURCES, *path), record) for path in find_own_paths(name, node))
         bindings = (*frame.bindings, *inside)
         names = scope.of_templates(bindings)
-        if _is_true(_rendered(f"{name}.recurse.if", node.recurse.condition, names)):
-            yield Frame((*frame.place, page, index), bindings, frame.depth + 1)
+        if _is_truthy_in_javascript(
+            _render_or_undefined(f"{name}.recurse.if", node.recurse.condition, names)
+        ):
+            yield CallFrame((*frame.place, page, index), bindings, frame.depth + 1)
 
 
-def _is_true(value: Any) -> bool:
+def _is_truthy_in_javascript(value: Any) -> bool:
     """As a JavaScript condition has it (`syncs.md` A-33); what has no value is false."""
     return value is not UNDEFINED and (isinstance(value, (list, Mapping)) or bool(value))
 
 
-async def call_of(
-    name: str, node: RequestNode, scope: NodeScope, frame: Frame, parse_call: ParseNodeCall
+async def make_call(
+    name: str, node: RequestNode, scope: NodeScope, frame: CallFrame, parse_call: ParseNodeCall
 ) -> Call:
     """The call of a frame. Raises what `parse_call` raises, BadRequest for an id without a value and for a
     query that is no object, and MappingFailed for an expression that fails."""
-    values = _Values(name, scope, frame.bindings)
+    values = _FrameValues(name, scope, frame.bindings)
     id = values.strict("id", node.id)
     query = await values.query("query", node.query)
     body = await values.body("body", node.body)
     if frame.depth and node.recurse is not None:
         other = values.strict("recurse.config.id", node.recurse.config.id)
         id = id if other is None else other
-        query = _merged(query, await values.query("recurse.config.query", node.recurse.config.query))
+        query = _merge_deep(query, await values.query("recurse.config.query", node.recurse.config.query))
     call = parse_call(
-        name, node.method_name, id=None if id is None else scalar_text(id), query=query, body=body
+        name, node.method_name, id=None if id is None else format_scalar(id), query=query, body=body
     )
     if node.response_format is None:
         return call
@@ -103,7 +113,7 @@ async def call_of(
     return replace(call, response_options=options)
 
 
-def identity_of(call: Call) -> bytes:
+def fingerprint_call(call: Call) -> bytes:
     """Alike for calls that ask the same: a recursion that comes round to one of them ends there."""
     return orjson.dumps(
         [call.id, call.query.nested, call.remote_query, call.limit, call.cursor],
@@ -113,7 +123,7 @@ def identity_of(call: Call) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class _Values:
+class _FrameValues:
     """The fields of a node, with a frame's names put in."""
 
     name: str
@@ -127,7 +137,7 @@ class _Values:
         try:
             value = template.render_strict(self.scope.of_templates(self.bindings))
         except PlaceholderError as error:
-            raise unresolved(f"{self.name}.{field}", error) from error
+            raise unresolved_placeholder_error(f"{self.name}.{field}", error) from error
         return None if value is UNDEFINED else value
 
     async def query(self, field: str, value: Template | Expression | None) -> dict[str, Any]:
@@ -136,10 +146,10 @@ class _Values:
         if value is None:
             return {}
         if isinstance(value, Expression):
-            found = await mapped(where, value, self.scope.of_expressions(self.bindings))
+            found = await evaluate_mapping(where, value, self.scope.of_expressions(self.bindings))
         else:
             names = self.scope.of_templates(self.bindings)
-            found = _rendered(where, value, names)
+            found = _render_or_undefined(where, value, names)
             lost = [each.text for each in value.placeholders if _lacks_value(each, names)]
             if lost:
                 _LOG.warning("%s: %s had no value, and is left out", where, ", ".join(lost))
@@ -157,12 +167,12 @@ class _Values:
         if value is None:
             return NO_BODY
         if isinstance(value, Expression):
-            found = await mapped(where, value, self.scope.of_expressions(self.bindings))
+            found = await evaluate_mapping(where, value, self.scope.of_expressions(self.bindings))
         else:
             try:
                 found = value.render(self.scope.of_templates(self.bindings))
             except PlaceholderError as error:
-                raise unresolved(where, error) from error
+                raise unresolved_placeholder_error(where, error) from error
         return NO_BODY if found is UNDEFINED else found
 
 
@@ -171,19 +181,19 @@ def _lacks_value(placeholder: Any, names: Mapping[str, Any]) -> bool:
     return not has_other and placeholder.find(names) is None
 
 
-def _rendered(where: str, template: Template, names: Mapping[str, Any]) -> Any:
+def _render_or_undefined(where: str, template: Template, names: Mapping[str, Any]) -> Any:
     try:
         return template.render_or_undefined(names)
     except PlaceholderError as error:
-        raise unresolved(where, error) from error
+        raise unresolved_placeholder_error(where, error) from error
 
 
-def _merged(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
+def _merge_deep(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
     """Objects by key at every depth; anything else as `high` has it."""
     result = dict(low)
     for key, value in high.items():
         below = result.get(key)
         if isinstance(below, Mapping) and isinstance(value, Mapping):
-            value = _merged(below, value)
+            value = _merge_deep(below, value)
         result[key] = value
     return result

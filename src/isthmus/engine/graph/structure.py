@@ -12,9 +12,9 @@ from isthmus.errors import BadRequest, failure
 from isthmus.expressions import Expression
 from isthmus.expressions.placeholders import Template
 
-__all__ = ["Graph", "Path", "own_paths", "references_of"]
+__all__ = ["Graph", "Path", "find_own_paths", "find_references"]
 
-_SHOWN: Final = 3
+_MAX_SHOWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,31 +39,33 @@ class Graph:
         return tuple(each for each in self.order if each in found)
 
     def own_paths(self, name: str) -> tuple[Path, ...]:
-        return own_paths(name, self.nodes[name])
+        return find_own_paths(name, self.nodes[name])
 
     @classmethod
     def of(cls, nodes: Sequence[Node], *, where: str = "resources") -> Graph:
         """Raises BadRequest naming the nodes whose names clash, whose dependencies nobody has, or that wait
         for each other. `where`: the field that holds the nodes."""
-        named, failures = _named(nodes, where)
+        named, failures = _name_nodes(nodes, where)
         edges: dict[str, tuple[str, ...]] = {}
         for index, (name, node) in enumerate(named):
             found: list[str] = []
             for dependency in node.depends_on:
-                matches = _matching(dependency, index, named)
+                matches = _match_dependency(dependency, index, named)
                 if not matches:
-                    failures.append(_unknown(f"{where}.{index}.depends_on", name, dependency, named))
+                    failures.append(
+                        _unknown_dependency(f"{where}.{index}.depends_on", name, dependency, named)
+                    )
                 found += matches
-            found += _implied(index, named, failures, where)
+            found += _find_implied_dependencies(index, named, failures, where)
             edges[name] = tuple(dict.fromkeys(found))
         if failures:
-            raise _invalid(failures)
-        order = _ordered(edges, where)
+            raise _graph_error(failures)
+        order = _sort_by_dependency(edges, where)
         by_name = dict(named)
-        return cls(by_name, edges, order, {name: _read_at(name, by_name, edges) for name in by_name})
+        return cls(by_name, edges, order, {name: _find_read_paths(name, by_name, edges) for name in by_name})
 
 
-def own_paths(name: str, node: Node) -> tuple[Path, ...]:
+def find_own_paths(name: str, node: Node) -> tuple[Path, ...]:
     """Where the records of a node are read, below `resources`: its name, and a request's resource."""
     if not isinstance(node, RequestNode):
         return ((name,),)
@@ -71,7 +73,7 @@ def own_paths(name: str, node: Node) -> tuple[Path, ...]:
     return (resource,) if node.name is None else (resource, (name,))
 
 
-def _named(nodes: Sequence[Node], where: str) -> tuple[list[tuple[str, Node]], list[dict[str, str]]]:
+def _name_nodes(nodes: Sequence[Node], where: str) -> tuple[list[tuple[str, Node]], list[dict[str, str]]]:
     """A request without a name has that of its resource; the second of one resource is `resource#2`."""
     given = [node.name for node in nodes if node.name is not None]
     taken: set[str] = set()
@@ -94,7 +96,7 @@ def _named(nodes: Sequence[Node], where: str) -> tuple[list[tuple[str, Node]], l
     return named, failures
 
 
-def _matching(wanted: str, index: int, named: Sequence[tuple[str, Node]]) -> list[str]:
+def _match_dependency(wanted: str, index: int, named: Sequence[tuple[str, Node]]) -> list[str]:
     """The node of this name; else those of this resource. One that has the resource itself means those before
     it, so that several calls of one resource can follow each other."""
     mine = named[index][1]
@@ -111,23 +113,23 @@ def _matching(wanted: str, index: int, named: Sequence[tuple[str, Node]]) -> lis
     return by_resource or [name for _, name, _ in others if name == wanted]
 
 
-def _implied(
+def _find_implied_dependencies(
     index: int, named: Sequence[tuple[str, Node]], failures: list[dict[str, str]], where: str
 ) -> Iterator[str]:
     """Nodes that are read without being named in `depends_on`: reading them means waiting for them."""
     name, node = named[index]
-    own = set(own_paths(name, node))
-    found = list(references_of(node, [path for each in named for path in own_paths(*each)]))
+    own = set(find_own_paths(name, node))
+    found = list(find_references(node, [path for each in named for path in find_own_paths(*each)]))
     for path in found:
         if path not in own:
-            yield from _readers(path, index, named)
+            yield from _find_nodes_at(path, index, named)
     if not isinstance(node, RequestNode) or node.loop_on is None:
         return
     path = tuple(node.loop_on.split("."))
     if path[0] != "resources":
         return
     looped = [at for at in found if path[1 : 1 + len(at)] == at]
-    sources = [each for at in looped for each in _readers(at, index, named)]
+    sources = [each for at in looped for each in _find_nodes_at(at, index, named)]
     yield from sources
     if not sources:
         failures.append(
@@ -137,19 +139,21 @@ def _implied(
         )
 
 
-def _readers(path: Path, index: int, named: Sequence[tuple[str, Node]]) -> list[str]:
-    return _matching("/".join(path), index, named)
+def _find_nodes_at(path: Path, index: int, named: Sequence[tuple[str, Node]]) -> list[str]:
+    return _match_dependency("/".join(path), index, named)
 
 
-def _read_at(name: str, nodes: Mapping[str, Node], edges: Mapping[str, tuple[str, ...]]) -> tuple[Path, ...]:
+def _find_read_paths(
+    name: str, nodes: Mapping[str, Node], edges: Mapping[str, tuple[str, ...]]
+) -> tuple[Path, ...]:
     """A transform or spool of one node stands in its place for those after it (`syncs.md` §1.8)."""
-    paths = own_paths(name, nodes[name])
+    paths = find_own_paths(name, nodes[name])
     if isinstance(nodes[name], RequestNode) or len(edges[name]) != 1:
         return paths
-    return tuple(dict.fromkeys((*paths, *_read_at(edges[name][0], nodes, edges))))
+    return tuple(dict.fromkeys((*paths, *_find_read_paths(edges[name][0], nodes, edges))))
 
 
-def _ordered(edges: Mapping[str, tuple[str, ...]], where: str) -> tuple[str, ...]:
+def _sort_by_dependency(edges: Mapping[str, tuple[str, ...]], where: str) -> tuple[str, ...]:
     try:
         return tuple(TopologicalSorter(edges).static_order())
     except CycleError as error:
@@ -162,7 +166,9 @@ def _ordered(edges: Mapping[str, tuple[str, ...]], where: str) -> tuple[str, ...
         ) from None
 
 
-def _unknown(path: str, name: str, wanted: str, named: Sequence[tuple[str, Any]]) -> dict[str, str]:
+def _unknown_dependency(
+    path: str, name: str, wanted: str, named: Sequence[tuple[str, Any]]
+) -> dict[str, str]:
     others = ", ".join(each for each, _ in named if each != name)
     if wanted == name:
         message = f"{name!r} cannot wait for itself"
@@ -171,9 +177,9 @@ def _unknown(path: str, name: str, wanted: str, named: Sequence[tuple[str, Any]]
     return failure(path, f"{message}; the others are {others}" if others else message, "unknown_node")
 
 
-def _invalid(failures: list[dict[str, str]]) -> BadRequest:
-    shown = "; ".join(f"{item['path']}: {item['message']}" for item in failures[:_SHOWN])
-    more = len(failures) - _SHOWN
+def _graph_error(failures: list[dict[str, str]]) -> BadRequest:
+    shown = "; ".join(f"{item['path']}: {item['message']}" for item in failures[:_MAX_SHOWN])
+    more = len(failures) - _MAX_SHOWN
     return BadRequest(
         f"The nodes are not a graph that can run. {shown}{f' (and {more} more)' if more > 0 else ''}",
         failures=failures,
@@ -184,9 +190,9 @@ Path = tuple[str, ...]
 """Below `resources`: `("ticketing", "tickets")`, or a node's name alone."""
 
 
-def references_of(node: Node, paths: Iterable[Path]) -> Iterator[Path]:
+def find_references(node: Node, paths: Iterable[Path]) -> Iterator[Path]:
     """Those of `paths` that the node reads, or reads below; a computed name is not seen."""
-    read = list(_read(node))
+    read = list(_iterate_values(node))
     expressions = [item for item in read if isinstance(item, Expression)]
     placed = [
         alternative.path[1:]
@@ -207,7 +213,7 @@ def references_of(node: Node, paths: Iterable[Path]) -> Iterator[Path]:
             yield path
 
 
-def _read(node: Node) -> Iterator[Template | Expression | None]:
+def _iterate_values(node: Node) -> Iterator[Template | Expression | None]:
     match node:
         case TransformNode():
             yield node.config.expression

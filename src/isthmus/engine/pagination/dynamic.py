@@ -24,7 +24,7 @@ from isthmus.engine.pagination.paginator import (
     Paginator,
     RequestDraft,
 )
-from isthmus.engine.queries import header_text, scalar_text
+from isthmus.engine.queries import format_header, format_scalar
 from isthmus.errors import MappingFailed
 from isthmus.expressions import UNDEFINED, Expression
 
@@ -86,7 +86,7 @@ class DynamicPaginator(Paginator):
         if follow is not None:
             following = _encode_token(values or {}, cursor)
         elif show is not None:
-            following = scalar_text(cursor)
+            following = format_scalar(cursor)
         else:
             return Cursors()
         # A page that leads to itself would be asked for without end.
@@ -97,7 +97,7 @@ class DynamicPaginator(Paginator):
         token = _decode_token(cursor)
         if token is None:
             return cursor
-        return None if token.cursor is None else scalar_text(token.cursor)
+        return None if token.cursor is None else format_scalar(token.cursor)
 
 
 def _answer_scope(parts: ComputedParts, answer: PageAnswer) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def _select_headers(values: Mapping[str, Any]) -> dict[str, str]:
     if not isinstance(given, Mapping):
         return {}
     return {
-        str(name): header_text(value)
+        str(name): format_header(value)
         for name, value in given.items()
         if value is not None and str(name).lower() not in _FORBIDDEN_HEADERS
     }

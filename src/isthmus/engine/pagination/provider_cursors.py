@@ -31,7 +31,7 @@ from isthmus.engine.pagination.paginator import (
     bad_cursor,
     effective_limit,
 )
-from isthmus.engine.queries import scalar_text
+from isthmus.engine.queries import format_scalar
 from isthmus.engine.urls import encode_illegal_characters
 from isthmus.errors import UpstreamInvalid
 from isthmus.expressions import UNDEFINED
@@ -102,7 +102,7 @@ def _read_cursor(path: BodyPath | None, body: Any, key: bytes) -> str | None:
             f"The provider's answer holds no cursor at {path.text}, but a whole object or array. Correct "
             "pagination.config.cursor_path."
         )
-    text = scalar_text(value)
+    text = format_scalar(value)
     if text.startswith(("http://", "https://")) and urlsplit(text).netloc:
         return encode_address(text, key)
     return text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isthmus.engine.unified.mapping_plans import Target, check_method
-from isthmus.engine.unified.pipeline import call
+from isthmus.engine.unified.mapping_plans import UnifiedTarget, require_method
+from isthmus.engine.unified.pipeline import call_method
 
-__all__ = ["Target", "call", "check_method"]
+__all__ = ["UnifiedTarget", "call_method", "require_method"]

@@ -5,19 +5,19 @@ from __future__ import annotations
 import logging
 from typing import Any, Final
 
-from isthmus.engine.evaluation import mapped
-from isthmus.engine.input_schemas import conditional_insights
-from isthmus.engine.provider_errors import RemoteFailure, error_status, remote_insights
+from isthmus.engine.evaluation import evaluate_mapping
+from isthmus.engine.input_schemas import make_conditional_insights
+from isthmus.engine.provider_errors import ProviderFailure, make_remote_insights, read_error_status
 from isthmus.engine.unified.mapping_plans import MappingPlan
-from isthmus.engine.unified.request_mapping import Asked
+from isthmus.engine.unified.request_mapping import CallerInput
 from isthmus.errors import MappingFailed, RemoteError
 from isthmus.expressions import UNDEFINED
 
-__all__ = ["insights", "unified_error"]
+__all__ = ["make_insights", "to_unified_error"]
 
 _LOG = logging.getLogger("isthmus.engine")
 _THROTTLED: Final = 429
-_RESERVED: Final = frozenset(
+_RESERVED_KEYS: Final = frozenset(
     {
         "statusCode",
         "status",
@@ -30,37 +30,39 @@ _RESERVED: Final = frozenset(
 )
 
 
-async def unified_error(
-    plan: MappingPlan, said: Asked, cursor: str | None, failed: RemoteFailure, scopes: tuple[str, ...]
+async def to_unified_error(
+    plan: MappingPlan, said: CallerInput, cursor: str | None, failed: ProviderFailure, scopes: tuple[str, ...]
 ) -> RemoteError:
     """The third party's error as `error_mapping` words it, else as the provider did. Throttling stays a 429:
     clients and batches wait for nothing else."""
-    shaped = await _mapped(plan, said, cursor, failed)
+    shaped = await _map_error(plan, said, cursor, failed)
     message, error, status, extra = failed.message, failed.verdict.error, failed.status, {}
     if isinstance(shaped, str):
         message = shaped
     elif isinstance(shaped, dict):
         message = shaped["message"] if isinstance(shaped.get("message"), str) else message
         error = shaped["error"] if isinstance(shaped.get("error"), str) else error
-        status = status if status == _THROTTLED else error_status(shaped) or status
-        extra = {name: value for name, value in shaped.items() if name not in _RESERVED}
+        status = status if status == _THROTTLED else read_error_status(shaped) or status
+        extra = {name: value for name, value in shaped.items() if name not in _RESERVED_KEYS}
     return RemoteError(
         message,
         status=status,
         raw_response=failed.raw,
         error=error,
         extra=extra,
-        insight=insights(plan, failed.status, scopes, said),
+        insight=make_insights(plan, failed.status, scopes, said),
         headers=failed.forwarded(),
     )
 
 
-def insights(plan: MappingPlan, status: int, scopes: tuple[str, ...], said: Asked) -> dict[str, Any]:
+def make_insights(
+    plan: MappingPlan, status: int, scopes: tuple[str, ...], said: CallerInput
+) -> dict[str, Any]:
     """Each `{description, value?}`, by the rules of `definitions.md` §4.3.5."""
     found: dict[str, Any] = {
         "remote_error": {"description": "The provider answered the call with an error."},
-        **remote_insights(status, scopes, said.context),
-        **conditional_insights(plan.query_schema, plan.body_schema),
+        **make_remote_insights(status, scopes, said.context),
+        **make_conditional_insights(plan.query_schema, plan.body_schema),
     }
     if status == _THROTTLED:
         found["rate_limit_error"] = {
@@ -69,14 +71,16 @@ def insights(plan: MappingPlan, status: int, scopes: tuple[str, ...], said: Aske
     return found
 
 
-async def _mapped(plan: MappingPlan, said: Asked, cursor: str | None, failed: RemoteFailure) -> Any:
+async def _map_error(
+    plan: MappingPlan, said: CallerInput, cursor: str | None, failed: ProviderFailure
+) -> Any:
     """What `error_mapping` gives; UNDEFINED where there is none or it fails itself."""
     expression = plan.mapping.error_mapping
     if expression is None:
         return UNDEFINED
     scope = {**said.scope(cursor), "headers": failed.headers, "error": failed.body, "body": failed.body}
     try:
-        return await mapped("error_mapping", expression, scope)
+        return await evaluate_mapping("error_mapping", expression, scope)
     except MappingFailed as error:
         _LOG.warning("error_mapping failed and is ignored: %s", error.details.get("code"))
         return UNDEFINED

@@ -10,9 +10,9 @@ from isthmus.definitions.execution import mapping_not_executed
 from isthmus.definitions.mapping import MappingConfig, MethodChoice, ResourceChoice, SideLoad
 from isthmus.definitions.object_mapping import ObjectMapping
 from isthmus.definitions.unified_model import UnifiedResource
-from isthmus.engine.evaluation import mapped
-from isthmus.engine.input_schemas import Schema
-from isthmus.engine.method_plans import IdentityCache, close_names
+from isthmus.engine.evaluation import evaluate_mapping
+from isthmus.engine.input_schemas import InputSchema
+from isthmus.engine.method_plans import PlanCache, suggest_names
 from isthmus.errors import BadRequest, NotExecutable, NotFound, failure
 from isthmus.expressions import Expression
 
@@ -20,19 +20,19 @@ __all__ = [
     "MappingPlan",
     "ResponseView",
     "SideLoadPlan",
-    "Target",
-    "check_method",
-    "layered",
-    "mapping_plan",
-    "pick",
+    "UnifiedTarget",
+    "choose_name",
+    "merge_schemas",
+    "plan_mapping",
+    "require_method",
 ]
 
-_VIRTUAL: Final = ("body", "headers", "statusCode")
+_VIRTUAL_KEYS: Final = ("body", "headers", "statusCode")
 _CURSORS: Final = ("next_cursor", "prev_cursor")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Target:
+class UnifiedTarget:
     """Which unified resource is called, what the environment's model says of it, and of which integration's
     account (its name; "" where nobody asks)."""
 
@@ -59,8 +59,8 @@ class ResponseView:
         if mapping is None:
             return cls((), reads_whole=False)
         return cls(
-            tuple(name for name in _VIRTUAL if mapping.reads_field(name)),
-            reads_whole=any(mapping.reads_path("response", name) for name in _VIRTUAL),
+            tuple(name for name in _VIRTUAL_KEYS if mapping.reads_field(name)),
+            reads_whole=any(mapping.reads_path("response", name) for name in _VIRTUAL_KEYS),
         )
 
 
@@ -81,8 +81,8 @@ class MappingPlan:
 
     mapping: MappingConfig
     definition: UnifiedResource
-    query_schema: Schema
-    body_schema: Schema
+    query_schema: InputSchema
+    body_schema: InputSchema
     response: ResponseView
     header_response: ResponseView
     side_loads: tuple[SideLoadPlan, ...]
@@ -93,21 +93,21 @@ class MappingPlan:
     places_cursor: bool
 
 
-_PLANS: Final[IdentityCache[MappingConfig, tuple[str, str], MappingPlan]] = IdentityCache()
+_PLANS: Final[PlanCache[MappingConfig, tuple[str, str], MappingPlan]] = PlanCache()
 
 
-def mapping_plan(mapping: MappingConfig, target: Target, method: str) -> MappingPlan:
+def plan_mapping(mapping: MappingConfig, target: UnifiedTarget, method: str) -> MappingPlan:
     """The plan of a mapping, the same for the same objects. Raises NotExecutable for a field that is not
     executed yet."""
     plans = _PLANS.of(mapping)
     key = (target.integration, method)
     plan = plans.get(key)
     if plan is None or plan.definition is not target.definition:
-        plan = plans[key] = _compile(mapping, target, method)
+        plan = plans[key] = _make_plan(mapping, target, method)
     return plan
 
 
-def _compile(mapping: MappingConfig, target: Target, method: str) -> MappingPlan:
+def _make_plan(mapping: MappingConfig, target: UnifiedTarget, method: str) -> MappingPlan:
     for finding in mapping_not_executed(mapping):
         raise NotExecutable(
             f"The mapping of {target.name} {method} uses {finding.path}, and {finding.message}. Remove it."
@@ -117,8 +117,10 @@ def _compile(mapping: MappingConfig, target: Target, method: str) -> MappingPlan
     return MappingPlan(
         mapping=mapping,
         definition=definition,
-        query_schema=Schema(layered(definition.query_schema.get(method), mapping.query_schema)),
-        body_schema=Schema(layered(definition.request_body_schema.get(method), mapping.request_body_schema)),
+        query_schema=InputSchema(merge_schemas(definition.query_schema.get(method), mapping.query_schema)),
+        body_schema=InputSchema(
+            merge_schemas(definition.request_body_schema.get(method), mapping.request_body_schema)
+        ),
         response=ResponseView.of(mapping.response_mapping),
         header_response=ResponseView.of(mapping.response_header_mapping),
         side_loads=tuple(
@@ -133,14 +135,14 @@ def _compile(mapping: MappingConfig, target: Target, method: str) -> MappingPlan
     )
 
 
-def layered(low: Mapping[str, Any] | None, high: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+def merge_schemas(low: Mapping[str, Any] | None, high: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """The mapping's schema over the model's: objects by key, anything else as the mapping says."""
     if not low or not high:
         return high or low
     return {
         **low,
         **{
-            key: layered(low[key], value)
+            key: merge_schemas(low[key], value)
             if isinstance(value, Mapping) and isinstance(low.get(key), Mapping)
             else value
             for key, value in high.items()
@@ -148,17 +150,17 @@ def layered(low: Mapping[str, Any] | None, high: Mapping[str, Any] | None) -> Ma
     }
 
 
-def check_method(target: Target, method: str) -> None:
+def require_method(target: UnifiedTarget, method: str) -> None:
     """Raises NotFound for a method that the model does not allow on this resource."""
     allowed = target.definition.methods
     if allowed and method not in allowed:
         raise NotFound(
-            f"{target.name} has no method {method!r}. {close_names(method, allowed, 'Its methods')}",
+            f"{target.name} has no method {method!r}. {suggest_names(method, allowed, 'Its methods')}",
             details={"model": target.model, "resource": target.resource, "method": method},
         )
 
 
-async def pick(
+async def choose_name(
     field: str,
     choice: str | ResourceChoice | MethodChoice | None,
     default: str,
@@ -170,7 +172,7 @@ async def pick(
     if isinstance(choice, str):
         return choice
     allowed = choice.resources if isinstance(choice, ResourceChoice) else choice.methods
-    found = await mapped(f"{field}.expression", choice.expression, scope)
+    found = await evaluate_mapping(f"{field}.expression", choice.expression, scope)
     if isinstance(found, str) and found in allowed:
         return found
     raise BadRequest(

@@ -9,24 +9,37 @@ from typing import Any, Final
 
 from isthmus.definitions.mapping import FileUpload, MappingConfig
 from isthmus.engine.calls import NO_BODY, Call
-from isthmus.engine.evaluation import mapped, template_scope, unresolved, wrong_result
+from isthmus.engine.evaluation import (
+    evaluate_mapping,
+    make_template_scope,
+    unresolved_placeholder_error,
+    wrong_result_error,
+)
 from isthmus.engine.method_plans import MethodPlan
-from isthmus.engine.multipart import OCTETS
-from isthmus.engine.queries import header_text, parse_whole_number
-from isthmus.engine.requests import Inputs, default_headers, with_cursor
+from isthmus.engine.multipart import OCTET_STREAM
+from isthmus.engine.queries import format_header, parse_whole_number
+from isthmus.engine.requests import MethodInputs, add_cursor, render_default_headers
 from isthmus.engine.unified.mapping_plans import MappingPlan
 from isthmus.engine.urls import PathTemplate
 from isthmus.expressions import UNDEFINED, run_in_turns
 from isthmus.expressions.host import Blob
 from isthmus.expressions.placeholders import PlaceholderError, Template, compile_template
 
-__all__ = ["Asked", "as_upload", "asked", "outbound", "upload_of", "with_remote_data", "without_remote_data"]
+__all__ = [
+    "CallerInput",
+    "add_remote_data",
+    "drop_remote_data",
+    "find_upload",
+    "make_upload_body",
+    "map_request",
+    "read_caller_input",
+]
 
-_MEANING: Final = re.compile(r"[{}?#\\]")
+_PATH_SYNTAX: Final = re.compile(r"[{}?#\\]")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CallerInput:
     """What the caller asked, as expressions see it. `query`: coerced, without platform parameters and
     cursors. `raw_query`: as sent. `before`: what the steps before the call gave."""
 
@@ -39,7 +52,7 @@ class Asked:
     def scope(self, cursor: str | None) -> dict[str, Any]:
         """The names that most fields share. `cursor`: as expressions see it."""
         return {
-            "query": with_cursor(self.query, cursor),
+            "query": add_cursor(self.query, cursor),
             "rawQuery": self.raw_query,
             "context": self.context,
             "before": self.before,
@@ -47,31 +60,35 @@ class Asked:
         }
 
 
-def asked(plan: MappingPlan, call: Call, context: Mapping[str, Any]) -> tuple[Asked, str | None]:
+def read_caller_input(
+    plan: MappingPlan, call: Call, context: Mapping[str, Any]
+) -> tuple[CallerInput, str | None]:
     """The call with its query coerced, and its cursor, under whichever name it came."""
     nested = call.query.nested
     alias = nested.get("cursor")
     cursor = call.cursor or (alias if isinstance(alias, str) and alias else None)
     query = plan.query_schema.coerce({name: value for name, value in nested.items() if name != "cursor"})
-    return Asked(call, query, nested, context), cursor
+    return CallerInput(call, query, nested, context), cursor
 
 
-async def outbound(plan: MappingPlan, method: MethodPlan, said: Asked, cursor: str | None) -> Inputs:
+async def map_request(
+    plan: MappingPlan, method: MethodPlan, said: CallerInput, cursor: str | None
+) -> MethodInputs:
     """What the provider's method is given for one page. Raises MappingFailed and BadRequest."""
     mapping, call = plan.mapping, said.call
     scope = {**said.scope(cursor), "body": call.body}
-    templates = template_scope(said.context, id=call.id, query=scope["query"], body=call.body)
+    templates = make_template_scope(said.context, id=call.id, query=scope["query"], body=call.body)
     raw = call.passed_through_body
-    upload = upload_of(mapping.file_upload)
+    upload = find_upload(mapping.file_upload)
     if upload is not None:
-        scope["body"] = await as_upload(upload, call)
+        scope["body"] = await make_upload_body(upload, call)
         raw = raw if scope["body"] is NO_BODY else None
-    body = NO_BODY if raw is not None else await _body(plan, scope, templates, call)
-    query, fixed = await _query(mapping, scope, templates, call)
-    own = template_scope(said.context, id=call.id, query=query, body=body)
-    headers = await _headers(mapping, method, scope, own, body)
+    body = NO_BODY if raw is not None else await _make_body(plan, scope, templates, call)
+    query, fixed = await _map_query(mapping, scope, templates, call)
+    own = make_template_scope(said.context, id=call.id, query=query, body=body)
+    headers = await _map_headers(mapping, method, scope, own, body)
     is_list = call.method == "list"
-    return Inputs(
+    return MethodInputs(
         kind=call.kind,
         id=call.id if is_list else call.record_id,
         query=query,
@@ -83,7 +100,7 @@ async def outbound(plan: MappingPlan, method: MethodPlan, said: Asked, cursor: s
         raw=raw,
         headers=headers,
         forwarded=call.select_headers(method.config.required_headers),
-        path=await _path(mapping, method, scope, own),
+        path=await _map_path(mapping, method, scope, own),
         limit=call.limit or parse_whole_number(said.query.get("limit")) or None,
         asks_for_list=is_list,
         names_cursors=plan.names_cursors,
@@ -91,50 +108,54 @@ async def outbound(plan: MappingPlan, method: MethodPlan, said: Asked, cursor: s
     )
 
 
-async def _body(plan: MappingPlan, scope: Mapping[str, Any], templates: Mapping[str, Any], call: Call) -> Any:
-    body = await _mapped_body(plan.mapping, scope, templates)
+async def _make_body(
+    plan: MappingPlan, scope: Mapping[str, Any], templates: Mapping[str, Any], call: Call
+) -> Any:
+    body = await _map_body(plan.mapping, scope, templates)
     if plan.handles_remote_data or not isinstance(call.body, dict) or "remote_data" not in call.body:
         return body
-    return with_remote_data(body, call, call.record_id)
+    return add_remote_data(body, call, call.record_id)
 
 
-async def _mapped_body(mapping: MappingConfig, scope: Mapping[str, Any], templates: Mapping[str, Any]) -> Any:
+async def _map_body(mapping: MappingConfig, scope: Mapping[str, Any], templates: Mapping[str, Any]) -> Any:
     default = NO_BODY
     if mapping.body is not None:
-        default = _rendered(mapping.body, templates, "body")
+        default = _render(mapping.body, templates, "body")
         default = NO_BODY if default is UNDEFINED else default
     if mapping.request_body_mapping is None:
-        body = without_remote_data(scope["body"])
+        body = drop_remote_data(scope["body"])
         if isinstance(default, dict) and isinstance(body, dict):
             return {**default, **body}
         return default if body is NO_BODY else body
     root = {**default, **scope} if isinstance(default, dict) else scope
-    result = await mapped("request_body_mapping", mapping.request_body_mapping, root)
+    result = await evaluate_mapping("request_body_mapping", mapping.request_body_mapping, root)
     return default if result is UNDEFINED else result
 
 
-async def _query(
+async def _map_query(
     mapping: MappingConfig, scope: Mapping[str, Any], templates: Mapping[str, Any], call: Call
 ) -> tuple[dict[str, Any], frozenset[str]]:
     """The outbound query, and the names in it that pagination leaves alone."""
     query: dict[str, Any] = {}
     if mapping.query is not None:
         defaults = mapping.query.render_or_undefined(templates)
-        query.update(_object("query", defaults))
+        query.update(_require_object("query", defaults))
     fixed: set[str] = set(call.remote_query)
     if mapping.query_mapping is None:
         hidden = {"limit", "cursor", "next_cursor"}
         query.update((name, value) for name, value in scope["query"].items() if name not in hidden)
     else:
         names = {name: value for name, value in scope.items() if name != "rawQuery"}
-        result = _object("query_mapping", await mapped("query_mapping", mapping.query_mapping, names))
+        result = _require_object(
+            "query_mapping", await evaluate_mapping("query_mapping", mapping.query_mapping, names)
+        )
         query.update(result)
         fixed.update(name for name, value in result.items() if value is not None)
     query.update(call.remote_query)
     return query, frozenset(fixed)
 
 
-async def _headers(
+async def _map_headers(
     mapping: MappingConfig,
     method: MethodPlan,
     scope: Mapping[str, Any],
@@ -144,84 +165,90 @@ async def _headers(
     """The set that replaces the definition's own; None where the mapping leaves that alone."""
     if mapping.request_header_mapping is None:
         return None
-    defaults = await run_in_turns(default_headers, method, own)
+    defaults = await run_in_turns(render_default_headers, method, own)
     seen = {name: scope[name] for name in ("body", "query", "rawQuery", "context")}
     root = {**defaults, **seen, "headers": defaults, "requestBody": body}
-    result = await mapped("request_header_mapping", mapping.request_header_mapping, root)
-    headers = _object("request_header_mapping", result)
-    return {str(name): None if value is None else header_text(value) for name, value in headers.items()}
+    result = await evaluate_mapping("request_header_mapping", mapping.request_header_mapping, root)
+    headers = _require_object("request_header_mapping", result)
+    return {str(name): None if value is None else format_header(value) for name, value in headers.items()}
 
 
-async def _path(
+async def _map_path(
     mapping: MappingConfig, method: MethodPlan, scope: Mapping[str, Any], own: Mapping[str, Any]
 ) -> str | None:
     if mapping.path_mapping is None:
         return None
-    root = {**scope, "headers": await run_in_turns(default_headers, method, own)}
-    root |= {name: _inert(root[name]) for name in ("id", "query", "rawQuery", "body") if name in root}
-    result = await mapped("path_mapping", mapping.path_mapping, root)
+    root = {**scope, "headers": await run_in_turns(render_default_headers, method, own)}
+    root |= {
+        name: _escape_path_syntax(root[name]) for name in ("id", "query", "rawQuery", "body") if name in root
+    }
+    result = await evaluate_mapping("path_mapping", mapping.path_mapping, root)
     if not isinstance(result, str):
-        raise wrong_result("path_mapping", "a string")
+        raise wrong_result_error("path_mapping", "a string")
     return PathTemplate(compile_template(result), "path_mapping").render(own)
 
 
-def _inert(value: Any) -> Any:
+def _escape_path_syntax(value: Any) -> Any:
     """The caller's texts without what would mean something in a path: the result of the mapping is read as a
     template, and a template's placeholders reach the account's secrets (`definitions.md` §7.5.1)."""
     if isinstance(value, str):
-        return _MEANING.sub(lambda found: f"%{ord(found[0]):02X}", value)
+        return _PATH_SYNTAX.sub(lambda found: f"%{ord(found[0]):02X}", value)
     if isinstance(value, Mapping):
-        return {name: _inert(item) for name, item in value.items()}
+        return {name: _escape_path_syntax(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_inert(item) for item in value]
+        return [_escape_path_syntax(item) for item in value]
     return value
 
 
-def _rendered(template: Template, scope: Mapping[str, Any], field: str) -> Any:
+def _render(template: Template, scope: Mapping[str, Any], field: str) -> Any:
     try:
         return template.render(scope)
     except PlaceholderError as error:
-        raise unresolved(field, error) from error
+        raise unresolved_placeholder_error(field, error) from error
 
 
-def _object(field: str, value: Any) -> dict[str, Any]:
+def _require_object(field: str, value: Any) -> dict[str, Any]:
     if value is UNDEFINED or value is None:
         return {}
     if isinstance(value, dict):
         return value
-    raise wrong_result(field, "an object")
+    raise wrong_result_error(field, "an object")
 
 
-_READS: Final = frozenset({"list", "get", "delete"})
-_KEY: Final = "remote_data"
-_IDENTITIES: Final = frozenset(
+_READ_METHODS: Final = frozenset({"list", "get", "delete"})
+_REMOTE_DATA: Final = "remote_data"
+_IDENTITY_NAMES: Final = frozenset(
     {"id", "uuid", "guid", "uid", "gid", "_id", "key", "self", "href", "url", "@id"}
 )
-_FILE: Final = "file"
+_DEFAULT_FIELD: Final = "file"
 
 
-def with_remote_data(mapped: Any, call: Call, id: str | None) -> Any:
+def add_remote_data(mapped: Any, call: Call, id: str | None) -> Any:
     """The outbound body with the caller's further fields under it."""
     body = call.body
-    if call.method in _READS or not isinstance(body, Mapping) or not isinstance(body.get(_KEY), dict):
+    if (
+        call.method in _READ_METHODS
+        or not isinstance(body, Mapping)
+        or not isinstance(body.get(_REMOTE_DATA), dict)
+    ):
         return mapped
-    extra = body[_KEY]
+    extra = body[_REMOTE_DATA]
     if not extra or _is_echo(extra, body, id):
         return mapped
     if mapped is NO_BODY or mapped is None:
         return dict(extra)
-    return _under(mapped, extra) if isinstance(mapped, dict) else mapped
+    return _merge_under(mapped, extra) if isinstance(mapped, dict) else mapped
 
 
-def without_remote_data(body: Any) -> Any:
-    if isinstance(body, dict) and _KEY in body:
-        return {name: value for name, value in body.items() if name != _KEY}
+def drop_remote_data(body: Any) -> Any:
+    if isinstance(body, dict) and _REMOTE_DATA in body:
+        return {name: value for name, value in body.items() if name != _REMOTE_DATA}
     return body
 
 
 def _is_echo(extra: Mapping[str, Any], body: Mapping[str, Any], id: str | None) -> bool:
     """The product's own record: it names itself, or what is written, by a top-level value."""
-    if any(str(name).lower() in _IDENTITIES for name in extra):
+    if any(str(name).lower() in _IDENTITY_NAMES for name in extra):
         return True
     known = {str(each) for each in (id, body.get("id")) if each is not None}
     return any(
@@ -229,33 +256,37 @@ def _is_echo(extra: Mapping[str, Any], body: Mapping[str, Any], id: str | None) 
     )
 
 
-def _under(high: Mapping[str, Any], low: Mapping[str, Any]) -> dict[str, Any]:
+def _merge_under(high: Mapping[str, Any], low: Mapping[str, Any]) -> dict[str, Any]:
     """Objects by key, at any depth; where both say something, `high` holds."""
     result = dict(low)
     for key, value in high.items():
         below = result.get(key)
         both = isinstance(below, Mapping) and isinstance(value, Mapping)
-        result[key] = _under(value, below) if both and below is not None else value
+        result[key] = _merge_under(value, below) if both and below is not None else value
     return result
 
 
-def upload_of(file_upload: bool | FileUpload) -> FileUpload | None:
+def find_upload(file_upload: bool | FileUpload) -> FileUpload | None:
     if isinstance(file_upload, FileUpload):
         return file_upload
     return FileUpload() if file_upload else None
 
 
-async def as_upload(upload: FileUpload, call: Call) -> Any:
+async def make_upload_body(upload: FileUpload, call: Call) -> Any:
     """The body of a call whose bytes are a file: an object with the one part. Anything else as it is."""
     body = call.body
     if isinstance(body, Blob):
-        return {upload.field or _FILE: body}
+        return {upload.field or _DEFAULT_FIELD: body}
     is_form = (call.content_type or "").lower().startswith("multipart/")
     if not call.body_passthrough or call.raw_body is None or is_form:
         return body
-    data = call.raw_body if isinstance(call.raw_body, bytes) else await _whole(call.raw_body)
-    return {upload.field or _FILE: Blob(data, call.content_type or OCTETS, upload.field or _FILE)}
+    data = call.raw_body if isinstance(call.raw_body, bytes) else await _read_stream(call.raw_body)
+    return {
+        upload.field or _DEFAULT_FIELD: Blob(
+            data, call.content_type or OCTET_STREAM, upload.field or _DEFAULT_FIELD
+        )
+    }
 
 
-async def _whole(stream: AsyncIterator[bytes]) -> bytes:
+async def _read_stream(stream: AsyncIterator[bytes]) -> bytes:
     return b"".join([part async for part in stream])

@@ -14,38 +14,38 @@ from isthmus.definitions.methods import STANDARD_METHODS
 from isthmus.engine.calls import NO_BODY, ResponseOptions
 from isthmus.engine.evaluation import (
     Evaluable,
-    evaluations,
-    mapped,
-    mapped_root,
-    truthy,
-    without_undefined,
-    wrong_result,
+    current_evaluation_settings,
+    drop_undefined,
+    evaluate_mapping,
+    evaluate_mapping_on_clean_root,
+    is_truthy,
+    wrong_result_error,
 )
-from isthmus.engine.provider_answers import Exchange, Page
-from isthmus.engine.queries import header_text, scalar_text
-from isthmus.engine.requests import Inputs
-from isthmus.engine.responses import raw_records
+from isthmus.engine.provider_answers import Page, ProviderAnswer
+from isthmus.engine.queries import format_header, format_scalar
+from isthmus.engine.requests import MethodInputs
+from isthmus.engine.responses import find_raw_records
 from isthmus.engine.unified.mapping_plans import MappingPlan, ResponseView
-from isthmus.engine.unified.request_mapping import Asked
+from isthmus.engine.unified.request_mapping import CallerInput
 from isthmus.errors import BadRequest, MappingFailed, failure
 from isthmus.expressions import UNDEFINED
 
 __all__ = [
     "MappedList",
-    "answer_headers",
-    "attached",
-    "key_by",
-    "mapped_list",
-    "mapped_page",
-    "mapped_value",
-    "response_scope",
-    "shape",
-    "with_raw",
+    "attach_raw",
+    "attach_raw_records",
+    "choose_response",
+    "key_records",
+    "map_headers",
+    "map_page",
+    "map_value",
+    "read_mapped_list",
+    "shape_record",
 ]
 
-_TURN_SECONDS: Final = 0.05
+_MAX_TURN_SECONDS: Final = 0.05
 _LOG = logging.getLogger("isthmus.engine")
-_REFUSED_HEADERS: Final = frozenset(
+_DROPPED_HEADERS: Final = frozenset(
     {
         "connection",
         "keep-alive",
@@ -60,53 +60,57 @@ _REFUSED_HEADERS: Final = frozenset(
 )
 
 
-async def mapped_page(
-    plan: MappingPlan, said: Asked, cursor: str | None, inputs: Inputs, answer: Exchange
+async def map_page(
+    plan: MappingPlan, said: CallerInput, cursor: str | None, inputs: MethodInputs, answer: ProviderAnswer
 ) -> Page:
     """One page of unified records, nulls removed, each with its raw record."""
     mapping = plan.mapping
-    scope = _scope(said, cursor, answer)
+    scope = _make_scope(said, cursor, answer)
     if mapping.response_mapping is None:
-        found = mapped_list(answer.data, answer.raw)
+        found = read_mapped_list(answer.data, answer.raw)
     elif mapping.response_mapping_method == "item":
-        found = MappedList(await _by_item(plan, scope, answer.raw))
+        found = MappedList(await _map_items(plan, scope, answer.raw))
     else:
-        scope["response"] = response_scope(plan.response, answer)
-        found = mapped_list(await mapped("response_mapping", mapping.response_mapping, scope), answer.raw)
+        scope["response"] = choose_response(plan.response, answer)
+        found = read_mapped_list(
+            await evaluate_mapping("response_mapping", mapping.response_mapping, scope), answer.raw
+        )
     return Page(
         found.records,
         found.next_cursor if found.has_next else answer.cursors.next,
         found.prev_cursor if found.has_prev else answer.cursors.prev,
-        is_partial=await _is_partial(plan, said, cursor, inputs, answer),
-        headers=await answer_headers(plan, said, cursor, answer),
+        is_partial=await _evaluate_is_partial(plan, said, cursor, inputs, answer),
+        headers=await map_headers(plan, said, cursor, answer),
     )
 
 
-async def mapped_value(plan: MappingPlan, said: Asked, answer: Exchange) -> Any:
+async def map_value(plan: MappingPlan, said: CallerInput, answer: ProviderAnswer) -> Any:
     """The value of a method that is no list, with its raw record where it is one; UNDEFINED for nothing. By
     item, an array stays one; but of a record that its provider sent in an array, it is the record."""
     mapping = plan.mapping
     if mapping.response_mapping is None:
         value = answer.data
     else:
-        scope = _scope(said, None, answer)
+        scope = _make_scope(said, None, answer)
         item = mapping.response_mapping_method == "item"
         if item and isinstance(answer.data, list):
-            records = await _by_item(plan, scope, answer.data)
+            records = await _map_items(plan, scope, answer.data)
             if said.call.method not in STANDARD_METHODS or len(records) > 1:
                 return records
             return records[0] if records else UNDEFINED
-        scope["response"] = answer.data if item else response_scope(plan.response, answer)
-        value = await _mapped_single(mapping.response_mapping, scope, said, answer)
+        scope["response"] = answer.data if item else choose_response(plan.response, answer)
+        value = await _map_single(mapping.response_mapping, scope, said, answer)
     if isinstance(value, list):
-        return attached(value, raw_records(answer.data))
-    return with_raw(value, answer.data)
+        return attach_raw_records(value, find_raw_records(answer.data))
+    return attach_raw(value, answer.data)
 
 
-async def _mapped_single(expression: Evaluable, scope: dict[str, Any], said: Asked, answer: Exchange) -> Any:
+async def _map_single(
+    expression: Evaluable, scope: dict[str, Any], said: CallerInput, answer: ProviderAnswer
+) -> Any:
     """A write that the provider answered with nothing has succeeded, whatever the mapping makes of that."""
     try:
-        return await mapped("response_mapping", expression, scope)
+        return await evaluate_mapping("response_mapping", expression, scope)
     except MappingFailed as failed:
         if answer.data is not None or said.call.method == "get":
             raise
@@ -114,7 +118,7 @@ async def _mapped_single(expression: Evaluable, scope: dict[str, Any], said: Ask
         return UNDEFINED
 
 
-async def _by_item(plan: MappingPlan, scope: dict[str, Any], sources: list[Any]) -> list[Any]:
+async def _map_items(plan: MappingPlan, scope: dict[str, Any], sources: list[Any]) -> list[Any]:
     """The mapping of each raw record; a record that gives several stands behind all of them.
 
     The time of an evaluation is that of the page, and others have their turn in between: a slow mapping of
@@ -123,24 +127,28 @@ async def _by_item(plan: MappingPlan, scope: dict[str, Any], sources: list[Any])
     expression = plan.mapping.response_mapping
     assert expression is not None
     records: list[Any] = []
-    root = without_undefined(scope)
+    root = drop_undefined(scope)
     started = paused = monotonic()
-    usual = limits = evaluations().limits
+    usual = limits = current_evaluation_settings().limits
     for raw in sources:
         if raw is None:
             continue
         now = monotonic()
-        if now - paused > _TURN_SECONDS:
+        if now - paused > _MAX_TURN_SECONDS:
             await asyncio.sleep(0)
             paused = monotonic()
             limits = replace(usual, seconds=max(0.0, started + usual.seconds - paused))
-        value = await mapped_root("response_mapping", expression, {**root, "response": raw}, limits=limits)
+        value = await evaluate_mapping_on_clean_root(
+            "response_mapping", expression, {**root, "response": raw}, limits=limits
+        )
         several = value if isinstance(value, list) else [value]
-        records.extend(with_raw(item, raw) for item in several if item is not None and item is not UNDEFINED)
+        records.extend(
+            attach_raw(item, raw) for item in several if item is not None and item is not UNDEFINED
+        )
     return records
 
 
-def _scope(said: Asked, cursor: str | None, answer: Exchange) -> dict[str, Any]:
+def _make_scope(said: CallerInput, cursor: str | None, answer: ProviderAnswer) -> dict[str, Any]:
     shared = said.scope(cursor)
     return {
         "query": shared["query"],
@@ -151,7 +159,7 @@ def _scope(said: Asked, cursor: str | None, answer: Exchange) -> dict[str, Any]:
     }
 
 
-def response_scope(view: ResponseView, answer: Exchange) -> Any:
+def choose_response(view: ResponseView, answer: ProviderAnswer) -> Any:
     """`response`: the data, with `body`, `headers` and `statusCode` beside its own keys where the mapping
     may read them; or these three alone where the data is no object and the mapping reads them."""
     virtual = {"body": answer.body, "headers": answer.headers, "statusCode": answer.status}
@@ -162,8 +170,8 @@ def response_scope(view: ResponseView, answer: Exchange) -> Any:
     return virtual if view.reads_whole else answer.data
 
 
-async def _is_partial(
-    plan: MappingPlan, said: Asked, cursor: str | None, inputs: Inputs, answer: Exchange
+async def _evaluate_is_partial(
+    plan: MappingPlan, said: CallerInput, cursor: str | None, inputs: MethodInputs, answer: ProviderAnswer
 ) -> bool:
     expression = plan.mapping.is_partial_expression
     if expression is None:
@@ -171,11 +179,11 @@ async def _is_partial(
     scope = said.scope(cursor)
     del scope["context"]
     scope.update(data=answer.body, requestBody=inputs.body, rawBody=said.call.body)
-    return truthy(await mapped("is_partial_expression", expression, scope))
+    return is_truthy(await evaluate_mapping("is_partial_expression", expression, scope))
 
 
-async def answer_headers(
-    plan: MappingPlan, said: Asked, cursor: str | None, answer: Exchange
+async def map_headers(
+    plan: MappingPlan, said: CallerInput, cursor: str | None, answer: ProviderAnswer
 ) -> dict[str, str]:
     """Headers for the caller, names lower-case; those that belong to the connection or body are left out."""
     expression = plan.mapping.response_header_mapping
@@ -183,21 +191,21 @@ async def answer_headers(
         return {}
     scope = {
         **answer.headers,
-        **_scope(said, cursor, answer),
-        "response": response_scope(plan.header_response, answer),
+        **_make_scope(said, cursor, answer),
+        "response": choose_response(plan.header_response, answer),
     }
-    value = await mapped("response_header_mapping", expression, scope)
+    value = await evaluate_mapping("response_header_mapping", expression, scope)
     if value is UNDEFINED or value is None:
         return {}
     if not isinstance(value, dict):
-        raise wrong_result("response_header_mapping", "an object")
+        raise wrong_result_error("response_header_mapping", "an object")
     names = {
         str(name).lower(): item for name, item in value.items() if item is not None and item is not NO_BODY
     }
     return {
-        name: header_text(item)
+        name: format_header(item)
         for name, item in names.items()
-        if name not in _REFUSED_HEADERS and not name.startswith("content-")
+        if name not in _DROPPED_HEADERS and not name.startswith("content-")
     }
 
 
@@ -212,76 +220,76 @@ class MappedList:
     has_prev: bool = False
 
 
-def mapped_list(value: Any, raw: list[Any]) -> MappedList:
+def read_mapped_list(value: Any, raw: list[Any]) -> MappedList:
     """`value`: what the mapping gave for the whole data; any single value is a list of one."""
     if not is_envelope(value):
-        return MappedList(attached(_several(value), raw))
+        return MappedList(attach_raw_records(_as_list(value), raw))
     return MappedList(
-        attached(_several(value.get("result")), raw),
-        cursor_text(value.get("next_cursor")),
-        cursor_text(value.get("prev_cursor")),
+        attach_raw_records(_as_list(value.get("result")), raw),
+        format_cursor(value.get("next_cursor")),
+        format_cursor(value.get("prev_cursor")),
         has_next="next_cursor" in value,
         has_prev="prev_cursor" in value,
     )
 
 
-def _several(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     if value is UNDEFINED or value is None:
         return []
     return value if isinstance(value, list) else [value]
 
 
-def cursor_text(value: Any) -> str | None:
+def format_cursor(value: Any) -> str | None:
     if value is None or value is False or value == "":
         return None
     return value if isinstance(value, str) else str(value)
 
 
-def with_raw(record: Any, raw: Any) -> Any:
+def attach_raw(record: Any, raw: Any) -> Any:
     """The record with its provider's object as `remote_data`; one of its own wins. None attaches nothing."""
     if not isinstance(record, dict) or "remote_data" in record or raw is None:
         return record
     return {**record, "remote_data": raw}
 
 
-def attached(mapped: list[Any], raw: list[Any]) -> list[Any]:
+def attach_raw_records(mapped: list[Any], raw: list[Any]) -> list[Any]:
     """By position where both are as long, before nulls are removed; else by `id` where both have them."""
     if len(mapped) == len(raw):
         pairs = zip(mapped, raw, strict=True)
-        return [with_raw(record, source) for record, source in pairs if record is not None]
+        return [attach_raw(record, source) for record, source in pairs if record is not None]
     by_id = {
         str(item["id"]): item for item in raw if isinstance(item, Mapping) and item.get("id") is not None
     }
     return [
-        with_raw(record, by_id.get(str(record.get("id")))) if isinstance(record, dict) else record
+        attach_raw(record, by_id.get(str(record.get("id")))) if isinstance(record, dict) else record
         for record in mapped
         if record is not None
     ]
 
 
-def shape(record: Any, options: ResponseOptions, schema: Mapping[str, Any]) -> Any:
+def shape_record(record: Any, options: ResponseOptions, schema: Mapping[str, Any]) -> Any:
     """One record. `schema`: that of unified records; `normalized` fills its fields with null."""
     if not isinstance(record, dict):
         return record
     if options.response_format == "raw":
-        return _without(record.get("remote_data", record), options.exclude_fields)
+        return _exclude_fields(record.get("remote_data", record), options.exclude_fields)
     if options.response_format == "normalized":
         properties = schema.get("properties")
         names = properties if isinstance(properties, Mapping) else {}
         record = {**dict.fromkeys(names), **record}
     if options.ignore_remote_data or options.response_format == "normalized":
         record = {name: value for name, value in record.items() if name != "remote_data"}
-    return _without(record, options.exclude_fields)
+    return _exclude_fields(record, options.exclude_fields)
 
 
-def key_by(records: list[Any], shaped: list[Any], field: str) -> dict[str, Any]:
+def key_records(records: list[Any], shaped: list[Any], field: str) -> dict[str, Any]:
     """The shaped records by a field of the records as they were, the last one winning; those without it are
     left out. Raises BadRequest where none has it, naming what they have."""
     keyed = {}
     for record, shown in zip(records, shaped, strict=True):
         value = record.get(field) if isinstance(record, dict) else None
         if value is not None and not isinstance(value, (dict, list)):
-            keyed[value if isinstance(value, str) else scalar_text(value)] = shown
+            keyed[value if isinstance(value, str) else format_scalar(value)] = shown
     if records and not keyed:
         names = sorted({name for record in records if isinstance(record, dict) for name in record})
         raise BadRequest(
@@ -292,18 +300,18 @@ def key_by(records: list[Any], shaped: list[Any], field: str) -> dict[str, Any]:
     return keyed
 
 
-def _without(record: Any, fields: tuple[str, ...]) -> Any:
+def _exclude_fields(record: Any, fields: tuple[str, ...]) -> Any:
     for field in fields:
-        record = _removed(record, field.split("."))
+        record = _remove_path(record, field.split("."))
     return record
 
 
-def _removed(value: Any, path: list[str]) -> Any:
+def _remove_path(value: Any, path: list[str]) -> Any:
     """A copy without the path; arrays on the way are gone through."""
     if isinstance(value, list):
-        return [_removed(item, path) for item in value]
+        return [_remove_path(item, path) for item in value]
     if not isinstance(value, dict) or path[0] not in value:
         return value
     if len(path) == 1:
         return {name: item for name, item in value.items() if name != path[0]}
-    return {**value, path[0]: _removed(value[path[0]], path[1:])}
+    return {**value, path[0]: _remove_path(value[path[0]], path[1:])}

@@ -12,29 +12,29 @@ import orjson
 
 from isthmus.definitions.integration import IntegrationConfig
 from isthmus.engine.calls import Call
-from isthmus.engine.evaluation import mapped, template_scope, truthy
-from isthmus.engine.method_plans import plan_of
-from isthmus.engine.provider_answers import Exchange
-from isthmus.engine.proxy import answer_of
-from isthmus.engine.responses import records_of
+from isthmus.engine.evaluation import evaluate_mapping, is_truthy, make_template_scope
+from isthmus.engine.method_plans import plan_method
+from isthmus.engine.provider_answers import ProviderAnswer
+from isthmus.engine.proxy import fetch_method_answer
+from isthmus.engine.responses import as_records
 from isthmus.engine.unified.mapping_plans import SideLoadPlan
-from isthmus.engine.unified.request_mapping import Asked
-from isthmus.engine.unified.response_mapping import response_scope
+from isthmus.engine.unified.request_mapping import CallerInput
+from isthmus.engine.unified.response_mapping import choose_response
 from isthmus.engine.upstream import Upstream
 from isthmus.errors import IsthmusError
 from isthmus.expressions import UNDEFINED
 from isthmus.expressions.placeholders import PlaceholderError
 from isthmus.kit.clock import Clock
 
-__all__ = ["CONCURRENCY", "SideLoads"]
+__all__ = ["MAX_CONCURRENCY", "SideLoads"]
 
-CONCURRENCY: Final = 5
+MAX_CONCURRENCY: Final = 5
 
 _LOG = logging.getLogger("isthmus.engine")
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _SideLoadRequest:
     """`identity`: alike for requests that are the same."""
 
     index: int
@@ -48,14 +48,14 @@ class SideLoads:
     upstream: Upstream
     config: IntegrationConfig
     plans: tuple[SideLoadPlan, ...]
-    said: Asked
+    said: CallerInput
     clock: Clock
 
     async def onto(self, records: list[Any]) -> list[Any]:
         """The records with their side-loaded keys. At most 5 requests at a time; the same request is sent
         once. What fails is null, and logged."""
         loaded: list[dict[str, Any]] = [{} for _ in records]
-        wanted: list[_Wanted] = []
+        wanted: list[_SideLoadRequest] = []
         for index, record in enumerate(records):
             if isinstance(record, dict):
                 for plan in self.plans:
@@ -68,16 +68,16 @@ class SideLoads:
 
     async def _wanted(
         self, index: int, record: dict[str, Any], plan: SideLoadPlan, loaded: dict[str, Any]
-    ) -> list[_Wanted]:
+    ) -> list[_SideLoadRequest]:
         spec, call = plan.spec, self.said.call
         scope = {
-            **template_scope(self.upstream.context, id=call.id, query=self.said.query, body=call.body),
+            **make_template_scope(self.upstream.context, id=call.id, query=self.said.query, body=call.body),
             "record": record,
             "item": record.get("remote_data", UNDEFINED),
         }
         try:
-            if spec.run_if is not None and not truthy(
-                await mapped(f"side_load.{plan.key}.run_if", spec.run_if, scope)
+            if spec.run_if is not None and not is_truthy(
+                await evaluate_mapping(f"side_load.{plan.key}.run_if", spec.run_if, scope)
             ):
                 return []
             id, query, body = (
@@ -93,17 +93,17 @@ class SideLoads:
         what = None if body is UNDEFINED else [body]
         parts = [spec.resource, spec.method, asked.id, asked.query.nested, asked.limit, asked.cursor, what]
         identity = orjson.dumps(parts, default=repr, option=orjson.OPT_SORT_KEYS)
-        return [_Wanted(index, plan, asked, identity)]
+        return [_SideLoadRequest(index, plan, asked, identity)]
 
-    async def _answers(self, wanted: list[_Wanted]) -> dict[bytes, Exchange | None]:
-        room = asyncio.Semaphore(CONCURRENCY)
+    async def _answers(self, wanted: list[_SideLoadRequest]) -> dict[bytes, ProviderAnswer | None]:
+        room = asyncio.Semaphore(MAX_CONCURRENCY)
         distinct = {each.identity: each for each in wanted}
 
-        async def send(each: _Wanted) -> Exchange | None:
+        async def send(each: _SideLoadRequest) -> ProviderAnswer | None:
             async with room:
                 try:
-                    plan = plan_of(self.config, each.plan.spec.resource, each.plan.spec.method)
-                    answer = await answer_of(self.upstream, plan, each.call, self.clock)
+                    plan = plan_method(self.config, each.plan.spec.resource, each.plan.spec.method)
+                    answer = await fetch_method_answer(self.upstream, plan, each.call, self.clock)
                 except IsthmusError as failed:
                     self._log(each.plan, failed)
                     return None
@@ -116,20 +116,20 @@ class SideLoads:
             tasks = {key: group.create_task(send(each)) for key, each in distinct.items()}
         return {key: task.result() for key, task in tasks.items()}
 
-    async def _mapped(self, plan: SideLoadPlan, answer: Exchange | None) -> Any:
+    async def _mapped(self, plan: SideLoadPlan, answer: ProviderAnswer | None) -> Any:
         if answer is None:
             return None
         expression = plan.spec.response_mapping
         if expression is None:
-            return records_of(answer.data) if plan.spec.method == "list" else answer.data
+            return as_records(answer.data) if plan.spec.method == "list" else answer.data
         scope: Mapping[str, Any] = {
-            "response": response_scope(plan.response, answer),
+            "response": choose_response(plan.response, answer),
             "query": self.said.query,
             "rawQuery": self.said.raw_query,
             "body": answer.body,
         }
         try:
-            value = await mapped(f"side_load.{plan.key}.response_mapping", expression, scope)
+            value = await evaluate_mapping(f"side_load.{plan.key}.response_mapping", expression, scope)
         except IsthmusError as failed:
             self._log(plan, failed)
             return None

@@ -14,7 +14,7 @@ from isthmus.definitions.layers import account_mapping, merge_mapping
 from isthmus.definitions.load import load_mapping
 from isthmus.definitions.object_mapping import LITERAL_KEY
 from isthmus.definitions.schema_forms import as_object_schema
-from isthmus.engine.unified.mapping_plans import layered
+from isthmus.engine.unified.mapping_plans import merge_schemas
 from isthmus.expressions import Expression
 from isthmus.integrations.effective.environment_models import EnvironmentModel, read_model
 from isthmus.integrations.effective.unified_names import match_resource, unmapped_error
@@ -51,7 +51,7 @@ async def read_method_meta(
     config = await _read_merged_mapping(conn, scope, integration_name, model, name, method, account_override)
     schema = definition.get("schema") or {}
     query, body = (
-        as_object_schema(layered((definition.get(kind) or {}).get(method), config.get(kind)))
+        as_object_schema(merge_schemas((definition.get(kind) or {}).get(method), config.get(kind)))
         for kind in ("query_schema", "request_body_schema")
     )
     return {

@@ -16,7 +16,7 @@ from isthmus.api.call_parsing import parse_call
 from isthmus.db import Database
 from isthmus.engine import proxy
 from isthmus.engine.calls import ListResult
-from isthmus.engine.queries import parse
+from isthmus.engine.queries import parse_query
 from isthmus.errors import AccountNeedsReauth, RemoteError, UpstreamUnreachable
 
 
@@ -26,7 +26,7 @@ async def opened(connections: Connections, desk: Desk, id: str) -> Connection:
 
 async def call(connections: Connections, desk: Desk, id: str, method: str = "list", **values: Any) -> Any:
     connection = await opened(connections, desk, id)
-    return await proxy.call(
+    return await proxy.call_method(
         connection.upstream, connection.definition, "tickets", parse_call(method, **values)
     )
 
@@ -35,7 +35,7 @@ async def test_a_call_carries_the_accounts_credentials(
     connections: Connections, desk: Desk, provider: Provider
 ) -> None:
     row = await desk.connect()
-    result = await call(connections, desk, row["id"], query=parse("limit=5"))
+    result = await call(connections, desk, row["id"], query=parse_query("limit=5"))
     assert isinstance(result, ListResult)
     assert result.records == [{"no": 1}]
     ((path, headers),) = provider.seen
@@ -221,7 +221,7 @@ async def test_a_late_refusal_of_old_credentials_does_not_condemn_new_ones(
     await desk.update(row["id"], context={"api_key": "k-2"})
     provider.script = [(401, {}, {})]
     with pytest.raises(RemoteError):
-        await proxy.call(upstream, old.definition, "tickets", parse_call("list"))
+        await proxy.call_method(upstream, old.definition, "tickets", parse_call("list"))
     assert (await desk.get(row["id"]))["status"] == "active"
 
 
@@ -253,7 +253,7 @@ async def test_one_line_tells_each_call_and_nothing_secret(
     row = await desk.connect()
     provider.script = [(200, {}, {"items": []}), (500, {}, {"password": "leak"})]
     with caplog.at_level(logging.INFO, logger="test.calls"):
-        await call(connections, desk, row["id"], query=parse("email=quokka%40example.com"))
+        await call(connections, desk, row["id"], query=parse_query("email=quokka%40example.com"))
         with pytest.raises(RemoteError):
             await call(connections, desk, row["id"])
     lines = [json.loads(record.getMessage()) for record in caplog.records if record.name == "test.calls"]

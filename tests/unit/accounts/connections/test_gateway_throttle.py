@@ -14,7 +14,7 @@ from isthmus.api.call_parsing import parse_call
 from isthmus.definitions import load_integration
 from isthmus.engine import provider_errors, proxy
 from isthmus.engine.calls import CallResult, ListResult
-from isthmus.engine.evaluation import Evaluations, evaluate_or_undefined, evaluating
+from isthmus.engine.evaluation import EvaluationSettings, evaluate_or_undefined, use_evaluation_settings
 from isthmus.engine.upstream import AccountFacts
 from isthmus.errors import MappingFailed
 from isthmus.expressions import Limits
@@ -66,7 +66,7 @@ def called(config: Mapping[str, Any], way: AtOnce | None = None) -> Coroutine[An
     parts = GatewayParts(ports, SystemClock(), ports, ports, ports, ports)
     facts = AccountFacts("a", "t", "e", authentication_method="api_key")
     account = GatewayAccount(facts, "acme", definition, {"api_key": "k"}, 1, ports, ports)
-    return proxy.call(Gateway(parts, account, "r"), definition, "things", parse_call("list"))
+    return proxy.call_method(Gateway(parts, account, "r"), definition, "things", parse_call("list"))
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def called(config: Mapping[str, Any], way: AtOnce | None = None) -> Coroutine[An
 async def test_others_have_their_turn(config: Mapping[str, Any], fails: bool) -> None:
     call = called(config)
     async with turns_counted() as turns:
-        with evaluating(Evaluations(limits=Limits(seconds=0.2))):
+        with use_evaluation_settings(EvaluationSettings(limits=Limits(seconds=0.2))):
             if fails:
                 with pytest.raises(MappingFailed, match="seconds"):
                     await call
@@ -91,7 +91,7 @@ async def test_others_have_their_turn(config: Mapping[str, Any], fails: bool) ->
 
 async def test_a_caller_who_hangs_up_while_an_answer_is_looked_at_leaves_nobody_waiting() -> None:
     way = Watched()
-    with evaluating(Evaluations(limits=Limits(seconds=5))):
+    with use_evaluation_settings(EvaluationSettings(limits=Limits(seconds=5))):
         task = asyncio.ensure_future(called({"rate_limit": {"is_rate_limited": ENDLESS}}, way))
         await way.answered.wait()
         task.cancel()

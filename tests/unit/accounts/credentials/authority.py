@@ -159,7 +159,7 @@ async def connect(desk: Desk, clock: WatchedClock, *, ends_in: float | None = 36
 
 async def call(connections: Connections, desk: Desk, id: str, method: str = "list", **values: Any) -> Any:
     connection = await connections.open(desk.scope.environment_id, id, request_id=new_id())
-    return await proxy.call(
+    return await proxy.call_method(
         connection.upstream, connection.definition, "tickets", parse_call(method, **values)
     )
 

@@ -154,5 +154,5 @@ async def test_what_others_renewed_long_ago_is_renewed_again_where_it_ended_too(
     authority.access, authority.seconds = "at-elsewhere", None
     await call(other, desk, id)
     authority.access = "at-elsewhere-again"  # what the other got has ended as well, and nobody knows
-    await proxy.call(held.upstream, held.definition, "tickets", parse_call("list"))
+    await proxy.call_method(held.upstream, held.definition, "tickets", parse_call("list"))
     assert (len(authority.refreshes), (await desk.get(id))["status"]) == (2, "active")

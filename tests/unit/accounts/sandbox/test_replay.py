@@ -15,7 +15,7 @@ from isthmus.api.call_parsing import parse_call
 from isthmus.definitions.load import load_integration
 from isthmus.engine import proxy
 from isthmus.engine.calls import ListResult, ValueResult
-from isthmus.engine.queries import parse
+from isthmus.engine.queries import parse_query
 from isthmus.engine.upstream import AccountFacts
 from isthmus.errors import NotFound, RemoteError
 from isthmus.integrations.catalog.exchanges import Exchanges
@@ -171,8 +171,8 @@ class Sandbox:
     async def call(
         self, method: str = "list", resource: str = "tickets", query_string: str = "", **values: Any
     ) -> Any:
-        call = parse_call(method, query=parse(query_string), **values)
-        return await proxy.call(self.upstream, self.definition, resource, call)
+        call = parse_call(method, query=parse_query(query_string), **values)
+        return await proxy.call_method(self.upstream, self.definition, resource, call)
 
     async def walk(self, query: str = "") -> list[list[int]]:
         """The numbers of each page's records."""
