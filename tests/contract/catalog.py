@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from isthmus.authoring.contract.catalog_entry import Cell, Entry, Model, Models, read_entry
+from isthmus.authoring.contract.catalog_entry import CatalogEntry, Cell, Model, Models, read_entry
 
-__all__ = ["CATALOG", "Cell", "Entry", "Model", "entry", "integration_names", "model", "model_names"]
+__all__ = ["CATALOG", "CatalogEntry", "Cell", "Model", "entry", "integration_names", "model", "model_names"]
 
 CATALOG = Path(__file__).parents[2] / "catalog"
 _MODELS = Models(CATALOG / "unified")
@@ -27,5 +27,5 @@ def model(name: str) -> Model:
 
 
 @cache
-def entry(name: str) -> Entry:
+def entry(name: str) -> CatalogEntry:
     return read_entry(CATALOG / "integrations" / name, _MODELS)

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from isthmus.api.call_parsing import parse_call
-from isthmus.authoring.contract.replay_upstreams import OneAnswer
+from isthmus.authoring.contract.replay_upstreams import SingleAnswerUpstream
 from isthmus.definitions.files import Exchange
 from isthmus.engine import unified
 from isthmus.engine.calls import NO_BODY
@@ -46,10 +46,15 @@ async def requests_of(
     target, _, method = path.partition(".")
     model_name, _, resource = target.partition("/")
     catalogued = entry(integration)
-    cell = catalogued.cell(model_name, resource, method)
+    cell = catalogued.find_cell(model_name, resource, method)
     assert cell is not None
+<<<<<<< HEAD
     upstream = OneAnswer(catalogued, exchange_of(answer))
     await unified.call_method(
+=======
+    upstream = SingleAnswerUpstream(catalogued, exchange_of(answer))
+    await unified.call(
+>>>>>>> 08154a9 (Name the functions of authoring by what they do; say what contract checks complain about)
         upstream,
         catalogued.file.config,
         unified.UnifiedTarget(model_name, resource, model(model_name).file.resources[resource]),

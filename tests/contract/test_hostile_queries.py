@@ -8,8 +8,8 @@ from urllib.parse import unquote_plus, urlsplit
 import pytest
 
 from isthmus.api.call_parsing import parse_call
-from isthmus.authoring.contract.catalog_entry import Cell, Entry
-from isthmus.authoring.contract.replay_upstreams import OneAnswer
+from isthmus.authoring.contract.catalog_entry import CatalogEntry, Cell
+from isthmus.authoring.contract.replay_upstreams import SingleAnswerUpstream
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.engine import unified
 from isthmus.engine.calls import NO_BODY, Call
@@ -49,11 +49,11 @@ async def test_a_cursor_is_read_or_refused(integration: str, model_name: str) ->
         for cell in catalogued.cells
         if (cell.model, cell.method) == (model_name, "list")
         for choice in cell.choices
-        for answer in catalogued.answers(*choice, error=False)[:1]
+        for answer in catalogued.find_exchanges(*choice, error=False)[:1]
         for cursor, query in cursors_of(catalogued, cell)
         if (
             found := await _failure(
-                OneAnswer(catalogued, answer), catalogued, cell, query, cell.fixed(choice)
+                SingleAnswerUpstream(catalogued, answer), catalogued, cell, query, cell.with_choice(choice)
             )
         )
     ]
@@ -66,18 +66,18 @@ async def test_what_is_no_whole_date_goes_out_as_it_came(integration: str, model
 
 
 async def test_a_time_made_up_from_a_year_is_found() -> None:
-    def unguarded(copy: Entry) -> None:
+    def unguarded(copy: CatalogEntry) -> None:
         for cell in copy.mappings["ticketing"]["cells"]:
             mapping = cell["config"].get("query_mapping", "")
             cell["config"]["query_mapping"] = mapping.replace(
                 r"$contains($string($value), /^\d{4}-\d\d-\d\d/) and ", ""
             )
 
-    found = await _invented(entry("jira").planted(unguarded), "ticketing")
+    found = await _invented(entry("jira").copy_changed(unguarded), "ticketing")
     assert any("created_at[gt]=4321" in query for query in found)
 
 
-async def _invented(catalogued: Entry, model_name: str) -> list[str]:
+async def _invented(catalogued: CatalogEntry, model_name: str) -> list[str]:
     """Queries whose time is a year alone and is sent as anything else."""
     return [
         f"{cell.name}?{unquote_plus(query)}"
@@ -90,7 +90,7 @@ async def _invented(catalogued: Entry, model_name: str) -> list[str]:
     ]
 
 
-async def _outgoing(catalogued: Entry, cell: Cell, query: str) -> list[str]:
+async def _outgoing(catalogued: CatalogEntry, cell: Cell, query: str) -> list[str]:
     """What is sent, with the time that the query asks by and the present one by their names."""
     provider = _Provider(catalogued, cell)
     assert await _failure(provider, catalogued, cell, query, cell.config) == ""
@@ -102,13 +102,13 @@ class _Sent(Exception):
     """The call's own request went out: what is answered plays no part any more."""
 
 
-class _Provider(OneAnswer):
+class _Provider(SingleAnswerUpstream):
     """Answers the steps before a call with nothing, and the call itself only where the mapping of the answer
     reads the query."""
 
-    def __init__(self, catalogued: Entry, cell: Cell) -> None:
+    def __init__(self, catalogued: CatalogEntry, cell: Cell) -> None:
         known = (
-            catalogued.answers(*cell.choices[0], error=False)
+            catalogued.find_exchanges(*cell.choices[0], error=False)
             if reads_query(cell.config.response_mapping)
             else []
         )
@@ -122,7 +122,7 @@ class _Provider(OneAnswer):
         return answer
 
 
-async def _complaint(catalogued: Entry, cell: Cell, query: str) -> str:
+async def _complaint(catalogued: CatalogEntry, cell: Cell, query: str) -> str:
     provider = _Provider(catalogued, cell)
     failure = await _failure(provider, catalogued, cell, query, cell.config)
     if failure:
@@ -135,7 +135,7 @@ async def _complaint(catalogued: Entry, cell: Cell, query: str) -> str:
 
 
 async def _failure(
-    provider: OneAnswer, catalogued: Entry, cell: Cell, query: str, mapping: MappingConfig
+    provider: SingleAnswerUpstream, catalogued: CatalogEntry, cell: Cell, query: str, mapping: MappingConfig
 ) -> str:
     definition = model(cell.model).file.resources[cell.resource]
     target = unified.UnifiedTarget(cell.model, cell.resource, definition)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from isthmus.authoring.contract.suite import CHECKS, Check
-from tests.contract.catalog import CATALOG, Entry, entry, integration_names
+from tests.contract.catalog import CATALOG, CatalogEntry, entry, integration_names
 
 SOURCE = Path(__file__).parents[2] / "src" / "isthmus"
 BY_NAME = {check.name: check for check in CHECKS}
@@ -18,21 +18,21 @@ LONG = ("losses", "gaps")
 
 
 @pytest.fixture(params=integration_names())
-def integration(request: pytest.FixtureRequest) -> Entry:
+def integration(request: pytest.FixtureRequest) -> CatalogEntry:
     return entry(request.param)
 
 
-async def complaints_of(check: Check, integration: Entry) -> list[str]:
+async def complaints_of(check: Check, integration: CatalogEntry) -> list[str]:
     found = check.run(integration)
     return await found if inspect.isawaitable(found) else found
 
 
 @pytest.mark.parametrize("name", [name for name in BY_NAME if name not in LONG])
-async def test_an_integration_keeps_the_contract(integration: Entry, name: str) -> None:
+async def test_an_integration_keeps_the_contract(integration: CatalogEntry, name: str) -> None:
     assert await complaints_of(BY_NAME[name], integration) == [], BY_NAME[name].holds_when
 
 
-async def test_no_value_of_an_answer_is_lost(integration: Entry, pytestconfig: pytest.Config) -> None:
+async def test_no_value_of_an_answer_is_lost(integration: CatalogEntry, pytestconfig: pytest.Config) -> None:
     """Not asked again of files, and a source, that had no losses before."""
     known = getattr(pytestconfig, "cache", None)
     key, digest = f"isthmus/losses/{integration.name}", _digest(integration.name)
@@ -44,7 +44,7 @@ async def test_no_value_of_an_answer_is_lost(integration: Entry, pytestconfig: p
 
 
 @pytest.mark.walk(share=0.2)
-async def test_a_gap_in_an_answer_is_borne(integration: Entry) -> None:
+async def test_a_gap_in_an_answer_is_borne(integration: CatalogEntry) -> None:
     assert await complaints_of(BY_NAME["gaps"], integration) == [], BY_NAME["gaps"].holds_when
 
 

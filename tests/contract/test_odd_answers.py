@@ -12,11 +12,11 @@ from typing import Any, Final
 
 import pytest
 
-from isthmus.authoring.contract.catalog_entry import Cell, Choice, Entry
-from isthmus.authoring.contract.checks import success_answers
-from isthmus.authoring.contract.lost_values_check import at, root_of
-from isthmus.authoring.contract.recorded_calls import call_for
-from isthmus.authoring.contract.replay_upstreams import OneAnswer
+from isthmus.authoring.contract.catalog_entry import CatalogEntry, Cell, Choice
+from isthmus.authoring.contract.checks import iter_success_exchanges
+from isthmus.authoring.contract.lost_values_check import find_record_root, get_at
+from isthmus.authoring.contract.recorded_calls import build_call
+from isthmus.authoring.contract.replay_upstreams import SingleAnswerUpstream
 from isthmus.definitions.files import Exchange
 from isthmus.definitions.mapping import MappingConfig
 from isthmus.engine import unified
@@ -37,14 +37,14 @@ async def test_an_odd_value_is_borne(integration: str, model_name: str, walk: Wa
 
 
 async def test_a_mapping_that_fails_on_an_odd_value_is_found() -> None:
-    def unguarded(copy: Entry) -> None:
+    def unguarded(copy: CatalogEntry) -> None:
         for cell in copy.mappings["crm"]["cells"]:
             mapping = cell["config"].get("response_mapping", "")
             cell["config"]["response_mapping"] = mapping.replace(
                 "$time(response.created)", "$fromMillis(response.created * 1000)"
             )
 
-    complaints = await _complaints_about(entry("stripe").planted(unguarded), "crm")
+    complaints = await _complaints_about(entry("stripe").copy_changed(unguarded), "crm")
     assert any(text.startswith('crm/contacts.list: created is "nonsense": ') for text in complaints)
     assert all("created is" in text for text in complaints)
 
@@ -88,7 +88,7 @@ async def test_what_is_no_time_is_left_out_and_kept_as_the_product_sent_it(sent:
 
 @dataclass(frozen=True)
 class _Answer:
-    entry: Entry
+    entry: CatalogEntry
     cell: Cell
     choice: Choice
     exchange: Exchange
@@ -100,11 +100,11 @@ class _Answer:
 
     @cached_property
     def root(self) -> Steps:
-        return root_of(self.entry, self.choice)
+        return find_record_root(self.entry, self.choice)
 
     @cached_property
     def data(self) -> Any:
-        return at(self.exchange.response.body, self.root)
+        return get_at(self.exchange.response.body, self.root)
 
     @property
     def is_mapped_by_item(self) -> bool:
@@ -112,19 +112,27 @@ class _Answer:
 
     @cached_property
     def _mapping(self) -> MappingConfig:
-        return self.cell.fixed(self.choice)
+        return self.cell.with_choice(self.choice)
 
     @cached_property
     def _call(self) -> Call:
-        return call_for(self.entry, self.cell, self.choice, self.exchange)
+        return build_call(self.entry, self.cell, self.choice, self.exchange)
 
     async def records(self, data: Any) -> list[Any]:
         """The unified records of the answer with other data."""
         cell, entry = self.cell, self.entry
         definition = entry.models[cell.model].file.resources[cell.resource]
+<<<<<<< HEAD
         upstream = OneAnswer(entry, self.exchange, exchanged(self.exchange.response.body, self.root, data))
         target = unified.UnifiedTarget(cell.model, cell.resource, definition)
         result = await unified.call_method(upstream, entry.file.config, target, self._mapping, self._call)
+=======
+        upstream = SingleAnswerUpstream(
+            entry, self.exchange, exchanged(self.exchange.response.body, self.root, data)
+        )
+        target = unified.Target(cell.model, cell.resource, definition)
+        result = await unified.call(upstream, entry.file.config, target, self._mapping, self._call)
+>>>>>>> 08154a9 (Name the functions of authoring by what they do; say what contract checks complain about)
         if isinstance(result, ListResult):
             return list(result.records)
         return [result.body] if isinstance(result, ValueResult) else []
@@ -154,16 +162,18 @@ class _Answer:
 def _listed(integration: str, resource: str) -> _Answer:
     catalogued = entry(integration)
     model, _, name = resource.partition("/")
-    cell = catalogued.cell(model, name, "list")
+    cell = catalogued.find_cell(model, name, "list")
     assert cell is not None
-    return _Answer(catalogued, cell, cell.choices[0], catalogued.answers(*cell.choices[0], error=False)[0])
+    return _Answer(
+        catalogued, cell, cell.choices[0], catalogued.find_exchanges(*cell.choices[0], error=False)[0]
+    )
 
 
-async def _complaints_about(catalogued: Entry, model_name: str, walk: Walk = IN_FULL) -> list[str]:
+async def _complaints_about(catalogued: CatalogEntry, model_name: str, walk: Walk = IN_FULL) -> list[str]:
     seen: set[tuple[str, str]] = set()
     return [
         complaint
-        for cell, choice, exchange in success_answers(catalogued, _METHODS)
+        for cell, choice, exchange in iter_success_exchanges(catalogued, _METHODS)
         if cell.model == model_name
         for complaint in await _complaints(_Answer(catalogued, cell, choice, exchange), seen, walk)
     ]
@@ -188,5 +198,5 @@ def _odd(answer: _Answer, record: Any, seen: set[tuple[str, str]]) -> Iterator[t
         path = ".".join("0" if isinstance(step, int) else step for step in steps)
         if (answer.text, path) not in seen:
             seen.add((answer.text, path))
-            for odd in odd_values_for(at(record, steps)):
+            for odd in odd_values_for(get_at(record, steps)):
                 yield f"{path} is {json.dumps(odd)[:40]}", exchanged(record, steps, odd)

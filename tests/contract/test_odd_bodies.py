@@ -9,8 +9,8 @@ from urllib.parse import unquote_plus, urlsplit
 import pytest
 
 from isthmus.api.call_parsing import parse_call
-from isthmus.authoring.contract.catalog_entry import Cell, Entry
-from isthmus.authoring.contract.replay_upstreams import OneAnswer
+from isthmus.authoring.contract.catalog_entry import CatalogEntry, Cell
+from isthmus.authoring.contract.replay_upstreams import SingleAnswerUpstream
 from isthmus.engine import unified
 from isthmus.engine.upstream import OutgoingRequest
 from isthmus.errors import BadRequest, MappingFailed, RemoteError
@@ -32,26 +32,26 @@ async def test_a_body_is_sent_or_refused(integration: str, model_name: str, walk
 
 
 async def test_a_mapping_that_fails_on_an_odd_value_is_found() -> None:
-    def unguarded(copy: Entry) -> None:
+    def unguarded(copy: CatalogEntry) -> None:
         for cell in copy.mappings["ticketing"]["cells"]:
             mapping = cell["config"].get("request_body_mapping", "")
             cell["config"]["request_body_mapping"] = mapping.replace(
                 "$id(body.team.id)", "$number(body.team.id)"
             )
 
-    complaints = await _complaints_about(entry("zendesk").planted(unguarded), "ticketing", "tickets")
+    complaints = await _complaints_about(entry("zendesk").copy_changed(unguarded), "ticketing", "tickets")
     assert any(text.startswith('ticketing/tickets.create: team.id is "nonsense": ') for text in complaints)
     assert all("team.id is" in text for text in complaints)
 
 
 async def test_a_step_before_a_write_that_fails_is_found() -> None:
-    def unguarded(copy: Entry) -> None:
+    def unguarded(copy: CatalogEntry) -> None:
         for cell in copy.mappings["ticketing"]["cells"]:
             for step in cell["config"].get("before", []):
                 if isinstance(step["config"], str):
                     step["config"] = step["config"].replace("$string($name)", "$name")
 
-    complaints = await _complaints_about(entry("jira").planted(unguarded), "ticketing", "tickets")
+    complaints = await _complaints_about(entry("jira").copy_changed(unguarded), "ticketing", "tickets")
     assert any("tickets.update: status.name is true, alone" in text for text in complaints)
 
 
@@ -166,7 +166,7 @@ async def test_empty_custom_fields_are_none() -> None:
 
 
 async def _complaints_about(
-    catalogued: Entry, model_name: str, resource: str = "", *, walk: Walk = IN_FULL
+    catalogued: CatalogEntry, model_name: str, resource: str = "", *, walk: Walk = IN_FULL
 ) -> list[str]:
     return [
         f"{cell.name}: {what}: {found}"
@@ -181,11 +181,11 @@ class _Sent(Exception):
     """The call's own request went out: what is answered plays no part any more."""
 
 
-class _Provider(OneAnswer):
+class _Provider(SingleAnswerUpstream):
     """Answers the steps before a call with the record as it is read."""
 
-    def __init__(self, catalogued: Entry, cell: Cell) -> None:
-        known = catalogued.answers(cell.choices[0][0], "get", error=False)
+    def __init__(self, catalogued: CatalogEntry, cell: Cell) -> None:
+        known = catalogued.find_exchanges(cell.choices[0][0], "get", error=False)
         super().__init__(catalogued, known[0] if known else exchange_of({}))
         self._last = cell.choices
 
@@ -196,7 +196,7 @@ class _Provider(OneAnswer):
         return answer
 
 
-async def _complaint(catalogued: Entry, cell: Cell, body: object) -> str:
+async def _complaint(catalogued: CatalogEntry, cell: Cell, body: object) -> str:
     provider = _Provider(catalogued, cell)
     target = unified.UnifiedTarget(cell.model, cell.resource, model(cell.model).file.resources[cell.resource])
     call = parse_call(cell.method, id="1" if cell.method == "update" else None, body=body)

@@ -183,7 +183,7 @@ async def test_github_searches_in_its_repository_for_what_the_list_cannot_filter
         "github", "ticketing/tickets.list", "search=pump&tags[id]=good first&created_at[gte]=2024-01-01"
     )
     assert path == "/search/issues"
-    context = entry("github").context
+    context = entry("github").example_context
     expected = (
         f'repo:{context["owner"]}/{context["repo"]} is:issue label:"good first" created:>=2024-01-01 pump'
     )

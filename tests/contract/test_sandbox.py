@@ -6,25 +6,27 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
-from isthmus.authoring.contract.sandbox_checks import SANDBOX_CHECKS, Sandbox, lists_of
+from isthmus.authoring.contract.sandbox_checks import SANDBOX_CHECKS, SandboxList, find_list_cells
 from tests.contract.catalog import entry, integration_names
 
 
 def _lists() -> Iterator[tuple[str, str, str]]:
     for name in integration_names():
-        for cell in lists_of(entry(name)):
+        for cell in find_list_cells(entry(name)):
             yield name, cell.model, cell.resource
 
 
 @pytest.fixture(params=list(_lists()), ids=".".join)
-def sandbox(request: pytest.FixtureRequest) -> Sandbox:
+def sandbox(request: pytest.FixtureRequest) -> SandboxList:
     name, model_name, resource = request.param
-    cell = entry(name).cell(model_name, resource, "list")
+    cell = entry(name).find_cell(model_name, resource, "list")
     assert cell is not None
-    return Sandbox(entry(name), cell)
+    return SandboxList(entry(name), cell)
 
 
 @pytest.mark.walk(share=0.15)
 @pytest.mark.parametrize("check", SANDBOX_CHECKS, ids=[check.__name__ for check in SANDBOX_CHECKS])
-async def test_a_sandbox_answers(sandbox: Sandbox, check: Callable[[Sandbox], Awaitable[list[str]]]) -> None:
+async def test_a_sandbox_answers(
+    sandbox: SandboxList, check: Callable[[SandboxList], Awaitable[list[str]]]
+) -> None:
     assert await check(sandbox) == []

@@ -12,22 +12,22 @@ from jsonschema import Draft202012Validator
 from isthmus.definitions.methods import STANDARD_METHODS
 from isthmus.integrations.meta.integration_description import describe_config
 from isthmus.integrations.meta.tools import build_tools
-from tests.contract.catalog import CATALOG, Entry, entry, integration_names, model_names
+from tests.contract.catalog import CATALOG, CatalogEntry, entry, integration_names, model_names
 from tests.contract.catalog import model as model_of
 
 PARTS = ("query_schema", "body_schema", "response_schema")
 
 
 @pytest.fixture(params=integration_names())
-def integration(request: pytest.FixtureRequest) -> Entry:
+def integration(request: pytest.FixtureRequest) -> CatalogEntry:
     return entry(request.param)
 
 
-def tools(of: Entry) -> list[dict[str, Any]]:
+def tools(of: CatalogEntry) -> list[dict[str, Any]]:
     return build_tools(describe_config(of.name, of.definition["config"]))
 
 
-def test_every_method_is_a_tool(integration: Entry) -> None:
+def test_every_method_is_a_tool(integration: CatalogEntry) -> None:
     methods = {
         (resource, name)
         for resource, named in integration.file.config.resources.items()
@@ -37,7 +37,7 @@ def test_every_method_is_a_tool(integration: Entry) -> None:
     assert {(tool["resource"], tool["method"]) for tool in tools(integration)} == methods
 
 
-def test_each_tool_is_json_schema_that_a_toolset_can_use(integration: Entry) -> None:
+def test_each_tool_is_json_schema_that_a_toolset_can_use(integration: CatalogEntry) -> None:
     names = [tool["name"] for tool in tools(integration)]
     assert len(set(names)) == len(names)
     for tool in tools(integration):
@@ -56,7 +56,7 @@ def test_each_tool_is_json_schema_that_a_toolset_can_use(integration: Entry) -> 
             assert not query.keys() & body.keys(), tool["name"]
 
 
-def test_the_path_can_be_made_of_what_a_tool_requires(integration: Entry) -> None:
+def test_the_path_can_be_made_of_what_a_tool_requires(integration: CatalogEntry) -> None:
     """No tool leaves out a name without which its call fails."""
     for tool in tools(integration):
         method = integration.file.config.method(tool["resource"], tool["method"])

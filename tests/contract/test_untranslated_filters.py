@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 
 from isthmus.api.call_parsing import parse_call
-from isthmus.authoring.contract.replay_upstreams import OneAnswer
+from isthmus.authoring.contract.replay_upstreams import SingleAnswerUpstream
 from isthmus.engine import proxy
 from isthmus.engine.queries import parse_query
 from isthmus.errors import BadRequest
@@ -167,7 +167,13 @@ async def test_a_parent_without_an_id_is_refused(integration: str, path: str) ->
     [("trello", "cards"), ("stripe", "customers"), ("tableau", "users"), ("jira", "users")],
 )
 async def test_an_empty_limit_of_a_proxy_call_is_none(integration: str, resource: str) -> None:
+<<<<<<< HEAD
     provider = OneAnswer(entry(integration), exchange_of([]))
     call = parse_call("list", query=parse_query("limit="))
     await proxy.call_method(provider, entry(integration).file.config, resource, call)
+=======
+    provider = SingleAnswerUpstream(entry(integration), exchange_of([]))
+    call = parse_call("list", query=parse("limit="))
+    await proxy.call(provider, entry(integration).file.config, resource, call)
+>>>>>>> 08154a9 (Name the functions of authoring by what they do; say what contract checks complain about)
     assert provider.sent

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from isthmus.authoring.contract.checks import invalid
-from isthmus.authoring.contract.lost_values_check import Traces, trace
-from isthmus.authoring.contract.recorded_calls import call_for, records
-from isthmus.authoring.contract.replay_upstreams import OneAnswer
+from isthmus.authoring.contract.checks import iter_schema_errors
+from isthmus.authoring.contract.lost_values_check import FieldTraces, trace_exchange
+from isthmus.authoring.contract.recorded_calls import build_call, read_unified_records
+from isthmus.authoring.contract.replay_upstreams import SingleAnswerUpstream
 from isthmus.definitions.files import Exchange
 from isthmus.errors import RemoteError
 from tests.contract.catalog import entry
@@ -50,21 +50,21 @@ async def test_a_real_page_maps_to_valid_records_with_nothing_lost(
     if not payload.is_file():
         pytest.skip(f"shared vendor-data/payloads/{path} absent")
     catalogued = entry(integration)
-    cell = catalogued.cell(model, resource, method) or catalogued.cell(model, resource, "list")
+    cell = catalogued.find_cell(model, resource, method) or catalogued.find_cell(model, resource, "list")
     assert cell is not None
     exchange = _exchange(json.loads(payload.read_text("utf-8")))
     choice = (cell.choices[0][0], method)
-    found = await records(
+    found = await read_unified_records(
         catalogued,
         cell,
         choice,
-        call_for(catalogued, cell, choice, exchange),
-        OneAnswer(catalogued, exchange),
+        build_call(catalogued, cell, choice, exchange),
+        SingleAnswerUpstream(catalogued, exchange),
     )
     assert found
-    assert [text for record in found for text in invalid(catalogued, cell, record)] == []
-    traces = Traces()
-    await trace(catalogued, cell, choice, exchange, traces)
+    assert [text for record in found for text in iter_schema_errors(catalogued, cell, record)] == []
+    traces = FieldTraces()
+    await trace_exchange(catalogued, cell, choice, exchange, traces)
     assert traces.lost == []
 
 
@@ -119,17 +119,17 @@ async def test_a_real_error_is_told_in_its_own_words(
     if not payload.is_file():
         pytest.skip(f"shared vendor-data/payloads/{path} absent")
     catalogued = entry(integration)
-    cell = catalogued.cell(model, resource, "list")
+    cell = catalogued.find_cell(model, resource, "list")
     assert cell is not None
     exchange = _exchange(json.loads(payload.read_text("utf-8")), status)
     choice = cell.choices[0]
     with pytest.raises(RemoteError, match=message) as caught:
-        await records(
+        await read_unified_records(
             catalogued,
             cell,
             choice,
-            call_for(catalogued, cell, choice, exchange),
-            OneAnswer(catalogued, exchange),
+            build_call(catalogued, cell, choice, exchange),
+            SingleAnswerUpstream(catalogued, exchange),
         )
     assert caught.value.status == status
 

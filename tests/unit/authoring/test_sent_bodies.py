@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from isthmus.authoring.contract.catalog_entry import Entry, Models
-from isthmus.authoring.contract.replay_upstreams import NotRecorded, Replay
-from isthmus.authoring.contract.sent_bodies import sent_body
+from isthmus.authoring.contract.catalog_entry import CatalogEntry, Models
+from isthmus.authoring.contract.replay_upstreams import NotRecorded, ReplayUpstream
+from isthmus.authoring.contract.sent_bodies import parse_sent_body
 from isthmus.definitions.methods import MethodDefinition
 from isthmus.engine.bodies import encode_body
 from isthmus.engine.responses import parse_body
@@ -48,12 +48,12 @@ def request(definition: MethodDefinition, body: Any) -> OutgoingRequest:
     ],
 )
 def test_a_body_is_read_as_it_was_sent(definition: MethodDefinition | None, body: Any, read: Any) -> None:
-    assert sent_body(definition, request(definition or method("json"), body)) == read
+    assert parse_sent_body(definition, request(definition or method("json"), body)) == read
 
 
 def test_no_body_is_none() -> None:
     http = HttpRequest(method="GET", url="https://a.example", headers={})
-    assert sent_body(method("form"), OutgoingRequest(http, Operation("list", "a", "list"))) is None
+    assert parse_sent_body(method("form"), OutgoingRequest(http, Operation("list", "a", "list"))) is None
 
 
 @pytest.mark.parametrize("place", [lambda page: {"page": page}, lambda page: {"variables": {"page": page}}])
@@ -67,9 +67,14 @@ async def test_a_page_is_found_by_the_cursor_in_any_body(
         for body, answer in ((place(1), ["one"]), (place(2), ["two"]))
     ]
     definition = {"name": "desk", "config": {"resources": {"things": {"list": listing}}}}
-    entry = Entry("desk", tmp_path, Models(), definition, {}, {"things.list": pages})
+    entry = CatalogEntry("desk", tmp_path, Models(), definition, {}, {"things.list": pages})
     found = method(body_format, **config)
+<<<<<<< HEAD
     answer = await Replay(entry).send(request(found, place(2)))
     assert parse_body(method("json"), answer).body == ["two"]
+=======
+    answer = await ReplayUpstream(entry).send(request(found, place(2)))
+    assert parse(method("json"), answer).body == ["two"]
+>>>>>>> 08154a9 (Name the functions of authoring by what they do; say what contract checks complain about)
     with pytest.raises(NotRecorded):
-        await Replay(entry).send(request(found, place(3)))
+        await ReplayUpstream(entry).send(request(found, place(3)))

@@ -1,4 +1,4 @@
-"""The contract suite: what every integration has to keep, checked against its own exchanges.
+"""The contract suite: checks that every integration has to pass, run against its recorded exchanges.
 
-`run_suite(read_entry(folder, models))` gives an outcome a check; nothing is sent anywhere.
+`run_suite(read_entry(folder, models))` returns one outcome for each check. Nothing is sent over a network.
 """

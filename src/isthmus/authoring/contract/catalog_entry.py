@@ -1,4 +1,4 @@
-"""An integration as its files say it: raw JSON, beside what it is read as."""
+"""Reading one integration's folder: its definition, mappings and exchanges, as raw JSON and as models."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from isthmus.engine.provider_errors import find_failure
 from isthmus.errors import SetupError
 from isthmus.http.messages import HttpResponse
 
-__all__ = ["Cell", "Choice", "Entry", "Model", "Models", "read_entry"]
+__all__ = ["CatalogEntry", "Cell", "Choice", "Model", "Models", "read_entry"]
 
 Choice = tuple[str, str]
 """A proxy resource and a method of it."""
@@ -30,7 +30,8 @@ _SCHEMA_SUFFIX: Final = ".schema.yaml"
 
 @dataclass(frozen=True)
 class Model:
-    """A unified model; `schemas`: the record schema of each resource, by its name."""
+    """A unified model. `data`: of `model.yaml`. `schemas`: the record schema of each resource, by its
+    name."""
 
     data: Mapping[str, Any]
     schemas: Mapping[str, Mapping[str, Any]]
@@ -40,16 +41,16 @@ class Model:
     def file(self) -> ModelFile:
         return ModelFile.model_validate(self.data)
 
-    def validator(self, resource: str) -> Draft202012Validator:
-        """Of a resource's records."""
+    def get_validator(self, resource: str) -> Draft202012Validator:
+        """The validator of a resource's records."""
         if resource not in self._validators:
             self._validators[resource] = record_validator(self.schemas[resource])
         return self._validators[resource]
 
 
 class Models:
-    """The unified models of some folders, each read when it is asked for; the first folder that has one
-    wins."""
+    """The unified models in some folders, read on demand. If two folders have the same model, the first
+    counts."""
 
     def __init__(self, *folders: Path) -> None:
         self._folders = folders
@@ -60,7 +61,7 @@ class Models:
         return sorted({path.parent.name for each in self._folders for path in each.glob("*/model.yaml")})
 
     def __getitem__(self, name: str) -> Model:
-        """Raises SetupError for one that is nowhere."""
+        """Raises SetupError for an unknown model."""
         if name not in self._read:
             self._read[name] = self._load(name)
         return self._read[name]
@@ -72,15 +73,15 @@ class Models:
             )
         directory = next(each / name for each in self._folders if (each / name / "model.yaml").is_file())
         schemas = {
-            path.name.removesuffix(_SCHEMA_SUFFIX): _document(path)
+            path.name.removesuffix(_SCHEMA_SUFFIX): _read_yaml(path)
             for path in sorted(directory.glob(f"*{_SCHEMA_SUFFIX}"))
         }
-        return Model(_document(directory / "model.yaml"), schemas)
+        return Model(_read_yaml(directory / "model.yaml"), schemas)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One unified method of one resource. `choices`: proxy resources and methods that it may call."""
+    """One unified method of one resource, with its mapping."""
 
     model: str
     resource: str
@@ -93,22 +94,28 @@ class Cell:
 
     @property
     def choices(self) -> list[Choice]:
+        """All proxy methods that the mapping may call."""
         resource, method = self.config.resource, self.config.method
         resources = (
-            list(resource.resources) if isinstance(resource, ResourceChoice) else [resource or self.resource]
+            list(resource.resources)
+            if isinstance(resource, ResourceChoice)
+            else [resource or self.resource]
         )
         methods = list(method.methods) if isinstance(method, MethodChoice) else [method or self.method]
         return [(r, m) for r in resources for m in methods]
 
-    def fixed(self, choice: Choice) -> MappingConfig:
-        """The mapping as it is when its expressions choose this proxy method."""
+    def with_choice(self, choice: Choice) -> MappingConfig:
+        """The mapping with its resource and method set to those of `choice`."""
         return self.config.model_copy(update={"resource": choice[0], "method": choice[1]})
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One integration. `mappings`: by unified model. `exchanges_data`: by `<resource>.<method>` of the
-    definition. The properties raise pydantic's ValidationError for what has not the shape."""
+class CatalogEntry:
+    """One integration's folder as raw JSON.
+
+    `mappings`: by unified model. `exchanges_data`: by `<resource>.<method>` of the definition. The properties
+    parse them, and raise pydantic's ValidationError if they do not have the expected shape.
+    """
 
     name: str
     directory: Path
@@ -117,9 +124,9 @@ class Entry:
     mappings: dict[str, dict[str, Any]]
     exchanges_data: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
-    def planted(self, plant: Callable[[Entry], None]) -> Entry:
-        """A copy that `plant` has changed."""
-        changed = Entry(
+    def copy_changed(self, plant: Callable[[CatalogEntry], None]) -> CatalogEntry:
+        """A deep copy, changed by `plant`; for tests that plant a fault."""
+        changed = CatalogEntry(
             self.name,
             self.directory,
             self.models,
@@ -153,29 +160,34 @@ class Entry:
             for cell in mapping.cells
         ]
 
-    def cell(self, model_name: str, resource: str, method: str) -> Cell | None:
+    def find_cell(self, model_name: str, resource: str, method: str) -> Cell | None:
         wanted = (model_name, resource, method)
         return next((c for c in self.cells if (c.model, c.resource, c.method) == wanted), None)
 
-    def resources(self) -> Iterator[tuple[str, str]]:
-        """Each mapped resource, with its model."""
+    def iter_resources(self) -> Iterator[tuple[str, str]]:
+        """`(model, resource)` of each mapped resource, once."""
         yield from dict.fromkeys((cell.model, cell.resource) for cell in self.cells)
 
-    def left_out(self, model_name: str, resource: str) -> Unmapped:
+    def get_unmapped(self, model_name: str, resource: str) -> Unmapped:
+        """What the mapping file lists as left out of a resource, with the reasons."""
         return self.mapping_files[model_name].unmapped.get(resource, Unmapped())
 
-    def answers(self, resource: str, method: str, *, error: bool) -> list[Exchange]:
+    def find_exchanges(self, resource: str, method: str, *, error: bool) -> list[Exchange]:
+        """The exchanges of a proxy method: with `error` those that are errors, else the successful ones."""
         found = self.exchanges.get((resource, method), ())
         return [item for item in found if (id(item) in self._failures) is error]
 
     @cached_property
     def _failures(self) -> frozenset[int]:
-        """Identities of the exchanges that tell an error, by their status or by the definition's word."""
+        """`id()` of each exchange that is an error, by its status or the definition's `error_expression`."""
         return frozenset(
-            id(item) for name, items in self.exchanges.items() for item in items if self._fails(name, item)
+            id(item)
+            for name, items in self.exchanges.items()
+            for item in items
+            if self._is_failure(name, item)
         )
 
-    def _fails(self, name: Choice, item: Exchange) -> bool:
+    def _is_failure(self, name: Choice, item: Exchange) -> bool:
         config = self.file.config
         definition = config.method(*name)
         expression = (definition and definition.error_expression) or config.error_expression
@@ -184,8 +196,8 @@ class Entry:
         return find_failure(expression, answer, response.body, 0.0) is not None
 
     @property
-    def context(self) -> dict[str, str]:
-        """An example of every credential field of every credential format."""
+    def example_context(self) -> dict[str, str]:
+        """A context with an example value for every credential field of every credential format."""
         return {
             item.name: str(item.default or item.placeholder or item.name)
             for credential in self.file.config.credentials.values()
@@ -193,30 +205,30 @@ class Entry:
         }
 
 
-def read_entry(directory: Path, models: Models) -> Entry:
-    """Of a folder as the catalogue has them. Raises SetupError where its main file is missing, or a file
-    cannot be read."""
+def read_entry(directory: Path, models: Models) -> CatalogEntry:
+    """The entry in a folder with `integration.yaml`. Raises SetupError if that or another file cannot be
+    read."""
     main = directory / "integration.yaml"
     if not main.is_file():
         raise SetupError(f"{directory} holds no integration: {main} is missing.")
-    return Entry(
+    return CatalogEntry(
         name=directory.resolve().name,
         directory=directory,
         models=models,
-        definition=_document(main),
-        mappings={path.stem: _document(path) for path in sorted(directory.glob("mappings/*.yaml"))},
-        exchanges_data={path.stem: _json(path) for path in sorted(directory.glob("examples/*.json"))},
+        definition=_read_yaml(main),
+        mappings={path.stem: _read_yaml(path) for path in sorted(directory.glob("mappings/*.yaml"))},
+        exchanges_data={path.stem: _read_json(path) for path in sorted(directory.glob("examples/*.json"))},
     )
 
 
-def _document(path: Path) -> Any:
+def _read_yaml(path: Path) -> Any:
     try:
         return yaml_source.read(path).data
     except yaml_source.Unreadable as error:
         raise SetupError(f"{path} cannot be read: {error}") from None
 
 
-def _json(path: Path) -> Any:
+def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:

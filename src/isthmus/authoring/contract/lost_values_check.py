@@ -1,6 +1,6 @@
-"""Whether a mapping carries what a provider's record holds.
+"""The contract check that a mapping carries every value of a provider's record.
 
-A value that can change without a change of the unified record is lost.
+A value is lost if it can change without a change of the unified record.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from isthmus.authoring.contract.catalog_entry import Cell, Choice, Entry
-from isthmus.authoring.contract.recorded_calls import call_for, records
-from isthmus.authoring.contract.replay_upstreams import OneAnswer
+from isthmus.authoring.contract.catalog_entry import CatalogEntry, Cell, Choice
+from isthmus.authoring.contract.recorded_calls import build_call, read_unified_records
+from isthmus.authoring.contract.replay_upstreams import SingleAnswerUpstream
 from isthmus.definitions.files import Exchange
 from isthmus.errors import IsthmusError
 
-__all__ = ["Traces", "at", "nothing_is_lost", "root_of", "trace"]
+__all__ = ["FieldTraces", "check_lost_values", "find_record_root", "get_at", "trace_exchange"]
 
 Step = str | int
 _READS = frozenset({"list", "get"})
@@ -26,110 +26,130 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @dataclass
-class Traces:
-    """Paths of a provider's record, without indexes. `seen`: all. `told`: with a value. `carried`: whose
-    value shows in the unified record."""
+class FieldTraces:
+    """Paths in a provider's records, without indexes.
+
+    `seen`: all paths. `filled`: those with a value. `carried`: those whose value changes the unified record.
+    """
 
     seen: set[str] = field(default_factory=set)
-    told: set[str] = field(default_factory=set)
+    filled: set[str] = field(default_factory=set)
     carried: set[str] = field(default_factory=set)
 
     @property
     def lost(self) -> list[str]:
-        return sorted(self.told - self.carried)
+        return sorted(self.filled - self.carried)
 
 
-async def nothing_is_lost(entry: Entry) -> list[str]:
-    """Each value of a provider's record reaches the unified one, or is left out with its reason."""
+async def check_lost_values(entry: CatalogEntry) -> list[str]:
+    """Complaints about values that are lost and not listed as unmapped with a reason."""
     complaints: list[str] = []
     seen: dict[tuple[str, str], set[str]] = {}
     for cell in entry.cells:
         if cell.method in _READS:
-            traces = Traces()
+            traces = FieldTraces()
             for choice in cell.choices:
-                for exchange in entry.answers(*choice, error=False):
-                    await trace(entry, cell, choice, exchange, traces)
+                for exchange in entry.find_exchanges(*choice, error=False):
+                    await trace_exchange(entry, cell, choice, exchange, traces)
             complaints.extend(f"{cell.name}: {path} is lost" for path in traces.lost)
             seen.setdefault((cell.model, cell.resource), set()).update(traces.seen)
     for (model_name, resource), paths in seen.items():
-        for pattern, reason in entry.left_out(model_name, resource).remote.items():
-            if not reason.strip() or not any(_covered([pattern], path) for path in paths):
-                complaints.append(f"{model_name}/{resource}: {pattern} is left out, and no answer has it")
+        for pattern, reason in entry.get_unmapped(model_name, resource).remote.items():
+            if not reason.strip() or not any(_matches_any([pattern], path) for path in paths):
+                complaints.append(
+                    f"{model_name}/{resource}: {pattern} is listed as unmapped, and no answer has it"
+                )
     return complaints
 
 
-async def trace(entry: Entry, cell: Cell, choice: Choice, exchange: Exchange, traces: Traces) -> None:
-    """Changes each value of an answer's records in turn, but for those left out, and adds what it saw."""
-    left_out = list(entry.left_out(cell.model, cell.resource).remote)
-    before = await _mapped(entry, cell, choice, exchange, exchange.response.body)
-    root = root_of(entry, choice)
-    record = at(exchange.response.body, root)
-    for steps in _leaves(record):
+async def trace_exchange(
+    entry: CatalogEntry, cell: Cell, choice: Choice, exchange: Exchange, traces: FieldTraces
+) -> None:
+    """Changes each value of an answer's records in turn and adds to `traces` whether the unified record
+    changed.
+
+    Values that are listed as unmapped are not changed.
+    """
+    left_out = list(entry.get_unmapped(cell.model, cell.resource).remote)
+    before = await _map_body(entry, cell, choice, exchange, exchange.response.body)
+    root = find_record_root(entry, choice)
+    record = get_at(exchange.response.body, root)
+    for steps in _iter_leaf_paths(record):
         path = ".".join(str(step) for step in steps if isinstance(step, str))
         traces.seen.add(path)
-        if path in traces.carried or _is_empty(at(record, steps)) or _covered(left_out, path):
+        if path in traces.carried or _is_empty(get_at(record, steps)) or _matches_any(left_out, path):
             continue
-        traces.told.add(path)
-        for body in _changed(exchange.response.body, (*root, *steps)):
-            if await _mapped(entry, cell, choice, exchange, body) != before:
+        traces.filled.add(path)
+        for body in _iter_changed_bodies(exchange.response.body, (*root, *steps)):
+            if await _map_body(entry, cell, choice, exchange, body) != before:
                 traces.carried.add(path)
                 break
 
 
-async def _mapped(
-    entry: Entry, cell: Cell, choice: Choice, exchange: Exchange, body: Any
+async def _map_body(
+    entry: CatalogEntry, cell: Cell, choice: Choice, exchange: Exchange, body: Any
 ) -> list[dict[str, Any]] | None:
-    """Without `remote_data`, which carries everything. None: the mapping fails on it, so it was read."""
+    """The unified records of an answer with this body, without `remote_data`, which contains everything.
+
+    None if the mapping fails, which shows that it reads the changed value.
+    """
     try:
-        found = await records(
-            entry, cell, choice, call_for(entry, cell, choice, exchange), OneAnswer(entry, exchange, body)
+        found = await read_unified_records(
+            entry,
+            cell,
+            choice,
+            build_call(entry, cell, choice, exchange),
+            SingleAnswerUpstream(entry, exchange, body),
         )
     except IsthmusError:
         return None
     return [{name: value for name, value in record.items() if name != "remote_data"} for record in found]
 
 
-def root_of(entry: Entry, choice: Choice) -> tuple[str, ...]:
+def find_record_root(entry: CatalogEntry, choice: Choice) -> tuple[str, ...]:
+    """The path of the records in an answer, from `response_path`; empty if that is no plain path."""
     definition = entry.file.config.method(*choice)
     path = definition.response_path.text if definition and definition.response_path else ""
     return tuple(path.split(".")) if re.fullmatch(r"\w+(\.\w+)*", path) else ()
 
 
-def at(value: Any, steps: tuple[Step, ...]) -> Any:
+def get_at(value: Any, steps: tuple[Step, ...]) -> Any:
+    """The value at a path. Raises KeyError or IndexError."""
     for step in steps:
         value = value[step]
     return value
 
 
-def _leaves(value: Any, steps: tuple[Step, ...] = ()) -> Iterator[tuple[Step, ...]]:
-    """Where there is a value, or a place that is empty."""
+def _iter_leaf_paths(value: Any, steps: tuple[Step, ...] = ()) -> Iterator[tuple[Step, ...]]:
+    """The paths of all values that are not objects or arrays, and of empty ones."""
     if isinstance(value, dict) and value:
         for key, item in value.items():
-            yield from _leaves(item, (*steps, key))
+            yield from _iter_leaf_paths(item, (*steps, key))
     elif isinstance(value, list) and value:
         for index, item in enumerate(value):
-            yield from _leaves(item, (*steps, index))
+            yield from _iter_leaf_paths(item, (*steps, index))
     else:
         yield steps
 
 
 def _is_empty(value: Any) -> bool:
-    """Says nothing that could be lost."""
+    """True for null, empty texts, arrays and objects, which cannot be lost."""
     return value is None or value in ("", [], {})
 
 
-def _changed(body: Any, steps: tuple[Step, ...]) -> Iterator[Any]:
-    """The body with another value there, then without it."""
+def _iter_changed_bodies(body: Any, steps: tuple[Step, ...]) -> Iterator[Any]:
+    """Copies of the body: with a different value at the path, then without it."""
     other = copy.deepcopy(body)
-    holder = at(other, steps[:-1])
-    holder[steps[-1]] = _another(holder[steps[-1]])
+    holder = get_at(other, steps[:-1])
+    holder[steps[-1]] = _make_different_value(holder[steps[-1]])
     yield other
     without = copy.deepcopy(body)
-    del at(without, steps[:-1])[steps[-1]]
+    del get_at(without, steps[:-1])[steps[-1]]
     yield without
 
 
-def _another(value: Any) -> Any:
+def _make_different_value(value: Any) -> Any:
+    """A different value of the same type; of a text, also in the same format."""
     if isinstance(value, bool):
         return not value
     if isinstance(value, int | float):
@@ -141,5 +161,6 @@ def _another(value: Any) -> Any:
     return f"{value}1"
 
 
-def _covered(patterns: list[str], path: str) -> bool:
+def _matches_any(patterns: list[str], path: str) -> bool:
+    """True if the path or one of its parents matches a pattern, in which `*` stands for any text."""
     return any(fnmatchcase(path, item) or fnmatchcase(path, f"{item}.*") for item in patterns)

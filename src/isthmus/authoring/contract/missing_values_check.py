@@ -1,4 +1,4 @@
-"""Whether a mapping bears it when the provider leaves something out, which providers do."""
+"""The contract check that a mapping still gives valid records if the provider omits a value."""
 
 from __future__ import annotations
 
@@ -6,77 +6,87 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
-from isthmus.authoring.contract.catalog_entry import Cell, Choice, Entry
-from isthmus.authoring.contract.checks import invalid, success_answers
-from isthmus.authoring.contract.lost_values_check import at, root_of
-from isthmus.authoring.contract.recorded_calls import call_for, records
-from isthmus.authoring.contract.replay_upstreams import OneAnswer
+from isthmus.authoring.contract.catalog_entry import CatalogEntry, Cell, Choice
+from isthmus.authoring.contract.checks import iter_schema_errors, iter_success_exchanges
+from isthmus.authoring.contract.lost_values_check import find_record_root, get_at
+from isthmus.authoring.contract.recorded_calls import build_call, read_unified_records
+from isthmus.authoring.contract.replay_upstreams import SingleAnswerUpstream
 from isthmus.definitions.files import Exchange
 from isthmus.errors import IsthmusError
 
-__all__ = ["gaps_are_borne"]
+__all__ = ["check_missing_values"]
 
 Step = str | int
 
 
-async def gaps_are_borne(entry: Entry) -> list[str]:
-    """Records stay valid where any one value of an answer is null or absent, but for what makes the id."""
+async def check_missing_values(entry: CatalogEntry) -> list[str]:
+    """Complaints about records that become invalid if one value of an answer is null or absent.
+
+    Values that the record's id is made of are excluded.
+    """
     complaints: list[str] = []
     seen: set[tuple[str, str]] = set()
-    for cell, choice, exchange in success_answers(entry, frozenset({"list", "get"})):
-        root = root_of(entry, choice)
-        answer = _shortened(exchange.response.body, root)
-        for steps in _places(at(answer, root)):
+    for cell, choice, exchange in iter_success_exchanges(entry, frozenset({"list", "get"})):
+        root = find_record_root(entry, choice)
+        answer = _keep_one_record(exchange.response.body, root)
+        for steps in _iter_value_paths(get_at(answer, root)):
             path = ".".join(str(step) for step in steps if isinstance(step, str))
             if (cell.name, path) in seen:
                 continue
             seen.add((cell.name, path))
-            for what, body in _with_a_gap(answer, (*root, *steps)):
-                wrong = await _wrong(entry, cell, choice, exchange, body)
+            for what, body in _iter_bodies_without_value(answer, (*root, *steps)):
+                wrong = await _find_invalid_records(entry, cell, choice, exchange, body)
                 complaints.extend(f"{cell.name}: with {path} {what}: {text}" for text in wrong)
     return complaints
 
 
-def _shortened(body: Any, root: tuple[str, ...]) -> Any:
-    """With one record: the mapping of the others says nothing more."""
-    records = at(body, root)
-    if not isinstance(records, list):
+def _keep_one_record(body: Any, root: tuple[str, ...]) -> Any:
+    """A copy of the body with only its first record; `root` is the path of the records."""
+    read_unified_records = get_at(body, root)
+    if not isinstance(read_unified_records, list):
         return body
     if not root:
-        return records[:1]
+        return read_unified_records[:1]
     short = copy.deepcopy(body)
-    at(short, root[:-1])[root[-1]] = records[:1]
+    get_at(short, root[:-1])[root[-1]] = read_unified_records[:1]
     return short
 
 
-async def _wrong(entry: Entry, cell: Cell, choice: Choice, exchange: Exchange, body: Any) -> list[str]:
-    upstream = OneAnswer(entry, exchange, body)
+async def _find_invalid_records(
+    entry: CatalogEntry, cell: Cell, choice: Choice, exchange: Exchange, body: Any
+) -> list[str]:
+    upstream = SingleAnswerUpstream(entry, exchange, body)
     try:
-        found = await records(entry, cell, choice, call_for(entry, cell, choice, exchange), upstream)
+        found = await read_unified_records(
+            entry, cell, choice, build_call(entry, cell, choice, exchange), upstream
+        )
     except IsthmusError as error:
         return [f"{error} {getattr(error, 'details', '')}"]
-    return [text for record in found for text in invalid(entry, cell, record) if not _is_about_the_id(text)]
+    return [
+        text for record in found for text in iter_schema_errors(entry, cell, record) if not _is_about_id(text)
+    ]
 
 
-def _is_about_the_id(complaint: str) -> bool:
+def _is_about_id(complaint: str) -> bool:
     return complaint.startswith(("$.id:", "$: 'id' is a required property"))
 
 
-def _places(value: Any, steps: tuple[Step, ...] = ()) -> Iterator[tuple[Step, ...]]:
-    """Every key of every object; of an array, those in its first item."""
+def _iter_value_paths(value: Any, steps: tuple[Step, ...] = ()) -> Iterator[tuple[Step, ...]]:
+    """The path of every key of every object; of arrays only the first item is searched."""
     if isinstance(value, dict):
         for key, item in value.items():
             yield (*steps, key)
-            yield from _places(item, (*steps, key))
+            yield from _iter_value_paths(item, (*steps, key))
     elif isinstance(value, list):
         for index, item in enumerate(value[:1]):
-            yield from _places(item, (*steps, index))
+            yield from _iter_value_paths(item, (*steps, index))
 
 
-def _with_a_gap(body: Any, steps: tuple[Step, ...]) -> Iterator[tuple[str, Any]]:
+def _iter_bodies_without_value(body: Any, steps: tuple[Step, ...]) -> Iterator[tuple[str, Any]]:
+    """Copies of the body in which the value at the path is null, and absent; each with that word."""
     null = copy.deepcopy(body)
-    at(null, steps[:-1])[steps[-1]] = None
+    get_at(null, steps[:-1])[steps[-1]] = None
     yield "null", null
     absent = copy.deepcopy(body)
-    del at(absent, steps[:-1])[steps[-1]]
+    del get_at(absent, steps[:-1])[steps[-1]]
     yield "absent", absent

@@ -1,4 +1,4 @@
-"""Third parties that answer from exchanges: what a contract test runs the engine against."""
+"""Upstreams of the contract suite, which answer the engine's requests from recorded exchanges."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from isthmus.authoring.contract.catalog_entry import Entry
-from isthmus.authoring.contract.sent_bodies import sent_body
+from isthmus.authoring.contract.catalog_entry import CatalogEntry
+from isthmus.authoring.contract.sent_bodies import parse_sent_body
 from isthmus.definitions.files import Exchange
 from isthmus.definitions.methods import MethodDefinition
 from isthmus.engine.upstream import AccountFacts, OutgoingRequest
 from isthmus.http.messages import HttpResponse
 
-__all__ = ["NotRecorded", "OneAnswer", "Replay"]
+__all__ = ["NotRecorded", "ReplayUpstream", "SingleAnswerUpstream"]
 
 _ACCOUNT = AccountFacts(
     id="contract-account", tenant_id="contract", environment_id="contract", authentication_method="api_key"
@@ -22,10 +22,12 @@ _ACCOUNT = AccountFacts(
 
 
 class NotRecorded(Exception):
-    """A request that no exchange answers: the definition asks for something that was never shown to work."""
+    """No exchange answers a request that the definition makes."""
 
 
-class _Upstream:
+class _ContractUpstream:
+    """The account of a contract test; `sent` collects the requests."""
+
     def __init__(self, context: Mapping[str, Any]) -> None:
         self._context = dict(context)
         self.sent: list[OutgoingRequest] = []
@@ -42,64 +44,70 @@ class _Upstream:
         self._context.update(patch)
 
 
-class OneAnswer(_Upstream):
-    """Answers whatever is asked with one exchange, or with another body in it."""
+class SingleAnswerUpstream(_ContractUpstream):
+    """Answers every request with the response of one exchange, or with that response and another body."""
 
-    def __init__(self, entry: Entry, exchange: Exchange, body: Any = ...) -> None:
-        super().__init__(entry.context)
+    def __init__(self, entry: CatalogEntry, exchange: Exchange, body: Any = ...) -> None:
+        super().__init__(entry.example_context)
         self._exchange = exchange
         self._body = exchange.response.body if body is ... else body
 
     async def send(self, request: OutgoingRequest) -> HttpResponse:
         self.sent.append(request)
-        return _response(self._exchange, self._body, request)
+        return _build_response(self._exchange, self._body, request)
 
 
-class Replay(_Upstream):
-    """Answers as the third party did: by id, and by the parameters in which its answers differ (a cursor, the
-    record above); what they don't differ in, as filters, changes nothing."""
+class ReplayUpstream(_ContractUpstream):
+    """Answers like the provider did: the exchange is chosen by id and by the parameters that tell exchanges
+    apart.
 
-    def __init__(self, entry: Entry) -> None:
-        super().__init__(entry.context)
+    Such parameters are cursors or ids of parents. Parameters that are the same in all exchanges, such as
+    filters, are ignored. Raises NotRecorded if no exchange matches.
+    """
+
+    def __init__(self, entry: CatalogEntry) -> None:
+        super().__init__(entry.example_context)
         self._entry = entry
 
     async def send(self, request: OutgoingRequest) -> HttpResponse:
         self.sent.append(request)
         resource, method = request.operation.resource, request.operation.method
-        sizes = _size_params(self._entry, resource, method)
+        sizes = _find_page_size_parameters(self._entry, resource, method)
         definition = self._entry.file.config.method(resource, method)
-        asks = _sent_parameters(definition, request)
+        asks = _collect_sent_parameters(definition, request)
         sent = {name: value for name, value in asks.items() if name not in sizes}
-        successes = self._entry.answers(resource, method, error=False)
-        telling = _telling(successes, sizes)
+        successes = self._entry.find_exchanges(resource, method, error=False)
+        telling = _find_distinguishing_parameters(successes, sizes)
         for exchange in successes:
-            if _has_id(exchange, request) and _agree(_asked(exchange, sizes), sent, telling):
-                return _response(exchange, exchange.response.body, request)
-        for exchange in self._entry.answers(resource, method, error=True):
-            asked = _asked(exchange, sizes)
+            if _matches_id(exchange, request) and _has_same_values(
+                _collect_recorded_parameters(exchange, sizes), sent, telling
+            ):
+                return _build_response(exchange, exchange.response.body, request)
+        for exchange in self._entry.find_exchanges(resource, method, error=True):
+            asked = _collect_recorded_parameters(exchange, sizes)
             names_it = asked or request.operation.id is not None
-            if names_it and _has_id(exchange, request) and asked.items() <= sent.items():
-                return _response(exchange, exchange.response.body, request)
+            if names_it and _matches_id(exchange, request) and asked.items() <= sent.items():
+                return _build_response(exchange, exchange.response.body, request)
         raise NotRecorded(f"{request.http.method} {request.http.url}")
 
 
-def _has_id(exchange: Exchange, request: OutgoingRequest) -> bool:
+def _matches_id(exchange: Exchange, request: OutgoingRequest) -> bool:
     recorded = exchange.request.path_params.get("id")
     return request.operation.id is None or str(recorded) == request.operation.id
 
 
-def _telling(successes: list[Exchange], sizes: frozenset[str]) -> frozenset[str]:
-    """Names of the parameters in which the exchanges differ."""
-    asked = [_asked(exchange, sizes) for exchange in successes]
+def _find_distinguishing_parameters(successes: list[Exchange], sizes: frozenset[str]) -> frozenset[str]:
+    """Names of the parameters whose values differ between the exchanges."""
+    asked = [_collect_recorded_parameters(exchange, sizes) for exchange in successes]
     names = {name for item in asked for name in item}
     return frozenset(name for name in names if len({item.get(name) for item in asked}) > 1)
 
 
-def _agree(asked: Mapping[str, str], sent: Mapping[str, str], telling: frozenset[str]) -> bool:
+def _has_same_values(asked: Mapping[str, str], sent: Mapping[str, str], telling: frozenset[str]) -> bool:
     return all(asked.get(name) == sent.get(name) for name in telling)
 
 
-def _response(exchange: Exchange, body: Any, request: OutgoingRequest) -> HttpResponse:
+def _build_response(exchange: Exchange, body: Any, request: OutgoingRequest) -> HttpResponse:
     is_text = isinstance(body, str) and "json" not in exchange.response.headers.get("content-type", "json")
     data = b"" if body is None else str(body).encode() if is_text else json.dumps(body).encode()
     return HttpResponse(
@@ -110,30 +118,33 @@ def _response(exchange: Exchange, body: Any, request: OutgoingRequest) -> HttpRe
     )
 
 
-def _sent_parameters(method: MethodDefinition | None, request: OutgoingRequest) -> dict[str, str]:
-    """The query, and the plain values of a body (cursors can be sent there), by their dotted names."""
-    sent = _plain(request.operation.query)  # a link to a later page replaces what the URL said of it
+def _collect_sent_parameters(method: MethodDefinition | None, request: OutgoingRequest) -> dict[str, str]:
+    """The values of the query and of the body, in which cursors can be sent, by their dotted names."""
+    sent = _flatten_values(request.operation.query)  # a link to a later page replaces what the URL said of it
     sent.update(parse_qsl(urlsplit(request.http.url).query, keep_blank_values=True))
     if request.http.method != "GET":
-        sent.update(_plain(sent_body(method, request)))
+        sent.update(_flatten_values(parse_sent_body(method, request)))
     return sent
 
 
-def _asked(exchange: Exchange, sizes: frozenset[str]) -> dict[str, str]:
-    asked = {**_plain(exchange.request.query), **_plain(exchange.request.body)}
+def _collect_recorded_parameters(exchange: Exchange, sizes: frozenset[str]) -> dict[str, str]:
+    asked = {**_flatten_values(exchange.request.query), **_flatten_values(exchange.request.body)}
     return {name: value for name, value in asked.items() if name not in sizes}
 
 
-def _plain(value: Any, path: str = "") -> dict[str, str]:
+def _flatten_values(value: Any, path: str = "") -> dict[str, str]:
+    """Texts and numbers in nested objects, as text by dotted name; arrays are left out."""
     found: dict[str, str] = {}
     for name, item in value.items() if isinstance(value, Mapping) else ():
         if isinstance(item, str | int | float):
             found[f"{path}{name}"] = str(item)
-        found |= _plain(item, f"{path}{name}.")
+        found |= _flatten_values(item, f"{path}{name}.")
     return found
 
 
-def _size_params(entry: Entry, resource: str, method: str) -> frozenset[str]:
+def _find_page_size_parameters(entry: CatalogEntry, resource: str, method: str) -> frozenset[str]:
+    """The name of the parameter for the page size, which does not tell exchanges apart; empty if there is
+    none."""
     definition = entry.file.config.method(resource, method)
     pagination = entry.file.config.pagination_of(definition) if definition else None
     size = getattr(pagination.config, "limit_param", None) if pagination else None

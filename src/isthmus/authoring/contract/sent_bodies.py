@@ -1,4 +1,4 @@
-"""What a request said in its body, read back from its bytes in the format that its method sends."""
+"""Parsing the body of a request that the engine sent back into JSON, for comparison with exchanges."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from isthmus.engine.queries import nest_pairs
 from isthmus.engine.upstream import OutgoingRequest
 from isthmus.engine.xml import parse_xml
 
-__all__ = ["sent_body"]
+__all__ = ["parse_sent_body"]
 
 
-def sent_body(method: MethodDefinition | None, request: OutgoingRequest) -> Any:
-    """As JSON, None where it has none. Values of a form and of XML are texts, which they are on the wire; the
-    root that the definition puts around XML is left out. Files and raw bytes are what they were made of.
-    `method`: None for JSON."""
+def parse_sent_body(method: MethodDefinition | None, request: OutgoingRequest) -> Any:
+    """The body as JSON, in the format that the method sends; None if there is no body.
+
+    Values of forms and XML are texts, as they are sent. The root element that the definition adds to XML is
+    removed. Files and raw bytes are returned as the mapping gave them. `method`: None for a JSON body.
+    """
     data = request.http.body
     if not isinstance(data, bytes) or not data:
         return None
@@ -29,11 +31,15 @@ def sent_body(method: MethodDefinition | None, request: OutgoingRequest) -> Any:
             return nest_pairs(parse_qsl(data.decode(), keep_blank_values=True))
         case "xml":
             assert method is not None
+<<<<<<< HEAD
             return _unwrapped(parse_xml(data, method.body_format_config), method.body_format_config.root)
+=======
+            return _strip_root(read_xml(data, method.body_format_config), method.body_format_config.root)
+>>>>>>> 08154a9 (Name the functions of authoring by what they do; say what contract checks complain about)
         case _:
             return request.operation.body
 
 
-def _unwrapped(document: Any, root: str | None) -> Any:
+def _strip_root(document: Any, root: str | None) -> Any:
     is_wrapped = root is not None and isinstance(document, dict) and list(document) == [root]
     return document[root] if is_wrapped else document

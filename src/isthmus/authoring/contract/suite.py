@@ -1,4 +1,4 @@
-"""Every check of the suite, by name, and the outcome of running them on one integration."""
+"""The list of all contract checks, and running them on one integration."""
 
 from __future__ import annotations
 
@@ -8,54 +8,60 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 from isthmus.authoring.contract import checks
-from isthmus.authoring.contract.catalog_entry import Entry
-from isthmus.authoring.contract.lost_values_check import nothing_is_lost
-from isthmus.authoring.contract.missing_values_check import gaps_are_borne
+from isthmus.authoring.contract.catalog_entry import CatalogEntry
+from isthmus.authoring.contract.lost_values_check import check_lost_values
+from isthmus.authoring.contract.missing_values_check import check_missing_values
 from isthmus.authoring.contract.replay_upstreams import NotRecorded
 from isthmus.errors import IsthmusError
 
 __all__ = ["CHECKS", "Check", "Outcome", "run_suite"]
 
-Run: TypeAlias = Callable[[Entry], list[str] | Awaitable[list[str]]]
+CheckFunction: TypeAlias = Callable[[CatalogEntry], list[str] | Awaitable[list[str]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`holds_when`: what is true of an integration that passes. `is_basic`: the others cannot be run on one
-    that fails it, but for those that `bears_anything` says."""
+    """One check of the suite.
+
+    `holds_when`: what is true of an integration that passes. `is_basic`: later checks are skipped if this one
+    fails, except those with `runs_on_broken`.
+    """
 
     name: str
     holds_when: str
-    run: Run
+    run: CheckFunction
     is_basic: bool = False
-    bears_anything: bool = False
+    runs_on_broken: bool = False
 
 
 CHECKS: Final = (
-    Check("shape", "each file has the shape of its kind", checks.has_its_shape, is_basic=True),
-    Check("lint", "neither errors nor warnings in any of its files", checks.lint_is_clean,
-          bears_anything=True),
-    Check("executes", "nothing in it is still to be built", checks.executes),
-    Check("names", "what mappings and examples refer to is defined", checks.names_exist, is_basic=True),
-    Check("examples", "each mapped method has an answer, each list two pages, each resource an error",
-          checks.examples_are_complete),
+    Check("shape", "each file has the shape of its kind", checks.check_file_shapes, is_basic=True),
+    Check("lint", "neither errors nor warnings in any of its files", checks.check_lint,
+          runs_on_broken=True),
+    Check("executes", "it uses no feature that is still unsupported", checks.check_support),
+    Check("names", "what mappings and examples refer to is defined", checks.check_references, is_basic=True),
+    Check("examples", "each mapped method has an answer, each list two pages, and each resource an error",
+          checks.check_example_coverage),
     Check("records", "every answer maps to records that are valid against the model's schema",
-          checks.records_are_valid),
-    Check("pages", "a walk comes to its end, with each record once", checks.pages_end),
-    Check("reads", "each listed id can be read, and is the same record", checks.listed_records_can_be_read),
-    Check("errors", "each is told with its status, a message and the product's own body", checks.errors_map),
-    Check("fields", "each sourced field of the model is told, or left out for a reason",
-          checks.fields_are_mapped),
-    Check("losses", "each value the product sends changes the unified record when it changes, or is left out "
-          "for a reason", nothing_is_lost),
-    Check("gaps", "records stay valid where any one value of an answer is null or absent", gaps_are_borne),
-    Check("writes", "what was read can be sent back", checks.writes_are_built),
+          checks.check_records),
+    Check("pages", "reading all pages ends, and gives each record once", checks.check_pagination),
+    Check("reads", "each listed id can be read, and is the same record", checks.check_listed_ids),
+    Check("errors", "each error is raised with its status, a message and the provider's own body",
+          checks.check_errors),
+    Check("fields", "each sourced field of the model is filled, or listed as unmapped with a reason",
+          checks.check_field_coverage),
+    Check("losses", "each value the provider sends changes the unified record when it changes, or is left "
+          "out for a reason", check_lost_values),
+    Check("gaps", "records stay valid when any one value of an answer is null or absent",
+          check_missing_values),
+    Check("writes", "what was read can be sent back", checks.check_writes),
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`complaints`: a sentence each. `skipped`: a basic check before it failed."""
+    """The result of one check. `complaints`: one sentence each. Status `skipped`: a basic check failed
+    before."""
 
     name: str
     holds_when: str
@@ -71,15 +77,15 @@ class Outcome:
         }
 
 
-async def run_suite(entry: Entry, more: Sequence[Check] = ()) -> list[Outcome]:
-    """Each of `CHECKS`, then `more`. A check that an integration makes fail altogether has failed."""
+async def run_suite(entry: CatalogEntry, more: Sequence[Check] = ()) -> list[Outcome]:
+    """Runs `CHECKS`, then `more`. A check that raises an error of ours has failed."""
     outcomes: list[Outcome] = []
     is_broken = False
     for check in (*CHECKS, *more):
-        if is_broken and not check.bears_anything:
+        if is_broken and not check.runs_on_broken:
             outcomes.append(Outcome(check.name, check.holds_when, "skipped"))
             continue
-        complaints = await _complaints(check, entry)
+        complaints = await _run_check(check, entry)
         outcomes.append(
             Outcome(check.name, check.holds_when, "failed" if complaints else "passed", complaints)
         )
@@ -87,7 +93,8 @@ async def run_suite(entry: Entry, more: Sequence[Check] = ()) -> list[Outcome]:
     return outcomes
 
 
-async def _complaints(check: Check, entry: Entry) -> list[str]:
+async def _run_check(check: Check, entry: CatalogEntry) -> list[str]:
+    """The complaints of one check, synchronous or not."""
     try:
         found = check.run(entry)
         return list(await found if inspect.isawaitable(found) else found)

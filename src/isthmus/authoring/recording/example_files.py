@@ -12,13 +12,13 @@ from isthmus.authoring.recording.recorder import Recording
 from isthmus.authoring.recording.redaction import Redaction
 from isthmus.errors import SetupError
 
-__all__ = ["Change", "changes", "write"]
+__all__ = ["FileChange", "plan_changes", "write_changes"]
 
-_ERROR: Final = 400
+_MIN_ERROR_STATUS: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FileChange:
     """Of one file. `added`, `changed`, `removed`: exchanges, told apart by what was asked."""
 
     path: Path
@@ -38,14 +38,14 @@ class Change:
         }
 
 
-def changes(folder: Path, recordings: Sequence[Recording], redaction: Redaction) -> list[Change]:
+def plan_changes(folder: Path, recordings: Sequence[Recording], redaction: Redaction) -> list[FileChange]:
     """What writing them would do. Raises SetupError where a credential would be written after all, or a file
     that is there cannot be read."""
     found = [
-        _change(folder / "examples" / f"{each.name}.json", each) for each in recordings if each.exchanges
+        _plan_change(folder / "examples" / f"{each.name}.json", each) for each in recordings if each.exchanges
     ]
     for change in found:
-        if redaction.holds_secret(change.content):
+        if redaction.contains_secret(change.content):
             raise SetupError(
                 f"{change.path} would hold one of the account's credentials, so nothing was written. Take "
                 "the field that holds it out with --redact <dotted path>."
@@ -53,7 +53,7 @@ def changes(folder: Path, recordings: Sequence[Recording], redaction: Redaction)
     return found
 
 
-def write(found: Sequence[Change]) -> None:
+def write_changes(found: Sequence[FileChange]) -> None:
     """Each file that changes, whole or not at all."""
     for change in found:
         if change.status == "unchanged":
@@ -64,16 +64,16 @@ def write(found: Sequence[Change]) -> None:
         draft.replace(change.path)
 
 
-def _change(path: Path, recording: Recording) -> Change:
-    before = _before(path)
-    after = [*recording.exchanges, *_kept(before, recording.exchanges)]
+def _plan_change(path: Path, recording: Recording) -> FileChange:
+    before = _read_exchanges(path)
+    after = [*recording.exchanges, *_keep_documented_errors(before, recording.exchanges)]
     content = json.dumps(after, indent=2, ensure_ascii=False) + "\n"
-    old, new = _by_request(before), _by_request(after)
+    old, new = _index_by_request(before), _index_by_request(after)
     if not path.is_file():
-        return Change(path, content, "new", added=len(new))
+        return FileChange(path, content, "new", added=len(new))
     if before == after:
-        return Change(path, content, "unchanged")
-    return Change(
+        return FileChange(path, content, "unchanged")
+    return FileChange(
         path,
         content,
         "changed",
@@ -83,26 +83,30 @@ def _change(path: Path, recording: Recording) -> Change:
     )
 
 
-def _kept(before: Sequence[Mapping[str, Any]], recorded: Sequence[Mapping[str, Any]]) -> list[Any]:
+def _keep_documented_errors(
+    before: Sequence[Mapping[str, Any]], recorded: Sequence[Mapping[str, Any]]
+) -> list[Any]:
     """Errors that were written by hand and not met: documented answers stand in until there are real ones."""
     met = {each["response"]["status"] for each in recorded}
     return [
         each
         for each in before
         if each.get("provenance") == "documented"
-        and each["response"]["status"] >= _ERROR
+        and each["response"]["status"] >= _MIN_ERROR_STATUS
         and each["response"]["status"] not in met
     ]
 
 
-def _by_request(exchanges: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _index_by_request(exchanges: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
-        json.dumps([each.get("request", {}), each["response"]["status"] >= _ERROR], sort_keys=True): each
+        json.dumps(
+            [each.get("request", {}), each["response"]["status"] >= _MIN_ERROR_STATUS], sort_keys=True
+        ): each
         for each in exchanges
     }
 
 
-def _before(path: Path) -> list[Any]:
+def _read_exchanges(path: Path) -> list[Any]:
     if not path.is_file():
         return []
     try:

@@ -14,13 +14,13 @@ from isthmus.definitions.pagination import (
 )
 from isthmus.definitions.paths import BodyPath
 
-__all__ = ["closed", "text_at"]
+__all__ = ["mark_last_page", "read_text"]
 
 _NAMES: Final = re.compile(r"[\w@-]+(?:\.[\w@-]+)*")
 _NEXT: Final = re.compile(r",?\s*<[^<>]*>[^,]*\brel=\"?next\"?[^,]*")
 
 
-def closed(
+def mark_last_page(
     pagination: Pagination | None,
     body: Any,
     headers: dict[str, str],
@@ -36,27 +36,27 @@ def closed(
         return True
     if isinstance(pagination, CursorPagination):
         config = pagination.config
-        done = _put(body, config.cursor_path, None)
+        done = _replace_value(body, config.cursor_path, None)
         if config.has_more_path is not None:
-            done = _put(body, config.has_more_path, False) or done
+            done = _replace_value(body, config.has_more_path, False) or done
         return done
     if isinstance(pagination, PagePagination):
         total = pagination.config.total_pages_path
         last = pagination.config.start_page + page - 1
-        return _put(body, total, last) if total else _shorten(body, at)
+        return _replace_value(body, total, last) if total else _remove_last_record(body, at)
     if isinstance(pagination, OffsetPagination):
         path = pagination.config.total_path
-        return _put(body, path, records) if path else _shorten(body, at)
+        return _replace_value(body, path, records) if path else _remove_last_record(body, at)
     return False
 
 
-def text_at(body: Any, path: BodyPath) -> str | None:
+def read_text(body: Any, path: BodyPath) -> str | None:
     """The text there, None for anything else."""
     found = path.read(body)
     return found if isinstance(found, str) and found else None
 
 
-def _put(body: Any, path: BodyPath, value: Any) -> bool:
+def _replace_value(body: Any, path: BodyPath, value: Any) -> bool:
     """Whether there was something to put it in the place of."""
     if not _NAMES.fullmatch(path.text):
         return False
@@ -70,7 +70,7 @@ def _put(body: Any, path: BodyPath, value: Any) -> bool:
     return True
 
 
-def _shorten(body: Any, at: BodyPath | None) -> bool:
+def _remove_last_record(body: Any, at: BodyPath | None) -> bool:
     """A page that is not full is the last."""
     found = body if at is None else at.read(body)
     if not isinstance(found, list) or not found:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
-from isthmus.authoring.contract.catalog_entry import Choice, Entry
-from isthmus.authoring.contract.recorded_calls import call_for, records
-from isthmus.authoring.contract.replay_upstreams import OneAnswer
-from isthmus.authoring.contract.sent_bodies import sent_body
-from isthmus.authoring.recording.last_page import closed, text_at
+from isthmus.authoring.contract.catalog_entry import CatalogEntry, Choice
+from isthmus.authoring.contract.recorded_calls import build_call, read_unified_records
+from isthmus.authoring.contract.replay_upstreams import SingleAnswerUpstream
+from isthmus.authoring.contract.sent_bodies import parse_sent_body
+from isthmus.authoring.recording.last_page import mark_last_page, read_text
 from isthmus.authoring.recording.redaction import Redaction
 from isthmus.definitions.files import Exchange
 from isthmus.definitions.integration import IntegrationConfig
@@ -29,14 +29,14 @@ from isthmus.errors import IsthmusError, RemoteError, UpstreamInvalid
 from isthmus.expressions import Expression
 from isthmus.http.messages import HttpResponse
 
-__all__ = ["Recorder", "Recording", "read_methods"]
+__all__ = ["Recorder", "Recording", "list_read_methods"]
 
-_ERROR: Final = 400
+_MIN_ERROR_STATUS: Final = 400
 _UNKNOWN_ID: Final = "no-such-id"
-_IDS: Final = ("id", "uuid", "guid", "gid", "key", "number")
+_ID_FIELDS: Final = ("id", "uuid", "guid", "gid", "key", "number")
 _NOTE: Final = "Redacted."
-_CLOSED: Final = "Redacted; made the last page."
-_HEADERS: Final = frozenset(
+_LAST_PAGE_NOTE: Final = "Redacted; made the last page."
+_KEPT_HEADERS: Final = frozenset(
     {"content-type", "link", "retry-after", "content-range", "x-total", "x-total-count", "x-total-pages"}
     | {"x-page", "x-per-page", "x-next-page", "x-prev-page"}
 )
@@ -57,7 +57,7 @@ class Recording:
 
 
 @dataclass(slots=True)
-class _Take:
+class _RecordedCall:
     """One request and its answer, as they were."""
 
     request: OutgoingRequest
@@ -67,7 +67,7 @@ class _Take:
     note: str = _NOTE
 
 
-class _Tape:
+class _CapturingUpstream:
     """An upstream that remembers the last answer; any upstream's own way of sending stays what it is."""
 
     def __init__(self, upstream: Upstream) -> None:
@@ -93,7 +93,7 @@ class _Tape:
         return response
 
 
-def read_methods(config: IntegrationConfig) -> list[Choice]:
+def list_read_methods(config: IntegrationConfig) -> list[Choice]:
     """Each `list` and `get` there is, a resource's list first."""
     return [
         (resource, name)
@@ -110,115 +110,152 @@ class Recorder:
     def __init__(
         self,
         upstream: Upstream,
-        entry: Entry,
+        entry: CatalogEntry,
         config: IntegrationConfig,
         *,
         limit: int,
         pages: int,
         query: Mapping[str, str],
     ) -> None:
-        self._tape = _Tape(upstream)
+        self._upstream = _CapturingUpstream(upstream)
         self._entry = entry
         self._config = config
         self._limit = limit
         self._pages = pages
         self._query = dict(query)
-        self._takes: dict[Choice, list[_Take]] = {}
+        self._recorded: dict[Choice, list[_RecordedCall]] = {}
         self._skipped: dict[Choice, str] = {}
         self._cursors: list[str] = []
 
     @property
     def hosts(self) -> frozenset[str]:
         """Those that were called."""
-        return frozenset(self._tape.hosts - {""})
+        return frozenset(self._upstream.hosts - {""})
 
-    async def call(self, methods: Sequence[Choice]) -> None:
+    async def record_methods(self, methods: Sequence[Choice]) -> None:
         """Each in turn. What one of them fails with is kept, for the others are recorded all the same."""
         for choice in methods:
             method = self._config.method(*choice)
             if method is None:
                 self._skipped[choice] = "is not defined"
                 continue
-            missing = sorted(_asked(method) - {"id"} - self._query.keys())
+            missing = sorted(_list_path_parameters(method) - {"id"} - self._query.keys())
             if missing:
                 self._skipped[choice] = f"its path asks for {', '.join(missing)}: give --query {missing[0]}=…"
                 continue
-            self._takes[choice] = []
+            self._recorded[choice] = []
             try:
-                await (self._list(choice, method) if choice[1] == "list" else self._get(choice, method))
+                await (
+                    self._record_list(choice, method)
+                    if choice[1] == "list"
+                    else self._record_get(choice, method)
+                )
             except IsthmusError as error:
                 self._skipped[choice] = error.message or f"it was answered with {error.status}"
 
-    def recordings(self, redaction: Redaction) -> list[Recording]:
+    def build_recordings(self, redaction: Redaction) -> list[Recording]:
         """In the order of the calls."""
         for number, cursor in enumerate(dict.fromkeys(self._cursors), start=1):
             redaction.fixed.setdefault(cursor, f"cursor-{number}")
         found = []
-        for choice in dict.fromkeys((*self._takes, *self._skipped)):
+        for choice in dict.fromkeys((*self._recorded, *self._skipped)):
             method = self._config.method(*choice)
-            exchanges = [_exchange(method, take, redaction) for take in self._takes.get(choice, [])]
+            exchanges = [_build_exchange(method, take, redaction) for take in self._recorded.get(choice, [])]
             skipped = self._skipped.get(choice)
             found.append(Recording(*choice, [] if skipped else exchanges, skipped))
         return found
 
-    async def _list(self, choice: Choice, method: MethodDefinition) -> None:
+    async def _record_list(self, choice: Choice, method: MethodDefinition) -> None:
         pagination = self._config.pagination_of(method)
         cursor: str | None = None
         count = 0
         for page in range(1, self._pages + 1):
-            asked = {**self._asked_of(method), "limit": str(self._limit)}
+            asked = {**self._select_query(method), "limit": str(self._limit)}
             asked |= {"next_cursor": cursor} if cursor else {}
+<<<<<<< HEAD
             found = await self._proxied(choice, Call.from_values("list", query=nest_pairs(asked.items())))
             take = self._take(choice, method)
+=======
+            found = await self._call_proxy(choice, Call.from_values("list", query=nest(asked.items())))
+            take = self._keep_last_answer(choice, method)
+>>>>>>> 08154a9 (Name the functions of authoring by what they do; say what contract checks complain about)
             if not isinstance(found, ListResult):
                 return
             count += len(found.records)
             if isinstance(pagination, CursorPagination):
-                self._cursors += [text] if (text := text_at(take.body, pagination.config.cursor_path)) else []
+                self._cursors += (
+                    [text] if (text := read_text(take.body, pagination.config.cursor_path)) else []
+                )
             cursor = found.next_cursor
             if cursor is None:
                 return
             if page == self._pages:
                 at, body = method.response_path, take.body
-                if closed(pagination, body, take.headers, page=page, records=count, at=_path(at)):
-                    take.note = _CLOSED
+                if mark_last_page(
+                    pagination, body, take.headers, page=page, records=count, at=_as_body_path(at)
+                ):
+                    take.note = _LAST_PAGE_NOTE
 
-    async def _get(self, choice: Choice, method: MethodDefinition) -> None:
+    async def _record_get(self, choice: Choice, method: MethodDefinition) -> None:
         """Each record that the list gave, and one that is not there."""
-        listed = self._takes.get((choice[0], "list"), [])
-        ids = list(dict.fromkeys([id for take in listed for id in await self._ids(choice[0], take)]))
+        listed = self._recorded.get((choice[0], "list"), [])
+        ids = list(dict.fromkeys([id for take in listed for id in await self._find_ids(choice[0], take)]))
         if not ids and listed:
             self._skipped[choice] = "no id was found in what the list answered"
+<<<<<<< HEAD
         asked = nest_pairs(self._asked_of(method).items())
         for id in ids if "id" in _asked(method) else [None]:
             await self._proxied(choice, Call.from_values("get", id=id, query=asked))
             self._take(choice, method)
         if "id" in _asked(method):
+=======
+        asked = nest(self._select_query(method).items())
+        for id in ids if "id" in _list_path_parameters(method) else [None]:
+            await self._call_proxy(choice, Call.from_values("get", id=id, query=asked))
+            self._keep_last_answer(choice, method)
+        if "id" in _list_path_parameters(method):
+>>>>>>> 08154a9 (Name the functions of authoring by what they do; say what contract checks complain about)
             try:
-                await self._proxied(choice, Call.from_values("get", id=_UNKNOWN_ID, query=asked))
+                await self._call_proxy(choice, Call.from_values("get", id=_UNKNOWN_ID, query=asked))
             except RemoteError:
-                self._take(choice, method)
+                self._keep_last_answer(choice, method)
 
+<<<<<<< HEAD
     async def _proxied(self, choice: Choice, call: Call) -> Any:
         result = await proxy.call_method(self._tape, self._config, choice[0], call)
+=======
+    async def _call_proxy(self, choice: Choice, call: Call) -> Any:
+        result = await proxy.call(self._upstream, self._config, choice[0], call)
+>>>>>>> 08154a9 (Name the functions of authoring by what they do; say what contract checks complain about)
         if isinstance(result, StreamResult):
             await result.stream.close()
             raise UpstreamInvalid(f"{'.'.join(choice)} is answered with bytes, which no exchange can hold.")
         return result
 
-    def _take(self, choice: Choice, method: MethodDefinition) -> _Take:
-        if self._tape.last is None:
+    def _keep_last_answer(self, choice: Choice, method: MethodDefinition) -> _RecordedCall:
+        if self._upstream.last is None:
             raise UpstreamInvalid(f"{'.'.join(choice)} was answered without a request.")
+<<<<<<< HEAD
         request, response = self._tape.last
         body = parse_error_body(method, response) if response.status >= _ERROR else _whole(method, response)
         take = _Take(request, response.status, dict(response.headers), copy.deepcopy(body))
         self._takes[choice].append(take)
+=======
+        request, response = self._upstream.last
+        body = (
+            error_body(method, response)
+            if response.status >= _MIN_ERROR_STATUS
+            else _parse_raw_body(method, response)
+        )
+        take = _RecordedCall(request, response.status, dict(response.headers), copy.deepcopy(body))
+        self._recorded[choice].append(take)
+>>>>>>> 08154a9 (Name the functions of authoring by what they do; say what contract checks complain about)
         return take
 
-    def _asked_of(self, method: MethodDefinition) -> dict[str, str]:
-        return {name: value for name, value in self._query.items() if name in _asked(method)}
+    def _select_query(self, method: MethodDefinition) -> dict[str, str]:
+        return {name: value for name, value in self._query.items() if name in _list_path_parameters(method)}
 
-    async def _ids(self, resource: str, take: _Take) -> list[str]:
+    async def _find_ids(self, resource: str, take: _RecordedCall) -> list[str]:
         """As the mapping tells them, else by the names that ids usually have."""
         exchange = Exchange.model_validate(
             {
@@ -230,35 +267,37 @@ class Recorder:
         for cell in self._entry.cells:
             if cell.method == "list" and (resource, "list") in cell.choices:
                 choice = (resource, "list")
-                call = call_for(self._entry, cell, choice, exchange)
+                call = build_call(self._entry, cell, choice, exchange)
                 try:
-                    mapped = await records(self._entry, cell, choice, call, OneAnswer(self._entry, exchange))
+                    mapped = await read_unified_records(
+                        self._entry, cell, choice, call, SingleAnswerUpstream(self._entry, exchange)
+                    )
                 except IsthmusError:
                     break
                 return [str(record["id"]) for record in mapped if record.get("id") is not None]
         method = self._config.method(resource, "list")
-        path = None if method is None else _path(method.response_path)
+        path = None if method is None else _as_body_path(method.response_path)
         rows = take.body if path is None else path.read(take.body)
-        return [id for row in rows if (id := _plain_id(row))] if isinstance(rows, list) else []
+        return [id for row in rows if (id := _find_plain_id(row))] if isinstance(rows, list) else []
 
 
-def _plain_id(row: Any) -> str | None:
-    found = next((row[name] for name in _IDS if name in row), None) if isinstance(row, dict) else None
+def _find_plain_id(row: Any) -> str | None:
+    found = next((row[name] for name in _ID_FIELDS if name in row), None) if isinstance(row, dict) else None
     return None if found is None else str(found)
 
 
-def _asked(method: MethodDefinition) -> set[str]:
+def _list_path_parameters(method: MethodDefinition) -> set[str]:
     """What the path takes from the call: `id`, and the last name of `query.ticket_id`."""
     roots = (each.path for placeholder in method.path.placeholders for each in placeholder.alternatives)
     return {path[-1] for path in roots if path[0] in ("id", "query", "body")}
 
 
-def _path(expression: Expression | None) -> BodyPath | None:
+def _as_body_path(expression: Expression | None) -> BodyPath | None:
     """`response_path`, as something that can be read from."""
     return None if expression is None else BodyPath(expression.text)
 
 
-def _whole(method: MethodDefinition, response: HttpResponse) -> Any:
+def _parse_raw_body(method: MethodDefinition, response: HttpResponse) -> Any:
     """The body before anything of the definition is applied: XML and CSV are text."""
     found = parse_body(method, response).body
     if isinstance(found, dict | list) and "json" not in response.headers.get("content-type", "json"):
@@ -266,36 +305,38 @@ def _whole(method: MethodDefinition, response: HttpResponse) -> Any:
     return found
 
 
-def _exchange(method: MethodDefinition | None, take: _Take, redaction: Redaction) -> dict[str, Any]:
+def _build_exchange(
+    method: MethodDefinition | None, take: _RecordedCall, redaction: Redaction
+) -> dict[str, Any]:
     operation = take.request.operation
     query = {
         name: value
-        for name, value in _asked_for(take).items()
+        for name, value in _collect_parameters(take).items()
         if not is_secret_name(name) or value in redaction.fixed
     }
     request: dict[str, Any] = {}
     if query:
-        request["query"] = redaction.value(query)
+        request["query"] = redaction.redact(query)
     if operation.id is not None:
         known = operation.id == _UNKNOWN_ID
-        request["path_params"] = {"id": operation.id} if known else redaction.value({"id": operation.id})
-    body = None if take.request.http.method == "GET" else sent_body(method, take.request)
+        request["path_params"] = {"id": operation.id} if known else redaction.redact({"id": operation.id})
+    body = None if take.request.http.method == "GET" else parse_sent_body(method, take.request)
     if body is not None:
-        request["body"] = redaction.value(body)
-    headers = {name: value for name, value in sorted(take.headers.items()) if name in _HEADERS}
+        request["body"] = redaction.redact(body)
+    headers = {name: value for name, value in sorted(take.headers.items()) if name in _KEPT_HEADERS}
     return {
         "provenance": "recorded",
         "note": take.note,
         "request": request,
         "response": {
             "status": take.status,
-            "headers": {name: redaction.addresses(value) for name, value in headers.items()},
-            "body": redaction.value(take.body),
+            "headers": {name: redaction.redact_urls(value) for name, value in headers.items()},
+            "body": redaction.redact(take.body),
         },
     }
 
 
-def _asked_for(take: _Take) -> dict[str, Any]:
+def _collect_parameters(take: _RecordedCall) -> dict[str, Any]:
     """The query as it was sent, and the parents that the path was made of."""
     parents = {
         name: value

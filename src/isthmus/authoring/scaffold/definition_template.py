@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
-from isthmus.authoring.scaffold.scaffold_request import Resource, Wanted, text
+from isthmus.authoring.scaffold.scaffold_request import Resource, ScaffoldRequest, quote_yaml
 
-__all__ = ["definition"]
+__all__ = ["render_definition"]
 
 _FORM_AUTHS: Final = frozenset({"api_key", "bearer", "basic"})
 _PAGES: Final = {
@@ -19,25 +19,30 @@ _PAGES: Final = {
 }
 
 
-def definition(wanted: Wanted) -> str:
+def render_definition(wanted: ScaffoldRequest) -> str:
     lines = [
         f"# yaml-language-server: $schema={wanted.schemas}/integration.schema.json",
         f"# {wanted.label}: addresses, credentials, pages, resources. Say here where the facts come from.",
         f"name: {wanted.name}",
-        f"label: {text(wanted.label)}",
+        f"label: {quote_yaml(wanted.label)}",
     ]
     category = wanted.category or wanted.model
     lines += [f"category: {category}"] if category else []
-    lines += ["config:", *(f"  {line}" if line else "" for line in _config(wanted))]
+    lines += ["config:", *(f"  {line}" if line else "" for line in _render_config(wanted))]
     return "\n".join(lines) + "\n"
 
 
-def _config(wanted: Wanted) -> Iterator[str]:
-    yield from (f"label: {text(wanted.label)}", f"base_url: {text(wanted.base_url)}")
+def _render_config(wanted: ScaffoldRequest) -> Iterator[str]:
+    yield from (f"label: {quote_yaml(wanted.label)}", f"base_url: {quote_yaml(wanted.base_url)}")
     yield from ("headers:", "  Accept: application/json", "")
     yield "# What whoever connects fills in, or where the product asks them to agree."
-    yield from ("credentials:", *_credentials(wanted), "")
-    yield from ("# What each request carries to be let in.", "authorization:", *_authorization(wanted), "")
+    yield from ("credentials:", *_render_credentials(wanted), "")
+    yield from (
+        "# What each request carries to be let in.",
+        "authorization:",
+        *_render_authorization(wanted),
+        "",
+    )
     if wanted.pagination != "none":
         yield from ("# How a list goes on.", "pagination:", f"  format: {wanted.pagination}", "  config:")
         yield from (f"    {line}" for line in _PAGES[wanted.pagination])
@@ -49,34 +54,38 @@ def _config(wanted: Wanted) -> Iterator[str]:
     yield "# Truthy: the answer is an error, whatever its status; the message is what callers are told."
     yield from ("error_expression: >-", '  data.error ? { "message": data.error.message }', "")
     if wanted.has_webhook:
-        yield from _webhook()
+        yield from _render_webhook()
     yield "resources:"
     for resource in wanted.resources:
-        yield from (f"  {line}" for line in _resource(resource))
+        yield from (f"  {line}" for line in _render_resource(resource))
 
 
-def _credentials(wanted: Wanted) -> Iterator[str]:
+def _render_credentials(wanted: ScaffoldRequest) -> Iterator[str]:
     form = wanted.auth in _FORM_AUTHS
     yield from (f"  {'api_key' if form else wanted.auth}:", "    config:")
-    fields = [_field(name, "text") for name in wanted.address_fields]
+    fields = [_render_field(name, "text") for name in wanted.address_fields]
     if wanted.auth == "basic":
-        fields += [_field("username", "text"), _field("password", "password")]
+        fields += [_render_field("username", "text"), _render_field("password", "password")]
     elif form:
-        fields += [_field("api_key", "password")]
+        fields += [_render_field("api_key", "password")]
     elif wanted.auth not in ("oauth2", "oauth"):
-        fields += [_field("client_id", "text"), _field("client_secret", "password")]
+        fields += [_render_field("client_id", "text"), _render_field("client_secret", "password")]
     if wanted.has_webhook:
-        fields += [_field("webhook_secret", "password", required=False)]
-    host = _origin(wanted.base_url)
+        fields += [_render_field("webhook_secret", "password", required=False)]
+    host = _get_origin(wanted.base_url)
     if wanted.auth == "oauth":
         for name, path in (
             ("requestTokenUrl", "request"),
             ("authorizeUrl", "authorize"),
             ("tokenUrl", "token"),
         ):
-            yield f"      {name}: {text(f'{host}/oauth/{path}')}"
+            yield f"      {name}: {quote_yaml(f'{host}/oauth/{path}')}"
     elif not form:
-        yield from ("      auth:", f"        tokenHost: {text(host)}", "        tokenPath: /oauth/token")
+        yield from (
+            "      auth:",
+            f"        tokenHost: {quote_yaml(host)}",
+            "        tokenPath: /oauth/token",
+        )
         yield from ("        authorizePath: /oauth/authorize",) if wanted.auth == "oauth2" else ()
     if fields:
         yield "      fields:"
@@ -84,14 +93,14 @@ def _credentials(wanted: Wanted) -> Iterator[str]:
             yield from (f"        {line}" for line in field)
 
 
-def _field(name: str, kind: str, *, required: bool = True) -> list[str]:
+def _render_field(name: str, kind: str, *, required: bool = True) -> list[str]:
     label = name.replace("_", " ").capitalize()
     lines = [f"- name: {name}", f"  label: {label}"]
     lines += [f"  type: {kind}"] if kind != "text" else []
     return [*lines, "  required: true"] if required else lines
 
 
-def _authorization(wanted: Wanted) -> Iterator[str]:
+def _render_authorization(wanted: ScaffoldRequest) -> Iterator[str]:
     if wanted.auth == "api_key":
         yield from ("  format: header", "  config:", "    header_name: X-Api-Key")
         yield '    header_value: "{{credentials.api_key}}"'
@@ -104,7 +113,7 @@ def _authorization(wanted: Wanted) -> Iterator[str]:
         yield "  format: bearer"
 
 
-def _webhook() -> Iterator[str]:
+def _render_webhook() -> Iterator[str]:
     yield "# Events that the product sends, proved by a signature over the raw body."
     yield from ("webhook:", "  signature_verification:", "    format: hmac", "    config:")
     yield from ("      algorithm: sha256", '      secret: "{{credentials.webhook_secret}}"')
@@ -114,11 +123,11 @@ def _webhook() -> Iterator[str]:
     yield ""
 
 
-def _resource(resource: Resource) -> Iterator[str]:
-    path, item = f"/{resource.name}", text(f"/{resource.name}/{{{{id}}}}")
+def _render_resource(resource: Resource) -> Iterator[str]:
+    path, item = f"/{resource.name}", quote_yaml(f"/{resource.name}/{{{{id}}}}")
     one = f"one of {resource.name}"
     yield from (f"{resource.name}:", "  list:", f"    path: {path}", "    response_path: data")
-    yield f"    description: {text(f'A page of {resource.name}.')}"
+    yield f"    description: {quote_yaml(f'A page of {resource.name}.')}"
     for method, verb, place, says in (
         ("get", None, item, f"Read {one} by its id."),
         ("create", "post", path, f"Add {one}."),
@@ -127,10 +136,10 @@ def _resource(resource: Resource) -> Iterator[str]:
     ):
         yield f"  {method}:"
         yield from (f"    method: {verb}",) if verb else ()
-        yield from (f"    path: {place}", f"    description: {text(says)}")
+        yield from (f"    path: {place}", f"    description: {quote_yaml(says)}")
 
 
-def _origin(url: str) -> str:
+def _get_origin(url: str) -> str:
     """Scheme and host; an address that a user fills in, as it is."""
     if url.startswith("{{"):
         return url

@@ -6,96 +6,108 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from isthmus.authoring.scaffold.mapping_template import TIMES
-from isthmus.authoring.scaffold.scaffold_request import Resource, Wanted
+from isthmus.authoring.scaffold.mapping_template import TIME_FIELDS
+from isthmus.authoring.scaffold.scaffold_request import Resource, ScaffoldRequest
 
-__all__ = ["examples"]
+__all__ = ["render_examples"]
 
 _NOTE: Final = "Scaffold: replace it by what the product answers, or record it."
-_JSON: Final = {"content-type": "application/json"}
-_MOMENT: Final = "2024-05-01T09:00:0{}Z"
-_SIZE: Final = 2
-_ALL: Final = 3
+_JSON_HEADERS: Final = {"content-type": "application/json"}
+_TIMESTAMP: Final = "2024-05-01T09:00:0{}Z"
+_PAGE_SIZE: Final = 2
+_RECORD_COUNT: Final = 3
 
 
-def examples(wanted: Wanted) -> Iterator[tuple[str, str]]:
+def render_examples(wanted: ScaffoldRequest) -> Iterator[tuple[str, str]]:
     """`(file name, content)`, of each method that the mapping calls."""
     for resource, unified in wanted.mapped:
-        methods = wanted.methods(unified)
+        methods = wanted.list_methods(unified)
         for method in methods:
-            exchanges = list(_exchanges(wanted, resource, unified, method))
+            exchanges = list(_build_exchanges(wanted, resource, unified, method))
             if method == methods[0] and "get" not in methods:
-                exchanges.append(_exchange({}, 401, _error("unauthorized", "The key is not known.")))
+                exchanges.append(
+                    _build_exchange({}, 401, _build_error("unauthorized", "The key is not known."))
+                )
             yield (
                 f"{resource.name}.{method}.json",
                 json.dumps(exchanges, indent=2, ensure_ascii=False) + "\n",
             )
 
 
-def _exchanges(wanted: Wanted, resource: Resource, unified: str, method: str) -> Iterator[dict[str, Any]]:
-    records = [_record(wanted, unified, number) for number in range(1, _ALL + 1)]
+def _build_exchanges(
+    wanted: ScaffoldRequest, resource: Resource, unified: str, method: str
+) -> Iterator[dict[str, Any]]:
+    records = [_build_record(wanted, unified, number) for number in range(1, _RECORD_COUNT + 1)]
     if method == "list":
-        yield from _pages(wanted, resource, records)
+        yield from _build_pages(wanted, resource, records)
     elif method == "get":
         for record in records:
-            yield _exchange({"path_params": {"id": str(record["id"])}}, 200, record)
-        missing = _error("not_found", "There is no such record.")
-        yield _exchange({"path_params": {"id": "no-such-id"}}, 404, missing)
+            yield _build_exchange({"path_params": {"id": str(record["id"])}}, 200, record)
+        missing = _build_error("not_found", "There is no such record.")
+        yield _build_exchange({"path_params": {"id": "no-such-id"}}, 404, missing)
     elif method == "create":
-        yield _exchange({"body": _fields(records[0])}, 201, records[0])
+        yield _build_exchange({"body": _select_writable(records[0])}, 201, records[0])
     elif method == "update":
-        yield _exchange({"path_params": {"id": "1"}, "body": _fields(records[0])}, 200, records[0])
+        yield _build_exchange(
+            {"path_params": {"id": "1"}, "body": _select_writable(records[0])}, 200, records[0]
+        )
     else:
-        yield _exchange({"path_params": {"id": "1"}}, 204, None)
+        yield _build_exchange({"path_params": {"id": "1"}}, 204, None)
 
 
-def _record(wanted: Wanted, unified: str, number: int) -> dict[str, Any]:
+def _build_record(wanted: ScaffoldRequest, unified: str, number: int) -> dict[str, Any]:
     record: dict[str, Any] = {"id": number}
-    field = wanted.shown_field(unified)
+    field = wanted.find_label_field(unified)
     if field:
         record[field] = f"Example {number}"
-    for name in TIMES:
-        if name in wanted.properties(unified):
-            record[name] = _MOMENT.format(number + (name == "updated_at"))
+    for name in TIME_FIELDS:
+        if name in wanted.get_properties(unified):
+            record[name] = _TIMESTAMP.format(number + (name == "updated_at"))
     return record
 
 
-def _error(code: str, message: str) -> dict[str, Any]:
+def _build_error(code: str, message: str) -> dict[str, Any]:
     return {"error": {"code": code, "message": message}}
 
 
-def _fields(record: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in record.items() if name != "id" and name not in TIMES}
+def _select_writable(record: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name != "id" and name not in TIME_FIELDS}
 
 
-def _pages(wanted: Wanted, resource: Resource, records: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    first, second = {"data": records[:_SIZE]}, {"data": records[_SIZE:]}
+def _build_pages(
+    wanted: ScaffoldRequest, resource: Resource, records: list[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    first, second = {"data": records[:_PAGE_SIZE]}, {"data": records[_PAGE_SIZE:]}
     kind = wanted.pagination
     if kind == "none":
-        yield _exchange({}, 200, {"data": records})
+        yield _build_exchange({}, 200, {"data": records})
     elif kind == "cursor":
-        yield _exchange({}, 200, {**first, "next_cursor": "page-2"})
-        yield _exchange({"query": {"cursor": "page-2"}}, 200, {**second, "next_cursor": None})
+        yield _build_exchange({}, 200, {**first, "next_cursor": "page-2"})
+        yield _build_exchange({"query": {"cursor": "page-2"}}, 200, {**second, "next_cursor": None})
     elif kind == "page":
-        yield _exchange({"query": {"page": 1}}, 200, {**first, "total_pages": 2})
-        yield _exchange({"query": {"page": 2}}, 200, {**second, "total_pages": 2})
+        yield _build_exchange({"query": {"page": 1}}, 200, {**first, "total_pages": 2})
+        yield _build_exchange({"query": {"page": 2}}, 200, {**second, "total_pages": 2})
     elif kind == "offset":
-        yield _exchange({"query": {"offset": 0, "limit": _SIZE}}, 200, {**first, "total": _ALL})
-        yield _exchange({"query": {"offset": _SIZE, "limit": _SIZE}}, 200, {**second, "total": _ALL})
+        yield _build_exchange(
+            {"query": {"offset": 0, "limit": _PAGE_SIZE}}, 200, {**first, "total": _RECORD_COUNT}
+        )
+        yield _build_exchange(
+            {"query": {"offset": _PAGE_SIZE, "limit": _PAGE_SIZE}}, 200, {**second, "total": _RECORD_COUNT}
+        )
     else:
         link = f'<https://{wanted.name}.example/{resource.name}?page=2>; rel="next"'
-        yield _exchange({}, 200, first, link=link)
-        yield _exchange({"query": {"page": "2"}}, 200, second)
+        yield _build_exchange({}, 200, first, link=link)
+        yield _build_exchange({"query": {"page": "2"}}, 200, second)
 
 
-def _exchange(request: dict[str, Any], status: int, body: Any, **headers: str) -> dict[str, Any]:
+def _build_exchange(request: dict[str, Any], status: int, body: Any, **headers: str) -> dict[str, Any]:
     return {
         "provenance": "documented",
         "note": _NOTE,
         "request": request,
         "response": {
             "status": status,
-            "headers": {**(_JSON if body is not None else {}), **headers},
+            "headers": {**(_JSON_HEADERS if body is not None else {}), **headers},
             "body": body,
         },
     }

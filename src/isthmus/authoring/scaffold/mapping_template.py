@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from isthmus.authoring.scaffold.scaffold_request import Resource, Wanted
+from isthmus.authoring.scaffold.scaffold_request import Resource, ScaffoldRequest
 
-__all__ = ["TIMES", "mappings"]
+__all__ = ["TIME_FIELDS", "render_mappings"]
 
-TIMES: Final = ("created_at", "updated_at")
-_OURS: Final = frozenset({"id", "remote_data", *TIMES})
+TIME_FIELDS: Final = ("created_at", "updated_at")
+_STANDARD_FIELDS: Final = frozenset({"id", "remote_data", *TIME_FIELDS})
 
 
-def mappings(wanted: Wanted) -> str:
+def render_mappings(wanted: ScaffoldRequest) -> str:
     """Of the one model that is mapped."""
     lines = [
         f"# yaml-language-server: $schema={wanted.schemas}/mappings.schema.json",
@@ -24,7 +24,7 @@ def mappings(wanted: Wanted) -> str:
         "cells:",
     ]
     for resource, unified in wanted.mapped:
-        lines += [f"  {line}" for line in _cells(wanted, resource, unified)]
+        lines += [f"  {line}" for line in _render_cells(wanted, resource, unified)]
     lines += [
         "",
         "# Fields of the model that are not mapped yet. Map each, and take it out here; or say why the",
@@ -32,38 +32,38 @@ def mappings(wanted: Wanted) -> str:
         "unmapped:",
     ]
     for _, unified in wanted.mapped:
-        lines += [f"  {unified}:", *(f"    {line}" for line in _unmapped(wanted, unified))]
+        lines += [f"  {unified}:", *(f"    {line}" for line in _render_unmapped(wanted, unified))]
     return "\n".join(lines) + "\n"
 
 
-def _cells(wanted: Wanted, resource: Resource, unified: str) -> Iterator[str]:
-    field = wanted.shown_field(unified)
+def _render_cells(wanted: ScaffoldRequest, resource: Resource, unified: str) -> Iterator[str]:
+    field = wanted.find_label_field(unified)
     is_first = True
-    for method in wanted.methods(unified):
+    for method in wanted.list_methods(unified):
         yield from (f"- resource_name: {unified}", f"  method_name: {method}", "  config:")
         if resource.name != unified:
             yield f"    resource: {resource.name}"
         if method == "list":
             yield "    response_mapping_method: item"
         if method in ("create", "update"):
-            yield from (f"    {line}" for line in _write(method, field))
+            yield from (f"    {line}" for line in _render_body_mapping(method, field))
         if method == "delete":
             yield "    method: delete"
         elif is_first:
-            yield f"    response_mapping: &{_anchor(unified)} |-"
-            yield from (f"      {line}" for line in _record(wanted, unified, field))
+            yield f"    response_mapping: &{_make_anchor(unified)} |-"
+            yield from (f"      {line}" for line in _render_record_mapping(wanted, unified, field))
             is_first = False
         else:
-            yield f"    response_mapping: *{_anchor(unified)}"
+            yield f"    response_mapping: *{_make_anchor(unified)}"
 
 
-def _anchor(unified: str) -> str:
+def _make_anchor(unified: str) -> str:
     return "".join(letter for letter in unified if letter.isalnum())
 
 
-def _record(wanted: Wanted, unified: str, field: str | None) -> Iterator[str]:
-    known = wanted.properties(unified)
-    times = [name for name in TIMES if name in known]
+def _render_record_mapping(wanted: ScaffoldRequest, unified: str, field: str | None) -> Iterator[str]:
+    known = wanted.get_properties(unified)
+    times = [name for name in TIME_FIELDS if name in known]
     yield "("
     yield "  $time := function($value) { $value ? $fromMillis($toMillis($value)) };"
     yield "  {"
@@ -74,7 +74,7 @@ def _record(wanted: Wanted, unified: str, field: str | None) -> Iterator[str]:
     yield from ("  }", ")")
 
 
-def _write(method: str, field: str | None) -> Iterator[str]:
+def _render_body_mapping(method: str, field: str | None) -> Iterator[str]:
     name = field or "name"
     yield "request_body_schema:"
     yield from ("  type: object", "  properties:", f"    {name}: {{type: string}}")
@@ -83,20 +83,20 @@ def _write(method: str, field: str | None) -> Iterator[str]:
     yield f"request_body_mapping: '{{ \"{name}\": body.{name} }}'"
 
 
-def _unmapped(wanted: Wanted, unified: str) -> Iterator[str]:
-    shown = wanted.shown_field(unified)
+def _render_unmapped(wanted: ScaffoldRequest, unified: str) -> Iterator[str]:
+    shown = wanted.find_label_field(unified)
     left = {
         name: schema
-        for name, schema in wanted.properties(unified).items()
-        if name not in _OURS and name != shown and str(schema.get("x-source", "")).startswith("S")
+        for name, schema in wanted.get_properties(unified).items()
+        if name not in _STANDARD_FIELDS and name != shown and str(schema.get("x-source", "")).startswith("S")
     }
     if not left:
         yield "fields: {}"
         return
     yield "fields:"
     for name, schema in left.items():
-        yield f'  {name}: ""  # {_meaning(schema)}'
+        yield f'  {name}: ""  # {_get_description(schema)}'
 
 
-def _meaning(schema: Mapping[str, Any]) -> str:
+def _get_description(schema: Mapping[str, Any]) -> str:
     return " ".join(str(schema.get("description", "")).split())

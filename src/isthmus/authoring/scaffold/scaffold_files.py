@@ -6,27 +6,31 @@ import hashlib
 from html import escape
 from typing import Final
 
-from isthmus.authoring.scaffold.definition_template import definition
-from isthmus.authoring.scaffold.example_templates import examples
-from isthmus.authoring.scaffold.mapping_template import mappings
-from isthmus.authoring.scaffold.scaffold_request import Wanted
+from isthmus.authoring.scaffold.definition_template import render_definition
+from isthmus.authoring.scaffold.example_templates import render_examples
+from isthmus.authoring.scaffold.mapping_template import render_mappings
+from isthmus.authoring.scaffold.scaffold_request import ScaffoldRequest
 
-__all__ = ["scaffold"]
+__all__ = ["build_scaffold"]
 
 _COLOURS: Final = ("#7a3030", "#305f7a", "#3d6b35", "#6b5a2b", "#5a3a7a", "#2b6b66")
 
 
-def scaffold(wanted: Wanted) -> dict[str, str]:
+def build_scaffold(wanted: ScaffoldRequest) -> dict[str, str]:
     """`{path: content}`. Raises BadRequest for what is wrong with the wish."""
-    wanted.check()
-    files = {"integration.yaml": definition(wanted), "docs.md": _docs(wanted), "logo.svg": _logo(wanted)}
+    wanted.validate()
+    files = {
+        "integration.yaml": render_definition(wanted),
+        "docs.md": _render_docs(wanted),
+        "logo.svg": _render_logo(wanted),
+    }
     if wanted.mapped:
-        files[f"mappings/{wanted.model}.yaml"] = mappings(wanted)
-    files.update({f"examples/{name}": content for name, content in examples(wanted)})
+        files[f"mappings/{wanted.model}.yaml"] = render_mappings(wanted)
+    files.update({f"examples/{name}": content for name, content in render_examples(wanted)})
     return files
 
 
-def _docs(wanted: Wanted) -> str:
+def _render_docs(wanted: ScaffoldRequest) -> str:
     return (
         f"# {wanted.label}\n\n"
         "**Before connecting.** Say where whoever connects finds what the form asks for, and which rights it "
@@ -36,7 +40,7 @@ def _docs(wanted: Wanted) -> str:
     )
 
 
-def _logo(wanted: Wanted) -> str:
+def _render_logo(wanted: ScaffoldRequest) -> str:
     """Two letters on a colour that follows from the name."""
     colour = _COLOURS[hashlib.sha256(wanted.name.encode()).digest()[0] % len(_COLOURS)]
     label, letters = escape(wanted.label, quote=True), escape(wanted.label[:2])

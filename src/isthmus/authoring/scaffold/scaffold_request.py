@@ -13,9 +13,14 @@ from isthmus.definitions.credentials import CREDENTIAL_FORMATS
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions.placeholders import compile_template
 
-__all__ = ["AUTHS", "PAGINATIONS", "Resource", "Wanted", "text"]
+__all__ = ["AUTH_METHODS", "PAGINATIONS", "Resource", "ScaffoldRequest", "quote_yaml"]
 
-AUTHS: Final = ("api_key", "bearer", "basic", *(each for each in CREDENTIAL_FORMATS if each != "api_key"))
+AUTH_METHODS: Final = (
+    "api_key",
+    "bearer",
+    "basic",
+    *(each for each in CREDENTIAL_FORMATS if each != "api_key"),
+)
 """Credential formats, and three ways to send what the form of `api_key` asks for: in a header of the
 product's own (`api_key`), as a bearer token, as user name and password."""
 
@@ -26,7 +31,7 @@ _RESOURCE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _NAMED_ROOTS: Final = frozenset({"credentials", "context"})
 
 
-def text(value: str) -> str:
+def quote_yaml(value: str) -> str:
     """As a quoted scalar of YAML."""
     return json.dumps(value, ensure_ascii=False)
 
@@ -41,7 +46,7 @@ class Resource:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ScaffoldRequest:
     """`schemas`: where an editor finds the JSON Schemas. `model`: the unified model that is mapped, None for
     none."""
 
@@ -57,7 +62,7 @@ class Wanted:
     has_webhook: bool = False
     schemas: str = "http://127.0.0.1:8000/schemas"
 
-    def check(self) -> None:
+    def validate(self) -> None:
         """Raises BadRequest with everything that is wrong."""
         wrong = [
             failure(path, message, "value")
@@ -70,9 +75,9 @@ class Wanted:
                 (
                     "base_url",
                     "must begin with https://, http:// or a placeholder",
-                    _is_address(self.base_url),
+                    _is_base_url(self.base_url),
                 ),
-                ("auth", f"must be one of {', '.join(AUTHS)}", self.auth in AUTHS),
+                ("auth", f"must be one of {', '.join(AUTH_METHODS)}", self.auth in AUTH_METHODS),
                 (
                     "pagination",
                     f"must be one of {', '.join(PAGINATIONS)}",
@@ -87,13 +92,13 @@ class Wanted:
             for each in self.resources
             if not _RESOURCE.fullmatch(each.name)
         ]
-        wrong += self._unmapped()
+        wrong += self._find_mapping_failures()
         if wrong:
             raise BadRequest(
                 "; ".join(f"{item['path']} {item['message']}" for item in wrong) + ".", failures=wrong
             )
 
-    def _unmapped(self) -> list[dict[str, str]]:
+    def _find_mapping_failures(self) -> list[dict[str, str]]:
         mapped = [each.unified for each in self.resources if each.unified is not None]
         if self.model is None:
             return [failure("model", f"must be named to map {each}", "value") for each in mapped]
@@ -120,24 +125,24 @@ class Wanted:
         """The resources that are, each with the unified one."""
         return [(each, each.unified) for each in self.resources if each.unified is not None]
 
-    def methods(self, unified: str) -> Sequence[str]:
+    def list_methods(self, unified: str) -> Sequence[str]:
         """Those of the five usual ones that the model has of a resource."""
         known = self.unified_model.file.resources[unified].methods
         return [name for name in ("list", "get", "create", "update", "delete") if name in known]
 
-    def properties(self, unified: str) -> Mapping[str, Any]:
+    def get_properties(self, unified: str) -> Mapping[str, Any]:
         """The fields of a unified record."""
         found: Mapping[str, Any] = self.unified_model.schemas[unified]["properties"]
         return found
 
-    def shown_field(self, unified: str) -> str | None:
+    def find_label_field(self, unified: str) -> str | None:
         """The field by which people know a record: name or title, else the first plain text."""
-        fields = self.properties(unified)
+        fields = self.get_properties(unified)
         plain = [
             name
             for name, schema in fields.items()
             if name != "id"
-            and "string" in _kinds(schema)
+            and "string" in _list_types(schema)
             and "format" not in schema
             and "x-enum" not in schema
         ]
@@ -153,10 +158,10 @@ class Wanted:
         return list(dict.fromkeys(found))
 
 
-def _kinds(schema: Mapping[str, Any]) -> list[str]:
+def _list_types(schema: Mapping[str, Any]) -> list[str]:
     kinds = schema.get("type", [])
     return [kinds] if isinstance(kinds, str) else list(kinds)
 
 
-def _is_address(url: str) -> bool:
+def _is_base_url(url: str) -> bool:
     return url.startswith(("https://", "http://", "{{"))

@@ -9,7 +9,7 @@ from typing import Final
 
 import typer
 
-from isthmus.authoring.contract.catalog_entry import Entry, Models, read_entry
+from isthmus.authoring.contract.catalog_entry import CatalogEntry, Models, read_entry
 from isthmus.authoring.lint import validate_file
 from isthmus.cli.authoring.folders import folder_of, unified_folders
 from isthmus.cli.authoring.mapping_rows import layer_of, planned, send, told
@@ -31,7 +31,7 @@ _NAMED: Final = ("type", "resource", "method")
 class _Applied:
     """What is applied, under which name. `id`: of the row that the file says it updates."""
 
-    entry: Entry
+    entry: CatalogEntry
     name: str
     remote: Remote
     dry_run: bool
@@ -66,7 +66,7 @@ def apply(
     return 0
 
 
-def _read(name: str) -> tuple[Entry, list[Path]]:
+def _read(name: str) -> tuple[CatalogEntry, list[Path]]:
     """The integration, and its files: those of a folder, or a single `<name>.integration.json`."""
     path = Path(name)
     if path.is_file() and path.name != _MAIN:
@@ -76,7 +76,7 @@ def _read(name: str) -> tuple[Entry, list[Path]]:
             raise SetupError(f"{path} cannot be read: {error}") from error
         if not isinstance(data, dict) or "config" not in data:
             raise SetupError(f"{path} is no integration file: it has no `name` and `config`.")
-        return Entry(str(data.get("name")), path.parent / path.stem, Models(), data, {}), [path]
+        return CatalogEntry(str(data.get("name")), path.parent / path.stem, Models(), data, {}), [path]
     folder = folder_of(name)
     entry = read_entry(folder, Models(*unified_folders(folder)))
     return entry, [folder / _MAIN, *sorted(folder.glob("mappings/*.yaml"))]

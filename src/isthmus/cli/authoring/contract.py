@@ -11,7 +11,7 @@ from typing import Final
 import typer
 
 from isthmus.authoring.contract.catalog_entry import Models, read_entry
-from isthmus.authoring.contract.sandbox_checks import sandbox_answers
+from isthmus.authoring.contract.sandbox_checks import check_sandbox
 from isthmus.authoring.contract.suite import CHECKS, Check, Outcome, run_suite
 from isthmus.cli.authoring.folders import folder_of, unified_folders
 from isthmus.errors import SetupError
@@ -22,7 +22,7 @@ _SANDBOX: Final = Check(
     "sandbox",
     "a sandbox account gives every recorded page, keeps limits, reads what it lists, and finds nothing under "
     "unknown ids and cursors",
-    sandbox_answers,
+    check_sandbox,
 )
 _MARKS: Final = {"passed": "ok", "failed": "FAIL", "skipped": "--"}
 _SHOWN: Final = 20

@@ -13,10 +13,10 @@ import typer
 from isthmus.accounts.connections.explained_account import find_environment
 from isthmus.accounts.rows.context import list_secret_fields
 from isthmus.app import open_core_for_command
-from isthmus.authoring.contract.catalog_entry import Choice, Entry, Models, read_entry
-from isthmus.authoring.recording.example_files import Change, changes, write
-from isthmus.authoring.recording.recorder import Recorder, Recording, read_methods
-from isthmus.authoring.recording.redaction import Redaction, secret_forms
+from isthmus.authoring.contract.catalog_entry import CatalogEntry, Choice, Models, read_entry
+from isthmus.authoring.recording.example_files import FileChange, plan_changes, write_changes
+from isthmus.authoring.recording.recorder import Recorder, Recording, list_read_methods
+from isthmus.authoring.recording.redaction import Redaction, list_secret_forms
 from isthmus.cli.authoring.folders import folder_of, unified_folders
 from isthmus.config import Settings
 from isthmus.db import get_server_secret
@@ -51,7 +51,7 @@ def record(
         folder = folder_of(name)
         entry = read_entry(folder, Models(*unified_folders(folder)))
         config = load_integration(entry.definition.get("config") or {}, source=f"{folder}/integration.yaml")
-        chosen = [_method(each) for each in methods] or read_methods(config)
+        chosen = [_method(each) for each in methods] or list_read_methods(config)
         parameters = dict(_parameter(each) for each in query)
         made = asyncio.run(
             _record(
@@ -60,7 +60,7 @@ def record(
         )
         recordings, found = made
         if not dry_run:
-            write(found)
+            write_changes(found)
     except IsthmusError as error:
         typer.echo(f"isthmus: {error.message}", err=True)
         return _code(error)
@@ -72,7 +72,7 @@ def record(
 
 
 async def _record(
-    entry: Entry,
+    entry: CatalogEntry,
     config: IntegrationConfig,
     account: str,
     methods: Sequence[Choice],
@@ -82,7 +82,7 @@ async def _record(
     pages: int,
     keep: Sequence[str],
     redact: Sequence[str],
-) -> tuple[list[Recording], list[Change]]:
+) -> tuple[list[Recording], list[FileChange]]:
     """By the definition of the folder, with the credentials and variables of the account."""
     async with open_core_for_command(Settings.from_environment()) as core:
         async with core.database.read() as conn:
@@ -108,18 +108,18 @@ async def _record(
         )
         upstream = connection.upstream
         recorder = Recorder(upstream, entry, config, limit=limit, pages=pages, query=query)
-        await recorder.call(methods)
+        await recorder.record_methods(methods)
         key = await get_server_secret(core.database, "recordings")
         redaction = Redaction(
             hmac.digest(key, account.encode(), "sha256"),
-            secret_forms(list(_secrets(stored, upstream.context))),
+            list_secret_forms(list(_secrets(stored, upstream.context))),
             hosts=recorder.hosts,
             host=f"{entry.name}.example",
             kept=keep,
             dropped=redact,
         )
-    recordings = recorder.recordings(redaction)
-    return recordings, changes(entry.directory, recordings, redaction)
+    recordings = recorder.build_recordings(redaction)
+    return recordings, plan_changes(entry.directory, recordings, redaction)
 
 
 def _secrets(config: IntegrationConfig, context: Mapping[str, Any]) -> Iterator[str]:
@@ -162,14 +162,14 @@ def _code(error: IsthmusError) -> int:
     return 2
 
 
-def _report(recordings: Sequence[Recording], found: Sequence[Change]) -> dict[str, Any]:
+def _report(recordings: Sequence[Recording], found: Sequence[FileChange]) -> dict[str, Any]:
     return {
         "files": [each.as_json() for each in found],
         "skipped": [{"method": each.name, "reason": each.skipped} for each in recordings if each.skipped],
     }
 
 
-def _print(recordings: Sequence[Recording], found: Sequence[Change], *, dry_run: bool) -> None:
+def _print(recordings: Sequence[Recording], found: Sequence[FileChange], *, dry_run: bool) -> None:
     for each in found:
         counts = ", ".join(
             f"{count} {what}"

@@ -13,7 +13,7 @@ import typer
 
 from isthmus.authoring.contract.catalog_entry import Models
 from isthmus.authoring.lint import validate_file
-from isthmus.authoring.scaffold import Resource, Wanted, scaffold
+from isthmus.authoring.scaffold import Resource, ScaffoldRequest, build_scaffold
 from isthmus.definitions.yaml_source import parse
 from isthmus.errors import BadRequest
 from isthmus.integrations.catalog.shipped_files import find_catalog
@@ -50,7 +50,7 @@ def init(
     if name is None or base_url is None or named is None:
         return 2
     models = Models(find_catalog().path / "unified")
-    wanted = Wanted(
+    wanted = ScaffoldRequest(
         name=name,
         label=label or name.replace("-", " ").replace("_", " ").title(),
         base_url=base_url.rstrip("/"),
@@ -64,7 +64,7 @@ def init(
         schemas=schemas.rstrip("/"),
     )
     try:
-        files = scaffold(wanted)
+        files = build_scaffold(wanted)
     except BadRequest as error:
         typer.echo(f"isthmus: {error.message}", err=True)
         return 2

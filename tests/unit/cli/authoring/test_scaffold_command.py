@@ -15,14 +15,14 @@ from typer.testing import CliRunner, Result
 from isthmus.authoring.contract.catalog_entry import Models, read_entry
 from isthmus.authoring.contract.suite import run_suite
 from isthmus.authoring.lint import validate_file
-from isthmus.authoring.scaffold import AUTHS, PAGINATIONS, Resource, Wanted, scaffold
+from isthmus.authoring.scaffold import AUTH_METHODS, PAGINATIONS, Resource, ScaffoldRequest, build_scaffold
 from isthmus.cli.main import app
 
 MODELS = Models(CATALOG / "unified")
 RESOURCES = [(name, resource) for name in model_names() for resource in model(name).file.resources]
 
 
-def wanted(**values: object) -> Wanted:
+def wanted(**values: object) -> ScaffoldRequest:
     given: dict[str, object] = {
         "name": "quillboard",
         "label": 'Quill & "Board"',
@@ -33,11 +33,11 @@ def wanted(**values: object) -> Wanted:
         "models": MODELS,
         "model": "crm",
     }
-    return Wanted(**{**given, **values})  # type: ignore[arg-type]  # a test's own mixture
+    return ScaffoldRequest(**{**given, **values})  # type: ignore[arg-type]  # a test's own mixture
 
 
-def written(folder: Path, wish: Wanted) -> Path:
-    for path, content in scaffold(wish).items():
+def written(folder: Path, wish: ScaffoldRequest) -> Path:
+    for path, content in build_scaffold(wish).items():
         target = folder / wish.name / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(content)
@@ -51,7 +51,7 @@ def blocking(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("address", ["https://quillboard.example/api", "{{credentials.url}}/api"])
-@pytest.mark.parametrize("auth", AUTHS)
+@pytest.mark.parametrize("auth", AUTH_METHODS)
 def test_a_definition_is_valid_whatever_it_connects_with(tmp_path: Path, auth: str, address: str) -> None:
     folder = written(tmp_path, wanted(auth=auth, base_url=address, has_webhook=True))
     assert blocking(folder) == []
