@@ -42,7 +42,7 @@ from isthmus.connect.session_outcomes import Endings
 from isthmus.connect.sessions import forget_sessions
 from isthmus.db import Database, EpochWatcher, get_server_secret, is_embedded, open_database
 from isthmus.engine.batch import BatchLimits
-from isthmus.engine.evaluation import EvaluationSettings
+from isthmus.engine.evaluation import EvaluationSettings, use_evaluation_settings
 from isthmus.errors import SetupError
 from isthmus.events import Relay, Subscribers, prune_events, read_outbox_state
 from isthmus.expressions.operator_settings import limits_from_settings, services_from_settings
