@@ -1,4 +1,5 @@
-"""Lists and truth: counting, joining, ordering by chance, distinct values, kinds."""
+"""Standard functions of arrays and booleans: counting, joining, reversing, distinct values, `$boolean`,
+`$type`."""
 
 from __future__ import annotations
 
@@ -10,27 +11,33 @@ from isthmus.expressions.runtime.operators import is_deep_equal, is_jsonata_numb
 from isthmus.expressions.values import UNDEFINED, Sequence, is_function
 
 __all__ = [
-    "append", "boolean", "count", "distinct", "exists", "negated", "reverse", "shuffle", "type_of", "zipped",
+    "append", "boolean", "count", "distinct", "exists", "not_", "reverse", "shuffle", "type_name",
+    "zip_arrays",
 ]  # fmt: skip
 
 
 def boolean(evaluation: Evaluation, value: Any) -> Any:
+    """`$boolean`: the effective boolean of a value."""
     return UNDEFINED if value is UNDEFINED else to_boolean(evaluation, value)
 
 
-def negated(evaluation: Evaluation, value: Any) -> Any:
+def not_(evaluation: Evaluation, value: Any) -> Any:
+    """`$not`: the negated effective boolean."""
     return UNDEFINED if value is UNDEFINED else not to_boolean(evaluation, value)
 
 
 def exists(value: Any) -> bool:
+    """`$exists`: whether the value is defined."""
     return value is not UNDEFINED
 
 
 def count(values: Any) -> int:
+    """`$count`: the number of items; 0 for undefined."""
     return 0 if values is UNDEFINED else len(values)
 
 
 def append(evaluation: Evaluation, one: Any, other: Any) -> Any:
+    """`$append`: the items of two values as one array; if one is undefined, the other as it is."""
     if one is UNDEFINED:
         return other
     if other is UNDEFINED:
@@ -45,6 +52,7 @@ def append(evaluation: Evaluation, one: Any, other: Any) -> Any:
 
 
 def reverse(evaluation: Evaluation, values: Any) -> Any:
+    """`$reverse`: the items in opposite order."""
     if values is UNDEFINED or len(values) <= 1:
         return values
     if len(values) > evaluation.limits.items:
@@ -53,6 +61,7 @@ def reverse(evaluation: Evaluation, values: Any) -> Any:
 
 
 def shuffle(evaluation: Evaluation, values: Any) -> Any:
+    """`$shuffle`: the items in random order."""
     if values is UNDEFINED or len(values) <= 1:
         return values
     if len(values) > evaluation.limits.items:
@@ -66,7 +75,7 @@ def shuffle(evaluation: Evaluation, values: Any) -> Any:
 
 
 def distinct(evaluation: Evaluation, values: Any) -> Any:
-    """By deep equality, the first of each; a sequence stays one."""
+    """`$distinct`: the first of each of the items that are deeply equal; a sequence stays one."""
     if not isinstance(values, list) or len(values) <= 1:
         return values
     if len(values) > evaluation.limits.items:
@@ -91,7 +100,8 @@ def distinct(evaluation: Evaluation, values: Any) -> Any:
     return found
 
 
-def zipped(evaluation: Evaluation, *lists: Any) -> list[Any]:
+def zip_arrays(evaluation: Evaluation, *lists: Any) -> list[Any]:
+    """`$zip`: arrays of the items at one index, as many as the shortest array has items."""
     size = min((len(one) if isinstance(one, list) else 0 for one in lists), default=0)
     if size > evaluation.limits.items:
         raise evaluation.limit_error("items", "zip")
@@ -99,7 +109,8 @@ def zipped(evaluation: Evaluation, *lists: Any) -> list[Any]:
     return [[one[at] for one in lists] for at in pace(range(size), len(lists), evaluation)]
 
 
-def type_of(value: Any) -> Any:
+def type_name(value: Any) -> Any:
+    """`$type`: null, boolean, number, string, array, object or function; undefined for undefined."""
     if value is UNDEFINED:
         return UNDEFINED
     if value is None:

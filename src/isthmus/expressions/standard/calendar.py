@@ -1,4 +1,4 @@
-"""Calendar arithmetic on milliseconds since 1970 (UTC), for any year."""
+"""Calendar arithmetic on milliseconds since 1970 in UTC, in the proleptic Gregorian calendar."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MONTHS: Final = (
     "November", "December",
 )  # fmt: skip
 DAYS: Final = ("", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_DAY: Final = 86_400_000
+_DAY_MILLIS: Final = 86_400_000
 MAX_MILLIS: Final = 8.64e15
 
 
@@ -48,16 +48,17 @@ def _first_week(year: int, month: int) -> int:
     return first + 8 - weekday if weekday > 4 else first - weekday + 1
 
 
-def _next(year: int, month: int) -> tuple[int, int]:
+def _next_month(year: int, month: int) -> tuple[int, int]:
     return (year + 1, 1) if month == 12 else (year, month + 1)
 
 
-def _previous(year: int, month: int) -> tuple[int, int]:
+def _previous_month(year: int, month: int) -> tuple[int, int]:
     return (year - 1, 12) if month == 1 else (year, month - 1)
 
 
 class Moment:
-    """A point in time taken apart. D3110 beyond the years that JavaScript knows."""
+    """A point in time, split into its parts. Raises D3110 for a time that JavaScript's dates cannot
+    represent."""
 
     __slots__ = ("day", "days", "hour", "millis", "minute", "month", "second", "year")
 
@@ -65,13 +66,14 @@ class Moment:
         if not -MAX_MILLIS <= millis <= MAX_MILLIS:
             raise ExpressionError("D3110", "The time is beyond what can be represented", value=millis)
         whole = trunc(millis)
-        self.days, rest = divmod(whole, _DAY)
+        self.days, rest = divmod(whole, _DAY_MILLIS)
         self.year, self.month, self.day = civil_from_days(self.days)
         self.hour, rest = divmod(rest, 3_600_000)
         self.minute, rest = divmod(rest, 60_000)
         self.second, self.millis = divmod(rest, 1000)
 
-    def component(self, letter: str) -> Any:
+    def get_component(self, letter: str) -> Any:
+        """The value of a component of date pictures, such as `Y` or `h`; None for an unknown letter."""
         simple = {
             "Y": self.year, "M": self.month, "D": self.day, "H": self.hour, "m": self.minute,
             "s": self.second, "f": self.millis, "C": "ISO", "E": "ISO",
@@ -86,17 +88,17 @@ class Moment:
             return _weekday(self.days)
         if letter == "d":
             return self.days - days_from_civil(self.year, 1, 1) + 1
-        return self._week_component(letter)
+        return self._get_week_component(letter)
 
-    def _week_component(self, letter: str) -> Any:
+    def _get_week_component(self, letter: str) -> Any:
         if letter == "W":
-            return self._week(_first_week(self.year, 1), 52, (self.year + 1, 1), (self.year - 1, 1))
+            return self._week_number(_first_week(self.year, 1), 52, (self.year + 1, 1), (self.year - 1, 1))
         if letter == "w":
-            return self._week(
+            return self._week_number(
                 _first_week(self.year, self.month),
                 4,
-                _next(self.year, self.month),
-                _previous(self.year, self.month),
+                _next_month(self.year, self.month),
+                _previous_month(self.year, self.month),
             )
         if letter == "X":
             if self.days < _first_week(self.year, 1):
@@ -104,14 +106,18 @@ class Moment:
             return self.year + 1 if self.days >= _first_week(self.year + 1, 1) else self.year
         if letter == "x":
             if self.days < _first_week(self.year, self.month):
-                return _previous(self.year, self.month)[1]
-            following = _next(self.year, self.month)
+                return _previous_month(self.year, self.month)[1]
+            following = _next_month(self.year, self.month)
             return following[1] if self.days >= _first_week(*following) else self.month
         return None
 
-    def _week(self, start: int, most: int, following: tuple[int, int], previous: tuple[int, int]) -> int:
+    def _week_number(
+        self, start: int, weeks: int, following: tuple[int, int], previous: tuple[int, int]
+    ) -> int:
+        """The number of the week that starts at week 1 on day `start`, of the year or month before or
+        after at its ends."""
         week = (self.days - start) // 7 + 1
-        if week > most and self.days >= _first_week(*following):
+        if week > weeks and self.days >= _first_week(*following):
             return 1
         if week < 1:
             return (self.days - _first_week(*previous)) // 7 + 1

@@ -1,4 +1,4 @@
-"""Times by a picture (`$fromMillis`, `$now`).
+"""Times formatted by a picture, for `$fromMillis` and `$now`.
 
 Times are milliseconds since 1970 in UTC; years follow the proleptic Gregorian calendar without bounds.
 """
@@ -13,28 +13,35 @@ from typing import Any, Final
 
 from isthmus.expressions.errors import ExpressionError, check_picture
 from isthmus.expressions.standard import calendar
-from isthmus.expressions.standard.date_pictures import INTEGERS, PLAIN, Part, no_name, parts_of
-from isthmus.expressions.standard.integer_pictures import analyse, write
+from isthmus.expressions.standard.date_pictures import (
+    INTEGER_COMPONENTS,
+    PLAIN_COMPONENTS,
+    PicturePart,
+    name_modifier_error,
+    parse_picture,
+)
+from isthmus.expressions.standard.integer_pictures import format_with, parse_integer_picture
 from isthmus.expressions.values import UNDEFINED
 
-__all__ = ["ISO", "write_time"]
+__all__ = ["ISO_PICTURE", "format_time"]
 
-ISO: Final = "[Y0001]-[M01]-[D01]T[H01]:[m01]:[s01].[f001][Z01:01t]"
-_FIRST_YEAR: Final = -30_610_224_000_000
-_LAST: Final = 253_402_300_800_000
+ISO_PICTURE: Final = "[Y0001]-[M01]-[D01]T[H01]:[m01]:[s01].[f001][Z01:01t]"
+_START_OF_YEAR_1000: Final = -30_610_224_000_000
+_END_OF_YEAR_9999: Final = 253_402_300_800_000
 
 
 @lru_cache(maxsize=512)
-def _template(picture: str) -> tuple[str, Callable[[tuple[int, ...]], Any]] | None:
-    """A picture of plain numbers as a %-template and what fills it; None for any other picture."""
+def _compile_template(picture: str) -> tuple[str, Callable[[tuple[int, ...]], Any]] | None:
+    """A picture of plain numbers as a %-template, and the function that picks its values from year, month,
+    day, hour, minute and second; None for any other picture."""
     template = ""
     places: list[int] = []
-    for part in parts_of(picture):
+    for part in parse_picture(picture):
         if not part.component:
             template += part.text.replace("%", "%%")
             continue
         form = part.form
-        place = PLAIN.get(part.component)
+        place = PLAIN_COMPONENTS.get(part.component)
         if place is None or form is None or part.names or form.kind != "decimal" or form.is_ordinal:
             return None
         if form.zero != 0x30 or form.separators or (place == 0 and part.year not in (-1, 4)):
@@ -44,17 +51,18 @@ def _template(picture: str) -> tuple[str, Callable[[tuple[int, ...]], Any]] | No
     return (template, itemgetter(*places)) if places else None
 
 
-_civil = lru_cache(maxsize=4_096)(calendar.civil_from_days)
+_cached_civil_from_days = lru_cache(maxsize=4_096)(calendar.civil_from_days)
 
 
-def write_time(millis: float, picture: str, zone: Any) -> str:
+def format_time(millis: float, picture: str, zone: Any) -> str:
+    """The time as the picture says; `zone` is an offset such as `+0530`, undefined for UTC."""
     check_picture(picture, "fromMillis")
-    if zone is UNDEFINED and type(millis) is int and _FIRST_YEAR < millis < _LAST:
-        plain = _template(picture)
+    if zone is UNDEFINED and type(millis) is int and _START_OF_YEAR_1000 < millis < _END_OF_YEAR_9999:
+        plain = _compile_template(picture)
         if plain is not None:
             minutes, second = divmod(millis // 1_000, 60)
             days, minutes = divmod(minutes, 1_440)
-            return str(plain[0] % plain[1]((*_civil(days), *divmod(minutes, 60), second)))
+            return str(plain[0] % plain[1]((*_cached_civil_from_days(days), *divmod(minutes, 60), second)))
     hours = minutes = 0
     if zone is not UNDEFINED:
         found = re.match(r"\s*([-+]?[0-9]{1,9})", zone)
@@ -63,34 +71,36 @@ def write_time(millis: float, picture: str, zone: Any) -> str:
         minutes = abs(offset) % 100 * (1 if offset >= 0 else -1)
     moment = calendar.Moment(millis + (60 * hours + minutes) * 60_000)
     return "".join(
-        part.text if not part.component else _written(moment, part, hours, minutes)
-        for part in parts_of(picture)
+        part.text if not part.component else _format_component(moment, part, hours, minutes)
+        for part in parse_picture(picture)
     )
 
 
-def _written(moment: calendar.Moment, part: Part, hours: int, minutes: int) -> str:
+def _format_component(moment: calendar.Moment, part: PicturePart, hours: int, minutes: int) -> str:
+    """One component; the offset is that of the time zone."""
     component = part.component
     if component in "Zz":
-        return _zone(part, hours, minutes)
-    value = moment.component(component)
-    if component in INTEGERS:
+        return _format_zone(part, hours, minutes)
+    value = moment.get_component(component)
+    if component in INTEGER_COMPONENTS:
         if part.names:
-            return _name(part, value)
+            return _format_name(part, value)
         if component == "Y" and part.year != -1:
             value = int(value) % 10**part.year if value >= 0 else -(-int(value) % 10**part.year)
         assert part.form is not None
-        return write(value, part.form)
+        return format_with(value, part.form)
     text = str(value)
     return text.upper() if component == "P" and part.names == "upper" else text
 
 
-def _name(part: Part, value: Any) -> str:
+def _format_name(part: PicturePart, value: Any) -> str:
+    """The name of a month or day. Raises D3133 for other components."""
     if part.component in "Mx":
         name = calendar.MONTHS[int(value) - 1]
     elif part.component == "F":
         name = calendar.DAYS[int(value)]
     else:
-        raise no_name(part.component)
+        raise name_modifier_error(part.component)
     if part.names == "upper":
         name = name.upper()
     elif part.names == "lower":
@@ -98,18 +108,19 @@ def _name(part: Part, value: Any) -> str:
     return name[: part.longest] if part.longest is not None else name
 
 
-def _zone(part: Part, hours: int, minutes: int) -> str:
+def _format_zone(part: PicturePart, hours: int, minutes: int) -> str:
+    """The offset of the time zone. Raises D3134 for a picture of more than four digits."""
     form = part.form
     assert form is not None
     offset = hours * 100 + minutes
     if form.regular:
-        text = write(offset, form)
+        text = format_with(offset, form)
     elif form.mandatory in (1, 2):
-        text = write(hours, form)
+        text = format_with(hours, form)
         if minutes:
-            text += ":" + write(minutes, analyse("00"))
+            text += ":" + format_with(minutes, parse_integer_picture("00"))
     elif form.mandatory in (3, 4):
-        text = write(offset, form)
+        text = format_with(offset, form)
     else:
         raise ExpressionError(
             "D3134",

@@ -1,4 +1,4 @@
-"""Times read by a picture (`$toMillis`)."""
+"""Times parsed by a picture, for `$toMillis`."""
 
 from __future__ import annotations
 
@@ -14,38 +14,46 @@ from isthmus.expressions.errors import ExpressionError, check_picture, limit_err
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.limits import MAX_PICTURE
 from isthmus.expressions.standard import calendar
-from isthmus.expressions.standard.date_pictures import PLAIN, Part, no_name, parts_of
-from isthmus.expressions.standard.integer_pictures import matcher
+from isthmus.expressions.standard.date_pictures import (
+    PLAIN_COMPONENTS,
+    PicturePart,
+    name_modifier_error,
+    parse_picture,
+)
+from isthmus.expressions.standard.integer_pictures import compile_reader
 from isthmus.expressions.values import UNDEFINED
 
-__all__ = ["parse"]
+__all__ = ["parse_time"]
 
 
 Reader = Callable[[str], Any]
 
 
 @lru_cache(maxsize=512)
-def _reader(picture: str) -> tuple[Any, tuple[tuple[str, Reader], ...]]:
+def _compile_picture(picture: str) -> tuple[Any, tuple[tuple[str, Reader], ...]]:
+    """The pattern of texts that fit a picture, and for each of its groups the component and how to read
+    it."""
     patterns: list[str] = []
     readers: list[tuple[str, Reader]] = []
-    for part in parts_of(picture):
+    for part in parse_picture(picture):
         if not part.component:
             patterns.append(regex.escape(part.text, literal_spaces=True))
             continue
-        pattern, reader = _component_reader(part)
+        pattern, reader = _compile_component(part)
         patterns.append(f"({pattern})")
         readers.append((part.component, reader))
     return regex.compile("".join(patterns), regex.IGNORECASE), tuple(readers)
 
 
-def _component_reader(part: Part) -> tuple[str, Reader]:
+def _compile_component(part: PicturePart) -> tuple[str, Reader]:
+    """The pattern of one component, and the function that reads a text which matches it."""
     component, form = part.component, part.form
     if component in "Zz":
-        return _zone_reader(part)
+        return _compile_zone(part)
     if component == "f" and not part.names:
         return "[0-9]+", lambda text: float(f"0.{text[:3]}") * 1000
     if form is not None:
-        return matcher(form)
+        return compile_reader(form)
     names: dict[str, int] = {}
     if component in "Mx":
         names = {name[: part.longest]: number for number, name in enumerate(calendar.MONTHS, 1)}
@@ -54,11 +62,12 @@ def _component_reader(part: Part) -> tuple[str, Reader]:
     elif component == "P":
         names = {"am": 0, "AM": 0, "pm": 1, "PM": 1}
     else:
-        raise no_name(component)
+        raise name_modifier_error(component)
     return "[a-zA-Z]+", lambda text: names.get(text, UNDEFINED)
 
 
-def _zone_reader(part: Part) -> tuple[str, Reader]:
+def _compile_zone(part: PicturePart) -> tuple[str, Reader]:
+    """The pattern of an offset, and the function that reads it, in minutes."""
     assert part.form is not None
     separator = part.form.separators[0][1] if part.form.regular else ""
     pattern = "[-+][0-9]+"
@@ -80,21 +89,22 @@ def _zone_reader(part: Part) -> tuple[str, Reader]:
 
 
 @lru_cache(maxsize=512)
-def _plain_reader(picture: str) -> tuple[re.Pattern[str], tuple[int, ...]] | None:
-    """A picture of year, month and day (and time) in plain numbers, apart from each other.
+def _compile_plain_picture(picture: str) -> tuple[re.Pattern[str], tuple[int, ...]] | None:
+    """A quick way for a picture of year, month, day (and time) in plain numbers; None for any other picture.
 
-    Gives a pattern and where year, month, day, hour, minute and second are among its groups (-1: missing).
+    Returns a pattern, and the indexes of year, month, day, hour, minute and second among its groups (-1:
+    missing).
     """
     pattern = ""
     given: list[str] = []
     may_follow = True
-    for part in parts_of(picture):
+    for part in parse_picture(picture):
         if not part.component:
             pattern += re.escape(part.text)
             may_follow = not part.text[-1].isdigit()
             continue
         form = part.form
-        if part.component not in PLAIN or form is None or part.names or not may_follow:
+        if part.component not in PLAIN_COMPONENTS or form is None or part.names or not may_follow:
             return None
         if form.kind != "decimal" or form.is_ordinal or form.zero != 0x30 or form.separators:
             return None
@@ -106,11 +116,11 @@ def _plain_reader(picture: str) -> tuple[re.Pattern[str], tuple[int, ...]] | Non
     times = "Hms"[: len(given) - 3]
     if set(given) != {"Y", "M", "D", *times}:
         return None
-    return re.compile(pattern), tuple(given.index(one) if one in given else -1 for one in PLAIN)
+    return re.compile(pattern), tuple(given.index(one) if one in given else -1 for one in PLAIN_COMPONENTS)
 
 
-def _plain_millis(groups: tuple[str, ...], places: tuple[int, ...]) -> int | None:
-    """The time of a text that fits; None if a part is zero that must not be, or the day does not exist."""
+def _compute_plain_millis(groups: tuple[str, ...], places: tuple[int, ...]) -> int | None:
+    """The time of a text that matched; None if a part must not be zero and is, or the day does not exist."""
     year, month, day, hour, minute, second = (int(groups[place]) if place >= 0 else 0 for place in places)
     try:
         days = date(year, month, day).toordinal() - 719_163
@@ -119,23 +129,23 @@ def _plain_millis(groups: tuple[str, ...], places: tuple[int, ...]) -> int | Non
     return (((days * 24 + hour) * 60 + minute) * 60 + second) * 1000
 
 
-def parse(evaluation: Evaluation, text: str, picture: str) -> Any:
-    """Milliseconds, or undefined where the text does not fit; D3136 for an incomplete picture.
+def parse_time(evaluation: Evaluation, text: str, picture: str) -> Any:
+    """The time in milliseconds; undefined if the text does not fit the picture.
 
-    Components that are missing before the largest given one come from the present, behind the smallest
-    they are the first.
+    Components missing before the largest given one are those of the present time, components missing behind
+    the smallest are the first. Raises D3136 for a picture that names too few components.
     """
     check_picture(picture, "toMillis")
     if len(text) > MAX_PICTURE:
         raise limit_error("toMillis", "characters of a time", MAX_PICTURE)
-    plain = _plain_reader(picture)
+    plain = _compile_plain_picture(picture)
     if plain is not None:
         fitting = plain[0].fullmatch(text)
         if fitting is not None:
-            millis = _plain_millis(fitting.groups(), plain[1])
+            millis = _compute_plain_millis(fitting.groups(), plain[1])
             if millis is not None:
                 return millis
-    pattern, readers = _reader(picture)
+    pattern, readers = _compile_picture(picture)
     try:
         found = pattern.fullmatch(
             text, timeout=min(evaluation.limits.regex_seconds, evaluation.remaining_seconds())
@@ -147,10 +157,10 @@ def parse(evaluation: Evaluation, text: str, picture: str) -> Any:
     given: dict[str, Any] = {}
     for (component, reader), value in zip(readers, found.groups(), strict=True):
         given[component] = reader(value)
-    date, time = _date_components(given), _time_components(given)
-    _complete(given, date + time, evaluation.now)
+    date, time = _choose_date_components(given), _choose_time_components(given)
+    _fill_in_components(given, date + time, evaluation.now)
     if date not in ("YMD", "YD"):
-        raise _incomplete()
+        raise _incomplete_picture_error()
     month = int(given.get("M") or 0) - 1 if (given.get("M") or 0) > 0 else 0
     if date == "YD":
         day_of_year = given.get("d", UNDEFINED)
@@ -167,42 +177,46 @@ def parse(evaluation: Evaluation, text: str, picture: str) -> Any:
     return millis - (given.get("Z") or given.get("z") or 0) * 60_000
 
 
-def _incomplete() -> ExpressionError:
+def _incomplete_picture_error() -> ExpressionError:
     return ExpressionError(
         "D3136", "The date/time picture string is missing specifiers required to parse the timestamp"
     )
 
 
-def _mask(given: dict[str, Any], letters: str) -> int:
-    """A bit a component that is given and not zero, the first letter highest."""
+def _component_mask(given: dict[str, Any], letters: str) -> int:
+    """A bit for each letter, set if the component is given and not zero; the first letter is the highest
+    bit."""
     mask = 0
     for letter in letters:
         mask = mask << 1 | bool(given.get(letter))
     return mask
 
 
-def _is_kind(mask: int, kind: int) -> bool:
+def _fits_kind(mask: int, kind: int) -> bool:
+    """Whether some of the given components are of this kind of date or time, and none of another."""
     return not ~kind & mask and bool(kind & mask)
 
 
-def _date_components(given: dict[str, Any]) -> str:
-    """Which components make up the date: year-month-day, year-day, or one of the week calendars."""
-    mask = _mask(given, "YXMxWwdD")
-    if not _is_kind(mask, 0b10100001) and _is_kind(mask, 0b10000010):
+def _choose_date_components(given: dict[str, Any]) -> str:
+    """The components that make up the date: year-month-day, year-day, or one of the week calendars."""
+    mask = _component_mask(given, "YXMxWwdD")
+    if not _fits_kind(mask, 0b10100001) and _fits_kind(mask, 0b10000010):
         return "YD"
-    if _is_kind(mask, 0b01010100):
+    if _fits_kind(mask, 0b01010100):
         return "XxwF"
-    return "XWF" if _is_kind(mask, 0b01001000) else "YMD"
+    return "XWF" if _fits_kind(mask, 0b01001000) else "YMD"
 
 
-def _time_components(given: dict[str, Any]) -> str:
-    mask = _mask(given, "PHhmsf")
-    if not _is_kind(mask, 0b010111) and _is_kind(mask, 0b101111):
+def _choose_time_components(given: dict[str, Any]) -> str:
+    """The components that make up the time: of 12 hours with a.m. and p.m., or of 24."""
+    mask = _component_mask(given, "PHhmsf")
+    if not _fits_kind(mask, 0b010111) and _fits_kind(mask, 0b101111):
         return "Phmsf"
     return "Hmsf"
 
 
-def _complete(given: dict[str, Any], components: str, now: datetime) -> None:
+def _fill_in_components(given: dict[str, Any], components: str, now: datetime) -> None:
+    """Set the components that are missing. Raises D3136 if one is missing between others."""
     has_started = has_ended = False
     moment = calendar.Moment((now - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000)
     for component in components:
@@ -211,8 +225,8 @@ def _complete(given: dict[str, Any], components: str, now: datetime) -> None:
                 given[component] = 1 if component in "MDd" else 0
                 has_ended = True
             else:
-                given[component] = moment.component(component)
+                given[component] = moment.get_component(component)
         else:
             has_started = True
             if has_ended:
-                raise _incomplete()
+                raise _incomplete_picture_error()

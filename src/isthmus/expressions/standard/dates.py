@@ -1,4 +1,4 @@
-"""`$now`, `$millis`, `$toMillis`, `$fromMillis`."""
+"""Standard functions of time: `$now`, `$millis`, `$toMillis`, `$fromMillis`."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.runtime.operators import normalize_number
 from isthmus.expressions.standard import calendar
-from isthmus.expressions.standard.date_formatter import ISO, write_time
-from isthmus.expressions.standard.date_parser import parse
+from isthmus.expressions.standard.date_formatter import ISO_PICTURE, format_time
+from isthmus.expressions.standard.date_parser import parse_time
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["format_iso_millis", "from_millis", "millis", "now", "parse_iso_millis", "to_millis"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST: Final = 253_402_300_800_000
-_TWO: Final = tuple(f"{number:02d}" for number in range(60))
+_END_OF_YEAR_9999: Final = 253_402_300_800_000
+_TWO_DIGITS: Final = tuple(f"{number:02d}" for number in range(60))
 _PATTERN: Final = re.compile(
     r"(\d{4})(?:-([01]\d))?(?:-([0-3]\d))?(?:T([0-2]\d):([0-5]\d):([0-5]\d))?(\.\d+)?([+-][0-2]\d:?[0-5]\d|Z)?",
     re.ASCII,
@@ -27,13 +27,13 @@ _PATTERN: Final = re.compile(
 
 
 @lru_cache(maxsize=4_096)
-def _day_text(days: int) -> str:
-    """The date of a day counted from 1970-01-01; records of one page share few days."""
+def _format_day(days: int) -> str:
+    """The date of a day counted from 1970-01-01; cached, since records of one page share few days."""
     return date.fromordinal(days + 719_163).isoformat()
 
 
 def parse_iso_millis(text: Any) -> Any:
-    """`$toMillis` of the usual `2024-01-02T03:04:05.678Z`; None for anything else."""
+    """`$toMillis` of the usual `2024-01-02T03:04:05.678Z`; None for any other text."""
     if type(text) is not str:
         return UNDEFINED if text is UNDEFINED else None
     size = len(text)
@@ -47,38 +47,43 @@ def parse_iso_millis(text: Any) -> Any:
 
 
 def format_iso_millis(time: Any) -> Any:
-    """`$fromMillis` without a picture of a time this side of 1970; None for anything else."""
-    if type(time) is int and 0 <= time < _LAST:
+    """`$fromMillis` without a picture of a time from 1970 to 9999; None for any other time."""
+    if type(time) is int and 0 <= time < _END_OF_YEAR_9999:
         seconds, part = divmod(time, 1_000)
         minutes, second = divmod(seconds, 60)
         days, minutes = divmod(minutes, 1_440)
         hour, minute = divmod(minutes, 60)
-        return f"{_day_text(days)}T{_TWO[hour]}:{_TWO[minute]}:{_TWO[second]}.{part:03d}Z"
+        return (
+            f"{_format_day(days)}T{_TWO_DIGITS[hour]}:{_TWO_DIGITS[minute]}:{_TWO_DIGITS[second]}.{part:03d}Z"
+        )
     return UNDEFINED if time is UNDEFINED else None
 
 
 def millis(evaluation: Evaluation) -> int:
+    """`$millis`: the time of the evaluation, in milliseconds since 1970."""
     return (evaluation.now - _EPOCH) // timedelta(milliseconds=1)
 
 
 def now(evaluation: Evaluation, picture: Any, zone: Any) -> Any:
+    """`$now`: the time of the evaluation as text."""
     return from_millis(millis(evaluation), picture, zone)
 
 
 def from_millis(time: Any, picture: Any, zone: Any) -> Any:
-    """With a picture, or as ISO 8601 in UTC; `zone` is an offset such as `+0530`."""
+    """`$fromMillis`: the time by a picture, or in ISO 8601 in UTC; `zone` is an offset such as `+0530`."""
     if time is UNDEFINED:
         return UNDEFINED
-    if picture is UNDEFINED and zone is UNDEFINED and type(time) is int and 0 <= time < _LAST:
+    if picture is UNDEFINED and zone is UNDEFINED and type(time) is int and 0 <= time < _END_OF_YEAR_9999:
         return format_iso_millis(time)
-    return write_time(time, ISO if picture is UNDEFINED else picture, zone)
+    return format_time(time, ISO_PICTURE if picture is UNDEFINED else picture, zone)
 
 
 def to_millis(evaluation: Evaluation, text: Any, picture: Any) -> Any:
+    """`$toMillis`: the milliseconds of a time by a picture, or in ISO 8601. Raises D3110 for other texts."""
     if text is UNDEFINED:
         return UNDEFINED
     if picture is not UNDEFINED:
-        found = parse(evaluation, text, picture)
+        found = parse_time(evaluation, text, picture)
         return found if found is UNDEFINED else normalize_number(found)
     found = _PATTERN.fullmatch(text)
     if found is None:
@@ -87,11 +92,12 @@ def to_millis(evaluation: Evaluation, text: Any, picture: Any) -> Any:
             f'The argument of the toMillis function must be an ISO 8601 formatted timestamp. Given "{text}"',
             value=text,
         )
-    return _iso_millis(found)
+    return _compute_iso_millis(found)
 
 
-def _iso_millis(found: re.Match[str]) -> Any:
-    """As JavaScript's `Date.parse` reads what the pattern lets through; NaN for a date that is none."""
+def _compute_iso_millis(found: re.Match[str]) -> Any:
+    """The milliseconds of a matched text as JavaScript's `Date.parse` reads it; NaN for a date that does
+    not exist."""
     year, month, day, hour, minute, second, fraction, zone = found.groups()
     month_number, day_number = int(month or 1), int(day or 1)
     if hour is None and (fraction or zone) and zone != "Z":

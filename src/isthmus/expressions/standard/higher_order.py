@@ -1,4 +1,4 @@
-"""Functions that take functions."""
+"""Standard functions that take a function: `$map`, `$filter`, `$reduce`, `$sort` and the like."""
 
 from __future__ import annotations
 
@@ -15,22 +15,25 @@ from isthmus.expressions.values import UNDEFINED, Sequence
 __all__ = ["each", "filter_items", "map_items", "reduce", "sift", "single", "sort"]
 
 
-def _looped(function: Any) -> Callable[..., Any]:
-    """To be called with value, key and whole; it is passed as many as it declares, at least the value."""
-    return bind_loop_arguments(function, max(1, min(3, arity_of(function))))
+def _bind_loop_function(function: Any) -> Callable[..., Any]:
+    """`function`, to be called with value, key and whole; it is passed as many as it declares, at least
+    the value."""
+    return bind_loop_arguments(function, max(1, min(3, get_arity(function))))
 
 
-def arity_of(function: Any) -> int:
+def get_arity(function: Any) -> int:
+    """The number of parameters that the function declares."""
     return int(getattr(function, "arity", 1))
 
 
 def map_items(evaluation: Evaluation, values: Any, function: Callback) -> Any:
+    """`$map`: the defined results of the function for each item."""
     if values is UNDEFINED:
         return UNDEFINED
     found = Sequence()
     if len(values) > evaluation.limits.items:
         raise evaluation.limit_error("items", "map")
-    call = _looped(function)
+    call = _bind_loop_function(function)
     for at, value in enumerate(values):
         evaluation.charge(4)
         result = call(value, at, values)
@@ -40,10 +43,11 @@ def map_items(evaluation: Evaluation, values: Any, function: Callback) -> Any:
 
 
 def filter_items(evaluation: Evaluation, values: Any, function: Callback) -> Any:
+    """`$filter`: the items for which the function's result is true."""
     if values is UNDEFINED:
         return UNDEFINED
     found = Sequence()
-    call = _looped(function)
+    call = _bind_loop_function(function)
     for at, value in enumerate(values):
         evaluation.charge(4)
         if to_boolean(evaluation, call(value, at, values)):
@@ -54,11 +58,12 @@ def filter_items(evaluation: Evaluation, values: Any, function: Callback) -> Any
 
 
 def single(evaluation: Evaluation, values: Any, function: Any) -> Any:
+    """`$single`: the one item that fits. Raises D3138 for several, D3139 for none."""
     if values is UNDEFINED:
         return UNDEFINED
     found: Any = UNDEFINED
     has_found = False
-    call = _looped(function)
+    call = _bind_loop_function(function)
     for at, value in enumerate(values):
         evaluation.charge(4)
         if function is not UNDEFINED and not to_boolean(evaluation, call(value, at, values)):
@@ -77,9 +82,11 @@ def single(evaluation: Evaluation, values: Any, function: Any) -> Any:
 
 
 def reduce(evaluation: Evaluation, values: Any, function: Callback, first: Any) -> Any:
+    """`$reduce`: the result of combining the items from the left. Raises D3050 for a function of one
+    parameter."""
     if values is UNDEFINED:
         return UNDEFINED
-    arity = arity_of(function)
+    arity = get_arity(function)
     if arity < 2:
         raise ExpressionError(
             "D3050", "The second argument of reduce function must be a function with at least two arguments"
@@ -95,9 +102,10 @@ def reduce(evaluation: Evaluation, values: Any, function: Callback, first: Any) 
 
 
 def each(evaluation: Evaluation, value: Any, function: Callback) -> Any:
+    """`$each`: the defined results of the function for each field of an object."""
     found = Sequence()
     if isinstance(value, dict):
-        call = _looped(function)
+        call = _bind_loop_function(function)
         for key, item in list(value.items()):
             evaluation.charge(4)
             result = call(item, key, value)
@@ -107,10 +115,12 @@ def each(evaluation: Evaluation, value: Any, function: Callback) -> Any:
 
 
 def sift(evaluation: Evaluation, value: Any, function: Any) -> Any:
+    """`$sift`: an object of the fields for which the function's result is true; undefined if there are
+    none."""
     if not isinstance(value, dict):
         return UNDEFINED
     found: dict[str, Any] = {}
-    call = _looped(function)
+    call = _bind_loop_function(function)
     for key, item in list(value.items()):
         evaluation.charge(4)
         if function is UNDEFINED:
@@ -121,29 +131,30 @@ def sift(evaluation: Evaluation, value: Any, function: Any) -> Any:
 
 
 def sort(evaluation: Evaluation, values: Any, function: Any) -> Any:
-    """Stable; `function(a, b)` says whether `a` comes behind `b`."""
+    """`$sort`: the items in a stable order; `function(a, b)` says whether `a` comes behind `b`."""
     if values is UNDEFINED or len(values) <= 1:
         return values
     if len(values) > evaluation.limits.items:
         raise evaluation.limit_error("items", "sort")
     evaluation.charge(len(values) * 8)
     if function is UNDEFINED:
-        return _sorted_values(values)
+        return _sort_plain_values(values)
 
     def behind(one: Any, other: Any) -> bool:
         evaluation.charge(8)
         return is_truthy(function(one, other))
 
-    return _merge_sorted([*values], behind)
+    return _merge_sort([*values], behind)
 
 
-def _sorted_values(values: Any) -> list[Any]:
+def _sort_plain_values(values: Any) -> list[Any]:
+    """The items in ascending order. Raises D3070 unless all are strings or all are numbers."""
     if all(is_jsonata_number(value) for value in values):
         return sorted(values)
     if all(type(value) is str for value in values):
         if all(value.isascii() for value in values):
             return sorted(values)
-        return _merge_sorted([*values], lambda one, other: is_less(other, one))
+        return _merge_sort([*values], lambda one, other: is_less(other, one))
     raise ExpressionError(
         "D3070",
         "The single argument form of the sort function can only be applied to an array of strings or an array"
@@ -151,13 +162,13 @@ def _sorted_values(values: Any) -> list[Any]:
     )
 
 
-def _merge_sorted(values: list[Any], behind: Any) -> list[Any]:
-    """Merge sort from the top, so that even an inconsistent comparison gives the reference's order."""
+def _merge_sort(values: list[Any], behind: Any) -> list[Any]:
+    """A merge sort from the top, so that even an inconsistent comparison gives the reference's order."""
     if len(values) <= 1:
         return values
     middle = len(values) // 2
-    left = _merge_sorted(values[:middle], behind)
-    right = _merge_sorted(values[middle:], behind)
+    left = _merge_sort(values[:middle], behind)
+    right = _merge_sort(values[middle:], behind)
     merged: list[Any] = []
     i = j = 0
     while i < len(left) and j < len(right):

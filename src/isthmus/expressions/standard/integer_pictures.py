@@ -1,9 +1,10 @@
-"""`$formatInteger` and `$parseInteger`: XPath's integer pictures (decimal, letters, roman, words)."""
+"""`$formatInteger` and `$parseInteger` by XPath's integer pictures: decimal, letters, roman numerals,
+words."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import floor, gcd, inf, log10
@@ -15,9 +16,17 @@ from isthmus.expressions.limits import MAX_PICTURE
 from isthmus.expressions.runtime.operators import normalize_number
 from isthmus.expressions.values import UNDEFINED
 
-__all__ = ["IntegerFormat", "analyse", "format_integer", "matcher", "parse_integer", "write"]
+__all__ = [
+    "IntegerFormat",
+    "compile_reader",
+    "find_regular_distance",
+    "format_integer",
+    "format_with",
+    "parse_integer",
+    "parse_integer_picture",
+]
 
-_FEW: Final = [
+_SMALL_NUMBERS: Final = [
     "Zero",
     "One",
     "Two",
@@ -39,7 +48,7 @@ _FEW: Final = [
     "Eighteen",
     "Nineteen",
 ]
-_FEW_ORDINAL: Final = [
+_SMALL_ORDINALS: Final = [
     "Zeroth",
     "First",
     "Second",
@@ -68,7 +77,7 @@ _ROMAN: Final = (
     (10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i"),
 )  # fmt: skip
 _ROMAN_VALUES: Final = {"M": 1000, "D": 500, "C": 100, "L": 50, "X": 10, "V": 5, "I": 1}
-_ZEROS: Final = (
+_ZERO_DIGITS: Final = (
     0x30, 0x0660, 0x06F0, 0x07C0, 0x0966, 0x09E6, 0x0A66, 0x0AE6, 0x0B66, 0x0BE6, 0x0C66, 0x0CE6, 0x0D66,
     0x0DE6, 0x0E50, 0x0ED0, 0x0F20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50,
     0x1BB0, 0x1C40, 0x1C50, 0xA620, 0xA8D0, 0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0xFF10,
@@ -79,9 +88,11 @@ _ORDINAL_ENDINGS: Final = {"1": "st", "2": "nd", "3": "rd"}
 
 @dataclass(frozen=True, slots=True)
 class IntegerFormat:
-    """kind: decimal, letters, roman, words or sequence (one we don't know). case: upper, lower or title.
+    """What an integer picture asks for.
 
-    separators: (position from the right, character). regular: one separator each so many digits, else 0.
+    kind: decimal, letters, roman, words, or sequence (one that is not supported). case: upper, lower or
+    title. separators: (position from the right, character). regular: one separator each so many digits, else
+    0.
     """
 
     kind: str = "decimal"
@@ -96,19 +107,20 @@ class IntegerFormat:
     parse_width: int = field(default=0)
 
 
-_NAMED: Final = {
+_LETTER_PICTURES: Final = {
     "A": ("letters", "upper"), "a": ("letters", "lower"), "I": ("roman", "upper"), "i": ("roman", "lower"),
     "W": ("words", "upper"), "Ww": ("words", "title"), "w": ("words", "lower"),
 }  # fmt: skip
 
 
 @lru_cache(maxsize=512)
-def analyse(picture: str) -> IntegerFormat:
+def parse_integer_picture(picture: str) -> IntegerFormat:
+    """The format that a picture stands for. Raises D3131 for digits of several families."""
     primary, semicolon, modifier = picture.rpartition(";")
     if not semicolon:
         primary, modifier = picture, ""
     is_ordinal = modifier.startswith("o")
-    named = _NAMED.get(primary)
+    named = _LETTER_PICTURES.get(primary)
     if named is not None:
         return IntegerFormat(named[0], named[1], is_ordinal)
     zero: int | None = None
@@ -116,7 +128,7 @@ def analyse(picture: str) -> IntegerFormat:
     separators: list[tuple[int, str]] = []
     for char in reversed(primary):
         code = ord(char)
-        group = next((one for one in _ZEROS if one <= code <= one + 9), None)
+        group = next((one for one in _ZERO_DIGITS if one <= code <= one + 9), None)
         if group is not None:
             mandatory += 1
             position += 1
@@ -133,25 +145,29 @@ def analyse(picture: str) -> IntegerFormat:
             separators.append((position, char))
     if zero is None:
         return IntegerFormat("sequence", is_ordinal=is_ordinal, token=primary)
-    regular = _regular(separators)
+    regular = _find_separator_distance(separators)
     return IntegerFormat(
         "decimal", "lower", is_ordinal, zero, mandatory, optional, regular, tuple(separators)
     )
 
 
-def _regular(separators: list[tuple[int, str]]) -> int:
-    """The distance between separators, if one character stands at each multiple of it."""
-    if not separators or len({char for _, char in separators}) > 1:
+def _find_separator_distance(separators: list[tuple[int, str]]) -> int:
+    """The distance between separators, if one character stands at each multiple of it; else 0."""
+    if len({char for _, char in separators}) > 1:
         return 0
-    positions = [position for position, _ in separators]
-    factor = positions[0]
-    for position in positions[1:]:
-        factor = gcd(factor, position)
-    expected = {factor * number for number in range(1, len(positions) + 1)}
-    return factor if expected <= set(positions) else 0
+    return find_regular_distance([position for position, _ in separators])
 
 
-def unsupported(form: IntegerFormat) -> ExpressionError:
+def find_regular_distance(positions: Sequence[int]) -> int:
+    """The number of which the positions are the first multiples; 0 if there is none."""
+    if not positions:
+        return 0
+    factor = gcd(*positions)
+    return factor if all(factor * number in positions for number in range(1, len(positions) + 1)) else 0
+
+
+def unsupported_sequence_error(form: IntegerFormat) -> ExpressionError:
+    """The error D3130 of a picture that starts an unknown sequence."""
     return ExpressionError(
         "D3130",
         f"Formatting or parsing an integer as a sequence starting with {form.token!r} is not supported by"
@@ -161,29 +177,34 @@ def unsupported(form: IntegerFormat) -> ExpressionError:
 
 
 def format_integer(value: Any, picture: Any) -> Any:
+    """`$formatInteger`: the number, rounded down, by an integer picture."""
     if value is UNDEFINED:
         return UNDEFINED
-    return write(normalize_number(floor(value)), analyse(check_picture(picture, "formatInteger")))
+    return format_with(
+        normalize_number(floor(value)), parse_integer_picture(check_picture(picture, "formatInteger"))
+    )
 
 
-def write(value: float, form: IntegerFormat) -> str:
+def format_with(value: float, form: IntegerFormat) -> str:
+    """The number in this format. Raises D3130 if the format is not supported or the number too large for
+    it."""
     size = abs(value)
     if form.kind == "letters":
-        text = _letters(size, "A" if form.case == "upper" else "a")
+        text = _format_letters(size, "A" if form.case == "upper" else "a")
     elif form.kind == "roman":
-        text = _roman(size)
+        text = _format_roman(size)
         text = text.upper() if form.case == "upper" else text
     elif form.kind == "words":
-        text = _words(size, has_before=False, is_ordinal=form.is_ordinal)
+        text = _format_words(size, has_before=False, is_ordinal=form.is_ordinal)
         text = {"upper": text.upper(), "lower": text.lower()}.get(form.case, text)
     elif form.kind == "decimal":
-        text = _decimal(size, form)
+        text = _format_decimal(size, form)
     else:
-        raise unsupported(form)
+        raise unsupported_sequence_error(form)
     return f"-{text}" if value < 0 else text
 
 
-def _decimal(value: float, form: IntegerFormat) -> str:
+def _format_decimal(value: float, form: IntegerFormat) -> str:
     text = format_number_text(value).rjust(form.mandatory, "0")
     if form.zero != 0x30:
         text = "".join(chr(ord(char) + form.zero - 0x30) for char in text)
@@ -202,7 +223,7 @@ def _decimal(value: float, form: IntegerFormat) -> str:
     return text
 
 
-def _letters(value: float, first: str) -> str:
+def _format_letters(value: float, first: str) -> str:
     letters = ""
     left = int(value)
     while left > 0:
@@ -211,7 +232,7 @@ def _letters(value: float, first: str) -> str:
     return letters
 
 
-def _roman(value: float) -> str:
+def _format_roman(value: float) -> str:
     if value > 1_000_000:
         raise ExpressionError("D3130", "The number is too large for roman numerals", value=value)
     text = ""
@@ -223,45 +244,48 @@ def _roman(value: float) -> str:
     return text
 
 
-def _divided(value: float, factor: int) -> tuple[float, float]:
-    """Quotient and rest; in doubles where the number only exists as one, as the reference does."""
+def _divide(value: float, factor: int) -> tuple[float, float]:
+    """Quotient and rest; in doubles where the number only exists as one, as the reference computes them."""
     if type(value) is int:
         return divmod(value, factor)
     many = float(value // factor) if value / factor != floor(value / factor) else value / factor
     return many, value - many * factor
 
 
-def _words(value: float, *, has_before: bool, is_ordinal: bool) -> str:
+def _format_words(value: float, *, has_before: bool, is_ordinal: bool) -> str:
+    """The number in English words; `has_before`: larger parts of the number stand before it."""
     if value <= 19:
-        return (" and " if has_before else "") + (_FEW_ORDINAL if is_ordinal else _FEW)[int(value)]
+        return (" and " if has_before else "") + (_SMALL_ORDINALS if is_ordinal else _SMALL_NUMBERS)[
+            int(value)
+        ]
     if value < 100:
         tens, ones = divmod(int(value), 10)
         text = (" and " if has_before else "") + _TENS[tens - 2]
         if ones:
-            return f"{text}-{_words(ones, has_before=False, is_ordinal=is_ordinal)}"
+            return f"{text}-{_format_words(ones, has_before=False, is_ordinal=is_ordinal)}"
         return text[:-1] + "ieth" if is_ordinal else text
     rest: float
     if value < 1000:
         hundreds, rest = divmod(int(value), 100)
-        text = (", " if has_before else "") + _FEW[hundreds] + " Hundred"
+        text = (", " if has_before else "") + _SMALL_NUMBERS[hundreds] + " Hundred"
     else:
         if value == inf:
             raise ExpressionError("D3130", "The number is too large for words", value=value)
         magnitude = min(int(log10(value) // 3), len(_MAGNITUDES))
         factor = 10 ** (magnitude * 3)
-        many, rest = _divided(value, factor)
+        many, rest = _divide(value, factor)
         text = ", " if has_before else ""
-        text += _words(many, has_before=False, is_ordinal=False) + " " + _MAGNITUDES[magnitude - 1]
+        text += _format_words(many, has_before=False, is_ordinal=False) + " " + _MAGNITUDES[magnitude - 1]
     if rest:
-        return text + _words(rest, has_before=True, is_ordinal=is_ordinal)
+        return text + _format_words(rest, has_before=True, is_ordinal=is_ordinal)
     return text + "th" if is_ordinal else text
 
 
-def _word_values() -> dict[str, int]:
+def _make_word_values() -> dict[str, int]:
     values: dict[str, int] = {}
-    for number, word in enumerate(_FEW):
+    for number, word in enumerate(_SMALL_NUMBERS):
         values[word.lower()] = number
-    for number, word in enumerate(_FEW_ORDINAL):
+    for number, word in enumerate(_SMALL_ORDINALS):
         values[word.lower()] = number
     for number, word in enumerate(_TENS):
         values[word.lower()] = values[word.lower()[:-1] + "ieth"] = (number + 2) * 10
@@ -271,10 +295,10 @@ def _word_values() -> dict[str, int]:
     return values
 
 
-_WORD_VALUES: Final = _word_values()
+_WORD_VALUES: Final = _make_word_values()
 
 
-def _from_words(text: str) -> float:
+def _parse_words(text: str) -> float:
     parts = [0.0]
     for word in _WORD_SPLIT.split(text):
         value = _WORD_VALUES.get(word, float("nan"))
@@ -289,7 +313,7 @@ def _from_words(text: str) -> float:
     return sum(parts)
 
 
-def _from_roman(text: str) -> float:
+def _parse_roman(text: str) -> float:
     total = 0
     most = 1
     for char in reversed(text):
@@ -302,7 +326,7 @@ def _from_roman(text: str) -> float:
     return total
 
 
-def _from_letters(text: str, first: str) -> float:
+def _parse_letters(text: str, first: str) -> float:
     total = 0
     for char in text:
         total = total * 26 + ord(char) - ord(first) + 1
@@ -310,38 +334,41 @@ def _from_letters(text: str, first: str) -> float:
 
 
 def parse_integer(value: Any, picture: Any) -> Any:
+    """`$parseInteger`: the number that a text means by an integer picture."""
     if value is UNDEFINED:
         return UNDEFINED
     if len(value) > MAX_PICTURE:
         raise limit_error("parseInteger", "characters of a number", MAX_PICTURE)
-    return normalize_number(matcher(analyse(check_picture(picture, "parseInteger")))[1](value))
+    return normalize_number(
+        compile_reader(parse_integer_picture(check_picture(picture, "parseInteger")))[1](value)
+    )
 
 
-def matcher(form: IntegerFormat) -> tuple[str, Callable[[str], float]]:
-    """A pattern for the texts of a format, and how to read one."""
+def compile_reader(form: IntegerFormat) -> tuple[str, Callable[[str], float]]:
+    """A pattern for the texts of a format, and the function that reads a text which matches it."""
     is_upper = form.case == "upper"
     if form.kind == "letters":
         return (
             "[A-Z]+" if is_upper else "[a-z]+",
-            lambda text: _from_letters(text, "A" if is_upper else "a"),
+            lambda text: _parse_letters(text, "A" if is_upper else "a"),
         )
     if form.kind == "roman":
         return (
             "[MDCLXVI]+" if is_upper else "[mdclxvi]+",
-            lambda text: _from_roman(text if is_upper else text.upper()),
+            lambda text: _parse_roman(text if is_upper else text.upper()),
         )
     if form.kind == "words":
         words = "|".join([*sorted(_WORD_VALUES, key=len, reverse=True), "and", r"[\-, ]"])
-        return f"(?:{words})+", lambda text: _from_words(text.lower())
+        return f"(?:{words})+", lambda text: _parse_words(text.lower())
     if form.kind == "decimal":
         pattern = f"[0-9]{{{form.parse_width}}}" if form.parse_width else "[0-9]+"
         if form.is_ordinal:
             pattern += "(?:th|st|nd|rd)"
-        return pattern, lambda text: _from_decimal(text, form)
-    raise unsupported(form)
+        return pattern, lambda text: _parse_decimal(text, form)
+    raise unsupported_sequence_error(form)
 
 
-def _from_decimal(text: str, form: IntegerFormat) -> float:
+def _parse_decimal(text: str, form: IntegerFormat) -> float:
     digits = text[:-2] if form.is_ordinal else text
     for char in [","] if form.regular else [char for _, char in form.separators]:
         digits = digits.replace(char, "")
@@ -353,5 +380,7 @@ def _from_decimal(text: str, form: IntegerFormat) -> float:
     return float(found.group()) if found else float("nan")
 
 
-def with_width(form: IntegerFormat) -> IntegerFormat:
+def with_parse_width(form: IntegerFormat) -> IntegerFormat:
+    """The format for a number that is directly followed by another: it has as many digits as are
+    mandatory."""
     return replace(form, parse_width=form.mandatory)

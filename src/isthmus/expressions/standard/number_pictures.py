@@ -1,15 +1,16 @@
-"""`$formatNumber`: XPath's decimal pictures (`#,##0.00;(#)`)."""
+"""`$formatNumber` by XPath's decimal pictures (`#,##0.00;(#)`)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from functools import lru_cache
-from math import gcd, isfinite
+from math import isfinite
 from typing import Any, Final
 
 from isthmus.expressions.errors import ExpressionError, check_picture, limit_error
 from isthmus.expressions.json_writer import format_number_text, to_double
+from isthmus.expressions.standard.integer_pictures import find_regular_distance
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = ["format_number"]
@@ -78,7 +79,7 @@ class _Symbols:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """A sub-picture taken apart; exponent is None without one."""
+    """A sub-picture split into its parts; `exponent` is None without one."""
 
     prefix: str
     suffix: str
@@ -108,6 +109,8 @@ class _Plan:
 
 
 def format_number(value: Any, picture: Any, options: Any) -> Any:
+    """`$formatNumber`: the number by a decimal picture; `options` replace characters of pictures by their
+    names."""
     if value is UNDEFINED:
         return UNDEFINED
     picture = "" if picture is UNDEFINED else check_picture(picture, "formatNumber")
@@ -121,32 +124,34 @@ def format_number(value: Any, picture: Any, options: Any) -> Any:
         chosen["minus-sign"], chosen["percent"], chosen["per-mille"], chosen["zero-digit"], chosen["digit"],
         chosen["pattern-separator"],
     )  # fmt: skip
-    positive, negative = _plans(picture, symbols)
+    positive, negative = _compile_picture(picture, symbols)
     value = to_double(value)
     if not isfinite(value):
         return format_number_text(value)
-    return _Writer(positive if value >= 0 else negative, symbols).write(value)
+    return _Formatter(positive if value >= 0 else negative, symbols).format(value)
 
 
 @lru_cache(maxsize=512)
-def _plans(picture: str, symbols: _Symbols) -> tuple[_Plan, _Plan]:
+def _compile_picture(picture: str, symbols: _Symbols) -> tuple[_Plan, _Plan]:
+    """What the picture asks for, for positive and for negative numbers. Raises D3080 to D3093 if it is
+    malformed."""
     pictures = picture.split(symbols.separator)
     if len(pictures) > 2:
-        raise _wrong("D3080")
-    parts = [_split(one, symbols) for one in pictures]
+        raise _picture_error("D3080")
+    parts = [_split_picture(one, symbols) for one in pictures]
     for one in parts:
-        _check(one, symbols)
-    plans = [_plan(one, symbols) for one in parts]
+        _check_rules(one, symbols)
+    plans = [_make_plan(one, symbols) for one in parts]
     if len(plans) == 1:
         plans.append(replace(plans[0], prefix=symbols.minus + plans[0].prefix))
     return plans[0], plans[1]
 
 
-def _wrong(code: str) -> ExpressionError:
+def _picture_error(code: str) -> ExpressionError:
     return ExpressionError(code, _MESSAGES[code])
 
 
-def _split(picture: str, symbols: _Symbols) -> _Parts:
+def _split_picture(picture: str, symbols: _Symbols) -> _Parts:
     def is_edge(char: str) -> bool:
         return symbols.is_active(char) and char != symbols.exponent
 
@@ -165,14 +170,15 @@ def _split(picture: str, symbols: _Symbols) -> _Parts:
     return _Parts(prefix, suffix, active, mantissa, exponent, integer, fraction, picture)
 
 
-def _check(parts: _Parts, symbols: _Symbols) -> None:
-    """The rules of a sub-picture; where several are broken, the last one counts."""
-    broken = [code for code, is_broken in _rules(parts, symbols) if is_broken]
+def _check_rules(parts: _Parts, symbols: _Symbols) -> None:
+    """Raise the error of a sub-picture that breaks rules; where it breaks several, the last one counts."""
+    broken = [code for code, is_broken in _evaluate_rules(parts, symbols) if is_broken]
     if broken:
-        raise _wrong(broken[-1])
+        raise _picture_error(broken[-1])
 
 
-def _rules(parts: _Parts, symbols: _Symbols) -> list[tuple[str, bool]]:
+def _evaluate_rules(parts: _Parts, symbols: _Symbols) -> list[tuple[str, bool]]:
+    """The rules of sub-pictures by their error codes, and whether this one breaks them."""
     picture, digits = parts.picture, symbols.digits
     point = picture.find(symbols.decimal)
     grouping = symbols.grouping
@@ -198,7 +204,7 @@ def _rules(parts: _Parts, symbols: _Symbols) -> list[tuple[str, bool]]:
     ]
 
 
-def _plan(parts: _Parts, symbols: _Symbols) -> _Plan:
+def _make_plan(parts: _Parts, symbols: _Symbols) -> _Plan:
     digits = symbols.digits
 
     def size(text: str, *, with_optional: bool) -> int:
@@ -232,7 +238,7 @@ def _plan(parts: _Parts, symbols: _Symbols) -> _Plan:
         parts.suffix,
         parts.picture,
         integer_groups,
-        _regular(integer_groups),
+        find_regular_distance(integer_groups),
         fraction_groups,
         min_integer,
         scaling,
@@ -242,21 +248,14 @@ def _plan(parts: _Parts, symbols: _Symbols) -> _Plan:
     )
 
 
-def _regular(positions: tuple[int, ...]) -> int:
-    if not positions:
-        return 0
-    factor = positions[0]
-    for position in positions[1:]:
-        factor = gcd(factor, position)
-    return factor if all(factor * number in positions for number in range(1, len(positions) + 1)) else 0
+class _Formatter:
+    """Formats numbers by one sub-picture."""
 
-
-class _Writer:
     def __init__(self, plan: _Plan, symbols: _Symbols) -> None:
         self.plan = plan
         self.symbols = symbols
 
-    def write(self, value: float) -> str:
+    def format(self, value: float) -> str:
         plan, symbols = self.plan, self.symbols
         number = float(value)
         if symbols.percent in plan.picture:
@@ -265,26 +264,27 @@ class _Writer:
             number *= 1000
         exponent: int | None = None
         if plan.min_exponent:
-            number, exponent = self.scaled(number)
-        text = self.digits(number, plan.max_fraction)
+            number, exponent = self.scale_to_exponent(number)
+        text = self.format_digits(number, plan.max_fraction)
         integer, _, fraction = text.partition(".")
         integer = integer.lstrip("0").rjust(plan.min_integer, "0")
         fraction = fraction.rstrip("0").ljust(plan.min_fraction, "0")
         point_at_end = not fraction
         body = (
-            self.local(self.grouped_integer(integer))
+            self.localize(self.group_integer(integer))
             + symbols.decimal
-            + self.local(self.grouped_fraction(fraction))
+            + self.localize(self.group_fraction(fraction))
         )
         if symbols.decimal not in plan.picture or point_at_end:
             body = body[: -len(symbols.decimal)] if point_at_end else body[:-1]
         if exponent is not None:
             shown = str(abs(exponent)).rjust(plan.min_exponent, "0")
             sign = symbols.minus if exponent < 0 else ""
-            body += symbols.exponent + sign + self.local(shown)
+            body += symbols.exponent + sign + self.localize(shown)
         return plan.prefix + body + plan.suffix
 
-    def scaled(self, number: float) -> tuple[float, int]:
+    def scale_to_exponent(self, number: float) -> tuple[float, int]:
+        """The number scaled to the digits before the exponent, and the exponent."""
         if self.plan.scaling > 300:
             raise limit_error("formatNumber", "digits before the exponent", 300)
         most, least = 10.0**self.plan.scaling, 10.0 ** (self.plan.scaling - 1)
@@ -298,15 +298,16 @@ class _Writer:
                 exponent += 1
         return number, exponent
 
-    def digits(self, number: float, places: int) -> str:
-        """Rounded half to even on the decimal text, then written with so many places."""
+    def format_digits(self, number: float, places: int) -> str:
+        """The absolute number with so many decimal places, rounded half to even on its decimal text."""
         if abs(number) >= 1e21:
             return format_number_text(abs(number))
         rounded = Decimal(repr(number)).quantize(Decimal(1).scaleb(-min(places, 100)), ROUND_HALF_EVEN)
         exact = Decimal(float(rounded))
         return f"{abs(exact.quantize(Decimal(1).scaleb(-min(places, 100)), ROUND_HALF_UP)):f}"
 
-    def grouped_integer(self, text: str) -> str:
+    def group_integer(self, text: str) -> str:
+        """The digits of the integer part with a placeholder at each grouping separator."""
         step = self.plan.regular
         shown = text
         if step:
@@ -319,14 +320,15 @@ class _Writer:
             shown = shown[:at] + "\x00" + shown[at:]
         return shown
 
-    def grouped_fraction(self, text: str) -> str:
+    def group_fraction(self, text: str) -> str:
+        """The digits of the fraction with a placeholder at each grouping separator."""
         shown = text
         for position in self.plan.fraction_groups:
             shown = shown[:position] + "\x00" + shown[position:]
         return shown
 
-    def local(self, text: str) -> str:
-        """Digits of the picture's family, and its grouping character."""
+    def localize(self, text: str) -> str:
+        """The text with digits of the picture's family, and its grouping separator."""
         if self.symbols.zero != "0":
             family = self.symbols.digits
             text = "".join(family[ord(char) - 48] if "0" <= char <= "9" else char for char in text)

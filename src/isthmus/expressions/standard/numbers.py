@@ -1,4 +1,4 @@
-"""Numbers: aggregates, rounding, conversion. Pictures are in `number_pictures` and `integer_pictures`."""
+"""Standard functions of numbers: aggregates, rounding, conversion. Pictures have modules of their own."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from isthmus.expressions.standard.number_pictures import format_number
 from isthmus.expressions.values import UNDEFINED, LazyRange
 
 __all__ = [
-    "absolute",
+    "absolute_value",
     "average",
     "ceil",
     "floor",
     "format_base",
     "format_integer",
     "format_number",
-    "largest",
+    "maximum",
+    "minimum",
     "parse_integer",
     "power",
     "random",
     "round_half_even",
-    "smallest",
     "square_root",
     "sum_if_numbers",
-    "sum_of",
+    "sum_numbers",
     "to_number",
 ]
 
@@ -42,8 +42,8 @@ MAX_DIGITS: Final = 1_000
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
-def sum_of(values: Any) -> Any:
-    """From the left, as doubles add up."""
+def sum_numbers(values: Any) -> Any:
+    """`$sum`: the numbers added from the left, as doubles add up."""
     if values is UNDEFINED:
         return UNDEFINED
     total: float = 0
@@ -56,7 +56,7 @@ def sum_of(values: Any) -> Any:
 
 
 def sum_if_numbers(values: Any) -> Any:
-    """`$sum` of a list of numbers; None for anything else, which has to be checked, and for long lists."""
+    """`$sum` of a short list of numbers; None for anything else, which the function itself has to check."""
     if type(values) is int:
         return values
     if not isinstance(values, list):
@@ -71,26 +71,32 @@ def sum_if_numbers(values: Any) -> Any:
     return total if type(total) is int and -MAX_SAFE <= total <= MAX_SAFE else normalize_number(total)
 
 
-def largest(values: Any) -> Any:
+def maximum(values: Any) -> Any:
+    """`$max`: the largest number; undefined for none."""
     if values is UNDEFINED or not values:
         return UNDEFINED
     return values.numbers[-1] if type(values) is LazyRange else max(values)
 
 
-def smallest(values: Any) -> Any:
+def minimum(values: Any) -> Any:
+    """`$min`: the smallest number; undefined for none."""
     if values is UNDEFINED or not values:
         return UNDEFINED
     return values.numbers[0] if type(values) is LazyRange else min(values)
 
 
 def average(values: Any) -> Any:
+    """`$average`: the mean of the numbers; undefined for none."""
     if values is UNDEFINED or not values:
         return UNDEFINED
-    return normalize_number(sum_of(values) / len(values))
+    return normalize_number(sum_numbers(values) / len(values))
 
 
 def to_number(value: Any) -> Any:
-    """Of text in decimal, hexadecimal, octal or binary, and of booleans; anything else is D3030."""
+    """`$number`: the number of a boolean, or of text in decimal, hexadecimal, octal or binary notation.
+
+    Raises D3030 for other values.
+    """
     if value is UNDEFINED or type(value) in (int, float):
         return value
     if type(value) is bool:
@@ -106,34 +112,38 @@ def to_number(value: Any) -> Any:
                 return normalize_number(result)
         elif _PREFIXED.fullmatch(value):
             return normalize_number(to_double(int(value, 0)))
-        elif _looks_prefixed(value):
+        elif _contains_prefixed_number(value):
             return float("nan")
     raise ExpressionError("D3030", f"Unable to cast value to a number: {value!r}", value=value)
 
 
-def _looks_prefixed(text: str) -> bool:
-    """The reference's check is loose: text with a prefixed number inside passes it and is NaN."""
+def _contains_prefixed_number(text: str) -> bool:
+    """Whether the text has a prefixed number inside: the reference's loose check lets it pass, as NaN."""
     return re.search(r"^(0[xX][0-9A-Fa-f]+)|(0[oO][0-7]+)|(0[bB][0-1]+)$", text) is not None
 
 
 def floor(value: Any) -> Any:
-    return value if value is UNDEFINED or type(value) is int else _whole(math.floor, value)
+    """`$floor`: rounded down."""
+    return value if value is UNDEFINED or type(value) is int else _round_finite(math.floor, value)
 
 
 def ceil(value: Any) -> Any:
-    return value if value is UNDEFINED or type(value) is int else _whole(math.ceil, value)
+    """`$ceil`: rounded up."""
+    return value if value is UNDEFINED or type(value) is int else _round_finite(math.ceil, value)
 
 
-def _whole(function: Any, value: float) -> float:
+def _round_finite(function: Any, value: float) -> float:
+    """`function(value)` as a normalized number; infinite numbers and NaN stay."""
     return normalize_number(function(value)) if math.isfinite(value) else value
 
 
-def absolute(value: Any) -> Any:
+def absolute_value(value: Any) -> Any:
+    """`$abs`: the number without its sign."""
     return UNDEFINED if value is UNDEFINED else abs(value)
 
 
 def round_half_even(value: Any, precision: Any) -> Any:
-    """Half to even, on the decimal text of the number, so that 2.675 to 2 places is 2.68."""
+    """`$round`: rounded half to even on the decimal text of the number, so that 2.675 to 2 places is 2.68."""
     if value is UNDEFINED:
         return UNDEFINED
     if type(precision) is float and precision == precision and not precision.is_integer():
@@ -154,6 +164,7 @@ def round_half_even(value: Any, precision: Any) -> Any:
 
 
 def square_root(value: Any) -> Any:
+    """`$sqrt`: the square root. Raises D3060 for a negative number."""
     if value is UNDEFINED:
         return UNDEFINED
     if value < 0:
@@ -166,6 +177,7 @@ def square_root(value: Any) -> Any:
 
 
 def power(base: Any, exponent: Any) -> Any:
+    """`$power`: the base to the exponent. Raises D3061 if that is not finite."""
     if base is UNDEFINED:
         return UNDEFINED
     by = float("nan") if exponent is UNDEFINED else float(exponent)
@@ -184,10 +196,12 @@ def power(base: Any, exponent: Any) -> Any:
 
 
 def random(evaluation: Evaluation) -> float:
+    """`$random`: a random number from 0 to below 1."""
     return evaluation.services.random.random()
 
 
 def format_base(value: Any, radix: Any) -> Any:
+    """`$formatBase`: the rounded number in base 2 to 36. Raises D3100 for another base."""
     if value is UNDEFINED:
         return UNDEFINED
     rounded = round_half_even(value, UNDEFINED)

@@ -1,4 +1,4 @@
-"""Objects: keys, look-ups, merging; and `$error`, `$assert`, `$clone`."""
+"""Standard functions of objects: keys, look-up, merging; and `$error`, `$assert`, `$clone`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from isthmus.expressions.meter import pace
 from isthmus.expressions.runtime import field_lookup, transform
 from isthmus.expressions.values import UNDEFINED, Sequence
 
-__all__ = ["assert_", "clone", "error", "keys", "lookup", "merge", "spread"]
+__all__ = ["assert_condition", "clone", "keys", "lookup", "merge", "raise_error", "spread"]
 
 
 def keys(evaluation: Evaluation, value: Any) -> Any:
-    """Of an object; of a list, all keys of its objects once, in the order of their first appearance."""
+    """`$keys`: the keys of an object; of a list, those of its objects, each once, in order of first
+    appearance."""
     if isinstance(value, dict):
         return Sequence(value)
     if isinstance(value, list):
@@ -37,11 +38,12 @@ def _add_keys(evaluation: Evaluation, value: Any, found: dict[str, None]) -> Non
 
 
 def lookup(evaluation: Evaluation, value: Any, key: Any) -> Any:
+    """`$lookup`: the value of a key; of a list, of each item."""
     return field_lookup.look_up_field(evaluation, value, "undefined" if key is UNDEFINED else key)
 
 
 def spread(evaluation: Evaluation, value: Any) -> Any:
-    """One object a field; of a list, of each item."""
+    """`$spread`: one object for each field of an object; of a list, of each item."""
     if isinstance(value, dict):
         return Sequence([{key: item} for key, item in pace(value.items(), 2, evaluation)])
     if isinstance(value, list):
@@ -60,6 +62,7 @@ def spread(evaluation: Evaluation, value: Any) -> Any:
 
 
 def merge(evaluation: Evaluation, objects: Any) -> Any:
+    """`$merge`: the fields of all objects as one; of equal keys the last one counts."""
     if objects is UNDEFINED:
         return UNDEFINED
     made: dict[str, Any] = {}
@@ -71,15 +74,18 @@ def merge(evaluation: Evaluation, objects: Any) -> Any:
     return made
 
 
-def error(message: Any) -> Any:
+def raise_error(message: Any) -> Any:
+    """`$error`: raise D3137 with this message."""
     raise ExpressionError("D3137", message if message else "$error() function evaluated")
 
 
-def assert_(condition: Any, message: Any) -> Any:
+def assert_condition(condition: Any, message: Any) -> Any:
+    """`$assert`: raise D3141 with this message if the condition is false."""
     if condition is UNDEFINED or not condition:
         raise ExpressionError("D3141", message if message else "$assert() statement failed")
     return UNDEFINED
 
 
 def clone(evaluation: Evaluation, value: Any) -> Any:
+    """`$clone`: a deep copy."""
     return UNDEFINED if value is UNDEFINED else transform.clone_value(evaluation, value)

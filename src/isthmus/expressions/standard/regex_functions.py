@@ -1,4 +1,7 @@
-"""Patterns in text: `$match`, `$contains`, `$replace`, `$split`."""
+"""Standard functions of patterns in text: `$match`, `$contains`, `$replace`, `$split`.
+
+A matcher is a regular expression, or any function that returns objects like its matches.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,10 @@ from isthmus.expressions.values import UNDEFINED, Sequence, is_function
 
 __all__ = ["contains", "match", "replace", "split"]
 
-# Patterns. A matcher is a regular expression, or any function that gives objects like its matches.
-
 
 class _Match:
-    """One match of either kind."""
+    """One match of a matcher. `raw`: the object that a matcher function returned; None for a regular
+    expression."""
 
     __slots__ = ("end", "groups", "raw", "start", "text")
 
@@ -31,41 +33,42 @@ class _Match:
         self.raw = raw
 
 
-def _matches(evaluation: Evaluation, matcher: Any, text: str) -> Any:
+def _find_matches(evaluation: Evaluation, matcher: Any, text: str) -> Any:
     """The matches of a text one after the other; the next is only looked for when it is asked for."""
     if isinstance(matcher, Matcher):
-        yield from _regex_matches(evaluation, matcher, text)
+        yield from _find_regex_matches(evaluation, matcher, text)
         return
     if not is_function(matcher):
         raise ExpressionError("T1006", "Attempted to invoke a non-function")
     found = matcher(text)
     while found is not UNDEFINED:
         evaluation.charge(10)
-        yield _checked(found)
+        yield _to_match(found)
         following = found.get("next") if isinstance(found, dict) else None
         if not is_function(following):
-            raise ExpressionError("T1010", _T1010)
+            raise ExpressionError("T1010", _BAD_MATCHER_MESSAGE)
         assert following is not None
         found = following()
 
 
-_T1010: Final = (
+_BAD_MATCHER_MESSAGE: Final = (
     "The matcher function argument passed to function {token} does not return the correct object structure"
 )
 
 
-def _checked(found: Any) -> _Match:
+def _to_match(found: Any) -> _Match:
+    """The match that a matcher function returned. Raises T1010 for an object of another structure."""
     if not isinstance(found, dict):
-        raise ExpressionError("T1010", _T1010)
+        raise ExpressionError("T1010", _BAD_MATCHER_MESSAGE)
     start, end, groups = found.get("start"), found.get("end"), found.get("groups")
     if not (type(start) is int or isinstance(groups, list) or is_function(found.get("next"))):
-        raise ExpressionError("T1010", _T1010)
+        raise ExpressionError("T1010", _BAD_MATCHER_MESSAGE)
     return _Match(
         found.get("match", UNDEFINED), start, end, groups if isinstance(groups, list) else [], found
     )
 
 
-def _regex_matches(evaluation: Evaluation, matcher: Matcher, text: str) -> Any:
+def _find_regex_matches(evaluation: Evaluation, matcher: Matcher, text: str) -> Any:
     start = 0
     first = True
     while first or start < len(text):
@@ -85,12 +88,13 @@ def _regex_matches(evaluation: Evaluation, matcher: Matcher, text: str) -> Any:
         start = found.end()
 
 
-def _raw(matcher: Matcher, one: _Match) -> Any:
+def _to_match_object(matcher: Matcher, one: _Match) -> Any:
+    """The match as the object that a replacement function receives."""
     return {"match": one.text, "start": one.start, "end": one.end, "groups": one.groups}
 
 
 def match(evaluation: Evaluation, text: Any, matcher: Any, limit: Any) -> Any:
-    """All matches (or `limit`) as objects with match, index and groups."""
+    """`$match`: all matches, or the first `limit`, as objects with match, index and groups."""
     if text is UNDEFINED:
         return UNDEFINED
     if limit is not UNDEFINED and limit < 0:
@@ -99,7 +103,7 @@ def match(evaluation: Evaluation, text: Any, matcher: Any, limit: Any) -> Any:
         )
     found = Sequence()
     if limit is UNDEFINED or limit > 0:
-        for one in _matches(evaluation, matcher, text):
+        for one in _find_matches(evaluation, matcher, text):
             found.append({"match": one.text, "index": one.start, "groups": one.groups})
             if limit is not UNDEFINED and len(found) >= limit:
                 break
@@ -109,14 +113,16 @@ def match(evaluation: Evaluation, text: Any, matcher: Any, limit: Any) -> Any:
 
 
 def contains(evaluation: Evaluation, text: Any, token: Any) -> Any:
+    """`$contains`: whether the text holds a text, or matches a pattern."""
     if text is UNDEFINED or token is UNDEFINED:
         return UNDEFINED
     if type(token) is str:
         return token in text
-    return next(_matches(evaluation, token, text), None) is not None
+    return next(_find_matches(evaluation, token, text), None) is not None
 
 
 def replace(evaluation: Evaluation, text: Any, pattern: Any, replacement: Any, limit: Any) -> Any:
+    """`$replace`: the text with matches replaced, all or the first `limit`."""
     if text is UNDEFINED:
         return UNDEFINED
     if pattern == "":
@@ -138,10 +144,11 @@ def replace(evaluation: Evaluation, text: Any, pattern: Any, replacement: Any, l
         if len(text) + count * max(0, len(given) - len(pattern)) > evaluation.limits.output_chars:
             raise evaluation.limit_error("output_chars", "replace")
         return charge_new_text(evaluation, text.replace(pattern, given, times), "replace")
-    return _replaced(evaluation, text, pattern, replacement, limit)
+    return _replace_matches(evaluation, text, pattern, replacement, limit)
 
 
-def _replaced(evaluation: Evaluation, text: str, pattern: Any, replacement: Any, limit: Any) -> str:
+def _replace_matches(evaluation: Evaluation, text: str, pattern: Any, replacement: Any, limit: Any) -> str:
+    """The text with the matches of a pattern replaced by a text or by the results of a function."""
     if isinstance(pattern, Matcher) and limit is UNDEFINED:
         linear = pattern.regex.linear
         if (
@@ -157,13 +164,13 @@ def _replaced(evaluation: Evaluation, text: str, pattern: Any, replacement: Any,
     parts: list[str] = []
     room = evaluation.limits.output_chars
     position = 0
-    for count, one in enumerate(_matches(evaluation, pattern, text), 1):
+    for count, one in enumerate(_find_matches(evaluation, pattern, text), 1):
         if not (type(replacement) is str or is_function(replacement)):
             raise ExpressionError("T1006", "Attempted to invoke a non-function")
         if type(replacement) is str:
-            new: Any = _substituted(replacement, one)
+            new: Any = _expand_replacement(replacement, one)
         else:
-            new = replacement(one.raw if one.raw is not None else _raw(pattern, one))
+            new = replacement(one.raw if one.raw is not None else _to_match_object(pattern, one))
             if type(new) is not str:
                 raise ExpressionError(
                     "D3012", "Attempted to replace a matched string with a non-string value", value=new
@@ -179,8 +186,8 @@ def _replaced(evaluation: Evaluation, text: str, pattern: Any, replacement: Any,
     return charge_new_text(evaluation, "".join(parts), "replace")
 
 
-def _substituted(replacement: str, one: _Match) -> str:
-    """`$1`, `$12` (as many digits as there are groups), `$0`, `$$`."""
+def _expand_replacement(replacement: str, one: _Match) -> str:
+    """The replacement with `$1`, `$12` (as many digits as there are groups), `$0` and `$$` expanded."""
     if "$" not in replacement:
         return replacement
     parts: list[str] = []
@@ -198,9 +205,9 @@ def _substituted(replacement: str, one: _Match) -> str:
             parts.append(one.text)
             position += 1
         else:
-            number = _leading(replacement[position : position + digits])
+            number = _parse_leading_integer(replacement[position : position + digits])
             if digits > 1 and number is not None and number > len(groups):
-                number = _leading(replacement[position : position + digits - 1])
+                number = _parse_leading_integer(replacement[position : position + digits - 1])
             if number is None:
                 parts.append("$")
                 continue
@@ -211,12 +218,15 @@ def _substituted(replacement: str, one: _Match) -> str:
     return "".join(parts)
 
 
-def _leading(text: str) -> int | None:
+def _parse_leading_integer(text: str) -> int | None:
+    """The number that the text starts with, or None."""
     digits = re.match(r"[0-9]+", text)
     return int(digits.group()) if digits else None
 
 
 def split(evaluation: Evaluation, text: Any, separator: Any, limit: Any) -> Any:
+    """`$split`: the parts between separators, all or the first `limit`; a separator is a text or a
+    pattern."""
     if text is UNDEFINED:
         return UNDEFINED
     if limit is not UNDEFINED and limit < 0:
@@ -233,16 +243,16 @@ def split(evaluation: Evaluation, text: Any, separator: Any, limit: Any) -> Any:
     elif separator is UNDEFINED:
         parts = [text]
     else:
-        parts = _split_by(evaluation, text, separator, limit)
+        parts = _split_at_matches(evaluation, text, separator, limit)
     if len(parts) > evaluation.limits.items:
         raise evaluation.limit_error("items", "split")
     return parts
 
 
-def _split_by(evaluation: Evaluation, text: str, separator: Any, limit: Any) -> list[str]:
+def _split_at_matches(evaluation: Evaluation, text: str, separator: Any, limit: Any) -> list[str]:
     parts: list[str] = []
     start = 0
-    for one in _matches(evaluation, separator, text):
+    for one in _find_matches(evaluation, separator, text):
         parts.append(text[start : one.start])
         if len(parts) > evaluation.limits.items:
             raise evaluation.limit_error("items", "split")

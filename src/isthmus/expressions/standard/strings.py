@@ -1,4 +1,4 @@
-"""Text: `$string`, cutting and changing, joining, encodings."""
+"""Standard functions of strings: `$string`, substrings, case, padding, joining, base64 and URL encoding."""
 
 from __future__ import annotations
 
@@ -38,13 +38,14 @@ __all__ = [
 _BLANKS: Final = re.compile(r"[ \t\n\r]+")
 _URL_COMPONENT: Final = "-_.!~*'()"
 _URL: Final = "-_.!~*'();/?:@&=+$,#"
-_PIECE: Final = 100_000
-_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
-_NO_BASE64: Final = bytes(one for one in range(128) if not (chr(one).isalnum() or chr(one) in "+/-_"))
+_PIECE_LENGTH: Final = 100_000
+_URL_SAFE_TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
+_NOT_BASE64: Final = bytes(one for one in range(128) if not (chr(one).isalnum() or chr(one) in "+/-_"))
 _PERCENT: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})+|%")
 
 
 def string(evaluation: Evaluation, value: Any, prettify: Any = False) -> Any:
+    """`$string`: the value as text."""
     if value is UNDEFINED or type(value) is str:
         return value
     if prettify is True and isinstance(value, (list, dict)):
@@ -53,7 +54,7 @@ def string(evaluation: Evaluation, value: Any, prettify: Any = False) -> Any:
 
 
 def substring(text: Any, start: Any, size: Any) -> Any:
-    """By characters; a negative start counts from the end."""
+    """`$substring`: by characters; a negative start counts from the end."""
     if text is UNDEFINED:
         return UNDEFINED
     if start is UNDEFINED:
@@ -72,6 +73,7 @@ def substring(text: Any, start: Any, size: Any) -> Any:
 
 
 def substring_before(text: Any, chars: Any) -> Any:
+    """`$substringBefore`: the text before the first `chars`; all of it if it has none."""
     if text is UNDEFINED:
         return UNDEFINED
     found = text.find("undefined" if chars is UNDEFINED else chars)
@@ -79,6 +81,7 @@ def substring_before(text: Any, chars: Any) -> Any:
 
 
 def substring_after(text: Any, chars: Any) -> Any:
+    """`$substringAfter`: the text behind the first `chars`; all of it if it has none."""
     if text is UNDEFINED:
         return UNDEFINED
     wanted = "undefined" if chars is UNDEFINED else chars
@@ -87,30 +90,32 @@ def substring_after(text: Any, chars: Any) -> Any:
 
 
 def lowercase(text: Any) -> Any:
+    """`$lowercase`"""
     return UNDEFINED if text is UNDEFINED else text.lower()
 
 
 def uppercase(text: Any) -> Any:
+    """`$uppercase`"""
     return UNDEFINED if text is UNDEFINED else text.upper()
 
 
 def length(text: Any) -> Any:
-    """In characters (code points)."""
+    """`$length`: the number of characters (code points)."""
     return UNDEFINED if text is UNDEFINED else len(text)
 
 
 def trim(text: Any) -> Any:
-    """Runs of blanks become one space; none at the ends."""
+    """`$trim`: runs of blanks become one space, and those at the ends are removed."""
     if text is UNDEFINED:
         return UNDEFINED
-    result = _BLANKS.sub(" ", text) if len(text) <= MAX_FREE_LENGTH else _closed(text)
+    result = _BLANKS.sub(" ", text) if len(text) <= MAX_FREE_LENGTH else _collapse_blanks(text)
     if result[:1] == " ":
         result = result[1:]
     return result[:-1] if result[-1:] == " " else result
 
 
-def _closed(text: str) -> str:
-    """A long text with its runs of blanks closed: the runs become half as long each time."""
+def _collapse_blanks(text: str) -> str:
+    """A long text with each run of blanks as one space: the runs are halved until none is left."""
     for blank in "\t\n\r":
         text = text.replace(blank, " ")
     while "  " in text:
@@ -119,7 +124,7 @@ def _closed(text: str) -> str:
 
 
 def pad(evaluation: Evaluation, text: Any, width: Any, char: Any) -> Any:
-    """To `width` characters, at the right; at the left for a negative one."""
+    """`$pad`: padded to `width` characters, on the right, or on the left for a negative width."""
     if text is UNDEFINED:
         return UNDEFINED
     filler = " " if char is UNDEFINED or not char else char
@@ -134,7 +139,7 @@ def pad(evaluation: Evaluation, text: Any, width: Any, char: Any) -> Any:
 
 
 def join_if_texts(evaluation: Evaluation, texts: Any, separator: str) -> Any:
-    """`$join` of a list of texts; None for anything else, which has to be checked."""
+    """`$join` of a list of texts; None for anything else, which the function itself has to check."""
     if type(texts) is str or texts is UNDEFINED:
         return texts
     if not isinstance(texts, list) or len(texts) * len(separator) > MAX_FREE_ITEMS:
@@ -146,6 +151,7 @@ def join_if_texts(evaluation: Evaluation, texts: Any, separator: str) -> Any:
 
 
 def join(evaluation: Evaluation, texts: Any, separator: Any) -> Any:
+    """`$join`: the texts with a separator between them."""
     if texts is UNDEFINED:
         return UNDEFINED
     between = "" if separator is UNDEFINED else separator
@@ -158,7 +164,7 @@ def join(evaluation: Evaluation, texts: Any, separator: Any) -> Any:
 
 
 def base64encode(text: Any) -> Any:
-    """The low byte of each character, as the reference does."""
+    """`$base64encode`: of the low byte of each character, as the reference encodes."""
     if text is UNDEFINED:
         return UNDEFINED
     units = text.encode("utf-16-le", "surrogatepass")
@@ -166,11 +172,11 @@ def base64encode(text: Any) -> Any:
 
 
 def base64decode(text: Any) -> Any:
-    """Bytes as characters; what is no base64 is skipped."""
+    """`$base64decode`: the bytes as characters; characters that are not base64 are skipped."""
     if text is UNDEFINED:
         return UNDEFINED
     given = text.partition("=")[0].encode("ascii", "ignore")
-    kept = given.translate(_STANDARD, _NO_BASE64)
+    kept = given.translate(_URL_SAFE_TO_STANDARD, _NOT_BASE64)
     if len(kept) % 4 == 1:
         kept = kept[:-1]
     try:
@@ -179,51 +185,57 @@ def base64decode(text: Any) -> Any:
         return ""
 
 
-def _encoded(evaluation: Evaluation, text: Any, safe: str, name: str) -> Any:
+def _percent_encode(evaluation: Evaluation, text: Any, safe: str, name: str) -> Any:
+    """The text with all characters but `safe` ones percent-encoded. Raises D3140 for a lone surrogate."""
     if text is UNDEFINED:
         return UNDEFINED
     try:
-        if len(text) <= _PIECE:
+        if len(text) <= _PIECE_LENGTH:
             return quote(text, safe=safe)
-        starts = charge_each(evaluation, range(0, len(text), _PIECE), _PIECE)
-        return "".join([quote(text[start : start + _PIECE], safe=safe) for start in starts])
+        starts = charge_each(evaluation, range(0, len(text), _PIECE_LENGTH), _PIECE_LENGTH)
+        return "".join([quote(text[start : start + _PIECE_LENGTH], safe=safe) for start in starts])
     except UnicodeEncodeError:
-        raise _malformed(name, text) from None
+        raise _malformed_url_error(name, text) from None
 
 
-def _malformed(name: str, text: str) -> ExpressionError:
+def _malformed_url_error(name: str, text: str) -> ExpressionError:
     shown = text.encode("utf-8", "backslashreplace").decode()
     return ExpressionError("D3140", f'Malformed URL passed to ${name}(): "{shown}"', value=text, token=name)
 
 
 def encode_url_component(evaluation: Evaluation, text: Any) -> Any:
-    return _encoded(evaluation, text, _URL_COMPONENT, "encodeUrlComponent")
+    """`$encodeUrlComponent`"""
+    return _percent_encode(evaluation, text, _URL_COMPONENT, "encodeUrlComponent")
 
 
 def encode_url(evaluation: Evaluation, text: Any) -> Any:
-    return _encoded(evaluation, text, _URL, "encodeUrl")
+    """`$encodeUrl`"""
+    return _percent_encode(evaluation, text, _URL, "encodeUrl")
 
 
-def _decoded(text: Any, keep: str, name: str) -> Any:
+def _percent_decode(text: Any, keep: str, name: str) -> Any:
+    """The text percent-decoded, except for the characters in `keep`. Raises D3140 for what is not UTF-8."""
     if text is UNDEFINED:
         return UNDEFINED
 
     def one(found: re.Match[str]) -> str:
         run = found.group()
         if run == "%":
-            raise _malformed(name, text)
+            raise _malformed_url_error(name, text)
         try:
             decoded = bytes.fromhex(run.replace("%", "")).decode("utf-8")
         except UnicodeDecodeError:
-            raise _malformed(name, text) from None
+            raise _malformed_url_error(name, text) from None
         return "".join(f"%{ord(char):02X}" if char in keep else char for char in decoded)
 
     return _PERCENT.sub(one, text)
 
 
 def decode_url_component(text: Any) -> Any:
-    return _decoded(text, "", "decodeUrlComponent")
+    """`$decodeUrlComponent`"""
+    return _percent_decode(text, "", "decodeUrlComponent")
 
 
 def decode_url(text: Any) -> Any:
-    return _decoded(text, ";/?:@&=+$,#", "decodeUrl")
+    """`$decodeUrl`: characters that separate parts of a URL stay encoded."""
+    return _percent_decode(text, ";/?:@&=+$,#", "decodeUrl")
