@@ -33,6 +33,9 @@ def test_date_times_give_what_mapping_authors_know(expression: str, expected: st
     [
         ("$dtFromFormat(missing, 'yyyy')", "fromFormat requires an input string and a format"),
         ("$dtFromFormat('2024', missing)", "fromFormat requires an input string and a format"),
+        ("$dtFromFormat(null, 'yyyy')", "dtFromFormat: text and format must be text, not null"),
+        ("$dtFromFormat(2024, 'yyyy')", "dtFromFormat: text and format must be text, not a number"),
+        ("$dtFromFormat('2024', 2024)", "dtFromFormat: text and format must be text, not a number"),
         ("$dtFromIso('2024-01-31').plus({'foo': 1})", "Invalid unit foo"),
         ("$dtFromIso('2024-01-31').minus({'foo': 1})", "Invalid unit foo"),
         ("$dtFromIso('2024-01-31').startOf('foo')", "Invalid unit foo"),
@@ -52,7 +55,6 @@ def test_date_time_errors(expression: str, message: str) -> None:
 @pytest.mark.parametrize(
     "expression",
     [
-        "$dtFromFormat(null, 'yyyy')",
         "$dtFromIso('2024-01-31').plus('x')",
         "$dtFromIso('2024-01-31').plus(missing)",
         "$dtFromIso('2024-01-31').plus(null)",

@@ -75,9 +75,8 @@ def dt_from_format(
     if pattern == "ISO":
         return parse_iso(value, context)
     if not isinstance(value, str) or not isinstance(pattern, str):
-        raise function_error(
-            "dtFromFormat", f"dtFromFormat: the text must be text, not {describe_kind(value)}"
-        )
+        wrong = describe_kind(pattern if isinstance(value, str) else value)
+        raise function_error("dtFromFormat", f"dtFromFormat: text and format must be text, not {wrong}")
     if len(value) > MAX_PICTURE:
         raise limit_error("dtFromFormat", "characters of a time", MAX_PICTURE)
     if pattern == "RFC2822":

@@ -45,9 +45,8 @@ async def run_worker(function: str, task: str, head: Mapping[str, object], body:
             process.kill()
             await process.wait()
     if process.returncode != 0:
-        raise function_error(
-            function, f"{function}: {error_output[-500:].decode('utf-8', 'replace') or 'it was ended'}"
-        )
+        message = error_output[-500:].decode("utf-8", "replace") or "the worker process was killed"
+        raise function_error(function, f"{function}: {message}")
     if len(output) > _MAX_OUTPUT_BYTES:
         raise limit_error(function, "bytes of the result", _MAX_OUTPUT_BYTES)
     return output
