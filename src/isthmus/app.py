@@ -33,13 +33,13 @@ from isthmus.api.request_limits import RequestLimits
 from isthmus.api.resources import ROUTERS
 from isthmus.api.timestamps import time_format
 from isthmus.config import Settings
-from isthmus.connect.credential_exchange import CredentialCalls
+from isthmus.connect.credential_exchange import CredentialExchange
 from isthmus.connect.flow import Flow
-from isthmus.connect.link_tokens import forget_links
-from isthmus.connect.rapid_form import AccountForms
+from isthmus.connect.link_tokens import delete_links
+from isthmus.connect.rapid_form import RapidForms
 from isthmus.connect.redirect_uris import CALLBACK_PATH
-from isthmus.connect.session_outcomes import Endings
-from isthmus.connect.sessions import forget_sessions
+from isthmus.connect.session_outcomes import SessionOutcomes
+from isthmus.connect.sessions import delete_sessions
 from isthmus.db import Database, EpochWatcher, get_server_secret, is_embedded, open_database
 from isthmus.engine.batch import BatchLimits
 from isthmus.engine.evaluation import EvaluationSettings, use_evaluation_settings
@@ -190,8 +190,8 @@ def _register_background_work(core: Core, handlers: Handlers, subscribers: Subsc
         """Deletes link tokens and sessions that ended longer than `_SESSION_RETENTION` ago."""
         async with run.write() as conn:
             before = core.clock.now() - _SESSION_RETENTION
-            await forget_sessions(conn, before)
-            await forget_links(conn, before)
+            await delete_sessions(conn, before)
+            await delete_links(conn, before)
 
     handlers.register_scheduled("events.prune", "17 * * * *", delete_old_events)
     handlers.register_scheduled("connect.prune", "47 * * * *", delete_old_connect_sessions)
@@ -243,15 +243,15 @@ def _build_pages(core: Core, account_tokens: AccountTokens, settings: Settings) 
     """The ASGI application of the pages that people see."""
     public_url = _get_public_url(settings)
     lifecycle = Lifecycle(core.database, core.connections, core.clock)
-    forms = AccountForms(core.database, core.connections)
-    calls = CredentialCalls(Guard(settings.egress_allow), core.clock, public_url)
-    flow = Flow(core.database, core.effective, core.http, calls, lifecycle, forms)
+    rapid_forms = RapidForms(core.database, core.connections)
+    credentials = CredentialExchange(Guard(settings.egress_allow), core.clock, public_url)
+    flow = Flow(core.database, core.effective, core.http, credentials, lifecycle, rapid_forms)
     return build_pages(
         PageParts(
             database=core.database,
             flow=flow,
-            endings=Endings(core.database, core.effective, lifecycle, flow),
-            forms=forms,
+            outcomes=SessionOutcomes(core.database, core.effective, lifecycle, flow),
+            rapid_forms=rapid_forms,
             account_tokens=account_tokens,
             clock=core.clock,
             catalog=find_catalog(),

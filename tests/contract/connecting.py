@@ -8,9 +8,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from isthmus.connect.credential_forms import draw_form, enter
-from isthmus.connect.rapid_form_fields import Options, answers, draw_field
-from isthmus.connect.screens import Offered
+from isthmus.connect.credential_forms import build_form, parse_form
+from isthmus.connect.rapid_form_fields import FieldChoices, build_field, parse_answers
+from isthmus.connect.screens import IntegrationSummary
 from isthmus.definitions.actions import FormField, FormStep
 from isthmus.definitions.credentials import (
     Credential,
@@ -28,7 +28,7 @@ from tests.contract.fields import Case
 
 __all__ = ["CONNECTING_CASES", "connected"]
 
-_FACE: Final = Offered("mirror", "Mirror", None, None)
+_FACE: Final = IntegrationSummary("mirror", "Mirror", None, None)
 _TYPED: Final[tuple[dict[str, str], ...]] = ({}, {"a": " Ab1 "}, {"a": "ab@c.test"}, {"a": "2"})
 _CONTEXT: Final = {"client_id": "ci", "client_secret": "cs", "api_key": "k"}
 _ONCE: Final = re.compile(r'oauth_(?:nonce|timestamp|signature)="[^"]*"')
@@ -41,9 +41,9 @@ def connected(document: Mapping[str, Any]) -> Any:
     config = load_integration(document["integration"], source="integration")
     told: list[Any] = []
     for credential in config.credentials.values():
-        told.append(draw_form(_FACE, credential, (), {}, can_go_back=False, sent={"a": "typed"}))
-        told.append(draw_form(_FACE, credential, (), {}, can_go_back=False))
-        told += [enter(credential, typed, {}) for typed in _TYPED]
+        told.append(build_form(_FACE, credential, (), {}, can_go_back=False, sent={"a": "typed"}))
+        told.append(build_form(_FACE, credential, (), {}, can_go_back=False))
+        told += [parse_form(credential, typed, {}) for typed in _TYPED]
         told += list(_told(credential))
     for action in config.actions.values():
         for step in action.steps:
@@ -53,12 +53,12 @@ def connected(document: Mapping[str, Any]) -> Any:
 
 
 def _own_form(fields: tuple[FormField, ...]) -> Iterator[Any]:
-    given = Options((FieldOption(label="One", value="1"), FieldOption(label="Two", value=2)), None)
+    given = FieldChoices((FieldOption(label="One", value="1"), FieldOption(label="Two", value=2)), None)
     for context in ({}, {"a": "Stored"}):
-        yield from (draw_field(each, context, given, None) for each in fields)
+        yield from (build_field(each, context, given, None) for each in fields)
     for texts in ([], [" Ab1 "], ["ab@c.test"], ["2"], ["1", "2"]):
         options = {each.name: given for each in fields}
-        yield answers(fields, {"a": texts}, {}, options, None)
+        yield parse_answers(fields, {"a": texts}, {}, options, None)
 
 
 def _told(credential: Credential) -> Iterator[Any]:

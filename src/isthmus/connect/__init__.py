@@ -1,1 +1,2 @@
-"""How a customer's user connects an account in a browser (`connect.md`): link tokens, sessions, the flow."""
+"""How a customer's user connects an account in a browser: link tokens, browser sessions, the steps of the
+flow."""

@@ -1,8 +1,8 @@
-"""A browser's trip to a provider and back: ticket, binding cookie, state (`connect.md` §5.3, §5.4).
+"""Authorization requests (RFC 6749 §4.1.1): a browser is redirected to a provider and comes back.
 
-ticket -> binding cookie and provider's address -> (provider) -> state and cookie -> what it was for
-
-Each of them is random, kept as a digest, and good once.
+A ticket starts the request, once. Starting it sets a cookie that binds the browser, and redirects to the
+provider; the callback must bring the cookie and the state. Ticket, cookie and state are random, stored as
+digests, and valid for ten minutes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Final
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from isthmus.connect.errors import ConnectProblem, Forged
+from isthmus.connect.errors import ConnectError, ForgedRequest
 from isthmus.db.database import current_time, get_key_ring
 from isthmus.db.encryption import EncryptedJSON
 from isthmus.db.tables import connect_trip
@@ -25,19 +25,26 @@ from isthmus.kit.ids import new_id
 from isthmus.kit.secret import Secret
 from isthmus.tenancy.authentication import hash_token
 
-__all__ = ["Trip", "end_trip", "keep_on_trip", "plan_trip", "start_trip"]
+__all__ = [
+    "AuthorizationRequest",
+    "complete_authorization_request",
+    "create_authorization_request",
+    "start_authorization_request",
+    "store_request_token",
+]
 
-LIFE: Final = timedelta(minutes=10)
-PAYLOAD: Final = EncryptedJSON(connect_trip.c.payload)
-_UNKNOWN: Final = (
+LIFETIME: Final = timedelta(minutes=10)
+_PAYLOAD: Final = EncryptedJSON(connect_trip.c.payload)
+_REQUEST_UNKNOWN: Final = (
     "This sign-in took too long, or was finished already. Go back to where you started, and try again."
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trip:
-    """`verifier`: of the proof key. `state`: as it travels. `redirect_uri`: where the provider was told to
-    send the browser. `request`: token and secret of OAuth 1.0a's first leg, None before it."""
+class AuthorizationRequest:
+    """One authorization request. `state`: the OAuth parameter. `verifier`: the code verifier (RFC 7636).
+    `redirect_uri`: as it was sent to the provider. `request_token`: the temporary token and its secret of
+    OAuth 1.0a, None before they are fetched."""
 
     id: str
     session_id: str
@@ -45,11 +52,13 @@ class Trip:
     redirect_uri: str
     state: str = field(repr=False)
     verifier: str = field(repr=False)
-    request: tuple[str, str] | None = field(default=None, repr=False)
+    request_token: tuple[str, str] | None = field(default=None, repr=False)
 
 
-async def plan_trip(conn: AsyncConnection, session_id: str, format: str, redirect_uri: str) -> Secret[str]:
-    """The ticket that starts it."""
+async def create_authorization_request(
+    conn: AsyncConnection, session_id: str, format: str, redirect_uri: str
+) -> Secret[str]:
+    """Stores a new request; returns the ticket that starts it."""
     ticket, state, identity, now = (
         secrets.token_urlsafe(32),
         secrets.token_urlsafe(32),
@@ -71,20 +80,22 @@ async def plan_trip(conn: AsyncConnection, session_id: str, format: str, redirec
             session_id=session_id,
             ticket_digest=hash_token(ticket),
             state_digest=hash_token(state),
-            payload=PAYLOAD.seal(get_key_ring(conn), identity, payload),
-            expires_at=now + LIFE,
+            payload=_PAYLOAD.seal(get_key_ring(conn), identity, payload),
+            expires_at=now + LIFETIME,
         )
     )
     return Secret(ticket)
 
 
-async def start_trip(conn: AsyncConnection, ticket: str) -> tuple[Trip, Secret[str]]:
-    """The trip, and the cookie that ties the browser to it. Raises ConnectProblem for a ticket that is used
-    up or too old."""
-    row = await _row(conn, connect_trip.c.ticket_digest == hash_token(ticket))
+async def start_authorization_request(
+    conn: AsyncConnection, ticket: str
+) -> tuple[AuthorizationRequest, Secret[str]]:
+    """The request of a ticket, and the value of the cookie that binds the browser to it. Raises ConnectError
+    for a ticket that is unknown, used or expired."""
+    row = await _find_row(conn, connect_trip.c.ticket_digest == hash_token(ticket))
     now = current_time(conn)
     if row is None or row["expires_at"] <= now:
-        raise ConnectProblem("This page has expired. Close it and try again.")
+        raise ConnectError("This page has expired. Close it and try again.")
     binding = secrets.token_urlsafe(32)
     done = await conn.execute(
         update(connect_trip)
@@ -92,59 +103,67 @@ async def start_trip(conn: AsyncConnection, ticket: str) -> tuple[Trip, Secret[s
         .values(started_at=now, binding_digest=hash_token(binding), updated_at=now)
     )
     if not done.rowcount:
-        raise ConnectProblem("This page was opened already. Close it and try again.")
-    return _trip(conn, row), Secret(binding)
+        raise ConnectError("This page was opened already. Close it and try again.")
+    return _request_from_row(conn, row), Secret(binding)
 
 
-async def keep_on_trip(conn: AsyncConnection, trip: Trip, request: tuple[str, str]) -> None:
-    """Keeps what the first leg of OAuth 1.0a gave."""
+async def store_request_token(
+    conn: AsyncConnection, request: AuthorizationRequest, request_token: tuple[str, str]
+) -> None:
+    """Stores the temporary token and its secret of OAuth 1.0a."""
     payload = {
-        "format": trip.format,
-        "redirect_uri": trip.redirect_uri,
-        "state": trip.state,
-        "verifier": trip.verifier,
-        "request": list(request),
+        "format": request.format,
+        "redirect_uri": request.redirect_uri,
+        "state": request.state,
+        "verifier": request.verifier,
+        "request": list(request_token),
     }
     await conn.execute(
         update(connect_trip)
-        .where(connect_trip.c.id == trip.id)
-        .values(payload=PAYLOAD.seal(get_key_ring(conn), trip.id, payload), updated_at=current_time(conn))
+        .where(connect_trip.c.id == request.id)
+        .values(payload=_PAYLOAD.seal(get_key_ring(conn), request.id, payload), updated_at=current_time(conn))
     )
 
 
-async def end_trip(conn: AsyncConnection, state: str | None, binding: str | None) -> Trip:
-    """The trip of a browser that came back; its state is used up, whatever comes of it. The caller commits
-    also where this raises: ConnectProblem for a state that is none, Forged for another browser's.
+async def complete_authorization_request(
+    conn: AsyncConnection, state: str | None, binding: str | None
+) -> AuthorizationRequest:
+    """The request of a callback, whose state cannot be used again. The caller must commit even if this
+    raises: ConnectError for a state that is unknown, used or expired, ForgedRequest for a browser without the
+    cookie.
 
-    `binding`: of each trip that the browser is on, separated by dots."""
-    row = None if not state else await _row(conn, connect_trip.c.state_digest == hash_token(state))
+    `binding`: the value of the cookie, which holds one binding for each open request, separated by dots.
+    """
+    row = None if not state else await _find_row(conn, connect_trip.c.state_digest == hash_token(state))
     now = current_time(conn)
     if row is None or row["expires_at"] <= now or row["started_at"] is None:
-        raise ConnectProblem(_UNKNOWN)
+        raise ConnectError(_REQUEST_UNKNOWN)
     done = await conn.execute(
         update(connect_trip)
         .where(connect_trip.c.id == row["id"], connect_trip.c.used_at.is_(None))
         .values(used_at=now, updated_at=now)
     )
     if not done.rowcount:
-        raise ConnectProblem(_UNKNOWN)
-    mine = row["binding_digest"]
-    if not any(hmac.compare_digest(hash_token(each), mine) for each in (binding or "").split(".")):
-        raise Forged("This answer came to another browser than the one that asked for it. Start again.")
-    return _trip(conn, row)
+        raise ConnectError(_REQUEST_UNKNOWN)
+    expected = row["binding_digest"]
+    if not any(hmac.compare_digest(hash_token(each), expected) for each in (binding or "").split(".")):
+        raise ForgedRequest(
+            "This answer came to another browser than the one that asked for it. Start again."
+        )
+    return _request_from_row(conn, row)
 
 
-async def _row(conn: AsyncConnection, condition: Any) -> Mapping[str, Any] | None:
+async def _find_row(conn: AsyncConnection, condition: Any) -> Mapping[str, Any] | None:
     row = (await conn.execute(select(connect_trip).where(condition))).mappings().one_or_none()
     return None if row is None else dict(row)
 
 
-def _trip(conn: AsyncConnection, row: Mapping[str, Any]) -> Trip:
-    payload = PAYLOAD.open(get_key_ring(conn), row["id"], row["payload"])
-    request = payload.pop("request")
-    return Trip(
+def _request_from_row(conn: AsyncConnection, row: Mapping[str, Any]) -> AuthorizationRequest:
+    payload = _PAYLOAD.open(get_key_ring(conn), row["id"], row["payload"])
+    request_token = payload.pop("request")
+    return AuthorizationRequest(
         id=row["id"],
         session_id=row["session_id"],
-        request=None if request is None else (request[0], request[1]),
+        request_token=None if request_token is None else (request_token[0], request_token[1]),
         **payload,
     )

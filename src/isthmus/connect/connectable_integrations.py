@@ -1,4 +1,4 @@
-"""What a session may connect to: the installs that are visible to it, and one of them in full."""
+"""The integrations that a session may connect: the list to choose from, and one with its definition."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.connect.errors import InvalidIntegration
 from isthmus.connect.link_tokens import LinkToken
-from isthmus.connect.screens import Offered
-from isthmus.connect.sessions import Options
+from isthmus.connect.screens import IntegrationSummary
+from isthmus.connect.sessions import PageOptions
 from isthmus.db.database import get_key_ring
 from isthmus.db.tables import (
     environment,
@@ -31,18 +31,25 @@ from isthmus.errors import IsthmusError
 from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions, Layer
 from isthmus.integrations.installs.environment_integrations import OVERRIDE_SECRETS
 
-__all__ = ["Offer", "face_of", "offer", "offered", "scopes_of", "slug_of_account"]
+__all__ = [
+    "ConnectableIntegration",
+    "find_scopes",
+    "find_slug_of_account",
+    "list_connectable",
+    "load_connectable",
+    "read_summary",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """One install, in full. `definition`: the integration's, with the environment's override.
-    `callback_url`: where providers send people back, None for the server's own address."""
+class ConnectableIntegration:
+    """An integration that a session may connect. `definition`: with the environment's override.
+    `callback_url`: where the provider redirects browsers to, None for the server's own callback."""
 
     install_id: str
     integration_id: str
     slug: str
-    face: Offered
+    summary: IntegrationSummary
     definition: IntegrationConfig
     callback_url: str | None = None
 
@@ -51,30 +58,35 @@ class Offer:
         return self.definition.credentials
 
 
-async def offered(conn: AsyncConnection, link: LinkToken, options: Options) -> tuple[Offered, ...]:
-    """Those to choose from, by label: installed, enabled, shown, and within what link and page ask for."""
-    statement = _installs(link.environment_id).where(
+async def list_connectable(
+    conn: AsyncConnection, link: LinkToken, options: PageOptions
+) -> tuple[IntegrationSummary, ...]:
+    """The integrations to choose from, sorted by label: installed, enabled, shown in the catalogue, and
+    matching the models of the link and the names in the page's options."""
+    statement = _select_installs(link.environment_id).where(
         environment_integration.c.is_enabled, environment_integration.c.show_in_catalog
     )
     rows = (await conn.execute(statement)).mappings().all()
-    mapped = await _mapped_integrations(conn, link)
-    faces = [
-        _face(row)
+    mapped = await _find_mapped_integrations(conn, link)
+    summaries = [
+        _build_summary(row)
         for row in rows
         if (mapped is None or row["name"] in mapped)
         and (options.integrations is None or row["name"] in options.integrations)
     ]
-    return tuple(sorted(faces, key=lambda face: face.label.casefold()))
+    return tuple(sorted(summaries, key=lambda summary: summary.label.casefold()))
 
 
-async def offer(
-    conn: AsyncConnection, effective: EffectiveDefinitions, link: LinkToken, options: Options, slug: str
-) -> Offer:
-    """Raises InvalidIntegration for one that the browser may not see. A link that reconnects sees only its
-    account's (by `slug_of_account`), however it is shown otherwise."""
-    if link.account_id is None and not any(face.slug == slug for face in await offered(conn, link, options)):
+async def load_connectable(
+    conn: AsyncConnection, effective: EffectiveDefinitions, link: LinkToken, options: PageOptions, slug: str
+) -> ConnectableIntegration:
+    """One integration with its definition. Raises InvalidIntegration where it must not be connected. A link
+    that reconnects an account may use an integration that is not shown in the catalogue."""
+    if link.account_id is None and not any(
+        each.slug == slug for each in await list_connectable(conn, link, options)
+    ):
         raise InvalidIntegration(f"“{slug}” cannot be connected here. Tell whoever sent you.")
-    statement = _installs(link.environment_id).where(
+    statement = _select_installs(link.environment_id).where(
         integration.c.name == slug, environment_integration.c.is_enabled
     )
     row = (await conn.execute(statement)).mappings().one_or_none()
@@ -88,17 +100,19 @@ async def offer(
         )
     except IsthmusError as broken:
         raise InvalidIntegration(f"“{slug}” is not set up correctly.") from broken
-    return Offer(row["install_id"], row["id"], slug, _face(row), definition, row["callback_url"])
+    return ConnectableIntegration(
+        row["install_id"], row["id"], slug, _build_summary(row), definition, row["callback_url"]
+    )
 
 
-async def face_of(conn: AsyncConnection, environment_id: str, slug: str) -> Offered:
-    """Of an install, however it is shown."""
-    statement = _installs(environment_id).where(integration.c.name == slug)
-    return _face((await conn.execute(statement)).mappings().one())
+async def read_summary(conn: AsyncConnection, environment_id: str, slug: str) -> IntegrationSummary:
+    """The summary of an installed integration, whether or not it is shown in the catalogue."""
+    statement = _select_installs(environment_id).where(integration.c.name == slug)
+    return _build_summary((await conn.execute(statement)).mappings().one())
 
 
-async def slug_of_account(conn: AsyncConnection, environment_id: str, account_id: str) -> str | None:
-    """The integration of an account; None where the account is gone."""
+async def find_slug_of_account(conn: AsyncConnection, environment_id: str, account_id: str) -> str | None:
+    """The name of an account's integration; None where the environment has no such account."""
     statement = (
         select(integration.c.name)
         .join(environment_integration, environment_integration.c.integration_id == integration.c.id)
@@ -112,18 +126,20 @@ async def slug_of_account(conn: AsyncConnection, environment_id: str, account_id
     return found
 
 
-async def scopes_of(conn: AsyncConnection, link: LinkToken, offer: Offer) -> tuple[str, ...]:
-    """The scopes to ask for (`connect.md` §5.3): the link's own, else what its models need, else the
-    definition's."""
+async def find_scopes(
+    conn: AsyncConnection, link: LinkToken, chosen: ConnectableIntegration
+) -> tuple[str, ...]:
+    """The scopes to request: those of the link, otherwise those that its models need, otherwise those of the
+    definition."""
     if link.scopes is not None:
         return link.scopes
-    needed = await _scopes_of_models(conn, link, offer)
-    credential = offer.credentials.get("oauth2")
+    needed = await _find_scopes_of_models(conn, link, chosen)
+    credential = chosen.credentials.get("oauth2")
     default = tuple(credential.config.scope) if credential is not None else ()  # type: ignore[union-attr]  # the key is the format
     return needed or default
 
 
-def _installs(environment_id: str) -> Any:
+def _select_installs(environment_id: str) -> Any:
     return (
         select(
             integration.c.id,
@@ -144,32 +160,32 @@ def _installs(environment_id: str) -> Any:
     )
 
 
-def _face(row: Any) -> Offered:
-    over, config = row["override"], row["config"]
+def _build_summary(row: Any) -> IntegrationSummary:
+    override, config = row["override"], row["config"]
 
-    def shown(name: str) -> str | None:
-        found = over.get(name) or config.get(name)
+    def read_text(name: str) -> str | None:
+        found = override.get(name) or config.get(name)
         return found if isinstance(found, str) else None
 
-    return Offered(
+    return IntegrationSummary(
         slug=row["name"],
-        label=shown("label") or row["name"],
-        logo=shown("icon") or shown("logo"),
+        label=read_text("label") or row["name"],
+        logo=read_text("icon") or read_text("logo"),
         category=row["category"],
     )
 
 
-async def _mapped_integrations(conn: AsyncConnection, link: LinkToken) -> frozenset[str] | None:
+async def _find_mapped_integrations(conn: AsyncConnection, link: LinkToken) -> frozenset[str] | None:
     """Names of integrations that are mapped to every model of the link; None where it names no model."""
     found: frozenset[str] | None = None
     for model_id in link.models:
-        rows = await conn.execute(_mappings(link.environment_id, model_id, "integration_name"))
+        rows = await conn.execute(_select_mappings(link.environment_id, model_id, "integration_name"))
         names = frozenset(rows.scalars())
         found = names if found is None else found & names
     return found
 
 
-def _mappings(environment_id: str, model_id: str, column: str) -> Any:
+def _select_mappings(environment_id: str, model_id: str, column: str) -> Any:
     base = unified_model_resource_method
     own = environment_unified_model_resource_method
     return union(
@@ -186,20 +202,26 @@ def _mappings(environment_id: str, model_id: str, column: str) -> Any:
     )
 
 
-async def _scopes_of_models(conn: AsyncConnection, link: LinkToken, offer: Offer) -> tuple[str, ...]:
-    """What the methods that the models' mappings call need, and what the models list for the integration."""
+async def _find_scopes_of_models(
+    conn: AsyncConnection, link: LinkToken, chosen: ConnectableIntegration
+) -> tuple[str, ...]:
+    """The scopes of the methods that the models' mappings call, and those that the models list for the
+    integration."""
     found: dict[str, None] = {}
     for model_id in link.models:
-        for config in await _mapping_configs(conn, link.environment_id, model_id, offer.slug):
-            found.update(dict.fromkeys(_method_scopes(offer.definition, config)))
-        found.update(dict.fromkeys(await _listed_scopes(conn, link.environment_id, model_id, offer.slug)))
+        for config in await _read_mapping_configs(conn, link.environment_id, model_id, chosen.slug):
+            found.update(dict.fromkeys(_find_method_scopes(chosen.definition, config)))
+        found.update(
+            dict.fromkeys(await _read_listed_scopes(conn, link.environment_id, model_id, chosen.slug))
+        )
     return tuple(found)
 
 
-async def _mapping_configs(
+async def _read_mapping_configs(
     conn: AsyncConnection, environment_id: str, model_id: str, slug: str
 ) -> Iterable[Mapping[str, Any]]:
-    """Of both layers, each with the names of the method that it maps to."""
+    """The configs of base mappings and of the environment's overrides, each with the resource and method that
+    it maps to."""
     base = unified_model_resource_method
     own = environment_unified_model_resource_method
     named = ("resource_name", "method_name", "config")
@@ -222,8 +244,8 @@ async def _mapping_configs(
     return [{"resource": row.resource_name, "method": row.method_name, **row.config} for row in rows]
 
 
-def _method_scopes(definition: IntegrationConfig, config: Mapping[str, Any]) -> Iterable[str]:
-    """Of the method a mapping names; one that is computed for each call cannot be known here."""
+def _find_method_scopes(definition: IntegrationConfig, config: Mapping[str, Any]) -> Iterable[str]:
+    """The scopes of the method that a mapping calls; none where an expression computes its name."""
     resource, method = config["resource"], config["method"]
     if not isinstance(resource, str) or not isinstance(method, str):
         return ()
@@ -231,7 +253,7 @@ def _method_scopes(definition: IntegrationConfig, config: Mapping[str, Any]) -> 
     return () if found is None else found.scopes or ()
 
 
-async def _listed_scopes(
+async def _read_listed_scopes(
     conn: AsyncConnection, environment_id: str, model_id: str, slug: str
 ) -> Iterable[str]:
     statement = (

@@ -1,4 +1,4 @@
-"""From what a person entered, or a provider sent back, to an account's context (`connect.md` §5)."""
+"""Exchanges what a person entered, or an authorization code, for the context of an account."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 from isthmus.accounts.egress import Sender
 from isthmus.accounts.rows.context import build_effective_context
-from isthmus.connect.authorization_requests import Trip
-from isthmus.connect.connectable_integrations import Offer
+from isthmus.connect.authorization_requests import AuthorizationRequest
+from isthmus.connect.connectable_integrations import ConnectableIntegration
 from isthmus.connect.errors import ConnectionFailed
-from isthmus.connect.redirect_uris import CALLBACK_PATH, with_query
+from isthmus.connect.redirect_uris import CALLBACK_PATH, add_query
 from isthmus.definitions.credentials import (
     KekaCredential,
     OAuth1Credential,
@@ -37,119 +37,134 @@ from isthmus.http import Guard
 from isthmus.http.guard import literal_address
 from isthmus.kit.clock import Clock
 
-__all__ = ["CredentialCalls"]
+__all__ = ["CredentialExchange"]
 
-_OURS: Final = frozenset(
+_OAUTH_PARAMETERS: Final = frozenset(
     {"code", "state", "scope", "oauth_token", "oauth_verifier", "error", "error_description", "error_uri"}
 )
-_LONGEST: Final = 500
+_MAX_DESCRIPTION_LENGTH: Final = 500
 
 
-class CredentialCalls:
-    """The calls that turn a form or a code into credentials, each through the way out it is given.
-    `public_url`: where the pages are reached."""
+class CredentialExchange:
+    """The requests that exchange a form or a code for credentials, each through the Sender it is given.
+    `public_url`: of the pages; the callback is below it."""
 
     def __init__(self, guard: Guard, clock: Clock, public_url: str) -> None:
         self._guard = guard
         self._clock = clock
         self.callback_url = public_url + CALLBACK_PATH
 
-    async def of_form(
-        self, http: Sender, offer: Offer, format: str, entered: Mapping[str, Any]
+    async def exchange_form(
+        self, http: Sender, chosen: ConnectableIntegration, format: str, entered: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """The context for a form that was sent. Raises ConnectionFailed where the provider refuses it."""
-        credential = offer.credentials[format]
-        scope = _scope(offer, entered)
+        """The context for a submitted form: what was entered, and the token where the format has one. Raises
+        ConnectionFailed where the provider refuses the credentials."""
+        credential = chosen.credentials[format]
+        scope = _template_scope(chosen, entered)
         grant: Grant
         if isinstance(credential, OAuth2ClientCredentialsCredential):
-            asked, grant = credential.config.scope, request_client_credentials_token(credential.config, scope)
+            scopes, grant = (
+                credential.config.scope,
+                request_client_credentials_token(credential.config, scope),
+            )
         elif isinstance(credential, KekaCredential):
-            asked, grant = credential.config.scope, request_keka_token(credential.config, scope)
+            scopes, grant = credential.config.scope, request_keka_token(credential.config, scope)
         else:
             return dict(entered)
-        reply = await _driven(http, offer, grant, of_person=True)
-        return {**entered, "oauth": make_oauth_context(reply, now=self._clock.now(), asked=asked)}
+        reply = await _run_grant(http, chosen, grant, of_person=True)
+        return {**entered, "oauth": make_oauth_context(reply, now=self._clock.now(), asked=scopes)}
 
-    async def departure(
-        self, http: Sender, offer: Offer, trip: Trip, entered: Mapping[str, Any], scopes: Sequence[str]
+    async def build_authorization_url(
+        self,
+        http: Sender,
+        chosen: ConnectableIntegration,
+        request: AuthorizationRequest,
+        entered: Mapping[str, Any],
+        scopes: Sequence[str],
     ) -> tuple[str, tuple[str, str] | None]:
-        """Where the browser goes, and what OAuth 1.0a's first leg gave. Raises ConnectionFailed."""
-        credential = offer.credentials[trip.format]
-        scope = _scope(offer, entered)
+        """The provider's address to redirect the browser to; for OAuth 1.0a also the temporary token and its
+        secret (RFC 5849 §2.1), otherwise None. Raises ConnectionFailed."""
+        credential = chosen.credentials[request.format]
+        scope = _template_scope(chosen, entered)
         if isinstance(credential, OAuth1Credential):
-            callback = with_query(trip.redirect_uri, {"state": trip.state})
-            reply = await _driven(http, offer, request_oauth1_token(credential.config, scope, callback))
+            callback = add_query(request.redirect_uri, {"state": request.state})
+            reply = await _run_grant(http, chosen, request_oauth1_token(credential.config, scope, callback))
             token = str(reply["oauth_token"])
-            address = self._built(offer, lambda: build_oauth1_authorize_url(credential.config, scope, token))
+            address = self._build_url(
+                chosen, lambda: build_oauth1_authorize_url(credential.config, scope, token)
+            )
             return address, (token, str(reply["oauth_token_secret"]))
         assert isinstance(credential, OAuth2Credential)
         config = credential.config
-        return self._built(
-            offer,
+        return self._build_url(
+            chosen,
             lambda: build_authorize_url(
                 config,
                 scope,
-                redirect_uri=trip.redirect_uri,
-                state=trip.state,
+                redirect_uri=request.redirect_uri,
+                state=request.state,
                 scopes=scopes,
-                verifier=trip.verifier,
+                verifier=request.verifier,
             ),
         ), None
 
-    def check_departure(self, offer: Offer, format: str, entered: Mapping[str, Any]) -> None:
-        """Raises ConnectionFailed where what was entered leads nowhere, before any trip is planned."""
-        credential = offer.credentials[format]
+    def check_authorization_url(
+        self, chosen: ConnectableIntegration, format: str, entered: Mapping[str, Any]
+    ) -> None:
+        """Raises ConnectionFailed where no allowed address can be built from what was entered."""
+        credential = chosen.credentials[format]
         if isinstance(credential, OAuth2Credential):
-            config, scope = credential.config, _scope(offer, entered)
-            self._built(
-                offer,
+            config, scope = credential.config, _template_scope(chosen, entered)
+            self._build_url(
+                chosen,
                 lambda: build_authorize_url(config, scope, redirect_uri="", state="", scopes=(), verifier=""),
             )
 
-    async def of_callback(
+    async def exchange_callback(
         self,
         http: Sender,
-        offer: Offer,
-        trip: Trip,
+        chosen: ConnectableIntegration,
+        request: AuthorizationRequest,
         entered: Mapping[str, Any],
         scopes: Sequence[str],
         query: Mapping[str, str],
     ) -> dict[str, Any]:
-        """The context for a browser that came back. Raises ConnectionFailed, in words for the person."""
-        _refuse_denial(offer, query)
-        credential = offer.credentials[trip.format]
-        scope = _scope(offer, entered, query)
+        """The context for a browser that the provider redirected back. `query`: of the callback. Raises
+        ConnectionFailed, with a message for the person."""
+        _refuse_denial(chosen, query)
+        credential = chosen.credentials[request.format]
+        scope = _template_scope(chosen, entered, query)
         if isinstance(credential, OAuth1Credential):
-            grant = _third_leg(offer, credential, scope, trip, query)
+            grant = _access_token_grant(chosen, credential, scope, request, query)
         else:
             assert isinstance(credential, OAuth2Credential)
             if not query.get("code"):
-                raise ConnectionFailed(f"{offer.face.label} sent no answer that can be used. Try again.")
+                raise ConnectionFailed(f"{chosen.summary.label} sent no answer that can be used. Try again.")
             grant = exchange_code(
                 credential.config,
                 scope,
                 code=query["code"],
-                redirect_uri=trip.redirect_uri,
-                verifier=trip.verifier,
+                redirect_uri=request.redirect_uri,
+                verifier=request.verifier,
             )
-        reply = await _driven(http, offer, grant)
+        reply = await _run_grant(http, chosen, grant)
         oauth = make_oauth_context(reply, now=self._clock.now(), asked=scopes)
-        others = {name: value for name, value in query.items() if name not in _OURS}
+        others = {name: value for name, value in query.items() if name not in _OAUTH_PARAMETERS}
         if others:
             oauth["callback_params"] = others
         return {**entered, "oauth": oauth}
 
-    def _built(self, offer: Offer, build: Callable[[], str]) -> str:
+    def _build_url(self, chosen: ConnectableIntegration, build: Callable[[], str]) -> str:
         try:
             address = build()
             self._require_public(address)
         except IsthmusError as failed:
-            raise ConnectionFailed(_words(offer, failed)) from failed
+            raise ConnectionFailed(_message_for_person(chosen, failed)) from failed
         return address
 
     def _require_public(self, address: str) -> None:
-        """https, and no address in a private network: a typed host must not lead a person astray. What the
-        operator allows may be plain http."""
+        """Raises EgressDenied for an address in a private network, and for http unless the operator allows
+        its host: the host may have been typed by the person."""
         parts = urlsplit(address)
         host = parts.hostname or ""
         self._guard.check_target(parts.scheme, host)
@@ -159,44 +174,59 @@ class CredentialCalls:
                 raise EgressDenied("Only https addresses are used to sign in.")
 
 
-async def _driven(http: Sender, offer: Offer, grant: Grant, *, of_person: bool = False) -> dict[str, Any]:
-    """`of_person`: whether id and secret of the client are the person's, not those of an app of ours."""
+async def _run_grant(
+    http: Sender, chosen: ConnectableIntegration, grant: Grant, *, of_person: bool = False
+) -> dict[str, Any]:
+    """The token response of a grant. `of_person`: whether the client id and secret belong to the person, not
+    to an app of the operator. Raises ConnectionFailed."""
     try:
         return await drive_flow(grant, http.send)
     except IsthmusError as failed:
-        raise ConnectionFailed(_words(offer, failed, of_person=of_person)) from failed
+        raise ConnectionFailed(_message_for_person(chosen, failed, of_person=of_person)) from failed
 
 
-def _scope(
-    offer: Offer, entered: Mapping[str, Any], query: Mapping[str, str] | None = None
+def _template_scope(
+    chosen: ConnectableIntegration, entered: Mapping[str, Any], query: Mapping[str, str] | None = None
 ) -> Mapping[str, Any]:
-    context = build_effective_context(entered, offer.definition.variables())
+    context = build_effective_context(entered, chosen.definition.variables())
     return make_template_scope(context, id=None, query=dict(query or {}), body=NO_BODY)
 
 
-def _refuse_denial(offer: Offer, query: Mapping[str, str]) -> None:
+def _refuse_denial(chosen: ConnectableIntegration, query: Mapping[str, str]) -> None:
     error = query.get("error")
     if error == "access_denied" or "denied" in query:
         raise ConnectionFailed("Access was not granted.")
     if error:
-        said = query.get("error_description") or error
-        raise ConnectionFailed(f"{offer.face.label} refused the connection: {said[:_LONGEST]}")
+        description = query.get("error_description") or error
+        raise ConnectionFailed(
+            f"{chosen.summary.label} refused the connection: {description[:_MAX_DESCRIPTION_LENGTH]}"
+        )
 
 
-def _third_leg(
-    offer: Offer, credential: OAuth1Credential, scope: Mapping[str, Any], trip: Trip, query: Mapping[str, str]
+def _access_token_grant(
+    chosen: ConnectableIntegration,
+    credential: OAuth1Credential,
+    scope: Mapping[str, Any],
+    request: AuthorizationRequest,
+    query: Mapping[str, str],
 ) -> Grant:
     token, verifier = query.get("oauth_token"), query.get("oauth_verifier")
-    if trip.request is None or token != trip.request[0] or not verifier:
-        raise ConnectionFailed(f"{offer.face.label} sent no answer that can be used. Try again.")
+    if request.request_token is None or token != request.request_token[0] or not verifier:
+        raise ConnectionFailed(f"{chosen.summary.label} sent no answer that can be used. Try again.")
     return exchange_oauth1_token(
-        credential.config, scope, token=trip.request[0], secret=trip.request[1], verifier=verifier
+        credential.config,
+        scope,
+        token=request.request_token[0],
+        secret=request.request_token[1],
+        verifier=verifier,
     )
 
 
-def _words(offer: Offer, failed: IsthmusError, *, of_person: bool = False) -> str:
-    """For a person who is no engineer; what an engineer needs is in the log of who caused it."""
-    label = offer.face.label
+def _message_for_person(
+    chosen: ConnectableIntegration, failed: IsthmusError, *, of_person: bool = False
+) -> str:
+    """The message for a person who is no engineer. The details are in the log."""
+    label = chosen.summary.label
     match failed:
         case CredentialsRefused(code="invalid_client" | "unauthorized_client") if not of_person:
             return f"{label} does not know the app that asks for access. Tell who runs this page."

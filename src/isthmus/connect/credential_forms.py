@@ -1,4 +1,4 @@
-"""The form of a credential format: what is shown, and what is made of what was sent (`connect.md` §4.3)."""
+"""Builds the form of a credential format, and parses what was submitted with it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from isthmus.accounts.rows.credential_form import validate_form
-from isthmus.connect.screens import Choice, Field, Form, Offered
+from isthmus.connect.screens import Choice, Field, Form, IntegrationSummary
 from isthmus.definitions.credentials import Credential, CredentialField, OAuth1Credential, OAuth2Credential
 
-__all__ = ["FORMAT_LABELS", "Entered", "draw_form", "enter", "goes_to_provider"]
+__all__ = ["FORMAT_LABELS", "FormValues", "build_form", "parse_form", "redirects_to_provider"]
 
 FORMAT_LABELS: Final = {
     "api_key": "API key",
@@ -19,42 +19,44 @@ FORMAT_LABELS: Final = {
     "oauth": "Sign in",
     "keka_oauth": "Client ID, secret and API key",
 }
-_PATH: Final = "context."
+_CONTEXT_PREFIX: Final = "context."
 
 
 @dataclass(frozen=True, slots=True)
-class Entered:
-    """`values`: of the form's fields, as they are stored. `errors`: by field, why it does not do."""
+class FormValues:
+    """A submitted form, parsed. `values`: as they are stored. `errors`: messages by field."""
 
     values: Mapping[str, Any] = field(repr=False)
     errors: Mapping[str, str]
 
 
-def goes_to_provider(credential: Credential) -> bool:
+def redirects_to_provider(credential: Credential) -> bool:
+    """True if the person grants access on the provider's own page."""
     return isinstance(credential, OAuth2Credential | OAuth1Credential)
 
 
-def asked(credential: Credential, given: Mapping[str, Any]) -> tuple[CredentialField, ...]:
-    """The fields that a person has to fill in: what the link gives already is not asked for."""
+def select_fields_to_fill(credential: Credential, given: Mapping[str, Any]) -> tuple[CredentialField, ...]:
+    """The fields that the person has to fill in. `given`: the link's context, whose fields are left out."""
     return tuple(each for each in credential.config.fields if given.get(each.name) is None)
 
 
-def enter(credential: Credential, sent: Mapping[str, str], given: Mapping[str, Any]) -> Entered:
-    """`sent`: as the browser sent it, all texts; keys that are no field are dropped."""
-    fields = asked(credential, given)
-    chosen = {each.name: _chosen(each, sent[each.name]) for each in fields if each.name in sent}
+def parse_form(credential: Credential, sent: Mapping[str, str], given: Mapping[str, Any]) -> FormValues:
+    """Parses and checks a submitted form. `sent`: texts, as the browser sends them; keys that are no field
+    are dropped. `given`: the link's context, which wins."""
+    fields = select_fields_to_fill(credential, given)
+    parsed = {each.name: _parse_option(each, sent[each.name]) for each in fields if each.name in sent}
     errors: dict[str, str] = {}
 
     def report(path: str, message: str, _: str) -> None:
-        errors.setdefault(path.removeprefix(_PATH), _sentence(message))
+        errors.setdefault(path.removeprefix(_CONTEXT_PREFIX), _to_sentence(message))
 
-    whole = validate_form(credential.config.fields, {**chosen, **given}, report, complete=True)
+    checked = validate_form(credential.config.fields, {**parsed, **given}, report, complete=True)
     names = {each.name for each in fields}
-    return Entered({name: value for name, value in whole.items() if name in names}, errors)
+    return FormValues({name: value for name, value in checked.items() if name in names}, errors)
 
 
-def draw_form(
-    integration: Offered,
+def build_form(
+    integration: IntegrationSummary,
     credential: Credential,
     formats: tuple[tuple[str, str], ...],
     given: Mapping[str, Any],
@@ -64,24 +66,27 @@ def draw_form(
     errors: Mapping[str, str] | None = None,
     error: str | None = None,
 ) -> Form:
-    """`sent`: what was typed before; a password is never shown again."""
-    fields = tuple(_field(each, sent or {}, errors or {}) for each in asked(credential, given))
+    """The form to show. `formats`: the others to choose from. `sent`: what was typed before; a password is
+    never shown again. `errors`: by field. `error`: of the checked form."""
+    fields = tuple(
+        _build_field(each, sent or {}, errors or {}) for each in select_fields_to_fill(credential, given)
+    )
     return Form(
         integration=integration,
         format=credential.format,
         formats=formats,
         fields=fields,
-        goes_to_provider=goes_to_provider(credential),
+        goes_to_provider=redirects_to_provider(credential),
         can_go_back=can_go_back,
-        documentation_link=_safe_link(credential.config.documentation_link),
+        documentation_link=_keep_web_link(credential.config.documentation_link),
         permissions_text=credential.config.permissions_text,
         error=error,
     )
 
 
-def _field(spec: CredentialField, sent: Mapping[str, Any], errors: Mapping[str, str]) -> Field:
+def _build_field(spec: CredentialField, sent: Mapping[str, Any], errors: Mapping[str, str]) -> Field:
     value = sent.get(spec.name, spec.default)
-    drawn = Field(
+    built = Field(
         name=spec.name,
         label=spec.label or spec.name,
         type=spec.type,
@@ -94,25 +99,26 @@ def _field(spec: CredentialField, sent: Mapping[str, Any], errors: Mapping[str, 
         error=errors.get(spec.name),
     )
     if spec.options is None:
-        return drawn
-    shown = "" if value is None else str(value)
+        return built
+    current = "" if value is None else str(value)
     options = tuple(
-        Choice(str(option.value), option.label, is_chosen=str(option.value) == shown)
+        Choice(str(option.value), option.label, is_chosen=str(option.value) == current)
         for option in spec.options
     )
-    return replace(drawn, choices=options)
+    return replace(built, choices=options)
 
 
-def _chosen(spec: CredentialField, text: str) -> Any:
-    """An option by its text: a browser sends only texts, and an option may be a number or true."""
+def _parse_option(spec: CredentialField, text: str) -> Any:
+    """The value of the option with this text, otherwise the text: a browser sends texts, and an option may be
+    a number or true."""
     for option in spec.options or ():
         if str(option.value) == text:
             return option.value
     return text
 
 
-def _sentence(message: str) -> str:
-    """`must be a number` -> `It must be a number.`; a required field says only that."""
+def _to_sentence(message: str) -> str:
+    """A check's message as a sentence: `must be a number` -> `It must be a number.`"""
     if message.startswith("is required"):
         return "Please fill this in."
     if message.startswith("must match the pattern"):
@@ -120,5 +126,6 @@ def _sentence(message: str) -> str:
     return f"It {message}."
 
 
-def _safe_link(link: str | None) -> str | None:
+def _keep_web_link(link: str | None) -> str | None:
+    """The link where it is https or http, otherwise None."""
     return link if link is not None and link.startswith(("https://", "http://")) else None

@@ -1,4 +1,4 @@
-"""What can end a flow, in words for the person in front of it (`connect.md` §3.5)."""
+"""Errors that end a connection attempt, with messages for the person in front of the page."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import ClassVar, Final, Literal
 
 __all__ = [
     "PAGE_EXPIRED",
-    "ConnectProblem",
+    "ConnectError",
     "ConnectionFailed",
     "ErrorType",
-    "Forged",
+    "ForgedRequest",
     "InvalidIntegration",
     "InvalidToken",
     "RapidFormFailed",
     "SessionEnded",
-    "capped",
+    "truncate_message",
 ]
 
 ErrorType = Literal[
@@ -25,19 +25,20 @@ ErrorType = Literal[
     "validation_error",
     "rapid_form_error",
 ]
-_LONGEST = 500
+MAX_MESSAGE_LENGTH: Final = 500
 
 PAGE_EXPIRED: Final = "This page has expired. Ask for a new one where you came from."
 
 
-def capped(text: str) -> str:
-    """What a page shows of a text that may be a provider's (`connect.md` §11.7)."""
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+def truncate_message(text: str) -> str:
+    """The text, cut to MAX_MESSAGE_LENGTH characters: it may come from a provider."""
+    return text if len(text) <= MAX_MESSAGE_LENGTH else text[: MAX_MESSAGE_LENGTH - 1] + "…"
 
 
-class ConnectProblem(Exception):
-    """`message`: for a person who is no engineer, at most 500 characters. `status`: of the page's answer.
-    `redirect_uri`: where a flow without a session ends, None for nowhere."""
+class ConnectError(Exception):
+    """`message`: for a person who is no engineer, at most 500 characters. `type`: for the page that embeds
+    this one. `status`: of the HTTP response. `redirect_uri`: where the browser goes when the page is closed
+    and there is no session, None for nowhere."""
 
     type: ClassVar[ErrorType] = "connection_error"
     status: ClassVar[int] = 400
@@ -45,37 +46,41 @@ class ConnectProblem(Exception):
     def __init__(self, message: str, *, redirect_uri: str | None = None) -> None:
         super().__init__(message)
         self.redirect_uri = redirect_uri
-        self.message = capped(message)
+        self.message = truncate_message(message)
 
 
-class InvalidToken(ConnectProblem):
-    """The link is unknown, used up or too old."""
+class InvalidToken(ConnectError):
+    """The link token is unknown, used or expired."""
 
     type = "invalid_token"
     status = 410
 
 
 class SessionEnded(InvalidToken):
-    """The page was left alone too long, or belongs to another browser."""
+    """The session has expired, or belongs to another browser."""
 
 
-class InvalidIntegration(ConnectProblem):
+class InvalidIntegration(ConnectError):
+    """The integration does not exist, or must not be connected with this link."""
+
     type = "invalid_integration"
     status = 404
 
 
-class ConnectionFailed(ConnectProblem):
-    """The credentials did not do; the person may try again."""
+class ConnectionFailed(ConnectError):
+    """The provider refused the credentials, or could not be reached; the person may try again."""
 
     status = 422
 
 
-class RapidFormFailed(ConnectProblem):
+class RapidFormFailed(ConnectError):
+    """The account's own form cannot be shown or stored."""
+
     type = "rapid_form_error"
     status = 422
 
 
-class Forged(ConnectProblem):
-    """A request that did not come from the page it should have come from."""
+class ForgedRequest(ConnectError):
+    """The request was not sent by the page that it should come from (cross-site request forgery)."""
 
     status = 403

@@ -1,10 +1,10 @@
-"""The connection, step by step (`connect.md` §4): a state machine whose states are rows.
+"""The steps of connecting an account; the state between them is stored in rows.
 
-    open -> (pick) -> (method) -> form -> [trip to the provider and back] -> save
+    open -> (pick) -> (method) -> form -> [authorization at the provider] -> save
          -> post-install, validation (the account's lifecycle) -> (its own form) -> done
 
-Each call reads the session, does one step, and leaves rows; `screen` says what they mean for the person.
-Nothing holds a transaction while a provider is called.
+Each call reads the session, does one step and stores the result; `build_screen` gives the screen that
+follows. No transaction is open while a provider is called.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,48 +20,68 @@ from isthmus.accounts.connected_account import ConnectionResult, connect_account
 from isthmus.accounts.egress import Sender, select_sender
 from isthmus.accounts.lifecycle.account_jobs import start_lifecycle
 from isthmus.accounts.lifecycle.lifecycle import Lifecycle
-from isthmus.connect.authorization_requests import Trip, end_trip, keep_on_trip, plan_trip, start_trip
-from isthmus.connect.connectable_integrations import Offer, scopes_of, slug_of_account
-from isthmus.connect.credential_exchange import CredentialCalls
-from isthmus.connect.credential_forms import enter, goes_to_provider
+from isthmus.connect.authorization_requests import (
+    AuthorizationRequest,
+    complete_authorization_request,
+    create_authorization_request,
+    start_authorization_request,
+    store_request_token,
+)
+from isthmus.connect.connectable_integrations import ConnectableIntegration, find_scopes, find_slug_of_account
+from isthmus.connect.credential_exchange import CredentialExchange
+from isthmus.connect.credential_forms import parse_form, redirects_to_provider
 from isthmus.connect.errors import (
     PAGE_EXPIRED,
+    ConnectError,
     ConnectionFailed,
-    ConnectProblem,
     InvalidIntegration,
     InvalidToken,
     RapidFormFailed,
     SessionEnded,
 )
-from isthmus.connect.link_tokens import USED, LinkToken, consume_link, open_link
-from isthmus.connect.ports import RapidForms
-from isthmus.connect.screen_builder import Drawing, FormIsNext, chosen_offer, link_of_session
-from isthmus.connect.screens import Problem, Screen
+from isthmus.connect.link_tokens import LINK_USED, LinkToken, consume_link, open_link
+from isthmus.connect.screen_builder import (
+    RapidFormPending,
+    ScreenBuilder,
+    load_chosen_integration,
+    read_link_of_session,
+)
+from isthmus.connect.screens import IntegrationSummary, Problem, RapidForm, Screen
 from isthmus.connect.sessions import (
-    Options,
+    PageOptions,
     RapidOptions,
     Session,
-    begin_session,
-    keep_session,
+    create_session,
+    find_session,
     read_session,
-    session_of,
+    update_session,
 )
 from isthmus.db.database import Database
 from isthmus.errors import NotFound
 from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions
 from isthmus.kit.secret import Secret
 
-__all__ = ["Flow", "Sent"]
+__all__ = ["Flow", "SubmitResult"]
 
 log = logging.getLogger("isthmus.connect")
 
-_ENDED = "This page was open too long. Start again from where you came from."
+_SESSION_ENDED = "This page was open too long. Start again from where you came from."
+
+
+class RapidFormBuilder(Protocol):
+    """Builds the form of an active account."""
+
+    async def build_form(
+        self, session: Session, account_id: str, summary: IntegrationSummary
+    ) -> RapidForm | None:
+        """None where its integration has no form. Raises RapidFormFailed where choices cannot be fetched."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """What came of a form: the session, and the ticket of a trip to the provider, or the screen that is next
-    (a form with errors is shown once, with what was typed)."""
+class SubmitResult:
+    """The result of a submitted form: the session, and either the ticket of an authorization request or the
+    next screen, which for a form with errors is the form with what was typed."""
 
     session: Session
     screen: Screen | None = None
@@ -69,29 +89,29 @@ class Sent:
 
 
 class Flow:
-    """One for the process."""
+    """One per process."""
 
     def __init__(
         self,
         database: Database,
         effective: EffectiveDefinitions,
         http: Sender,
-        calls: CredentialCalls,
+        credentials: CredentialExchange,
         lifecycle: Lifecycle,
-        rapid_forms: RapidForms,
+        rapid_forms: RapidFormBuilder,
     ) -> None:
         self._database = database
         self._effective = effective
         self._http = http
-        self._calls = calls
+        self._credentials = credentials
         self._rapid_forms = rapid_forms
-        self._drawing = Drawing(effective, lifecycle)
+        self._screens = ScreenBuilder(effective, lifecycle)
 
-    async def open(self, token: str, options: Options) -> tuple[Session, Secret[str]]:
-        """Exchanges a link token for a session and its cookie. Raises InvalidToken."""
+    async def open_link(self, token: str, options: PageOptions) -> tuple[Session, Secret[str]]:
+        """Begins the session of a link token, and returns it with its cookie. Raises InvalidToken."""
         async with self._database.write() as conn:
             link = await open_link(conn, token)
-            return await begin_session(conn, link.environment_id, link_id=link.id, options=options)
+            return await create_session(conn, link.environment_id, link_id=link.id, options=options)
 
     async def open_form(
         self, environment_id: str, account_id: str, rapid: RapidOptions
@@ -99,148 +119,175 @@ class Flow:
         """Begins a session that only shows the account's own form. Raises RapidFormFailed where the
         environment has no such account."""
         async with self._database.write() as conn:
-            if await slug_of_account(conn, environment_id, account_id) is None:
+            if await find_slug_of_account(conn, environment_id, account_id) is None:
                 raise RapidFormFailed(PAGE_EXPIRED)
-            return await begin_session(conn, environment_id, link_id=None, account_id=account_id, rapid=rapid)
+            return await create_session(
+                conn, environment_id, link_id=None, account_id=account_id, rapid=rapid
+            )
 
-    async def session(self, id: str, cookie: str) -> Session:
-        """Raises SessionEnded."""
+    async def read_session(self, id: str, cookie: str) -> Session:
+        """Raises SessionEnded where the cookie is not that of the session, or the session has expired."""
         async with self._database.read() as conn:
             return await read_session(conn, id, cookie)
 
-    async def screen(self, session: Session) -> Screen:
-        """Where things stand."""
+    async def build_screen(self, session: Session) -> Screen:
+        """The screen that the session is at."""
         async with self._database.read() as conn:
-            screen = await self._drawing.screen(conn, session)
-        if not isinstance(screen, FormIsNext):
+            screen = await self._screens.build_screen(conn, session)
+        if not isinstance(screen, RapidFormPending):
             return screen
         try:
-            form = await self._rapid_forms.draw(session, screen.account_id, screen.integration)
+            form = await self._rapid_forms.build_form(session, screen.account_id, screen.integration)
         except RapidFormFailed as failed:
             return Problem(failed.type, failed.message, True, screen.integration, screen.account_id)
         return form or screen.after
 
-    async def choose(self, session: Session, slug: str, format: str | None = None) -> Session:
-        """An integration, and how to connect it. Raises InvalidIntegration."""
+    async def choose_integration(self, session: Session, slug: str, format: str | None = None) -> Session:
+        """Stores the choice of an integration, and of a credential format if given. Raises
+        InvalidIntegration."""
         async with self._database.write() as conn:
-            link = await link_of_session(conn, session)
-            chosen = await chosen_offer(conn, self._effective, session, link, slug)
+            link = await read_link_of_session(conn, session)
+            chosen = await load_chosen_integration(conn, self._effective, session, link, slug)
             if format is not None and format not in chosen.credentials:
-                raise _not_offered(chosen)
-            return await keep_session(
+                raise _format_unavailable(chosen)
+            return await update_session(
                 conn, session, slug=slug, format=format, entered={}, error=None, is_away=False
             )
 
-    async def go_back(self, session: Session) -> Session:
-        """To the choice before."""
+    async def undo_choice(self, session: Session) -> Session:
+        """Goes back to the choice of an integration."""
         async with self._database.write() as conn:
-            return await keep_session(
+            return await update_session(
                 conn, session, slug=None, format=None, entered={}, error=None, is_away=False
             )
 
-    async def retry(self, session: Session) -> Session:
-        """After a failure: new credentials, for the same account where it was saved."""
+    async def retry_connection(self, session: Session) -> Session:
+        """Goes back to the form after a failure; an account that was saved is reconnected, not created
+        again."""
         async with self._database.write() as conn:
-            return await keep_session(
+            return await update_session(
                 conn, session, error=None, is_away=False, is_retrying=session.account_id is not None
             )
 
-    async def submit(self, session: Session, slug: str, format: str, sent: Mapping[str, str]) -> Sent:
-        """The form of a format was sent. Raises ConnectProblem where there is nothing to try again."""
+    async def submit_form(
+        self, session: Session, slug: str, format: str, sent: Mapping[str, str]
+    ) -> SubmitResult:
+        """Handles a submitted form of a credential format: connects the account, or prepares the redirect to
+        the provider. Raises ConnectError where the person cannot try again."""
         if session.account_id is not None and not session.is_retrying:
-            return Sent(session, await self.screen(session))  # sent twice: the first one counts
+            return SubmitResult(
+                session, await self.build_screen(session)
+            )  # submitted twice: the first one counts
         async with self._database.read() as conn:
-            link = await link_of_session(conn, session)
-            chosen = await chosen_offer(conn, self._effective, session, link, slug)
+            link = await read_link_of_session(conn, session)
+            chosen = await load_chosen_integration(conn, self._effective, session, link, slug)
             http = await select_sender(conn, self._http, link.environment_id, link.gate_id)
         credential = chosen.credentials.get(format)
         if credential is None:
-            raise _not_offered(chosen)
-        entered = enter(credential, sent, link.context)
+            raise _format_unavailable(chosen)
+        entered = parse_form(credential, sent, link.context)
         if entered.errors:
-            form = self._drawing.form(session, link, chosen, format, sent=sent, entered=entered)
-            return Sent(session, form)
+            form = self._screens.build_form(session, link, chosen, format, sent=sent, entered=entered)
+            return SubmitResult(session, form)
         values = {**entered.values, **link.context}
         try:
-            if goes_to_provider(credential):
-                self._calls.check_departure(chosen, format, values)
-                return await self._depart(session, chosen, format, entered.values)
-            context = await self._calls.of_form(http, chosen, format, values)
+            if redirects_to_provider(credential):
+                self._credentials.check_authorization_url(chosen, format, values)
+                return await self._request_authorization(session, chosen, format, entered.values)
+            context = await self._credentials.exchange_form(http, chosen, format, values)
         except ConnectionFailed as failed:
-            session = await self._fail(session, failed, slug=slug, format=format)
-            form = self._drawing.form(session, link, chosen, format, sent=sent, error=failed.message)
-            return Sent(session, form)
-        session = await self._save(session, link, chosen, format, context)
-        return Sent(session, await self.screen(session))
+            session = await self._record_failure(session, failed, slug=slug, format=format)
+            form = self._screens.build_form(session, link, chosen, format, sent=sent, error=failed.message)
+            return SubmitResult(session, form)
+        session = await self._save_account(session, link, chosen, format, context)
+        return SubmitResult(session, await self.build_screen(session))
 
-    async def start(self, ticket: str) -> tuple[str, Secret[str]]:
-        """Where the browser goes, and the cookie that ties it to the trip. Raises ConnectProblem; what keeps
-        it from going is in the session, for its screen."""
+    async def start_authorization(self, ticket: str) -> tuple[str, Secret[str]]:
+        """The provider's address to redirect the browser to, and the value of the cookie that binds the
+        browser. Raises ConnectError, whose message is stored in the session for its screen."""
         async with self._database.write() as conn:
-            trip, binding = await start_trip(conn, ticket)
-            session = await _session_of(conn, trip)
+            request, binding = await start_authorization_request(conn, ticket)
+            session = await _find_session_of_request(conn, request)
         try:
-            http, link, chosen, scopes = await self._of_trip(session)
+            http, link, chosen, scopes = await self._load_authorization_inputs(session)
             values = {**session.entered, **link.context}
-            address, request = await self._calls.departure(http, chosen, trip, values, scopes)
-        except ConnectProblem as failed:
-            await self._fail(session, failed)
+            address, request_token = await self._credentials.build_authorization_url(
+                http, chosen, request, values, scopes
+            )
+        except ConnectError as failed:
+            await self._record_failure(session, failed)
             raise
-        if request is not None:
+        if request_token is not None:
             async with self._database.write() as conn:
-                await keep_on_trip(conn, trip, request)
+                await store_request_token(conn, request, request_token)
         return address, binding
 
-    async def arrive(self, query: Mapping[str, str], binding: str | None) -> Session:
-        """A browser came back from a provider. What went wrong there is in the session, for its screen.
+    async def complete_authorization(self, query: Mapping[str, str], binding: str | None) -> Session:
+        """Handles the callback of a provider: connects the account, or stores the error in the session for
+        its screen. `query`: the parameters of the callback. `binding`: the value of the cookie.
 
-        Raises ConnectProblem where the answer belongs to no trip, or to another browser.
+        Raises ConnectError where the state is unknown, or the cookie is that of another browser.
         """
-        trip, session = await self._end(query.get("state"), binding)
+        request, session = await self._complete_authorization_request(query.get("state"), binding)
         try:
-            http, link, chosen, scopes = await self._of_trip(session)
+            http, link, chosen, scopes = await self._load_authorization_inputs(session)
             values = {**session.entered, **link.context}
-            context = await self._calls.of_callback(http, chosen, trip, values, scopes, query)
-            return await self._save(session, link, chosen, trip.format, context)
-        except ConnectProblem as failed:
-            return await self._fail(session, failed)
+            context = await self._credentials.exchange_callback(http, chosen, request, values, scopes, query)
+            return await self._save_account(session, link, chosen, request.format, context)
+        except ConnectError as failed:
+            return await self._record_failure(session, failed)
 
-    async def finish_form(self, session: Session) -> Session:
-        """The account's own form was submitted, or left."""
+    async def finish_rapid_form(self, session: Session) -> Session:
+        """Records that the account's own form was submitted or skipped."""
         async with self._database.write() as conn:
-            return await keep_session(conn, session, is_form_done=True)
+            return await update_session(conn, session, is_form_done=True)
 
-    async def _end(self, state: str | None, binding: str | None) -> tuple[Trip, Session]:
-        """A refusal is raised after the commit: the state is used up all the same."""
-        refused: ConnectProblem | None = None
+    async def _complete_authorization_request(
+        self, state: str | None, binding: str | None
+    ) -> tuple[AuthorizationRequest, Session]:
+        """The request of a callback and its session. An error is raised after the commit, so that the state
+        cannot be used again."""
+        error: ConnectError | None = None
         async with self._database.write() as conn:
             try:
-                trip = await end_trip(conn, state, binding)
-                session = await _session_of(conn, trip)
-            except ConnectProblem as problem:
-                refused = problem
-        if refused is not None:
-            raise refused
-        return trip, session
+                request = await complete_authorization_request(conn, state, binding)
+                session = await _find_session_of_request(conn, request)
+            except ConnectError as refused:
+                error = refused
+        if error is not None:
+            raise error
+        return request, session
 
-    async def _of_trip(self, session: Session) -> tuple[Sender, LinkToken, Offer, tuple[str, ...]]:
+    async def _load_authorization_inputs(
+        self, session: Session
+    ) -> tuple[Sender, LinkToken, ConnectableIntegration, tuple[str, ...]]:
         async with self._database.read() as conn:
-            link = await link_of_session(conn, session)
-            chosen = await chosen_offer(conn, self._effective, session, link, session.slug or "")
+            link = await read_link_of_session(conn, session)
+            chosen = await load_chosen_integration(conn, self._effective, session, link, session.slug or "")
             http = await select_sender(conn, self._http, link.environment_id, link.gate_id)
-            return http, link, chosen, await scopes_of(conn, link, chosen)
+            return http, link, chosen, await find_scopes(conn, link, chosen)
 
-    async def _depart(self, session: Session, chosen: Offer, format: str, entered: Mapping[str, Any]) -> Sent:
+    async def _request_authorization(
+        self, session: Session, chosen: ConnectableIntegration, format: str, entered: Mapping[str, Any]
+    ) -> SubmitResult:
         values = {"slug": chosen.slug, "format": format, "entered": dict(entered)}
-        callback = chosen.callback_url or self._calls.callback_url
+        callback = chosen.callback_url or self._credentials.callback_url
         async with self._database.write() as conn:
-            session = await keep_session(conn, session, **values, error=None, is_away=True)
-            return Sent(session, ticket=await plan_trip(conn, session.id, format, callback))
+            session = await update_session(conn, session, **values, error=None, is_away=True)
+            return SubmitResult(
+                session, ticket=await create_authorization_request(conn, session.id, format, callback)
+            )
 
-    async def _save(
-        self, session: Session, link: LinkToken, chosen: Offer, format: str, context: Mapping[str, Any]
+    async def _save_account(
+        self,
+        session: Session,
+        link: LinkToken,
+        chosen: ConnectableIntegration,
+        format: str,
+        context: Mapping[str, Any],
     ) -> Session:
-        """The account, the token's end, the event and what comes next, in one transaction."""
+        """Writes the account, uses up the link token and begins the account's lifecycle, in one transaction.
+        Raises SessionEnded, and InvalidToken where another session used the link first."""
         connected = ConnectionResult(
             environment_id=session.environment_id,
             install_id=chosen.install_id,
@@ -249,15 +296,15 @@ class Flow:
             context=context,
         )
         async with self._database.write() as conn:
-            current = await session_of(conn, session.id, lock=True)
+            current = await find_session(conn, session.id, lock=True)
             if current is None:
-                raise SessionEnded(_ENDED)
-            account_id = await _written(conn, connected, link, current.account_id or link.account_id)
+                raise SessionEnded(_SESSION_ENDED)
+            account_id = await _write_account(conn, connected, link, current.account_id or link.account_id)
             if current.account_id is None and not await consume_link(conn, link.id, account_id):
-                raise InvalidToken(USED)
+                raise InvalidToken(LINK_USED)
             is_reconnect = account_id in (current.account_id, link.account_id)
             await start_lifecycle(conn, session.environment_id, account_id, is_reconnect=is_reconnect)
-            return await keep_session(
+            return await update_session(
                 conn,
                 current,
                 account_id=account_id,
@@ -269,7 +316,7 @@ class Flow:
                 is_retrying=False,
             )
 
-    async def _fail(self, session: Session, failed: ConnectProblem, **changes: Any) -> Session:
+    async def _record_failure(self, session: Session, failed: ConnectError, **changes: Any) -> Session:
         cause = failed.__cause__
         log.info(
             "session %s: connecting failed: %s%s",
@@ -278,20 +325,21 @@ class Flow:
             "" if cause is None else f" ({type(cause).__name__})",
         )
         async with self._database.write() as conn:
-            return await keep_session(conn, session, error=failed.message, is_away=False, **changes)
+            return await update_session(conn, session, error=failed.message, is_away=False, **changes)
 
 
-async def _session_of(conn: AsyncConnection, trip: Trip) -> Session:
-    session = await session_of(conn, trip.session_id)
+async def _find_session_of_request(conn: AsyncConnection, request: AuthorizationRequest) -> Session:
+    session = await find_session(conn, request.session_id)
     if session is None:
-        raise SessionEnded(_ENDED)
+        raise SessionEnded(_SESSION_ENDED)
     return session
 
 
-async def _written(
+async def _write_account(
     conn: AsyncConnection, connected: ConnectionResult, link: LinkToken, account_id: str | None
 ) -> str:
-    """The account's id: a new one's, or that of the account that is reconnected."""
+    """Creates the account, or reconnects the one with this id; returns its id. Raises InvalidToken where it
+    is gone."""
     if account_id is None:
         return await connect_account(
             conn,
@@ -314,5 +362,5 @@ async def _written(
     return account_id
 
 
-def _not_offered(chosen: Offer) -> InvalidIntegration:
-    return InvalidIntegration(f"{chosen.face.label} cannot be connected this way.")
+def _format_unavailable(chosen: ConnectableIntegration) -> InvalidIntegration:
+    return InvalidIntegration(f"{chosen.summary.label} cannot be connected this way.")

@@ -1,4 +1,4 @@
-"""Link tokens: one connection attempt each (`connect.md` §2)."""
+"""Link tokens: each lets one person connect one account, within seven days."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from isthmus.accounts.rows.account_checks import MAX_TENANT_ID_LENGTH, REGIONS
 from isthmus.accounts.static_gates import StaticGates
 from isthmus.connect.errors import InvalidToken
-from isthmus.connect.redirect_uris import return_address
+from isthmus.connect.redirect_uris import check_redirect_uri
 from isthmus.db.database import current_time, get_key_ring
 from isthmus.db.encryption import EncryptedJSON
 from isthmus.db.tables import (
@@ -30,18 +30,18 @@ from isthmus.kit.secret import Secret
 from isthmus.tenancy.api_tokens import generate_token
 from isthmus.tenancy.authentication import hash_token
 
-__all__ = ["USED", "LinkToken", "LinkTokens", "consume_link", "forget_links", "link_of", "open_link"]
+__all__ = ["LINK_USED", "LinkToken", "LinkTokens", "consume_link", "delete_links", "open_link", "read_link"]
 
-LIFE: Final = timedelta(days=7)
-USED: Final = "This link was used already. Ask for a new one where you got it."
-_MOST_OPENED: Final = 500
+LIFETIME: Final = timedelta(days=7)
+LINK_USED: Final = "This link was used already. Ask for a new one where you got it."
+MAX_OPENS: Final = 500
 _PAYLOAD: Final = EncryptedJSON(link_token.c.payload)
 _MODEL_KEYS: Final = ("environment_unified_model_id", "unified_model_id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkToken:
-    """What its maker asked for. `account_id`: the account to reconnect, None for a new one.
+    """A link token as it was requested. `account_id`: the account to reconnect, None for a new one.
 
     `scopes`: None where the definition decides. `models`: ids of unified models that the integration has to
     be mapped to, empty for any. `context`: wins over what the user enters. `redirect_uri`: where the browser
@@ -64,7 +64,7 @@ class LinkToken:
 
 
 class LinkTokens:
-    """The link tokens of one environment; they are made, and never read back."""
+    """Creates the link tokens of one environment. They cannot be listed or read."""
 
     def __init__(self, conn: AsyncConnection, scope: Scope) -> None:
         self._conn = conn
@@ -72,10 +72,10 @@ class LinkTokens:
         self._environment_id = scope.environment_id
 
     async def create(self, values: Mapping[str, Any]) -> Secret[str]:
-        """`values`: as of `POST /link-token`. Where both are sent, `integrated_account_id` wins over
-        `tenant_id` (A6). Raises BadRequest with every bad field, NotFound for what is not of this
-        environment."""
-        _check(values)
+        """The new token. `values`: the body of `POST /link-token`, where `integrated_account_id` wins over
+        `tenant_id`. Raises BadRequest with every invalid field, NotFound for an account, gate or model that
+        the environment does not have."""
+        _check_values(values)
         account_id = values.get("integrated_account_id") or None
         if account_id is not None:
             await self._require_account(account_id)
@@ -84,7 +84,7 @@ class LinkTokens:
         payload = {
             "tenant_id": values.get("tenant_id"),
             "scopes": values.get("scopes"),
-            "models": await self._models(values),
+            "models": await self._resolve_models(values),
             "context": values.get("context") or {},
             "redirect_uri": values.get("redirect_uri"),
             "persist_previous_context": bool(values.get("persist_previous_context")),
@@ -102,32 +102,33 @@ class LinkTokens:
                 digest=hash_token(token.reveal()),
                 integrated_account_id=account_id,
                 payload=_PAYLOAD.seal(get_key_ring(self._conn), identity, payload),
-                expires_at=now + LIFE,
+                expires_at=now + LIFETIME,
                 opened=0,
             )
         )
         return token
 
     async def _require_account(self, id: str) -> None:
-        """Until the commit nobody deletes it."""
+        """Locks the account against deletion until the commit. Raises NotFound."""
         mine = select(integrated_account.c.id).where(
             integrated_account.c.id == id, integrated_account.c.environment_id == self._environment_id
         )
-        held = mine.with_for_update(read=True, key_share=True)
-        if (await self._conn.execute(held)).scalar_one_or_none() is None:
+        locking = mine.with_for_update(read=True, key_share=True)
+        if (await self._conn.execute(locking)).scalar_one_or_none() is None:
             raise NotFound(
                 f"no integrated account {id} in this environment. GET /integrated-account lists its accounts."
             )
 
-    async def _models(self, values: Mapping[str, Any]) -> list[str]:
-        """Ids of unified models, from ids of installs or of models, or names of models (A3)."""
-        asked: list[str] = []
+    async def _resolve_models(self, values: Mapping[str, Any]) -> list[str]:
+        """The ids of the unified models that `values` names: by id of an install, by id or by name of a
+        model."""
+        names: list[str] = []
         for key in _MODEL_KEYS:
             sent = values.get(key) or []
-            asked.extend([sent] if isinstance(sent, str) else sent)
-        return [await self._model(each) for each in dict.fromkeys(asked)]
+            names.extend([sent] if isinstance(sent, str) else sent)
+        return [await self._resolve_model(each) for each in dict.fromkeys(names)]
 
-    async def _model(self, asked: str) -> str:
+    async def _resolve_model(self, id_or_name: str) -> str:
         statement = (
             select(unified_model.c.id)
             .join(
@@ -136,47 +137,48 @@ class LinkTokens:
             .where(
                 environment_unified_model.c.environment_id == self._environment_id,
                 or_(
-                    environment_unified_model.c.id == asked,
-                    unified_model.c.id == asked,
-                    unified_model.c.name == asked,
+                    environment_unified_model.c.id == id_or_name,
+                    unified_model.c.id == id_or_name,
+                    unified_model.c.name == id_or_name,
                 ),
             )
         )
         found = (await self._conn.execute(statement)).scalars().first()
         if found is None:
             raise NotFound(
-                f"no unified model {asked} is installed in this environment. GET /environment-unified-model "
-                "lists what is installed."
+                f"no unified model {id_or_name} is installed in this environment. lists what is installed."
             )
         return str(found)
 
 
 async def open_link(conn: AsyncConnection, token: str) -> LinkToken:
-    """The link of a token that is still good, counted as opened. Raises InvalidToken."""
-    row = await _row(conn, link_token.c.digest == hash_token(token))
+    """The link of a token, counted as opened once more. Raises InvalidToken for a token that is unknown,
+    used, expired, or was opened MAX_OPENS times."""
+    row = await _find_row(conn, link_token.c.digest == hash_token(token))
     if row is None:
         raise InvalidToken("This link is not valid. Ask for a new one where you got it.")
-    link = _link(conn, row)
+    link = _link_from_row(conn, row)
     if link.is_consumed:
-        raise InvalidToken(USED, redirect_uri=link.redirect_uri)
-    if row["expires_at"] <= current_time(conn) or row["opened"] >= _MOST_OPENED:
-        late = "This link has expired. Ask for a new one where you got it."
-        raise InvalidToken(late, redirect_uri=link.redirect_uri)
+        raise InvalidToken(LINK_USED, redirect_uri=link.redirect_uri)
+    if row["expires_at"] <= current_time(conn) or row["opened"] >= MAX_OPENS:
+        expired = "This link has expired. Ask for a new one where you got it."
+        raise InvalidToken(expired, redirect_uri=link.redirect_uri)
     await conn.execute(
         update(link_token).where(link_token.c.id == row["id"]).values(opened=link_token.c.opened + 1)
     )
     return link
 
 
-async def link_of(conn: AsyncConnection, id: str) -> LinkToken:
-    """The link of a session, whatever became of it meanwhile."""
-    row = await _row(conn, link_token.c.id == id)
-    assert row is not None, "a session goes with its link"
-    return _link(conn, row)
+async def read_link(conn: AsyncConnection, id: str) -> LinkToken:
+    """The link of a session, even if it is used or expired."""
+    row = await _find_row(conn, link_token.c.id == id)
+    assert row is not None, "a session is deleted with its link"
+    return _link_from_row(conn, row)
 
 
 async def consume_link(conn: AsyncConnection, id: str, account_id: str) -> bool:
-    """In the transaction that writes the account: False where another window was first, or it is too late."""
+    """Marks the link as used, in the transaction that writes the account. False where it was used or has
+    expired."""
     now = current_time(conn)
     done = await conn.execute(
         update(link_token)
@@ -186,18 +188,18 @@ async def consume_link(conn: AsyncConnection, id: str, account_id: str) -> bool:
     return bool(done.rowcount)
 
 
-async def forget_links(conn: AsyncConnection, before: datetime) -> int:
-    """Deletes links that ended before this time, with their sessions; says how many."""
+async def delete_links(conn: AsyncConnection, before: datetime) -> int:
+    """Deletes links that expired before this time, with their sessions; returns how many."""
     done = await conn.execute(delete(link_token).where(link_token.c.expires_at < before))
     return done.rowcount
 
 
-async def _row(conn: AsyncConnection, condition: Any) -> Mapping[str, Any] | None:
+async def _find_row(conn: AsyncConnection, condition: Any) -> Mapping[str, Any] | None:
     row = (await conn.execute(select(link_token).where(condition))).mappings().one_or_none()
     return None if row is None else dict(row)
 
 
-def _link(conn: AsyncConnection, row: Mapping[str, Any]) -> LinkToken:
+def _link_from_row(conn: AsyncConnection, row: Mapping[str, Any]) -> LinkToken:
     payload = _PAYLOAD.open(get_key_ring(conn), row["id"], row["payload"])
     return LinkToken(
         id=row["id"],
@@ -216,7 +218,7 @@ def _link(conn: AsyncConnection, row: Mapping[str, Any]) -> LinkToken:
     )
 
 
-def _check(values: Mapping[str, Any]) -> None:
+def _check_values(values: Mapping[str, Any]) -> None:
     failures = Failures()
     if not values.get("integrated_account_id") and not values.get("tenant_id"):
         failures.add(
@@ -238,12 +240,12 @@ def _check(values: Mapping[str, Any]) -> None:
         failures.check_object("context", values["context"])
     if values.get("region") is not None:
         failures.check_one_of("region", values["region"], REGIONS)
-    _check_texts(failures, "scopes", values.get("scopes"))
+    _check_text_list(failures, "scopes", values.get("scopes"))
     for name in _MODEL_KEYS:
         sent = values.get(name)
-        _check_texts(failures, name, [sent] if isinstance(sent, str) else sent)
+        _check_text_list(failures, name, [sent] if isinstance(sent, str) else sent)
     sent = values.get("redirect_uri")
-    if sent is not None and return_address(sent) is None:
+    if sent is not None and check_redirect_uri(sent) is None:
         failures.add(
             "redirect_uri",
             "must be an https address, http on this machine, or an app's own scheme (myapp://…)",
@@ -252,7 +254,7 @@ def _check(values: Mapping[str, Any]) -> None:
     failures.raise_if_any("the link token cannot be made")
 
 
-def _check_texts(failures: Failures, name: str, sent: Any) -> None:
+def _check_text_list(failures: Failures, name: str, sent: Any) -> None:
     if sent is None:
         return
     is_list = isinstance(sent, Sequence) and not isinstance(sent, str)

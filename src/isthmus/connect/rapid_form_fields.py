@@ -1,5 +1,7 @@
-"""The fields of an account's own form: how they are drawn, and what is made of what was sent
-(`connect.md` §7.2, §7.3). No I/O: options that come from a provider are handed in."""
+"""Builds the fields of an account's own form, and parses what was submitted with it.
+
+No I/O: choices that come from a provider are passed in.
+"""
 
 from __future__ import annotations
 
@@ -14,44 +16,47 @@ from isthmus.connect.sessions import RapidOptions
 from isthmus.definitions.actions import FormField
 from isthmus.definitions.credentials import FieldOption
 
-__all__ = ["Answers", "Options", "answers", "draw_field", "stored_values"]
+__all__ = ["FieldChoices", "FormAnswers", "build_field", "list_stored_values", "parse_answers"]
 
-_TRUE: Final = frozenset({"true", "on", "1"})
-_PATH: Final = "context."
+_TICKED: Final = frozenset({"true", "on", "1"})
+_CONTEXT_PREFIX: Final = "context."
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """Options that a provider gave. `more`: the cursor of the next ones, None at the end."""
+class FieldChoices:
+    """Choices of a field that were fetched from the provider. `more`: the cursor of the next page, None on
+    the last."""
 
     choices: tuple[FieldOption, ...] = ()
     more: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
-    """`values`: as they go into the context. `errors`: by field."""
+class FormAnswers:
+    """A submitted form, parsed. `values`: as they are merged into the context. `errors`: messages by
+    field."""
 
     values: Mapping[str, Any] = field(repr=False)
     errors: Mapping[str, str]
 
 
-def draw_field(
+def build_field(
     spec: FormField,
     context: Mapping[str, Any],
-    options: Options,
+    options: FieldChoices,
     rapid: RapidOptions | None,
     *,
     sent: Sequence[str] | None = None,
     error: str | None = None,
 ) -> Field:
-    """`sent`: what was chosen on the page, None for what is stored."""
+    """The field to show. `options`: its fetched choices. `rapid`: the page's parameters. `sent`: what was
+    submitted, None to show what is stored."""
     locks = rapid.prevent_deselect if rapid else {}
     disabled = rapid.disabled if rapid else {}
-    stored = stored_values(context.get(spec.name))
+    stored = list_stored_values(context.get(spec.name))
     shown = list(sent) if sent is not None else [str(each) for each in stored]
     if sent is None and not shown and spec.default is not None:
-        shown = [str(each) for each in stored_values(spec.default)]
+        shown = [str(each) for each in list_stored_values(spec.default)]
     kept = {str(each) for each in stored}
     choices = tuple(
         Choice(
@@ -60,14 +65,14 @@ def draw_field(
             is_chosen=str(option.value) in shown,
             is_locked=spec.name in locks and str(option.value) in kept,
         )
-        for option in (*_kept_options(spec, context, options), *_options(spec, options))
+        for option in (*_stored_options(spec, context, options), *_field_options(spec, options))
     )
     return Field(
         name=spec.name,
         label=spec.label or spec.name,
         type=spec.type,
         is_required=spec.required,
-        value=None if spec.type == "password" or choices else _value(spec, context, sent, shown),
+        value=None if spec.type == "password" or choices else _current_value(spec, context, sent, shown),
         placeholder=spec.placeholder,
         help_text=spec.help_text,
         format=spec.format,
@@ -82,14 +87,15 @@ def draw_field(
     )
 
 
-def answers(
+def parse_answers(
     fields: Sequence[FormField],
     sent: Mapping[str, Sequence[str]],
     context: Mapping[str, Any],
-    options: Mapping[str, Options],
+    options: Mapping[str, FieldChoices],
     rapid: RapidOptions | None,
-) -> Answers:
-    """What was sent, held to the form: choices are among the options, what must stay stays."""
+) -> FormAnswers:
+    """Parses and checks a submitted form: a choice must be among the options, and a choice that must not be
+    deselected stays. `options`: fetched choices by field."""
     locks = rapid.prevent_deselect if rapid else {}
     open_fields = [each for each in fields if rapid is None or each.name not in rapid.disabled]
     values: dict[str, Any] = {}
@@ -97,37 +103,37 @@ def answers(
     for spec in open_fields:
         texts = [text for text in sent.get(spec.name, ()) if text != ""]
         if spec.is_multiple or spec.type == "resource_select":
-            known = _by_text(spec, context, options.get(spec.name, Options()))
+            known = _index_options(spec, context, options.get(spec.name, FieldChoices()))
             if spec.name in locks:
-                kept = [str(each) for each in stored_values(context.get(spec.name))]
+                kept = [str(each) for each in list_stored_values(context.get(spec.name))]
                 texts = list(dict.fromkeys([*kept, *texts]))
-            _choose(spec, texts, known, values, errors)
+            _parse_choices(spec, texts, known, values, errors)
         elif spec.type == "checkbox":
             values[spec.name] = _is_ticked(texts)
         else:
-            value = values[spec.name] = _single(spec, texts[-1] if texts else "")
+            value = values[spec.name] = _parse_single(spec, texts[-1] if texts else "")
             if spec.type == "number" and value != "" and not _is_number(value):
                 errors[spec.name] = "It must be a number."
-    plain = [each for each in open_fields if not each.is_multiple and each.type not in _CHOSEN]
+    plain = [each for each in open_fields if not each.is_multiple and each.type not in _CHOICE_TYPES]
 
     def report(path: str, message: str, _: str) -> None:
-        name = path.removeprefix(_PATH)
+        name = path.removeprefix(_CONTEXT_PREFIX)
         errors.setdefault(name, "Please fill this in." if "required" in message else f"It {message}.")
 
     checked = validate_form(plain, values, report, complete=True)
-    return Answers({name: value for name, value in checked.items() if value != ""}, errors)
+    return FormAnswers({name: value for name, value in checked.items() if value != ""}, errors)
 
 
-_CHOSEN: Final = frozenset({"checkbox", "resource_select", "multi_select"})
+_CHOICE_TYPES: Final = frozenset({"checkbox", "resource_select", "multi_select"})
 
 
-def stored_values(value: Any) -> list[Any]:
-    """The chosen values of a field as it is stored: alone or in a list, plain or `{label, value}`."""
+def list_stored_values(value: Any) -> list[Any]:
+    """The chosen values of a stored field, which may be one or a list, plain or `{label, value}`."""
     many = value if isinstance(value, list) else [] if value is None else [value]
     return [each["value"] if isinstance(each, Mapping) and "value" in each else each for each in many]
 
 
-def _choose(
+def _parse_choices(
     spec: FormField,
     texts: Sequence[str],
     known: Mapping[str, FieldOption],
@@ -149,7 +155,7 @@ def _choose(
     values[spec.name] = chosen if spec.is_multiple else (chosen[-1] if chosen else None)
 
 
-def _single(spec: FormField, text: str) -> Any:
+def _parse_single(spec: FormField, text: str) -> Any:
     for option in spec.options or ():
         if str(option.value) == text:
             return option.value
@@ -165,12 +171,12 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
-def _options(spec: FormField, options: Options) -> tuple[FieldOption, ...]:
+def _field_options(spec: FormField, options: FieldChoices) -> tuple[FieldOption, ...]:
     return options.choices if spec.type == "resource_select" else spec.options or ()
 
 
-def _kept_options(spec: FormField, context: Mapping[str, Any], options: Options) -> list[FieldOption]:
-    """What is stored and not among the options that were fetched, since it is on a later page or gone."""
+def _stored_options(spec: FormField, context: Mapping[str, Any], options: FieldChoices) -> list[FieldOption]:
+    """The stored choices that are not among the fetched ones, because they are on a later page or gone."""
     if spec.type != "resource_select":
         return []
     there = {str(option.value) for option in options.choices}
@@ -182,18 +188,21 @@ def _kept_options(spec: FormField, context: Mapping[str, Any], options: Options)
             value=each["value"] if isinstance(each, Mapping) else each,
         )
         for each in kept
-        if (not isinstance(each, Mapping) or "value" in each) and str(stored_values(each)[0]) not in there
+        if (not isinstance(each, Mapping) or "value" in each)
+        and str(list_stored_values(each)[0]) not in there
     ]
 
 
-def _by_text(spec: FormField, context: Mapping[str, Any], options: Options) -> dict[str, FieldOption]:
+def _index_options(
+    spec: FormField, context: Mapping[str, Any], options: FieldChoices
+) -> dict[str, FieldOption]:
     return {
         str(option.value): option
-        for option in (*_kept_options(spec, context, options), *_options(spec, options))
+        for option in (*_stored_options(spec, context, options), *_field_options(spec, options))
     }
 
 
-def _value(
+def _current_value(
     spec: FormField, context: Mapping[str, Any], sent: Sequence[str] | None, shown: Sequence[str]
 ) -> Any:
     if spec.type != "checkbox":
@@ -202,4 +211,4 @@ def _value(
 
 
 def _is_ticked(texts: Sequence[str]) -> bool:
-    return bool(texts) and texts[-1].lower() in _TRUE
+    return bool(texts) and texts[-1].lower() in _TICKED

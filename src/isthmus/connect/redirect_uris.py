@@ -1,4 +1,4 @@
-"""Addresses of the flow: where providers send browsers back, and where the flow ends."""
+"""Redirect URIs: where providers send browsers back to, and where a browser goes when the flow has ended."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from isthmus.kit.browser_urls import split_url, split_web_url
 
-__all__ = ["CALLBACK_PATH", "return_address", "with_query"]
+__all__ = ["CALLBACK_PATH", "add_query", "check_redirect_uri"]
 
 CALLBACK_PATH: Final = "/connect-account/callback"
-_WEB: Final = frozenset({"https", "http"})
-_NEVER: Final = frozenset(
+_WEB_SCHEMES: Final = frozenset({"https", "http"})
+_FORBIDDEN_SCHEMES: Final = frozenset(
     {
         "javascript",
         "data",
@@ -29,18 +29,18 @@ _NEVER: Final = frozenset(
 )
 
 
-def return_address(text: object) -> str | None:
-    """`text` where a flow may end there: https, http on loopback, or an app's own scheme; None otherwise
-    (`connect.md` §8)."""
+def check_redirect_uri(text: object) -> str | None:
+    """`text` where a browser may be redirected to it: https, http on loopback, or an app's own scheme; None
+    otherwise."""
     parts = split_url(text)
     if parts is None:
         return None
-    is_good = split_web_url(text) is not None if parts.scheme in _WEB else bool(parts.scheme)
-    return str(text) if is_good and parts.scheme not in _NEVER else None
+    is_allowed = split_web_url(text) is not None if parts.scheme in _WEB_SCHEMES else bool(parts.scheme)
+    return str(text) if is_allowed and parts.scheme not in _FORBIDDEN_SCHEMES else None
 
 
-def with_query(address: str, added: Mapping[str, str]) -> str:
-    """Its own query stays; a name that is added takes the place of one that was there."""
+def add_query(address: str, added: Mapping[str, str]) -> str:
+    """The address with the parameters added to its query; an added name replaces one that was there."""
     parts = urlsplit(address)
     kept = [
         (name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name not in added

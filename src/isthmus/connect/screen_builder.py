@@ -1,4 +1,4 @@
-"""Which screen a session is at: what the rows mean for the person."""
+"""Builds the screen that a session is at, from what is stored."""
 
 from __future__ import annotations
 
@@ -10,16 +10,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.lifecycle.lifecycle import Lifecycle
 from isthmus.accounts.rows.account_views import read_status
-from isthmus.connect.connectable_integrations import Offer, face_of, offer, offered, slug_of_account
-from isthmus.connect.credential_forms import FORMAT_LABELS, Entered, draw_form
-from isthmus.connect.errors import ConnectProblem, ErrorType, InvalidIntegration, InvalidToken, capped
-from isthmus.connect.link_tokens import USED, LinkToken, link_of
+from isthmus.connect.connectable_integrations import (
+    ConnectableIntegration,
+    find_slug_of_account,
+    list_connectable,
+    load_connectable,
+    read_summary,
+)
+from isthmus.connect.credential_forms import FORMAT_LABELS, FormValues, build_form
+from isthmus.connect.errors import ConnectError, ErrorType, InvalidIntegration, InvalidToken, truncate_message
+from isthmus.connect.link_tokens import LINK_USED, LinkToken, read_link
 from isthmus.connect.screens import (
     Away,
     Done,
     Form,
+    IntegrationSummary,
     Method,
-    Offered,
     Pick,
     Problem,
     Progress,
@@ -28,9 +34,9 @@ from isthmus.connect.screens import (
 from isthmus.connect.sessions import Session
 from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions
 
-__all__ = ["Drawing", "FormIsNext", "chosen_offer", "link_of_session"]
+__all__ = ["RapidFormPending", "ScreenBuilder", "load_chosen_integration", "read_link_of_session"]
 
-_FAILED: Final[Mapping[str, ErrorType]] = {
+_ERROR_TYPES: Final[Mapping[str, ErrorType]] = {
     "post_install_error": "post_install_error",
     "validation_error": "validation_error",
     "needs_reauth": "validation_error",
@@ -38,76 +44,80 @@ _FAILED: Final[Mapping[str, ErrorType]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class FormIsNext:
-    """The account is active, and may have a form of its own: whether it has takes calls to the provider to
-    know. `after`: the screen where it has none."""
+class RapidFormPending:
+    """The account is active and may have a form of its own, which takes calls to the provider to know.
+    `after`: the screen to show where it has none."""
 
-    integration: Offered
+    integration: IntegrationSummary
     account_id: str
     after: Screen
 
 
-async def link_of_session(conn: AsyncConnection, session: Session) -> LinkToken:
-    """Raises InvalidToken for a session that has none: it only shows an account's form."""
+async def read_link_of_session(conn: AsyncConnection, session: Session) -> LinkToken:
+    """The link token of a session. Raises InvalidToken for a session that only shows an account's form."""
     if session.link_id is None:
         raise InvalidToken("This page only shows an account's form.")
-    return await link_of(conn, session.link_id)
+    return await read_link(conn, session.link_id)
 
 
-async def chosen_offer(
+async def load_chosen_integration(
     conn: AsyncConnection, effective: EffectiveDefinitions, session: Session, link: LinkToken, slug: str
-) -> Offer:
-    """Raises InvalidIntegration for an integration that the browser may not connect."""
-    fixed = await _fixed_slug(conn, session, link)
-    if fixed is not None and slug != fixed:
-        raise InvalidIntegration("A connection can only be renewed with the product it is to.")
-    return await offer(conn, effective, link, session.options, slug)
+) -> ConnectableIntegration:
+    """The integration that the person chose. Raises InvalidIntegration where the session must not connect
+    it."""
+    required = await _find_required_slug(conn, session, link)
+    if required is not None and slug != required:
+        raise InvalidIntegration("An account can only be reconnected with the product that it belongs to.")
+    return await load_connectable(conn, effective, link, session.options, slug)
 
 
-async def _fixed_slug(conn: AsyncConnection, session: Session, link: LinkToken) -> str | None:
-    """The integration of the account that is reconnected, or was saved; None where any may be chosen."""
+async def _find_required_slug(conn: AsyncConnection, session: Session, link: LinkToken) -> str | None:
+    """The integration of the account that is reconnected or was saved; None where the person may choose.
+    Raises InvalidToken where that account is gone."""
     account_id = session.account_id or link.account_id
     if account_id is None:
         return None
-    slug = await slug_of_account(conn, session.environment_id, account_id)
+    slug = await find_slug_of_account(conn, session.environment_id, account_id)
     if slug is None:
         raise InvalidToken("The account of this link was removed.")
     return slug
 
 
-class Drawing:
+class ScreenBuilder:
     """One for the process."""
 
     def __init__(self, effective: EffectiveDefinitions, lifecycle: Lifecycle) -> None:
         self._effective = effective
         self._lifecycle = lifecycle
 
-    async def screen(self, conn: AsyncConnection, session: Session) -> Screen | FormIsNext:
+    async def build_screen(self, conn: AsyncConnection, session: Session) -> Screen | RapidFormPending:
+        """The screen that the session is at. Raises InvalidToken where neither link nor account is left."""
         if session.account_id is not None and not session.is_retrying:
-            return await self._of_account(conn, session, session.account_id)
-        link = await link_of_session(conn, session)
+            return await self._build_account_screen(conn, session, session.account_id)
+        link = await read_link_of_session(conn, session)
         try:
-            return await self._of_link(conn, session, link)
-        except ConnectProblem as problem:
+            return await self._build_link_screen(conn, session, link)
+        except ConnectError as problem:
             return Problem(problem.type, problem.message, can_retry=False, redirect_uri=link.redirect_uri)
 
-    def form(
+    def build_form(
         self,
         session: Session,
         link: LinkToken,
-        chosen: Offer,
+        chosen: ConnectableIntegration,
         format: str,
         *,
         sent: Mapping[str, Any],
-        entered: Entered | None = None,
+        entered: FormValues | None = None,
         error: str | None = None,
     ) -> Form:
-        """`sent`: what was typed; `entered`: what was wrong with it; `error`: why the last try failed."""
-        is_fixed = session.options.auth_format in chosen.credentials or len(chosen.credentials) < 2
-        return draw_form(
-            chosen.face,
+        """The form of a credential format. `sent`: what was typed; `entered`: that, parsed, with its errors;
+        `error`: why the last try failed."""
+        has_one_format = session.options.auth_format in chosen.credentials or len(chosen.credentials) < 2
+        return build_form(
+            chosen.summary,
             chosen.credentials[format],
-            () if is_fixed else _formats(chosen),
+            () if has_one_format else _label_formats(chosen),
             link.context,
             can_go_back=_can_go_back(session, link),
             sent=sent,
@@ -115,46 +125,50 @@ class Drawing:
             error=error,
         )
 
-    async def _of_link(self, conn: AsyncConnection, session: Session, link: LinkToken) -> Screen:
+    async def _build_link_screen(self, conn: AsyncConnection, session: Session, link: LinkToken) -> Screen:
         if link.is_consumed and session.account_id is None:
-            raise InvalidToken(USED)
-        slug = await _fixed_slug(conn, session, link) or session.slug or session.options.integration
+            raise InvalidToken(LINK_USED)
+        slug = await _find_required_slug(conn, session, link) or session.slug or session.options.integration
         if slug is None:
-            return Pick(await offered(conn, link, session.options))
-        chosen = await offer(conn, self._effective, link, session.options, slug)
+            return Pick(await list_connectable(conn, link, session.options))
+        chosen = await load_connectable(conn, self._effective, link, session.options, slug)
         if session.is_away and session.options.is_framed:
-            return Away(chosen.face)
-        format = _format(session, chosen)
+            return Away(chosen.summary)
+        format = _select_format(session, chosen)
         if format is None:
-            return Method(chosen.face, _formats(chosen), _can_go_back(session, link))
-        return self.form(session, link, chosen, format, sent=session.entered, error=session.error)
+            return Method(chosen.summary, _label_formats(chosen), _can_go_back(session, link))
+        return self.build_form(session, link, chosen, format, sent=session.entered, error=session.error)
 
-    async def _of_account(
+    async def _build_account_screen(
         self, conn: AsyncConnection, session: Session, account_id: str
-    ) -> Screen | FormIsNext:
+    ) -> Screen | RapidFormPending:
         found = await read_status(conn, session.environment_id, account_id)
-        slug = await slug_of_account(conn, session.environment_id, account_id)
+        slug = await find_slug_of_account(conn, session.environment_id, account_id)
         if found is None or slug is None:
             return Problem("invalid_token", "The account was removed.", can_retry=False)
         status, last_error = found
-        face = await face_of(conn, session.environment_id, slug)
-        link = None if session.link_id is None else await link_of(conn, session.link_id)
+        summary = await read_summary(conn, session.environment_id, slug)
+        link = None if session.link_id is None else await read_link(conn, session.link_id)
         redirect_uri = None if link is None else link.redirect_uri
-        is_alone = link is None
-        if is_alone and status != "active":
-            message = f"The connection to {face.label} has to be renewed before its settings can be changed."
-            return Problem("rapid_form_error", message, False, face, account_id)
-        if status in _FAILED:
-            told = capped(last_error or "")
-            return Problem(_FAILED[status], told, True, face, account_id, redirect_uri)
+        is_form_only = link is None
+        if is_form_only and status != "active":
+            message = (
+                f"The account at {summary.label} must be reconnected before its settings can be changed."
+            )
+            return Problem("rapid_form_error", message, False, summary, account_id)
+        if status in _ERROR_TYPES:
+            message = truncate_message(last_error or "")
+            return Problem(_ERROR_TYPES[status], message, True, summary, account_id, redirect_uri)
         if status != "active":
-            return Progress(face, await self._lifecycle.find_stage(conn, account_id))
+            return Progress(summary, await self._lifecycle.find_stage(conn, account_id))
         if session.is_form_done or session.options.skip_rapid_form:
-            return Done(face, account_id, redirect_uri)
-        if is_alone:
-            message = f"{face.label} has no settings to choose."
-            return FormIsNext(face, account_id, Problem("rapid_form_error", message, False, face, account_id))
-        return FormIsNext(face, account_id, Done(face, account_id, redirect_uri))
+            return Done(summary, account_id, redirect_uri)
+        if is_form_only:
+            message = f"{summary.label} has no settings to choose."
+            return RapidFormPending(
+                summary, account_id, Problem("rapid_form_error", message, False, summary, account_id)
+            )
+        return RapidFormPending(summary, account_id, Done(summary, account_id, redirect_uri))
 
 
 def _can_go_back(session: Session, link: LinkToken) -> bool:
@@ -162,16 +176,17 @@ def _can_go_back(session: Session, link: LinkToken) -> bool:
     return not (is_fixed or session.options.no_back or session.options.integration)
 
 
-def _format(session: Session, chosen: Offer) -> str | None:
-    """The way to connect; None where the person has to choose one."""
+def _select_format(session: Session, chosen: ConnectableIntegration) -> str | None:
+    """The credential format to connect with; None where the person has to choose one. Raises
+    InvalidIntegration where there is none."""
     names = list(chosen.credentials)
     if not names:
-        raise InvalidIntegration(f"{chosen.face.label} cannot be connected: it offers no way to.")
+        raise InvalidIntegration(f"{chosen.summary.label} cannot be connected: it has no credential format.")
     for wanted in (session.options.auth_format, session.format):
         if wanted in chosen.credentials:
             return wanted
     return names[0] if len(names) == 1 else None
 
 
-def _formats(chosen: Offer) -> tuple[tuple[str, str], ...]:
+def _label_formats(chosen: ConnectableIntegration) -> tuple[tuple[str, str], ...]:
     return tuple((name, FORMAT_LABELS.get(name, name)) for name in chosen.credentials)

@@ -1,12 +1,12 @@
-"""What the person sees next: the whole of it, for whoever draws it. Nothing here is a secret.
+"""The screens of the connect pages, as values that templates render. They hold no secrets.
 
-A screen follows from the rows alone (`flow.screen`), so a page that is loaded again shows where things stand.
+A screen follows from what is stored (`flow.build_screen`), so that a page that is loaded again shows the
+same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from isthmus.connect.errors import ErrorType
@@ -17,8 +17,8 @@ __all__ = [
     "Done",
     "Field",
     "Form",
+    "IntegrationSummary",
     "Method",
-    "Offered",
     "Pick",
     "Problem",
     "Progress",
@@ -28,8 +28,8 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
-class Offered:
-    """An integration by its face. `logo`: an address, None for none."""
+class IntegrationSummary:
+    """An integration as the pages show it. `slug`: its name. `logo`: an address, None for none."""
 
     slug: str
     label: str
@@ -39,7 +39,7 @@ class Offered:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One option of a field. `is_locked`: chosen before, and not to be taken back."""
+    """One option of a field. `is_locked`: it was chosen before and cannot be deselected."""
 
     value: Any
     label: str
@@ -49,11 +49,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a form. `value`: what to show in it, never that of a password. `error`: why what was sent
-    does not do. `note`: why the field, or some of its choices, cannot be changed.
+    """One field of a form. `value`: what it shows, None for a password. `error`: why what was sent is
+    invalid. `note`: why the field, or some of its choices, cannot be changed.
 
-    `needs`: fields whose values are needed before its choices are known. `more`: the cursor of its next
-    choices, None at the end.
+    `needs`: fields that must be filled in before its choices can be fetched. `more`: the cursor of the next
+    page of choices, None on the last.
     """
 
     name: str
@@ -76,29 +76,30 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """Which integration. `error`: why there is nothing to choose, or what was wrong."""
+    """The choice of an integration."""
 
-    offered: tuple[Offered, ...]
+    integrations: tuple[IntegrationSummary, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """How to connect; each of `formats` is a name and what to call it."""
+    """The choice of a credential format. `formats`: name and label of each."""
 
-    integration: Offered
+    integration: IntegrationSummary
     formats: tuple[tuple[str, str], ...]
     can_go_back: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The credentials, or what is asked before a trip to the provider.
+    """The form for credentials, or for what a provider's authorization page needs.
 
-    `formats`: the other ways to connect, this one among them, where there is a choice. `goes_to_provider`:
-    whether sending it leads there; a form without fields is then a button. `error`: why the last try failed.
+    `formats`: the formats to choose from, this one included, empty where there is no choice.
+    `goes_to_provider`: whether submitting redirects to the provider; a form without fields is then a button.
+    `error`: why the last try failed.
     """
 
-    integration: Offered
+    integration: IntegrationSummary
     format: str
     formats: tuple[tuple[str, str], ...]
     fields: tuple[Field, ...]
@@ -111,24 +112,24 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Away:
-    """The person is at the provider, in a window of its own."""
+    """The person is at the provider, in another window."""
 
-    integration: Offered
+    integration: IntegrationSummary
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The account is saved, and being prepared or checked."""
+    """The account is saved, and its post-install or validation actions are running."""
 
-    integration: Offered
+    integration: IntegrationSummary
     stage: Literal["post_install", "validation"]
 
 
 @dataclass(frozen=True, slots=True)
 class RapidForm:
-    """The account's own form, after it is active. `can_skip`: whether closing it counts as success."""
+    """The account's own form, shown once it is active. `can_skip`: whether closing it counts as success."""
 
-    integration: Offered
+    integration: IntegrationSummary
     account_id: str
     fields: tuple[Field, ...]
     can_skip: bool
@@ -137,51 +138,23 @@ class RapidForm:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """It failed. `can_retry`: whether this page can be used to try again."""
+    """An error. `can_retry`: whether the person can try again on this page."""
 
     type: ErrorType
     message: str
     can_retry: bool
-    integration: Offered | None = None
+    integration: IntegrationSummary | None = None
     account_id: str | None = None
     redirect_uri: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    integration: Offered
+    """The account is connected."""
+
+    integration: IntegrationSummary
     account_id: str
     redirect_uri: str | None
 
 
 Screen = Pick | Method | Form | Away | Progress | RapidForm | Problem | Done
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """What the page tells whoever opened it (`connect.md` §3.4)."""
-
-    body: Mapping[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, screen: Done | Problem) -> Message:
-        if isinstance(screen, Done):
-            body: dict[str, Any] = {
-                "is_truto": True,
-                "result": "success",
-                "integration": screen.integration.slug,
-                "integrated_account_id": screen.account_id,
-            }
-        else:
-            body = {
-                "is_truto": True,
-                "result": "error",
-                "error": screen.message,
-                "error_type": screen.type,
-                "integration": screen.integration.slug if screen.integration else None,
-            }
-            if screen.account_id is not None:
-                body["integrated_account_id"] = screen.account_id
-        if screen.redirect_uri is not None:
-            body["redirect_uri"] = screen.redirect_uri
-        return cls(body)

@@ -1,5 +1,7 @@
-"""What a page may know of a session without a call to a provider, and what closing the page means now
-(`connect.md` §3.4, §8)."""
+"""What closing the page means for a session now: success, an error, or nothing; and where it stands.
+
+No provider is called, except for the outcome of a session that only shows an account's form.
+"""
 
 from __future__ import annotations
 
@@ -8,71 +10,73 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from isthmus.accounts.lifecycle.lifecycle import Lifecycle
-from isthmus.connect.errors import ConnectProblem
+from isthmus.connect.errors import ConnectError
 from isthmus.connect.flow import Flow
-from isthmus.connect.link_tokens import link_of
-from isthmus.connect.redirect_uris import with_query
-from isthmus.connect.screen_builder import Drawing, FormIsNext
-from isthmus.connect.screens import Done, Form, Message, Problem, Progress, RapidForm, Screen
+from isthmus.connect.link_tokens import read_link
+from isthmus.connect.redirect_uris import add_query
+from isthmus.connect.screen_builder import RapidFormPending, ScreenBuilder
+from isthmus.connect.screens import Done, Form, Problem, Progress, RapidForm, Screen
 from isthmus.connect.sessions import Session
 from isthmus.db.database import Database
 from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions
 
-__all__ = ["Ending", "Endings"]
+__all__ = ["SessionOutcome", "SessionOutcomes", "name_place"]
 
-_IN_ADDRESS: Final = ("result", "integration", "integrated_account_id", "error", "error_type")
+_ADDRESS_PARAMETERS: Final = ("result", "integration", "integrated_account_id", "error", "error_type")
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """`message`: for whoever opened the page, empty when it was only closed. `address`: where the browser
-    goes where nobody opened it, None for nowhere."""
+class SessionOutcome:
+    """How a session ended. `message`: to post to the page that embeds or opened this one, empty for "closed".
+    `address`: where the browser goes if no page opened it, None for nowhere."""
 
     result: Literal["success", "error", "closed"]
     message: Mapping[str, Any] = field(default_factory=dict)
     address: str | None = None
 
     @classmethod
-    def of(cls, screen: Done | Problem) -> Ending:
-        message = Message.of(screen).body
-        told = {name: str(message[name]) for name in _IN_ADDRESS if message.get(name) is not None}
-        address = None if screen.redirect_uri is None else with_query(screen.redirect_uri, told)
+    def from_screen(cls, screen: Done | Problem) -> SessionOutcome:
+        message = build_page_message(screen)
+        parameters = {
+            name: str(message[name]) for name in _ADDRESS_PARAMETERS if message.get(name) is not None
+        }
+        address = None if screen.redirect_uri is None else add_query(screen.redirect_uri, parameters)
         return cls("success" if isinstance(screen, Done) else "error", message, address)
 
 
-class Endings:
+class SessionOutcomes:
     """One for the process."""
 
     def __init__(
         self, database: Database, effective: EffectiveDefinitions, lifecycle: Lifecycle, flow: Flow
     ) -> None:
         self._database = database
-        self._drawing = Drawing(effective, lifecycle)
+        self._screens = ScreenBuilder(effective, lifecycle)
         self._flow = flow
 
-    async def place(self, session: Session) -> str:
-        """Where things stand, in a word that changes when the page should."""
+    async def read_place(self, session: Session) -> str:
+        """The name of the screen that the session is at; the page is loaded again when it changes."""
         async with self._database.read() as conn:
-            return place_of(await self._drawing.screen(conn, session))
+            return name_place(await self._screens.build_screen(conn, session))
 
-    async def refusal(self, session: Session | None, problem: ConnectProblem) -> Problem:
-        """The screen of a page that cannot be continued."""
+    async def build_problem(self, session: Session | None, error: ConnectError) -> Problem:
+        """The screen of an error after which the page cannot be continued."""
         link = None
         if session is not None and session.link_id is not None:
             async with self._database.read() as conn:
-                link = await link_of(conn, session.link_id)
-        redirect_uri = problem.redirect_uri if link is None else link.redirect_uri
-        return Problem(problem.type, problem.message, can_retry=False, redirect_uri=redirect_uri)
+                link = await read_link(conn, session.link_id)
+        redirect_uri = error.redirect_uri if link is None else link.redirect_uri
+        return Problem(error.type, error.message, can_retry=False, redirect_uri=redirect_uri)
 
-    async def ending(self, session: Session) -> Ending:
-        """Closing a form that failed tells of the failure; closing the form of an account that is connected
-        is a success (A9); closing anything else before its end tells nothing."""
+    async def read_outcome(self, session: Session) -> SessionOutcome:
+        """The outcome of closing the page now: the error of a form that failed, success for the form of a
+        connected account, "closed" for anything else before the end."""
         async with self._database.read() as conn:
-            screen = await self._drawing.screen(conn, session)
-            link = None if session.link_id is None else await link_of(conn, session.link_id)
+            screen = await self._screens.build_screen(conn, session)
+            link = None if session.link_id is None else await read_link(conn, session.link_id)
         redirect_uri = None if link is None else link.redirect_uri
-        if isinstance(screen, FormIsNext):
-            shown = screen.after if link is not None else await self._flow.screen(session)
+        if isinstance(screen, RapidFormPending):
+            shown = screen.after if link is not None else await self._flow.build_screen(session)
         elif isinstance(screen, Form) and session.error is not None:
             shown = Problem(
                 "connection_error", session.error, True, screen.integration, redirect_uri=redirect_uri
@@ -80,12 +84,39 @@ class Endings:
         else:
             shown = screen
         if isinstance(shown, Done | Problem):
-            return Ending.of(shown)
+            return SessionOutcome.from_screen(shown)
         closed = {"result": "closed"}
-        return Ending("closed", address=None if redirect_uri is None else with_query(redirect_uri, closed))
+        return SessionOutcome(
+            "closed", address=None if redirect_uri is None else add_query(redirect_uri, closed)
+        )
 
 
-def place_of(screen: Screen | FormIsNext) -> str:
+def name_place(screen: Screen | RapidFormPending) -> str:
+    """The name of a screen for the page's script; of a Progress screen its stage."""
     if isinstance(screen, Progress):
         return screen.stage
-    return "rapidform" if isinstance(screen, FormIsNext | RapidForm) else type(screen).__name__.lower()
+    return "rapidform" if isinstance(screen, RapidFormPending | RapidForm) else type(screen).__name__.lower()
+
+
+def build_page_message(screen: Done | Problem) -> dict[str, Any]:
+    """The message that the page posts to the page that embeds or opened it."""
+    if isinstance(screen, Done):
+        message: dict[str, Any] = {
+            "is_truto": True,
+            "result": "success",
+            "integration": screen.integration.slug,
+            "integrated_account_id": screen.account_id,
+        }
+    else:
+        message = {
+            "is_truto": True,
+            "result": "error",
+            "error": screen.message,
+            "error_type": screen.type,
+            "integration": screen.integration.slug if screen.integration else None,
+        }
+        if screen.account_id is not None:
+            message["integrated_account_id"] = screen.account_id
+    if screen.redirect_uri is not None:
+        message["redirect_uri"] = screen.redirect_uri
+    return message

@@ -1,4 +1,4 @@
-"""What one browser is at: a row behind a cookie (`connect.md` §2.1)."""
+"""Sessions of the connect pages: what one browser has chosen and entered, stored behind a cookie."""
 
 from __future__ import annotations
 
@@ -20,28 +20,25 @@ from isthmus.kit.secret import Secret
 from isthmus.tenancy.authentication import hash_token
 
 __all__ = [
-    "Options",
+    "PageOptions",
     "RapidOptions",
     "Session",
-    "begin_session",
-    "forget_sessions",
-    "keep_session",
+    "create_session",
+    "delete_sessions",
+    "find_session",
     "read_session",
-    "session_of",
+    "update_session",
 ]
 
-IDLE: Final = timedelta(minutes=30)
-ABSOLUTE: Final = timedelta(hours=2)
+IDLE_TIMEOUT: Final = timedelta(minutes=30)
+MAX_AGE: Final = timedelta(hours=2)
 _PAYLOAD: Final = EncryptedJSON(connect_session.c.payload)
-_TOUCH_AFTER: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """The page's parameters (`connect.md` §3.1). `integrations`: slugs to choose from, None for all.
-
-    `is_framed`: whether the page was opened in a frame, so that a provider needs a window of its own.
-    """
+class PageOptions:
+    """The parameters of the connect page. `integrations`: names to choose from, None for all. `is_framed`:
+    whether the page was opened in a frame, so that the provider's page needs another window."""
 
     integration: str | None = None
     no_back: bool = False
@@ -53,10 +50,10 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RapidOptions:
-    """The parameters of an account's form alone (`connect.md` §3.2).
+    """The parameters of a page that only shows an account's form. `additional`: merged into the context.
 
-    `prevent_deselect`, `disabled`: messages by field; the first keeps what was chosen, the other the whole
-    stored value.
+    `prevent_deselect`, `disabled`: messages by field; the first keeps what was chosen, the other keeps the
+    whole stored value.
     """
 
     additional: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -67,18 +64,20 @@ class RapidOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """`link_id`: None for a session that only shows an account's form. `account_id`: once it is saved.
+    """`link_id`: None for a session that only shows an account's form. `account_id`: once the account is
+    saved.
 
-    `slug`, `format`: what was chosen. `entered`: what was typed before the trip to a provider. `error`: why
-    the last try failed, for the person. `is_away`: at the provider. `is_retrying`: with new credentials for
-    an account that was saved and failed. `is_form_done`: the account's form was submitted, or left.
+    `slug`, `format`: what was chosen. `entered`: what was typed before the redirect to the provider. `error`:
+    why the last try failed, for the person. `is_away`: the person is at the provider. `is_retrying`: they
+    enter new credentials for an account that was saved and failed. `is_form_done`: the account's form was
+    submitted or skipped.
     """
 
     id: str
     environment_id: str
     link_id: str | None
     csrf: str = field(repr=False)
-    options: Options = Options()
+    options: PageOptions = PageOptions()
     rapid: RapidOptions | None = None
     account_id: str | None = None
     slug: str | None = None
@@ -90,22 +89,22 @@ class Session:
     is_form_done: bool = False
 
 
-async def begin_session(
+async def create_session(
     conn: AsyncConnection,
     environment_id: str,
     *,
     link_id: str | None,
     account_id: str | None = None,
-    options: Options | None = None,
+    options: PageOptions | None = None,
     rapid: RapidOptions | None = None,
 ) -> tuple[Session, Secret[str]]:
-    """The session, and the value of its cookie: the only time anybody sees it."""
+    """The new session, and the value of its cookie, of which only a digest is stored."""
     session = Session(
         id=new_id(),
         environment_id=environment_id,
         link_id=link_id,
         csrf=secrets.token_urlsafe(32),
-        options=options or Options(),
+        options=options or PageOptions(),
         rapid=rapid,
         account_id=account_id,
     )
@@ -119,33 +118,35 @@ async def begin_session(
             digest=hash_token(cookie.reveal()),
             link_token_id=link_id,
             integrated_account_id=account_id,
-            payload=_PAYLOAD.seal(get_key_ring(conn), session.id, _stored(session)),
-            idle_at=now + IDLE,
-            expires_at=now + ABSOLUTE,
+            payload=_PAYLOAD.seal(get_key_ring(conn), session.id, _to_payload(session)),
+            idle_at=now + IDLE_TIMEOUT,
+            expires_at=now + MAX_AGE,
         )
     )
     return session, cookie
 
 
 async def read_session(conn: AsyncConnection, id: str, cookie: str) -> Session:
-    """Raises SessionEnded where the cookie is not that session's, or the session is over."""
-    row = await _row(conn, connect_session.c.id == id, connect_session.c.digest == hash_token(cookie))
+    """The session. Raises SessionEnded where the cookie is not that of the session, or the session has
+    expired."""
+    row = await _find_row(conn, connect_session.c.id == id, connect_session.c.digest == hash_token(cookie))
     now = current_time(conn)
     if row is None or row["idle_at"] <= now or row["expires_at"] <= now:
         raise SessionEnded("This page was open too long. Start again from where you came from.")
-    return _session(conn, row)
+    return _session_from_row(conn, row)
 
 
-async def session_of(conn: AsyncConnection, id: str, *, lock: bool = False) -> Session | None:
-    """By its id alone: for a trip that comes back from a provider. None where it is gone or over."""
-    row = await _row(conn, connect_session.c.id == id, lock=lock)
+async def find_session(conn: AsyncConnection, id: str, *, lock: bool = False) -> Session | None:
+    """The session by its id alone, for a browser that a provider redirected back. None where it is gone or
+    has expired. `lock`: until the commit."""
+    row = await _find_row(conn, connect_session.c.id == id, lock=lock)
     if row is None or row["expires_at"] <= current_time(conn):
         return None
-    return _session(conn, row)
+    return _session_from_row(conn, row)
 
 
-async def keep_session(conn: AsyncConnection, session: Session, **changes: Any) -> Session:
-    """Writes what changed; the session is in use, so it does not end for idleness."""
+async def update_session(conn: AsyncConnection, session: Session, **changes: Any) -> Session:
+    """The session with the changes, stored; its idle timeout begins again."""
     changed = replace(session, **changes)
     now = current_time(conn)
     await conn.execute(
@@ -153,21 +154,21 @@ async def keep_session(conn: AsyncConnection, session: Session, **changes: Any) 
         .where(connect_session.c.id == session.id)
         .values(
             integrated_account_id=changed.account_id,
-            payload=_PAYLOAD.seal(get_key_ring(conn), session.id, _stored(changed)),
-            idle_at=now + IDLE,
+            payload=_PAYLOAD.seal(get_key_ring(conn), session.id, _to_payload(changed)),
+            idle_at=now + IDLE_TIMEOUT,
             updated_at=now,
         )
     )
     return changed
 
 
-async def forget_sessions(conn: AsyncConnection, before: datetime) -> int:
-    """Deletes sessions that ended before this time; says how many."""
+async def delete_sessions(conn: AsyncConnection, before: datetime) -> int:
+    """Deletes sessions that expired before this time; returns how many."""
     done = await conn.execute(delete(connect_session).where(connect_session.c.expires_at < before))
     return done.rowcount
 
 
-async def _row(conn: AsyncConnection, *conditions: Any, lock: bool = False) -> Mapping[str, Any] | None:
+async def _find_row(conn: AsyncConnection, *conditions: Any, lock: bool = False) -> Mapping[str, Any] | None:
     statement = select(connect_session).where(*conditions)
     if lock:
         statement = statement.with_for_update()
@@ -175,12 +176,12 @@ async def _row(conn: AsyncConnection, *conditions: Any, lock: bool = False) -> M
     return None if row is None else dict(row)
 
 
-_NOT_STORED: Final = frozenset({"id", "environment_id", "link_id", "account_id"})
+_COLUMN_FIELDS: Final = frozenset({"id", "environment_id", "link_id", "account_id"})
 
 
-def _stored(session: Session) -> dict[str, Any]:
+def _to_payload(session: Session) -> dict[str, Any]:
     payload = {
-        name: getattr(session, name) for name in Session.__dataclass_fields__ if name not in _NOT_STORED
+        name: getattr(session, name) for name in Session.__dataclass_fields__ if name not in _COLUMN_FIELDS
     }
     for name in ("options", "rapid"):
         part = payload[name]
@@ -190,7 +191,7 @@ def _stored(session: Session) -> dict[str, Any]:
     return payload
 
 
-def _session(conn: AsyncConnection, row: Mapping[str, Any]) -> Session:
+def _session_from_row(conn: AsyncConnection, row: Mapping[str, Any]) -> Session:
     payload = _PAYLOAD.open(get_key_ring(conn), row["id"], row["payload"])
     options = payload.pop("options")
     chosen = options.pop("integrations")
@@ -200,7 +201,7 @@ def _session(conn: AsyncConnection, row: Mapping[str, Any]) -> Session:
         environment_id=row["environment_id"],
         link_id=row["link_token_id"],
         account_id=row["integrated_account_id"],
-        options=Options(**options, integrations=None if chosen is None else tuple(chosen)),
+        options=PageOptions(**options, integrations=None if chosen is None else tuple(chosen)),
         rapid=None if rapid is None else RapidOptions(**rapid),
         **payload,
     )

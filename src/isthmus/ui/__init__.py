@@ -1,4 +1,4 @@
-"""The pages that people see, and the script that embeds them."""
+"""The connect pages, on which people connect accounts, and the script that embeds them."""
 
 from isthmus.ui.pages import PageParts, build_pages
 

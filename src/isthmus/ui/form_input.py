@@ -1,4 +1,4 @@
-"""What a page sent: a form, or JSON."""
+"""Reads what a page submitted, as a form or as JSON."""
 
 from __future__ import annotations
 
@@ -9,65 +9,76 @@ import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from isthmus.connect.errors import ConnectProblem
+from isthmus.connect.errors import ConnectError
 
-__all__ = ["CSRF", "CURSOR", "FIELD", "STEP", "Sent", "read_form", "read_sent", "wants_json"]
+__all__ = [
+    "CSRF",
+    "CURSOR",
+    "FIELD",
+    "STEP",
+    "FormInput",
+    "read_form_fields",
+    "read_form_input",
+    "wants_json",
+]
 
 CSRF: Final = "_csrf"
 STEP: Final = "_step"
 FIELD: Final = "_field"
 CURSOR: Final = "_cursor"
-_OURS: Final = frozenset({CSRF, STEP, FIELD, CURSOR})
+_RESERVED_NAMES: Final = frozenset({CSRF, STEP, FIELD, CURSOR})
 
 
-class Sent:
-    """Texts by name, as a browser sends them; those of ours apart from a form's own."""
+class FormInput:
+    """The submitted texts by name. Names that begin with `_` are the page's own, not fields of the form."""
 
     def __init__(self, values: Mapping[str, list[str]]) -> None:
         self._values = values
 
     def text(self, name: str) -> str:
-        """The last of several; "" for none."""
+        """The last value of a name; "" for none."""
         return (self._values.get(name) or [""])[-1]
 
     @property
     def fields(self) -> dict[str, list[str]]:
-        return {name: list(values) for name, values in self._values.items() if name not in _OURS}
+        return {name: list(values) for name, values in self._values.items() if name not in _RESERVED_NAMES}
 
     @property
     def texts(self) -> dict[str, str]:
         return {name: self.text(name) for name in self.fields}
 
 
-async def read_sent(request: Request) -> Sent:
-    """Nothing where a JSON body is no object. Raises ConnectProblem for a form that is none."""
+async def read_form_input(request: Request) -> FormInput:
+    """The input of a request; empty where a JSON body is not an object. Raises ConnectError for a malformed
+    form."""
     if request.headers.get("content-type", "").partition(";")[0].strip() == "application/json":
         try:
             body: Any = orjson.loads(await request.body())
         except orjson.JSONDecodeError:
             body = None
         found = body if isinstance(body, dict) else {}
-        return Sent({name: _listed(value) for name, value in found.items()})
-    return Sent(await read_form(request))
+        return FormInput({name: _to_texts(value) for name, value in found.items()})
+    return FormInput(await read_form_fields(request))
 
 
-async def read_form(request: Request) -> dict[str, list[str]]:
-    """The texts of a form. Raises ConnectProblem for a body that is none."""
+async def read_form_fields(request: Request) -> dict[str, list[str]]:
+    """The texts of a form by name. Raises ConnectError for a malformed form."""
     try:
         form = await request.form(max_files=0)
     except HTTPException as broken:
-        raise ConnectProblem("This form could not be read. Load the page again.") from broken
+        raise ConnectError("This form could not be read. Load the page again.") from broken
     return {name: [each for each in form.getlist(name) if isinstance(each, str)] for name in form}
 
 
 def wants_json(request: Request) -> bool:
-    """A script asks."""
+    """True if the page's script sent the request, and expects JSON."""
     return request.headers.get("accept", "").startswith("application/json")
 
 
-def _listed(value: object) -> list[str]:
+def _to_texts(value: object) -> list[str]:
+    """A JSON value as the texts that a form would have."""
     if isinstance(value, list):
-        return [text for each in value for text in _listed(each)]
+        return [text for each in value for text in _to_texts(each)]
     if value is None:
         return []
     return [str(value).lower() if isinstance(value, bool) else str(value)]

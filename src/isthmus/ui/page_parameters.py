@@ -1,4 +1,4 @@
-"""The page's parameters, as the published SDK sends them (`connect.md` §3.1, §3.2)."""
+"""Parses the query parameters of the connect pages, as the published SDK sends them."""
 
 from __future__ import annotations
 
@@ -9,54 +9,56 @@ from typing import Any, Final
 from starlette.requests import Request
 
 from isthmus.connect.errors import RapidFormFailed
-from isthmus.connect.sessions import Options, RapidOptions
+from isthmus.connect.sessions import PageOptions, RapidOptions
 
-__all__ = ["is_framed", "options_of", "rapid_options_of"]
+__all__ = ["is_framed", "parse_page_options", "parse_rapid_options"]
 
-_LONGEST: Final = 64 * 1024
+_MAX_LENGTH: Final = 64 * 1024
 
 
-def options_of(request: Request) -> Options:
-    sent = request.query_params
-    slugs = tuple(slug.strip() for slug in sent.get("integrations", "").split(",") if slug.strip())
-    return Options(
-        integration=sent.get("integration") or None,
-        no_back=_is_true(sent.get("no_back")),
-        auth_format=sent.get("auth_format") or None,
-        skip_rapid_form=_is_true(sent.get("skip_rapid_form")),
+def parse_page_options(request: Request) -> PageOptions:
+    parameters = request.query_params
+    slugs = tuple(slug.strip() for slug in parameters.get("integrations", "").split(",") if slug.strip())
+    return PageOptions(
+        integration=parameters.get("integration") or None,
+        no_back=_is_true(parameters.get("no_back")),
+        auth_format=parameters.get("auth_format") or None,
+        skip_rapid_form=_is_true(parameters.get("skip_rapid_form")),
         integrations=slugs or None,
         is_framed=is_framed(request),
     )
 
 
-def rapid_options_of(request: Request) -> RapidOptions:
-    """Raises RapidFormFailed for what is no JSON of the right shape."""
+def parse_rapid_options(request: Request) -> RapidOptions:
+    """Raises RapidFormFailed for a parameter that is not a JSON object."""
     return RapidOptions(
-        additional=_object(request, "truto_additional_context"),
-        prevent_deselect=_messages(request, "truto_prevent_deselect"),
-        disabled=_messages(request, "truto_disabled_fields"),
+        additional=_parse_object(request, "truto_additional_context"),
+        prevent_deselect=_parse_messages(request, "truto_prevent_deselect"),
+        disabled=_parse_messages(request, "truto_disabled_fields"),
         is_framed=is_framed(request),
     )
 
 
 def is_framed(request: Request) -> bool:
-    """What the browser says; the parameter, where it says nothing: in its own window it may be sent too."""
-    said = request.headers.get("sec-fetch-dest")
-    if said in ("iframe", "frame"):
+    """True if the page is shown in a frame: as the browser says, otherwise as the parameter `iframe` says,
+    which may also be sent for a page in its own window."""
+    destination = request.headers.get("sec-fetch-dest")
+    if destination in ("iframe", "frame"):
         return True
-    return said is None and _is_true(request.query_params.get("iframe"))
+    return destination is None and _is_true(request.query_params.get("iframe"))
 
 
 def _is_true(text: str | None) -> bool:
     return text is not None and text.lower() not in ("", "false", "0", "undefined", "null")
 
 
-def _object(request: Request, name: str) -> Mapping[str, Any]:
+def _parse_object(request: Request, name: str) -> Mapping[str, Any]:
+    """The JSON object of a parameter; empty where it was not sent. Raises RapidFormFailed."""
     text = request.query_params.get(name)
     if not text:
         return {}
     try:
-        found = json.loads(text) if len(text) <= _LONGEST else None
+        found = json.loads(text) if len(text) <= _MAX_LENGTH else None
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
@@ -64,9 +66,9 @@ def _object(request: Request, name: str) -> Mapping[str, Any]:
     return found
 
 
-def _messages(request: Request, name: str) -> Mapping[str, str]:
+def _parse_messages(request: Request, name: str) -> Mapping[str, str]:
     """`{field: {message}}` as `{field: message}`."""
     return {
-        field: str(said.get("message") or "") if isinstance(said, Mapping) else str(said)
-        for field, said in _object(request, name).items()
+        field: str(value.get("message") or "") if isinstance(value, Mapping) else str(value)
+        for field, value in _parse_object(request, name).items()
     }

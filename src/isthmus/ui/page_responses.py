@@ -1,4 +1,5 @@
-"""What all routes of the pages share: whose session it is, how a screen or a refusal is answered."""
+"""What the routes of the connect pages share: they read the session, and respond with a page, JSON or an
+error."""
 
 from __future__ import annotations
 
@@ -11,11 +12,11 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from isthmus.connect.errors import ConnectProblem, SessionEnded
+from isthmus.connect.errors import ConnectError, SessionEnded
 from isthmus.connect.flow import Flow
-from isthmus.connect.rapid_form import AccountForms
+from isthmus.connect.rapid_form import RapidForms
 from isthmus.connect.screens import Done, Screen
-from isthmus.connect.session_outcomes import Ending, Endings
+from isthmus.connect.session_outcomes import SessionOutcome, SessionOutcomes
 from isthmus.connect.sessions import Session
 from isthmus.db.database import Database
 from isthmus.integrations.catalog.shipped_files import Catalog
@@ -24,13 +25,13 @@ from isthmus.kit.ids import is_uuid
 from isthmus.tenancy.authentication import AccountTokens, hash_token
 from isthmus.tenancy.connect_settings import ConnectSettings
 from isthmus.tenancy.environments import read_connect_settings
-from isthmus.ui.form_input import CSRF, Sent, read_sent
-from isthmus.ui.page_rate_limit import Opens
-from isthmus.ui.page_security import Site, cookie_of, require_own_page
-from isthmus.ui.rendering import Rendering
-from isthmus.ui.static_files import Files
+from isthmus.ui.form_input import CSRF, FormInput, read_form_input
+from isthmus.ui.page_rate_limit import PageRateLimit
+from isthmus.ui.page_security import Site, read_session_cookie, require_own_page
+from isthmus.ui.rendering import PageRenderer
+from isthmus.ui.static_files import StaticFiles
 
-__all__ = ["Answering", "Endpoint", "PageParts"]
+__all__ = ["Endpoint", "PageParts", "PageResponder"]
 
 log = logging.getLogger("isthmus.ui")
 
@@ -38,134 +39,144 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 _NO_COOKIE: Final = (
     "This page cannot be continued here. Allow cookies for it, or start again from where you came from."
 )
-_SORRY: Final = "Something went wrong on our side. Try again in a moment."
-_TRIPS: Final = ("/start", "/callback")
+_INTERNAL_ERROR: Final = "Something went wrong on our side. Try again in a moment."
+_PROVIDER_PATHS: Final = ("/start", "/callback")
 
 
-class _Broken(ConnectProblem):
+class _InternalError(ConnectError):
     status = 500
 
 
 @dataclass(frozen=True, slots=True)
 class PageParts:
-    """What the pages stand on. `public_url`: where people reach them."""
+    """What the pages are built from. `public_url`: the address at which people reach them."""
 
     database: Database
     flow: Flow
-    endings: Endings
-    forms: AccountForms
+    outcomes: SessionOutcomes
+    rapid_forms: RapidForms
     account_tokens: AccountTokens
     clock: Clock
     catalog: Catalog
     public_url: str
 
 
-class Answering:
-    """One for the process."""
+class PageResponder:
+    """One per process."""
 
     def __init__(self, parts: PageParts) -> None:
-        self.site = Site.of(parts.public_url)
-        self.files = Files(self.site, parts.catalog)
-        self.rendering = Rendering(self.site, self.files)
+        self.site = Site.from_url(parts.public_url)
+        self.files = StaticFiles(self.site, parts.catalog)
+        self.renderer = PageRenderer(self.site, self.files)
         self._parts = parts
-        self._opens = Opens(parts.clock)
+        self._rate_limit = PageRateLimit(parts.clock)
 
-    def guarded(self, endpoint: Endpoint, verb: str) -> Endpoint:
-        """Problems become pages. No address is ever logged: its query may hold what nobody should read."""
+    def guard_endpoint(self, endpoint: Endpoint, verb: str) -> Endpoint:
+        """The endpoint with its errors turned into pages. Addresses are never logged, because their query may
+        hold secrets."""
 
-        async def served(request: Request) -> Response:
-            if request.method != verb:  # a look ahead must not use anything up
+        async def guarded(request: Request) -> Response:
+            if request.method != verb:  # HEAD must not use up a ticket
                 return Response(status_code=405, headers={"allow": verb})
             try:
                 return await endpoint(request)
-            except ConnectProblem as problem:
-                return await self._refused(request, problem)
+            except ConnectError as error:
+                return await self._render_error(request, error)
             except Exception:
                 log.exception("request %s failed", request.scope.get("isthmus.request_id", ""))
-                return await self._refused(request, _Broken(_SORRY))
+                return await self._render_error(request, _InternalError(_INTERNAL_ERROR))
 
-        return served
+        return guarded
 
-    async def session(self, request: Request) -> Session:
-        """Raises SessionEnded where the browser does not have its cookie."""
+    async def read_session(self, request: Request) -> Session:
+        """The session that the address names. Raises SessionEnded where the browser does not have its
+        cookie."""
         identity = request.query_params.get("session", "")
-        cookie = cookie_of(request, identity)
+        cookie = read_session_cookie(request, identity)
         if not is_uuid(identity) or not cookie:
             raise SessionEnded(_NO_COOKIE)
-        return await self._parts.flow.session(identity, cookie)
+        return await self._parts.flow.read_session(identity, cookie)
 
-    async def session_or_none(self, request: Request) -> Session | None:
+    async def find_session(self, request: Request) -> Session | None:
         try:
-            return await self.session(request)
-        except ConnectProblem:
+            return await self.read_session(request)
+        except ConnectError:
             return None
 
-    async def posted(self, request: Request) -> tuple[Session, Sent]:
+    async def read_post(self, request: Request) -> tuple[Session, FormInput]:
         """Of a form of ours. Raises Forged for any other."""
-        session = await self.session(request)
-        sent = await read_sent(request)
+        session = await self.read_session(request)
+        sent = await read_form_input(request)
         require_own_page(self.site, request, session, sent.text(CSRF))
         return session, sent
 
     def count_open(self, request: Request, token: str) -> None:
-        self._opens.take(request.client.host if request.client else "", hash_token(token))
+        self._rate_limit.count_open(request.client.host if request.client else "", hash_token(token))
 
-    def begun(self, session: Session, cookie: str) -> Response:
-        """The session's first answer: its cookie, and an address without the token."""
-        response = self.to(session)
-        self.site.keep(response, session, cookie)
+    def respond_with_cookie(self, session: Session, cookie: str) -> Response:
+        """The first response of a session: sets its cookie, and redirects to an address without the token."""
+        response = self.redirect_to_session(session)
+        self.site.set_session_cookie(response, session, cookie)
         return response
 
-    def to(self, session: Session) -> Response:
-        return self._protected(RedirectResponse(self.site.page_of(session), 303))
+    def redirect_to_session(self, session: Session) -> Response:
+        return self._add_headers(RedirectResponse(self.site.session_path(session), 303))
 
-    def json(self, value: Any, status: int = 200) -> Response:
-        return self._protected(JSONResponse(value, status))
+    def respond_json(self, value: Any, status: int = 200) -> Response:
+        return self._add_headers(JSONResponse(value, status))
 
-    async def drawn(self, session: Session, screen: Screen, *, status: int = 200) -> Response:
+    async def render_screen(self, session: Session, screen: Screen, *, status: int = 200) -> Response:
         if isinstance(screen, Done):
-            return await self.ended(session, await self._parts.endings.ending(session))
-        return await self.page(session, lambda **common: self.rendering.page(screen, **common), status=status)
+            return await self.render_outcome(session, await self._parts.outcomes.read_outcome(session))
+        return await self.render_page(
+            session, lambda **common: self.renderer.render_screen(screen, **common), status=status
+        )
 
-    async def ended(self, session: Session, ending: Ending) -> Response:
-        return await self.page(session, lambda **common: self.rendering.ended(ending, **common))
+    async def render_outcome(self, session: Session, outcome: SessionOutcome) -> Response:
+        return await self.render_page(
+            session, lambda **common: self.renderer.render_outcome(outcome, **common)
+        )
 
-    async def page(self, session: Session, render: Callable[..., str], *, status: int = 200) -> Response:
-        settings, nonce = await self.settings(session), _nonce()
+    async def render_page(
+        self, session: Session, render: Callable[..., str], *, status: int = 200
+    ) -> Response:
+        settings, nonce = await self.read_settings(session), _new_nonce()
         html = render(nonce=nonce, session=session, settings=settings)
-        return self._protected(HTMLResponse(html, status), nonce=nonce, settings=settings)
+        return self._add_headers(HTMLResponse(html, status), nonce=nonce, settings=settings)
 
-    def unframed(self, response: Response, nonce: str | None = None) -> Response:
-        """For what nobody may show inside a page of theirs: trips."""
-        return self.site.protect(response, nonce or _nonce(), framable=False)
+    def forbid_framing(self, response: Response, nonce: str | None = None) -> Response:
+        """Adds the headers of a page that no other site may embed: redirects to and from providers."""
+        return self.site.add_page_headers(response, nonce or _new_nonce(), framable=False)
 
-    def returned(self) -> Response:
-        nonce = _nonce()
-        return self.unframed(HTMLResponse(self.rendering.returned(nonce=nonce)), nonce)
+    def render_returned(self) -> Response:
+        nonce = _new_nonce()
+        return self.forbid_framing(HTMLResponse(self.renderer.render_returned(nonce=nonce)), nonce)
 
-    async def settings(self, session: Session) -> ConnectSettings:
+    async def read_settings(self, session: Session) -> ConnectSettings:
         async with self._parts.database.read() as conn:
             return await read_connect_settings(conn, session.environment_id)
 
-    async def _refused(self, request: Request, problem: ConnectProblem) -> Response:
-        """A page that cannot be continued. One of a trip tells its opener nothing."""
-        is_trip = request.url.path.rstrip("/").endswith(_TRIPS)
-        session = None if is_trip else await self.session_or_none(request)
-        screen, nonce = await self._parts.endings.refusal(session, problem), _nonce()
-        settings = ConnectSettings() if session is None else await self.settings(session)
-        ending = None if is_trip else Ending.of(screen)
-        html = self.rendering.page(screen, nonce=nonce, session=None, settings=settings, ending=ending)
-        response = HTMLResponse(html, problem.status)
-        if is_trip:
-            return self.unframed(response, nonce)
-        return self._protected(response, nonce=nonce, settings=settings)
+    async def _render_error(self, request: Request, error: ConnectError) -> Response:
+        """The page of an error. On the way to or from a provider it says nothing about the session."""
+        is_provider_redirect = request.url.path.rstrip("/").endswith(_PROVIDER_PATHS)
+        session = None if is_provider_redirect else await self.find_session(request)
+        screen, nonce = await self._parts.outcomes.build_problem(session, error), _new_nonce()
+        settings = ConnectSettings() if session is None else await self.read_settings(session)
+        outcome = None if is_provider_redirect else SessionOutcome.from_screen(screen)
+        html = self.renderer.render_screen(
+            screen, nonce=nonce, session=None, settings=settings, outcome=outcome
+        )
+        response = HTMLResponse(html, error.status)
+        if is_provider_redirect:
+            return self.forbid_framing(response, nonce)
+        return self._add_headers(response, nonce=nonce, settings=settings)
 
-    def _protected(
+    def _add_headers(
         self, response: Response, *, nonce: str | None = None, settings: ConnectSettings | None = None
     ) -> Response:
         origins = settings.origins if settings is not None else ()
-        return self.site.protect(response, nonce or _nonce(), framable=True, origins=origins)
+        return self.site.add_page_headers(response, nonce or _new_nonce(), framable=True, origins=origins)
 
 
-def _nonce() -> str:
+def _new_nonce() -> str:
     return secrets.token_urlsafe(16)

@@ -1,5 +1,5 @@
-"""What keeps the pages to themselves: headers, cookies, and where a request has to come from
-(`connect.md` §11)."""
+"""Security of the connect pages: headers, cookies, and the check that a POST comes from a page of this
+site."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
-from isthmus.connect.errors import Forged
-from isthmus.connect.sessions import ABSOLUTE, Session
+from isthmus.connect.errors import ForgedRequest
+from isthmus.connect.sessions import MAX_AGE, Session
 
-__all__ = ["Site", "cookie_of", "require_own_page"]
+__all__ = ["Site", "read_session_cookie", "require_own_page"]
 
-TRIP: Final = "connect_trip"
-_MOST_TRIPS: Final = 5
-_TRIP_SECONDS: Final = 600
+BINDING_COOKIE: Final = "connect_trip"
+_MAX_BINDINGS: Final = 5
+_BINDING_SECONDS: Final = 600
 _FORGED: Final = "This form did not come from this page. Load the page again."
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-def _name(session_id: str) -> str:
-    """One a session, so that windows side by side do not disturb each other."""
+def _cookie_name(session_id: str) -> str:
+    """Each session has its own cookie, so that several windows can be open side by side."""
     return f"connect_{session_id[:8]}"
 
 
-def cookie_of(request: Request, session_id: str) -> str:
-    return request.cookies.get(_name(session_id), "")
+def read_session_cookie(request: Request, session_id: str) -> str:
+    return request.cookies.get(_cookie_name(session_id), "")
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where people reach the pages. `path`: in front of every address of ours, "" for none."""
+    """The public address of the pages. `path`: the prefix of every path, "" for none."""
 
     origin: str
     path: str
@@ -43,7 +43,7 @@ class Site:
     is_loopback: bool
 
     @classmethod
-    def of(cls, public_url: str) -> Site:
+    def from_url(cls, public_url: str) -> Site:
         parts = urlsplit(public_url)
         return cls(
             origin=f"{parts.scheme}://{parts.netloc}",
@@ -52,31 +52,42 @@ class Site:
             is_loopback=parts.hostname in _LOOPBACK,
         )
 
-    def at(self, path: str) -> str:
+    def path_to(self, path: str) -> str:
         return f"{self.path}/connect-account{path}"
 
-    def page_of(self, session: Session) -> str:
-        return f"{self.at('')}?session={session.id}"
+    def session_path(self, session: Session) -> str:
+        return f"{self.path_to('')}?session={session.id}"
 
-    def keep(self, response: Response, session: Session, cookie: str) -> None:
-        """The session's cookie. In a frame of another site it must be allowed there, and is kept apart for
-        that site; browsers take such a cookie only over https, or on this machine."""
-        framed = session.options.is_framed or (session.rapid is not None and session.rapid.is_framed)
-        is_third = framed and (self.is_https or self.is_loopback)
-        self._set(response, _name(session.id), cookie, int(ABSOLUTE.total_seconds()), self.at(""), is_third)
-        if is_third:
+    def set_session_cookie(self, response: Response, session: Session, cookie: str) -> None:
+        """Sets the session's cookie. In a frame of another site the cookie must be SameSite=None and
+        partitioned; browsers accept that only over https, or on this machine."""
+        is_framed = session.options.is_framed or (session.rapid is not None and session.rapid.is_framed)
+        is_third_party = is_framed and (self.is_https or self.is_loopback)
+        self._set_cookie(
+            response,
+            _cookie_name(session.id),
+            cookie,
+            int(MAX_AGE.total_seconds()),
+            self.path_to(""),
+            is_third_party,
+        )
+        if is_third_party:
             response.headers["set-cookie"] += "; Partitioned"
 
-    def bind(self, request: Request, response: Response, binding: str, *, by_post: bool) -> None:
-        """Ties the browser to a trip. `by_post`: the provider sends it back with a form of its own site."""
-        others = [each for each in request.cookies.get(TRIP, "").split(".") if each]
-        value = ".".join([binding, *others[: _MOST_TRIPS - 1]])
-        self._set(response, TRIP, value, _TRIP_SECONDS, self.at(""), by_post)
+    def set_binding_cookie(
+        self, request: Request, response: Response, binding: str, *, by_post: bool
+    ) -> None:
+        """Adds the binding of an authorization request to the browser's cookie. `by_post`: whether the
+        provider calls back with a form that its own site posts (response_mode=form_post)."""
+        others = [each for each in request.cookies.get(BINDING_COOKIE, "").split(".") if each]
+        value = ".".join([binding, *others[: _MAX_BINDINGS - 1]])
+        self._set_cookie(response, BINDING_COOKIE, value, _BINDING_SECONDS, self.path_to(""), by_post)
 
-    def protect(
+    def add_page_headers(
         self, response: Response, nonce: str, *, framable: bool, origins: Iterable[str] = ()
     ) -> Response:
-        """The headers of every page."""
+        """Adds the headers of a page. `framable`: whether other sites may embed it. `origins`: those that
+        may, empty for all."""
         ancestors = (" ".join(origins) or "*") if framable else "'none'"
         headers = response.headers
         headers["content-security-policy"] = (
@@ -85,19 +96,19 @@ class Site:
             f"frame-ancestors {ancestors}"
         )
         headers["cache-control"] = "no-store"
-        self.protect_any(response)
+        self.add_common_headers(response)
         return response
 
-    def protect_any(self, response: Response) -> None:
-        """The headers of files, too."""
+    def add_common_headers(self, response: Response) -> None:
+        """Adds the headers that pages and files share."""
         response.headers["referrer-policy"] = "no-referrer"
         response.headers["x-content-type-options"] = "nosniff"
         if self.is_https:
             response.headers["strict-transport-security"] = "max-age=31536000"
 
-    def is_own(self, request: Request) -> bool:
-        """Whether a POST was sent by a page of ours, as far as the browser tells. Pages without a referrer
-        send the origin `null`."""
+    def is_own_page(self, request: Request) -> bool:
+        """True if a POST was sent by a page of this site, as far as the browser says. Pages without a
+        referrer send the origin `null`."""
         fetched = request.headers.get("sec-fetch-site")
         if fetched is not None:
             return fetched == "same-origin"
@@ -106,27 +117,28 @@ class Site:
             return True
         return urlsplit(origin or "").netloc == request.headers.get("host")
 
-    def _set(
+    def _set_cookie(
         self,
         response: Response,
         name: str,
         value: str,
         seconds: int,
         path: str,
-        is_third: bool,
+        is_third_party: bool,
     ) -> None:
         response.set_cookie(
             name,
             value,
             max_age=seconds,
             path=path,
-            secure=self.is_https or is_third,
+            secure=self.is_https or is_third_party,
             httponly=True,
-            samesite="none" if is_third else "lax",
+            samesite="none" if is_third_party else "lax",
         )
 
 
 def require_own_page(site: Site, request: Request, session: Session, csrf: str) -> None:
-    """Raises Forged."""
-    if not site.is_own(request) or not hmac.compare_digest(csrf.encode(), session.csrf.encode()):
-        raise Forged(_FORGED)
+    """Raises ForgedRequest for a POST that was not sent by a page of this site with the session's CSRF
+    token."""
+    if not site.is_own_page(request) or not hmac.compare_digest(csrf.encode(), session.csrf.encode()):
+        raise ForgedRequest(_FORGED)

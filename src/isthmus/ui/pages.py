@@ -1,5 +1,7 @@
-"""The connect pages' door (`connect.md` §4): an ASGI application of its own, below `/connect-account` and
-`/sdk`. Each route reads the session, has the flow do one step, and draws the screen that follows."""
+"""The ASGI application of the connect pages, below `/connect-account` and `/sdk`.
+
+Each route reads the session, has the flow do one step, and renders the screen that follows.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +13,17 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from isthmus.connect.errors import ConnectProblem, InvalidToken
-from isthmus.connect.flow import Sent
+from isthmus.connect.errors import ConnectError, InvalidToken
+from isthmus.connect.flow import SubmitResult
 from isthmus.connect.screens import Form
 from isthmus.tenancy.connect_settings import ConnectSettings
-from isthmus.ui.form_input import STEP, read_form, wants_json
-from isthmus.ui.page_parameters import options_of
-from isthmus.ui.page_responses import Answering, PageParts
-from isthmus.ui.page_security import TRIP
-from isthmus.ui.rapid_form_pages import AccountFormPages
-from isthmus.ui.static_files import file_answer
-from isthmus.ui.theme_css import style_sheet
+from isthmus.ui.form_input import STEP, read_form_fields, wants_json
+from isthmus.ui.page_parameters import parse_page_options
+from isthmus.ui.page_responses import PageParts, PageResponder
+from isthmus.ui.page_security import BINDING_COOKIE
+from isthmus.ui.rapid_form_pages import RapidFormPages
+from isthmus.ui.static_files import file_response
+from isthmus.ui.theme_css import build_style_sheet
 
 __all__ = ["PageParts", "build_pages"]
 
@@ -29,131 +31,139 @@ _NO_LINK: Final = "This page is opened with a link. Go back to where you came fr
 
 
 def build_pages(parts: PageParts) -> Starlette:
-    answering = Answering(parts)
-    pages, forms = _Pages(parts, answering), AccountFormPages(parts, answering)
+    """The application with all routes of the pages."""
+    responder = PageResponder(parts)
+    pages, forms = _Pages(parts, responder), RapidFormPages(parts, responder)
     routes = [
-        ("", pages.entry, "GET"),
-        ("", pages.step, "POST"),
-        ("/integration/{slug}", pages.choose, "GET"),
-        ("/integration/{slug}/{format}", pages.submit, "POST"),
-        ("/start", pages.start, "GET"),
-        ("/callback", pages.callback, "GET"),
-        ("/callback", pages.callback, "POST"),
-        ("/status", pages.status, "GET"),
+        ("", pages.show_page, "GET"),
+        ("", pages.go_back_or_retry, "POST"),
+        ("/integration/{slug}", pages.choose_integration, "GET"),
+        ("/integration/{slug}/{format}", pages.submit_form, "POST"),
+        ("/start", pages.start_authorization, "GET"),
+        ("/callback", pages.handle_callback, "GET"),
+        ("/callback", pages.handle_callback, "POST"),
+        ("/status", pages.report_place, "GET"),
         ("/post-connect", forms.show, "GET"),
         ("/post-connect", forms.submit, "POST"),
-        ("/done", pages.done, "GET"),
-        ("/theme.css", pages.theme, "GET"),
+        ("/done", pages.show_outcome, "GET"),
+        ("/theme.css", pages.serve_theme, "GET"),
     ]
     return Starlette(
         routes=[
             *(
-                Route(f"/connect-account{path}", answering.guarded(endpoint, verb), methods=[verb])
+                Route(f"/connect-account{path}", responder.guard_endpoint(endpoint, verb), methods=[verb])
                 for path, endpoint, verb in routes
             ),
-            *answering.files.routes(),
+            *responder.files.routes(),
         ]
     )
 
 
 class _Pages:
-    def __init__(self, parts: PageParts, answering: Answering) -> None:
+    def __init__(self, parts: PageParts, responder: PageResponder) -> None:
         self._flow = parts.flow
-        self._endings = parts.endings
-        self._answering = answering
-        self._site = answering.site
+        self._outcomes = parts.outcomes
+        self._responder = responder
+        self._site = responder.site
 
-    async def entry(self, request: Request) -> Response:
-        """A link token becomes a session, and leaves the address; a session shows where it stands."""
+    async def show_page(self, request: Request) -> Response:
+        """Shows the screen of a session. A link token begins one, and the browser is redirected to an address
+        without the token."""
         token = request.query_params.get("link_token")
         if token:
-            self._answering.count_open(request, token)
-            session, cookie = await self._flow.open(token, options_of(request))
-            return self._answering.begun(session, cookie.reveal())
+            self._responder.count_open(request, token)
+            session, cookie = await self._flow.open_link(token, parse_page_options(request))
+            return self._responder.respond_with_cookie(session, cookie.reveal())
         if "session" not in request.query_params:
             raise InvalidToken(_NO_LINK)
-        session = await self._answering.session(request)
-        return await self._answering.drawn(session, await self._flow.screen(session))
+        session = await self._responder.read_session(request)
+        return await self._responder.render_screen(session, await self._flow.build_screen(session))
 
-    async def step(self, request: Request) -> Response:
-        """Back to a choice, or another try."""
-        session, sent = await self._answering.posted(request)
+    async def go_back_or_retry(self, request: Request) -> Response:
+        """Handles the buttons Back and Try again."""
+        session, sent = await self._responder.read_post(request)
         match sent.text(STEP):
             case "back":
-                session = await self._flow.go_back(session)
+                session = await self._flow.undo_choice(session)
             case "retry":
-                session = await self._flow.retry(session)
-        return self._answering.to(session)
+                session = await self._flow.retry_connection(session)
+        return self._responder.redirect_to_session(session)
 
-    async def choose(self, request: Request) -> Response:
-        session = await self._answering.session(request)
+    async def choose_integration(self, request: Request) -> Response:
+        session = await self._responder.read_session(request)
         format = request.query_params.get("format") or None
-        return self._answering.to(await self._flow.choose(session, request.path_params["slug"], format))
-
-    async def submit(self, request: Request) -> Response:
-        session, sent = await self._answering.posted(request)
-        slug, format = request.path_params["slug"], request.path_params["format"]
-        done = await self._flow.submit(session, slug, format, sent.texts)
-        if done.ticket is not None:
-            return await self._leave(request, done, done.ticket.reveal())
-        if not isinstance(done.screen, Form):
-            return self._answering.to(done.session)
-        if wants_json(request):
-            return self._answering.json({"address": None})
-        return await self._answering.drawn(done.session, done.screen, status=422)
-
-    async def start(self, request: Request) -> Response:
-        """To the provider, with a cookie that ties this browser to the trip."""
-        try:
-            address, binding = await self._flow.start(request.query_params.get("ticket", ""))
-        except ConnectProblem:
-            mine = await self._answering.session_or_none(request)
-            if mine is None or mine.options.is_framed:
-                raise
-            return self._answering.to(mine)
-        response = RedirectResponse(address, 303)
-        by_post = ("response_mode", "form_post") in parse_qsl(urlsplit(address).query)
-        self._site.bind(request, response, binding.reveal(), by_post=by_post)
-        return self._answering.unframed(response)
-
-    async def callback(self, request: Request) -> Response:
-        """Back from the provider. In a window of its own it is done: what was asked goes on where it was."""
-        query = dict(request.query_params.items())
-        if request.method == "POST":
-            query |= {name: values[-1] for name, values in (await read_form(request)).items() if values}
-        session = await self._flow.arrive(query, request.cookies.get(TRIP))
-        if session.options.is_framed:
-            return self._answering.returned()
-        return self._answering.unframed(RedirectResponse(self._site.page_of(session), 303))
-
-    async def status(self, request: Request) -> Response:
-        """Where things stand, for a page that waits: it is loaded again when that is somewhere else."""
-        session = await self._answering.session_or_none(request)
-        return self._answering.json(
-            {"place": "problem" if session is None else await self._endings.place(session)}
+        return self._responder.redirect_to_session(
+            await self._flow.choose_integration(session, request.path_params["slug"], format)
         )
 
-    async def done(self, request: Request) -> Response:
-        """The page was closed, or is at its end."""
-        session = await self._answering.session(request)
-        return await self._answering.ended(session, await self._endings.ending(session))
-
-    async def theme(self, request: Request) -> Response:
-        session = await self._answering.session_or_none(request)
-        settings = ConnectSettings() if session is None else await self._answering.settings(session)
-        sheet = style_sheet(settings.theme).encode()
-        return file_answer(self._site, sheet, "text/css; charset=utf-8", held="no-store")
-
-    async def _leave(self, request: Request, done: Sent, ticket: str) -> Response:
-        """Not a redirect: browsers hold those of a form to the page's own `form-action`, and where the
-        provider is may follow from what was typed."""
-        session = done.session
-        address = f"{self._site.at('/start')}?ticket={quote(ticket)}&session={session.id}"
+    async def submit_form(self, request: Request) -> Response:
+        session, sent = await self._responder.read_post(request)
+        slug, format = request.path_params["slug"], request.path_params["format"]
+        done = await self._flow.submit_form(session, slug, format, sent.texts)
+        if done.ticket is not None:
+            return await self._send_to_provider(request, done, done.ticket.reveal())
+        if not isinstance(done.screen, Form):
+            return self._responder.redirect_to_session(done.session)
         if wants_json(request):
-            return self._answering.json({"address": address})
-        screen = await self._flow.screen(session)
-        face = getattr(screen, "integration", None)
-        label = session.slug if face is None else face.label
-        return await self._answering.page(
-            session, lambda **common: self._answering.rendering.leaving(label or "", address, **common)
+            return self._responder.respond_json({"address": None})
+        return await self._responder.render_screen(done.session, done.screen, status=422)
+
+    async def start_authorization(self, request: Request) -> Response:
+        """Redirects to the provider, with a cookie that binds this browser to the authorization request."""
+        try:
+            address, binding = await self._flow.start_authorization(request.query_params.get("ticket", ""))
+        except ConnectError:
+            mine = await self._responder.find_session(request)
+            if mine is None or mine.options.is_framed:
+                raise
+            return self._responder.redirect_to_session(mine)
+        response = RedirectResponse(address, 303)
+        by_post = ("response_mode", "form_post") in parse_qsl(urlsplit(address).query)
+        self._site.set_binding_cookie(request, response, binding.reveal(), by_post=by_post)
+        return self._responder.forbid_framing(response)
+
+    async def handle_callback(self, request: Request) -> Response:
+        """Handles the callback of a provider. Another window has nothing more to show then: the frame that
+        opened it goes on."""
+        query = dict(request.query_params.items())
+        if request.method == "POST":
+            query |= {
+                name: values[-1] for name, values in (await read_form_fields(request)).items() if values
+            }
+        session = await self._flow.complete_authorization(query, request.cookies.get(BINDING_COOKIE))
+        if session.options.is_framed:
+            return self._responder.render_returned()
+        return self._responder.forbid_framing(RedirectResponse(self._site.session_path(session), 303))
+
+    async def report_place(self, request: Request) -> Response:
+        """Responds with the name of the current screen to a page that waits, which is loaded again when the
+        name changes."""
+        session = await self._responder.find_session(request)
+        return self._responder.respond_json(
+            {"place": "problem" if session is None else await self._outcomes.read_place(session)}
+        )
+
+    async def show_outcome(self, request: Request) -> Response:
+        """Shows the last page, after the page was closed or the flow has ended."""
+        session = await self._responder.read_session(request)
+        return await self._responder.render_outcome(session, await self._outcomes.read_outcome(session))
+
+    async def serve_theme(self, request: Request) -> Response:
+        session = await self._responder.find_session(request)
+        settings = ConnectSettings() if session is None else await self._responder.read_settings(session)
+        sheet = build_style_sheet(settings.theme).encode()
+        return file_response(self._site, sheet, "text/css; charset=utf-8", cache_control="no-store")
+
+    async def _send_to_provider(self, request: Request, done: SubmitResult, ticket: str) -> Response:
+        """A page that leads to the provider, not a redirect: the page's `form-action` applies to redirects of
+        a form, and the provider's address may depend on what was typed."""
+        session = done.session
+        address = f"{self._site.path_to('/start')}?ticket={quote(ticket)}&session={session.id}"
+        if wants_json(request):
+            return self._responder.respond_json({"address": address})
+        screen = await self._flow.build_screen(session)
+        integration = getattr(screen, "integration", None)
+        label = session.slug if integration is None else integration.label
+        return await self._responder.render_page(
+            session, lambda **common: self._responder.renderer.render_redirect(label or "", address, **common)
         )

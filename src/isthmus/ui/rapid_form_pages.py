@@ -1,4 +1,4 @@
-"""An account's own form: at the end of a connection, or alone (`connect.md` §7)."""
+"""The pages of an account's own form: at the end of a connection, or alone."""
 
 from __future__ import annotations
 
@@ -8,60 +8,69 @@ from starlette.responses import Response
 from isthmus.connect.errors import PAGE_EXPIRED, RapidFormFailed
 from isthmus.connect.screens import Problem, RapidForm
 from isthmus.connect.sessions import Session
-from isthmus.ui.form_input import CURSOR, FIELD, Sent, wants_json
-from isthmus.ui.page_parameters import rapid_options_of
-from isthmus.ui.page_responses import Answering, PageParts
+from isthmus.ui.form_input import CURSOR, FIELD, FormInput, wants_json
+from isthmus.ui.page_parameters import parse_rapid_options
+from isthmus.ui.page_responses import PageParts, PageResponder
 
-__all__ = ["AccountFormPages"]
+__all__ = ["RapidFormPages"]
 
 
-class AccountFormPages:
-    def __init__(self, parts: PageParts, answering: Answering) -> None:
+class RapidFormPages:
+    def __init__(self, parts: PageParts, responder: PageResponder) -> None:
         self._parts = parts
-        self._answering = answering
+        self._responder = responder
 
     async def show(self, request: Request) -> Response:
-        """A token of the account becomes a session, and leaves the address."""
+        """Shows the form. A token in the address begins a session, and the browser is redirected to an
+        address without it."""
         token = request.query_params.get("integrated_account_session_token")
         if token:
-            return await self._open(request, token)
-        session = await self._answering.session(request)
-        return await self._answering.drawn(session, await self._parts.flow.screen(session))
+            return await self._begin_session(request, token)
+        session = await self._responder.read_session(request)
+        return await self._responder.render_screen(session, await self._parts.flow.build_screen(session))
 
     async def submit(self, request: Request) -> Response:
-        """Answers; or, for the page's script, the choices of one field by the answers so far."""
-        session, sent = await self._answering.posted(request)
-        screen = await self._parts.flow.screen(session)
+        """Stores the submitted form; or, for the page's script, responds with the choices of one field."""
+        session, form_input = await self._responder.read_post(request)
+        screen = await self._parts.flow.build_screen(session)
         if not isinstance(screen, RapidForm):
-            return self._answering.to(session)
-        if sent.text(FIELD) and wants_json(request):
-            return await self._choices(session, screen, sent)
+            return self._responder.redirect_to_session(session)
+        if form_input.text(FIELD) and wants_json(request):
+            return await self._respond_with_choices(session, screen, form_input)
         try:
-            left = await self._parts.forms.submit(session, screen.account_id, screen.integration, sent.fields)
+            invalid = await self._parts.rapid_forms.submit(
+                session, screen.account_id, screen.integration, form_input.fields
+            )
         except RapidFormFailed as failed:
             problem = Problem(failed.type, failed.message, True, screen.integration, screen.account_id)
-            return await self._answering.drawn(session, problem, status=failed.status)
-        if left is not None:
-            return await self._answering.drawn(session, left, status=422)
-        return self._answering.to(await self._parts.flow.finish_form(session))
+            return await self._responder.render_screen(session, problem, status=failed.status)
+        if invalid is not None:
+            return await self._responder.render_screen(session, invalid, status=422)
+        return self._responder.redirect_to_session(await self._parts.flow.finish_rapid_form(session))
 
-    async def _open(self, request: Request, token: str) -> Response:
-        self._answering.count_open(request, token)
-        rapid = rapid_options_of(request)
+    async def _begin_session(self, request: Request, token: str) -> Response:
+        self._responder.count_open(request, token)
+        rapid = parse_rapid_options(request)
         principal = self._parts.account_tokens.verify(token)
         if principal is None or principal.integrated_account_id is None:
             raise RapidFormFailed(PAGE_EXPIRED)
         session, cookie = await self._parts.flow.open_form(
             principal.environment_id, principal.integrated_account_id, rapid
         )
-        return self._answering.begun(session, cookie.reveal())
+        return self._responder.respond_with_cookie(session, cookie.reveal())
 
-    async def _choices(self, session: Session, screen: RapidForm, sent: Sent) -> Response:
+    async def _respond_with_choices(
+        self, session: Session, screen: RapidForm, form_input: FormInput
+    ) -> Response:
         try:
-            found = await self._parts.forms.options(
-                session, screen.account_id, sent.text(FIELD), sent.fields, sent.text(CURSOR) or None
+            found = await self._parts.rapid_forms.fetch_choices(
+                session,
+                screen.account_id,
+                form_input.text(FIELD),
+                form_input.fields,
+                form_input.text(CURSOR) or None,
             )
         except RapidFormFailed as failed:
-            return self._answering.json({"error": failed.message}, 422)
+            return self._responder.respond_json({"error": failed.message}, 422)
         choices = [{"value": str(each.value), "label": each.label} for each in found.choices]
-        return self._answering.json({"choices": choices, "more": found.more})
+        return self._responder.respond_json({"choices": choices, "more": found.more})

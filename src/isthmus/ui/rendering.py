@@ -1,4 +1,4 @@
-"""From a screen to a page: templates, and what they need besides the screen."""
+"""Renders the HTML of the connect pages from screens, with Jinja templates."""
 
 from __future__ import annotations
 
@@ -6,31 +6,35 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from isthmus.connect.screens import Offered, Screen
-from isthmus.connect.session_outcomes import Ending, place_of
+from isthmus.connect.screens import IntegrationSummary, Screen
+from isthmus.connect.session_outcomes import SessionOutcome, name_place
 from isthmus.connect.sessions import Session
 from isthmus.tenancy.connect_settings import ConnectSettings
 from isthmus.ui.page_security import Site
-from isthmus.ui.static_files import Files, content_mark
+from isthmus.ui.static_files import StaticFiles, assets_digest
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["Rendering"]
+__all__ = ["PageRenderer"]
 
-_PICTURES: Final = ("https://", "data:image/")
+_LOGO_PREFIXES: Final = ("https://", "data:image/")
 
 
-class Rendering:
-    """One for the process. Every text is escaped; nothing that a provider sent is taken for markup."""
+class PageRenderer:
+    """One per process. Every text is escaped, so that nothing a provider sent becomes markup."""
 
-    def __init__(self, site: Site, files: Files) -> None:
+    def __init__(self, site: Site, files: StaticFiles) -> None:
         self._site = site
         self._files = files
 
     @cached_property
     def _templates(self) -> Environment:
-        from jinja2 import Environment, PackageLoader, StrictUndefined  # most servers show no page at first
+        from jinja2 import (  # imported late: slow, and not needed before the first page
+            Environment,
+            PackageLoader,
+            StrictUndefined,
+        )
 
         templates = Environment(
             loader=PackageLoader("isthmus.ui"),
@@ -39,35 +43,39 @@ class Rendering:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        templates.globals.update(at=self._site.at, logo_of=self._logo, mark=content_mark())
+        templates.globals.update(at=self._site.path_to, logo_of=self._logo_address, mark=assets_digest())
         return templates
 
-    def page(
+    def render_screen(
         self,
         screen: Screen,
         *,
         nonce: str,
         session: Session | None,
         settings: ConnectSettings,
-        ending: Ending | None = None,
+        outcome: SessionOutcome | None = None,
         **more: Any,
     ) -> str:
-        """`ending`: what the button that closes the page tells, where no session can be asked."""
+        """The page of a screen. `outcome`: of closing the page, where there is no session to read it from."""
         name = type(screen).__name__.lower()
-        return self._render(name, nonce, session, settings, screen=screen, ending=ending, **more)
+        return self._render(name, nonce, session, settings, screen=screen, outcome=outcome, **more)
 
-    def ended(self, ending: Ending, *, nonce: str, session: Session | None, settings: ConnectSettings) -> str:
-        """The last page: it tells whoever opened it, or goes where the flow ends."""
-        return self._render("ended", nonce, session, settings, ending=ending)
+    def render_outcome(
+        self, outcome: SessionOutcome, *, nonce: str, session: Session | None, settings: ConnectSettings
+    ) -> str:
+        """The last page, whose script posts the outcome to the page that opened it, or goes to its
+        address."""
+        return self._render("ended", nonce, session, settings, outcome=outcome)
 
-    def leaving(
+    def render_redirect(
         self, label: str, address: str, *, nonce: str, session: Session, settings: ConnectSettings
     ) -> str:
-        """On the way to a provider: in this window, or from a frame in one of its own."""
+        """The page that leads to a provider: in this window, or from a frame in another one. `label`: of the
+        integration."""
         return self._render("leaving", nonce, session, settings, label=label, address=address)
 
-    def returned(self, *, nonce: str) -> str:
-        """After a trip in a window of its own."""
+    def render_returned(self, *, nonce: str) -> str:
+        """The page that another window shows after it came back from a provider."""
         return self._render("returned", nonce, None, ConnectSettings())
 
     def _render(
@@ -79,19 +87,23 @@ class Rendering:
             "session": session,
             "theme": settings.theme,
             "origins": settings.origins or ("*",),
-            "place": name if screen is None else place_of(screen),
-            "home": None if session is None else self._site.page_of(session),
+            "place": name if screen is None else name_place(screen),
+            "home": None if session is None else self._site.session_path(session),
             "query": "" if session is None else f"?session={session.id}",
-            "framed": session is not None and _framed(session),
-            "ending": None,
+            "framed": session is not None and _is_framed(session),
+            "outcome": None,
         }
         return self._templates.get_template(f"{name}.html").render({**common, **values})
 
-    def _logo(self, face: Offered) -> str | None:
-        if face.logo is not None and face.logo.startswith(_PICTURES):
-            return face.logo
-        return None if self._files.logo_file(face.slug) is None else self._site.at(f"/logos/{face.slug}.svg")
+    def _logo_address(self, integration: IntegrationSummary) -> str | None:
+        if integration.logo is not None and integration.logo.startswith(_LOGO_PREFIXES):
+            return integration.logo
+        return (
+            None
+            if self._files.find_logo(integration.slug) is None
+            else self._site.path_to(f"/logos/{integration.slug}.svg")
+        )
 
 
-def _framed(session: Session) -> bool:
+def _is_framed(session: Session) -> bool:
     return session.options.is_framed or (session.rapid is not None and session.rapid.is_framed)

@@ -1,4 +1,4 @@
-"""Files that are served as they are: the pages' own, the script that embeds them, and shipped logos."""
+"""StaticFiles that are served as they are: the pages' own, the script that embeds them, and shipped logos."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from starlette.routing import Route
 from isthmus.integrations.catalog.shipped_files import Catalog
 from isthmus.ui.page_security import Site
 
-__all__ = ["Files", "content_mark", "file_answer"]
+__all__ = ["StaticFiles", "assets_digest", "file_response"]
 
-_TYPES: Final = {
+_CONTENT_TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".ts": "text/plain; charset=utf-8",
 }
 _SCRIPTS: Final = frozenset({"link.js", "link.d.ts", "jsonata.js"})
-_PAGES: Final = frozenset({"connect.css", "connect.js"})
-_HERE: Final = Path(__file__).parent
-_HELD: Final = "public, max-age=86400"
-_HELD_SCRIPT: Final = "public, max-age=300"
+_ASSETS: Final = frozenset({"connect.css", "connect.js"})
+_FOLDER: Final = Path(__file__).parent
+_CACHE_ONE_DAY: Final = "public, max-age=86400"
+_CACHE_FIVE_MINUTES: Final = "public, max-age=300"
 
 
 def _sdk_folder() -> Path:
-    """In the package, or in the checkout it is developed in."""
-    package = _HERE.parent / "sdk"
-    return package if package.is_dir() else _HERE.parents[2] / "sdk"
+    """The folder of the SDK: in the installed package, otherwise in the checkout."""
+    package = _FOLDER.parent / "sdk"
+    return package if package.is_dir() else _FOLDER.parents[2] / "sdk"
 
 
 @lru_cache(maxsize=8)
@@ -39,19 +39,22 @@ def _read(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def content_mark() -> str:
-    """Of the pages' own files, for their addresses: browsers may keep them until it changes."""
-    return sha256(b"".join(_read(_HERE / "assets" / name) for name in sorted(_PAGES))).hexdigest()[:12]
+def assets_digest() -> str:
+    """A digest of the pages' own files, which is part of their addresses, so that browsers can cache them."""
+    return sha256(b"".join(_read(_FOLDER / "assets" / name) for name in sorted(_ASSETS))).hexdigest()[:12]
 
 
-def file_answer(site: Site, content: bytes, media_type: str, *, held: str = _HELD) -> Response:
-    response = Response(content, media_type=media_type, headers={"cache-control": held})
-    site.protect_any(response)
+def file_response(
+    site: Site, content: bytes, media_type: str, *, cache_control: str = _CACHE_ONE_DAY
+) -> Response:
+    """The response with a file's content and the security headers of files."""
+    response = Response(content, media_type=media_type, headers={"cache-control": cache_control})
+    site.add_common_headers(response)
     return response
 
 
-class Files:
-    """One for the process."""
+class StaticFiles:
+    """One per process."""
 
     def __init__(self, site: Site, catalog: Catalog) -> None:
         self._site = site
@@ -59,47 +62,49 @@ class Files:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/connect-account/assets/{name}", self._asset),
-            Route("/connect-account/logos/{slug}.svg", self._logo),
-            Route("/sdk/{name}", self._sdk),
+            Route("/connect-account/assets/{name}", self._serve_asset),
+            Route("/connect-account/logos/{slug}.svg", self._serve_logo),
+            Route("/sdk/{name}", self._serve_sdk),
         ]
 
-    def logo_file(self, slug: str) -> Path | None:
-        """The logo that the catalogue ships for an integration."""
+    def find_logo(self, slug: str) -> Path | None:
+        """The logo that the catalogue ships for an integration; None where it ships none."""
         if not slug.replace("-", "").replace("_", "").isalnum():
             return None
         path = self._catalog.path / "integrations" / slug / "logo.svg"
         return path if path.is_file() else None
 
-    async def _asset(self, request: Request) -> Response:
+    async def _serve_asset(self, request: Request) -> Response:
         name = request.path_params["name"]
-        if name not in _PAGES:
-            return _no_file()
-        return self._file(_HERE / "assets" / name)
+        if name not in _ASSETS:
+            return _file_not_found()
+        return self._respond_with_file(_FOLDER / "assets" / name)
 
-    async def _sdk(self, request: Request) -> Response:
-        """Pages of any origin load them, also as modules."""
+    async def _serve_sdk(self, request: Request) -> Response:
+        """Serves the SDK; pages of any origin may load it, also as a module."""
         name = request.path_params["name"]
         if name not in _SCRIPTS:
-            return _no_file()
-        response = self._file(_sdk_folder() / name, held=_HELD_SCRIPT)
+            return _file_not_found()
+        response = self._respond_with_file(_sdk_folder() / name, cache_control=_CACHE_FIVE_MINUTES)
         response.headers["access-control-allow-origin"] = "*"
         response.headers["cross-origin-resource-policy"] = "cross-origin"
         return response
 
-    async def _logo(self, request: Request) -> Response:
-        file = self.logo_file(request.path_params["slug"])
+    async def _serve_logo(self, request: Request) -> Response:
+        file = self.find_logo(request.path_params["slug"])
         if file is None:
-            return _no_file()
-        response = file_answer(self._site, _read(file), "image/svg+xml")
+            return _file_not_found()
+        response = file_response(self._site, _read(file), "image/svg+xml")
         response.headers["content-security-policy"] = (
             "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"
         )
         return response
 
-    def _file(self, path: Path, *, held: str = _HELD) -> Response:
-        return file_answer(self._site, _read(path), _TYPES[path.suffix], held=held)
+    def _respond_with_file(self, path: Path, *, cache_control: str = _CACHE_ONE_DAY) -> Response:
+        return file_response(
+            self._site, _read(path), _CONTENT_TYPES[path.suffix], cache_control=cache_control
+        )
 
 
-def _no_file() -> Response:
+def _file_not_found() -> Response:
     return Response("There is no such file.", status_code=404, media_type="text/plain")

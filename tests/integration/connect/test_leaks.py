@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from isthmus.accounts.rows.context import decrypt_context
 from isthmus.config import Settings
-from isthmus.connect.authorization_requests import PAYLOAD
+from isthmus.connect.authorization_requests import _PAYLOAD
 from isthmus.db.tables import connect_trip, integrated_account
 from tests.fakes.oauth1 import CONSUMER, OAuth1
 from tests.fakes.oidc import Oidc
@@ -67,7 +67,7 @@ class Watch:
                 token = _token(decrypt_context(database.keys, dict(row)))
                 held |= {str(token[name]) for name in TOKENS if name in token}
             for row in (await conn.execute(select(connect_trip))).mappings():
-                trip = PAYLOAD.open(database.keys, row["id"], row["payload"])
+                trip = _PAYLOAD.open(database.keys, row["id"], row["payload"])
                 held |= {trip["state"], trip["verifier"], *(trip["request"] or ())}
         return {each for each in self.secrets | cookies | held if each}
 

@@ -18,11 +18,11 @@ from tests.unit.integrations.world import World, make_world, query
 
 from isthmus.accounts import Accounts, Connections, Installs, JsonCallLog
 from isthmus.accounts.lifecycle.lifecycle import Lifecycle
-from isthmus.connect.credential_exchange import CredentialCalls
+from isthmus.connect.credential_exchange import CredentialExchange
 from isthmus.connect.flow import Flow
 from isthmus.connect.link_tokens import LinkTokens
-from isthmus.connect.screens import Offered, RapidForm
-from isthmus.connect.sessions import Options, Session
+from isthmus.connect.screens import IntegrationSummary, RapidForm
+from isthmus.connect.sessions import PageOptions, Session
 from isthmus.db import Database, EpochWatcher
 from isthmus.db.tables import event
 from isthmus.http import Guard, HttpClient
@@ -93,7 +93,9 @@ class Authority:
 
 
 class NoForms:
-    async def draw(self, session: Session, account_id: str, face: Offered) -> RapidForm | None:
+    async def build_form(
+        self, session: Session, account_id: str, face: IntegrationSummary
+    ) -> RapidForm | None:
         return None
 
 
@@ -115,7 +117,7 @@ class Desk:
             return (await LinkTokens(conn, self.scope).create(sent)).reveal()
 
     async def open(self, token: str | None = None, **options: Any) -> Session:
-        session, _ = await self.flow.open(token or await self.link(), Options(**options))
+        session, _ = await self.flow.open_link(token or await self.link(), PageOptions(**options))
         return session
 
     async def accounts(self) -> list[dict[str, Any]]:
@@ -131,9 +133,9 @@ class Desk:
 
     async def travel(self, session: Session, format: str) -> tuple[dict[str, str], str, str]:
         """To the provider: the query it is sent, its state, and the cookie of the browser."""
-        sent = await self.flow.submit(session, "brightfold", format, {"url": self.authority.url})
+        sent = await self.flow.submit_form(session, "brightfold", format, {"url": self.authority.url})
         assert sent.ticket is not None, sent.screen
-        address, binding = await self.flow.start(sent.ticket.reveal())
+        address, binding = await self.flow.start_authorization(sent.ticket.reveal())
         query = dict(parse_qsl(urlsplit(address).query))
         return query, query.get("state", ""), binding.reveal()
 
@@ -182,7 +184,7 @@ async def desk(
         log = JsonCallLog(logging.getLogger("test.calls"))
         exchanges = Exchanges(write_catalog(tmp_path / "catalog"))
         connections = Connections(database, epochs, effective, http, clock, log, exchanges)
-        calls = CredentialCalls(guard, clock, "https://app.test")
+        calls = CredentialExchange(guard, clock, "https://app.test")
         flow = Flow(database, effective, http, calls, Lifecycle(database, connections, clock), NoForms())
         yield Desk(flow, database, world.mine, row["id"], authority, clock, connections)
     await epochs.stop()

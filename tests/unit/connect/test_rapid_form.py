@@ -13,9 +13,9 @@ from tests.unit.connect.conftest import Desk
 
 from isthmus.accounts import Accounts
 from isthmus.connect.errors import RapidFormFailed
-from isthmus.connect.rapid_form import AccountForms
-from isthmus.connect.screens import Field, Offered, RapidForm
-from isthmus.connect.sessions import RapidOptions, Session, begin_session
+from isthmus.connect.rapid_form import RapidForms
+from isthmus.connect.screens import Field, IntegrationSummary, RapidForm
+from isthmus.connect.sessions import RapidOptions, Session, create_session
 from isthmus.db.tables import event
 
 DEFINITION = """
@@ -101,20 +101,20 @@ async def product() -> AsyncIterator[Product]:
     await runner.cleanup()
 
 
-FACE = Offered("brightfold", "Brightfold Desk", None, None)
+FACE = IntegrationSummary("brightfold", "Brightfold Desk", None, None)
 
 
 @dataclass
 class Form:
     """The form of one account, on its own."""
 
-    forms: AccountForms
+    forms: RapidForms
     session: Session
     account_id: str
     desk: Desk
 
     async def fields(self) -> dict[str, Field]:
-        drawn = await self.forms.draw(self.session, self.account_id, FACE)
+        drawn = await self.forms.build_form(self.session, self.account_id, FACE)
         assert drawn is not None
         return {each.name: each for each in drawn.fields}
 
@@ -138,14 +138,14 @@ async def opened(desk: Desk, product: Product, rapid: RapidOptions | None = None
                 "context": context,
             }
         )
-        session, _ = await begin_session(
+        session, _ = await create_session(
             conn,
             desk.scope.environment_id,
             link_id=None,
             account_id=row["id"],
             rapid=rapid or RapidOptions(),
         )
-    return Form(AccountForms(desk.database, desk.connections), session, row["id"], desk)
+    return Form(RapidForms(desk.database, desk.connections), session, row["id"], desk)
 
 
 def labels(drawn: Field) -> list[str]:
@@ -161,7 +161,7 @@ async def test_options_are_the_products_and_go_on_where_there_are_more(desk: Des
     drawn = (await form.fields())["team"]
     assert (labels(drawn), drawn.is_multiple) == (["One", "Two"], True)
     assert drawn.more is not None
-    more = await form.forms.options(form.session, form.account_id, "team", {}, drawn.more)
+    more = await form.forms.fetch_choices(form.session, form.account_id, "team", {}, drawn.more)
     assert [option.label for option in more.choices] == ["Three"]
     assert more.more is None
 
@@ -169,7 +169,7 @@ async def test_options_are_the_products_and_go_on_where_there_are_more(desk: Des
 async def test_options_that_depend_on_a_choice_come_with_it(desk: Desk, product: Product) -> None:
     form = await opened(desk, product)
     assert (await form.fields())["board"].choices == ()
-    options = await form.forms.options(form.session, form.account_id, "board", {"team": ["t2"]}, None)
+    options = await form.forms.fetch_choices(form.session, form.account_id, "board", {"team": ["t2"]}, None)
     assert [option.label for option in options.choices] == ["Board of t2"]
 
 
@@ -271,7 +271,7 @@ async def test_options_that_cannot_be_fetched_say_why(desk: Desk, product: Produ
 async def test_a_form_is_shown_where_its_condition_says_so(desk: Desk, product: Product) -> None:
     for wants_form in (False, True):
         form = await opened(desk, product, wants_form=wants_form)
-        drawn = await form.forms.draw(form.session, form.account_id, FACE)
+        drawn = await form.forms.build_form(form.session, form.account_id, FACE)
         assert (drawn is not None) is wants_form
 
 
@@ -306,4 +306,4 @@ async def test_a_step_before_the_form_may_fail_where_it_says_so(desk: Desk, prod
 @pytest.mark.parametrize("definition", [DEFINITION.partition("  actions:")[0]])
 async def test_an_integration_without_a_form_has_none(desk: Desk, product: Product) -> None:
     form = await opened(desk, product)
-    assert await form.forms.draw(form.session, form.account_id, FACE) is None
+    assert await form.forms.build_form(form.session, form.account_id, FACE) is None

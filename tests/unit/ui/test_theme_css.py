@@ -8,7 +8,7 @@ import pytest
 
 from isthmus.errors import BadRequest
 from isthmus.tenancy.connect_settings import ConnectSettings, Theme, check_connect_settings
-from isthmus.ui.theme_css import style_sheet
+from isthmus.ui.theme_css import build_style_sheet
 
 
 def luminance(colour: str) -> float:
@@ -19,13 +19,15 @@ def luminance(colour: str) -> float:
 
 @pytest.mark.parametrize("accent", ["#ffffff", "#000000", "#777777", "#ff0000", "#00ff00", "#0000ff"])
 def test_what_stands_on_an_accent_has_the_contrast_of_aa(accent: str) -> None:
-    (text,) = re.findall(r"--on-accent: (#\w+);", style_sheet(Theme(accent=accent)).partition("@media")[0])
+    (text,) = re.findall(
+        r"--on-accent: (#\w+);", build_style_sheet(Theme(accent=accent)).partition("@media")[0]
+    )
     light, dark = sorted((luminance(accent), luminance(text)), reverse=True)
     assert (light + 0.05) / (dark + 0.05) >= 4.5
 
 
 def test_no_theme_is_no_style_sheet() -> None:
-    assert style_sheet(Theme()) == ""
+    assert build_style_sheet(Theme()) == ""
 
 
 def test_what_is_stored_and_wrong_is_passed_over() -> None:
