@@ -97,9 +97,7 @@ class Cell:
         """All proxy methods that the mapping may call."""
         resource, method = self.config.resource, self.config.method
         resources = (
-            list(resource.resources)
-            if isinstance(resource, ResourceChoice)
-            else [resource or self.resource]
+            list(resource.resources) if isinstance(resource, ResourceChoice) else [resource or self.resource]
         )
         methods = list(method.methods) if isinstance(method, MethodChoice) else [method or self.method]
         return [(r, m) for r in resources for m in methods]

@@ -87,7 +87,7 @@ class FilterGenerator(GeneratorBase):
             return False
         if isinstance(node, t.Operation):
             return node.operator in ("=", "!=", "<", "<=", ">", ">=", "in")
-        if isinstance(node, t.Run):
+        if isinstance(node, t.Chain):
             return True
         if isinstance(node, t.Literal):
             return type(node.value) not in (int, float)

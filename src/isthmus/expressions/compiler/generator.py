@@ -68,8 +68,8 @@ class Generator(
                 return self.write_array(node, context, final=final)
             case t.Operation():
                 return self.write_operation(node, context)
-            case t.Run():
-                return self.write_run(node, context)
+            case t.Chain():
+                return self.write_chain(node, context)
             case t.Call():
                 return self.write_call(node, context, final=final)
             case t.Block():

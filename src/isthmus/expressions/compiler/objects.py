@@ -233,7 +233,7 @@ def _is_never_function(node: t.Node) -> bool:
     if isinstance(node, t.Path):
         last = node.steps[-1]
         return isinstance(last, (t.Object, t.Array)) or all(isinstance(one, t.Name) for one in node.steps)
-    return isinstance(node, (t.Object, t.Array, t.Run, t.Operation))
+    return isinstance(node, (t.Object, t.Array, t.Chain, t.Operation))
 
 
 def _is_literal_key(node: t.Node) -> bool:

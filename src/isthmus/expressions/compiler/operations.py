@@ -23,7 +23,7 @@ _ARITHMETIC = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "%":
 
 
 class OperationGenerator(GeneratorBase):
-    def write_run(self, node: t.Run, context: Context) -> Operand:
+    def write_chain(self, node: t.Chain, context: Context) -> Operand:
         if node.operator == "&":
             return self.write_concatenation(node, context)
         return Operand(f"(True if {self.logical_code(node, context)} else False)", BOOL)
@@ -94,7 +94,7 @@ class OperationGenerator(GeneratorBase):
 
     # Text.
 
-    def write_concatenation(self, node: t.Run, context: Context) -> Operand:
+    def write_concatenation(self, node: t.Chain, context: Context) -> Operand:
         """Write a run of `&` as one f-string."""
         pieces: list[str] = []
         may_grow = self.loops > 0 or self.level > 0 or len(node.sides) > 50
@@ -143,13 +143,13 @@ class OperationGenerator(GeneratorBase):
 
     def write_condition(self, node: t.Node, context: Context) -> str:
         if node.predicates is None and node.group is None and not node.keep:
-            if isinstance(node, t.Run) and node.operator != "&":
+            if isinstance(node, t.Chain) and node.operator != "&":
                 return self.logical_code(node, context)
             if isinstance(node, t.Operation) and node.operator in ("=", "!="):
                 return self.write_operation(node, context).code
         return self.condition_code(self.write_value(node, context))
 
-    def logical_code(self, node: t.Run, context: Context) -> str:
+    def logical_code(self, node: t.Chain, context: Context) -> str:
         """A Python condition for a run of `and` or `or`; a side that needs lines of its own runs only if
         it is reached."""
         operator, sides = node.operator, node.sides

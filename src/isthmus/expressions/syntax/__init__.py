@@ -1,14 +1,15 @@
-"""Text to tree: `lexer` → `parser` → `shape`. `parse` runs all three."""
+"""The parser of expressions: text to tokens (`lexer`), tokens to a tree (`parser`), and its shape
+(`shape`)."""
 
 from __future__ import annotations
 
 from isthmus.expressions.syntax.parser import parse_text
-from isthmus.expressions.syntax.shape import shape
+from isthmus.expressions.syntax.shape import shape_tree
 from isthmus.expressions.syntax.tree import Node
 
 __all__ = ["parse"]
 
 
 def parse(text: str) -> Node:
-    """The shaped tree of an expression; raises `ExpressionError` with an `S…` code."""
-    return shape(parse_text(text))
+    """The shaped tree of an expression. Raises `ExpressionError` with an `S…` code for a malformed one."""
+    return shape_tree(parse_text(text))

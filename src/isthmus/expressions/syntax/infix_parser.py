@@ -8,8 +8,8 @@ from typing import Final
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.signatures import Signature
 from isthmus.expressions.syntax.lexer import END, Token
-from isthmus.expressions.syntax.prefix_parser import Operands
-from isthmus.expressions.syntax.token_stream import POWER, shown
+from isthmus.expressions.syntax.prefix_parser import PrefixParser
+from isthmus.expressions.syntax.token_stream import BINDING_POWER, format_token
 from isthmus.expressions.syntax.tree import (
     Call,
     Condition,
@@ -22,35 +22,37 @@ from isthmus.expressions.syntax.tree import (
     Node,
     Placeholder,
     SortBy,
-    Term,
+    SortTerm,
     Variable,
 )
 
-__all__ = ["Operators"]
+__all__ = ["InfixParser"]
 
 
-class Operators(Operands):
-    def followed(self, left: Node, token: Token) -> Node:
-        """`left` with what `token` begins behind it."""
-        return _INFIX.get(str(token.value), Operators.operator)(self, left, token)
+class InfixParser(PrefixParser):
+    """Parses what follows an expression."""
 
-    def operator(self, left: Node, token: Token) -> Node:
+    def parse_infix(self, left: Node, token: Token) -> Node:
+        """The node that `left` and what `token` starts behind it make."""
+        return _INFIX_PARSERS.get(str(token.value), InfixParser.parse_operator)(self, left, token)
+
+    def parse_operator(self, left: Node, token: Token) -> Node:
         operator = str(token.value)
-        return Infix(token.position, operator, left, self.expression(POWER[operator]))
+        return Infix(token.position, operator, left, self.parse_expression(BINDING_POWER[operator]))
 
-    def binding(self, left: Node, token: Token) -> Node:
+    def parse_binding(self, left: Node, token: Token) -> Node:
         if not isinstance(left, Variable):
             raise ExpressionError(
                 "S0212",
                 "The left side of := must be a variable name (start with $)",
                 left.position,
-                token=_name_of(left),
+                token=_get_node_name(left),
             )
-        return Infix(token.position, ":=", left, self.expression(POWER[":="] - 1))
+        return Infix(token.position, ":=", left, self.parse_expression(BINDING_POWER[":="] - 1))
 
-    def variable_binding(self, left: Node, token: Token) -> Node:
-        """`@$name` and `#$name`."""
-        right = self.expression(80)
+    def parse_step_binding(self, left: Node, token: Token) -> Node:
+        """`@$name` or `#$name`."""
+        right = self.parse_expression(80)
         if not isinstance(right, Variable):
             raise ExpressionError(
                 "S0214",
@@ -60,66 +62,67 @@ class Operators(Operands):
             )
         return Infix(token.position, str(token.value), left, right)
 
-    def default(self, left: Node, token: Token) -> Node:
-        return Default(token.position, str(token.value), left, self.expression(0))
+    def parse_default(self, left: Node, token: Token) -> Node:
+        return Default(token.position, str(token.value), left, self.parse_expression(0))
 
-    def conditional(self, left: Node, token: Token) -> Node:
-        then = self.expression(0)
+    def parse_condition(self, left: Node, token: Token) -> Node:
+        then = self.parse_expression(0)
         otherwise: Node | None = None
-        if self.id == ":":
+        if self.symbol == ":":
             self.advance(":")
-            otherwise = self.expression(0)
+            otherwise = self.parse_expression(0)
         return Condition(token.position, left, then, otherwise)
 
-    def grouping(self, left: Node, token: Token) -> Node:
-        return GroupBy(token.position, left, self.pairs())
+    def parse_grouping(self, left: Node, token: Token) -> Node:
+        return GroupBy(token.position, left, self.parse_pairs())
 
-    def ordering(self, left: Node, token: Token) -> Node:
+    def parse_ordering(self, left: Node, token: Token) -> Node:
         self.advance("(")
-        terms: list[Term] = []
+        terms: list[SortTerm] = []
         while True:
-            descending = self.id == ">"
-            if self.id in ("<", ">"):
+            descending = self.symbol == ">"
+            if self.symbol in ("<", ">"):
                 self.advance()
-            terms.append(Term(self.expression(0), descending))
-            if self.id != ",":
+            terms.append(SortTerm(self.parse_expression(0), descending))
+            if self.symbol != ",":
                 break
             self.advance(",")
         self.advance(")")
         return SortBy(token.position, left, terms)
 
-    def predicate(self, left: Node, token: Token) -> Node:
-        if self.id == "]":
+    def parse_predicate(self, left: Node, token: Token) -> Node:
+        """A filter, or `[]`, which keeps a single item a list."""
+        if self.symbol == "]":
             step = left
             while isinstance(step, Infix) and step.operator == "[":
                 step = step.left
             step.keep = True
             self.advance("]")
             return left
-        right = self.expression(0)
+        right = self.parse_expression(0)
         self.advance("]", infix=True)
         return Infix(token.position, "[", left, right)
 
-    def call(self, left: Node, token: Token) -> Node:
+    def parse_call(self, left: Node, token: Token) -> Node:
         arguments: list[Node] = []
         is_partial = False
-        if self.id != ")":
+        if self.symbol != ")":
             while True:
-                if self.id == "?":
+                if self.symbol == "?":
                     is_partial = True
                     arguments.append(Placeholder(self.token.position))
                     self.advance("?")
                 else:
-                    arguments.append(self.expression(0))
-                if self.id != ",":
+                    arguments.append(self.parse_expression(0))
+                if self.symbol != ",":
                     break
                 self.advance(",")
         self.advance(")", infix=True)
         if isinstance(left, Name) and left.value in ("function", "λ"):
-            return self.function(token, arguments)
+            return self.parse_function(token, arguments)
         return Call(token.position, left, arguments, is_partial)
 
-    def function(self, token: Token, parameters: list[Node]) -> Node:
+    def parse_function(self, token: Token, parameters: list[Node]) -> Node:
         names: list[str] = []
         for number, parameter in enumerate(parameters, 1):
             if not isinstance(parameter, Variable):
@@ -127,28 +130,29 @@ class Operators(Operands):
                     "S0208",
                     f"Parameter {number} of function definition must be a variable name (start with $)",
                     parameter.position,
-                    token=_name_of(parameter),
+                    token=_get_node_name(parameter),
                     value=number,
                 )
             names.append(parameter.name)
-        signature = self.signature() if self.id == "<" else None
+        signature = self.parse_signature() if self.symbol == "<" else None
         self.advance("{")
-        body = self.expression(0)
+        body = self.parse_expression(0)
         self.advance("}")
         return Lambda(token.position, names, signature, body)
 
-    def signature(self) -> str:
-        """The text of `<…>` between parameters and body; checked here, so that it fails early."""
+    def parse_signature(self) -> str:
+        """The text of `<…>` between the parameters and the body of a function; checked here, so that it
+        fails early."""
         position = self.token.position
         depth = 1
         text = "<"
-        while depth > 0 and self.id not in ("{", END):
+        while depth > 0 and self.symbol not in ("{", END):
             self.advance()
-            if self.id == ">":
+            if self.symbol == ">":
                 depth -= 1
-            elif self.id == "<":
+            elif self.symbol == "<":
                 depth += 1
-            text += shown(self.token)
+            text += format_token(self.token)
         self.advance(">")
         try:
             Signature.from_text(text)
@@ -159,21 +163,22 @@ class Operators(Operands):
         return text
 
 
-_INFIX: Final[dict[str, Callable[[Operators, Node, Token], Node]]] = {
-    "(": Operators.call,
-    "[": Operators.predicate,
-    "{": Operators.grouping,
-    "^": Operators.ordering,
-    "@": Operators.variable_binding,
-    "#": Operators.variable_binding,
-    "?": Operators.conditional,
-    "?:": Operators.default,
-    "??": Operators.default,
-    ":=": Operators.binding,
+_INFIX_PARSERS: Final[dict[str, Callable[[InfixParser, Node, Token], Node]]] = {
+    "(": InfixParser.parse_call,
+    "[": InfixParser.parse_predicate,
+    "{": InfixParser.parse_grouping,
+    "^": InfixParser.parse_ordering,
+    "@": InfixParser.parse_step_binding,
+    "#": InfixParser.parse_step_binding,
+    "?": InfixParser.parse_condition,
+    "?:": InfixParser.parse_default,
+    "??": InfixParser.parse_default,
+    ":=": InfixParser.parse_binding,
 }
 
 
-def _name_of(node: Node) -> str | None:
+def _get_node_name(node: Node) -> str | None:
+    """The name or text of a node, for error messages."""
     match node:
         case Name():
             return node.value

@@ -26,9 +26,9 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-_BLANK = re.compile(r"[ \t\n\r\v]*")
-_PLAIN = re.compile(r"[^\"'\\]+")
-_HEX = re.compile(r"[0-9a-fA-F]{1,4}")
+_BLANKS = re.compile(r"[ \t\n\r\v]*")
+_UNESCAPED = re.compile(r"[^\"'\\]+")
+_HEX_DIGITS = re.compile(r"[0-9a-fA-F]{1,4}")
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _WORDS: dict[str, tuple[str, str | bool | None]] = {
     "or": ("operator", "or"),
@@ -38,7 +38,7 @@ _WORDS: dict[str, tuple[str, str | bool | None]] = {
     "false": ("value", False),
     "null": ("value", None),
 }
-_SAFE_INTEGER = 2**53
+_MAX_SAFE_INTEGER = 2**53
 
 
 class Token(NamedTuple):
@@ -50,15 +50,15 @@ class Token(NamedTuple):
 
 
 class Lexer:
-    """`start`: where the token that was given last begins."""
+    """Reads tokens from a text. `start`: where the last token begins."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
         self.start = 0
 
-    def next(self, *, infix: bool) -> Token:
-        """The next token; with `infix` the parser expects an operator, and `/` divides."""
+    def next_token(self, *, infix: bool) -> Token:
+        """The next token. With `infix` the parser expects an operator, and `/` divides."""
         text = self.text
         self._skip_blanks()
         self.start = self.at
@@ -66,7 +66,7 @@ class Lexer:
             return Token(END, END, len(text))
         if not infix and text[self.at] == "/":
             self.at += 1
-            return self._regex()
+            return self._read_regex()
         found = _TOKEN.match(text, self.at)
         if found is None:
             raise ExpressionError("S0204", f"Unknown operator: {text[self.at]}", self.at)
@@ -76,13 +76,13 @@ class Lexer:
         if kind == "operator":
             return Token("operator", raw, self.at)
         if kind == "word":
-            return self._word(raw)
+            return self._make_word(raw)
         if kind == "string":
             return Token("string", raw[1:-1], self.at)
         if kind == "number":
-            return Token("number", self._number(raw), self.at)
+            return Token("number", self._make_number(raw), self.at)
         if kind == "quote":
-            return Token("string", self._escaped(raw), self.at)
+            return Token("string", self._read_escaped_string(raw), self.at)
         if len(raw) < 2 or raw[-1] != "`":
             raise ExpressionError(
                 "S0105", "Quoted property name must be terminated with a backquote (`)", len(text)
@@ -92,7 +92,7 @@ class Lexer:
     def _skip_blanks(self) -> None:
         text = self.text
         while True:
-            blank = _BLANK.match(text, self.at)
+            blank = _BLANKS.match(text, self.at)
             assert blank is not None
             self.at = blank.end()
             if not text.startswith("/*", self.at):
@@ -102,7 +102,7 @@ class Lexer:
                 raise ExpressionError("S0106", "Comment has no closing tag", self.at)
             self.at = end + 2
 
-    def _word(self, raw: str) -> Token:
+    def _make_word(self, raw: str) -> Token:
         if raw[0] == "$":
             return Token("variable", raw[1:], self.at)
         known = _WORDS.get(raw)
@@ -110,15 +110,15 @@ class Lexer:
             return Token(known[0], known[1], self.at)
         return Token("name", raw, self.at)
 
-    def _number(self, raw: str) -> int | float:
+    def _make_number(self, raw: str) -> int | float:
         if raw.isdigit() and len(raw) < 16:
             return int(raw)
         value = float(raw)
         if value == float("inf"):
             raise ExpressionError("S0102", f"Number out of range: {raw}", self.at - len(raw), token=raw)
-        return int(value) if value.is_integer() and abs(value) < _SAFE_INTEGER else value
+        return int(value) if value.is_integer() and abs(value) < _MAX_SAFE_INTEGER else value
 
-    def _escaped(self, quote: str) -> str:
+    def _read_escaped_string(self, quote: str) -> str:
         """A string with escape sequences, from behind its opening quote."""
         text = self.text
         parts: list[str] = []
@@ -126,22 +126,23 @@ class Lexer:
             char = text[self.at]
             if char == quote:
                 self.at += 1
-                return _with_pairs("".join(parts))
+                return _join_surrogates("".join(parts))
             if char == "\\":
                 self.at += 1
-                parts.append(self._escape())
+                parts.append(self._read_escape())
             else:
-                plain = _PLAIN.match(text, self.at)
+                plain = _UNESCAPED.match(text, self.at)
                 run = plain.group() if plain else char
                 parts.append(run)
                 self.at += len(run)
         raise ExpressionError("S0101", "String literal must be terminated by a matching quote", len(text))
 
-    def _escape(self) -> str:
+    def _read_escape(self) -> str:
+        """The character of an escape sequence, from behind its backslash."""
         char = self.text[self.at : self.at + 1]
         if char == "u":
             digits = self.text[self.at + 1 : self.at + 5]
-            if not _HEX.fullmatch(digits):
+            if not _HEX_DIGITS.fullmatch(digits):
                 raise ExpressionError(
                     "S0104", "The escape sequence \\u must be followed by 4 hex digits", self.at
                 )
@@ -152,15 +153,15 @@ class Lexer:
         self.at += 1
         return _ESCAPES[char]
 
-    def _regex(self) -> Token:
-        """A regular expression from behind its opening slash; slashes inside brackets don't close it."""
+    def _read_regex(self) -> Token:
+        """A regular expression from behind its opening slash; slashes inside brackets do not close it."""
         text = self.text
         start = self.at
         depth = 0
         while self.at < len(text):
             char = text[self.at]
             if char == "/" and depth == 0 and not self._is_escaped(self.at):
-                return self._regex_end(start)
+                return self._finish_regex(start)
             if char in "([{" and text[self.at - 1] != "\\":
                 depth += 1
             elif char in ")]}" and text[self.at - 1] != "\\":
@@ -168,7 +169,7 @@ class Lexer:
             self.at += 1
         raise ExpressionError("S0302", "No terminating / in regular expression", self.at)
 
-    def _regex_end(self, start: int) -> Token:
+    def _finish_regex(self, start: int) -> Token:
         pattern = self.text[start : self.at]
         if not pattern:
             raise ExpressionError("S0301", "Empty regular expressions are not allowed", self.at)
@@ -185,8 +186,8 @@ class Lexer:
         return slashes % 2 == 1
 
 
-def _with_pairs(text: str) -> str:
-    """Two `\\u` escapes that make a surrogate pair are one character; a lone one stays."""
+def _join_surrogates(text: str) -> str:
+    """The text with two `\\u` escapes that make a surrogate pair as one character; a lone one stays."""
     if any("\ud800" <= char <= "\udfff" for char in text):
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
     return text

@@ -1,8 +1,8 @@
 """Tokens to tree: a Pratt parser (top-down operator precedence).
 
-Every token has a binding power (`cursor.py`). `expression(power)` reads one operand and then goes on as long
-as the next token binds more tightly than `power`. `operands.py` says what a token means at the start of an
-expression, `operators.py` what it means behind one.
+Every token has a binding power (`token_stream.py`). `parse_expression(power)` reads one operand and then goes
+on as long as the next token binds more tightly than `power`. `prefix_parser.py` says what a token means at
+the start of an expression, `infix_parser.py` what it means behind one.
 """
 
 from __future__ import annotations
@@ -11,37 +11,39 @@ from typing import Final
 
 from isthmus.expressions.errors import LIMIT, ExpressionError
 from isthmus.expressions.limits import MAX_NESTING, MAX_OPERANDS, MAX_SOURCE
-from isthmus.expressions.syntax.infix_parser import Operators
+from isthmus.expressions.syntax.infix_parser import InfixParser
 from isthmus.expressions.syntax.lexer import END
-from isthmus.expressions.syntax.token_stream import shown
+from isthmus.expressions.syntax.token_stream import format_token
 from isthmus.expressions.syntax.tree import Node
 
 __all__ = ["parse_text"]
 
-_FLAT: Final = {".", "&", "and", "or"}
+_FLAT_OPERATORS: Final = {".", "&", "and", "or"}
 
 
 def parse_text(text: str) -> Node:
-    """The tree of `text` before shaping."""
+    """The tree of `text` before shaping. Raises `ExpressionError` for a malformed text, or one that is too
+    long."""
     if len(text) > MAX_SOURCE or len(text.encode("utf-8", "surrogatepass")) > MAX_SOURCE:
         raise ExpressionError(LIMIT, f"The expression is longer than {MAX_SOURCE} bytes", value=MAX_SOURCE)
-    return _Parser(text).whole()
+    return _Parser(text).parse_whole()
 
 
-class _Parser(Operators):
-    def whole(self) -> Node:
-        tree = self.expression(0)
-        if self.id != END:
+class _Parser(InfixParser):
+    def parse_whole(self) -> Node:
+        """The tree of the whole text. Raises S0201 for a token behind its end."""
+        tree = self.parse_expression(0)
+        if self.symbol != END:
             token = self.token
             raise ExpressionError(
-                "S0201", f"Syntax error: {shown(token)}", token.position, token=shown(token)
+                "S0201", f"Syntax error: {format_token(token)}", token.position, token=format_token(token)
             )
         return tree
 
-    def expression(self, power: int) -> Node:
+    def parse_expression(self, power: int) -> Node:
         self.depth += 1
-        self.operands += 1
-        if self.operands > MAX_OPERANDS:
+        self.operand_count += 1
+        if self.operand_count > MAX_OPERANDS:
             raise ExpressionError(
                 LIMIT, f"The expression has more than {MAX_OPERANDS} operands", self.token.position
             )
@@ -51,16 +53,16 @@ class _Parser(Operators):
             )
         token, start = self.token, self.lexer.start
         self.advance(infix=True)
-        left = self.operand(token)
-        left.start, left.end = start, self.before
+        left = self.parse_prefix(token)
+        left.start, left.end = start, self.previous_end
         links = 0
-        while power < self.power:
+        while power < self.binding_power:
             token = self.token
             self.advance()
-            left = self.followed(left, token)
-            left.start, left.end = start, self.before
+            left = self.parse_infix(left, token)
+            left.start, left.end = start, self.previous_end
             links += 1
-            if links > MAX_NESTING and token.value not in _FLAT:
+            if links > MAX_NESTING and token.value not in _FLAT_OPERATORS:
                 raise ExpressionError(
                     LIMIT, f"More than {MAX_NESTING} operators follow each other", token.position
                 )

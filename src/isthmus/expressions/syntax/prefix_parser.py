@@ -7,14 +7,14 @@ from typing import Final
 
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.syntax.lexer import Token
-from isthmus.expressions.syntax.token_stream import Cursor
+from isthmus.expressions.syntax.token_stream import TokenStream
 from isthmus.expressions.syntax.tree import (
     Array,
     Block,
     Descendant,
     Infix,
     Literal,
-    Missing,
+    MissingOperand,
     Name,
     Negate,
     Node,
@@ -27,12 +27,14 @@ from isthmus.expressions.syntax.tree import (
     Wildcard,
 )
 
-__all__ = ["Operands"]
+__all__ = ["PrefixParser"]
 
 
-class Operands(Cursor):
-    def operand(self, token: Token) -> Node:
-        """What `token` means at the start of an expression."""
+class PrefixParser(TokenStream):
+    """Parses expressions that start with the token at hand."""
+
+    def parse_prefix(self, token: Token) -> Node:
+        """The node that starts with `token`. Raises S0211 for an operator that cannot start an expression."""
         match token.kind:
             case "name":
                 return Name(token.position, str(token.value))
@@ -44,7 +46,7 @@ class Operands(Cursor):
                 flags, _, pattern = str(token.value).partition("/")
                 return Regex(token.position, pattern, flags)
             case "operator":
-                known = _PREFIX.get(str(token.value))
+                known = _PREFIX_PARSERS.get(str(token.value))
                 if known is not None:
                     return known(self, token)
                 raise ExpressionError(
@@ -53,93 +55,94 @@ class Operands(Cursor):
                     token.position,
                     token=str(token.value),
                 )
-        return Missing(token.position)
+        return MissingOperand(token.position)
 
-    def keyword_as_name(self, token: Token) -> Node:
+    def parse_keyword_as_name(self, token: Token) -> Node:
         return Name(token.position, str(token.value))
 
-    def negation(self, token: Token) -> Node:
-        operand = self.expression(70)
+    def parse_negation(self, token: Token) -> Node:
+        operand = self.parse_expression(70)
         if isinstance(operand, Literal) and type(operand.value) in (int, float):
             assert operand.value is not None
             operand.value = -operand.value  # type: ignore[operator]  # a number, as just checked
             return operand
         return Negate(token.position, operand)
 
-    def wildcard(self, token: Token) -> Node:
+    def parse_wildcard(self, token: Token) -> Node:
         return Wildcard(token.position)
 
-    def descendant(self, token: Token) -> Node:
+    def parse_descendant(self, token: Token) -> Node:
         return Descendant(token.position)
 
-    def parent(self, token: Token) -> Node:
-        self.slots += 1
-        return Parent(token.position, Slot(f"!{self.slots}"))
+    def parse_parent(self, token: Token) -> Node:
+        self.slot_count += 1
+        return Parent(token.position, Slot(f"!{self.slot_count}"))
 
-    def block(self, token: Token) -> Node:
+    def parse_block(self, token: Token) -> Node:
         expressions: list[Node] = []
-        while self.id != ")":
-            expressions.append(self.expression(0))
-            if self.id != ";":
+        while self.symbol != ")":
+            expressions.append(self.parse_expression(0))
+            if self.symbol != ";":
                 break
             self.advance(";")
         self.advance(")", infix=True)
         return Block(token.position, expressions)
 
-    def array(self, token: Token) -> Node:
+    def parse_array(self, token: Token) -> Node:
         items: list[Node] = []
-        if self.id != "]":
+        if self.symbol != "]":
             while True:
-                item = self.expression(0)
-                if self.id == "..":
+                item = self.parse_expression(0)
+                if self.symbol == "..":
                     position = self.token.position
                     self.advance("..")
-                    item = Infix(position, "..", item, self.expression(0))
+                    item = Infix(position, "..", item, self.parse_expression(0))
                 items.append(item)
-                if self.id != ",":
+                if self.symbol != ",":
                     break
                 self.advance(",")
         self.advance("]", infix=True)
         return Array(token.position, items)
 
-    def pairs(self) -> list[tuple[Node, Node]]:
+    def parse_pairs(self) -> list[tuple[Node, Node]]:
+        """The keys and values up to a closing brace."""
         found: list[tuple[Node, Node]] = []
-        if self.id != "}":
+        if self.symbol != "}":
             while True:
-                key = self.expression(0)
+                key = self.parse_expression(0)
                 self.advance(":")
-                found.append((key, self.expression(0)))
-                if self.id != ",":
+                found.append((key, self.parse_expression(0)))
+                if self.symbol != ",":
                     break
                 self.advance(",")
         self.advance("}", infix=True)
         return found
 
-    def object(self, token: Token) -> Node:
-        return Object(token.position, self.pairs())
+    def parse_object(self, token: Token) -> Node:
+        return Object(token.position, self.parse_pairs())
 
-    def transform(self, token: Token) -> Node:
-        pattern = self.expression(0)
+    def parse_transform(self, token: Token) -> Node:
+        pattern = self.parse_expression(0)
         self.advance("|")
-        update = self.expression(0)
+        update = self.parse_expression(0)
         delete: Node | None = None
-        if self.id == ",":
+        if self.symbol == ",":
             self.advance(",")
-            delete = self.expression(0)
+            delete = self.parse_expression(0)
         self.advance("|")
         return Transform(token.position, pattern, update, delete)
 
 
-_PREFIX: Final[dict[str, Callable[[Operands, Token], Node]]] = {
-    "and": Operands.keyword_as_name,
-    "or": Operands.keyword_as_name,
-    "in": Operands.keyword_as_name,
-    "-": Operands.negation,
-    "*": Operands.wildcard,
-    "**": Operands.descendant,
-    "%": Operands.parent,
-    "(": Operands.block,
-    "[": Operands.array,
-    "{": Operands.object,
-    "|": Operands.transform,
+_PREFIX_PARSERS: Final[dict[str, Callable[[PrefixParser, Token], Node]]] = {
+    "and": PrefixParser.parse_keyword_as_name,
+    "or": PrefixParser.parse_keyword_as_name,
+    "in": PrefixParser.parse_keyword_as_name,
+    "-": PrefixParser.parse_negation,
+    "*": PrefixParser.parse_wildcard,
+    "**": PrefixParser.parse_descendant,
+    "%": PrefixParser.parse_parent,
+    "(": PrefixParser.parse_block,
+    "[": PrefixParser.parse_array,
+    "{": PrefixParser.parse_object,
+    "|": PrefixParser.parse_transform,
 }

@@ -1,9 +1,9 @@
 """The parsed tree to the shaped tree: chains of steps become paths, and parents find their steps.
 
 `a.b[x].c` arrives as nested `Infix` nodes and leaves as one `Path` whose steps carry their filters
-(`stages`), bindings (`focus`, `index`) and grouping. A `%` is a slot that climbs: through the steps of
-its own path, then through what encloses it, until it reaches the step whose input it means; that step is
-told to keep its input in a variable (`ancestor`) beside its values (`is_tuple`).
+(`stages`), bindings (`focus`, `index`) and grouping. A `%` is a slot that is passed up: through the steps of
+its own path, then through what encloses it, until it reaches the step whose input it means; that step is told
+to keep its input in a variable (`ancestor`) beside its values (`is_tuple`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from isthmus.expressions.syntax.tree import (
     Bind,
     Block,
     Call,
+    Chain,
     Condition,
     Default,
     Filter,
@@ -27,7 +28,7 @@ from isthmus.expressions.syntax.tree import (
     Infix,
     Lambda,
     Literal,
-    Missing,
+    MissingOperand,
     Name,
     Negate,
     Node,
@@ -35,28 +36,28 @@ from isthmus.expressions.syntax.tree import (
     Operation,
     Parent,
     Path,
-    Run,
     Slot,
     Sort,
     SortBy,
-    Term,
+    SortTerm,
     Transform,
     Wildcard,
 )
 
-__all__ = ["shape"]
+__all__ = ["shape_tree"]
 
 N = TypeVar("N", bound=Node)
 
 
-def shape(tree: Node) -> Node:
-    shaped = _shape(tree)
+def shape_tree(tree: Node) -> Node:
+    """The shaped tree. Raises S0217 for a `%` whose step cannot be found."""
+    shaped = _shape_node(tree)
     if isinstance(shaped, Parent) or shaped.seeking:
-        raise _no_parent(shaped)
+        raise _no_parent_error(shaped)
     return shaped
 
 
-def _no_parent(node: Node) -> ExpressionError:
+def _no_parent_error(node: Node) -> ExpressionError:
     return ExpressionError(
         "S0217",
         "The object representing the 'parent' cannot be derived from this expression",
@@ -65,108 +66,114 @@ def _no_parent(node: Node) -> ExpressionError:
     )
 
 
-def _shape(node: Node) -> Node:
-    shaped = _shaped(node)
+def _shape_node(node: Node) -> Node:
+    """A node shaped, with its place in the text."""
+    shaped = _shape_by_kind(node)
     shaped.start, shaped.end = node.start, node.end
     if node.keep:
         shaped.keep = True
     return shaped
 
 
-def _shaped(node: Node) -> Node:  # noqa: C901  one case a kind of node; each is one line or a call
+def _shape_by_kind(node: Node) -> Node:  # noqa: C901  one case a kind of node; each is one line or a call
     match node:
         case Infix():
-            return _infix(node)
+            return _shape_infix(node)
         case Name():
             return Path(node.position, [node], keep=node.keep)
         case GroupBy():
-            return _grouped(node)
+            return _shape_grouping(node)
         case SortBy():
-            return _sorted(node)
+            return _shape_sort(node)
         case Array():
-            node.items = [_climb(node, _shape(item)) for item in node.items]
+            node.items = [_shape_inside(node, item) for item in node.items]
         case Object():
-            node.pairs = [(_climb(node, _shape(k)), _climb(node, _shape(v))) for k, v in node.pairs]
+            node.pairs = [(_shape_inside(node, k), _shape_inside(node, v)) for k, v in node.pairs]
         case Negate():
-            node.operand = _climb(node, _shape(node.operand))
+            node.operand = _shape_inside(node, node.operand)
         case Block():
-            node.expressions = [_climb(node, _shape(one)) for one in node.expressions]
+            node.expressions = [_shape_inside(node, one) for one in node.expressions]
             node.cons = any(
                 one.cons or (isinstance(one, Path) and one.steps[0].cons) for one in node.expressions
             )
         case Call():
-            node.arguments = [_climb(node, _shape(one)) for one in node.arguments]
-            node.procedure = _shape(node.procedure)
+            node.arguments = [_shape_inside(node, one) for one in node.arguments]
+            node.procedure = _shape_node(node.procedure)
         case Condition():
-            node.condition = _climb(node, _shape(node.condition))
-            node.then = _climb(node, _shape(node.then))
+            node.condition = _shape_inside(node, node.condition)
+            node.then = _shape_inside(node, node.then)
             if node.otherwise is not None:
-                node.otherwise = _climb(node, _shape(node.otherwise))
+                node.otherwise = _shape_inside(node, node.otherwise)
         case Default():
-            node.left = _climb(node, _shape(node.left))
-            node.right = _climb(node, _shape(node.right))
+            node.left = _shape_inside(node, node.left)
+            node.right = _shape_inside(node, node.right)
         case Lambda():
-            node.body = _shape(node.body)
+            node.body = _shape_node(node.body)
         case Transform():
-            node.pattern = _shape(node.pattern)
-            node.update = _shape(node.update)
-            node.delete = None if node.delete is None else _shape(node.delete)
-        case Missing():
+            node.pattern = _shape_node(node.pattern)
+            node.update = _shape_node(node.update)
+            node.delete = None if node.delete is None else _shape_node(node.delete)
+        case MissingOperand():
             raise ExpressionError("S0207", "Unexpected end of expression", node.position, token="(end)")
     return node
 
 
-def _infix(node: Infix) -> Node:
+def _shape_inside(enclosing: Node, inner: Node) -> Node:
+    """The node shaped, its slots passed up to the node around it."""
+    return _pass_up_slots(enclosing, _shape_node(inner))
+
+
+def _shape_infix(node: Infix) -> Node:
     operator = node.operator
     if operator in (".", "&", "and", "or"):
-        return _chain(node)
+        return _shape_chain(node)
     if operator == "[":
-        return _filtered(node)
+        return _shape_filter(node)
     if operator == ":=":
-        value = _shape(node.right)
-        bind = Bind(node.position, _variable(node.left), value)
-        _climb(bind, value)
+        value = _shape_node(node.right)
+        bind = Bind(node.position, _get_variable_name(node.left), value)
+        _pass_up_slots(bind, value)
         return bind
     if operator == "@":
-        return _focused(node)
+        return _shape_focus(node)
     if operator == "#":
-        return _indexed(node)
+        return _shape_index(node)
     if operator == "~>":
-        left, right = _shape(node.left), _shape(node.right)
+        left, right = _shape_node(node.left), _shape_node(node.right)
         return Apply(node.position, left, right, keep=left.keep or right.keep)
-    operation = Operation(node.position, operator, _shape(node.left), _shape(node.right))
-    _climb(operation, operation.left)
-    _climb(operation, operation.right)
+    operation = Operation(node.position, operator, _shape_node(node.left), _shape_node(node.right))
+    _pass_up_slots(operation, operation.left)
+    _pass_up_slots(operation, operation.right)
     return operation
 
 
-def _variable(node: Node) -> str:
+def _get_variable_name(node: Node) -> str:
     name = getattr(node, "name", "")
     return str(name)
 
 
-def _chain(node: Infix) -> Node:
+def _shape_chain(node: Infix) -> Node:
     """A run of one operator, from the left; in a loop, since runs may be long."""
     links: list[Infix] = []
     first: Node = node
     while isinstance(first, Infix) and first.operator == node.operator and (not links or not first.keep):
         links.append(first)
         first = first.left
-    left = _shape(first)
+    left = _shape_node(first)
     if node.operator != ".":
-        run = Run(node.position, node.operator, [left], [link.position for link in reversed(links)])
-        run.sides.extend(_shape(link.right) for link in reversed(links))
+        run = Chain(node.position, node.operator, [left], [link.position for link in reversed(links)])
+        run.sides.extend(_shape_node(link.right) for link in reversed(links))
         for side in run.sides:
-            _climb(run, side)
+            _pass_up_slots(run, side)
         return run
     if len(links) > MAX_STEPS:
         raise ExpressionError(LIMIT, f"A path has more than {MAX_STEPS} steps", node.position)
     for link in reversed(links):
-        left = _step(left, _shape(link.right), link)
+        left = _append_step(left, _shape_node(link.right), link)
     return left
 
 
-def _step(left: Node, right: Node, link: Infix) -> Path:
+def _append_step(left: Node, right: Node, link: Infix) -> Path:
     """`left.right` as one path."""
     path = left if isinstance(left, Path) else Path(link.position, [left])
     if isinstance(left, Parent):
@@ -179,19 +186,19 @@ def _step(left: Node, right: Node, link: Infix) -> Path:
             right.stages, right.predicates = [*right.predicates], None
         added = [right]
     if len(path.steps) == 1:
-        path.steps[0] = _as_step(path.steps[0])
-    path.steps.extend(_as_step(step) for step in added)
+        path.steps[0] = _to_step(path.steps[0])
+    path.steps.extend(_to_step(step) for step in added)
     if any(step.keep for step in path.steps):
         path.keep = True
     for edge in (path.steps[0], path.steps[-1]):
         if isinstance(edge, Array):
             edge.cons = True
-    _settle(path)
+    _resolve_slots(path)
     return path
 
 
-def _as_step(step: Node) -> Node:
-    """A string as a step is a name; other literals cannot be steps."""
+def _to_step(step: Node) -> Node:
+    """The node as a step of a path: a string is a name. Raises S0213 for other literals."""
     if isinstance(step, Literal):
         if not isinstance(step.value, str):
             raise ExpressionError(
@@ -212,21 +219,21 @@ def _as_step(step: Node) -> Node:
     return step
 
 
-def _filtered(node: Infix) -> Node:
-    shaped = _shape(node.left)
+def _shape_filter(node: Infix) -> Node:
+    shaped = _shape_node(node.left)
     step = shaped.steps[-1] if isinstance(shaped, Path) else shaped
     if step.group is not None:
         raise ExpressionError(
             "S0209", "A predicate cannot follow a grouping expression in a step", node.position
         )
-    predicate = _shape(node.right)
+    predicate = _shape_node(node.right)
     if predicate.seeking:
         for slot in predicate.seeking:
             if slot.level == 1:
-                _seek(step, slot)
+                _find_parent_step(step, slot)
             else:
                 slot.level -= 1
-        _climb(step, predicate)
+        _pass_up_slots(step, predicate)
     one = Filter(predicate, node.position)
     if isinstance(shaped, Path):
         step.stages = [*(step.stages or ()), one]
@@ -235,27 +242,28 @@ def _filtered(node: Infix) -> Node:
     return shaped
 
 
-def _grouped(node: GroupBy) -> Node:
-    shaped = _shape(node.left)
+def _shape_grouping(node: GroupBy) -> Node:
+    shaped = _shape_node(node.left)
     if shaped.group is not None:
         raise ExpressionError("S0210", "Each step can only have one grouping expression", node.position)
-    shaped.group = Group([(_shape(key), _shape(value)) for key, value in node.pairs], node.position)
+    shaped.group = Group([(_shape_node(key), _shape_node(value)) for key, value in node.pairs], node.position)
     return shaped
 
 
-def _sorted(node: SortBy) -> Node:
-    shaped = _shape(node.left)
+def _shape_sort(node: SortBy) -> Node:
+    shaped = _shape_node(node.left)
     path = shaped if isinstance(shaped, Path) else Path(node.position, [shaped])
     step = Sort(node.position, [])
     for term in node.terms:
-        step.terms.append(Term(_climb(step, _shape(term.expression)), term.descending))
+        step.terms.append(SortTerm(_pass_up_slots(step, _shape_node(term.expression)), term.descending))
     path.steps.append(step)
-    _settle(path)
+    _resolve_slots(path)
     return path
 
 
-def _focused(node: Infix) -> Node:
-    shaped = _shape(node.left)
+def _shape_focus(node: Infix) -> Node:
+    """`@$name`: the step's values travel with the variable."""
+    shaped = _shape_node(node.left)
     step = shaped.steps[-1] if isinstance(shaped, Path) else shaped
     if step.stages is not None or step.predicates is not None:
         raise ExpressionError(
@@ -269,13 +277,14 @@ def _focused(node: Infix) -> Node:
         )
     if node.keep:
         step.keep = True
-    step.focus = _variable(node.right)
+    step.focus = _get_variable_name(node.right)
     step.is_tuple = True
     return shaped
 
 
-def _indexed(node: Infix) -> Node:
-    shaped = _shape(node.left)
+def _shape_index(node: Infix) -> Node:
+    """`#$name`: the step's values travel with their number."""
+    shaped = _shape_node(node.left)
     if isinstance(shaped, Path):
         step = shaped.steps[-1]
     else:
@@ -283,7 +292,7 @@ def _indexed(node: Infix) -> Node:
         shaped = Path(node.position, [step])
         if step.predicates is not None:
             step.stages, step.predicates = [*step.predicates], None
-    name = _variable(node.right)
+    name = _get_variable_name(node.right)
     if step.stages is None:
         step.index = name
     else:
@@ -295,15 +304,15 @@ def _indexed(node: Infix) -> Node:
 # How parents find their steps.
 
 
-def _climb(enclosing: Node, inner: N) -> N:
-    """Slots that are still on their way up leave `inner` for `enclosing`."""
+def _pass_up_slots(enclosing: Node, inner: N) -> N:
+    """Pass slots that are still on their way up from `inner` to `enclosing`; returns `inner`."""
     if inner.seeking or isinstance(inner, Parent):
         slots = [*inner.seeking, inner.slot] if isinstance(inner, Parent) else inner.seeking
         enclosing.seeking = [*enclosing.seeking, *slots]
     return inner
 
 
-def _settle(path: Path) -> None:
+def _resolve_slots(path: Path) -> None:
     """Let the slots of a path's last step look for their parents among the steps before it."""
     last = path.steps[-1]
     slots = [*last.seeking, last.slot] if isinstance(last, Parent) else last.seeking
@@ -318,11 +327,12 @@ def _settle(path: Path) -> None:
             while at >= 0 and step.focus and path.steps[at].focus:
                 step = path.steps[at]
                 at -= 1
-            _seek(step, slot)
+            _find_parent_step(step, slot)
 
 
-def _seek(node: Node, slot: Slot) -> None:
-    """One step up: a name or wildcard is a level, a parent costs one more, blocks are looked into."""
+def _find_parent_step(node: Node, slot: Slot) -> None:
+    """Take a slot one step up: a name or wildcard is a level, a parent costs one more, blocks are looked
+    into."""
     match node:
         case Name() | Wildcard():
             slot.level -= 1
@@ -338,13 +348,13 @@ def _seek(node: Node, slot: Slot) -> None:
         case Block():
             if node.expressions:
                 node.is_tuple = True
-                _seek(node.expressions[-1], slot)
+                _find_parent_step(node.expressions[-1], slot)
         case Path():
             node.is_tuple = True
             at = len(node.steps) - 1
-            _seek(node.steps[at], slot)
+            _find_parent_step(node.steps[at], slot)
             while slot.level > 0 and at > 0:
                 at -= 1
-                _seek(node.steps[at], slot)
+                _find_parent_step(node.steps[at], slot)
         case _:
-            raise _no_parent(node)
+            raise _no_parent_error(node)

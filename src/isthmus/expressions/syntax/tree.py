@@ -1,8 +1,8 @@
-"""The tree of an expression.
+"""The tree of an expression: a class for each kind of node.
 
-The parser builds it close to the text (`Infix`, `GroupBy`, `SortBy`); `shape` turns chains of steps
-into `Path` nodes and hangs what follows a step (filters, bindings, grouping) onto it. The compiler only
-sees shaped trees.
+The parser builds it close to the text (`Infix`, `GroupBy`, `SortBy`); `shape` turns chains of steps into
+`Path` nodes and attaches what follows a step (filters, bindings, grouping) to it. The compiler only sees
+shaped trees.
 
 `position` is the index behind the token that made the node, as JSONata counts it.
 """
@@ -18,6 +18,7 @@ __all__ = [
     "Bind",
     "Block",
     "Call",
+    "Chain",
     "Condition",
     "Default",
     "Descendant",
@@ -28,7 +29,7 @@ __all__ = [
     "Infix",
     "Lambda",
     "Literal",
-    "Missing",
+    "MissingOperand",
     "Name",
     "Negate",
     "Node",
@@ -38,12 +39,11 @@ __all__ = [
     "Path",
     "Placeholder",
     "Regex",
-    "Run",
     "Slot",
     "Sort",
     "SortBy",
+    "SortTerm",
     "Stage",
-    "Term",
     "Transform",
     "Variable",
     "Wildcard",
@@ -118,7 +118,7 @@ class Group:
 
 
 @dataclass(slots=True, eq=False)
-class Term:
+class SortTerm:
     expression: Node
     descending: bool
 
@@ -167,7 +167,7 @@ class Placeholder(Node):
 
 
 @dataclass(slots=True, eq=False)
-class Missing(Node):
+class MissingOperand(Node):
     """Only before shaping: the text ended where an expression should start."""
 
 
@@ -193,7 +193,7 @@ class SortBy(Node):
     """Only before shaping."""
 
     left: Node
-    terms: list[Term]
+    terms: list[SortTerm]
 
 
 @dataclass(slots=True, eq=False)
@@ -205,7 +205,7 @@ class Path(Node):
 class Sort(Node):
     """A step that orders its input."""
 
-    terms: list[Term]
+    terms: list[SortTerm]
 
 
 @dataclass(slots=True, eq=False)
@@ -218,7 +218,7 @@ class Operation(Node):
 
 
 @dataclass(slots=True, eq=False)
-class Run(Node):
+class Chain(Node):
     """`a & b & c`, `a and b and c`, `a or b or c`: the sides from the left, and each operator's position."""
 
     operator: str
@@ -298,12 +298,12 @@ class Transform(Node):
 
 
 def is_bare(node: Node) -> bool:
-    """Does nothing follow the node: no filter, no grouping, no `[]`?"""
+    """Whether nothing follows the node: no filter, no grouping, no `[]`."""
     return node.predicates is None and node.stages is None and node.group is None and not node.keep
 
 
 def children(node: Node) -> Iterator[Node]:
-    """The nodes right below, in the order in which they are evaluated."""
+    """The nodes directly below, in the order in which they are evaluated."""
     yield from operands(node)
     for one in node.predicates or ():
         yield one.expression
@@ -333,7 +333,7 @@ def operands(node: Node) -> Iterator[Node]:  # noqa: C901  one case a kind of no
                 yield value
         case Array():
             yield from node.items
-        case Run():
+        case Chain():
             yield from node.sides
         case Block():
             yield from node.expressions
