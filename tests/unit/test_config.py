@@ -14,6 +14,7 @@ import pytest
 from isthmus.config import Settings
 from isthmus.config.reference import render_reference
 from isthmus.errors import SetupError
+from isthmus.kit.secret import Secret
 
 KEY = "a-random-looking-key-0123456789-abcdef"
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
@@ -88,6 +89,90 @@ def test_a_value_that_cannot_be_right_is_named_with_what_would_be(
     with pytest.raises(SetupError, match=right) as caught:
         Settings.from_environment({variable: value})
     assert caught.value.message.startswith(variable)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "right"),
+    [
+        ("ISTHMUS_SECRET_KEY", "abcdefghijklmnopqrstuvwxyz01234", "random keys of at least 32"),  # 31
+        ("ISTHMUS_SECRET_KEY", "abcdefghi" * 4, "random keys"),  # nine different characters
+        ("ISTHMUS_SECRET_KEY", "abcdefghijklmnopqrstuvwxyz012345é", "ASCII"),
+        ("ISTHMUS_SECRET_KEY", "abcdefghijklmnop qrstuvwxyz012345", "without spaces"),
+        ("ISTHMUS_BOOTSTRAP_TOKEN", "seven-7", "at least 8"),
+        ("ISTHMUS_BOOTSTRAP_TOKEN", "bell\x07bell", "printable ASCII"),
+        ("ISTHMUS_BOOTSTRAP_TOKEN", "caféterias", "printable ASCII"),
+        ("ISTHMUS_PUBLIC_API_URL", "https:///path", "absolute http"),
+        ("ISTHMUS_PUBLIC_API_URL", "https://example.com/?a=b", "absolute http"),
+        ("ISTHMUS_PUBLIC_API_URL", "https://example.com/#a", "absolute http"),
+        ("ISTHMUS_DATABASE_POOL_SIZE", "201", "from 2 to 200"),
+        ("ISTHMUS_DATABASE_POOL_SIZE", "+5", "from 2 to 200"),
+        ("ISTHMUS_CONNECT_TIMEOUT_SECONDS", "0.09", "from 0.1 to 300"),
+        ("ISTHMUS_CONNECT_TIMEOUT_SECONDS", "300.01", "from 0.1 to 300"),
+        ("ISTHMUS_FUNCTION_HOSTS", "example.com:8443", "without paths and ports"),
+        ("ISTHMUS_FUNCTION_HOSTS", "https://example.com", "without paths and ports"),
+        ("ISTHMUS_FUNCTION_HOSTS", "exämple.com", "host names"),
+        ("ISTHMUS_EXPRESSION_LIMITS", "=10", "name=number"),
+        ("ISTHMUS_EXPRESSION_LIMITS", "seconds=0", "name=number"),
+        ("ISTHMUS_EXPRESSION_LIMITS", "seconds=-1", "name=number"),
+        ("ISTHMUS_EXPRESSION_LIMITS", "seconds=1e12", "name=number"),
+        ("ISTHMUS_EXPRESSION_LIMITS", "seconds=many", "name=number"),
+        ("ISTHMUS_EXPRESSION_LIMITS", "seconds", "name=number"),
+        ("ISTHMUS_STRICT_VERSION", "yes", "true or false"),
+        ("ISTHMUS_TOOL_NAME_TEMPLATE", "{method}", "must be among them"),
+        ("ISTHMUS_TOOL_NAME_TEMPLATE", "{resource}", "must be among them"),
+        ("ISTHMUS_TOOL_NAME_TEMPLATE", "{method} {resource}", "letters, digits"),
+        ("ISTHMUS_TOOL_NAME_TEMPLATE", "{method}_{resource}_{other}", "letters, digits"),
+    ],
+)
+def test_a_value_just_beyond_a_bound_is_refused(variable: str, value: str, right: str) -> None:
+    with pytest.raises(SetupError, match=right):
+        Settings.from_environment({variable: value})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "field", "wanted"),
+    [
+        (
+            "ISTHMUS_SECRET_KEY",
+            "abcdefghijklmnopqrstuvwxyz012345",
+            "secret_key",
+            Secret(("abcdefghijklmnopqrstuvwxyz012345",)),
+        ),
+        ("ISTHMUS_SECRET_KEY", "abcdefghij" * 4, "secret_key", Secret(("abcdefghij" * 4,))),
+        ("ISTHMUS_BOOTSTRAP_TOKEN", "eight-88", "bootstrap_token", Secret("eight-88")),
+        ("ISTHMUS_DATABASE_POOL_SIZE", "2", "database_pool_size", 2),
+        ("ISTHMUS_DATABASE_POOL_SIZE", "200", "database_pool_size", 200),
+        ("ISTHMUS_CONNECT_TIMEOUT_SECONDS", "0.1", "connect_timeout_seconds", 0.1),
+        ("ISTHMUS_CONNECT_TIMEOUT_SECONDS", "300", "connect_timeout_seconds", 300.0),
+        ("ISTHMUS_PUBLIC_API_URL", "http://example.com/", "public_api_url", "http://example.com"),
+        ("ISTHMUS_EGRESS_ALLOW", "10.0.0.0/8,,", "egress_allow", (ip_network("10.0.0.0/8"),)),
+        (
+            "ISTHMUS_FUNCTION_HOSTS",
+            "API.Example.com, ,http://parser.internal",
+            "function_hosts",
+            ("api.example.com", "http://parser.internal"),
+        ),
+        (
+            "ISTHMUS_EXPRESSION_LIMITS",
+            "seconds=0.5, ,items = 999999999999",
+            "expression_limits",
+            {"seconds": 0.5, "items": 999_999_999_999.0},
+        ),
+        ("ISTHMUS_STRICT_VERSION", "TRUE", "strict_version", True),
+        ("ISTHMUS_STRICT_VERSION", "1", "strict_version", True),
+        ("ISTHMUS_RENEW_AHEAD", "0", "renew_ahead", False),
+        ("ISTHMUS_RENEW_AHEAD", "False", "renew_ahead", False),
+        ("ISTHMUS_TOOL_NAME_TEMPLATE", "{method}-{one}", "tool_name_template", "{method}-{one}"),
+        (
+            "ISTHMUS_TOOL_NAME_TEMPLATE",
+            "{integration}_{method}_{resource}",
+            "tool_name_template",
+            "{integration}_{method}_{resource}",
+        ),
+    ],
+)
+def test_a_value_at_a_bound_is_taken(variable: str, value: str, field: str, wanted: object) -> None:
+    assert getattr(Settings.from_environment({variable: value}), field) == wanted
 
 
 def test_all_bad_values_are_named_at_once_and_none_is_repeated() -> None:
