@@ -7,13 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
-<<<<<<< HEAD
-from isthmus.authoring.contract.catalog_entry import Cell, Entry
-from isthmus.engine.unified.mapping_plans import merge_schemas
-=======
 from isthmus.authoring.contract.catalog_entry import CatalogEntry, Cell
-from isthmus.engine.unified.mapping_plans import layered
->>>>>>> 08154a9 (Name the functions of authoring by what they do; say what contract checks complain about)
+from isthmus.engine.unified.mapping_plans import merge_schemas
 
 __all__ = ["cursors_of", "queries_of", "reads_query", "times_of"]
 

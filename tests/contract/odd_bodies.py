@@ -7,13 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-<<<<<<< HEAD
-from isthmus.authoring.contract.catalog_entry import Cell, Entry
-from isthmus.engine.unified.mapping_plans import merge_schemas
-=======
 from isthmus.authoring.contract.catalog_entry import CatalogEntry, Cell
-from isthmus.engine.unified.mapping_plans import layered
->>>>>>> 08154a9 (Name the functions of authoring by what they do; say what contract checks complain about)
+from isthmus.engine.unified.mapping_plans import merge_schemas
 from tests.contract.odd_values import Steps, exchanged, places
 
 __all__ = ["bodies_of"]

@@ -48,13 +48,8 @@ async def requests_of(
     catalogued = entry(integration)
     cell = catalogued.find_cell(model_name, resource, method)
     assert cell is not None
-<<<<<<< HEAD
-    upstream = OneAnswer(catalogued, exchange_of(answer))
-    await unified.call_method(
-=======
     upstream = SingleAnswerUpstream(catalogued, exchange_of(answer))
-    await unified.call(
->>>>>>> 08154a9 (Name the functions of authoring by what they do; say what contract checks complain about)
+    await unified.call_method(
         upstream,
         catalogued.file.config,
         unified.UnifiedTarget(model_name, resource, model(model_name).file.resources[resource]),

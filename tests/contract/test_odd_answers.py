@@ -122,17 +122,11 @@ class _Answer:
         """The unified records of the answer with other data."""
         cell, entry = self.cell, self.entry
         definition = entry.models[cell.model].file.resources[cell.resource]
-<<<<<<< HEAD
-        upstream = OneAnswer(entry, self.exchange, exchanged(self.exchange.response.body, self.root, data))
-        target = unified.UnifiedTarget(cell.model, cell.resource, definition)
-        result = await unified.call_method(upstream, entry.file.config, target, self._mapping, self._call)
-=======
         upstream = SingleAnswerUpstream(
             entry, self.exchange, exchanged(self.exchange.response.body, self.root, data)
         )
-        target = unified.Target(cell.model, cell.resource, definition)
-        result = await unified.call(upstream, entry.file.config, target, self._mapping, self._call)
->>>>>>> 08154a9 (Name the functions of authoring by what they do; say what contract checks complain about)
+        target = unified.UnifiedTarget(cell.model, cell.resource, definition)
+        result = await unified.call_method(upstream, entry.file.config, target, self._mapping, self._call)
         if isinstance(result, ListResult):
             return list(result.records)
         return [result.body] if isinstance(result, ValueResult) else []

@@ -167,13 +167,7 @@ async def test_a_parent_without_an_id_is_refused(integration: str, path: str) ->
     [("trello", "cards"), ("stripe", "customers"), ("tableau", "users"), ("jira", "users")],
 )
 async def test_an_empty_limit_of_a_proxy_call_is_none(integration: str, resource: str) -> None:
-<<<<<<< HEAD
-    provider = OneAnswer(entry(integration), exchange_of([]))
+    provider = SingleAnswerUpstream(entry(integration), exchange_of([]))
     call = parse_call("list", query=parse_query("limit="))
     await proxy.call_method(provider, entry(integration).file.config, resource, call)
-=======
-    provider = SingleAnswerUpstream(entry(integration), exchange_of([]))
-    call = parse_call("list", query=parse("limit="))
-    await proxy.call(provider, entry(integration).file.config, resource, call)
->>>>>>> 08154a9 (Name the functions of authoring by what they do; say what contract checks complain about)
     assert provider.sent

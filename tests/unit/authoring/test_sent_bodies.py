@@ -69,12 +69,7 @@ async def test_a_page_is_found_by_the_cursor_in_any_body(
     definition = {"name": "desk", "config": {"resources": {"things": {"list": listing}}}}
     entry = CatalogEntry("desk", tmp_path, Models(), definition, {}, {"things.list": pages})
     found = method(body_format, **config)
-<<<<<<< HEAD
-    answer = await Replay(entry).send(request(found, place(2)))
-    assert parse_body(method("json"), answer).body == ["two"]
-=======
     answer = await ReplayUpstream(entry).send(request(found, place(2)))
-    assert parse(method("json"), answer).body == ["two"]
->>>>>>> 08154a9 (Name the functions of authoring by what they do; say what contract checks complain about)
+    assert parse_body(method("json"), answer).body == ["two"]
     with pytest.raises(NotRecorded):
         await ReplayUpstream(entry).send(request(found, place(3)))

@@ -19,21 +19,14 @@ _WITH_ID = frozenset({"get", "update", "delete"})
 _WITH_BODY = frozenset({"create", "update"})
 
 
-<<<<<<< HEAD
-async def run(entry: Entry, cell: Cell, choice: Choice, call: Call, upstream: Upstream) -> Any:
-    """The engine's answer, as if the mapping's expressions had chosen this proxy method."""
-    target = unified.UnifiedTarget(
-        cell.model, cell.resource, entry.models[cell.model].file.resources[cell.resource]
-    )
-    return await unified.call_method(upstream, entry.file.config, target, cell.fixed(choice), call)
-=======
 async def call_unified(
     entry: CatalogEntry, cell: Cell, choice: Choice, call: Call, upstream: Upstream
 ) -> Any:
     """The engine's result of a unified call, with the proxy method fixed to `choice`."""
-    target = unified.Target(cell.model, cell.resource, entry.models[cell.model].file.resources[cell.resource])
-    return await unified.call(upstream, entry.file.config, target, cell.with_choice(choice), call)
->>>>>>> 08154a9 (Name the functions of authoring by what they do; say what contract checks complain about)
+    target = unified.UnifiedTarget(
+        cell.model, cell.resource, entry.models[cell.model].file.resources[cell.resource]
+    )
+    return await unified.call_method(upstream, entry.file.config, target, cell.with_choice(choice), call)
 
 
 async def read_unified_records(

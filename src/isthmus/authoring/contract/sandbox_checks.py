@@ -59,11 +59,7 @@ class SandboxList:
             _ACCOUNT, build_example_context(config), entry.name, config, _EntryExchanges(entry)
         )
 
-<<<<<<< HEAD
-    def target(self) -> unified.UnifiedTarget:
-=======
-    def build_target(self) -> unified.Target:
->>>>>>> 08154a9 (Name the functions of authoring by what they do; say what contract checks complain about)
+    def build_target(self) -> unified.UnifiedTarget:
         resources = self.entry.models[self.cell.model].file.resources
         return unified.UnifiedTarget(self.cell.model, self.cell.resource, resources[self.cell.resource])
 
@@ -75,11 +71,7 @@ class SandboxList:
         first = self.entry.find_exchanges(*choice, error=False)[0]
         call = build_call(self.entry, self.cell, choice, first, cursor=cursor, query=query)
         config = self.entry.file.config
-<<<<<<< HEAD
-        result = await unified.call_method(self.upstream, config, self.target(), self.cell.config, call)
-=======
-        result = await unified.call(self.upstream, config, self.build_target(), self.cell.config, call)
->>>>>>> 08154a9 (Name the functions of authoring by what they do; say what contract checks complain about)
+        result = await unified.call_method(self.upstream, config, self.build_target(), self.cell.config, call)
         if not isinstance(result, ListResult):
             raise BadRequest(f"{self.cell.name} does not return a list.")
         return result
@@ -103,11 +95,7 @@ class SandboxList:
         """The record with an id. `got`: the cell of the method `get`."""
         config = self.entry.file.config
         call = Call(method="get", id=id)
-<<<<<<< HEAD
-        result = await unified.call_method(self.upstream, config, self.target(), got.config, call)
-=======
-        result = await unified.call(self.upstream, config, self.build_target(), got.config, call)
->>>>>>> 08154a9 (Name the functions of authoring by what they do; say what contract checks complain about)
+        result = await unified.call_method(self.upstream, config, self.build_target(), got.config, call)
         return result.body if isinstance(result, ValueResult) else None
 
 

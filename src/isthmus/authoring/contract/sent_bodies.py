@@ -31,11 +31,7 @@ def parse_sent_body(method: MethodDefinition | None, request: OutgoingRequest) -
             return nest_pairs(parse_qsl(data.decode(), keep_blank_values=True))
         case "xml":
             assert method is not None
-<<<<<<< HEAD
-            return _unwrapped(parse_xml(data, method.body_format_config), method.body_format_config.root)
-=======
-            return _strip_root(read_xml(data, method.body_format_config), method.body_format_config.root)
->>>>>>> 08154a9 (Name the functions of authoring by what they do; say what contract checks complain about)
+            return _strip_root(parse_xml(data, method.body_format_config), method.body_format_config.root)
         case _:
             return request.operation.body
 

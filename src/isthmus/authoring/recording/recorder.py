@@ -172,13 +172,8 @@ class Recorder:
         for page in range(1, self._pages + 1):
             asked = {**self._select_query(method), "limit": str(self._limit)}
             asked |= {"next_cursor": cursor} if cursor else {}
-<<<<<<< HEAD
-            found = await self._proxied(choice, Call.from_values("list", query=nest_pairs(asked.items())))
-            take = self._take(choice, method)
-=======
-            found = await self._call_proxy(choice, Call.from_values("list", query=nest(asked.items())))
+            found = await self._call_proxy(choice, Call.from_values("list", query=nest_pairs(asked.items())))
             take = self._keep_last_answer(choice, method)
->>>>>>> 08154a9 (Name the functions of authoring by what they do; say what contract checks complain about)
             if not isinstance(found, ListResult):
                 return
             count += len(found.records)
@@ -202,31 +197,18 @@ class Recorder:
         ids = list(dict.fromkeys([id for take in listed for id in await self._find_ids(choice[0], take)]))
         if not ids and listed:
             self._skipped[choice] = "no id was found in what the list answered"
-<<<<<<< HEAD
-        asked = nest_pairs(self._asked_of(method).items())
-        for id in ids if "id" in _asked(method) else [None]:
-            await self._proxied(choice, Call.from_values("get", id=id, query=asked))
-            self._take(choice, method)
-        if "id" in _asked(method):
-=======
-        asked = nest(self._select_query(method).items())
+        asked = nest_pairs(self._select_query(method).items())
         for id in ids if "id" in _list_path_parameters(method) else [None]:
             await self._call_proxy(choice, Call.from_values("get", id=id, query=asked))
             self._keep_last_answer(choice, method)
         if "id" in _list_path_parameters(method):
->>>>>>> 08154a9 (Name the functions of authoring by what they do; say what contract checks complain about)
             try:
                 await self._call_proxy(choice, Call.from_values("get", id=_UNKNOWN_ID, query=asked))
             except RemoteError:
                 self._keep_last_answer(choice, method)
 
-<<<<<<< HEAD
-    async def _proxied(self, choice: Choice, call: Call) -> Any:
-        result = await proxy.call_method(self._tape, self._config, choice[0], call)
-=======
     async def _call_proxy(self, choice: Choice, call: Call) -> Any:
-        result = await proxy.call(self._upstream, self._config, choice[0], call)
->>>>>>> 08154a9 (Name the functions of authoring by what they do; say what contract checks complain about)
+        result = await proxy.call_method(self._upstream, self._config, choice[0], call)
         if isinstance(result, StreamResult):
             await result.stream.close()
             raise UpstreamInvalid(f"{'.'.join(choice)} is answered with bytes, which no exchange can hold.")
@@ -235,21 +217,14 @@ class Recorder:
     def _keep_last_answer(self, choice: Choice, method: MethodDefinition) -> _RecordedCall:
         if self._upstream.last is None:
             raise UpstreamInvalid(f"{'.'.join(choice)} was answered without a request.")
-<<<<<<< HEAD
-        request, response = self._tape.last
-        body = parse_error_body(method, response) if response.status >= _ERROR else _whole(method, response)
-        take = _Take(request, response.status, dict(response.headers), copy.deepcopy(body))
-        self._takes[choice].append(take)
-=======
         request, response = self._upstream.last
         body = (
-            error_body(method, response)
+            parse_error_body(method, response)
             if response.status >= _MIN_ERROR_STATUS
             else _parse_raw_body(method, response)
         )
         take = _RecordedCall(request, response.status, dict(response.headers), copy.deepcopy(body))
         self._recorded[choice].append(take)
->>>>>>> 08154a9 (Name the functions of authoring by what they do; say what contract checks complain about)
         return take
 
     def _select_query(self, method: MethodDefinition) -> dict[str, str]:
