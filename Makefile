@@ -7,7 +7,7 @@
 #   make lint        the static gates alone
 #   make bench       each measurement beside its peer, in one run
 #   make faults      the long proofs in full
-#   make coverage    the matrix, recording which lines each test reaches, for scripts/plant_faults.py
+#   make coverage    the matrix, recording which lines each test reaches, for scripts.plant_faults
 #   make acceptance  foreign products and waits in real time
 #   make pins        resolve requirements/*.txt again from pyproject.toml
 
@@ -78,7 +78,7 @@ matrix: $(DEV)
 	@sh scripts/need.sh chromium chromium
 	$(SUITE) --matrix
 
-# Which lines each test reaches, for scripts/plant_faults.py.
+# Which lines each test reaches, for scripts.plant_faults.
 coverage: $(DEV)
 	@sh scripts/need.sh chromium chromium
 	$(SUITE) --matrix -p tests.coverage_by_test --coverage-by-test

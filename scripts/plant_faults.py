@@ -1,8 +1,8 @@
 """Plant small faults in `src/isthmus`, one at a time, and tell which of them the tests find.
 
     make coverage                                       # which lines each test reaches; once, on this code
-    python scripts/plant_faults.py --seed 7 --count 40
-    python scripts/plant_faults.py --seed 7 --only 12   # one of them again
+    python -m scripts.plant_faults --seed 7 --count 40
+    python -m scripts.plant_faults --seed 7 --only 12   # one of them again
 
 The faults are drawn by the seed: a room by its lines, then a kind, then a place (`fault_kinds.py` has the
 kinds). Each is tried in a copy of the checkout with the tests that reach its line, until one fails. The tests
@@ -30,7 +30,7 @@ from queue import SimpleQueue
 from typing import Final
 
 import coverage
-from fault_kinds import Fault, find_faults
+from scripts.fault_kinds import Fault, find_faults
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 SOURCE: Final = ROOT / "src" / "isthmus"

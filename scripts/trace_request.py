@@ -1,6 +1,6 @@
 """Print what one unified list call enters: its source files, and how often it moves from room to room.
 
-    python scripts/trace_request.py [--calls]
+    python -m scripts.trace_request [--calls]
 
 The call is that of the first-call tutorial, to a sandbox account, with warm caches. A file counts if one of
 its functions is called. A room is a folder of `src/isthmus`; a switch is a call or a return from one room to

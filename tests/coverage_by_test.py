@@ -1,6 +1,6 @@
 """A plugin of pytest that records which lines of `src/isthmus` each test reaches: `--coverage-by-test`.
 
-What the processes that a test starts reach is not recorded. `scripts/plant_faults.py` reads the file.
+What the processes that a test starts reach is not recorded. `python -m scripts.plant_faults` reads the file.
 """
 
 from __future__ import annotations
