@@ -116,7 +116,7 @@ def _write_element(node: Node) -> str:
 
 
 def _write_heading(node: Node, content: str) -> str:
-    """`h1` and `h2` underlined, lower levels with `#`."""
+    """Markdown of a heading: `h1` and `h2` underlined, lower levels with `#`."""
     if not content:
         return ""
     level = int(node.tag[1])
@@ -126,12 +126,12 @@ def _write_heading(node: Node, content: str) -> str:
 
 
 def _write_quote(node: Node, content: str) -> str:
-    """`blockquote` as lines with `> `."""
+    """Markdown of `blockquote`: lines with `> `."""
     return "\n\n" + re.sub("^", "> ", content.strip("\n"), flags=re.M) + "\n\n"
 
 
 def _write_list(node: Node, content: str) -> str:
-    """`ul` or `ol`: its items, apart from the text around it unless it ends an outer item."""
+    """Markdown of `ul` or `ol`: its items, apart from the text around them unless they end an outer item."""
     parent = node.parent
     if parent is not None and parent.tag == "li" and parent.last_element is node:
         return f"\n{content}"
@@ -139,7 +139,7 @@ def _write_list(node: Node, content: str) -> str:
 
 
 def _write_item(node: Node, content: str) -> str:
-    """`li` behind its bullet or number, with its further lines indented."""
+    """Markdown of `li`: a bullet or number, its content, further lines indented."""
     content = content.lstrip("\n")
     if content.endswith("\n"):
         content = content.rstrip("\n") + "\n"
@@ -155,7 +155,7 @@ def _write_item(node: Node, content: str) -> str:
 
 
 def _write_pre(node: Node, content: str) -> str:
-    """`pre` as indented code where it holds `code`, else as its content."""
+    """Markdown of `pre`: indented code where it holds `code`, else its content."""
     first = node.children[0] if node.children else None
     if first is not None and first.tag == "code":
         return "\n\n    " + first.content.replace("\n", "\n    ") + "\n\n"
@@ -163,7 +163,7 @@ def _write_pre(node: Node, content: str) -> str:
 
 
 def _write_div(node: Node, content: str) -> str:
-    """`div` as its content, or as fenced code where it is GitHub's box for highlighted code."""
+    """Markdown of `div`: its content, or fenced code where it is GitHub's box for highlighted code."""
     match = _HIGHLIGHT_CLASS.search(node.attributes.get("class", ""))
     first = node.children[0] if node.children else None
     if match is not None and first is not None and first.tag == "pre":
@@ -172,7 +172,7 @@ def _write_div(node: Node, content: str) -> str:
 
 
 def _write_table(node: Node, content: str) -> str:
-    """`table` as a Markdown table."""
+    """Markdown of `table`, without blank lines in it; nothing for a table without cells."""
     lines = _write_table_lines(node)
     return f"\n\n{lines}\n\n" if lines else ""
 
@@ -200,7 +200,7 @@ def _iterate_rows(table: Node) -> Iterator[Node]:
 
 
 def _write_cell(cell: Node) -> str:
-    """A table cell in one line, with empty cells behind it for the columns it spans."""
+    """Markdown of a table cell in one line, with empty cells behind it for the columns it spans."""
     content = re.sub(r"\s*\n\s*", " ", _write_children(cell).strip()).replace("|", "\\|")
     return f" {content.ljust(_MIN_CELL_WIDTH)} |" + "   |" * (_read_column_span(cell) - 1)
 
@@ -217,7 +217,7 @@ def _get_attribute(node: Node, name: str) -> str:
 
 
 def _write_link(node: Node, content: str) -> str:
-    """`a` as a link; its content where it has no address."""
+    """Markdown of `a`: a link, or its content where it has no address."""
     href = node.attributes.get("href", "")
     if not href:
         return content
@@ -227,7 +227,7 @@ def _write_link(node: Node, content: str) -> str:
 
 
 def _write_image(node: Node, content: str) -> str:
-    """`img` as an image; nothing where it has no source."""
+    """Markdown of `img`; nothing where it has no source."""
     source = node.attributes.get("src", "")
     if not source:
         return ""
@@ -236,7 +236,7 @@ def _write_image(node: Node, content: str) -> str:
 
 
 def _write_code(node: Node, content: str) -> str:
-    """`code` between backticks, more than it has itself; as it is in a `pre`."""
+    """Markdown of `code`: between more backticks than it has itself; unchanged inside `pre`."""
     if node.parent is not None and node.parent.tag == "pre" and len(node.parent.children) == 1:
         return content
     if not content:
@@ -251,7 +251,7 @@ def _write_code(node: Node, content: str) -> str:
 
 
 def _write_input(node: Node, content: str) -> str:
-    """The checkbox of a list item as `[x]` or `[ ]`; any other `input` as its content."""
+    """Markdown of `input`: `[x]` or `[ ]` for the checkbox of a list item, else its content."""
     if node.attributes.get("type") != "checkbox" or node.parent is None or node.parent.tag != "li":
         return content
     return "[x] " if "checked" in node.attributes else "[ ] "

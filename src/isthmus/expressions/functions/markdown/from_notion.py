@@ -145,7 +145,7 @@ class _BlockWriter:
         return None
 
     def write_list_item(self, block: Block, body: Block, number: int, level: int, indent: int) -> str:
-        """A list item behind its mark, its children indented below."""
+        """The Markdown of a list item behind its mark, its children indented below."""
         kind = block.get("type")
         if kind == "to_do":
             mark = "- [X]" if is_truthy(body.get("checked")) else "- [ ]"
@@ -161,7 +161,7 @@ class _BlockWriter:
         return self.write_blocks(self.children.get(to_text(block.get("id")), []), inside, indent)
 
     def write_table(self, block: Block) -> str:
-        """A table of the rows that are its children, the first one as header."""
+        """The Markdown of a table, whose rows are its children; the first one is the header."""
         rows = self.children.get(to_text(block.get("id")), [])
         lines = [_write_table_row(_get_body(row, "convertNotionToMarkdown")) for row in rows]
         if lines:
@@ -171,7 +171,7 @@ class _BlockWriter:
         return "".join(lines) + "\n"
 
     def write_child_page(self, block: Block, body: Block, level: int) -> str:
-        """A child page: a link to it, or its title and content."""
+        """The Markdown of a child page: a link to it, or its title and content."""
         title = to_text(body.get("title", ""))
         if self.links:
             page = to_text(block.get("id", "")).replace("-", "")
@@ -180,7 +180,7 @@ class _BlockWriter:
 
 
 def _write_table_row(body: Block) -> str:
-    """A table row between bars."""
+    """The Markdown of a table row, its cells between bars."""
     cells = body.get("cells")
     parts = [_write_marked_text({"rich_text": cell}) for cell in cells] if isinstance(cells, list) else []
     return f"| {' | '.join(parts)} |\n"
@@ -222,7 +222,7 @@ def _write_items_without_children(texts: list[str], *, numbered: bool) -> str:
 
 
 def _write_without_children(kind: str, body: Block, texts: list[str]) -> str:
-    """One block of a kind that is neither heading, list item nor quote; `texts` are its rich texts."""
+    """The Markdown of a block that is no heading, list item or quote; `texts` are its rich texts."""
     match kind:
         case "code":
             language = body.get("language")
@@ -260,7 +260,7 @@ def _write_csv_row(body: Block) -> str:
 
 
 def _get_body(block: Block, function: str) -> Block:
-    """What stands under the name of the block's type; raises ExpressionError where nothing does."""
+    """A Notion block's content, which lies under the name of its type; raises ExpressionError without it."""
     body = block.get(to_text(block.get("type")))
     if not isinstance(body, Mapping):
         raise function_error(
@@ -270,7 +270,7 @@ def _get_body(block: Block, function: str) -> Block:
 
 
 def _parse_heading_level(kind: str) -> int | None:
-    """1 to 6 for a heading; None for another kind of block."""
+    """1 to 6 for the type of a heading block; None for another type."""
     match = _HEADING.fullmatch(kind)
     return int(match[1]) if match else None
 
@@ -291,7 +291,7 @@ def _read_plain_text(part: Block) -> str:
 
 
 def _write_link(part: Block) -> str | None:
-    """A rich text as a Markdown link; None where it has no address."""
+    """A Notion rich text as a Markdown link; None where it has no address."""
     href = part.get("href")
     if not is_truthy(href) or not isinstance(href, str):
         return None
@@ -318,7 +318,7 @@ def _write_marked_text(body: Block) -> str:
 
 
 def _write_marks(part: Block) -> str:
-    """A rich text between the marks of its annotations."""
+    """A Notion rich text as Markdown, between the marks of its annotations."""
     content = _read_plain_text(part)
     annotations = part.get("annotations")
     if isinstance(annotations, Mapping):

@@ -65,7 +65,7 @@ def _write_block(token: Token) -> list[JsonObject]:
 
 
 def _write_list(token: Token) -> JsonObject:
-    """A bullet or ordered list node."""
+    """The ADF node of a bullet or ordered list."""
     items = [
         _make_node("listItem", _write_blocks(item.children) or [_make_node("paragraph", [])])
         for item in token.children
@@ -76,7 +76,7 @@ def _write_list(token: Token) -> JsonObject:
 
 
 def _write_row(cells: list[list[Token]], number: int) -> JsonObject:
-    """A table row node; row 0 is the header."""
+    """The ADF node of a table row; row 0 is the header."""
     kind = "tableHeader" if number == 0 else "tableCell"
     return _make_node(
         "tableRow", [_make_node(kind, [_make_node("paragraph", _write_inline(cell, []))]) for cell in cells]
@@ -84,7 +84,7 @@ def _write_row(cells: list[list[Token]], number: int) -> JsonObject:
 
 
 def _write_paragraphs(tokens: list[Token]) -> list[JsonObject]:
-    """Paragraphs of the texts between images, and a block for each image."""
+    """The ADF nodes of a paragraph: one for the texts between images, and one for each image."""
     nodes: list[JsonObject] = []
     run: list[Token] = []
     for token in [*tokens, None]:
@@ -101,7 +101,7 @@ def _write_paragraphs(tokens: list[Token]) -> list[JsonObject]:
 
 
 def _write_image(token: Token) -> JsonObject:
-    """A media node of an image, in a block of its own."""
+    """The ADF node of an image, in a block of its own."""
     attrs: JsonObject = {"type": "external", "url": token.href}
     if token.text:
         attrs["alt"] = token.text
@@ -109,7 +109,7 @@ def _write_image(token: Token) -> JsonObject:
 
 
 def _write_inline(tokens: list[Token], marks: list[JsonObject]) -> list[JsonObject]:
-    """Text nodes with the marks of all tokens around them."""
+    """The ADF text nodes of inline tokens; `marks` are those of the tokens around them."""
     nodes: list[JsonObject] = []
     for token in tokens:
         match token.kind:

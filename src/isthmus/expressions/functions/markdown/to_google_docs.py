@@ -58,18 +58,18 @@ class _RequestWriter:
         self.styled: tuple[int, int, JsonObject] | None = None
 
     def insert_text(self, text: str) -> None:
-        """Insert text at the end; nothing for `""`."""
+        """Add a request that inserts text at the end of the document; none for `""`."""
         if text:
             self.inserts.append({"insertText": {"text": text, "location": {"index": self.at}}})
             self.at += utf16_length(text)
 
     def write_blocks(self, tokens: list[Token]) -> None:
-        """Write blocks one behind the other."""
+        """Add the requests of Markdown blocks, one behind the other."""
         for token in tokens:
             self.write_block(token)
 
     def write_block(self, token: Token, level: int = 0) -> None:
-        """Write one block; `level` is how deep lists are nested around it."""
+        """Add the requests of one Markdown block; `level` is how deep lists are nested around it."""
         match token.kind:
             case "space":
                 self.insert_text(token.raw)
@@ -95,7 +95,7 @@ class _RequestWriter:
         return {"startIndex": start - tabs, "endIndex": self.at - tabs}
 
     def write_heading(self, token: Token) -> None:
-        """Insert the text of a heading, and format it by its level."""
+        """Add the requests that insert a heading and format it by its level."""
         start, tabs = self.at, self.tabs
         self.write_inline(token.children)
         style = {"paragraphStyle": {"namedStyleType": f"HEADING_{token.level}"}, "fields": "*"}
@@ -103,7 +103,7 @@ class _RequestWriter:
         self.insert_text("\n")
 
     def write_inline(self, tokens: list[Token]) -> None:
-        """Insert inline tokens, with formats for emphasis and links."""
+        """Add the requests that insert inline tokens and format emphasis and links."""
         for token in tokens:
             match token.kind:
                 case "text" | "escape" | "html" | "codespan":
@@ -142,7 +142,7 @@ class _RequestWriter:
         self.styled = (start, self.at, merged)
 
     def write_table(self, token: Token) -> None:
-        """Insert a table and fill its cells."""
+        """Add the requests that insert a table and fill its cells."""
         columns = len(token.rows[0]) if token.rows else 0
         size = {"columns": columns, "rows": len(token.rows), "location": {"index": self.at}}
         self.inserts.append({"insertTable": size})
@@ -156,7 +156,7 @@ class _RequestWriter:
         self.insert_text("\n")
 
     def write_list(self, token: Token, level: int) -> None:
-        """Insert the items of a list, nested ones behind tabs; the outermost list makes the bullets."""
+        """Add the requests of a list: nested items behind tabs, bullets by the outermost list."""
         start = self.at
         for number, item in enumerate(token.children):
             if number:

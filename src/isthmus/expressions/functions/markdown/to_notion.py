@@ -69,20 +69,20 @@ def _write_blocks(token: Token) -> list[JsonObject]:
 
 
 def _write_with_images(kind: str, tokens: list[Token]) -> list[JsonObject]:
-    """A block of the texts, if there are any, and a block for each image behind it."""
+    """A Notion block of the texts, if there are any, and one for each image behind it."""
     texts, images = _write_inline(tokens, {}, "")
     return ([_make_block(kind, {"rich_text": texts})] if texts else []) + images
 
 
 def _write_callout(token: Token) -> list[JsonObject]:
-    """A quote as a callout of its first paragraph, and the images in it behind."""
+    """The Notion blocks of a quote: a callout of its first paragraph, and its images."""
     first = next((child for child in token.children if child.kind == "paragraph"), None)
     texts, images = _write_inline(first.children, {}, "") if first is not None else ([], [])
     return [_make_block("callout", {"rich_text": texts}), *images]
 
 
 def _write_code(token: Token) -> JsonObject:
-    """The content of a code block, cut into texts that Notion takes."""
+    """The content of a Notion code block, cut into texts of the length that Notion takes."""
     texts: list[JsonObject] = []
     for line in token.text.split("\n"):
         if not line:
@@ -110,14 +110,14 @@ def _write_table(token: Token) -> JsonObject:
 
 
 def _choose_item_kind(token: Token) -> str:
-    """The kind of block for the items of a list: task, bulleted or numbered."""
+    """The type of Notion block for the items of a list: task, bulleted or numbered."""
     if token.children and token.children[0].checked is not None:
         return "to_do"
     return "bulleted_list_item" if token.start is None else "numbered_list_item"
 
 
 def _write_item(item: Token, kind: str) -> JsonObject:
-    """The block of a list item: its texts, and what else it holds as children."""
+    """The Notion block of a list item: its texts, and what else it holds as children."""
     texts: list[JsonObject] = []
     children: list[JsonObject] = []
     for token in item.children:

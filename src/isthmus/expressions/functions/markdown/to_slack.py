@@ -32,7 +32,7 @@ def convert_markdown_to_slack(evaluation: Evaluation, markdown: object = UNDEFIN
 
 
 def _make_section(text: str) -> JsonObject:
-    """A section block of mrkdwn."""
+    """A Slack section block of mrkdwn, Slack's Markdown."""
     return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
 
 
@@ -58,12 +58,12 @@ def _write_blocks(token: Token) -> list[JsonObject]:
 
 
 def _make_image_block(token: Token) -> JsonObject:
-    """An image block."""
+    """A Slack block of an image."""
     return {"type": "image", "image_url": token.href, "alt_text": token.text}
 
 
 def _write_list(token: Token) -> str:
-    """The lines of a list. Each block of each item is an item of its own; a nested list is one item."""
+    """A list as mrkdwn. Each block of each item is an item of its own; a nested list is one item."""
     pieces: list[str] = []
     for item in token.children:
         pieces.extend(piece for child in item.children if (piece := _write_piece(child)))

@@ -44,7 +44,7 @@ def xml_to_js(evaluation: Evaluation, xml: object = UNDEFINED, options: object =
     builder: _CompactBuilder | _TreeBuilder = (_CompactBuilder if chosen.compact else _TreeBuilder)(
         chosen, evaluation
     )
-    _parse(source.lstrip(), builder, evaluation)
+    _parse_xml(source.lstrip(), builder, evaluation)
     return builder.root
 
 
@@ -130,11 +130,11 @@ class _Builder:
         self.count_node()
         self.add_part("text", _to_native(data) if self.options.native else data)
 
-    def convert_attributes(self, given: dict[str, str]) -> JsonObject:
-        """The attributes, as numbers and booleans if the options ask for it."""
+    def convert_attributes(self, attributes: dict[str, str]) -> JsonObject:
+        """The attributes of an XML element, with numbers and booleans if the options ask for them."""
         if not self.options.native_attributes:
-            return dict(given)
-        return {name: _to_native(value) for name, value in given.items()}
+            return dict(attributes)
+        return {name: _to_native(value) for name, value in attributes.items()}
 
 
 class _CompactBuilder(_Builder):
@@ -152,10 +152,12 @@ class _CompactBuilder(_Builder):
             parent[key] = [existing, value]
 
     def add_part(self, part: str, value: object) -> None:
+        """Set the part as a field of the open element."""
         key = self.options.keys[part]
         self.put_field(key, value, self.options.is_listed(key))
 
     def open_element(self, name: str, attributes: dict[str, str]) -> None:
+        """Set the element as a field of the open one, and make it the open one."""
         element: JsonObject = {}
         if attributes and "attributes" not in self.options.ignored:
             element[self.options.keys["attributes"]] = self.convert_attributes(attributes)
@@ -173,6 +175,7 @@ class _TreeBuilder(_Builder):
         elements.append(node)
 
     def add_part(self, part: str, value: object) -> None:
+        """Append the part to `elements` of the open element."""
         keys = self.options.keys
         if part == "instruction" and isinstance(value, dict):
             ((name, body),) = value.items()
@@ -181,6 +184,7 @@ class _TreeBuilder(_Builder):
             self.append_child({keys["type"]: part, keys[part]: value})
 
     def open_element(self, name: str, attributes: dict[str, str]) -> None:
+        """Append the element to `elements` of the open one, and make it the open one."""
         keys = self.options.keys
         element: JsonObject = {keys["type"]: "element", keys["name"]: name}
         if attributes and "attributes" not in self.options.ignored:
@@ -199,7 +203,7 @@ def _to_native(value: str) -> object:
     return {"true": True, "false": False}.get(value.lower(), value)
 
 
-def _parse(source: str, builder: _Builder, evaluation: Evaluation) -> None:
+def _parse_xml(source: str, builder: _Builder, evaluation: Evaluation) -> None:
     """Feed the document to `builder`; raises ExpressionError with line and column for malformed XML."""
     parser = expat.ParserCreate("utf-8")
     parser.buffer_text = True

@@ -289,13 +289,13 @@ _NAME_TOKENS: Final = {
 
 
 def _lowercase_names(key: str, locale: str) -> list[str]:
-    """The names that a value of `_NAME_TOKENS` stands for."""
+    """The month or weekday names in lower case that a key such as `months-short` stands for."""
     read = get_month_names if key.startswith("months") else get_day_names
     return [name.lower() for name in read(locale, "short" if key.endswith("short") else "long")]
 
 
 def _make_name_reader(key: str, locale: str) -> tuple[str, Callable[[str], int]]:
-    """Field and reader for a value of `_NAME_TOKENS`, as in `_FIELD_READERS`."""
+    """The field of a key such as `months-short`, and what turns a name into its number."""
     field = "month" if key.startswith("months") else "weekday"
     return field, lambda value: _lowercase_names(key, locale).index(value.lower()) + 1
 
