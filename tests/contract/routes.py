@@ -1,4 +1,4 @@
-"""What of `api.md` is not served yet, and what will bring it.
+"""Routes of the wire protocol that are not served yet, and what will bring them.
 
 `test_routes.py` holds it to the truth: what the specification names is in our document or stands here,
 and nothing stands here that is there already. Work that brings an entry takes it out.
@@ -122,7 +122,7 @@ PARAMETERS: Final[Mapping[str, tuple[str, ...]]] = {
     "GET /integration/{id}/tools": _TOOLS,
     "GET /integrated-account/{id}/tools": _TOOLS,
 }
-"""The parameters `api.md` gives a route that is served, without filters: a list takes those by any name."""
+"""The parameters that the wire protocol gives a served route, but for filters: a list takes those by any name."""
 
 _ROW: Final = ("id", "created_at", "updated_at")
 _OWNED: Final = (
@@ -165,7 +165,7 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
         "integration_name",
     ),
 }  # fmt: skip
-"""The fields that `api.md` §3 gives the rows of a route that is served."""
+"""The fields that the wire protocol gives the rows of a served route."""
 
 _FILTERS_OF_A_CELL: Final = ("integration_name", "resource_name", "method_name", "version")
 
@@ -185,7 +185,7 @@ FILTERS: Final[Mapping[str, tuple[str, ...]]] = {
     "/team": ("name",),
     "/user": ("name", "email", "is_active"),
 }  # fmt: skip
-"""The filters that `api.md` or its clients name, and some that follow from the fields."""
+"""The filters that the wire protocol or its clients name, and some that follow from the fields."""
 
 LATER_PARAMETERS: Final[Mapping[tuple[str, str], str]] = {
     ("GET /unified/{model}/{resource}", "truto_super_query"): SYNCS,

@@ -135,7 +135,7 @@ class Recorder:
 
 def of_the_sdk() -> set[str]:
     """Every route that a method of the published Python SDK calls, with `{}` for each argument. Two methods
-    cannot be called: they name an argument twice (`api.md` Q10)."""
+    cannot be called: they name an argument twice in the published client."""
     found = Recorder()
     for resource in vars(TrutoApi("token")).values():
         for name, method in inspect.getmembers(type(resource), inspect.isfunction):

@@ -1,4 +1,4 @@
-"""`POST /batch-request` (`api.md` §4.5) over HTTP, against the fake desk and a sandbox, on both databases."""
+"""`POST /batch-request` over HTTP, against the fake desk and a sandbox, on both databases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The operator's block list: who is on it is called by nobody, until it is taken off (`api.md` §5)."""
+"""The operator's block list: a blocked account is not called until it is taken off the list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Idempotency-Key` (`api.md` §1.7), over HTTP, on both databases."""
+"""`Idempotency-Key`, over HTTP, on both databases."""
 
 from __future__ import annotations
 

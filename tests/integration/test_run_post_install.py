@@ -1,4 +1,4 @@
-"""`POST /integrated-account/run-post-install-actions` (`api.md` §3.9): who may, when, what comes of it."""
+"""`POST /integrated-account/run-post-install-actions`: who may call it, when, and what it does."""
 
 from __future__ import annotations
 

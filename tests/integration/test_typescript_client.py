@@ -1,4 +1,4 @@
-"""Every call of the TypeScript client that is served, with its quirks on the wire (`api.md` §1.2, §7)."""
+"""Every call of the TypeScript client that is served, with its quirks on the wire."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The published TypeScript client as a server sees it: its requests, none of its code (`api.md` §1.2)."""
+"""The published TypeScript client as a server sees it: its requests, none of its code."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Cursor:
 
 
 class TypeScriptClient:
-    """`base_url` ends with a slash, since some endpoints have none of their own (Q1): the others then go out
+    """`base_url` ends with a slash, since some endpoints have none of their own: the others then go out
     with two. `waits`: the seconds it would have slept before another try."""
 
     def __init__(self, session: aiohttp.ClientSession, base_url: str, token: str) -> None:
@@ -71,7 +71,7 @@ class TypeScriptClient:
         *,
         stringified: bool = False,
     ) -> Any:
-        """`stringified`: one of the calls whose body is a string already and goes out as plain text (Q2)."""
+        """`stringified`: one of the calls whose body is a string already and goes out as plain text."""
         headers = {
             "authorization": f"Bearer {self._token}",
             "accept": "application/json",

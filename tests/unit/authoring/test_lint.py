@@ -1,4 +1,4 @@
-"""Each rule of `definitions.md` §6.3 finds what is planted, and is silent of a definition that is right."""
+"""Each rule of the lint finds a planted violation, and finds nothing in a correct definition."""
 
 from __future__ import annotations
 

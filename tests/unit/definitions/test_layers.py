@@ -1,4 +1,4 @@
-"""The three merges of `definitions.md` §2 and §3.8, rule by rule."""
+"""The three ways to merge layers (`docs/explanation/layers.md`), rule by rule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The placeholder language of `definitions.md` §7: every row of its tables, and its edges."""
+"""The placeholder language (`docs/reference/placeholders.md`): every row of its tables, and its edge cases."""
 
 from __future__ import annotations
 

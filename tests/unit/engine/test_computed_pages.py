@@ -1,4 +1,4 @@
-"""Pages by `Range` headers and by expressions (`definitions.md` §1.6)."""
+"""Pages by `Range` headers and by expressions."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ async def test_a_placeholder_without_a_value_stops_the_call_and_is_named() -> No
 
 
 async def test_what_a_path_reads_of_the_query_is_sent_in_the_query_too() -> None:
-    """The caller's query goes out whole (`definitions.md` §1.5): a product may read it there."""
+    """The caller's query goes out whole: a product may read it there."""
     upstream = MemoryUpstream([answer([])])
     await _page(upstream, {"path": "/p/{{query.project}}/t"}, "project=7&open=true")
     assert upstream.request.url.endswith("/p/7/t?project=7&open=true")

@@ -1,4 +1,4 @@
-"""Steps before and after a mapped call, side loads, and what a write sends besides (§3.3 to §3.7)."""
+"""Steps before and after a mapped call, side loads, and what a write sends besides."""
 
 from __future__ import annotations
 

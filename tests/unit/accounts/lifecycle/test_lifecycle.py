@@ -1,4 +1,4 @@
-"""From saved to active: steps in order, resumed where they stood, each end told once (`connect.md` §6)."""
+"""From saved to active: steps in order, resumed where they stood, each end emitted once."""
 
 from __future__ import annotations
 
