@@ -163,7 +163,7 @@ def _write_pre(node: Node, content: str) -> str:
 
 
 def _write_div(node: Node, content: str) -> str:
-    """Markdown of `div`: its content, or fenced code where it is GitHub's box for highlighted code."""
+    """Markdown of `div`: its content, or fenced code where it is a box of highlighted code."""
     match = _HIGHLIGHT_CLASS.search(node.attributes.get("class", ""))
     first = node.children[0] if node.children else None
     if match is not None and first is not None and first.tag == "pre":
