@@ -1,4 +1,4 @@
-"""The placeholder language (`docs/reference/placeholders.md`): every row of its tables, and its edge cases."""
+"""The placeholder language (docs/reference/placeholders.md): every row of its tables, and edge cases."""
 
 from __future__ import annotations
 
