@@ -18,6 +18,7 @@ from isthmus.accounts.rows.account_checks import (
     FAILED_STATUSES,
     REGIONS,
     SANDBOX_METHOD,
+    account_not_found,
     check_fields,
     check_mapping_overrides,
     find_credential_format,
@@ -39,7 +40,7 @@ from isthmus.db.epochs import get_epoch_group, raise_epoch
 from isthmus.db.listing import ListQuery, Page, fetch_page
 from isthmus.db.tables import integrated_account, integration
 from isthmus.definitions.secrets import replace_config, split_secrets
-from isthmus.errors import AccountNeedsReauth, BadRequest, NotFound, failure
+from isthmus.errors import AccountNeedsReauth, BadRequest, failure
 from isthmus.events import Event
 from isthmus.events.catalogue import (
     IntegratedAccountActive,
@@ -111,7 +112,7 @@ class Accounts:
         statement = select_accounts(self._environment_id).where(integrated_account.c.id == id)
         row = (await self._conn.execute(statement)).mappings().one_or_none()
         if row is None:
-            raise _account_not_found(id)
+            raise account_not_found(id)
         return (await build_account_views(self._conn, [row]))[0]
 
     async def create(self, values: Mapping[str, Any]) -> Row:
@@ -337,7 +338,7 @@ class Accounts:
         )
         row = (await self._conn.execute(statement)).mappings().one_or_none()
         if row is None:
-            raise _account_not_found(id)
+            raise account_not_found(id)
         return dict(row)
 
     async def _update_row(self, row: Mapping[str, Any], values: Mapping[str, Any]) -> Row:
@@ -363,12 +364,6 @@ class Accounts:
 
     def _encrypt(self, column: Any, identity: str, secrets: Mapping[str, Any]) -> Any:
         return column.seal(get_key_ring(self._conn), identity, dict(secrets) or None)
-
-
-def _account_not_found(id: str) -> NotFound:
-    return NotFound(
-        f"no integrated account {id} in this environment. GET /integrated-account lists its accounts."
-    )
 
 
 def _refuse_fixed_fields(row: Mapping[str, Any], changes: Mapping[str, Any]) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from isthmus.accounts.rows.account_checks import account_not_found
 from isthmus.db.tables import blocked_account, environment_integration, integrated_account
-from isthmus.errors import NotFound
 from isthmus.integrations.meta.integration_description import IntegrationDescription, describe_install
 from isthmus.integrations.rows.scope import Scope
 
@@ -56,10 +56,7 @@ async def describe_account(conn: AsyncConnection, scope: Scope, account_id: str)
     )
     row = (await conn.execute(statement)).one_or_none()
     if row is None:
-        raise NotFound(
-            f"no integrated account {account_id} in this environment. GET /integrated-account lists its "
-            "accounts."
-        )
+        raise account_not_found(account_id)
     described = await describe_install(
         conn,
         row.integration_id,

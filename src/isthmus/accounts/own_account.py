@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.accounts import Accounts
 from isthmus.accounts.rows.connected_definition import ConnectedDefinition
-from isthmus.accounts.rows.context import decrypt_context, list_encrypted_fields
+from isthmus.accounts.rows.context import decrypt_context, get_path, list_encrypted_fields
 from isthmus.db.database import get_key_ring
 from isthmus.db.tables import integrated_account
 from isthmus.definitions.secrets import PROTECTED_CONTEXT_PATHS, join_secrets
@@ -38,7 +38,7 @@ class OwnAccount:
     async def get(self) -> Row:
         """Return the account with its access token. Raises NotFound for an account that was deleted."""
         row = await self._accounts.get(self._id)
-        token = _get_path(
+        token = get_path(
             decrypt_context(get_key_ring(self._conn), await self._read_row()), _VISIBLE_TOKEN_PATH
         )
         if token is not None:
@@ -86,20 +86,14 @@ def _refuse_secrets(context: Mapping[str, Any], protected: frozenset[tuple[str, 
         )
 
 
-def _get_path(value: Any, path: tuple[str, ...]) -> Any:
-    for name in path:
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value
-
-
 def _has_path(value: Any, path: tuple[str, ...]) -> bool:
     """True if there is a value at `path`, even null."""
-    parent = _get_path(value, path[:-1])
+    parent = get_path(value, path[:-1])
     return isinstance(parent, Mapping) and path[-1] in parent
 
 
 def _has_object_at(value: Any, path: tuple[str, ...]) -> bool:
-    return isinstance(_get_path(value, path), Mapping)
+    return isinstance(get_path(value, path), Mapping)
 
 
 def _nest_value(path: tuple[str, ...], value: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from isthmus.accounts.rows.credential_form import validate_form
 from isthmus.definitions.credentials import Credential, credential_format
-from isthmus.errors import BadRequest, failure
+from isthmus.errors import BadRequest, NotFound, failure
 from isthmus.integrations.effective.environment_models import read_model_names, read_models
 from isthmus.integrations.mappings.mapping_rows import iter_override_cells
 from isthmus.integrations.rows.body_checks import Failures
@@ -23,6 +23,7 @@ __all__ = [
     "REGIONS",
     "SANDBOX_METHOD",
     "STATUSES",
+    "account_not_found",
     "check_fields",
     "check_mapping_overrides",
     "find_credential_format",
@@ -151,6 +152,13 @@ def _list_entries(value: Any, field: str) -> list[tuple[str, Any]]:
     if not isinstance(value, Mapping):
         raise _not_an_object(field)
     return list(value.items())
+
+
+def account_not_found(id: str) -> NotFound:
+    """The error for an account that does not exist, or belongs to another environment."""
+    return NotFound(
+        f"no integrated account {id} in this environment. GET /integrated-account lists its accounts."
+    )
 
 
 def _not_an_object(field: str) -> BadRequest:

@@ -26,6 +26,7 @@ __all__ = [
     "build_visible_context",
     "decrypt_context",
     "get_oauth_token",
+    "get_path",
     "list_encrypted_fields",
     "list_object_store_fields",
     "list_secret_fields",
@@ -73,7 +74,7 @@ def build_effective_context(whole: Mapping[str, Any], variables: Mapping[str, An
     """Return the context that templates and expressions read. `variables`: plain and secret environment
     variables of the effective definition. `access_token` is copied from `oauth.token` unless it is set."""
     context = {key: _unwrap_object_store_value(value) for key, value in whole.items()}
-    token = _get_path(context, "oauth", "token", "access_token")
+    token = get_path(context, ("oauth", "token", "access_token"))
     if token is not None and context.get("access_token") is None:
         context["access_token"] = token
     context[_VARIABLES_KEY] = dict(variables)
@@ -104,7 +105,8 @@ def _unwrap_object_store_value(value: Any) -> Any:
     return value.get("data") if _is_object_store_value(value) else value
 
 
-def _get_path(value: Any, *path: str) -> Any:
+def get_path(value: Any, path: tuple[str, ...]) -> Any:
+    """Return the value at a path of nested objects, None if there is none."""
     for name in path:
         value = value.get(name) if isinstance(value, Mapping) else None
     return value
