@@ -29,7 +29,7 @@ from isthmus.engine.upstream import Upstream
 from isthmus.engine.urls import BaseUrl, check_path, parse_origin
 from isthmus.errors import BadRequest, failure
 from isthmus.expressions import Expression
-from isthmus.expressions.placeholders import Template, literal_template
+from isthmus.expressions.placeholders import Template, make_literal_template
 from isthmus.kit.clock import Clock, SystemClock
 
 __all__ = [
@@ -150,7 +150,7 @@ def _make_plan(config: IntegrationConfig, call: CustomCall) -> MethodPlan:
     verb = call.verb.upper()
     if call.method_config is not None:
         return _plan_method_config(config, call, path)
-    definition = MethodDefinition.model_validate({"path": literal_template(path), "pagination": None})
+    definition = MethodDefinition.model_validate({"path": make_literal_template(path), "pagination": None})
     plan = plan_ad_hoc_method(config, _RESOURCE, verb.lower(), definition, where="custom")
     return replace(plan, verb=verb, array_format="repeat", streams=_is_not_json)
 
@@ -159,7 +159,7 @@ def _plan_method_config(config: IntegrationConfig, call: CustomCall, path: str) 
     given = call.method_config
     assert given is not None
     verb = call.verb.lower() if call.verb.upper() not in ("HEAD", "OPTIONS") else "get"
-    defaults = {"method": verb, "path": literal_template(path), "pagination": None}
+    defaults = {"method": verb, "path": make_literal_template(path), "pagination": None}
     definition = load(MethodDefinition, {**defaults, **given}, source=METHOD_CONFIG, prefix=METHOD_CONFIG)
     # Stored definitions may hold notes of their author, and are sent back as they are: misspelt is refused.
     misspelt = [

@@ -18,7 +18,7 @@ from isthmus.engine.responses import as_records
 from isthmus.engine.upstream import Upstream
 from isthmus.errors import MappingFailed
 from isthmus.expressions import UNDEFINED
-from isthmus.expressions.placeholders import PlaceholderError, Template, literal_template
+from isthmus.expressions.placeholders import PlaceholderError, Template, make_literal_template
 from isthmus.kit.clock import Clock
 
 __all__ = ["StepRequests"]
@@ -86,11 +86,11 @@ class StepRequests:
         literal = dict(value)
         for name in _LITERAL_FIELDS:
             if literal.get(name) is not None:
-                literal[name] = literal_template(literal[name])
+                literal[name] = make_literal_template(literal[name])
         for name in _LITERAL_ENTRIES:
             given = literal.pop(name, None)
             if isinstance(given, Mapping):
-                literal[name] = {key: literal_template(item) for key, item in given.items()}
+                literal[name] = {key: make_literal_template(item) for key, item in given.items()}
         return await self._inline(load(MethodDefinition, literal, source=where, prefix=where), names, where)
 
 

@@ -18,8 +18,8 @@ from isthmus.expressions.placeholders import (
     Template,
     cast,
     compile_template,
-    pieces_of,
-    text_form,
+    split_placeholders,
+    to_text_form,
 )
 
 __all__ = [
@@ -188,14 +188,14 @@ def _is_empty_caller_value(alternative: Alternative, value: object) -> bool:
     empty list, or a list of empty texts."""
     if alternative.path[0] not in _CALLER_ROOTS:
         return False
-    return value is None or not text_form(cast(value, alternative.cast, whole=False))
+    return value is None or not to_text_form(cast(value, alternative.cast, whole=False))
 
 
 def _split_own_query(path: str) -> tuple[str, str]:
     """The segments of a path template, and its own query from the first `?` on that stands outside of
     placeholders."""
     at = 0
-    for piece in pieces_of(path):
+    for piece in split_placeholders(path):
         if isinstance(piece, str) and "?" in piece:
             at += piece.index("?")
             break

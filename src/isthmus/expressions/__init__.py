@@ -1,12 +1,12 @@
-"""Expressions: the only door to JSONata.
+"""JSONata expressions: compile a text, and evaluate it on JSON values.
 
     expression = compile("$uppercase(properties.name)")
     expression.evaluate({"properties": {"name": "ada"}})   # "ADA"
 
 Values are plain JSON values in and out; `UNDEFINED` is "nothing there", apart from `None` (null).
-`in_turns` runs synchronous code that evaluates without holding up others.
-`DIALECT` is the language of mappings: JSONata 2.2 with the functions of `functions.md`. `STANDARD` is
-JSONata alone. `library.py` says how functions and host values are registered.
+`run_in_turns` runs synchronous code that evaluates without holding up other tasks. `DIALECT` is the language
+of mappings: JSONata 2.2 with the functions of `docs/reference/functions.md`. `STANDARD` is JSONata alone.
+`library.py` says how functions and host values are registered.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ _CACHE: Final[SizedCache[tuple[str, Library], Expression]] = SizedCache(entries=
 
 
 def compile(text: str, *, library: Library = DIALECT) -> Expression:
-    """The expression of this text; raises `ExpressionError`. The same text gives the same object.
+    """The expression of this text, from a cache; raises `ExpressionError` for a text that does not compile.
 
-    Those used last are kept, up to 8 million characters of text and code, which are some 100 MB.
+    The cache keeps those used last, up to 8 million characters of text and code, which take some 100 MB.
     """
     return _CACHE.get_or_make((text, library), lambda: Expression(text, library), lambda made: made.size)

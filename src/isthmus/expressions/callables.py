@@ -1,7 +1,7 @@
-"""Functions as values: what `$f` may hold, and how each is called.
+"""Functions as values: what a variable `$f` may hold, and how each kind is called.
 
-All are `FunctionValue`s. `arity` is the number of declared parameters; callers that pass values by
-position (`$map`, `$each`) look at it to know how many to pass.
+All are `FunctionValue`s. `arity` is the number of declared parameters; callers that pass values by position
+(`$map`, `$each`) look at it to know how many to pass.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ __all__ = [
     "run_tail_calls",
 ]  # fmt: skip
 
-_SIZED: Final[frozenset[type]] = frozenset({str, list, dict, Sequence, ConsArray, LazyRange})
-_BYTES: Final[dict[type, int]] = {dict: 100, LazyRange: 0}
+_SIZED_TYPES: Final[frozenset[type]] = frozenset({str, list, dict, Sequence, ConsArray, LazyRange})
+_BYTES_PER_ITEM: Final[dict[type, int]] = {dict: 100, LazyRange: 0}
 
 
 class TailCall:
-    """A call in tail position, handed back to the caller instead of made: the stack does not grow."""
+    """A call in tail position, returned to the caller instead of made, so that the stack does not grow."""
 
     __slots__ = ("arguments", "context", "function", "position", "token")
 
@@ -57,7 +57,8 @@ class TailCall:
 
 
 class Lambda(FunctionValue):
-    """`function($a, $b) { … }` with what it sees around it (a Python closure of exactly `arity`)."""
+    """`function($a, $b) { … }` with the variables around it (a Python closure of exactly `arity`
+    parameters)."""
 
     __slots__ = ("_arity", "code", "evaluation", "signature")
 
@@ -74,7 +75,7 @@ class Lambda(FunctionValue):
         return self._arity
 
     def call_once(self, arguments: tuple[Any, ...], context: Any) -> Any:
-        """The value, or the tail call that the body ended with."""
+        """The result of the body: its value, or the tail call that it ended with."""
         if self.signature is not None:
             arguments = self.signature.bind_arguments(arguments, context)
         arity = self._arity
@@ -99,9 +100,9 @@ class Lambda(FunctionValue):
 
 
 def bind_loop_arguments(function: Any, passed: int) -> Callable[..., Any]:
-    """`function` for a loop that offers it value, key and whole: it is given the first `passed` of them.
+    """`function` for a loop that offers it value, key and whole, of which it receives the first `passed`.
 
-    A call is that of `function`, with the same accounting, and less on the way there.
+    A call is charged as that of `function`, with less work on the way there.
     """
     if type(function) is not Lambda or function.signature is not None or passed < function._arity:
         return lambda *offered: function(*offered[:passed])
@@ -124,7 +125,7 @@ def bind_loop_arguments(function: Any, passed: int) -> Callable[..., Any]:
 
 
 def run_tail_calls(pending: Any, evaluation: Evaluation) -> Any:
-    """Make tail calls until one gives a value."""
+    """Make pending tail calls until one returns a value."""
     while type(pending) is TailCall:
         evaluation.charge(4)
         function = pending.function
@@ -142,7 +143,7 @@ def run_tail_calls(pending: Any, evaluation: Evaluation) -> Any:
 
 
 def add_position(error: ExpressionError, position: int, token: str | None) -> None:
-    """Say where, if the error does not know it yet; the message names the function."""
+    """Add the position and the function's name to an error that has none yet."""
     if error.position is None:
         error.position = position
     if error.token is None and token is not None:
@@ -183,9 +184,10 @@ def call_library_function(
     *,
     is_checked: bool = True,
 ) -> Any:
-    """Check and fit the arguments, give the evaluation if it is wanted, await if it is asynchronous.
+    """Call a library function: check and complete its arguments, pass the evaluation if it wants it, await
+    it.
 
-    Whatever the function does with long arguments, and a long result, is accounted for here.
+    The function's work on long arguments, and a long result, is charged here.
     """
     evaluation.steps_left -= 4
     if evaluation.steps_left < 0:
@@ -194,7 +196,7 @@ def call_library_function(
         arguments = function.parsed_signature.bind_arguments(arguments, context)
     for one in arguments:
         kind = one.__class__
-        if kind in _SIZED and len(one) > MAX_FREE_LENGTH:
+        if kind in _SIZED_TYPES and len(one) > MAX_FREE_LENGTH:
             evaluation.charge(len(one))
     arity = function.arity
     given = len(arguments)
@@ -219,17 +221,18 @@ def call_library_function(
     if function.is_async:
         result = await_result(evaluation, result, function.name)
     kind = result.__class__
-    if kind in _SIZED and len(result) > MAX_FREE_RESULT:
+    if kind in _SIZED_TYPES and len(result) > MAX_FREE_RESULT:
         charge_result(evaluation, result, function.name)
     return result
 
 
 def charge_result(evaluation: Evaluation, result: Any, name: str) -> None:
-    """Account for a long text or list that a function of the library gave."""
+    """Charge a long text or list that a library function returned. Raises `ExpressionError` if the text is
+    too long."""
     size = len(result)
     evaluation.charge(size)
     if result.__class__ is not str:
-        evaluation.charge_memory(_BYTES.get(result.__class__, 8) * size)
+        evaluation.charge_memory(_BYTES_PER_ITEM.get(result.__class__, 8) * size)
         return
     if size > evaluation.limits.output_chars:
         raise evaluation.limit_error("output_chars", name)
@@ -281,7 +284,7 @@ class Partial(FunctionValue):
 
 
 def call_without_signature(native: Native, arguments: tuple[Any, ...]) -> Any:
-    """A partially applied library function takes its arguments as they are, without its signature."""
+    """Call a partially applied library function, which takes its arguments as they are."""
     return call_library_function(native.evaluation, native.function, arguments, UNDEFINED, is_checked=False)
 
 
@@ -323,7 +326,7 @@ class Matcher(FunctionValue):
 
 
 class PythonFunction(FunctionValue):
-    """A Python callable that came in with the bindings; its errors pass through."""
+    """A Python callable that came in with the bindings; its exceptions pass through."""
 
     __slots__ = ("evaluation", "function")
 
@@ -341,7 +344,7 @@ class PythonFunction(FunctionValue):
 
 
 def as_function_value(value: object, evaluation: Evaluation) -> FunctionValue:
-    """The value as something to call; T1006 if it is no function."""
+    """The value as a function value. Raises T1006 if it is no function."""
     if isinstance(value, FunctionValue):
         return value
     if isinstance(value, PYTHON_CALLABLES):

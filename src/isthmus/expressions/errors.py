@@ -1,4 +1,4 @@
-"""The one error of expressions, `ExpressionError`, and its makers for what functions are given."""
+"""The one error of expressions, `ExpressionError`, its codes, and functions that make common errors."""
 
 from __future__ import annotations
 
@@ -36,11 +36,10 @@ _WIDTH = 100
 class ExpressionError(Exception):
     """An expression that cannot be compiled or evaluated.
 
-    `code`: JSONata's (`S…` syntax, `T…` types, `D…` evaluation) or ours (`ISTHMUS_…`).
-    `position`: index into the expression's text behind the token that failed, as JSONata counts; None
-    where no place is known.
-    `token`, `value`: what the message is about; `value` never leaves the process by itself.
-    `text`: the whole expression, where known; `str()` then shows the line with a caret under the place.
+    `code`: JSONata's (`S…` syntax, `T…` types, `D…` evaluation) or ours (`ISTHMUS_…`). `position`: index into
+    the expression's text behind the token that failed, as JSONata counts; None where no place is known.
+    `token`, `value`: what the message is about; `value` never leaves the process by itself. `text`: the whole
+    expression, where known; `str()` then shows the line with a caret under the place.
     """
 
     def __init__(
@@ -98,14 +97,15 @@ def not_configured_error(function: str) -> ExpressionError:
 
 
 def limit_error(function: str, limit: str, allowed: object) -> ExpressionError:
-    """The error of a `function` that would go over `limit` (`functions.md` §10)."""
+    """The error of a `function` that would go over `limit`."""
     return ExpressionError(
         LIMIT, f"{function} went over the limit {limit} = {allowed}", token=function, value=allowed
     )
 
 
 def check_picture(picture: str, function: str) -> str:
-    """A picture (how a date or a number is written), if it is not too long."""
+    """The picture (the format of a date or a number), unless it is too long: then raises
+    `ExpressionError`."""
     if len(picture) > MAX_PICTURE:
         raise limit_error(function, "characters of a picture", MAX_PICTURE)
     return picture

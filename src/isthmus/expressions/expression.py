@@ -1,9 +1,10 @@
-"""An expression: parsed, compiled when it is first evaluated, and evaluated as often as you like."""
+"""An expression: parsed at once, and evaluated as often as needed, synchronously or asynchronously."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from itertools import islice
 from math import inf
 from typing import Any, Final
 from weakref import ref
@@ -23,9 +24,9 @@ from isthmus.expressions.static_analysis import (
     reads_path,
     record_fields,
     root_names,
-    walk,
+    walk_nodes,
 )
-from isthmus.expressions.suspension import TooLong, attempt, let_others_run, raise_too_long, run_async
+from isthmus.expressions.suspension import TooLong, let_others_run, pause_policy, raise_too_long, run_async
 from isthmus.expressions.syntax import parse
 from isthmus.expressions.syntax import tree as t
 from isthmus.expressions.trace import Absence, Trace, find_absences, trace_evaluation
@@ -33,19 +34,19 @@ from isthmus.expressions.values import PYTHON_CALLABLES, UNDEFINED
 
 __all__ = ["Expression"]
 
-_READS: Final = 200
-_FEW: Final = Evaluation.steps_left - 100
+_MAX_UNMEASURED_READS: Final = 200
+_UNMEASURED_STEPS_LEFT: Final = Evaluation.steps_left - 100
 """A result is measured if the expression reads more often, or if it worked for more than a hundred steps: its
 first slice is longer by that than all others."""
 
-_VARIANTS: Final[SizedCache[tuple[str, Library, frozenset[str], bool], Program]] = SizedCache(
+_PROGRAM_VARIANTS: Final[SizedCache[tuple[str, Library, frozenset[str], bool], Program]] = SizedCache(
     entries=512, size=2_000_000
 )
 """Programs for lists and for bindings that replace functions, made when they are first needed."""
 
 _LIMITS = Limits()
 _SERVICES = Services()
-_NOTHING: Mapping[str, object] = {}
+_NO_BINDINGS: Mapping[str, object] = {}
 _NO_NAMES: Final[frozenset[str]] = frozenset()
 
 
@@ -67,20 +68,21 @@ class Expression:
         except RecursionError:
             raise nesting_error() from None
         self._names: frozenset[str] | None = None
-        self._for_list: Callable[[], Program | None] = _none
-        self._reserved = self._program.free.intersection(library.functions)
+        self._list_program: Callable[[], Program | None] = _no_program
+        self._library_names = self._program.free.intersection(library.functions)
         self._may_await = (
-            any(library.functions[name].is_async for name in self._reserved)
-            or "eval" in self._reserved
-            or _calls_members(self.tree)
+            any(library.functions[name].is_async for name in self._library_names)
+            or "eval" in self._library_names
+            or _calls_methods(self.tree)
         )
         self._may_pause = (
             self._may_await
-            or not all(library.functions[name].is_repeatable for name in self._reserved)
+            or not all(library.functions[name].is_repeatable for name in self._library_names)
             or _may_loop(self.tree)
         )
-        is_wide = sum(1 for _ in zip(range(_READS + 1), _reads(self.tree), strict=False)) > _READS
-        self._calm = inf if is_wide else _FEW
+        reads = islice(_find_reads(self.tree), _MAX_UNMEASURED_READS, None)
+        has_many_reads = next(reads, None) is not None
+        self._unmeasured_steps_left = inf if has_many_reads else _UNMEASURED_STEPS_LEFT
 
     @property
     def names(self) -> frozenset[str]:
@@ -135,14 +137,14 @@ class Expression:
         """
         program = self._program
         if bindings is None:
-            bindings = _NOTHING
-        if isinstance(input, list) or (bindings and self._reserved):
-            program = self._variant(bindings, of_list=isinstance(input, list))
+            bindings = _NO_BINDINGS
+        if isinstance(input, list) or (bindings and self._library_names):
+            program = self._choose_variant(bindings, of_list=isinstance(input, list))
         evaluation = Evaluation(self.library, limits or _LIMITS, services or _SERVICES, bindings)
-        evaluation.pause = _pause or attempt.pause
+        evaluation.pause = _pause or pause_policy.pause
         try:
             result = program.main(evaluation, input, bindings)
-            if evaluation.steps_left < self._calm:
+            if evaluation.steps_left < self._unmeasured_steps_left:
                 check_result_size(evaluation, result)
             return result
         except ExpressionError as error:
@@ -166,10 +168,10 @@ class Expression:
         """As `evaluate`, awaiting asynchronous functions, and letting other tasks run during long work.
 
         Costs the same where the expression can reach no function that is asynchronous or not repeatable, and
-        makes no loops of its own: it is begun as `evaluate` does it, and begun again if it turns out to be
-        long.
+        makes no loops of its own: it is started as `evaluate` does it, and started again if it turns out to
+        be long.
         """
-        if not self._may_pause and not (bindings and any(map(_is_python, bindings.values()))):
+        if not self._may_pause and not (bindings and any(map(_is_python_function, bindings.values()))):
             with suppress(TooLong):
                 return self.evaluate(input, bindings, limits=limits, services=services, _pause=raise_too_long)
 
@@ -178,22 +180,22 @@ class Expression:
 
         return await run_async(run)
 
-    def _variant(self, bindings: Mapping[str, object], *, of_list: bool) -> Program:
+    def _choose_variant(self, bindings: Mapping[str, object], *, of_list: bool) -> Program:
         """The program for a list, or for bindings that replace functions of the library."""
-        shadowed = self._reserved.intersection(bindings) if bindings else _NO_NAMES
+        shadowed = self._library_names.intersection(bindings) if bindings else _NO_NAMES
         if not shadowed and not of_list:
             return self._program
         if not shadowed:
-            program = self._for_list()
+            program = self._list_program()
             if program is not None:
                 return program
-        program = _VARIANTS.get_or_make(
+        program = _PROGRAM_VARIANTS.get_or_make(
             (self.text, self.library, shadowed, of_list),
             lambda: compile_tree(parse(self.text), self.library, shadowed, of_list=of_list),
             lambda made: len(self.text) + made.size,
         )
         if not shadowed:
-            self._for_list = ref(program)
+            self._list_program = ref(program)
         return program
 
     def trace(
@@ -204,11 +206,12 @@ class Expression:
         limits: Limits | None = None,
         services: Services | None = None,
     ) -> Trace:
-        """Evaluate and note the input and output of every sub-expression; an error is part of the trace.
+        """Evaluate, and record the input and output of every sub-expression; an error is part of the trace.
 
-        Slower than `evaluate`; for people who look for a mistake. Asynchronous functions are not awaited.
+        Slower than `evaluate`, and meant for people who look for a mistake. Asynchronous functions are not
+        awaited.
         """
-        given = bindings or _NOTHING
+        given = bindings or _NO_BINDINGS
         evaluation = Evaluation(self.library, limits or _LIMITS, services or _SERVICES, given)
         return trace_evaluation(self.text, self.tree, evaluation, input, given)
 
@@ -220,39 +223,41 @@ class Expression:
         limits: Limits | None = None,
         services: Services | None = None,
     ) -> list[Absence]:
-        """Why fields of the result came out empty, and the result itself if it did."""
+        """Why fields of the result are missing, and the result itself if it is undefined."""
         return find_absences(self.trace(input, bindings, limits=limits, services=services))
 
     @property
     def size(self) -> int:
-        """What it takes in memory, in characters of text and code."""
+        """Its size in memory, in characters of text and code."""
         return len(self.text) + self._program.size
 
-    def python(self) -> str:
+    def generated_python(self) -> str:
         """The generated Python, for people."""
         return self._program.source
 
 
-def _none() -> None:
-    """A reference to nothing yet."""
+def _no_program() -> None:
+    """An expired reference: there is no program yet."""
 
 
 def _may_loop(tree: t.Node) -> bool:
-    """Can it work for long whatever the input: does it hold functions or ranges?"""
+    """Whether it can work for long whatever the input: it holds functions, transforms or ranges."""
     return any(
         isinstance(node, (t.Lambda, t.Transform)) or (isinstance(node, t.Operation) and node.operator == "..")
-        for node in walk(tree)
+        for node in walk_nodes(tree)
     )
 
 
-def _is_python(value: object) -> bool:
-    """A function that may have to be awaited, and may not be called twice."""
+def _is_python_function(value: object) -> bool:
+    """Whether the value is a function that may have to be awaited, and may not be called twice."""
     return isinstance(value, PYTHON_CALLABLES)
 
 
-def _reads(tree: t.Node) -> Iterator[t.Node]:
-    return (node for node in walk(tree) if isinstance(node, (t.Path, t.Variable)))
+def _find_reads(tree: t.Node) -> Iterator[t.Node]:
+    """The paths and variables of the tree."""
+    return (node for node in walk_nodes(tree) if isinstance(node, (t.Path, t.Variable)))
 
 
-def _calls_members(tree: t.Node) -> bool:
-    return any(isinstance(node, t.Call) and isinstance(node.procedure, t.Path) for node in walk(tree))
+def _calls_methods(tree: t.Node) -> bool:
+    """Whether the tree calls a member of a value."""
+    return any(isinstance(node, t.Call) and isinstance(node.procedure, t.Path) for node in walk_nodes(tree))

@@ -1,4 +1,4 @@
-"""What all host values have in common, and how their members are declared."""
+"""Host values: the base class of all values that are no JSON, and how their members are declared."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Host:
     __slots__ = ()
 
     def to_json(self) -> object:
-        """The value in a JSON document (`functions.md` §6); `{}` for what has no JSON form."""
+        """The value in a JSON document; `{}` if it has no JSON form."""
         return {}
 
     def to_text(self) -> str:
@@ -25,12 +25,12 @@ class Host:
         return "[object Object]"
 
     def to_primitive(self) -> object:
-        """The value as a number where it has one, else as text."""
+        """The value as a number if it has one, else as text."""
         return self.to_text()
 
 
 def format_iso_utc(moment: datetime) -> str:
-    """ISO text with milliseconds and `Z`, as a JavaScript Date has it."""
+    """ISO 8601 text with milliseconds and `Z`, as JavaScript's `toISOString` writes it."""
     moment = moment.astimezone(UTC)
     return f"{moment.year:04d}-{moment:%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 

@@ -1,7 +1,7 @@
-"""JavaScript's rules for text, truth, numbers and equality, which mappings written for Truto rely on.
+"""JavaScript's rules for text, truth, numbers and equality, on which mappings written for Truto rely.
 
-Values are those of `values.py`; host values (`host/`) take part through
-`Host.to_text()` and `Host.to_json()`.
+Values are those of `values.py`; host values (`host/`) take part through `Host.to_text()` and
+`Host.to_json()`.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ __all__ = [
     "utf16_length",
 ]
 
-_SPACE: Final = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
+_WHITESPACE: Final = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
     map(chr, range(0x2000, 0x200B))
 )
 _DECIMAL: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-_RADIX: Final = {
+_RADIX_PREFIXES: Final = {
     "0x": (16, re.compile("[0-9a-f]+", re.I)),
     "0b": (2, re.compile("[01]+")),
     "0o": (8, re.compile("[0-7]+")),
 }
-_INDEX: Final = re.compile(r"0|[1-9]\d{0,9}", re.ASCII)
-_DOUBLE: Final = 2**1023
+_ARRAY_INDEX: Final = re.compile(r"0|[1-9]\d{0,9}", re.ASCII)
+_SURELY_DOUBLE: Final = 2**1023
 
 
 def is_nil(value: object) -> bool:
@@ -78,14 +78,14 @@ def is_truthy(value: object) -> bool:
 
 
 def as_list(value: object) -> list[object]:
-    """Lodash's cast: a list as it is, anything else (also null and missing) as a list of one."""
+    """Lodash's `castArray`: a list as it is, anything else (also null and missing) as a list of one."""
     return value if isinstance(value, list) else [value]
 
 
 def enter_level(level: int, function: str, size: int = 1) -> int:
-    """The next level of a walk into data, of `size` items; raises when it is below `DEPTH`.
+    """The next level of a walk into data, of `size` items; raises `ExpressionError` below `MAX_DATA_DEPTH`.
 
-    Each visit is accounted for: a value can hold one list so many times that it is endless as a tree.
+    Each visit is charged: a value can hold one list so many times that it is endless as a tree.
     """
     charge_current(4 + size)
     if level >= MAX_DATA_DEPTH:
@@ -94,14 +94,15 @@ def enter_level(level: int, function: str, size: int = 1) -> int:
 
 
 def clamp_to_integer(value: object, default: int, low: int, high: int) -> int:
-    """A number cut to an integer from `low` to `high`; `default` for NaN and for what is no number."""
+    """A number truncated to an integer from `low` to `high`; `default` for NaN and for what is no number."""
     if not is_number(value) or value != value:
         return default
     return int(min(max(value, low), high))
 
 
 def to_text(value: object, level: int = 0) -> str:
-    """The text form: `null`, `undefined`, lists joined by commas, objects as `[object Object]`."""
+    """JavaScript's text of a value: `null`, `undefined`, lists joined by commas, objects as `[object
+    Object]`."""
     if isinstance(value, str):
         if len(value) > MAX_FREE_LENGTH:
             charge_text_use(value)
@@ -129,7 +130,7 @@ def to_text(value: object, level: int = 0) -> str:
 
 
 def join_within_limit(function: str, between: str, parts: Iterable[str]) -> str:
-    """The parts joined, if that does not come to more than one value may have."""
+    """The parts joined by `between`. Raises `ExpressionError` if the text is longer than one value may be."""
     kept: list[str] = []
     room = DEFAULT_OUTPUT
     for part in parts:
@@ -148,11 +149,12 @@ def integral_to_int(value: int | float) -> int | float:
 
 
 def to_number(value: object) -> int | float:
-    """lodash `toNumber`: text is trimmed, `""`, null, `[]` and false are 0; NaN where there is no number."""
+    """Lodash's `toNumber`: text is trimmed, `""`, null, `[]` and false are 0; NaN where there is no
+    number."""
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, (int, float)):
-        return value if -_DOUBLE < value < _DOUBLE else to_double(value)
+        return value if -_SURELY_DOUBLE < value < _SURELY_DOUBLE else to_double(value)
     if value is None:
         return 0
     if value is UNDEFINED:
@@ -166,10 +168,11 @@ def to_number(value: object) -> int | float:
 
 
 def _parse_number(given: str) -> int | float:
-    trimmed = given.strip(_SPACE)
+    """The number that a text is, in decimal, hexadecimal, octal or binary; NaN if it is none."""
+    trimmed = given.strip(_WHITESPACE)
     if not trimmed:
         return 0
-    radix = _RADIX.get(trimmed[:2].lower())
+    radix = _RADIX_PREFIXES.get(trimmed[:2].lower())
     if radix is not None:
         base, allowed = radix
         digits = trimmed[2:]
@@ -181,7 +184,7 @@ def _parse_number(given: str) -> int | float:
 
 def parse_float(value: object) -> float:
     """JavaScript's `parseFloat`: the number that the text form starts with, else NaN."""
-    given = to_text(value).lstrip(_SPACE)
+    given = to_text(value).lstrip(_WHITESPACE)
     found = _DECIMAL.match(given)
     if found:
         return float(found.group())
@@ -191,7 +194,7 @@ def parse_float(value: object) -> float:
 
 
 def to_integer(value: object) -> int | float:
-    """lodash `toInteger`: towards zero; NaN is 0; infinities stay (as the largest double)."""
+    """Lodash's `toInteger`: truncated; NaN is 0; infinities stay."""
     number = to_number(value)
     if number != number:
         return 0
@@ -199,7 +202,7 @@ def to_integer(value: object) -> int | float:
 
 
 def is_same_value(left: object, right: object) -> bool:
-    """Equality of `SameValueZero`: NaN equals NaN, lists and objects only themselves."""
+    """JavaScript's `SameValueZero`: NaN equals NaN, lists and objects only themselves."""
     if left is right:
         return True
     if is_number(left) and is_number(right):
@@ -213,9 +216,10 @@ def utf16_length(value: str) -> int:
 
 
 def order_integer_keys_first(entries: Iterable[tuple[str, object]]) -> dict[str, object]:
-    """An object with JavaScript's key order: integer-like keys ascending, then the others as given."""
+    """An object with JavaScript's key order: integer-like keys ascending, then the others in the given
+    order."""
     result = dict(entries)
-    numbers = [key for key in pace(result) if _INDEX.fullmatch(key) and int(key) < 2**32 - 1]
+    numbers = [key for key in pace(result) if _ARRAY_INDEX.fullmatch(key) and int(key) < 2**32 - 1]
     if not numbers:
         return result
     ordered = {key: result[key] for key in sorted(numbers, key=int)}
@@ -236,7 +240,7 @@ def _to_json_form(value: object) -> object:
 
 
 def to_json_text(value: object, indent: int = 0) -> str:
-    """JSON as JavaScript writes it: missing values and functions left out (null in lists), NaN as null.
+    """JSON as JavaScript's `JSON.stringify` writes it: missing values and functions left out, NaN as null.
 
     `indent`: spaces a level; 0 writes one line.
     """
@@ -252,7 +256,7 @@ def to_json_text(value: object, indent: int = 0) -> str:
 
 
 def describe_kind(value: object) -> str:
-    """What kind of value this is, for messages: `null`, `missing`, `a list`, `text`."""
+    """The kind of a value, for messages: `null`, `missing`, `a list`, `text`."""
     if is_nil(value):
         return "null" if value is None else "missing"
     for types, name in ((bool, "a boolean"), ((int, float), "a number"), (str, "text"), (list, "a list")):

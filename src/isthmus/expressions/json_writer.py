@@ -1,4 +1,4 @@
-"""Numbers and JSON as JavaScript writes them, for the standard functions and those of the dialect."""
+"""JSON text and numbers as JavaScript writes them, for the standard functions and those of the dialect."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from isthmus.expressions.values import UNDEFINED
 __all__ = ["MAX_DATA_DEPTH", "JsonWriter", "format_number_text", "quote_json", "to_double"]
 
 MAX_DATA_DEPTH: Final = 200
-"""Levels of lists and objects that a function follows into data (`functions.md` §10)."""
+"""Levels of lists and objects that a function follows into data."""
 
-_SAFE: Final = 2**53
-_PARTS: Final = 20_000
+_MAX_SAFE: Final = 2**53
+_MAX_PARTS: Final = 20_000
 
 
 def to_double(number: float) -> float:
-    """The number as a double; what is beyond them is infinite."""
+    """The number as a double; infinite if it is too large for one."""
     try:
         return float(number)
     except OverflowError:
@@ -31,7 +31,7 @@ def to_double(number: float) -> float:
 def format_number_text(value: float) -> str:
     """A number as JavaScript's `String(n)`: `1e+21`, `0.1`, `0` for -0, `NaN`."""
     if type(value) is int:
-        if -_SAFE <= value <= _SAFE:
+        if -_MAX_SAFE <= value <= _MAX_SAFE:
             return str(value)
         value = to_double(value)
     if value != value:
@@ -44,11 +44,11 @@ def format_number_text(value: float) -> str:
     mantissa, _, exponent = shortest.partition("e")
     if not exponent and 1e-6 <= abs(value) < 1e16:
         return mantissa.removesuffix(".0")
-    return _placed(mantissa, int(exponent or 0))
+    return _place_point(mantissa, int(exponent or 0))
 
 
-def _placed(mantissa: str, exponent: int) -> str:
-    """Digits with their point where JavaScript puts it: plain from 1e-6 to below 1e21, else `1e+21`."""
+def _place_point(mantissa: str, exponent: int) -> str:
+    """Digits with their point where JavaScript puts it: plain from 1e-6 to below 1e21, else as in `1e+21`."""
     sign = "-" if mantissa.startswith("-") else ""
     whole, _, fraction = mantissa.lstrip("-").partition(".")
     if fraction == "0":
@@ -69,7 +69,7 @@ def _placed(mantissa: str, exponent: int) -> str:
 
 
 def quote_json(text: str) -> str:
-    """A JSON string; lone surrogates are escaped, other characters stay."""
+    """The text as a JSON string; lone surrogates are escaped, other characters stay."""
     made = encode_basestring(text)
     if made.isascii() or not any("\ud800" <= char <= "\udfff" for char in made):
         return made
@@ -106,6 +106,7 @@ class JsonWriter:
         self.joined: list[str] = []
 
     def serialize(self, value: Any) -> str:
+        """The JSON text of a value."""
         self.write_value(value, 0)
         return "".join(self.joined) + "".join(self.parts)
 
@@ -156,6 +157,6 @@ class JsonWriter:
         if self.indent and not first:
             self.append("\n" + " " * (self.indent * (depth - 1)))
         self.append(closing)
-        if len(self.parts) > _PARTS:
+        if len(self.parts) > _MAX_PARTS:
             self.joined.append("".join(self.parts))
             self.parts.clear()

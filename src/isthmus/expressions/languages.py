@@ -19,10 +19,11 @@ __all__ = ["DIALECT", "STANDARD"]
 STANDARD: Final = Library([*FUNCTIONS, EVAL], name="standard", limit_code="U1001")
 
 
-def _extensions() -> Iterator[Function]:
-    """`$string` agrees with the standard one on texts, which is all that the compiler writes in place."""
+def _list_extensions() -> Iterator[Function]:
+    """The functions of the dialect. Its `$string` agrees with the standard one on texts, which is all that
+    the compiler writes in place."""
     for function in EXTENSIONS:
         yield replace(function, intrinsic="string") if function.name == "string" else function
 
 
-DIALECT: Final[Library] = STANDARD.extend(_extensions(), HOST_TYPES, name="dialect", limit_code=LIMIT)
+DIALECT: Final[Library] = STANDARD.extend(_list_extensions(), HOST_TYPES, name="dialect", limit_code=LIMIT)

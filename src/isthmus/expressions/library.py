@@ -5,14 +5,14 @@ A function is a plain typed Python callable, registered once:
     def wrap(evaluation: Evaluation, value: object, start: object, end: object) -> object: ...
     Function("wrap", wrap, wants_evaluation=True)
 
-Calling rule: the callable receives exactly as many positional arguments as it declares; missing ones
-are `UNDEFINED` (defaults in Python are never used for them), surplus ones are dropped; `*args` takes
-all. With `wants_evaluation` the `Evaluation` comes first. With a `signature` (JSONata's notation,
-`<s-b?:s>`) arguments are checked, wrapped and taken from the context before the call.
+Calling rule: the callable receives exactly as many positional arguments as it declares; missing ones are
+`UNDEFINED` (defaults in Python are never used for them), surplus ones are dropped; `*args` takes all. With
+`wants_evaluation` the `Evaluation` comes first. With a `signature` (JSONata's notation, `<s-b?:s>`) arguments
+are checked, wrapped and taken from the context before the call.
 
-Values arrive and leave as `values.py` says. Lists that arrive may be subclasses of `list`; a `list`
-that is returned is an array, a `values.Sequence` is a sequence. Functions of the expression arrive as
-a `Callback`. A coroutine function (`is_async`) is awaited; it runs in the caller's event loop.
+Values arrive and leave as `values.py` says. Lists that arrive may be subclasses of `list`; a `list` that is
+returned is an array, a `values.Sequence` is a sequence. Functions of the expression arrive as a `Callback`. A
+coroutine function (`is_async`) is awaited; it runs in the caller's event loop.
 """
 
 from __future__ import annotations
@@ -181,7 +181,10 @@ class HostType:
 
 
 class Library:
-    """A set of functions and host types. Immutable; `extend` makes a new one."""
+    """A set of functions and host types. Immutable; `extend` makes a new one.
+
+    `limit_code`: the code of errors of time and depth.
+    """
 
     def __init__(
         self,
@@ -204,7 +207,7 @@ class Library:
         name: str,
         limit_code: str | None = None,
     ) -> Library:
-        """This library with more (or replaced) functions and host types."""
+        """A new library: this one with more (or replaced) functions and host types."""
         return Library(
             [*self.functions.values(), *functions],
             [*self.hosts.values(), *hosts],

@@ -1,4 +1,4 @@
-"""How much one evaluation may use (`functions.md` §10)."""
+"""The limits of one evaluation, and of the text of an expression."""
 
 from __future__ import annotations
 

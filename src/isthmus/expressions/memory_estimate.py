@@ -1,6 +1,6 @@
-"""What an evaluation holds in memory: what its frames reach, without its input and bindings.
+"""An estimate of the memory that an evaluation holds: what its frames reach, without its input and bindings.
 
-A walk over data that may be large, so it looks up from its work now and then.
+The walk is over data that may be large, so it checks the time now and then.
 """
 
 from __future__ import annotations
@@ -15,40 +15,41 @@ from typing import Any, Final, NamedTuple
 
 __all__ = ["MemoryEstimate"]
 
-_DOORS: Final = ("isthmus.expressions.expression", "isthmus.expressions.trace")
-_PLACES: Final = 2**24
-_LONG: Final = 1_000
-_BATCH: Final = 100
-_PIECE: Final = 10_000
-_GIVEN: Final = 1
-_LAST: Final = 255
-_NUMBERS: Final[frozenset[type]] = frozenset({int, float, bool, type(None)})
+_ENTRY_MODULES: Final = ("isthmus.expressions.expression", "isthmus.expressions.trace")
+_TABLE_SIZE: Final = 2**24
+_MIN_LONG_LENGTH: Final = 1_000
+_BATCH_SIZE: Final = 100
+_PIECE_SIZE: Final = 10_000
+_GIVEN_MARK: Final = 1
+_LAST_MARK: Final = 255
+_NUMBER_TYPES: Final[frozenset[type]] = frozenset({int, float, bool, type(None)})
 
 
 class MemoryEstimate:
-    """Weighs one evaluation, again and again; its input and bindings are walked through once.
+    """Measures one evaluation, again and again; its input and bindings are walked through once.
 
-    What was seen is marked by its address in a table, since a set would need more than what it looks at;
-    two objects 256 MiB apart count as one. A mark tells in which weighing it was made. A number counts for
-    eight bytes, shared or not.
+    What was seen is marked by its address in a table, since a set would need more memory than what it looks
+    at; two objects 256 MiB apart count as one. A mark tells in which measurement it was made. A number counts
+    for eight bytes, shared or not.
 
-    `check_time`: called now and then; may raise, and may let others run. `excluded`: types that are
-    not walked into and count for nothing.
+    `check_time`: called now and then; may raise, and may let others run. `excluded`: types that are not
+    walked into and count for nothing.
     """
 
     def __init__(self, check_time: Callable[[], None], excluded: tuple[type, ...] = ()) -> None:
         self._check_time = check_time
         self._excluded = (type, ModuleType, CodeType, FrameType, threading.Thread, MemoryEstimate, *excluded)
         self._seen = bytearray()
-        self._mark = _LAST
+        self._mark = _LAST_MARK
 
     def measure_frames(self, extra: Any, max_bytes: int) -> int:
-        """Bytes of `extra` and of what the frames reach from the caller up to the door of the evaluation."""
+        """Bytes of `extra` and of what the frames reach, from the caller up to the function that started
+        the evaluation."""
         roots: list[Any] = [extra]
         given: list[Any] = []
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
-            if frame.f_globals.get("__name__") in _DOORS:
+            if frame.f_globals.get("__name__") in _ENTRY_MODULES:
                 given = [frame.f_locals.get("input"), frame.f_locals.get("bindings")]
                 break
             roots.extend(frame.f_locals.values())
@@ -60,11 +61,11 @@ class MemoryEstimate:
 
         The walk stops as soon as the sum exceeds `max_bytes`.
         """
-        if self._mark == _LAST:
-            self._seen = bytearray(_PLACES)
+        if self._mark == _LAST_MARK:
+            self._seen = bytearray(_TABLE_SIZE)
             for values, inside in self._walk(given):
                 self._mark_as_given(values, inside)
-            self._mark = _GIVEN
+            self._mark = _GIVEN_MARK
         self._mark += 1
         total = 0
         for values, inside in self._walk(roots):
@@ -73,53 +74,54 @@ class MemoryEstimate:
                 break
         return total
 
-    def _walk(self, roots: Iterable[Any]) -> Iterator[tuple[Iterable[Any], _Inside]]:
-        """Pieces of all that can be reached, each with the place for what is to be walked into."""
-        inside = _Inside([], [roots])
+    def _walk(self, roots: Iterable[Any]) -> Iterator[tuple[Iterable[Any], _WalkQueue]]:
+        """Everything that can be reached, piece by piece, each with the queue for what is to be walked
+        into."""
+        inside = _WalkQueue([], [roots])
         while inside.short or inside.long:
             if inside.short:
-                some = inside.short[-_BATCH:]
-                del inside.short[-_BATCH:]
+                some = inside.short[-_BATCH_SIZE:]
+                del inside.short[-_BATCH_SIZE:]
                 yield gc.get_referents(*some), inside
             else:
                 rest = iter(inside.long.pop())
-                while part := list(islice(rest, _PIECE)):
+                while part := list(islice(rest, _PIECE_SIZE)):
                     yield part, inside
                     self._check_time()
             self._check_time()
 
-    def _mark_as_given(self, values: Iterable[Any], inside: _Inside) -> None:
-        """Mark values as given."""
+    def _mark_as_given(self, values: Iterable[Any], inside: _WalkQueue) -> None:
+        """Mark values as parts of the input or bindings, which count for nothing."""
         seen, short = self._seen, inside.short
         for value in values:
-            place = id(value) >> 4 & (_PLACES - 1)
+            place = id(value) >> 4 & (_TABLE_SIZE - 1)
             if seen[place]:
                 continue
-            seen[place] = _GIVEN
+            seen[place] = _GIVEN_MARK
             kind = value.__class__
             if kind is dict or kind is list:
-                if len(value) < _LONG:
+                if len(value) < _MIN_LONG_LENGTH:
                     short.append(value)
                 else:
                     inside.long.append(value if kind is list else [*value, *value.values()])
-            elif kind is not str and kind not in _NUMBERS:
+            elif kind is not str and kind not in _NUMBER_TYPES:
                 self._queue_contents(value, inside)
 
-    def _add_sizes(self, values: Iterable[Any], inside: _Inside) -> int:
-        """Mark the values that are new, and say what they take."""
+    def _add_sizes(self, values: Iterable[Any], inside: _WalkQueue) -> int:
+        """Mark the values that are new; returns their bytes."""
         total, mark = 0, self._mark
         seen, size_of, short = self._seen, sys.getsizeof, inside.short
         for value in values:
             kind = value.__class__
-            if kind in _NUMBERS:
+            if kind in _NUMBER_TYPES:
                 total += 8
                 continue
-            place = id(value) >> 4 & (_PLACES - 1)
-            if seen[place] == mark or seen[place] == _GIVEN:
+            place = id(value) >> 4 & (_TABLE_SIZE - 1)
+            if seen[place] == mark or seen[place] == _GIVEN_MARK:
                 continue
             seen[place] = mark
             if kind is dict or kind is list:
-                if len(value) < _LONG:
+                if len(value) < _MIN_LONG_LENGTH:
                     short.append(value)
                 else:
                     inside.long.append(value if kind is list else [*value, *value.values()])
@@ -128,16 +130,17 @@ class MemoryEstimate:
             total += size_of(value)
         return total
 
-    def _queue_contents(self, value: Any, inside: _Inside) -> bool:
-        """Walk into a value that is no JSON, unless it belongs to the program."""
+    def _queue_contents(self, value: Any, inside: _WalkQueue) -> bool:
+        """Queue the contents of a value that is no JSON; False if it belongs to the program and counts for
+        nothing."""
         if isinstance(value, self._excluded):
             return False
         inside.short.append(value.__closure__ if isinstance(value, FunctionType) else value)
         return True
 
 
-class _Inside(NamedTuple):
-    """What is still to be walked into. `long`: lists of values, and lists with many."""
+class _WalkQueue(NamedTuple):
+    """What is still to be walked into. `long`: lists of values, and lists with many items."""
 
     short: list[Any]
     long: list[Iterable[Any]]

@@ -1,8 +1,8 @@
-"""What one evaluation uses, and the one place that says when it is too much (`functions.md` §10).
+"""The meter of one evaluation: what it uses of time, depth and memory, and the error when that is too much.
 
-Work is announced in steps before it is done. Steps only say when to look at the clock, and the clock decides,
+Work is charged in steps before it is done. Steps only say when to look at the clock, and the clock decides,
 so they may be counted generously: an item of a list, a character of a long text, a node of the tree. Memory
-is weighed now and then: what the frames of the evaluation hold, without its input and bindings.
+is measured now and then: what the frames of the evaluation hold, without its input and bindings.
 """
 
 from __future__ import annotations
@@ -41,36 +41,37 @@ MAX_FREE_RESULT: Final = 99
 
 Item = TypeVar("Item")
 
-_FIRST: Final = 1_000
-_MOST: Final = 800
+_FIRST_SLICE_STEPS: Final = 1_000
+_MAX_SLICE_STEPS: Final = 800
 _SLICE_SECONDS: Final = 0.002
-_TURN: Final = 0.05
-_WATCH: Final = 100_000
-_BLOCKS: Final = 200_000
-_MADE: Final = 32 * 2**20
+_TURN_SECONDS: Final = 0.05
+_STEPS_BETWEEN_WATCHES: Final = 100_000
+_MIN_ALLOWED_GROWTH: Final = 200_000
+_MAX_UNCHECKED_BYTES: Final = 32 * 2**20
 
 
 class Meter:
-    """`left`: steps until the clock is looked at. `depth`: calls that may still be nested. `room`: characters
-    that the result may still have.
+    """Counts the work of one evaluation.
 
-    `made`: bytes of long texts and lists since memory was weighed. `used`: bytes of long texts that the
-    function now running has worked with. `trace`: told of every value, if an author wants to see them.
-    `pause`: lets others run where this runs on an event loop; called every 50 ms. The time runs from the
-    first look, so that a short evaluation never pays for one.
+    `steps_left`: steps until the clock is checked. `depth_left`: calls that may still be nested.
+    `result_chars_left`: characters that the result may still have. `unchecked_bytes`: bytes of long texts and
+    lists since memory was measured. `used_bytes`: bytes of long texts that the function now running has
+    worked with. `trace`: called with every value, if an author wants to see them. `pause`: lets others run
+    where this runs on an event loop; called every 50 ms. The time runs from the first check, so that a short
+    evaluation never pays for one.
     """
 
     # What most evaluations never change stays on the class: an evaluation costs less to begin.
-    steps_left = _FIRST
-    slice_steps = _MOST
+    steps_left = _FIRST_SLICE_STEPS
+    slice_steps = _MAX_SLICE_STEPS
     deadline = 0.0
     checked_at = 0.0
     awaited_seconds = 0.0
     unchecked_bytes = 0
     used_bytes = 0
-    steps_since_watch = _WATCH
+    steps_since_watch = _STEPS_BETWEEN_WATCHES
     allocated_blocks = 0
-    allowed_growth = _BLOCKS
+    allowed_growth = _MIN_ALLOWED_GROWTH
     result_chars_left = DEFAULT_OUTPUT
     trace: Callable[[int, Any, Any], None] | None = None
     pause: Callable[[Meter], None] | None = None
@@ -93,14 +94,17 @@ class Meter:
         return made
 
     def charge(self, steps: int) -> None:
-        """Account for `steps` of work before doing them; raises when the time is over."""
+        """Charge `steps` of work before doing them. Raises `ExpressionError` when the time is over."""
         self.steps_left -= steps
         if self.steps_left < 0:
             self.check_clock()
 
     def check_clock(self) -> None:
-        """Look at the clock. A slice of steps takes some fifty microseconds; if it took milliseconds, its
-        work is more than its steps say, and the next one is shorter."""
+        """Check the time, and begin a new slice of steps. Raises `ExpressionError` when the time is over.
+
+        A slice takes some fifty microseconds; if it took milliseconds, its work is more than its steps say,
+        and the next one is shorter.
+        """
         now = monotonic()
         self.steps_since_watch += self.slice_steps - self.steps_left
         if not self.deadline:
@@ -109,23 +113,23 @@ class Meter:
             raise self.time_limit_error()
         elif now - self.checked_at > _SLICE_SECONDS:
             self.slice_steps = max(self.slice_steps >> 2, 50)
-        elif self.slice_steps < _MOST:
-            self.slice_steps = min(2 * self.slice_steps, _MOST)
+        elif self.slice_steps < _MAX_SLICE_STEPS:
+            self.slice_steps = min(2 * self.slice_steps, _MAX_SLICE_STEPS)
         self.checked_at = now
         self.steps_left = self.slice_steps
-        if self.steps_since_watch > _WATCH:
+        if self.steps_since_watch > _STEPS_BETWEEN_WATCHES:
             self.watch_allocations()
-        if self.pause is not None and now - self.last_turn > _TURN:
+        if self.pause is not None and now - self.last_turn > _TURN_SECONDS:
             self.take_pause(now)
 
     def check_deadline(self) -> None:
-        """Look at the clock within work that counts no steps."""
+        """Check the time within work that counts no steps. Raises `ExpressionError` when it is over."""
         now = monotonic()
         if not self.deadline:
             self.deadline = now + self.limits.seconds
         elif now > self.deadline + self.awaited_seconds:
             raise self.time_limit_error()
-        if self.pause is not None and now - self.last_turn > _TURN:
+        if self.pause is not None and now - self.last_turn > _TURN_SECONDS:
             self.take_pause(now)
 
     def take_pause(self, now: float) -> None:
@@ -136,18 +140,20 @@ class Meter:
         self.last_turn = self.checked_at = now
 
     def remaining_seconds(self) -> float:
-        """Until the time is over; raises when it is. For work that takes a time-out."""
+        """Seconds until the time is over, for work that takes a time-out. Raises `ExpressionError` when it
+        is over."""
         self.check_clock()
         return self.deadline + self.awaited_seconds - monotonic()
 
     def charge_memory(self, size: int) -> None:
-        """Account for `size` bytes of a text or list that was made."""
+        """Charge `size` bytes of a text or list that was made. Raises `ExpressionError` when too much
+        memory is held."""
         self.unchecked_bytes += size
-        if self.unchecked_bytes > _MADE:
+        if self.unchecked_bytes > _MAX_UNCHECKED_BYTES:
             self.check_memory()
 
     def charge_text(self, size: int) -> None:
-        """Account for a text of `size` bytes that a function of the dialect works with, each time."""
+        """Charge a text of `size` bytes that a function of the dialect works with, each time that it does."""
         self.used_bytes += size
         if self.used_bytes > self.limits.output_chars:
             raise self.limit_error("output_chars", "function")
@@ -155,7 +161,7 @@ class Meter:
         self.charge_memory(size)
 
     def watch_allocations(self) -> None:
-        """Has the process gained many small objects? They may be others', so weigh what is ours."""
+        """Measure memory if the process gained many small objects, which may also be those of others."""
         self.steps_since_watch = 0
         blocks = sys.getallocatedblocks()
         if not self.allocated_blocks:
@@ -165,7 +171,7 @@ class Meter:
             self.check_memory()
 
     def check_memory(self) -> None:
-        """How much does the evaluation hold?"""
+        """Measure the memory that the evaluation holds. Raises `ExpressionError` when it is too much."""
         if self.memory_estimate is None:
             self.memory_estimate = MemoryEstimate(self.check_deadline, (Meter,))
         held = self.memory_estimate.measure_frames(self.trace, self.limits.memory)
@@ -175,7 +181,7 @@ class Meter:
         self.unchecked_bytes = 0
         # In proportion to what is held, so that weighing stays cheap, but not past the limit. A block is some
         # 128 bytes of a small object.
-        self.allowed_growth = max(_BLOCKS, min(held, self.limits.memory - held) >> 7)
+        self.allowed_growth = max(_MIN_ALLOWED_GROWTH, min(held, self.limits.memory - held) >> 7)
 
     def time_limit_error(self) -> ExpressionError:
         seconds = self.limits.seconds
@@ -199,7 +205,7 @@ class Meter:
 
 
 def charge_each(meter: Meter, values: Iterable[Item], weight: int) -> Iterator[Item]:
-    """The values, each accounted for as it is taken."""
+    """The values, each charged as it is taken."""
     for value in values:
         meter.steps_left -= weight
         if meter.steps_left < 0:
@@ -208,9 +214,9 @@ def charge_each(meter: Meter, values: Iterable[Item], weight: int) -> Iterator[I
 
 
 def pace(values: Collection[Item], weight: int = 2, meter: Meter | None = None) -> Iterable[Item]:
-    """`values` to loop over; each of many is accounted for as it is taken, so that time is looked at.
+    """`values` to loop over; those of a long list are charged one by one, so that time is checked.
 
-    `meter`: by default that of the evaluation that runs here, if there is one.
+    `meter`: by default that of the evaluation whose library function runs here, if there is one.
     """
     if len(values) <= MAX_FREE_ITEMS:
         return values
@@ -230,7 +236,7 @@ current: Final = _Running()
 
 
 def charge_current(steps: int) -> None:
-    """Account for work in the evaluation that runs here, if there is one."""
+    """Charge work to the evaluation whose library function runs here, if there is one."""
     meter = current.meter
     if meter is not None:
         meter.steps_left -= steps
@@ -239,7 +245,7 @@ def charge_current(steps: int) -> None:
 
 
 def charge_text_use(text: str) -> None:
-    """Account for a long text that is worked with; each use may be a copy."""
+    """Charge a long text that is worked with; each use may be a copy."""
     meter = current.meter
     if meter is not None:
         meter.charge_text(len(text) if text.isascii() else 4 * len(text))

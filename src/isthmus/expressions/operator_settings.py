@@ -1,4 +1,5 @@
-"""What the operator configured, as evaluations take it: their limits, and what functions may reach."""
+"""What the operator configured for expressions: the limits of evaluations, and which hosts functions may
+reach."""
 
 from __future__ import annotations
 
@@ -18,12 +19,13 @@ from isthmus.kit.clock import Clock
 
 __all__ = ["GuardedFetch", "limits_from_settings", "services_from_settings"]
 
-_PLAIN: Final = "http://"
+_PLAIN_SCHEME: Final = "http://"
 _MAX_REDIRECTS: Final = 3
 
 
 def limits_from_settings(settings: Settings) -> Limits:
-    """The limits of an evaluation. Raises SetupError for a name that is none, or a part of a whole."""
+    """The limits of an evaluation. Raises SetupError for an unknown name, or a fraction where whole
+    numbers count."""
     usual = Limits()
     kinds = {each.name: type(getattr(usual, each.name)) for each in fields(Limits)}
     values: dict[str, float] = {}
@@ -39,16 +41,17 @@ def limits_from_settings(settings: Settings) -> Limits:
 
 
 def services_from_settings(settings: Settings, http: HttpClient, clock: Clock) -> Services:
-    """Switches and the way out. Without `function_hosts` no function reaches outside.
+    """The switches of functions, and their way out. Without `function_hosts` no function reaches other
+    servers.
 
-    Raises SetupError for a service whose host is not among them: each call would be refused.
+    Raises SetupError for a configured service whose host is not among them, since each call would be refused.
     """
     for name in ("document_service_url", "embeddings_url"):
-        _reachable(name, getattr(settings, name), settings.function_hosts)
+        _check_reachable(name, getattr(settings, name), settings.function_hosts)
     plain = frozenset(
-        host.removeprefix(_PLAIN) for host in settings.function_hosts if host.startswith(_PLAIN)
+        host.removeprefix(_PLAIN_SCHEME) for host in settings.function_hosts if host.startswith(_PLAIN_SCHEME)
     )
-    hosts = frozenset(host.removeprefix(_PLAIN) for host in settings.function_hosts)
+    hosts = frozenset(host.removeprefix(_PLAIN_SCHEME) for host in settings.function_hosts)
     fetch = GuardedFetch(http, hosts=hosts, plain_hosts=plain) if hosts else None
     key = settings.document_service_key
     switches: dict[str, object] = {
@@ -63,12 +66,13 @@ def services_from_settings(settings: Settings, http: HttpClient, clock: Clock) -
     return Services(clock=clock, fetch=fetch, settings=switches)
 
 
-def _reachable(name: str, url: str | None, hosts: tuple[str, ...]) -> None:
+def _check_reachable(name: str, url: str | None, hosts: tuple[str, ...]) -> None:
+    """Raise SetupError if functions may not reach the host of a configured URL."""
     if url is None:
         return
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()
-    plain = f"{_PLAIN}{host}"
+    plain = f"{_PLAIN_SCHEME}{host}"
     if plain not in hosts and (parts.scheme != "https" or host not in hosts):
         needed = host if parts.scheme == "https" else plain
         raise SetupError(
@@ -77,7 +81,8 @@ def _reachable(name: str, url: str | None, hosts: tuple[str, ...]) -> None:
 
 
 class GuardedFetch:
-    """Each redirect is judged as the first address was.
+    """Sends a request for a function through the guarded HTTP client; redirects are checked as the first
+    address is.
 
     `hosts`: the only ones that functions may reach, None for all that the client's guard lets through.
     `plain_hosts`: those that may be reached without TLS.
@@ -123,6 +128,7 @@ class GuardedFetch:
         return response.status, response.headers, response.body
 
     def _check(self, url: str) -> None:
+        """Raise EgressDenied for a host that functions may not reach, or not without TLS."""
         parts = urlsplit(url)
         host = (parts.hostname or "").lower()
         if parts.scheme != "https" and host not in self._plain_hosts:

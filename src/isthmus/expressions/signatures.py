@@ -1,7 +1,7 @@
-"""JSONata's function signatures (`<s-n?:s>`): check arguments, take missing ones from the context.
+"""JSONata's function signatures (`<s-n?:s>`): check arguments, and take missing ones from the context.
 
-A call's arguments become a word of type letters, one each, which the signature's parameters match like
-a regular expression. What a word means is worked out once and kept, so a check costs one look-up.
+The types of a call's arguments become a word of letters, one each, which the signature's parameters match
+like a regular expression. What to do for a word is worked out once and kept, so a check costs one look-up.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from isthmus.expressions.values import UNDEFINED, LazyRange, is_function
 
 __all__ = ["Signature", "type_letter"]
 
-_KINDS: Final = {
+_KIND_NAMES: Final = {
     "a": "arrays", "b": "booleans", "f": "functions", "n": "numbers", "o": "objects", "s": "strings",
 }  # fmt: skip
-_LETTERS: Final[dict[type, str]] = {
+_TYPE_LETTERS: Final[dict[type, str]] = {
     str: "s", int: "n", float: "n", bool: "b", type(None): "l", list: "a", dict: "o", type(UNDEFINED): "m",
 }  # fmt: skip
 
 
 def type_letter(value: object) -> str:
-    """s n b l(null) a o f, or m for missing."""
-    found = _LETTERS.get(type(value))
+    """The letter of a value's type: s n b l (null) a o f, or m for missing."""
+    found = _TYPE_LETTERS.get(type(value))
     if found is None:
         if isinstance(value, list):
             return "a"
@@ -44,7 +44,7 @@ class _Parameter:
     subtype: str | None = None
 
 
-_PATTERNS: Final = {
+_KIND_PATTERNS: Final = {
     **{char: f"[{char}m]" for char in "snblo"},
     "a": "[asnblfom]", "f": "f", "j": "[asnblom]", "x": "[asnblfom]",
 }  # fmt: skip
@@ -52,13 +52,13 @@ _TAKE, _WRAP, _CONTEXT, _MISSING = range(4)
 
 
 class Signature:
-    """`parameters` and `result` (the letters behind the colon) are what the text says."""
+    """A parsed signature. `result` are the letters behind the colon."""
 
     __slots__ = ("_plans", "_regex", "parameters", "result", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.parameters = _parameters(text)
+        self.parameters = _parse_parameters(text)
         self.result = text.rpartition(":")[2].removesuffix(">")
         self._regex = re.compile("".join(f"({one.pattern})" for one in self.parameters))
         self._plans: dict[str, tuple[tuple[int, int, _Parameter], ...] | int] = {}
@@ -66,11 +66,11 @@ class Signature:
     @staticmethod
     @lru_cache(maxsize=1024)
     def from_text(text: str) -> Signature:
-        """Parse `text`; raises S0401 or S0402 with a position relative to it."""
+        """The signature of `text`, cached. Raises S0401 or S0402 with a position relative to the text."""
         return Signature(text)
 
     def bind_arguments(self, arguments: tuple[Any, ...], context: Any) -> tuple[Any, ...]:
-        """The arguments as the function gets them; T0410, T0411 or T0412 if they do not fit."""
+        """The arguments as the function receives them. Raises T0410, T0411 or T0412 if they do not fit."""
         word = "".join([type_letter(one) for one in arguments])
         plan = self._plans.get(word)
         if plan is None:
@@ -107,7 +107,7 @@ class Signature:
         return tuple(bound)
 
     def _make_plan(self, word: str) -> tuple[tuple[int, int, _Parameter], ...] | int:
-        """What to do with arguments of these types; the index of the first bad one if they don't fit."""
+        """What to do with arguments of these types; the index of the first bad one if they do not fit."""
         found = self._regex.fullmatch(word)
         if found is None:
             return self._find_first_bad(word)
@@ -122,7 +122,7 @@ class Signature:
                     at += 1
                 continue
             for one in matched:
-                plan.append((_action(parameter, one, matched, at), at, parameter))
+                plan.append((_choose_action(parameter, one, matched, at), at, parameter))
                 at += 1
         return tuple(plan)
 
@@ -138,40 +138,43 @@ class Signature:
         return good
 
 
-def _action(parameter: _Parameter, one: str, matched: str, at: int) -> int:
+def _choose_action(parameter: _Parameter, one: str, matched: str, at: int) -> int:
     if parameter.kind != "a" or one == "a":
         return _TAKE
     if one == "m":
         return _MISSING
     if parameter.subtype is not None and matched != parameter.subtype:
-        raise _wrong_items(parameter.subtype, at, UNDEFINED)
+        raise _item_type_error(parameter.subtype, at, UNDEFINED)
     return _WRAP
 
 
 def _check_items(value: Any, subtype: str, at: int) -> None:
+    """Raise T0412 if the items of an array are not of the type that the signature names."""
     if isinstance(value, list) and value:
         first = type_letter(value[0])
         items = () if type(value) is LazyRange else value
-        if first != subtype[0] or not _are_all(items, first):
-            raise _wrong_items(subtype, at, value)
+        if first != subtype[0] or not _have_type(items, first):
+            raise _item_type_error(subtype, at, value)
 
 
-def _are_all(items: Collection[Any], wanted: str) -> bool:
-    """By their types first: those are few, however long the list."""
-    if all(_LETTERS.get(kind) == wanted for kind in set(map(type, items))):
+def _have_type(items: Collection[Any], wanted: str) -> bool:
+    """Whether all items have the type with this letter. Their Python types come first: those are few in a
+    long list."""
+    if all(_TYPE_LETTERS.get(kind) == wanted for kind in set(map(type, items))):
         return True
     return all(type_letter(item) == wanted for item in items)
 
 
-def _wrong_items(subtype: str, at: int, value: Any) -> ExpressionError:
+def _item_type_error(subtype: str, at: int, value: Any) -> ExpressionError:
     return ExpressionError(
         "T0412",
-        f"Argument {at + 1} of function {{token}} must be an array of {_KINDS.get(subtype, subtype)}",
+        f"Argument {at + 1} of function {{token}} must be an array of {_KIND_NAMES.get(subtype, subtype)}",
         value=value,
     )
 
 
-def _closing(text: str, start: int, opening: str, closing: str) -> int:
+def _find_closing(text: str, start: int, opening: str, closing: str) -> int:
+    """The index of the bracket that closes the one at `start`."""
     depth = 1
     at = start
     while at < len(text):
@@ -186,13 +189,13 @@ def _closing(text: str, start: int, opening: str, closing: str) -> int:
     return at
 
 
-def _parameters(text: str) -> list[_Parameter]:
+def _parse_parameters(text: str) -> list[_Parameter]:
     found: list[_Parameter] = []
     at = 1
     while at < len(text) and text[at] != ":":
         char = text[at]
-        if char in _PATTERNS:
-            found.append(_Parameter(_PATTERNS[char], char))
+        if char in _KIND_PATTERNS:
+            found.append(_Parameter(_KIND_PATTERNS[char], char))
         elif char == "-" and found:
             found[-1].takes_context = True
             found[-1].context_pattern = found[-1].pattern
@@ -200,7 +203,7 @@ def _parameters(text: str) -> list[_Parameter]:
         elif char in "?+" and found:
             found[-1].pattern += char
         elif char == "(":
-            end = _closing(text, at, "(", ")")
+            end = _find_closing(text, at, "(", ")")
             choice = text[at + 1 : end]
             if "<" in choice:
                 raise ExpressionError(
@@ -217,7 +220,7 @@ def _parameters(text: str) -> list[_Parameter]:
                 raise ExpressionError(
                     "S0401", "Type parameters can only be applied to functions and arrays", at, value=kind
                 )
-            end = _closing(text, at, "<", ">")
+            end = _find_closing(text, at, "<", ">")
             if kind == "a":
                 found[-1].subtype = text[at + 1 : end]
             at = end

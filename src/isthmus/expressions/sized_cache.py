@@ -1,4 +1,5 @@
-"""What was compiled, kept by its text: bounded by what it takes, since one entry may be a thousand others."""
+"""A cache that is bounded by the sizes of its values, since one value may be as large as a thousand
+others."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ V = TypeVar("V")
 
 
 class SizedCache(Generic[K, V]):
-    """The values used last: at most `entries` of them, whose sizes add up to at most `size`.
+    """Keeps the values used last: at most `entries` of them, whose sizes add up to at most `size`.
 
     A value larger than `size` is made anew each time. Safe to share between threads.
     """
@@ -27,7 +28,7 @@ class SizedCache(Generic[K, V]):
         self._lock = Lock()
 
     def get_or_make(self, key: K, make: Callable[[], V], size_of: Callable[[V], int]) -> V:
-        """The value of the key, made where it is not there; what `make` raises passes through."""
+        """The value of the key, made by `make` if it is missing; exceptions of `make` pass through."""
         with self._lock:
             found = self._values.get(key)
             if found is not None:

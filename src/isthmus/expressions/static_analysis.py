@@ -22,7 +22,7 @@ __all__ = [
     "record_fields",
     "result_keys",
     "root_names",
-    "walk",
+    "walk_nodes",
 ]
 
 ENVELOPE: Final = frozenset({"result", "next_cursor", "prev_cursor"})
@@ -39,7 +39,7 @@ Bindings = Mapping[str, t.Node]
 """What the variables of the blocks around a node are bound to."""
 
 
-def walk(tree: t.Node) -> Iterator[t.Node]:
+def walk_nodes(tree: t.Node) -> Iterator[t.Node]:
     """The node itself and all nodes below it, in no particular order."""
     pending = [tree]
     while pending:
@@ -112,7 +112,7 @@ def plain_path(tree: t.Node) -> tuple[str, ...] | None:
 
 def reads_path(tree: t.Node, names: tuple[str, ...]) -> bool:
     """Whether the tree holds a path that starts with these names, behind `$` or `$$` if there is one."""
-    return any(_starts_with(node.steps, names) for node in walk(tree) if isinstance(node, t.Path))
+    return any(_starts_with(node.steps, names) for node in walk_nodes(tree) if isinstance(node, t.Path))
 
 
 def _starts_with(steps: list[t.Node], names: tuple[str, ...]) -> bool:
@@ -146,7 +146,7 @@ def reads_field(tree: t.Node, names: Collection[str]) -> bool:
         (isinstance(node, t.Name) and node.value in names)
         or any(isinstance(one, t.Literal) and one.value in names for one in _field_choices(node))
         or _evaluates_read(node, names)
-        for node in walk(tree)
+        for node in walk_nodes(tree)
     )
 
 
@@ -209,7 +209,7 @@ def may_give_key(tree: t.Node, name: str) -> bool:
     keys = result_keys(tree)
     if keys is not None:
         return name in keys
-    return any(isinstance(node, t.Literal) and node.value == name for node in walk(tree))
+    return any(isinstance(node, t.Literal) and node.value == name for node in walk_nodes(tree))
 
 
 def result_keys(tree: t.Node) -> Keys:

@@ -1,7 +1,7 @@
-"""One compiled form for synchronous and asynchronous evaluation.
+"""Awaiting inside synchronous code: one compiled form for synchronous and asynchronous evaluation.
 
 Generated code is plain synchronous Python. `evaluate_async` runs it in a greenlet of its own; where it
-reaches an asynchronous function, `awaited` switches to the event loop's side, which awaits the coroutine
+reaches an asynchronous function, `await_result` switches to the event loop's side, which awaits the coroutine
 and switches back with the result. An expression that never awaits never pays for it.
 """
 
@@ -21,10 +21,10 @@ from isthmus.expressions.meter import Meter, current
 
 __all__ = [
     "TooLong",
-    "attempt",
     "await_result",
     "can_await",
     "let_others_run",
+    "pause_policy",
     "raise_too_long",
     "run_async",
     "run_in_turns",
@@ -33,13 +33,13 @@ __all__ = [
 T = TypeVar("T")
 
 
-class _Island(greenlet.greenlet):
+class _EvaluationGreenlet(greenlet.greenlet):
     """The greenlet in which an evaluation runs; its parent drives the event loop."""
 
 
 async def run_async(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Run synchronous code that may reach `awaited`."""
-    island = _Island(function, greenlet.getcurrent())
+    """Run synchronous code that may reach `await_result` or `let_others_run`."""
+    island = _EvaluationGreenlet(function, greenlet.getcurrent())
     island.gr_context = greenlet.getcurrent().gr_context
     outcome = island.switch(*arguments)
     while not island.dead:
@@ -53,14 +53,18 @@ async def run_async(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def await_result(evaluation: Meter, coroutine: Any, name: str) -> Any:
-    """The result of a coroutine, from inside `run_async`; awaited time does not count as work."""
+    """The result of a coroutine, awaited from inside `run_async`; other values are returned as they are.
+
+    Awaited time does not count as work. Outside of `run_async` raises `ExpressionError`, or TooLong in
+    `run_in_turns`.
+    """
     if not inspect.isawaitable(coroutine):
         return coroutine
     island, before = greenlet.getcurrent(), current.meter
-    if not isinstance(island, _Island):
+    if not isinstance(island, _EvaluationGreenlet):
         if inspect.iscoroutine(coroutine):
             coroutine.close()
-        if attempt.pause is raise_too_long:
+        if pause_policy.pause is raise_too_long:
             raise TooLong
         raise ExpressionError(
             "ISTHMUS_ASYNC",
@@ -72,14 +76,14 @@ def await_result(evaluation: Meter, coroutine: Any, name: str) -> Any:
     parent = island.parent
     assert parent is not None
     try:
-        return parent.switch(_bounded(coroutine, evaluation, name))
+        return parent.switch(_await_within_limit(coroutine, evaluation, name))
     finally:
         current.meter = before
         evaluation.awaited_seconds += monotonic() - started
 
 
-async def _bounded(awaitable: Awaitable[Any], evaluation: Meter, name: str) -> Any:
-    """What is awaited, within the time that the evaluation may still wait."""
+async def _await_within_limit(awaitable: Awaitable[Any], evaluation: Meter, name: str) -> Any:
+    """The awaited result. Raises `ExpressionError` beyond the time that the evaluation may still wait."""
     try:
         async with asyncio.timeout(evaluation.limits.awaited_seconds - evaluation.awaited_seconds) as bound:
             return await awaitable
@@ -90,9 +94,9 @@ async def _bounded(awaitable: Awaitable[Any], evaluation: Meter, name: str) -> A
 
 
 def let_others_run(evaluation: Meter) -> None:
-    """Let other tasks of the event loop run; the time does not count."""
+    """Let other tasks of the event loop run, inside `run_async`; the time does not count."""
     island, before = greenlet.getcurrent(), current.meter
-    if not isinstance(island, _Island) or island.parent is None:
+    if not isinstance(island, _EvaluationGreenlet) or island.parent is None:
         return
     started = monotonic()
     try:
@@ -103,45 +107,51 @@ def let_others_run(evaluation: Meter) -> None:
 
 
 class TooLong(BaseException):
-    """An evaluation that was begun outside of `run_async` has to let others run. No error: nothing catches it
-    but who began."""
+    """An evaluation that was started outside of `run_async` has to let others run.
+
+    Not an error: only the code that started the evaluation catches it.
+    """
 
 
 def raise_too_long(evaluation: Meter) -> None:
-    """Stands in for `pause` outside of `run_async`; what the evaluation did has no effect anywhere."""
+    """Replaces `let_others_run` outside of `run_async`; what the evaluation did so far has no effect
+    anywhere."""
     raise TooLong
 
 
-class _Attempt(threading.local):
-    """`pause`: what stands in for a turn of others in evaluations that are not told."""
+class _PausePolicy(threading.local):
+    """What evaluations of this thread do when they have run for long; `pause` is called with their meter."""
 
     pause: Callable[[Meter], None] = staticmethod(let_others_run)
 
 
-attempt: Final = _Attempt()
+pause_policy: Final = _PausePolicy()
 
 
 async def run_in_turns(function: Callable[..., T], *arguments: Any) -> T:
-    """Run synchronous code that evaluates expressions, letting other tasks run where one takes long.
+    """Run synchronous code that evaluates expressions, letting other tasks run where an evaluation takes
+    long.
 
-    It is begun as it stands, which costs nothing. Where an evaluation is still at work after 50 ms, or
-    reaches a function that is asynchronous or heavy, it is given up and begun again in a greenlet:
+    It is started as it stands, which costs nothing. Where an evaluation is still at work after 50 ms, or
+    reaches a function that is asynchronous or heavy, it is given up and started again in a greenlet:
     `function` must do nothing that may not be done twice.
     """
-    attempt.pause = raise_too_long
+    pause_policy.pause = raise_too_long
     try:
         return function(*arguments)
     except TooLong:
         pass
     finally:
-        del attempt.pause
+        del pause_policy.pause
     result: T = await run_async(function, *arguments)
     return result
 
 
 def can_await() -> bool:
-    """Whether this runs inside `run_async`: a function may then hand heavy work to a thread. Raises TooLong
-    where it is about to."""
-    if attempt.pause is raise_too_long:
+    """Whether this runs inside `run_async`, so that a function may hand heavy work to a thread.
+
+    Raises TooLong in the first attempt of `run_in_turns`.
+    """
+    if pause_policy.pause is raise_too_long:
         raise TooLong
-    return isinstance(greenlet.getcurrent(), _Island)
+    return isinstance(greenlet.getcurrent(), _EvaluationGreenlet)

@@ -1,4 +1,4 @@
-"""For authors: what each sub-expression gave, and why a field of the result came out empty."""
+"""Traces for authors: the value of each sub-expression, and why a field of the result is missing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from isthmus.kit.close_names import closest
 
 __all__ = ["Absence", "Step", "Trace", "find_absences", "trace_evaluation"]
 
-MAX_STEPS: Final = 10_000
+MAX_TRACE_STEPS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +32,22 @@ class Step:
 
 @dataclass(slots=True)
 class Trace:
-    """Steps in the order in which they ended (a part before its whole), at most `MAX_STEPS` of them.
-
-    `result` is `UNDEFINED` where `error` is set.
-    """
+    """A traced evaluation. `result` is `UNDEFINED` where `error` is set; `is_truncated`: there were more
+    events."""
 
     text: str
     tree: t.Node
     evaluation: Evaluation
     result: Any = UNDEFINED
     error: ExpressionError | None = None
-    is_cut: bool = False
+    is_truncated: bool = False
     nodes: list[t.Node] = field(default_factory=list)
     events: list[tuple[int, Any, Any]] = field(default_factory=list)
 
     @property
     def steps(self) -> list[Step]:
+        """The steps in the order in which they ended (a part before its whole), at most `MAX_TRACE_STEPS`
+        of them."""
         found: list[Step] = []
         for number, given, output in self.events:
             node = self.nodes[number]
@@ -57,10 +57,10 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """A field of the result that came out empty.
+    """A field of the result that is missing.
 
-    field: its path in the result ("" for the result itself). text, start: the expression of the field.
-    times: how often it was empty, of `of` evaluations. reason: why, the first time.
+    field: its path in the result ("" for the result itself). text, start: the expression of the field. times:
+    how often it was missing, of `of` evaluations. reason: why, the first time.
     """
 
     field: str
@@ -74,6 +74,7 @@ class Absence:
 def trace_evaluation(
     text: str, tree: t.Node, evaluation: Evaluation, input: Any, bindings: Mapping[str, object]
 ) -> Trace:
+    """Evaluate the tree, and record the value of each of its nodes."""
     trace = Trace(text, tree, evaluation)
     shadowed = frozenset(name for name in bindings if name in evaluation.library.functions)
     program = compile_tree(
@@ -81,10 +82,10 @@ def trace_evaluation(
     )
 
     def note(number: int, given: Any, output: Any) -> None:
-        if len(trace.events) < MAX_STEPS:
+        if len(trace.events) < MAX_TRACE_STEPS:
             trace.events.append((number, given, output))
         else:
-            trace.is_cut = True
+            trace.is_truncated = True
 
     evaluation.trace = note
     try:
@@ -100,128 +101,132 @@ def trace_evaluation(
 
 
 def find_absences(trace: Trace) -> list[Absence]:
+    """The fields of the result that were missing at least once."""
     found: list[Absence] = []
-    for path, node in _fields("", trace.tree):
+    for path, node in _find_field_nodes("", trace.tree):
         at = [place for place, event in enumerate(trace.events) if trace.nodes[event[0]] is node]
         empty = [place for place in at if trace.events[place][2] is UNDEFINED]
         if empty:
-            reason = _Reasons(trace).why(node, empty[0])
+            reason = _ReasonFinder(trace).explain(node, empty[0])
             text = trace.text[node.start : node.end]
             found.append(Absence(path, text, node.start, len(empty), len(at), reason))
     return found
 
 
-def _fields(path: str, node: t.Node) -> Iterator[tuple[str, t.Node]]:
-    """The expressions that make the result and its fields."""
+def _find_field_nodes(path: str, node: t.Node) -> Iterator[tuple[str, t.Node]]:
+    """The expressions that make the result and its fields, with their paths in the result."""
     yield path, node
-    for inner in _inside(node):
+    for inner in _find_value_nodes(node):
         if isinstance(inner, t.Object):
             for key, value in inner.pairs:
                 name = str(key.value) if isinstance(key, t.Literal) else "*"
-                yield from _fields(f"{path}.{name}" if path else name, value)
+                yield from _find_field_nodes(f"{path}.{name}" if path else name, value)
 
 
-def _inside(node: t.Node) -> Iterator[t.Node]:
+def _find_value_nodes(node: t.Node) -> Iterator[t.Node]:
     """The nodes that an expression's value comes from."""
     match node:
         case t.Object():
             yield node
         case t.Block() if node.expressions:
-            yield from _inside(node.expressions[-1])
+            yield from _find_value_nodes(node.expressions[-1])
         case t.Condition():
-            yield from _inside(node.then)
+            yield from _find_value_nodes(node.then)
             if node.otherwise is not None:
-                yield from _inside(node.otherwise)
+                yield from _find_value_nodes(node.otherwise)
         case t.Default():
-            yield from _inside(node.left)
-            yield from _inside(node.right)
+            yield from _find_value_nodes(node.left)
+            yield from _find_value_nodes(node.right)
         case t.Path():
-            yield from _inside(node.steps[-1])
+            yield from _find_value_nodes(node.steps[-1])
         case t.Array():
             for item in node.items:
-                yield from _inside(item)
+                yield from _find_value_nodes(item)
         case t.Call():
             for argument in node.arguments:
                 if isinstance(argument, t.Lambda):
-                    yield from _inside(argument.body)
+                    yield from _find_value_nodes(argument.body)
 
 
-class _Reasons:
-    """Why a node was undefined at one place of the trace."""
+class _ReasonFinder:
+    """Finds out why a node was undefined at one place of the trace."""
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
 
-    def text(self, node: t.Node) -> str:
+    def get_text(self, node: t.Node) -> str:
         return self.trace.text[node.start : node.end]
 
-    def value(self, node: t.Node, place: int) -> tuple[Any, int] | None:
-        """What a part of an expression gave, last before `place`."""
+    def find_value(self, node: t.Node, place: int) -> tuple[Any, int] | None:
+        """The last value of a node before `place`, and its own place; None if it was not evaluated."""
         for earlier in range(place - 1, -1, -1):
             if self.trace.nodes[self.trace.events[earlier][0]] is node:
                 return self.trace.events[earlier][2], earlier
         return None
 
-    def of_part(self, node: t.Node, place: int) -> str | None:
-        """The reason of a part, if it was undefined."""
-        known = self.value(node, place)
+    def explain_part(self, node: t.Node, place: int) -> str | None:
+        """The reason of a part, if it was undefined; else None."""
+        known = self.find_value(node, place)
         if known is None or known[0] is not UNDEFINED:
             return None
-        return self.why(node, known[1])
+        return self.explain(node, known[1])
 
-    def why(self, node: t.Node, place: int) -> str:
+    def explain(self, node: t.Node, place: int) -> str:
+        """Why the node was undefined at `place`."""
         match node:
             case t.Path():
-                return self.path(node, place)
+                return self.explain_path(node, place)
             case t.Variable():
-                return f"{self.text(node)} has no value"
+                return f"{self.get_text(node)} has no value"
             case t.Condition():
-                return self.condition(node, place)
+                return self.explain_condition(node, place)
             case t.Block() if node.expressions:
-                return self.of_part(node.expressions[-1], place) or f"{self.text(node)} gave nothing"
+                return self.explain_part(node.expressions[-1], place) or f"{self.get_text(node)} gave nothing"
             case t.Bind():
-                return self.of_part(node.value, place) or f"{self.text(node)} gave nothing"
+                return self.explain_part(node.value, place) or f"{self.get_text(node)} gave nothing"
         for part in t.children(node):
-            reason = None if isinstance(part, t.Lambda) else self.of_part(part, place)
+            reason = None if isinstance(part, t.Lambda) else self.explain_part(part, place)
             if reason is not None:
                 return reason
-        return f"{self.text(node)} gave nothing"
+        return f"{self.get_text(node)} gave nothing"
 
-    def condition(self, node: t.Condition, place: int) -> str:
+    def explain_condition(self, node: t.Condition, place: int) -> str:
         for branch in (node.then, node.otherwise):
-            reason = self.of_part(branch, place) if branch is not None else None
+            reason = self.explain_part(branch, place) if branch is not None else None
             if reason is not None:
                 return reason
-        return f"{self.text(node.condition)} is false, and there is nothing behind ':'"
+        return f"{self.get_text(node.condition)} is false, and there is nothing behind ':'"
 
-    def path(self, node: t.Path, place: int) -> str:
-        """Follow the names of a path to the first that is not there."""
+    def explain_path(self, node: t.Path, place: int) -> str:
+        """Follow the names of a path to the first that is missing."""
         value = self.trace.events[place][1]
         for number, step in enumerate(node.steps):
             if isinstance(step, t.Variable) and number == 0:
-                known = self.value(step, place)
+                known = self.find_value(step, place)
                 value = known[0] if known is not None else value
                 if value is UNDEFINED:
-                    return f"{self.text(step)} has no value"
+                    return f"{self.get_text(step)} has no value"
                 continue
             if not isinstance(step, t.Name):
-                return self.of_part(step, place) or f"{self.text(node)} gave nothing"
+                return self.explain_part(step, place) or f"{self.get_text(node)} gave nothing"
             found = look_up_field(self.trace.evaluation, value, step.value)
             found = collapse(found) if type(found) is Sequence else found
             if found is UNDEFINED:
-                return self.missing(node, number, step.value, value)
+                return self.explain_missing(node, number, step.value, value)
             if step.stages:
-                return f"no item of {step.value} passes {self.filters(step)}"
+                return f"no item of {step.value} passes {self.format_filters(step)}"
             value = found
-        return f"{self.text(node)} gave nothing"
+        return f"{self.get_text(node)} gave nothing"
 
-    def filters(self, step: t.Node) -> str:
+    def format_filters(self, step: t.Node) -> str:
         shown = [
-            f"[{self.text(stage.expression)}]" for stage in step.stages or () if isinstance(stage, t.Filter)
+            f"[{self.get_text(stage.expression)}]"
+            for stage in step.stages or ()
+            if isinstance(stage, t.Filter)
         ]
         return "".join(shown)
 
-    def missing(self, node: t.Path, number: int, name: str, holder: Any) -> str:
+    def explain_missing(self, node: t.Path, number: int, name: str, holder: Any) -> str:
         before = node.steps[number - 1] if number else None
         where = "the input" if before is None else self.trace.text[node.start : before.end]
         if holder is None:

@@ -66,9 +66,9 @@ UNDEFINED: Final = UndefinedType()
 
 
 class Sequence(list[Any]):
-    """What a path or a function collected, as against an array that someone wrote down.
+    """A list that a path or a function collected, in contrast to an array that an author wrote.
 
-    `keep`: a single item stays a list (the author wrote `[]`); see `keeping`.
+    `keep`: a single item stays a list, since the author wrote `[]`; see `keep_as_list`.
     """
 
     keep = False
@@ -82,14 +82,14 @@ def keep_as_list(items: Iterable[Any]) -> Sequence:
 
 
 def collapse(items: Sequence) -> Any:
-    """A sequence as a value: nothing for none, the item for one, itself for more."""
+    """A sequence as a value: undefined for no item, the item for one, the sequence itself for more."""
     if len(items) > 1 or (items and items.keep):
         return items
     return items[0] if items else UNDEFINED
 
 
 class ConsArray(list[Any]):
-    """An array written as first or last step of a path: the steps around it don't flatten it."""
+    """An array written as first or last step of a path: the steps around it do not flatten it."""
 
     __slots__ = ()
 
@@ -101,24 +101,25 @@ class ConstantTable(dict[str, Any]):
 
 
 class Stream(list[Any]):
-    """What a step gave, before it is handed on as a value; never leaves the runtime."""
+    """The values of a step before they are handed on as a value; never leaves the runtime."""
 
     __slots__ = ()
 
 
 class LazyRange(list[Any]):
-    """`[first..last]` whose numbers are made when they are looked at.
+    """`[first..last]`, whose numbers are made when they are read.
 
-    A list by type only: its C storage stays empty, so it must be read through Python's protocols. Going over
-    more than `most` numbers is refused, whoever does it; who accounts for each number may go over `numbers`.
+    A list by type only: its C storage stays empty, so it must be read through Python's protocols. Iterating
+    over more than `max_items` numbers raises `ExpressionError`; code that charges each number may iterate
+    over `numbers`.
     """
 
-    __slots__ = ("most", "numbers")
+    __slots__ = ("max_items", "numbers")
 
-    def __init__(self, numbers: range, most: int) -> None:
+    def __init__(self, numbers: range, max_items: int) -> None:
         super().__init__()
         self.numbers = numbers
-        self.most = most
+        self.max_items = max_items
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -127,25 +128,27 @@ class LazyRange(list[Any]):
         return bool(self.numbers)
 
     def __iter__(self) -> Iterator[int]:
-        self._check()
+        self._check_size()
         return iter(self.numbers)
 
     def __reversed__(self) -> Iterator[int]:
-        self._check()
+        self._check_size()
         return reversed(self.numbers)
 
     def __getitem__(self, at: SupportsIndex | slice) -> Any:
         found = self.numbers[at]
-        return LazyRange(found, self.most) if isinstance(found, range) else found
+        return LazyRange(found, self.max_items) if isinstance(found, range) else found
 
     def __contains__(self, value: object) -> bool:
-        self._check()
+        self._check_size()
         return value in self.numbers
 
-    def _check(self) -> None:
-        if len(self.numbers) > self.most:
+    def _check_size(self) -> None:
+        if len(self.numbers) > self.max_items:
             raise ExpressionError(
-                LIMIT, f"The numbers of a range went over the limit items = {self.most}", value=self.most
+                LIMIT,
+                f"The numbers of a range went over the limit items = {self.max_items}",
+                value=self.max_items,
             )
 
 
@@ -153,7 +156,8 @@ PYTHON_CALLABLES: Final = (FunctionType, MethodType, BuiltinFunctionType)
 
 
 class FunctionValue:
-    """`call(arguments, context)` applies it; calling the value itself passes no context."""
+    """A function as a value. `call(arguments, context)` applies it; calling the value itself passes no
+    context."""
 
     __slots__ = ()
 
@@ -172,4 +176,5 @@ class FunctionValue:
 
 
 def is_function(value: object) -> bool:
+    """Whether the value is a function: of the expression, of the library, or a Python one."""
     return isinstance(value, (FunctionValue, *PYTHON_CALLABLES))

@@ -333,7 +333,7 @@ async def test_a_long_walk_without_functions_lets_other_tasks_run_and_gives_its_
         gave_up += 1
         raise_too_long(evaluation)
 
-    monkeypatch.setattr("isthmus.expressions.meter._TURN", 0.0)
+    monkeypatch.setattr("isthmus.expressions.meter._TURN_SECONDS", 0.0)
     monkeypatch.setattr("isthmus.expressions.expression.raise_too_long", noted)
     turns = 0
 
@@ -373,7 +373,7 @@ async def test_a_function_that_was_bound_or_registered_is_called_once_however_lo
         paused += 1
         let_others_run(evaluation)
 
-    monkeypatch.setattr("isthmus.expressions.meter._TURN", 0.0)
+    monkeypatch.setattr("isthmus.expressions.meter._TURN_SECONDS", 0.0)
     monkeypatch.setattr("isthmus.expressions.expression.let_others_run", noted)
     called = 0
 

@@ -14,13 +14,13 @@ def nested(levels: int) -> str:
 
 
 def test_code_grows_in_proportion_to_nested_predicates() -> None:
-    sizes = [len(Expression(nested(levels), STANDARD).python()) for levels in (4, 8, 16)]
+    sizes = [len(Expression(nested(levels), STANDARD).generated_python()) for levels in (4, 8, 16)]
     assert sizes[1] < 3 * sizes[0]
     assert sizes[2] < 3 * sizes[1]
 
 
 def test_a_predicate_without_others_is_written_in_place() -> None:
-    assert "def b" not in Expression("items[flags].name", STANDARD).python()
+    assert "def b" not in Expression("items[flags].name", STANDARD).generated_python()
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_programs_for_lists_and_for_other_functions_are_bounded_together(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     cache: SizedCache[object, object] = SizedCache(entries=2, size=1_000_000)
-    monkeypatch.setattr("isthmus.expressions.expression._VARIANTS", cache)
+    monkeypatch.setattr("isthmus.expressions.expression._PROGRAM_VARIANTS", cache)
     expressions = [Expression(f"$sum(a) + $max(a) + {number}", STANDARD) for number in range(3)]
     for expression in expressions * 2:
         assert expression.evaluate([{"a": [1, 2]}]) == 3 + 2 + expressions.index(expression)

@@ -32,7 +32,7 @@ def run_expression(
         compiled = compile(_text(expression))
         compile_ms = (perf_counter() - started) * 1000
         if python:
-            typer.echo(compiled.python())
+            typer.echo(compiled.generated_python())
             return 0
         given = _document(document)
         started = perf_counter()
@@ -55,7 +55,7 @@ def _tell(compiled: Expression, given: Any, *, trace: bool, explain: bool) -> No
         told = compiled.trace(given)
         for step in told.steps:
             typer.echo(f"{step.text}\n    in  {_short(step.input)}\n    out {_short(step.output)}", err=True)
-        if told.is_cut:
+        if told.is_truncated:
             typer.echo("(cut: more steps than a trace holds)", err=True)
     if explain:
         for each in compiled.explain(given):

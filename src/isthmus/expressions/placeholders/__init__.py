@@ -1,31 +1,31 @@
-"""The placeholder language `{{path:cast|other?:default}}` of definitions."""
+"""The placeholder language `{{path:cast|other?:default}}`, described in `docs/reference/placeholders.md`."""
 
-from isthmus.expressions.placeholders.casts import CASTS, PlaceholderError, cast, text_form
+from isthmus.expressions.placeholders.casts import CASTS, PlaceholderError, cast, to_text_form
 from isthmus.expressions.placeholders.parser import (
     FLAGS,
-    Absent,
     Alternative,
+    IsAbsent,
     Placeholder,
     Records,
     UnresolvedPlaceholder,
     find_placeholders,
-    pieces_of,
+    split_placeholders,
 )
 from isthmus.expressions.placeholders.templates import (
     MERGE_KEY,
     Encode,
     Template,
     compile_template,
-    literal_template,
+    make_literal_template,
 )
 
 __all__ = [
     "CASTS",
     "FLAGS",
     "MERGE_KEY",
-    "Absent",
     "Alternative",
     "Encode",
+    "IsAbsent",
     "Placeholder",
     "PlaceholderError",
     "Records",
@@ -34,7 +34,7 @@ __all__ = [
     "cast",
     "compile_template",
     "find_placeholders",
-    "literal_template",
-    "pieces_of",
-    "text_form",
+    "make_literal_template",
+    "split_placeholders",
+    "to_text_form",
 ]

@@ -1,4 +1,4 @@
-"""The casts of placeholders, and the text form of values (`definitions.md` §7.3)."""
+"""The casts of placeholders, and the text form of values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import re
 from typing import Final, Never
 
-__all__ = ["CASTS", "PlaceholderError", "cast", "text_form"]
+__all__ = ["CASTS", "PlaceholderError", "cast", "to_text_form"]
 
 CASTS: Final = frozenset(
     {"str", "int", "num", "bool", "json", "any", "null", "undefined", "ignore-empty-str"}
@@ -26,7 +26,7 @@ class PlaceholderError(Exception):
         self.placeholder = placeholder
 
 
-def text_form(value: object) -> str:
+def to_text_form(value: object) -> str:
     """A value as text among other text: JavaScript's text of it, with `null` for null at any depth."""
     if isinstance(value, str):
         return value
@@ -35,22 +35,22 @@ def text_form(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):
-        return _number_text(value)
+        return _format_number(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, (list, tuple)):
-        return _array_text(value)
+        return _join_array(value)
     return "[object Object]"
 
 
-def _array_text(value: list[object] | tuple[object, ...]) -> str:
+def _join_array(value: list[object] | tuple[object, ...]) -> str:
     try:
-        return ",".join([text_form(item) for item in value])
+        return ",".join([to_text_form(item) for item in value])
     except RecursionError:
         raise PlaceholderError("An array is nested too deeply to be text") from None
 
 
-def _number_text(value: float) -> str:
+def _format_number(value: float) -> str:
     if isinstance(value, int):
         return str(value)
     if not math.isfinite(value):
@@ -67,15 +67,15 @@ def _number_text(value: float) -> str:
 
 
 def cast(value: object, name: str, *, whole: bool) -> object:
-    """`value` by the cast `name`. `whole`: the placeholder is the entire string.
+    """`value` converted by the cast `name`. `whole`: the placeholder is the entire string.
 
-    null, undefined (never given here) and binary values come back unchanged. Raises PlaceholderError for
-    a name that is no cast.
+    null, undefined (never given here) and binary values come back unchanged, as does a text that the cast
+    cannot convert. Raises PlaceholderError for an unknown cast.
     """
     if value is None or isinstance(value, (bytes, bytearray, memoryview)):
         return value
     if name == "str":
-        return text_form(value)
+        return to_text_form(value)
     if name not in CASTS:
         raise PlaceholderError(
             f'Unsupported type "{name}" in a placeholder; the casts are {", ".join(sorted(CASTS))}'
@@ -91,19 +91,20 @@ def cast(value: object, name: str, *, whole: bool) -> object:
 
 def _cast_text(text: str, name: str, *, whole: bool) -> object:
     if name == "int":
-        return _leading_integer(text)
+        return _parse_leading_integer(text)
     if name == "num":
-        return _leading_number(text)
+        return _parse_leading_number(text)
     if name == "bool":
         return {"true": True, "false": False}.get(text, text)
     if name == "json":
-        return _parsed(text) if whole else text
+        return _parse_json(text) if whole else text
     if name == "null":
         return None if text == "null" or not whole else text
     return text
 
 
-def _leading_integer(text: str) -> object:
+def _parse_leading_integer(text: str) -> object:
+    """The integer that the text starts with; the text itself if there is none."""
     match = _INTEGER.match(text)
     try:
         return int(match[0]) if match else text
@@ -111,7 +112,8 @@ def _leading_integer(text: str) -> object:
         return text
 
 
-def _leading_number(text: str) -> object:
+def _parse_leading_number(text: str) -> object:
+    """The number that the text starts with; the text itself if there is none."""
     match = _NUMBER.match(text)
     if match is None:
         return text
@@ -121,12 +123,13 @@ def _leading_number(text: str) -> object:
     return int(number) if number.is_integer() else number
 
 
-def _parsed(text: str) -> object:
+def _parse_json(text: str) -> object:
+    """The JSON value of a text; the text itself if it is not JSON."""
     try:
-        return json.loads(text, parse_constant=_refuse)
+        return json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return text
 
 
-def _refuse(constant: str) -> Never:
+def _refuse_constant(constant: str) -> Never:
     raise ValueError(f"{constant} is not JSON")

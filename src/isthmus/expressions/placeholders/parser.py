@@ -1,4 +1,4 @@
-"""One placeholder `{{path:cast|other?:default}}`: its text, its parts, and the value that it finds."""
+"""One placeholder `{{path:cast|other?:default}}`: its text, its parts, and how it finds its value."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from isthmus.expressions.values import UNDEFINED
 
 __all__ = [
     "FLAGS",
-    "Absent",
     "Alternative",
+    "IsAbsent",
     "Placeholder",
     "Records",
     "UnresolvedPlaceholder",
     "find_placeholders",
-    "pieces_of",
+    "split_placeholders",
 ]
 
 FLAGS: Final = frozenset({"null", "undefined", "ignore-empty-str"})
@@ -29,7 +29,7 @@ _INDEX = re.compile(r"-?[0-9]+\Z")
 
 
 class Records(list[object]):
-    """What a node of a graph gave: where a path goes on with a name, it reads the first record."""
+    """The records that a node of a graph returned; a path that goes on with a name reads the first record."""
 
 
 class UnresolvedPlaceholder(PlaceholderError):
@@ -48,7 +48,7 @@ class Alternative:
     cast: str
 
 
-Absent = Callable[[Alternative, object], bool]
+IsAbsent = Callable[[Alternative, object], bool]
 """Given an alternative and the value at its path, before its cast, whether that counts as none."""
 
 
@@ -75,11 +75,11 @@ class Placeholder:
         return frozenset(alternative.path[0] for alternative in self.alternatives)
 
     def find(
-        self, scope: Mapping[str, object], absent: Absent | None = None
+        self, scope: Mapping[str, object], absent: IsAbsent | None = None
     ) -> tuple[Alternative, object] | None:
         """The first alternative with a value, and that value before its cast; None when there is none."""
         for alternative in self.alternatives:
-            value = _look_up(scope, alternative.path)
+            value = _look_up_path(scope, alternative.path)
             if value is UNDEFINED or (self.skips_empty and value == ""):
                 continue
             if absent is not None and absent(alternative, value):
@@ -88,7 +88,8 @@ class Placeholder:
         return None
 
 
-def _parse(inner: str) -> Placeholder:
+def _parse_placeholder(inner: str) -> Placeholder:
+    """The placeholder with this text between its braces."""
     main, *rest = inner.split("?:")
     default, *default_casts = _CAST_COLON.split(rest[0]) if rest else [""]
     alternatives = []
@@ -108,7 +109,8 @@ def _parse(inner: str) -> Placeholder:
     )
 
 
-def _look_up(scope: Mapping[str, object], path: tuple[str, ...]) -> object:
+def _look_up_path(scope: Mapping[str, object], path: tuple[str, ...]) -> object:
+    """The value at a path of names and indexes; UNDEFINED if there is none."""
     value: object = scope
     for segment in path:
         if type(value) is dict or isinstance(
@@ -126,14 +128,14 @@ def _look_up(scope: Mapping[str, object], path: tuple[str, ...]) -> object:
     return value
 
 
-def pieces_of(text: str) -> tuple[str | Placeholder, ...]:
-    """The placeholders of a text and what stands around them, in order."""
+def split_placeholders(text: str) -> tuple[str | Placeholder, ...]:
+    """The placeholders of a text and the text between them, in order."""
     pieces: list[str | Placeholder] = []
     end = 0
     for match in _PLACEHOLDER.finditer(text):
         if match.start() > end:
             pieces.append(text[end : match.start()])
-        pieces.append(_parse(match[1]))
+        pieces.append(_parse_placeholder(match[1]))
         end = match.end()
     if end < len(text):
         pieces.append(text[end:])
@@ -143,4 +145,4 @@ def pieces_of(text: str) -> tuple[str | Placeholder, ...]:
 def find_placeholders(text: str) -> Iterator[tuple[int, Placeholder]]:
     """Each placeholder of a string with the offset of its first brace."""
     for match in _PLACEHOLDER.finditer(text):
-        yield match.start(), _parse(match[1])
+        yield match.start(), _parse_placeholder(match[1])

@@ -1,10 +1,9 @@
-"""The placeholder language `{{path:cast|other?:default}}` of definitions (`definitions.md` §7).
+"""Templates: JSON values with placeholders, compiled once and rendered for each scope.
 
-A JSON value is compiled once into a `Template`; rendering walks only the leaves that hold placeholders.
-One pass: text that a placeholder inserts is never read again, and objects it injects are not walked
-(§7.5). What is left when nothing resolves differs by where the template stands, so there is a method for
-each: `render` leaves the text, `render_strict` raises, `render_or_undefined` drops, `render_or_empty`
-empties.
+Rendering walks only the leaves that hold placeholders, in one pass: text that a placeholder inserts is never
+read again, and objects that it inserts are not walked. What happens to a placeholder without a value differs
+by where the template stands, so there is a method for each case: `render` leaves the text, `render_strict`
+raises, `render_or_undefined` drops the leaf, `render_or_empty` uses the empty string.
 """
 
 from __future__ import annotations
@@ -13,16 +12,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from isthmus.expressions.placeholders.casts import cast, text_form
+from isthmus.expressions.placeholders.casts import cast, to_text_form
 from isthmus.expressions.placeholders.parser import (
-    Absent,
+    IsAbsent,
     Placeholder,
     UnresolvedPlaceholder,
-    pieces_of,
+    split_placeholders,
 )
 from isthmus.expressions.values import UNDEFINED
 
-__all__ = ["MERGE_KEY", "Encode", "Template", "compile_template", "literal_template"]
+__all__ = ["MERGE_KEY", "Encode", "Template", "compile_template", "make_literal_template"]
 
 MERGE_KEY: Final = "$truto_merge"
 
@@ -32,42 +31,46 @@ called for defaults."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Rules:
-    """How one rendering treats what has no value (`unresolved`), what it inserts (`encode`), and which
-    values are none to it (`absent`)."""
+class _UnresolvedRules:
+    """How one rendering treats placeholders without a value (`unresolved`), converts values to text
+    (`encode`), and which values it treats as missing (`absent`)."""
 
     unresolved: Callable[[Placeholder], object]
     encode: Encode | None = None
-    absent: Absent | None = None
+    absent: IsAbsent | None = None
 
 
 class _Dropped(Exception):
     """The leaf being rendered holds a placeholder without a value and is to be left out."""
 
 
-def _keep(placeholder: Placeholder) -> object:
+def _keep_text(placeholder: Placeholder) -> object:
     return placeholder.text
 
 
-def _raise(placeholder: Placeholder) -> object:
+def _raise_unresolved(placeholder: Placeholder) -> object:
     raise UnresolvedPlaceholder(placeholder.inner)
 
 
-def _drop(placeholder: Placeholder) -> object:
+def _drop_leaf(placeholder: Placeholder) -> object:
     raise _Dropped
 
 
-def _empty(placeholder: Placeholder) -> object:
+def _use_empty_text(placeholder: Placeholder) -> object:
     return ""
 
 
-_KEEP: Final = _Rules(_keep)
-_STRICT: Final = _Rules(_raise)
-_DROP: Final = _Rules(_drop)
-_EMPTY: Final = _Rules(_empty)
+_KEEP: Final = _UnresolvedRules(_keep_text)
+_STRICT: Final = _UnresolvedRules(_raise_unresolved)
+_DROP: Final = _UnresolvedRules(_drop_leaf)
+_EMPTY: Final = _UnresolvedRules(_use_empty_text)
 
 
-def _resolve(placeholder: Placeholder, scope: Mapping[str, object], rules: _Rules, *, whole: bool) -> object:
+def _resolve_placeholder(
+    placeholder: Placeholder, scope: Mapping[str, object], rules: _UnresolvedRules, *, whole: bool
+) -> object:
+    """The value to insert. `whole`: the placeholder is the entire string, so that the value keeps its
+    type."""
     found = placeholder.find(scope, rules.absent)
     if found is not None:
         alternative, raw = found
@@ -75,7 +78,7 @@ def _resolve(placeholder: Placeholder, scope: Mapping[str, object], rules: _Rule
         value = raw if is_text else cast(raw, alternative.cast, whole=whole)
         if rules.encode is None:
             return value
-        return rules.encode(alternative.path, raw, text_form(value))
+        return rules.encode(alternative.path, raw, to_text_form(value))
     if placeholder.default:
         return cast(placeholder.default, placeholder.default_cast, whole=whole)
     if placeholder.or_undefined:
@@ -90,7 +93,7 @@ class _Node:
 
     __slots__ = ()
 
-    def render(self, scope: Mapping[str, object], rules: _Rules) -> object:
+    def render(self, scope: Mapping[str, object], rules: _UnresolvedRules) -> object:
         raise NotImplementedError
 
     def placeholders(self) -> Iterator[Placeholder]:
@@ -103,7 +106,7 @@ class _Static(_Node):
     def __init__(self, value: object) -> None:
         self.value = value
 
-    def render(self, scope: Mapping[str, object], rules: _Rules) -> object:
+    def render(self, scope: Mapping[str, object], rules: _UnresolvedRules) -> object:
         return self.value
 
     def placeholders(self) -> Iterator[Placeholder]:
@@ -118,9 +121,9 @@ class _Whole(_Node):
     def __init__(self, placeholder: Placeholder) -> None:
         self.placeholder = placeholder
 
-    def render(self, scope: Mapping[str, object], rules: _Rules) -> object:
+    def render(self, scope: Mapping[str, object], rules: _UnresolvedRules) -> object:
         try:
-            return _resolve(self.placeholder, scope, rules, whole=True)
+            return _resolve_placeholder(self.placeholder, scope, rules, whole=True)
         except _Dropped:
             return UNDEFINED
 
@@ -136,11 +139,13 @@ class _Text(_Node):
     def __init__(self, pieces: tuple[str | Placeholder, ...]) -> None:
         self.pieces = pieces
 
-    def render(self, scope: Mapping[str, object], rules: _Rules) -> object:
+    def render(self, scope: Mapping[str, object], rules: _UnresolvedRules) -> object:
         try:
             return "".join(
                 [
-                    piece if isinstance(piece, str) else text_form(_resolve(piece, scope, rules, whole=False))
+                    piece
+                    if isinstance(piece, str)
+                    else to_text_form(_resolve_placeholder(piece, scope, rules, whole=False))
                     for piece in self.pieces
                 ]
             )
@@ -157,7 +162,7 @@ class _Array(_Node):
     def __init__(self, items: tuple[_Node, ...]) -> None:
         self.items = items
 
-    def render(self, scope: Mapping[str, object], rules: _Rules) -> object:
+    def render(self, scope: Mapping[str, object], rules: _UnresolvedRules) -> object:
         rendered = (item.render(scope, rules) for item in self.items)
         return [None if value is UNDEFINED else value for value in rendered]
 
@@ -173,7 +178,7 @@ class _Object(_Node):
         self.entries = entries
         self.merges = merges
 
-    def render(self, scope: Mapping[str, object], rules: _Rules) -> object:
+    def render(self, scope: Mapping[str, object], rules: _UnresolvedRules) -> object:
         result: dict[str, object] = {}
         for key, node in self.entries:
             value = node.render(scope, rules)
@@ -182,7 +187,7 @@ class _Object(_Node):
         for node in self.merges:
             value = node.render(scope, rules)
             if isinstance(value, Mapping):
-                result = _merged(result, value)
+                result = _merge_deep(result, value)
         return result
 
     def placeholders(self) -> Iterator[Placeholder]:
@@ -192,13 +197,14 @@ class _Object(_Node):
             yield from node.placeholders()
 
 
-def _merged(low: Mapping[str, object], high: Mapping[str, object]) -> dict[str, object]:
-    """Deep: objects by key, arrays one after the other, everything else replaced by `high`."""
+def _merge_deep(low: Mapping[str, object], high: Mapping[str, object]) -> dict[str, object]:
+    """The two objects merged: objects by key, arrays one after the other, everything else replaced by
+    `high`."""
     result = dict(low)
     for key, value in high.items():
         below = result.get(key)
         if isinstance(below, Mapping) and isinstance(value, Mapping):
-            result[key] = _merged(below, value)
+            result[key] = _merge_deep(below, value)
         elif isinstance(below, list) and isinstance(value, list):
             result[key] = [*below, *value]
         else:
@@ -207,7 +213,7 @@ def _merged(low: Mapping[str, object], high: Mapping[str, object]) -> dict[str, 
 
 
 def _compile_text(text: str) -> _Node:
-    pieces = pieces_of(text)
+    pieces = split_placeholders(text)
     if not any(isinstance(piece, Placeholder) for piece in pieces):
         return _Static(text)
     first = pieces[0]
@@ -263,27 +269,30 @@ class Template:
 
     @property
     def is_placeholder(self) -> bool:
-        """Whether the source is one string that is one placeholder."""
+        """Whether the source is a string that is exactly one placeholder."""
         return isinstance(self._node, _Whole)
 
     def render(self, scope: Mapping[str, object]) -> object:
-        """The value; a placeholder without one stays as its text. UNDEFINED for a whole string that
-        resolves to undefined. A static template gives its source itself, not a copy.
+        """The value; a placeholder without one stays as its text. UNDEFINED for a whole string that resolves
+        to undefined.
 
-        Raises PlaceholderError for an unknown cast once there is a value to cast.
+        A static template returns its source itself, not a copy. Raises PlaceholderError for an unknown cast
+        once there is a value to cast.
         """
         return self._node.render(scope, _KEEP)
 
     def render_strict(
-        self, scope: Mapping[str, object], *, encode: Encode | None = None, absent: Absent | None = None
+        self, scope: Mapping[str, object], *, encode: Encode | None = None, absent: IsAbsent | None = None
     ) -> object:
-        """As `render`, but raises UnresolvedPlaceholder where a placeholder has no value.
+        """As `render`, but raises UnresolvedPlaceholder for a placeholder without a value.
 
-        With `encode`, each inserted value is the text that it makes. A value for which `absent` is true is
-        passed over, as one that is not there.
+        With `encode`, the text that it returns is inserted for each value. A value for which `absent` is true
+        is treated as missing.
         """
         plain = encode is None and absent is None
-        return self._node.render(scope, _STRICT if plain else _Rules(_raise, encode, absent))
+        return self._node.render(
+            scope, _STRICT if plain else _UnresolvedRules(_raise_unresolved, encode, absent)
+        )
 
     def render_or_undefined(self, scope: Mapping[str, object]) -> object:
         """As `render`, but a string in which a placeholder has no value is UNDEFINED (dropped)."""
@@ -295,10 +304,11 @@ class Template:
 
 
 def compile_template(value: object) -> Template:
-    """Compile any JSON value. Never fails: a `{{…}}` outside the grammar is plain text (§7.1)."""
+    """The template of any JSON value. Never fails: a `{{…}}` that is malformed is plain text."""
     return Template(value)
 
 
-def literal_template(value: object) -> Template:
-    """A template that renders to the value itself, whatever braces it holds: for what comes from data."""
+def make_literal_template(value: object) -> Template:
+    """A template that renders to the value itself, whatever braces it holds: for values that come from
+    data."""
     return Template(value, literal=True)
