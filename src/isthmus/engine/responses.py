@@ -205,7 +205,7 @@ class DataPath:
     __slots__ = ("_expression", "_names")
 
     def __init__(self, expression: Expression) -> None:
-        self._names: Final = expression.plain_path()
+        self._names: Final = expression.get_plain_path()
         self._expression: Final = expression
 
     def read(self, body: Any) -> Any:

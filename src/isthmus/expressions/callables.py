@@ -289,7 +289,7 @@ def call_without_signature(native: Native, arguments: tuple[Any, ...]) -> Any:
 
 
 class Composed(FunctionValue):
-    """`$f ~> $g` as a function."""
+    """`$f ~> $g` as a function: the second function of the result of the first."""
 
     __slots__ = ("first", "second")
 

@@ -18,12 +18,12 @@ from isthmus.expressions.meter import Meter
 from isthmus.expressions.runtime.results import check_result_size
 from isthmus.expressions.sized_cache import SizedCache
 from isthmus.expressions.static_analysis import (
+    find_record_fields,
+    find_root_names,
+    get_plain_path,
     may_give_key,
-    plain_path,
     reads_field,
     reads_path,
-    record_fields,
-    root_names,
     walk_nodes,
 )
 from isthmus.expressions.suspension import TooLong, let_others_run, pause_policy, raise_too_long, run_async
@@ -86,14 +86,15 @@ class Expression:
 
     @property
     def names(self) -> frozenset[str]:
+        """Names of the top-level fields of the input that paths read."""
         if self._names is None:
-            self._names = root_names(self.tree)
+            self._names = find_root_names(self.tree)
         return self._names
 
-    def plain_path(self) -> tuple[str, ...] | None:
+    def get_plain_path(self) -> tuple[str, ...] | None:
         """Names of the fields that lead to the result, if the expression is nothing but such a path; else
         None."""
-        return plain_path(self.tree)
+        return get_plain_path(self.tree)
 
     def reads_path(self, *names: str) -> bool:
         """Whether the expression contains a path that starts with these names."""
@@ -112,10 +113,10 @@ class Expression:
         writes itself: see `static_analysis.may_give_key`."""
         return may_give_key(self.tree, name)
 
-    def record_fields(self) -> frozenset[str] | None:
-        """Names of the top-level fields of the record, or of each record of a list or of `{result}`; None
-        where the expression does not tell them."""
-        return record_fields(self.tree)
+    def find_record_fields(self) -> frozenset[str] | None:
+        """Names of the fields of the mapped record, or of each record of a list or of `{result}`; None
+        where the tree does not tell them."""
+        return find_record_fields(self.tree)
 
     def evaluate(
         self,

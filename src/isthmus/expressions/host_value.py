@@ -8,7 +8,7 @@ from typing import Any
 
 from isthmus.expressions.library import Function, HostType
 
-__all__ = ["Host", "format_iso_utc", "host_type"]
+__all__ = ["Host", "format_iso_utc", "make_host_type"]
 
 
 class Host:
@@ -35,7 +35,7 @@ def format_iso_utc(moment: datetime) -> str:
     return f"{moment.year:04d}-{moment:%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
-def host_type(
+def make_host_type(
     python_type: type,
     properties: Mapping[str, Callable[[Any], object]],
     methods: Mapping[str, Callable[..., Any]],

@@ -24,10 +24,11 @@ __all__ = [
     "MAX_DATA_DEPTH",
     "as_list",
     "clamp_to_integer",
+    "convert_integral_to_int",
+    "count_utf16_units",
     "describe_kind",
     "enter_level",
     "format_number_text",
-    "integral_to_int",
     "is_nil",
     "is_number",
     "is_same_value",
@@ -40,7 +41,6 @@ __all__ = [
     "to_json_text",
     "to_number",
     "to_text",
-    "utf16_length",
 ]
 
 _WHITESPACE: Final = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
@@ -141,7 +141,7 @@ def join_within_limit(function: str, between: str, parts: Iterable[str]) -> str:
     return between.join(kept)
 
 
-def integral_to_int(value: int | float) -> int | float:
+def convert_integral_to_int(value: int | float) -> int | float:
     """A number as an int where it is integral and exact, so that JSON shows no `.0`."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
         return int(value)
@@ -163,7 +163,7 @@ def to_number(value: object) -> int | float:
         value = value.to_primitive()
         return value if is_number(value) else _parse_number(to_text(value))
     if isinstance(value, datetime):
-        return integral_to_int(round(value.timestamp() * 1000))
+        return convert_integral_to_int(round(value.timestamp() * 1000))
     return _parse_number(to_text(value))
 
 
@@ -176,10 +176,12 @@ def _parse_number(given: str) -> int | float:
     if radix is not None:
         base, allowed = radix
         digits = trimmed[2:]
-        return integral_to_int(to_double(int(digits, base))) if allowed.fullmatch(digits) else math.nan
+        return (
+            convert_integral_to_int(to_double(int(digits, base))) if allowed.fullmatch(digits) else math.nan
+        )
     if trimmed.lstrip("+-") == "Infinity" and len(trimmed) <= 9:
         return -math.inf if trimmed[0] == "-" else math.inf
-    return integral_to_int(float(trimmed)) if _DECIMAL.fullmatch(trimmed) else math.nan
+    return convert_integral_to_int(float(trimmed)) if _DECIMAL.fullmatch(trimmed) else math.nan
 
 
 def parse_float(value: object) -> float:
@@ -210,7 +212,7 @@ def is_same_value(left: object, right: object) -> bool:
     return type(left) is type(right) and isinstance(left, (str, bool)) and left == right
 
 
-def utf16_length(value: str) -> int:
+def count_utf16_units(value: str) -> int:
     """The length in UTF-16 code units."""
     return len(value) if value.isascii() else len(value) + sum(1 for c in value if c > "\uffff")
 

@@ -111,6 +111,7 @@ class Evaluation(Meter):
 
     @property
     def limit_code(self) -> str:
+        """The code of errors of time and depth."""
         return self.library.limit_code
 
 

@@ -184,12 +184,14 @@ class Meter:
         self.allowed_growth = max(_MIN_ALLOWED_GROWTH, min(held, self.limits.memory - held) >> 7)
 
     def time_limit_error(self) -> ExpressionError:
+        """The error of an evaluation that took too long."""
         seconds = self.limits.seconds
         return ExpressionError(
             self.limit_code, f"The evaluation took longer than seconds = {seconds}", value=seconds
         )
 
     def depth_limit_error(self) -> ExpressionError:
+        """The error of calls that are nested too deeply."""
         depth = self.limits.depth
         return ExpressionError(self.limit_code, f"Calls are nested deeper than depth = {depth}", value=depth)
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 from isthmus.expressions.errors import ExpressionError
 from isthmus.expressions.values import UNDEFINED, LazyRange, is_function
 
-__all__ = ["Signature", "type_letter"]
+__all__ = ["Signature", "get_type_letter"]
 
 _KIND_NAMES: Final = {
     "a": "arrays", "b": "booleans", "f": "functions", "n": "numbers", "o": "objects", "s": "strings",
@@ -25,7 +25,7 @@ _TYPE_LETTERS: Final[dict[type, str]] = {
 }  # fmt: skip
 
 
-def type_letter(value: object) -> str:
+def get_type_letter(value: object) -> str:
     """The letter of a value's type: s n b l (null) a o f, or m for missing."""
     found = _TYPE_LETTERS.get(type(value))
     if found is None:
@@ -71,7 +71,7 @@ class Signature:
 
     def bind_arguments(self, arguments: tuple[Any, ...], context: Any) -> tuple[Any, ...]:
         """The arguments as the function receives them. Raises T0410, T0411 or T0412 if they do not fit."""
-        word = "".join([type_letter(one) for one in arguments])
+        word = "".join([get_type_letter(one) for one in arguments])
         plan = self._plans.get(word)
         if plan is None:
             plan = self._make_plan(word)
@@ -94,7 +94,7 @@ class Signature:
             elif action == _WRAP:
                 bound.append([arguments[at]])
             elif action == _CONTEXT:
-                if not re.match(parameter.context_pattern, type_letter(context)):
+                if not re.match(parameter.context_pattern, get_type_letter(context)):
                     raise ExpressionError(
                         "T0411",
                         f"Context value is not a compatible type with argument {at + 1} of function"
@@ -151,7 +151,7 @@ def _choose_action(parameter: _Parameter, one: str, matched: str, at: int) -> in
 def _check_items(value: Any, subtype: str, at: int) -> None:
     """Raise T0412 if the items of an array are not of the type that the signature names."""
     if isinstance(value, list) and value:
-        first = type_letter(value[0])
+        first = get_type_letter(value[0])
         items = () if type(value) is LazyRange else value
         if first != subtype[0] or not _have_type(items, first):
             raise _item_type_error(subtype, at, value)
@@ -162,10 +162,11 @@ def _have_type(items: Collection[Any], wanted: str) -> bool:
     long list."""
     if all(_TYPE_LETTERS.get(kind) == wanted for kind in set(map(type, items))):
         return True
-    return all(type_letter(item) == wanted for item in items)
+    return all(get_type_letter(item) == wanted for item in items)
 
 
 def _item_type_error(subtype: str, at: int, value: Any) -> ExpressionError:
+    """The error T0412 of an array whose items have another type."""
     return ExpressionError(
         "T0412",
         f"Argument {at + 1} of function {{token}} must be an array of {_KIND_NAMES.get(subtype, subtype)}",

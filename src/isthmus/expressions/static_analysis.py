@@ -15,13 +15,13 @@ from isthmus.expressions.syntax import tree as t
 
 __all__ = [
     "ENVELOPE",
+    "find_record_fields",
+    "find_result_keys",
+    "find_root_names",
+    "get_plain_path",
     "may_give_key",
-    "plain_path",
     "reads_field",
     "reads_path",
-    "record_fields",
-    "result_keys",
-    "root_names",
     "walk_nodes",
 ]
 
@@ -45,13 +45,13 @@ def walk_nodes(tree: t.Node) -> Iterator[t.Node]:
     while pending:
         node = pending.pop()
         yield node
-        pending.extend(t.children(node))
+        pending.extend(t.iterate_children(node))
 
 
 # Reads.
 
 
-def root_names(tree: t.Node) -> frozenset[str]:
+def find_root_names(tree: t.Node) -> frozenset[str]:
     """Names of the input's top-level fields that paths read: `cursor`, `$.cursor` and `$$.cursor`.
 
     Not those of paths that start elsewhere (`a.(cursor)`, `a[cursor = 1]`, `$x.cursor`, `(a).cursor`), nor
@@ -63,11 +63,12 @@ def root_names(tree: t.Node) -> frozenset[str]:
 
 
 def _collect_root_names(node: t.Node, found: set[str], *, at_root: bool) -> None:
-    """`at_root`: the context of the node is the whole input."""
+    """Add the names that the node reads from the input. `at_root`: the context of the node is the whole
+    input."""
     if isinstance(node, t.Path):
         _collect_from_steps(node.steps, found, at_root=at_root)
     else:
-        for child in t.operands(node):
+        for child in t.iterate_operands(node):
             _collect_root_names(child, found, at_root=at_root)
     for predicate in node.predicates or ():
         _collect_root_names(predicate.expression, found, at_root=False)
@@ -84,7 +85,7 @@ def _collect_from_steps(steps: list[t.Node], found: set[str], *, at_root: bool) 
         if is_root and isinstance(second, t.Name):
             found.add(second.value)
     for number, step in enumerate(steps):
-        for child in t.operands(step):
+        for child in t.iterate_operands(step):
             _collect_root_names(child, found, at_root=at_root and number == 0)
         for stage in step.stages or ():
             if isinstance(stage, t.Filter):
@@ -99,7 +100,7 @@ def _collect_from_group(node: t.Node, found: set[str]) -> None:
             _collect_root_names(value, found, at_root=False)
 
 
-def plain_path(tree: t.Node) -> tuple[str, ...] | None:
+def get_plain_path(tree: t.Node) -> tuple[str, ...] | None:
     """Names of the fields that lead from the input to the result, if the expression is nothing but such a
     path: ("data", "items") for `data.items` and `$.data.items`, () for `$`. None for any other expression."""
     steps = tree.steps if isinstance(tree, t.Path) else [tree]
@@ -116,6 +117,7 @@ def reads_path(tree: t.Node, names: tuple[str, ...]) -> bool:
 
 
 def _starts_with(steps: list[t.Node], names: tuple[str, ...]) -> bool:
+    """Whether the steps, behind `$` and `$$`, start with these names."""
     start = 0
     while start < len(steps) and _is_context(steps[start]):
         start += 1
@@ -144,29 +146,29 @@ def reads_field(tree: t.Node, names: Collection[str]) -> bool:
     """
     return any(
         (isinstance(node, t.Name) and node.value in names)
-        or any(isinstance(one, t.Literal) and one.value in names for one in _field_choices(node))
-        or _evaluates_read(node, names)
+        or any(isinstance(one, t.Literal) and one.value in names for one in _find_field_choices(node))
+        or _reads_field_through_eval(node, names)
         for node in walk_nodes(tree)
     )
 
 
-def _field_choices(node: t.Node) -> Iterator[t.Node]:
+def _find_field_choices(node: t.Node) -> Iterator[t.Node]:
     """The nodes whose value may choose a field, as an operand of `node`."""
     match node:
         case t.Call():
             for argument in node.arguments:
-                yield from _possible_values(argument)
+                yield from _find_possible_values(argument)
         case t.Bind():
-            yield from _possible_values(node.value)
+            yield from _find_possible_values(node.value)
         case t.Transform() if node.delete is not None:
-            yield from _possible_values(node.delete)
+            yield from _find_possible_values(node.delete)
         case t.Operation(operator="=" | "!=" | "in"):
             for side, other in ((node.left, node.right), (node.right, node.left)):
                 if isinstance(other, t.Variable) and not _is_context(other):
-                    yield from _possible_values(side)
+                    yield from _find_possible_values(side)
 
 
-def _possible_values(node: t.Node) -> Iterator[t.Node]:
+def _find_possible_values(node: t.Node) -> Iterator[t.Node]:
     """The nodes whose value may be the node's own value, or an item of it."""
     pending = [node]
     while pending:
@@ -186,7 +188,7 @@ def _possible_values(node: t.Node) -> Iterator[t.Node]:
                 yield one
 
 
-def _evaluates_read(node: t.Node, names: Collection[str]) -> bool:
+def _reads_field_through_eval(node: t.Node, names: Collection[str]) -> bool:
     """Does the node call `$eval` on a string that is an expression which reads one of the fields?"""
     match node:
         case t.Call(procedure=t.Variable(name="eval"), arguments=[t.Literal(value=str() as text), *_]):
@@ -206,13 +208,13 @@ def may_give_key(tree: t.Node, name: str) -> bool:
     Where the tree does not tell the keys of the result, whether any string of it is this text. A result
     that hands on its input with whatever keys that has does not count.
     """
-    keys = result_keys(tree)
+    keys = find_result_keys(tree)
     if keys is not None:
         return name in keys
     return any(isinstance(node, t.Literal) and node.value == name for node in walk_nodes(tree))
 
 
-def result_keys(tree: t.Node) -> Keys:
+def find_result_keys(tree: t.Node) -> Keys:
     """Keys of the object that the expression gives, or of the objects of the list that it gives.
 
     None where the tree does not tell: the input is handed on, or keys are computed.
@@ -220,13 +222,14 @@ def result_keys(tree: t.Node) -> Keys:
     return _KeyFinder(of_records=False).find(tree, {}, 0)
 
 
-def record_fields(tree: t.Node) -> Keys:
+def find_record_fields(tree: t.Node) -> Keys:
     """As `result_keys`, for the records of a mapping: of `{result, next_cursor}`, the keys of `result`."""
     return _KeyFinder(of_records=True).find(tree, {}, 0)
 
 
 class _KeyFinder:
-    """`of_records`: an object with an envelope's keys stands for its `result`."""
+    """Finds the keys of a node's value. `of_records`: an object with an envelope's keys stands for its
+    `result`."""
 
     def __init__(self, *, of_records: bool) -> None:
         self._of_records = of_records
@@ -238,32 +241,32 @@ class _KeyFinder:
         below = depth + 1
         match node:
             case t.Object():
-                return self._of_object(node, bound, below)
+                return self._find_in_object(node, bound, below)
             case t.Literal(value=None):
                 return frozenset()
             case t.Block():
-                return self._of_block(node, bound, below)
+                return self._find_in_block(node, bound, below)
             case t.Bind():
                 return self.find(node.value, bound, below)
             case t.Condition():
                 ends = [node.then] if node.otherwise is None else [node.then, node.otherwise]
-                return self._union(ends, bound, below)
+                return self._unite_keys(ends, bound, below)
             case t.Default():
-                return self._union((node.left, node.right), bound, below)
+                return self._unite_keys((node.left, node.right), bound, below)
             case t.Array():
-                return self._union(node.items, bound, below)
+                return self._unite_keys(node.items, bound, below)
             case t.Path():
                 return self.find(node.steps[-1], bound, below)
             case t.Variable() if node.name in bound:
                 return self.find(bound[node.name], bound, below)
             case t.Call():
-                return self._of_call(node, bound, below)
+                return self._find_in_call(node, bound, below)
             case t.Apply(right=t.Transform(delete=None) as transform):
-                return self._union((node.left, transform.update), bound, below)
+                return self._unite_keys((node.left, transform.update), bound, below)
             case _:
                 return None
 
-    def _of_object(self, node: t.Object, bound: Bindings, depth: int) -> Keys:
+    def _find_in_object(self, node: t.Object, bound: Bindings, depth: int) -> Keys:
         values: dict[str, t.Node] = {}
         for key, value in node.pairs:
             if not isinstance(key, t.Literal) or not isinstance(key.value, str):
@@ -273,7 +276,7 @@ class _KeyFinder:
             return self.find(values["result"], bound, depth)
         return frozenset(values)
 
-    def _of_block(self, node: t.Block, bound: Bindings, depth: int) -> Keys:
+    def _find_in_block(self, node: t.Block, bound: Bindings, depth: int) -> Keys:
         if not node.expressions:
             return frozenset()
         inside = dict(bound)
@@ -282,29 +285,29 @@ class _KeyFinder:
                 inside[each.name] = each.value
         return self.find(node.expressions[-1], inside, depth)
 
-    def _of_call(self, node: t.Call, bound: Bindings, depth: int) -> Keys:
+    def _find_in_call(self, node: t.Call, bound: Bindings, depth: int) -> Keys:
         procedure = node.procedure
         if not isinstance(procedure, t.Variable):
             return None
         own = bound.get(procedure.name)
         if own is not None:
-            return self._of_function(own, bound, depth)
+            return self._find_in_function(own, bound, depth)
         if procedure.name in _UNIONS:
-            return self._union(node.arguments, bound, depth)
+            return self._unite_keys(node.arguments, bound, depth)
         if procedure.name in _SAME_ITEMS and node.arguments:
             return self.find(node.arguments[0], bound, depth)
         if procedure.name == "map" and len(node.arguments) == 2:
             mapper = node.arguments[1]
             if isinstance(mapper, t.Variable):
                 mapper = bound.get(mapper.name, mapper)
-            return self._of_function(mapper, bound, depth)
+            return self._find_in_function(mapper, bound, depth)
         return None
 
-    def _of_function(self, function: t.Node, bound: Bindings, depth: int) -> Keys:
+    def _find_in_function(self, function: t.Node, bound: Bindings, depth: int) -> Keys:
         """The keys of what a call of the function gives, if it is a literal one."""
         return self.find(function.body, bound, depth) if isinstance(function, t.Lambda) else None
 
-    def _union(self, nodes: Iterable[t.Node], bound: Bindings, depth: int) -> Keys:
+    def _unite_keys(self, nodes: Iterable[t.Node], bound: Bindings, depth: int) -> Keys:
         """The keys of all the nodes' values together; None if one is not known."""
         keys: set[str] = set()
         for node in nodes:

@@ -184,7 +184,7 @@ class _ReasonFinder:
                 return self.explain_part(node.expressions[-1], place) or f"{self.get_text(node)} gave nothing"
             case t.Bind():
                 return self.explain_part(node.value, place) or f"{self.get_text(node)} gave nothing"
-        for part in t.children(node):
+        for part in t.iterate_children(node):
             reason = None if isinstance(part, t.Lambda) else self.explain_part(part, place)
             if reason is not None:
                 return reason

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from isthmus.expressions import compile
-from isthmus.expressions.static_analysis import result_keys
+from isthmus.expressions.static_analysis import find_result_keys
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ from isthmus.expressions.static_analysis import result_keys
     ],
 )
 def test_the_fields_of_the_records_of_a_result(text: str, fields: str | None) -> None:
-    assert compile(text).record_fields() == (None if fields is None else frozenset(fields.split()))
+    assert compile(text).find_record_fields() == (None if fields is None else frozenset(fields.split()))
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_the_fields_of_the_records_of_a_result(text: str, fields: str | None) ->
     ],
 )
 def test_the_keys_of_a_result(text: str, keys: str | None) -> None:
-    assert result_keys(compile(text).tree) == (None if keys is None else frozenset(keys.split()))
+    assert find_result_keys(compile(text).tree) == (None if keys is None else frozenset(keys.split()))
 
 
 @pytest.mark.parametrize(
@@ -168,4 +168,4 @@ def test_a_field_whose_name_the_expression_does_not_hold_is_not_read(text: str) 
 def test_a_path_of_nothing_but_names_is_told_from_other_expressions(
     text: str, names: tuple[str, ...] | None
 ) -> None:
-    assert compile(text).plain_path() == names
+    assert compile(text).get_plain_path() == names

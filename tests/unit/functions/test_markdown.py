@@ -12,7 +12,7 @@ from tests.unit.expressions.own_time import own_time
 from tests.unit.functions.running import check, error, value
 
 from isthmus.expressions.functions.markdown.inline import parse_inline
-from isthmus.expressions.javascript import utf16_length
+from isthmus.expressions.javascript import count_utf16_units
 
 _TABLE = json.loads((Path(__file__).parent / "markdown_cases.json").read_text(encoding="utf-8"))
 CASES = [
@@ -60,7 +60,7 @@ def test_notion_texts_hold_2000_units_and_cut_no_character() -> None:
         "$convertMarkdownToNotion(d).children[0].paragraph.rich_text.text.content", {"d": "😀" * 1500}
     )
     assert isinstance(texts, list)
-    assert [utf16_length(text) for text in texts] == [2000, 1000]
+    assert [count_utf16_units(text) for text in texts] == [2000, 1000]
 
 
 def test_google_docs_starts_where_it_is_told_and_forgets_the_tabs() -> None:

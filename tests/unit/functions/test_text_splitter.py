@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.functions.running import check, error, value
 
-from isthmus.expressions.javascript import utf16_length
+from isthmus.expressions.javascript import count_utf16_units
 
 
 @pytest.mark.parametrize(
@@ -46,5 +46,5 @@ def test_chunks_fit_and_lose_no_word(text: str, size: int) -> None:
     options = {"chunkSize": size, "chunkOverlap": 0}
     chunks = value("$recursiveCharacterTextSplitter(t, o)", {"t": text, "o": options})
     assert isinstance(chunks, list)
-    assert all(utf16_length(chunk) <= size for chunk in chunks)
+    assert all(count_utf16_units(chunk) <= size for chunk in chunks)
     assert "".join("".join(chunks).split()) == "".join(text.split())

@@ -162,7 +162,7 @@ def _output_keys(cell: Cell) -> tuple[str, ...]:
     if "result" not in keys:
         return keys
     try:
-        return tuple(sorted(expressions.compile(value).record_fields() or ()))
+        return tuple(sorted(expressions.compile(value).find_record_fields() or ()))
     except ExpressionError:
         return ()
 

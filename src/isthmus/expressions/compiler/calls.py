@@ -15,6 +15,7 @@ class CallGenerator(GeneratorBase):
     # Variables.
 
     def write_variable(self, node: t.Variable, context: Context) -> Operand:
+        """The operand of a variable, of `$` or of `$$`."""
         name = node.name
         if name == "":
             kinds = ANY & ~(SEQUENCE | FUNCTION) if context.is_pure else ANY

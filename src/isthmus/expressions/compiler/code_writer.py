@@ -186,10 +186,12 @@ class _BlockScope:
 
 
 def nesting_error() -> ExpressionError:
+    """The error of an expression that is nested too deeply for Python."""
     return ExpressionError(LIMIT, "The expression is nested too deeply")
 
 
 def code_size_error() -> ExpressionError:
+    """The error of an expression that would become too much code."""
     return ExpressionError(
         LIMIT, f"The expression would become more than {MAX_CODE} characters of code", value=MAX_CODE
     )

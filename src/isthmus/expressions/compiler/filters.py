@@ -112,5 +112,5 @@ def is_short_filter(predicate: t.Node) -> bool:
             isinstance(one.expression, t.Literal) for one in [*filters, *(node.predicates or ())]
         ):
             return False
-        pending.extend(t.children(node))
+        pending.extend(t.iterate_children(node))
     return True

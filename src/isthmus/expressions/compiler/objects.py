@@ -157,6 +157,8 @@ class ObjectGenerator(GeneratorBase):
         return Operand(made, DICT, is_pure=final, is_atom=True)
 
     def write_array(self, node: t.Array, context: Context, *, final: bool) -> Operand:
+        """Write an array: the items of lists in it one by one, unless they are arrays that were written
+        there."""
         if len(node.items) == 1 and isinstance(node.items[0], t.Operation) and node.items[0].operator == "..":
             return self.write_range_array(node, node.items[0], context, final=final)
         if len(node.items) == 1 and not node.items[0].keep and not node.cons:
@@ -215,6 +217,7 @@ class ObjectGenerator(GeneratorBase):
     def write_range_array(
         self, node: t.Array, ends: t.Operation, context: Context, *, final: bool
     ) -> Operand:
+        """Write `[left..right]`, a lazy range."""
         left = self.write_value(ends.left, context)
         right = self.write_value(ends.right, context)
         name = self.new_name("l")

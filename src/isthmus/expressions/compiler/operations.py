@@ -31,9 +31,9 @@ class OperationGenerator(GeneratorBase):
     def write_operation(self, node: t.Operation, context: Context) -> Operand:
         operator = node.operator
         left = self.write_value(node.left, context)
-        if operator == "in" and _literal_texts(node.right) is not None and not left.is_constant:
+        if operator == "in" and _get_literal_texts(node.right) is not None and not left.is_constant:
             left = self.make_reusable(left)
-            known = self.constants.name_of(_literal_texts(node.right))
+            known = self.constants.name_of(_get_literal_texts(node.right))
             return Operand(f"(type({left.code}) is str and {left.code} in {known})", BOOL)
         if operator in _ARITHMETIC:
             left = self.make_reusable(left)
@@ -280,7 +280,7 @@ def _is_name_path(node: t.Node) -> bool:
     )
 
 
-def _literal_texts(node: t.Node) -> frozenset[str] | None:
+def _get_literal_texts(node: t.Node) -> frozenset[str] | None:
     """The texts of an array that holds only string literals; None for any other node."""
     if not isinstance(node, t.Array) or not t.is_bare(node):
         return None

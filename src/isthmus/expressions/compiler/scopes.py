@@ -22,8 +22,8 @@ from isthmus.expressions.syntax.tree import (
     Path,
     Transform,
     Variable,
-    children,
     is_bare,
+    iterate_children,
 )
 
 __all__ = ["INLINED_FUNCTIONS", "Survey", "survey_tree"]
@@ -108,7 +108,7 @@ class _Surveyor:
             elif isinstance(node, Apply) and isinstance(node.right, Call) and is_bare(node.right):
                 self.note_call(node.right, given=1)
             focused = self.open_tuple_frame(node)
-            for child in children(node):
+            for child in iterate_children(node):
                 weight += self.walk_node(child)
                 if id(child) in found.closures:
                     found.closures.add(id(node))
@@ -123,7 +123,7 @@ class _Surveyor:
         """Walk the filters and the grouping behind a block or function; returns the number of nodes."""
         weight = 0
         inside = set(map(id, node.expressions if isinstance(node, Block) else [node.body]))  # type: ignore[attr-defined]  # a Lambda
-        for child in children(node):
+        for child in iterate_children(node):
             if id(child) not in inside:
                 weight += self.walk_node(child)
         return weight
@@ -170,7 +170,7 @@ def _find_bindings(node: Node) -> Iterator[Bind]:
         yield node
     if isinstance(node, (Block, Lambda)):
         return
-    for child in children(node):
+    for child in iterate_children(node):
         yield from _find_bindings(child)
 
 
@@ -200,5 +200,5 @@ def _find_variable_names(node: Node) -> set[str]:
         one = pending.pop()
         if isinstance(one, Variable):
             found.add(one.name)
-        pending.extend(children(one))
+        pending.extend(iterate_children(one))
     return found

@@ -8,7 +8,7 @@ from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from typing import Final
 
 from isthmus.expressions.functions.arguments import get_setting
-from isthmus.expressions.javascript import format_number_text, integral_to_int, is_nil, parse_float
+from isthmus.expressions.javascript import convert_integral_to_int, format_number_text, is_nil, parse_float
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
@@ -59,7 +59,7 @@ def convert_currency_to_subunit(
         exact = Decimal(format_number_text(number)).scaleb(digits)
         return int(exact.to_integral_value(rounding=ROUND_FLOOR))
     scaled: float = number * 10**digits
-    return integral_to_int(float(math.floor(scaled))) if math.isfinite(scaled) else scaled
+    return convert_integral_to_int(float(math.floor(scaled))) if math.isfinite(scaled) else scaled
 
 
 def convert_currency_from_subunit(amount: object = UNDEFINED, code: object = UNDEFINED) -> object:

@@ -14,13 +14,13 @@ from typing import Final
 
 from isthmus.expressions.errors import limit_error
 from isthmus.expressions.javascript import (
+    count_utf16_units,
     enter_level,
     is_nil,
     is_number,
     is_same_value,
     to_number,
     to_text,
-    utf16_length,
 )
 from isthmus.expressions.limits import MAX_ITEMS
 from isthmus.expressions.meter import charge_current
@@ -92,7 +92,7 @@ def get_child(target: object, key: str) -> object:
         if index is not None and index < len(target):
             return target[index]
         if key == "length":
-            return len(target) if isinstance(target, list) else utf16_length(target)
+            return len(target) if isinstance(target, list) else count_utf16_units(target)
     return UNDEFINED
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from isthmus.expressions.errors import function_error
 from isthmus.expressions.functions.arguments import check_input_text, check_output_items, get_options
-from isthmus.expressions.javascript import clamp_to_integer, is_nil, to_json_text, to_text, utf16_length
+from isthmus.expressions.javascript import clamp_to_integer, count_utf16_units, is_nil, to_json_text, to_text
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
@@ -45,7 +45,7 @@ def recursive_character_text_splitter(
         return []
     source = to_json_text(value, 2) if isinstance(value, (list, Mapping)) else to_text(value)
     source = check_input_text(evaluation, source, "recursiveCharacterTextSplitter")
-    length: Callable[[str], int] = len if source.isascii() else utf16_length
+    length: Callable[[str], int] = len if source.isascii() else count_utf16_units
     chunks = _Splitter(size, overlap, length).split(source, _SEPARATORS)
     check_output_items(evaluation, len(chunks), "recursiveCharacterTextSplitter")
     return chunks

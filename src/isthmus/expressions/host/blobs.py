@@ -9,7 +9,7 @@ from typing import Final
 
 from isthmus.expressions.errors import function_error
 from isthmus.expressions.host.streams import Stream
-from isthmus.expressions.host_value import Host, host_type
+from isthmus.expressions.host_value import Host, make_host_type
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = [
@@ -126,7 +126,7 @@ def _none_to_undefined(value: object) -> object:
     return UNDEFINED if value is None else value
 
 
-BLOB: Final = host_type(
+BLOB: Final = make_host_type(
     Blob,
     {
         "size": lambda blob: len(blob.data),
@@ -142,13 +142,13 @@ BLOB: Final = host_type(
     },
 )
 
-BUFFER: Final = host_type(
+BUFFER: Final = make_host_type(
     ArrayBuffer,
     {"byteLength": lambda buffer: len(buffer.data)},
     {"slice": lambda buffer, start, end: ArrayBuffer(_slice_bytes(buffer.data, start, end))},
 )
 
-BYTES: Final = host_type(
+BYTES: Final = make_host_type(
     bytes,
     {"length": len, "byteLength": len, "buffer": ArrayBuffer},
     {"slice": _slice_bytes, "subarray": _slice_bytes, "toString": decode_bytes},

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from typing import Final
 
 from isthmus.expressions.errors import function_error
-from isthmus.expressions.host_value import Host, host_type
+from isthmus.expressions.host_value import Host, make_host_type
 from isthmus.expressions.javascript import is_truthy, to_double, to_text
 
 __all__ = ["GRAPH", "Graph", "to_node_key"]
@@ -110,7 +110,7 @@ def to_node_key(identity: object) -> Hashable:
     return ("number", to_double(identity)) if not isinstance(identity, str) else ("text", identity)
 
 
-GRAPH: Final = host_type(
+GRAPH: Final = make_host_type(
     Graph,
     {},
     {

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from isthmus.expressions.host_value import format_iso_utc, host_type
+from isthmus.expressions.host_value import format_iso_utc, make_host_type
 
 __all__ = ["DATE", "to_epoch_ms"]
 
@@ -39,7 +39,7 @@ def _to_iso(moment: datetime) -> str:
     return format_iso_utc(_to_utc(moment))
 
 
-DATE: Final = host_type(
+DATE: Final = make_host_type(
     datetime,
     {},
     {

@@ -11,7 +11,7 @@ from typing import Final
 from isthmus.expressions.errors import function_error
 from isthmus.expressions.host.blobs import ArrayBuffer, Blob
 from isthmus.expressions.host.streams import Stream
-from isthmus.expressions.host_value import Host, host_type
+from isthmus.expressions.host_value import Host, make_host_type
 from isthmus.expressions.library import HostType
 from isthmus.expressions.values import UNDEFINED
 
@@ -96,11 +96,11 @@ class _HeaderGetters(Mapping[str, Callable[[Headers], object]]):
 HEADERS: Final = HostType(
     Headers,
     properties=_HeaderGetters(),
-    methods=host_type(Headers, {}, _HEADER_METHODS).methods,
+    methods=make_host_type(Headers, {}, _HEADER_METHODS).methods,
     to_json=Headers.to_json,
 )
 
-RESPONSE: Final = host_type(
+RESPONSE: Final = make_host_type(
     Response,
     {
         "status": lambda response: response.status,

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from isthmus.expressions.errors import LIMIT, ExpressionError, function_error, limit_error
-from isthmus.expressions.host_value import Host, host_type
+from isthmus.expressions.host_value import Host, make_host_type
 from isthmus.expressions.values import UNDEFINED
 
 __all__ = [
@@ -156,14 +156,14 @@ async def _cancel_stream(stream: Stream, reason: object) -> object:
     return UNDEFINED
 
 
-STREAM: Final = host_type(
+STREAM: Final = make_host_type(
     Stream,
     {"locked": lambda stream: stream.locked},
     {"cancel": _cancel_stream, "tee": branch_stream, "getReader": StreamReader},
     async_methods=frozenset({"cancel"}),
 )
 
-READER: Final = host_type(
+READER: Final = make_host_type(
     StreamReader,
     {"closed": lambda reader: reader.closed},
     {"read": StreamReader.read, "releaseLock": StreamReader.release, "cancel": StreamReader.cancel},

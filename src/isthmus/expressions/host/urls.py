@@ -8,7 +8,7 @@ from typing import Final
 import ada_url
 
 from isthmus.expressions.errors import function_error
-from isthmus.expressions.host_value import Host, host_type
+from isthmus.expressions.host_value import Host, make_host_type
 
 __all__ = ["SEARCH_PARAMS", "URL", "SearchParams", "Url"]
 
@@ -81,7 +81,7 @@ def _make_part_getter(name: str) -> Callable[[Url], str]:
     return lambda url: url.get_part(name)
 
 
-URL: Final = host_type(
+URL: Final = make_host_type(
     Url,
     {
         **{name: _make_part_getter(name) for name in _PARTS},
@@ -91,7 +91,7 @@ URL: Final = host_type(
     to_result=Url.to_text,
 )
 
-SEARCH_PARAMS: Final = host_type(
+SEARCH_PARAMS: Final = make_host_type(
     SearchParams,
     {"size": lambda params: len(params.pairs)},
     {

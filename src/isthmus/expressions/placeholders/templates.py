@@ -94,9 +94,11 @@ class _Node:
     __slots__ = ()
 
     def render(self, scope: Mapping[str, object], rules: _UnresolvedRules) -> object:
+        """The value of this part, with its placeholders replaced."""
         raise NotImplementedError
 
     def placeholders(self) -> Iterator[Placeholder]:
+        """The placeholders of this part."""
         raise NotImplementedError
 
 

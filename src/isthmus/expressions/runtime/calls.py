@@ -87,6 +87,7 @@ def call_value(
 
 
 def _not_callable_error(function: Any, token: str | None, hint: bool) -> ExpressionError:
+    """The error T1005 or T1006 of a call of a value that is no function."""
     if function is UNDEFINED and hint:
         return ExpressionError(
             "T1005", f"Attempted to invoke a non-function. Did you mean ${token}?", token=token

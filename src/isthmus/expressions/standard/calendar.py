@@ -36,23 +36,23 @@ def civil_from_days(days: int) -> tuple[int, int, int]:
     return year_of_era + era * 400 + (month <= 2), month, day_of_year - (153 * shifted + 2) // 5 + 1
 
 
-def _weekday(days: int) -> int:
-    """1 for Monday to 7 for Sunday."""
+def _compute_weekday(days: int) -> int:
+    """The weekday of a day: 1 for Monday to 7 for Sunday."""
     return (days + 3) % 7 + 1
 
 
-def _first_week(year: int, month: int) -> int:
-    """The day on which week 1 starts: the week with the first Thursday."""
+def _find_first_week(year: int, month: int) -> int:
+    """The day on which week 1 of a year or month starts: the week with its first Thursday."""
     first = days_from_civil(year, month, 1)
-    weekday = _weekday(first)
+    weekday = _compute_weekday(first)
     return first + 8 - weekday if weekday > 4 else first - weekday + 1
 
 
-def _next_month(year: int, month: int) -> tuple[int, int]:
+def _get_next_month(year: int, month: int) -> tuple[int, int]:
     return (year + 1, 1) if month == 12 else (year, month + 1)
 
 
-def _previous_month(year: int, month: int) -> tuple[int, int]:
+def _get_previous_month(year: int, month: int) -> tuple[int, int]:
     return (year - 1, 12) if month == 1 else (year, month - 1)
 
 
@@ -85,40 +85,42 @@ class Moment:
         if letter == "P":
             return "pm" if self.hour >= 12 else "am"
         if letter == "F":
-            return _weekday(self.days)
+            return _compute_weekday(self.days)
         if letter == "d":
             return self.days - days_from_civil(self.year, 1, 1) + 1
         return self._get_week_component(letter)
 
     def _get_week_component(self, letter: str) -> Any:
         if letter == "W":
-            return self._week_number(_first_week(self.year, 1), 52, (self.year + 1, 1), (self.year - 1, 1))
+            return self._compute_week_number(
+                _find_first_week(self.year, 1), 52, (self.year + 1, 1), (self.year - 1, 1)
+            )
         if letter == "w":
-            return self._week_number(
-                _first_week(self.year, self.month),
+            return self._compute_week_number(
+                _find_first_week(self.year, self.month),
                 4,
-                _next_month(self.year, self.month),
-                _previous_month(self.year, self.month),
+                _get_next_month(self.year, self.month),
+                _get_previous_month(self.year, self.month),
             )
         if letter == "X":
-            if self.days < _first_week(self.year, 1):
+            if self.days < _find_first_week(self.year, 1):
                 return self.year - 1
-            return self.year + 1 if self.days >= _first_week(self.year + 1, 1) else self.year
+            return self.year + 1 if self.days >= _find_first_week(self.year + 1, 1) else self.year
         if letter == "x":
-            if self.days < _first_week(self.year, self.month):
-                return _previous_month(self.year, self.month)[1]
-            following = _next_month(self.year, self.month)
-            return following[1] if self.days >= _first_week(*following) else self.month
+            if self.days < _find_first_week(self.year, self.month):
+                return _get_previous_month(self.year, self.month)[1]
+            following = _get_next_month(self.year, self.month)
+            return following[1] if self.days >= _find_first_week(*following) else self.month
         return None
 
-    def _week_number(
+    def _compute_week_number(
         self, start: int, weeks: int, following: tuple[int, int], previous: tuple[int, int]
     ) -> int:
         """The number of the week that starts at week 1 on day `start`, of the year or month before or
         after at its ends."""
         week = (self.days - start) // 7 + 1
-        if week > weeks and self.days >= _first_week(*following):
+        if week > weeks and self.days >= _find_first_week(*following):
             return 1
         if week < 1:
-            return (self.days - _first_week(*previous)) // 7 + 1
+            return (self.days - _find_first_week(*previous)) // 7 + 1
         return week

@@ -178,12 +178,13 @@ def parse_time(evaluation: Evaluation, text: str, picture: str) -> Any:
 
 
 def _incomplete_picture_error() -> ExpressionError:
+    """The error D3136 of a picture that names too few components."""
     return ExpressionError(
         "D3136", "The date/time picture string is missing specifiers required to parse the timestamp"
     )
 
 
-def _component_mask(given: dict[str, Any], letters: str) -> int:
+def _make_component_mask(given: dict[str, Any], letters: str) -> int:
     """A bit for each letter, set if the component is given and not zero; the first letter is the highest
     bit."""
     mask = 0
@@ -199,7 +200,7 @@ def _fits_kind(mask: int, kind: int) -> bool:
 
 def _choose_date_components(given: dict[str, Any]) -> str:
     """The components that make up the date: year-month-day, year-day, or one of the week calendars."""
-    mask = _component_mask(given, "YXMxWwdD")
+    mask = _make_component_mask(given, "YXMxWwdD")
     if not _fits_kind(mask, 0b10100001) and _fits_kind(mask, 0b10000010):
         return "YD"
     if _fits_kind(mask, 0b01010100):
@@ -209,7 +210,7 @@ def _choose_date_components(given: dict[str, Any]) -> str:
 
 def _choose_time_components(given: dict[str, Any]) -> str:
     """The components that make up the time: of 12 hours with a.m. and p.m., or of 24."""
-    mask = _component_mask(given, "PHhmsf")
+    mask = _make_component_mask(given, "PHhmsf")
     if not _fits_kind(mask, 0b010111) and _fits_kind(mask, 0b101111):
         return "Phmsf"
     return "Hmsf"

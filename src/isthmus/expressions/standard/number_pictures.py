@@ -148,6 +148,7 @@ def _compile_picture(picture: str, symbols: _Symbols) -> tuple[_Plan, _Plan]:
 
 
 def _picture_error(code: str) -> ExpressionError:
+    """The error of a malformed picture."""
     return ExpressionError(code, _MESSAGES[code])
 
 

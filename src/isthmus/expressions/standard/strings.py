@@ -199,6 +199,7 @@ def _percent_encode(evaluation: Evaluation, text: Any, safe: str, name: str) -> 
 
 
 def _malformed_url_error(name: str, text: str) -> ExpressionError:
+    """The error D3140 of a text that cannot be encoded or decoded."""
     shown = text.encode("utf-8", "backslashreplace").decode()
     return ExpressionError("D3140", f'Malformed URL passed to ${name}(): "{shown}"', value=text, token=name)
 

@@ -58,6 +58,7 @@ def shape_tree(tree: Node) -> Node:
 
 
 def _no_parent_error(node: Node) -> ExpressionError:
+    """The error S0217 of a `%` whose step cannot be found."""
     return ExpressionError(
         "S0217",
         "The object representing the 'parent' cannot be derived from this expression",

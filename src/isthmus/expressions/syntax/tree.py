@@ -47,9 +47,9 @@ __all__ = [
     "Transform",
     "Variable",
     "Wildcard",
-    "children",
     "is_bare",
-    "operands",
+    "iterate_children",
+    "iterate_operands",
 ]
 
 
@@ -302,9 +302,9 @@ def is_bare(node: Node) -> bool:
     return node.predicates is None and node.stages is None and node.group is None and not node.keep
 
 
-def children(node: Node) -> Iterator[Node]:
+def iterate_children(node: Node) -> Iterator[Node]:
     """The nodes directly below, in the order in which they are evaluated."""
-    yield from operands(node)
+    yield from iterate_operands(node)
     for one in node.predicates or ():
         yield one.expression
     for stage in node.stages or ():
@@ -316,7 +316,7 @@ def children(node: Node) -> Iterator[Node]:
             yield value
 
 
-def operands(node: Node) -> Iterator[Node]:  # noqa: C901  one case a kind of node
+def iterate_operands(node: Node) -> Iterator[Node]:  # noqa: C901  one case a kind of node
     """The nodes that the node's own syntax holds, without the filters and the grouping behind it."""
     match node:
         case Path():

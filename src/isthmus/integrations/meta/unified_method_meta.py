@@ -110,7 +110,7 @@ def _find_filled_fields(response_mapping: Any) -> frozenset[str] | None:
     if mapping is None:
         return None
     if isinstance(mapping, Expression):
-        return mapping.record_fields()
+        return mapping.find_record_fields()
     source = mapping.source
     if "result" in source:
         result = source["result"]

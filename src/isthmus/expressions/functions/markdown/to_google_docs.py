@@ -6,7 +6,7 @@ from typing import Final
 
 from isthmus.expressions.functions.markdown.blocks import parse_markdown_argument
 from isthmus.expressions.functions.markdown.tokens import Token, decode_entities
-from isthmus.expressions.javascript import clamp_to_integer, utf16_length
+from isthmus.expressions.javascript import clamp_to_integer, count_utf16_units
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
@@ -61,7 +61,7 @@ class _RequestWriter:
         """Add a request that inserts text at the end of the document; none for `""`."""
         if text:
             self.inserts.append({"insertText": {"text": text, "location": {"index": self.at}}})
-            self.at += utf16_length(text)
+            self.at += count_utf16_units(text)
 
     def write_blocks(self, tokens: list[Token]) -> None:
         """Add the requests of Markdown blocks, one behind the other."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from isthmus.expressions.javascript import utf16_length
+from isthmus.expressions.javascript import count_utf16_units
 
 __all__ = ["Kind", "Token", "decode_entities", "merge_texts", "split_by_units"]
 
@@ -96,7 +96,7 @@ def decode_entities(text: str) -> str:
 
 def split_by_units(text: str, size: int) -> list[str]:
     """The text in pieces of at most `size` UTF-16 units, never inside a character."""
-    if utf16_length(text) <= size:
+    if count_utf16_units(text) <= size:
         return [text]
     pieces: list[str] = []
     start = length = 0

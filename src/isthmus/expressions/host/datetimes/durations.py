@@ -13,11 +13,11 @@ from typing import Final, Literal, TypeAlias, cast
 
 from isthmus.expressions.errors import function_error
 from isthmus.expressions.host.datetimes.pattern_tokens import split_pattern
-from isthmus.expressions.host_value import Host, host_type
+from isthmus.expressions.host_value import Host, make_host_type
 from isthmus.expressions.javascript import (
     as_list,
+    convert_integral_to_int,
     format_number_text,
-    integral_to_int,
     is_nil,
     is_number,
     to_number,
@@ -121,7 +121,7 @@ class Duration(Host):
         """The whole length in milliseconds; NaN for an invalid one."""
         if not self.is_valid:
             return math.nan
-        return integral_to_int(sum(amount * _UNIT_MS[unit] for unit, amount in self.amounts.items()))
+        return convert_integral_to_int(sum(amount * _UNIT_MS[unit] for unit, amount in self.amounts.items()))
 
     def shift_to(self, units: list[Unit]) -> Duration:
         """The same length in these units; what is left over is a fraction of the last one."""
@@ -167,7 +167,7 @@ class Duration(Host):
 
     def to_object(self) -> dict[str, object]:
         """The amounts by unit, for an expression."""
-        return {unit: integral_to_int(amount) for unit, amount in self.amounts.items()}
+        return {unit: convert_integral_to_int(amount) for unit, amount in self.amounts.items()}
 
     def to_iso(self) -> str | None:
         """`P3Y6M1W4DT12H30M5S`; quarters count as months; None for an invalid one."""
@@ -241,7 +241,7 @@ def _normalize_amounts(amounts: dict[Unit, Number]) -> dict[Unit, Number]:
         fraction = math.fmod(amounts[larger], 1)
         amounts[larger] -= fraction
         amounts[smaller] += fraction * get_conversion_factor(larger, smaller)
-    return {unit: integral_to_int(amounts[unit]) for unit in present}
+    return {unit: convert_integral_to_int(amounts[unit]) for unit in present}
 
 
 def to_duration(value: object, function: str) -> Duration:
@@ -295,7 +295,7 @@ def _make_unit_getter(unit: Unit) -> Callable[[Duration], object]:
     return lambda duration: duration.amounts.get(unit, UNDEFINED)
 
 
-DURATION: Final = host_type(
+DURATION: Final = make_host_type(
     Duration,
     {unit: _make_unit_getter(unit) for unit in UNITS} | {"isValid": lambda duration: duration.is_valid},
     {

@@ -31,8 +31,8 @@ from isthmus.expressions.host.datetimes.value import (
     get_option,
 )
 from isthmus.expressions.host.datetimes.zones import MAX_OFFSET_MINUTES, SYSTEM, fixed_zone, to_zone
-from isthmus.expressions.host_value import host_type
-from isthmus.expressions.javascript import clamp_to_integer, integral_to_int, is_truthy
+from isthmus.expressions.host_value import make_host_type
+from isthmus.expressions.javascript import clamp_to_integer, convert_integral_to_int, is_truthy
 from isthmus.expressions.library import Evaluation
 from isthmus.expressions.values import UNDEFINED
 
@@ -140,7 +140,7 @@ def _reconfigure(moment: DateTime, options: object) -> DateTime:
     return moment.with_locale(options.get("locale")) if isinstance(options, Mapping) else moment
 
 
-DATETIME: Final = host_type(
+DATETIME: Final = make_host_type(
     DateTime,
     {
         **{name: _make_valid_getter(read, math.nan) for name, read in _NUMBERS.items()},
@@ -174,7 +174,7 @@ DATETIME: Final = host_type(
         "toRelativeCalendar": _to_relative_calendar,
         "toMillis": _to_epoch_ms,
         "valueOf": _to_epoch_ms,
-        "toSeconds": lambda moment: integral_to_int(_to_epoch_ms(moment) / 1000),
+        "toSeconds": lambda moment: convert_integral_to_int(_to_epoch_ms(moment) / 1000),
         "toUnixInteger": lambda moment: moment.epoch_ms // 1000 if moment.is_valid else math.nan,
         "toUTC": _to_utc,
         "toLocal": lambda moment: moment.with_zone(SYSTEM, "local"),
