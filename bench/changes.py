@@ -11,12 +11,12 @@ from statistics import median
 from tests.postgres import running_postgresql
 from tests.product import Product
 
-from bench.figures import at_most, finish
-from bench.load import nginx
-from bench.subject import PAGE, put_mapping, serving
+from bench.figures import check_at_most, print_and_exit
+from bench.load import run_nginx
+from bench.measured_product import PAGE, put_mapping, run_product
 
 CHANGES = 50
-LONGEST = 30.0
+MAX_SECONDS = 30.0
 """Seconds after which a change counts as lost."""
 
 KEY = "a-key-for-benches-only-0123456789-abcdefghij"
@@ -27,14 +27,20 @@ def main() -> None:
     with (
         running_postgresql(f"changes-{uuid.uuid4().hex[:8]}") as server,
         tempfile.TemporaryDirectory() as folder,
-        nginx(Path(folder) / "nginx", PAGE) as upstream,
+        run_nginx(Path(folder) / "nginx", PAGE) as upstream,
     ):
         database = server.url_of(server.create())
-        with serving(Path(folder) / "writer", upstream, database=database, env=env) as (writer, account, _):
+        with run_product(Path(folder) / "writer", upstream, database=database, env=env) as (
+            writer,
+            account,
+            _,
+        ):
             other = Product(Path(folder) / "other", database=database, env=env)
             other.start()
             try:
-                found = [_change(writer, other, account, f"change {number}") for number in range(CHANGES)]
+                found = [
+                    _measure_change(writer, other, account, f"change {number}") for number in range(CHANGES)
+                ]
             finally:
                 other.stop()
     calls = max(calls for calls, _ in found)
@@ -42,37 +48,38 @@ def main() -> None:
     print(
         f"{CHANGES} changes of one mapping; used by the other process after {median(seconds):.3f} s (median)"
     )
-    finish(
+    print_and_exit(
         [
-            at_most("used by the writer, slowest", calls, "calls", 1, "bound", 1.0),
-            at_most("used by another process, slowest", max(seconds), "s", 1.0, "bound", 1.0),
+            check_at_most("used by the writer, slowest", calls, "calls", 1, "bound", 1.0),
+            check_at_most("used by another process, slowest", max(seconds), "s", 1.0, "bound", 1.0),
         ]
     )
 
 
-def _change(writer: Product, other: Product, account: str, name: str) -> tuple[int, float]:
-    """The writer's calls up to its first by the new mapping, and the seconds until the other's."""
+def _measure_change(writer: Product, other: Product, account: str, name: str) -> tuple[int, float]:
+    """Changes the mapping; returns how many calls the writer needed until one used it, and after how many
+    seconds a call of the other process did."""
     for product in (writer, other):  # both hold the mapping of before
-        _name(product, account)
+        _read_name(product, account)
     put_mapping(
         writer, account, {"response_mapping": f'{{"id": $string(response.number), "name": "{name}"}}'}
     )
     began = time.perf_counter()
     calls = 1
-    while _name(writer, account) != name:
+    while _read_name(writer, account) != name:
         calls += 1
-        _give_up(began)
-    while _name(other, account) != name:
-        _give_up(began)
+        _raise_if_late(began)
+    while _read_name(other, account) != name:
+        _raise_if_late(began)
     return calls, time.perf_counter() - began
 
 
-def _give_up(began: float) -> None:
-    if time.perf_counter() - began > LONGEST:
-        raise TimeoutError(f"a change was not used within {LONGEST:g} s")
+def _raise_if_late(began: float) -> None:
+    if time.perf_counter() - began > MAX_SECONDS:
+        raise TimeoutError(f"a change was not used within {MAX_SECONDS:g} s")
 
 
-def _name(product: Product, account: str) -> object:
+def _read_name(product: Product, account: str) -> object:
     answer = product.call("GET", "/unified/crm/contacts", integrated_account_id=account)
     return answer["result"][0]["name"]
 

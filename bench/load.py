@@ -1,4 +1,4 @@
-"""Load from `wrk`, a generator written in C, and the servers that it needs."""
+"""Measures a URL under load with `wrk`, a generator written in C; runs the servers that measurements need."""
 
 from __future__ import annotations
 
@@ -17,22 +17,25 @@ from pathlib import Path
 
 from tests.ports import free_port
 
-__all__ = ["Load", "answering", "load", "nginx", "python_server"]
+__all__ = ["LoadResult", "run_nginx", "run_python_server", "run_wrk", "wait_until_answering"]
 
 _UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
-    """`p50`, `p99`: milliseconds. `rate`: requests a second."""
+class LoadResult:
+    """What `wrk` measured. `p50`, `p99`: latencies in milliseconds. `rate`: requests per second."""
 
     p50: float
     p99: float
     rate: float
 
 
-def load(url: str, *, connections: int, seconds: float, headers: Mapping[str, str] | None = None) -> Load:
-    """Raises RuntimeError if one answer was not 2xx, for errors are cheap to make."""
+def run_wrk(
+    url: str, *, connections: int, seconds: float, headers: Mapping[str, str] | None = None
+) -> LoadResult:
+    """Sends requests for some seconds. Raises RuntimeError if one answer was not 2xx, since errors cost less
+    than answers."""
     command = ["wrk", "--latency", "--timeout", "30s", "-t1", f"-c{connections}", f"-d{seconds:g}s"]
     for name, value in (headers or {}).items():
         command += ["-H", f"{name}: {value}"]
@@ -46,11 +49,13 @@ def load(url: str, *, connections: int, seconds: float, headers: Mapping[str, st
     rate = re.search(r"Requests/sec:\s+([\d.]+)", printed)
     if rate is None or len(percentiles) != 2:
         raise RuntimeError(f"wrk said something else:\n{printed}")
-    return Load(percentiles["50"], percentiles["99"], float(rate.group(1)))
+    return LoadResult(percentiles["50"], percentiles["99"], float(rate.group(1)))
 
 
-def answering(url: str, *, seconds: float = 15.0, headers: Mapping[str, str] | None = None) -> None:
-    """Waits until the URL answers at all."""
+def wait_until_answering(
+    url: str, *, seconds: float = 15.0, headers: Mapping[str, str] | None = None
+) -> None:
+    """Waits until the URL answers, with any status. Raises OSError after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -67,8 +72,8 @@ def answering(url: str, *, seconds: float = 15.0, headers: Mapping[str, str] | N
 
 
 @contextmanager
-def nginx(folder: Path, body: str) -> Iterator[str]:
-    """An upstream that costs next to nothing: answers every request with `body` as JSON. Gives its URL."""
+def run_nginx(folder: Path, body: str) -> Iterator[str]:
+    """Runs an upstream that answers every request with `body` as JSON at almost no cost; yields its URL."""
     program = shutil.which("nginx") or "/usr/sbin/nginx"
     port = free_port()
     folder.mkdir(parents=True, exist_ok=True)
@@ -91,7 +96,7 @@ def nginx(folder: Path, body: str) -> Iterator[str]:
     process = subprocess.Popen([program, "-c", str(config), "-p", str(folder)], stderr=subprocess.DEVNULL)
     try:
         url = f"http://127.0.0.1:{port}"
-        answering(url)
+        wait_until_answering(url)
         yield url
     finally:
         process.terminate()
@@ -99,15 +104,16 @@ def nginx(folder: Path, body: str) -> Iterator[str]:
 
 
 @contextmanager
-def python_server(module: str, env: Mapping[str, str]) -> Iterator[str]:
-    """Runs `module:app` with uvicorn as the product is run: uvloop, httptools, one process. Gives its URL."""
+def run_python_server(module: str, env: Mapping[str, str]) -> Iterator[str]:
+    """Runs `module:app` with uvicorn as the product is run (uvloop, httptools, one process); yields its
+    URL."""
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", module, "--host", "127.0.0.1", "--port", str(port)]
     command += ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "error"]
     process = subprocess.Popen(command, env=dict(env))
     try:
         url = f"http://127.0.0.1:{port}"
-        answering(url)
+        wait_until_answering(url)
         yield url
     finally:
         process.terminate()

@@ -1,4 +1,4 @@
-"""The peer: the least that Starlette and httpx need to hand a request on and its answer back."""
+"""The peer of proxy calls: the least that Starlette and httpx need to forward a request and its answer."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
 
 
-async def hand_on(request: Request) -> Response:
+async def forward(request: Request) -> Response:
     client: httpx.AsyncClient = request.app.state.client
     answer = await client.get(f"{UPSTREAM}/{request.path_params['path']}", params=request.query_params)
     return Response(answer.content, answer.status_code, media_type=answer.headers["content-type"])
 
 
-app = Starlette(routes=[Route("/{path:path}", hand_on)], lifespan=lifespan)
+app = Starlette(routes=[Route("/{path:path}", forward)], lifespan=lifespan)

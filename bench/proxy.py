@@ -10,9 +10,9 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from bench.figures import at_least, at_most, finish
-from bench.load import load, nginx, python_server
-from bench.subject import PAGE, serving
+from bench.figures import check_at_least, check_at_most, print_and_exit
+from bench.load import run_nginx, run_python_server, run_wrk
+from bench.measured_product import PAGE, run_product
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SECONDS = float(os.environ.get("BENCH_SECONDS", "3"))
@@ -21,31 +21,31 @@ SECONDS = float(os.environ.get("BENCH_SECONDS", "3"))
 def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
-        nginx(Path(folder) / "nginx", PAGE) as upstream,
-        python_server("bench.passthrough:app", {**os.environ, "UPSTREAM": upstream}) as peer,
-        serving(Path(folder) / "isthmus", upstream) as (product, account, headers),
+        run_nginx(Path(folder) / "nginx", PAGE) as upstream,
+        run_python_server("bench.passthrough:app", {**os.environ, "UPSTREAM": upstream}) as peer,
+        run_product(Path(folder) / "isthmus", upstream) as (product, account, headers),
     ):
         ours = f"{product.url}/proxy/contacts?integrated_account_id={account}"
         unified = f"{product.url}/unified/crm/contacts?integrated_account_id={account}"
         theirs = f"{peer}/contacts"
         direct = f"{upstream}/contacts"
         for url in (ours, unified, theirs):
-            load(url, connections=4, seconds=1, headers=headers)
+            run_wrk(url, connections=4, seconds=1, headers=headers)
 
         alone: dict[str, list[float]] = {"direct": [], "ours": [], "theirs": []}
         crowd: dict[str, list[float]] = {"direct": [], "ours": [], "theirs": [], "unified": []}
         for _ in range(ROUNDS):
             for name, url in (("direct", direct), ("theirs", theirs), ("ours", ours)):
-                alone[name].append(load(url, connections=1, seconds=SECONDS, headers=headers).p50)
-                crowd[name].append(load(url, connections=32, seconds=SECONDS, headers=headers).rate)
-            crowd["unified"].append(load(unified, connections=32, seconds=SECONDS, headers=headers).rate)
+                alone[name].append(run_wrk(url, connections=1, seconds=SECONDS, headers=headers).p50)
+                crowd[name].append(run_wrk(url, connections=32, seconds=SECONDS, headers=headers).rate)
+            crowd["unified"].append(run_wrk(unified, connections=32, seconds=SECONDS, headers=headers).rate)
 
     floor = median(alone["direct"])
     print(f"upstream alone: p50 {floor:.3f} ms at c=1, {median(crowd['direct']):.0f}/s at c=32")
     print(f"unified list of 20 mapped records: {median(crowd['unified']):.0f}/s at c=32")
-    finish(
+    print_and_exit(
         [
-            at_most(
+            check_at_most(
                 "added p50 at c=1",
                 median(alone["ours"]) - floor,
                 "ms",
@@ -53,7 +53,7 @@ def main() -> None:
                 "peer",
                 2 / 3,
             ),
-            at_least(
+            check_at_least(
                 "requests/s a process at c=32",
                 median(crowd["ours"]),
                 "/s",

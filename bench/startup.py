@@ -14,14 +14,14 @@ from statistics import median
 
 from tests.product import Product
 
-from bench.figures import at_most, finish
+from bench.figures import check_at_most, print_and_exit
 
 WARM_STARTS = 5
 FIRST_SECONDS = 10.0
 WARM_SECONDS = 2.0
 
 
-def _start(folder: Path) -> float:
+def _measure_start(folder: Path) -> float:
     product = Product(folder)
     began = time.monotonic()
     product.start()
@@ -30,7 +30,7 @@ def _start(folder: Path) -> float:
     return taken
 
 
-def _floor() -> float:
+def _measure_imports() -> float:
     began = time.monotonic()
     subprocess.run([sys.executable, "-c", "import fastapi, sqlalchemy, aiohttp"], check=True)
     return time.monotonic() - began
@@ -39,17 +39,17 @@ def _floor() -> float:
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "isthmus"
-        first = _start(folder)
+        first = _measure_start(folder)
         floors, warm = [], []
         for _ in range(WARM_STARTS):
-            floors.append(_floor())
-            warm.append(_start(folder))
+            floors.append(_measure_imports())
+            warm.append(_measure_start(folder))
     floor = median(floors)
     print(f"importing the libraries alone: {floor:.2f} s; warm start {median(warm) / floor:.1f}x")
-    finish(
+    print_and_exit(
         [
-            at_most("ready, very first start", first, "s", FIRST_SECONDS, "bound", 1.0),
-            at_most("ready, warm (median)", median(warm), "s", WARM_SECONDS, "bound", 1.0),
+            check_at_most("ready, very first start", first, "s", FIRST_SECONDS, "bound", 1.0),
+            check_at_most("ready, warm (median)", median(warm), "s", WARM_SECONDS, "bound", 1.0),
         ]
     )
 

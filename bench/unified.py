@@ -24,16 +24,16 @@ import yaml
 from tests.npm import JSONATA, NODE, install_packages
 from tests.product import Product
 
-from bench.expressions.records import contacts
-from bench.figures import at_least, finish
-from bench.load import answering, load, nginx
+from bench.expressions.records import make_contacts
+from bench.figures import check_at_least, print_and_exit
+from bench.load import run_nginx, run_wrk, wait_until_answering
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SECONDS = float(os.environ.get("BENCH_SECONDS", "6"))
 """Long enough for some answers of the peer: sixteen that are on their way end at about the same time."""
 RECORDS = 100
 CONNECTIONS = 16
-ALONE = 10
+SINGLE_CALLS = 10
 """Calls one after the other, a round."""
 UNDICI = "undici@7.30.2"
 SEED = 20_241_124
@@ -44,14 +44,14 @@ CATALOG = Path(__file__).parents[1] / "catalog" / "integrations" / "hubspot"
 def main() -> None:
     definition = yaml.safe_load((CATALOG / "integration.yaml").read_text())
     asked = definition["config"]["resources"]["contacts"]["list"]
-    page = json.dumps(answer_of(asked["query"]["properties"].split(",")))
+    page = json.dumps(build_upstream_page(asked["query"]["properties"].split(",")))
     with (
         tempfile.TemporaryDirectory() as folder,
-        nginx(Path(folder) / "nginx", page) as upstream,
-        peer(Path(folder), f"{upstream}{asked['path']}?limit={RECORDS}") as (theirs, peer_pid),
-        ours(Path(folder) / "isthmus", upstream) as (url, headers, pid),
+        run_nginx(Path(folder) / "nginx", page) as upstream,
+        run_peer(Path(folder), f"{upstream}{asked['path']}?limit={RECORDS}") as (theirs, peer_pid),
+        run_isthmus(Path(folder) / "isthmus", upstream) as (url, headers, pid),
     ):
-        same = answer(url, headers) == answer(theirs, {})
+        same = fetch_json(url, headers) == fetch_json(theirs, {})
         print(
             f"{RECORDS} contacts of about {len(page) // RECORDS} bytes, c={CONNECTIONS}, seed {SEED}; "
             f"answers {'equal' if same else 'DIFFERENT'}"
@@ -59,17 +59,17 @@ def main() -> None:
         rates: dict[str, list[float]] = {"ours": [], "theirs": []}
         spent: dict[str, list[float]] = {"ours": [], "theirs": []}
         for one in (url, theirs):
-            load(one, connections=CONNECTIONS, seconds=SECONDS, headers=headers)
+            run_wrk(one, connections=CONNECTIONS, seconds=SECONDS, headers=headers)
         for _ in range(ROUNDS):
             for name, one, process in (("theirs", theirs, peer_pid), ("ours", url, pid)):
-                found = load(one, connections=CONNECTIONS, seconds=SECONDS, headers=headers)
+                found = run_wrk(one, connections=CONNECTIONS, seconds=SECONDS, headers=headers)
                 if not found.rate:
                     sys.exit(f"{name}: no answer within {SECONDS:g} s. Set BENCH_SECONDS to more.")
                 rates[name].append(found.rate * RECORDS)
-                before = processor_seconds(process)
-                for _ in range(ALONE):
-                    answer(one, headers)
-                spent[name].append((processor_seconds(process) - before) / (ALONE * RECORDS))
+                before = read_processor_seconds(process)
+                for _ in range(SINGLE_CALLS):
+                    fetch_json(one, headers)
+                spent[name].append((read_processor_seconds(process) - before) / (SINGLE_CALLS * RECORDS))
     micro = {name: median(values) * 1e6 for name, values in spent.items()}
     print(
         f"processor time a record, one caller: ours {micro['ours']:.0f} µs, node {micro['theirs']:.0f} µs, "
@@ -77,13 +77,20 @@ def main() -> None:
     )
     if not same:
         sys.exit(1)
-    finish([at_least("unified records/s", median(rates["ours"]), "/s", median(rates["theirs"]), "node", 5.0)])
+    print_and_exit(
+        [
+            check_at_least(
+                "unified records/s", median(rates["ours"]), "/s", median(rates["theirs"]), "node", 5.0
+            )
+        ]
+    )
 
 
-def answer_of(properties: list[str]) -> dict[str, Any]:
-    """A page as the product answers it: the properties that were asked for, null where a contact has none."""
+def build_upstream_page(properties: list[str]) -> dict[str, Any]:
+    """A page as the provider answers it: the properties that were asked for, null where a contact has
+    none."""
     return {
-        "results": [_contact(source, properties) for source in contacts(RECORDS, SEED)],
+        "results": [_contact(source, properties) for source in make_contacts(RECORDS, SEED)],
         "paging": {"next": {"after": str(RECORDS), "link": f"https://example.com/contacts?after={RECORDS}"}},
     }
 
@@ -109,8 +116,9 @@ def _contact(source: Mapping[str, Any], properties: list[str]) -> dict[str, Any]
 
 
 @contextmanager
-def ours(folder: Path, upstream: str) -> Iterator[tuple[str, Mapping[str, str], int]]:
-    """`isthmus serve` with an account of the shipped integration: the list's address, headers, process."""
+def run_isthmus(folder: Path, upstream: str) -> Iterator[tuple[str, Mapping[str, str], int]]:
+    """Runs `isthmus serve` with an account of the shipped integration; yields the list's URL, the headers and
+    the process id."""
     product = Product(folder)
     product.start()
     try:
@@ -126,7 +134,8 @@ def ours(folder: Path, upstream: str) -> Iterator[tuple[str, Mapping[str, str], 
 
 
 @contextmanager
-def peer(folder: Path, upstream: str) -> Iterator[tuple[str, int]]:
+def run_peer(folder: Path, upstream: str) -> Iterator[tuple[str, int]]:
+    """Runs the peer in Node; yields its URL and process id."""
     cells = yaml.safe_load((CATALOG / "mappings" / "crm.yaml").read_text())["cells"]
     mapping = folder / "mapping.jsonata"
     mapping.write_text(
@@ -146,20 +155,20 @@ def peer(folder: Path, upstream: str) -> Iterator[tuple[str, int]]:
     try:
         assert process.stdout is not None
         url = f"http://127.0.0.1:{int(process.stdout.readline())}/"
-        answering(url)
+        wait_until_answering(url)
         yield url, process.pid
     finally:
         process.terminate()
         process.wait(timeout=10)
 
 
-def processor_seconds(pid: int) -> float:
-    """Of all its threads since it began (proc(5))."""
+def read_processor_seconds(pid: int) -> float:
+    """The processor time of all threads of the process since it started (proc(5))."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def answer(url: str, headers: Mapping[str, str]) -> Any:
+def fetch_json(url: str, headers: Mapping[str, str]) -> Any:
     with urllib.request.urlopen(urllib.request.Request(url, headers=dict(headers))) as response:
         return json.load(response)
 

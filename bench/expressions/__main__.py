@@ -23,7 +23,7 @@ from typing import Any
 import jlens
 from tests.npm import JSONATA, NODE, install_packages
 
-from bench.expressions.records import contacts
+from bench.expressions.records import make_contacts
 from isthmus.expressions import DIALECT, STANDARD, Expression
 from isthmus.expressions.compiler.program import compile_tree
 from isthmus.expressions.syntax import parse
@@ -38,24 +38,26 @@ def main() -> int:
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--seed", type=int, default=20_241_124)
     given = options.parse_args()
-    records = contacts(given.records, given.seed)
+    records = make_contacts(given.records, given.seed)
     size = len(json.dumps(records)) // len(records)
     print(f"{given.records} contacts of about {size} bytes, seed {given.seed}, best of {given.rounds} rounds")
     with tempfile.TemporaryDirectory() as directory:
-        theirs = reference(Path(directory), records, given.rounds)
+        theirs = measure_jsonata_js(Path(directory), records, given.rounds)
         print(f"{'style':10}{'ours µs':>10}{'jlens µs':>10}{'js µs':>10}{'× jlens':>10}{'× js':>10}  results")
-        ratios = [style(name, records, given.rounds, theirs.get(name), Path(directory)) for name in STYLES]
+        ratios = [
+            measure_style(name, records, given.rounds, theirs.get(name), Path(directory)) for name in STYLES
+        ]
     for at, (label, aim, floor) in enumerate((("jlens", 2, 1), ("jsonata-js", 10, 4))):
         found = [ratio for pair in ratios if (ratio := pair[at]) is not None]
         if found:
             mean = math.prod(found) ** (1 / len(found))
             print(f"{label}: geometric mean {mean:.1f}× (aim {aim}), lowest {min(found):.1f}× (aim {floor})")
-    compiling()
+    measure_compilation()
     return 0
 
 
-def reference(directory: Path, records: list[Any], rounds: int) -> dict[str, float]:
-    """Seconds of jsonata-js a style; its results are left as files."""
+def measure_jsonata_js(directory: Path, records: list[Any], rounds: int) -> dict[str, float]:
+    """Runs jsonata-js; returns its seconds for each style. Its results are left as files in `directory`."""
     (directory / "records.json").write_text(json.dumps(records))
     mappings = [str(HERE / "mappings" / f"{name}.jsonata") for name in STYLES]
     command = [NODE, str(HERE / "peer.cjs"), str(install_packages(JSONATA))]
@@ -66,10 +68,11 @@ def reference(directory: Path, records: list[Any], rounds: int) -> dict[str, flo
     return {found["style"]: found["seconds"] for found in map(json.loads, lines)}
 
 
-def best(
+def measure_fastest(
     rounds: int, engines: list[Callable[[Any], Any]], records: list[Any]
 ) -> tuple[list[float], list[list[Any]]]:
-    """Seconds and results of each engine; they take turns, so that a busy moment hits all of them."""
+    """The fastest seconds and the results of each engine. They run in turn, so that a busy moment affects
+    all."""
     fastest = [math.inf] * len(engines)
     results: list[list[Any]] = [[] for _ in engines]
     gc.collect()
@@ -83,12 +86,12 @@ def best(
     return fastest, results
 
 
-def style(
+def measure_style(
     name: str, records: list[Any], rounds: int, theirs: float | None, directory: Path
 ) -> tuple[float, float | None]:
     text = (HERE / "mappings" / f"{name}.jsonata").read_text()
     engines = [Expression(text, STANDARD).evaluate, Expression(text, DIALECT).evaluate]
-    (ours, dialect, rust), (results, same, others) = best(
+    (ours, dialect, rust), (results, same, others) = measure_fastest(
         rounds, [*engines, jlens.Expression(text).evaluate], records
     )
     equal = results == others == same
@@ -104,8 +107,8 @@ def style(
     return rust / ours, None if theirs is None else theirs / ours
 
 
-def compiling() -> None:
-    """A mapping of 200 lines: parse; generate and compile to byte code."""
+def measure_compilation() -> None:
+    """Prints how long a mapping of 200 lines takes to parse, and to generate and compile."""
     lines = [
         line
         for name in STYLES

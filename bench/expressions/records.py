@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-__all__ = ["contacts"]
+__all__ = ["make_contacts"]
 
 _FIRST = [
     "Ada",
@@ -44,12 +44,13 @@ _SOURCES = ["ORGANIC_SEARCH", "PAID_SEARCH", "EMAIL_MARKETING", "SOCIAL_MEDIA", 
 _STAGES = ["lead", "customer", "opportunity", "subscriber", "evangelist", "other"]
 
 
-def contacts(count: int, seed: int) -> list[dict[str, Any]]:
+def make_contacts(count: int, seed: int) -> list[dict[str, Any]]:
+    """`count` contacts, the same for the same seed."""
     source = random.Random(seed)
-    return [_contact(source, number) for number in range(count)]
+    return [_make_contact(source, number) for number in range(count)]
 
 
-def _contact(source: random.Random, number: int) -> dict[str, Any]:
+def _make_contact(source: random.Random, number: int) -> dict[str, Any]:
     first, last = source.choice(_FIRST), source.choice(_LAST)
     company = source.choice(_COMPANIES)
     city, state, country = source.choice(_CITIES)
@@ -86,7 +87,7 @@ def _contact(source: random.Random, number: int) -> dict[str, Any]:
         "hubspotscore": str(source.randrange(100)),
         "hubspot_owner_id": source.choice(["17", "23", "42", "99"]),
         "notes_last_updated": "2024-05-06T07:08:09.123Z",
-        "birthday": _birthday(source),
+        "birthday": _make_birthday(source),
         "last_activity_millis": str(1_700_000_000_000 + source.randrange(10**9)),
         "keywords": "crm,unified,api,contacts",
         "hs_object_id": str(number),
@@ -99,23 +100,23 @@ def _contact(source: random.Random, number: int) -> dict[str, Any]:
     return {
         "id": str(100_000 + number),
         "properties": properties,
-        "createdAt": _moment(source, 2023, 1),
-        "updatedAt": _moment(source, 2024, 2),
+        "createdAt": _make_time(source, 2023, 1),
+        "updatedAt": _make_time(source, 2024, 2),
         "archived": number % 20 == 0,
-        **_lists(source, number, mail, city),
+        **_make_lists(source, number, mail, city),
     }
 
 
-def _birthday(source: random.Random) -> str:
+def _make_birthday(source: random.Random) -> str:
     return f"{source.randrange(1, 13):02d}/{source.randrange(1, 29):02d}/{source.randrange(1950, 2006)}"
 
 
-def _moment(source: random.Random, year: int, tens: int) -> str:
+def _make_time(source: random.Random, year: int, tens: int) -> str:
     month, day, part = source.randrange(1, 10), source.randrange(9), source.randrange(100, 1_000)
     return f"{year}-0{month}-{tens}{day}T08:15:30.{part}Z"
 
 
-def _lists(source: random.Random, number: int, mail: str, city: str) -> dict[str, Any]:
+def _make_lists(source: random.Random, number: int, mail: str, city: str) -> dict[str, Any]:
     deals = [
         {
             "id": str(at),

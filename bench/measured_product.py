@@ -1,4 +1,4 @@
-"""The product with one account on the measured upstream."""
+"""Runs the product with one account whose provider is the measured upstream."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.product import Product
 
-__all__ = ["PAGE", "put_mapping", "serving"]
+__all__ = ["PAGE", "put_mapping", "run_product"]
 
 PAGE = json.dumps(
     {
@@ -66,16 +66,16 @@ _MAPPING = {
 
 
 def put_mapping(product: Product, account: str, mapping: Mapping[str, Any]) -> None:
-    """How the account's contacts are listed from now on; values that are not named stay."""
+    """Changes the mapping by which the account's contacts are listed; values that are not named stay."""
     override = {"crm": {"contacts": {"list": mapping}}}
     product.call("PATCH", f"/integrated-account/{account}", {"unified_model_override": override})
 
 
 @contextmanager
-def serving(
+def run_product(
     folder: Path, upstream: str, *, database: str | None = None, env: Mapping[str, str] | None = None
 ) -> Iterator[tuple[Product, str, Mapping[str, str]]]:
-    """A running product, the id of the account on `upstream`, and the headers of a call.
+    """Runs the product; yields it, the id of the account on `upstream`, and the headers of a call.
 
     `database` and `env` are those of `Product`.
     """
