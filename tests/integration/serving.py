@@ -14,7 +14,7 @@ import aiohttp
 import uvicorn
 
 from isthmus.app import Application
-from isthmus.cli.server.http_protocol import BoundedHttp
+from isthmus.cli.server.http_protocol import BoundedHttpProtocol
 from isthmus.config import Settings
 from isthmus.kit.clock import Clock
 from isthmus.kit.secret import Secret
@@ -95,7 +95,7 @@ async def serving(settings: Settings, *, clock: Clock | None = None, port: int =
             config = uvicorn.Config(
                 application.asgi,
                 lifespan="off",
-                http=BoundedHttp,
+                http=BoundedHttpProtocol,
                 log_config=None,
                 access_log=False,
                 timeout_keep_alive=75,

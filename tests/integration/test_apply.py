@@ -7,7 +7,7 @@ import json
 import shutil
 from pathlib import Path
 
-from isthmus.cli.remote.api_client import Remote
+from isthmus.cli.remote.api_client import ApiClient
 from tests.fakes.larkdesk import DEFINITION
 from tests.integration.processes import COMMAND, serving_process
 
@@ -60,7 +60,7 @@ async def test_a_servers_rows_become_what_the_folder_says(environ: dict[str, str
         assert "integration.yaml:" in errors
     code, _, errors = await apply(environ, DEFINITION)
     assert code == 5
-    assert "does not answer" in errors
+    assert "does not respond" in errors
 
 
 async def test_one_file_is_applied_under_another_name_with_its_documentation(
@@ -91,13 +91,13 @@ async def test_one_file_is_applied_under_another_name_with_its_documentation(
         code, _, errors = await apply(environ, path, "--slug-override", "quill-two")
         assert (code, "is there already" in errors) == (2, True)
 
-        async with Remote(server.url, server.token) as remote:
+        async with ApiClient(server.url, server.token) as remote:
             (live,) = await remote.rows("/integration", name="quill-two")
         rows[0]["content"] = "# Quill, again"
         path.write_text(json.dumps({**file, "id": live["id"], "label": "Other", "documentation": rows[:1]}))
         said = (await apply(environ, path, "--docs-only"))[1].splitlines()
         assert said == ["documentation: 0 created, 1 updated, 0 unchanged"]
-        async with Remote(server.url, server.token) as remote:
+        async with ApiClient(server.url, server.token) as remote:
             kept = {
                 row["type"]: row for row in await remote.rows("/documentation", integration_id=live["id"])
             }
@@ -120,7 +120,7 @@ async def test_a_file_with_an_id_maps_the_integration_that_has_it_whatever_its_n
         assert server.token is not None
         environ |= {"ISTHMUS_API_URL": server.url, "ISTHMUS_API_TOKEN": server.token}
         assert (await apply(environ, folder, "--slug-override", "larkdesk-two"))[0] == 0
-        async with Remote(server.url, server.token) as remote:
+        async with ApiClient(server.url, server.token) as remote:
             (live,) = await remote.rows("/integration", name="larkdesk-two")
         main.write_text(f"id: {live['id']}\n{main.read_text()}")
         code, said, errors = await apply(environ, folder)

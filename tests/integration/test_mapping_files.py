@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from isthmus.cli.remote.api_client import Remote
+from isthmus.cli.remote.api_client import ApiClient
 from tests.fakes.larkdesk import DEFINITION
 from tests.integration.processes import COMMAND, Process, serving_process
 
@@ -80,7 +80,7 @@ async def test_an_environments_rows_become_those_of_the_file(environ: dict[str, 
         assert (code, said) == (0, "mappings crm (env): 0 created, 1 updated, 4 unchanged"), errors
         code, said, errors = await run(environ, "apply", file)  # nothing to do is nothing to ask
         assert (code, said) == (0, "mappings crm (env): 0 created, 0 updated, 5 unchanged"), errors
-        async with Remote(server.url, server.token) as remote:
+        async with ApiClient(server.url, server.token) as remote:
             rows = await remote.rows(
                 "/environment-unified-model-resource-method", integration_name="larkdesk"
             )
@@ -97,7 +97,7 @@ async def test_an_export_goes_to_the_layer_and_by_the_actions_it_names(
 ) -> None:
     async with serving_process(environ) as server:
         environ = of(environ, server)
-        async with Remote(server.url, server.token) as remote:
+        async with ApiClient(server.url, server.token) as remote:
             model = await remote.call("POST", "/unified-model", body=MODEL)
             reads = export(
                 tmp_path / "a.json",
@@ -136,4 +136,4 @@ async def test_an_export_goes_to_the_layer_and_by_the_actions_it_names(
         code, _, errors = await run(environ, "validate", missing, *environment)
         assert (code, "has no unified model nope" in errors) == (2, True)
     code, _, errors = await run(environ, "apply", unknown, "--yes")
-    assert (code, "does not answer" in errors) == (5, True)
+    assert (code, "does not respond" in errors) == (5, True)

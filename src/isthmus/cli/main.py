@@ -1,8 +1,8 @@
-"""The `isthmus` command: its groups, put together.
+"""The `isthmus` command: assembles the groups of commands.
 
-`server` runs one; `local` works on the database of this machine; `remote` calls the HTTP API of any server;
-`authoring` is for files of definitions. In each, `commands` says which commands there are; the work of one is
-in a module of its own, imported when it runs, so that `--help` answers at once."""
+`server` runs a server; `local` works on the database of this machine; `remote` calls the HTTP API of any
+server; `authoring` is for definition files. In each, `commands` declares the commands; the work of a command
+is in another module, which is imported when the command runs, so that `--help` is fast."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from isthmus.cli.authoring import commands as authoring
 from isthmus.cli.authoring.integration_commands import integrations
 from isthmus.cli.local import commands as local
 from isthmus.cli.local.commands import accounts, environments
-from isthmus.cli.record_output import drop_output
+from isthmus.cli.record_output import discard_output
 from isthmus.cli.remote.data_plane import commands as data_plane
 from isthmus.cli.remote.profiles import commands as profiles
 from isthmus.cli.remote.resources import account_commands as account_commands
@@ -28,13 +28,13 @@ from isthmus.errors import IsthmusError
 
 __all__ = ["app", "run"]
 
-_ABOUT = """Self-hosted unified API: one schema over your customers' accounts.
+_HELP = """Self-hosted unified API: one schema over your customers' accounts.
 
 `isthmus serve` sets itself up, and prints a token and a call to paste.
 
-Commands for this server's database open that of the settings, beside the
-running server: ISTHMUS_DATABASE_URL, else .isthmus in the working directory.
-Commands for any server call its HTTP API: ISTHMUS_API_URL, ISTHMUS_API_TOKEN.
+Commands for this server's database open it beside the running server:
+ISTHMUS_DATABASE_URL, or .isthmus in the working directory. Commands for any
+server call its HTTP API: ISTHMUS_API_URL, ISTHMUS_API_TOKEN.
 
 Examples:
 
@@ -45,26 +45,27 @@ isthmus help tokens create
 
 app = typer.Typer(
     name="isthmus",
-    cls=rows.Program,
-    help=_ABOUT,
+    cls=rows.RootGroup,
+    help=_HELP,
     no_args_is_help=True,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-_HERE: Final = "This server and its database"
-_CALLS: Final = "Calls to any server"
-_FILES: Final = "Definitions and expressions"
+_LOCAL_PANEL: Final = "This server and its database"
+_REMOTE_PANEL: Final = "Calls to any server"
+_AUTHORING_PANEL: Final = "Definitions and expressions"
 
 
 def run() -> None:
-    """The entry point: an expected error, or one of the system, ends with its message, never with a trace."""
+    """The entry point. An expected error or an error of the operating system ends with its message, without a
+    trace."""
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(
                 encoding="utf-8", errors="strict" if stream is sys.stdin else "backslashreplace"
             )
-    if any(_is_torn(each) for each in sys.argv):
+    if any(_is_invalid_utf8(each) for each in sys.argv):
         typer.echo("isthmus: an argument is not UTF-8.", err=True)
         sys.exit(2)
     try:
@@ -73,18 +74,18 @@ def run() -> None:
         typer.echo(f"isthmus: {error.message}", err=True)
         sys.exit(1)
     except OSError as error:
-        drop_output()
+        discard_output()
         where = f"{error.filename}: " if error.filename else ""
         typer.echo(f"isthmus: {where}{error.strerror or error}.", err=True)
         sys.exit(1)
 
 
-def _is_torn(argument: str) -> bool:
-    """Whether its bytes were no UTF-8: Python hands them on as halves of surrogate pairs."""
+def _is_invalid_utf8(argument: str) -> bool:
+    """True if its bytes were not UTF-8: Python represents them as lone surrogates."""
     return any("\ud800" <= each <= "\udfff" for each in argument)
 
 
-def _version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(__version__)
         raise typer.Exit
@@ -93,7 +94,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     pass
@@ -102,10 +103,10 @@ def options(
 @app.command("help")
 def show_help(
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="COMMAND", help="A command; none for all of them.")
+        list[str] | None, typer.Argument(metavar="COMMAND", help="A command; all commands if left out.")
     ] = None,
 ) -> None:
-    """Show what a command does, as its --help.
+    """Show the help of a command, like --help.
 
     Example:
 
@@ -114,12 +115,12 @@ def show_help(
     app([*(words or ()), "--help"], prog_name="isthmus")
 
 
-server.add_to(app, panel=_HERE)
-local.add_to(app, panel=_HERE)
-profiles.add_to(app, panel=_CALLS)
-data_plane.add_to(app, panel=_CALLS)
-authoring.add_to(app, panel=_FILES)
-account_commands.add_to(accounts, integrations)
+server.add_commands(app, panel=_LOCAL_PANEL)
+local.add_commands(app, panel=_LOCAL_PANEL)
+profiles.add_commands(app, panel=_REMOTE_PANEL)
+data_plane.add_commands(app, panel=_REMOTE_PANEL)
+authoring.add_commands(app, panel=_AUTHORING_PANEL)
+account_commands.add_commands(accounts, integrations)
 for _name, _home in (("integrations", integrations), ("accounts", accounts), ("environments", environments)):
-    rows.add_to(_home, GROUPS[_name])
+    rows.add_commands(_home, GROUPS[_name])
     app.add_typer(_home, name=_name, rich_help_panel=rows.PANEL)

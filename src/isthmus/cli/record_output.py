@@ -1,4 +1,4 @@
-"""How commands print records: people's tables, and formats for programs (`cli.md` §3)."""
+"""Prints records: as tables for people, and in formats for programs."""
 
 from __future__ import annotations
 
@@ -18,50 +18,51 @@ from isthmus.errors import SetupError
 __all__ = [
     "Format",
     "Json",
-    "at",
-    "cell",
-    "closed_pipe",
-    "drop_output",
-    "lines_of",
-    "printable",
-    "refuse_ids",
-    "show",
+    "closed_pipe_exit",
+    "discard_output",
+    "format_cell",
+    "format_lines",
+    "print_records",
+    "refuse_id_output",
+    "replace_control_characters",
+    "value_at",
 ]
 
 Json: TypeAlias = Any
-"""What a server or a file holds: any JSON, read where it is looked into."""
+"""Any JSON value, of a server or a file."""
 
 Format: TypeAlias = Literal["table", "json", "yaml", "csv", "ndjson", "id"]
 
-_CLOSED_PIPE: Final = 141
-_GAP: Final = "  "
-_WIDEST_CELL: Final = 32
+_CLOSED_PIPE_EXIT_CODE: Final = 141
+_COLUMN_GAP: Final = "  "
+_MAX_CELL_WIDTH: Final = 32
 
 
-def show(value: Json, output: Format, *, columns: Sequence[str] = ()) -> None:
-    """A record, or a list of them, on standard output. `columns`: dotted names that a table shows; none for
-    what fits. Raises SetupError for `id` of what has none; Exit where the reader has gone away."""
+def print_records(value: Json, output: Format, *, columns: Sequence[str] = ()) -> None:
+    """Prints a record or a list of records. `columns`: dotted names of a table's columns, empty for those
+    that fit. Raises SetupError for the format `id` where a record has none, Exit where the reader has closed
+    the pipe."""
     try:
-        for line in lines_of(value, output, columns):
+        for line in format_lines(value, output, columns):
             sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
     except BrokenPipeError:
-        raise closed_pipe() from None
+        raise closed_pipe_exit() from None
 
 
-def closed_pipe() -> typer.Exit:
-    """For a reader of standard output that has gone away: an end without words."""
-    drop_output()
-    return typer.Exit(_CLOSED_PIPE)
+def closed_pipe_exit() -> typer.Exit:
+    """The exit, without a message, after the reader of standard output has closed the pipe."""
+    discard_output()
+    return typer.Exit(_CLOSED_PIPE_EXIT_CODE)
 
 
-def drop_output() -> None:
-    """What is left in the buffer of standard output, which cannot be written."""
+def discard_output() -> None:
+    """Discards what is still in the buffer of standard output and cannot be written."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def lines_of(value: Json, output: Format, columns: Sequence[str] = ()) -> Iterator[str]:
-    """What `show` prints, line by line."""
+def format_lines(value: Json, output: Format, columns: Sequence[str] = ()) -> Iterator[str]:
+    """The lines that `print_records` prints."""
     records = value if isinstance(value, list) else [value]
     if output == "json":
         yield json.dumps(value, indent=2, ensure_ascii=False)
@@ -73,34 +74,35 @@ def lines_of(value: Json, output: Format, columns: Sequence[str] = ()) -> Iterat
 
         yield yaml.safe_dump(value, sort_keys=False, allow_unicode=True).rstrip("\n")
     elif output == "csv":
-        yield from _csv(records)
+        yield from _format_csv(records)
     elif output == "id":
-        yield from _ids(records)
+        yield from _format_ids(records)
     elif isinstance(value, list):
-        yield from _table(value, columns)
+        yield from _format_table(value, columns)
     else:
-        yield from _fields(value)
+        yield from _format_fields(value)
 
 
-def _ids(records: Sequence[Json]) -> Iterator[str]:
+def _format_ids(records: Sequence[Json]) -> Iterator[str]:
     for record in records:
         if not isinstance(record, Mapping) or record.get("id") is None:
-            raise _no_id()
+            raise _no_id_error()
         yield str(record["id"])
 
 
-def refuse_ids(output: Format | None) -> None:
-    """Before a call whose answer has no id, and may be shown only once. Raises SetupError."""
+def refuse_id_output(output: Format | None) -> None:
+    """Raises SetupError for the format `id`; for calls whose response has no id and cannot be fetched
+    again."""
     if output == "id":
-        raise _no_id()
+        raise _no_id_error()
 
 
-def _no_id() -> SetupError:
-    return SetupError("these records have no id: choose another --output than id.")
+def _no_id_error() -> SetupError:
+    return SetupError("these records have no id: choose an --output other than id.")
 
 
-class _Lines:
-    """What `csv` writes to: the line that it wrote last."""
+class _LastLine:
+    """The target of a CSV writer, which holds the last line written."""
 
     line = ""
 
@@ -108,47 +110,47 @@ class _Lines:
         self.line = text
 
 
-def _csv(records: Sequence[Json]) -> Iterator[str]:
-    """The header is the union of what the records have; RFC 4180."""
+def _format_csv(records: Sequence[Json]) -> Iterator[str]:
+    """The lines of a CSV file (RFC 4180). The header has the names of all records."""
     rows = [record if isinstance(record, Mapping) else {"value": record} for record in records]
     names = list(dict.fromkeys(name for row in rows for name in row))
-    sink = _Lines()
+    sink = _LastLine()
     writer = csv.writer(sink, lineterminator="\r\n")
-    for row in (names, *([cell(row.get(name)) for name in names] for row in rows)) if names else ():
+    for row in (names, *([format_cell(row.get(name)) for name in names] for row in rows)) if names else ():
         writer.writerow(row)
         yield sink.line.removesuffix("\n")
 
 
-def cell(value: Json) -> str:
-    """A value in a table or in CSV: text as it is, nothing for null, else JSON."""
+def format_cell(value: Json) -> str:
+    """A value for a table or CSV: text unchanged, null as nothing, anything else as JSON."""
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _fields(record: Json) -> Iterator[str]:
+def _format_fields(record: Json) -> Iterator[str]:
     if not isinstance(record, Mapping):
-        yield cell(record)
+        yield format_cell(record)
         return
     width = max(map(len, record), default=0)
     for name, value in record.items():
-        yield f"{name.ljust(width)}{_GAP}{_on_one_line(cell(value))}".rstrip()
+        yield f"{name.ljust(width)}{_COLUMN_GAP}{_to_one_line(format_cell(value))}".rstrip()
 
 
-def _table(records: Sequence[Json], columns: Sequence[str]) -> Iterator[str]:
+def _format_table(records: Sequence[Json], columns: Sequence[str]) -> Iterator[str]:
     rows = [record if isinstance(record, Mapping) else {"value": record} for record in records]
     if not rows:
         yield "No results found."
         return
-    names = list(columns) or _scalars(rows)
-    cells = [names, *([cell(at(row, name)) for name in names] for row in rows)]
-    shown = _fitting(names, cells)
+    names = list(columns) or _scalar_columns(rows)
+    cells = [names, *([format_cell(value_at(row, name)) for name in names] for row in rows)]
+    shown = _fit_columns(names, cells)
     for line in cells:
-        yield _GAP.join(_cut(line[place], width).ljust(width) for place, width in shown).rstrip()
+        yield _COLUMN_GAP.join(_truncate(line[place], width).ljust(width) for place, width in shown).rstrip()
 
 
-def _scalars(rows: Sequence[Mapping[str, Json]]) -> list[str]:
-    """Columns that say something in a cell, an id first."""
+def _scalar_columns(rows: Sequence[Mapping[str, Json]]) -> list[str]:
+    """The columns to show by default: those with values that are not objects or arrays, the id first."""
     names = dict.fromkeys(name for row in rows for name in row)
     found = [
         name
@@ -159,26 +161,26 @@ def _scalars(rows: Sequence[Mapping[str, Json]]) -> list[str]:
     return sorted(found, key=lambda name: name != "id") or list(names)
 
 
-def _fitting(names: Sequence[str], cells: Sequence[Sequence[str]]) -> list[tuple[int, int]]:
-    """Place and width of the columns that the terminal has room for. An id is never cut, nor left out; the
-    last column takes what room is left."""
+def _fit_columns(names: Sequence[str], cells: Sequence[Sequence[str]]) -> list[tuple[int, int]]:
+    """Index and width of the columns that fit the terminal. An id is never truncated or left out; the last
+    column takes the remaining width."""
     room = shutil.get_terminal_size().columns
     shown: list[tuple[int, int]] = []
     for place, name in enumerate(names):
         width = max(len(line[place]) for line in cells)
         if name != "id":
-            width = min(width, _WIDEST_CELL)
+            width = min(width, _MAX_CELL_WIDTH)
         if shown and width > room:
             break
         shown.append((place, width))
-        room -= width + len(_GAP)
+        room -= width + len(_COLUMN_GAP)
     if shown:
         place, width = shown[-1]
         shown[-1] = (place, min(max(len(line[place]) for line in cells), width + max(0, room)))
     return shown
 
 
-def at(record: Json, path: str) -> Json:
+def value_at(record: Json, path: str) -> Json:
     """The value at a dotted path; None where there is none."""
     value = record
     for name in path.split("."):
@@ -186,15 +188,16 @@ def at(record: Json, path: str) -> Json:
     return value
 
 
-def _on_one_line(text: str) -> str:
-    return printable(" ".join(text.split()))
+def _to_one_line(text: str) -> str:
+    return replace_control_characters(" ".join(text.split()))
 
 
-def _cut(text: str, width: int) -> str:
-    text = _on_one_line(text)
+def _truncate(text: str, width: int) -> str:
+    text = _to_one_line(text)
     return text if len(text) <= width else f"{text[: max(0, width - 1)]}…"
 
 
-def printable(text: str) -> str:
-    """Without control characters: what a server or a product sent moves no cursor and paints no terminal."""
+def replace_control_characters(text: str) -> str:
+    """The text with U+FFFD for each control character, so that what a server sent cannot control the
+    terminal."""
     return "".join("\ufffd" if category(each) == "Cc" else each for each in text)

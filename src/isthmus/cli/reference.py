@@ -1,4 +1,4 @@
-"""The reference of the command line, made from the commands.
+"""Generates the reference of the command line from the commands.
 
 python -m isthmus.cli.reference docs/reference/cli.md
 """
@@ -15,59 +15,59 @@ import typer.main
 
 from isthmus.cli.main import app
 
-__all__ = ["commands", "render"]
+__all__ = ["list_commands", "render_page"]
 
 Command: TypeAlias = Any
 Parameter: TypeAlias = Any
-"""Of the copy of click that typer keeps to itself: it publishes no type for them."""
+"""Classes of the copy of click that typer contains, for which it publishes no types."""
 
 _NAME: Final = "isthmus"
 _EXAMPLES: Final = ("Example:", "Examples:")
-_SKIPPED: Final = frozenset({"help"})
-"""Options that every command has."""
+_HIDDEN_OPTIONS: Final = frozenset({"help"})
+"""Options that are left out because every command has them."""
 
 _INTRODUCTION: Final = """# Command line
 
 <!-- Made by `python -m isthmus.cli.reference docs/reference/cli.md`: change the commands. -->
 
-`isthmus COMMAND --help` prints what stands here, and so does `isthmus help COMMAND`. Results go to standard
+`isthmus COMMAND --help` and `isthmus help COMMAND` print the same text. Results go to standard
 output, everything else to standard error. Variables: [settings](settings.md).
 
 | exit code | when |
 | --- | --- |
 | 0 | done |
-| 1 | a check, an expression or a call failed; a command on this server's database cannot be carried out |
-| 2 | asked for wrongly: an unknown option, a file that cannot be read, nobody to ask |
+| 1 | a check, an expression or a call failed; a command on this server's database failed |
+| 2 | wrong usage: an unknown option, a file that cannot be read, no terminal to ask on |
 | 3 | not allowed (401, 403) |
 | 4 | not found (404) |
-| 5 | the server or the product is away, or failed (5xx) |
-| 6 | changed meanwhile (409) |
+| 5 | the server or the provider is unreachable or failed (5xx) |
+| 6 | conflict: changed in the meantime (409) |
 | 7 | too many requests (429) |
 
-A command uses those that its text names.
+Each command's text names the exit codes that it uses.
 """
 
 
-def commands() -> Iterator[tuple[str, Command]]:
-    """Each command that is shown, with its words (`isthmus tokens create`), a group before its commands."""
-    yield from _below(_NAME, typer.main.get_command(app))
+def list_commands() -> Iterator[tuple[str, Command]]:
+    """Each visible command with its full name (`isthmus tokens create`), a group before its commands."""
+    yield from _walk_commands(_NAME, typer.main.get_command(app))
 
 
-def render() -> str:
-    """The page, ending in a newline."""
-    return "\n".join([_INTRODUCTION, *(_section(name, command) for name, command in commands())])
+def render_page() -> str:
+    """The Markdown of the page, which ends with a newline."""
+    return "\n".join([_INTRODUCTION, *(_render_section(name, command) for name, command in list_commands())])
 
 
-def _below(name: str, command: Command) -> Iterator[tuple[str, Command]]:
+def _walk_commands(name: str, command: Command) -> Iterator[tuple[str, Command]]:
     yield name, command
     for word, each in getattr(command, "commands", {}).items():
         if not each.hidden:
-            yield from _below(f"{name} {word}", each)
+            yield from _walk_commands(f"{name} {word}", each)
 
 
-def _section(name: str, command: Command) -> str:
-    parameters = [each for each in command.params if each.name not in _SKIPPED]
-    lines = [f"## {name}", "", *_text(command.help or "")]
+def _render_section(name: str, command: Command) -> str:
+    parameters = [each for each in command.params if each.name not in _HIDDEN_OPTIONS]
+    lines = [f"## {name}", "", *_render_help(command.help or "")]
     below = getattr(command, "commands", None)
     if below:
         lines += [
@@ -78,16 +78,20 @@ def _section(name: str, command: Command) -> str:
         return "\n".join([*lines, ""])
     arguments = [each for each in parameters if each.param_type_name == "argument"]
     usage = " ".join(
-        [name, *(["[OPTIONS]"] if len(parameters) > len(arguments) else []), *map(_slot, arguments)]
+        [
+            name,
+            *(["[OPTIONS]"] if len(parameters) > len(arguments) else []),
+            *map(_render_argument, arguments),
+        ]
     )
     lines += ["```text", usage, "```", ""]
     if parameters:
-        lines += ["| | default | |", "| --- | --- | --- |", *map(_row, parameters), ""]
+        lines += ["| | default | |", "| --- | --- | --- |", *map(_render_parameter_row, parameters), ""]
     return "\n".join(lines)
 
 
-def _text(text: str) -> Iterator[str]:
-    """The paragraphs of a help text; what follows its word "Examples" as commands."""
+def _render_help(text: str) -> Iterator[str]:
+    """The paragraphs of a help text; those after "Examples:" become a block of commands."""
     is_example = False
     examples = []
     for paragraph in cleandoc(text).split("\n\n"):
@@ -97,23 +101,23 @@ def _text(text: str) -> Iterator[str]:
         elif is_example:
             examples.append(line)
         else:
-            yield from (_prose(line), "")
+            yield from (_escape_markdown(line), "")
     if examples:
         yield from ("```sh", *examples, "```", "")
 
 
 def _first_line(command: Command) -> str:
-    return _prose(" ".join(cleandoc(command.help or "").partition("\n\n")[0].split()))
+    return _escape_markdown(" ".join(cleandoc(command.help or "").partition("\n\n")[0].split()))
 
 
-def _prose(line: str) -> str:
-    """As Markdown: `<name>` is no tag, and `*` no emphasis, outside of code."""
+def _escape_markdown(line: str) -> str:
+    """Escapes `<` and `*` outside of code, so that Markdown shows them as they are."""
     parts = line.split("`")
     parts[::2] = [part.replace("<", "&lt;").replace("*", "\\*") for part in parts[::2]]
     return "`".join(parts)
 
 
-def _slot(argument: Parameter) -> str:
+def _render_argument(argument: Parameter) -> str:
     shown = _metavar(argument) + ("..." if argument.nargs == -1 and "..." not in _metavar(argument) else "")
     return shown if argument.required else f"[{shown}]"
 
@@ -122,18 +126,18 @@ def _metavar(parameter: Parameter) -> str:
     return str(parameter.metavar or parameter.name.upper())
 
 
-def _row(parameter: Parameter) -> str:
+def _render_parameter_row(parameter: Parameter) -> str:
     if parameter.param_type_name == "argument":
         names = f"`{_metavar(parameter)}`"
     else:
         names = ", ".join(f"`{each}`" for each in (*parameter.opts, *parameter.secondary_opts))
         if not parameter.is_flag:
-            names += f" {_values(parameter)}"
-    meaning = _prose(" ".join((parameter.help or "").split())).replace("|", "\\|")
-    return f"| {names} | {_default(parameter)} | {meaning} |"
+            names += f" {_describe_values(parameter)}"
+    meaning = _escape_markdown(" ".join((parameter.help or "").split())).replace("|", "\\|")
+    return f"| {names} | {_describe_default(parameter)} | {meaning} |"
 
 
-def _values(option: Parameter) -> str:
+def _describe_values(option: Parameter) -> str:
     kind = option.type_descriptor.annotation
     if get_origin(kind) is Literal:
         return " or ".join(f"`{each}`" for each in get_args(kind))
@@ -144,7 +148,7 @@ def _values(option: Parameter) -> str:
     return "path" if isinstance(kind, type) and issubclass(kind, Path) else "text"
 
 
-def _default(parameter: Parameter) -> str:
+def _describe_default(parameter: Parameter) -> str:
     if parameter.required:
         return "required"
     if isinstance(parameter.show_default, str):
@@ -156,4 +160,4 @@ def _default(parameter: Parameter) -> str:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(render(), encoding="utf-8")
+    Path(sys.argv[1]).write_text(render_page(), encoding="utf-8")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 import yaml
 
-from isthmus.cli.record_output import Format, show
+from isthmus.cli.record_output import Format, print_records
 from isthmus.errors import SetupError
 
 Shown = Callable[..., str]
@@ -26,7 +26,7 @@ def shown(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("COLUMNS", "60")
 
     def printed(value: object, output: Format, columns: tuple[str, ...] = ()) -> str:
-        show(value, output, columns=columns)
+        print_records(value, output, columns=columns)
         return capsys.readouterr().out
 
     return printed
@@ -58,7 +58,7 @@ def test_yaml_keeps_texts_that_look_like_numbers(shown: Shown) -> None:
 def test_ids_are_printed_alone_where_there_are_some(shown: Shown) -> None:
     assert shown(ROWS, "id") == "1\n2\n"
     with pytest.raises(SetupError, match="no id"):
-        show([{"name": "x"}], "id")
+        print_records([{"name": "x"}], "id")
 
 
 def test_a_table_fits_and_cuts_no_id(shown: Shown) -> None:

@@ -14,7 +14,7 @@ from isthmus.authoring.lint import validate_file
 from isthmus.cli.authoring.folders import folder_of, unified_folders
 from isthmus.cli.authoring.mapping_rows import layer_of, planned, send, told
 from isthmus.cli.record_output import Json
-from isthmus.cli.remote.api_client import Remote, RemoteCallFailed, ended_by
+from isthmus.cli.remote.api_client import ApiClient, RemoteCallFailed, report_error
 from isthmus.definitions.layers import patch_between
 from isthmus.definitions.yaml_source import Unreadable, read
 from isthmus.errors import IsthmusError, SetupError
@@ -33,7 +33,7 @@ class _Applied:
 
     entry: CatalogEntry
     name: str
-    remote: Remote
+    remote: ApiClient
     dry_run: bool
 
     @property
@@ -54,7 +54,7 @@ def apply(
             typer.echo(line, err=True)
         if wrong:
             return 1
-        applied = _Applied(entry, slug or entry.definition["name"], Remote(api_url, token), dry_run)
+        applied = _Applied(entry, slug or entry.definition["name"], ApiClient(api_url, token), dry_run)
         if slug is not None and applied.id is not None:
             raise SetupError(
                 "--slug-override names what is created, and the file has an id: it updates that."
@@ -62,7 +62,7 @@ def apply(
         for line in asyncio.run(_apply(applied, is_new=slug is not None, docs_only=docs_only)):
             typer.echo(line)
     except (RemoteCallFailed, IsthmusError) as error:
-        return ended_by(error)
+        return report_error(error)
     return 0
 
 
@@ -109,7 +109,7 @@ async def _live(applied: _Applied) -> dict[str, Json] | None:
     if applied.id is not None:
         row: dict[str, Json] = await applied.remote.call("GET", f"/integration/{applied.id}")
         return row
-    return next(iter(await applied.remote.rows("/integration", name=applied.name)), None)
+    return next(iter(await applied.remote.fetch_all_rows("/integration", name=applied.name)), None)
 
 
 async def _integration(applied: _Applied, live: dict[str, Json] | None) -> tuple[str, dict[str, Json] | None]:
@@ -134,14 +134,16 @@ async def _integration(applied: _Applied, live: dict[str, Json] | None) -> tuple
                 body = {"version": live["version"], **changes}
                 await remote.call("PATCH", f"/integration/{live['id']}", body=body)
     if live is not None and not applied.dry_run:
-        installs = await remote.rows("/environment-integration", **{"integration.name": live["name"]})
+        installs = await remote.fetch_all_rows(
+            "/environment-integration", **{"integration.name": live["name"]}
+        )
         if not installs:
             await remote.call("POST", "/environment-integration", body={"integration_id": live["id"]})
             done += ", installed"
     return f"integration {applied.name}: {done}", live
 
 
-async def _mappings(applied: _Applied, model: str, cells: list[dict[str, Json]], remote: Remote) -> str:
+async def _mappings(applied: _Applied, model: str, cells: list[dict[str, Json]], remote: ApiClient) -> str:
     """In the environment's layer, where shipped models can be mapped too."""
     changes = await planned(await layer_of(remote, "env", model), applied.name, cells)
     if not applied.dry_run:
@@ -150,13 +152,13 @@ async def _mappings(applied: _Applied, model: str, cells: list[dict[str, Json]],
     return told(f"mappings {model}", [change.done for change in changes])
 
 
-async def _documentation(applied: _Applied, live: dict[str, Json] | None, remote: Remote) -> list[str]:
+async def _documentation(applied: _Applied, live: dict[str, Json] | None, remote: ApiClient) -> list[str]:
     """What changed is sent; rows that the files do not have stay."""
     wanted = list(iter_written_documentation(applied.entry.definition, applied.entry.directory))
     if not wanted:
         return []
     owner = {} if live is None else {"integration_id": live["id"]}
-    rows = [] if live is None else await remote.rows("/documentation", **owner)
+    rows = [] if live is None else await remote.fetch_all_rows("/documentation", **owner)
     known = {tuple(row[name] for name in _NAMED): row for row in rows}
     done_to = []
     for each in wanted:

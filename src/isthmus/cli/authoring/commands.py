@@ -8,10 +8,10 @@ import typer
 
 from isthmus.cli.authoring.mapping_commands import mappings
 
-__all__ = ["add_to"]
+__all__ = ["add_commands"]
 
 
-def add_to(app: typer.Typer, *, panel: str) -> None:
+def add_commands(app: typer.Typer, *, panel: str) -> None:
     """All but the commands of integrations: their group is that of rows too."""
     app.command("expr", rich_help_panel=panel)(expression)
     app.add_typer(mappings, name="unified-mappings", rich_help_panel=panel)

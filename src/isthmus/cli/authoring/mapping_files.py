@@ -12,8 +12,8 @@ import typer
 from isthmus.authoring.lint import Report, validate_document
 from isthmus.cli.authoring.mapping_rows import Change, Target, layer_of, planned, send, told
 from isthmus.cli.record_output import Json
-from isthmus.cli.remote.api_client import Remote, RemoteCallFailed, ended_by
-from isthmus.cli.remote.arguments import ask
+from isthmus.cli.remote.api_client import ApiClient, RemoteCallFailed, report_error
+from isthmus.cli.remote.arguments import confirm
 from isthmus.definitions.layers import deep_merge_patch
 from isthmus.definitions.yaml_source import Document, Unreadable, read
 from isthmus.errors import Conflict, IsthmusError, SetupError
@@ -35,9 +35,9 @@ def validate(
         models: dict[str, Mapping[str, Json]] = {}
         if environment_id is not None:
             wanted = {name for name in map(_model_name, documents.values()) if name}
-            models = asyncio.run(_models(wanted, environment_id, Remote(api_url, token)))
+            models = asyncio.run(_models(wanted, environment_id, ApiClient(api_url, token)))
     except (RemoteCallFailed, IsthmusError) as error:
-        return ended_by(error)
+        return report_error(error)
     reports = [
         _checked(name, document, models.get(_model_name(document))) for name, document in documents.items()
     ]
@@ -61,25 +61,25 @@ def apply(
                 typer.echo(line, err=True)
             return 1
         chosen = target or document.data.get("write_target") or ("base" if _is_export(document) else "env")
-        applying = _apply(document.data, chosen, Remote(api_url, token), dry_run=dry_run, yes=yes)
+        applying = _apply(document.data, chosen, ApiClient(api_url, token), dry_run=dry_run, yes=yes)
         return asyncio.run(applying)
     except RemoteCallFailed as failed:
-        code = ended_by(failed)
+        code = report_error(failed)
         if failed.code == _NOT_ALLOWED and chosen == "base":
             typer.echo("--target env maps a model of somebody else, for this environment.", err=True)
         return code
     except IsthmusError as error:
-        code = ended_by(error)
+        code = report_error(error)
         return _CONFLICT if isinstance(error, Conflict) else code
 
 
 async def _apply(
-    data: Mapping[str, Json], target: Target, remote: Remote, *, dry_run: bool, yes: bool
+    data: Mapping[str, Json], target: Target, remote: ApiClient, *, dry_run: bool, yes: bool
 ) -> int:
     model = str(data.get("unified_model") or data.get("unified_model_name"))
     integration = str(data.get("integration") or data.get("integration_name"))
     async with remote:
-        if not await remote.rows("/integration", name=integration):
+        if not await remote.fetch_all_rows("/integration", name=integration):
             typer.echo(
                 f"There is no integration {integration} at {remote.url} yet: its rows are of no use until "
                 "there is.",
@@ -94,13 +94,13 @@ async def _apply(
             return 0
         if any(change.verb for change in changes) and not yes:
             question = f"{summary}, for {integration} at {remote.url}. Apply?"
-            ask(question, otherwise="--yes to apply, or --dry-run to look")
+            confirm(question, otherwise="--yes to apply, or --dry-run to look")
         await _send_all(remote, changes)
         typer.echo(summary)
     return 0
 
 
-async def _send_all(remote: Remote, changes: Sequence[Change]) -> None:
+async def _send_all(remote: ApiClient, changes: Sequence[Change]) -> None:
     """Raises RemoteCallFailed, which says how far it came: what was sent stays."""
     sent = [change for change in changes if change.verb]
     for number, change in enumerate(sent):
@@ -147,13 +147,13 @@ def _model_name(document: Document) -> str:
     return str(document.data.get("unified_model") or document.data.get("unified_model_name") or "")
 
 
-async def _models(names: set[str], environment_id: str, remote: Remote) -> dict[str, Mapping[str, Json]]:
+async def _models(names: set[str], environment_id: str, remote: ApiClient) -> dict[str, Mapping[str, Json]]:
     """By name, with what the environment overrides. Raises SetupError for one that it has not installed."""
     found: dict[str, Mapping[str, Json]] = {}
     async with remote:
         for name in sorted(names):
             filters = {"environment_id": environment_id, "unified_model.name": name}
-            rows = await remote.rows("/environment-unified-model", **filters)
+            rows = await remote.fetch_all_rows("/environment-unified-model", **filters)
             if not rows:
                 raise SetupError(f"the environment {environment_id} has no unified model {name}.")
             model, override = rows[0]["unified_model"], rows[0]["override"]

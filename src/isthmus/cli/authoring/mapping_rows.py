@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from isthmus.cli.record_output import Json
-from isthmus.cli.remote.api_client import Remote
+from isthmus.cli.remote.api_client import ApiClient
 from isthmus.definitions.layers import patch_between
 from isthmus.errors import Conflict, SetupError
 
@@ -23,7 +23,7 @@ _ALWAYS_TOLD: Final = ("created", "updated", "unchanged")
 class Layer:
     """Where a model's mapping rows are. `owner`: the field that says whose they are, and its value."""
 
-    remote: Remote
+    remote: ApiClient
     route: str
     owner: Mapping[str, str]
 
@@ -39,16 +39,16 @@ class Change:
     body: Mapping[str, Json] | None = None
 
 
-async def layer_of(remote: Remote, target: Target, model: str) -> Layer:
+async def layer_of(remote: ApiClient, target: Target, model: str) -> Layer:
     """Raises SetupError where the server does not have the model, or the environment has not installed it."""
     if target == "base":
-        models = await remote.rows("/unified-model", name=model)
+        models = await remote.fetch_all_rows("/unified-model", name=model)
         if not models:
             raise SetupError(
                 f"there is no unified model {model} at {remote.url}: POST /unified-model makes it."
             )
         return Layer(remote, "/unified-model-resource-method", {"unified_model_id": models[0]["id"]})
-    models = await remote.rows("/environment-unified-model", **{"unified_model.name": model})
+    models = await remote.fetch_all_rows("/environment-unified-model", **{"unified_model.name": model})
     if not models:
         raise SetupError(
             f"the unified model {model} is not installed here: POST /environment-unified-model installs it."
@@ -61,7 +61,7 @@ async def planned(layer: Layer, integration: str, cells: Sequence[Mapping[str, J
     """What each cell of a file asks for. Raises Conflict, before anything is sent, for a cell that was built
     on another version than the row has now."""
     owner = {**layer.owner, "integration_name": integration}
-    rows = await layer.remote.rows(layer.route, **owner)
+    rows = await layer.remote.fetch_all_rows(layer.route, **owner)
     live = {(row["resource_name"], row["method_name"]): row for row in rows}
     return [_change(layer.route, owner, cell, live) for cell in cells]
 
@@ -94,7 +94,7 @@ def _change(
     )
 
 
-async def send(remote: Remote, change: Change) -> None:
+async def send(remote: ApiClient, change: Change) -> None:
     """Raises RemoteCallFailed."""
     if change.verb:
         await remote.call(change.verb, change.path, body=change.body)

@@ -15,7 +15,7 @@ from typing import Any, Final
 import typer
 
 from isthmus.authoring.lint import CSV_COLUMNS, Corpus, Report, validate_document, validate_file
-from isthmus.cli.remote.api_client import Remote, RemoteCallFailed, ended_by
+from isthmus.cli.remote.api_client import ApiClient, RemoteCallFailed, report_error
 from isthmus.definitions.yaml_source import Document, Unreadable, parse, read
 from isthmus.errors import NotFound, SetupError
 from isthmus.integrations.catalog.shipped_files import find_catalog
@@ -46,7 +46,7 @@ def validate(wanted: Wanted, *, ignore_warnings: bool, ignore_info: bool, output
     try:
         reports = list(_reports(wanted))
     except (RemoteCallFailed, SetupError, NotFound) as error:
-        code = ended_by(error)
+        code = report_error(error)
         return 4 if isinstance(error, NotFound) else code
     code = max((report.exit_code(ignore_warnings=ignore_warnings) for report in reports), default=2)
     if ignore_info:
@@ -80,7 +80,7 @@ def _reports(wanted: Wanted) -> Iterator[Report]:
                 yield validate_file(each, **checked)
         else:
             try:
-                remote = Remote(wanted.api_url, wanted.token)
+                remote = ApiClient(wanted.api_url, wanted.token)
             except SetupError as error:
                 raise SetupError(
                     f"there is no file {name}, and to look on a server: {error.message}"
@@ -115,13 +115,13 @@ def _corpus(folder: Path | None) -> Corpus:
     return Corpus(known)
 
 
-async def _stored(name: str, remote: Remote) -> tuple[str, dict[str, Any]]:
+async def _stored(name: str, remote: ApiClient) -> tuple[str, dict[str, Any]]:
     """Where an integration is on a server, and what its file would hold. `name`: its id, or its name."""
     async with remote:
         if _ID.fullmatch(name):
             row = await remote.call("GET", f"/integration/{name}")
         else:
-            row = next(iter(await remote.rows("/integration", name=name)), None)
+            row = next(iter(await remote.fetch_all_rows("/integration", name=name)), None)
             if row is None:
                 raise NotFound(f"there is no file {name}, and no integration of that name at {remote.url}.")
     file = {key: row[key] for key in ("name", "config", "category", "sharing", "is_beta") if row.get(key)}

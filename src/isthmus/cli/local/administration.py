@@ -1,4 +1,4 @@
-"""Local administration: works on the database itself, beside a running server (`cli.md` §11)."""
+"""The work of the commands that administer the database of this server, while the server may be running."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ __all__ = [
     "list_tokens",
     "revoke_token",
     "rotate_key",
+    "run_with_database",
     "unblock_account",
-    "with_database",
 ]
 
 T = TypeVar("T")
@@ -46,92 +46,93 @@ def create_environment(name: str) -> None:
         await sync_catalog(database, find_catalog())
         return await Administration(database).create_environment(name, install=install_everything)
 
-    row = with_database(work)
+    row = run_with_database(work)
     typer.echo(f"{row['id']}  {row['name']}")
 
 
 def list_environments() -> None:
-    rows = with_database(lambda database: Administration(database).list_environments())
-    _table(rows, "id", "name", "created_at")
+    rows = run_with_database(lambda database: Administration(database).list_environments())
+    _print_table(rows, "id", "name", "created_at")
 
 
 def create_token(environment: str, name: str, expires_in_days: int | None) -> None:
     """The token alone goes to standard output, so that it can be captured."""
     expires_at = None if expires_in_days is None else datetime.now(UTC) + timedelta(days=expires_in_days)
-    issued = with_database(
+    issued = run_with_database(
         lambda database: Administration(database).create_token(environment, name, expires_at=expires_at)
     )
-    typer.echo(f"Token {issued.row['id']} ({name}), shown only now:", err=True)
+    typer.echo(f"Token {issued.row['id']} ({name}), shown only once:", err=True)
     typer.echo(issued.token.reveal())
 
 
 def list_tokens(environment: str | None) -> None:
-    rows = with_database(lambda database: Administration(database).list_tokens(environment))
+    rows = run_with_database(lambda database: Administration(database).list_tokens(environment))
     now = datetime.now(UTC)
-    shown = [{**row, "environment": row["environment_name"], "state": _state(row, now)} for row in rows]
-    _table(shown, "id", "environment", "name", "prefix", "state", "created_at", "expires_at")
+    shown = [{**row, "environment": row["environment_name"], "state": _token_state(row, now)} for row in rows]
+    _print_table(shown, "id", "environment", "name", "prefix", "state", "created_at", "expires_at")
 
 
 def revoke_token(token: str) -> None:
-    with_database(lambda database: Administration(database).revoke_token(token))
+    run_with_database(lambda database: Administration(database).revoke_token(token))
     typer.echo(f"Revoked {token}.")
 
 
 def block_account(id: str, reason: str | None) -> None:
-    with_database(lambda database: BlockList(database).block(id, reason=reason))
+    run_with_database(lambda database: BlockList(database).block(id, reason=reason))
     typer.echo(f"Blocked {id}.")
 
 
 def unblock_account(id: str) -> None:
-    with_database(lambda database: BlockList(database).unblock(id))
+    run_with_database(lambda database: BlockList(database).unblock(id))
     typer.echo(f"Unblocked {id}.")
 
 
 def list_blocked_accounts() -> None:
-    rows = with_database(lambda database: BlockList(database).list_entries())
+    rows = run_with_database(lambda database: BlockList(database).list_entries())
     shown = [{**row, "environment": row["environment_name"], "blocked_at": row["created_at"]} for row in rows]
-    _table(shown, "id", "environment", "tenant_id", "blocked_at", "reason")
+    _print_table(shown, "id", "environment", "tenant_id", "blocked_at", "reason")
 
 
 def rotate_key(new_key: str | None) -> None:
-    """`new_key`: "-" for one from standard input. A key that nobody else knows is shown before it is used, so
-    that a crash cannot lose it."""
-    given = _given_key(new_key)
+    """`new_key`: "-" to read it from standard input. A generated key is printed before it is used, so that it
+    is not lost in a crash."""
+    given = _read_new_key(new_key)
 
     async def work(database: Database) -> RotationResult:
         new = choose_key(database, given)
         if new.is_generated and new.key_file is None:
             typer.echo(
-                "The new key, shown only now. Put it first in ISTHMUS_SECRET_KEY, before the old one:",
+                "The new key, shown only once. Put it first in ISTHMUS_SECRET_KEY, before the old one:",
                 err=True,
             )
             typer.echo(new.key.reveal())
         return await rotate(database, new)
 
-    done = with_database(work)
-    typer.echo(f"Sealed {done.sealed} values with the key {done.key_id}.", err=True)
+    done = run_with_database(work)
+    typer.echo(f"Encrypted {done.sealed} values with the key {done.key_id}.", err=True)
     if done.unreadable:
         typer.echo(
-            f"{done.unreadable} values are sealed with a key that is not in the ring; add that key to "
+            f"{done.unreadable} values are encrypted with a key that is not configured; add that key to "
             "ISTHMUS_SECRET_KEY and run this again.",
             err=True,
         )
         raise typer.Exit(1)
 
 
-def _given_key(option: str | None) -> str | None:
-    """The operator's own key; None for none. Raises SetupError for one that stands on the command line."""
+def _read_new_key(option: str | None) -> str | None:
+    """The operator's own key; None where a key must be generated. Raises SetupError for a key on the command
+    line."""
     if option is None:
         return os.environ.get(NEW_SECRET_KEY, "").strip() or None
     if option != "-":
         raise SetupError(
-            "everybody on this machine can read a key on the command line. Choose another, and give it on "
+            "every user of this machine can read a key on the command line. Choose another, and give it on "
             f"standard input with --new-key -, or in {NEW_SECRET_KEY}."
         )
     return getpass.getpass("New key: ") if sys.stdin.isatty() else sys.stdin.readline().strip()
 
 
-def _state(row: Mapping[str, Any], now: datetime) -> str:
+def _token_state(row: Mapping[str, Any], now: datetime) -> str:
     if row["revoked_at"] is not None:
         return "revoked"
     if row["expires_at"] is not None and row["expires_at"] <= now:
@@ -139,9 +140,9 @@ def _state(row: Mapping[str, Any], now: datetime) -> str:
     return "valid"
 
 
-def with_database(work: Callable[[Database], Awaitable[T]]) -> T:
-    """Opens the database of the settings, and closes it again. Raises SetupError where there is none yet: one
-    made here would be empty, and not the server's."""
+def run_with_database(work: Callable[[Database], Awaitable[T]]) -> T:
+    """The result of `work` with the database of the settings. Raises SetupError where there is no database
+    yet: a new one would be empty and not that of the server."""
 
     async def run() -> T:
         database = await open_database(Settings.from_environment(), existing=True)
@@ -153,15 +154,15 @@ def with_database(work: Callable[[Database], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
-def _table(rows: Sequence[Mapping[str, Any]], *columns: str) -> None:
-    """Aligned columns, never cut: an id must survive being copied from here."""
-    lines = [columns, *(tuple(_cell(row[column]) for column in columns) for row in rows)]
+def _print_table(rows: Sequence[Mapping[str, Any]], *columns: str) -> None:
+    """Prints aligned columns. Values are not truncated, so that ids can be copied."""
+    lines = [columns, *(tuple(_format_cell(row[column]) for column in columns) for row in rows)]
     widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
     for line in lines:
         typer.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
 
 
-def _cell(value: object) -> str:
+def _format_cell(value: object) -> str:
     if value is None:
         return ""
     return value.strftime("%Y-%m-%d %H:%M:%S") if isinstance(value, datetime) else str(value)

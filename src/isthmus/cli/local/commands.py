@@ -1,4 +1,7 @@
-"""Local administration, on the database of this server. The work is imported when a command runs."""
+"""The commands that administer the database of this server.
+
+The work of each is in another module, which is imported when the command runs.
+"""
 
 from __future__ import annotations
 
@@ -6,47 +9,47 @@ from typing import Annotated, Literal
 
 import typer
 
-__all__ = ["accounts", "add_to", "environments"]
+__all__ = ["accounts", "add_commands", "environments"]
 
 environments = typer.Typer(
-    help="Environments: make and list those of this server's database; read and change rows of any server.",
+    help="Environments: create and list those of this database; read and update those of any server.",
     no_args_is_help=True,
 )
-tokens = typer.Typer(help="API tokens of this server's database: make, list, revoke.", no_args_is_help=True)
+tokens = typer.Typer(help="API tokens of this server's database: create, list, revoke.", no_args_is_help=True)
 accounts = typer.Typer(
-    help="Integrated accounts: rows of any server; block and unblock those of this server's database.",
+    help="Integrated accounts of any server; block and unblock those of this server's database.",
     no_args_is_help=True,
 )
 configuration = typer.Typer(help="Settings of this server.", no_args_is_help=True)
-database = typer.Typer(help="This server's database itself: change its key.", no_args_is_help=True)
+database = typer.Typer(help="This server's database: change its encryption key.", no_args_is_help=True)
 
 
-def add_to(app: typer.Typer, *, panel: str) -> None:
-    """All but the commands of accounts and environments: their groups are those of rows too."""
-    app.command(rich_help_panel=panel)(connect)
-    app.command(rich_help_panel=panel)(explain)
+def add_commands(app: typer.Typer, *, panel: str) -> None:
+    """Adds all commands but those of the groups accounts and environments, which have remote commands too."""
+    app.command("connect", rich_help_panel=panel)(print_connect_link)
+    app.command("explain", rich_help_panel=panel)(explain_definition)
     for name, group in (("tokens", tokens), ("config", configuration), ("db", database)):
         app.add_typer(group, name=name, rich_help_panel=panel)
 
 
-def connect(
+def print_connect_link(
     integration: Annotated[
-        str | None, typer.Argument(help="Name of an integration; none for a choice.")
+        str | None, typer.Argument(help="Name of an integration; without it the person chooses.")
     ] = None,
-    tenant: Annotated[str | None, typer.Option(help="Your own key of the customer who connects.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Your own id of the customer who connects.")] = None,
     account: Annotated[
-        str | None, typer.Option(help="Id of an account to renew, instead of --tenant.")
+        str | None, typer.Option(help="Id of an account to reconnect, instead of --tenant.")
     ] = None,
     environment: Annotated[
         str | None,
-        typer.Option(help="Id or name of the environment; may be left out where there is only one."),
+        typer.Option(help="Id or name of the environment; optional if there is only one."),
     ] = None,
-    redirect_uri: Annotated[str | None, typer.Option(help="Where the browser goes at the end.")] = None,
+    redirect_uri: Annotated[str | None, typer.Option(help="Where the browser is sent at the end.")] = None,
 ) -> None:
     """Print a link that lets one person connect one account, within 7 days.
 
-    The link opens in any browser that reaches the server. It is made in this
-    server's database, with the address of ISTHMUS_PUBLIC_APP_URL.
+    The link opens in any browser that reaches the server. It is created in
+    this server's database, with the address ISTHMUS_PUBLIC_APP_URL.
 
     Examples:
 
@@ -54,12 +57,12 @@ def connect(
 
     isthmus connect --account 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001
     """
-    from isthmus.cli.local.connect import connect as work
+    from isthmus.cli.local.connect import print_connect_link as work
 
     work(integration, tenant=tenant, account=account, environment=environment, redirect_uri=redirect_uri)
 
 
-def explain(
+def explain_definition(
     id: Annotated[str, typer.Argument(help="Id of an integrated account, or of an install.")],
     path: Annotated[
         str | None, typer.Option(help="Only values of the definition at or below it, e.g. pagination.")
@@ -69,10 +72,10 @@ def explain(
     method: Annotated[str | None, typer.Option(help="Only mappings of this method.")] = None,
     output: Annotated[str, typer.Option("-o", "--output", help="text or json.")] = "text",
 ) -> None:
-    """Show what an account runs on: each value with the layer that set it.
+    """Show what an account uses: each value with the layer that set it.
 
-    Definition and mappings, read from this server's database. With --model,
-    --resource or --method, text shows mappings alone.
+    Reads definition and mappings from this server's database. With --model,
+    --resource or --method, text output shows only mappings.
 
     Examples:
 
@@ -80,14 +83,14 @@ def explain(
 
     isthmus explain 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001 --model crm -o json
     """
-    from isthmus.cli.local.explain import explain as work
+    from isthmus.cli.local.explain import explain_definition as work
 
     work(id, path=path, model=model, resource=resource, method=method, output=output)
 
 
 @environments.command("create")
 def create_environment(name: Annotated[str, typer.Argument(help="Unique in the team.")]) -> None:
-    """Create an environment with all that is shipped installed; print id and name.
+    """Create an environment with everything that is shipped; print id and name.
 
     Example:
 
@@ -100,7 +103,7 @@ def create_environment(name: Annotated[str, typer.Argument(help="Unique in the t
 
 @environments.command("list")
 def list_environments() -> None:
-    """List the environments: id, name, when it was created.
+    """List the environments: id, name, time of creation.
 
     Example:
 
@@ -114,12 +117,12 @@ def list_environments() -> None:
 @tokens.command("create")
 def create_token(
     environment: Annotated[str, typer.Option(help="Id or name of the environment.")],
-    name: Annotated[str, typer.Option(help="What it is for; shown in lists.")] = "cli",
-    expires_in_days: Annotated[int | None, typer.Option(help="Days until it stops working.", min=1)] = None,
+    name: Annotated[str, typer.Option(help="Its purpose; shown in lists.")] = "cli",
+    expires_in_days: Annotated[int | None, typer.Option(help="Days until it expires.", min=1)] = None,
 ) -> None:
     """Create an API token and print it, once: it is stored only as a hash.
 
-    The token alone goes to standard output. A running server takes it within
+    Only the token goes to standard output. A running server accepts it within
     a second.
 
     Examples:
@@ -137,7 +140,7 @@ def create_token(
 def list_tokens(
     environment: Annotated[str | None, typer.Option(help="Only of this environment (id or name).")] = None,
 ) -> None:
-    """List the API tokens: id, environment, name, start of the token, state.
+    """List the API tokens: id, environment, name, prefix, state.
 
     Example:
 
@@ -166,9 +169,9 @@ def revoke_token(token: Annotated[str, typer.Argument(help="Id of the token.")])
 @accounts.command("block")
 def block_account(
     id: Annotated[str, typer.Argument(help="Id of an integrated account.")],
-    reason: Annotated[str | None, typer.Option(help="Why; shown by `accounts blocked` only.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Reason; only shown by `accounts blocked`.")] = None,
 ) -> None:
-    """Let nobody call an account: a running server answers 503 within a second.
+    """Block all calls of an account: a server responds 503 within a second.
 
     Example:
 
@@ -181,7 +184,7 @@ def block_account(
 
 @accounts.command("unblock")
 def unblock_account(id: Annotated[str, typer.Argument(help="Id of the account.")]) -> None:
-    """Take an account off the block list.
+    """Remove an account from the block list.
 
     Example:
 
@@ -194,7 +197,7 @@ def unblock_account(id: Annotated[str, typer.Argument(help="Id of the account.")
 
 @accounts.command("blocked")
 def list_blocked_accounts() -> None:
-    """List the blocked accounts: id, environment, tenant, since when, why.
+    """List the blocked accounts: id, environment, tenant, time, reason.
 
     Example:
 
@@ -208,13 +211,13 @@ def list_blocked_accounts() -> None:
 @configuration.command("show")
 def show_configuration(
     output: Annotated[
-        Literal["table", "json"], typer.Option("-o", "--output", help="How to print it.")
+        Literal["table", "json"], typer.Option("-o", "--output", help="Output format.")
     ] = "table",
 ) -> None:
-    """Show each setting that a server started here would have, and what set it.
+    """Show each setting that a server started here would have, and its source.
 
-    Secrets are not shown, only that they are set. Nothing is opened, and
-    nothing is made. Exit 0; 1: a variable cannot be right.
+    Of secrets, only shows that they are set. Opens and creates nothing.
+    Exit 0; 1: a variable is invalid.
 
     Example:
 
@@ -231,17 +234,17 @@ def rotate_key(
         str | None,
         typer.Option(
             metavar="-",
-            help="Read the new key from standard input. Else: ISTHMUS_NEW_SECRET_KEY, or one is made.",
+            help="Read the new key from standard input; default ISTHMUS_NEW_SECRET_KEY, or a generated key.",
         ),
     ] = None,
 ) -> None:
-    """Seal every secret with a new key, while servers keep running.
+    """Encrypt every secret with a new key, while servers keep running.
 
-    On SQLite the key file takes the new key. Else it is printed before it is
-    used: put it first in ISTHMUS_SECRET_KEY of every server, before the old
-    one, and run this once more with that (docs/howto/operate.md).
+    On SQLite the new key is stored in the key file. Otherwise it is printed
+    before it is used: put it first in ISTHMUS_SECRET_KEY of every server,
+    before the old one, and run this again with it (docs/howto/operate.md).
 
-    Exit 0; 1: some values are sealed with a key that is not in the ring.
+    Exit 0; 1: some values are encrypted with a key that is not configured.
 
     Examples:
 

@@ -1,4 +1,4 @@
-"""`isthmus connect`: a link that lets one person connect one account."""
+"""The work of `isthmus connect`: makes a link that lets one person connect one account."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from urllib.parse import urlencode
 
 import typer
 
-from isthmus.cli.local.administration import with_database
+from isthmus.cli.local.administration import run_with_database
 from isthmus.config import Settings
 from isthmus.db import Database
 from isthmus.errors import SetupError
 from isthmus.tenancy import Administration
 
-__all__ = ["connect"]
+__all__ = ["print_connect_link"]
 
 
-def connect(
+def print_connect_link(
     integration: str | None,
     *,
     tenant: str | None,
@@ -25,27 +25,27 @@ def connect(
     environment: str | None,
     redirect_uri: str | None,
 ) -> None:
-    """The link alone goes to standard output. Raises SetupError for what does not name one environment and
-    one integration in it, NotFound for an account that is none of it."""
+    """Prints the link, alone on standard output. Raises SetupError where the environment is ambiguous or the
+    integration is not installed in it, NotFound for an account that is not in it."""
     if tenant is None and account is None:
-        raise SetupError("say who connects with --tenant, or which account is renewed with --account.")
+        raise SetupError("give --tenant to connect a new account, or --account to reconnect one.")
     sent = {"tenant_id": tenant, "integrated_account_id": account, "redirect_uri": redirect_uri}
 
     async def work(database: Database) -> str:
         environment_id = await Administration(database).find_environment_id(environment)
-        return await _link(database, environment_id, integration, sent)
+        return await _create_link_token(database, environment_id, integration, sent)
 
-    token = with_database(work)
+    token = run_with_database(work)
     query = {"link_token": token} | ({} if integration is None else {"integration": integration})
     settings = Settings.from_environment()
     public_url = settings.public_app_url or settings.public_api_url
     if public_url is None:
         public_url = "http://127.0.0.1:8000"
-        typer.echo(f"ISTHMUS_PUBLIC_APP_URL is not set; taking {public_url}.", err=True)
+        typer.echo(f"ISTHMUS_PUBLIC_APP_URL is not set: using {public_url}.", err=True)
     typer.echo(f"{public_url}/connect-account?{urlencode(query)}")
 
 
-async def _link(
+async def _create_link_token(
     database: Database, environment_id: str, integration: str | None, sent: Mapping[str, Any]
 ) -> str:
     from isthmus.connect.link_tokens import LinkTokens

@@ -1,4 +1,4 @@
-"""`isthmus explain`: what an account or an install runs on, value by value with the layer that set it."""
+"""The work of `isthmus explain`: prints the effective definition and mappings of an account or install."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any, Final
 import orjson
 import typer
 
-from isthmus.cli.local.administration import with_database
+from isthmus.cli.local.administration import run_with_database
 from isthmus.db import Database
 from isthmus.errors import SetupError
 
-__all__ = ["explain"]
+__all__ = ["explain_definition"]
 
 _OUTPUTS: Final = ("text", "json")
-_WIDEST: Final = 60
+_MAX_PATH_WIDTH: Final = 60
 
 
-def explain(
+def explain_definition(
     id: str,
     *,
     path: str | None,
@@ -28,8 +28,8 @@ def explain(
     method: str | None,
     output: str,
 ) -> None:
-    """Raises NotFound for an id that neither an account nor an install has, SetupError for an output that
-    does not exist."""
+    """Prints each value with the layer that set it. Raises NotFound for an id of neither an account nor an
+    install, SetupError for an unknown output format."""
     from isthmus.accounts.connections.explained_account import (
         explain_account,
         explain_install,
@@ -47,40 +47,42 @@ def explain(
                 conn, environment_id, id, path=path, model=model, resource=resource, method=method
             )
 
-    found = with_database(work)
+    found = run_with_database(work)
     if output == "json":
         typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
         return
     by_name = (model, resource, method) != (None, None, None)
-    for line in _text(found, definition=not by_name or path is not None, mappings=by_name or path is None):
+    for line in _format_text(
+        found, definition=not by_name or path is not None, mappings=by_name or path is None
+    ):
         typer.echo(line)
 
 
-def _text(found: Mapping[str, Any], *, definition: bool, mappings: bool) -> Iterator[str]:
-    """Who asks for some mappings does not want the definition first; nor all mappings after a path of it."""
+def _format_text(found: Mapping[str, Any], *, definition: bool, mappings: bool) -> Iterator[str]:
+    """The lines of the text output; `definition` and `mappings` say which parts to include."""
     if definition:
         yield f"{found['integration_name']}: definition"
-        yield from _values(found["definition"])
+        yield from _format_values(found["definition"])
     for mapping in found["mappings"] if mappings else ():
         yield ""
         yield f"{mapping['model']}/{mapping['resource']}.{mapping['method']}: mapping"
-        yield from _values(mapping)
+        yield from _format_values(mapping)
 
 
-def _values(layered: Mapping[str, Any]) -> Iterator[str]:
-    rows = [(each["path"], each["layer"], _short(each["value"])) for each in layered["values"]]
+def _format_values(layered: Mapping[str, Any]) -> Iterator[str]:
+    rows = [(each["path"], each["layer"], _shorten(each["value"])) for each in layered["values"]]
     rows += [(each["path"], each["layer"], "(removed)") for each in layered["removed"]]
-    yield from _columns(rows)
+    yield from _align_columns(rows)
 
 
-def _columns(rows: Sequence[tuple[str, str, str]]) -> Iterator[str]:
-    width = min(max((len(path) for path, _, _ in rows), default=0), _WIDEST)
+def _align_columns(rows: Sequence[tuple[str, str, str]]) -> Iterator[str]:
+    width = min(max((len(path) for path, _, _ in rows), default=0), _MAX_PATH_WIDTH)
     for path, layer, value in rows:
         yield f"  {path.ljust(width)}  {layer.ljust(11)}  {value}"
 
 
-def _short(value: Any) -> str:
-    """On one line; the whole of it is in the JSON."""
+def _shorten(value: Any) -> str:
+    """The value on one line, truncated; the JSON output has the whole value."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     text = " ".join(text.split())
-    return text if len(text) <= _WIDEST * 2 else f"{text[: _WIDEST * 2]}…"
+    return text if len(text) <= _MAX_PATH_WIDTH * 2 else f"{text[: _MAX_PATH_WIDTH * 2]}…"

@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options that several remote commands share."""
 
 from __future__ import annotations
 
@@ -12,16 +12,20 @@ __all__ = ["Account", "ApiUrl", "Body", "JsonOutput", "Key", "Query", "Stdin", "
 
 ApiUrl = Annotated[
     str | None,
-    typer.Option(help="Server; else ISTHMUS_API_URL.", show_default="http://127.0.0.1:8000", metavar="URL"),
+    typer.Option(
+        help="URL of the server; default ISTHMUS_API_URL.",
+        show_default="http://127.0.0.1:8000",
+        metavar="URL",
+    ),
 ]
-Token = Annotated[str | None, typer.Option(help="API token; else ISTHMUS_API_TOKEN.", metavar="TOKEN")]
+Token = Annotated[str | None, typer.Option(help="API token; default ISTHMUS_API_TOKEN.", metavar="TOKEN")]
 
 JsonOutput = Annotated[
-    Format | None, typer.Option("-o", "--output", help="How to print it.", show_default="json")
+    Format | None, typer.Option("-o", "--output", help="Output format.", show_default="json")
 ]
 TableOutput = Annotated[
     Format | None,
-    typer.Option("-o", "--output", help="How to print it.", show_default="table; json for one record"),
+    typer.Option("-o", "--output", help="Output format.", show_default="table; json for one record"),
 ]
 
 Account = Annotated[
@@ -35,12 +39,14 @@ Key = Annotated[
     str | None,
     typer.Option(
         "--idempotency-key",
-        help="Do it once, however often it is sent; it is sent again where the server is busy.",
+        help="Makes the request idempotent; it is retried where the server is busy.",
         metavar="KEY",
     ),
 ]
 Stdin = Annotated[bool, typer.Option("--stdin", help="Read the body from standard input.")]
 Query = Annotated[
     list[str] | None,
-    typer.Option("-q", "--query", help="k=v,k2=v2; a comma in a value is \\,; repeat.", metavar="K=V"),
+    typer.Option(
+        "-q", "--query", help="k=v,k2=v2; write a comma in a value as \\,; can be repeated.", metavar="K=V"
+    ),
 ]

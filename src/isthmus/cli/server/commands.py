@@ -1,4 +1,4 @@
-"""The processes of a server. The work is imported when a command runs."""
+"""The commands `serve` and `worker`. Their work is imported when they run."""
 
 from __future__ import annotations
 
@@ -6,27 +6,29 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["add_to"]
+__all__ = ["add_commands"]
 
 
-def add_to(app: typer.Typer, *, panel: str) -> None:
-    app.command(rich_help_panel=panel)(serve)
-    app.command(rich_help_panel=panel)(worker)
+def add_commands(app: typer.Typer, *, panel: str) -> None:
+    app.command("serve", rich_help_panel=panel)(serve)
+    app.command("worker", rich_help_panel=panel)(run_worker)
 
 
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)
+        int, typer.Option(help="Port to listen on; 0 for any free one.", min=0, max=65535)
     ] = 8000,
-    workers: Annotated[int, typer.Option(help="Processes; more than one needs PostgreSQL.", min=1)] = 1,
+    workers: Annotated[
+        int, typer.Option(help="Number of processes; more than one needs PostgreSQL.", min=1)
+    ] = 1,
 ) -> None:
-    """Serve the API and its pages until it is stopped, with a worker inside.
+    """Serve the API and its pages, with a worker inside, until stopped.
 
-    The first start makes the database, a team, the environment development,
-    sandbox accounts and an API token, which it prints this once, with a call
-    to paste. SQLite in .isthmus of the working directory, or PostgreSQL by
-    ISTHMUS_DATABASE_URL; every setting is in docs/reference/settings.md.
+    The first start creates the database, a team, the environment development,
+    sandbox accounts and an API token, which it prints once, with a call to
+    paste. Uses SQLite in .isthmus of the working directory, or PostgreSQL at
+    ISTHMUS_DATABASE_URL; docs/reference/settings.md lists all settings.
 
     Examples:
 
@@ -39,16 +41,16 @@ def serve(
     work(host, port, workers)
 
 
-def worker() -> None:
-    """Run background work alone, on PostgreSQL, until it is stopped.
+def run_worker() -> None:
+    """Run only background work, on PostgreSQL, until stopped.
 
-    As many as are wanted, beside `isthmus serve`, which has a worker inside
-    too. The settings are those of the server. SIGTERM lets running work end.
+    Any number can run beside `isthmus serve`, which has a worker inside too.
+    The settings are those of the server. SIGTERM lets running jobs finish.
 
     Example:
 
     ISTHMUS_DATABASE_URL=postgresql://user@host/isthmus isthmus worker
     """
-    from isthmus.cli.server.worker import worker as work
+    from isthmus.cli.server.worker import run_worker as work
 
     work()

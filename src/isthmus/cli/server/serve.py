@@ -1,4 +1,4 @@
-"""`isthmus serve`: uvicorn around the application, and the words that tell a newcomer what to do next."""
+"""Runs `isthmus serve`: uvicorn with the application, and the greeting with a first call to paste."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from uvicorn.supervisors import Multiprocess
 
 from isthmus.api.outgoing_response import Receive, Scope, Send
 from isthmus.app import Application, Asgi
-from isthmus.cli.server.http_protocol import BoundedHttp
+from isthmus.cli.server.http_protocol import BoundedHttpProtocol
 from isthmus.config import Settings
 from isthmus.db.startup import check_workers
 from isthmus.errors import IsthmusError, SetupError
 from isthmus.tenancy.bootstrap import FIRST_ENVIRONMENT
 
-__all__ = ["serve", "served"]
+__all__ = ["serve", "worker_application"]
 
 _FIRST_CALL = (
     "curl -s '{url}/unified/crm/contacts?integrated_account_id={account}' "
@@ -31,43 +31,43 @@ _FIRST_CALL = (
 
 
 def serve(host: str, port: int, workers: int) -> None:
-    """Serves until it is stopped. Raises SetupError for what the operator must mend first."""
+    """Serves until it is stopped. Raises SetupError for settings that must be corrected first."""
     settings = Settings.from_environment()
     check_workers(settings, workers)
-    _log_to_stdout()
-    listener = _listen(host, port)
-    url = settings.public_api_url or f"http://{_shown(host)}:{listener.getsockname()[1]}"
+    _configure_logging()
+    listener = _open_listener(host, port)
+    url = settings.public_api_url or f"http://{_display_host(host)}:{listener.getsockname()[1]}"
     settings = replace(settings, public_api_url=url)
-    os.environ["ISTHMUS_PUBLIC_API_URL"] = url  # for the processes of several workers
+    os.environ["ISTHMUS_PUBLIC_API_URL"] = url  # read by the worker processes
     if workers > 1:
         _serve_many(settings, listener, url, workers)
         return
-    # uvicorn chooses the loop only where it starts it; here the application is opened in it first.
-    with asyncio.Runner(loop_factory=_config(None).get_loop_factory()) as runner:
+    # uvicorn would choose the loop only when it starts it, but the application is opened in the loop before.
+    with asyncio.Runner(loop_factory=_uvicorn_config(None).get_loop_factory()) as runner:
         runner.run(_serve_one(settings, listener, url))
 
 
 async def _serve_one(settings: Settings, listener: socket.socket, url: str) -> None:
     async with Application.open(settings) as application:
-        # The socket listens already: a call that is pasted at once waits in its queue.
-        greet(application, url, settings)
-        await uvicorn.Server(_config(application.asgi)).serve(sockets=[listener])
+        # The socket listens already: a call that is sent at once waits in its backlog.
+        print_greeting(application, url, settings)
+        await uvicorn.Server(_uvicorn_config(application.asgi)).serve(sockets=[listener])
 
 
 def _serve_many(settings: Settings, listener: socket.socket, url: str, workers: int) -> None:
-    """One supervisor, `workers` processes on one socket. The first start's work is done before they begin."""
+    """Runs a supervisor with `workers` processes on one socket. What a first start sets up is done before."""
 
     async def prepare() -> None:
         async with Application.open(settings) as application:
-            greet(application, url, settings)
+            print_greeting(application, url, settings)
 
     asyncio.run(prepare())
-    config = _config("isthmus.cli.server.serve:served", workers=workers, lifespan="on")
+    config = _uvicorn_config("isthmus.cli.server.serve:worker_application", workers=workers, lifespan="on")
     Multiprocess(config, sockets=[listener]).run()
 
 
-def greet(application: Application, url: str, settings: Settings) -> None:
-    """The URL; on a first start also the token that was made, shown this once; and a call to paste."""
+def print_greeting(application: Application, url: str, settings: Settings) -> None:
+    """Prints the URL; on a first start also the new token, which is not shown again; and a call to paste."""
     lines = [f"Isthmus is ready: {url}   (API reference: {url}/docs)", ""]
     token = "$ISTHMUS_API_TOKEN"  # noqa: S105  # a variable for the shell, not a token
     if settings.bootstrap_token is not None:
@@ -75,32 +75,33 @@ def greet(application: Application, url: str, settings: Settings) -> None:
     elif application.first_start is not None:
         token = application.first_start.token.reveal()
         more = f"isthmus tokens create --environment {FIRST_ENVIRONMENT}"
-        lines += [f"Your API token, shown only now (`{more}` makes another):", f"  {token}", ""]
+        lines += [f"Your API token, shown only once (`{more}` creates another):", f"  {token}", ""]
     if application.sample_account is not None:
         call = _FIRST_CALL.format(url=url, account=application.sample_account, token=token)
-        lines += ["A first call, to paste (an offline sandbox account answers it):", f"  {call}", ""]
+        lines += ["A first call to paste (an offline sandbox account answers it):", f"  {call}", ""]
     typer.echo("\n".join(lines))
 
 
-def _config(app: Any, **options: Any) -> uvicorn.Config:
+def _uvicorn_config(app: Any, **options: Any) -> uvicorn.Config:
     options = {"lifespan": "off"} | options
     return uvicorn.Config(
         app,
         loop="uvloop" if sys.platform != "win32" else "asyncio",
-        http=BoundedHttp,
+        http=BoundedHttpProtocol,
         access_log=False,
         log_config=None,
         server_header=False,
         proxy_headers=False,
         date_header=True,
-        # Longer than clients and balancers keep theirs (60 s), or they send into a connection we are closing.
+        # Longer than clients and load balancers use (60 s).
         timeout_keep_alive=75,
         timeout_graceful_shutdown=30,
         **options,
     )
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _open_listener(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises SetupError where the address is in use or not allowed."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol by name: asyncio turns Nagle's algorithm off (40 ms an answer) only where it reads "TCP".
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -111,22 +112,23 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise SetupError(
-            f"cannot listen on {host}:{port} ({os.strerror(error.errno or 0)}). Choose another with --port "
-            "(make run: PORT=8001 make run)."
+            f"cannot listen on {host}:{port} ({os.strerror(error.errno or 0)}). Choose another port with "
+            "--port (make run: PORT=8001 make run)."
         ) from error
     listener.setblocking(False)
     listener.set_inheritable(True)
     return listener
 
 
-def _shown(host: str) -> str:
+def _display_host(host: str) -> str:
+    """The host for a URL to paste: loopback in place of all interfaces, IPv6 in brackets."""
     if host in ("0.0.0.0", "::"):  # noqa: S104  # compared, not bound
         return "127.0.0.1"
     return f"[{host}]" if ":" in host else host
 
 
-def _log_to_stdout() -> None:
-    """Call lines are JSON already; everything else is a plain line on stderr."""
+def _configure_logging() -> None:
+    """Logs calls as JSON lines on standard output, everything else as plain lines on standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
@@ -138,24 +140,24 @@ def _log_to_stdout() -> None:
     calls.propagate = False
 
 
-class _Served:
-    """The application of one of several worker processes: opened and closed by the server's lifespan."""
+class _WorkerApplication:
+    """The ASGI application of one of several worker processes, opened and closed by the ASGI lifespan."""
 
     def __init__(self) -> None:
-        self._front: Asgi | None = None
+        self._asgi: Asgi | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
-        elif self._front is not None:
-            await self._front(scope, receive, send)
+            await self._run_lifespan(receive, send)
+        elif self._asgi is not None:
+            await self._asgi(scope, receive, send)
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def _run_lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
-        _log_to_stdout()
+        _configure_logging()
         try:
             async with Application.open(Settings.from_environment()) as application:
-                self._front = application.asgi
+                self._asgi = application.asgi
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
         except IsthmusError as error:
@@ -164,5 +166,5 @@ class _Served:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-served: Final = _Served()
-"""What `isthmus serve --workers N` runs in each process."""
+worker_application: Final = _WorkerApplication()
+"""The application that `isthmus serve --workers N` runs in each process."""

@@ -1,4 +1,4 @@
-"""`isthmus worker`: background work without an API, until it is told to stop."""
+"""Runs `isthmus worker`: background work without an API, until it is stopped."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ import typer
 from isthmus.app import open_worker
 from isthmus.config import Settings
 
-__all__ = ["worker"]
+__all__ = ["run_worker"]
 
 
-def worker() -> None:
-    """Works until SIGTERM or SIGINT; running jobs may end. Raises SetupError."""
+def run_worker() -> None:
+    """Runs background work until SIGTERM or SIGINT; running jobs may finish. Raises SetupError."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("isthmus.jobs").setLevel(logging.INFO)
-    asyncio.run(_work(Settings.from_environment()))
+    asyncio.run(_work_until_signal(Settings.from_environment()))
 
 
-async def _work(settings: Settings) -> None:
+async def _work_until_signal(settings: Settings) -> None:
     stop = asyncio.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
     async with open_worker(settings):
-        typer.echo("The worker runs. Stop it with SIGTERM: what it is doing may end.")
+        typer.echo("The worker is running. Stop it with SIGTERM: running jobs may finish.")
         await stop.wait()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from isthmus.cli.local.administration import _given_key
+from isthmus.cli.local.administration import _read_new_key
 from isthmus.cli.main import app
 from isthmus.config import Settings
 from isthmus.db import open_database
@@ -32,7 +32,7 @@ def test_a_key_on_the_command_line_is_refused_and_not_repeated(
 def test_a_key_is_read_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ISTHMUS_NEW_SECRET_KEY", "another")
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{KEY}\n"))
-    assert _given_key("-") == KEY
+    assert _read_new_key("-") == KEY
 
 
 @pytest.mark.parametrize(("value", "key"), [(KEY, KEY), ("", None), (None, None)])
@@ -42,7 +42,7 @@ def test_a_key_is_read_from_the_environment(
     monkeypatch.delenv("ISTHMUS_NEW_SECRET_KEY", raising=False)
     if value is not None:
         monkeypatch.setenv("ISTHMUS_NEW_SECRET_KEY", value)
-    assert _given_key(None) == key
+    assert _read_new_key(None) == key
 
 
 async def _set_up(folder: Path) -> None:

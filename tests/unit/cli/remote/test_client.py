@@ -30,7 +30,7 @@ def test_a_server_that_sends_elsewhere_is_not_followed(server: Answering) -> Non
             server.location = f"{other.url}/y"
             server.will({}, 307)
             ran = run(server.url, *verb)
-            assert (ran.exit_code, f"sends to {other.url}/y" in ran.stderr) == (5, True)
+            assert (ran.exit_code, f"redirects to {other.url}/y" in ran.stderr) == (5, True)
         assert other.asked == []
 
 
@@ -100,7 +100,7 @@ def test_the_token_of_one_family_of_variables_goes_to_no_address_of_the_other(
 )
 def test_a_name_that_would_make_another_path_is_refused(server: Answering, command: str, name: str) -> None:
     ran = run(server.url, *(name if word == "{}" else word for word in command.split()))
-    assert (ran.exit_code, "is no name and no id" in ran.stderr) == (2, True)
+    assert (ran.exit_code, "is not a valid name or id" in ran.stderr) == (2, True)
     assert server.asked == []
 
 
@@ -123,7 +123,7 @@ def test_an_answer_of_another_program_is_told(
     server.will(answer)
     ran = run(server.url, *command.split(), input="isth_x\n")
     assert ran.exit_code == code, ran.exception
-    assert ran.stderr.startswith("isthmus: the answer is no")
+    assert ran.stderr.startswith("isthmus: the response is not")
 
 
 @pytest.mark.parametrize(
@@ -139,11 +139,11 @@ def test_json_that_is_nested_too_deep_is_told(server: Answering) -> None:
     deep = "[" * 100_000
     for command in (("gates", "create", "--stdin"), ("proxy", "x", "-a", "A", "-m", "create", "--stdin")):
         ran = run(server.url, *command, input=deep)
-        assert (ran.exit_code, "standard input is nested too deep" in ran.stderr) == (2, True)
+        assert (ran.exit_code, "standard input is nested too deeply" in ran.stderr) == (2, True)
     assert server.asked == []
     server.answers.append((200, "application/json", deep.encode()))
     ran = run(server.url, "accounts", "get", "x")
-    assert (ran.exit_code, "the answer is not JSON" in ran.stderr) == (5, True)
+    assert (ran.exit_code, "the response is not JSON" in ran.stderr) == (5, True)
 
 
 def test_what_a_server_sends_paints_no_terminal(server: Answering) -> None:

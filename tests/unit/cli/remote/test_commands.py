@@ -231,7 +231,7 @@ def test_rows_are_made_one_by_one_and_one_that_is_refused_stops_no_other(server:
     assert ran.exit_code == 1
     assert [each.body["name"] for each in server.asked] == ["a", "b", "c"]
     assert {each.body["domain"] for each in server.asked} == {"d.example"}
-    assert ran.stderr.splitlines() == ["line 3: POST /static-gate: taken", "2 made, 1 refused."]
+    assert ran.stderr.splitlines() == ["line 3: POST /static-gate: taken", "2 created, 1 refused."]
     assert len(ran.stdout.splitlines()) == 2
     server.asked.clear()
     server.will({"message": "taken"}, 400)
@@ -271,12 +271,12 @@ def test_fields_of_a_change_stand_before_the_id_or_behind_it(server: Answering, 
     ("command", "said"),
     [
         ("accounts list --tenantid x", "Did you mean --tenant-id?"),
-        ("accounts list -d x", "-d is no option"),
+        ("accounts list -d x", "unknown option or filter -d"),
         ("accounts list --tenant-id", "--tenant-id needs a value"),
         ("docs list", "one of --integration-id"),
-        ("accounts update --tenant-id a", "its id is missing"),
-        ("accounts update --tenant-id", "its id is missing"),
-        ("accounts update x y", "y is no option"),
+        ("accounts update --tenant-id a", "id of the row to update is missing"),
+        ("accounts update --tenant-id", "id of the row to update is missing"),
+        ("accounts update x y", "unknown option or field y"),
         ("accounts update --tenantid a x", "Did you mean --tenant-id?"),
         ("link-tokens create --tenant-id a -o id", "have no id"),
         ("accounts create-token x -o id", "have no id"),
@@ -286,7 +286,7 @@ def test_fields_of_a_change_stand_before_the_id_or_behind_it(server: Answering, 
         ("gates delete x", "give --force"),
         ("accounts list --select ,", "--select names no field"),
         ("proxy things -a A -q limit", "write <name>=<value>"),
-        ("custom https://x.example/a -a A", "leave out the product's address"),
+        ("custom https://x.example/a -a A", "leave out the provider's address"),
         ("batch", "must be a JSON object"),
         ("unified crm contacts", "no account: give its id with --account"),
     ],

@@ -10,14 +10,14 @@ from typing import Any, ClassVar
 import pytest
 from uvicorn.server import ServerState
 
-from isthmus.cli.server.http_protocol import BoundedHttp
-from isthmus.cli.server.serve import _config
+from isthmus.cli.server.http_protocol import BoundedHttpProtocol
+from isthmus.cli.server.serve import _uvicorn_config
 
-Connect = Callable[[type[BoundedHttp]], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+Connect = Callable[[type[BoundedHttpProtocol]], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n"
 
 
-class Hasty(BoundedHttp):
+class Hasty(BoundedHttpProtocol):
     HEAD_SECONDS = 0.02
     BODY_SECONDS = 0.05
 
@@ -25,14 +25,14 @@ class Hasty(BoundedHttp):
 Periods = asyncio.Queue[None]
 
 
-class Watched(BoundedHttp):
+class Watched(BoundedHttpProtocol):
     """Tells of each period in which a body was waited for."""
 
     BODY_SECONDS = 0.05
     periods: ClassVar[Periods]
 
-    def _end_period(self) -> None:
-        super()._end_period()
+    def _check_body_rate(self) -> None:
+        super()._check_body_rate()
         self.periods.put_nowait(None)
 
 
@@ -56,13 +56,13 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 @pytest.fixture
 async def connect() -> AsyncIterator[Connect]:
-    config = _config(app)
+    config = _uvicorn_config(app)
     config.load()
     state = ServerState()
     opened: list[asyncio.Server | asyncio.StreamWriter] = []
 
     async def open_connection(
-        protocol: type[BoundedHttp],
+        protocol: type[BoundedHttpProtocol],
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         server = await asyncio.get_running_loop().create_server(
             lambda: protocol(config=config, server_state=state, app_state={}), "127.0.0.1", 0
@@ -82,7 +82,7 @@ async def answer(reader: asyncio.StreamReader) -> bytes:
 
 
 async def test_requests_are_served_one_after_another_on_one_connection(connect: Connect) -> None:
-    reader, writer = await connect(BoundedHttp)
+    reader, writer = await connect(BoundedHttpProtocol)
     for piece in (REQUEST + b"\r\n", REQUEST, b"A: b\r\n\r\n", REQUEST + b"A: b\r\n\r\n" + REQUEST + b"\r\n"):
         writer.write(piece)
         await writer.drain()
@@ -91,8 +91,8 @@ async def test_requests_are_served_one_after_another_on_one_connection(connect: 
 
 
 async def test_a_head_that_does_not_end_is_refused(connect: Connect) -> None:
-    reader, writer = await connect(BoundedHttp)
-    writer.write(REQUEST + b"A: " + b"b" * BoundedHttp.HEAD_BYTES)
+    reader, writer = await connect(BoundedHttpProtocol)
+    writer.write(REQUEST + b"A: " + b"b" * BoundedHttpProtocol.HEAD_BYTES)
     assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"HTTP/1.1 400")
 
 
@@ -107,7 +107,7 @@ async def test_a_head_that_does_not_end_is_refused(connect: Connect) -> None:
 async def test_what_is_no_request_is_told_as_any_other_error(
     connect: Connect, request_line: str, told: str
 ) -> None:
-    reader, writer = await connect(BoundedHttp)
+    reader, writer = await connect(BoundedHttpProtocol)
     writer.write(request_line.encode() + b"\r\nHost: x\r\n\r\n")
     head, _, body = (await asyncio.wait_for(reader.read(), 5)).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
@@ -127,7 +127,7 @@ async def test_a_head_that_does_not_come_is_not_waited_for(connect: Connect, sta
 
 
 async def test_trailers_are_dropped(connect: Connect) -> None:
-    reader, writer = await connect(BoundedHttp)
+    reader, writer = await connect(BoundedHttpProtocol)
     writer.write(
         REQUEST.replace(b"GET", b"POST") + b"Transfer-Encoding: chunked\r\n\r\n0\r\nT: 1\r\nU: 2\r\n\r\n"
     )

@@ -1,4 +1,7 @@
-"""Commands that call a server as applications do: the data plane, and what can be asked before a call."""
+"""The commands that call the data plane of a server, and those that show what can be called.
+
+The work of each is in another module, which is imported when the command runs.
+"""
 
 from __future__ import annotations
 
@@ -19,40 +22,49 @@ from isthmus.cli.remote.options import (
     Token,
 )
 
-__all__ = ["add_to"]
+__all__ = ["add_commands"]
 
 Method = Annotated[
     str | None,
     typer.Option(
         "-m",
         "--method",
-        help="list, get, create, update, delete, or one of the resource's own.",
-        show_default="get with an id, else list",
+        help="list, get, create, update, delete, or a custom method of the resource.",
+        show_default="get with an id, otherwise list",
     ),
 ]
 Id = Annotated[str | None, typer.Argument(help="Id of a record; any characters.")]
 
 
-def add_to(app: typer.Typer, *, panel: str) -> None:
-    for command in (whoami, capabilities, unified, proxy, custom, batch, export, schema):
-        app.command(command.__name__, rich_help_panel=panel)(command)
+def add_commands(app: typer.Typer, *, panel: str) -> None:
+    for name, command in (
+        ("whoami", show_token_owner),
+        ("capabilities", show_capabilities),
+        ("unified", call_unified),
+        ("proxy", call_proxy),
+        ("custom", call_custom),
+        ("batch", run_batch),
+        ("export", export_records),
+        ("schema", fetch_schema),
+    ):
+        app.command(name, rich_help_panel=panel)(command)
 
 
-def whoami(api_url: ApiUrl = None, token: Token = None, output: TableOutput = None) -> None:
-    """Show whose token it is: team, environment, name.
+def show_token_owner(api_url: ApiUrl = None, token: Token = None, output: TableOutput = None) -> None:
+    """Show the team, environment and name of the token.
 
-    GET /me. Exit 0; 3: the token is not valid; 5: server away.
+    GET /me. Exit 0; 3: invalid token; 5: server unreachable.
 
     Example:
 
     isthmus whoami
     """
-    from isthmus.cli.remote.data_plane.calls import whoami as work
+    from isthmus.cli.remote.data_plane.calls import show_token_owner as work
 
     raise typer.Exit(work(api_url, token, output))
 
 
-def capabilities(
+def show_capabilities(
     target: Annotated[str, typer.Argument(help="Id of an integrated account, or name of an integration.")],
     kind: Annotated[
         Literal["proxy", "unified", "all"], typer.Option("-t", "--type", help="Which methods.")
@@ -65,16 +77,16 @@ def capabilities(
     ] = True,
     of: Annotated[
         Literal["integration", "account"] | None,
-        typer.Option("--target", help="What the argument is.", show_default="told by its form"),
+        typer.Option("--target", help="What the argument is.", show_default="by its form"),
     ] = None,
     api_url: ApiUrl = None,
     token: Token = None,
     output: JsonOutput = None,
 ) -> None:
-    """List what an account or an integration can be asked for.
+    """List the resources and methods of an account or an integration.
 
     GET /integrated-account/ID/capabilities or /integration/NAME/capabilities.
-    A table has a row for each resource. Exit 0; 4: neither is there.
+    A table has a row for each resource. Exit 0; 4: not found.
 
     Examples:
 
@@ -82,14 +94,14 @@ def capabilities(
 
     isthmus capabilities 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001 --type unified
     """
-    from isthmus.cli.remote.data_plane.calls import capabilities as work
+    from isthmus.cli.remote.data_plane.calls import show_capabilities as work
 
     query = {"type": kind, "has_description": str(described).lower()}
     query |= {name: value for name, value in (("resource", resource), ("methods", methods)) if value}
     raise typer.Exit(work(target, of, query, api_url, token, output))
 
 
-def unified(
+def call_unified(
     model: Annotated[str, typer.Argument(help="Unified model, e.g. crm.")],
     resource: Annotated[str, typer.Argument(help="Resource of the model, e.g. contacts.")],
     account: Account = None,
@@ -103,15 +115,15 @@ def unified(
     token: Token = None,
     output: TableOutput = None,
 ) -> None:
-    """Call a unified API: the same records whatever product is behind the account.
+    """Call a unified API: the same records for every provider.
 
     list and get: GET /unified/MODEL/RESOURCE; create: POST; update: PATCH;
     delete: DELETE; any other method: POST /unified/MODEL/RESOURCE/METHOD.
-    After a page with more behind it, standard error has
+    If there is another page, standard error has
     `Next page: -q next_cursor=...`.
 
-    Exit 0; 1: refused; 3: not allowed; 4: not found; 5: server or product
-    away; 7: too many requests.
+    Exit 0; 1: refused; 3: not allowed; 4: not found; 5: server or provider
+    unreachable; 7: too many requests.
 
     Examples:
 
@@ -119,7 +131,7 @@ def unified(
 
     isthmus unified crm contacts -a $ACCOUNT -m create -b @contact.json
     """
-    from isthmus.cli.remote.data_plane.calls import resource_call as work
+    from isthmus.cli.remote.data_plane.calls import call_resource as work
 
     raise typer.Exit(
         work(
@@ -138,8 +150,8 @@ def unified(
     )
 
 
-def proxy(
-    resource: Annotated[str, typer.Argument(help="The product's own resource, e.g. contacts.")],
+def call_proxy(
+    resource: Annotated[str, typer.Argument(help="Resource of the provider, e.g. contacts.")],
     account: Account = None,
     id: Id = None,
     method: Method = None,
@@ -151,13 +163,13 @@ def proxy(
     token: Token = None,
     output: TableOutput = None,
 ) -> None:
-    """Call the product's own API by the names of its definition, nothing mapped.
+    """Call a resource of the provider's own API, without mapping.
 
     list and get: GET /proxy/RESOURCE; create: POST; update: PATCH; delete:
-    DELETE; any other method: POST /proxy/RESOURCE/METHOD. What there is:
-    `isthmus capabilities $ACCOUNT --type proxy`.
+    DELETE; any other method: POST /proxy/RESOURCE/METHOD.
+    `isthmus capabilities $ACCOUNT --type proxy` lists resources.
 
-    Exit codes and pages as of `isthmus unified`.
+    Exit codes and pages as for `isthmus unified`.
 
     Examples:
 
@@ -165,7 +177,7 @@ def proxy(
 
     isthmus proxy contacts 42 -a $ACCOUNT -o yaml
     """
-    from isthmus.cli.remote.data_plane.calls import resource_call as work
+    from isthmus.cli.remote.data_plane.calls import call_resource as work
 
     raise typer.Exit(
         work(
@@ -184,13 +196,13 @@ def proxy(
     )
 
 
-def custom(
-    path: Annotated[str, typer.Argument(help="Path below the product's address, e.g. /v2/things?x=1.")],
+def call_custom(
+    path: Annotated[str, typer.Argument(help="Path below the provider's base URL, e.g. /v2/things?x=1.")],
     account: Account = None,
     method: Annotated[str, typer.Option("-m", "--method", help="HTTP verb.")] = "GET",
     header: Annotated[
         list[str] | None,
-        typer.Option("-H", "--header", help="name=value,name2=value2; repeat.", metavar="K=V"),
+        typer.Option("-H", "--header", help="name=value,name2=value2; can be repeated.", metavar="K=V"),
     ] = None,
     query: Query = None,
     body: Body = None,
@@ -200,10 +212,10 @@ def custom(
     token: Token = None,
     output: JsonOutput = None,
 ) -> None:
-    """Call any path of the product's API, authorized as the account.
+    """Call any path of the provider's API, with the account's credentials.
 
-    VERB /custom/PATH. An answer that is no JSON goes to standard output as it
-    is, but not to a terminal. Exit codes as of `isthmus unified`.
+    VERB /custom/PATH. A response that is not JSON goes to standard output
+    unchanged, but not to a terminal. Exit codes as for `isthmus unified`.
 
     Examples:
 
@@ -211,7 +223,7 @@ def custom(
 
     isthmus custom /files/7 -a $ACCOUNT > file.pdf
     """
-    from isthmus.cli.remote.data_plane.calls import custom_call as work
+    from isthmus.cli.remote.data_plane.calls import call_path as work
 
     raise typer.Exit(
         work(
@@ -230,22 +242,22 @@ def custom(
     )
 
 
-def batch(
+def run_batch(
     file: Annotated[Path | None, typer.Argument(help="The request as a JSON file.")] = None,
     body: Body = None,
     stdin: Stdin = False,
     account: Annotated[
-        str | None, typer.Option("-a", "--account", help="Id of the account, where the request names none.")
+        str | None, typer.Option("-a", "--account", help="Id of the account, if the request names none.")
     ] = None,
     idempotency_key: Key = None,
     api_url: ApiUrl = None,
     token: Token = None,
     output: JsonOutput = None,
 ) -> None:
-    """Make several calls of one account that read what others gave.
+    """Make several calls of one account that use each other's results.
 
-    POST /batch-request. Exit 0; 1: a call of it failed, or the request was
-    refused; 3: not allowed; 4: no such account; 5: server away.
+    POST /batch-request. Exit 0; 1: a call failed, or the request was refused;
+    3: not allowed; 4: no such account; 5: server unreachable.
 
     Examples:
 
@@ -253,7 +265,7 @@ def batch(
 
     isthmus batch -a $ACCOUNT -b '{"resources": [{"resource": "crm/contacts", "method": "list"}]}'
     """
-    from isthmus.cli.remote.data_plane.calls import batch as work
+    from isthmus.cli.remote.data_plane.calls import run_batch as work
 
     raise typer.Exit(
         work(
@@ -269,29 +281,29 @@ def batch(
     )
 
 
-def export(
-    resource: Annotated[str, typer.Argument(help="crm/contacts, or contacts for the product's own.")],
+def export_records(
+    resource: Annotated[str, typer.Argument(help="crm/contacts, or contacts for the provider's own.")],
     account: Account = None,
     query: Query = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="File to write; it appears when it is whole.", show_default="standard output"),
+        typer.Option(help="File to write; it appears when it is complete.", show_default="standard output"),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
-    limit: Annotated[int | None, typer.Option(help="Records at most.", min=1)] = None,
-    page_size: Annotated[int | None, typer.Option(help="Records of a page, as of -q limit.", min=1)] = None,
+    limit: Annotated[int | None, typer.Option(help="Maximum number of records.", min=1)] = None,
+    page_size: Annotated[int | None, typer.Option(help="Records per page, like -q limit.", min=1)] = None,
     api_url: ApiUrl = None,
     token: Token = None,
     output: Annotated[
-        Literal["json", "ndjson", "csv", "yaml"], typer.Option("-o", "--output", help="How to write it.")
+        Literal["json", "ndjson", "csv", "yaml"], typer.Option("-o", "--output", help="Output format.")
     ] = "json",
 ) -> None:
-    """Fetch every record of a list, page by page, and write each page as it comes.
+    """Fetch all records of a list, page by page, and write each page at once.
 
-    GET /unified/MODEL/RESOURCE, or /proxy/RESOURCE. Where it breaks off,
-    standard error has the cursor to go on from, and the file beside --out
-    that keeps what was fetched, FILE.partial-1. Columns of CSV are those of
-    the first record. Exit codes as of `isthmus unified`; 130: interrupted.
+    GET /unified/MODEL/RESOURCE, or /proxy/RESOURCE. If it fails midway,
+    standard error has the cursor to continue from, and the name of the file
+    beside --out with what was fetched, FILE.partial-1. CSV has the columns of
+    the first record. Exit codes as for `isthmus unified`; 130: interrupted.
 
     Examples:
 
@@ -299,7 +311,7 @@ def export(
 
     isthmus export contacts -a $ACCOUNT -o csv --limit 1000 > contacts.csv
     """
-    from isthmus.cli.remote.data_plane.export import export as work
+    from isthmus.cli.remote.data_plane.export import export_records as work
 
     raise typer.Exit(
         work(
@@ -317,13 +329,13 @@ def export(
     )
 
 
-def schema(
+def fetch_schema(
     out: Annotated[Path | None, typer.Option(help="File to write.", show_default="standard output")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
     api_url: ApiUrl = None,
     token: Token = None,
     output: Annotated[
-        Literal["yaml", "json"], typer.Option("-o", "--output", help="How to write it.")
+        Literal["yaml", "json"], typer.Option("-o", "--output", help="Output format.")
     ] = "yaml",
 ) -> None:
     """Fetch the OpenAPI document, with the unified models of the token's environment.
@@ -334,6 +346,6 @@ def schema(
 
     isthmus schema --out openapi.yaml
     """
-    from isthmus.cli.remote.data_plane.calls import schema as work
+    from isthmus.cli.remote.data_plane.calls import fetch_schema as work
 
     raise typer.Exit(work(out, api_url, token, output, force=force))

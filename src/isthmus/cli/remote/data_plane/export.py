@@ -1,4 +1,4 @@
-"""`isthmus export`: every record of a list, page by page, as it comes (`cli.md` §9)."""
+"""The work of `isthmus export`: fetches all records of a list and writes each page as it arrives."""
 
 from __future__ import annotations
 
@@ -15,19 +15,25 @@ from typing import Final, Literal, TextIO, TypeAlias
 
 import typer
 
-from isthmus.cli.record_output import Json, cell, closed_pipe
-from isthmus.cli.remote.api_client import Remote, RemoteCallFailed
-from isthmus.cli.remote.arguments import account_of, cursor_option, pairs, path_of, spare
+from isthmus.cli.record_output import Json, closed_pipe_exit, format_cell
+from isthmus.cli.remote.api_client import ApiClient, RemoteCallFailed
+from isthmus.cli.remote.arguments import (
+    build_path,
+    choose_account,
+    format_cursor_option,
+    parse_pairs,
+    refuse_overwrite,
+)
 from isthmus.errors import IsthmusError, SetupError
 
-__all__ = ["ExportFormat", "export"]
+__all__ = ["ExportFormat", "export_records"]
 
 ExportFormat: TypeAlias = Literal["json", "ndjson", "csv", "yaml"]
 
 _INTERRUPTED: Final = 130
 
 
-def export(
+def export_records(
     resource: str,
     *,
     account: str | None,
@@ -40,183 +46,193 @@ def export(
     token: str | None,
     output: ExportFormat,
 ) -> int:
-    """The exit code. What was fetched before a failure is kept on standard output, or in a file of another
-    name; that and the cursor to go on from are told."""
+    """Fetches and writes the records. Returns the exit code. After a failure, what was fetched stays on
+    standard output or in a file of another name, which is printed with the cursor to continue from."""
     export = _Export(limit)
     try:
-        whose = account_of(account)
-        params = {"integrated_account_id": whose, **pairs(query, "--query")} | (
+        account_id = choose_account(account)
+        params = {"integrated_account_id": account_id, **parse_pairs(query, "--query")} | (
             {} if page_size is None else {"limit": str(page_size)}
         )
-        remote = Remote(api_url, token)
-        with export.target(out, force=force) as stream:
-            asyncio.run(export.run(remote, _route(resource), params, _WRITERS[output](stream)))
+        remote = ApiClient(api_url, token)
+        with export.open_target(out, force=force) as stream:
+            asyncio.run(export.run(remote, _build_route(resource), params, _WRITERS[output](stream)))
     except BrokenPipeError:
-        raise closed_pipe() from None
+        raise closed_pipe_exit() from None
     except KeyboardInterrupt:
-        return export.stopped("interrupted", _INTERRUPTED)
+        return export.report_stop("interrupted", _INTERRUPTED)
     except RemoteCallFailed as failed:
-        return export.stopped(failed.message, failed.code)
+        return export.report_stop(failed.message, failed.code)
     except IsthmusError as error:
-        return export.stopped(error.message, 2)
+        return export.report_stop(error.message, 2)
     return 0
 
 
-def _route(resource: str) -> str:
-    """`crm/contacts` is a unified resource, `contacts` one of the product's own."""
+def _build_route(resource: str) -> str:
+    """The route of a resource: `crm/contacts` is a unified one, `contacts` one of the provider. Raises
+    SetupError."""
     parts = resource.split("/")
     if not all(parts) or len(parts) > 2:
-        raise SetupError(f"{resource} is no resource: write <model>/<resource>, or <resource> for the proxy.")
-    return path_of("proxy" if len(parts) == 1 else "unified", *parts)
+        raise SetupError(
+            f"invalid resource {resource}: write <model>/<resource>, or <resource> for the proxy API."
+        )
+    return build_path("proxy" if len(parts) == 1 else "unified", *parts)
 
 
 class _Export:
-    """One export: what was counted, and where it could go on."""
+    """One export: counts the records, and knows the cursor to continue from."""
 
     def __init__(self, limit: int | None) -> None:
         self._limit = limit
         self._count = 0
         self._cursor: str | None = None
-        self._kept: Path | None = None
+        self._partial: Path | None = None
 
     @contextmanager
-    def target(self, out: Path | None, *, force: bool) -> Iterator[TextIO]:
-        """Standard output, or a file that is there only when it is whole."""
+    def open_target(self, out: Path | None, *, force: bool) -> Iterator[TextIO]:
+        """The stream to write to: standard output, or a file that appears only when it is complete."""
         if out is None:
             yield sys.stdout
             return
-        spare(out, force=force)
+        refuse_overwrite(out, force=force)
         try:
             with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as made:
                 draft = Path(made) / out.name
                 try:
                     with draft.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
                         yield stream
-                except OSError:  # how much of it was written is not known
+                except OSError:  # it is unknown how much was written
                     raise
                 except BaseException:
                     if self._count:
-                        self._kept = draft.replace(_partial(out))
+                        self._partial = draft.replace(_partial_file(out))
                     raise
                 draft.replace(out)
         except OSError as error:
             self._cursor = None
-            raise SetupError(f"{out} cannot be written: {error.strerror}. Nothing was kept.") from error
+            raise SetupError(f"{out} cannot be written: {error.strerror}. Nothing was saved.") from error
 
-    async def run(self, remote: Remote, route: str, params: dict[str, str], writer: _Writer) -> None:
-        writer.begin()
+    async def run(self, remote: ApiClient, route: str, params: dict[str, str], writer: _Writer) -> None:
+        writer.write_start()
         try:
             async with remote:
-                async for page in self._pages(remote, route, params):
-                    writer.page(page)
+                async for page in self._fetch_pages(remote, route, params):
+                    writer.write_page(page)
                     self._count += len(page)
                     typer.echo(f"Exported {self._count} records...", err=True)
         finally:
-            writer.end()
+            writer.write_end()
 
-    async def _pages(self, remote: Remote, route: str, params: dict[str, str]) -> AsyncIterator[list[Json]]:
+    async def _fetch_pages(
+        self, remote: ApiClient, route: str, params: dict[str, str]
+    ) -> AsyncIterator[list[Json]]:
         self._cursor = params.get("next_cursor")
         while True:
             query = params | ({"next_cursor": self._cursor} if self._cursor else {})
             answer = await remote.call("GET", route, params=query)
             if not isinstance(answer, dict) or not isinstance(answer.get("result"), list):
-                raise SetupError("the answer is no list of records: `isthmus unified` and `proxy` show it.")
+                raise SetupError(
+                    "the response is not a list of records: `isthmus unified` and `proxy` show it."
+                )
             left = None if self._limit is None else self._limit - self._count
             yield answer["result"][:left]
             self._cursor = answer.get("next_cursor")
             if not self._cursor or (self._limit is not None and self._count >= self._limit):
                 return
 
-    def stopped(self, why: str, code: int) -> int:
-        typer.echo(f"isthmus: {why}", err=True)
-        kept = f", kept in {self._kept}" if self._kept else ""
+    def report_stop(self, reason: str, code: int) -> int:
+        """Prints why the export stopped, where its records are, and how to continue. Returns `code`."""
+        typer.echo(f"isthmus: {reason}", err=True)
+        saved = f", saved in {self._partial}" if self._partial else ""
         if self._cursor:
-            further = ", to another file, with" if self._kept else " with"
+            further = ", to another file, with" if self._partial else " with"
             typer.echo(
-                f"After {self._count} records{kept}. Go on{further}: {cursor_option(self._cursor)}", err=True
+                f"Stopped after {self._count} records{saved}. Continue{further}: "
+                f"{format_cursor_option(self._cursor)}",
+                err=True,
             )
         return code
 
 
-def _partial(out: Path) -> Path:
-    """A name beside it that nothing has: what was kept earlier stays."""
+def _partial_file(out: Path) -> Path:
+    """A file name beside `out` that does not exist yet, so that earlier partial files are kept."""
     names = (out.with_name(f"{out.name}.partial-{number}") for number in count(1))
     return next(name for name in names if not name.exists())
 
 
 class _Writer:
-    """Records as text. After each page, what was written is a beginning of the whole."""
+    """Writes records as text. What was written after each page is a valid beginning of the whole."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
-    def begin(self) -> None:
-        """Before the first page."""
+    def write_start(self) -> None:
+        """Writes what comes before the first page."""
 
-    def page(self, records: Sequence[Json]) -> None:
+    def write_page(self, records: Sequence[Json]) -> None:
         for record in records:
-            self._record(record)
+            self._write_record(record)
         self._stream.flush()
 
-    def end(self) -> None:
-        """Behind the last page, or where it broke off."""
+    def write_end(self) -> None:
+        """Writes what comes after the last page, or where the export stopped."""
 
-    def _record(self, record: Json) -> None:
+    def _write_record(self, record: Json) -> None:
         raise NotImplementedError
 
 
 class _Ndjson(_Writer):
-    def _record(self, record: Json) -> None:
+    def _write_record(self, record: Json) -> None:
         self._stream.write(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")
 
 
 class _Json(_Writer):
-    """A valid array even where it broke off."""
+    """Writes a JSON array, which is valid even where the export stopped."""
 
     _before = "\n"
 
-    def begin(self) -> None:
+    def write_start(self) -> None:
         self._stream.write("[")
 
-    def _record(self, record: Json) -> None:
+    def _write_record(self, record: Json) -> None:
         text = json.dumps(record, indent=2, ensure_ascii=False).replace("\n", "\n  ")
         self._stream.write(f"{self._before}  {text}")
         self._before = ",\n"
 
-    def end(self) -> None:
+    def write_end(self) -> None:
         self._stream.write("]\n" if self._before == "\n" else "\n]\n")
         self._stream.flush()
 
 
 class _Yaml(_Writer):
-    def _record(self, record: Json) -> None:
+    def _write_record(self, record: Json) -> None:
         import yaml
 
         self._stream.write(yaml.safe_dump([record], sort_keys=False, allow_unicode=True))
 
 
 class _Csv(_Writer):
-    """The columns are those of the first record; what later ones have besides is counted and told."""
+    """Writes CSV with the columns of the first record; other fields are left out, and named at the end."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
         self._names: list[str] | None = None
         self._writer = csv.writer(stream)
-        self._lost: set[str] = set()
+        self._dropped: set[str] = set()
 
-    def _record(self, record: Json) -> None:
+    def _write_record(self, record: Json) -> None:
         row = record if isinstance(record, dict) else {"value": record}
         if self._names is None:
             self._names = list(row)
             self._writer.writerow(self._names)
-        self._lost |= row.keys() - set(self._names)
-        self._writer.writerow([cell(row.get(name)) for name in self._names])
+        self._dropped |= row.keys() - set(self._names)
+        self._writer.writerow([format_cell(row.get(name)) for name in self._names])
 
-    def end(self) -> None:
-        if self._lost:
-            names = ", ".join(sorted(self._lost))
+    def write_end(self) -> None:
+        if self._dropped:
+            names = ", ".join(sorted(self._dropped))
             typer.echo(
-                f"{len(self._lost)} fields that the first record does not have are left out: {names}.",
+                f"{len(self._dropped)} fields that the first record does not have were left out: {names}.",
                 err=True,
             )
 

@@ -1,4 +1,4 @@
-"""Which server commands call, and as whom. The work is imported when a command runs."""
+"""The commands `login`, `logout` and `profiles`. Their work is imported when they run."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["add_to"]
+__all__ = ["add_commands"]
 
 profiles = typer.Typer(
-    help="Servers and tokens that were logged in to, by name; one is active.", no_args_is_help=True
+    help="Profiles: stored servers and tokens, by name; one is active.", no_args_is_help=True
 )
 
 
-def add_to(app: typer.Typer, *, panel: str) -> None:
+def add_commands(app: typer.Typer, *, panel: str) -> None:
     app.command("login", rich_help_panel=panel)(login)
     app.command("logout", rich_help_panel=panel)(logout)
     app.command("use", hidden=True)(use_profile)
@@ -22,28 +22,30 @@ def add_to(app: typer.Typer, *, panel: str) -> None:
 
 def login(
     name: Annotated[
-        str | None, typer.Option("--profile-name", help="Name to keep it under.", show_default="default")
+        str | None, typer.Option("--profile-name", help="Name of the profile.", show_default="default")
     ] = None,
     api_url: Annotated[
         str | None,
         typer.Option(
-            help="Server; else ISTHMUS_API_URL.", show_default="http://127.0.0.1:8000", metavar="URL"
+            help="URL of the server; default ISTHMUS_API_URL.",
+            show_default="http://127.0.0.1:8000",
+            metavar="URL",
         ),
     ] = None,
     token: Annotated[
-        str | None, typer.Option(help="API token; others on this machine can see it.", metavar="TOKEN")
+        str | None, typer.Option(help="API token; visible to other users of this machine.", metavar="TOKEN")
     ] = None,
     token_stdin: Annotated[
         bool, typer.Option("--token-stdin", help="Read the token from standard input.")
     ] = False,
 ) -> None:
-    """Keep a server's address and an API token, so that commands need neither.
+    """Store a server's address and an API token for other commands.
 
-    The token is asked for on a terminal. GET /me is called with it first;
-    where that fails, nothing is kept. They are kept in config.json of
-    ISTHMUS_CONFIG_DIR, else of ~/.config/isthmus, readable by you alone.
+    Asks for the token on a terminal. GET /me is called with it first; if that
+    fails, nothing is stored. They are stored in config.json of
+    ISTHMUS_CONFIG_DIR, or of ~/.config/isthmus, readable by you alone.
 
-    Exit 0; 2: nobody to ask; 3: the token is not valid; 5: server away.
+    Exit 0; 2: no terminal to ask on; 3: invalid token; 5: server unreachable.
 
     Examples:
 
@@ -57,18 +59,20 @@ def login(
 
 
 def logout(
-    everywhere: Annotated[bool, typer.Option("--all", help="Of every profile, not the active one.")] = False,
+    everywhere: Annotated[
+        bool, typer.Option("--all", help="Of every profile, not only the active one.")
+    ] = False,
 ) -> None:
-    """Forget the token of the active profile. It stays valid: revoke it where it is known.
+    """Delete the token of the active profile. It stays valid until it is revoked.
 
     Example:
 
     isthmus logout --all
     """
-    from isthmus.cli.remote.profiles.login import carried_out
     from isthmus.cli.remote.profiles.login import logout as work
+    from isthmus.cli.remote.profiles.login import run_profile_command
 
-    raise typer.Exit(carried_out(lambda: work(everywhere=everywhere)))
+    raise typer.Exit(run_profile_command(lambda: work(everywhere=everywhere)))
 
 
 @profiles.command("list")
@@ -79,41 +83,41 @@ def list_profiles() -> None:
 
     isthmus profiles list
     """
-    from isthmus.cli.remote.profiles.login import carried_out
     from isthmus.cli.remote.profiles.login import list_profiles as work
+    from isthmus.cli.remote.profiles.login import run_profile_command
 
-    raise typer.Exit(carried_out(work))
+    raise typer.Exit(run_profile_command(work))
 
 
 @profiles.command("use")
 def use_profile(name: Annotated[str, typer.Argument(help="Name of a profile.")]) -> None:
-    """Make a profile the active one. ISTHMUS_PROFILE names another for a while.
+    """Make a profile the active one. ISTHMUS_PROFILE overrides it.
 
     Example:
 
     isthmus profiles use production
     """
-    from isthmus.cli.remote.profiles.login import carried_out
+    from isthmus.cli.remote.profiles.login import run_profile_command
     from isthmus.cli.remote.profiles.login import use_profile as work
 
-    raise typer.Exit(carried_out(lambda: work(name)))
+    raise typer.Exit(run_profile_command(lambda: work(name)))
 
 
 @profiles.command("set")
 def set_key(
     key: Annotated[str, typer.Argument(help="api-url or default-integrated-account.")],
-    value: Annotated[str, typer.Argument(help="What it is.")],
+    value: Annotated[str, typer.Argument(help="The new value.")],
 ) -> None:
-    """Set a key of the active profile: the server, or the account that is called.
+    """Set a key of the active profile: the server, or the default account.
 
     Example:
 
     isthmus profiles set default-integrated-account $ACCOUNT
     """
-    from isthmus.cli.remote.profiles.login import carried_out
+    from isthmus.cli.remote.profiles.login import run_profile_command
     from isthmus.cli.remote.profiles.login import set_key as work
 
-    raise typer.Exit(carried_out(lambda: work(key, value)))
+    raise typer.Exit(run_profile_command(lambda: work(key, value)))
 
 
 @profiles.command("get")
@@ -124,7 +128,7 @@ def get_key(key: Annotated[str, typer.Argument(help="api-url or default-integrat
 
     isthmus profiles get api-url
     """
-    from isthmus.cli.remote.profiles.login import carried_out
     from isthmus.cli.remote.profiles.login import get_key as work
+    from isthmus.cli.remote.profiles.login import run_profile_command
 
-    raise typer.Exit(carried_out(lambda: work(key)))
+    raise typer.Exit(run_profile_command(lambda: work(key)))

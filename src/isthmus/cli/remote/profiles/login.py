@@ -1,4 +1,4 @@
-"""`isthmus login`, `logout` and `profiles` (`cli.md` §2)."""
+"""The work of the commands `login`, `logout` and `profiles`."""
 
 from __future__ import annotations
 
@@ -9,49 +9,57 @@ from collections.abc import Callable
 
 import typer
 
-from isthmus.cli.record_output import Json, show
-from isthmus.cli.remote.api_client import Remote, RemoteCallFailed, ended_by, expected, server_url, url_of
-from isthmus.cli.remote.profiles.profile_file import DEFAULT, KEYS, Profiles, key_of
+from isthmus.cli.record_output import Json, print_records
+from isthmus.cli.remote.api_client import (
+    ApiClient,
+    RemoteCallFailed,
+    check_server_url,
+    choose_server_url,
+    report_error,
+    require_value,
+)
+from isthmus.cli.remote.profiles.profile_file import DEFAULT, KEYS, Profiles, parse_key
 from isthmus.errors import IsthmusError, SetupError
 
-__all__ = ["carried_out", "get_key", "list_profiles", "login", "logout", "set_key", "use_profile"]
+__all__ = ["get_key", "list_profiles", "login", "logout", "run_profile_command", "set_key", "use_profile"]
 
 
 def login(name: str | None, api_url: str | None, token: str | None, *, stdin: bool) -> int:
-    """The exit code. Nothing is kept unless the server knows the token."""
+    """Stores a profile after the server has accepted its token. Returns the exit code."""
     try:
         profiles = Profiles()
         chosen = name or DEFAULT
         known = profiles.all.get(chosen, {})
-        url = url_of(api_url, known.get("apiUrl"))
-        remote = Remote(url, token or _asked_for(stdin=stdin))
-        me = asyncio.run(_me(remote))
-        team, environment = expected(me, "team.name"), expected(me, "environment.name")
+        url = choose_server_url(api_url, known.get("apiUrl"))
+        remote = ApiClient(url, token or _ask_for_token(stdin=stdin))
+        me = asyncio.run(_fetch_me(remote))
+        team, environment = require_value(me, "team.name"), require_value(me, "environment.name")
         _forget_account(known, remote.url)
         profiles.all[chosen] = {**known, "apiUrl": remote.url, "token": remote.token}
         profiles.use(chosen)
         profiles.save()
     except RemoteCallFailed as failed:
-        return ended_by(failed, also=" Nothing was kept.")
+        return report_error(failed, addition=" Nothing was stored.")
     except IsthmusError as error:
-        return ended_by(error)
+        return report_error(error)
     typer.echo(f"Logged in: profile {chosen}, team {team}, environment {environment} ({remote.url}).")
     return 0
 
 
 def _forget_account(profile: dict[str, str], url: str) -> None:
-    """The one that is called, where the profile goes to another server."""
+    """Removes the default account from a profile whose server changes."""
     if url != profile.get("apiUrl", url) and "defaultIntegratedAccount" in profile:
         del profile["defaultIntegratedAccount"]
-        typer.echo("Forgot the default account: it was one of another server.", err=True)
+        typer.echo("Removed the default account: it belongs to another server.", err=True)
 
 
-async def _me(remote: Remote) -> Json:
+async def _fetch_me(remote: ApiClient) -> Json:
     async with remote:
         return await remote.call("GET", "/me")
 
 
-def _asked_for(*, stdin: bool) -> str:
+def _ask_for_token(*, stdin: bool) -> str:
+    """The token from standard input or from the terminal. Raises SetupError where there is none."""
     if stdin:
         found = sys.stdin.readline().strip()
     elif sys.stdin.isatty() and sys.stderr.isatty():
@@ -63,8 +71,9 @@ def _asked_for(*, stdin: bool) -> str:
     return found
 
 
-def carried_out(work: Callable[[], None]) -> int:
-    """The exit code: 2 for what is asked for wrongly, a profile that is not there say."""
+def run_profile_command(work: Callable[[], None]) -> int:
+    """Runs the work of a command of profiles. Returns the exit code: 2 for an error, such as an unknown
+    profile."""
     try:
         work()
     except IsthmusError as error:
@@ -74,7 +83,7 @@ def carried_out(work: Callable[[], None]) -> int:
 
 
 def logout(*, everywhere: bool) -> None:
-    """Raises SetupError."""
+    """Removes the token of the active profile, or of all. Raises SetupError."""
     profiles = Profiles()
     if not everywhere:
         profiles.current()
@@ -82,7 +91,7 @@ def logout(*, everywhere: bool) -> None:
     gone = [name for name in names if profiles.all.get(name, {}).pop("token", None)]
     if gone:
         profiles.save()
-    typer.echo(f"Forgot the token of {', '.join(gone)}." if gone else "There was no token to forget.")
+    typer.echo(f"Removed the token of {', '.join(gone)}." if gone else "There was no token to remove.")
 
 
 def list_profiles() -> None:
@@ -92,12 +101,12 @@ def list_profiles() -> None:
             "": "*" if name == profiles.active else "",
             "name": name,
             "apiUrl": each.get("apiUrl"),
-            "token": "kept" if each.get("token") else "none",
+            "token": "stored" if each.get("token") else "none",
             "defaultIntegratedAccount": each.get("defaultIntegratedAccount"),
         }
         for name, each in sorted(profiles.all.items())
     ]
-    show(rows, "table", columns=("", "name", "apiUrl", "token", "defaultIntegratedAccount"))
+    print_records(rows, "table", columns=("", "name", "apiUrl", "token", "defaultIntegratedAccount"))
 
 
 def use_profile(name: str) -> None:
@@ -112,12 +121,14 @@ def set_key(key: str, value: str) -> None:
     """Raises SetupError."""
     profiles = Profiles()
     profiles.current()
-    profile, name = profiles.all.setdefault(profiles.active, {}), key_of(key)
+    profile, name = profiles.all.setdefault(profiles.active, {}), parse_key(key)
     if name == "apiUrl":
-        value = server_url(value)
+        value = check_server_url(value)
         if value != profile.get(name) and "token" in profile:
             del profile["token"]
-            typer.echo("Forgot the token: it was for another server. `isthmus login` takes one.", err=True)
+            typer.echo(
+                "Removed the token: it belongs to another server. Run `isthmus login` again.", err=True
+            )
         _forget_account(profile, value)
     profile[name] = value
     profiles.save()
@@ -126,7 +137,7 @@ def set_key(key: str, value: str) -> None:
 
 def get_key(key: str) -> None:
     """Raises SetupError."""
-    value = Profiles().current().get(key_of(key))
+    value = Profiles().current().get(parse_key(key))
     if value is None:
-        raise SetupError(f"{key_of(key)} is not set. Keys are {', '.join(KEYS)}.")
+        raise SetupError(f"{parse_key(key)} is not set. Keys are {', '.join(KEYS)}.")
     typer.echo(value)

@@ -1,4 +1,4 @@
-"""Servers and tokens that were logged in to, kept under a name in a file of this user (`cli.md` §2)."""
+"""The file in which profiles (server, token, default account) are stored under names."""
 
 from __future__ import annotations
 
@@ -14,27 +14,28 @@ from isthmus.cli.record_output import Json
 from isthmus.config.command_variables import CONFIG_DIR, PROFILE
 from isthmus.errors import SetupError
 
-__all__ = ["DEFAULT", "KEYS", "Profiles", "key_of"]
+__all__ = ["DEFAULT", "KEYS", "Profiles", "parse_key"]
 
 DEFAULT: Final = "default"
 KEYS: Final = ("apiUrl", "defaultIntegratedAccount")
-"""Those that `profiles set` sets. A token comes by `login` alone."""
+"""The keys that `profiles set` sets. A token is only stored by `login`."""
 _FILE: Final = "config.json"
 
 
-def key_of(written: str) -> str:
-    """The key in the file: `api-url`, `api_url` and `apiUrl` are one. Raises SetupError for others."""
+def parse_key(text: str) -> str:
+    """The key as it is in the file: `api-url`, `api_url` and `apiUrl` are the same. Raises SetupError for an
+    unknown key."""
     for key in KEYS:
-        if written.replace("-", "").replace("_", "").lower() == key.lower():
+        if text.replace("-", "").replace("_", "").lower() == key.lower():
             return key
-    raise SetupError(f"{written} is no key of a profile. There are: {', '.join(KEYS)}.")
+    raise SetupError(f"unknown key {text}. Keys are {', '.join(KEYS)}.")
 
 
 class Profiles:
-    """The file, as it was read. `active`: the name of the one that counts, of the variable or the file."""
+    """The profiles in the file. `active`: the name of the active one, from the variable or the file."""
 
     def __init__(self) -> None:
-        self.path = _directory() / _FILE
+        self.path = _config_directory() / _FILE
         self._data = self._read()
         self.active = os.environ.get(PROFILE) or str(self._data.get("active") or DEFAULT)
 
@@ -44,7 +45,8 @@ class Profiles:
         return profiles
 
     def current(self) -> Mapping[str, str]:
-        """The active one. Raises SetupError where the variable names one that is not there."""
+        """The active profile, empty where there is none. Raises SetupError where the variable names an
+        unknown one."""
         if self.active not in self.all and os.environ.get(PROFILE):
             raise SetupError(
                 f"{PROFILE}: there is no profile {self.active} in {self.path}. There are: "
@@ -53,7 +55,7 @@ class Profiles:
         return self.all.get(self.active, {})
 
     def use(self, name: str) -> None:
-        """Raises SetupError for one that is not there."""
+        """Makes a profile the active one. Raises SetupError for an unknown name."""
         if name not in self.all:
             raise SetupError(
                 f"there is no profile {name}. There are: "
@@ -62,7 +64,7 @@ class Profiles:
         self._data["active"] = name
 
     def save(self) -> None:
-        """For its owner only, in one step. Raises SetupError."""
+        """Writes the file atomically, readable by its owner only. Raises SetupError."""
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor, draft = tempfile.mkstemp(dir=self.path.parent, prefix=f".{_FILE}-")  # mode 0600
@@ -82,14 +84,14 @@ class Profiles:
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
-            raise SetupError(f"{self.path} cannot be read: {error}. Mend it, or take it away.") from error
+            raise SetupError(f"{self.path} cannot be read: {error}. Correct or delete it.") from error
         profiles = data.get("profiles", {}) if isinstance(data, dict) else None
         if not isinstance(profiles, dict) or not all(isinstance(each, dict) for each in profiles.values()):
-            raise SetupError(f"{self.path} holds no profiles. Mend it, or take it away.")
+            raise SetupError(f"{self.path} holds no profiles. Correct or delete it.")
         return dict(data)
 
 
-def _directory() -> Path:
+def _config_directory() -> Path:
     given = os.environ.get(CONFIG_DIR)
     if given:
         return Path(given).expanduser()

@@ -1,17 +1,17 @@
-"""The work of the commands of accounts and integrations that one call does (`cli.md` §5, §6)."""
+"""The work of the commands of accounts and integrations that make one call."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from isthmus.cli.record_output import Format, Json, at, refuse_ids, show
-from isthmus.cli.remote.api_client import Remote, expected, ran
-from isthmus.cli.remote.arguments import path_of
+from isthmus.cli.record_output import Format, Json, print_records, refuse_id_output, value_at
+from isthmus.cli.remote.api_client import ApiClient, require_value, run_command
+from isthmus.cli.remote.arguments import build_path
 
-__all__ = ["call", "identify", "tools"]
+__all__ = ["call_route", "identify_account", "list_tools"]
 
-_HINTS: Final = (
+_IDENTIFYING_KEYS: Final = (
     "subdomain",
     "domain",
     "site_url",
@@ -21,10 +21,10 @@ _HINTS: Final = (
     "region",
     "account_name",
 )
-"""What a connection's context often says about whose it is."""
+"""Keys of an account's context that often tell whose account it is."""
 
 
-def call(
+def call_route(
     verb: str,
     route: str,
     api_url: str | None,
@@ -35,22 +35,23 @@ def call(
     params: Mapping[str, str] | None = None,
     body: Json = None,
 ) -> int:
-    """The exit code. `below`: segments behind the route. Of a list in an envelope, the list is shown."""
+    """Makes one call and prints the result, of a list the rows. `below`: path segments after the route.
+    Returns the exit code."""
 
-    async def work(remote: Remote) -> Json:
+    async def work(remote: ApiClient) -> Json:
         if verb != "GET":
-            refuse_ids(output)  # what it makes would be made, and not be shown
-        return await remote.call(verb, f"{route}{path_of(*below)}", params=params, body=body)
+            refuse_id_output(output)  # it would create something and fail to print it
+        return await remote.call(verb, f"{route}{build_path(*below)}", params=params, body=body)
 
-    def shown(found: Json) -> int:
+    def print_result(found: Json) -> int:
         is_list = isinstance(found, dict) and isinstance(found.get("result"), list)
-        show(found["result"] if is_list else found, output or "json")
+        print_records(found["result"] if is_list else found, output or "json")
         return 0
 
-    return ran(api_url, token, work, shown)
+    return run_command(api_url, token, work, print_result)
 
 
-def tools(
+def list_tools(
     route: str,
     id: str,
     methods: str | None,
@@ -60,27 +61,31 @@ def tools(
     output: Format | None,
 ) -> int:
     params = {name: value for name, value in (("methods", methods), ("tags", tags)) if value}
-    return call("GET", route, api_url, token, output, below=(id, "tools"), params=params)
+    return call_route("GET", route, api_url, token, output, below=(id, "tools"), params=params)
 
 
-def identify(id: str, api_url: str | None, token: str | None, output: Format | None) -> int:
-    async def work(remote: Remote) -> Json:
-        return await remote.call("GET", f"/integrated-account{path_of(id)}")
+def identify_account(id: str, api_url: str | None, token: str | None, output: Format | None) -> int:
+    async def work(remote: ApiClient) -> Json:
+        return await remote.call("GET", f"/integrated-account{build_path(id)}")
 
-    def shown(row: Json) -> int:
-        context = at(row, "context")
-        told = {
-            "id": expected(row, "id"),
-            "tenant_id": at(row, "tenant_id"),
-            "integration_name": at(row, "integration.name"),
-            "integration_label": at(row, "integration.config.label"),
+    def print_result(row: Json) -> int:
+        context = value_at(row, "context")
+        summary = {
+            "id": require_value(row, "id"),
+            "tenant_id": value_at(row, "tenant_id"),
+            "integration_name": value_at(row, "integration.name"),
+            "integration_label": value_at(row, "integration.config.label"),
             **{
-                name: at(row, name)
+                name: value_at(row, name)
                 for name in ("status", "authentication_method", "is_sandbox", "created_at")
             },
-            **{name: at(context, name) for name in _HINTS if isinstance(at(context, name), str)},
+            **{
+                name: value_at(context, name)
+                for name in _IDENTIFYING_KEYS
+                if isinstance(value_at(context, name), str)
+            },
         }
-        show(told, output or "json")
+        print_records(summary, output or "json")
         return 0
 
-    return ran(api_url, token, work, shown)
+    return run_command(api_url, token, work, print_result)

@@ -1,4 +1,4 @@
-"""What can be done with an account, or asked of it or of an integration, besides changing its row."""
+"""The commands of accounts and integrations besides list, get, create, update and delete."""
 
 from __future__ import annotations
 
@@ -8,33 +8,35 @@ import typer
 
 from isthmus.cli.remote.options import ApiUrl, JsonOutput, Token
 
-__all__ = ["add_to"]
+__all__ = ["add_commands"]
 
 Id = Annotated[str, typer.Argument(help="Id of the integrated account.")]
 Integration = Annotated[str, typer.Argument(help="Id or name of the integration.")]
 Methods = Annotated[
-    str | None, typer.Option(help="Only these methods, a,b; also read and write.", metavar="NAMES")
+    str | None, typer.Option(help="Only these methods, a,b; also the groups read and write.", metavar="NAMES")
 ]
 Tags = Annotated[str | None, typer.Option(help="Only resources with one of these tags, a,b.", metavar="TAGS")]
 
 
-def add_to(accounts: typer.Typer, integrations: typer.Typer) -> None:
-    for command in (identify, refresh_credentials, create_token, account_tools):
-        accounts.command(command.__name__.replace("_", "-").removeprefix("account-"))(command)
-    for command in (integration_tools, unified_apis):
-        integrations.command(command.__name__.replace("_", "-").removeprefix("integration-"))(command)
+def add_commands(accounts: typer.Typer, integrations: typer.Typer) -> None:
+    accounts.command("identify")(identify_account)
+    accounts.command("refresh-credentials")(refresh_credentials)
+    accounts.command("create-token")(create_token)
+    accounts.command("tools")(list_account_tools)
+    integrations.command("tools")(list_integration_tools)
+    integrations.command("unified-apis")(list_unified_apis)
 
 
-def identify(id: Id, api_url: ApiUrl = None, token: Token = None, output: JsonOutput = None) -> None:
-    """Say whose account it is, of which product, and in what state.
+def identify_account(id: Id, api_url: ApiUrl = None, token: Token = None, output: JsonOutput = None) -> None:
+    """Show the tenant, integration and status of an account.
 
-    GET /integrated-account/ID, without what only a program needs.
+    GET /integrated-account/ID, reduced to what people need.
 
     Example:
 
     isthmus accounts identify 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001 -o table
     """
-    from isthmus.cli.remote.resources.account_calls import identify as work
+    from isthmus.cli.remote.resources.account_calls import identify_account as work
 
     raise typer.Exit(work(id, api_url, token, output))
 
@@ -42,16 +44,16 @@ def identify(id: Id, api_url: ApiUrl = None, token: Token = None, output: JsonOu
 def refresh_credentials(
     id: Id, api_url: ApiUrl = None, token: Token = None, output: JsonOutput = None
 ) -> None:
-    """Renew an account's access token now, as a call would when it ends.
+    """Refresh an account's access token now.
 
     POST /integrated-account/refresh-credentials. Exit 0; 1: it cannot be
-    renewed; 3: not allowed; 4: no such account; 5: the product is away.
+    refreshed; 3: not allowed; 4: no such account; 5: provider unreachable.
 
     Example:
 
     isthmus accounts refresh-credentials 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001
     """
-    from isthmus.cli.remote.resources.account_calls import call as work
+    from isthmus.cli.remote.resources.account_calls import call_route as work
 
     raise typer.Exit(
         work("POST", "/integrated-account/refresh-credentials", api_url, token, output, body={"id": id})
@@ -59,7 +61,7 @@ def refresh_credentials(
 
 
 def create_token(id: Id, api_url: ApiUrl = None, token: Token = None, output: JsonOutput = None) -> None:
-    """Make a token that calls this account alone, for 15 minutes; it is shown once.
+    """Create a token for this account alone, valid for 15 minutes; it is shown once.
 
     POST /integrated-account/token.
 
@@ -67,13 +69,13 @@ def create_token(id: Id, api_url: ApiUrl = None, token: Token = None, output: Js
 
     isthmus accounts create-token 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001
     """
-    from isthmus.cli.remote.resources.account_calls import call as work
+    from isthmus.cli.remote.resources.account_calls import call_route as work
 
     body = {"integrated_account_id": id}
     raise typer.Exit(work("POST", "/integrated-account/token", api_url, token, output, body=body))
 
 
-def account_tools(
+def list_account_tools(
     id: Id,
     methods: Methods = None,
     tags: Tags = None,
@@ -89,12 +91,12 @@ def account_tools(
 
     isthmus accounts tools 0b6f2c1e-6a55-4f0e-9d38-2f7c5a1be001 --methods read
     """
-    from isthmus.cli.remote.resources.account_calls import tools as work
+    from isthmus.cli.remote.resources.account_calls import list_tools as work
 
     raise typer.Exit(work("/integrated-account", id, methods, tags, api_url, token, output))
 
 
-def integration_tools(
+def list_integration_tools(
     id: Integration,
     methods: Methods = None,
     tags: Tags = None,
@@ -110,12 +112,12 @@ def integration_tools(
 
     isthmus integrations tools quillboard --methods list,get
     """
-    from isthmus.cli.remote.resources.account_calls import tools as work
+    from isthmus.cli.remote.resources.account_calls import list_tools as work
 
     raise typer.Exit(work("/integration", id, methods, tags, api_url, token, output))
 
 
-def unified_apis(
+def list_unified_apis(
     id: Integration, api_url: ApiUrl = None, token: Token = None, output: JsonOutput = None
 ) -> None:
     """List the unified models that an integration is mapped to.
@@ -126,6 +128,6 @@ def unified_apis(
 
     isthmus integrations unified-apis quillboard
     """
-    from isthmus.cli.remote.resources.account_calls import call as work
+    from isthmus.cli.remote.resources.account_calls import call_route as work
 
     raise typer.Exit(work("GET", "/integration", api_url, token, output, below=(id, "unified-apis")))

@@ -1,4 +1,4 @@
-"""The kinds of rows that a server keeps, as commands name them (`cli.md` §1, §5)."""
+"""The kinds of resources of the platform API, each with what its group of commands needs."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["GROUPS", "Group"]
+__all__ = ["GROUPS", "CommandGroup"]
 
-_CELL: Final = ("integration_name", "resource_name", "method_name")
+_MAPPING_NAMES: Final = ("integration_name", "resource_name", "method_name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """`operations`: of list, get, create, update, delete, by their first letters. `filters`: of a list, as
-    the server names them. `fields`: simple ones, that create and update take as options. `columns`: of a
-    table. `has_id`: whether its rows have one. `versioned`: a change has to name the version it read.
-    `one_of`: filters of which a list needs one. `example`: of a body."""
+class CommandGroup:
+    """A kind of resource. `operations`: the first letters of list, get, create, update and delete. `about`:
+    what one is, for help texts. `filters`: of a list, as the server names them. `fields`: scalar fields that
+    create and update take as options. `columns`: of a table. `has_id`: whether rows have an id. `versioned`:
+    whether an update must send the version that was read. `one_of`: filters of which a list needs one.
+    `example`: a body."""
 
     name: str
     route: str
@@ -33,7 +34,7 @@ class Group:
 
 
 _LIST: Final = (
-    Group(
+    CommandGroup(
         name="integrations",
         route="/integration",
         operations="lgcud",
@@ -44,7 +45,7 @@ _LIST: Final = (
         example="@quillboard.integration.json",
         versioned=True,
     ),
-    Group(
+    CommandGroup(
         name="accounts",
         route="/integrated-account",
         operations="lgcud",
@@ -63,7 +64,7 @@ _LIST: Final = (
         aliases=("integrated-accounts", "integrated-account", "account"),
         example="@account.json",
     ),
-    Group(
+    CommandGroup(
         name="environments",
         route="/environment",
         operations="gu",
@@ -72,7 +73,7 @@ _LIST: Final = (
         columns=("id", "name", "created_at"),
         example='{"name": "live"}',
     ),
-    Group(
+    CommandGroup(
         name="environment-integrations",
         route="/environment-integration",
         operations="lgcud",
@@ -83,7 +84,7 @@ _LIST: Final = (
         aliases=("env-integrations", "env-integration", "environment-integration"),
         example='{"integration_id": "quillboard"}',
     ),
-    Group(
+    CommandGroup(
         name="api-tokens",
         route="/api-token",
         operations="lg",
@@ -91,7 +92,7 @@ _LIST: Final = (
         filters=("name",),
         columns=("id", "name", "expires_at", "created_at"),
     ),
-    Group(
+    CommandGroup(
         name="unified-models",
         route="/unified-model",
         operations="lgcud",
@@ -102,19 +103,19 @@ _LIST: Final = (
         example="@desk.json",
         versioned=True,
     ),
-    Group(
+    CommandGroup(
         name="unified-model-mappings",
         route="/unified-model-resource-method",
         operations="lgcud",
         about="mapping of a unified model",
-        filters=("unified_model_id", *_CELL, "version"),
-        fields=("unified_model_id", *_CELL),
-        columns=("id", *_CELL, "version"),
+        filters=("unified_model_id", *_MAPPING_NAMES, "version"),
+        fields=("unified_model_id", *_MAPPING_NAMES),
+        columns=("id", *_MAPPING_NAMES, "version"),
         aliases=("unified-model-resource-methods", "unified-model-resource-method"),
         example="@mapping.json",
         versioned=True,
     ),
-    Group(
+    CommandGroup(
         name="env-unified-models",
         route="/environment-unified-model",
         operations="lgcud",
@@ -125,19 +126,19 @@ _LIST: Final = (
         aliases=("environment-unified-models", "environment-unified-model"),
         example='{"unified_model_id": "crm"}',
     ),
-    Group(
+    CommandGroup(
         name="env-unified-model-mappings",
         route="/environment-unified-model-resource-method",
         operations="lgcud",
         about="mapping that an environment lays over those of a model",
-        filters=("environment_unified_model_id", *_CELL, "version"),
-        fields=("environment_unified_model_id", *_CELL),
-        columns=("id", *_CELL, "version"),
+        filters=("environment_unified_model_id", *_MAPPING_NAMES, "version"),
+        fields=("environment_unified_model_id", *_MAPPING_NAMES),
+        columns=("id", *_MAPPING_NAMES, "version"),
         aliases=("environment-unified-model-mappings", "environment-unified-model-resource-methods"),
         example="@mapping.json",
         versioned=True,
     ),
-    Group(
+    CommandGroup(
         name="docs",
         route="/documentation",
         operations="lgcud",
@@ -162,7 +163,7 @@ _LIST: Final = (
             "environment_unified_model_id",
         ),
     ),
-    Group(
+    CommandGroup(
         name="gates",
         route="/static-gate",
         operations="lgcud",
@@ -171,7 +172,7 @@ _LIST: Final = (
         columns=("id", "name", "domain", "created_at"),
         example='{"name": "office", "domain": "gate.example.com"}',
     ),
-    Group(
+    CommandGroup(
         name="link-tokens",
         route="/link-token",
         operations="c",
@@ -180,7 +181,7 @@ _LIST: Final = (
         example='{"tenant_id": "acme"}',
         has_id=False,
     ),
-    Group(
+    CommandGroup(
         name="events",
         route="/events",
         operations="lg",
@@ -188,14 +189,14 @@ _LIST: Final = (
         filters=("event", "event_type", "resource_type", "resource_id", "created_at", "is_relayed"),
         columns=("id", "event", "resource_id", "created_at"),
     ),
-    Group(
+    CommandGroup(
         name="users",
         route="/user",
         operations="lg",
         about="user",
         columns=("id", "name", "email", "is_active"),
     ),
-    Group(
+    CommandGroup(
         name="team",
         route="/team",
         operations="lgu",
@@ -206,4 +207,4 @@ _LIST: Final = (
     ),
 )
 
-GROUPS: Final[Mapping[str, Group]] = {group.name: group for group in _LIST}
+GROUPS: Final[Mapping[str, CommandGroup]] = {group.name: group for group in _LIST}

@@ -1,6 +1,6 @@
-"""`list`, `get`, `create`, `update` and `delete` of each kind of row (`cli.md` §4).
+"""Builds the commands `list`, `get`, `create`, `update` and `delete` of each kind of resource.
 
-The work is imported when a command runs.
+Their work is imported when they run.
 """
 
 from __future__ import annotations
@@ -13,41 +13,41 @@ from typer.core import TyperGroup
 from typer.main import get_group
 
 from isthmus.cli.remote.options import ApiUrl, Body, TableOutput, Token
-from isthmus.cli.remote.resources.command_groups import GROUPS, Group
+from isthmus.cli.remote.resources.command_groups import GROUPS, CommandGroup
 
-__all__ = ["PANEL", "Program", "add_to"]
+__all__ = ["PANEL", "RootGroup", "add_commands"]
 
 _ANY_OPTION: Final = {"allow_extra_args": True, "ignore_unknown_options": True}
-"""Filters and fields are options that come as they are, and are judged by their group."""
+"""Filters and fields are options that typer does not know; the command checks them."""
 
 
-PANEL: Final = "Rows of any server"
-"""Of the help that lists all groups."""
+PANEL: Final = "Resources of any server"
+"""The panel in which help lists these groups."""
 
 
 Click: TypeAlias = Any
-"""A context or a command of the copy of click that typer keeps to itself: it publishes no type for them."""
+"""A context or command of the copy of click that typer contains, for which it publishes no types."""
 
 
-class Program(TyperGroup):
-    """Has a group of commands for each kind of row that it does not have anyway, and finds it by its other
-    names too."""
+class RootGroup(TyperGroup):
+    """The root of all commands. It adds a group for each kind of resource that has none yet, and finds groups
+    by their aliases too."""
 
-    def __init__(self, **options: Any) -> None:  # typer's own, handed on
+    def __init__(self, **options: Any) -> None:  # options of typer's own class
         super().__init__(**options)
         for group in GROUPS.values():
             if group.name not in self.commands:
-                self.commands[group.name] = _Rows(group)
+                self.commands[group.name] = _RowGroup(group)
 
     def get_command(self, ctx: Click, cmd_name: str) -> Click:
         return super().get_command(ctx, _ALIASES.get(cmd_name, cmd_name))
 
 
-class _Rows(TyperGroup):
-    """The commands of one kind of row. They are made when they are looked for: every other command of the
-    program starts without them."""
+class _RowGroup(TyperGroup):
+    """The group of one kind of resource. Its commands are built when they are looked up, so that other
+    commands start faster."""
 
-    def __init__(self, group: Group) -> None:
+    def __init__(self, group: CommandGroup) -> None:
         self._group = group
         self._made: dict[str, Click] | None = None
         about = group.about[0].upper() + group.about[1:]
@@ -58,35 +58,35 @@ class _Rows(TyperGroup):
     def commands(self) -> MutableMapping[str, Click]:
         if self._made is None:
             home = typer.Typer()
-            add_to(home, self._group)
+            add_commands(home, self._group)
             self._made = dict(get_group(home).commands)
         return self._made
 
     @commands.setter
     def commands(self, _: MutableMapping[str, Click]) -> None:
-        """What the class above would keep."""
+        """Ignores the commands that the base class sets."""
 
 
 _ALIASES: Final = {alias: group.name for group in GROUPS.values() for alias in group.aliases}
 
-Id = Annotated[str, typer.Argument(help="Its id, or its name where it has one.")]
+Id = Annotated[str, typer.Argument(help="Id, or name if it has one.")]
 Select = Annotated[str | None, typer.Option(help="Only these fields, a,b.c.", metavar="FIELDS")]
 
 
-def add_to(home: typer.Typer, group: Group) -> None:
-    """The commands of one kind of row."""
+def add_commands(home: typer.Typer, group: CommandGroup) -> None:
+    """Adds the commands of one kind of resource to a group."""
     for letter in group.operations:
         name, make, has_options = _OPERATIONS[letter]
         command, text = make(group)
         home.command(name, help=text, context_settings=_ANY_OPTION if has_options else None)(command)
 
 
-def _list(group: Group) -> tuple[Callable[..., None], str]:
+def _make_list_command(group: CommandGroup) -> tuple[Callable[..., None], str]:
     def command(
         ctx: typer.Context,
-        limit: Annotated[int, typer.Option(help="Rows of a page.", min=1, max=1000)] = 25,
-        next_cursor: Annotated[str | None, typer.Option(help="Go on behind an earlier page.")] = None,
-        every: Annotated[bool, typer.Option("--all", help="Every page, not only one.")] = False,
+        limit: Annotated[int, typer.Option(help="Rows per page.", min=1, max=1000)] = 25,
+        next_cursor: Annotated[str | None, typer.Option(help="Cursor of the page to fetch.")] = None,
+        every: Annotated[bool, typer.Option("--all", help="Fetch all pages.")] = False,
         select: Select = None,
         api_url: ApiUrl = None,
         token: Token = None,
@@ -108,24 +108,24 @@ def _list(group: Group) -> tuple[Callable[..., None], str]:
             )
         )
 
-    filters = ", ".join(f"--{_hyphened(name)}" for name in group.filters)
-    needed = (
-        f" One of {', '.join(f'--{_hyphened(name)}' for name in group.one_of)} is needed."
+    filters = ", ".join(f"--{_hyphenate(name)}" for name in group.filters)
+    required_filter = (
+        f" One of {', '.join(f'--{_hyphenate(name)}' for name in group.one_of)} is required."
         if group.one_of
         else ""
     )
     first = group.one_of or group.filters
-    example = f" --{_hyphened(first[0])} VALUE" if first else " --all"
+    example = f" --{_hyphenate(first[0])} VALUE" if first else " --all"
     return command, (
-        f"List each {group.about} that the token's environment has.\n\n"
-        f"GET {group.route}. {f'Filters: {filters}.' if filters else 'It has no filters.'}{needed} After a "
-        "page with more behind it, standard error has `Next page: --next-cursor ...`.\n\n"
+        f"List each {group.about} of the token's environment.\n\n"
+        f"GET {group.route}. {f'Filters: {filters}.' if filters else 'It has no filters.'}{required_filter} "
+        "If there is another page, standard error has `Next page: --next-cursor ...`.\n\n"
         f"Examples:\n\nisthmus {group.name} list{example}\n\n"
         f"isthmus {group.name} list{example if group.one_of else ''} -o id"
     )
 
 
-def _get(group: Group) -> tuple[Callable[..., None], str]:
+def _make_get_command(group: CommandGroup) -> tuple[Callable[..., None], str]:
     def command(
         id: Id,
         brief: Annotated[bool, typer.Option("--brief", help="Only the columns of the list.")] = False,
@@ -146,14 +146,15 @@ def _get(group: Group) -> tuple[Callable[..., None], str]:
     )
 
 
-def _create(group: Group) -> tuple[Callable[..., None], str]:
+def _make_create_command(group: CommandGroup) -> tuple[Callable[..., None], str]:
     def command(
         ctx: typer.Context,
         body: Body = None,
         stdin: Annotated[
-            bool, typer.Option("--stdin", help="Read a JSON array, or a JSON object a line: a call for each.")
+            bool,
+            typer.Option("--stdin", help="Read a JSON array, or one JSON object per line; each is a call."),
         ] = False,
-        fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first that fails.")] = False,
+        fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failure.")] = False,
         api_url: ApiUrl = None,
         token: Token = None,
         output: TableOutput = None,
@@ -174,13 +175,14 @@ def _create(group: Group) -> tuple[Callable[..., None], str]:
         )
 
     return command, (
-        f"Make one {group.about}, or several.\n\n"
-        f"POST {group.route}. {_fields(group)} Exit 0; 1: refused; 3: not allowed; 5: server away.\n\n"
-        f"Example:\n\nisthmus {group.name} create -b {_quoted(group.example)}"
+        f"Create one {group.about}, or several.\n\n"
+        f"POST {group.route}. {_describe_fields(group)} Exit 0; 1: refused; 3: not allowed; 5: server "
+        "unreachable.\n\n"
+        f"Example:\n\nisthmus {group.name} create -b {_quote_example(group.example)}"
     )
 
 
-def _update(group: Group) -> tuple[Callable[..., None], str]:
+def _make_update_command(group: CommandGroup) -> tuple[Callable[..., None], str]:
     def command(
         ctx: typer.Context,
         id: Id,
@@ -191,20 +193,20 @@ def _update(group: Group) -> tuple[Callable[..., None], str]:
     ) -> None:
         from isthmus.cli.remote.resources.crud import update_row as work
 
-        words = (id, *ctx.args)  # the first word, which is an option where fields stand before the id
+        words = (id, *ctx.args)  # the first word is an option where fields come before the id
         raise typer.Exit(work(group, words, body=body, api_url=api_url, token=token, output=output))
 
     version = " The body needs the `version` that was read." if group.versioned else ""
     example = '{"version": 3, "config": {...}}' if group.versioned else group.example
     return command, (
-        f"Change one {group.about}.\n\n"
-        f"PATCH {group.route}/ID.{version} {_fields(group)} Exit 0; 1: refused; 3: not allowed; 4: not "
-        "there; 6: changed meanwhile.\n\n"
-        f"Example:\n\nisthmus {group.name} update ID -b {_quoted(example)}"
+        f"Update one {group.about}.\n\n"
+        f"PATCH {group.route}/ID.{version} {_describe_fields(group)} Exit 0; 1: refused; 3: not allowed; "
+        "4: not found; 6: changed in the meantime.\n\n"
+        f"Example:\n\nisthmus {group.name} update ID -b {_quote_example(example)}"
     )
 
 
-def _delete(group: Group) -> tuple[Callable[..., None], str]:
+def _make_delete_command(group: CommandGroup) -> tuple[Callable[..., None], str]:
     def command(
         id: Id,
         force: Annotated[bool, typer.Option("-f", "--force", help="Do not ask.")] = False,
@@ -222,23 +224,25 @@ def _delete(group: Group) -> tuple[Callable[..., None], str]:
     )
 
 
-def _fields(group: Group) -> str:
-    options = ", ".join(f"--{_hyphened(name)}" for name in group.fields)
-    return f"Fields can be options: {options}." if options else ""
+def _describe_fields(group: CommandGroup) -> str:
+    options = ", ".join(f"--{_hyphenate(name)}" for name in group.fields)
+    return f"Fields can be given as options: {options}." if options else ""
 
 
-def _hyphened(name: str) -> str:
+def _hyphenate(name: str) -> str:
     return name.replace("_", "-").replace(".", "-")
 
 
-def _quoted(example: str) -> str:
+def _quote_example(example: str) -> str:
     return example if example.startswith("@") else f"'{example}'"
 
 
-_OPERATIONS: Final[Mapping[str, tuple[str, Callable[[Group], tuple[Callable[..., None], str]], bool]]] = {
-    "l": ("list", _list, True),
-    "g": ("get", _get, False),
-    "c": ("create", _create, True),
-    "u": ("update", _update, True),
-    "d": ("delete", _delete, False),
+_OPERATIONS: Final[
+    Mapping[str, tuple[str, Callable[[CommandGroup], tuple[Callable[..., None], str]], bool]]
+] = {
+    "l": ("list", _make_list_command, True),
+    "g": ("get", _make_get_command, False),
+    "c": ("create", _make_create_command, True),
+    "u": ("update", _make_update_command, True),
+    "d": ("delete", _make_delete_command, False),
 }

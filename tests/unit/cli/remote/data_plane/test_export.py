@@ -72,7 +72,7 @@ def test_columns_of_csv_are_those_of_the_first_record(server: Answering) -> None
         {"id": "2", "name": ""},
         {"id": "3", "name": "x"},
     ]
-    assert "1 fields that the first record does not have are left out: more." in ran.stderr
+    assert "1 fields that the first record does not have were left out: more." in ran.stderr
     assert server.lines[0].startswith("GET /proxy/contacts?")
 
 
@@ -88,7 +88,7 @@ def test_where_it_breaks_off_the_rest_is_whole_and_the_cursor_is_told(server: An
     ran = export(server, "contacts")
     assert ran.exit_code == 7
     assert json.loads(ran.stdout) == FIRST
-    assert ran.stderr.splitlines()[-1] == "After 2 records. Go on with: -q next_cursor=c1"
+    assert ran.stderr.splitlines()[-1] == "Stopped after 2 records. Continue with: -q next_cursor=c1"
 
 
 def test_a_cursor_that_is_told_can_be_pasted(server: Answering) -> None:
@@ -98,7 +98,7 @@ def test_a_cursor_that_is_told_can_be_pasted(server: Answering) -> None:
     server.will({"message": "no"}, 400)
     said = export(server, "contacts").stderr.splitlines()[-1]
     server.will({"result": SECOND, "next_cursor": cursor})
-    option = shlex.split(said.partition("Go on with: ")[2])
+    option = shlex.split(said.partition("Continue with: ")[2])
     shown = CliRunner().invoke(app, ["proxy", "contacts", "-a", "A", *option], env=environ(server)).stderr
     assert shlex.split(shown.removeprefix("Next page: ")) == option
     assert parse_qs(server.lines[-1].partition("?")[2])["next_cursor"] == [cursor]
@@ -115,12 +115,12 @@ def test_what_was_fetched_for_a_file_is_kept_under_a_name_that_is_told(
     ran = export(server, "contacts", "--out", str(path))
     assert ran.exit_code == 1
     assert ran.stderr.splitlines()[-1] == (
-        f"After 2 records, kept in {path}.partial-1. Go on, to another file, with: -q next_cursor=c1"
+        f"Stopped after 2 records, saved in {path}.partial-1. Continue, to another file, with: -q next_cursor=c1"
     )
     server.will({"result": SECOND, "next_cursor": "c2"})
     server.will({"message": "no"}, 400)
     ran = export(server, "contacts", "--out", str(path), "-q", "next_cursor=c1")
-    assert f"After 1 records, kept in {path}.partial-2." in ran.stderr
+    assert f"Stopped after 1 records, saved in {path}.partial-2." in ran.stderr
     assert {each.name: json.loads(each.read_text()) for each in tmp_path.iterdir()} == {
         "c.json.partial-1": FIRST,
         "c.json.partial-2": SECOND,
@@ -136,7 +136,7 @@ def test_where_a_file_cannot_be_written_no_cursor_is_told(
     monkeypatch.setattr(Path, "replace", full)
     server.will({"message": "no"}, 400)
     ran = export(server, "contacts", "--out", str(tmp_path / "c.json"))
-    assert (ran.exit_code, "Nothing was kept." in ran.stderr, "Go on" in ran.stderr) == (2, True, False)
+    assert (ran.exit_code, "Nothing was saved." in ran.stderr, "Continue" in ran.stderr) == (2, True, False)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -162,7 +162,7 @@ def test_a_file_appears_when_it_is_whole_and_replaces_none_unasked(server: Answe
 @pytest.mark.parametrize("resource", ["a/b/c", "/contacts", "crm/"])
 def test_a_name_that_is_no_resource_is_told(server: Answering, resource: str) -> None:
     ran = export(server, resource)
-    assert (ran.exit_code, "is no resource" in ran.stderr, server.asked) == (2, True, [])
+    assert (ran.exit_code, "invalid resource" in ran.stderr, server.asked) == (2, True, [])
 
 
 def test_an_interrupt_leaves_a_whole_array_and_the_cursor(server: Answering) -> None:
@@ -183,5 +183,5 @@ def test_an_interrupt_leaves_a_whole_array_and_the_cursor(server: Answering) -> 
     server.release.set()
     assert process.returncode == 130
     assert json.loads(printed) == FIRST
-    assert "Go on with: -q next_cursor=c1" in said
+    assert "Continue with: -q next_cursor=c1" in said
     assert "Traceback" not in said

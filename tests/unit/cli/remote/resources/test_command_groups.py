@@ -8,7 +8,7 @@ import pytest
 
 from isthmus.api.platform_app import build_platform
 from isthmus.api.resources import ROUTERS
-from isthmus.cli.remote.resources.command_groups import GROUPS, Group
+from isthmus.cli.remote.resources.command_groups import GROUPS, CommandGroup
 
 VERBS = {
     "l": ("", "get"),
@@ -25,14 +25,14 @@ def document() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("group", GROUPS.values(), ids=lambda group: group.name)
-def test_each_operation_has_its_route(group: Group, document: dict[str, Any]) -> None:
+def test_each_operation_has_its_route(group: CommandGroup, document: dict[str, Any]) -> None:
     for letter in group.operations:
         below, verb = VERBS[letter]
         assert verb in document["paths"][group.route + below], (group.name, letter)
 
 
 @pytest.mark.parametrize("group", GROUPS.values(), ids=lambda group: group.name)
-def test_each_column_and_field_is_one_of_the_rows(group: Group, document: dict[str, Any]) -> None:
+def test_each_column_and_field_is_one_of_the_rows(group: CommandGroup, document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
 
     def properties(operation: dict[str, Any], where: str) -> set[str]:
