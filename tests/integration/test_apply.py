@@ -92,16 +92,17 @@ async def test_one_file_is_applied_under_another_name_with_its_documentation(
         assert (code, "is there already" in errors) == (2, True)
 
         async with ApiClient(server.url, server.token) as remote:
-            (live,) = await remote.rows("/integration", name="quill-two")
+            (live,) = await remote.fetch_all_rows("/integration", name="quill-two")
         rows[0]["content"] = "# Quill, again"
         path.write_text(json.dumps({**file, "id": live["id"], "label": "Other", "documentation": rows[:1]}))
         said = (await apply(environ, path, "--docs-only"))[1].splitlines()
         assert said == ["documentation: 0 created, 1 updated, 0 unchanged"]
         async with ApiClient(server.url, server.token) as remote:
             kept = {
-                row["type"]: row for row in await remote.rows("/documentation", integration_id=live["id"])
+                row["type"]: row
+                for row in await remote.fetch_all_rows("/documentation", integration_id=live["id"])
             }
-            (now,) = await remote.rows("/integration", name="quill-two")
+            (now,) = await remote.fetch_all_rows("/integration", name="quill-two")
         assert (kept["readme"]["content"], now["config"]["label"]) == ("# Quill, again", "Quill")
         assert kept["description"]["content"] == "Reads every note."
 
@@ -121,7 +122,7 @@ async def test_a_file_with_an_id_maps_the_integration_that_has_it_whatever_its_n
         environ |= {"ISTHMUS_API_URL": server.url, "ISTHMUS_API_TOKEN": server.token}
         assert (await apply(environ, folder, "--slug-override", "larkdesk-two"))[0] == 0
         async with ApiClient(server.url, server.token) as remote:
-            (live,) = await remote.rows("/integration", name="larkdesk-two")
+            (live,) = await remote.fetch_all_rows("/integration", name="larkdesk-two")
         main.write_text(f"id: {live['id']}\n{main.read_text()}")
         code, said, errors = await apply(environ, folder)
         assert code == 0, errors

@@ -81,7 +81,7 @@ async def test_an_environments_rows_become_those_of_the_file(environ: dict[str, 
         code, said, errors = await run(environ, "apply", file)  # nothing to do is nothing to ask
         assert (code, said) == (0, "mappings crm (env): 0 created, 0 updated, 5 unchanged"), errors
         async with ApiClient(server.url, server.token) as remote:
-            rows = await remote.rows(
+            rows = await remote.fetch_all_rows(
                 "/environment-unified-model-resource-method", integration_name="larkdesk"
             )
         (deleting,) = (row for row in rows if row["method_name"] == "delete")
@@ -108,7 +108,9 @@ async def test_an_export_goes_to_the_layer_and_by_the_actions_it_names(
             code, said, errors = await run(environ, "apply", reads, "--yes")
             told = "mappings desk (base): 1 created, 0 updated, 0 unchanged, 1 skipped"
             assert (code, said) == (0, told), errors
-            (row,) = await remote.rows("/unified-model-resource-method", unified_model_id=model["id"])
+            (row,) = await remote.fetch_all_rows(
+                "/unified-model-resource-method", unified_model_id=model["id"]
+            )
             assert (row["integration_name"], row["config"]) == ("larkdesk", LIST)
 
             other = {"config": LIST | {"method": "all"}, "apply_db_action": "update", "existing_version": 7}

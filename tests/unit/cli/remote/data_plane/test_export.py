@@ -115,7 +115,8 @@ def test_what_was_fetched_for_a_file_is_kept_under_a_name_that_is_told(
     ran = export(server, "contacts", "--out", str(path))
     assert ran.exit_code == 1
     assert ran.stderr.splitlines()[-1] == (
-        f"Stopped after 2 records, saved in {path}.partial-1. Continue, to another file, with: -q next_cursor=c1"
+        f"Stopped after 2 records, saved in {path}.partial-1. Continue, to another file, with: "
+        "-q next_cursor=c1"
     )
     server.will({"result": SECOND, "next_cursor": "c2"})
     server.will({"message": "no"}, 400)
