@@ -98,7 +98,7 @@ class Desk:
         async with self.database.write() as conn:
             return await Accounts(conn, self.scope).update(id, changes)
 
-    async def renew(self, id: str, **credentials: Any) -> dict[str, Any]:
+    async def update_credentials(self, id: str, **credentials: Any) -> dict[str, Any]:
         async with self.database.write() as conn:
             return await Accounts(conn, self.scope).update_credentials(id, {"context": credentials})
 

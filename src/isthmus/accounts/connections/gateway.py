@@ -142,7 +142,7 @@ class Gateway:
         if wait is not None and wait <= MAX_WAIT_SECONDS and is_repeatable:
             try:
                 await throttle.wait_for_turn(may_wait=True)
-            except RemoteError:  # the line is too long: the caller gets the refusal as the provider put it
+            except RemoteError:  # the wait would be too long: return the provider's own response
                 return response
             await _close_stream(response)
             attempt.retries += 1
@@ -210,7 +210,8 @@ class Gateway:
         return response
 
     async def _refresh_if_expiring(self, expires_at: float) -> None:
-        """Raises UpstreamError if the token has expired and cannot be refreshed."""
+        """Refresh the token if it expires within EARLY_REFRESH_SECONDS. Raises UpstreamError if the provider
+        is unavailable and the token has expired already."""
         left = expires_at - self._parts.clock.now().timestamp()
         if left >= EARLY_REFRESH_SECONDS:
             return

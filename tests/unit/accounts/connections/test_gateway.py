@@ -147,7 +147,7 @@ async def test_refused_credentials_are_kept_from_the_provider_until_there_are_ne
     with pytest.raises(AccountNeedsReauth, match="refused by the provider"):
         await call(connections, desk, row["id"])
     assert len(provider.seen) == 1
-    await desk.renew(row["id"], api_key="k-2")
+    await desk.update_credentials(row["id"], api_key="k-2")
     assert (await call(connections, desk, row["id"])).records
 
 

@@ -51,7 +51,7 @@ async def test_new_credentials_are_checked_once_the_account_may_be_called(
     await drain(database, handlers)
     told = await desk.told(id)
     await switch(desk, id, False)
-    await desk.renew(id, api_key="k-2")
+    await desk.update_credentials(id, api_key="k-2")
     for _ in range(2):
         await tick(database, handlers)
         row = await desk.get(id)
@@ -99,7 +99,7 @@ async def test_the_day_of_an_outage_is_counted_from_when_the_account_may_be_call
     id = await connect(desk)
     await drain(database, handlers)
     await _block(desk, id, False)
-    await desk.renew(id, api_key="k-2")
+    await desk.update_credentials(id, api_key="k-2")
     await tick(database, handlers)
     await clock.advance(25 * 3600)
     await tick(database, handlers)

@@ -282,7 +282,7 @@ async def test_new_credentials_are_checked_before_the_account_is_active(
     await desk.update(id, status=status)
     product.seen.clear()
     before = len(await desk.told(id))
-    assert (await desk.renew(id, api_key="k-2"))["status"] == "connecting"
+    assert (await desk.update_credentials(id, api_key="k-2"))["status"] == "connecting"
     await drain(database, handlers)
     assert (product.seen, (await desk.get(id))["status"]) == (calls, "active")
     back = [] if status == "active" else ["reactivated"]
