@@ -88,7 +88,7 @@ RULES: Final = tuple(
             "presence_check",
             "no Accept or Content-Type header",
             "W",
-            "products then answer in a form of their choice",
+            "providers then answer in a format of their choice",
         ),
         (
             "presence_check",
@@ -180,7 +180,7 @@ RULES: Final = tuple(
             "placeholder",
             "an array or object that becomes text, a function call in a template",
             "W",
-            "the product would get comma text, or the call as it is written",
+            "the provider would get comma text, or the call as it is written",
         ),
         (
             "jsonata",
@@ -225,7 +225,7 @@ RULES: Final = tuple(
             "mapping",
             "a `sample` that the mapping fails on, or makes an invalid record of",
             "E",
-            "so would the product's answer",
+            "so would the provider's answer",
         ),
         ("mapping", "a write without `request_body_schema`", "W", "callers are not told what is required"),
         ("mapping", "a field that a write accepts and never sends", "W", "it would be lost without a word"),

@@ -46,7 +46,7 @@ def _secrets(subject: IntegrationSubject) -> Iterator[Finding]:
     proofs += [(f"{m.path}.authorization", "resources", m.body.get("authorization")) for m in subject.methods]
     signature = at(subject.config, "webhook", "signature_verification")
     for path, section, block in (*proofs, ("webhook.signature_verification", "webhook", signature)):
-        # Where the user name is the key, products want a password that means nothing.
+        # Where the user name is the key, providers want a password that means nothing.
         named = any(find_placeholders(str(at(block, "config", "username") or "")))
         for key in ("token", "header_value", "secret", *(() if named else ("password",))):
             text = at(block, "config", key)

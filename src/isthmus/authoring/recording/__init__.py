@@ -1,1 +1,2 @@
-"""Exchanges made of real answers: redacted, closed after the last page that is kept, put into their files."""
+"""Recording exchanges from a real account: calling it, redacting its answers, and writing the example
+files."""

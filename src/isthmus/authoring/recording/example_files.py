@@ -1,4 +1,5 @@
-"""Recordings in `examples/<resource>.<method>.json`: what is replaced, what stays, what that changes."""
+"""Merging recordings into `examples/<resource>.<method>.json`: planning the changes of files, and writing
+them."""
 
 from __future__ import annotations
 
@@ -19,7 +20,10 @@ _MIN_ERROR_STATUS: Final = 400
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """Of one file. `added`, `changed`, `removed`: exchanges, told apart by what was asked."""
+    """What writing a recording does to one file.
+
+    `added`, `changed`, `removed`: numbers of exchanges, which are compared by their request.
+    """
 
     path: Path
     content: str
@@ -39,8 +43,10 @@ class FileChange:
 
 
 def plan_changes(folder: Path, recordings: Sequence[Recording], redaction: Redaction) -> list[FileChange]:
-    """What writing them would do. Raises SetupError where a credential would be written after all, or a file
-    that is there cannot be read."""
+    """The changes that writing the recordings makes.
+
+    Raises SetupError if a file would contain a credential of the account, or an existing file cannot be read.
+    """
     found = [
         _plan_change(folder / "examples" / f"{each.name}.json", each) for each in recordings if each.exchanges
     ]
@@ -54,7 +60,7 @@ def plan_changes(folder: Path, recordings: Sequence[Recording], redaction: Redac
 
 
 def write_changes(found: Sequence[FileChange]) -> None:
-    """Each file that changes, whole or not at all."""
+    """Writes each file that changes; a file is replaced as a whole."""
     for change in found:
         if change.status == "unchanged":
             continue
@@ -65,6 +71,7 @@ def write_changes(found: Sequence[FileChange]) -> None:
 
 
 def _plan_change(path: Path, recording: Recording) -> FileChange:
+    """The new content of one file, and how it differs from the present one."""
     before = _read_exchanges(path)
     after = [*recording.exchanges, *_keep_documented_errors(before, recording.exchanges)]
     content = json.dumps(after, indent=2, ensure_ascii=False) + "\n"
@@ -86,7 +93,8 @@ def _plan_change(path: Path, recording: Recording) -> FileChange:
 def _keep_documented_errors(
     before: Sequence[Mapping[str, Any]], recorded: Sequence[Mapping[str, Any]]
 ) -> list[Any]:
-    """Errors that were written by hand and not met: documented answers stand in until there are real ones."""
+    """The hand-written (`documented`) errors in `before` whose status was not recorded; they stay in the
+    file."""
     met = {each["response"]["status"] for each in recorded}
     return [
         each
@@ -98,6 +106,7 @@ def _keep_documented_errors(
 
 
 def _index_by_request(exchanges: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The exchanges by their request and by whether they are errors, as a JSON text."""
     return {
         json.dumps(
             [each.get("request", {}), each["response"]["status"] >= _MIN_ERROR_STATUS], sort_keys=True
@@ -107,6 +116,7 @@ def _index_by_request(exchanges: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _read_exchanges(path: Path) -> list[Any]:
+    """The exchanges in a file; empty if there is no file. Raises SetupError if it cannot be read."""
     if not path.is_file():
         return []
     try:

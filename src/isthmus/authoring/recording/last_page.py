@@ -1,4 +1,5 @@
-"""The last page that is recorded says that it is the last, so that a walk of the recording ends."""
+"""Changing the last recorded page of a list so that it says it is the last; reading the recording then
+ends."""
 
 from __future__ import annotations
 
@@ -29,8 +30,11 @@ def mark_last_page(
     records: int,
     at: BodyPath | None,
 ) -> bool:
-    """Changes body and headers in place; whether it could. `page`: its place in the walk from 1; `records`:
-    how many the walk gave; `at`: where the page's records are."""
+    """Changes body and headers in place so that no page follows. False if the page has nothing to change.
+
+    `page`: the number of the page, from 1. `records`: how many records were read so far. `at`: where the
+    page's records are in the body; None if the body is the array of records.
+    """
     if isinstance(pagination, LinkHeaderPagination):
         headers["link"] = _NEXT.sub("", headers.get("link", "")).strip(", ")
         return True
@@ -51,13 +55,13 @@ def mark_last_page(
 
 
 def read_text(body: Any, path: BodyPath) -> str | None:
-    """The text there, None for anything else."""
+    """The text at a path; None if there is no text, or an empty one."""
     found = path.read(body)
     return found if isinstance(found, str) and found else None
 
 
 def _replace_value(body: Any, path: BodyPath, value: Any) -> bool:
-    """Whether there was something to put it in the place of."""
+    """Replaces the value at a path. False if there is none, or the path is no plain dotted path."""
     if not _NAMES.fullmatch(path.text):
         return False
     *parents, last = path.text.split(".")
@@ -71,7 +75,7 @@ def _replace_value(body: Any, path: BodyPath, value: Any) -> bool:
 
 
 def _remove_last_record(body: Any, at: BodyPath | None) -> bool:
-    """A page that is not full is the last."""
+    """Removes the last record, since a page that is not full is the last. False if there are no records."""
     found = body if at is None else at.read(body)
     if not isinstance(found, list) or not found:
         return False

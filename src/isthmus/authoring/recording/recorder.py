@@ -1,4 +1,4 @@
-"""Calls the read methods of an account, and makes redacted exchanges of what it answered."""
+"""Calling the read methods of an account and turning the answers into redacted exchanges."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ _KEPT_HEADERS: Final = frozenset(
 
 @dataclass(slots=True)
 class Recording:
-    """What came of one method. `skipped`: why it was not called, or how it failed."""
+    """The exchanges of one method. `skipped`: why it was not called, or how it failed; None if it
+    succeeded."""
 
     resource: str
     method: str
@@ -58,7 +59,7 @@ class Recording:
 
 @dataclass(slots=True)
 class _RecordedCall:
-    """One request and its answer, as they were."""
+    """One request and its answer, before redaction."""
 
     request: OutgoingRequest
     status: int
@@ -68,7 +69,7 @@ class _RecordedCall:
 
 
 class _CapturingUpstream:
-    """An upstream that remembers the last answer; any upstream's own way of sending stays what it is."""
+    """An upstream that forwards to another and keeps the last request with its response."""
 
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
@@ -94,7 +95,7 @@ class _CapturingUpstream:
 
 
 def list_read_methods(config: IntegrationConfig) -> list[Choice]:
-    """Each `list` and `get` there is, a resource's list first."""
+    """The `list` and `get` methods of each resource, `list` first."""
     return [
         (resource, name)
         for resource, methods in config.resources.items()
@@ -104,8 +105,11 @@ def list_read_methods(config: IntegrationConfig) -> list[Choice]:
 
 
 class Recorder:
-    """`limit`: records of a page; `pages`: of a list, at most. `query`: what lists below a parent are asked
-    for."""
+    """Records methods of one account.
+
+    `limit`: records on a page. `pages`: maximum number of pages of a list. `query`: parameters that paths
+    need, such as ids of parents.
+    """
 
     def __init__(
         self,
@@ -129,11 +133,11 @@ class Recorder:
 
     @property
     def hosts(self) -> frozenset[str]:
-        """Those that were called."""
+        """The hosts that were called."""
         return frozenset(self._upstream.hosts - {""})
 
     async def record_methods(self, methods: Sequence[Choice]) -> None:
-        """Each in turn. What one of them fails with is kept, for the others are recorded all the same."""
+        """Calls the methods one by one. If one fails, its error is kept and the others are still recorded."""
         for choice in methods:
             method = self._config.method(*choice)
             if method is None:
@@ -154,7 +158,7 @@ class Recorder:
                 self._skipped[choice] = error.message or f"it was answered with {error.status}"
 
     def build_recordings(self, redaction: Redaction) -> list[Recording]:
-        """In the order of the calls."""
+        """The redacted recordings in the order of the calls."""
         for number, cursor in enumerate(dict.fromkeys(self._cursors), start=1):
             redaction.fixed.setdefault(cursor, f"cursor-{number}")
         found = []
@@ -192,7 +196,7 @@ class Recorder:
                     take.note = _LAST_PAGE_NOTE
 
     async def _record_get(self, choice: Choice, method: MethodDefinition) -> None:
-        """Each record that the list gave, and one that is not there."""
+        """Calls `get` for each record of the recorded list, and for an id that does not exist."""
         listed = self._recorded.get((choice[0], "list"), [])
         ids = list(dict.fromkeys([id for take in listed for id in await self._find_ids(choice[0], take)]))
         if not ids and listed:
@@ -231,7 +235,7 @@ class Recorder:
         return {name: value for name, value in self._query.items() if name in _list_path_parameters(method)}
 
     async def _find_ids(self, resource: str, take: _RecordedCall) -> list[str]:
-        """As the mapping tells them, else by the names that ids usually have."""
+        """The ids in an answer of the list: from the mapping, or else from fields that usually hold ids."""
         exchange = Exchange.model_validate(
             {
                 "provenance": "recorded",
@@ -262,18 +266,19 @@ def _find_plain_id(row: Any) -> str | None:
 
 
 def _list_path_parameters(method: MethodDefinition) -> set[str]:
-    """What the path takes from the call: `id`, and the last name of `query.ticket_id`."""
+    """The names that the method's path takes from the call, such as `id`, or `ticket_id` of
+    `query.ticket_id`."""
     roots = (each.path for placeholder in method.path.placeholders for each in placeholder.alternatives)
     return {path[-1] for path in roots if path[0] in ("id", "query", "body")}
 
 
 def _as_body_path(expression: Expression | None) -> BodyPath | None:
-    """`response_path`, as something that can be read from."""
+    """A `response_path` expression as a path into a body; None for None."""
     return None if expression is None else BodyPath(expression.text)
 
 
 def _parse_raw_body(method: MethodDefinition, response: HttpResponse) -> Any:
-    """The body before anything of the definition is applied: XML and CSV are text."""
+    """The parsed body of an answer; formats other than JSON, such as XML and CSV, stay text."""
     found = parse_body(method, response).body
     if isinstance(found, dict | list) and "json" not in response.headers.get("content-type", "json"):
         return response.body.decode(errors="replace")
@@ -312,7 +317,7 @@ def _build_exchange(
 
 
 def _collect_parameters(take: _RecordedCall) -> dict[str, Any]:
-    """The query as it was sent, and the parents that the path was made of."""
+    """The parameters of the sent URL, and those of the call that its path was built from."""
     parents = {
         name: value
         for name, value in take.request.operation.query.items()

@@ -1,7 +1,8 @@
-"""What a recorded answer keeps, and what stands in place of the rest (`docs/reference/recordings.md`).
+"""Redaction of recorded answers: which values are kept, and what replaces the others
+(docs/reference/recordings.md).
 
-Stand-ins follow from the value and a key, so that the same value is the same stand-in everywhere, today and
-tomorrow, and nobody without the key can try names until one fits.
+A replacement is derived from the value and a key. So the same value always has the same replacement, and
+nobody without the key can find the value by trying candidates.
 """
 
 from __future__ import annotations
@@ -81,7 +82,8 @@ _ID_KEY: Final = re.compile(r"(?:^|_)(?:ids?|uuid|guid|gid|sid|key|number|etag|c
 
 
 def list_secret_forms(secrets: Sequence[str]) -> frozenset[str]:
-    """Each secret as it may be written: plain, in a URL, in Base64, two of them as user name and password."""
+    """All forms in which the secrets may appear: plain, URL-encoded, in Base64, and as `user:password` in
+    Base64."""
     plain = {each for each in secrets if len(each) >= _MIN_SECRET_LENGTH}
     pairs = {f"{left}:{right}" for left in {*secrets, ""} for right in {*secrets, "", "X"} if left != right}
     forms = set(plain)
@@ -98,9 +100,12 @@ def list_secret_forms(secrets: Sequence[str]) -> frozenset[str]:
 
 
 class Redaction:
-    """`key`: of the stand-ins. `secrets`: forms that may stand nowhere. `hosts`: those of the account, which
-    are written as `host`. `kept`, `dropped`: patterns of dotted paths whose texts are kept, or all redacted.
-    `fixed`: strings whose stand-in is settled (cursors)."""
+    """Redacts recorded values.
+
+    `key`: from which replacements are derived. `secrets`: texts that must not remain anywhere. `hosts`: hosts
+    of the account, which are replaced by `host`. `kept`, `dropped`: patterns of dotted paths whose texts are
+    kept, or always redacted. `fixed`: texts with a given replacement, such as cursors.
+    """
 
     def __init__(
         self,
@@ -121,7 +126,7 @@ class Redaction:
         self.fixed: dict[str, str] = {}
 
     def redact(self, value: Any, path: tuple[str, ...] = ()) -> Any:
-        """A JSON value at a dotted path, without indexes."""
+        """The redacted JSON value. `path`: its names from the top, without indexes."""
         if isinstance(value, Mapping):
             is_personal = any(_PERSONAL_SIBLING_KEY.search(_to_snake_case(name)) for name in value)
             return {
@@ -133,22 +138,23 @@ class Redaction:
         return self._redact_field(value, path, is_personal=False)
 
     def contains_secret(self, written: str) -> bool:
-        """Whether one of the secrets stands in a text after all."""
+        """True if a secret is in the text."""
         return any(form in written for form in self._secrets)
 
     def replace_identifier(self, value: str) -> str:
-        """The stand-in of an id, wherever it is asked for or answered."""
+        """The replacement of an id, the same in requests and in answers."""
         return self.fixed.get(value) or self._replace_same_shape(value)
 
     def redact_urls(self, text: str) -> str:
-        """A header's value: as it is but for the addresses in it."""
+        """The value of a header with its URLs and secrets redacted."""
         return self._mask_secrets(_URL.sub(lambda match: self._redact_url(match[0]), text))
 
     def _redact_key(self, name: str) -> str:
-        """Keys are kept, unless they are values: products key objects by e-mail or by token."""
+        """A key of an object; it is kept unless it contains an e-mail address or a secret."""
         return self._replace_free_text(name) if _EMAIL.search(name) or self.contains_secret(name) else name
 
     def _redact_field(self, value: Any, path: tuple[str, ...], is_personal: bool) -> Any:
+        """The redacted value of one field. `is_personal`: its object has fields of a person."""
         if isinstance(value, Mapping | list):
             return self.redact(value, path)
         if value is None or isinstance(value, bool) or value == "":
@@ -168,6 +174,7 @@ class Redaction:
         return self._redact_text(value, name, path, is_personal=is_personal)
 
     def _redact_number(self, value: float, name: str) -> float:
+        """The number; 0 for places, private data and secrets; large ids and phone numbers are replaced."""
         if _PLACE_KEY.search(name) or _PRIVATE_KEY.search(name):
             return 0
         if self.contains_secret(str(value)):
@@ -181,6 +188,7 @@ class Redaction:
         return value
 
     def _redact_text(self, value: str, name: str, path: tuple[str, ...], *, is_personal: bool) -> str:
+        """The redacted text, by the name of its field first, then by its own form."""
         for key, stand_in in self._iter_key_rules:
             if key.search(name):
                 return stand_in(value)
@@ -207,7 +215,7 @@ class Redaction:
 
     @property
     def _iter_key_rules(self) -> Iterator[tuple[re.Pattern[str], Callable[[str], str]]]:
-        """By what a field is called, the more telling first."""
+        """Patterns of field names with the function that replaces their texts; the first match counts."""
         yield _GIVEN_KEY, lambda value: self._pick_name(_GIVEN_NAMES, value)
         yield _FAMILY_KEY, lambda value: self._pick_name(_FAMILY_NAMES, value)
         yield _NAME_KEY, self._replace_person
@@ -221,7 +229,7 @@ class Redaction:
         return self._replace_email(value) if _EMAIL.fullmatch(value) else self._replace_full_name(value)
 
     def _replace_place(self, value: str) -> str:
-        """Addresses of the post, and of the mail and the web that are called so too."""
+        """The replacement of a postal address; the field may also hold an e-mail address or a URL."""
         if _EMAIL.search(value) or _URL.search(value):
             return self._replace_free_text(value)
         return f"Place {self._compute_digest(value)[:4]}"
@@ -234,7 +242,7 @@ class Redaction:
         )
 
     def _replace_free_text(self, value: str) -> str:
-        """Texts that people write keep nothing of their own but their addresses' places."""
+        """The replacement of a text that people write; e-mail addresses and URLs are replaced by such."""
         if _EMAIL.fullmatch(value):
             return self._replace_email(value)
         if _URL.fullmatch(value):
@@ -251,8 +259,11 @@ class Redaction:
         return f"+1555{int(self._compute_digest(value)[:8], 16) % 10_000_000:07d}"
 
     def _redact_url(self, value: str) -> str:
-        """An address of the account keeps its path, with ids replaced, and its query without secrets; of any
-        other nothing is kept."""
+        """The redacted URL.
+
+        A URL of the account keeps its path, with ids replaced, and its query, with redacted values. Of any
+        other URL nothing is kept.
+        """
         try:
             parts = urlsplit(value)
         except ValueError:
@@ -286,7 +297,7 @@ class Redaction:
         return _TOKEN.sub(REDACTED, value)
 
     def _replace_same_shape(self, value: str) -> str:
-        """Another of the same shape: digits for digits, letters for letters; small numbers are themselves."""
+        """A replacement of the same form: digits for digits, letters for letters. Small numbers are kept."""
         if value.isdigit() and int(value) < _SMALL_NUMBER:
             return value
         stream = self._iter_bytes(value)
@@ -306,6 +317,7 @@ class Redaction:
         return char
 
     def _iter_bytes(self, value: str) -> Iterator[int]:
+        """An endless stream of bytes derived from the key and the value."""
         block = 0
         while True:
             yield from hmac.digest(self._key, f"{block}:{value}".encode(), "sha256")

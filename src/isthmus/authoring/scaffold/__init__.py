@@ -1,4 +1,4 @@
-"""The first files of an integration, made from a few words: valid as they stand, and meant to be changed."""
+"""Generating the first files of an integration, which are valid and which the author then changes."""
 
 from isthmus.authoring.scaffold.scaffold_files import build_scaffold
 from isthmus.authoring.scaffold.scaffold_request import AUTH_METHODS, PAGINATIONS, Resource, ScaffoldRequest

@@ -1,4 +1,4 @@
-"""`integration.yaml` of a scaffold."""
+"""Rendering `integration.yaml` of a scaffold. The `_render` functions yield lines of YAML."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def render_definition(wanted: ScaffoldRequest) -> str:
 def _render_config(wanted: ScaffoldRequest) -> Iterator[str]:
     yield from (f"label: {quote_yaml(wanted.label)}", f"base_url: {quote_yaml(wanted.base_url)}")
     yield from ("headers:", "  Accept: application/json", "")
-    yield "# What whoever connects fills in, or where the product asks them to agree."
+    yield "# What whoever connects fills in, or where the provider asks for consent."
     yield from ("credentials:", *_render_credentials(wanted), "")
     yield from (
         "# What each request carries to be let in.",
@@ -114,7 +114,7 @@ def _render_authorization(wanted: ScaffoldRequest) -> Iterator[str]:
 
 
 def _render_webhook() -> Iterator[str]:
-    yield "# Events that the product sends, proved by a signature over the raw body."
+    yield "# Events that the provider sends, verified by a signature over the raw body."
     yield from ("webhook:", "  signature_verification:", "    format: hmac", "    config:")
     yield from ("      algorithm: sha256", '      secret: "{{credentials.webhook_secret}}"')
     yield from ("      parts: [$body]", "      compare_with: $header.x-signature")
@@ -140,7 +140,7 @@ def _render_resource(resource: Resource) -> Iterator[str]:
 
 
 def _get_origin(url: str) -> str:
-    """Scheme and host; an address that a user fills in, as it is."""
+    """Scheme and host of a URL; a URL that begins with a placeholder is returned unchanged."""
     if url.startswith("{{"):
         return url
     parts = urlsplit(url.replace("{{", "").replace("}}", ""))

@@ -1,4 +1,5 @@
-"""Exchanges of a scaffold: the shape that its definition expects, with invented values."""
+"""Rendering the example files of a scaffold: exchanges in the shape that its definition expects, with
+invented values."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from isthmus.authoring.scaffold.scaffold_request import Resource, ScaffoldReques
 
 __all__ = ["render_examples"]
 
-_NOTE: Final = "Scaffold: replace it by what the product answers, or record it."
+_NOTE: Final = "Scaffold: replace it by what the provider answers, or record it."
 _JSON_HEADERS: Final = {"content-type": "application/json"}
 _TIMESTAMP: Final = "2024-05-01T09:00:0{}Z"
 _PAGE_SIZE: Final = 2
@@ -19,7 +20,7 @@ _RECORD_COUNT: Final = 3
 
 
 def render_examples(wanted: ScaffoldRequest) -> Iterator[tuple[str, str]]:
-    """`(file name, content)`, of each method that the mapping calls."""
+    """`(file name, content)` for each method that the mapping calls."""
     for resource, unified in wanted.mapped:
         methods = wanted.list_methods(unified)
         for method in methods:
@@ -71,6 +72,7 @@ def _build_error(code: str, message: str) -> dict[str, Any]:
 
 
 def _select_writable(record: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a record that a create or update sends."""
     return {name: value for name, value in record.items() if name != "id" and name not in TIME_FIELDS}
 
 

@@ -1,4 +1,5 @@
-"""`mappings/<model>.yaml` of a scaffold: the fields that every record has, and a list of those to come."""
+"""Rendering `mappings/<model>.yaml` of a scaffold: mappings of a few standard fields, and a list of the
+unmapped ones."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ _STANDARD_FIELDS: Final = frozenset({"id", "remote_data", *TIME_FIELDS})
 
 
 def render_mappings(wanted: ScaffoldRequest) -> str:
-    """Of the one model that is mapped."""
+    """The content of the mapping file. `wanted.model` must be set."""
     lines = [
         f"# yaml-language-server: $schema={wanted.schemas}/mappings.schema.json",
         f"# How {wanted.label}'s records become those of the {wanted.model} model, one cell a method.",
@@ -28,7 +29,7 @@ def render_mappings(wanted: ScaffoldRequest) -> str:
     lines += [
         "",
         "# Fields of the model that are not mapped yet. Map each, and take it out here; or say why the",
-        "# product has nothing for it. `isthmus integrations test` asks for a reason.",
+        "# provider has nothing for it. `isthmus integrations test` asks for a reason.",
         "unmapped:",
     ]
     for _, unified in wanted.mapped:

@@ -1,4 +1,4 @@
-"""Every file of a scaffold by its path in the integration's folder."""
+"""All files of a scaffold, by their path in the integration's folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _COLOURS: Final = ("#7a3030", "#305f7a", "#3d6b35", "#6b5a2b", "#5a3a7a", "#2b6b
 
 
 def build_scaffold(wanted: ScaffoldRequest) -> dict[str, str]:
-    """`{path: content}`. Raises BadRequest for what is wrong with the wish."""
+    """The contents of the files, by path. Raises BadRequest for an invalid request."""
     wanted.validate()
     files = {
         "integration.yaml": render_definition(wanted),
@@ -36,12 +36,12 @@ def _render_docs(wanted: ScaffoldRequest) -> str:
         "**Before connecting.** Say where whoever connects finds what the form asks for, and which rights it "
         "needs.\n\n"
         "**Worth knowing**\n\n"
-        "- Say what a caller would not expect: names that differ, limits, what the product cannot do.\n"
+        "- Say what a caller would not expect: names that differ, limits, what the provider cannot do.\n"
     )
 
 
 def _render_logo(wanted: ScaffoldRequest) -> str:
-    """Two letters on a colour that follows from the name."""
+    """An SVG of two letters on a colour that is derived from the name."""
     colour = _COLOURS[hashlib.sha256(wanted.name.encode()).digest()[0] % len(_COLOURS)]
     label, letters = escape(wanted.label, quote=True), escape(wanted.label[:2])
     return (

@@ -1,4 +1,4 @@
-"""What an author says of a product before there is a definition of it."""
+"""The input of a scaffold: what an author states about a provider before there is a definition."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ AUTH_METHODS: Final = (
     "basic",
     *(each for each in CREDENTIAL_FORMATS if each != "api_key"),
 )
-"""Credential formats, and three ways to send what the form of `api_key` asks for: in a header of the
-product's own (`api_key`), as a bearer token, as user name and password."""
+"""Credential formats, and three ways to send the credentials of the `api_key` format: in a header of the
+provider (`api_key`), as a bearer token, or as user name and password."""
 
 PAGINATIONS: Final = ("cursor", "page", "offset", "link_header", "none")
 
@@ -32,14 +32,17 @@ _NAMED_ROOTS: Final = frozenset({"credentials", "context"})
 
 
 def quote_yaml(value: str) -> str:
-    """As a quoted scalar of YAML."""
+    """The text as a quoted YAML scalar."""
     return json.dumps(value, ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """`name`: the product's own. `unified`: the resource of the model that its records become, None for a
-    resource that is only proxied."""
+    """A resource of the provider.
+
+    `name`: the provider's own. `unified`: the resource of the unified model that its records are mapped to;
+    None for a resource that is only available through the proxy API.
+    """
 
     name: str
     unified: str | None = None
@@ -47,8 +50,10 @@ class Resource:
 
 @dataclass(frozen=True)
 class ScaffoldRequest:
-    """`schemas`: where an editor finds the JSON Schemas. `model`: the unified model that is mapped, None for
-    none."""
+    """The facts that the files are generated from.
+
+    `schemas`: URL of the JSON Schemas for editors. `model`: the unified model to map to, or None.
+    """
 
     name: str
     label: str
@@ -63,7 +68,7 @@ class ScaffoldRequest:
     schemas: str = "http://127.0.0.1:8000/schemas"
 
     def validate(self) -> None:
-        """Raises BadRequest with everything that is wrong."""
+        """Raises BadRequest with all failures."""
         wrong = [
             failure(path, message, "value")
             for path, message, is_right in (
@@ -99,6 +104,7 @@ class ScaffoldRequest:
             )
 
     def _find_mapping_failures(self) -> list[dict[str, str]]:
+        """Failures of `model`, and of resources that do not fit it."""
         mapped = [each.unified for each in self.resources if each.unified is not None]
         if self.model is None:
             return [failure("model", f"must be named to map {each}", "value") for each in mapped]
@@ -117,26 +123,27 @@ class ScaffoldRequest:
 
     @property
     def unified_model(self) -> Model:
-        """Of `model`, which is one."""
+        """The model named by `model`. Raises SetupError if there is none."""
         return self.models[self.model or ""]
 
     @property
     def mapped(self) -> list[tuple[Resource, str]]:
-        """The resources that are, each with the unified one."""
+        """The resources that are mapped, each with its unified resource."""
         return [(each, each.unified) for each in self.resources if each.unified is not None]
 
     def list_methods(self, unified: str) -> Sequence[str]:
-        """Those of the five usual ones that the model has of a resource."""
+        """The standard methods (list, get, create, update, delete) that the model's resource has."""
         known = self.unified_model.file.resources[unified].methods
         return [name for name in ("list", "get", "create", "update", "delete") if name in known]
 
     def get_properties(self, unified: str) -> Mapping[str, Any]:
-        """The fields of a unified record."""
+        """The properties of a unified record's schema."""
         found: Mapping[str, Any] = self.unified_model.schemas[unified]["properties"]
         return found
 
     def find_label_field(self, unified: str) -> str | None:
-        """The field by which people know a record: name or title, else the first plain text."""
+        """The field that names a record: `name` or `title`, else the first plain text; None if there is
+        none."""
         fields = self.get_properties(unified)
         plain = [
             name
@@ -150,7 +157,7 @@ class ScaffoldRequest:
 
     @property
     def address_fields(self) -> list[str]:
-        """Names in the address that only the connecting user knows."""
+        """Names of the placeholders in the base URL, whose values the connecting user gives."""
         found: list[str] = []
         for placeholder in compile_template(self.base_url).placeholders:
             root, *rest = placeholder.alternatives[0].path

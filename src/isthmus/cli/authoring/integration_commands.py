@@ -41,7 +41,9 @@ def init(
     label: Annotated[
         str | None, typer.Option(help="Name for people.", show_default="made of the name")
     ] = None,
-    category: Annotated[str | None, typer.Option(help="Kind of product.", show_default="the model's")] = None,
+    category: Annotated[
+        str | None, typer.Option(help="Kind of provider.", show_default="the model's")
+    ] = None,
     base_url: Annotated[
         str | None,
         typer.Option(help="Put before every path; {{credentials.url}} asks whoever connects."),
@@ -56,7 +58,7 @@ def init(
     pagination: Annotated[str, typer.Option(help="cursor, page, offset, link_header or none.")] = "cursor",
     resources: Annotated[
         str | None,
-        typer.Option(help="The product's own, a,b; own:unified maps one to a resource of the model."),
+        typer.Option(help="The provider's own, a,b; own:unified maps one to a resource of the model."),
     ] = None,
     model: Annotated[str | None, typer.Option(help="Unified model to map, e.g. crm.")] = None,
     webhook: Annotated[
@@ -225,7 +227,7 @@ def record(
     docs/reference/recordings.md. The same answers give the same files.
 
     Exit 0: each method was recorded; 1: one was not; 2: asked for wrongly;
-    3: credentials refused; 4: no such account; 5: the product is away.
+    3: credentials refused; 4: no such account; 5: the provider cannot be reached.
 
     Examples:
 

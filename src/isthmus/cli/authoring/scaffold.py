@@ -46,7 +46,7 @@ def init(
         return 2
     name = _given(name, "NAME", "Name (a slug, as in the folder's name)")
     base_url = _given(base_url, "--base-url", "Address that every path is put behind")
-    named = _given(resources, "--resources", "Resources of the product, a,b (own:unified maps one)")
+    named = _given(resources, "--resources", "Resources of the provider, a,b (own:unified maps one)")
     if name is None or base_url is None or named is None:
         return 2
     models = Models(find_catalog().path / "unified")
