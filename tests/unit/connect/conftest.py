@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from aiohttp import web
 from sqlalchemy import select
+from starlette.applications import Starlette
 from tests.fakes.clock import VirtualClock
 from tests.unit.integrations.small_catalog import write_catalog
 from tests.unit.integrations.world import World, make_world, query
@@ -21,7 +22,9 @@ from isthmus.accounts.lifecycle.lifecycle import Lifecycle
 from isthmus.connect.credential_exchange import CredentialExchange
 from isthmus.connect.flow import Flow
 from isthmus.connect.link_tokens import LinkTokens
+from isthmus.connect.rapid_form import RapidForms
 from isthmus.connect.screens import IntegrationSummary, RapidForm
+from isthmus.connect.session_outcomes import SessionOutcomes
 from isthmus.connect.sessions import PageOptions, Session
 from isthmus.db import Database, EpochWatcher
 from isthmus.db.tables import event
@@ -31,6 +34,8 @@ from isthmus.integrations.catalog.exchanges import Exchanges
 from isthmus.integrations.effective.effective_definitions import EffectiveDefinitions
 from isthmus.integrations.installs.environment_unified_models import EnvironmentUnifiedModels
 from isthmus.integrations.rows.scope import EnvironmentScope
+from isthmus.tenancy import AccountTokens
+from isthmus.ui import PageParts, build_pages
 
 DEFINITION = """
 name: brightfold
@@ -110,20 +115,23 @@ class Desk:
     authority: Authority
     clock: VirtualClock
     connections: Connections
+    account_tokens: AccountTokens
+    pages: Starlette
 
-    async def link(self, **values: Any) -> str:
+    async def link(self, scope: EnvironmentScope | None = None, **values: Any) -> str:
+        """A link token, of the first environment unless another is given."""
         async with self.database.write() as conn:
             sent = {"tenant_id": "t-1", **values}
-            return (await LinkTokens(conn, self.scope).create(sent)).reveal()
+            return (await LinkTokens(conn, scope or self.scope).create(sent)).reveal()
 
     async def open(self, token: str | None = None, **options: Any) -> Session:
         session, _ = await self.flow.open_link(token or await self.link(), PageOptions(**options))
         return session
 
-    async def accounts(self) -> list[dict[str, Any]]:
+    async def accounts(self, scope: EnvironmentScope | None = None) -> list[dict[str, Any]]:
         """Those that somebody connected."""
         async with self.database.read() as conn:
-            page = await Accounts(conn, self.scope).list(query(("is_sandbox", "false")))
+            page = await Accounts(conn, scope or self.scope).list(query(("is_sandbox", "false")))
         return [dict(row) for row in page.rows]
 
     async def told(self, account_id: str) -> list[str]:
@@ -185,6 +193,22 @@ async def desk(
         exchanges = Exchanges(write_catalog(tmp_path / "catalog"))
         connections = Connections(database, epochs, effective, http, clock, log, exchanges)
         calls = CredentialExchange(guard, clock, "https://app.test")
-        flow = Flow(database, effective, http, calls, Lifecycle(database, connections, clock), NoForms())
-        yield Desk(flow, database, world.mine, row["id"], authority, clock, connections)
+        lifecycle = Lifecycle(database, connections, clock)
+        flow = Flow(database, effective, http, calls, lifecycle, NoForms())
+        account_tokens = AccountTokens(b"k" * 32, clock)
+        pages = build_pages(
+            PageParts(
+                database=database,
+                flow=flow,
+                outcomes=SessionOutcomes(database, effective, lifecycle, flow),
+                rapid_forms=RapidForms(database, connections),
+                account_tokens=account_tokens,
+                clock=clock,
+                catalog=write_catalog(tmp_path / "catalog"),
+                public_url="https://app.test",
+            )
+        )
+        yield Desk(
+            flow, database, world.mine, row["id"], authority, clock, connections, account_tokens, pages
+        )
     await epochs.stop()
